@@ -1,0 +1,81 @@
+"""Every size and count that both sides of a wire must honour, each with its reason."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# --- peer link ---------------------------------------------------------------------------------
+MAX_DATAGRAM_BYTES = 1472
+"""Largest datagram read: an Ethernet frame less IPv4 and UDP headers."""
+BASE_DATAGRAM_BYTES = 1200
+"""Largest datagram sent before path MTU discovery raises it (RFC 9000 section 14.1)."""
+DATA_HEADER_BYTES = 16
+AEAD_TAG_BYTES = 16
+MAX_PAYLOAD_BYTES = BASE_DATAGRAM_BYTES - DATA_HEADER_BYTES - AEAD_TAG_BYTES
+"""Plain frames in one base-size datagram: 1,168."""
+MAX_PACKET_NUMBER = 2**62
+"""At this packet number a new incarnation is drawn."""
+
+MAX_TEXT_BYTES = 64 * KIB
+"""One text, as UTF-8."""
+MAX_MESSAGE_BYTES = MAX_TEXT_BYTES + 256
+"""One application message on channel 0: a text and its header fields."""
+RECEIVE_WINDOW_BYTES = 1 * MIB
+"""Bytes of messages a sender may have on the way, per channel, that are not receipted yet."""
+MAX_MESSAGES_IN_WINDOW = 8192
+"""Messages of a channel on the way, so that tiny ones cannot grow the books without bound."""
+MESSAGE_OVERHEAD_BYTES = 64
+"""What each message counts against the window besides its own bytes."""
+MAX_CHANNELS = 16
+MAX_ACK_RANGES = 32
+MAX_HELLO_BYTES = 512
+MAX_STATE_BYTES = 256
+MAX_STATES = 8
+MAX_TOTAL_AHEAD = 2**32
+"""HELLO totals and Lamport counters further ahead than this are errors."""
+
+MAX_UNPACK_DEPTH = 8
+"""Nesting of any msgpack document; the decoder refuses deeper ones."""
+
+# --- people and names --------------------------------------------------------------------------
+MAX_DISPLAY_NAME_BYTES = 64
+MAX_PEERS = 256
+
+# --- files -------------------------------------------------------------------------------------
+MAX_FILES_IN_OFFER = 1000
+MAX_OFFER_BYTES = 60 * KIB
+"""An offer is one message of the conversation; a larger list is split over several offers."""
+MAX_PATH_COMPONENTS = 32
+MAX_NAME_BYTES = 200
+"""One path component after sanitising; leaves room for " (123)" within 255."""
+MAX_FILE_BYTES = 2**53
+FILE_RECORD_BYTES = 64 * KIB
+"""Plain bytes in one AEAD record of the file channel."""
+MAX_ACTIVE_TRANSFERS = 64
+
+# --- local IPC ---------------------------------------------------------------------------------
+MAX_IPC_FRAME_BYTES = 1 * MIB
+"""ZMQ_MAXMSGSIZE of every socket."""
+MAX_IPC_PARTS = 4
+MAX_EVENT_BYTES = 96 * KIB
+MAX_PUBLICATION_BYTES = 256 * KIB
+SNAPSHOT_PART_BYTES = 256 * KIB
+SNAPSHOT_KEPT_S = 10.0
+EVENT_RING_BYTES = 8 * MIB
+"""Packed events kept for clients that missed some; older ones are answered by a snapshot."""
+EVENT_RING_EVENTS = 65536
+MAX_CLIENTS = 32
+MAX_CLIENT_NAME_BYTES = 64
+HEARTBEAT_INTERVAL_S = 1.0
+CLIENT_TIMEOUT_S = 15.0
+"""A client that has not been heard for this long is shown as gone."""
+MAX_RESULTS_KEPT = 4096
+"""Command results per boot, so that a repeated command gets its first answer."""
+GAUGE_INTERVAL_S = 0.2
+
+VIEW_MESSAGES = 50
+VIEW_TEXT_BYTES = 64 * KIB
+MAX_DRAFT_BYTES = MAX_TEXT_BYTES
+MAX_HISTORY_ROWS = 256
+MAX_HISTORY_BYTES = 512 * KIB
+MAX_VIEW_TRANSFERS = 256
+"""Ended transfers beyond this leave the view, oldest first; the store keeps them."""

@@ -1,0 +1,1 @@
+"""Bytes between two engines: datagrams, frames, messages, file records."""
