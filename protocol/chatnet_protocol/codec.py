@@ -18,12 +18,13 @@ T = TypeVar("T")
 def pack(value: object) -> bytes:
     """msgpack of a struct, or of plain values and structs nested in them."""
     plain = msgspec.to_builtins(value, builtin_types=(bytes,), order=None)
-    return msgpack.packb(plain, use_bin_type=True)
+    return pack_plain(plain)
 
 
 def pack_plain(value: object) -> bytes:
     """msgpack of lists, tuples, maps, strings, bytes and numbers only: the fast path."""
-    return msgpack.packb(value, use_bin_type=True)
+    data: bytes = msgpack.packb(value, use_bin_type=True)
+    return data
 
 
 def unpack_plain(data: bytes | memoryview, max_bytes: int) -> Any:

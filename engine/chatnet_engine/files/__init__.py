@@ -1,0 +1,1 @@
+"""File transfers without I/O: state machines, record channel, safe names."""

@@ -1,0 +1,1 @@
+"""The only code that sees sockets, threads, processes, the clock and randomness."""

@@ -1,0 +1,30 @@
+"""What a node is told once, at the start, and the clock reading it is fed."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from chatnet_protocol.ipc.rows import SessionRow
+
+
+class Now(NamedTuple):
+    """One reading of both clocks."""
+
+    mono_s: float
+    """Monotonic, counting suspend (CLOCK_BOOTTIME): all deadlines."""
+    wall_ms: int
+    """Unix time in milliseconds: for people only."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """Everything that stays the same for one boot of an engine."""
+
+    session: SessionRow
+    boot: bytes
+    """BOOT_BYTES random bytes, new at each start."""
+    incarnation: int
+    """64 random bits, new at each start, not 0."""
+    private_key: bytes
+    """X25519, 32 bytes."""
+    fast_aes: bool = False
+    """Whether AES-GCM was faster than ChaCha20-Poly1305 in the self-test at the start."""

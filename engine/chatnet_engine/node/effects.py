@@ -1,0 +1,119 @@
+"""What the node asks of the world, and what the world answers: plain values, both ways.
+
+Effects are performed in list order by `io.runner` and by the simulator's runner alike; answers
+come back through `Node.handle_io`.
+"""
+
+from dataclasses import dataclass
+
+from chatnet_protocol.commit import Commit, CommitFailed, Committed
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+
+Addr = tuple[str, int]
+"""IP address as text, and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDatagrams:
+    """Put datagrams on the UDP socket; an error of the socket is the same as loss."""
+
+    datagrams: list[tuple[bytes, Addr]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOps:
+    """Hand a transaction to the ledger. Answered by Committed or CommitFailed."""
+
+    commit: Commit
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Send one frame to all clients under a topic; what cannot be taken is dropped."""
+
+    topic: bytes
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendReply:
+    """Answer one client; dropped when the client is gone or full (it will ask again)."""
+
+    route: bytes
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHistory:
+    """Read a page on the read-only connection. Answered by HistoryRead with the same token."""
+
+    token: int
+    query: FetchHistory
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveHost:
+    """Look a host name up in a worker. Answered by HostResolved."""
+
+    peer: int
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellFiles:
+    """A command for the file process (see chatnet_engine.files.process_wire)."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StopRunner:
+    """End the engine: flush what is in flight, then leave the loop."""
+
+    reason: str
+
+
+Effect = (
+    SendDatagrams
+    | CommitOps
+    | Publish
+    | SendReply
+    | ReadHistory
+    | ResolveHost
+    | TellFiles
+    | StopRunner
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRead:
+    """The page, or one sentence why not."""
+
+    token: int
+    page: HistoryPage | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostResolved:
+    """Addresses in the resolver's order; none and one sentence on failure."""
+
+    peer: int
+    addrs: list[Addr]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSaid:
+    """A report of the file process."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRestarted:
+    """The file process died and was started again: everything it did has to be asked again."""
+
+
+IoResult = Committed | CommitFailed | HistoryRead | HostResolved | FilesSaid | FilesRestarted

@@ -1,0 +1,387 @@
+"""The third wire, inside an engine: what the node asks the ledger to commit, and the answers.
+
+Operations are batches. One `Commit` is one transaction: its operations run in order, all or none,
+and each gives one result. The types live here because the node must not know the ledger, and so
+that the store can become a process of its own behind `encode_*`/`decode_*`.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow, TransferRow
+
+
+class OpBase(Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """Common shape of all operations."""
+
+
+class NewMessage(Struct, array_like=True, gc=False, frozen=True):
+    """An own message as a front end made it."""
+
+    id: bytes
+    kind: int
+    body: bytes
+    sent_ms: int
+    draft_revision: int = 0
+    """Draft revision that sending it clears; 0: none."""
+
+
+class ArrivedMessage(Struct, array_like=True, gc=False, frozen=True):
+    """A peer's message as the wire brought it."""
+
+    id: bytes
+    kind: int
+    lamport: int
+    sent_ms: int
+    body: bytes
+
+
+class OutboxRow(Struct, array_like=True, gc=False, frozen=True):
+    """An own message that the peer has not committed yet."""
+
+    seq: int
+    id: bytes
+    kind: int
+    lamport: int
+    sent_ms: int
+    body: bytes
+
+
+class ReceiptRun(Struct, array_like=True, gc=False, frozen=True):
+    """The last `run` of the peer's messages up to wire number `number` have consecutive ACK
+    numbers ending at `ack`."""
+
+    number: int
+    ack: int
+    run: int
+
+
+class QueueMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Insert own messages and their outbox entries. Known ids change nothing.
+
+    `release`: the link is up and these go out right after the commit, so they count as possibly
+    sent and keep their Lamport counter. Result: MessagesQueued.
+    """
+
+    peer: int
+    rows: list[NewMessage]
+    now_ms: int
+    release: bool
+
+
+class MessagesQueued(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`rows`: the new ones, dense in `no`. `known`: (id, no, seq) of ids that were there already.
+
+    `cleared_draft`: new revision of the draft if it was cleared, else 0.
+    """
+
+    peer: int
+    rows: list[MessageRow]
+    known: list[tuple[bytes, int, int]]
+    cleared_draft: int
+
+
+class AcceptMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Commit the peer's next messages, numbers `first_number` onwards of its incarnation.
+
+    Numbers at or below the mark are skipped, a gap above it is refused with AssertionError (the
+    node never asks for one). Known ids get a receipt and no row. Result: MessagesAccepted.
+    """
+
+    peer: int
+    incarnation: int
+    first_number: int
+    rows: list[ArrivedMessage]
+    source: str
+    now_ms: int
+
+
+class MessagesAccepted(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`rows`: the new ones, dense in `no`. `runs`: receipts to send. `mark`: the new mark."""
+
+    peer: int
+    rows: list[MessageRow]
+    runs: list[ReceiptRun]
+    mark: int
+
+
+class StoreReceipts(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The peer committed own messages: leave the outbox, remember ACK numbers. Result:
+    ReceiptsStored."""
+
+    peer: int
+    runs: list[AckRun]
+
+
+class ReceiptsStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`runs`: those that told something new."""
+
+    peer: int
+    delivered_seq: int
+    acked_total: int
+    runs: list[AckRun]
+
+
+class LoadOutbox(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Own undelivered messages after `after_seq`, oldest first, about `max_bytes` of bodies.
+
+    They count as possibly sent from this commit on. Result: OutboxPage.
+    """
+
+    peer: int
+    after_seq: int
+    max_bytes: int
+    max_rows: int
+
+
+class OutboxPage(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`more`: the page was cut."""
+
+    peer: int
+    rows: list[OutboxRow]
+    more: bool
+
+
+class ApplyHello(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Take in the peer's HELLO on a new link; see the specification. Result: HelloApplied."""
+
+    peer: int
+    incarnation: int
+    base: int
+    acked_total: int
+    received_total: int
+    lamport: int
+    display_name: str
+
+
+class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`mark`: deliver from mark + 1. `runs`: receipts to repeat, from `base` to the mark.
+
+    `gap`: the peer believes we have messages that are not in our history. `peer_lost`: the peer
+    has given fewer ACK numbers than we know of, so its history was wiped or rolled back.
+    """
+
+    peer: int
+    mark: int
+    runs: list[ReceiptRun]
+    gap: int
+    peer_lost: int
+    state: "PeerState"
+
+
+class PeerState(Struct, array_like=True, gc=False, frozen=True):
+    """What the node keeps in memory of a peer's durable counters."""
+
+    peer: int
+    incarnation: int
+    """The peer's incarnation that `mark` counts in; 0: none yet."""
+    mark: int
+    received_total: int
+    """Highest ACK number given to the peer's messages."""
+    acked_total: int
+    """Highest ACK number the peer gave to ours."""
+    lamport: int
+    last_seq: int
+    """Own messages to this peer so far."""
+    delivered_seq: int
+    """All own messages up to here have left the outbox."""
+    sent_seq: int
+    peer_shown: int
+    peer_read: int
+    my_shown: int
+    my_read: int
+    draft: str
+    draft_revision: int
+
+
+class StoreMarks(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Raise watermarks (each to the maximum of old and new). Result: MarksStored."""
+
+    peer: int
+    sent_seq: int = 0
+    peer_shown: int = 0
+    peer_read: int = 0
+    my_shown: int = 0
+    my_read: int = 0
+
+
+class MarksStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """All five as they now stand; `changed`: whether any grew."""
+
+    peer: int
+    changed: bool
+    sent_seq: int
+    peer_shown: int
+    peer_read: int
+    my_shown: int
+    my_read: int
+
+
+class StoreDraft(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Replace the draft if its revision is `base_revision`. Result: DraftStored."""
+
+    peer: int
+    text: str
+    base_revision: int
+
+
+class DraftStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The draft as it now stands."""
+
+    peer: int
+    accepted: bool
+    revision: int
+    text: str
+
+
+class FailMessage(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Take one own message out of the outbox for good. Result: MessageFailedStored."""
+
+    peer: int
+    seq: int
+    reason: str
+
+
+class MessageFailedStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`no` is 0 when there was nothing to fail any more."""
+
+    peer: int
+    no: int
+    reason: str
+
+
+class StorePeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Insert (peer 0: a new number is given) or update who a peer is. Result: PeerStored.
+
+    A row that differs only in `address` is written without telling anybody.
+    """
+
+    row: PeerRow
+
+
+class PeerStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The row with its number, and the counters (all zero for a new peer)."""
+
+    row: PeerRow
+    state: PeerState
+
+
+class ForgetPeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Remove a peer from the list; rows stay. With `into`, its messages, queued ones included,
+    move there and the number retires. Result: PeerForgotten."""
+
+    peer: int
+    into: int = 0
+
+
+class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`state`: counters of `into` afterwards, if there is one."""
+
+    peer: int
+    into: int
+    state: PeerState | None
+
+
+class StoreTransfer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Insert or replace a transfer; `detail` is the owner's private state (paths, verified
+    offsets, digests), opaque here. Result: TransferStored."""
+
+    row: TransferRow
+    detail: bytes
+
+
+class TransferStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The row as stored."""
+
+    row: TransferRow
+
+
+Op = (
+    QueueMessages
+    | AcceptMessages
+    | StoreReceipts
+    | LoadOutbox
+    | ApplyHello
+    | StoreMarks
+    | StoreDraft
+    | FailMessage
+    | StorePeer
+    | ForgetPeer
+    | StoreTransfer
+)
+
+OpResult = (
+    MessagesQueued
+    | MessagesAccepted
+    | ReceiptsStored
+    | OutboxPage
+    | HelloApplied
+    | MarksStored
+    | DraftStored
+    | MessageFailedStored
+    | PeerStored
+    | PeerForgotten
+    | TransferStored
+)
+
+
+class Commit(Struct, array_like=True, gc=False, frozen=True):
+    """One transaction; numbers rise by one and only one is in flight."""
+
+    number: int
+    ops: list[Op]
+
+
+class Committed(Struct, array_like=True, gc=False, frozen=True, tag=True):
+    """`results[i]` answers `ops[i]`."""
+
+    number: int
+    results: list[OpResult]
+
+
+class CommitFailed(Struct, array_like=True, gc=False, frozen=True, tag=True):
+    """Nothing of the transaction is in the store; it may be asked for again.
+
+    `reason` is one sentence for people; `fatal`: trying again cannot help.
+    """
+
+    number: int
+    reason: str
+    fatal: bool
+
+
+class StoredTransfer(Struct, array_like=True, gc=False, frozen=True):
+    """A transfer as the store has it."""
+
+    row: TransferRow
+    detail: bytes
+
+
+class Loaded(Struct, array_like=True, gc=False, frozen=True):
+    """What an engine starts from: one read of the whole durable state that stays in memory."""
+
+    peers: list[PeerRow]
+    states: list[PeerState]
+    transfers: list[StoredTransfer]
+    """Those not ended, and the newest ended ones up to MAX_VIEW_TRANSFERS."""
+    last_no: int
+
+
+_COMMIT_ENCODER = msgspec.msgpack.Encoder()
+_COMMIT_DECODER = msgspec.msgpack.Decoder(Commit)
+_ANSWER_DECODER = msgspec.msgpack.Decoder(Committed | CommitFailed)
+
+
+def encode(value: Commit | Committed | CommitFailed) -> bytes:
+    """One value of this wire. Both ends are ours, so msgspec packs directly here."""
+    return _COMMIT_ENCODER.encode(value)
+
+
+def decode_commit(data: bytes) -> Commit:
+    """Raises msgspec.ValidationError, which here is a broken invariant."""
+    return _COMMIT_DECODER.decode(data)
+
+
+def decode_answer(data: bytes) -> Committed | CommitFailed:
+    """Raises msgspec.ValidationError, which here is a broken invariant."""
+    return _ANSWER_DECODER.decode(data)

@@ -1,0 +1,332 @@
+"""What a front end may ask. Every command is a msgpack map whose `type` is the class name.
+
+Commands other than messages and offers state the wanted end, so that repeating one is harmless.
+Messages and offers carry a permanent id made by the client: a retried command is the same message.
+"""
+
+from msgspec import Struct
+
+from chatnet_protocol.ipc.rows import MessageRow
+
+
+class CommandBase(Struct, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Common shape of all commands."""
+
+
+class Cursor(Struct, array_like=True, gc=False, frozen=True):
+    """How far a client has come: events of one boot up to `seq`, durable messages up to `no`."""
+
+    boot: bytes
+    seq: int
+    no: int
+
+
+class Attach(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """First command of a client, and again after a gap or a new boot. Result: Attached."""
+
+    name: str
+    role: str
+    ipc_version: int
+    capabilities: list[str] = []
+    cursor: Cursor | None = None
+
+
+class Detach(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The client leaves. Result: Done."""
+
+
+class KeepAlive(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Sent every few seconds so that the engine knows who is attached. Result: Done."""
+
+    seq: int
+    """Last event applied: tells how far behind this client is."""
+
+
+class FetchSnapshot(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """One part of the snapshot named by Attached. Result: SnapshotPart, or error `gone`."""
+
+    boot: bytes
+    seq: int
+    part: int
+
+
+class FetchEvents(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Events from `first_seq` on. Result: EventsPage, or error `gone`."""
+
+    boot: bytes
+    first_seq: int
+
+
+class FetchHistory(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A page of stored messages. Result: HistoryPage.
+
+    `after_no` pages forwards in `no` order (what a client missed); `before` pages backwards in
+    screen order from the row with that (place, no), 0, 0 meaning the newest. `search` keeps rows
+    whose text contains it. Peer 0 means all peers.
+    """
+
+    peer: int = 0
+    after_no: int | None = None
+    before_place: int = 0
+    before_no: int = 0
+    limit: int = 100
+    search: str = ""
+
+
+class SendMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Queue a text. Result: Queued, after it is durable. Clears the draft of that revision."""
+
+    id: bytes
+    peer: int
+    text: str
+    draft_revision: int = 0
+
+
+class OfferFiles(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Offer files or folders by absolute path. Result: Queued."""
+
+    id: bytes
+    peer: int
+    paths: list[str]
+
+
+class AcceptTransfer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Take the offered files, into `folder` or the session's inbox. Result: Done."""
+
+    id: bytes
+    folder: str = ""
+
+
+class RejectTransfer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Refuse the offered files. Result: Done."""
+
+    id: bytes
+
+
+class PauseTransfer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Stop moving bytes until resumed by this side. Result: Done."""
+
+    id: bytes
+
+
+class ResumeTransfer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Go on after a pause by this side. Result: Done."""
+
+    id: bytes
+
+
+class CancelTransfer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """End a transfer, from either side. Result: Done."""
+
+    id: bytes
+
+
+class SetDraft(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Replace the draft if its revision still is `base_revision`.
+
+    Result: DraftSet; with `accepted` false when somebody else wrote first: keep your own text.
+    """
+
+    peer: int
+    text: str
+    base_revision: int
+
+
+class MarkShown(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A person could see the peer's messages up to this ACK number. Result: Done."""
+
+    peer: int
+    ack: int
+
+
+class MarkRead(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A person has read the peer's messages up to this ACK number. Result: Done."""
+
+    peer: int
+    ack: int
+
+
+class SetTyping(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Whether somebody is typing to the peer; the engine forgets it after a few s. Result: Done."""
+
+    peer: int
+    typing: bool
+
+
+class AddPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Know a peer at an address, or change the name of the one there. Result: PeerAdded."""
+
+    host: str
+    port: int
+    name: str = ""
+
+
+class RemovePeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Forget a peer's address and key; the history stays. Result: Done."""
+
+    peer: int
+
+
+class SetPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Change how a peer is called, or what it may send unasked. Result: Done."""
+
+    peer: int
+    name: str | None = None
+    auto_accept_bytes: int | None = None
+
+
+class TrustPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Decide about a key. Result: Done.
+
+    `verified`: safety numbers were compared. `accept`: talk to this pending stranger. `replace`:
+    take the refused key instead of the pinned one; `key` must name it, so that what is trusted is
+    what the person saw.
+    """
+
+    peer: int
+    decision: str
+    key: bytes = b""
+
+
+class RetryPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Dial now rather than at the next turn. Result: Done."""
+
+    peer: int
+
+
+class FetchStatus(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Everything `chatnet status` shows. Result: Status."""
+
+
+class StopEngine(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """End the engine. Result: Done, then EngineStopping."""
+
+    reason: str = "asked to stop"
+
+
+Command = (
+    Attach
+    | Detach
+    | KeepAlive
+    | FetchSnapshot
+    | FetchEvents
+    | FetchHistory
+    | SendMessage
+    | OfferFiles
+    | AcceptTransfer
+    | RejectTransfer
+    | PauseTransfer
+    | ResumeTransfer
+    | CancelTransfer
+    | SetDraft
+    | MarkShown
+    | MarkRead
+    | SetTyping
+    | AddPeer
+    | RemovePeer
+    | SetPeer
+    | TrustPeer
+    | RetryPeer
+    | FetchStatus
+    | StopEngine
+)
+
+READ_ONLY_COMMANDS = (
+    Attach,
+    Detach,
+    KeepAlive,
+    FetchSnapshot,
+    FetchEvents,
+    FetchHistory,
+    FetchStatus,
+)
+"""What a client of role read-only may ask."""
+
+
+class ResultBase(Struct, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Common shape of all results."""
+
+
+class Done(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The wanted end holds."""
+
+
+class Attached(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The client is known; how it gets to the present.
+
+    `parts` > 0: fetch that many snapshot parts of (boot, seq), then events from seq + 1.
+    `parts` = 0: the cursor is within the ring, fetch events from its seq + 1.
+    `head_seq` is the last event so far; `last_no` the last durable message.
+    """
+
+    boot: bytes
+    client: int
+    seq: int
+    parts: int
+    head_seq: int
+    last_no: int
+    ipc_version: int
+    capabilities: list[str]
+
+
+class SnapshotPart(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A slice of the packed View; the parts in order make one msgpack document."""
+
+    part: int
+    data: bytes
+
+
+class EventsPage(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """`data` is a publication, exactly as it went out on the PUB socket; empty at the head."""
+
+    data: bytes
+
+
+class HistoryPage(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Rows in the order asked for, `peers[i]` the peer of `rows[i]`; `more`: the page was cut."""
+
+    rows: list[MessageRow]
+    peers: list[int]
+    more: bool
+
+
+class Queued(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The message is durable here and will be delivered."""
+
+    no: int
+    seq: int
+
+
+class DraftSet(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The draft as it now stands."""
+
+    accepted: bool
+    revision: int
+    text: str
+
+
+class PeerAdded(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The number of the peer."""
+
+    peer: int
+
+
+class Status(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Counters and facts by name: for people and programs to read, not to mirror."""
+
+    facts: dict[str, int | float | str | bool]
+    links: list[dict[str, int | float | str | bool]]
+    clients: list[dict[str, int | float | str | bool]]
+
+
+Result = (
+    Done
+    | Attached
+    | SnapshotPart
+    | EventsPage
+    | HistoryPage
+    | Queued
+    | DraftSet
+    | PeerAdded
+    | Status
+)

@@ -1,0 +1,111 @@
+"""The frames on the two local sockets.
+
+    PUB     [b"E", Publication]   numbered events; [b"H", Head] every second; [b"G", GaugeFrame]
+    ROUTER  client → engine  [Request]        engine → client  [Reply]
+
+Each frame is one msgpack array. A publication is put together from events that are already
+packed, so that an event is packed once however often it is published or replayed.
+"""
+
+from collections.abc import Sequence
+
+import msgpack
+from msgspec import Struct
+
+from chatnet_protocol import codec
+from chatnet_protocol.ipc.commands import Command, Result
+from chatnet_protocol.ipc.events import Event, Gauge
+from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
+
+TOPIC_EVENTS = b"E"
+TOPIC_HEAD = b"H"
+TOPIC_GAUGES = b"G"
+
+BOOT_BYTES = 8
+"""Length of a boot id: random, drawn at each engine start."""
+
+
+class Publication(Struct, array_like=True, gc=False, frozen=True):
+    """Consecutive events; the first has number `first_seq`."""
+
+    boot: bytes
+    first_seq: int
+    events: list[Event]
+
+
+class Head(Struct, array_like=True, gc=False, frozen=True):
+    """The last event's number and the last durable message number: shows every gap."""
+
+    boot: bytes
+    seq: int
+    last_no: int
+
+
+class GaugeFrame(Struct, array_like=True, gc=False, frozen=True):
+    """Unnumbered statistics; the newest revision of each wins."""
+
+    boot: bytes
+    gauges: list[Gauge]
+
+
+class Request(Struct, array_like=True, gc=False, frozen=True):
+    """One command; `id` is chosen by the client and comes back in the reply."""
+
+    id: int
+    command: Command
+
+
+class Failure(Struct, array_like=True, gc=False, frozen=True):
+    """An ErrorCode value and one sentence."""
+
+    code: str
+    text: str
+
+
+class Reply(Struct, array_like=True, gc=False, frozen=True):
+    """The answer to request `id`: exactly one of failure and result is set."""
+
+    id: int
+    failure: Failure | None
+    result: Result | None
+
+
+def pack_event(event: Event) -> bytes:
+    """One event, ready for `join_publication` and for the ring."""
+    return codec.pack(event)
+
+
+def join_publication(boot: bytes, first_seq: int, packed: Sequence[bytes]) -> bytes:
+    """A Publication frame from events that are already packed."""
+    packer = msgpack.Packer(use_bin_type=True, autoreset=False)
+    packer.pack_array_header(3)
+    packer.pack(boot)
+    packer.pack(first_seq)
+    packer.pack_array_header(len(packed))
+    header: bytes = packer.bytes()
+    return header + b"".join(packed)
+
+
+def decode_publication(data: bytes) -> Publication:
+    """Raises DecodeError."""
+    return codec.unpack(data, Publication, MAX_IPC_FRAME_BYTES)
+
+
+def decode_head(data: bytes) -> Head:
+    """Raises DecodeError."""
+    return codec.unpack(data, Head, MAX_IPC_FRAME_BYTES)
+
+
+def decode_gauges(data: bytes) -> GaugeFrame:
+    """Raises DecodeError."""
+    return codec.unpack(data, GaugeFrame, MAX_IPC_FRAME_BYTES)
+
+
+def decode_request(data: bytes) -> Request:
+    """Raises DecodeError."""
+    return codec.unpack(data, Request, MAX_IPC_FRAME_BYTES)
+
+
+def decode_reply(data: bytes) -> Reply:
+    """Raises DecodeError."""
+    return codec.unpack(data, Reply, MAX_IPC_FRAME_BYTES)

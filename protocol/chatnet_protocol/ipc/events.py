@@ -1,0 +1,190 @@
+"""What the engine announces. Every event is a msgpack map whose `type` is the class name.
+
+Numbered events (`Event`) reach every client exactly once, in order, and are all that changes the
+view. Gauges (`Gauge`) carry a revision instead of a number: a lost one is replaced by the next.
+"""
+
+from msgspec import Struct
+
+from chatnet_protocol.ipc.rows import (
+    AckRun,
+    ClientRow,
+    LinkRow,
+    MessageRow,
+    PeerRow,
+    TransferRow,
+)
+
+
+class EventBase(Struct, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Common shape of all events."""
+
+
+class MessagesAdded(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Messages were committed to the history, own or the peer's; `rows` have dense `no`."""
+
+    peer: int
+    first_no: int
+    rows: list[MessageRow]
+
+
+class MessagesRestored(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Older messages came back from the peer; their `place` is before their `no`."""
+
+    peer: int
+    first_no: int
+    rows: list[MessageRow]
+
+
+class MessagesDelivered(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The peer committed own messages up to `delivered_seq` and gave them ACK numbers."""
+
+    peer: int
+    delivered_seq: int
+    runs: list[AckRun]
+
+
+class MessageFailed(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """One own message will never be sent."""
+
+    peer: int
+    no: int
+    reason: str
+
+
+class MarksMoved(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Watermarks of one conversation; each only ever grows.
+
+    `sent_seq` counts own messages; the others are ACK numbers: what the peer's front ends have
+    shown and read of ours, and what ours have shown and read of the peer's.
+    """
+
+    peer: int
+    sent_seq: int
+    peer_shown: int
+    peer_read: int
+    my_shown: int
+    my_read: int
+
+
+class DraftChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The text being written to a peer, shared by all front ends of the session."""
+
+    peer: int
+    revision: int
+    text: str
+    client: int
+    """Who wrote it; 0 when a sent message cleared it."""
+
+
+class TypingChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Whether the peer is typing."""
+
+    peer: int
+    typing: bool
+
+
+class PeerChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A peer is new or something about it changed."""
+
+    row: PeerRow
+
+
+class PeerRemoved(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A peer was removed; `into` is the peer its messages moved to, or 0."""
+
+    peer: int
+    into: int = 0
+
+
+class LinkChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The state of a link changed."""
+
+    row: LinkRow
+
+
+class TransferChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A transfer is new or its state changed; progress alone comes as a gauge."""
+
+    row: TransferRow
+
+
+class ClientAttached(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A front end attached."""
+
+    row: ClientRow
+
+
+class ClientDetached(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A front end left, or has not been heard for CLIENT_TIMEOUT_S."""
+
+    client: int
+
+
+class Notice(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Something a person should know, in one sentence; not part of the view."""
+
+    level: str
+    """`info`, `warning` or `error`."""
+    code: str
+    """Stable name for programs, such as `store-full`, `history-gap`, `peer-lost-history`."""
+    text: str
+    peer: int = 0
+
+
+class EngineStopping(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The last event of a boot: the engine ends on purpose."""
+
+    reason: str
+
+
+Event = (
+    MessagesAdded
+    | MessagesRestored
+    | MessagesDelivered
+    | MessageFailed
+    | MarksMoved
+    | DraftChanged
+    | TypingChanged
+    | PeerChanged
+    | PeerRemoved
+    | LinkChanged
+    | TransferChanged
+    | ClientAttached
+    | ClientDetached
+    | Notice
+    | EngineStopping
+)
+
+
+class LinkGauge(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Statistics of one link, at most five a second."""
+
+    peer: int
+    revision: int
+    rtt_ms: float
+    rtt_var_ms: float
+    loss: float
+    """Fraction of our packets lost lately."""
+    window_bytes: int
+    in_flight_bytes: int
+    packets_sent: int
+    packets_received: int
+    packets_lost: int
+    messages_resent: int
+    duplicates: int
+    waiting: int
+    """Own messages not delivered yet."""
+
+
+class TransferGauge(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Progress of one transfer, at most five a second."""
+
+    id: bytes
+    peer: int
+    revision: int
+    done_bytes: int
+    rate_bytes_s: float
+
+
+Gauge = LinkGauge | TransferGauge

@@ -1,0 +1,223 @@
+"""The row types that store, events, history pages and view share.
+
+Rows are msgpack arrays: readers ignore elements they do not know at the end, and new elements are
+only ever added there. Ids are bytes, times are Unix milliseconds for display only, numbers start
+at 1 and 0 means "none yet".
+"""
+
+import enum
+
+from msgspec import Struct
+
+
+class MessageKind(enum.IntEnum):
+    """What `MessageRow.body` holds."""
+
+    TEXT = 1
+    """UTF-8 text."""
+    OFFER = 2
+    """A msgpack `chatnet_protocol.ipc.offer.Offer`: files somebody wants to send."""
+
+
+class MessageRow(Struct, array_like=True, gc=False, frozen=True):
+    """One message of a conversation, own or the peer's."""
+
+    no: int
+    """Place in this session's durable sequence: dense over all peers, never reused."""
+    id: bytes
+    mine: bool
+    kind: int
+    body: bytes
+    """As it was written, stored and sent; see MessageKind."""
+    sent_ms: int
+    """When its author wrote it, by the author's clock."""
+    arrived_ms: int
+    """When it was committed here, by our clock."""
+    seq: int
+    """Own messages: running number towards this peer, what `sent` and `delivered` count. Else 0."""
+    ack: int
+    """Its ACK number: the receiver's running number of the author's messages. 0: not known yet."""
+    source: str
+    """`ip:port` it came from; empty for own messages."""
+    lamport: int
+    place: int
+    """Where it stands on screen: normally `no`; a restored row copies its predecessor's."""
+    failed: str = ""
+    """Why this own message will never be sent; empty for all others."""
+
+    @property
+    def text(self) -> str:
+        """The body of a TEXT message; other kinds and invalid UTF-8 give replacement marks."""
+        return self.body.decode("utf-8", "replace")
+
+
+class AckRun(Struct, array_like=True, gc=False, frozen=True):
+    """The last `run` own messages up to `seq` have consecutive ACK numbers ending at `ack`."""
+
+    seq: int
+    ack: int
+    run: int
+
+
+class Trust(enum.StrEnum):
+    """How a peer's key came to be known."""
+
+    NONE = "none"
+    """No key yet: the next contact from the typed address is pinned."""
+    PINNED = "pinned"
+    """Trusted on first use; encrypted, not verified."""
+    VERIFIED = "verified"
+    """Safety numbers were compared, or an invite code was used."""
+    PENDING = "pending"
+    """A stranger who knocked; nothing is exchanged until somebody accepts."""
+
+
+class PeerRow(Struct, array_like=True, gc=False, frozen=True):
+    """Who a peer is; `peer` is its number in this session."""
+
+    peer: int
+    name: str
+    """What this session calls it: typed, or `host:port`."""
+    host: str
+    port: int
+    """The address as typed; empty and 0 for a peer that came to us."""
+    key: bytes = b""
+    """X25519 public key, 32 bytes; empty until pinned."""
+    trust: str = "none"
+    """A Trust value."""
+    display_name: str = ""
+    """What the peer calls itself: peer-supplied text."""
+    address: str = ""
+    """Last validated `ip:port`."""
+    safety_number: str = ""
+    """60 digits in groups of five, to compare by voice; empty until pinned."""
+    offered_key: bytes = b""
+    """A different key that claimed to be this peer and was refused; empty if none."""
+    auto_accept_bytes: int = 256 * 1024 * 1024
+    """Files up to this size arrive without a question."""
+
+
+class LinkState(enum.StrEnum):
+    """What the link to a peer is doing."""
+
+    IDLE = "idle"
+    """No address to dial; waiting to be found."""
+    RESOLVING = "resolving"
+    DIALLING = "dialling"
+    """Nothing heard from the peer yet."""
+    UP = "up"
+    SILENT = "silent"
+    """Was up; something sent has not been answered for a while, trying again."""
+    PENDING = "pending"
+    """The peer's user has to accept us first."""
+    REFUSED = "refused"
+    KEY_CHANGED = "key-changed"
+    """Somebody with another key answers in the peer's name; messages wait for the pinned key."""
+
+
+class LinkRow(Struct, array_like=True, gc=False, frozen=True):
+    """The state of one link, as far as a person wants to know it."""
+
+    peer: int
+    state: str
+    """A LinkState value."""
+    since_ms: int
+    address: str = ""
+    """`ip:port` the link uses or dials."""
+    detail: str = ""
+    """One sentence that says what to do, if there is anything to do."""
+    incarnation: str = ""
+    """Hex of our and the peer's incarnation, `ours-theirs`; changes only when a link is new."""
+    links: int = 0
+    """How many new links (pairs of incarnations) this engine has seen with the peer."""
+
+
+class TransferState(enum.StrEnum):
+    """Where one offer of files stands."""
+
+    OFFERED = "offered"
+    """Offer queued or delivered; nobody has answered."""
+    WAITING = "waiting"
+    """Accepted; waiting for the link or for a connection."""
+    ACTIVE = "active"
+    PAUSED = "paused"
+    VERIFYING = "verifying"
+    DONE = "done"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+ENDED_TRANSFER_STATES = frozenset(
+    {
+        TransferState.DONE,
+        TransferState.REJECTED,
+        TransferState.CANCELLED,
+        TransferState.FAILED,
+    }
+)
+
+
+class TransferRow(Struct, array_like=True, gc=False, frozen=True):
+    """One offer of files; `id` is the id of the message that offered them."""
+
+    id: bytes
+    peer: int
+    no: int
+    """Number of the offering message."""
+    mine: bool
+    """Whether we send."""
+    state: str
+    """A TransferState value."""
+    name: str
+    """The file's safe name, or the first of several; peer-supplied text on the receiving side."""
+    files: int
+    """How many files."""
+    size_bytes: int
+    done_bytes: int = 0
+    """Verified and durable at the receiver, at the time of this row."""
+    by: str = ""
+    """Who paused, rejected or cancelled: `me` or `peer`."""
+    reason: str = ""
+    """Why it failed or waits: one sentence."""
+    path: str = ""
+    """Sender: what is sent. Receiver: where it landed, once it is done."""
+    changed_ms: int = 0
+
+
+class ClientRole(enum.StrEnum):
+    """What an attached front end may do."""
+
+    FULL = "full"
+    READ_ONLY = "read-only"
+    """Sees everything; cannot change anything, and does not count as having shown or read."""
+
+
+class ClientRow(Struct, array_like=True, gc=False, frozen=True):
+    """An attached front end."""
+
+    client: int
+    name: str
+    role: str
+    """A ClientRole value."""
+    since_ms: int
+
+
+class SessionRow(Struct, array_like=True, gc=False, frozen=True):
+    """The session an engine runs."""
+
+    name: str
+    display_name: str
+    """What peers are shown as our name."""
+    host: str
+    """Address the UDP socket is bound to."""
+    port: int
+    key: bytes
+    fingerprint: str
+    inbox: str
+    """Folder where received files land."""
+    impair: str = ""
+    """The artificial bad network in front of the socket, if one is on."""
+    log: str = ""
+    """Path of the engine's log file."""
+    version: str = ""

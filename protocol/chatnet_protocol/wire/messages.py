@@ -1,0 +1,136 @@
+"""What the reliable channels and STATE frames carry between two engines, as msgpack arrays.
+
+Channel 0 is the conversation: `Message`, durable and exactly once. Channel 1 is control of
+transfers: `Control`, reliable within one link and said again after each new one. The HELLO frame
+holds a `Hello`; STATE frames hold `Marks` and `Typing`, of which only the newest counts.
+"""
+
+from msgspec import Struct
+
+from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ids import is_id
+from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.rows import MessageKind
+from chatnet_protocol.limits import (
+    MAX_DISPLAY_NAME_BYTES,
+    MAX_HELLO_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_STATE_BYTES,
+    MAX_TEXT_BYTES,
+)
+
+CHANNEL_CONVERSATION = 0
+CHANNEL_CONTROL = 1
+
+STATE_MARKS = 1
+STATE_TYPING = 2
+
+MAX_COUNTER = 2**63 - 1
+
+
+class Message(Struct, array_like=True, gc=False, frozen=True):
+    """One message of the conversation."""
+
+    kind: int
+    """A MessageKind value; an unknown one is kept and shown as such."""
+    id: bytes
+    lamport: int
+    sent_ms: int
+    body: bytes
+
+
+class Hello(Struct, array_like=True, gc=False, frozen=True):
+    """First thing said on a new link, before any message is delivered."""
+
+    base: int
+    """Lowest message number the sender of this HELLO still holds, or the next one it will use."""
+    mark: int
+    """Highest message number of the other side that is committed here; 0: none of this
+    incarnation."""
+    acked_total: int
+    """Highest ACK number the other side has ever given to our messages."""
+    received_total: int
+    """Highest ACK number we have ever given to the other side's messages."""
+    lamport: int
+    """Highest Lamport counter seen in this conversation."""
+    name: str = ""
+    """What the sender calls itself: untrusted text."""
+    fast_aes: bool = False
+    """Whether AES-GCM is faster than ChaCha20-Poly1305 here."""
+
+
+class Marks(Struct, array_like=True, gc=False, frozen=True):
+    """ACK numbers of the other side's messages shown and read here; maxima."""
+
+    shown: int
+    read: int
+
+
+class Typing(Struct, array_like=True, gc=False, frozen=True):
+    """Whether somebody is typing; forgotten after TYPING_KEPT_S without a new one."""
+
+    typing: bool
+
+
+TYPING_KEPT_S = 6.0
+
+
+def encode_message(kind: int, message_id: bytes, lamport: int, sent_ms: int, body: bytes) -> bytes:
+    """Bytes of one conversation message for channel 0."""
+    return codec.pack_plain((kind, message_id, lamport, sent_ms, body))
+
+
+def decode_message(data: bytes) -> Message:
+    """A conversation message, its body checked by its kind. Raises DecodeError."""
+    message = codec.unpack(data, Message, MAX_MESSAGE_BYTES)
+    if not is_id(message.id):
+        raise DecodeError("a message id has 16 bytes")
+    if not (0 < message.lamport <= MAX_COUNTER and 0 <= message.sent_ms <= MAX_COUNTER):
+        raise DecodeError("a counter or time is out of range")
+    if len(message.body) > MAX_TEXT_BYTES:
+        raise DecodeError("a message body is longer than 64 KiB")
+    if message.kind == MessageKind.TEXT:
+        try:
+            message.body.decode()
+        except UnicodeDecodeError:
+            raise DecodeError("a text is not UTF-8") from None
+    elif message.kind == MessageKind.OFFER:
+        decode_offer(message.body)
+    elif not 0 < message.kind < 256:
+        raise DecodeError("a message kind is out of range")
+    return message
+
+
+def encode_hello(hello: Hello) -> bytes:
+    """Body of a HELLO frame."""
+    return codec.pack(hello)
+
+
+def decode_hello(data: bytes) -> Hello:
+    """Raises DecodeError when malformed or a field is out of range."""
+    hello = codec.unpack(data, Hello, MAX_HELLO_BYTES)
+    counters = (hello.mark, hello.acked_total, hello.received_total, hello.lamport)
+    if hello.base < 1 or min(counters) < 0 or max(*counters, hello.base) > MAX_COUNTER:
+        raise DecodeError("a HELLO counter is out of range")
+    if len(hello.name.encode()) > MAX_DISPLAY_NAME_BYTES:
+        raise DecodeError("a display name is too long")
+    return hello
+
+
+def encode_state(state: Marks | Typing) -> bytes:
+    """Value of a STATE frame."""
+    return codec.pack(state)
+
+
+def decode_marks(data: bytes) -> Marks:
+    """Raises DecodeError."""
+    marks = codec.unpack(data, Marks, MAX_STATE_BYTES)
+    if not (0 <= marks.shown <= MAX_COUNTER and 0 <= marks.read <= MAX_COUNTER):
+        raise DecodeError("a mark is out of range")
+    return marks
+
+
+def decode_typing(data: bytes) -> Typing:
+    """Raises DecodeError."""
+    return codec.unpack(data, Typing, MAX_STATE_BYTES)
