@@ -1,0 +1,1 @@
+"""Reliable ordered messages over datagrams; knows nothing of chat, keys, addresses or clocks."""

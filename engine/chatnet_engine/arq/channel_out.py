@@ -1,0 +1,269 @@
+"""The sending side of one channel.
+
+Owns the bodies that are not receipted, which of them are not acknowledged, what has to be sent
+again, and the window. It knows nothing of packets but their numbers.
+"""
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+
+from chatnet_engine.arq.packets import Pulled, Token
+from chatnet_engine.arq.ranges import RangeSet
+from chatnet_engine.arq.redundancy import MAX_COPIED_MESSAGES, SMALL_MESSAGE_BYTES
+from chatnet_protocol.errors import LocalProtocolError
+from chatnet_protocol.limits import MAX_MESSAGE_BYTES, MESSAGE_OVERHEAD_BYTES
+from chatnet_protocol.wire import frames
+
+MIN_PART_BYTES = 128
+"""A message is not cut for the sake of less room than this."""
+
+
+class SendChannel:
+    """Messages numbered from `first_number`, sent in order, resent by need, freed by receipt.
+
+    Tokens are (first, count) for whole messages and (number, offset, end) for a part of one.
+    """
+
+    def __init__(
+        self, channel: int, first_number: int, window_bytes: int, window_messages: int
+    ) -> None:
+        self.channel = channel
+        self.receipted = first_number - 1
+        self.sent_upto = first_number - 1
+        self.resent_bytes = 0
+        self._window_bytes = window_bytes
+        self._window_messages = window_messages
+        self._next = first_number
+        self._next_offset = 0
+        self._end = first_number
+        self._used_bytes = 0
+        self._bodies: dict[int, bytes] = {}
+        self._unacked: set[int] = set()
+        self._parts: dict[int, RangeSet] = {}
+        self._again: list[tuple[int, int, int]] = []
+        self._again_set: set[tuple[int, int, int]] = set()
+        self._copies: dict[int, int] = {}
+        self._latest: dict[int, int] = {}
+
+    @property
+    def has_new(self) -> bool:
+        """Whether something was never sent."""
+        return self._next < self._end
+
+    @property
+    def has_again(self) -> bool:
+        """Whether something may have to be sent again."""
+        return bool(self._again)
+
+    @property
+    def unacked(self) -> bool:
+        """Whether something sent is not acknowledged."""
+        return bool(self._unacked)
+
+    def room(self) -> int:
+        """Window bytes left; a message takes its length and MESSAGE_OVERHEAD_BYTES."""
+        slots = self._window_messages - (self._end - 1 - self.receipted)
+        return min(self._window_bytes - self._used_bytes, slots * (MESSAGE_OVERHEAD_BYTES + 1))
+
+    def queue(self, messages: Sequence[bytes]) -> int:
+        """Take messages in; returns the number of the first. Raises LocalProtocolError."""
+        sizes = list(map(len, messages))
+        if not sizes:
+            raise LocalProtocolError("no message to queue")
+        if min(sizes) == 0 or max(sizes) > MAX_MESSAGE_BYTES:
+            raise LocalProtocolError(f"a message has 1 to {MAX_MESSAGE_BYTES} bytes")
+        cost = sum(sizes) + MESSAGE_OVERHEAD_BYTES * len(sizes)
+        if cost > self.room():
+            raise LocalProtocolError("over the window")
+        first = self._end
+        self._bodies.update(enumerate(messages, first))
+        self._end = first + len(sizes)
+        self._used_bytes += cost
+        return first
+
+    def pull_new(self, room: int, packet: int) -> Pulled | None:
+        """The next frame of what was never sent, in at most `room` bytes."""
+        first = number = self._next
+        end = self._end
+        if number == end:
+            return None
+        bodies = self._bodies
+        if self._next_offset == 0:
+            left = room - frames.messages_head_bytes(number)
+            batch = []
+            while number < end:
+                body = bodies[number]
+                left -= len(body) + 2
+                if left < 0:
+                    break
+                batch.append(body)
+                number += 1
+            if batch:
+                self._next = number
+                self.sent_upto = number - 1
+                self._unacked.update(range(first, number))
+                frame = frames.encode_messages(self.channel, first, batch)
+                return frame, (first, number - first)
+        size = len(bodies[number])
+        pulled = self._part(number, self._next_offset, size, room)
+        if pulled is None:
+            return None
+        self._unacked.add(number)
+        self._parts.setdefault(number, RangeSet())
+        self._next_offset = pulled[1][2]
+        if self._next_offset == size:
+            self.sent_upto = number
+            self._next = number + 1
+            self._next_offset = 0
+        return pulled
+
+    def pull_again(self, room: int, packet: int) -> Pulled | None:
+        """The next frame of what has to be sent again, oldest first."""
+        again = self._again
+        while again:
+            number, offset, end = again[0]
+            if number not in self._unacked:
+                self._again_set.discard(heappop(again))
+                continue
+            size = len(self._bodies[number])
+            if end - offset == size:
+                pulled = self._whole_again(room, packet)
+                if pulled is not None:
+                    return pulled
+            received = self._parts.get(number)
+            if received is not None:
+                gaps = received.missing(offset, end - 1)
+                if not gaps:
+                    self._again_set.discard(heappop(again))
+                    continue
+                offset = gaps[0][0]
+            pulled = self._part(number, offset, end, room)
+            if pulled is None:
+                return None
+            self._again_set.discard(heappop(again))
+            self._parts.setdefault(number, RangeSet())
+            sent_end = pulled[1][2]
+            self.resent_bytes += sent_end - offset
+            if sent_end < end:
+                self._send_again(number, sent_end, end)
+            return pulled
+        return None
+
+    def pull_copies(self, room: int, packet: int, most: int) -> list[Pulled]:
+        """Early copies of small messages on the way, `most` for each, oldest first."""
+        pulled: list[Pulled] = []
+        if len(self._unacked) > MAX_COPIED_MESSAGES:
+            return pulled
+        run: list[bytes] = []
+        first = 0
+        for number in sorted(self._unacked):
+            body = self._bodies[number]
+            wanted = self._copies.get(number, 0) < most and self._latest.get(number) != packet
+            if len(body) > SMALL_MESSAGE_BYTES or number > self.sent_upto or not wanted:
+                continue
+            if run and number != first + len(run):
+                pulled.append((frames.encode_messages(self.channel, first, run), (first, len(run))))
+                run = []
+            cost = len(body) + 2 + (0 if run else frames.messages_head_bytes(number))
+            if cost > room:
+                break
+            room -= cost
+            if not run:
+                first = number
+            run.append(body)
+            self._copies[number] = self._copies.get(number, 0) + 1
+            self._latest[number] = packet
+            self.resent_bytes += len(body)
+        if run:
+            pulled.append((frames.encode_messages(self.channel, first, run), (first, len(run))))
+        return pulled
+
+    def on_acked(self, token: Token) -> None:
+        """A packet with this content arrived."""
+        if len(token) == 2:
+            numbers = range(token[0], token[0] + token[1])
+            self._unacked.difference_update(numbers)
+            if self._latest or self._parts:
+                for number in numbers:
+                    self._forget(number)
+            return
+        number, offset, end = token
+        received = self._parts.get(number)
+        if received is None or number not in self._unacked:
+            return
+        received.add(offset, end - 1)
+        if not received.missing(0, len(self._bodies[number]) - 1):
+            self._unacked.discard(number)
+            self._forget(number)
+
+    def on_lost(self, token: Token, packet: int) -> None:
+        """A packet with this content is believed lost; a later copy on the way is waited for."""
+        if len(token) == 3:
+            self._send_again(*token)
+            return
+        for number in self._unacked.intersection(range(token[0], token[0] + token[1])):
+            if self._latest.get(number, packet) <= packet:
+                self._send_again(number, 0, len(self._bodies[number]))
+
+    def on_probe(self, token: Token) -> None:
+        """Send this content again whatever is on the way."""
+        if len(token) == 3:
+            self._send_again(*token)
+            return
+        for number in self._unacked.intersection(range(token[0], token[0] + token[1])):
+            self._send_again(number, 0, len(self._bodies[number]))
+
+    def on_receipt(self, number: int) -> None:
+        """The peer needs nothing up to `number` any more: free it and open the window."""
+        if number <= self.receipted:
+            return
+        done = range(self.receipted + 1, number + 1)
+        freed_bytes = sum(map(len, map(self._bodies.pop, done)))
+        self._used_bytes -= freed_bytes + MESSAGE_OVERHEAD_BYTES * len(done)
+        self.receipted = number
+        self._unacked.difference_update(done)
+        if self._latest or self._parts:
+            for each in done:
+                self._forget(each)
+
+    def _forget(self, number: int) -> None:
+        self._latest.pop(number, None)
+        self._copies.pop(number, None)
+        self._parts.pop(number, None)
+
+    def _send_again(self, number: int, offset: int, end: int) -> None:
+        entry = (number, offset, end)
+        if number in self._unacked and entry not in self._again_set:
+            self._again_set.add(entry)
+            heappush(self._again, entry)
+
+    def _whole_again(self, room: int, packet: int) -> Pulled | None:
+        first = self._again[0][0]
+        left = room - frames.messages_head_bytes(first)
+        batch: list[bytes] = []
+        while self._again:
+            entry = self._again[0]
+            number, offset, end = entry
+            if number not in self._unacked or number < first + len(batch):
+                self._again_set.discard(heappop(self._again))
+                continue
+            body = self._bodies[number]
+            left -= len(body) + 2
+            if left < 0 or number != first + len(batch) or end - offset != len(body):
+                break
+            self._again_set.discard(heappop(self._again))
+            self._latest[number] = packet
+            self.resent_bytes += len(body)
+            batch.append(body)
+        if not batch:
+            return None
+        return frames.encode_messages(self.channel, first, batch), (first, len(batch))
+
+    def _part(self, number: int, offset: int, end: int, room: int) -> Pulled | None:
+        body = self._bodies[number]
+        space = room - frames.message_head_bytes(number)
+        if space < min(MIN_PART_BYTES, end - offset):
+            return None
+        end = min(end, offset + space)
+        frame = frames.encode_message(self.channel, number, offset, len(body), body[offset:end])
+        return frame, (number, offset, end)

@@ -1,0 +1,46 @@
+"""Constants of the retransmission machinery, each with where it comes from."""
+
+from msgspec import Struct
+
+from chatnet_protocol.limits import (
+    DATA_HEADER_BYTES,
+    MAX_MESSAGES_IN_WINDOW,
+    MAX_PAYLOAD_BYTES,
+    RECEIVE_WINDOW_BYTES,
+)
+
+
+class ArqConfig(Struct, frozen=True, kw_only=True):
+    """What a Connection may be built with; the defaults are the product's."""
+
+    first_packet_number: int = 0
+    max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    datagram_overhead_bytes: int = 2 * DATA_HEADER_BYTES
+    """Header and AEAD tag, counted by congestion control."""
+
+    window_bytes: int = RECEIVE_WINDOW_BYTES
+    window_messages: int = MAX_MESSAGES_IN_WINDOW
+
+    initial_rtt_s: float = 0.333
+    """RFC 9002 section 6.2.2."""
+    granularity_s: float = 0.001
+    """RFC 9002 section 6.1.2."""
+    max_ack_delay_s: float = 0.005
+    """ACKs leave at the end of a turn of the pump; more than this is not taken off a sample."""
+    max_rtt_sample_s: float = 10.0
+    """A suspended machine must not teach an estimate of hours."""
+    packet_threshold: int = 3
+    time_threshold: float = 9 / 8
+    """RFC 9002 section 6.1; both grow with the reordering that is seen."""
+    max_packet_threshold: int = 256
+    max_time_threshold: float = 2.0
+    max_pto_s: float = 2.0
+    """While anything waits for an answer, probes are at most this far apart."""
+    keepalive_s: float = 10.0
+
+    initial_window_packets: int = 10
+    """RFC 9002 section 7.2."""
+    min_window_packets: int = 4
+    """Two in RFC 9002; four keep a thin stream of text moving on a line that loses a fifth."""
+    burst_packets: int = 16
+    """Back to back before pacing spreads packets out."""

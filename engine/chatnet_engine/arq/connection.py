@@ -1,0 +1,307 @@
+"""One link between one pair of incarnations: a facade over the parts that own the state.
+
+Feed it decrypted payloads with their packet numbers and the time; after any input take the packets
+and the events, and come back at `next_timeout`. It knows nothing of chat, keys, addresses, clocks
+or sockets; `now` is in seconds of any monotonic clock.
+"""
+
+from collections.abc import Callable, Sequence
+
+from chatnet_engine.arq.acks import Acks
+from chatnet_engine.arq.channel_out import SendChannel
+from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.arq.events import (
+    Closed,
+    Event,
+    MessagesSent,
+    PathChallenged,
+    PathResponded,
+    ReceiptRun,
+    ReceiptsArrived,
+)
+from chatnet_engine.arq.packets import Packet
+from chatnet_engine.arq.receipts import ReceiptLog
+from chatnet_engine.arq.receiver import Receiver
+from chatnet_engine.arq.sender import Sender
+from chatnet_engine.arq.stats import ArqStats
+from chatnet_protocol.errors import DecodeError, LocalProtocolError, RemoteProtocolError
+from chatnet_protocol.limits import MAX_CHANNELS
+from chatnet_protocol.wire import frames
+
+
+class Connection:
+    """Reliable ordered channels, receipts and states over unreliable packets."""
+
+    def __init__(
+        self,
+        *,
+        now: float,
+        random: Callable[[int], bytes],
+        config: ArqConfig = ArqConfig(),  # noqa: B008  (frozen)
+    ) -> None:
+        self._config = config
+        self._now = now
+        self._acks = Acks()
+        self._sender = Sender(config, random, self._acks, now)
+        self._receiver = Receiver(config, self._sender.channel_receipts)
+        self._receipt_log: ReceiptLog | None = None
+        self._new_receipts: list[ReceiptRun] = []
+        self._reported_sent: dict[int, int] = {}
+        self._events: list[Event] = []
+        self._close: bytes | None = None
+        self._close_due = False
+        self._close_answers = 0
+        self._closed = False
+        self._last_heard: float | None = None
+        self._packets_received = 0
+        self._duplicate_packets = 0
+
+    # --- inputs ---------------------------------------------------------------------------------
+
+    def handle_packet(self, number: int, payload: bytes, now: float) -> None:
+        """A decrypted payload and its packet number.
+
+        Raises RemoteProtocolError, with nothing changed, when the peer broke the specification.
+        """
+        self._now = now
+        if self._closed:
+            return
+        if self._acks.seen(number):
+            self._duplicate_packets += 1
+            return
+        try:
+            arrived = frames.decode(payload)
+        except DecodeError as error:
+            raise RemoteProtocolError(error.reason) from None
+        taken = True
+        for frame in arrived:
+            taken = self._check(frame) and taken
+        self._last_heard = now
+        self._sender.first_unanswered = None
+        self._packets_received += 1
+        if self._close is not None:
+            self._handle_while_closing(arrived)
+            return
+        if not taken:
+            return
+        eliciting = False
+        for frame in arrived:
+            eliciting = self._apply(frame, now) or eliciting
+        self._acks.on_packet(number, eliciting, now)
+
+    def handle_timeout(self, now: float) -> None:
+        """The time of `next_timeout` has come; earlier calls do no harm."""
+        self._now = now
+        if self._close is None and not self._closed:
+            self._sender.on_timeout(now)
+
+    # --- asks -----------------------------------------------------------------------------------
+
+    def set_hello(self, body: bytes) -> None:
+        """HELLO goes first in every packet until acknowledged. Once; at most MAX_HELLO_BYTES."""
+        self._sender.hello.set(body)
+
+    def start_sending(self, first_number: int) -> None:
+        """Channel 0 begins at this number; until now it had no room."""
+        if self._receipt_log is not None:
+            raise LocalProtocolError("sending has started already")
+        if first_number < 1:
+            raise LocalProtocolError("message numbers begin at 1")
+        self._receipt_log = ReceiptLog(first_number)
+        self._open_channel(0, first_number)
+
+    def start_receiving(self, next_number: int) -> None:
+        """Channel 0 is delivered from this number, and the other channels too; until now what
+        came was kept within the window, or dropped unacknowledged beyond it."""
+        self._receiver.start(next_number, self._now)
+
+    def room(self, channel: int) -> int:
+        """Bytes that `queue` takes; each message counts MESSAGE_OVERHEAD_BYTES besides its own."""
+        sending = self._sender.channels.get(channel)
+        if sending is not None:
+            return sending.room()
+        return self._config.window_bytes if 0 < channel < MAX_CHANNELS else 0
+
+    def queue(self, channel: int, messages: Sequence[bytes]) -> int:
+        """Send messages in order; returns the number of the first, the others follow it.
+
+        Raises LocalProtocolError over the window, for a message that is empty or longer than
+        MAX_MESSAGE_BYTES, on channel 0 before `start_sending`, or after `close`.
+        """
+        if self._close is not None or self._closed:
+            raise LocalProtocolError("the link is closed")
+        sending = self._sender.channels.get(channel)
+        if sending is None:
+            if not 0 < channel < MAX_CHANNELS:
+                raise LocalProtocolError(f"channel {channel} is not open")
+            sending = self._open_channel(channel, 1)
+        return sending.queue(messages)
+
+    def receipt(self, number: int, ack: int, run: int) -> None:
+        """Channel 0 is committed here up to `number`; the last `run` messages of it have the
+        consecutive ACK numbers that end at `ack`. Numbers ascend from call to call."""
+        self._receiver.channels[0].on_receipt(number)
+        self._sender.receipts.add(number, ack, run)
+
+    def set_state(self, key: int, value: bytes) -> None:
+        """Let the peer know the newest value under `key`; older ones may never arrive."""
+        self._sender.states.set(key, value)
+
+    def ping(self) -> None:
+        """Ask for an ACK in the next packet, as after a new handshake or a change of network."""
+        self._sender.ping()
+
+    def challenge(self, token: bytes) -> None:
+        """PATH_CHALLENGE in the next packet; not repeated by itself."""
+        self._sender.paths.challenge(token)
+
+    def close(self, code: int, reason: str) -> None:
+        """The next packet says CLOSE, and so does the answer to ever fewer packets after it."""
+        if self._close is None:
+            self._close = frames.encode_close(code, reason)
+            self._close_due = True
+
+    # --- outputs --------------------------------------------------------------------------------
+
+    def take_packets(self, now: float, max_packets: int) -> list[Packet]:
+        """What has to leave now. When `max_packets` cut it short, `next_timeout` is now."""
+        self._now = now
+        if self._closed or max_packets < 1:
+            return []
+        if self._close is None:
+            return self._sender.take(now, max_packets)
+        if not self._close_due or self._sender.numbers.exhausted:
+            return []
+        self._close_due = False
+        return [Packet(self._sender.numbers.take(), self._close)]
+
+    def take_events(self) -> list[Event]:
+        """What happened since the last call."""
+        events = self._receiver.take_events()
+        if self._new_receipts:
+            events.append(ReceiptsArrived(self._new_receipts))
+            self._new_receipts = []
+        for number, channel in self._sender.channels.items():
+            if channel.sent_upto > self._reported_sent[number]:
+                self._reported_sent[number] = channel.sent_upto
+                events.append(MessagesSent(number, channel.sent_upto))
+        events += self._events
+        self._events.clear()
+        return events
+
+    def next_timeout(self) -> float | None:
+        """When to call `handle_timeout` and then `take_packets`; None once closed."""
+        if self._closed or self._close is not None:
+            return self._now if self._close_due and not self._closed else None
+        return self._sender.next_timeout(self._now)
+
+    @property
+    def last_heard(self) -> float | None:
+        """When the last valid packet came."""
+        return self._last_heard
+
+    @property
+    def first_unanswered(self) -> float | None:
+        """When the oldest ack-eliciting packet left since anything was heard."""
+        return self._sender.first_unanswered
+
+    @property
+    def unacked(self) -> bool:
+        """Whether anything waits to be sent or acknowledged."""
+        return self._sender.waiting
+
+    @property
+    def exhausted(self) -> bool:
+        """Packet numbers are used up: a new incarnation has to be drawn."""
+        return self._sender.numbers.exhausted
+
+    @property
+    def stats(self) -> ArqStats:
+        """Numbers about the link."""
+        sender = self._sender
+        return ArqStats(
+            smoothed_rtt_s=sender.rtt.smoothed_s,
+            latest_rtt_s=sender.rtt.latest_s,
+            rtt_variation_s=sender.rtt.variation_s,
+            min_rtt_s=sender.rtt.min_s,
+            window_bytes=sender.congestion.window_bytes,
+            in_flight_bytes=sender.loss.in_flight_bytes,
+            packets_sent=sender.packets_sent,
+            packets_received=self._packets_received,
+            duplicate_packets=self._duplicate_packets,
+            packets_lost=sender.loss.counters.packets_lost,
+            packets_spurious=sender.loss.counters.packets_spurious,
+            loss_rate=sender.loss.counters.loss_rate,
+            pto_count=sender.loss.pto_count,
+            resent_bytes=sum(each.resent_bytes for each in sender.channels.values()),
+            duplicate_messages=sum(each.duplicates for each in self._receiver.channels.values()),
+        )
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _open_channel(self, channel: int, first_number: int) -> SendChannel:
+        config = self._config
+        opened = SendChannel(channel, first_number, config.window_bytes, config.window_messages)
+        self._sender.channels[channel] = opened
+        self._reported_sent[channel] = first_number - 1
+        return opened
+
+    def _check(self, frame: frames.Frame) -> bool:
+        if isinstance(frame, frames.Ack):
+            self._sender.numbers.check(frame.ranges)
+        elif isinstance(frame, frames.Receipt):
+            self._check_receipt(0, frame.number)
+        elif isinstance(frame, frames.ChannelReceipt):
+            self._check_receipt(frame.channel, frame.number)
+        elif isinstance(frame, frames.Messages | frames.Message):
+            return self._receiver.check(frame) and not self._sender.receipts.full
+        else:
+            return self._receiver.check(frame)
+        return True
+
+    def _check_receipt(self, channel: int, number: int) -> None:
+        sending = self._sender.channels.get(channel)
+        if sending is None or number > sending.sent_upto:
+            raise RemoteProtocolError("receipt for a message that was never sent")
+
+    def _apply(self, frame: frames.Frame, now: float) -> bool:
+        """Take one checked frame in; whether it elicits an ACK."""
+        kind = type(frame)
+        if kind is frames.Messages:
+            self._receiver.on_messages(frame, now)  # type: ignore[arg-type]
+        elif isinstance(frame, frames.Ack):
+            self._sender.on_ack(frame, now)
+            return False
+        elif isinstance(frame, frames.Receipt):
+            if self._receipt_log is not None:
+                self._new_receipts += self._receipt_log.add(frame)
+            self._sender.channels[0].on_receipt(frame.number)
+        elif isinstance(frame, frames.Message):
+            self._receiver.on_message(frame, now)
+        elif isinstance(frame, frames.ChannelReceipt):
+            self._sender.channels[frame.channel].on_receipt(frame.number)
+        elif isinstance(frame, frames.Hello):
+            self._receiver.on_hello(frame)
+        elif isinstance(frame, frames.State):
+            self._receiver.on_state(frame)
+        elif isinstance(frame, frames.PathChallenge):
+            self._sender.paths.respond(frame.token)
+            self._events.append(PathChallenged(frame.token))
+        elif isinstance(frame, frames.PathResponse):
+            self._events.append(PathResponded(frame.token))
+        elif isinstance(frame, frames.Close):
+            self._closed = True
+            self._events.append(Closed(frame.code, frame.reason))
+            return False
+        return True
+
+    def _handle_while_closing(self, arrived: list[frames.Frame]) -> None:
+        """Answer the 1st, 2nd, 4th, 8th … packet with CLOSE again, RFC 9000 section 10.2.1."""
+        for frame in arrived:
+            if isinstance(frame, frames.Close):
+                self._closed = True
+                self._events.append(Closed(frame.code, frame.reason))
+                return
+        self._close_answers += 1
+        if self._close_answers & (self._close_answers - 1) == 0:
+            self._close_due = True

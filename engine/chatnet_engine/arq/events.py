@@ -1,0 +1,82 @@
+"""What a Connection tells its owner; drained by `take_events`, in the order in which it happened
+for each channel. Past tense throughout."""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+
+class HelloArrived(Struct, frozen=True):
+    """The peer's first words; exactly one in the life of a Connection."""
+
+    body: bytes
+
+
+class MessagesArrived(Struct, frozen=True):
+    """The next messages of a channel, in order and without a gap."""
+
+    channel: int
+    first_number: int
+    messages: list[bytes]
+    at: float
+    """When the last of them became complete."""
+
+
+class ReceiptRun(Struct, frozen=True):
+    """Our channel 0 messages up to `number` are committed at the peer; the last `run` of them, none
+    of which was in an earlier run, have the consecutive ACK numbers that end at `ack`."""
+
+    number: int
+    ack: int
+    run: int
+
+
+class ReceiptsArrived(Struct, frozen=True):
+    """Commits at the peer; the window has opened accordingly."""
+
+    runs: list[ReceiptRun]
+
+
+class MessagesSent(Struct, frozen=True):
+    """Every byte of the messages up to `upto` has been in a packet at least once."""
+
+    channel: int
+    upto: int
+
+
+class StateArrived(Struct, frozen=True):
+    """The newest value of a latest-value state."""
+
+    key: int
+    value: bytes
+
+
+class PathChallenged(Struct, frozen=True):
+    """The peer tries a path; the answer is already on its way in the next packet."""
+
+    token: bytes
+
+
+class PathResponded(Struct, frozen=True):
+    """The peer answered a challenge with this token; whose it was is for the owner to say."""
+
+    token: bytes
+
+
+class Closed(Struct, frozen=True):
+    """The peer ended the link; nothing follows."""
+
+    code: int
+    reason: str
+
+
+Event: TypeAlias = (
+    HelloArrived
+    | MessagesArrived
+    | ReceiptsArrived
+    | MessagesSent
+    | StateArrived
+    | PathChallenged
+    | PathResponded
+    | Closed
+)

@@ -1,0 +1,222 @@
+"""Loss recovery: RFC 9002 sections 5 and 6, adapting to reordering in the manner of RFC 8985.
+
+Owns the ack-eliciting packets on the way, the ones given up lately, and the probe timer. It does
+not know what is in a packet: it tells each content's source its fate.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.arq.congestion import Congestion
+from chatnet_engine.arq.packets import SentPacket
+from chatnet_engine.arq.rtt import RttEstimator
+
+LOSS_RATE_GAIN = 1 / 64
+"""Weight of one packet in the moving average of the loss rate."""
+MAX_LOST_KEPT = 4096
+"""Given-up packets remembered, so that a late ACK can be told from a lie about nothing."""
+CALM_ROUNDS = 16
+"""Loss events without a spurious one before reordering tolerance shrinks, RFC 8985 section 7.1."""
+PERSISTENT_PTOS = 3
+"""RFC 9002 section 7.6.1."""
+
+
+class LossCounters(Struct):
+    """Running totals since the link began."""
+
+    packets_lost: int = 0
+    packets_spurious: int = 0
+    loss_rate: float = 0.0
+
+
+class LossRecovery:
+    """Decides which packets arrived, which are lost, and when to probe."""
+
+    def __init__(self, config: ArqConfig, rtt: RttEstimator, congestion: Congestion) -> None:
+        self._config = config
+        self._rtt = rtt
+        self._congestion = congestion
+        self._sent: dict[int, SentPacket] = {}
+        self._given_up: dict[int, tuple[SentPacket, float]] = {}
+        self._largest_acked = -1
+        self._last_acked_sent_at = float("-inf")
+        self._loss_at: float | None = None
+        self._last_eliciting_at = 0.0
+        self._packet_threshold = config.packet_threshold
+        self._time_threshold = config.time_threshold
+        self._episode: set[int] = set()
+        self._episode_at = float("-inf")
+        self._calm_rounds = 0
+        self.in_flight_bytes = 0
+        self.pto_count = 0
+        self.counters = LossCounters()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer to some packet is outstanding."""
+        return bool(self._sent)
+
+    def on_sent(self, packet: SentPacket) -> None:
+        """An ack-eliciting packet leaves."""
+        self._sent[packet.number] = packet
+        self.in_flight_bytes += packet.size_bytes
+        self._last_eliciting_at = packet.sent_at
+
+    def on_ack(
+        self, ranges: Sequence[tuple[int, int]], delay_s: float, now: float, used: bool
+    ) -> None:
+        """The peer has processed `ranges` (highest first; already known to have been sent)."""
+        largest = ranges[0][1]
+        acked = self._take_acked(ranges)
+        if self._given_up:
+            self._find_spurious(ranges, now)
+        if acked:
+            newest = acked[-1] if acked[-1].number == largest else None
+            if newest is not None:
+                self._rtt.add(now - newest.sent_at, delay_s)
+            rate = self.counters.loss_rate
+            for packet in acked:
+                self.in_flight_bytes -= packet.size_bytes
+                self._congestion.on_acked(packet.size_bytes, packet.sent_at, used)
+                rate -= rate * LOSS_RATE_GAIN
+                for source, token in packet.contents:
+                    source.on_acked(token)
+            self.counters.loss_rate = rate
+            self.pto_count = 0
+        self._largest_acked = max(self._largest_acked, largest)
+        self._detect(now, acked)
+        if acked:
+            self._last_acked_sent_at = max(self._last_acked_sent_at, acked[-1].sent_at)
+
+    def on_timeout(self, now: float) -> bool:
+        """Deadline passed: give up what is late. True when a probe has to be sent instead."""
+        if self._loss_at is not None:
+            if now >= self._loss_at:
+                self._detect(now, [])
+            return False
+        probe_at = self._probe_at()
+        if probe_at is None or now < probe_at:
+            return False
+        self.pto_count += 1
+        self._last_eliciting_at = now
+        return True
+
+    def next_timeout(self) -> float | None:
+        """When `on_timeout` has something to do."""
+        return self._loss_at if self._loss_at is not None else self._probe_at()
+
+    def oldest(self) -> Iterable[SentPacket]:
+        """Packets on the way, oldest first."""
+        return self._sent.values()
+
+    def _probe_at(self) -> float | None:
+        if not self._sent:
+            return None
+        backed_off_s = self._rtt.probe_timeout_s() * 2.0 ** min(self.pto_count, 16)
+        return self._last_eliciting_at + min(backed_off_s, self._config.max_pto_s)
+
+    def _take_acked(self, ranges: Sequence[tuple[int, int]]) -> list[SentPacket]:
+        sent = self._sent
+        if not sent:
+            return []
+        oldest = next(iter(sent))
+        acked = []
+        for low, high in reversed(ranges):
+            if high < oldest:
+                continue
+            low = max(low, oldest)
+            if high - low <= 2 * len(sent):
+                numbers: Iterable[int] = [n for n in range(low, high + 1) if n in sent]
+            else:
+                numbers = [n for n in sent if low <= n <= high]
+            acked += [sent.pop(n) for n in numbers]
+        return acked
+
+    def _find_spurious(self, ranges: Sequence[tuple[int, int]], now: float) -> None:
+        lowest = ranges[-1][0]
+        for number, (packet, forget_at) in list(self._given_up.items()):
+            if now >= forget_at:
+                del self._given_up[number]
+            elif number >= lowest and any(low <= number <= high for low, high in ranges):
+                del self._given_up[number]
+                self._on_spurious(packet, ranges[0][1], now)
+
+    def _on_spurious(self, packet: SentPacket, largest: int, now: float) -> None:
+        self.counters.packets_spurious += 1
+        self.counters.loss_rate *= 1 - LOSS_RATE_GAIN
+        for source, token in packet.contents:
+            source.on_acked(token)
+        distance = self._largest_acked - packet.number + 1
+        self._packet_threshold = min(
+            max(self._packet_threshold, distance), self._config.max_packet_threshold
+        )
+        self._time_threshold = min(self._time_threshold + 0.25, self._config.max_time_threshold)
+        self._calm_rounds = 0
+        self.pto_count = 0
+        if packet.number in self._episode:
+            self._episode.discard(packet.number)
+            if not self._episode:
+                self._congestion.on_spurious()
+
+    def _detect(self, now: float, just_acked: list[SentPacket]) -> None:
+        self._loss_at = None
+        largest = self._largest_acked
+        patience_s = max(
+            self._time_threshold * max(self._rtt.smoothed_s, self._rtt.latest_s),
+            self._config.granularity_s,
+        )
+        lost = []
+        for packet in self._sent.values():
+            if packet.number >= largest:
+                break
+            late_at = packet.sent_at + patience_s
+            if now < late_at and largest - packet.number < self._packet_threshold:
+                self._loss_at = late_at
+                break
+            lost.append(packet)
+        if lost:
+            self._give_up(lost, now)
+            self._check_persistent(lost, just_acked)
+
+    def _give_up(self, lost: list[SentPacket], now: float) -> None:
+        forget_at = now + 3 * self._rtt.probe_timeout_s()
+        newest = lost[-1]
+        if newest.sent_at > self._episode_at:
+            self._episode_at = now
+            self._episode.clear()
+            self._calm_rounds += 1
+            if self._calm_rounds >= CALM_ROUNDS:
+                self._calm_down()
+        for packet in lost:
+            del self._sent[packet.number]
+            self.in_flight_bytes -= packet.size_bytes
+            self._given_up[packet.number] = (packet, forget_at)
+            self._episode.add(packet.number)
+            rate = self.counters.loss_rate
+            self.counters.loss_rate = rate + (1 - rate) * LOSS_RATE_GAIN
+            for source, token in packet.contents:
+                source.on_lost(token, packet.number)
+        while len(self._given_up) > MAX_LOST_KEPT:
+            del self._given_up[next(iter(self._given_up))]
+        self.counters.packets_lost += len(lost)
+        self._congestion.on_lost(newest.sent_at, now)
+
+    def _calm_down(self) -> None:
+        least = self._config.packet_threshold
+        self._packet_threshold = max(least, self._packet_threshold // 2)
+        self._time_threshold = max(self._config.time_threshold, self._time_threshold - 0.25)
+        self._calm_rounds = 0
+
+    def _check_persistent(self, lost: list[SentPacket], just_acked: list[SentPacket]) -> None:
+        barrier = just_acked[0].number if just_acked else self._largest_acked
+        span = [
+            packet.sent_at
+            for packet in lost
+            if packet.sent_at > self._last_acked_sent_at and packet.number < barrier
+        ]
+        if self._rtt.samples < 2 or len(span) < 2:
+            return
+        if span[-1] - span[0] > PERSISTENT_PTOS * self._rtt.probe_timeout_s():
+            self._congestion.on_persistent()

@@ -1,0 +1,41 @@
+"""Pacing: spreads a window over its round trip, RFC 9002 section 7.7.
+
+Owns a bucket of bytes that fills at a little over window / RTT. Bursts of a few packets pass at
+once, so that the pump wakes seldom.
+"""
+
+from chatnet_engine.arq.config import ArqConfig
+
+
+class Pacer:
+    """Says when the next packet may leave."""
+
+    def __init__(self, config: ArqConfig, now: float) -> None:
+        self._packet_bytes = config.max_payload_bytes + config.datagram_overhead_bytes
+        self._burst_bytes = float(config.burst_packets * self._packet_bytes)
+        self._level_bytes = self._burst_bytes
+        self._rate_bytes_per_s = 0.0
+        self._filled_at = now
+
+    def set_rate(self, window_bytes: int, rtt_s: float, slow_start: bool, now: float) -> None:
+        """Follow the window: twice its pace in slow start, 1.25 times after."""
+        self._fill(now)
+        self._rate_bytes_per_s = (2.0 if slow_start else 1.25) * window_bytes / max(rtt_s, 1e-6)
+
+    def on_sent(self, size_bytes: int) -> None:
+        """`size_bytes` have left; the bucket may go into debt for what does not wait."""
+        self._level_bytes = max(self._level_bytes - size_bytes, -self._burst_bytes)
+
+    def ready_at(self, now: float) -> float:
+        """When a full packet may leave: `now`, or when half a burst has gathered."""
+        self._fill(now)
+        if self._level_bytes >= self._packet_bytes or self._rate_bytes_per_s == 0.0:
+            return now
+        wanted_bytes = self._burst_bytes / 2 - self._level_bytes
+        return now + wanted_bytes / self._rate_bytes_per_s
+
+    def _fill(self, now: float) -> None:
+        if now > self._filled_at:
+            gained_bytes = (now - self._filled_at) * self._rate_bytes_per_s
+            self._level_bytes = min(self._level_bytes + gained_bytes, self._burst_bytes)
+            self._filled_at = now

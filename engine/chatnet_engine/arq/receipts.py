@@ -1,0 +1,133 @@
+"""Receipts, both ways.
+
+`ReceiptQueue` repeats ours until the peer has them, one frame for each run of consecutive ACK
+numbers. `ReceiptLog` makes sure that each message of ours is reported receipted once.
+"""
+
+from msgspec import Struct
+
+from chatnet_engine.arq.events import ReceiptRun
+from chatnet_engine.arq.packets import Pulled, Token
+from chatnet_engine.arq.ranges import RangeSet
+from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
+from chatnet_protocol.wire import frames
+
+MAX_PENDING_RUNS = 1024
+"""Runs not acknowledged yet. At this many, messages are dropped unacknowledged until the peer
+acknowledges receipts: it can hear us, or it would not be sending."""
+MAX_OPEN_RUNS = 1024
+"""Holes between runs that have arrived. A peer must not leave more: runs are repeated until
+acknowledged."""
+
+
+class _Run(Struct):
+    number: int
+    ack: int
+    run: int
+    due: bool = True
+    sent_number: int = 0
+    """`number` when the frame was last sent."""
+
+
+class ReceiptQueue:
+    """Channel 0 receipts on their way to the peer. Tokens are (run id, number)."""
+
+    def __init__(self) -> None:
+        self._runs: dict[int, _Run] = {}
+        self._due: set[int] = set()
+        self._last_id = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether the peer owes us acknowledgements for too many runs."""
+        return len(self._runs) >= MAX_PENDING_RUNS
+
+    @property
+    def due(self) -> bool:
+        """Whether a frame has to go out."""
+        return bool(self._due)
+
+    def add(self, number: int, ack: int, run: int) -> None:
+        """Report a run; it grows the newest one when both have the same slope."""
+        if run < 0 or run > number or run > ack:
+            raise LocalProtocolError("a receipt for more messages than there are")
+        last = self._runs.get(self._last_id)
+        if last is not None:
+            gap = number - last.number
+            if gap <= 0:
+                raise LocalProtocolError("receipts have to ascend")
+            if run == gap and last.run and ack - last.ack == gap:
+                last.number, last.ack, last.run = number, ack, last.run + run
+                self._due.add(self._last_id)
+                return
+            if last.run == 0:
+                self._remove(self._last_id)
+        self._last_id += 1
+        self._runs[self._last_id] = _Run(number, ack, run)
+        self._due.add(self._last_id)
+
+    def pull(self, room: int) -> Pulled | None:
+        """The oldest frame that is due, if it fits."""
+        if not self._due:
+            return None
+        key = min(self._due)
+        run = self._runs[key]
+        frame = frames.encode_receipt(run.number, run.ack, run.run)
+        if len(frame) > room:
+            return None
+        self._due.discard(key)
+        run.sent_number = run.number
+        return frame, (key, run.number)
+
+    def on_acked(self, token: Token) -> None:
+        """The peer has this run up to this number."""
+        key, number = token
+        run = self._runs.get(key)
+        if run is None:
+            return
+        if number >= run.number:
+            self._remove(key)
+        elif run.run:
+            run.run = min(run.run, run.number - number)
+
+    def on_lost(self, token: Token, packet: int) -> None:
+        """Repeat, unless a longer frame of the same run is on the way."""
+        key, number = token
+        run = self._runs.get(key)
+        if run is not None and run.sent_number <= number:
+            self._due.add(key)
+
+    def on_probe(self, token: Token) -> None:
+        """Repeat."""
+        if token[0] in self._runs:
+            self._due.add(token[0])
+
+    def _remove(self, key: int) -> None:
+        del self._runs[key]
+        self._due.discard(key)
+
+
+class ReceiptLog:
+    """Which of our channel 0 messages have been reported receipted, and with ACK numbers."""
+
+    def __init__(self, first_number: int) -> None:
+        self.upto = first_number - 1
+        self._first = first_number
+        self._seen = RangeSet()
+
+    def add(self, receipt: frames.Receipt) -> list[ReceiptRun]:
+        """The part of a valid receipt that is news. Raises RemoteProtocolError at MAX_OPEN_RUNS."""
+        number, ack, run = receipt.number, receipt.ack, receipt.run
+        low = max(number - run + 1, self._first)
+        news = [
+            ReceiptRun(last, ack - (number - last), last - first + 1)
+            for first, last in self._seen.missing(low, number)
+        ]
+        if news:
+            self._seen.add(low, number)
+            if len(self._seen) > MAX_OPEN_RUNS:
+                raise RemoteProtocolError("too many holes between receipts")
+        elif run == 0 and number > self.upto:
+            news.append(ReceiptRun(number, ack, 0))
+        self.upto = max(self.upto, number)
+        return news

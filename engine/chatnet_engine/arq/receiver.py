@@ -1,0 +1,126 @@
+"""Takes frames in: reassembles, orders and hands over what the peer sent.
+
+Owns the receiving channels, the peer's HELLO and states, and the events not taken yet. It does not
+know when or in what packets answers leave.
+"""
+
+from chatnet_engine.arq.channel_in import ReceiveChannel
+from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.arq.control import ChannelReceipts
+from chatnet_engine.arq.events import (
+    Event,
+    HelloArrived,
+    MessagesArrived,
+    StateArrived,
+)
+from chatnet_protocol.errors import RemoteProtocolError
+from chatnet_protocol.limits import MAX_STATES
+from chatnet_protocol.wire import frames
+
+
+class Receiver:
+    """What has come from the peer and is on its way to the owner."""
+
+    def __init__(self, config: ArqConfig, receipts: ChannelReceipts) -> None:
+        self._config = config
+        self._receipts = receipts
+        self._hello: bytes | None = None
+        self._states: dict[int, tuple[int, bytes]] = {}
+        self._fresh_states: dict[int, bytes] = {}
+        self._hello_is_fresh = False
+        self.channels: dict[int, ReceiveChannel] = {0: self._new_channel(0)}
+        self.started = False
+
+    def start(self, next_number: int, now: float) -> None:
+        """Deliver channel 0 from `next_number`, and the others."""
+        self.channels[0].start(next_number, now)
+        self.started = True
+
+    def check(self, frame: frames.Frame) -> bool:
+        """Whether a frame can be taken now; False = drop the packet, it will come again.
+
+        Raises RemoteProtocolError when no honest peer can have sent it.
+        """
+        if isinstance(frame, frames.Messages):
+            sizes = sum(map(len, frame.messages))
+            last = frame.first_number + len(frame.messages) - 1
+            return self._check(frame.channel, last, sizes, len(frame.messages), None)
+        if isinstance(frame, frames.Message):
+            return self._check(frame.channel, frame.number, frame.total, 1, frame.number)
+        if isinstance(frame, frames.Hello):
+            if self._hello is not None and frame.body != self._hello:
+                raise RemoteProtocolError("two different HELLOs on one link")
+        elif (
+            isinstance(frame, frames.State)
+            and frame.key not in self._states
+            and len(self._states) == MAX_STATES
+        ):
+            raise RemoteProtocolError(f"more than {MAX_STATES} states")
+        return True
+
+    def on_messages(self, frame: frames.Messages, now: float) -> None:
+        """Whole messages, checked."""
+        self._channel(frame.channel).accept(frame.first_number, frame.messages, now)
+
+    def on_message(self, frame: frames.Message, now: float) -> None:
+        """A part of a message, checked."""
+        channel = self._channel(frame.channel)
+        channel.accept_part(frame.number, frame.offset, frame.total, frame.data, now)
+
+    def on_hello(self, frame: frames.Hello) -> None:
+        """Their HELLO, checked; repeated ones change nothing."""
+        if self._hello is None:
+            self._hello = frame.body
+            self._hello_is_fresh = True
+
+    def on_state(self, frame: frames.State) -> None:
+        """A latest-value state, checked."""
+        if frame.revision > self._states.get(frame.key, (-1, b""))[0]:
+            self._states[frame.key] = (frame.revision, frame.value)
+            self._fresh_states[frame.key] = frame.value
+
+    def take_events(self) -> list[Event]:
+        """What is new; messages taken from channels other than 0 are receipted by this."""
+        events: list[Event] = []
+        if self._hello_is_fresh and self._hello is not None:
+            self._hello_is_fresh = False
+            events.append(HelloArrived(self._hello))
+        if self.started:
+            for number, channel in self.channels.items():
+                if channel.ready:
+                    first, messages = channel.take_ready()
+                    events.append(MessagesArrived(number, first, messages, channel.ready_at))
+                    if number:
+                        channel.on_receipt(first + len(messages) - 1)
+                        self._receipts.set(number, first + len(messages) - 1)
+        if self._fresh_states:
+            events += [StateArrived(key, value) for key, value in self._fresh_states.items()]
+            self._fresh_states.clear()
+        return events
+
+    def _check(
+        self, channel_number: int, last: int, total_bytes: int, count: int, part_of: int | None
+    ) -> bool:
+        channel = self.channels.get(channel_number)
+        if channel is None:
+            channel = self._new_channel(channel_number)
+        try:
+            channel.check(last, total_bytes, count, part_of)
+        except RemoteProtocolError:
+            if channel.started:
+                raise
+            return False
+        return channel.started or channel.held_messages + count <= self._config.window_messages
+
+    def _channel(self, number: int) -> ReceiveChannel:
+        channel = self.channels.get(number)
+        if channel is None:
+            channel = self.channels[number] = self._new_channel(number)
+        return channel
+
+    def _new_channel(self, number: int) -> ReceiveChannel:
+        limit_bytes = 2 * self._config.window_bytes
+        channel = ReceiveChannel(number, limit_bytes, self._config.window_messages)
+        if number:
+            channel.start(1, 0.0)
+        return channel

@@ -1,0 +1,28 @@
+"""Numbers about a link for people and tests."""
+
+from msgspec import Struct
+
+
+class ArqStats(Struct, frozen=True, kw_only=True):
+    """A snapshot; counters run from the beginning of the link."""
+
+    smoothed_rtt_s: float
+    latest_rtt_s: float
+    rtt_variation_s: float
+    min_rtt_s: float
+    window_bytes: int
+    in_flight_bytes: int
+    packets_sent: int
+    packets_received: int
+    duplicate_packets: int
+    packets_lost: int
+    packets_spurious: int
+    """Declared lost, then acknowledged after all."""
+    loss_rate: float
+    """Moving average over packets, 0 … 1."""
+    pto_count: int
+    """Probe timeouts since anything was acknowledged."""
+    resent_bytes: int
+    """Message bytes put in a packet again, early copies included."""
+    duplicate_messages: int
+    """Messages that arrived more than once."""

@@ -1,0 +1,418 @@
+"""Frames: what the plain text of a DATA packet is made of.
+
+Owns the bytes of every frame, both ways. It knows nothing of retransmission, windows, channels'
+meaning, encryption or addresses. Integers are the variable-length ones of RFC 9000 section 16;
+a payload is a plain sequence of frames, each starting with its type. Arbitrary bytes raise
+DecodeError and nothing else, and cost at most linear work.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from struct import pack as struct_pack
+from struct import unpack_from
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from chatnet_protocol.errors import DecodeError, LocalProtocolError
+from chatnet_protocol.limits import (
+    MAX_ACK_RANGES,
+    MAX_CHANNELS,
+    MAX_HELLO_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_STATE_BYTES,
+)
+
+PADDING = 0x00
+PING = 0x01
+ACK = 0x02
+HELLO = 0x03
+MESSAGE = 0x04
+MESSAGES = 0x05
+RECEIPT = 0x06
+CHANNEL_RECEIPT = 0x07
+STATE = 0x08
+CLOSE = 0x09
+PATH_CHALLENGE = 0x0A
+PATH_RESPONSE = 0x0B
+
+MAX_VARINT = 2**62 - 1
+MAX_CLOSE_REASON_BYTES = 200
+PATH_TOKEN_BYTES = 8
+MAX_FRAMES = 256
+"""Frames in one payload, padding not counted: bounds the work that one datagram can ask for."""
+
+_ONE_BYTE = tuple(bytes([value]) for value in range(64))
+
+
+class Ping(Struct, frozen=True, gc=False):
+    """Asks for an ACK and says nothing else."""
+
+
+class Ack(Struct, frozen=True, gc=False):
+    """Packets processed by the sender of this frame; volatile."""
+
+    delay_us: int
+    """Microseconds between the arrival of the largest packet and the making of this frame."""
+    ranges: list[tuple[int, int]]
+    """(lowest, highest) inclusive, highest range first, never touching each other."""
+
+
+class Hello(Struct, frozen=True, gc=False):
+    """First words of a link; opaque here."""
+
+    body: bytes
+
+
+class Message(Struct, frozen=True, gc=False):
+    """Bytes `offset` up to `offset + len(data)` of one message that is `total` bytes long."""
+
+    channel: int
+    number: int
+    offset: int
+    total: int
+    data: bytes
+
+
+class Messages(Struct, frozen=True, gc=False):
+    """Whole messages with consecutive numbers, the first being `first_number`."""
+
+    channel: int
+    first_number: int
+    messages: list[bytes]
+
+
+class Receipt(Struct, frozen=True, gc=False):
+    """Channel 0 is committed up to `number`; its last `run` messages have the consecutive ACK
+    numbers that end at `ack`. Run 0 tells of the commit alone."""
+
+    number: int
+    ack: int
+    run: int
+
+
+class ChannelReceipt(Struct, frozen=True, gc=False):
+    """A channel other than 0 has been handed to its owner up to `number`."""
+
+    channel: int
+    number: int
+
+
+class State(Struct, frozen=True, gc=False):
+    """The newest value under `key`; an older revision than one seen is ignored."""
+
+    key: int
+    revision: int
+    value: bytes
+
+
+class Close(Struct, frozen=True, gc=False):
+    """The sender has ended the link and will send nothing else."""
+
+    code: int
+    reason: str
+
+
+class PathChallenge(Struct, frozen=True, gc=False):
+    """To be answered at once by a PathResponse with the same token."""
+
+    token: bytes
+
+
+class PathResponse(Struct, frozen=True, gc=False):
+    """Answer to a PathChallenge."""
+
+    token: bytes
+
+
+Frame: TypeAlias = (
+    Ping
+    | Ack
+    | Hello
+    | Message
+    | Messages
+    | Receipt
+    | ChannelReceipt
+    | State
+    | Close
+    | PathChallenge
+    | PathResponse
+)
+_Decoded: TypeAlias = tuple[Frame, int]
+
+
+def varint(value: int) -> bytes:
+    """RFC 9000 section 16, shortest form. Raises LocalProtocolError outside 0 … 2^62 − 1."""
+    if 0 <= value < 0x40:
+        return _ONE_BYTE[value]
+    if 0 <= value < 0x4000:
+        return (value | 0x4000).to_bytes(2, "big")
+    if 0 <= value < 0x4000_0000:
+        return (value | 0x8000_0000).to_bytes(4, "big")
+    if 0 <= value <= MAX_VARINT:
+        return (value | 0xC000_0000_0000_0000).to_bytes(8, "big")
+    raise LocalProtocolError("integer does not fit a frame")
+
+
+def varint_size(value: int) -> int:
+    """Bytes that `varint(value)` takes."""
+    if value < 0x40:
+        return 1
+    if value < 0x4000:
+        return 2
+    return 4 if value < 0x4000_0000 else 8
+
+
+def message_head_bytes(number: int) -> int:
+    """Most that a MESSAGE frame takes besides its data: a sender subtracts it from its room."""
+    return 12 + varint_size(number)
+
+
+def messages_head_bytes(number: int) -> int:
+    """Most that a MESSAGES frame takes besides its bodies and two bytes for each."""
+    return 4 + varint_size(number)
+
+
+def encode_ping() -> bytes:
+    """PING."""
+    return b"\x01"
+
+
+def encode_ack(delay_us: int, ranges: Sequence[tuple[int, int]]) -> bytes:
+    """ACK of at least one range, highest first; beyond MAX_ACK_RANGES the lowest are left out.
+
+    RFC 9000 section 19.3.1: gaps and lengths are relative to the range before.
+    """
+    low, high = ranges[0]
+    count = min(len(ranges), MAX_ACK_RANGES)
+    parts = [b"\x02", varint(high), varint(delay_us), varint(count - 1), varint(high - low)]
+    for index in range(1, count):
+        next_low, next_high = ranges[index]
+        parts.append(varint(low - next_high - 2))
+        parts.append(varint(next_high - next_low))
+        low = next_low
+    return b"".join(parts)
+
+
+def encode_hello(body: bytes) -> bytes:
+    """HELLO."""
+    return b"\x03" + varint(len(body)) + body
+
+
+def encode_message(channel: int, number: int, offset: int, total: int, data: bytes) -> bytes:
+    """MESSAGE: a part of one message."""
+    head = (b"\x04", varint(channel), varint(number), varint(offset), varint(total))
+    return b"".join((*head, varint(len(data)), data))
+
+
+def encode_messages(channel: int, first_number: int, messages: Sequence[bytes]) -> bytes:
+    """MESSAGES: whole messages with consecutive numbers, none longer than 65,535 bytes."""
+    count = len(messages)
+    lengths = struct_pack(f">{count}H", *map(len, messages))
+    head = (b"\x05", varint(channel), varint(first_number), varint(count), lengths)
+    return b"".join((*head, *messages))
+
+
+def encode_receipt(number: int, ack: int, run: int) -> bytes:
+    """RECEIPT."""
+    return b"\x06" + varint(number) + varint(ack) + varint(run)
+
+
+def encode_channel_receipt(channel: int, number: int) -> bytes:
+    """CHANNEL_RECEIPT."""
+    return b"\x07" + varint(channel) + varint(number)
+
+
+def encode_state(key: int, revision: int, value: bytes) -> bytes:
+    """STATE."""
+    return b"".join((b"\x08", varint(key), varint(revision), varint(len(value)), value))
+
+
+def encode_close(code: int, reason: str) -> bytes:
+    """CLOSE; a reason over MAX_CLOSE_REASON_BYTES of UTF-8 is cut at a character."""
+    text = reason.encode("utf-8", "replace")[:MAX_CLOSE_REASON_BYTES]
+    text = text.decode("utf-8", "ignore").encode()
+    return b"".join((b"\x09", varint(code), varint(len(text)), text))
+
+
+def encode_path_challenge(token: bytes) -> bytes:
+    """PATH_CHALLENGE with a token of PATH_TOKEN_BYTES."""
+    return b"\x0a" + _path_token(token)
+
+
+def encode_path_response(token: bytes) -> bytes:
+    """PATH_RESPONSE with the token of the challenge."""
+    return b"\x0b" + _path_token(token)
+
+
+def decode(payload: bytes) -> list[Frame]:
+    """The frames of one payload, padding left out. Raises DecodeError."""
+    frames: list[Frame] = []
+    pos = 0
+    end = len(payload)
+    decoders = _DECODERS
+    known = len(decoders)
+    try:
+        while pos < end:
+            kind = payload[pos]
+            pos += 1
+            if kind == PADDING:
+                continue
+            if kind >= known:
+                raise DecodeError(f"unknown frame type {kind}")
+            frame, pos = decoders[kind](payload, pos)
+            if pos > end:
+                raise DecodeError("frame is cut short")
+            frames.append(frame)
+    except IndexError:
+        raise DecodeError("frame is cut short") from None
+    if not frames:
+        raise DecodeError("no frame in the packet")
+    if len(frames) > MAX_FRAMES:
+        raise DecodeError(f"more than {MAX_FRAMES} frames in one packet")
+    return frames
+
+
+def _path_token(token: bytes) -> bytes:
+    if len(token) != PATH_TOKEN_BYTES:
+        raise LocalProtocolError(f"a path token has {PATH_TOKEN_BYTES} bytes")
+    return token
+
+
+def _varint(payload: bytes, pos: int) -> tuple[int, int]:
+    first = payload[pos]
+    if first < 0x40:
+        return first, pos + 1
+    size = 1 << (first >> 6)
+    end = pos + size
+    if end > len(payload):
+        raise DecodeError("frame is cut short")
+    return int.from_bytes(payload[pos:end], "big") & ((1 << (8 * size - 2)) - 1), end
+
+
+def _counted(payload: bytes, pos: int, most: int) -> tuple[bytes, int]:
+    size, pos = _varint(payload, pos)
+    if size > most:
+        raise DecodeError(f"{size} bytes where at most {most} are allowed")
+    return payload[pos : pos + size], pos + size
+
+
+def _channel(payload: bytes, pos: int) -> tuple[int, int]:
+    channel, pos = _varint(payload, pos)
+    if channel >= MAX_CHANNELS:
+        raise DecodeError(f"channel {channel} is above {MAX_CHANNELS - 1}")
+    return channel, pos
+
+
+def _decode_ping(payload: bytes, pos: int) -> _Decoded:
+    return Ping(), pos
+
+
+def _decode_ack(payload: bytes, pos: int) -> _Decoded:
+    high, pos = _varint(payload, pos)
+    delay_us, pos = _varint(payload, pos)
+    more, pos = _varint(payload, pos)
+    if more >= MAX_ACK_RANGES:
+        raise DecodeError(f"more than {MAX_ACK_RANGES} ranges in an ACK")
+    length, pos = _varint(payload, pos)
+    low = high - length
+    ranges = [(low, high)]
+    for _ in range(more):
+        gap, pos = _varint(payload, pos)
+        length, pos = _varint(payload, pos)
+        high = low - gap - 2
+        low = high - length
+        ranges.append((low, high))
+    if low < 0:
+        raise DecodeError("ACK below packet 0")
+    return Ack(delay_us, ranges), pos
+
+
+def _decode_hello(payload: bytes, pos: int) -> _Decoded:
+    body, pos = _counted(payload, pos, MAX_HELLO_BYTES)
+    return Hello(body), pos
+
+
+def _decode_message(payload: bytes, pos: int) -> _Decoded:
+    channel, pos = _channel(payload, pos)
+    number, pos = _varint(payload, pos)
+    offset, pos = _varint(payload, pos)
+    total, pos = _varint(payload, pos)
+    data, pos = _counted(payload, pos, MAX_MESSAGE_BYTES)
+    if not 0 < total <= MAX_MESSAGE_BYTES:
+        raise DecodeError(f"a message of {total} bytes")
+    if not data or offset + len(data) > total:
+        raise DecodeError("a part outside its message")
+    return Message(channel, number, offset, total, data), pos
+
+
+def _decode_messages(payload: bytes, pos: int) -> _Decoded:
+    channel, pos = _channel(payload, pos)
+    first_number, pos = _varint(payload, pos)
+    count, pos = _varint(payload, pos)
+    if count == 0 or 3 * count > len(payload) - pos:
+        raise DecodeError(f"{count} messages in {len(payload) - pos} bytes")
+    if first_number + count > MAX_VARINT:
+        raise DecodeError("message number above 2^62 - 1")
+    lengths = unpack_from(f">{count}H", payload, pos)
+    if 0 in lengths:
+        raise DecodeError("a message of 0 bytes")
+    edges = list(accumulate(lengths, initial=pos + 2 * count))
+    messages = [payload[start:end] for start, end in pairwise(edges)]
+    return Messages(channel, first_number, messages), edges[-1]
+
+
+def _decode_receipt(payload: bytes, pos: int) -> _Decoded:
+    number, pos = _varint(payload, pos)
+    ack, pos = _varint(payload, pos)
+    run, pos = _varint(payload, pos)
+    if run > number or run > ack:
+        raise DecodeError("a receipt for more messages than there are")
+    return Receipt(number, ack, run), pos
+
+
+def _decode_channel_receipt(payload: bytes, pos: int) -> _Decoded:
+    channel, pos = _channel(payload, pos)
+    number, pos = _varint(payload, pos)
+    if channel == 0:
+        raise DecodeError("a channel receipt for channel 0")
+    return ChannelReceipt(channel, number), pos
+
+
+def _decode_state(payload: bytes, pos: int) -> _Decoded:
+    key, pos = _varint(payload, pos)
+    revision, pos = _varint(payload, pos)
+    value, pos = _counted(payload, pos, MAX_STATE_BYTES)
+    return State(key, revision, value), pos
+
+
+def _decode_close(payload: bytes, pos: int) -> _Decoded:
+    code, pos = _varint(payload, pos)
+    text, pos = _counted(payload, pos, MAX_CLOSE_REASON_BYTES)
+    return Close(code, text.decode("utf-8", "replace")), pos
+
+
+def _decode_path_challenge(payload: bytes, pos: int) -> _Decoded:
+    end = pos + PATH_TOKEN_BYTES
+    return PathChallenge(payload[pos:end]), end
+
+
+def _decode_path_response(payload: bytes, pos: int) -> _Decoded:
+    end = pos + PATH_TOKEN_BYTES
+    return PathResponse(payload[pos:end]), end
+
+
+_DECODERS: tuple[Callable[[bytes, int], _Decoded], ...] = (
+    _decode_ping,  # never reached: PADDING is skipped
+    _decode_ping,
+    _decode_ack,
+    _decode_hello,
+    _decode_message,
+    _decode_messages,
+    _decode_receipt,
+    _decode_channel_receipt,
+    _decode_state,
+    _decode_close,
+    _decode_path_challenge,
+    _decode_path_response,
+)
