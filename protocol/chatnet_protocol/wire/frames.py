@@ -22,6 +22,7 @@ from chatnet_protocol.limits import (
     MAX_MESSAGE_BYTES,
     MAX_STATE_BYTES,
 )
+from chatnet_protocol.wire.varint import MAX_VARINT, read_varint, varint, varint_size
 
 PADDING = 0x00
 PING = 0x01
@@ -36,13 +37,10 @@ CLOSE = 0x09
 PATH_CHALLENGE = 0x0A
 PATH_RESPONSE = 0x0B
 
-MAX_VARINT = 2**62 - 1
 MAX_CLOSE_REASON_BYTES = 200
 PATH_TOKEN_BYTES = 8
 MAX_FRAMES = 256
 """Frames in one payload, padding not counted: bounds the work that one datagram can ask for."""
-
-_ONE_BYTE = tuple(bytes([value]) for value in range(64))
 
 
 class Ping(Struct, frozen=True, gc=False):
@@ -139,28 +137,6 @@ Frame: TypeAlias = (
     | PathResponse
 )
 _Decoded: TypeAlias = tuple[Frame, int]
-
-
-def varint(value: int) -> bytes:
-    """RFC 9000 section 16, shortest form. Raises LocalProtocolError outside 0 … 2^62 − 1."""
-    if 0 <= value < 0x40:
-        return _ONE_BYTE[value]
-    if 0 <= value < 0x4000:
-        return (value | 0x4000).to_bytes(2, "big")
-    if 0 <= value < 0x4000_0000:
-        return (value | 0x8000_0000).to_bytes(4, "big")
-    if 0 <= value <= MAX_VARINT:
-        return (value | 0xC000_0000_0000_0000).to_bytes(8, "big")
-    raise LocalProtocolError("integer does not fit a frame")
-
-
-def varint_size(value: int) -> int:
-    """Bytes that `varint(value)` takes."""
-    if value < 0x40:
-        return 1
-    if value < 0x4000:
-        return 2
-    return 4 if value < 0x4000_0000 else 8
 
 
 def message_head_bytes(number: int) -> int:
@@ -279,26 +255,15 @@ def _path_token(token: bytes) -> bytes:
     return token
 
 
-def _varint(payload: bytes, pos: int) -> tuple[int, int]:
-    first = payload[pos]
-    if first < 0x40:
-        return first, pos + 1
-    size = 1 << (first >> 6)
-    end = pos + size
-    if end > len(payload):
-        raise DecodeError("frame is cut short")
-    return int.from_bytes(payload[pos:end], "big") & ((1 << (8 * size - 2)) - 1), end
-
-
 def _counted(payload: bytes, pos: int, most: int) -> tuple[bytes, int]:
-    size, pos = _varint(payload, pos)
+    size, pos = read_varint(payload, pos)
     if size > most:
         raise DecodeError(f"{size} bytes where at most {most} are allowed")
     return payload[pos : pos + size], pos + size
 
 
 def _channel(payload: bytes, pos: int) -> tuple[int, int]:
-    channel, pos = _varint(payload, pos)
+    channel, pos = read_varint(payload, pos)
     if channel >= MAX_CHANNELS:
         raise DecodeError(f"channel {channel} is above {MAX_CHANNELS - 1}")
     return channel, pos
@@ -309,17 +274,17 @@ def _decode_ping(payload: bytes, pos: int) -> _Decoded:
 
 
 def _decode_ack(payload: bytes, pos: int) -> _Decoded:
-    high, pos = _varint(payload, pos)
-    delay_us, pos = _varint(payload, pos)
-    more, pos = _varint(payload, pos)
+    high, pos = read_varint(payload, pos)
+    delay_us, pos = read_varint(payload, pos)
+    more, pos = read_varint(payload, pos)
     if more >= MAX_ACK_RANGES:
         raise DecodeError(f"more than {MAX_ACK_RANGES} ranges in an ACK")
-    length, pos = _varint(payload, pos)
+    length, pos = read_varint(payload, pos)
     low = high - length
     ranges = [(low, high)]
     for _ in range(more):
-        gap, pos = _varint(payload, pos)
-        length, pos = _varint(payload, pos)
+        gap, pos = read_varint(payload, pos)
+        length, pos = read_varint(payload, pos)
         high = low - gap - 2
         low = high - length
         ranges.append((low, high))
@@ -335,9 +300,9 @@ def _decode_hello(payload: bytes, pos: int) -> _Decoded:
 
 def _decode_message(payload: bytes, pos: int) -> _Decoded:
     channel, pos = _channel(payload, pos)
-    number, pos = _varint(payload, pos)
-    offset, pos = _varint(payload, pos)
-    total, pos = _varint(payload, pos)
+    number, pos = read_varint(payload, pos)
+    offset, pos = read_varint(payload, pos)
+    total, pos = read_varint(payload, pos)
     data, pos = _counted(payload, pos, MAX_MESSAGE_BYTES)
     if not 0 < total <= MAX_MESSAGE_BYTES:
         raise DecodeError(f"a message of {total} bytes")
@@ -348,8 +313,8 @@ def _decode_message(payload: bytes, pos: int) -> _Decoded:
 
 def _decode_messages(payload: bytes, pos: int) -> _Decoded:
     channel, pos = _channel(payload, pos)
-    first_number, pos = _varint(payload, pos)
-    count, pos = _varint(payload, pos)
+    first_number, pos = read_varint(payload, pos)
+    count, pos = read_varint(payload, pos)
     if count == 0 or 3 * count > len(payload) - pos:
         raise DecodeError(f"{count} messages in {len(payload) - pos} bytes")
     if first_number + count > MAX_VARINT:
@@ -363,9 +328,9 @@ def _decode_messages(payload: bytes, pos: int) -> _Decoded:
 
 
 def _decode_receipt(payload: bytes, pos: int) -> _Decoded:
-    number, pos = _varint(payload, pos)
-    ack, pos = _varint(payload, pos)
-    run, pos = _varint(payload, pos)
+    number, pos = read_varint(payload, pos)
+    ack, pos = read_varint(payload, pos)
+    run, pos = read_varint(payload, pos)
     if run > number or run > ack:
         raise DecodeError("a receipt for more messages than there are")
     return Receipt(number, ack, run), pos
@@ -373,21 +338,21 @@ def _decode_receipt(payload: bytes, pos: int) -> _Decoded:
 
 def _decode_channel_receipt(payload: bytes, pos: int) -> _Decoded:
     channel, pos = _channel(payload, pos)
-    number, pos = _varint(payload, pos)
+    number, pos = read_varint(payload, pos)
     if channel == 0:
         raise DecodeError("a channel receipt for channel 0")
     return ChannelReceipt(channel, number), pos
 
 
 def _decode_state(payload: bytes, pos: int) -> _Decoded:
-    key, pos = _varint(payload, pos)
-    revision, pos = _varint(payload, pos)
+    key, pos = read_varint(payload, pos)
+    revision, pos = read_varint(payload, pos)
     value, pos = _counted(payload, pos, MAX_STATE_BYTES)
     return State(key, revision, value), pos
 
 
 def _decode_close(payload: bytes, pos: int) -> _Decoded:
-    code, pos = _varint(payload, pos)
+    code, pos = read_varint(payload, pos)
     text, pos = _counted(payload, pos, MAX_CLOSE_REASON_BYTES)
     return Close(code, text.decode("utf-8", "replace")), pos
 

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from engine.arq.pair import Pair
+from simworld.arq_pair import Pair
 
 
 def texts(count: int, seed: int, most: int = 200) -> list[bytes]:

@@ -1,0 +1,44 @@
+"""Variable-length integers of RFC 9000 section 16: 1, 2, 4 or 8 bytes, below 2^62."""
+
+from chatnet_protocol.errors import DecodeError, LocalProtocolError
+
+MAX_VARINT = 2**62 - 1
+
+_ONE_BYTE = tuple(bytes([value]) for value in range(64))
+
+
+def varint(value: int) -> bytes:
+    """Shortest form. Raises LocalProtocolError outside 0 … 2^62 − 1."""
+    if 0 <= value < 0x40:
+        return _ONE_BYTE[value]
+    if 0 <= value < 0x4000:
+        return (value | 0x4000).to_bytes(2, "big")
+    if 0 <= value < 0x4000_0000:
+        return (value | 0x8000_0000).to_bytes(4, "big")
+    if 0 <= value <= MAX_VARINT:
+        return (value | 0xC000_0000_0000_0000).to_bytes(8, "big")
+    raise LocalProtocolError("integer does not fit a frame")
+
+
+def varint_size(value: int) -> int:
+    """Bytes that `varint(value)` takes."""
+    if value < 0x40:
+        return 1
+    if value < 0x4000:
+        return 2
+    return 4 if value < 0x4000_0000 else 8
+
+
+def read_varint(data: bytes, pos: int) -> tuple[int, int]:
+    """The integer at `pos`, in any of its forms, and the position after it.
+
+    Raises DecodeError when it is cut short, and IndexError when `pos` is the end of `data`.
+    """
+    first = data[pos]
+    if first < 0x40:
+        return first, pos + 1
+    size = 1 << (first >> 6)
+    end = pos + size
+    if end > len(data):
+        raise DecodeError("integer is cut short")
+    return int.from_bytes(data[pos:end], "big") & ((1 << (8 * size - 2)) - 1), end
