@@ -57,7 +57,7 @@ def neutral_machine() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Gives each test an empty home; HOME, CHATNET_HOME and the XDG folders lie in it."""
-    home = Path(tempfile.mkdtemp(prefix="cn-"))
+    home = Path(tempfile.mkdtemp(prefix="cn-", dir="/tmp"))
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("CHATNET_HOME", str(home / "chatnet"))
     for name, folder in XDG_FOLDERS.items():

@@ -6,6 +6,7 @@ the checkout, and to a small example that breaks it, so that no rule can stop wo
 
 import ast
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -197,7 +198,9 @@ RULES: tuple[Rule, ...] = (wrong_neighbours, wrong_outsiders, hidden_state, too_
 @cache
 def sources() -> tuple[Source, ...]:
     """All Python files of the checkout; read once, they do not change while tests run."""
-    paths = sorted(path for top in (*FOLDERS, "tests") for path in (ROOT / top).rglob("*.py"))
+    paths = sorted(
+        path for top in (*FOLDERS, "tests", "scripts") for path in (ROOT / top).rglob("*.py")
+    )
     return tuple(
         Source.parse(path.relative_to(ROOT).as_posix(), path.read_text("utf-8")) for path in paths
     )
@@ -207,6 +210,17 @@ def sources() -> tuple[Source, ...]:
 def test_every_file_obeys(rule: Rule) -> None:
     wrong = [f"{source.path}: {problem}" for source in sources() for problem in rule(source)]
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_shipped_package_is_typed() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    shipped = set(build["targets"]["wheel"]["packages"])
+    assert shipped == {f"{folder}/{path.name}" for folder in FOLDERS for path in packages(folder)}
+    assert [name for name in shipped if not (ROOT / name / "py.typed").exists()] == []
+
+
+def packages(folder: str) -> list[Path]:
+    return [path.parent for path in (ROOT / folder).glob("*/__init__.py")]
 
 
 ARQ = "engine/chatnet_engine/arq/link.py"
