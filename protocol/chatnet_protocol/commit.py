@@ -369,7 +369,9 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
 
 _COMMIT_ENCODER = msgspec.msgpack.Encoder()
 _COMMIT_DECODER = msgspec.msgpack.Decoder(Commit)
-_ANSWER_DECODER = msgspec.msgpack.Decoder(Committed | CommitFailed)
+_ANSWER_DECODER: msgspec.msgpack.Decoder[Committed | CommitFailed] = msgspec.msgpack.Decoder(
+    Committed | CommitFailed
+)
 
 
 def encode(value: Commit | Committed | CommitFailed) -> bytes:
