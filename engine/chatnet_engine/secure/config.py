@@ -1,0 +1,75 @@
+"""Every timer, limit and bound of the secure link, each with its reason."""
+
+import msgspec
+
+
+class SecureConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds. The defaults are the product's; tests shorten or disable single ones."""
+
+    # sessions (WireGuard's times)
+    rekey_after_s: float = 120.0
+    """The initiator of a session starts the next one at this age."""
+    rekey_responder_after_s: float = 150.0
+    """The responder does so later, so that re-keys do not cross on a healthy line."""
+    reject_after_s: float = 180.0
+    """At this age a session neither sends nor receives, and its keys are erased."""
+
+    # initiating
+    fin_repeat_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 4.0)
+    """Pauses between repetitions of FIN; when they are over a new INIT starts."""
+    fin_in_front_s: float = 0.1
+    """DATA on an unconfirmed session is preceded by FIN, at most this often."""
+    init_repeat_s: tuple[float, ...] = (0.5, 1.0, 2.0)
+    """Pauses after the first INITs of a dial; then 2 s while something waits, else doubling."""
+    urgent_s: float = 2.0
+    idle_s: float = 8.0
+    idle_after_s: float = 90.0
+    """A dial that was not urgent for this long slows down to `slow_s`."""
+    slow_s: float = 60.0
+    attempt_s: float = 15.0
+    """An ephemeral key is used for INITs this long, then a new one is drawn."""
+    refused_wait_s: float = 60.0
+    """After the other side refused, the dialler waits this long."""
+    max_dial_addrs: int = 8
+    """Addresses one dial may name; INIT goes to each of them."""
+
+    # responding
+    max_half_open: int = 8
+    max_half_open_strangers: int = 6
+    """Of them; two stay free for initiators that know our key."""
+    free_half_open: int = 4
+    """Beyond this many only an INIT with a valid cookie opens another."""
+    half_open_s: float = 20.0
+    """Longer than all repetitions of a FIN."""
+    evict_half_open_s: float = 1.0
+    """When all are taken, one older than this gives way to an INIT with a cookie."""
+    max_pending: int = 8
+    """Authenticated handshakes that wait for accept or refuse."""
+    pending_s: float = 5.0
+    max_refusals: int = 8
+    """Refusals kept to be repeated for a repeated FIN."""
+    max_spent_inits: int = 32
+    """Ephemerals of answered INITs, so that their late duplicates are not answered again."""
+    max_invites: int = 4
+    known_rate: float = 50.0
+    known_burst: float = 20.0
+    stranger_rate: float = 20.0
+    stranger_burst: float = 5.0
+    """Handshakes a second without cookie (wireguard-go's numbers)."""
+    source_rate: float = 2.0
+    source_burst: float = 5.0
+    """Handshakes a second from one address that proved itself by a cookie."""
+    max_sources: int = 256
+    cookie_secret_s: float = 60.0
+    """A cookie is taken for one to two times this long."""
+
+    # paths
+    amplification: int = 3
+    """To an address that is not validated, at most this many bytes per byte heard from it."""
+    challenge_repeat_s: float = 0.5
+    validation_s: float = 8.0
+    """A path not validated by then is left for the last validated one, if it fell silent too."""
+
+    # all
+    max_links: int = 512
+    """Peers with a dial or a session; more than MAX_PEERS because of merges and requests."""

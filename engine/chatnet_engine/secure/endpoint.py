@@ -1,0 +1,432 @@
+"""Everything behind one UDP socket: who is there, and sealed packets to and from them.
+
+Feed it datagrams and time; drain datagrams and events after every input. Whoever owns it answers
+each Authenticated with accept or refuse, gives each packet the number its ARQ allocated, and sends
+what take_datagrams returns before what seal returned. Nothing that is not authenticated changes
+more than counters and the bounded table of half-open handshakes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from chatnet_engine.secure.config import SecureConfig
+from chatnet_engine.secure.dial import Dial
+from chatnet_engine.secure.events import (
+    Addr,
+    Authenticated,
+    Counters,
+    Event,
+    PacketArrived,
+    PeerStatus,
+    VersionSeen,
+)
+from chatnet_engine.secure.handshake import HalfOpen, Initiation, Proof
+from chatnet_engine.secure.identity import Identity
+from chatnet_engine.secure.local import Local
+from chatnet_engine.secure.peer import PeerLink
+from chatnet_engine.secure.responder import Responder
+from chatnet_protocol.errors import DecodeError, LocalProtocolError
+from chatnet_protocol.limits import MAX_PACKET_NUMBER
+from chatnet_protocol.version import WIRE_VERSION
+from chatnet_protocol.wire import datagrams
+
+_MIN_DATA_BYTES = 32
+
+
+class Endpoint:
+    """The secure link of one engine to all its peers."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        incarnation: int,
+        local_port: int,
+        random: Callable[[int], bytes],
+        now: float,
+        config: SecureConfig | None = None,
+    ) -> None:
+        """`incarnation`: 64 random bits drawn when the engine starts."""
+        self._now = now
+        self._local = Local(
+            identity=identity,
+            incarnation=incarnation,
+            port=local_port,
+            random=random,
+            config=config or SecureConfig(),
+        )
+        self._responder = Responder(self._local, now)
+        self._links: dict[int, PeerLink] = {}
+        self._pending: dict[int, tuple[Proof, Initiation | HalfOpen, float]] = {}
+        self._attempts = 0
+        self._timeout: float | None = None
+        self._timeout_known = False
+
+    # --- inputs ---------------------------------------------------------------------------------
+
+    def handle_datagram(self, data: bytes, addr: Addr, now: float) -> None:
+        """Anything that arrived on the socket. Never raises for what is in it."""
+        self._now = now
+        counters = self._local.counters
+        counters.datagrams_in += 1
+        if len(data) < datagrams.HEADER_BYTES:
+            counters.dropped_malformed += 1
+            return
+        kind = data[0]
+        if kind == datagrams.DATA:
+            self._handle_data(data, addr, now)
+            return
+        self._timeout_known = False
+        if kind == datagrams.VERSION:
+            self._handle_version(data, addr)
+        elif data[1] != WIRE_VERSION:
+            self._handle_other_version(data, addr, now)
+        elif kind == datagrams.INIT:
+            self._responder.handle_init(data, addr, now)
+        elif kind == datagrams.RESP:
+            self._handle_resp(data, addr, now)
+        elif kind == datagrams.FIN:
+            self._handle_fin(data, addr, now)
+        elif kind == datagrams.COOKIE:
+            self._handle_cookie(data, addr, now)
+        else:
+            counters.dropped_malformed += 1
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due; harmless when nothing is."""
+        self._now = now
+        self._timeout_known = False
+        self._responder.handle_timeout(now)
+        for link in list(self._links.values()):
+            link.handle_timeout(now)
+        life = self._local.config.pending_s
+        for attempt in [a for a, (_, _, since) in self._pending.items() if now >= since + life]:
+            del self._pending[attempt]
+            self._local.counters.dropped_unanswered += 1
+
+    # --- asks -----------------------------------------------------------------------------------
+
+    def dial(
+        self,
+        peer: int,
+        addrs: Sequence[Addr],
+        now: float,
+        *,
+        remote_key: bytes | None,
+        psk: bytes | None = None,
+    ) -> None:
+        """Keep trying to have a session with `peer` at these addresses until hang_up.
+
+        States the wanted end: repeating it is harmless, other arguments replace the former ones.
+        `remote_key`: the pinned key, if any. `psk`: 32 bytes of an invite, for a first contact.
+        """
+        config = self._local.config
+        if len(addrs) > config.max_dial_addrs:
+            raise LocalProtocolError(f"more than {config.max_dial_addrs} addresses for one peer")
+        self._link(peer, now).set_dial(Dial(addrs, remote_key, psk), now)
+        self._due(now)
+
+    def set_urgent(self, peer: int, urgent: bool) -> None:
+        """Whether something waits for this peer: INITs are then at most 2 s apart."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.set_urgent(urgent, self._now)
+            self._timeout_known = False
+
+    def hang_up(self, peer: int) -> None:
+        """Stop dialling and forget all sessions. Send a CLOSE first if the peer should know."""
+        link = self._links.pop(peer, None)
+        if link is None:
+            return
+        if link.erase():
+            self._local.draw_incarnation()
+        self._timeout_known = False
+
+    def end_link(self, peer: int, now: float, *, pause_s: float = 0.0) -> None:
+        """Forget the sessions, so that the next one makes a new link; a dial goes on.
+
+        Draws a new incarnation, which makes every peer's link new at its next handshake: for a
+        link that must not continue (a violation, packet numbers used up, a CLOSE).
+        """
+        link = self._links.get(peer)
+        if link is None:
+            return
+        if link.erase():
+            self._local.draw_incarnation()
+        link.hold(now + pause_s)
+        self._due(now)
+
+    def accept(self, attempt: int, peer: int, now: float) -> None:
+        """The key of `attempt` is `peer`. Announces LinkUp, at once or when confirmed."""
+        proof, origin = self._take_pending(attempt)
+        link = self._link(peer, now)
+        counters = self._local.counters
+        if isinstance(origin, Initiation):
+            owner = self._links.get(origin.peer)
+            if owner is not None:
+                owner.consume_initiation(origin)
+            taken = link.initiated(proof, origin, now)
+            counters.handshakes_initiated += taken
+        else:
+            taken = link.responded(proof, origin.addr, now)
+            counters.handshakes_responded += taken
+        counters.dropped_stale += not taken
+        self._due(now)
+
+    def refuse(self, attempt: int, payload: bytes, now: float) -> None:
+        """Turn the key of `attempt` away. `payload` is a CLOSE frame.
+
+        As responder it is sealed to the other side, which pauses its dial. As initiator nothing
+        is sent: our key is not shown to one we do not trust; the dial goes on, for the right one.
+        """
+        proof, origin = self._take_pending(attempt)
+        self._local.counters.handshakes_refused += 1
+        if isinstance(origin, Initiation):
+            if len(origin.refused_keys) < self._local.config.max_pending:
+                origin.refused_keys.append(proof.key)
+            return
+        session = proof.session(0, now)
+        sealed = session.seal_control(datagrams.REFUSE_NUMBER, payload)
+        self._responder.remember_refusal(proof, sealed, now)
+        self._timeout_known = False
+
+    def set_invites(self, invites: Mapping[int, bytes]) -> None:
+        """Secrets (32 bytes, by a number of the owner's) under which strangers may come."""
+        if len(invites) > self._local.config.max_invites:
+            raise LocalProtocolError(f"more than {self._local.config.max_invites} open invites")
+        self._responder.invites = dict(invites)
+
+    def seal(self, peer: int, number: int, payload: bytes) -> tuple[bytes, Addr] | None:
+        """The DATA datagram for a packet number, and where to send it.
+
+        None when no session can seal, or the peer's new address may not get more yet. Numbers
+        must rise; LocalProtocolError otherwise.
+        """
+        sealed = self.seal_many(peer, ((number, payload),))
+        return None if sealed is None else (sealed[0][0], sealed[1])
+
+    def seal_many(
+        self, peer: int, packets: Sequence[tuple[int, bytes]]
+    ) -> tuple[list[bytes], Addr] | None:
+        """seal for several packets (number, payload); may return fewer datagrams."""
+        link = self._links.get(peer)
+        return None if link is None else link.seal_many(packets, self._now)
+
+    def rehandshake(self, peer: int, now: float) -> None:
+        """Make a new session beside the present one: 15 s of sending were unanswered."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.rehandshake(now)
+            self._due(now)
+
+    def path_validated(self, peer: int, token: bytes, now: float) -> None:
+        """The peer echoed a challenge token."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.path_validated(token)
+            self._timeout_known = False
+
+    # --- outputs --------------------------------------------------------------------------------
+
+    def take_datagrams(self) -> list[tuple[bytes, Addr]]:
+        """Handshake datagrams to send, before any sealed ones."""
+        taken, self._local.outbox = self._local.outbox, []
+        return taken
+
+    def take_events(self) -> list[Event]:
+        """What happened, in order."""
+        taken, self._local.events = self._local.events, []
+        return taken
+
+    def next_timeout(self) -> float | None:
+        """When handle_timeout is wanted next; None for never."""
+        if not self._timeout_known:
+            when = self._responder.next_timeout()
+            for link in self._links.values():
+                when = min(when, link.next_timeout())
+            for _, _, since in self._pending.values():
+                when = min(when, since + self._local.config.pending_s)
+            self._timeout = None if when == float("inf") else when
+            self._timeout_known = True
+        return self._timeout
+
+    @property
+    def counters(self) -> Counters:
+        """Live counters; for people and tests."""
+        return self._local.counters
+
+    @property
+    def incarnation(self) -> int:
+        """What the next handshake will say of us."""
+        return self._local.incarnation
+
+    @property
+    def half_open(self) -> int:
+        """Handshakes that strangers have begun here."""
+        return self._responder.half_open
+
+    def peer_status(self, peer: int) -> PeerStatus | None:
+        """How a peer is reached; None for one that is neither dialled nor connected."""
+        link = self._links.get(peer)
+        return None if link is None else link.status(self._now)
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _handle_data(self, data: bytes, addr: Addr, now: float) -> None:
+        local = self._local
+        counters = local.counters
+        if len(data) < _MIN_DATA_BYTES:
+            counters.dropped_malformed += 1
+            return
+        _, index, number = datagrams.DATA_HEADER.unpack_from(data)
+        session = local.sessions.get(index)
+        if session is None:
+            counters.dropped_unknown_index += 1
+            return
+        if number >= MAX_PACKET_NUMBER:
+            self._handle_control(session.peer, index, number, data, addr, now)
+            return
+        window = session.window
+        if not window.is_fresh(number):
+            counters.dropped_replayed += 1
+            return
+        payload = session.open(data)
+        if payload is None:
+            counters.dropped_forged += 1
+            return
+        window.mark(number)
+        counters.packets_opened += 1
+        link = self._links[session.peer]
+        self._timeout_known = self._timeout_known and link.is_quiet(session, addr)
+        if link.heard_packet(session, number, len(data), addr, now):
+            remote = session.link[1]
+            local.events.append(PacketArrived(session.peer, remote, number, payload, addr))
+        else:
+            counters.dropped_other_link += 1
+
+    def _handle_control(
+        self, peer: int, index: int, number: int, data: bytes, addr: Addr, now: float
+    ) -> None:
+        session = self._local.sessions[index]
+        payload = session.open(data)
+        if payload is None:
+            self._local.counters.dropped_forged += 1
+            return
+        self._timeout_known = False
+        if number == datagrams.CONFIRM_NUMBER:
+            self._links[peer].heard_confirm(session, addr, now)
+        elif number == datagrams.REFUSE_NUMBER:
+            self._links[peer].heard_refusal(session, payload, addr, now)
+
+    def _handle_resp(self, data: bytes, addr: Addr, now: float) -> None:
+        counters = self._local.counters
+        try:
+            answer = datagrams.decode_resp(data)
+        except DecodeError:
+            counters.dropped_malformed += 1
+            return
+        initiation = self._local.initiations.get(answer.index)
+        if initiation is None:
+            counters.dropped_unknown_index += 1
+            return
+        try:
+            proof = initiation.read_resp(answer, addr)
+        except DecodeError:
+            counters.dropped_forged += 1
+            return
+        if proof.key in initiation.refused_keys:
+            return
+        self._ask_owner(proof, initiation, initiation.peer, now)
+
+    def _handle_fin(self, data: bytes, addr: Addr, now: float) -> None:
+        index = datagrams.peek_index(data)
+        session = self._local.sessions.get(index)
+        if session is not None:
+            if not session.initiator and session.fin == data:
+                self._links[session.peer].confirm(session, addr)
+            return
+        completed = self._responder.handle_fin(data, addr, now)
+        if completed is None:
+            return
+        half_open, proof = completed
+        hint = None
+        for peer, link in self._links.items():
+            if link.dial is not None and link.dial.remote_key == proof.key:
+                hint = peer
+        self._ask_owner(proof, half_open, hint, now)
+
+    def _ask_owner(
+        self, proof: Proof, origin: Initiation | HalfOpen, hint: int | None, now: float
+    ) -> None:
+        local = self._local
+        if proof.key == local.identity.public:
+            local.counters.dropped_reflected += 1
+            return
+        if any(held is origin for _, held, _ in self._pending.values()):
+            return
+        if len(self._pending) >= local.config.max_pending:
+            local.counters.dropped_pending_full += 1
+            return
+        self._attempts += 1
+        self._pending[self._attempts] = (proof, origin, now)
+        local.events.append(
+            Authenticated(
+                attempt=self._attempts,
+                key=proof.key,
+                incarnation=proof.identity.incarnation,
+                port=proof.identity.port,
+                addr=proof.addr,
+                initiator=proof.initiator,
+                peer_hint=hint,
+                psk=proof.psk,
+                invite=proof.invite,
+            )
+        )
+
+    def _handle_cookie(self, data: bytes, addr: Addr, now: float) -> None:
+        local = self._local
+        try:
+            reply = datagrams.decode_cookie(data)
+        except DecodeError:
+            local.counters.dropped_malformed += 1
+            return
+        initiation = local.initiations.get(reply.index)
+        if initiation is None or addr not in local.initiating:
+            local.counters.dropped_unknown_index += 1
+            return
+        if initiation.take_cookie(addr, reply.cookie):
+            local.counters.cookies_received += 1
+            self._links[initiation.peer].send_init(initiation, addr, now)
+
+    def _handle_version(self, data: bytes, addr: Addr) -> None:
+        initiation = self._local.initiations.get(datagrams.peek_index(data))
+        if initiation is None or addr not in self._local.initiating:
+            self._local.counters.dropped_unknown_index += 1
+            return
+        self._local.events.append(VersionSeen(addr, datagrams.peek_version(data)))
+
+    def _handle_other_version(self, data: bytes, addr: Addr, now: float) -> None:
+        if data[0] != datagrams.INIT:
+            self._local.counters.dropped_version += 1
+            return
+        if addr in self._local.initiating:
+            self._local.events.append(VersionSeen(addr, datagrams.peek_version(data)))
+        self._responder.handle_version(data, addr, now)
+
+    def _take_pending(self, attempt: int) -> tuple[Proof, Initiation | HalfOpen]:
+        try:
+            proof, origin, _ = self._pending.pop(attempt)
+        except KeyError:
+            raise LocalProtocolError(f"attempt {attempt} is not waiting for an answer") from None
+        return proof, origin
+
+    def _link(self, peer: int, now: float) -> PeerLink:
+        link = self._links.get(peer)
+        if link is None:
+            if len(self._links) >= self._local.config.max_links:
+                raise LocalProtocolError("too many links")
+            link = self._links[peer] = PeerLink(peer, self._local, now)
+        return link
+
+    def _due(self, now: float) -> None:
+        """An ask may have made something due at once."""
+        self.handle_timeout(now)

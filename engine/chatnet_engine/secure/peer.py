@@ -1,0 +1,445 @@
+"""Everything that keeps one peer reachable: its dial, our initiation, the slots, the path.
+
+    state      what holds                  INIT timer      RESP accepted  FIN timer
+    idle       no session, no dial         –               –              –
+    dialling   dial, no session            INIT            → finishing    –
+    finishing  next, its FIN unconfirmed   –               –              FIN; at last → renewing
+    up         current                     –               –              –
+    renewing   a session, and INITs        INIT            → finishing    –
+
+    input                                  effect
+    DATA or CONFIRM on next                promote next (session.py): up
+    FIN of the peer, accepted              promote its session: up; an open next stays, the tie
+                                           decides; an open initiation is dropped
+    REFUSE on next                         next erased, 60 s pause; dialling
+    re-key age, rehandshake()              up → renewing
+    session 180 s old                      erased; without another: dialling (or idle)
+    hang_up                                all erased: gone
+
+LinkUp is announced when a session is promoted, or already when RESP is accepted if there was
+nothing to seal with: then DATA goes on the unconfirmed session with FIN in front.
+"""
+
+from collections.abc import Sequence
+
+from chatnet_engine.secure.admission import mac1, mac1_key
+from chatnet_engine.secure.dial import Cadence, Dial
+from chatnet_engine.secure.events import (
+    Addr,
+    LinkUp,
+    PathChallengeNeeded,
+    PeerStatus,
+    Refused,
+    Roamed,
+    SessionExpired,
+)
+from chatnet_engine.secure.handshake import Initiation, Proof
+from chatnet_engine.secure.local import Local
+from chatnet_engine.secure.roaming import Path
+from chatnet_engine.secure.session import Link, Session, Slots
+from chatnet_protocol.errors import LocalProtocolError
+from chatnet_protocol.wire import datagrams
+
+_NEVER = float("inf")
+
+
+class PeerLink:
+    """One peer. Writes datagrams and events to `local`."""
+
+    def __init__(self, number: int, local: Local, now: float) -> None:
+        self.number = number
+        self.dial: Dial | None = None
+        self._local = local
+        self._slots = Slots()
+        self._path: Path | None = None
+        self._cadence = Cadence(local.config, now)
+        self._held_until = -_NEVER
+        self._initiation: Initiation | None = None
+        self._renew = False
+        self._fin_addr: Addr | None = None
+        self._fin_step = 0
+        self._fin_at = _NEVER
+        self._fin_sent = -_NEVER
+        self._announced: Session | None = None
+        self._link: Link | None = None
+        self._highest = -1
+        self._last_heard: float | None = None
+
+    # --- wishes ---------------------------------------------------------------------------------
+
+    def set_dial(self, dial: Dial, now: float) -> None:
+        """Idempotent; other addresses, key or secret start over at once."""
+        if self.dial is not None and self.dial.equals(dial):
+            return
+        self.dial = dial
+        self._drop_initiation()
+        self._restart(now)
+
+    def set_urgent(self, urgent: bool, now: float) -> None:
+        """Whether something waits to be sent."""
+        if now >= self._held_until:
+            self._cadence.set_urgent(urgent)
+        else:
+            self._cadence.urgent = urgent
+
+    def rehandshake(self, now: float) -> None:
+        """Make a new session beside the present one."""
+        if self._renew or self._fin_at < _NEVER or self._slots.sending is None:
+            return
+        self._renew = True
+        self._restart(now)
+
+    def erase(self) -> bool:
+        """Forget sessions and initiation; True if a link had been announced."""
+        for session in self._slots.all():
+            self._local.sessions.pop(session.index, None)
+        had_link = self._link is not None
+        self._slots = Slots()
+        self._drop_initiation()
+        self._stop_fin()
+        self._renew = False
+        self._path = None
+        self._link = None
+        self._announced = None
+        self._highest = -1
+        return had_link
+
+    def hold(self, until: float) -> None:
+        """No INIT before `until`."""
+        self._held_until = until
+        self._cadence.pause(until)
+
+    # --- sealing --------------------------------------------------------------------------------
+
+    def seal_many(
+        self, packets: Sequence[tuple[int, bytes]], now: float
+    ) -> tuple[list[bytes], Addr] | None:
+        """DATA datagrams for the first packets that may be sent, and where to send them."""
+        session, path = self._slots.sending, self._path
+        if session is None or path is None:
+            return None
+        if (
+            session is self._slots.next
+            and now >= self._fin_sent + self._local.config.fin_in_front_s
+        ):
+            self._send_fin(session, now)
+        seal = session.seal
+        sealed = [seal(number, payload) for number, payload in packets]
+        self._local.counters.packets_sealed += len(sealed)
+        if not path.validated:
+            allowed = [datagram for datagram in sealed if path.spend(len(datagram))]
+            self._local.counters.dropped_amplification += len(sealed) - len(allowed)
+            sealed = allowed
+        return (sealed, path.addr) if sealed else None
+
+    # --- handshakes -----------------------------------------------------------------------------
+
+    def initiated(self, proof: Proof, initiation: Initiation, now: float) -> bool:
+        """Our initiation (of this or another peer number) was answered and accepted."""
+        local = self._local
+        if self._slots.is_stale((local.incarnation, proof.identity.incarnation), proof.started):
+            return False
+        proof.finish(initiation.mode, local.own())
+        session = proof.session(self.number, now)
+        local.sessions[session.index] = session
+        self._forget(self._slots.put_next(session))
+        self._fin_addr = proof.addr
+        self._fin_step = 0
+        self._send_fin(session, now)
+        self._fin_at = now + self._fin_pause()
+        if self._slots.current is None:
+            was_usable = self._announced is not None and self._announced in self._slots.all()
+            self._settle_path(proof.addr)
+            if self._link != session.link or not was_usable:
+                self._announce(session, proof.addr)
+        return True
+
+    def responded(self, proof: Proof, half_open_addr: Addr, now: float) -> bool:
+        """The peer's FIN was authentic and accepted: both sides hold the session."""
+        local = self._local
+        if self._slots.is_stale(proof.link, proof.started):
+            return False
+        session = proof.session(self.number, now)
+        local.sessions[session.index] = session
+        self._settle_path(half_open_addr)
+        self._promote(session, half_open_addr, now)
+        if proof.addr != half_open_addr and self._path is not None:
+            self._move(proof.addr, len(proof.fin), now)
+        self.confirm(session, proof.addr)
+        self._last_heard = now
+        return True
+
+    def confirm(self, session: Session, addr: Addr) -> None:
+        """Tell the initiator that its FIN has arrived."""
+        self._local.counters.confirms_sent += 1
+        self._local.send(session.seal_control(datagrams.CONFIRM_NUMBER, b""), addr)
+
+    # --- arrivals -------------------------------------------------------------------------------
+
+    def heard_packet(
+        self, session: Session, number: int, size: int, addr: Addr, now: float
+    ) -> bool:
+        """An authentic new DATA; False when it belongs to a link that is over."""
+        if session is self._slots.next:
+            self._confirmed(session, addr, now)
+        self._last_heard = now
+        if session.link != self._link:
+            return False
+        path = self._path
+        if path is not None:
+            if addr != path.addr:
+                if number > self._highest:
+                    self._move(addr, size, now)
+            elif not path.validated:
+                path.heard(size, now)
+        if number > self._highest:
+            self._highest = number
+        return True
+
+    def is_quiet(self, session: Session, addr: Addr) -> bool:
+        """Whether a packet of `session` from `addr` leaves all timers as they are."""
+        path = self._path
+        quiet = path is not None and path.validated and path.addr == addr
+        return quiet and session is not self._slots.next
+
+    def heard_confirm(self, session: Session, addr: Addr, now: float) -> None:
+        """The responder says that FIN has arrived."""
+        self._last_heard = now
+        if session is self._slots.next:
+            self._confirmed(session, addr, now)
+
+    def heard_refusal(self, session: Session, payload: bytes, addr: Addr, now: float) -> None:
+        """The responder will not talk to us; only said on a session it never took."""
+        if session is not self._slots.next:
+            return
+        self._slots.remove(session)
+        self._forget([session])
+        self._stop_fin()
+        if self._announced is session:
+            self._announced = self._link = None
+        self.hold(now + self._local.config.refused_wait_s)
+        self._local.events.append(Refused(self.number, session.key, payload, addr))
+
+    def path_validated(self, token: bytes) -> None:
+        """The peer returned a challenge."""
+        if self._path is not None:
+            self._path.echo(token)
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due."""
+        self._expire(now)
+        self._repeat_fin(now)
+        current = self._slots.current
+        if current is not None and not self._renew and now >= self._rekey_at(current):
+            self.rehandshake(now)
+        if self._wants_init() and now >= self._cadence.next_at:
+            self._send_inits(now)
+        self._watch_path(now)
+
+    def next_timeout(self) -> float:
+        """Infinity if never."""
+        when = self._fin_at
+        for session in self._slots.all():
+            when = min(when, session.born + self._local.config.reject_after_s)
+        current = self._slots.current
+        if current is not None and not self._renew and self._fin_at == _NEVER:
+            when = min(when, self._rekey_at(current))
+        if self._wants_init():
+            when = min(when, self._cadence.next_at)
+        if self._path is not None:
+            when = min(when, self._path.next_timeout())
+        return when
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing wanted and nothing held: may be forgotten."""
+        return self.dial is None and self._slots.sending is None and self._link is None
+
+    def status(self, now: float) -> PeerStatus:
+        """For people and tests."""
+        slots, path = self._slots, self._path
+        hashes = [s.hash if s else None for s in (slots.next, slots.current, slots.previous)]
+        return PeerStatus(
+            dialling=self.dial is not None,
+            initiating=self._initiation is not None,
+            usable=slots.sending is not None,
+            confirmed=slots.current is not None,
+            addr=None if path is None else path.addr,
+            validated=path is not None and path.validated,
+            slots=(hashes[0], hashes[1], hashes[2]),
+            current_age_s=None if slots.current is None else now - slots.current.born,
+            last_heard=self._last_heard,
+            remote_incarnation=None if self._link is None else self._link[1],
+        )
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _restart(self, now: float) -> None:
+        if now >= self._held_until:
+            self._cadence.restart(now)
+
+    def _wants_init(self) -> bool:
+        if self._fin_at < _NEVER:
+            return False
+        if self._slots.sending is None:
+            return self.dial is not None
+        return self._renew
+
+    def _rekey_at(self, session: Session) -> float:
+        config = self._local.config
+        after = config.rekey_after_s if session.initiator else config.rekey_responder_after_s
+        return session.born + after
+
+    def _addrs(self) -> list[Addr]:
+        addrs = list(self.dial.addrs) if self.dial is not None else []
+        if self._path is not None:
+            for addr in (self._path.addr, self._path.last_validated):
+                if addr is not None and addr not in addrs:
+                    addrs.append(addr)
+        return addrs
+
+    def _send_inits(self, now: float) -> None:
+        local = self._local
+        initiation = self._initiation
+        if initiation is None or now >= initiation.started + local.config.attempt_s:
+            self._drop_initiation()
+            fresh = self._slots.sending is None
+            initiation = self._initiation = Initiation(
+                peer=self.number,
+                identity=local.identity,
+                index=local.draw_index(),
+                ephemeral=local.random(32),
+                psk=self.dial.psk if self.dial is not None and fresh else None,
+                now=now,
+            )
+            local.initiations[initiation.index] = initiation
+        for addr in self._addrs():
+            self.send_init(initiation, addr, now)
+        self._cadence.sent(now, local.random(1)[0])
+
+    def send_init(self, initiation: Initiation, addr: Addr, now: float) -> None:
+        """INIT to one address, with the cookie got from there."""
+        sending = self._slots.sending
+        if sending is not None:
+            key = mac1_key(sending.key)
+        else:
+            key = mac1_key(None) if self.dial is None else self.dial.mac1_key
+        covered = initiation.covered(addr)
+        self._local.initiating[addr] = (initiation, now)
+        self._local.counters.inits_sent += 1
+        self._local.send(datagrams.encode_init(covered, mac1(key, covered)), addr)
+
+    def consume_initiation(self, initiation: Initiation) -> None:
+        """Its index has become a session's."""
+        if initiation is self._initiation:
+            self._drop_initiation()
+
+    def _drop_initiation(self) -> None:
+        initiation, self._initiation = self._initiation, None
+        if initiation is None:
+            return
+        local = self._local
+        local.initiations.pop(initiation.index, None)
+        for addr in [a for a, (held, _) in local.initiating.items() if held is initiation]:
+            del local.initiating[addr]
+
+    def _fin_pause(self) -> float:
+        pauses = self._local.config.fin_repeat_s
+        return pauses[self._fin_step] if self._fin_step < len(pauses) else pauses[-1]
+
+    def _send_fin(self, session: Session, now: float) -> None:
+        if self._fin_addr is None:
+            raise LocalProtocolError("no address for FIN")
+        self._fin_sent = now
+        self._local.send(session.fin, self._fin_addr)
+
+    def _repeat_fin(self, now: float) -> None:
+        session = self._slots.next
+        if session is None or now < self._fin_at:
+            return
+        if self._fin_step >= len(self._local.config.fin_repeat_s):
+            self._fin_at = _NEVER
+            self._renew = True
+            self._restart(now)
+            return
+        self._local.counters.fins_repeated += 1
+        self._send_fin(session, now)
+        self._fin_step += 1
+        self._fin_at = now + self._fin_pause()
+
+    def _stop_fin(self) -> None:
+        self._fin_at = _NEVER
+        self._fin_addr = None
+
+    def _confirmed(self, session: Session, addr: Addr, now: float) -> None:
+        fin_addr = self._fin_addr
+        self._stop_fin()
+        if addr == fin_addr:
+            self._settle_path(addr)
+        self._promote(session, addr, now)
+
+    def _promote(self, session: Session, addr: Addr, now: float) -> None:
+        self._forget(self._slots.promote(session, now))
+        if self._slots.next is None:
+            self._stop_fin()
+        self._renew = False
+        self._drop_initiation()
+        if self._slots.current is session and self._announced is not session:
+            self._announce(session, addr)
+
+    def _announce(self, session: Session, addr: Addr) -> None:
+        rekey = self._link == session.link
+        self._link = session.link
+        self._announced = session
+        if not rekey:
+            self._highest = -1
+        mine, theirs = session.link
+        self._local.events.append(LinkUp(self.number, session.key, mine, theirs, addr, rekey))
+
+    def _forget(self, sessions: Sequence[Session]) -> None:
+        for session in sessions:
+            self._local.sessions.pop(session.index, None)
+
+    def _expire(self, now: float) -> None:
+        usable = self._slots.sending is not None
+        for session in self._slots.all():
+            if now >= session.born + self._local.config.reject_after_s:
+                if session is self._slots.next:
+                    self._stop_fin()
+                self._slots.remove(session)
+                self._forget([session])
+                self._local.counters.expired_sessions += 1
+        if usable and self._slots.sending is None:
+            self._renew = False
+            self._announced = None
+            self._local.events.append(SessionExpired(self.number))
+            if self.dial is None:
+                self._drop_initiation()
+
+    def _settle_path(self, addr: Addr) -> None:
+        if self._path is None:
+            self._path = Path(addr, self._local.config)
+        elif self._path.addr != addr or not self._path.validated:
+            self._path.settle(addr)
+
+    def _move(self, addr: Addr, size: int, now: float) -> None:
+        if self._path is None:
+            return
+        self._path.move(addr, size, now, self._local.random)
+        self._local.counters.roamed += 1
+        self._local.events.append(Roamed(self.number, addr))
+        self._watch_path(now)
+
+    def _watch_path(self, now: float) -> None:
+        path = self._path
+        if path is None or path.validated:
+            return
+        if path.give_up(now):
+            self._local.counters.roamed_back += 1
+            self._local.events.append(Roamed(self.number, path.addr))
+            return
+        token = path.take_challenge(now)
+        if token is not None:
+            self._local.events.append(PathChallengeNeeded(self.number, path.addr, token))

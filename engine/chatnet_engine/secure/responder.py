@@ -1,0 +1,192 @@
+"""Answering strangers and peers: the half-open handshakes, bounded, and the refusals.
+
+Owns what an unauthenticated datagram can make us remember, and nothing else.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from chatnet_engine.secure.admission import Admission, Verdict
+from chatnet_engine.secure.events import Addr
+from chatnet_engine.secure.handshake import HalfOpen, Proof
+from chatnet_engine.secure.local import Local
+from chatnet_engine.secure.noise import NoiseError
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.wire import datagrams
+
+
+class Responder:
+    """INITs and FINs in; RESPs, COOKIEs and Proofs out."""
+
+    def __init__(self, local: Local, now: float) -> None:
+        self._local = local
+        self._admission = Admission(local.identity.public, local.random, now, local.config)
+        self._by_ephemeral: dict[bytes, HalfOpen] = {}
+        self._spent: OrderedDict[bytes, None] = OrderedDict()
+        self._refusals: OrderedDict[int, tuple[bytes, bytes, float]] = OrderedDict()
+        self.invites: Mapping[int, bytes] = {}
+
+    @property
+    def half_open(self) -> int:
+        """Handshakes waiting for their FIN."""
+        return len(self._local.half_open)
+
+    def handle_init(self, data: bytes, addr: Addr, now: float) -> None:
+        """Answer an INIT of our version with RESP or COOKIE, or drop it."""
+        local, counters = self._local, self._local.counters
+        counters.inits_received += 1
+        try:
+            init = datagrams.decode_init(data)
+        except DecodeError:
+            counters.dropped_malformed += 1
+            return
+        ours = local.initiations.get(init.index)
+        if ours is not None and ours.ephemeral == init.ephemeral:
+            counters.dropped_reflected += 1
+            return
+        ephemeral = init.ephemeral
+        if ephemeral in self._spent:
+            counters.dropped_duplicate_init += 1
+            return
+        held = self._by_ephemeral.get(ephemeral)
+        if held is not None:
+            if held.addr == addr and held.remote_index == init.index:
+                local.send(held.resp, addr)
+            else:
+                counters.dropped_duplicate_init += 1
+            return
+        if init.mode == datagrams.Mode.XXPSK3 and not self.invites:
+            counters.dropped_no_invite += 1
+            return
+        if self._loses_to_ours(init, addr, now):
+            counters.dropped_simultaneous += 1
+            return
+        known = self._admission.knows_us(init)
+        if not known:
+            counters.mac1_mismatch += 1
+        self._admit(init, addr, now, known)
+
+    def handle_fin(self, data: bytes, addr: Addr, now: float) -> tuple[HalfOpen, Proof] | None:
+        """The proof of a FIN that completes a half-open handshake."""
+        local = self._local
+        try:
+            answer = datagrams.decode_fin(data)
+        except DecodeError:
+            local.counters.dropped_malformed += 1
+            return None
+        refusal = self._refusals.get(answer.index)
+        if refusal is not None and refusal[0] == data:
+            local.send(refusal[1], addr)
+            return None
+        half_open = local.half_open.get(answer.index)
+        if half_open is None:
+            local.counters.dropped_unknown_index += 1
+            return None
+        try:
+            proof = half_open.read_fin(answer, data, addr, self.invites)
+        except DecodeError:
+            local.counters.dropped_forged += 1
+            return None
+        self._close(half_open)
+        self._spent[half_open.initiator_ephemeral] = None
+        if len(self._spent) > local.config.max_spent_inits:
+            self._spent.popitem(last=False)
+        return half_open, proof
+
+    def remember_refusal(self, proof: Proof, datagram: bytes, now: float) -> None:
+        """Send a refusal, and again for each repetition of its FIN."""
+        self._refusals[proof.index] = (proof.fin, datagram, now + self._local.config.half_open_s)
+        if len(self._refusals) > self._local.config.max_refusals:
+            self._refusals.popitem(last=False)
+        self._local.send(datagram, proof.addr)
+
+    def handle_version(self, data: bytes, addr: Addr, now: float) -> None:
+        """An INIT of another version: say which one is spoken here."""
+        self._local.counters.dropped_version += 1
+        if len(data) >= datagrams.MIN_INIT_BYTES and self._admission.answer_version(now):
+            self._local.send(datagrams.encode_version(datagrams.peek_index(data)), addr)
+
+    def handle_timeout(self, now: float) -> None:
+        """Forget what is over."""
+        life = self._local.config.half_open_s
+        for half_open in list(self._local.half_open.values()):
+            if now >= half_open.started + life:
+                self._close(half_open)
+        for index in [i for i, (_, _, until) in self._refusals.items() if now >= until]:
+            del self._refusals[index]
+
+    def next_timeout(self) -> float:
+        """Infinity if never."""
+        life = self._local.config.half_open_s
+        ends = [h.started + life for h in self._local.half_open.values()]
+        ends.extend(until for _, _, until in self._refusals.values())
+        return min(ends, default=float("inf"))
+
+    def _admit(self, init: datagrams.Init, addr: Addr, now: float, known: bool) -> None:
+        local = self._local
+        config = local.config
+        open_now = list(local.half_open.values())
+        strangers = [h for h in open_now if not h.known]
+        full = len(open_now) >= config.max_half_open
+        crowd = open_now if full or known else strangers
+        evictable = bool(crowd) and now >= crowd[0].started + config.evict_half_open_s
+        verdict = self._admission.judge(
+            init,
+            addr,
+            now,
+            known=known,
+            half_open=len(open_now),
+            full=full or (not known and len(strangers) >= config.max_half_open_strangers),
+            evictable=evictable,
+        )
+        if verdict is Verdict.COOKIE:
+            local.counters.cookies_sent += 1
+            cookie = self._admission.cookie(init.index, addr, now)
+            local.send(datagrams.encode_cookie(init.index, cookie), addr)
+        elif verdict is Verdict.DROP_FULL:
+            local.counters.dropped_half_open_full += 1
+        elif verdict is Verdict.DROP_RATE:
+            local.counters.dropped_rate += 1
+        else:
+            if verdict is Verdict.ADMIT_EVICTING:
+                self._close(crowd[0])
+            self._open(init, addr, now, known)
+
+    def _open(self, init: datagrams.Init, addr: Addr, now: float, known: bool) -> None:
+        local = self._local
+        try:
+            half_open = HalfOpen(
+                init=init,
+                addr=addr,
+                identity=local.identity,
+                own=local.own(local.draw_index()),
+                ephemeral=local.random(32),
+                known=known,
+                now=now,
+            )
+        except NoiseError:
+            local.counters.dropped_forged += 1
+            return
+        local.half_open[half_open.index] = half_open
+        self._by_ephemeral[half_open.initiator_ephemeral] = half_open
+        local.send(half_open.resp, addr)
+
+    def _close(self, half_open: HalfOpen) -> None:
+        self._local.half_open.pop(half_open.index, None)
+        self._by_ephemeral.pop(half_open.initiator_ephemeral, None)
+
+    def _loses_to_ours(self, init: datagrams.Init, addr: Addr, now: float) -> bool:
+        """Simultaneous open: our own INIT went there a moment ago and has the larger key.
+
+        Not when the modes differ or an answer from there was refused: then ours will not succeed.
+        """
+        ours = self._local.initiating.get(addr)
+        if ours is None:
+            return False
+        initiation, sent = ours
+        return (
+            now < sent + self._local.config.urgent_s
+            and initiation.mode == init.mode
+            and not initiation.refused_keys
+            and initiation.ephemeral > init.ephemeral
+        )

@@ -1,0 +1,98 @@
+"""The address of one peer: where to send, and how much until it has answered from there.
+
+RFC 9000 sections 8.1, 8.2 and 9.3 in the small: the newest authentic packet moves the address,
+three bytes go out per byte come in until the echo of a token returns, and a path that never
+validates and falls silent is left for the last one that did. Knows no packets and no keys.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from chatnet_engine.secure.config import SecureConfig
+from chatnet_engine.secure.events import Addr
+
+TOKEN_BYTES: Final = 8
+
+
+class Path:
+    """The present address of a peer and the state of its validation."""
+
+    __slots__ = (
+        "_budget_bytes",
+        "_challenge_at",
+        "_config",
+        "_give_up_at",
+        "_token",
+        "addr",
+        "last_validated",
+        "validated",
+    )
+
+    def __init__(self, addr: Addr, config: SecureConfig) -> None:
+        """A validated path: a handshake went there and back."""
+        self._config = config
+        self._token = b""
+        self._budget_bytes = 0
+        self._challenge_at = float("inf")
+        self._give_up_at = float("inf")
+        self.addr = addr
+        self.validated = True
+        self.last_validated: Addr | None = addr
+
+    def settle(self, addr: Addr) -> None:
+        """A handshake has validated `addr`."""
+        self.addr = addr
+        self.last_validated = addr
+        self.validated = True
+        self._challenge_at = self._give_up_at = float("inf")
+
+    def move(self, addr: Addr, size_bytes: int, now: float, random: Callable[[int], bytes]) -> None:
+        """The newest packet, of `size_bytes`, came from `addr`."""
+        if addr == self.last_validated:
+            self.settle(addr)
+            return
+        self.addr = addr
+        self.validated = False
+        self._token = random(TOKEN_BYTES)
+        self._budget_bytes = self._config.amplification * size_bytes
+        self._challenge_at = now
+        self._give_up_at = now + self._config.validation_s
+
+    def heard(self, size_bytes: int, now: float) -> None:
+        """An authentic datagram came from the present, not validated address."""
+        self._budget_bytes += self._config.amplification * size_bytes
+        self._give_up_at = now + self._config.validation_s
+
+    def spend(self, size_bytes: int) -> bool:
+        """Whether a datagram of `size_bytes` may go out now."""
+        if self.validated:
+            return True
+        if size_bytes > self._budget_bytes:
+            return False
+        self._budget_bytes -= size_bytes
+        return True
+
+    def take_challenge(self, now: float) -> bytes | None:
+        """The token to send, when a challenge is due."""
+        if self.validated or now < self._challenge_at:
+            return None
+        self._challenge_at = now + self._config.challenge_repeat_s
+        return self._token
+
+    def echo(self, token: bytes) -> bool:
+        """The peer returned `token`; True when that validated the present address."""
+        if self.validated or token != self._token:
+            return False
+        self.settle(self.addr)
+        return True
+
+    def give_up(self, now: float) -> bool:
+        """Falls back to the last validated address when its time is over; True when it did."""
+        if self.validated or now < self._give_up_at or self.last_validated is None:
+            return False
+        self.settle(self.last_validated)
+        return True
+
+    def next_timeout(self) -> float:
+        """When take_challenge or give_up has something to do; infinity if never."""
+        return min(self._challenge_at, self._give_up_at)

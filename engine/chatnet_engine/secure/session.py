@@ -1,0 +1,195 @@
+"""One session: the two keys of one handshake, its replay window, and the three slots.
+
+Slots of a peer, and what a session that both sides hold (`promote`) does to them:
+
+    current                     the newcomer                              becomes
+    none                        any                                       current
+    of another link             started later                             current, others erased
+    of another link             started earlier (a delayed handshake)     erased
+    same link                   any other                                 current, old → previous
+    same link, won the tie *    the crossing handshake                    previous
+
+    * both sides initiated, the newcomer began before the current was settled, and the current's
+      initiator has the larger ephemeral key: both sides then prefer the same one.
+
+`link` is the pair of incarnations: packet numbers go on within it and start anew with another.
+"""
+
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from chatnet_engine.secure.replay import ReplayWindow
+from chatnet_protocol.errors import LocalProtocolError
+from chatnet_protocol.limits import (
+    AEAD_TAG_BYTES,
+    DATA_HEADER_BYTES,
+    MAX_DATAGRAM_BYTES,
+    MAX_PACKET_NUMBER,
+)
+from chatnet_protocol.wire.datagrams import DATA, DATA_HEADER
+
+MAX_SEALED_BYTES: Final = MAX_DATAGRAM_BYTES - DATA_HEADER_BYTES - AEAD_TAG_BYTES
+_PADDING: Final = tuple(bytes(n) for n in range(16))
+_ZERO4: Final = bytes(4)
+
+Link = tuple[int, int]
+"""(our incarnation, the other side's)."""
+
+
+class Session:
+    """Keys of one handshake. `index` is ours (what the peer puts into DATA), `remote_index`
+    the peer's. `ephemeral` is the initiator's public one; `fin` the
+    datagram that was sent or received last; `started` when the handshake began
+    here; `settled` when both sides were known to hold it (infinity before)."""
+
+    __slots__ = (
+        "_last_sealed",
+        "_open",
+        "_seal",
+        "born",
+        "ephemeral",
+        "fin",
+        "hash",
+        "index",
+        "initiator",
+        "key",
+        "link",
+        "peer",
+        "remote_index",
+        "settled",
+        "started",
+        "window",
+    )
+
+    def __init__(
+        self,
+        *,
+        peer: int,
+        key: bytes,
+        link: Link,
+        index: int,
+        remote_index: int,
+        keys: tuple[bytes, bytes],
+        initiator: bool,
+        ephemeral: bytes,
+        handshake_hash: bytes,
+        fin: bytes,
+        started: float,
+        now: float,
+    ) -> None:
+        self.peer = peer
+        self.key = key
+        self.link = link
+        self.index = index
+        self.remote_index = remote_index
+        self.initiator = initiator
+        self.ephemeral = ephemeral
+        self.hash = handshake_hash
+        self.fin = fin
+        self.started = started
+        self.born = now
+        self.settled = float("inf")
+        self.window = ReplayWindow()
+        self._last_sealed = -1
+        self._seal = ChaCha20Poly1305(keys[0]).encrypt
+        self._open = ChaCha20Poly1305(keys[1]).decrypt
+
+    def seal(self, number: int, payload: bytes) -> bytes:
+        """The DATA datagram for a packet number, its payload padded to 16 bytes.
+
+        Raises LocalProtocolError for a number not above all sealed before (a nonce must never
+        repeat), a number beyond the limit, or a payload that fits no datagram.
+        """
+        if not self._last_sealed < number < MAX_PACKET_NUMBER:
+            raise LocalProtocolError(f"packet number {number} is used up")
+        size = len(payload)
+        if size > MAX_SEALED_BYTES:
+            raise LocalProtocolError(f"{size} bytes do not fit a datagram")
+        self._last_sealed = number
+        if size & 15:
+            payload = payload + _PADDING[-size & 15]
+        header = DATA_HEADER.pack(DATA, self.remote_index, number)
+        return header + self._seal(_ZERO4 + header[8:], payload, header)
+
+    def seal_control(self, number: int, payload: bytes) -> bytes:
+        """A DATA datagram with a reserved number, for one fixed payload a number."""
+        header = DATA_HEADER.pack(DATA, self.remote_index, number)
+        padded = payload + _PADDING[-len(payload) & 15]
+        return header + self._seal(_ZERO4 + header[8:], padded, header)
+
+    def open(self, data: bytes) -> bytes | None:
+        """The padded payload of a DATA datagram; None when it is not authentic.
+
+        Does not touch the replay window: the caller asks `window` before and marks it after.
+        """
+        header = data[:16]
+        try:
+            return self._open(_ZERO4 + header[8:], data[16:], header)
+        except InvalidTag:
+            return None
+
+
+class Slots:
+    """The sessions of one peer: next (initiated here, FIN not confirmed), current, previous."""
+
+    __slots__ = ("current", "next", "previous")
+
+    def __init__(self) -> None:
+        self.next: Session | None = None
+        self.current: Session | None = None
+        self.previous: Session | None = None
+
+    @property
+    def sending(self) -> Session | None:
+        """Where to seal: the confirmed session if there is one."""
+        return self.current or self.next
+
+    def all(self) -> list[Session]:
+        """The filled slots."""
+        return [s for s in (self.next, self.current, self.previous) if s is not None]
+
+    def is_stale(self, link: Link, started: float) -> bool:
+        """Whether a handshake of `link` began before the present session of another one."""
+        return any(s.link != link and started < s.started for s in self.all())
+
+    def put_next(self, session: Session) -> list[Session]:
+        """A session we initiated and accepted. Returns what it displaced."""
+        displaced = [] if self.next is None else [self.next]
+        self.next = session
+        return displaced
+
+    def promote(self, session: Session, now: float) -> list[Session]:
+        """`session` is held by both sides. Returns the sessions that are gone (see the table)."""
+        before = self.all()
+        if session is self.next:
+            self.next = None
+        current = self.current
+        if self.is_stale(session.link, session.started):
+            return [session]
+        session.settled = now
+        if current is None or current.link != session.link:
+            self.current, self.previous = session, None
+            if self.next is not None and self.next.link != session.link:
+                self.next = None
+        elif _won_tie(current, session):
+            self.previous = session
+        else:
+            self.previous, self.current = current, session
+        kept = self.all()
+        return [old for old in before if old not in kept]
+
+    def remove(self, gone: Session) -> None:
+        """Empty the slot that holds `gone`."""
+        if self.next is gone:
+            self.next = None
+        elif self.current is gone:
+            self.current = None
+        elif self.previous is gone:
+            self.previous = None
+
+
+def _won_tie(current: Session, newcomer: Session) -> bool:
+    crossed = current.initiator != newcomer.initiator and newcomer.started <= current.settled
+    return crossed and current.ephemeral > newcomer.ephemeral
