@@ -38,14 +38,14 @@ prepare_environment() {
     if ! [ -w "$ROOT" ] || { [ -e "$VENV" ] && ! [ -w "$VENV" ]; }; then
         fail "cannot write to $VENV; run this once as the owner of $ROOT"
     fi
-    # The directory itself is the lock: nothing to clean up, gone with the process. Children do
-    # not inherit it, so that one that outlives us cannot keep others waiting.
+    # The directory itself is the lock: nothing to clean up, gone with the processes that hold it.
+    # pip inherits it, so that the next run also waits for a pip that outlived a killed script.
     if command -v flock >/dev/null; then
         exec 9<"$ROOT/scripts"
         flock -n 9 || { say "another run is setting up $VENV; waiting for it"; flock 9; }
     fi
     if ! environment_is_ready "$1"; then
-        build_environment "$1" 9<&-
+        build_environment "$1"
     fi
     exec 9<&-
 }
