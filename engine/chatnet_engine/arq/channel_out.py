@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 
 from chatnet_engine.arq.packets import Pulled, Token
 from chatnet_engine.arq.ranges import RangeSet
-from chatnet_engine.arq.redundancy import MAX_COPIED_MESSAGES, SMALL_MESSAGE_BYTES
+from chatnet_engine.arq.redundancy import MAX_TRACKED, SMALL_MESSAGE_BYTES, EarlyCopies
 from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import MAX_MESSAGE_BYTES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
@@ -42,8 +42,7 @@ class SendChannel:
         self._parts: dict[int, RangeSet] = {}
         self._again: list[tuple[int, int, int]] = []
         self._again_set: set[tuple[int, int, int]] = set()
-        self._copies: dict[int, int] = {}
-        self._latest: dict[int, int] = {}
+        self.copies = EarlyCopies()
 
     @property
     def has_new(self) -> bool:
@@ -81,7 +80,7 @@ class SendChannel:
         self._used_bytes += cost
         return first
 
-    def pull_new(self, room: int, packet: int) -> Pulled | None:
+    def pull_new(self, room: int, packet: int, now: float) -> Pulled | None:
         """The next frame of what was never sent, in at most `room` bytes."""
         first = number = self._next
         end = self._end
@@ -102,8 +101,9 @@ class SendChannel:
                 self._next = number
                 self.sent_upto = number - 1
                 self._unacked.update(range(first, number))
-                frame = frames.encode_messages(self.channel, first, batch)
-                return frame, (first, number - first)
+                if len(self._unacked) + end - number <= MAX_TRACKED:
+                    self._track(first, batch, packet, now)
+                return self._run(first, batch)
         size = len(bodies[number])
         pulled = self._part(number, self._next_offset, size, room)
         if pulled is None:
@@ -117,7 +117,7 @@ class SendChannel:
             self._next_offset = 0
         return pulled
 
-    def pull_again(self, room: int, packet: int) -> Pulled | None:
+    def pull_again(self, room: int, packet: int, now: float) -> Pulled | None:
         """The next frame of what has to be sent again, oldest first."""
         again = self._again
         while again:
@@ -127,7 +127,7 @@ class SendChannel:
                 continue
             size = len(self._bodies[number])
             if end - offset == size:
-                pulled = self._whole_again(room, packet)
+                pulled = self._whole_again(room, packet, now)
                 if pulled is not None:
                     return pulled
             received = self._parts.get(number)
@@ -149,33 +149,26 @@ class SendChannel:
             return pulled
         return None
 
-    def pull_copies(self, room: int, packet: int, most: int) -> list[Pulled]:
-        """Early copies of small messages on the way, `most` for each, oldest first."""
+    def pull_copies(self, room: int, packet: int, now: float, every: bool) -> list[Pulled]:
+        """Copies of small messages on the way that may ride in this packet, oldest first."""
         pulled: list[Pulled] = []
-        if len(self._unacked) > MAX_COPIED_MESSAGES:
-            return pulled
         run: list[bytes] = []
         first = 0
-        for number in sorted(self._unacked):
+        for number in self.copies.riders(packet, now, every):
             body = self._bodies[number]
-            wanted = self._copies.get(number, 0) < most and self._latest.get(number) != packet
-            if len(body) > SMALL_MESSAGE_BYTES or number > self.sent_upto or not wanted:
-                continue
-            if run and number != first + len(run):
-                pulled.append((frames.encode_messages(self.channel, first, run), (first, len(run))))
-                run = []
-            cost = len(body) + 2 + (0 if run else frames.messages_head_bytes(number))
-            if cost > room:
+            joins = number == first + len(run)
+            room -= len(body) + 2 + (0 if joins else frames.messages_head_bytes(number))
+            if room < 0:
                 break
-            room -= cost
-            if not run:
-                first = number
+            if not joins:
+                if run:
+                    pulled.append(self._run(first, run))
+                first, run = number, []
             run.append(body)
-            self._copies[number] = self._copies.get(number, 0) + 1
-            self._latest[number] = packet
+            self.copies.on_ride(number, packet, now)
             self.resent_bytes += len(body)
         if run:
-            pulled.append((frames.encode_messages(self.channel, first, run), (first, len(run))))
+            pulled.append(self._run(first, run))
         return pulled
 
     def on_acked(self, token: Token) -> None:
@@ -183,9 +176,7 @@ class SendChannel:
         if len(token) == 2:
             numbers = range(token[0], token[0] + token[1])
             self._unacked.difference_update(numbers)
-            if self._latest or self._parts:
-                for number in numbers:
-                    self._forget(number)
+            self._forget(numbers)
             return
         number, offset, end = token
         received = self._parts.get(number)
@@ -194,7 +185,7 @@ class SendChannel:
         received.add(offset, end - 1)
         if not received.missing(0, len(self._bodies[number]) - 1):
             self._unacked.discard(number)
-            self._forget(number)
+            self._forget(range(number, number + 1))
 
     def on_lost(self, token: Token, packet: int) -> None:
         """A packet with this content is believed lost; a later copy on the way is waited for."""
@@ -202,7 +193,7 @@ class SendChannel:
             self._send_again(*token)
             return
         for number in self._unacked.intersection(range(token[0], token[0] + token[1])):
-            if self._latest.get(number, packet) <= packet:
+            if not self.copies.on_the_way(number, packet):
                 self._send_again(number, 0, len(self._bodies[number]))
 
     def on_probe(self, token: Token) -> None:
@@ -222,14 +213,20 @@ class SendChannel:
         self._used_bytes -= freed_bytes + MESSAGE_OVERHEAD_BYTES * len(done)
         self.receipted = number
         self._unacked.difference_update(done)
-        if self._latest or self._parts:
-            for each in done:
-                self._forget(each)
+        self._forget(done)
 
-    def _forget(self, number: int) -> None:
-        self._latest.pop(number, None)
-        self._copies.pop(number, None)
-        self._parts.pop(number, None)
+    def _forget(self, numbers: range) -> None:
+        self.copies.forget(numbers)
+        if self._parts:
+            for number in numbers:
+                self._parts.pop(number, None)
+
+    def _track(self, first: int, bodies: list[bytes], packet: int, now: float) -> None:
+        small = [n for n, body in enumerate(bodies, first) if len(body) <= SMALL_MESSAGE_BYTES]
+        self.copies.on_sent(small, packet, now)
+
+    def _run(self, first: int, bodies: list[bytes]) -> Pulled:
+        return frames.encode_messages(self.channel, first, bodies), (first, len(bodies))
 
     def _send_again(self, number: int, offset: int, end: int) -> None:
         entry = (number, offset, end)
@@ -237,7 +234,7 @@ class SendChannel:
             self._again_set.add(entry)
             heappush(self._again, entry)
 
-    def _whole_again(self, room: int, packet: int) -> Pulled | None:
+    def _whole_again(self, room: int, packet: int, now: float) -> Pulled | None:
         first = self._again[0][0]
         left = room - frames.messages_head_bytes(first)
         batch: list[bytes] = []
@@ -252,12 +249,12 @@ class SendChannel:
             if left < 0 or number != first + len(batch) or end - offset != len(body):
                 break
             self._again_set.discard(heappop(self._again))
-            self._latest[number] = packet
             self.resent_bytes += len(body)
             batch.append(body)
         if not batch:
             return None
-        return frames.encode_messages(self.channel, first, batch), (first, len(batch))
+        self._track(first, batch, packet, now)
+        return self._run(first, batch)
 
     def _part(self, number: int, offset: int, end: int, room: int) -> Pulled | None:
         body = self._bodies[number]

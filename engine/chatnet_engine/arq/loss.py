@@ -11,10 +11,12 @@ from msgspec import Struct
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.congestion import Congestion
 from chatnet_engine.arq.packets import SentPacket
+from chatnet_engine.arq.redundancy import sends_wanted
 from chatnet_engine.arq.rtt import RttEstimator
 
-LOSS_RATE_GAIN = 1 / 64
-"""Weight of one packet in the moving average of the loss rate."""
+LOSS_RATE_GAIN = 1 / 128
+"""Weight of one packet in the moving average of the loss rate; the first few weigh more."""
+LOSS_RATE_PRIOR_PACKETS = 16
 MAX_LOST_KEPT = 4096
 """Given-up packets remembered, so that a late ACK can be told from a lie about nothing."""
 CALM_ROUNDS = 16
@@ -29,6 +31,13 @@ class LossCounters(Struct):
     packets_lost: int = 0
     packets_spurious: int = 0
     loss_rate: float = 0.0
+    packets_judged: int = 0
+
+    def judge(self, lost: bool) -> None:
+        """One more packet is known to have arrived, or is believed lost."""
+        self.packets_judged += 1
+        gain = max(LOSS_RATE_GAIN, 1 / (self.packets_judged + LOSS_RATE_PRIOR_PACKETS))
+        self.loss_rate += gain * (lost - self.loss_rate)
 
 
 class LossRecovery:
@@ -76,14 +85,12 @@ class LossRecovery:
             newest = acked[-1] if acked[-1].number == largest else None
             if newest is not None:
                 self._rtt.add(now - newest.sent_at, delay_s)
-            rate = self.counters.loss_rate
             for packet in acked:
                 self.in_flight_bytes -= packet.size_bytes
                 self._congestion.on_acked(packet.size_bytes, packet.sent_at, used)
-                rate -= rate * LOSS_RATE_GAIN
+                self.counters.judge(lost=False)
                 for source, token in packet.contents:
                     source.on_acked(token)
-            self.counters.loss_rate = rate
             self.pto_count = 0
         self._largest_acked = max(self._largest_acked, largest)
         self._detect(now, acked)
@@ -114,8 +121,12 @@ class LossRecovery:
     def _probe_at(self) -> float | None:
         if not self._sent:
             return None
-        backed_off_s = self._rtt.probe_timeout_s() * 2.0 ** min(self.pto_count, 16)
+        backed_off_s = self._rtt.probe_timeout_s() * 2.0 ** self._backoff()
         return self._last_eliciting_at + min(backed_off_s, self._config.max_pto_s)
+
+    def _backoff(self) -> int:
+        expected = sends_wanted(self.counters.loss_rate) - 1
+        return min(max(self.pto_count - expected, 0), 16)
 
     def _take_acked(self, ranges: Sequence[tuple[int, int]]) -> list[SentPacket]:
         sent = self._sent
@@ -194,8 +205,7 @@ class LossRecovery:
             self.in_flight_bytes -= packet.size_bytes
             self._given_up[packet.number] = (packet, forget_at)
             self._episode.add(packet.number)
-            rate = self.counters.loss_rate
-            self.counters.loss_rate = rate + (1 - rate) * LOSS_RATE_GAIN
+            self.counters.judge(lost=True)
             for source, token in packet.contents:
                 source.on_lost(token, packet.number)
         while len(self._given_up) > MAX_LOST_KEPT:

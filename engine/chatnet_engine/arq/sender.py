@@ -16,7 +16,6 @@ from chatnet_engine.arq.numbers import PacketNumbers
 from chatnet_engine.arq.pacing import Pacer
 from chatnet_engine.arq.packets import Packet, Pulled, SentPacket, Source, Token
 from chatnet_engine.arq.receipts import ReceiptQueue
-from chatnet_engine.arq.redundancy import MAX_COPIES, copies_wanted
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_protocol.wire import frames
 
@@ -71,6 +70,7 @@ class Sender:
         self._turn = 0
         self._ping = False
         self._probe = False
+        self._full_probe = False
         self._limited = False
         self._more = False
         self._last_sent_at = now
@@ -94,13 +94,18 @@ class Sender:
         self._pacer.set_rate(
             self.congestion.window_bytes, self.rtt.smoothed_s, self.congestion.in_slow_start, now
         )
+        chat = self.channels.get(0)
+        if chat is not None:
+            loss_rate = self.loss.counters.loss_rate
+            chat.copies.on_line(loss_rate, self.rtt.smoothed_s, self.rtt.probe_timeout_s())
 
     def on_timeout(self, now: float) -> None:
         """Give up what is late, probe, or keep the path alive."""
         if self.loss.on_timeout(now):
             self._probe = True
             count = self.loss.pto_count
-            if count <= FULL_PROBES or count & (count - 1) == 0:
+            self._full_probe = count <= FULL_PROBES or count & (count - 1) == 0
+            if self._full_probe:
                 self._resend_oldest()
         if now >= self._last_sent_at + self._config.keepalive_s:
             self._ping = True
@@ -113,8 +118,12 @@ class Sender:
         loss_at = self.loss.next_timeout()
         if loss_at is not None:
             deadline = min(deadline, loss_at)
-        if self._has_content() and self._window_open():
-            deadline = min(deadline, self._pacer.ready_at(now))
+        if self._window_open():
+            if self._has_content():
+                deadline = min(deadline, self._pacer.ready_at(now))
+            copies_at = self._copies_at()
+            if copies_at is not None:
+                deadline = min(deadline, copies_at)
         return max(deadline, now)
 
     def take(self, now: float, max_packets: int) -> list[Packet]:
@@ -125,7 +134,9 @@ class Sender:
         while not self.numbers.exhausted:
             control = self._has_control()
             content = self._has_content()
-            allowed = content and self._window_open() and self._pacer.ready_at(now) <= now
+            copies_at = None if content else self._copies_at()
+            wanted = content or (copies_at is not None and copies_at <= now)
+            allowed = wanted and self._window_open() and self._pacer.ready_at(now) <= now
             if not (control or allowed):
                 self._limited = content
                 break
@@ -144,12 +155,12 @@ class Sender:
         number = self.numbers.next
         self._add_control(draft, now, with_ack)
         if content:
-            self._add_content(draft, number)
-        if draft.eliciting or self._probe:
-            self._add_copies(draft, number)
+            self._add_content(draft, number, now)
+        if content or draft.eliciting:
+            self._add_copies(draft, number, now)
         if (self._ping or self._probe) and not draft.eliciting:
             draft.add_bare(frames.encode_ping())
-        self._ping = self._probe = False
+        self._ping = self._probe = self._full_probe = False
         if not draft.chunks:
             return None
         payload = b"".join(draft.chunks)
@@ -181,30 +192,31 @@ class Sender:
         while (pulled := self.states.pull(draft.room)) is not None:
             draft.add(self.states, pulled)
 
-    def _add_content(self, draft: _Draft, number: int) -> None:
+    def _add_content(self, draft: _Draft, number: int, now: float) -> None:
         for channel in self._in_turn():
             while channel.has_again and draft.room >= MIN_USEFUL_ROOM:
-                pulled = channel.pull_again(draft.room, number)
+                pulled = channel.pull_again(draft.room, number, now)
                 if pulled is None:
                     break
                 draft.add(channel, pulled)
         for channel in self._in_turn():
             while channel.has_new and draft.room >= MIN_USEFUL_ROOM:
-                pulled = channel.pull_new(draft.room, number)
+                pulled = channel.pull_new(draft.room, number, now)
                 if pulled is None:
                     break
                 draft.add(channel, pulled)
                 if channel.channel:
                     self._turn = channel.channel
 
-    def _add_copies(self, draft: _Draft, number: int) -> None:
+    def _add_copies(self, draft: _Draft, number: int, now: float) -> None:
         chat = self.channels.get(0)
-        if chat is None or not chat.unacked or chat.has_new:
-            return
-        most = MAX_COPIES if self._probe else copies_wanted(self.loss.counters.loss_rate)
-        if most:
-            for pulled in chat.pull_copies(draft.room, number, most):
+        if chat is not None and not chat.has_new:
+            for pulled in chat.pull_copies(draft.room, number, now, self._full_probe):
                 draft.add(chat, pulled)
+
+    def _copies_at(self) -> float | None:
+        chat = self.channels.get(0)
+        return chat.copies.due_at() if chat is not None and not chat.has_new else None
 
     def _in_turn(self) -> list[SendChannel]:
         """Channel 0, then the others, beginning after the one that was served last."""
