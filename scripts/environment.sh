@@ -121,7 +121,8 @@ missing_qt_libraries() {
     for library in "$VENV"/lib/python3*/site-packages/PyQt5/Qt5/plugins/platforms/libqxcb.so \
         "$VENV"/lib/python3*/site-packages/PyQt5/Qt5/lib/libQt5Widgets.so.5; do
         [ -e "$library" ] && ldd "$library" 2>/dev/null
-    done | awk '/not found/ && !seen[$1]++ { printf "%s%s", gap, $1; gap = " " }'
+    done | awk '/not found/ && !seen[$1]++ && ++count <= 4 {
+        printf "%s%s", gap, count < 4 ? $1 : "..."; gap = " " }'
 }
 
 qt_debian_packages() {
