@@ -171,7 +171,8 @@ class LinkGauge(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
     packets_sent: int
     packets_received: int
     packets_lost: int
-    messages_resent: int
+    resent_bytes: int
+    """Bytes of messages that were put in a packet again, early copies included."""
     duplicates: int
     waiting: int
     """Own messages not delivered yet."""

@@ -1,0 +1,206 @@
+"""What follows from a committed transaction: rows into the parts, events out, askers answered."""
+
+import msgspec
+
+from chatnet_engine.node.commits import Asker, Waiting
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.peers import Meaning, Verdict
+from chatnet_engine.secure import events as secure
+from chatnet_engine.secure.safety_number import safety_number
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.rows import MessageRow, PeerRow, Trust
+from chatnet_protocol.ipc.view import idle_link
+
+
+def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
+    """Everything that waited for this transaction."""
+    if parts.commits.failing:
+        parts.publisher.publish(ev.Notice("info", "store-works", "The history is written again."))
+    for result, waiting in parts.commits.handle_committed(done):
+        match result:
+            case c.PeerStored():
+                _peer_stored(parts, result, waiting, now)
+            case c.PeerForgotten():
+                _peer_forgotten(parts, result, waiting)
+            case c.TransferStored():
+                parts.publisher.publish(ev.TransferChanged(result.row))
+            case c.MessageFailedStored():
+                if result.no:
+                    event = ev.MessageFailed(result.peer, result.no, result.reason)
+                    parts.publisher.publish(event)
+            case _:
+                if conversation := parts.conversations.get(result.peer):
+                    conversation.handle_result(result, waiting)
+                _follow(parts, result, waiting, now)
+
+
+def handle_failed(parts: Parts, failed: c.CommitFailed, now: Now) -> None:
+    """The store does not work: tell people once, and everybody who waits."""
+    if not parts.commits.failing:
+        text = f"The history cannot be written: {failed.reason} Nothing is lost; trying again."
+        parts.publisher.publish(ev.Notice("error", "store-failed", text))
+    for asker in parts.commits.handle_failed(failed, now):
+        parts.fail_store(asker, failed.reason)
+
+
+def _follow(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> None:
+    match result:
+        case c.MessagesQueued():
+            _answer_queued(parts, result, waiting)
+            _offers(parts, result.peer, now)
+        case c.MessagesAccepted():
+            _offers(parts, result.peer, now)
+        case c.DraftStored():
+            asker = waiting.askers[0] if waiting.askers else None
+            client = parts.clients.number(asker.route) if asker else 0
+            if result.accepted:
+                event = ev.DraftChanged(result.peer, result.revision, result.text, client)
+                parts.publisher.publish(event)
+            parts.reply(asker, cmd.DraftSet(result.accepted, result.revision, result.text))
+        case c.HelloApplied():
+            _hello_applied(parts, result, now)
+        case _:
+            pass
+
+
+def _answer_queued(parts: Parts, result: c.MessagesQueued, waiting: Waiting) -> None:
+    assert isinstance(waiting.op, c.QueueMessages)
+    if not any(waiting.askers):
+        return
+    numbers = {row.id: (row.no, row.seq) for row in result.rows}
+    numbers |= {known_id: (no, seq) for known_id, no, seq in result.known}
+    for row, asker in zip(waiting.op.rows, waiting.askers, strict=True):
+        no, seq = numbers[row.id]
+        parts.reply(asker, cmd.Queued(no, seq))
+
+
+def _offers(parts: Parts, peer: int, now: Now) -> None:
+    conversation = parts.conversations.get(peer)
+    row = parts.peers.get(peer)
+    if conversation is None or row is None:
+        return
+    offers, conversation.offers = conversation.offers, []
+    for offer in offers:
+        _offer(parts, offer, row, now)
+
+
+def _offer(parts: Parts, offer: MessageRow, peer: PeerRow, now: Now) -> None:
+    if offer.mine:
+        parts.transfers.handle_own_offer(offer, peer.peer, now.mono_s, now.wall_ms)
+    else:
+        parts.transfers.handle_peer_offer(
+            offer,
+            peer.peer,
+            auto_accept_bytes=peer.auto_accept_bytes,
+            verified=peer.trust == Trust.VERIFIED,
+            now=now.mono_s,
+            wall_ms=now.wall_ms,
+        )
+
+
+def _hello_applied(parts: Parts, result: c.HelloApplied, now: Now) -> None:
+    row = parts.peers.get(result.peer)
+    conversation = parts.conversations.get(result.peer)
+    if row is None or conversation is None:
+        return
+    if (name := conversation.remote_name) != row.display_name:
+        row = msgspec.structs.replace(row, display_name=name)
+        parts.peers.put(row)
+        parts.publisher.publish(ev.PeerChanged(row))
+    if conversation.streaming:
+        parts.transfers.handle_link(
+            result.peer,
+            True,
+            parts.links.addrs(result.peer),
+            fast_aes=conversation.fast_aes and parts.config.fast_aes,
+            now=now.mono_s,
+            wall_ms=now.wall_ms,
+        )
+
+
+def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now) -> None:
+    row = result.row
+    is_new = row.peer not in parts.conversations
+    if is_new:
+        conversation = Conversation(result.state, parts.commits, parts.publisher)
+        parts.conversations[row.peer] = conversation
+    parts.peers.put(row)
+    parts.strangers.discard(row.key)
+    parts.publisher.publish(ev.PeerChanged(row))
+    if is_new and row.trust == Trust.PENDING:
+        text = f"{row.name} wants to talk; accept it with its safety number in view."
+        parts.publisher.publish(ev.Notice("info", "peer-pending", text, row.peer))
+    parts.links.add(row, now)
+    parts.reply(waiting.askers[0] if waiting.askers else None, _peer_answer(waiting.op, row))
+
+
+def _peer_answer(op: c.Op, row: PeerRow) -> cmd.Result:
+    assert isinstance(op, c.StorePeer)
+    return cmd.Done() if op.row.peer else cmd.PeerAdded(row.peer)
+
+
+def _peer_forgotten(parts: Parts, result: c.PeerForgotten, waiting: Waiting) -> None:
+    parts.links.remove(result.peer)
+    parts.peers.remove(result.peer)
+    parts.conversations.pop(result.peer, None)
+    parts.publisher.publish(ev.PeerRemoved(result.peer, result.into))
+    if result.into and result.state and (into := parts.conversations.get(result.into)):
+        into.take_over(result.state)
+    parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
+
+
+def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) -> None:
+    """A key showed up that changes who the peers are: remember it."""
+    row = parts.peers.get(verdict.peer)
+    match verdict.meaning:
+        case Meaning.PIN | Meaning.MERGE if row:
+            if verdict.meaning is Meaning.MERGE:
+                retired = parts.peers.get(verdict.retires)
+                if retired and retired.host and not row.host:
+                    row = msgspec.structs.replace(row, host=retired.host, port=retired.port)
+                parts.commits.add(c.ForgetPeer(verdict.retires, verdict.peer))
+            row = row if row.key == event.key else _pinned(parts, row, event.key)
+            parts.peers.put(row)
+            parts.commits.add(c.StorePeer(row))
+        case Meaning.KEY_CHANGED if row and row.offered_key != event.key:
+            row = msgspec.structs.replace(row, offered_key=event.key)
+            parts.peers.put(row)
+            parts.commits.add(c.StorePeer(row))
+        case Meaning.STRANGER if event.key not in parts.strangers:
+            parts.strangers.add(event.key)
+            host = event.addr[0]
+            name = f"[{host}]:{event.port}" if ":" in host else f"{host}:{event.port}"
+            stranger = PeerRow(
+                peer=0,
+                name=name,
+                host="",
+                port=0,
+                key=event.key,
+                trust=Trust.PENDING,
+                address=name,
+                safety_number=safety_number(parts.config.session.key, event.key),
+            )
+            parts.commits.add(c.StorePeer(stranger))
+        case _:
+            pass  # known ones, and those who were told why not
+
+
+def _pinned(parts: Parts, row: PeerRow, key: bytes) -> PeerRow:
+    number = safety_number(parts.config.session.key, key)
+    return msgspec.structs.replace(row, key=key, trust=Trust.PINNED, safety_number=number)
+
+
+def seed_view(parts: Parts) -> None:
+    """Give links to the peers that the loaded view brought along."""
+    for peer in parts.publisher.view.peers:
+        peer.link = parts.links.row(peer.info.peer) or idle_link(peer.info.peer)
+
+
+def history_failed(parts: Parts, asker: Asker, reason: str) -> None:
+    """A history page could not be read."""
+    parts.fail(asker, CommandError(ErrorCode.STORE, f"The history cannot be read: {reason}"))

@@ -1,0 +1,128 @@
+"""Owns who is attached, in which role, and the answers already given to each.
+
+A client is known by the route of its socket. One that has not been heard for CLIENT_TIMEOUT_S is
+gone; whoever attaches again, does so under a new client number.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chatnet_engine.node.config import Now
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc.commands import READ_ONLY_COMMANDS, Attach, Command, FetchStatus
+from chatnet_protocol.ipc.rows import ClientRole, ClientRow
+from chatnet_protocol.limits import (
+    CLIENT_TIMEOUT_S,
+    MAX_CLIENT_NAME_BYTES,
+    MAX_CLIENTS,
+    MAX_RESULTS_KEPT,
+)
+
+
+@dataclass(slots=True)
+class Client:
+    """One attached front end."""
+
+    row: ClientRow
+    heard: float
+    seq: int
+    """Last event it says it has applied."""
+
+
+class Clients:
+    """All attached front ends by route."""
+
+    def __init__(self) -> None:
+        self._by_route: dict[bytes, Client] = {}
+        self._count = 0
+        self._answers: OrderedDict[tuple[bytes, int], bytes | None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._by_route)
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(self._by_route.values())
+
+    def attach(self, route: bytes, command: Attach, now: Now) -> tuple[Client, int]:
+        """The client on this route and the number of the one it replaces (0: none).
+
+        Raises CommandError for an unknown role, a bad name, or too many clients.
+        """
+        if command.role not in (ClientRole.FULL, ClientRole.READ_ONLY):
+            raise CommandError(ErrorCode.INVALID, "A role is 'full' or 'read-only'.")
+        if not command.name or len(command.name.encode()) > MAX_CLIENT_NAME_BYTES:
+            raise CommandError(ErrorCode.INVALID, "A client name has 1 to 64 bytes.")
+        known = self._by_route.get(route)
+        if known and (known.row.name, known.row.role) == (command.name, command.role):
+            known.heard = now.mono_s
+            return known, known.row.client
+        if not known and len(self._by_route) >= MAX_CLIENTS:
+            raise CommandError(
+                ErrorCode.BUSY, f"{MAX_CLIENTS} front ends are attached already; close one."
+            )
+        self._count += 1
+        row = ClientRow(self._count, command.name, command.role, now.wall_ms)
+        client = self._by_route[route] = Client(row, now.mono_s, 0)
+        return client, known.row.client if known else 0
+
+    def detach(self, route: bytes) -> int:
+        """The number of the client that was on this route; 0: none."""
+        client = self._by_route.pop(route, None)
+        return client.row.client if client else 0
+
+    def check(self, route: bytes, command: Command, now: Now) -> Client | None:
+        """The client that may ask this. Raises CommandError when it may not."""
+        client = self._by_route.get(route)
+        if client is None:
+            if isinstance(command, Attach | FetchStatus):
+                return None
+            raise CommandError(ErrorCode.UNKNOWN_CLIENT, "Attach first.")
+        client.heard = now.mono_s
+        if client.row.role == ClientRole.READ_ONLY and not isinstance(command, READ_ONLY_COMMANDS):
+            raise CommandError(ErrorCode.NOT_ALLOWED, "This front end is attached read-only.")
+        return client
+
+    def take_expired(self, now: Now) -> list[int]:
+        """Numbers of clients not heard for CLIENT_TIMEOUT_S; they are gone now."""
+        late = [
+            route
+            for route, client in self._by_route.items()
+            if now.mono_s - client.heard >= CLIENT_TIMEOUT_S
+        ]
+        return [self.detach(route) for route in late]
+
+    def next_timeout(self) -> float | None:
+        """When the next silent client is given up."""
+        heard = [client.heard for client in self]
+        return min(heard) + CLIENT_TIMEOUT_S if heard else None
+
+    def number(self, route: bytes) -> int:
+        """The client on this route; 0: none."""
+        client = self._by_route.get(route)
+        return client.row.client if client else 0
+
+    def note(self, route: bytes, seq: int) -> None:
+        """The client on this route says it has applied events up to `seq`."""
+        if client := self._by_route.get(route):
+            client.seq = seq
+
+    def begin(self, route: bytes, request: int, command: Command) -> tuple[bool, bytes | None]:
+        """Note that a command is being done: (is it new?, the answer given before if not).
+
+        Questions are simply answered again.
+        """
+        if isinstance(command, READ_ONLY_COMMANDS):
+            return True, None
+        key = (route, request)
+        if key in self._answers:
+            return False, self._answers[key]
+        self._answers[key] = None
+        while len(self._answers) > MAX_RESULTS_KEPT:
+            self._answers.popitem(last=False)
+        return True, None
+
+    def answered(self, route: bytes, request: int, frame: bytes) -> None:
+        """Keep an answer, so that a repeated command gets it again."""
+        if (route, request) in self._answers:
+            self._answers[(route, request)] = frame

@@ -1,0 +1,284 @@
+"""One small function per command. Each either answers at once, or leaves its asker with the
+operation, query or offer whose end is the answer."""
+
+import msgspec
+
+from chatnet_engine.node import status
+from chatnet_engine.node.commits import Asker
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import ReadHistory
+from chatnet_engine.node.parts import Parts
+from chatnet_engine.secure.safety_number import safety_number
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ids import is_id
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.events import ClientAttached, ClientDetached
+from chatnet_protocol.ipc.rows import MessageKind, PeerRow, Trust
+from chatnet_protocol.limits import (
+    MAX_DISPLAY_NAME_BYTES,
+    MAX_DRAFT_BYTES,
+    MAX_HISTORY_ROWS,
+    MAX_PEERS,
+    MAX_TEXT_BYTES,
+)
+from chatnet_protocol.version import IPC_VERSION
+
+CAPABILITIES = ["snapshot-parts", "gauges", "drafts", "read-marker", "transfers"]
+MAX_HISTORY_QUERIES = 64
+"""History pages being read at a time; more are told to come back."""
+MAX_PATHS = 1000
+TRANSFER_COMMANDS = (
+    cmd.AcceptTransfer
+    | cmd.RejectTransfer
+    | cmd.PauseTransfer
+    | cmd.ResumeTransfer
+    | cmd.CancelTransfer
+)
+
+
+def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
+    """Do one command. Raises CommandError with what the client is told."""
+    match command:
+        case cmd.Attach():
+            _attach(parts, command, asker, now)
+        case cmd.Detach():
+            if number := parts.clients.detach(asker.route):
+                parts.publisher.publish(ClientDetached(number))
+            parts.reply(asker, cmd.Done())
+        case cmd.KeepAlive():
+            parts.clients.note(asker.route, command.seq)
+            parts.reply(asker, cmd.Done())
+        case cmd.FetchSnapshot():
+            data = parts.publisher.snapshot_part(command.boot, command.seq, command.part)
+            parts.reply(asker, cmd.SnapshotPart(command.part, data))
+        case cmd.FetchEvents():
+            data = parts.publisher.events_page(command.boot, command.first_seq)
+            parts.reply(asker, cmd.EventsPage(data))
+        case cmd.FetchHistory():
+            _fetch_history(parts, command, asker)
+        case cmd.FetchStatus():
+            parts.reply(asker, status.collect(parts, now))
+        case cmd.SendMessage():
+            _send_message(parts, command, asker, now)
+        case cmd.OfferFiles():
+            _offer_files(parts, command, asker, now)
+        case cmd.SetDraft() | cmd.MarkShown() | cmd.MarkRead() | cmd.SetTyping():
+            _conversation_state(parts, command, asker)
+        case cmd.AddPeer() | cmd.RemovePeer() | cmd.SetPeer() | cmd.TrustPeer() | cmd.RetryPeer():
+            _change_peer(parts, command, asker, now)
+        case cmd.StopEngine():
+            parts.stopping = parts.stopping or command.reason[:200]
+            parts.reply(asker, cmd.Done())
+        case _:
+            _transfer(parts, command, now)
+            parts.reply(asker, cmd.Done())
+
+
+def _attach(parts: Parts, command: cmd.Attach, asker: Asker, now: Now) -> None:
+    if command.ipc_version != IPC_VERSION:
+        side = "the front end" if command.ipc_version < IPC_VERSION else "the engine"
+        raise CommandError(
+            ErrorCode.VERSION,
+            f"The front end speaks local protocol {command.ipc_version}, the engine "
+            f"{IPC_VERSION}: upgrade {side}.",
+        )
+    client, replaced = parts.clients.attach(asker.route, command, now)
+    publisher = parts.publisher
+    if client.row.client != replaced:
+        if replaced:
+            publisher.publish(ClientDetached(replaced))
+        publisher.publish(ClientAttached(client.row))
+    if publisher.covers(command.cursor) and command.cursor:
+        seq, count = command.cursor.seq, 0
+    else:
+        seq, count = publisher.open_snapshot(now)
+    parts.reply(
+        asker,
+        cmd.Attached(
+            boot=publisher.boot,
+            client=client.row.client,
+            seq=seq,
+            parts=count,
+            head_seq=publisher.seq,
+            last_no=publisher.view.last_no,
+            ipc_version=IPC_VERSION,
+            capabilities=CAPABILITIES,
+        ),
+    )
+
+
+def _fetch_history(parts: Parts, command: cmd.FetchHistory, asker: Asker) -> None:
+    if len(parts.history_askers) >= MAX_HISTORY_QUERIES:
+        raise CommandError(ErrorCode.BUSY, "Too many history pages at once; ask again.")
+    limit = max(1, min(command.limit, MAX_HISTORY_ROWS))
+    token = max(parts.history_askers, default=0) + 1
+    parts.history_askers[token] = asker
+    parts.effects.append(ReadHistory(token, msgspec.structs.replace(command, limit=limit)))
+
+
+def _check_id(value: bytes) -> None:
+    if not is_id(value):
+        raise CommandError(ErrorCode.INVALID, "An id has 16 bytes.")
+
+
+def _talkable(parts: Parts, peer: int) -> PeerRow:
+    row = parts.peers.need(peer)
+    if row.trust == Trust.PENDING:
+        raise CommandError(ErrorCode.REFUSED, f"{row.name} has to be accepted first.")
+    return row
+
+
+def _send_message(parts: Parts, command: cmd.SendMessage, asker: Asker, now: Now) -> None:
+    _check_id(command.id)
+    _talkable(parts, command.peer)
+    body = _utf8(command.text)
+    if not body:
+        raise CommandError(ErrorCode.INVALID, "A message has at least one character.")
+    if len(body) > MAX_TEXT_BYTES:
+        raise CommandError(
+            ErrorCode.TOO_LARGE, "A message has at most 64 KiB; send it as a file instead."
+        )
+    if parts.commits.full:
+        raise CommandError(ErrorCode.BUSY, "Too many messages wait to be stored; send it again.")
+    message = c.NewMessage(command.id, MessageKind.TEXT, body, now.wall_ms, command.draft_revision)
+    parts.conversations[command.peer].queue(message, asker, now)
+
+
+def _offer_files(parts: Parts, command: cmd.OfferFiles, asker: Asker, now: Now) -> None:
+    _check_id(command.id)
+    _talkable(parts, command.peer)
+    if not 1 <= len(command.paths) <= MAX_PATHS:
+        raise CommandError(ErrorCode.INVALID, "Offer between 1 and 1,000 files or folders.")
+    if not all(path.startswith("/") and "\0" not in path for path in command.paths):
+        raise CommandError(ErrorCode.INVALID, "Files are offered by absolute path.")
+    parts.offer_askers[command.id] = asker
+    parts.transfers.offer(command.id, command.peer, command.paths, now.mono_s, now.wall_ms)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise CommandError(ErrorCode.INVALID, "The text is not valid Unicode.") from None
+
+
+def _conversation_state(
+    parts: Parts,
+    command: cmd.SetDraft | cmd.MarkShown | cmd.MarkRead | cmd.SetTyping,
+    asker: Asker,
+) -> None:
+    parts.peers.need(command.peer)
+    conversation = parts.conversations[command.peer]
+    match command:
+        case cmd.SetDraft():
+            if len(_utf8(command.text)) > MAX_DRAFT_BYTES:
+                raise CommandError(ErrorCode.TOO_LARGE, "A draft has at most 64 KiB.")
+            op = c.StoreDraft(command.peer, command.text, command.base_revision)
+            parts.commits.add(op, asker)
+        case cmd.SetTyping():
+            conversation.set_typing(command.typing)
+            parts.reply(asker, cmd.Done())
+        case cmd.MarkShown() | cmd.MarkRead():
+            ack = min(max(command.ack, 0), conversation.state.received_total)
+            read = ack if isinstance(command, cmd.MarkRead) else 0
+            if ack > conversation.state.my_shown or read > conversation.state.my_read:
+                parts.commits.add(c.StoreMarks(command.peer, my_shown=ack, my_read=read))
+            parts.reply(asker, cmd.Done())
+
+
+def _change_peer(
+    parts: Parts,
+    command: cmd.AddPeer | cmd.RemovePeer | cmd.SetPeer | cmd.TrustPeer | cmd.RetryPeer,
+    asker: Asker,
+    now: Now,
+) -> None:
+    match command:
+        case cmd.AddPeer():
+            add_peer(parts, command, asker)
+        case cmd.RemovePeer():
+            parts.peers.need(command.peer)
+            parts.commits.add(c.ForgetPeer(command.peer), asker)
+        case cmd.SetPeer():
+            row = parts.peers.need(command.peer)
+            name = row.name if command.name is None else _name(command.name)
+            size = command.auto_accept_bytes
+            size = row.auto_accept_bytes if size is None else max(0, size)
+            row = msgspec.structs.replace(row, name=name, auto_accept_bytes=size)
+            parts.commits.add(c.StorePeer(row), asker)
+        case cmd.TrustPeer():
+            _trust(parts, command, asker)
+        case cmd.RetryPeer():
+            _talkable(parts, command.peer)
+            parts.links.dial(command.peer, now)
+            parts.reply(asker, cmd.Done())
+
+
+def add_peer(parts: Parts, command: cmd.AddPeer, asker: Asker | None) -> None:
+    """Know a peer at a typed address; the one that is there already only gets a new name."""
+    host = command.host.strip()
+    if not host or len(host) > 253 or not host.isprintable() or " " in host:
+        raise CommandError(ErrorCode.INVALID, f"{command.host!r} is no host name or address.")
+    if not 1 <= command.port <= 65535:
+        raise CommandError(ErrorCode.INVALID, "A port is a number from 1 to 65535.")
+    name = _name(command.name) if command.name else ""
+    known = parts.peers.typed_at(host, command.port)
+    if known:
+        row = msgspec.structs.replace(known, name=name or known.name)
+    else:
+        if len(parts.peers) >= MAX_PEERS:
+            raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
+        row = PeerRow(0, name or f"{host}:{command.port}", host, command.port)
+    parts.commits.add(c.StorePeer(row), asker)
+
+
+def _name(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(_utf8(name)) <= MAX_DISPLAY_NAME_BYTES or not name.isprintable():
+        raise CommandError(ErrorCode.INVALID, "A name has 1 to 64 printable bytes.")
+    return name
+
+
+def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker) -> None:
+    row = parts.peers.need(command.peer)
+    match command.decision:
+        case "verified" if row.key and row.trust != Trust.PENDING:
+            row = msgspec.structs.replace(row, trust=Trust.VERIFIED)
+        case "accept" if row.trust == Trust.PENDING:
+            row = msgspec.structs.replace(row, trust=Trust.PINNED)
+        case "replace" if row.offered_key and command.key == row.offered_key:
+            number = safety_number(parts.config.session.key, row.offered_key)
+            row = msgspec.structs.replace(
+                row,
+                key=row.offered_key,
+                offered_key=b"",
+                trust=Trust.PINNED,
+                safety_number=number,
+            )
+            parts.links.remove(row.peer)
+        case "verified" | "accept" | "replace":
+            raise CommandError(
+                ErrorCode.NOT_ALLOWED, f"{row.name} has no key to which that applies."
+            )
+        case _:
+            raise CommandError(
+                ErrorCode.INVALID, "A decision is 'verified', 'accept' or 'replace'."
+            )
+    parts.commits.add(c.StorePeer(row), asker)
+
+
+def _transfer(parts: Parts, command: TRANSFER_COMMANDS, now: Now) -> None:
+    transfers = parts.transfers
+    match command:
+        case cmd.AcceptTransfer():
+            if command.folder and not command.folder.startswith("/"):
+                raise CommandError(ErrorCode.INVALID, "A folder is named by absolute path.")
+            transfers.accept(command.id, command.folder, now.mono_s, now.wall_ms)
+        case cmd.RejectTransfer():
+            transfers.reject(command.id, now.mono_s, now.wall_ms)
+        case cmd.PauseTransfer():
+            transfers.pause(command.id, now.mono_s, now.wall_ms)
+        case cmd.ResumeTransfer():
+            transfers.resume(command.id, now.mono_s, now.wall_ms)
+        case cmd.CancelTransfer():
+            transfers.cancel(command.id, now.mono_s, now.wall_ms)

@@ -1,0 +1,177 @@
+"""Owns what waits for the store: operations not yet asked for, and the one transaction in flight.
+
+What arrives while a transaction is in flight forms the next one; operations of one kind for one
+peer are merged into one batch on the way. Each operation carries a `context`, given back with its
+result, so that whatever depends on the commit (replies, events, receipts) waits for it.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from chatnet_engine.node.config import Now
+from chatnet_protocol import commit as c
+
+MAX_ROWS_IN_COMMIT = 2048
+"""A transaction stays short, so that a receipt never waits long for its turn."""
+MAX_WAITING_ROWS = 20_000
+"""Own messages that may wait for the store before commands are told to come back."""
+FIRST_RETRY_S = 0.25
+MAX_RETRY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who waits for a result: a client's route and its request number."""
+
+    route: bytes
+    request: int
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One operation and who waits for what of it.
+
+    `askers[i]` waits for row i of a QueueMessages; other operations have at most one.
+    """
+
+    op: c.Op
+    askers: list[Asker | None] = field(default_factory=list)
+
+
+class CommitQueue:
+    """Feeds the ledger one transaction after the other."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Waiting] = []
+        self._flight: list[Waiting] | None = None
+        self._number = 0
+        self._waiting_rows = 0
+        self._retry_at: float | None = None
+        self._retry_s = FIRST_RETRY_S
+        self.failing = ""
+        """Why the store does not work at the moment; empty while it does."""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is in flight."""
+        return not self._waiting and self._flight is None
+
+    @property
+    def full(self) -> bool:
+        """Own messages have to wait outside for now."""
+        return self._waiting_rows >= MAX_WAITING_ROWS
+
+    def add(self, op: c.Op, asker: Asker | None = None) -> None:
+        """Ask for `op` in the next transaction."""
+        if not isinstance(op, c.QueueMessages):
+            last = self._waiting[-1].op if self._waiting else None
+            if last is not None and asker is None and _absorb(last, op, self._waiting[-1]):
+                return
+            self._waiting.append(Waiting(op, [asker] if asker else []))
+            return
+        self._waiting_rows += len(op.rows)
+        last = self._waiting[-1].op if self._waiting else None
+        if (
+            isinstance(last, c.QueueMessages)
+            and (last.peer, last.release) == (op.peer, op.release)
+            and len(last.rows) < MAX_ROWS_IN_COMMIT
+        ):
+            last.rows.extend(op.rows)
+            self._waiting[-1].askers.extend([asker] * len(op.rows))
+        else:
+            self._waiting.append(Waiting(op, [asker] * len(op.rows)))
+
+    def take(self, now: Now) -> c.Commit | None:
+        """The next transaction, if the last one has been answered."""
+        if self._flight is not None or not self._waiting:
+            return None
+        if self._retry_at is not None and now.mono_s < self._retry_at:
+            return None
+        rows = 0
+        count = 0
+        for waiting in self._waiting:
+            rows += _row_count(waiting.op)
+            if count and rows > MAX_ROWS_IN_COMMIT:
+                break
+            count += 1
+        self._flight, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._number += 1
+        return c.Commit(self._number, [waiting.op for waiting in self._flight])
+
+    def handle_committed(self, done: c.Committed) -> list[tuple[c.OpResult, Waiting]]:
+        """Results with what was waiting for them, in the order of the operations."""
+        flight = self._landed(done.number)
+        self._retry_at = None
+        self._retry_s = FIRST_RETRY_S
+        self.failing = ""
+        for waiting in flight:
+            if isinstance(waiting.op, c.QueueMessages):
+                self._waiting_rows -= len(waiting.op.rows)
+        return list(zip(done.results, flight, strict=True))
+
+    def handle_failed(self, failed: c.CommitFailed, now: Now) -> list[Asker]:
+        """Keep what must not be lost for another try; give back who has to be told otherwise.
+
+        Operations that somebody waits for are dropped: they are told and still have their text.
+        """
+        flight = self._landed(failed.number)
+        told: list[Asker] = []
+        kept: list[Waiting] = []
+        for waiting in flight + self._waiting:
+            if isinstance(waiting.op, c.QueueMessages):
+                self._waiting_rows -= len(waiting.op.rows)
+                told += [asker for asker in waiting.askers if asker]
+            elif waiting.askers:
+                told += [asker for asker in waiting.askers if asker]
+            else:
+                kept.append(waiting)
+        self._waiting = kept
+        self.failing = failed.reason
+        self._retry_at = now.mono_s + self._retry_s
+        self._retry_s = min(MAX_RETRY_S, self._retry_s * 2)
+        return told
+
+    def next_timeout(self) -> float | None:
+        """When a failed transaction is tried again."""
+        return self._retry_at if self._flight is None and self._waiting else None
+
+    def _landed(self, number: int) -> list[Waiting]:
+        assert self._flight is not None, "an answer without a transaction in flight"
+        assert number == self._number, "an answer to another transaction"
+        flight, self._flight = self._flight, None
+        return flight
+
+
+def _row_count(op: c.Op) -> int:
+    if isinstance(op, c.QueueMessages | c.AcceptMessages):
+        return len(op.rows)
+    return 1
+
+
+def _absorb(last: c.Op, op: c.Op, waiting: Waiting) -> bool:
+    """Put `op` into the operation before it where both mean one batch."""
+    match last, op:
+        case c.AcceptMessages(), c.AcceptMessages():
+            follows = (last.peer, last.incarnation, last.source) == (
+                op.peer,
+                op.incarnation,
+                op.source,
+            ) and op.first_number == last.first_number + len(last.rows)
+            if follows and len(last.rows) < MAX_ROWS_IN_COMMIT:
+                last.rows.extend(op.rows)
+                return True
+        case c.StoreReceipts(), c.StoreReceipts() if last.peer == op.peer:
+            last.runs.extend(op.runs)
+            return True
+        case c.StoreMarks(), c.StoreMarks() if last.peer == op.peer and not waiting.askers:
+            waiting.op = msgspec.structs.replace(
+                last,
+                sent_seq=max(last.sent_seq, op.sent_seq),
+                peer_shown=max(last.peer_shown, op.peer_shown),
+                peer_read=max(last.peer_read, op.peer_read),
+                my_shown=max(last.my_shown, op.my_shown),
+                my_read=max(last.my_read, op.my_read),
+            )
+            return True
+    return False

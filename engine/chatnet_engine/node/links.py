@@ -1,0 +1,425 @@
+"""Owns the link to each peer: whom to dial, who may answer, and what people are told about it.
+
+The secure endpoint does the handshakes; this file decides about keys with `Peers`, keeps one
+LinkRow per peer, and opens and closes the conversations' ARQ connections.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from chatnet_engine.arq import events as arq
+from chatnet_engine.arq.connection import Connection
+from chatnet_engine.node.config import NodeConfig, Now
+from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
+from chatnet_engine.node.peers import MAX_PENDING_PEERS, Meaning, Peers, Verdict
+from chatnet_engine.secure import events as secure
+from chatnet_engine.secure.endpoint import Endpoint
+from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
+from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
+from chatnet_protocol.wire.frames import Close, decode, encode_close
+
+SILENT_AFTER_S = 6.5
+"""Something unanswered for this long is shown; mosh's threshold."""
+REHANDSHAKE_AFTER_S = 15.0
+"""Something unanswered for this long starts a new handshake, and again each time it passes."""
+RESOLVE_AGAIN_S = 60.0
+MAX_DIAL_ADDRS = 8
+"""Addresses of one peer that are tried in turn."""
+REFUSED_WAIT_S = 60.0
+"""How long to leave a peer alone that refused us or has not accepted us yet."""
+
+
+@dataclass(slots=True)
+class _Peer:
+    """What is known of one peer's link."""
+
+    row: LinkRow
+    typed: list[Addr] = field(default_factory=list)
+    """Addresses its typed host name stands for."""
+    resolve_at: float | None = None
+    """When to look the host name up (again)."""
+    hold_until: float | None = None
+    """Not dialled before this: it refused us."""
+    urgent: bool = False
+    """Own messages wait, so the endpoint tries more often."""
+    challenged_at: float | None = None
+    """When the last re-handshake was asked for on the present silence."""
+
+
+class Links:
+    """All links of one engine."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        endpoint: Endpoint,
+        peers: Peers,
+        conversations: dict[int, Conversation],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._config = config
+        self._endpoint = endpoint
+        self._peers = peers
+        self._conversations = conversations
+        self._random = random
+        self._links: dict[int, _Peer] = {}
+        self._resolve: list[ResolveHost] = []
+        self._changed: list[LinkRow] = []
+        self._addresses: list[PeerRow] = []
+        self._sealed: list[tuple[bytes, Addr]] = []
+        self._verdicts: list[tuple[Verdict, secure.Authenticated]] = []
+
+    # --- who is to be dialled ---
+
+    def add(self, row: PeerRow, now: Now) -> None:
+        """Start keeping a link to this peer; harmless when it is kept already."""
+        link = self._links.get(row.peer)
+        if link is None:
+            link = self._links[row.peer] = _Peer(LinkRow(row.peer, LinkState.IDLE, now.wall_ms))
+        if row.trust == Trust.PENDING:
+            return
+        if row.host and not link.typed:
+            link.resolve_at = now.mono_s
+            self._tell(link, LinkState.RESOLVING, now)
+        elif row.address or link.typed:
+            self.dial(row.peer, now)
+
+    def remove(self, peer: int) -> None:
+        """Stop keeping a link to this peer."""
+        self._endpoint.hang_up(peer)
+        self._links.pop(peer, None)
+
+    def dial(self, peer: int, now: Now) -> None:
+        """Keep trying to reach this peer from now on."""
+        link = self._links[peer]
+        row = self._peers.get(peer)
+        if row is None:
+            return
+        link.hold_until = None
+        addrs = self._dial_addrs(row, link)
+        if not addrs:
+            return
+        if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
+            detail = f"Nothing heard from {row.name} yet; is its UDP port open?"
+            self._tell(link, LinkState.DIALLING, now, _text(addrs[0]), detail)
+        key = row.key or None
+        self._endpoint.dial(peer, addrs[:MAX_DIAL_ADDRS], now.mono_s, remote_key=key)
+        self._endpoint.set_urgent(peer, link.urgent)
+
+    def handle_resolved(self, result: HostResolved, now: Now) -> None:
+        """A host name was looked up."""
+        link = self._links.get(result.peer)
+        row = self._peers.get(result.peer)
+        if link is None or row is None:
+            return
+        link.resolve_at = now.mono_s + RESOLVE_AGAIN_S
+        if result.addrs:
+            link.typed = result.addrs
+        elif not link.typed:
+            detail = result.error or f"The host name {row.host} is not known."
+            self._tell(link, LinkState.RESOLVING, now, "", detail)
+        if link.hold_until is None:
+            self.dial(result.peer, now)
+
+    # --- what the endpoint tells ---
+
+    def handle_events(self, now: Now) -> set[int]:
+        """Take in the endpoint's events; the peers whose conversations have to be drained."""
+        touched: set[int] = set()
+        for event in self._endpoint.take_events():
+            match event:
+                case secure.PacketArrived():
+                    conversation = self._conversations.get(event.peer)
+                    if (
+                        conversation
+                        and conversation.connection
+                        and conversation.remote_incarnation == event.remote_incarnation
+                    ):
+                        touched.add(event.peer)
+                        self._packet(event, conversation.connection, now)
+                case secure.Authenticated():
+                    self._authenticated(event, now)
+                case secure.LinkUp():
+                    self._link_up(event, now)
+                    touched.add(event.peer)
+                case secure.Roamed():
+                    self._roamed(event, now)
+                case secure.Refused():
+                    self._handle_refused(event, now)
+                case secure.PathChallengeNeeded():
+                    conversation = self._conversations.get(event.peer)
+                    if conversation and conversation.connection:
+                        conversation.connection.challenge(event.token)
+                case _:
+                    pass  # versions and expired sessions show in the endpoint's counters
+        return touched
+
+    def take_verdicts(self) -> list[tuple[Verdict, secure.Authenticated]]:
+        """Decisions about keys that change who the peers are."""
+        out, self._verdicts = self._verdicts, []
+        return out
+
+    def _packet(self, event: secure.PacketArrived, connection: Connection, now: Now) -> None:
+        try:
+            connection.handle_packet(event.number, event.payload, now.mono_s)
+        except (RemoteProtocolError, DecodeError) as error:
+            self.violated(event.peer, str(error), now)
+
+    def _authenticated(self, event: secure.Authenticated, now: Now) -> None:
+        hint = event.peer_hint
+        if event.initiator and hint is not None and self._peers.get(hint):
+            verdict = self._peers.judge_dialled(hint, event.key)
+        else:
+            typed = {peer: link.typed for peer, link in self._links.items()}
+            verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed)
+        if verdict.meaning is Meaning.KNOWN and self._held(verdict.peer, event, now):
+            self._endpoint.refuse(event.attempt, _close(CloseCode.REFUSED), now.mono_s)
+            return
+        match verdict.meaning:
+            case Meaning.KNOWN | Meaning.PIN | Meaning.MERGE:
+                self._endpoint.accept(event.attempt, verdict.peer, now.mono_s)
+            case Meaning.STRANGER | Meaning.PENDING:
+                self._endpoint.refuse(event.attempt, _close(CloseCode.PENDING), now.mono_s)
+            case Meaning.KEY_CHANGED | Meaning.OURSELVES:
+                self._endpoint.refuse(event.attempt, _close(CloseCode.REFUSED), now.mono_s)
+                self._refused(verdict, event, now)
+        full = verdict.meaning is Meaning.STRANGER and self._peers.pending >= MAX_PENDING_PEERS
+        if verdict.meaning is not Meaning.KNOWN and not full:
+            self._verdicts.append((verdict, event))
+
+    def _handle_refused(self, event: secure.Refused, now: Now) -> None:
+        try:
+            closes = [frame for frame in decode(event.payload) if isinstance(frame, Close)]
+        except DecodeError:
+            return
+        if closes and event.peer in self._links:
+            self.closed(event.peer, arq.Closed(closes[0].code, closes[0].reason), now)
+
+    def _held(self, peer: int, event: secure.Authenticated, now: Now) -> bool:
+        link = self._links.get(peer)
+        held = link is not None and link.hold_until is not None and now.mono_s < link.hold_until
+        return held and link is not None and link.row.state == LinkState.REFUSED
+
+    def _refused(self, verdict: Verdict, event: secure.Authenticated, now: Now) -> None:
+        link = self._links.get(verdict.peer)
+        row = self._peers.get(verdict.peer)
+        if link is None or row is None:
+            return
+        if verdict.meaning is Meaning.OURSELVES:
+            detail = "This address leads back to this very session; type the peer's address."
+            self._hold(verdict.peer, LinkState.REFUSED, detail, now)
+        elif self._conversations[verdict.peer].connection is None:
+            detail = (
+                f"Another key answers as {row.name}: it was reinstalled, or somebody is in "
+                "between. Messages wait; compare safety numbers before you trust the new key."
+            )
+            self._tell(link, LinkState.KEY_CHANGED, now, _text(event.addr), detail)
+
+    def _link_up(self, event: secure.LinkUp, now: Now) -> None:
+        conversation = self._conversations.get(event.peer)
+        link = self._links.get(event.peer)
+        if conversation is None or link is None:
+            return
+        if not event.rekey or conversation.connection is None:
+            connection = Connection(now=now.mono_s, random=self._random)
+            conversation.open_link(
+                connection,
+                (event.local_incarnation, event.remote_incarnation),
+                _text(event.addr),
+                self._config.session.display_name,
+                self._config.fast_aes,
+            )
+            pair = f"{event.local_incarnation:016x}-{event.remote_incarnation:016x}"
+            link.row = msgspec.structs.replace(link.row, incarnation=pair, links=link.row.links + 1)
+        link.challenged_at = None
+        self._up(link, event.addr, now)
+
+    def _up(self, link: _Peer, addr: Addr, now: Now) -> None:
+        self._tell(link, LinkState.UP, now, _text(addr))
+        self._changed.append(link.row)
+        row = self._peers.get(link.row.peer)
+        if row and row.key and row.address != _text(addr):
+            self._addresses.append(msgspec.structs.replace(row, address=_text(addr)))
+
+    def _roamed(self, event: secure.Roamed, now: Now) -> None:
+        conversation = self._conversations.get(event.peer)
+        link = self._links.get(event.peer)
+        if conversation and link and conversation.connection:
+            conversation.moved(_text(event.addr))
+            self._up(link, event.addr, now)
+
+    # --- liveness ---
+
+    def watch(self, peer: int, now: Now) -> None:
+        """Look whether the peer still answers; shown after a while, then a new handshake."""
+        conversation = self._conversations[peer]
+        link = self._links[peer]
+        connection = conversation.connection
+        if link.urgent != (conversation.waiting > 0):
+            link.urgent = conversation.waiting > 0
+            self._endpoint.set_urgent(peer, link.urgent)
+        if connection is None:
+            return
+        since = connection.first_unanswered
+        silent = 0.0 if since is None else now.mono_s - since
+        if silent < SILENT_AFTER_S:
+            link.challenged_at = None
+            if link.row.state == LinkState.SILENT:
+                self._tell(link, LinkState.UP, now, link.row.address)
+            return
+        if link.row.state == LinkState.UP:
+            detail = "What was sent has not been answered for a while; still trying."
+            self._tell(link, LinkState.SILENT, now, link.row.address, detail)
+        last = link.challenged_at if link.challenged_at is not None else since
+        if last is not None and now.mono_s - last >= REHANDSHAKE_AFTER_S:
+            link.challenged_at = now.mono_s
+            link.resolve_at = now.mono_s if link.typed else None
+            self.dial(peer, now)
+            self._endpoint.rehandshake(peer, now.mono_s)
+
+    def closed(self, peer: int, closed: arq.Closed, now: Now) -> None:
+        """The peer ended the link and said why."""
+        row = self._peers.get(peer)
+        name = row.name if row else "The peer"
+        match closed.code:
+            case CloseCode.PENDING:
+                detail = f"{name} has to accept you first; asking again in a minute."
+                self._hold(peer, LinkState.PENDING, detail, now)
+            case CloseCode.REFUSED:
+                detail = f"{name} does not trust this key; its user can accept it."
+                self._hold(peer, LinkState.REFUSED, detail, now)
+            case CloseCode.PROTOCOL_VIOLATION | CloseCode.VERSION:
+                detail = f"{name} closed the link: {closed.reason or 'protocol error'}."
+                self._hold(peer, LinkState.REFUSED, detail, now)
+            case _:
+                self._conversations[peer].close_link()
+                self._endpoint.end_link(peer, now.mono_s)
+                link = self._links[peer]
+                detail = f"{name} is not running ChatNet at the moment; messages wait."
+                self._tell(link, LinkState.DIALLING, now, link.row.address, detail)
+
+    def violated(self, peer: int, reason: str, now: Now) -> None:
+        """The peer broke the specification: say so, and leave it alone for a while."""
+        conversation = self._conversations[peer]
+        row = self._peers.get(peer)
+        if conversation.connection:
+            self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, reason, now)
+        name = row.name if row else "the peer"
+        self._hold(peer, LinkState.REFUSED, f"The link to {name} was closed: {reason}.", now)
+
+    def goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
+        """Put a CLOSE on the wire; the caller drops the link afterwards."""
+        connection = self._conversations[peer].connection
+        if connection is None:
+            return
+        connection.close(code, reason)
+        for packet in connection.take_packets(now.mono_s, 1):
+            if sealed := self._endpoint.seal(peer, packet.number, packet.payload):
+                self._sealed.append(sealed)
+
+    def _hold(self, peer: int, state: LinkState, detail: str, now: Now) -> None:
+        link = self._links[peer]
+        self._conversations[peer].close_link()
+        self._endpoint.end_link(peer, now.mono_s, pause_s=REFUSED_WAIT_S)
+        link.hold_until = now.mono_s + REFUSED_WAIT_S
+        self._tell(link, state, now, link.row.address, detail)
+
+    # --- time ---
+
+    def handle_timeout(self, now: Now) -> None:
+        """Look names up again, dial again whom we left alone."""
+        for peer, link in self._links.items():
+            row = self._peers.get(peer)
+            if row is None:
+                continue
+            if link.resolve_at is not None and now.mono_s >= link.resolve_at:
+                link.resolve_at = now.mono_s + RESOLVE_AGAIN_S
+                if link.row.state != LinkState.UP:
+                    self._resolve.append(ResolveHost(peer, row.host, row.port))
+            if link.hold_until is not None and now.mono_s >= link.hold_until:
+                self.dial(peer, now)
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` has something to do."""
+        dues = [
+            due
+            for link in self._links.values()
+            for due in (link.resolve_at, link.hold_until)
+            if due is not None
+        ]
+        for peer, link in self._links.items():
+            connection = self._conversations[peer].connection
+            if connection is None or connection.first_unanswered is None:
+                continue
+            since = connection.first_unanswered
+            if link.row.state == LinkState.UP:
+                dues.append(since + SILENT_AFTER_S)
+            dues.append((link.challenged_at or since) + REHANDSHAKE_AFTER_S)
+        return min(dues, default=None)
+
+    # --- what comes out ---
+
+    def take_resolves(self) -> list[ResolveHost]:
+        """Host names to look up."""
+        out, self._resolve = self._resolve, []
+        return out
+
+    def take_sealed(self) -> list[tuple[bytes, Addr]]:
+        """Goodbyes to send."""
+        out, self._sealed = self._sealed, []
+        return out
+
+    def take_addresses(self) -> list[PeerRow]:
+        """Peers whose validated address changed and is to be remembered."""
+        out, self._addresses = self._addresses, []
+        return out
+
+    def take_changed(self) -> list[LinkRow]:
+        """Link rows that changed, newest state only."""
+        out = {row.peer: row for row in self._changed}
+        self._changed = []
+        return list(out.values())
+
+    def row(self, peer: int) -> LinkRow | None:
+        """The link row of a peer."""
+        link = self._links.get(peer)
+        return link.row if link else None
+
+    def addrs(self, peer: int) -> list[Addr]:
+        """Where the peer may be, the present address first."""
+        row = self._peers.get(peer)
+        link = self._links.get(peer)
+        return self._dial_addrs(row, link) if row and link else []
+
+    def _dial_addrs(self, row: PeerRow, link: _Peer) -> list[Addr]:
+        addrs = [addr] if (addr := parse_addr(row.address)) else []
+        return addrs + [addr for addr in link.typed if addr not in addrs]
+
+    def _tell(
+        self, link: _Peer, state: LinkState, now: Now, address: str = "", detail: str = ""
+    ) -> None:
+        before = link.row
+        since = before.since_ms if before.state == state else now.wall_ms
+        link.row = msgspec.structs.replace(
+            before, state=state, since_ms=since, address=address, detail=detail
+        )
+        if link.row != before:
+            self._changed.append(link.row)
+
+
+def _close(code: CloseCode) -> bytes:
+    return encode_close(code, "")
+
+
+def _text(addr: Addr) -> str:
+    host, port = addr
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_addr(text: str) -> Addr | None:
+    """The address in `ip:port` or `[ip]:port`; None when there is none."""
+    host, _, port = text.rpartition(":")
+    return (host.strip("[]"), int(port)) if host and port.isdigit() else None

@@ -1,0 +1,339 @@
+"""One user's whole engine minus I/O: the facade that the runner and the simulator drive.
+
+    in    handle_datagrams  handle_request  handle_io  handle_timeout
+    out   take_effects  next_timeout
+
+It owns nothing but the turn: what each input touches, and in which order effects leave (commit,
+datagrams, files, publications, replies).
+"""
+
+from collections.abc import Callable, Sequence
+
+from chatnet_engine.files.transfers import FailedOffer, Transfers
+from chatnet_engine.node import answers, commands, status
+from chatnet_engine.node.clients import Clients
+from chatnet_engine.node.commits import Asker, CommitQueue
+from chatnet_engine.node.config import NodeConfig, Now
+from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.effects import (
+    Addr,
+    CommitOps,
+    Effect,
+    FilesRestarted,
+    FilesSaid,
+    HistoryRead,
+    HostResolved,
+    IoResult,
+    SendDatagrams,
+    StopRunner,
+    TellFiles,
+)
+from chatnet_engine.node.links import Links
+from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.peers import Peers
+from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.secure.endpoint import Endpoint
+from chatnet_engine.secure.identity import Identity
+from chatnet_protocol import codec
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import (
+    CloseCode,
+    CommandError,
+    DecodeError,
+    ErrorCode,
+    RemoteProtocolError,
+)
+from chatnet_protocol.ipc.commands import AddPeer
+from chatnet_protocol.ipc.envelope import Failure, Reply, Request, decode_request
+from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged, LinkGauge
+from chatnet_protocol.ipc.rows import MessageKind
+from chatnet_protocol.ipc.view import View
+from chatnet_protocol.limits import GAUGE_INTERVAL_S, MAX_IPC_FRAME_BYTES
+
+PACKETS_PER_TURN = 64
+"""A busy link lets the others, the store and the front ends have their turn."""
+STOP_WITHIN_S = 2.0
+
+
+class Node:
+    """See the module. Every method is called from one thread, with time never going back."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        loaded: c.Loaded,
+        view: View,
+        *,
+        random: Callable[[int], bytes],
+        now: Now,
+    ) -> None:
+        endpoint = Endpoint(
+            identity=Identity.from_private_bytes(config.private_key),
+            incarnation=config.incarnation,
+            local_port=config.session.port,
+            random=random,
+            now=now.mono_s,
+        )
+        peers = Peers(loaded.peers, config.session.key)
+        commits = CommitQueue()
+        publisher = Publisher(config.boot, view)
+        conversations = {
+            state.peer: Conversation(state, commits, publisher) for state in loaded.states
+        }
+        self._parts = Parts(
+            config=config,
+            endpoint=endpoint,
+            peers=peers,
+            conversations=conversations,
+            links=Links(config, endpoint, peers, conversations, random),
+            commits=commits,
+            publisher=publisher,
+            clients=Clients(),
+            transfers=Transfers(
+                loaded=loaded.transfers,
+                random=random,
+                inbox=config.session.inbox,
+                now=now.mono_s,
+            ),
+        )
+        self._stop_by: float | None = None
+        self._stopped = False
+        self._gauge_due = 0.0
+        self._gauges: dict[int, LinkGauge] = {}
+        self._revision = 0
+        self.garbled_requests = 0
+        for row in loaded.peers:
+            self._parts.links.add(row, now)
+        answers.seed_view(self._parts)
+
+    # --- inputs ---
+
+    def handle_datagrams(self, batch: Sequence[tuple[bytes, Addr]], now: Now) -> None:
+        """Datagrams as they came from the socket; nothing in them raises."""
+        endpoint = self._parts.endpoint
+        for data, addr in batch:
+            endpoint.handle_datagram(data, addr, now.mono_s)
+        self._after_endpoint(now)
+
+    def handle_request(self, route: bytes, frames: Sequence[bytes], now: Now) -> None:
+        """The frames of one message on the ROUTER socket, without the route."""
+        parts = self._parts
+        request = self._decode_request(route, frames)
+        if request is None:
+            return
+        asker = Asker(route, request.id)
+        new, answer = parts.clients.begin(route, request.id, request.command)
+        if not new:
+            if answer is not None:
+                parts.resend(asker, answer)
+            return
+        try:
+            parts.clients.check(route, request.command, now)
+            commands.handle(parts, request.command, asker, now)
+        except CommandError as error:
+            parts.fail(asker, error)
+        if parts.stopping:
+            self.stop(parts.stopping, now)
+
+    def handle_io(self, result: IoResult, now: Now) -> None:
+        """What the world answered to an effect."""
+        parts = self._parts
+        match result:
+            case c.Committed():
+                answers.handle_committed(parts, result, now)
+            case c.CommitFailed():
+                answers.handle_failed(parts, result, now)
+            case HistoryRead():
+                asker = parts.history_askers.pop(result.token, None)
+                if asker and result.page is not None:
+                    parts.reply(asker, result.page)
+                elif asker:
+                    answers.history_failed(parts, asker, result.error)
+            case HostResolved():
+                parts.links.handle_resolved(result, now)
+            case FilesSaid():
+                parts.transfers.handle_process(result.frame, now.mono_s, now.wall_ms)
+            case FilesRestarted():
+                parts.transfers.handle_process_restarted(now.mono_s, now.wall_ms)
+
+    def handle_timeout(self, now: Now) -> None:
+        """Time has passed; harmless when nothing is due."""
+        parts = self._parts
+        parts.endpoint.handle_timeout(now.mono_s)
+        self._after_endpoint(now)
+        parts.links.handle_timeout(now)
+        for conversation in parts.conversations.values():
+            conversation.handle_timeout(now)
+            connection = conversation.connection
+            if connection is not None:
+                due = connection.next_timeout()
+                if due is not None and due <= now.mono_s:
+                    connection.handle_timeout(now.mono_s)
+        parts.transfers.handle_timeout(now.mono_s, now.wall_ms)
+        for number in parts.clients.take_expired(now):
+            parts.publisher.publish(ClientDetached(number))
+
+    def dial_typed(self, host: str, port: int) -> None:
+        """Know the peer of the three-argument usage. Raises CommandError."""
+        commands.add_peer(self._parts, AddPeer(host, port), None)
+
+    def stop(self, reason: str, now: Now) -> None:
+        """Say goodbye; StopRunner follows once what is under way is committed."""
+        parts = self._parts
+        if self._stop_by is not None:
+            return
+        parts.stopping = reason
+        self._stop_by = now.mono_s + STOP_WITHIN_S
+        parts.publisher.publish(EngineStopping(reason))
+        for peer in parts.conversations:
+            parts.links.goodbye(peer, CloseCode.SHUTDOWN, "", now)
+
+    # --- outputs ---
+
+    def take_effects(self, now: Now) -> list[Effect]:
+        """End the turn: what the world is asked for, in the order in which to do it."""
+        parts = self._parts
+        self._move_transfers(now)
+        out: list[Effect] = []
+        datagrams: list[tuple[bytes, Addr]] = []
+        sealed = parts.links.take_sealed()
+        for peer, conversation in parts.conversations.items():
+            if self._stop_by is None:
+                sealed += self._serve(peer, conversation, now)
+        datagrams += parts.endpoint.take_datagrams() + sealed
+        for address_row in parts.links.take_addresses():
+            parts.commits.add(c.StorePeer(address_row))
+        if (commit := parts.commits.take(now)) is not None:
+            out.append(CommitOps(commit))
+        if datagrams:
+            out.append(SendDatagrams(datagrams))
+        out += parts.links.take_resolves()
+        out += [TellFiles(frame) for frame in parts.transfers.take_process_frames()]
+        for row in parts.links.take_changed():
+            parts.publisher.publish(LinkChanged(row))
+        self._publish_gauges(now)
+        out += parts.publisher.take_effects(now)
+        out += parts.effects
+        parts.effects = []
+        due = self._stop_by is not None and (parts.commits.idle or now.mono_s >= self._stop_by)
+        if due and not self._stopped:
+            self._stopped = True
+            out.append(StopRunner(parts.stopping))
+        return out
+
+    def next_timeout(self) -> float | None:
+        """When to call `handle_timeout` next, in monotonic seconds."""
+        parts = self._parts
+        dues = [
+            parts.endpoint.next_timeout(),
+            parts.links.next_timeout(),
+            parts.commits.next_timeout(),
+            parts.publisher.next_timeout(),
+            parts.clients.next_timeout(),
+            parts.transfers.next_timeout(),
+            self._stop_by,
+        ]
+        for conversation in parts.conversations.values():
+            dues.append(conversation.next_timeout())
+            if conversation.connection is not None:
+                dues.append(conversation.connection.next_timeout())
+        return min((due for due in dues if due is not None), default=None)
+
+    # --- the turn ---
+
+    def _after_endpoint(self, now: Now) -> None:
+        parts = self._parts
+        for peer in parts.links.handle_events(now):
+            self._drain(peer, now)
+        for verdict, event in parts.links.take_verdicts():
+            answers.handle_verdict(parts, verdict, event)
+
+    def _drain(self, peer: int, now: Now) -> None:
+        parts = self._parts
+        conversation = parts.conversations[peer]
+        try:
+            conversation.drain(now)
+            for body in conversation.take_controls():
+                parts.transfers.handle_control(peer, body, now.mono_s, now.wall_ms)
+        except (RemoteProtocolError, DecodeError) as error:
+            parts.links.violated(peer, str(error), now)
+        for token in conversation.path_tokens:
+            parts.endpoint.path_validated(peer, token, now.mono_s)
+        conversation.path_tokens.clear()
+        if conversation.closed is not None:
+            closed, conversation.closed = conversation.closed, None
+            parts.links.closed(peer, closed, now)
+        if conversation.connection is None:
+            parts.transfers.handle_link(
+                peer, False, [], fast_aes=False, now=now.mono_s, wall_ms=now.wall_ms
+            )
+
+    def _serve(self, peer: int, conversation: Conversation, now: Now) -> list[tuple[bytes, Addr]]:
+        parts = self._parts
+        parts.links.watch(peer, now)
+        if conversation.connection is None:
+            return []
+        conversation.fill()
+        packets = conversation.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
+        if not packets:
+            return []
+        payloads = [(packet.number, packet.payload) for packet in packets]
+        sealed = parts.endpoint.seal_many(peer, payloads)
+        return [(datagram, sealed[1]) for datagram in sealed[0]] if sealed else []
+
+    def _move_transfers(self, now: Now) -> None:
+        parts = self._parts
+        for offer in parts.transfers.take_offers():
+            asker = parts.offer_askers.pop(offer.transfer_id, None)
+            if isinstance(offer, FailedOffer):
+                parts.fail(asker, CommandError(offer.code, offer.sentence))
+                continue
+            message = c.NewMessage(offer.transfer_id, MessageKind.OFFER, offer.body, now.wall_ms)
+            if conversation := parts.conversations.get(offer.peer):
+                conversation.queue(message, asker, now)
+        for peer, body in parts.transfers.take_controls():
+            if conversation := parts.conversations.get(peer):
+                conversation.send_control(body)
+        for op in parts.transfers.take_stores():
+            parts.commits.add(op)
+        if len(parts.clients):
+            for gauge in parts.transfers.take_gauges(now.mono_s):
+                parts.publisher.gauge(gauge)
+
+    def _publish_gauges(self, now: Now) -> None:
+        parts = self._parts
+        if now.mono_s < self._gauge_due or not len(parts.clients):
+            return
+        self._gauge_due = now.mono_s + GAUGE_INTERVAL_S
+        self._revision += 1
+        for peer in parts.conversations:
+            gauge = status.link_gauge(parts, peer, 0)
+            if gauge is not None and self._gauges.get(peer) != gauge:
+                self._gauges[peer] = gauge
+                current = status.link_gauge(parts, peer, self._revision)
+                if current is not None:
+                    parts.publisher.gauge(current)
+
+    def _decode_request(self, route: bytes, frames: Sequence[bytes]) -> Request | None:
+        parts = self._parts
+        if len(frames) != 1:
+            self.garbled_requests += 1
+            return None
+        try:
+            return decode_request(frames[0])
+        except DecodeError as error:
+            self.garbled_requests += 1
+            number = _request_number(frames[0])
+            failure = Failure(ErrorCode.INVALID, f"Not a command: {error.reason}.")
+            parts.answer_garbled(route, Reply(number, failure, None))
+            return None
+
+
+def _request_number(frame: bytes) -> int:
+    """The number of a request whose command did not parse; 0 when even that is missing."""
+    try:
+        plain = codec.unpack_plain(frame, MAX_IPC_FRAME_BYTES)
+    except DecodeError:
+        return 0
+    number = plain[0] if isinstance(plain, list) and plain else 0
+    return number if isinstance(number, int) else 0

@@ -1,0 +1,117 @@
+"""Owns the own messages that are on their way to one peer: which wire number is which message.
+
+Wire numbers start at 1 with each engine start (its incarnation) and go on over new links. Entries
+leave at the low end only, once the peer has committed them, so that whatever a peer that lost its
+history asks for again is still here. The rest of the queue stays in the store and comes in pages.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chatnet_protocol.commit import OutboxRow, ReceiptRun
+from chatnet_protocol.errors import RemoteProtocolError
+from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW
+from chatnet_protocol.wire.messages import encode_message
+
+
+@dataclass(slots=True)
+class _Entry:
+    seq: int
+    data: bytes
+    committed: bool = False
+
+
+class Outbox:
+    """The window of one peer's outbox that is in memory."""
+
+    def __init__(self, delivered_seq: int) -> None:
+        self.base = 1
+        """Wire number of the oldest entry, or the next number to be given."""
+        self.loaded_seq = delivered_seq
+        """Everything up to here is in memory or done with."""
+        self.complete = False
+        """Nothing in the store comes after `loaded_seq`."""
+        self.loading = False
+        """A page has been asked for."""
+        self._entries: deque[_Entry] = deque()
+        self._handed = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def unsent(self) -> int:
+        """How many entries the link has not been given yet."""
+        return len(self._entries) - self._handed
+
+    @property
+    def next_number(self) -> int:
+        """Wire number of the next entry to be added."""
+        return self.base + len(self._entries)
+
+    def extend(self, rows: Sequence[OutboxRow]) -> None:
+        """Add the next messages of the store, in order."""
+        for row in rows:
+            data = encode_message(row.kind, row.id, row.lamport, row.sent_ms, row.body)
+            self._entries.append(_Entry(row.seq, data))
+        if rows:
+            self.loaded_seq = rows[-1].seq
+
+    def restart(self, mark: int, receiver_is_new: bool) -> int:
+        """Begin on a new link: the peer has committed numbers up to `mark`.
+
+        Returns the first number to send. Raises RemoteProtocolError when the mark is above what
+        was ever given out (a ghost ACK, RFC 9000 section 13.1), or below what the same peer
+        incarnation has already receipted.
+        """
+        if mark >= self.next_number:
+            raise RemoteProtocolError("HELLO tells of messages that were never sent")
+        if mark < self.base - 1 and not receiver_is_new:
+            raise RemoteProtocolError("HELLO takes back messages that were receipted")
+        first = max(self.base, mark + 1)
+        self._handed = first - self.base
+        return first
+
+    def take_unsent(self, room_bytes: int, overhead_bytes: int) -> list[bytes]:
+        """The next entries for the link that fit into `room_bytes`."""
+        out: list[bytes] = []
+        end = min(len(self._entries), MAX_MESSAGES_IN_WINDOW)
+        for index in range(self._handed, end):
+            data = self._entries[index].data
+            room_bytes -= len(data) + overhead_bytes
+            if room_bytes < 0:
+                break
+            out.append(data)
+        self._handed += len(out)
+        return out
+
+    def seq_of(self, number: int) -> int:
+        """Running number of the own message with that wire number; 0 when it has left."""
+        index = number - self.base
+        return self._entries[index].seq if 0 <= index < len(self._entries) else 0
+
+    def handle_receipts(self, runs: Sequence[ReceiptRun]) -> list[AckRun]:
+        """The peer committed these: what the ledger has to be told, in running numbers."""
+        out: list[AckRun] = []
+        for run in runs:
+            for number in range(max(self.base, run.number - run.run + 1), run.number + 1):
+                index = number - self.base
+                if index >= len(self._entries):
+                    break
+                entry = self._entries[index]
+                if entry.committed:
+                    continue
+                entry.committed = True
+                ack = run.ack - (run.number - number)
+                last = out[-1] if out else None
+                if last and (last.seq + 1, last.ack + 1) == (entry.seq, ack):
+                    out[-1] = AckRun(entry.seq, ack, last.run + 1)
+                else:
+                    out.append(AckRun(entry.seq, ack, 1))
+        while self._entries and self._entries[0].committed:
+            self._entries.popleft()
+            self.base += 1
+            self._handed = max(0, self._handed - 1)
+        return out

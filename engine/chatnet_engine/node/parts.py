@@ -1,0 +1,75 @@
+"""The parts of a node, each owning one kind of state, and the desk where answers are put.
+
+Nothing but `node.py`, `commands.py` and `answers.py` sees them together.
+"""
+
+from dataclasses import dataclass, field
+
+from chatnet_engine.files.transfers import Transfers
+from chatnet_engine.node.clients import Clients
+from chatnet_engine.node.commits import Asker, CommitQueue
+from chatnet_engine.node.config import NodeConfig
+from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.effects import Effect, SendReply
+from chatnet_engine.node.links import Links
+from chatnet_engine.node.peers import Peers
+from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.secure.endpoint import Endpoint
+from chatnet_protocol import codec
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc.commands import Result
+from chatnet_protocol.ipc.envelope import Failure, Reply
+
+STORE_FAILED = "The history cannot be written ({}); nothing was changed, try again later."
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything a node is made of."""
+
+    config: NodeConfig
+    endpoint: Endpoint
+    peers: Peers
+    conversations: dict[int, Conversation]
+    links: Links
+    commits: CommitQueue
+    publisher: Publisher
+    clients: Clients
+    transfers: Transfers
+    effects: list[Effect] = field(default_factory=list)
+    """Effects that came up during the turn, besides what the parts hold."""
+    history_askers: dict[int, Asker] = field(default_factory=dict)
+    """Who waits for which history page."""
+    offer_askers: dict[bytes, Asker] = field(default_factory=dict)
+    """Who waits for an offer whose files are being looked at."""
+    strangers: set[bytes] = field(default_factory=set)
+    """Keys of strangers on their way into the store."""
+    stopping: str = ""
+
+    def reply(self, asker: Asker | None, result: Result) -> None:
+        """Answer a command."""
+        if asker:
+            self._send(asker, Reply(asker.request, None, result))
+
+    def fail(self, asker: Asker | None, error: CommandError) -> None:
+        """Answer a command with an error."""
+        if asker:
+            failure = Failure(error.code, error.detail)
+            self._send(asker, Reply(asker.request, failure, None))
+
+    def fail_store(self, asker: Asker, reason: str) -> None:
+        """Answer a command whose transaction failed."""
+        self.fail(asker, CommandError(ErrorCode.STORE, STORE_FAILED.format(reason)))
+
+    def resend(self, asker: Asker, frame: bytes) -> None:
+        """Give an answer again."""
+        self.effects.append(SendReply(asker.route, frame))
+
+    def answer_garbled(self, route: bytes, reply: Reply) -> None:
+        """Answer a request that could not be read."""
+        self.effects.append(SendReply(route, codec.pack(reply)))
+
+    def _send(self, asker: Asker, reply: Reply) -> None:
+        frame = codec.pack(reply)
+        self.clients.answered(asker.route, asker.request, frame)
+        self.effects.append(SendReply(asker.route, frame))

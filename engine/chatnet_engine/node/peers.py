@@ -1,0 +1,131 @@
+"""Owns who the peers are, and decides what a key that shows up means.
+
+Peers are known by key. A typed peer without a key is pinned on first contact (trust on first use);
+a second key for a pinned peer is refused; other strangers wait until somebody accepts them.
+"""
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from chatnet_engine.node.effects import Addr
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc.rows import PeerRow, Trust
+
+MAX_PENDING_PEERS = 16
+"""Strangers remembered at a time; more are refused without a trace."""
+
+
+class Meaning(enum.Enum):
+    """What a key in a handshake means here."""
+
+    KNOWN = enum.auto()
+    """It belongs to `peer`."""
+    PIN = enum.auto()
+    """First contact with the typed peer `peer`: pin it."""
+    MERGE = enum.auto()
+    """`retires` is the same person as `peer`: one of them has the key, the other was typed."""
+    KEY_CHANGED = enum.auto()
+    """`peer` is pinned to another key: refuse."""
+    STRANGER = enum.auto()
+    """Nobody we know: pending."""
+    PENDING = enum.auto()
+    """The stranger `peer`, who still waits."""
+    OURSELVES = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A meaning and the peer it is about."""
+
+    meaning: Meaning
+    peer: int = 0
+    retires: int = 0
+
+
+class Peers:
+    """All peers of a session."""
+
+    def __init__(self, rows: Sequence[PeerRow], own_key: bytes) -> None:
+        self._rows = {row.peer: row for row in rows}
+        self._own_key = own_key
+
+    def __iter__(self) -> Iterator[PeerRow]:
+        return iter(self._rows.values())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put(self, row: PeerRow) -> None:
+        """Know a peer, or something new about it."""
+        self._rows[row.peer] = row
+
+    def remove(self, peer: int) -> None:
+        """Forget a peer."""
+        self._rows.pop(peer, None)
+
+    def get(self, peer: int) -> PeerRow | None:
+        """The row of a peer, if it is known."""
+        return self._rows.get(peer)
+
+    def need(self, peer: int) -> PeerRow:
+        """The row of a peer. Raises CommandError(unknown-peer)."""
+        if row := self._rows.get(peer):
+            return row
+        raise CommandError(ErrorCode.UNKNOWN_PEER, f"There is no peer {peer} in this session.")
+
+    def by_key(self, key: bytes) -> PeerRow | None:
+        """The peer with that key."""
+        return next((row for row in self if row.key == key), None)
+
+    def typed_at(self, host: str, port: int) -> PeerRow | None:
+        """The peer typed with exactly that address."""
+        return next((row for row in self if (row.host, row.port) == (host, port)), None)
+
+    @property
+    def pending(self) -> int:
+        """How many strangers wait."""
+        return sum(row.trust == Trust.PENDING for row in self)
+
+    def judge_dialled(self, dialled: int, key: bytes) -> Verdict:
+        """`key` answered when we dialled the peer `dialled`."""
+        if key == self._own_key:
+            return Verdict(Meaning.OURSELVES, dialled)
+        row = self._rows[dialled]
+        if row.key == key:
+            return Verdict(Meaning.KNOWN, dialled)
+        if row.key:
+            return Verdict(Meaning.KEY_CHANGED, dialled)
+        owner = self.by_key(key)
+        if owner is None:
+            return Verdict(Meaning.PIN, dialled)
+        if owner.trust == Trust.PENDING:
+            return Verdict(Meaning.MERGE, dialled, owner.peer)
+        return Verdict(Meaning.MERGE, owner.peer, dialled)
+
+    def judge_caller(
+        self, key: bytes, addr: Addr, claimed_port: int, typed: Mapping[int, Sequence[Addr]]
+    ) -> Verdict:
+        """`key` called from `addr` and says it listens on `claimed_port`.
+
+        `typed` holds the looked-up addresses of each typed peer.
+        """
+        if key == self._own_key:
+            return Verdict(Meaning.OURSELVES)
+        places = {addr, (addr[0], claimed_port)}
+        at = [self._rows[peer] for peer, addrs in typed.items() if places & set(addrs)]
+        free = [row for row in at if not row.key]
+        owner = self.by_key(key)
+        if owner and owner.trust != Trust.PENDING:
+            if len(free) == 1:
+                return Verdict(Meaning.MERGE, owner.peer, free[0].peer)
+            return Verdict(Meaning.KNOWN, owner.peer)
+        if len(free) == 1:
+            if owner:
+                return Verdict(Meaning.MERGE, free[0].peer, owner.peer)
+            return Verdict(Meaning.PIN, free[0].peer)
+        if owner:
+            return Verdict(Meaning.PENDING, owner.peer)
+        if len(at) == 1:
+            return Verdict(Meaning.KEY_CHANGED, at[0].peer)
+        return Verdict(Meaning.STRANGER)

@@ -1,0 +1,177 @@
+"""Owns the live view, the numbering of events and what clients can still fetch of them.
+
+Events are numbered densely per boot and packed once; the packed bytes go out on PUB and stay in a
+bounded ring. Whoever missed more than the ring holds takes a snapshot: the view encoded in one
+turn into immutable parts, kept SNAPSHOT_KEPT_S for everybody who attaches meanwhile.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import Publish
+from chatnet_protocol import codec
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc.commands import Cursor
+from chatnet_protocol.ipc.events import Event, Gauge, MessagesAdded
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.view import View
+from chatnet_protocol.limits import (
+    EVENT_RING_BYTES,
+    EVENT_RING_EVENTS,
+    HEARTBEAT_INTERVAL_S,
+    MAX_EVENT_BYTES,
+    MAX_PUBLICATION_BYTES,
+    SNAPSHOT_KEPT_S,
+)
+
+ROW_OVERHEAD_BYTES = 128
+"""Upper bound of a packed row's fields besides its body."""
+EVENT_HEADER_BYTES = 256
+PAGE_BYTES = MAX_PUBLICATION_BYTES
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    parts: list[bytes]
+    until: float
+
+
+class Publisher:
+    """The view and its history of changes, as clients see both."""
+
+    def __init__(self, boot: bytes, view: View) -> None:
+        self.boot = boot
+        self.view = view
+        self.seq = 0
+        """Number of the last event; 0 before the first."""
+        self._ring: deque[bytes] = deque()
+        self._ring_bytes = 0
+        self._unsent: list[bytes] = []
+        self._gauges: list[Gauge] = []
+        self._snapshots: dict[int, _Snapshot] = {}
+        self._head_due = 0.0
+
+    def publish(self, event: Event) -> None:
+        """Apply and number one event; it goes out at the end of the turn."""
+        if isinstance(event, MessagesAdded) and len(event.rows) > 1:
+            for rows in split_rows(event.rows):
+                self._publish(MessagesAdded(event.peer, rows[0].no, rows))
+        else:
+            self._publish(event)
+
+    def gauge(self, gauge: Gauge) -> None:
+        """Statistics for the next gauge frame; not numbered, not kept."""
+        self._gauges.append(gauge)
+
+    def take_effects(self, now: Now) -> list[Publish]:
+        """Publications of what has happened, and the head every HEARTBEAT_INTERVAL_S."""
+        out: list[Publish] = []
+        if self._unsent:
+            first = self.seq - len(self._unsent) + 1
+            for start, packed in _pages(self._unsent, PAGE_BYTES):
+                frame = envelope.join_publication(self.boot, first + start, packed)
+                out.append(Publish(envelope.TOPIC_EVENTS, frame))
+            self._unsent.clear()
+        if self._gauges:
+            frame = codec.pack(envelope.GaugeFrame(self.boot, self._gauges))
+            out.append(Publish(envelope.TOPIC_GAUGES, frame))
+            self._gauges = []
+        if now.mono_s >= self._head_due:
+            self._head_due = now.mono_s + HEARTBEAT_INTERVAL_S
+            out.append(Publish(envelope.TOPIC_HEAD, codec.pack(self.head())))
+            for seq in [s for s, snap in self._snapshots.items() if snap.until <= now.mono_s]:
+                del self._snapshots[seq]
+        return out
+
+    def head(self) -> envelope.Head:
+        """The present, as the heartbeat tells it."""
+        return envelope.Head(self.boot, self.seq, self.view.last_no)
+
+    def next_timeout(self) -> float:
+        """When the next head is due."""
+        return self._head_due
+
+    def covers(self, cursor: Cursor | None) -> bool:
+        """Whether the ring holds every event after the cursor."""
+        return (
+            cursor is not None
+            and cursor.boot == self.boot
+            and self.seq - len(self._ring) <= cursor.seq <= self.seq
+        )
+
+    def open_snapshot(self, now: Now) -> tuple[int, int]:
+        """A snapshot to fetch: its event number and how many parts it has.
+
+        One that is still kept, and whose later events are all in the ring, serves again.
+        """
+        for seq, snapshot in self._snapshots.items():
+            if self.seq - len(self._ring) <= seq:
+                snapshot.until = now.mono_s + SNAPSHOT_KEPT_S
+                return seq, len(snapshot.parts)
+        parts = self.view.pack_parts()
+        self._snapshots[self.seq] = _Snapshot(parts, now.mono_s + SNAPSHOT_KEPT_S)
+        return self.seq, len(parts)
+
+    def snapshot_part(self, boot: bytes, seq: int, part: int) -> bytes:
+        """Raises CommandError(gone) when the snapshot is not kept any more: attach again."""
+        snapshot = self._snapshots.get(seq) if boot == self.boot else None
+        if snapshot is None or not 0 <= part < len(snapshot.parts):
+            raise CommandError(ErrorCode.GONE, "That snapshot is gone; attach again.")
+        return snapshot.parts[part]
+
+    def events_page(self, boot: bytes, first_seq: int) -> bytes:
+        """A publication that starts at `first_seq`; empty bytes when nothing is newer.
+
+        Raises CommandError(gone) when the ring does not reach back that far.
+        """
+        oldest = self.seq - len(self._ring) + 1
+        if boot != self.boot or first_seq < oldest or first_seq > self.seq + 1:
+            raise CommandError(ErrorCode.GONE, "Those events are gone; attach again.")
+        packed: list[bytes] = []
+        size = 0
+        for index in range(first_seq - oldest, len(self._ring)):
+            event = self._ring[index]
+            size += len(event)
+            if packed and size > PAGE_BYTES:
+                break
+            packed.append(event)
+        return envelope.join_publication(self.boot, first_seq, packed) if packed else b""
+
+    def _publish(self, event: Event) -> None:
+        self.view.apply(event)
+        packed = envelope.pack_event(event)
+        self.seq += 1
+        self._unsent.append(packed)
+        self._ring.append(packed)
+        self._ring_bytes += len(packed)
+        while self._ring_bytes > EVENT_RING_BYTES or len(self._ring) > EVENT_RING_EVENTS:
+            self._ring_bytes -= len(self._ring.popleft())
+
+
+def split_rows(rows: Sequence[MessageRow]) -> list[list[MessageRow]]:
+    """Consecutive groups of rows, each small enough for one event of MAX_EVENT_BYTES."""
+    groups: list[list[MessageRow]] = [[]]
+    size = EVENT_HEADER_BYTES
+    for row in rows:
+        row_bytes = len(row.body) + ROW_OVERHEAD_BYTES
+        if groups[-1] and size + row_bytes > MAX_EVENT_BYTES:
+            groups.append([])
+            size = EVENT_HEADER_BYTES
+        groups[-1].append(row)
+        size += row_bytes
+    return [group for group in groups if group]
+
+
+def _pages(packed: Sequence[bytes], limit: int) -> list[tuple[int, list[bytes]]]:
+    pages: list[tuple[int, list[bytes]]] = []
+    size = 0
+    for index, event in enumerate(packed):
+        if not pages or size + len(event) > limit:
+            pages.append((index, []))
+            size = 0
+        pages[-1][1].append(event)
+        size += len(event)
+    return pages

@@ -1,0 +1,101 @@
+"""A front end in the simulated world: it keeps what it was told, for checkers to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chatnet_protocol import codec
+from chatnet_protocol.ids import uuid7
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc.events import Event, MessagesAdded
+from chatnet_protocol.ipc.view import View
+from chatnet_protocol.version import IPC_VERSION
+
+if TYPE_CHECKING:
+    from simworld.engine import SimEngine
+
+
+class SimClient:
+    """Attaches with a snapshot after each engine start, then applies every event."""
+
+    def __init__(self, engine: SimEngine, name: str, role: str) -> None:
+        self.engine = engine
+        self.name = name
+        self.role = role
+        self.route = name.encode()
+        self.view: View | None = None
+        self.events: list[Event] = []
+        self.replies: dict[int, envelope.Reply] = {}
+        self.texts: list[tuple[int, bool, str]] = []
+        """(no, mine, text) of every message told of, in order, across engine restarts."""
+        self._seq = 0
+        self._boot = b""
+        self._parts: list[bytes] = []
+        self._wanted = 0
+        self._pending: list[envelope.Publication] = []
+        self._request = 0
+
+    def ask(self, command: cmd.Command) -> int:
+        """Send a command; its number, under which the reply will be found."""
+        self._request += 1
+        frame = codec.pack(envelope.Request(self._request, command))
+        self.engine.request(self.route, frame)
+        return self._request
+
+    def say(self, text: str, peer: int = 1) -> bytes:
+        """Send a text; its id."""
+        message_id = uuid7(self.engine.clock.wall_ms, self.engine.random(10))
+        self.ask(cmd.SendMessage(message_id, peer, text))
+        return message_id
+
+    def engine_started(self) -> None:
+        """Attach (again)."""
+        self.view = None
+        self._pending = []
+        self._parts = []
+        self.ask(cmd.Attach(self.name, self.role, IPC_VERSION))
+
+    def publication(self, topic: bytes, frame: bytes) -> None:
+        """What came on the SUB socket."""
+        if topic != envelope.TOPIC_EVENTS:
+            return
+        publication = envelope.decode_publication(frame)
+        if self.view is None:
+            self._pending.append(publication)
+        else:
+            self._apply(publication)
+
+    def reply(self, frame: bytes) -> None:
+        """What came on the DEALER socket."""
+        reply = envelope.decode_reply(frame)
+        self.replies[reply.id] = reply
+        match reply.result:
+            case cmd.Attached() as attached:
+                self._boot, self._seq, self._wanted = attached.boot, attached.seq, attached.parts
+                self._parts = []
+                self.ask(cmd.FetchSnapshot(attached.boot, attached.seq, 0))
+            case cmd.SnapshotPart() as part:
+                self._parts.append(part.data)
+                if len(self._parts) < self._wanted:
+                    next_part = len(self._parts)
+                    self.ask(cmd.FetchSnapshot(self._boot, self._seq, next_part))
+                    return
+                self.view = View.from_parts(self._parts)
+                pending, self._pending = self._pending, []
+                for publication in pending:
+                    self._apply(publication)
+
+    def _apply(self, publication: envelope.Publication) -> None:
+        assert self.view is not None
+        assert publication.boot == self._boot
+        for offset, event in enumerate(publication.events):
+            seq = publication.first_seq + offset
+            if seq <= self._seq:
+                continue
+            assert seq == self._seq + 1, "a gap where nothing is dropped"
+            self._seq = seq
+            self.view.apply(event)
+            self.events.append(event)
+            if isinstance(event, MessagesAdded):
+                self.texts += [(row.no, row.mine, row.text) for row in event.rows]

@@ -1,0 +1,193 @@
+"""A whole engine in the simulated world: the real node and ledger, simulated everything else.
+
+The store answers after a moment and can die in between: a crash goes back to what was committed.
+"""
+
+import sqlite3
+from collections import deque
+
+from chatnet_engine.ledger.history import History
+from chatnet_engine.ledger.ledger import Ledger
+
+from chatnet_engine.io.perform import perform
+from chatnet_engine.node.config import NodeConfig, Now
+from chatnet_engine.node.effects import HistoryRead, HostResolved, ReadHistory, ResolveHost
+from chatnet_engine.node.node import Node
+from chatnet_engine.secure.identity import Identity
+from chatnet_protocol.commit import Commit
+from chatnet_protocol.ipc.rows import SessionRow
+from simworld.client import SimClient
+from simworld.clock import Clock
+from simworld.network import Addr, Network
+
+COMMIT_S = (0.0002, 0.002)
+"""How long a transaction takes."""
+
+
+class SimEngine:
+    """One user's engine; `up` and `crash` as often as the test likes, on one database."""
+
+    def __init__(self, clock: Clock, network: Network, name: str, addr: Addr) -> None:
+        self.clock = clock
+        self.network = network
+        self.name = name
+        self.addr = addr
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.random = clock.bytes_for(name)
+        self.private_key = self.random(32)
+        self.node: Node | None = None
+        self.clients: list[SimClient] = []
+        self.crashes = 0
+        self.commits = 0
+        self.sent: deque[tuple[float, int]] = deque(maxlen=100_000)
+        """Time and size of each datagram sent."""
+        self.stopped = ""
+        self._life = 0
+        self._wake_at: float | None = None
+
+    @property
+    def now(self) -> Now:
+        """This machine's clocks."""
+        return Now(self.clock.now_s, self.clock.wall_ms)
+
+    def up(self) -> None:
+        """Start the engine on what its database holds."""
+        self._life += 1
+        self._wake_at = None
+        self.stopped = ""
+        self.ledger = Ledger(self.connection)
+        session = self.session()
+        config = NodeConfig(
+            session=session,
+            boot=self.random(8),
+            incarnation=int.from_bytes(self.random(8)) | 1,
+            private_key=self.private_key,
+        )
+        loaded = self.ledger.load()
+        view = self.ledger.load_view(session)
+        self.node = Node(config, loaded, view, random=self.random, now=self.now)
+        self.network.listen(self.addr, self._receive)
+        self._turn()
+        for client in self.clients:
+            client.engine_started()
+
+    def session(self) -> SessionRow:
+        """What the view says of this session."""
+        key = Identity.from_private_bytes(self.private_key).public
+        return SessionRow(
+            name=self.name, display_name=self.name, host=self.addr[0], port=self.addr[1],
+            key=key, fingerprint=key.hex()[:16], inbox="/inbox",
+        )  # fmt: skip
+
+    def crash(self) -> None:
+        """The process dies at this instruction."""
+        self.crashes += 1
+        self._life += 1
+        self.node = None
+        self.network.silence(self.addr)
+
+    def dial(self, addr: Addr) -> None:
+        """The three-argument usage."""
+        assert self.node
+        self.node.dial_typed(*addr)
+        self._turn()
+
+    def attach(self, name: str = "client", role: str = "full") -> SimClient:
+        """A front end that follows this engine over its restarts."""
+        client = SimClient(self, f"{self.name}/{name}/{len(self.clients)}", role)
+        self.clients.append(client)
+        if self.node:
+            client.engine_started()
+        return client
+
+    def request(self, route: bytes, frame: bytes) -> None:
+        """A front end's message on the ROUTER socket."""
+        if self.node:
+            self.node.handle_request(route, [frame], self.now)
+            self._turn()
+
+    # --- the world that effects land in ---
+
+    def send_datagrams(self, datagrams: list[tuple[bytes, Addr]]) -> None:
+        """Put them on the line."""
+        for data, target in datagrams:
+            self.sent.append((self.clock.now_s, len(data)))
+            self.network.send(self.addr, target, data)
+
+    def commit(self, commit: Commit) -> None:
+        """The transaction happens a moment later, its answer another moment after that."""
+        life = self._life
+        first, second = (self.clock.random.uniform(*COMMIT_S) / 2 for _ in range(2))
+
+        def happen() -> None:
+            if life == self._life:
+                answer = self.ledger.apply(commit)
+                self.commits += 1
+                self.clock.after(second, lambda: self._answer(life, answer))
+
+        self.clock.after(first, happen)
+
+    def publish(self, topic: bytes, frame: bytes) -> None:
+        """To every front end."""
+        for client in self.clients:
+            client.publication(topic, frame)
+
+    def reply(self, route: bytes, frame: bytes) -> None:
+        """To one front end."""
+        for client in self.clients:
+            if client.route == route:
+                client.reply(frame)
+
+    def read_history(self, ask: ReadHistory) -> None:
+        """A page, a moment later."""
+        life = self._life
+        page = History(self.connection).page(ask.query)
+        self.clock.after(0.001, lambda: self._answer(life, HistoryRead(ask.token, page)))
+
+    def resolve(self, ask: ResolveHost) -> None:
+        """Names are addresses here."""
+        life = self._life
+        answer = HostResolved(ask.peer, [(ask.host, ask.port)])
+        self.clock.after(0.001, lambda: self._answer(life, answer))
+
+    def tell_files(self, frame: bytes) -> None:
+        """There is no file process in this world."""
+
+    def stop(self, reason: str) -> None:
+        """The engine ended on purpose."""
+        self.stopped = reason
+        self._life += 1
+        self.node = None
+        self.network.silence(self.addr)
+
+    # --- the pump ---
+
+    def _receive(self, data: bytes, source: Addr) -> None:
+        if self.node:
+            self.node.handle_datagrams([(data, source)], self.now)
+            self._turn()
+
+    def _answer(self, life: int, result: object) -> None:
+        if life == self._life and self.node:
+            self.node.handle_io(result, self.now)  # type: ignore[arg-type]
+            self._turn()
+
+    def _turn(self) -> None:
+        if self.node is None:
+            return
+        for effect in self.node.take_effects(self.now):
+            perform(effect, self)
+        if self.node is None:
+            return
+        due = self.node.next_timeout()
+        if due is not None and (self._wake_at is None or due < self._wake_at):
+            self._wake_at = due
+            life = self._life
+            self.clock.after(max(0.0, due - self.clock.now_s), lambda: self._wake(life, due))
+
+    def _wake(self, life: int, due: float) -> None:
+        if life != self._life or self.node is None or self._wake_at != due:
+            return
+        self._wake_at = None
+        self.node.handle_timeout(self.now)
+        self._turn()
