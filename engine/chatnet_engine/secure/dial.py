@@ -1,4 +1,4 @@
-"""The wish to be connected to a peer, and when its next INIT goes out. Sends nothing itself."""
+"""The wish to be connected to a peer, and when INIT and FIN go out again. Sends nothing itself."""
 
 from collections.abc import Sequence
 
@@ -43,17 +43,13 @@ class Cadence:
         self._tries = 0
         self.next_at = now
 
-    def pause(self, until: float) -> None:
-        """Nothing before `until`, then from the beginning."""
-        self.restart(until)
-
-    def sent(self, now: float, jitter: int) -> None:
+    def sent(self, now: float, jitter: int, *, urgent: bool) -> None:
         """An INIT went out; `jitter` is a random byte that shortens the pause by up to 25 %."""
         config = self._config
         step = self._tries - len(config.init_repeat_s)
         if step < 0:
             pause = config.init_repeat_s[self._tries]
-        elif self.urgent:
+        elif urgent or self.urgent:
             pause = config.urgent_s
         elif now - self._since < config.idle_after_s:
             pause = min(config.idle_s, config.urgent_s * 2 ** min(step, 8))
@@ -64,7 +60,58 @@ class Cadence:
         self.next_at = now + pause * (1 - jitter / 1024)
 
     def set_urgent(self, urgent: bool) -> None:
-        """Something waits: no pause is longer than `urgent_s`, a pause asked for excepted."""
-        if urgent and not self.urgent and self.last_sent + self._config.slow_s > self.next_at:
+        """Something waits: no pause is longer than `urgent_s`."""
+        if urgent:
             self.next_at = min(self.next_at, self.last_sent + self._config.urgent_s)
         self.urgent = urgent
+
+
+class FinRepeat:
+    """The repetitions of one FIN until it is confirmed."""
+
+    __slots__ = ("_config", "_step", "addr", "next_at", "sent_at")
+
+    def __init__(self, config: SecureConfig) -> None:
+        self._config = config
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether repetitions are still to come."""
+        return self.next_at < _NEVER
+
+    def start(self, addr: Addr, now: float) -> None:
+        """The first FIN goes to `addr` now."""
+        self.addr: Addr | None = addr
+        self.sent_at = now
+        self._step = 0
+        self.next_at = now + self._pause()
+
+    def stop(self) -> None:
+        """Confirmed or obsolete."""
+        self.addr = None
+        self.sent_at = -_NEVER
+        self.next_at = _NEVER
+
+    def advance(self, now: float) -> bool:
+        """A repetition is due; False when it was the last pause and nothing more is to be sent."""
+        if self._step >= len(self._config.fin_repeat_s):
+            self.next_at = _NEVER
+            return False
+        self._step += 1
+        self.sent_at = now
+        self.next_at = now + self._pause()
+        return True
+
+    def in_front(self, now: float) -> bool:
+        """Whether FIN goes in front of a DATA that is sealed now; counts as sent if so."""
+        if self.addr is None or now < self.sent_at + self._config.fin_in_front_s:
+            return False
+        self.sent_at = now
+        return True
+
+    def _pause(self) -> float:
+        pauses = self._config.fin_repeat_s
+        if not pauses:
+            return self._config.urgent_s
+        return pauses[min(self._step, len(pauses) - 1)]

@@ -8,18 +8,18 @@ more than counters and the bounded table of half-open handshakes.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from chatnet_engine.secure.claims import Claims
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.dial import Dial
 from chatnet_engine.secure.events import (
     Addr,
-    Authenticated,
     Counters,
     Event,
     PacketArrived,
     PeerStatus,
     VersionSeen,
 )
-from chatnet_engine.secure.handshake import HalfOpen, Initiation, Proof
+from chatnet_engine.secure.handshake import Initiation
 from chatnet_engine.secure.identity import Identity
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.peer import PeerLink
@@ -56,8 +56,7 @@ class Endpoint:
         )
         self._responder = Responder(self._local, now)
         self._links: dict[int, PeerLink] = {}
-        self._pending: dict[int, tuple[Proof, Initiation | HalfOpen, float]] = {}
-        self._attempts = 0
+        self._claims = Claims(self._local)
         self._timeout: float | None = None
         self._timeout_known = False
 
@@ -98,10 +97,7 @@ class Endpoint:
         self._responder.handle_timeout(now)
         for link in list(self._links.values()):
             link.handle_timeout(now)
-        life = self._local.config.pending_s
-        for attempt in [a for a, (_, _, since) in self._pending.items() if now >= since + life]:
-            del self._pending[attempt]
-            self._local.counters.dropped_unanswered += 1
+        self._claims.handle_timeout(now)
 
     # --- asks -----------------------------------------------------------------------------------
 
@@ -122,8 +118,9 @@ class Endpoint:
         config = self._local.config
         if len(addrs) > config.max_dial_addrs:
             raise LocalProtocolError(f"more than {config.max_dial_addrs} addresses for one peer")
-        self._link(peer, now).set_dial(Dial(addrs, remote_key, psk), now)
-        self._due(now)
+        link = self._link(peer, now)
+        link.set_dial(Dial(addrs, remote_key, psk), now)
+        self._due(link, now)
 
     def set_urgent(self, peer: int, urgent: bool) -> None:
         """Whether something waits for this peer: INITs are then at most 2 s apart."""
@@ -138,7 +135,7 @@ class Endpoint:
         if link is None:
             return
         if link.erase():
-            self._local.draw_incarnation()
+            self._renew_incarnation()
         self._timeout_known = False
 
     def end_link(self, peer: int, now: float, *, pause_s: float = 0.0) -> None:
@@ -151,13 +148,13 @@ class Endpoint:
         if link is None:
             return
         if link.erase():
-            self._local.draw_incarnation()
+            self._renew_incarnation()
         link.hold(now + pause_s)
-        self._due(now)
+        self._due(link, now)
 
     def accept(self, attempt: int, peer: int, now: float) -> None:
         """The key of `attempt` is `peer`. Announces LinkUp, at once or when confirmed."""
-        proof, origin = self._take_pending(attempt)
+        proof, origin = self._claims.take(attempt)
         link = self._link(peer, now)
         counters = self._local.counters
         if isinstance(origin, Initiation):
@@ -167,10 +164,10 @@ class Endpoint:
             taken = link.initiated(proof, origin, now)
             counters.handshakes_initiated += taken
         else:
-            taken = link.responded(proof, origin.addr, now)
+            taken = link.responded(proof, origin.addrs, now)
             counters.handshakes_responded += taken
         counters.dropped_stale += not taken
-        self._due(now)
+        self._due(link, now)
 
     def refuse(self, attempt: int, payload: bytes, now: float) -> None:
         """Turn the key of `attempt` away. `payload` is a CLOSE frame.
@@ -178,7 +175,7 @@ class Endpoint:
         As responder it is sealed to the other side, which pauses its dial. As initiator nothing
         is sent: our key is not shown to one we do not trust; the dial goes on, for the right one.
         """
-        proof, origin = self._take_pending(attempt)
+        proof, origin = self._claims.take(attempt)
         self._local.counters.handshakes_refused += 1
         if isinstance(origin, Initiation):
             if len(origin.refused_keys) < self._local.config.max_pending:
@@ -216,7 +213,7 @@ class Endpoint:
         link = self._links.get(peer)
         if link is not None:
             link.rehandshake(now)
-            self._due(now)
+            self._due(link, now)
 
     def path_validated(self, peer: int, token: bytes, now: float) -> None:
         """The peer echoed a challenge token."""
@@ -240,11 +237,9 @@ class Endpoint:
     def next_timeout(self) -> float | None:
         """When handle_timeout is wanted next; None for never."""
         if not self._timeout_known:
-            when = self._responder.next_timeout()
+            when = min(self._responder.next_timeout(), self._claims.next_timeout())
             for link in self._links.values():
                 when = min(when, link.next_timeout())
-            for _, _, since in self._pending.values():
-                when = min(when, since + self._local.config.pending_s)
             self._timeout = None if when == float("inf") else when
             self._timeout_known = True
         return self._timeout
@@ -335,7 +330,7 @@ class Endpoint:
             return
         if proof.key in initiation.refused_keys:
             return
-        self._ask_owner(proof, initiation, initiation.peer, now)
+        self._claims.ask(proof, initiation, initiation.peer, now)
 
     def _handle_fin(self, data: bytes, addr: Addr, now: float) -> None:
         index = datagrams.peek_index(data)
@@ -352,35 +347,7 @@ class Endpoint:
         for peer, link in self._links.items():
             if link.dial is not None and link.dial.remote_key == proof.key:
                 hint = peer
-        self._ask_owner(proof, half_open, hint, now)
-
-    def _ask_owner(
-        self, proof: Proof, origin: Initiation | HalfOpen, hint: int | None, now: float
-    ) -> None:
-        local = self._local
-        if proof.key == local.identity.public:
-            local.counters.dropped_reflected += 1
-            return
-        if any(held is origin for _, held, _ in self._pending.values()):
-            return
-        if len(self._pending) >= local.config.max_pending:
-            local.counters.dropped_pending_full += 1
-            return
-        self._attempts += 1
-        self._pending[self._attempts] = (proof, origin, now)
-        local.events.append(
-            Authenticated(
-                attempt=self._attempts,
-                key=proof.key,
-                incarnation=proof.identity.incarnation,
-                port=proof.identity.port,
-                addr=proof.addr,
-                initiator=proof.initiator,
-                peer_hint=hint,
-                psk=proof.psk,
-                invite=proof.invite,
-            )
-        )
+        self._claims.ask(proof, half_open, hint, now)
 
     def _handle_cookie(self, data: bytes, addr: Addr, now: float) -> None:
         local = self._local
@@ -408,16 +375,11 @@ class Endpoint:
         if data[0] != datagrams.INIT:
             self._local.counters.dropped_version += 1
             return
-        if addr in self._local.initiating:
-            self._local.events.append(VersionSeen(addr, datagrams.peek_version(data)))
         self._responder.handle_version(data, addr, now)
 
-    def _take_pending(self, attempt: int) -> tuple[Proof, Initiation | HalfOpen]:
-        try:
-            proof, origin, _ = self._pending.pop(attempt)
-        except KeyError:
-            raise LocalProtocolError(f"attempt {attempt} is not waiting for an answer") from None
-        return proof, origin
+    def _renew_incarnation(self) -> None:
+        self._local.draw_incarnation()
+        self._responder.forget_half_open()
 
     def _link(self, peer: int, now: float) -> PeerLink:
         link = self._links.get(peer)
@@ -427,6 +389,8 @@ class Endpoint:
             link = self._links[peer] = PeerLink(peer, self._local, now)
         return link
 
-    def _due(self, now: float) -> None:
+    def _due(self, link: PeerLink, now: float) -> None:
         """An ask may have made something due at once."""
-        self.handle_timeout(now)
+        self._now = now
+        link.handle_timeout(now)
+        self._timeout_known = False

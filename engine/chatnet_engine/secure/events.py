@@ -13,8 +13,8 @@ class Authenticated(msgspec.Struct, frozen=True, gc=False):
 
     Until then nothing changes for any session. `port` is the UDP port the other side says it is
     bound to. `peer_hint`: the dialled peer (initiator), or the dialled peer pinned to this key
-    (responder). `invite`: number of the invite whose secret was used (responder); `psk`: the
-    handshake was authenticated by an invite code.
+    (responder). `invite`: number of the invite whose secret the other side proved to know
+    (responder only). A dial with a psk has not proved it yet: pin its key at LinkUp.
     """
 
     attempt: int
@@ -24,13 +24,16 @@ class Authenticated(msgspec.Struct, frozen=True, gc=False):
     addr: Addr
     initiator: bool
     peer_hint: int | None
-    psk: bool
     invite: int | None
 
 
 class LinkUp(msgspec.Struct, frozen=True, gc=False):
-    """A session of this pair of incarnations can seal. `rekey`: the pair is the one announced
-    last for this peer, so the link continues; else packet and ACK state start anew."""
+    """A session of this pair of incarnations can seal.
+
+    `rekey`: the pair is the one announced last for this peer, so the link continues with its
+    packet numbers (also after SessionExpired); else packet and ACK state start anew. `psk`: both
+    sides proved to know the secret of the same invite.
+    """
 
     peer: int
     key: bytes
@@ -38,6 +41,7 @@ class LinkUp(msgspec.Struct, frozen=True, gc=False):
     remote_incarnation: int
     addr: Addr
     rekey: bool
+    psk: bool
 
 
 class PacketArrived(msgspec.Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@
     accepted    RESP              nothing: the index is a session's now
                 timer             FIN again (peer.py)
 
-    responder   INIT, same key    the same RESP again, to the same address only
+    responder   INIT, same key    the same RESP again, to at most four addresses
     half open   INIT, other key   another half-open handshake (admission.py)
                 FIN, authentic    a Proof; closed
                 FIN, forged       nothing
@@ -38,6 +38,8 @@ _PROTOCOLS: Final = {
     Mode.XXPSK3: Protocol("Noise_XXpsk3_25519_ChaChaPoly_SHA256"),
 }
 
+MAX_RESP_ADDRS: Final = 4
+"""Addresses that one INIT is answered to: its sender may reach us in several ways."""
 MAX_COOKIES: Final = 16
 """Cookies one initiation acts on, over all its addresses."""
 
@@ -122,6 +124,7 @@ class Proof:
             ephemeral=self.initiator_ephemeral,
             handshake_hash=self.handshake.hash,
             fin=self.fin,
+            psk=self.psk,
             started=self.started,
             now=now,
         )
@@ -147,6 +150,8 @@ class Initiation:
         self.cookies: dict[Addr, bytes] = {}
         self._cookies_left = MAX_COOKIES
         self.refused_keys: list[bytes] = []
+        self.addrs: set[Addr] = set()
+        """Where INIT went: a RESP from one of them proves that address."""
         self._handshake = Handshake(
             _PROTOCOLS[self.mode],
             initiator=True,
@@ -216,7 +221,8 @@ class HalfOpen:
     ) -> None:
         """`own.index` is the new receiver index. Raises NoiseError for an unusable INIT."""
         self.index = own.index
-        self.addr = addr
+        self.addrs = [addr]
+        """Where RESP went: a FIN from one of them proves that address."""
         self.known = known
         self.started = now
         self.remote_index = init.index
@@ -261,6 +267,12 @@ class HalfOpen:
             psk=invite is not None,
             invite=invite,
         )
+
+    def answers(self, addr: Addr) -> bool:
+        """Whether RESP may (also) go to `addr`, where a duplicate of the INIT came from."""
+        if addr not in self.addrs and len(self.addrs) < MAX_RESP_ADDRS:
+            self.addrs.append(addr)
+        return addr in self.addrs
 
 
 def _read_with_invites(

@@ -17,28 +17,27 @@
     hang_up                                all erased: gone
 
 LinkUp is announced when a session is promoted, or already when RESP is accepted if there was
-nothing to seal with: then DATA goes on the unconfirmed session with FIN in front.
+nothing to seal with: then DATA goes on the unconfirmed session with FIN in front. A handshake
+under an invite is announced only when confirmed: before, nobody has proved to know its secret.
 """
 
 from collections.abc import Sequence
 
 from chatnet_engine.secure.admission import mac1, mac1_key
-from chatnet_engine.secure.dial import Cadence, Dial
+from chatnet_engine.secure.dial import Cadence, Dial, FinRepeat
 from chatnet_engine.secure.events import (
     Addr,
     LinkUp,
-    PathChallengeNeeded,
     PeerStatus,
     Refused,
-    Roamed,
     SessionExpired,
 )
 from chatnet_engine.secure.handshake import Initiation, Proof
 from chatnet_engine.secure.local import Local
-from chatnet_engine.secure.roaming import Path
+from chatnet_engine.secure.roaming import Roaming
 from chatnet_engine.secure.session import Link, Session, Slots
-from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.wire import datagrams
+from chatnet_protocol.wire.datagrams import Mode
 
 _NEVER = float("inf")
 
@@ -51,18 +50,14 @@ class PeerLink:
         self.dial: Dial | None = None
         self._local = local
         self._slots = Slots()
-        self._path: Path | None = None
+        self._roaming = Roaming(number, local)
         self._cadence = Cadence(local.config, now)
         self._held_until = -_NEVER
         self._initiation: Initiation | None = None
         self._renew = False
-        self._fin_addr: Addr | None = None
-        self._fin_step = 0
-        self._fin_at = _NEVER
-        self._fin_sent = -_NEVER
+        self._fin = FinRepeat(local.config)
         self._announced: Session | None = None
         self._link: Link | None = None
-        self._highest = -1
         self._last_heard: float | None = None
 
     # --- wishes ---------------------------------------------------------------------------------
@@ -73,7 +68,8 @@ class PeerLink:
             return
         self.dial = dial
         self._drop_initiation()
-        self._restart(now)
+        self._held_until = -_NEVER
+        self._cadence.restart(now)
 
     def set_urgent(self, urgent: bool, now: float) -> None:
         """Whether something waits to be sent."""
@@ -84,7 +80,7 @@ class PeerLink:
 
     def rehandshake(self, now: float) -> None:
         """Make a new session beside the present one."""
-        if self._renew or self._fin_at < _NEVER or self._slots.sending is None:
+        if self._renew or self._fin.running or self._slots.sending is None:
             return
         self._renew = True
         self._restart(now)
@@ -96,18 +92,17 @@ class PeerLink:
         had_link = self._link is not None
         self._slots = Slots()
         self._drop_initiation()
-        self._stop_fin()
+        self._fin.stop()
         self._renew = False
-        self._path = None
+        self._roaming.forget()
         self._link = None
         self._announced = None
-        self._highest = -1
         return had_link
 
     def hold(self, until: float) -> None:
         """No INIT before `until`."""
         self._held_until = until
-        self._cadence.pause(until)
+        self._cadence.restart(until)
 
     # --- sealing --------------------------------------------------------------------------------
 
@@ -115,21 +110,16 @@ class PeerLink:
         self, packets: Sequence[tuple[int, bytes]], now: float
     ) -> tuple[list[bytes], Addr] | None:
         """DATA datagrams for the first packets that may be sent, and where to send them."""
-        session, path = self._slots.sending, self._path
+        session, path = self._slots.sending, self._roaming.path
         if session is None or path is None:
             return None
-        if (
-            session is self._slots.next
-            and now >= self._fin_sent + self._local.config.fin_in_front_s
-        ):
-            self._send_fin(session, now)
+        if session is self._slots.next and self._fin.in_front(now):
+            self._send_fin(session)
         seal = session.seal
         sealed = [seal(number, payload) for number, payload in packets]
         self._local.counters.packets_sealed += len(sealed)
         if not path.validated:
-            allowed = [datagram for datagram in sealed if path.spend(len(datagram))]
-            self._local.counters.dropped_amplification += len(sealed) - len(allowed)
-            sealed = allowed
+            sealed = self._roaming.allow(sealed)
         return (sealed, path.addr) if sealed else None
 
     # --- handshakes -----------------------------------------------------------------------------
@@ -140,31 +130,35 @@ class PeerLink:
         if self._slots.is_stale((local.incarnation, proof.identity.incarnation), proof.started):
             return False
         proof.finish(initiation.mode, local.own())
+        was_usable = self._slots.sending is not None and self._link == proof.link
         session = proof.session(self.number, now)
         local.sessions[session.index] = session
         self._forget(self._slots.put_next(session))
-        self._fin_addr = proof.addr
-        self._fin_step = 0
-        self._send_fin(session, now)
-        self._fin_at = now + self._fin_pause()
+        self._fin.start(proof.addr, now)
+        self._send_fin(session)
         if self._slots.current is None:
-            was_usable = self._announced is not None and self._announced in self._slots.all()
-            self._settle_path(proof.addr)
-            if self._link != session.link or not was_usable:
+            self._roaming.settle(proof.addr)
+            if proof.addr not in initiation.addrs:
+                self._roaming.move(proof.addr, len(proof.fin), now)
+            if not was_usable and initiation.mode == Mode.XX:
                 self._announce(session, proof.addr)
         return True
 
-    def responded(self, proof: Proof, half_open_addr: Addr, now: float) -> bool:
-        """The peer's FIN was authentic and accepted: both sides hold the session."""
+    def responded(self, proof: Proof, addrs: Sequence[Addr], now: float) -> bool:
+        """The peer's FIN was authentic and accepted: both sides hold the session.
+
+        `addrs`: where RESP went; only there the way back is known to work.
+        """
         local = self._local
         if self._slots.is_stale(proof.link, proof.started):
             return False
         session = proof.session(self.number, now)
         local.sessions[session.index] = session
-        self._settle_path(half_open_addr)
-        self._promote(session, half_open_addr, now)
-        if proof.addr != half_open_addr and self._path is not None:
-            self._move(proof.addr, len(proof.fin), now)
+        proved = proof.addr in addrs
+        self._roaming.settle(proof.addr if proved else addrs[0])
+        self._promote(session, proof.addr, now)
+        if not proved:
+            self._roaming.move(proof.addr, len(proof.fin), now)
         self.confirm(session, proof.addr)
         self._last_heard = now
         return True
@@ -185,20 +179,12 @@ class PeerLink:
         self._last_heard = now
         if session.link != self._link:
             return False
-        path = self._path
-        if path is not None:
-            if addr != path.addr:
-                if number > self._highest:
-                    self._move(addr, size, now)
-            elif not path.validated:
-                path.heard(size, now)
-        if number > self._highest:
-            self._highest = number
+        self._roaming.heard(number, size, addr, now)
         return True
 
     def is_quiet(self, session: Session, addr: Addr) -> bool:
         """Whether a packet of `session` from `addr` leaves all timers as they are."""
-        path = self._path
+        path = self._roaming.path
         quiet = path is not None and path.validated and path.addr == addr
         return quiet and session is not self._slots.next
 
@@ -214,7 +200,7 @@ class PeerLink:
             return
         self._slots.remove(session)
         self._forget([session])
-        self._stop_fin()
+        self._fin.stop()
         if self._announced is session:
             self._announced = self._link = None
         self.hold(now + self._local.config.refused_wait_s)
@@ -222,8 +208,8 @@ class PeerLink:
 
     def path_validated(self, token: bytes) -> None:
         """The peer returned a challenge."""
-        if self._path is not None:
-            self._path.echo(token)
+        if self._roaming.path is not None:
+            self._roaming.path.echo(token)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -236,30 +222,23 @@ class PeerLink:
             self.rehandshake(now)
         if self._wants_init() and now >= self._cadence.next_at:
             self._send_inits(now)
-        self._watch_path(now)
+        self._roaming.handle_timeout(now)
 
     def next_timeout(self) -> float:
         """Infinity if never."""
-        when = self._fin_at
+        when = self._fin.next_at
         for session in self._slots.all():
             when = min(when, session.born + self._local.config.reject_after_s)
         current = self._slots.current
-        if current is not None and not self._renew and self._fin_at == _NEVER:
+        if current is not None and not self._renew and not self._fin.running:
             when = min(when, self._rekey_at(current))
         if self._wants_init():
             when = min(when, self._cadence.next_at)
-        if self._path is not None:
-            when = min(when, self._path.next_timeout())
-        return when
-
-    @property
-    def is_idle(self) -> bool:
-        """Nothing wanted and nothing held: may be forgotten."""
-        return self.dial is None and self._slots.sending is None and self._link is None
+        return min(when, self._roaming.next_timeout())
 
     def status(self, now: float) -> PeerStatus:
         """For people and tests."""
-        slots, path = self._slots, self._path
+        slots, path = self._slots, self._roaming.path
         hashes = [s.hash if s else None for s in (slots.next, slots.current, slots.previous)]
         return PeerStatus(
             dialling=self.dial is not None,
@@ -281,7 +260,7 @@ class PeerLink:
             self._cadence.restart(now)
 
     def _wants_init(self) -> bool:
-        if self._fin_at < _NEVER:
+        if self._fin.running:
             return False
         if self._slots.sending is None:
             return self.dial is not None
@@ -293,12 +272,8 @@ class PeerLink:
         return session.born + after
 
     def _addrs(self) -> list[Addr]:
-        addrs = list(self.dial.addrs) if self.dial is not None else []
-        if self._path is not None:
-            for addr in (self._path.addr, self._path.last_validated):
-                if addr is not None and addr not in addrs:
-                    addrs.append(addr)
-        return addrs
+        typed = self.dial.addrs if self.dial is not None else ()
+        return list(dict.fromkeys((*typed, *self._roaming.addrs())))
 
     def _send_inits(self, now: float) -> None:
         local = self._local
@@ -317,7 +292,7 @@ class PeerLink:
             local.initiations[initiation.index] = initiation
         for addr in self._addrs():
             self.send_init(initiation, addr, now)
-        self._cadence.sent(now, local.random(1)[0])
+        self._cadence.sent(now, local.random(1)[0], urgent=self._renew)
 
     def send_init(self, initiation: Initiation, addr: Addr, now: float) -> None:
         """INIT to one address, with the cookie got from there."""
@@ -327,6 +302,7 @@ class PeerLink:
         else:
             key = mac1_key(None) if self.dial is None else self.dial.mac1_key
         covered = initiation.covered(addr)
+        initiation.addrs.add(addr)
         self._local.initiating[addr] = (initiation, now)
         self._local.counters.inits_sent += 1
         self._local.send(datagrams.encode_init(covered, mac1(key, covered)), addr)
@@ -342,48 +318,36 @@ class PeerLink:
             return
         local = self._local
         local.initiations.pop(initiation.index, None)
-        for addr in [a for a, (held, _) in local.initiating.items() if held is initiation]:
-            del local.initiating[addr]
+        for addr in initiation.addrs:
+            held = local.initiating.get(addr)
+            if held is not None and held[0] is initiation:
+                del local.initiating[addr]
 
-    def _fin_pause(self) -> float:
-        pauses = self._local.config.fin_repeat_s
-        return pauses[self._fin_step] if self._fin_step < len(pauses) else pauses[-1]
-
-    def _send_fin(self, session: Session, now: float) -> None:
-        if self._fin_addr is None:
-            raise LocalProtocolError("no address for FIN")
-        self._fin_sent = now
-        self._local.send(session.fin, self._fin_addr)
+    def _send_fin(self, session: Session) -> None:
+        if self._fin.addr is not None:
+            self._local.send(session.fin, self._fin.addr)
 
     def _repeat_fin(self, now: float) -> None:
         session = self._slots.next
-        if session is None or now < self._fin_at:
+        if session is None or now < self._fin.next_at:
             return
-        if self._fin_step >= len(self._local.config.fin_repeat_s):
-            self._fin_at = _NEVER
+        if self._fin.advance(now):
+            self._local.counters.fins_repeated += 1
+            self._send_fin(session)
+        else:
             self._renew = True
             self._restart(now)
-            return
-        self._local.counters.fins_repeated += 1
-        self._send_fin(session, now)
-        self._fin_step += 1
-        self._fin_at = now + self._fin_pause()
-
-    def _stop_fin(self) -> None:
-        self._fin_at = _NEVER
-        self._fin_addr = None
 
     def _confirmed(self, session: Session, addr: Addr, now: float) -> None:
-        fin_addr = self._fin_addr
-        self._stop_fin()
-        if addr == fin_addr:
-            self._settle_path(addr)
+        if addr == self._fin.addr:
+            self._roaming.settle(addr)
+        self._fin.stop()
         self._promote(session, addr, now)
 
     def _promote(self, session: Session, addr: Addr, now: float) -> None:
         self._forget(self._slots.promote(session, now))
         if self._slots.next is None:
-            self._stop_fin()
+            self._fin.stop()
         self._renew = False
         self._drop_initiation()
         if self._slots.current is session and self._announced is not session:
@@ -394,9 +358,19 @@ class PeerLink:
         self._link = session.link
         self._announced = session
         if not rekey:
-            self._highest = -1
+            self._roaming.restart_numbers()
         mine, theirs = session.link
-        self._local.events.append(LinkUp(self.number, session.key, mine, theirs, addr, rekey))
+        self._local.events.append(
+            LinkUp(
+                peer=self.number,
+                key=session.key,
+                local_incarnation=mine,
+                remote_incarnation=theirs,
+                addr=addr,
+                rekey=rekey,
+                psk=session.psk,
+            )
+        )
 
     def _forget(self, sessions: Sequence[Session]) -> None:
         for session in sessions:
@@ -407,39 +381,14 @@ class PeerLink:
         for session in self._slots.all():
             if now >= session.born + self._local.config.reject_after_s:
                 if session is self._slots.next:
-                    self._stop_fin()
+                    self._fin.stop()
                 self._slots.remove(session)
                 self._forget([session])
                 self._local.counters.expired_sessions += 1
         if usable and self._slots.sending is None:
             self._renew = False
-            self._announced = None
-            self._local.events.append(SessionExpired(self.number))
-            if self.dial is None:
-                self._drop_initiation()
-
-    def _settle_path(self, addr: Addr) -> None:
-        if self._path is None:
-            self._path = Path(addr, self._local.config)
-        elif self._path.addr != addr or not self._path.validated:
-            self._path.settle(addr)
-
-    def _move(self, addr: Addr, size: int, now: float) -> None:
-        if self._path is None:
-            return
-        self._path.move(addr, size, now, self._local.random)
-        self._local.counters.roamed += 1
-        self._local.events.append(Roamed(self.number, addr))
-        self._watch_path(now)
-
-    def _watch_path(self, now: float) -> None:
-        path = self._path
-        if path is None or path.validated:
-            return
-        if path.give_up(now):
-            self._local.counters.roamed_back += 1
-            self._local.events.append(Roamed(self.number, path.addr))
-            return
-        token = path.take_challenge(now)
-        if token is not None:
-            self._local.events.append(PathChallengeNeeded(self.number, path.addr, token))
+            self._drop_initiation()
+            self._restart(now)
+            if self._announced is not None:
+                self._announced = None
+                self._local.events.append(SessionExpired(self.number))

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from chatnet_engine.secure.admission import Admission, Verdict
-from chatnet_engine.secure.events import Addr
+from chatnet_engine.secure.events import Addr, VersionSeen
 from chatnet_engine.secure.handshake import HalfOpen, Proof
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.noise import NoiseError
@@ -50,7 +50,7 @@ class Responder:
             return
         held = self._by_ephemeral.get(ephemeral)
         if held is not None:
-            if held.addr == addr and held.remote_index == init.index:
+            if held.remote_index == init.index and held.answers(addr):
                 local.send(held.resp, addr)
             else:
                 counters.dropped_duplicate_init += 1
@@ -103,8 +103,16 @@ class Responder:
     def handle_version(self, data: bytes, addr: Addr, now: float) -> None:
         """An INIT of another version: say which one is spoken here."""
         self._local.counters.dropped_version += 1
-        if len(data) >= datagrams.MIN_INIT_BYTES and self._admission.answer_version(now):
-            self._local.send(datagrams.encode_version(datagrams.peek_index(data)), addr)
+        if len(data) < datagrams.MIN_INIT_BYTES or not self._admission.answer_version(now):
+            return
+        self._local.send(datagrams.encode_version(datagrams.peek_index(data)), addr)
+        if addr in self._local.initiating:
+            self._local.events.append(VersionSeen(addr, datagrams.peek_version(data)))
+
+    def forget_half_open(self) -> None:
+        """Our incarnation changed: what RESP said of us no longer holds."""
+        for half_open in list(self._local.half_open.values()):
+            self._close(half_open)
 
     def handle_timeout(self, now: float) -> None:
         """Forget what is over."""

@@ -2,14 +2,16 @@
 
 RFC 9000 sections 8.1, 8.2 and 9.3 in the small: the newest authentic packet moves the address,
 three bytes go out per byte come in until the echo of a token returns, and a path that never
-validates and falls silent is left for the last one that did. Knows no packets and no keys.
+validates and falls silent is left for the last one that did. Path is that state; Roaming is the
+one of a peer, with the events that come of it.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.events import Addr
+from chatnet_engine.secure.events import Addr, PathChallengeNeeded, Roamed
+from chatnet_engine.secure.local import Local
 
 TOKEN_BYTES: Final = 8
 
@@ -96,3 +98,83 @@ class Path:
     def next_timeout(self) -> float:
         """When take_challenge or give_up has something to do; infinity if never."""
         return min(self._challenge_at, self._give_up_at)
+
+
+class Roaming:
+    """Where one peer is, judged by its handshakes and its newest packets."""
+
+    def __init__(self, peer: int, local: Local) -> None:
+        self._peer = peer
+        self._local = local
+        self._highest = -1
+        self.path: Path | None = None
+
+    def restart_numbers(self) -> None:
+        """A new link: its packet numbers begin anew."""
+        self._highest = -1
+
+    def forget(self) -> None:
+        """The peer is to be found anew."""
+        self.path = None
+        self._highest = -1
+
+    def addrs(self) -> list[Addr]:
+        """Where to look for the peer besides the typed addresses."""
+        path = self.path
+        if path is None:
+            return []
+        return [addr for addr in (path.addr, path.last_validated) if addr is not None]
+
+    def settle(self, addr: Addr) -> None:
+        """A handshake went to `addr` and back."""
+        if self.path is None:
+            self.path = Path(addr, self._local.config)
+        elif self.path.addr != addr or not self.path.validated:
+            self.path.settle(addr)
+
+    def move(self, addr: Addr, size_bytes: int, now: float) -> None:
+        """The newest authentic datagram came from `addr`."""
+        if self.path is None:
+            return
+        self.path.move(addr, size_bytes, now, self._local.random)
+        self._local.counters.roamed += 1
+        self._local.events.append(Roamed(self._peer, addr))
+        self.handle_timeout(now)
+
+    def heard(self, number: int, size_bytes: int, addr: Addr, now: float) -> None:
+        """An authentic new packet: only the highest number so far moves the address."""
+        path = self.path
+        if path is not None:
+            if addr != path.addr:
+                if number > self._highest:
+                    self.move(addr, size_bytes, now)
+            elif not path.validated:
+                path.heard(size_bytes, now)
+        if number > self._highest:
+            self._highest = number
+
+    def allow(self, datagrams: list[bytes]) -> list[bytes]:
+        """Those that may go out now."""
+        path = self.path
+        if path is None or path.validated:
+            return datagrams
+        allowed = [datagram for datagram in datagrams if path.spend(len(datagram))]
+        self._local.counters.dropped_amplification += len(datagrams) - len(allowed)
+        return allowed
+
+    def handle_timeout(self, now: float) -> None:
+        """Challenge the present address again, or go back to the last one that was validated."""
+        path = self.path
+        if path is None or path.validated:
+            return
+        if path.give_up(now):
+            self._local.counters.roamed_back += 1
+            self._local.events.append(Roamed(self._peer, path.addr))
+            return
+        token = path.take_challenge(now)
+        if token is not None:
+            self._local.events.append(PathChallengeNeeded(self._peer, path.addr, token))
+
+    def next_timeout(self) -> float:
+        """Infinity if never."""
+        return float("inf") if self.path is None else self.path.next_timeout()

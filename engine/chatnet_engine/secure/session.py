@@ -39,10 +39,13 @@ Link = tuple[int, int]
 
 
 class Session:
-    """Keys of one handshake. `index` is ours (what the peer puts into DATA), `remote_index`
-    the peer's. `ephemeral` is the initiator's public one; `fin` the
-    datagram that was sent or received last; `started` when the handshake began
-    here; `settled` when both sides were known to hold it (infinity before)."""
+    """Keys of one handshake.
+
+    `index` is ours (what the peer puts into DATA), `remote_index` the peer's. `ephemeral` is the
+    initiator's public one; `fin` the datagram that ended the handshake; `psk`: it ran under the
+    secret of an invite; `started`: when it began here; `settled`: when both sides were known to
+    hold it (infinity before).
+    """
 
     __slots__ = (
         "_last_sealed",
@@ -57,6 +60,7 @@ class Session:
         "key",
         "link",
         "peer",
+        "psk",
         "remote_index",
         "settled",
         "started",
@@ -76,6 +80,7 @@ class Session:
         ephemeral: bytes,
         handshake_hash: bytes,
         fin: bytes,
+        psk: bool,
         started: float,
         now: float,
     ) -> None:
@@ -88,6 +93,7 @@ class Session:
         self.ephemeral = ephemeral
         self.hash = handshake_hash
         self.fin = fin
+        self.psk = psk
         self.started = started
         self.born = now
         self.settled = float("inf")
