@@ -2,6 +2,7 @@
 
 import msgspec
 
+from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.commits import Asker, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.conversation import Conversation
@@ -173,8 +174,7 @@ def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) 
             parts.commits.add(c.StorePeer(row))
         case Meaning.STRANGER if event.key not in parts.strangers:
             parts.strangers.add(event.key)
-            host = event.addr[0]
-            name = f"[{host}]:{event.port}" if ":" in host else f"{host}:{event.port}"
+            name = format_addr((event.addr[0], event.port))
             stranger = PeerRow(
                 peer=0,
                 name=name,

@@ -1,7 +1,6 @@
 """Owns one conversation: its counters, what is on its way, and the ARQ connection that carries it.
 
-Everything durable goes through the commit queue first: a message is handed to the ARQ, receipted,
-published or answered only in `handle_result`, after its transaction.
+A message is handed to the ARQ, receipted and published only in `handle_result`: after its commit.
 """
 
 import msgspec
@@ -71,6 +70,11 @@ class Conversation:
     def waiting(self) -> int:
         """Own messages the peer has not committed."""
         return self.state.last_seq - self.state.delivered_seq
+
+    @property
+    def unanswered_since(self) -> float | None:
+        """When the oldest packet left that asked for an answer and got none, on a live link."""
+        return self.connection.first_unanswered if self.connection else None
 
     # --- what front ends ask ---
 
@@ -283,22 +287,9 @@ class Conversation:
         connection.start_sending(self._first_number)
         self.streaming = True
         self._send_marks()
-        self._tell_losses(result)
+        for notice in loss_notices(result):
+            self._publisher.publish(notice)
         self.fill()
-
-    def _tell_losses(self, result: c.HelloApplied) -> None:
-        if result.gap:
-            text = (
-                f"{result.gap} messages that the peer delivered earlier are missing from this "
-                "history, because it was restored or replaced."
-            )
-            self._publisher.publish(ev.Notice("warning", "history-gap", text, self.peer))
-        if result.peer_lost:
-            text = (
-                f"The peer's history lost {result.peer_lost} messages it had before; "
-                "yours still has them."
-            )
-            self._publisher.publish(ev.Notice("info", "peer-lost-history", text, self.peer))
 
     def _marks_stored(self, result: c.MarksStored) -> None:
         mine_moved = (result.my_shown, result.my_read) != (self.state.my_shown, self.state.my_read)
@@ -398,3 +389,21 @@ class Conversation:
 
     def _update(self, **changes: int | str) -> None:
         self.state = msgspec.structs.replace(self.state, **changes)
+
+
+def loss_notices(result: c.HelloApplied) -> list[ev.Notice]:
+    """What people are told when the two histories do not fit."""
+    out: list[ev.Notice] = []
+    if result.gap:
+        text = (
+            f"{result.gap} messages that the peer delivered earlier are missing from this "
+            "history, because it was restored or replaced."
+        )
+        out.append(ev.Notice("warning", "history-gap", text, result.peer))
+    if result.peer_lost:
+        text = (
+            f"The peer's history lost {result.peer_lost} messages it had before; "
+            "yours still has them."
+        )
+        out.append(ev.Notice("info", "peer-lost-history", text, result.peer))
+    return out

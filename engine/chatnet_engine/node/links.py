@@ -5,48 +5,29 @@ LinkRow per peer, and opens and closes the conversations' ARQ connections.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
+from chatnet_engine.node.addresses import format_addr, parse_addr
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
+from chatnet_engine.node.link import (
+    MAX_DIAL_ADDRS,
+    REFUSED_WAIT_S,
+    REHANDSHAKE_AFTER_S,
+    RESOLVE_AGAIN_S,
+    SILENT_AFTER_S,
+    Link,
+)
 from chatnet_engine.node.peers import MAX_PENDING_PEERS, Meaning, Peers, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
-from chatnet_protocol.wire.frames import Close, decode, encode_close
-
-SILENT_AFTER_S = 6.5
-"""Something unanswered for this long is shown; mosh's threshold."""
-REHANDSHAKE_AFTER_S = 15.0
-"""Something unanswered for this long starts a new handshake, and again each time it passes."""
-RESOLVE_AGAIN_S = 60.0
-MAX_DIAL_ADDRS = 8
-"""Addresses of one peer that are tried in turn."""
-REFUSED_WAIT_S = 60.0
-"""How long to leave a peer alone that refused us or has not accepted us yet."""
-
-
-@dataclass(slots=True)
-class _Peer:
-    """What is known of one peer's link."""
-
-    row: LinkRow
-    typed: list[Addr] = field(default_factory=list)
-    """Addresses its typed host name stands for."""
-    resolve_at: float | None = None
-    """When to look the host name up (again)."""
-    hold_until: float | None = None
-    """Not dialled before this: it refused us."""
-    urgent: bool = False
-    """Own messages wait, so the endpoint tries more often."""
-    challenged_at: float | None = None
-    """When the last re-handshake was asked for on the present silence."""
+from chatnet_protocol.wire.frames import Close, decode
 
 
 class Links:
@@ -65,7 +46,7 @@ class Links:
         self._peers = peers
         self._conversations = conversations
         self._random = random
-        self._links: dict[int, _Peer] = {}
+        self._links: dict[int, Link] = {}
         self._resolve: list[ResolveHost] = []
         self._changed: list[LinkRow] = []
         self._addresses: list[PeerRow] = []
@@ -78,7 +59,7 @@ class Links:
         """Start keeping a link to this peer; harmless when it is kept already."""
         link = self._links.get(row.peer)
         if link is None:
-            link = self._links[row.peer] = _Peer(LinkRow(row.peer, LinkState.IDLE, now.wall_ms))
+            link = self._links[row.peer] = Link(LinkRow(row.peer, LinkState.IDLE, now.wall_ms))
         if row.trust == Trust.PENDING:
             return
         if row.host and not link.typed:
@@ -104,7 +85,7 @@ class Links:
             return
         if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
             detail = f"Nothing heard from {row.name} yet; is its UDP port open?"
-            self._tell(link, LinkState.DIALLING, now, _text(addrs[0]), detail)
+            self._tell(link, LinkState.DIALLING, now, format_addr(addrs[0]), detail)
         key = row.key or None
         self._endpoint.dial(peer, addrs[:MAX_DIAL_ADDRS], now.mono_s, remote_key=key)
         self._endpoint.set_urgent(peer, link.urgent)
@@ -176,15 +157,19 @@ class Links:
             typed = {peer: link.typed for peer, link in self._links.items()}
             verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed)
         if verdict.meaning is Meaning.KNOWN and self._held(verdict.peer, event, now):
-            self._endpoint.refuse(event.attempt, _close(CloseCode.REFUSED), now.mono_s)
+            self._endpoint.refuse(event.attempt, encode_close(CloseCode.REFUSED, ""), now.mono_s)
             return
         match verdict.meaning:
             case Meaning.KNOWN | Meaning.PIN | Meaning.MERGE:
                 self._endpoint.accept(event.attempt, verdict.peer, now.mono_s)
             case Meaning.STRANGER | Meaning.PENDING:
-                self._endpoint.refuse(event.attempt, _close(CloseCode.PENDING), now.mono_s)
+                self._endpoint.refuse(
+                    event.attempt, encode_close(CloseCode.PENDING, ""), now.mono_s
+                )
             case Meaning.KEY_CHANGED | Meaning.OURSELVES:
-                self._endpoint.refuse(event.attempt, _close(CloseCode.REFUSED), now.mono_s)
+                self._endpoint.refuse(
+                    event.attempt, encode_close(CloseCode.REFUSED, ""), now.mono_s
+                )
                 self._refused(verdict, event, now)
         full = verdict.meaning is Meaning.STRANGER and self._peers.pending >= MAX_PENDING_PEERS
         if verdict.meaning is not Meaning.KNOWN and not full:
@@ -216,7 +201,7 @@ class Links:
                 f"Another key answers as {row.name}: it was reinstalled, or somebody is in "
                 "between. Messages wait; compare safety numbers before you trust the new key."
             )
-            self._tell(link, LinkState.KEY_CHANGED, now, _text(event.addr), detail)
+            self._tell(link, LinkState.KEY_CHANGED, now, format_addr(event.addr), detail)
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
         conversation = self._conversations.get(event.peer)
@@ -228,7 +213,7 @@ class Links:
             conversation.open_link(
                 connection,
                 (event.local_incarnation, event.remote_incarnation),
-                _text(event.addr),
+                format_addr(event.addr),
                 self._config.session.display_name,
                 self._config.fast_aes,
             )
@@ -237,18 +222,18 @@ class Links:
         link.challenged_at = None
         self._up(link, event.addr, now)
 
-    def _up(self, link: _Peer, addr: Addr, now: Now) -> None:
-        self._tell(link, LinkState.UP, now, _text(addr))
+    def _up(self, link: Link, addr: Addr, now: Now) -> None:
+        self._tell(link, LinkState.UP, now, format_addr(addr))
         self._changed.append(link.row)
         row = self._peers.get(link.row.peer)
-        if row and row.key and row.address != _text(addr):
-            self._addresses.append(msgspec.structs.replace(row, address=_text(addr)))
+        if row and row.key and row.address != format_addr(addr):
+            self._addresses.append(msgspec.structs.replace(row, address=format_addr(addr)))
 
     def _roamed(self, event: secure.Roamed, now: Now) -> None:
         conversation = self._conversations.get(event.peer)
         link = self._links.get(event.peer)
         if conversation and link and conversation.connection:
-            conversation.moved(_text(event.addr))
+            conversation.moved(format_addr(event.addr))
             self._up(link, event.addr, now)
 
     # --- liveness ---
@@ -343,22 +328,12 @@ class Links:
                 self.dial(peer, now)
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` has something to do."""
+        """When `handle_timeout` or `watch` has something to do."""
         dues = [
-            due
-            for link in self._links.values()
-            for due in (link.resolve_at, link.hold_until)
-            if due is not None
+            link.next_timeout(self._conversations[peer].unanswered_since)
+            for peer, link in self._links.items()
         ]
-        for peer, link in self._links.items():
-            connection = self._conversations[peer].connection
-            if connection is None or connection.first_unanswered is None:
-                continue
-            since = connection.first_unanswered
-            if link.row.state == LinkState.UP:
-                dues.append(since + SILENT_AFTER_S)
-            dues.append((link.challenged_at or since) + REHANDSHAKE_AFTER_S)
-        return min(dues, default=None)
+        return min((due for due in dues if due is not None), default=None)
 
     # --- what comes out ---
 
@@ -394,32 +369,12 @@ class Links:
         link = self._links.get(peer)
         return self._dial_addrs(row, link) if row and link else []
 
-    def _dial_addrs(self, row: PeerRow, link: _Peer) -> list[Addr]:
+    def _dial_addrs(self, row: PeerRow, link: Link) -> list[Addr]:
         addrs = [addr] if (addr := parse_addr(row.address)) else []
         return addrs + [addr for addr in link.typed if addr not in addrs]
 
     def _tell(
-        self, link: _Peer, state: LinkState, now: Now, address: str = "", detail: str = ""
+        self, link: Link, state: LinkState, now: Now, address: str = "", detail: str = ""
     ) -> None:
-        before = link.row
-        since = before.since_ms if before.state == state else now.wall_ms
-        link.row = msgspec.structs.replace(
-            before, state=state, since_ms=since, address=address, detail=detail
-        )
-        if link.row != before:
+        if link.tell(state, now, address, detail):
             self._changed.append(link.row)
-
-
-def _close(code: CloseCode) -> bytes:
-    return encode_close(code, "")
-
-
-def _text(addr: Addr) -> str:
-    host, port = addr
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def parse_addr(text: str) -> Addr | None:
-    """The address in `ip:port` or `[ip]:port`; None when there is none."""
-    host, _, port = text.rpartition(":")
-    return (host.strip("[]"), int(port)) if host and port.isdigit() else None

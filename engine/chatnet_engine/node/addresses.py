@@ -1,0 +1,15 @@
+"""Addresses as people and rows write them: `ip:port`, and `[ip]:port` for IPv6."""
+
+from chatnet_engine.node.effects import Addr
+
+
+def format_addr(addr: Addr) -> str:
+    """The text of an address."""
+    host, port = addr
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_addr(text: str) -> Addr | None:
+    """The address in such a text; None when there is none."""
+    host, _, port = text.rpartition(":")
+    return (host.strip("[]"), int(port)) if host and port.isdigit() else None

@@ -1,0 +1,54 @@
+"""Owns one peer's link as people see it, and when something has to be done about it."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import Addr
+from chatnet_protocol.ipc.rows import LinkRow, LinkState
+
+SILENT_AFTER_S = 6.5
+"""Something unanswered for this long is shown; mosh's threshold."""
+REHANDSHAKE_AFTER_S = 15.0
+"""Something unanswered for this long starts a new handshake, and again each time it passes."""
+RESOLVE_AGAIN_S = 60.0
+MAX_DIAL_ADDRS = 8
+"""Addresses of one peer that are tried in turn."""
+REFUSED_WAIT_S = 60.0
+"""How long to leave a peer alone that refused us or has not accepted us yet."""
+
+
+@dataclass(slots=True)
+class Link:
+    """What is known of one peer's link."""
+
+    row: LinkRow
+    typed: list[Addr] = field(default_factory=list)
+    """Addresses its typed host name stands for."""
+    resolve_at: float | None = None
+    """When to look the host name up (again)."""
+    hold_until: float | None = None
+    """Not dialled before this: it refused us."""
+    urgent: bool = False
+    """Own messages wait, so the endpoint tries more often."""
+    challenged_at: float | None = None
+    """When the last re-handshake was asked for on the present silence."""
+
+    def tell(self, state: LinkState, now: Now, address: str, detail: str) -> bool:
+        """Change what is shown; whether it is anything new."""
+        before = self.row
+        since = before.since_ms if before.state == state else now.wall_ms
+        self.row = msgspec.structs.replace(
+            before, state=state, since_ms=since, address=address, detail=detail
+        )
+        return self.row != before
+
+    def next_timeout(self, unanswered_since: float | None) -> float | None:
+        """The earliest of: look up again, dial again, show silence, handshake again."""
+        dues = [due for due in (self.resolve_at, self.hold_until) if due is not None]
+        if unanswered_since is not None:
+            if self.row.state == LinkState.UP:
+                dues.append(unanswered_since + SILENT_AFTER_S)
+            dues.append((self.challenged_at or unanswered_since) + REHANDSHAKE_AFTER_S)
+        return min(dues, default=None)
