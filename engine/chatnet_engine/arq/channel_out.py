@@ -36,6 +36,7 @@ class SendChannel:
         self._next = first_number
         self._next_offset = 0
         self._end = first_number
+        self._sendable = first_number
         self._used_bytes = 0
         self._bodies: dict[int, bytes] = {}
         self._unacked: set[int] = set()
@@ -46,8 +47,8 @@ class SendChannel:
 
     @property
     def has_new(self) -> bool:
-        """Whether something was never sent."""
-        return self._next < self._end
+        """Whether something was never sent and may be."""
+        return self._next < self._sendable
 
     @property
     def has_again(self) -> bool:
@@ -61,11 +62,13 @@ class SendChannel:
 
     def room(self) -> int:
         """Window bytes left; a message takes its length and MESSAGE_OVERHEAD_BYTES."""
-        slots = self._window_messages - (self._end - 1 - self.receipted)
-        return min(self._window_bytes - self._used_bytes, slots * (MESSAGE_OVERHEAD_BYTES + 1))
+        return self._window_bytes - self._used_bytes
 
     def queue(self, messages: Sequence[bytes]) -> int:
-        """Take messages in; returns the number of the first. Raises LocalProtocolError."""
+        """Take messages in; returns the number of the first. Raises LocalProtocolError.
+
+        Tiny ones beyond the message count of the window wait here.
+        """
         sizes = list(map(len, messages))
         if not sizes:
             raise LocalProtocolError("no message to queue")
@@ -78,12 +81,13 @@ class SendChannel:
         self._bodies.update(enumerate(messages, first))
         self._end = first + len(sizes)
         self._used_bytes += cost
+        self._update_sendable()
         return first
 
     def pull_new(self, room: int, packet: int, now: float) -> Pulled | None:
         """The next frame of what was never sent, in at most `room` bytes."""
         first = number = self._next
-        end = self._end
+        end = self._sendable
         if number == end:
             return None
         bodies = self._bodies
@@ -150,23 +154,24 @@ class SendChannel:
         return None
 
     def pull_copies(self, room: int, packet: int, now: float, every: bool) -> list[Pulled]:
-        """Copies of small messages on the way that may ride in this packet, oldest first."""
+        """Copies of small messages on the way that may ride in this packet."""
+        chosen = []
+        for number in self.copies.riders(packet, now, every):
+            room -= len(self._bodies[number]) + 2 + frames.messages_head_bytes(number)
+            if room < 0:
+                break
+            chosen.append(number)
         pulled: list[Pulled] = []
         run: list[bytes] = []
         first = 0
-        for number in self.copies.riders(packet, now, every):
-            body = self._bodies[number]
-            joins = number == first + len(run)
-            room -= len(body) + 2 + (0 if joins else frames.messages_head_bytes(number))
-            if room < 0:
-                break
-            if not joins:
+        for number in sorted(chosen):
+            if number != first + len(run):
                 if run:
                     pulled.append(self._run(first, run))
                 first, run = number, []
-            run.append(body)
+            run.append(self._bodies[number])
             self.copies.on_ride(number, packet, now)
-            self.resent_bytes += len(body)
+            self.resent_bytes += len(run[-1])
         if run:
             pulled.append(self._run(first, run))
         return pulled
@@ -212,8 +217,12 @@ class SendChannel:
         freed_bytes = sum(map(len, map(self._bodies.pop, done)))
         self._used_bytes -= freed_bytes + MESSAGE_OVERHEAD_BYTES * len(done)
         self.receipted = number
+        self._update_sendable()
         self._unacked.difference_update(done)
         self._forget(done)
+
+    def _update_sendable(self) -> None:
+        self._sendable = min(self._end, self.receipted + self._window_messages + 1)
 
     def _forget(self, numbers: range) -> None:
         self.copies.forget(numbers)

@@ -40,7 +40,7 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
 
     initial_window_packets: int = 10
     """RFC 9002 section 7.2."""
-    min_window_packets: int = 4
-    """Two in RFC 9002; four keep a thin stream of text moving on a line that loses a fifth."""
+    min_window_packets: int = 8
+    """Two in RFC 9002; eight carry a burst of text and its copies on a line that loses a fifth."""
     burst_packets: int = 16
     """Back to back before pacing spreads packets out."""

@@ -23,6 +23,7 @@ from chatnet_engine.arq.packets import Packet
 from chatnet_engine.arq.receipts import ReceiptLog
 from chatnet_engine.arq.receiver import Receiver
 from chatnet_engine.arq.sender import Sender
+from chatnet_engine.arq.sources import Sources
 from chatnet_engine.arq.stats import ArqStats
 from chatnet_protocol.errors import DecodeError, LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MAX_CHANNELS
@@ -42,8 +43,9 @@ class Connection:
         self._config = config
         self._now = now
         self._acks = Acks()
-        self._sender = Sender(config, random, self._acks, now)
-        self._receiver = Receiver(config, self._sender.channel_receipts)
+        self._sources = Sources(self._acks)
+        self._sender = Sender(config, random, self._sources, now)
+        self._receiver = Receiver(config, self._sources.channel_receipts)
         self._receipt_log: ReceiptLog | None = None
         self._new_receipts: list[ReceiptRun] = []
         self._reported_sent: dict[int, int] = {}
@@ -99,7 +101,7 @@ class Connection:
 
     def set_hello(self, body: bytes) -> None:
         """HELLO goes first in every packet until acknowledged. Once; at most MAX_HELLO_BYTES."""
-        self._sender.hello.set(body)
+        self._sources.hello.set(body)
 
     def start_sending(self, first_number: int) -> None:
         """Channel 0 begins at this number; until now it had no room."""
@@ -117,7 +119,7 @@ class Connection:
 
     def room(self, channel: int) -> int:
         """Bytes that `queue` takes; each message counts MESSAGE_OVERHEAD_BYTES besides its own."""
-        sending = self._sender.channels.get(channel)
+        sending = self._sources.channels.get(channel)
         if sending is not None:
             return sending.room()
         return self._config.window_bytes if 0 < channel < MAX_CHANNELS else 0
@@ -130,7 +132,7 @@ class Connection:
         """
         if self._close is not None or self._closed:
             raise LocalProtocolError("the link is closed")
-        sending = self._sender.channels.get(channel)
+        sending = self._sources.channels.get(channel)
         if sending is None:
             if not 0 < channel < MAX_CHANNELS:
                 raise LocalProtocolError(f"channel {channel} is not open")
@@ -141,11 +143,11 @@ class Connection:
         """Channel 0 is committed here up to `number`; the last `run` messages of it have the
         consecutive ACK numbers that end at `ack`. Numbers ascend from call to call."""
         self._receiver.channels[0].on_receipt(number)
-        self._sender.receipts.add(number, ack, run)
+        self._sources.receipts.add(number, ack, run)
 
     def set_state(self, key: int, value: bytes) -> None:
         """Let the peer know the newest value under `key`; older ones may never arrive."""
-        self._sender.states.set(key, value)
+        self._sources.states.set(key, value)
 
     def ping(self) -> None:
         """Ask for an ACK in the next packet, as after a new handshake or a change of network."""
@@ -153,7 +155,7 @@ class Connection:
 
     def challenge(self, token: bytes) -> None:
         """PATH_CHALLENGE in the next packet; not repeated by itself."""
-        self._sender.paths.challenge(token)
+        self._sources.paths.challenge(token)
 
     def close(self, code: int, reason: str) -> None:
         """The next packet says CLOSE, and so does the answer to ever fewer packets after it."""
@@ -181,7 +183,7 @@ class Connection:
         if self._new_receipts:
             events.append(ReceiptsArrived(self._new_receipts))
             self._new_receipts = []
-        for number, channel in self._sender.channels.items():
+        for number, channel in self._sources.channels.items():
             if channel.sent_upto > self._reported_sent[number]:
                 self._reported_sent[number] = channel.sent_upto
                 events.append(MessagesSent(number, channel.sent_upto))
@@ -233,7 +235,7 @@ class Connection:
             packets_spurious=sender.loss.counters.packets_spurious,
             loss_rate=sender.loss.counters.loss_rate,
             pto_count=sender.loss.pto_count,
-            resent_bytes=sum(each.resent_bytes for each in sender.channels.values()),
+            resent_bytes=sum(each.resent_bytes for each in self._sources.channels.values()),
             duplicate_messages=sum(each.duplicates for each in self._receiver.channels.values()),
         )
 
@@ -242,7 +244,7 @@ class Connection:
     def _open_channel(self, channel: int, first_number: int) -> SendChannel:
         config = self._config
         opened = SendChannel(channel, first_number, config.window_bytes, config.window_messages)
-        self._sender.channels[channel] = opened
+        self._sources.open_channel(opened)
         self._reported_sent[channel] = first_number - 1
         return opened
 
@@ -254,13 +256,13 @@ class Connection:
         elif isinstance(frame, frames.ChannelReceipt):
             self._check_receipt(frame.channel, frame.number)
         elif isinstance(frame, frames.Messages | frames.Message):
-            return self._receiver.check(frame) and not self._sender.receipts.full
+            return self._receiver.check(frame) and not self._sources.receipts.full
         else:
             return self._receiver.check(frame)
         return True
 
     def _check_receipt(self, channel: int, number: int) -> None:
-        sending = self._sender.channels.get(channel)
+        sending = self._sources.channels.get(channel)
         if sending is None or number > sending.sent_upto:
             raise RemoteProtocolError("receipt for a message that was never sent")
 
@@ -275,17 +277,17 @@ class Connection:
         elif isinstance(frame, frames.Receipt):
             if self._receipt_log is not None:
                 self._new_receipts += self._receipt_log.add(frame)
-            self._sender.channels[0].on_receipt(frame.number)
+            self._sources.channels[0].on_receipt(frame.number)
         elif isinstance(frame, frames.Message):
             self._receiver.on_message(frame, now)
         elif isinstance(frame, frames.ChannelReceipt):
-            self._sender.channels[frame.channel].on_receipt(frame.number)
+            self._sources.channels[frame.channel].on_receipt(frame.number)
         elif isinstance(frame, frames.Hello):
             self._receiver.on_hello(frame)
         elif isinstance(frame, frames.State):
             self._receiver.on_state(frame)
         elif isinstance(frame, frames.PathChallenge):
-            self._sender.paths.respond(frame.token)
+            self._sources.paths.respond(frame.token)
             self._events.append(PathChallenged(frame.token))
         elif isinstance(frame, frames.PathResponse):
             self._events.append(PathResponded(frame.token))

@@ -26,12 +26,16 @@ class Pacer:
         """`size_bytes` have left; the bucket may go into debt for what does not wait."""
         self._level_bytes = max(self._level_bytes - size_bytes, -self._burst_bytes)
 
-    def ready_at(self, now: float) -> float:
-        """When a full packet may leave: `now`, or when half a burst has gathered."""
+    def ready_at(self, now: float, credit_packets: int) -> float:
+        """When a full packet may leave: `now`, or when some more have gathered.
+
+        `credit_packets` may leave before their time.
+        """
         self._fill(now)
-        if self._level_bytes >= self._packet_bytes or self._rate_bytes_per_s == 0.0:
+        credit_bytes = credit_packets * self._packet_bytes
+        if self._level_bytes + credit_bytes >= self._packet_bytes or not self._rate_bytes_per_s:
             return now
-        wanted_bytes = self._burst_bytes / 2 - self._level_bytes
+        wanted_bytes = self._burst_bytes / 2 - credit_bytes - self._level_bytes
         return now + wanted_bytes / self._rate_bytes_per_s
 
     def _fill(self, now: float) -> None:

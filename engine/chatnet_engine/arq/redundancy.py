@@ -89,7 +89,8 @@ class EarlyCopies:
         return min(times, default=None)
 
     def riders(self, packet: int, now: float, every: bool) -> list[int]:
-        """Messages that may ride in this packet, oldest first; with `every`, all of them."""
+        """Messages that may ride in this packet, those sent least often first, then the oldest;
+        with `every`, all of them."""
         if self._sends == 1 and not every:
             return []
         chosen = []
@@ -100,10 +101,11 @@ class EarlyCopies:
                 flight.sends = 0
                 flight.rounds += 1
                 flight.round_at = now
-            if every or flight.sends < MAX_RIDES:
-                chosen.append(number)
+            rested = flight.sends < MAX_RIDES and flight.last_at + COPY_GAP_S <= now
+            if every or rested:
+                chosen.append((flight.sends, number))
         chosen.sort()
-        return chosen
+        return [number for _, number in chosen]
 
     def on_ride(self, number: int, packet: int, now: float) -> None:
         """A copy left in this packet."""

@@ -1,78 +1,47 @@
-"""Fills packets: asks every source of content in turn, and keeps to the window and the pace.
+"""Decides when packets leave: keeps to the window and the pace, probes, keeps the path alive.
 
-Owns the sources, the packet numbers, loss recovery and the timers. It does not know what messages
-mean, nor what arrives.
+Owns the packet numbers, loss recovery and the timers. What a packet carries is the business of
+`sources`; what arrives is nobody's here.
 """
 
 from collections.abc import Callable
 
-from chatnet_engine.arq.acks import Acks
-from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.congestion import NewReno
-from chatnet_engine.arq.control import ChannelReceipts, HelloSlot, PathTokens, StateBoard
 from chatnet_engine.arq.loss import LossRecovery
 from chatnet_engine.arq.numbers import PacketNumbers
 from chatnet_engine.arq.pacing import Pacer
-from chatnet_engine.arq.packets import Packet, Pulled, SentPacket, Source, Token
-from chatnet_engine.arq.receipts import ReceiptQueue
+from chatnet_engine.arq.packets import Packet, SentPacket
 from chatnet_engine.arq.rtt import RttEstimator
+from chatnet_engine.arq.sources import Draft, Sources
 from chatnet_protocol.wire import frames
 
 FULL_PROBES = 4
 """After this many unanswered probes only every power of two carries content again, so that what is
 resent grows with the logarithm of the silence."""
-MIN_USEFUL_ROOM = 16
-
-
-class _Draft:
-    """A packet being filled."""
-
-    __slots__ = ("chunks", "contents", "eliciting", "room")
-
-    def __init__(self, room: int) -> None:
-        self.room = room
-        self.chunks: list[bytes] = []
-        self.contents: list[tuple[Source, Token]] = []
-        self.eliciting = False
-
-    def add(self, source: Source, pulled: Pulled, eliciting: bool = True) -> None:
-        self.chunks.append(pulled[0])
-        self.room -= len(pulled[0])
-        self.contents.append((source, pulled[1]))
-        self.eliciting = self.eliciting or eliciting
-
-    def add_bare(self, frame: bytes) -> None:
-        self.chunks.append(frame)
-        self.room -= len(frame)
-        self.eliciting = True
+CHAT_CREDIT_PACKETS = 4
+"""Channel 0 may exceed window and pace by this much, so that bulk never holds text back."""
 
 
 class Sender:
     """Turns what is due into packets."""
 
     def __init__(
-        self, config: ArqConfig, random: Callable[[int], bytes], acks: Acks, now: float
+        self, config: ArqConfig, random: Callable[[int], bytes], sources: Sources, now: float
     ) -> None:
         self._config = config
-        self._acks = acks
+        self._sources = sources
+        self._full_bytes = config.max_payload_bytes + config.datagram_overhead_bytes
         self.numbers = PacketNumbers(config.first_packet_number, random)
         self.rtt = RttEstimator(config)
         self.congestion = NewReno(config)
         self.loss = LossRecovery(config, self.rtt, self.congestion)
         self._pacer = Pacer(config, now)
-        self.hello = HelloSlot()
-        self.receipts = ReceiptQueue()
-        self.channel_receipts = ChannelReceipts()
-        self.states = StateBoard()
-        self.paths = PathTokens()
-        self.channels: dict[int, SendChannel] = {}
-        self._turn = 0
         self._ping = False
         self._probe = False
         self._full_probe = False
         self._limited = False
-        self._more = False
+        self._cut_short = False
         self._last_sent_at = now
         self.packets_sent = 0
         self.first_unanswered: float | None = None
@@ -80,7 +49,9 @@ class Sender:
     @property
     def waiting(self) -> bool:
         """Whether an answer, or a chance to send, is outstanding."""
-        return self.loss.waiting or self._has_control() or self._has_content()
+        sources = self._sources
+        content = sources.has_chat or sources.has_bulk
+        return self.loss.waiting or content or sources.has_control or self._ping
 
     def ping(self) -> None:
         """Ask for an ACK soon; after a silence, with the oldest content along."""
@@ -91,13 +62,10 @@ class Sender:
     def on_ack(self, ack: frames.Ack, now: float) -> None:
         """A checked ACK."""
         self.loss.on_ack(ack.ranges, ack.delay_us / 1e6, now, self._limited)
-        self._pacer.set_rate(
-            self.congestion.window_bytes, self.rtt.smoothed_s, self.congestion.in_slow_start, now
-        )
-        chat = self.channels.get(0)
-        if chat is not None:
-            loss_rate = self.loss.counters.loss_rate
-            chat.copies.on_line(loss_rate, self.rtt.smoothed_s, self.rtt.probe_timeout_s())
+        rtt, congestion = self.rtt, self.congestion
+        self._pacer.set_rate(congestion.window_bytes, rtt.smoothed_s, congestion.in_slow_start, now)
+        loss_rate = self.loss.counters.loss_rate
+        self._sources.on_line(loss_rate, rtt.smoothed_s, rtt.probe_timeout_s())
 
     def on_timeout(self, now: float) -> None:
         """Give up what is late, probe, or keep the path alive."""
@@ -112,52 +80,54 @@ class Sender:
 
     def next_timeout(self, now: float) -> float:
         """When `on_timeout` or another round of `take` has something to do."""
-        if self._more or self._has_control():
+        if self._cut_short or self._ping or self._probe or self._sources.has_control:
             return now
         deadline = self._last_sent_at + self._config.keepalive_s
         loss_at = self.loss.next_timeout()
         if loss_at is not None:
             deadline = min(deadline, loss_at)
-        if self._window_open():
-            if self._has_content():
-                deadline = min(deadline, self._pacer.ready_at(now))
-            copies_at = self._copies_at()
-            if copies_at is not None:
-                deadline = min(deadline, copies_at)
+        sources = self._sources
+        if self._window_open(CHAT_CREDIT_PACKETS):
+            chat_at = now if sources.has_chat else sources.copies_at()
+            if chat_at is not None:
+                ready_at = self._pacer.ready_at(now, CHAT_CREDIT_PACKETS)
+                deadline = min(deadline, max(chat_at, ready_at))
+        if sources.has_bulk and self._window_open(0):
+            deadline = min(deadline, self._pacer.ready_at(now, 0))
         return max(deadline, now)
 
     def take(self, now: float, max_packets: int) -> list[Packet]:
         """Packets to send now."""
         packets: list[Packet] = []
-        self._more = False
-        with_ack = True
+        sources = self._sources
+        self._cut_short = False
         while not self.numbers.exhausted:
-            control = self._has_control()
-            content = self._has_content()
-            copies_at = None if content else self._copies_at()
-            wanted = content or (copies_at is not None and copies_at <= now)
-            allowed = wanted and self._window_open() and self._pacer.ready_at(now) <= now
-            if not (control or allowed):
-                self._limited = content
+            chat_waits = sources.has_chat or self._copies_due(now)
+            bulk_waits = sources.has_bulk
+            chat = chat_waits and self._may_send(now, CHAT_CREDIT_PACKETS)
+            bulk = bulk_waits and self._may_send(now, 0)
+            if not (chat or bulk or sources.has_control or self._ping or self._probe):
+                self._limited = chat_waits or bulk_waits
                 break
             if len(packets) == max_packets:
-                self._more = True
+                self._cut_short = True
                 break
-            packet = self._build(now, allowed or self._probe, with_ack)
+            packet = self._build(now, chat, bulk, with_ack=not packets)
             if packet is None:
                 break
             packets.append(packet)
-            with_ack = False
         return packets
 
-    def _build(self, now: float, content: bool, with_ack: bool) -> Packet | None:
-        draft = _Draft(self._config.max_payload_bytes)
+    def _build(self, now: float, chat: bool, bulk: bool, with_ack: bool) -> Packet | None:
+        draft = Draft(self._config.max_payload_bytes)
         number = self.numbers.next
-        self._add_control(draft, now, with_ack)
-        if content:
-            self._add_content(draft, number, now)
-        if content or draft.eliciting:
-            self._add_copies(draft, number, now)
+        self._sources.add_control(draft, now, with_ack)
+        if chat or self._probe:
+            self._sources.add_chat(draft, number, now)
+        if chat or draft.eliciting:
+            self._sources.add_copies(draft, number, now, self._full_probe)
+        if bulk or self._probe:
+            self._sources.add_bulk(draft, number, now)
         if (self._ping or self._probe) and not draft.eliciting:
             draft.add_bare(frames.encode_ping())
         self._ping = self._probe = self._full_probe = False
@@ -175,76 +145,20 @@ class Sender:
                 self.first_unanswered = now
         return Packet(number, payload)
 
-    def _add_control(self, draft: _Draft, now: float, with_ack: bool) -> None:
-        hello = self.hello.pull()
-        if hello is not None:
-            draft.add(self.hello, hello)
-        if with_ack:
-            ack = self._acks.pull(now)
-            if ack is not None:
-                draft.add(self._acks, ack, eliciting=False)
-        while (token := self.paths.pull(draft.room)) is not None:
-            draft.add_bare(token)
-        while (pulled := self.receipts.pull(draft.room)) is not None:
-            draft.add(self.receipts, pulled)
-        while (pulled := self.channel_receipts.pull(draft.room)) is not None:
-            draft.add(self.channel_receipts, pulled)
-        while (pulled := self.states.pull(draft.room)) is not None:
-            draft.add(self.states, pulled)
+    def _copies_due(self, now: float) -> bool:
+        copies_at = self._sources.copies_at()
+        return copies_at is not None and copies_at <= now
 
-    def _add_content(self, draft: _Draft, number: int, now: float) -> None:
-        for channel in self._in_turn():
-            while channel.has_again and draft.room >= MIN_USEFUL_ROOM:
-                pulled = channel.pull_again(draft.room, number, now)
-                if pulled is None:
-                    break
-                draft.add(channel, pulled)
-        for channel in self._in_turn():
-            while channel.has_new and draft.room >= MIN_USEFUL_ROOM:
-                pulled = channel.pull_new(draft.room, number, now)
-                if pulled is None:
-                    break
-                draft.add(channel, pulled)
-                if channel.channel:
-                    self._turn = channel.channel
-
-    def _add_copies(self, draft: _Draft, number: int, now: float) -> None:
-        chat = self.channels.get(0)
-        if chat is not None and not chat.has_new:
-            for pulled in chat.pull_copies(draft.room, number, now, self._full_probe):
-                draft.add(chat, pulled)
-
-    def _copies_at(self) -> float | None:
-        chat = self.channels.get(0)
-        return chat.copies.due_at() if chat is not None and not chat.has_new else None
-
-    def _in_turn(self) -> list[SendChannel]:
-        """Channel 0, then the others, beginning after the one that was served last."""
-        order = sorted(self.channels, key=lambda n: (n != 0, n <= self._turn, n))
-        return [self.channels[number] for number in order]
-
-    def _has_control(self) -> bool:
-        return (
-            self._acks.due
-            or self._ping
-            or self._probe
-            or self.hello.due
-            or self.receipts.due
-            or self.channel_receipts.due
-            or self.states.due
-            or self.paths.due
+    def _may_send(self, now: float, credit_packets: int) -> bool:
+        return self._window_open(credit_packets) and (
+            self._pacer.ready_at(now, credit_packets) <= now
         )
 
-    def _has_content(self) -> bool:
-        return any(channel.has_new or channel.has_again for channel in self.channels.values())
-
-    def _window_open(self) -> bool:
-        full_bytes = self._config.max_payload_bytes + self._config.datagram_overhead_bytes
-        return self.loss.in_flight_bytes + full_bytes <= self.congestion.window_bytes
+    def _window_open(self, credit_packets: int) -> bool:
+        needed_bytes = self.loss.in_flight_bytes + (1 - credit_packets) * self._full_bytes
+        return needed_bytes <= self.congestion.window_bytes
 
     def _resend_oldest(self) -> None:
         for packet in self.loss.oldest():
-            for source, token in packet.contents:
-                source.on_probe(token)
-            if self.hello.due or self.receipts.due or self.states.due or self._has_content():
+            if self._sources.resend(packet):
                 return

@@ -1,0 +1,151 @@
+"""Everything that may go into a packet, and the order in which it does.
+
+Owns the sources of content. It does not know when a packet may leave, only what it would carry.
+"""
+
+from chatnet_engine.arq.acks import Acks
+from chatnet_engine.arq.channel_out import SendChannel
+from chatnet_engine.arq.control import ChannelReceipts, HelloSlot, PathTokens, StateBoard
+from chatnet_engine.arq.packets import Pulled, SentPacket, Source, Token
+from chatnet_engine.arq.receipts import ReceiptQueue
+
+MIN_USEFUL_ROOM = 16
+"""With less room than this no channel is asked any more."""
+
+
+class Draft:
+    """A packet being filled."""
+
+    __slots__ = ("chunks", "contents", "eliciting", "room")
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.chunks: list[bytes] = []
+        self.contents: list[tuple[Source, Token]] = []
+        self.eliciting = False
+
+    def add(self, source: Source, pulled: Pulled, eliciting: bool = True) -> None:
+        """A frame whose source wants to know its fate."""
+        self.chunks.append(pulled[0])
+        self.room -= len(pulled[0])
+        self.contents.append((source, pulled[1]))
+        self.eliciting = self.eliciting or eliciting
+
+    def add_bare(self, frame: bytes) -> None:
+        """A frame that is not repeated."""
+        self.chunks.append(frame)
+        self.room -= len(frame)
+        self.eliciting = True
+
+
+class Sources:
+    """HELLO, ACK, path tokens, receipts, states; then channel 0; then the other channels."""
+
+    def __init__(self, acks: Acks) -> None:
+        self.acks = acks
+        self.hello = HelloSlot()
+        self.receipts = ReceiptQueue()
+        self.channel_receipts = ChannelReceipts()
+        self.states = StateBoard()
+        self.paths = PathTokens()
+        self.channels: dict[int, SendChannel] = {}
+        self._bulk: list[SendChannel] = []
+
+    def open_channel(self, channel: SendChannel) -> None:
+        """A channel may send from now on."""
+        self.channels[channel.channel] = channel
+        if channel.channel:
+            self._bulk.append(channel)
+
+    @property
+    def has_control(self) -> bool:
+        """Whether something is due that waits for no window."""
+        return (
+            self.acks.due
+            or self.receipts.due
+            or self.states.due
+            or self.channel_receipts.due
+            or self.hello.due
+            or self.paths.due
+        )
+
+    @property
+    def has_bulk(self) -> bool:
+        """Whether channels other than 0 have something to send."""
+        return any(channel.has_new or channel.has_again for channel in self._bulk)
+
+    @property
+    def has_chat(self) -> bool:
+        """Whether channel 0 has something to send, copies aside."""
+        chat = self.channels.get(0)
+        return chat is not None and (chat.has_new or chat.has_again)
+
+    def copies_at(self) -> float | None:
+        """When channel 0 wants a packet for the sake of early copies."""
+        chat = self.channels.get(0)
+        return chat.copies.due_at() if chat is not None else None
+
+    def on_line(self, loss_rate: float, rtt_s: float, patience_s: float) -> None:
+        """News of the line for those who adapt to it."""
+        chat = self.channels.get(0)
+        if chat is not None:
+            chat.copies.on_line(loss_rate, rtt_s, patience_s)
+
+    def add_control(self, draft: Draft, now: float, with_ack: bool) -> None:
+        """What waits for no window."""
+        hello = self.hello.pull()
+        if hello is not None:
+            draft.add(self.hello, hello)
+        if with_ack:
+            ack = self.acks.pull(now)
+            if ack is not None:
+                draft.add(self.acks, ack, eliciting=False)
+        while (token := self.paths.pull(draft.room)) is not None:
+            draft.add_bare(token)
+        for source in (self.receipts, self.channel_receipts, self.states):
+            while source.due and (pulled := source.pull(draft.room)) is not None:
+                draft.add(source, pulled)
+
+    def add_chat(self, draft: Draft, number: int, now: float) -> None:
+        """Channel 0: lost content, then new content."""
+        chat = self.channels.get(0)
+        if chat is not None:
+            self._add_channel(draft, chat, number, now)
+
+    def add_copies(self, draft: Draft, number: int, now: float, every: bool) -> None:
+        """Copies of small messages on the way; with `every`, whether they deserve one or not."""
+        chat = self.channels.get(0)
+        if chat is not None and not chat.has_new:
+            for pulled in chat.pull_copies(draft.room, number, now, every):
+                draft.add(chat, pulled)
+
+    def add_bulk(self, draft: Draft, number: int, now: float) -> None:
+        """The other channels in turn; the first that was served goes to the end of the line."""
+        for channel in list(self._bulk):
+            if draft.room < MIN_USEFUL_ROOM:
+                return
+            if self._add_channel(draft, channel, number, now):
+                self._bulk.remove(channel)
+                self._bulk.append(channel)
+
+    def resend(self, packet: SentPacket) -> bool:
+        """Make the content of `packet` due again; whether there was any."""
+        for source, token in packet.contents:
+            source.on_probe(token)
+        return self.has_chat or self.has_bulk or self.has_control
+
+    def _add_channel(self, draft: Draft, channel: SendChannel, number: int, now: float) -> bool:
+        served = False
+        while channel.has_again and draft.room >= MIN_USEFUL_ROOM:
+            pulled = channel.pull_again(draft.room, number, now)
+            if pulled is None:
+                break
+            draft.add(channel, pulled)
+            served = True
+        while channel.has_new and draft.room >= MIN_USEFUL_ROOM:
+            pulled = channel.pull_new(draft.room, number, now)
+            if pulled is None:
+                break
+            draft.add(channel, pulled)
+            served = True
+        return served
