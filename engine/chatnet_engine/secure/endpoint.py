@@ -58,26 +58,20 @@ class Endpoint:
         self._links: dict[int, PeerLink] = {}
         self._claims = Claims(self._local)
         self._timeout: float | None = None
-        self._timeout_known = False
 
     # --- inputs ---------------------------------------------------------------------------------
 
     def handle_datagram(self, data: bytes, addr: Addr, now: float) -> None:
         """Anything that arrived on the socket. Never raises for what is in it."""
         self._now = now
-        counters = self._local.counters
-        counters.datagrams_in += 1
-        if len(data) < datagrams.HEADER_BYTES:
-            counters.dropped_malformed += 1
-            return
-        kind = data[0]
+        kind = data[0] if len(data) >= datagrams.HEADER_BYTES else 0
         if kind == datagrams.DATA:
             self._handle_data(data, addr, now)
             return
-        self._timeout_known = False
+        self._local.timeout_known = False
         if kind == datagrams.VERSION:
             self._handle_version(data, addr)
-        elif data[1] != WIRE_VERSION:
+        elif kind and data[1] != WIRE_VERSION:
             self._handle_other_version(data, addr, now)
         elif kind == datagrams.INIT:
             self._responder.handle_init(data, addr, now)
@@ -88,12 +82,12 @@ class Endpoint:
         elif kind == datagrams.COOKIE:
             self._handle_cookie(data, addr, now)
         else:
-            counters.dropped_malformed += 1
+            self._local.counters.dropped_malformed += 1
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due; harmless when nothing is."""
         self._now = now
-        self._timeout_known = False
+        self._local.timeout_known = False
         self._responder.handle_timeout(now)
         for link in list(self._links.values()):
             link.handle_timeout(now)
@@ -127,7 +121,7 @@ class Endpoint:
         link = self._links.get(peer)
         if link is not None:
             link.set_urgent(urgent, self._now)
-            self._timeout_known = False
+            self._local.timeout_known = False
 
     def hang_up(self, peer: int) -> None:
         """Stop dialling and forget all sessions. Send a CLOSE first if the peer should know."""
@@ -136,7 +130,7 @@ class Endpoint:
             return
         if link.erase():
             self._renew_incarnation()
-        self._timeout_known = False
+        self._local.timeout_known = False
 
     def end_link(self, peer: int, now: float, *, pause_s: float = 0.0) -> None:
         """Forget the sessions, so that the next one makes a new link; a dial goes on.
@@ -184,7 +178,7 @@ class Endpoint:
         session = proof.session(0, now)
         sealed = session.seal_control(datagrams.REFUSE_NUMBER, payload)
         self._responder.remember_refusal(proof, sealed, now)
-        self._timeout_known = False
+        self._local.timeout_known = False
 
     def set_invites(self, invites: Mapping[int, bytes]) -> None:
         """Secrets (32 bytes, by a number of the owner's) under which strangers may come."""
@@ -198,8 +192,8 @@ class Endpoint:
         None when no session can seal, or the peer's new address may not get more yet. Numbers
         must rise; LocalProtocolError otherwise.
         """
-        sealed = self.seal_many(peer, ((number, payload),))
-        return None if sealed is None else (sealed[0][0], sealed[1])
+        link = self._links.get(peer)
+        return None if link is None else link.seal(number, payload, self._now)
 
     def seal_many(
         self, peer: int, packets: Sequence[tuple[int, bytes]]
@@ -220,7 +214,7 @@ class Endpoint:
         link = self._links.get(peer)
         if link is not None:
             link.path_validated(token)
-            self._timeout_known = False
+            self._local.timeout_known = False
 
     # --- outputs --------------------------------------------------------------------------------
 
@@ -236,12 +230,12 @@ class Endpoint:
 
     def next_timeout(self) -> float | None:
         """When handle_timeout is wanted next; None for never."""
-        if not self._timeout_known:
+        if not self._local.timeout_known:
             when = min(self._responder.next_timeout(), self._claims.next_timeout())
             for link in self._links.values():
                 when = min(when, link.next_timeout())
             self._timeout = None if when == float("inf") else when
-            self._timeout_known = True
+            self._local.timeout_known = True
         return self._timeout
 
     @property
@@ -281,7 +275,7 @@ class Endpoint:
             self._handle_control(session.peer, index, number, data, addr, now)
             return
         window = session.window
-        if not window.is_fresh(number):
+        if number <= window.highest and not window.is_fresh(number):
             counters.dropped_replayed += 1
             return
         payload = session.open(data)
@@ -290,11 +284,10 @@ class Endpoint:
             return
         window.mark(number)
         counters.packets_opened += 1
-        link = self._links[session.peer]
-        self._timeout_known = self._timeout_known and link.is_quiet(session, addr)
-        if link.heard_packet(session, number, len(data), addr, now):
-            remote = session.link[1]
-            local.events.append(PacketArrived(session.peer, remote, number, payload, addr))
+        peer = session.peer
+        if self._links[peer].heard_packet(session, number, len(data), addr, now):
+            event = PacketArrived(peer, session.link[1], number, payload, addr)
+            local.events.append(event)
         else:
             counters.dropped_other_link += 1
 
@@ -306,7 +299,7 @@ class Endpoint:
         if payload is None:
             self._local.counters.dropped_forged += 1
             return
-        self._timeout_known = False
+        self._local.timeout_known = False
         if number == datagrams.CONFIRM_NUMBER:
             self._links[peer].heard_confirm(session, addr, now)
         elif number == datagrams.REFUSE_NUMBER:
@@ -393,4 +386,4 @@ class Endpoint:
         """An ask may have made something due at once."""
         self._now = now
         link.handle_timeout(now)
-        self._timeout_known = False
+        self._local.timeout_known = False

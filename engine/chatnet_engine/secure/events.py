@@ -107,7 +107,6 @@ Event = (
 class Counters:
     """What happened since the endpoint was made; nothing decides by them."""
 
-    datagrams_in: int = 0
     packets_opened: int = 0
     packets_sealed: int = 0
     inits_sent: int = 0

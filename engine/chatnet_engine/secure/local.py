@@ -43,6 +43,8 @@ class Local:
         self.half_open: dict[int, HalfOpen] = {}
         self.initiating: dict[Addr, tuple[Initiation, float]] = {}
         """Where an open initiation last sent its INIT, and when."""
+        self.timeout_known = False
+        """Whether nothing has changed a timer since next_timeout was computed."""
 
     def send(self, datagram: bytes, addr: Addr) -> None:
         """Queue a handshake datagram."""

@@ -7,14 +7,12 @@
     up         current                     –               –              –
     renewing   a session, and INITs        INIT            → finishing    –
 
-    input                                  effect
-    DATA or CONFIRM on next                promote next (session.py): up
-    FIN of the peer, accepted              promote its session: up; an open next stays, the tie
-                                           decides; an open initiation is dropped
-    REFUSE on next                         next erased, 60 s pause; dialling
-    re-key age, rehandshake()              up → renewing
-    session 180 s old                      erased; without another: dialling (or idle)
-    hang_up                                all erased: gone
+    DATA or CONFIRM on next      promote next (session.py): up
+    FIN of the peer, accepted    promote its session: up; an open next stays, the tie decides; an
+                                 open initiation is dropped
+    REFUSE on next               next erased, 60 s pause: dialling
+    re-key age, rehandshake()    up → renewing
+    session 180 s old            erased; without another: dialling or idle
 
 LinkUp is announced when a session is promoted, or already when RESP is accepted if there was
 nothing to seal with: then DATA goes on the unconfirmed session with FIN in front. A handshake
@@ -122,6 +120,15 @@ class PeerLink:
             sealed = self._roaming.allow(sealed)
         return (sealed, path.addr) if sealed else None
 
+    def seal(self, number: int, payload: bytes, now: float) -> tuple[bytes, Addr] | None:
+        """seal_many for one packet."""
+        session, path = self._slots.current, self._roaming.path
+        if session is None or path is None or not path.validated:
+            sealed = self.seal_many(((number, payload),), now)
+            return None if sealed is None else (sealed[0][0], sealed[1])
+        self._local.counters.packets_sealed += 1
+        return session.seal(number, payload), path.addr
+
     # --- handshakes -----------------------------------------------------------------------------
 
     def initiated(self, proof: Proof, initiation: Initiation, now: float) -> bool:
@@ -174,19 +181,20 @@ class PeerLink:
         self, session: Session, number: int, size: int, addr: Addr, now: float
     ) -> bool:
         """An authentic new DATA; False when it belongs to a link that is over."""
+        self._last_heard = now
+        roaming = self._roaming
+        path = roaming.path
+        if session is self._slots.current and path is not None and path.settled == addr:
+            if number > roaming.highest:
+                roaming.highest = number
+            return True
+        self._local.timeout_known = False
         if session is self._slots.next:
             self._confirmed(session, addr, now)
-        self._last_heard = now
         if session.link != self._link:
             return False
-        self._roaming.heard(number, size, addr, now)
+        roaming.heard(number, size, addr, now)
         return True
-
-    def is_quiet(self, session: Session, addr: Addr) -> bool:
-        """Whether a packet of `session` from `addr` leaves all timers as they are."""
-        path = self._roaming.path
-        quiet = path is not None and path.validated and path.addr == addr
-        return quiet and session is not self._slots.next
 
     def heard_confirm(self, session: Session, addr: Addr, now: float) -> None:
         """The responder says that FIN has arrived."""

@@ -14,33 +14,29 @@ REPLAY_WINDOW: Final = 2048
 class ReplayWindow:
     """Which packet numbers may still be accepted."""
 
-    __slots__ = ("_blocks", "_highest")
+    __slots__ = ("_blocks", "highest")
 
     def __init__(self) -> None:
         self._blocks = [0] * _BLOCKS
-        self._highest = -1
-
-    @property
-    def highest(self) -> int:
-        """The highest number marked, -1 before the first."""
-        return self._highest
+        self.highest = -1
+        """The highest number marked, -1 before the first; only mark changes it."""
 
     def is_fresh(self, number: int) -> bool:
         """Whether `number` is not below the window and was not marked."""
-        if number > self._highest:
+        if number > self.highest:
             return True
-        if number <= self._highest - REPLAY_WINDOW:
+        if number <= self.highest - REPLAY_WINDOW:
             return False
         return not self._blocks[(number >> 6) & (_BLOCKS - 1)] >> (number & 63) & 1
 
     def mark(self, number: int) -> None:
         """Record `number`, which is_fresh and was authentic."""
         block = number >> 6
-        if number > self._highest:
-            ahead = block - (self._highest >> 6)
+        blocks = self._blocks
+        if number > self.highest:
+            ahead = block - (self.highest >> 6)
             if ahead:
-                blocks = self._blocks
                 for i in range(block - min(ahead, _BLOCKS) + 1, block + 1):
                     blocks[i & (_BLOCKS - 1)] = 0
-            self._highest = number
-        self._blocks[block & (_BLOCKS - 1)] |= 1 << (number & (_BLOCK_BITS - 1))
+            self.highest = number
+        blocks[block & (_BLOCKS - 1)] |= 1 << (number & (_BLOCK_BITS - 1))

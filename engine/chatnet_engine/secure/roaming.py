@@ -27,7 +27,7 @@ class Path:
         "_token",
         "addr",
         "last_validated",
-        "validated",
+        "settled",
     )
 
     def __init__(self, addr: Addr, config: SecureConfig) -> None:
@@ -38,14 +38,18 @@ class Path:
         self._challenge_at = float("inf")
         self._give_up_at = float("inf")
         self.addr = addr
-        self.validated = True
-        self.last_validated: Addr | None = addr
+        self.settled: Addr | None = addr
+        """The present address if it is validated."""
+        self.last_validated = addr
+
+    @property
+    def validated(self) -> bool:
+        """Whether the peer has answered from the present address."""
+        return self.settled is not None
 
     def settle(self, addr: Addr) -> None:
         """A handshake has validated `addr`."""
-        self.addr = addr
-        self.last_validated = addr
-        self.validated = True
+        self.addr = self.settled = self.last_validated = addr
         self._challenge_at = self._give_up_at = float("inf")
 
     def move(self, addr: Addr, size_bytes: int, now: float, random: Callable[[int], bytes]) -> None:
@@ -54,7 +58,7 @@ class Path:
             self.settle(addr)
             return
         self.addr = addr
-        self.validated = False
+        self.settled = None
         self._token = random(TOKEN_BYTES)
         self._budget_bytes = self._config.amplification * size_bytes
         self._challenge_at = now
@@ -90,7 +94,7 @@ class Path:
 
     def give_up(self, now: float) -> bool:
         """Falls back to the last validated address when its time is over; True when it did."""
-        if self.validated or now < self._give_up_at or self.last_validated is None:
+        if self.validated or now < self._give_up_at:
             return False
         self.settle(self.last_validated)
         return True
@@ -106,24 +110,25 @@ class Roaming:
     def __init__(self, peer: int, local: Local) -> None:
         self._peer = peer
         self._local = local
-        self._highest = -1
+        self.highest = -1
+        """The highest packet number of the present link."""
         self.path: Path | None = None
 
     def restart_numbers(self) -> None:
         """A new link: its packet numbers begin anew."""
-        self._highest = -1
+        self.highest = -1
 
     def forget(self) -> None:
         """The peer is to be found anew."""
         self.path = None
-        self._highest = -1
+        self.highest = -1
 
     def addrs(self) -> list[Addr]:
         """Where to look for the peer besides the typed addresses."""
         path = self.path
         if path is None:
             return []
-        return [addr for addr in (path.addr, path.last_validated) if addr is not None]
+        return [path.addr, path.last_validated]
 
     def settle(self, addr: Addr) -> None:
         """A handshake went to `addr` and back."""
@@ -146,12 +151,12 @@ class Roaming:
         path = self.path
         if path is not None:
             if addr != path.addr:
-                if number > self._highest:
+                if number > self.highest:
                     self.move(addr, size_bytes, now)
             elif not path.validated:
                 path.heard(size_bytes, now)
-        if number > self._highest:
-            self._highest = number
+        if number > self.highest:
+            self.highest = number
 
     def allow(self, datagrams: list[bytes]) -> list[bytes]:
         """Those that may go out now."""
