@@ -35,7 +35,8 @@ def test_a_text_arrives_with_its_ack_number_and_source() -> None:
     clock.run(clock.now_s + 0.01)
     at_a.say("hello")
     assert clock.run(clock.now_s + 5, lambda: delivered(a, 1))
-    assert at_b.view and at_a.view
+    assert at_b.view
+    assert at_a.view
     peer = at_b.view.peer(1)
     assert peer
     (row,) = peer.messages

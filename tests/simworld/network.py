@@ -77,12 +77,12 @@ class Network:
             return
         copies = 2 if random.random() < line.duplicate else 1
         self.counts["duplicated"] += copies - 1
+        outside = self._outside.get(source, source)
         for _ in range(copies):
             delay = line.delay_s + random.uniform(-line.jitter_s, line.jitter_s)
             if random.random() < line.reorder:
                 delay += line.reorder_s
                 self.counts["reordered"] += 1
-            outside = self._outside.get(source, source)
             self.clock.after(max(0.0, delay), lambda: self._arrive(outside, target, data))
 
     def _fate(self, line: Line, size: int) -> str:

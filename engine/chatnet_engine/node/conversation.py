@@ -9,6 +9,7 @@ from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.commits import Asker, CommitQueue, Waiting
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.hello import check_hello, loss_notices
 from chatnet_engine.node.outbox import Outbox
 from chatnet_engine.node.publisher import Publisher
 from chatnet_protocol import commit as c
@@ -338,13 +339,7 @@ class Conversation:
     def _hello_arrived(self, event: arq.HelloArrived) -> None:
         hello = wire.decode_hello(event.body)
         s = self.state
-        ahead = (
-            hello.acked_total - s.received_total,
-            hello.received_total - s.acked_total,
-            hello.lamport - s.lamport,
-        )
-        if max(ahead) > MAX_TOTAL_AHEAD:
-            raise RemoteProtocolError("a HELLO counter is too far ahead")
+        check_hello(hello, s)
         is_new = self._numbers_new or s.incarnation != self.remote_incarnation
         self._first_number = self._outbox.restart(hello.mark, is_new)
         self.fast_aes = hello.fast_aes
@@ -389,21 +384,3 @@ class Conversation:
 
     def _update(self, **changes: int | str) -> None:
         self.state = msgspec.structs.replace(self.state, **changes)
-
-
-def loss_notices(result: c.HelloApplied) -> list[ev.Notice]:
-    """What people are told when the two histories do not fit."""
-    out: list[ev.Notice] = []
-    if result.gap:
-        text = (
-            f"{result.gap} messages that the peer delivered earlier are missing from this "
-            "history, because it was restored or replaced."
-        )
-        out.append(ev.Notice("warning", "history-gap", text, result.peer))
-    if result.peer_lost:
-        text = (
-            f"The peer's history lost {result.peer_lost} messages it had before; "
-            "yours still has them."
-        )
-        out.append(ev.Notice("info", "peer-lost-history", text, result.peer))
-    return out

@@ -27,7 +27,7 @@ from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
-from chatnet_protocol.wire.frames import Close, decode
+from chatnet_protocol.wire.frames import Close, decode, encode_close
 
 
 class Links:
