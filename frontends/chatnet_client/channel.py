@@ -1,0 +1,156 @@
+"""Owns the two ZeroMQ sockets of one client, and which engine they lead to.
+
+The connection file names the endpoints; a file with another boot id means another engine, and the
+sockets are made anew, so that nothing written for the old one reaches the new. One thread uses a
+channel; `wake` alone may be called from others.
+"""
+
+import os
+from collections import deque
+
+import zmq
+
+from chatnet_client.errors import EngineUnreachable
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc.session_files import (
+    MAX_CONNECTION_FILE_BYTES,
+    ConnectionFile,
+    decode_connection_file,
+)
+from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
+
+RECEIVE_QUEUE_FRAMES = 1000
+SEND_QUEUE_FRAMES = 256
+MAX_UNSENT_FRAMES = 2048
+"""Frames kept while the socket takes none; more than there can be pending commands."""
+FRAMES_PER_TURN = 256
+"""Read from one socket before the other gets its turn."""
+HEARTBEAT_MS = 2000
+HEARTBEAT_TIMEOUT_MS = 6000
+
+
+class Channel:
+    """SUB and DEALER to the engine that a connection file names."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.connection: ConnectionFile | None = None
+        """The engine the sockets lead to."""
+        self._context = zmq.Context()
+        self._events: zmq.Socket[bytes] | None = None
+        self._commands: zmq.Socket[bytes] | None = None
+        self._unsent: deque[bytes] = deque()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def open(self) -> bool:
+        """Follow the connection file; True when the sockets lead to another engine than before.
+
+        Raises EngineUnreachable when the file is missing or unreadable; the sockets stay.
+        """
+        connection = read_connection_file(self.path)
+        if connection == self.connection:
+            return False
+        self._close_sockets()
+        self.connection = connection
+        self._unsent.clear()
+        # Subscribed before anything is asked: what happens meanwhile waits in the queue.
+        self._events = self._socket(zmq.SUB, connection.events)
+        self._events.setsockopt(zmq.SUBSCRIBE, b"")
+        self._commands = self._socket(zmq.DEALER, connection.commands)
+        return True
+
+    def send(self, frame: bytes) -> None:
+        """Send one request as soon as the socket takes it; dropped beyond MAX_UNSENT_FRAMES."""
+        if len(self._unsent) < MAX_UNSENT_FRAMES:
+            self._unsent.append(frame)
+        self._flush()
+
+    def wait(self, timeout_s: float) -> None:
+        """Until something can be read, `wake` is called, or the time is over."""
+        poller = zmq.Poller()
+        poller.register(self._wake, zmq.POLLIN)
+        if self._events is not None:
+            poller.register(self._events, zmq.POLLIN)
+        if self._commands is not None:
+            flags = zmq.POLLIN | zmq.POLLOUT if self._unsent else zmq.POLLIN
+            poller.register(self._commands, flags)
+        ready = dict(poller.poll(max(0, round(timeout_s * 1000 + 0.5))))
+        if self._wake in ready:
+            os.eventfd_read(self._wake)
+        self._flush()
+
+    def take_replies(self) -> list[bytes]:
+        """Replies that have arrived, at most FRAMES_PER_TURN."""
+        return [frames[0] for frames in _drain(self._commands) if len(frames) == 1]
+
+    def take_publications(self) -> list[tuple[bytes, bytes]]:
+        """(topic, frame) of publications that have arrived, at most FRAMES_PER_TURN."""
+        return [(frames[0], frames[1]) for frames in _drain(self._events) if len(frames) == 2]
+
+    def wake(self) -> None:
+        """End `wait` from another thread."""
+        os.eventfd_write(self._wake, 1)
+
+    def close(self) -> None:
+        """Free everything; a request that has not left yet is given 200 ms."""
+        self._close_sockets(linger_ms=200)
+        self._context.term()
+        os.close(self._wake)
+
+    def _socket(self, kind: int, endpoint: str) -> "zmq.Socket[bytes]":
+        socket = self._context.socket(kind)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_IPC_FRAME_BYTES)
+        socket.setsockopt(zmq.RCVHWM, RECEIVE_QUEUE_FRAMES)
+        socket.setsockopt(zmq.SNDHWM, SEND_QUEUE_FRAMES)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+        try:
+            socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            socket.close()
+            raise EngineUnreachable(
+                f"The endpoint in {self.path} cannot be used: {error.strerror}."
+            ) from None
+        return socket
+
+    def _flush(self) -> None:
+        while self._unsent and self._commands is not None:
+            try:
+                self._commands.send(self._unsent[0], zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            self._unsent.popleft()
+
+    def _close_sockets(self, linger_ms: int = 0) -> None:
+        for socket in (self._events, self._commands):
+            if socket is not None:
+                socket.close(linger_ms)
+        self._events = self._commands = None
+
+
+def read_connection_file(path: str) -> ConnectionFile:
+    """Raises EngineUnreachable when it is missing, unreadable or damaged."""
+    try:
+        with open(path, "rb") as file:
+            return decode_connection_file(file.read(MAX_CONNECTION_FILE_BYTES + 1))
+    except FileNotFoundError:
+        raise EngineUnreachable("The engine of this session does not run.") from None
+    except OSError as error:
+        raise EngineUnreachable(f"{path} cannot be read: {error.strerror}.") from None
+    except DecodeError as error:
+        raise EngineUnreachable(f"{path}: {error.reason}.") from None
+
+
+def _drain(socket: "zmq.Socket[bytes] | None") -> list[list[bytes]]:
+    received: list[list[bytes]] = []
+    if socket is None:
+        return received
+    while len(received) < FRAMES_PER_TURN:
+        try:
+            received.append(socket.recv_multipart(zmq.DONTWAIT))
+        except zmq.Again:
+            break
+    return received

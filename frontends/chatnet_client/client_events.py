@@ -1,0 +1,96 @@
+"""What a client tells the program around it: the one stream that everything is drawn from.
+
+The order is a promise: `Reset` first, then every `Changed` exactly once in the engine's order.
+After a gap that the engine can no longer fill, another `Reset` comes, and, for a client that
+asked for it, the durable messages between as `Missed`.
+"""
+
+from dataclasses import dataclass
+
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc.commands import Command, Result
+from chatnet_protocol.ipc.events import Event, Gauge
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Forget what was known; this is the session. The view is the receiver's to keep and change."""
+
+    view: View
+    boot: bytes
+    seq: int
+    client: int
+    """Our own number among the attached clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Durable messages since the number asked for, in `no` order; `peers[i]` is of `rows[i]`.
+
+    They are older than the Reset before, which may show some of them already.
+    """
+
+    rows: list[MessageRow]
+    peers: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One numbered event, to be applied to the view."""
+
+    seq: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Gauged:
+    """A newer value of a statistic."""
+
+    gauge: Gauge
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Events were missed; they are being fetched. `missing` counts those known of."""
+
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Caught up: what is known is the present."""
+
+    client: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLost:
+    """The engine ended or fell silent. What was known stays readable; attaching goes on quietly."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The engine does not take this client. `final`: asking again cannot help."""
+
+    code: ErrorCode
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The end of a command: exactly one of `result` and `error` is set."""
+
+    token: int
+    command: Command
+    result: Result | None
+    error: CommandError | None
+    timed_out: bool = False
+    """No answer came in time; the error says so, and the command may still be carried out."""
+
+
+ClientEvent = Reset | Missed | Changed | Gauged | Behind | Live | EngineLost | Refused | Answered

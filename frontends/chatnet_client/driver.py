@@ -1,0 +1,88 @@
+"""Joins one attach machine to its sockets and the clock, one turn at a time.
+
+Both faces of the library, blocking and threaded, are loops around `turn`.
+"""
+
+import time
+from collections.abc import Callable
+
+from chatnet_client.attach import AttachMachine, AttachState
+from chatnet_client.channel import Channel
+from chatnet_client.client_events import ClientEvent
+from chatnet_client.errors import EngineUnreachable
+from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc.envelope import TOPIC_EVENTS, TOPIC_GAUGES, TOPIC_HEAD
+
+Handler = Callable[[bytes, float], None]
+REOPEN_S = 0.25
+"""How often the connection file is read again while there is no engine."""
+RECHECK_S = 1.0
+"""How often while there is one: a new engine is noticed before the old one's silence is."""
+
+
+def clock() -> float:
+    """Seconds that go on while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Driver:
+    """A machine, its sockets, and what moves between them."""
+
+    def __init__(self, machine: AttachMachine, channel: Channel) -> None:
+        self.machine = machine
+        self.channel = channel
+        self.undecodable = 0
+        """Frames from the engine that did not parse: dropped."""
+        self._reopen_at = 0.0
+
+    def turn(self, max_wait_s: float) -> list[ClientEvent]:
+        """Wait for something to happen, at most `max_wait_s`, and tell what did."""
+        self._send(clock())
+        self.channel.wait(self._wait_s(max_wait_s))
+        now = clock()
+        for frame in self.channel.take_replies():
+            self._feed(self.machine.handle_reply, frame, now)
+        for topic, frame in self.channel.take_publications():
+            if topic == TOPIC_EVENTS:
+                self._feed(self.machine.handle_publication, frame, now)
+            elif topic == TOPIC_HEAD:
+                self._feed(self.machine.handle_head, frame, now)
+            elif topic == TOPIC_GAUGES:
+                self._feed(self.machine.handle_gauges, frame, now)
+        self.machine.handle_timeout(now)
+        self._send(now)
+        return self.machine.take_events()
+
+    def open(self, now: float) -> None:
+        """Follow the connection file. Raises EngineUnreachable."""
+        waiting = self.machine.state == AttachState.WAIT
+        self._reopen_at = now + (REOPEN_S if waiting else RECHECK_S)
+        if self.channel.open():
+            self.machine.handle_connected(now)
+
+    def flush(self, now: float) -> None:
+        """Hand every request that is due to the socket."""
+        if self.channel.connection is not None:
+            for request in self.machine.take_requests(now):
+                self.channel.send(codec.pack(request))
+
+    def _send(self, now: float) -> None:
+        if now >= self._reopen_at:
+            try:
+                self.open(now)
+            except EngineUnreachable:
+                pass  # attaching goes on quietly until there is an engine again
+        self.flush(now)
+
+    def _wait_s(self, max_wait_s: float) -> float:
+        now = clock()
+        until = min(now + max_wait_s, self._reopen_at)
+        due = self.machine.next_timeout()
+        return max(0.0, min(until, due if due is not None else until) - now)
+
+    def _feed(self, handle: Handler, frame: bytes, now: float) -> None:
+        try:
+            handle(frame, now)
+        except DecodeError:
+            self.undecodable += 1

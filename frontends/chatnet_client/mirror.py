@@ -1,0 +1,78 @@
+"""Owns a front end's picture of its session: the view, the statistics, whether both are current.
+
+Fed with the client events in order, in whichever thread draws. It decides nothing of its own:
+what it shows is what `View.apply` makes of the events.
+"""
+
+from chatnet_client.client_events import (
+    Changed,
+    ClientEvent,
+    EngineLost,
+    Gauged,
+    Live,
+    Reset,
+)
+from chatnet_protocol.ipc.events import LinkGauge, PeerRemoved, TransferChanged, TransferGauge
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
+from chatnet_protocol.ipc.view import PeerView, View
+
+
+class Mirror:
+    """The session as this client knows it; `view` is None until the first Reset."""
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+        self.live = False
+        self.lost_reason = ""
+        """Why the engine is gone, while it is."""
+        self.client = 0
+        self._links: dict[int, LinkGauge] = {}
+        self._transfers: dict[bytes, TransferGauge] = {}
+
+    def handle(self, event: ClientEvent) -> None:
+        """Take over one client event."""
+        match event:
+            case Reset(view=view, client=client):
+                self.view = view
+                self.client = client
+                self.lost_reason = ""
+                self._links.clear()
+                self._transfers.clear()
+            case Changed(event=change):
+                if self.view is not None:
+                    self.view.apply(change)
+                if isinstance(change, TransferChanged):
+                    self._forget_progress(change.row)
+                elif isinstance(change, PeerRemoved):
+                    self._links.pop(change.peer, None)
+            case Gauged(gauge=LinkGauge() as gauge):
+                self._links[gauge.peer] = gauge
+            case Gauged(gauge=TransferGauge() as gauge):
+                self._transfers[gauge.id] = gauge
+            case Live():
+                self.live = True
+                self.lost_reason = ""
+            case EngineLost(reason=reason):
+                self.live = False
+                self.lost_reason = reason
+            case _:
+                pass
+
+    def peer(self, number: int) -> PeerView | None:
+        """The conversation with that peer."""
+        return self.view.peer(number) if self.view is not None else None
+
+    def link_gauge(self, peer: int) -> LinkGauge | None:
+        """Newest statistics of the link to a peer."""
+        return self._links.get(peer)
+
+    def progress(self, row: TransferRow) -> tuple[int, float]:
+        """(bytes done, bytes per second) of a transfer, by whichever source is newer."""
+        gauge = self._transfers.get(row.id)
+        if gauge is None or row.state in ENDED_TRANSFER_STATES:
+            return row.done_bytes, 0.0
+        return max(row.done_bytes, gauge.done_bytes), gauge.rate_bytes_s
+
+    def _forget_progress(self, row: TransferRow) -> None:
+        if row.state in ENDED_TRANSFER_STATES:
+            self._transfers.pop(row.id, None)

@@ -1,0 +1,143 @@
+"""Owns the commands that wait for an answer: ids, repeats, deadlines. Knows no sockets.
+
+Every command may be repeated: messages and offers carry permanent ids, the others state a wanted
+end, and the engine remembers the answers of one connection by request id. StopEngine alone is
+sent once, because the engine that hears the repeat could be the next one.
+"""
+
+from dataclasses import dataclass
+
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc.commands import Command, Result, StopEngine
+from chatnet_protocol.ipc.envelope import Reply, Request
+
+REPEAT_S = 1.0
+"""After this long without an answer a command is sent again."""
+DEFAULT_TIMEOUT_S = 10.0
+MAX_PENDING = 1024
+"""Commands waiting at once; one more is refused with `busy`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one command ended."""
+
+    token: int
+    command: Command
+    result: Result | None
+    error: CommandError | None
+    user: bool
+    timed_out: bool = False
+
+
+@dataclass(slots=True)
+class _Pending:
+    token: int
+    command: Command
+    user: bool
+    until: float
+    repeat_at: float
+    sent: bool = False
+
+
+class Requests:
+    """Commands under way. `user` ones are held back while the client is not attached."""
+
+    def __init__(self) -> None:
+        self._pending: dict[int, _Pending] = {}
+        """By request id, in the order of asking."""
+        self._held: list[_Pending] = []
+        self._holding = True
+        self._ids = 0
+        self._tokens = 0
+
+    def __len__(self) -> int:
+        return len(self._pending) + len(self._held)
+
+    def ask(
+        self, command: Command, now: float, timeout_s: float = DEFAULT_TIMEOUT_S, user: bool = True
+    ) -> int:
+        """Queue a command; the token comes back in its answer.
+
+        Raises CommandError(busy) when MAX_PENDING commands wait already.
+        """
+        if user and len(self) >= MAX_PENDING:
+            raise CommandError(ErrorCode.BUSY, f"{MAX_PENDING} commands wait for the engine.")
+        self._tokens += 1
+        pending = _Pending(self._tokens, command, user, now + timeout_s, now)
+        if user and self._holding:
+            self._held.append(pending)
+        else:
+            self._put(pending)
+        return pending.token
+
+    def hold(self) -> None:
+        """The client is not attached (any more): forget its own requests, keep the user's."""
+        self._holding = True
+        for pending in self._pending.values():
+            if pending.user:
+                self._held.append(pending)
+        self._pending.clear()
+
+    def release(self, now: float) -> None:
+        """The client is attached: send what was held, under new ids."""
+        self._holding = False
+        held, self._held = self._held, []
+        for pending in held:
+            pending.repeat_at = now
+            self._put(pending)
+
+    def handle_reply(self, reply: Reply) -> Answer | None:
+        """The answer it brings; None for one that nobody waits for (a repeat's second answer)."""
+        pending = self._pending.pop(reply.id, None)
+        if pending is None:
+            return None
+        error = None
+        if reply.failure is not None:
+            error = CommandError(_error_code(reply.failure.code), reply.failure.text)
+            if error.code == ErrorCode.UNKNOWN_CLIENT and pending.user:
+                self._held.append(pending)
+                return Answer(pending.token, pending.command, None, error, user=False)
+        elif reply.result is None:
+            error = CommandError(ErrorCode.INTERNAL, "The engine's answer is empty.")
+        return Answer(pending.token, pending.command, reply.result, error, pending.user)
+
+    def take_requests(self, now: float) -> list[Request]:
+        """What to send now, first times and repeats."""
+        due: list[Request] = []
+        for number, pending in self._pending.items():
+            if pending.repeat_at > now:
+                continue
+            if pending.sent and isinstance(pending.command, StopEngine):
+                pending.repeat_at = pending.until
+                continue
+            pending.repeat_at = now + REPEAT_S
+            pending.sent = True
+            due.append(Request(number, pending.command))
+        return due
+
+    def take_expired(self, now: float) -> list[Answer]:
+        """Commands whose time is over."""
+        late = [n for n, pending in self._pending.items() if pending.until <= now]
+        expired = [self._pending.pop(number) for number in late]
+        expired += [pending for pending in self._held if pending.until <= now]
+        self._held = [pending for pending in self._held if pending.until > now]
+        error = CommandError(ErrorCode.BUSY, "The engine did not answer in time.")
+        return [Answer(p.token, p.command, None, error, p.user, timed_out=True) for p in expired]
+
+    def next_timeout(self) -> float | None:
+        """When the next repeat or deadline is due."""
+        times = [min(p.repeat_at, p.until) for p in self._pending.values()]
+        times += [p.until for p in self._held]
+        return min(times, default=None)
+
+    def _put(self, pending: _Pending) -> None:
+        self._ids += 1
+        self._pending[self._ids] = pending
+
+
+def _error_code(text: str) -> ErrorCode:
+    try:
+        return ErrorCode(text)
+    except ValueError:
+        return ErrorCode.INTERNAL

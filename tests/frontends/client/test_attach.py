@@ -1,0 +1,410 @@
+"""The attach machine against an engine that loses, repeats and delays frames, and restarts."""
+
+import random
+from collections import deque
+
+import pytest
+
+from chatnet_client.attach import (
+    KEEP_ALIVE_S,
+    LOST_AFTER_S,
+    MAX_BUFFERED_EVENTS,
+    AttachMachine,
+    AttachState,
+)
+from chatnet_client.client_events import (
+    Answered,
+    Behind,
+    Changed,
+    ClientEvent,
+    EngineLost,
+    Gauged,
+    Live,
+    Missed,
+    Refused,
+    Reset,
+)
+from chatnet_client.mirror import Mirror
+from chatnet_protocol import codec
+from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc.events import DraftChanged, EngineStopping, TypingChanged
+from fake_engine import FakeCore
+
+
+class World:
+    """One machine and one FakeCore, joined by two unreliable pipes."""
+
+    def __init__(self, seed: int, since_no: int | None = None, core: FakeCore | None = None):
+        self.random = random.Random(seed)
+        self.core = core or FakeCore()
+        self.machine = AttachMachine("test", since_no=since_no)
+        self.mirror = Mirror()
+        self.now = 0.0
+        self.loss = 0.0
+        self.late: deque[tuple[bytes, bytes]] = deque()
+        self.events: list[ClientEvent] = []
+        self.next_head = 0.0
+        self.route = 0
+        self.deaf = False
+        self.lost_at = 0.0
+
+    def step(self, seconds: float = 0.05) -> None:
+        """Let time pass; everything that moves, moves."""
+        self.now += seconds
+        self.machine.handle_timeout(self.now)
+        for request in self.machine.take_requests(self.now):
+            if not self.deaf and self.random.random() >= self.loss:
+                reply = self.core.handle_request(b"%d" % self.route, codec.pack(request))
+                if self.random.random() >= self.loss:
+                    self.machine.handle_reply(reply, self.now)
+        if self.now >= self.next_head:
+            self.next_head = self.now + 1.0
+            self.core.publications.append((envelope.TOPIC_HEAD, self.core.head()))
+        for topic, frame in self.core.publications:
+            for _ in range(1 + (self.random.random() < self.loss / 2)):
+                if self.random.random() >= self.loss:
+                    self.late.append((topic, frame))
+        self.core.publications.clear()
+        if self.deaf:
+            self.late.clear()
+        while self.late and (self.random.random() >= self.loss):
+            topic, frame = self.late.popleft()
+            if topic == envelope.TOPIC_EVENTS:
+                self.machine.handle_publication(frame, self.now)
+            elif topic == envelope.TOPIC_GAUGES:
+                self.machine.handle_gauges(frame, self.now)
+            else:
+                self.machine.handle_head(frame, self.now)
+        for event in self.machine.take_events():
+            self.mirror.handle(event)
+            self.events.append(event)
+            if isinstance(event, EngineLost):
+                self.lost_at = self.now
+
+    def act(self) -> None:
+        """Something random happens at the engine."""
+        match self.random.randrange(5):
+            case 0 | 1:
+                self.core.receive(1, f"text {self.random.random()}")
+            case 2:
+                self.core.add_message(1, b"own", mine=True)
+            case 3:
+                self.core.deliver(1)
+            case 4:
+                revision = self.core.peer(1).draft_revision + 1
+                self.core.publish(DraftChanged(1, revision, "d", 0), TypingChanged(1, True))
+
+    def restart(self) -> None:
+        """The engine is killed and started again; the sockets follow."""
+        self.core.start_boot()
+        self.route += 1
+        self.machine.handle_connected(self.now)
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            self.step()
+
+    def settle(self) -> None:
+        """Heal, and demand to be live within ten seconds."""
+        self.loss = 0.0
+        for _ in range(200):
+            self.step()
+        assert self.machine.state == AttachState.LIVE
+        assert self.mirror.view is not None
+        assert codec.pack(self.mirror.view) == codec.pack(self.core.view)
+
+    def message_numbers(self) -> list[int]:
+        numbers: list[int] = []
+        for event in self.events:
+            if isinstance(event, Missed):
+                numbers += [row.no for row in event.rows]
+            elif isinstance(event, Changed):
+                numbers += [row.no for row in getattr(event.event, "rows", [])]
+        return numbers
+
+    def of(self, kind: type) -> list[ClientEvent]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def live(since_no: int | None = None, core: FakeCore | None = None) -> World:
+    world = World(1, since_no, core)
+    world.run(3)
+    assert world.machine.state == AttachState.LIVE
+    return world
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_converges_and_delivers_each_message_once(seed: int) -> None:
+    world = World(seed, since_no=0, core=FakeCore(ring_events=30))
+    world.core.part_bytes = 300
+    for _ in range(60):
+        world.loss = world.random.choice([0.0, 0.2, 0.6])
+        for _ in range(world.random.randrange(5)):
+            world.act()
+        world.step(world.random.choice([0.02, 0.3]))
+        if world.random.random() < 0.05:
+            world.restart()
+    world.settle()
+    assert world.message_numbers() == list(range(1, world.core.view.last_no + 1))
+    expected = 0
+    for event in world.events:
+        if isinstance(event, Reset):
+            expected = event.seq
+        elif isinstance(event, Changed):
+            expected += 1
+            assert event.seq == expected
+
+
+def test_joins_with_a_snapshot_and_then_live_events() -> None:
+    core = FakeCore()
+    core.receive(1, "before")
+    world = live(core=core)
+    core.receive(1, "after")
+    world.step()
+    assert [type(event) for event in world.events] == [Reset, Live, Changed]
+    assert world.mirror.view == core.view
+    assert world.of(Missed) == []
+
+
+def test_a_gap_is_noticed_by_the_next_event_and_filled() -> None:
+    world = live()
+    world.core.receive(1, "lost")
+    world.core.publications.clear()
+    world.core.receive(1, "seen")
+    world.run(3)
+    assert world.of(Behind) == [Behind(2)]
+    assert isinstance(world.events[-1], Live)
+    assert world.mirror.view == world.core.view
+
+
+def test_a_lost_last_event_is_noticed_by_the_head() -> None:
+    world = live()
+    world.core.receive(1, "lost")
+    world.core.publications.clear()
+    world.run(25)
+    assert world.mirror.view == world.core.view
+    assert world.of(Behind) == [Behind(1)]
+
+
+def test_silence_is_told_once_and_attaching_goes_on() -> None:
+    world = live()
+    world.deaf = True
+    world.run(200)
+    assert world.of(EngineLost) == [EngineLost("the engine does not answer")]
+    assert world.lost_at <= LOST_AFTER_S + 0.2
+    assert world.mirror.view is not None
+    assert not world.mirror.live
+    world.deaf = False
+    world.core.receive(1, "meanwhile")
+    world.run(60)
+    assert world.mirror.live
+    assert len(world.of(Reset)) == 1, "within the ring no snapshot is needed"
+    assert world.mirror.view == world.core.view
+
+
+def test_a_planned_end_is_told_at_once_with_its_reason() -> None:
+    world = live()
+    world.core.publish(EngineStopping("asked to stop"))
+    world.step()
+    assert world.events[-1] == EngineLost("asked to stop")
+    world.restart()
+    world.settle()
+
+
+def test_another_boot_in_a_head_means_a_snapshot() -> None:
+    world = live()
+    world.core.start_boot()
+    world.run(60)
+    assert len(world.of(Reset)) == 2
+    assert world.mirror.view == world.core.view
+
+
+def test_messages_since_a_number_come_before_everything_newer() -> None:
+    core = FakeCore()
+    for number in range(600):
+        core.receive(1, str(number))
+    world = World(1, since_no=10, core=core)
+    world.run(2)
+    core.receive(1, "newest")
+    world.run(10)
+    assert world.message_numbers() == list(range(11, 602))
+    assert [type(event) for event in world.events[:2]] == [Reset, Missed]
+    assert len(world.of(Missed)) == 3, "pages of at most 256"
+
+
+def test_a_number_beyond_the_last_waits_for_nothing() -> None:
+    world = live(since_no=50)
+    world.core.receive(1, "x")
+    world.step()
+    assert world.message_numbers() == [1]
+
+
+def test_a_flood_while_joining_stays_within_the_buffer() -> None:
+    core = FakeCore(ring_events=10_000)
+    world = World(1, core=core)
+    world.machine.handle_timeout(0.0)
+    for _ in range(MAX_BUFFERED_EVENTS + 100):
+        core.publish(TypingChanged(1, True))
+    for _, frame in core.publications:
+        world.machine.handle_publication(frame, 0.0)
+    core.publications.clear()
+    world.run(5)
+    world.settle()
+
+
+def test_commands_wait_for_the_attachment_and_outlive_a_restart() -> None:
+    core = FakeCore()
+    world = World(1, core=core)
+    token = world.machine.ask(cmd.SendMessage(b"i" * 16, 1, "hello"), 0.0)
+    world.run(3)
+    first = world.of(Answered)
+    assert [event.token for event in first if isinstance(event, Answered)] == [token]
+    world.loss = 1.0
+    world.machine.ask(cmd.SendMessage(b"j" * 16, 1, "again"), world.now)
+    world.step()
+    world.loss = 0.0
+    world.restart()
+    world.run(40)
+    assert len(world.of(Answered)) == 2
+    assert [row.text for _, row in core.history] == ["hello", "again"]
+
+
+def test_a_forgotten_client_attaches_again_and_its_command_is_done() -> None:
+    world = live()
+    world.core.clients.clear()
+    world.machine.ask(cmd.SendMessage(b"i" * 16, 1, "hello"), world.now)
+    world.run(5)
+    answer = world.of(Answered)[0]
+    assert isinstance(answer, Answered)
+    assert answer.result == cmd.Queued(1, 1)
+
+
+def test_a_command_without_answer_ends_with_its_deadline() -> None:
+    world = live()
+    world.loss = 1.0
+    world.machine.ask(cmd.SendMessage(b"i" * 16, 1, "hello"), world.now, timeout_s=2.0)
+    world.run(50)
+    answer = world.of(Answered)[0]
+    assert isinstance(answer, Answered)
+    assert answer.timed_out
+    assert answer.result is None
+
+
+def test_a_refusal_for_good_ends_the_machine() -> None:
+    core = FakeCore()
+    core.refuse[cmd.Attach] = CommandError(ErrorCode.VERSION, "Upgrade ChatNet on this side.")
+    world = World(1, core=core)
+    world.run(50)
+    assert world.events == [Refused(ErrorCode.VERSION, "Upgrade ChatNet on this side.", True)]
+    assert world.machine.state == AttachState.REFUSED
+    assert sum(isinstance(c, cmd.Attach) for c in core.seen) == 1
+
+
+def test_a_refusal_that_may_pass_is_tried_again() -> None:
+    core = FakeCore()
+    core.refuse[cmd.Attach] = CommandError(ErrorCode.BUSY, "full")
+    world = World(1, core=core)
+    world.run(3)
+    core.refuse.clear()
+    world.run(30)
+    assert world.machine.state == AttachState.LIVE
+    assert world.events[0] == Refused(ErrorCode.BUSY, "full", False)
+
+
+def test_a_failing_history_page_starts_the_join_again() -> None:
+    core = FakeCore()
+    core.receive(1, "x")
+    core.refuse[cmd.FetchHistory] = CommandError(ErrorCode.STORE, "disk")
+    world = World(1, since_no=0, core=core)
+    world.run(5)
+    core.refuse.clear()
+    world.run(40)
+    assert world.message_numbers() == [1]
+    assert world.machine.state == AttachState.LIVE
+
+
+def test_a_damaged_snapshot_and_one_too_large_are_given_up() -> None:
+    for parts in (1, 5000):
+        core = FakeCore()
+        world = World(1, core=core)
+        answer = core.answer
+
+        def damaged(route: bytes, command: cmd.Command) -> cmd.Result:
+            if isinstance(command, cmd.Attach):
+                return cmd.Attached(core.boot, 1, 0, parts, 0, 0, 1, [])  # noqa: B023
+            if isinstance(command, cmd.FetchSnapshot):
+                return cmd.SnapshotPart(command.part, b"\xc1")
+            return answer(route, command)  # noqa: B023
+
+        core.clients[b"0"] = None  # type: ignore[assignment]
+        core.answer = damaged  # type: ignore[method-assign]
+        world.run(3)
+        lost = [event for event in world.events if isinstance(event, EngineLost)]
+        assert "snapshot" in lost[0].reason
+
+
+def test_events_that_do_not_parse_end_in_a_new_join_not_in_a_loop() -> None:
+    world = live()
+    world.core.receive(1, "lost")
+    world.core.publications.clear()
+    events_page, pages = world.core.events_page, []
+
+    def damaged(boot: bytes, first_seq: int) -> cmd.EventsPage:
+        pages.append(first_seq)
+        return cmd.EventsPage(b"\xc1")
+
+    world.core.events_page = damaged  # type: ignore[method-assign]
+    world.run(30)
+    assert "events" in world.of(EngineLost)[0].reason  # type: ignore[attr-defined]
+    assert len(pages) <= 3
+    world.core.events_page = events_page  # type: ignore[method-assign]
+    world.settle()
+
+
+def test_keep_alive_tells_how_far_this_client_is() -> None:
+    world = live()
+    world.run(round(KEEP_ALIVE_S / 0.05) + 2)
+    told = [command.seq for command in world.core.seen if isinstance(command, cmd.KeepAlive)]
+    assert told == [world.core.seq]
+
+
+def test_gauges_come_in_order_of_their_revision() -> None:
+    world = live()
+    world.core.link_gauge(1, rtt_ms=10.0)
+    frames = list(world.core.publications)
+    world.core.link_gauge(1, rtt_ms=20.0)
+    world.core.publications += frames
+    world.step()
+    assert [e.gauge.rtt_ms for e in world.of(Gauged)] == [10.0, 20.0]  # type: ignore[attr-defined]
+
+
+def test_frames_that_do_not_parse_change_nothing() -> None:
+    world = live()
+    before = codec.pack(world.mirror.view)
+    machine = world.machine
+    for handle in (
+        machine.handle_publication,
+        machine.handle_head,
+        machine.handle_gauges,
+        machine.handle_reply,
+    ):
+        for garbage in (b"", b"\xc1", b"\x93\x01\x02\x03"):
+            with pytest.raises(DecodeError):
+                handle(garbage, world.now)
+    world.step()
+    assert machine.state == AttachState.LIVE
+    assert codec.pack(world.mirror.view) == before
+
+
+def test_next_timeout_names_every_deadline() -> None:
+    machine = AttachMachine("test")
+    assert machine.next_timeout() == 0.0
+    machine.handle_timeout(0.0)
+    machine.take_requests(0.0)
+    assert machine.next_timeout() == 1.0
+    world = live()
+    due = world.machine.next_timeout()
+    assert due is not None
+    assert world.now < due <= world.now + LOST_AFTER_S
