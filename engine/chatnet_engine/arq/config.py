@@ -37,6 +37,8 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
     max_pto_s: float = 2.0
     """While anything waits for an answer, probes are at most this far apart."""
     keepalive_s: float = 10.0
+    """A PING after this long without sending; up to a quarter less by chance, so that the two
+    sides do not keep step and one ping serves both."""
 
     initial_window_packets: int = 10
     """RFC 9002 section 7.2."""

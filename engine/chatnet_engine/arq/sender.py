@@ -37,6 +37,7 @@ class Sender:
         self.congestion = NewReno(config)
         self.loss = LossRecovery(config, self.rtt, self.congestion)
         self._pacer = Pacer(config, now)
+        self._keepalive_s = config.keepalive_s * (1 - random(1)[0] / 1024)
         self._ping = False
         self._probe = False
         self._full_probe = False
@@ -75,14 +76,14 @@ class Sender:
             self._full_probe = count <= FULL_PROBES or count & (count - 1) == 0
             if self._full_probe:
                 self._resend_oldest()
-        if now >= self._last_sent_at + self._config.keepalive_s:
+        if now >= self._last_sent_at + self._keepalive_s:
             self._ping = True
 
     def next_timeout(self, now: float) -> float:
         """When `on_timeout` or another round of `take` has something to do."""
         if self._cut_short or self._ping or self._probe or self._sources.has_control:
             return now
-        deadline = self._last_sent_at + self._config.keepalive_s
+        deadline = self._last_sent_at + self._keepalive_s
         loss_at = self.loss.next_timeout()
         if loss_at is not None:
             deadline = min(deadline, loss_at)

@@ -4,12 +4,35 @@ from random import Random
 
 import pytest
 
+from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.arq.connection import Connection
+from chatnet_engine.arq.events import (
+    Closed,
+    HelloArrived,
+    MessagesArrived,
+    PathChallenged,
+    PathResponded,
+    ReceiptsArrived,
+    StateArrived,
+)
+from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
+from chatnet_protocol.limits import MAX_HELLO_BYTES, MAX_MESSAGE_BYTES
+from chatnet_protocol.wire import frames
 from simworld.arq_pair import Pair
 
 
 def texts(count: int, seed: int, most: int = 200) -> list[bytes]:
     random = Random(seed)
     return [b"%d:" % i + random.randbytes(random.randint(1, most)) for i in range(count)]
+
+
+def lone(config: ArqConfig | None = None) -> Connection:
+    """A Connection that has exchanged HELLO with nobody and may send and receive."""
+    random = Random(1).randbytes
+    connection = Connection(now=0.0, random=random, config=config or ArqConfig())
+    connection.start_sending(1)
+    connection.start_receiving(1)
+    return connection
 
 
 def test_messages_arrive_in_order_with_one_receipt_each() -> None:
@@ -20,9 +43,9 @@ def test_messages_arrive_in_order_with_one_receipt_each() -> None:
     assert pair.b.got[0] == sent
     assert pair.a.sent_upto == {0: 50}
     assert sum(run.run for run in pair.a.receipts) == 50
-    assert pair.a.receipts[-1].number == 50
-    assert pair.a.receipts[-1].ack == 50
+    assert (pair.a.receipts[-1].number, pair.a.receipts[-1].ack) == (50, 50)
     assert pair.a.connection.stats.packets_lost == 0
+    assert pair.a.connection.stats.resent_bytes == 0
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -33,7 +56,7 @@ def test_exactly_once_in_order_through_loss_duplication_and_reordering(
     pair = Pair(seed)
     pair.impair(loss=loss, duplication=duplication, jitter_s=0.08)
     sent = {
-        end: {channel: texts(60, 10 * seed + channel, 3000) for channel in (0, 1, 5)}
+        end: {channel: texts(40, 10 * seed + channel, 3000) for channel in (0, 1, 5)}
         for end in (pair.a, pair.b)
     }
     for end, channels in sent.items():
@@ -42,3 +65,509 @@ def test_exactly_once_in_order_through_loss_duplication_and_reordering(
     pair.settle(600)
     assert pair.b.got == sent[pair.a]
     assert pair.a.got == sent[pair.b]
+
+
+@pytest.mark.parametrize("first", [2**30 - 3, 2**32 - 3, 2**62 - 4000])
+def test_packet_numbers_may_start_near_a_wrap(first: int) -> None:
+    pair = Pair(3, config=ArqConfig(first_packet_number=first))
+    pair.impair(loss=0.2)
+    sent = texts(100, 3)
+    pair.a.send(0, sent)
+    pair.settle()
+    assert pair.b.got[0] == sent
+
+
+@pytest.mark.parametrize("first", [2**30 - 20, 2**32 - 20])
+def test_message_numbers_may_start_near_a_wrap(first: int) -> None:
+    a, b = lone_pair(first)
+    a.queue(0, texts(50, 1))
+    for packet in a.take_packets(0.0, 100):
+        b.handle_packet(packet.number, packet.payload, 0.0)
+    (event,) = b.take_events()
+    assert isinstance(event, MessagesArrived)
+    assert (event.first_number, event.messages) == (first, texts(50, 1))
+
+
+def lone_pair(first: int) -> tuple[Connection, Connection]:
+    a = Connection(now=0.0, random=Random(1).randbytes)
+    b = Connection(now=0.0, random=Random(2).randbytes)
+    a.start_sending(first)
+    b.start_receiving(first)
+    return a, b
+
+
+def test_numbers_that_run_out_end_the_link_quietly() -> None:
+    connection = lone(ArqConfig(first_packet_number=2**62 - 2))
+    connection.queue(0, [bytes(1000)] * 5)
+    assert [p.number for p in connection.take_packets(0.0, 10)] == [2**62 - 2, 2**62 - 1]
+    assert connection.exhausted
+    connection.close(1, "over")
+    assert connection.take_packets(0.0, 10) == []
+
+
+@pytest.mark.parametrize("ranges", [[(0, 1)], [(2**62 - 1, 2**62 - 1)], [(0, 2**62 - 1)]])
+def test_an_ack_of_what_was_never_sent_changes_nothing(ranges: list[tuple[int, int]]) -> None:
+    connection = lone()
+    connection.queue(0, [b"one"])
+    (packet,) = connection.take_packets(0.0, 10)
+    assert packet.number == 0
+    ghost = frames.encode_messages(0, 1, [b"hi"]) + frames.encode_ack(0, ranges)
+    with pytest.raises(RemoteProtocolError):
+        connection.handle_packet(0, ghost, 0.1)
+    assert connection.unacked
+    assert connection.last_heard is None
+    assert connection.stats.in_flight_bytes > 0
+    assert [type(event).__name__ for event in connection.take_events()] == ["MessagesSent"]
+
+
+def test_an_ack_of_a_number_left_out_is_caught() -> None:
+    connection = lone()
+    numbers: list[int] = []
+    while len(numbers) == (numbers[-1] + 1 if numbers else 0):
+        connection.ping()
+        numbers += [packet.number for packet in connection.take_packets(0.0, 1)]
+    with pytest.raises(RemoteProtocolError, match="left out"):
+        connection.handle_packet(0, frames.encode_ack(0, [(0, numbers[-1])]), 0.1)
+
+
+@pytest.mark.parametrize("number", [2, 2**40])
+def test_a_receipt_for_what_was_never_sent_is_refused(number: int) -> None:
+    connection = lone()
+    connection.queue(0, [b"one"])
+    connection.take_packets(0.0, 10)
+    with pytest.raises(RemoteProtocolError, match="never sent"):
+        connection.handle_packet(0, frames.encode_receipt(number, 1, 1), 0.1)
+    with pytest.raises(RemoteProtocolError, match="never sent"):
+        connection.handle_packet(0, frames.encode_channel_receipt(3, 1), 0.1)
+    assert connection.room(0) < ArqConfig().window_bytes
+
+
+def test_five_minutes_without_acks_resend_little_and_double_nothing() -> None:
+    pair = Pair(8)
+    pair.settle()
+    pair.ba.cut = True
+    sent = texts(3, 8)
+    pair.a.send(0, sent)
+    before = pair.ab.packets
+    pair.run(300)
+    size = sum(map(len, sent))
+    assert pair.b.got[0] == sent
+    assert pair.a.connection.stats.resent_bytes <= 10 * size
+    assert pair.ab.packets - before <= 160
+    assert pair.a.connection.first_unanswered is not None
+    pair.ba.cut = False
+    pair.settle(5)
+    assert pair.b.got[0] == sent
+    assert sum(run.run for run in pair.a.receipts) == 3
+
+
+def test_probes_are_at_most_two_seconds_apart_while_anything_waits() -> None:
+    pair = Pair(9)
+    pair.settle()
+    pair.ab.cut = True
+    pair.a.send(0, [b"lost"])
+    pair.run(60)
+    before = pair.ab.packets
+    pair.run(10)
+    assert pair.ab.packets - before >= 5
+    pair.ab.cut = False
+    at = pair.now
+    pair.run(10, lambda: bool(pair.b.got))
+    assert pair.now - at <= 2.2
+
+
+def test_a_round_trip_spike_makes_few_spurious_resends() -> None:
+    pair = Pair(11)
+    pair.settle()
+    for _ in range(40):
+        pair.a.send(0, [b"x" * 50])
+        pair.run(0.2)
+    assert pair.a.connection.stats.resent_bytes == 0
+    pair.ab.delay_s = pair.ba.delay_s = 2.5
+    pair.a.send(0, [b"y" * 50])
+    pair.run(6)
+    assert pair.a.connection.stats.resent_bytes < 5 * 50
+    pair.ab.delay_s = pair.ba.delay_s = 0.025
+    for _ in range(40):
+        pair.a.send(0, [b"z" * 50])
+        pair.run(0.2)
+    pair.settle()
+    assert pair.b.got[0] == [b"x" * 50] * 40 + [b"y" * 50] + [b"z" * 50] * 40
+    assert pair.a.connection.stats.smoothed_rtt_s < 0.2
+
+
+def test_resends_do_not_spoil_the_round_trip_estimate() -> None:
+    pair = Pair(12)
+    pair.settle()
+    pair.impair(loss=0.3)
+    for _ in range(100):
+        pair.a.send(0, [b"x" * 50])
+        pair.run(0.1)
+    pair.settle()
+    stats = pair.a.connection.stats
+    assert stats.packets_lost > 20
+    assert stats.smoothed_rtt_s == pytest.approx(0.05, abs=0.001)
+    assert stats.min_rtt_s == pytest.approx(0.05, abs=0.001)
+
+
+def test_reordering_teaches_patience() -> None:
+    pair = Pair(13)
+    pair.settle()
+    pair.impair(jitter_s=0.03)
+    for _ in range(60):
+        pair.a.send(1, [bytes(1000)] * 8)
+        pair.run(0.1)
+    early = pair.a.connection.stats.packets_spurious
+    for _ in range(60):
+        pair.a.send(1, [bytes(1000)] * 8)
+        pair.run(0.1)
+    late = pair.a.connection.stats.packets_spurious - early
+    assert early > 0
+    assert late < early / 2
+
+
+def test_acknowledged_but_not_committed_keeps_the_window_shut() -> None:
+    connection = lone(ArqConfig(window_bytes=1000))
+    connection.queue(0, [bytes(900)])
+    (packet,) = connection.take_packets(0.0, 10)
+    connection.handle_packet(0, frames.encode_ack(0, [(0, packet.number)]), 0.1)
+    assert not connection.unacked
+    assert connection.room(0) == 1000 - 964
+    connection.handle_packet(1, frames.encode_receipt(1, 1, 1), 0.2)
+    assert connection.room(0) == 1000
+    (event,) = [e for e in connection.take_events() if isinstance(e, ReceiptsArrived)]
+    assert [(run.number, run.ack, run.run) for run in event.runs] == [(1, 1, 1)]
+
+
+def test_a_shut_window_opens_though_receipts_are_lost() -> None:
+    pair = Pair(14, config=ArqConfig(window_bytes=2000))
+    pair.settle()
+    sent = texts(60, 14)
+    pair.ba.cut = True
+    pair.a.send(0, sent)
+    pair.run(20)
+    assert len(pair.b.got[0]) < 30
+    pair.ba.cut = False
+    pair.impair(loss=0.3)
+    pair.settle()
+    assert pair.b.got[0] == sent
+
+
+def test_a_full_window_refuses_and_tells_its_room() -> None:
+    connection = lone(ArqConfig(window_bytes=1000))
+    assert connection.room(0) == 1000
+    assert connection.queue(0, [bytes(100)]) == 1
+    assert connection.queue(0, [bytes(100), b"a"]) == 2
+    assert connection.room(0) == 1000 - 201 - 3 * 64
+    with pytest.raises(LocalProtocolError, match="window"):
+        connection.queue(0, [bytes(1000)])
+    assert connection.room(3) == 1000
+    assert connection.room(99) == 0
+
+
+def test_what_may_not_be_queued() -> None:
+    connection = Connection(now=0.0, random=Random(1).randbytes)
+    assert connection.room(0) == 0
+    with pytest.raises(LocalProtocolError, match="not open"):
+        connection.queue(0, [b"too early"])
+    connection.start_sending(7)
+    with pytest.raises(LocalProtocolError, match="already"):
+        connection.start_sending(7)
+    with pytest.raises(LocalProtocolError, match="no message"):
+        connection.queue(0, [])
+    for size in (0, MAX_MESSAGE_BYTES + 1):
+        with pytest.raises(LocalProtocolError, match="bytes"):
+            connection.queue(0, [bytes(size)])
+    with pytest.raises(LocalProtocolError, match="not open"):
+        connection.queue(16, [b"no such channel"])
+    assert connection.queue(0, [b"fine"]) == 7
+    with pytest.raises(LocalProtocolError, match="begin at 1"):
+        Connection(now=0.0, random=Random(1).randbytes).start_sending(0)
+
+
+def test_many_tiny_messages_respect_the_message_count() -> None:
+    pair = Pair(15, config=ArqConfig(window_messages=10))
+    sent = [bytes([n]) for n in range(200)]
+    pair.a.send(0, sent)
+    pair.a.send(2, sent)
+    pair.settle()
+    assert pair.b.got == {0: sent, 2: sent}
+
+
+def test_channel_0_waits_for_start_receiving_and_nothing_is_lost() -> None:
+    a, b = (Connection(now=0.0, random=Random(n).randbytes) for n in (1, 2))
+    a.start_sending(5)
+    a.queue(0, [b"old", b"new", bytes(4000)])
+    a.queue(1, [b"bulk"])
+    for packet in a.take_packets(0.0, 10):
+        b.handle_packet(packet.number, packet.payload, 0.0)
+    assert b.take_events() == []
+    b.start_receiving(6)
+    chat, bulk = b.take_events()
+    assert chat == MessagesArrived(0, 6, [b"new", bytes(4000)], 0.0)
+    assert bulk == MessagesArrived(1, 1, [b"bulk"], 0.0)
+    assert b.stats.duplicate_messages == 1
+    with pytest.raises(LocalProtocolError, match="already"):
+        b.start_receiving(6)
+
+
+def test_before_start_receiving_the_excess_is_dropped_unacknowledged() -> None:
+    config = ArqConfig(window_bytes=2000, window_messages=3)
+    b = Connection(now=0.0, random=Random(2).randbytes, config=config)
+    b.handle_packet(0, frames.encode_messages(0, 9, [b"a", b"b", b"c"]), 0.0)
+    b.handle_packet(1, frames.encode_messages(0, 12, [b"d"]), 0.0)
+    b.handle_packet(2, frames.encode_message(0, 1, 0, 5000, b"part"), 0.0)
+    (packet,) = b.take_packets(0.0, 10)
+    assert frames.decode(packet.payload) == [frames.Ack(0, [(0, 0)])]
+    b.start_receiving(9)
+    (event,) = b.take_events()
+    assert event == MessagesArrived(0, 9, [b"a", b"b", b"c"], 0.0)
+
+
+def test_hello_is_in_every_packet_until_acknowledged_and_arrives_once() -> None:
+    a, b = (Connection(now=0.0, random=Random(n).randbytes) for n in (1, 2))
+    a.set_hello(b"hi")
+    with pytest.raises(LocalProtocolError, match="already"):
+        a.set_hello(b"again")
+    with pytest.raises(LocalProtocolError, match="longer"):
+        b.set_hello(bytes(MAX_HELLO_BYTES + 1))
+    packets = a.take_packets(0.0, 10)
+    a.ping()
+    packets += a.take_packets(0.1, 10)
+    for packet in packets:
+        assert frames.decode(packet.payload)[0] == frames.Hello(b"hi")
+        b.handle_packet(packet.number, packet.payload, 0.1)
+    assert b.take_events() == [HelloArrived(b"hi")]
+    with pytest.raises(RemoteProtocolError, match="two different"):
+        b.handle_packet(7, frames.encode_hello(b"other"), 0.2)
+    for packet in b.take_packets(0.2, 10):
+        a.handle_packet(packet.number, packet.payload, 0.2)
+    a.ping()
+    (last,) = a.take_packets(0.3, 10)
+    assert frames.Ping() in frames.decode(last.payload)
+    assert not any(isinstance(frame, frames.Hello) for frame in frames.decode(last.payload))
+
+
+def test_states_converge_to_the_newest_value() -> None:
+    pair = Pair(16)
+    pair.impair(loss=0.4, duplication=0.3, jitter_s=0.2)
+    for n in range(50):
+        pair.a.connection.set_state(1, b"typing %d" % n)
+        pair.a.connection.set_state(2, b"other %d" % (n // 2))
+        pair.run(0.05)
+    pair.settle()
+    assert pair.b.states == {1: b"typing 49", 2: b"other 24"}
+    seen = [e.value for e in pair.b.events if isinstance(e, StateArrived) and e.key == 1]
+    assert seen == sorted(seen, key=lambda value: int(value.split()[1]))
+
+
+def test_states_are_bounded_both_ways() -> None:
+    connection = lone()
+    for key in range(8):
+        connection.set_state(key, b"x")
+        connection.handle_packet(key, frames.encode_state(key, 1, b"y"), 0.0)
+    with pytest.raises(LocalProtocolError, match="more than 8"):
+        connection.set_state(8, b"x")
+    with pytest.raises(LocalProtocolError, match="longer"):
+        connection.set_state(1, bytes(257))
+    with pytest.raises(RemoteProtocolError, match="more than 8"):
+        connection.handle_packet(8, frames.encode_state(8, 1, b"y"), 0.0)
+
+
+def test_paths_are_challenged_and_answered() -> None:
+    pair = Pair(17)
+    pair.settle()
+    pair.a.connection.challenge(b"8 bytes!")
+    pair.run(1)
+    assert PathChallenged(b"8 bytes!") in pair.b.events
+    assert PathResponded(b"8 bytes!") in pair.a.events
+
+
+def test_close_is_said_once_and_again_to_those_who_did_not_hear() -> None:
+    a, b = (Connection(now=0.0, random=Random(n).randbytes) for n in (1, 2))
+    a.set_hello(b"hi")
+    a.close(1, "bye")
+    a.close(2, "ignored")
+    (lost,) = a.take_packets(0.0, 10)
+    assert frames.decode(lost.payload) == [frames.Close(1, "bye")]
+    with pytest.raises(LocalProtocolError, match="closed"):
+        a.queue(1, [b"late"])
+    answers = []
+    for number in range(9):
+        a.handle_packet(number, frames.encode_ping(), 1.0 + number)
+        answers += a.take_packets(1.0 + number, 10)
+    assert len(answers) == 4
+    assert a.next_timeout() is None
+    b.handle_packet(answers[0].number, answers[0].payload, 2.0)
+    assert b.take_events() == [Closed(1, "bye")]
+    assert b.take_packets(2.0, 10) == []
+    assert b.next_timeout() is None
+    b.handle_packet(99, frames.encode_ping(), 3.0)
+    b.handle_timeout(99.0)
+    assert b.take_events() == []
+
+
+def test_both_sides_may_close_at_once() -> None:
+    a = lone()
+    a.close(1, "bye")
+    a.take_packets(0.0, 10)
+    a.handle_packet(0, frames.encode_close(2, "me too"), 0.0)
+    assert a.take_events() == [Closed(2, "me too")]
+    assert a.take_packets(0.0, 10) == []
+
+
+def test_an_idle_link_is_kept_alive_and_quiet() -> None:
+    pair = Pair(18)
+    pair.settle()
+    before = pair.ab.packets + pair.ba.packets
+    start = pair.now
+    pair.run(100)
+    assert 18 <= pair.ab.packets + pair.ba.packets - before <= 28
+    assert pair.a.connection.last_heard is not None
+    assert pair.a.connection.last_heard >= start + 85
+    assert pair.a.connection.first_unanswered is None
+
+
+def test_a_cut_link_heals_by_itself() -> None:
+    pair = Pair(19)
+    pair.settle()
+    pair.ab.cut = pair.ba.cut = True
+    to_b, to_a = texts(100, 1), texts(100, 2)
+    pair.a.send(0, to_b)
+    pair.b.send(0, to_a)
+    pair.run(120)
+    assert pair.b.got == {}
+    pair.ab.cut = pair.ba.cut = False
+    healed = pair.now
+    pair.settle()
+    assert pair.b.got[0] == to_b
+    assert pair.a.got[0] == to_a
+    assert pair.now - healed < 3
+
+
+def test_ping_after_an_outage_recovers_at_once() -> None:
+    pair = Pair(20)
+    pair.settle()
+    pair.ab.cut = True
+    pair.a.send(0, [b"lost"])
+    pair.run(30)
+    pair.ab.cut = False
+    pair.a.connection.ping()
+    at = pair.now
+    pair.run(5, lambda: bool(pair.b.got))
+    assert pair.now - at < 0.03
+
+
+def test_the_clock_may_jump_over_a_suspend() -> None:
+    pair = Pair(21)
+    pair.settle()
+    pair.a.send(0, [b"before"])
+    pair.pump(pair.a)
+    pair.now += 8 * 3600
+    pair.a.send(0, [b"after"])
+    pair.settle(10)
+    assert pair.b.got[0] == [b"before", b"after"]
+    pair.a.send(0, [b"x"] * 5)
+    for _ in range(30):
+        pair.a.send(0, [b"x"])
+        pair.run(0.3)
+    assert pair.a.connection.stats.smoothed_rtt_s < 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        frames.encode_messages(0, 8193, [b"x"]),
+        frames.encode_message(0, 9000, 0, 10, b"x"),
+        frames.encode_messages(1, 2**61, [b"x"]),
+        b"\xff",
+        b"",
+        b"\x00",
+    ],
+)
+def test_what_breaks_the_specification_is_refused(frame: bytes) -> None:
+    connection = lone()
+    with pytest.raises(RemoteProtocolError):
+        connection.handle_packet(0, frame, 0.0)
+    assert connection.take_packets(0.0, 10) == []
+    connection.handle_packet(0, frames.encode_ping(), 0.0)
+    assert len(connection.take_packets(0.0, 10)) == 1
+
+
+def test_a_sender_that_overruns_the_byte_window_is_refused() -> None:
+    connection = lone(ArqConfig(window_bytes=5000))
+    for number in range(2, 11):
+        connection.handle_packet(number, frames.encode_messages(0, number, [bytes(1000)]), 0.0)
+        part = frames.encode_message(1, number, 0, 1000, b"x")
+        connection.handle_packet(100 + number, part, 0.0)
+    with pytest.raises(RemoteProtocolError, match="window holds"):
+        connection.handle_packet(11, frames.encode_messages(0, 11, [bytes(1000)]), 0.0)
+    with pytest.raises(RemoteProtocolError, match="window holds"):
+        connection.handle_packet(111, frames.encode_message(1, 11, 0, 1000, b"x"), 0.0)
+
+
+def test_parts_that_disagree_are_refused() -> None:
+    connection = lone()
+    connection.handle_packet(0, frames.encode_message(0, 1, 0, 100, b"x"), 0.0)
+    with pytest.raises(RemoteProtocolError, match="disagree"):
+        connection.handle_packet(1, frames.encode_message(0, 1, 1, 101, b"x"), 0.0)
+
+
+def test_garbage_only_ever_raises_remote_protocol_error() -> None:
+    random = Random(22)
+    connection = lone()
+    connection.queue(0, texts(20, 22))
+    connection.take_packets(0.0, 10)
+    good = [
+        frames.encode_messages(0, 1, [b"abc", b"defg"]),
+        frames.encode_message(1, 1, 0, 900, bytes(50)),
+        frames.encode_ack(10, [(0, 1)]),
+        frames.encode_state(1, 1, b"x") + frames.encode_receipt(3, 3, 2),
+        frames.encode_path_challenge(b"12345678") + frames.encode_hello(b"h"),
+    ]
+    for number in range(3000):
+        payload = bytearray(random.choice(good))
+        for _ in range(random.randint(1, 3)):
+            payload[random.randrange(len(payload))] = random.randrange(256)
+        try:
+            connection.handle_packet(number, bytes(payload), number / 1000)
+        except RemoteProtocolError:
+            pass
+        connection.take_packets(number / 1000, 4)
+        connection.take_events()
+
+
+def test_a_repeated_packet_is_counted_and_changes_nothing() -> None:
+    connection = lone()
+    payload = frames.encode_messages(0, 1, [b"once"])
+    connection.handle_packet(0, payload, 0.0)
+    connection.handle_packet(0, payload, 0.0)
+    (event,) = connection.take_events()
+    assert event == MessagesArrived(0, 1, [b"once"], 0.0)
+    assert connection.stats.duplicate_packets == 1
+
+
+def test_max_packets_cuts_a_round_short_and_asks_for_another() -> None:
+    connection = lone()
+    connection.queue(0, [bytes(1100)] * 8)
+    assert connection.take_packets(1.0, 0) == []
+    assert len(connection.take_packets(1.0, 3)) == 3
+    assert connection.next_timeout() == 1.0
+    assert len(connection.take_packets(1.0, 100)) == 5
+
+
+def test_text_passes_bulk() -> None:
+    pair = Pair(23)
+    pair.settle()
+    pair.ab.rate_bytes_per_s = 250_000
+    pair.ab.queue_bytes = 15_000
+    pair.a.send(1, [bytes(16_384)] * 100)
+    pair.run(2)
+    sent_at = []
+    for _ in range(20):
+        sent_at.append(pair.now)
+        pair.a.send(0, [b"quick"])
+        pair.run(0.1)
+    pair.settle()
+    delays = sorted(got - sent for got, sent in zip(pair.b.got_at, sent_at, strict=True))
+    assert delays[10] < 0.1
