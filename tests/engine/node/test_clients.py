@@ -1,0 +1,106 @@
+"""Who is attached, and the answers already given."""
+
+import pytest
+
+from chatnet_engine.node.clients import Clients
+from chatnet_engine.node.config import Now
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc.commands import Attach, Detach, FetchStatus, KeepAlive, MarkRead
+from chatnet_protocol.limits import CLIENT_TIMEOUT_S, MAX_CLIENTS, MAX_RESULTS_KEPT
+from chatnet_protocol.version import IPC_VERSION
+
+NOW = Now(10.0, 1)
+
+
+def attach(name: str = "qt", role: str = "full") -> Attach:
+    return Attach(name, role, IPC_VERSION)
+
+
+def code_of(call: object, *args: object) -> str:
+    with pytest.raises(CommandError) as caught:
+        call(*args)  # type: ignore[operator]
+    return caught.value.code
+
+
+def test_clients_are_numbered_and_an_attach_repeated_is_the_same_client() -> None:
+    clients = Clients()
+    first, replaced = clients.attach(b"r1", attach(), NOW)
+    assert (first.row.client, replaced) == (1, 0)
+    again, replaced = clients.attach(b"r1", attach(), NOW)
+    assert again is first
+    assert replaced == 1
+    other, _ = clients.attach(b"r2", attach("cli"), NOW)
+    assert other.row.client == 2
+    assert (clients.number(b"r2"), clients.number(b"r3"), len(clients)) == (2, 0, 2)
+
+
+def test_another_role_on_the_same_route_is_a_new_client() -> None:
+    clients = Clients()
+    clients.attach(b"r", attach(), NOW)
+    client, replaced = clients.attach(b"r", attach(role="read-only"), NOW)
+    assert (client.row.client, replaced, len(clients)) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("command", [attach(role="root"), attach(name=""), attach(name="x" * 65)])
+def test_bad_roles_and_names_are_refused(command: Attach) -> None:
+    assert code_of(Clients().attach, b"r", command, NOW) == ErrorCode.INVALID
+
+
+def test_the_number_of_clients_is_bounded() -> None:
+    clients = Clients()
+    for number in range(MAX_CLIENTS):
+        clients.attach(bytes([number]), attach(), NOW)
+    assert code_of(clients.attach, b"one more", attach(), NOW) == ErrorCode.BUSY
+
+
+def test_strangers_may_only_attach_or_ask_for_the_status() -> None:
+    clients = Clients()
+    assert clients.check(b"r", FetchStatus(), NOW) is None
+    assert clients.check(b"r", attach(), NOW) is None
+    assert code_of(clients.check, b"r", KeepAlive(0), NOW) == ErrorCode.UNKNOWN_CLIENT
+
+
+def test_read_only_clients_change_nothing() -> None:
+    clients = Clients()
+    clients.attach(b"r", attach(role="read-only"), NOW)
+    assert clients.check(b"r", KeepAlive(0), NOW)
+    assert code_of(clients.check, b"r", MarkRead(1, 1), NOW) == ErrorCode.NOT_ALLOWED
+
+
+def test_silent_clients_are_given_up() -> None:
+    clients = Clients()
+    clients.attach(b"old", attach(), NOW)
+    later = Now(NOW.mono_s + CLIENT_TIMEOUT_S / 2, 1)
+    clients.attach(b"new", attach(), later)
+    assert clients.next_timeout() == NOW.mono_s + CLIENT_TIMEOUT_S
+    assert clients.take_expired(Now(NOW.mono_s + CLIENT_TIMEOUT_S, 1)) == [1]
+    assert [client.row.client for client in clients] == [2]
+    assert clients.detach(b"new") == 2
+    assert clients.detach(b"new") == 0
+    assert clients.next_timeout() is None
+
+
+def test_a_repeated_command_gets_its_first_answer_and_a_question_a_new_one() -> None:
+    clients = Clients()
+    assert clients.begin(b"r", 1, MarkRead(1, 1)) == (True, None)
+    assert clients.begin(b"r", 1, MarkRead(1, 1)) == (False, None)
+    clients.answered(b"r", 1, b"frame")
+    assert clients.begin(b"r", 1, MarkRead(1, 1)) == (False, b"frame")
+    assert clients.begin(b"r", 2, FetchStatus()) == (True, None)
+    clients.answered(b"r", 2, b"status")
+    assert clients.begin(b"r", 2, FetchStatus()) == (True, None)
+
+
+def test_kept_answers_are_bounded() -> None:
+    clients = Clients()
+    for number in range(MAX_RESULTS_KEPT + 1):
+        clients.begin(b"r", number, Detach() if number < 0 else MarkRead(1, 1))
+    assert clients.begin(b"r", 0, MarkRead(1, 1)) == (True, None)
+
+
+def test_what_a_client_has_applied_is_noted() -> None:
+    clients = Clients()
+    client, _ = clients.attach(b"r", attach(), NOW)
+    clients.note(b"r", 7)
+    clients.note(b"gone", 9)
+    assert client.seq == 7

@@ -1,0 +1,163 @@
+"""Batches, order, retry: what waits for the store."""
+
+import pytest
+
+from chatnet_engine.node.commits import (
+    FIRST_RETRY_S,
+    MAX_RETRY_S,
+    MAX_ROWS_IN_COMMIT,
+    MAX_WAITING_ROWS,
+    Asker,
+    CommitQueue,
+)
+from chatnet_engine.node.config import Now
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.rows import AckRun
+
+NOW = Now(100.0, 1)
+
+
+def queued(text: str, peer: int = 1, release: bool = False) -> c.QueueMessages:
+    row = c.NewMessage(text.encode().ljust(16, b"."), 1, text.encode(), 5)
+    return c.QueueMessages(peer, [row], 5, release)
+
+
+def arrived(first: int, count: int, incarnation: int = 7) -> c.AcceptMessages:
+    rows = [c.ArrivedMessage(bytes([n]) * 16, 1, n, 5, b"x") for n in range(first, first + count)]
+    return c.AcceptMessages(1, incarnation, first, rows, "ip:1", 5)
+
+
+def results(commit: c.Commit) -> c.Committed:
+    return c.Committed(commit.number, [c.DraftStored(1, True, 1, "")] * len(commit.ops))
+
+
+def test_only_one_transaction_is_in_flight_and_the_rest_forms_the_next() -> None:
+    queue = CommitQueue()
+    queue.add(queued("a"))
+    first = queue.take(NOW)
+    assert first
+    queue.add(queued("b"))
+    queue.add(queued("c"))
+    assert queue.take(NOW) is None
+    queue.handle_committed(results(first))
+    second = queue.take(NOW)
+    assert second
+    assert second.number == first.number + 1
+    (op,) = second.ops
+    assert isinstance(op, c.QueueMessages)
+    assert [row.body for row in op.rows] == [b"b", b"c"]
+    assert not queue.idle
+    queue.handle_committed(results(second))
+    assert queue.idle
+
+
+def test_each_row_keeps_its_asker() -> None:
+    queue = CommitQueue()
+    askers = [Asker(b"r1", 1), None, Asker(b"r2", 9)]
+    for text, asker in zip("abc", askers, strict=True):
+        queue.add(queued(text), asker)
+    commit = queue.take(NOW)
+    assert commit
+    ((_, waiting),) = queue.handle_committed(results(commit))
+    assert waiting.askers == askers
+
+
+def test_rows_of_other_peers_or_of_another_release_are_not_merged() -> None:
+    queue = CommitQueue()
+    for op in (queued("a"), queued("b", peer=2), queued("c", release=True)):
+        queue.add(op)
+    commit = queue.take(NOW)
+    assert commit
+    assert len(commit.ops) == 3
+
+
+def test_arrivals_are_merged_while_their_numbers_follow() -> None:
+    queue = CommitQueue()
+    for op in (arrived(1, 2), arrived(3, 1), arrived(5, 1), arrived(6, 1, incarnation=8)):
+        queue.add(op)
+    commit = queue.take(NOW)
+    assert commit
+    counts = [(op.first_number, len(op.rows)) for op in commit.ops]  # type: ignore[union-attr]
+    assert counts == [(1, 3), (5, 1), (6, 1)]
+
+
+def test_receipts_and_marks_are_merged() -> None:
+    queue = CommitQueue()
+    queue.add(c.StoreReceipts(1, [AckRun(1, 1, 1)]))
+    queue.add(c.StoreReceipts(1, [AckRun(2, 2, 1)]))
+    queue.add(c.StoreMarks(1, sent_seq=4, my_read=1))
+    queue.add(c.StoreMarks(1, sent_seq=3, my_shown=2))
+    queue.add(c.StoreMarks(2, sent_seq=9))
+    commit = queue.take(NOW)
+    assert commit
+    assert commit.ops == [
+        c.StoreReceipts(1, [AckRun(1, 1, 1), AckRun(2, 2, 1)]),
+        c.StoreMarks(1, sent_seq=4, my_read=1, my_shown=2),
+        c.StoreMarks(2, sent_seq=9),
+    ]
+
+
+def test_a_transaction_has_a_bounded_number_of_rows() -> None:
+    queue = CommitQueue()
+    for number in range(MAX_ROWS_IN_COMMIT + 10):
+        queue.add(queued(str(number)))
+    commit = queue.take(NOW)
+    assert commit
+    assert sum(len(op.rows) for op in commit.ops) <= MAX_ROWS_IN_COMMIT  # type: ignore[union-attr]
+    queue.handle_committed(results(commit))
+    assert queue.take(NOW)
+
+
+def test_too_many_waiting_rows_are_told_by_full() -> None:
+    queue = CommitQueue()
+    for number in range(MAX_WAITING_ROWS):
+        assert not queue.full
+        queue.add(queued(str(number)))
+    assert queue.full
+    while commit := queue.take(NOW):
+        queue.handle_committed(results(commit))
+    assert not queue.full
+
+
+def test_a_failure_tells_askers_and_keeps_what_the_peer_sent() -> None:
+    queue = CommitQueue()
+    asker = Asker(b"r", 3)
+    queue.add(queued("mine"), asker)
+    queue.add(arrived(1, 1))
+    queue.add(c.StoreDraft(1, "draft", 0), Asker(b"r", 4))
+    commit = queue.take(NOW)
+    assert commit
+    queue.add(queued("later"), Asker(b"r", 5))
+    told = queue.handle_failed(c.CommitFailed(commit.number, "The disk is full.", False), NOW)
+    assert told == [asker, Asker(b"r", 4), Asker(b"r", 5)]
+    assert queue.failing == "The disk is full."
+    assert queue.take(NOW) is None
+    assert queue.next_timeout() == NOW.mono_s + FIRST_RETRY_S
+    again = queue.take(Now(NOW.mono_s + FIRST_RETRY_S, 1))
+    assert again
+    assert again.ops == [arrived(1, 1)]
+    queue.handle_committed(results(again))
+    assert queue.failing == ""
+
+
+def test_retries_slow_down_to_a_limit() -> None:
+    queue = CommitQueue()
+    queue.add(arrived(1, 1))
+    now = NOW
+    waits = []
+    for _ in range(8):
+        commit = queue.take(now)
+        assert commit
+        queue.handle_failed(c.CommitFailed(commit.number, "no", False), now)
+        due = queue.next_timeout()
+        assert due
+        waits.append(due - now.mono_s)
+        now = Now(due, 1)
+    assert waits[0] == FIRST_RETRY_S
+    assert waits[-1] == MAX_RETRY_S
+    assert waits == sorted(waits)
+
+
+def test_an_answer_to_nothing_is_a_broken_invariant() -> None:
+    with pytest.raises(AssertionError):
+        CommitQueue().handle_committed(c.Committed(1, []))

@@ -1,0 +1,139 @@
+"""Numbering, ring, snapshots: how a client gets to the present."""
+
+import pytest
+
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.publisher import Publisher, split_rows
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc.commands import Cursor
+from chatnet_protocol.ipc.events import MessagesAdded, Notice, PeerChanged
+from chatnet_protocol.ipc.rows import MessageRow, PeerRow, SessionRow
+from chatnet_protocol.ipc.view import View
+from chatnet_protocol.limits import (
+    EVENT_RING_BYTES,
+    HEARTBEAT_INTERVAL_S,
+    MAX_EVENT_BYTES,
+    MAX_PUBLICATION_BYTES,
+    SNAPSHOT_KEPT_S,
+)
+
+BOOT = b"bootboot"
+NOW = Now(50.0, 1)
+
+
+def publisher() -> Publisher:
+    session = SessionRow("s", "me", "0.0.0.0", 1, b"k" * 32, "fp", "/inbox")
+    out = Publisher(BOOT, View(session))
+    out.publish(PeerChanged(PeerRow(1, "bob", "bob", 2)))
+    return out
+
+
+def rows(first: int, count: int, size: int = 10) -> list[MessageRow]:
+    return [
+        MessageRow(n, n.to_bytes(16), False, 1, b"x" * size, 1, 2, 0, n, "ip:1", n, n)
+        for n in range(first, first + count)
+    ]
+
+
+def publications(out: Publisher, now: Now = NOW) -> list[envelope.Publication]:
+    return [
+        envelope.decode_publication(effect.frame)
+        for effect in out.take_effects(now)
+        if effect.topic == envelope.TOPIC_EVENTS
+    ]
+
+
+def test_events_are_numbered_densely_and_go_out_once() -> None:
+    out = publisher()
+    out.publish(MessagesAdded(1, 1, rows(1, 1)))
+    (publication,) = publications(out)
+    assert (publication.boot, publication.first_seq, len(publication.events)) == (BOOT, 1, 2)
+    assert publications(out) == []
+    out.publish(MessagesAdded(1, 2, rows(2, 1)))
+    assert publications(out)[0].first_seq == 3
+    assert out.view.last_no == 2
+
+
+def test_long_batches_are_split_into_events_of_bounded_size() -> None:
+    out = publisher()
+    out.publish(MessagesAdded(1, 1, rows(1, 10, size=30_000)))
+    frames = [e.frame for e in out.take_effects(NOW) if e.topic == envelope.TOPIC_EVENTS]
+    assert all(len(frame) <= MAX_PUBLICATION_BYTES + 100 for frame in frames)
+    events = [event for frame in frames for event in envelope.decode_publication(frame).events]
+    assert all(len(envelope.pack_event(event)) <= MAX_EVENT_BYTES for event in events)
+    added = [event for event in events if isinstance(event, MessagesAdded)]
+    assert len(added) > 3
+    assert [row.no for event in added for row in event.rows] == list(range(1, 11))
+    assert [event.first_no for event in added] == [event.rows[0].no for event in added]
+
+
+def test_a_row_larger_than_the_rest_stands_alone() -> None:
+    groups = split_rows(rows(1, 1, 60_000) + rows(2, 1, 60_000) + rows(3, 2))
+    assert [[row.no for row in group] for group in groups] == [[1], [2, 3, 4]]
+
+
+def test_the_head_comes_every_second() -> None:
+    out = publisher()
+    topics = [effect.topic for effect in out.take_effects(NOW)]
+    assert topics == [envelope.TOPIC_EVENTS, envelope.TOPIC_HEAD]
+    assert out.take_effects(NOW) == []
+    assert out.next_timeout() == NOW.mono_s + HEARTBEAT_INTERVAL_S
+    (head,) = out.take_effects(Now(NOW.mono_s + HEARTBEAT_INTERVAL_S, 1))
+    assert envelope.decode_head(head.frame) == envelope.Head(BOOT, 1, 0)
+
+
+def test_a_cursor_within_the_ring_gets_exactly_what_it_missed() -> None:
+    out = publisher()
+    for number in range(1, 6):
+        out.publish(MessagesAdded(1, number, rows(number, 1)))
+    assert out.covers(Cursor(BOOT, 3, 2))
+    page = envelope.decode_publication(out.events_page(BOOT, 4))
+    assert page.first_seq == 4
+    assert [event.first_no for event in page.events] == [3, 4, 5]  # type: ignore[union-attr]
+    assert out.events_page(BOOT, out.seq + 1) == b""
+
+
+@pytest.mark.parametrize(("boot", "first"), [(b"otherone", 1), (BOOT, 99), (BOOT, 0)])
+def test_events_of_another_boot_or_out_of_range_are_gone(boot: bytes, first: int) -> None:
+    with pytest.raises(CommandError) as caught:
+        publisher().events_page(boot, first)
+    assert caught.value.code == ErrorCode.GONE
+
+
+def test_the_ring_is_bounded_and_tells_what_it_lost() -> None:
+    out = publisher()
+    count = 0
+    while out.covers(Cursor(BOOT, 0, 0)):
+        count += 1
+        out.publish(Notice("info", "x", "y" * 60_000))
+    assert count * 60_000 < EVENT_RING_BYTES + 120_000
+    with pytest.raises(CommandError):
+        out.events_page(BOOT, 1)
+    assert not out.covers(None)
+
+
+def test_a_snapshot_is_kept_for_a_while_and_serves_all_who_attach() -> None:
+    out = publisher()
+    seq, parts = out.open_snapshot(NOW)
+    before = View.from_parts([out.snapshot_part(BOOT, seq, n) for n in range(parts)])
+    assert before == out.view
+    out.publish(MessagesAdded(1, 1, rows(1, 1)))
+    assert out.open_snapshot(NOW) == (seq, parts)
+    assert View.from_parts([out.snapshot_part(BOOT, seq, 0)]) == before
+    out.take_effects(Now(NOW.mono_s + SNAPSHOT_KEPT_S, 1))
+    with pytest.raises(CommandError) as caught:
+        out.snapshot_part(BOOT, seq, 0)
+    assert caught.value.code == ErrorCode.GONE
+    assert out.open_snapshot(NOW)[0] == out.seq
+
+
+def test_snapshot_and_later_events_give_the_later_view() -> None:
+    out = publisher()
+    out.publish(MessagesAdded(1, 1, rows(1, 60)))
+    seq, parts = out.open_snapshot(NOW)
+    mirror = View.from_parts([out.snapshot_part(BOOT, seq, n) for n in range(parts)])
+    out.publish(MessagesAdded(1, 61, rows(61, 3)))
+    for event in envelope.decode_publication(out.events_page(BOOT, seq + 1)).events:
+        mirror.apply(event)
+    assert mirror == out.view
