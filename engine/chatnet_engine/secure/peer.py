@@ -234,12 +234,11 @@ class PeerLink:
 
     def next_timeout(self) -> float:
         """Infinity if never."""
-        when = self._fin.next_at
-        for session in self._slots.all():
-            when = min(when, session.born + self._local.config.reject_after_s)
-        current = self._slots.current
-        if current is not None and not self._renew and not self._fin.running:
-            when = min(when, self._rekey_at(current))
+        life = self._local.config.reject_after_s
+        when = min((session.born + life for session in self._slots.all()), default=_NEVER)
+        when = min(when, self._fin.next_at)
+        if self._slots.current is not None and not self._renew and not self._fin.running:
+            when = min(when, self._rekey_at(self._slots.current))
         if self._wants_init():
             when = min(when, self._cadence.next_at)
         return min(when, self._roaming.next_timeout())
@@ -264,8 +263,7 @@ class PeerLink:
     # --- inside ---------------------------------------------------------------------------------
 
     def _restart(self, now: float) -> None:
-        if now >= self._held_until:
-            self._cadence.restart(now)
+        self._cadence.restart(max(now, self._held_until))
 
     def _wants_init(self) -> bool:
         if self._fin.running:

@@ -1,0 +1,43 @@
+from random import Random
+
+import pytest
+
+from chatnet_engine.secure.replay import REPLAY_WINDOW, ReplayWindow
+
+
+def test_each_number_is_fresh_once_in_any_order() -> None:
+    numbers = list(range(300))
+    Random(1).shuffle(numbers)
+    window = ReplayWindow()
+    for number in numbers:
+        assert window.is_fresh(number)
+        window.mark(number)
+    assert not any(window.is_fresh(number) for number in numbers)
+
+
+@pytest.mark.parametrize("start", [0, 2**32 - 3, 2**62 - 5000])
+def test_the_window_is_as_wide_as_it_says(start: int) -> None:
+    window = ReplayWindow()
+    window.mark(start + 3000)
+    assert window.is_fresh(start + 3000 - REPLAY_WINDOW + 1)
+    assert not window.is_fresh(start + 3000 - REPLAY_WINDOW)
+    assert window.is_fresh(start + 3001)
+    assert window.highest == start + 3000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_agrees_with_a_plain_set(seed: int) -> None:
+    """Gaps of every size against a model that remembers all."""
+    rng = Random(seed)
+    window, seen, highest = ReplayWindow(), set(), -1
+    at = rng.choice([0, 2**31, 2**61])
+    for _ in range(500):
+        step = rng.choice([1, 1, 1, 2, 63, 64, 65, 2047, 2048, 2049, 4096, 10_000, -1, -70, -2500])
+        number = max(0, at + step if step > 0 else highest + step)
+        at = max(at, number)
+        expected = number not in seen and number > highest - REPLAY_WINDOW
+        assert window.is_fresh(number) == expected
+        if expected:
+            window.mark(number)
+            seen.add(number)
+            highest = max(highest, number)
