@@ -35,6 +35,8 @@ MAX_TOTAL_AHEAD = 2**32
 
 MAX_UNPACK_DEPTH = 8
 """Nesting of any msgpack document; the decoder refuses deeper ones."""
+MAX_INTEGER = 2**63 - 1
+"""Integers of any msgpack document fit 64 signed bits, as those of the store do."""
 
 # --- people and names --------------------------------------------------------------------------
 MAX_DISPLAY_NAME_BYTES = 64

@@ -13,6 +13,7 @@ import msgpack
 from msgspec import Struct
 
 from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.commands import Command, Result
 from chatnet_protocol.ipc.events import Event, Gauge
 from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
@@ -107,5 +108,8 @@ def decode_request(data: bytes) -> Request:
 
 
 def decode_reply(data: bytes) -> Reply:
-    """Raises DecodeError."""
-    return codec.unpack(data, Reply, MAX_IPC_FRAME_BYTES)
+    """Raises DecodeError, also unless exactly one of failure and result is set."""
+    reply = codec.unpack(data, Reply, MAX_IPC_FRAME_BYTES)
+    if (reply.failure is None) == (reply.result is None):
+        raise DecodeError("a reply is either a failure or a result")
+    return reply

@@ -1,0 +1,80 @@
+"""Offers: every limit is taken and the next value refused."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
+from chatnet_protocol.limits import (
+    MAX_FILE_BYTES,
+    MAX_FILES_IN_OFFER,
+    MAX_INTEGER,
+    MAX_OFFER_BYTES,
+    MAX_PATH_COMPONENTS,
+)
+
+FILES = st.builds(
+    OfferedFile,
+    path=st.lists(st.text(max_size=12), min_size=1, max_size=MAX_PATH_COMPONENTS),
+    size_bytes=st.integers(0, MAX_FILE_BYTES),
+    modified_ms=st.integers(-MAX_INTEGER - 1, MAX_INTEGER),
+)
+
+
+@given(st.lists(FILES, min_size=1, max_size=5))
+def test_offers_survive(files: list[OfferedFile]) -> None:
+    offer = Offer(files)
+    assert decode_offer(encode_offer(offer)) == offer
+    assert offer.size_bytes == sum(file.size_bytes for file in files)
+
+
+@given(st.binary(max_size=100))
+def test_garbage_raises_decode_error_only(data: bytes) -> None:
+    with contextlib.suppress(DecodeError):
+        decode_offer(data)
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        Offer([OfferedFile(["a"], 1)] * MAX_FILES_IN_OFFER),
+        Offer([OfferedFile(["a"] * MAX_PATH_COMPONENTS, 0)]),
+        Offer([OfferedFile(["a"], MAX_FILE_BYTES)]),
+    ],
+)
+def test_the_limits_themselves_are_taken(offer: Offer) -> None:
+    assert decode_offer(encode_offer(offer)) == offer
+
+
+@pytest.mark.parametrize(
+    ("offer", "reason"),
+    [
+        (Offer([]), "between 1 and 1,000 files"),
+        (Offer([OfferedFile(["a"], 1)] * (MAX_FILES_IN_OFFER + 1)), "between 1 and 1,000 files"),
+        (Offer([OfferedFile([], 1)]), "between 1 and 32 components"),
+        (Offer([OfferedFile(["a"] * (MAX_PATH_COMPONENTS + 1), 1)]), "between 1 and 32"),
+        (Offer([OfferedFile(["a"], -1)]), "size is out of range"),
+        (Offer([OfferedFile(["a"], MAX_FILE_BYTES + 1)]), "size is out of range"),
+        (Offer([OfferedFile(["a" * MAX_OFFER_BYTES], 1)]), "at most 61440"),
+    ],
+)
+def test_beyond_a_limit_is_refused(offer: Offer, reason: str) -> None:
+    with pytest.raises(DecodeError, match=reason):
+        decode_offer(encode_offer(offer))
+
+
+def test_all_sizes_of_an_offer_together_are_an_integer_of_ours() -> None:
+    assert MAX_FILES_IN_OFFER * MAX_FILE_BYTES <= MAX_INTEGER
+
+
+def test_wrong_types_are_refused_and_later_elements_ignored() -> None:
+    assert decode_offer(codec.pack_plain([[[["a"], 1, 2, "new"]], "new"])) == Offer(
+        [OfferedFile(["a"], 1, 2)]
+    )
+    for wrong in ([[[[b"a"], 1]]], [[["a", 1]]], [[[["a"], "1"]]], {"files": []}, []):
+        with pytest.raises(DecodeError):
+            decode_offer(codec.pack_plain(wrong))
