@@ -167,6 +167,10 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     gap: int
     peer_lost: int
     state: "PeerState"
+    raised_after_seq: int = 0
+    """Own messages after this one, none of which was ever sent, had their Lamport counters raised
+    above the peer's, each by `raised_by`."""
+    raised_by: int = 0
 
 
 class PeerState(Struct, array_like=True, gc=False, frozen=True):
@@ -248,6 +252,8 @@ class MessageFailedStored(OpBase, frozen=True, gc=False, tag=True, array_like=Tr
     peer: int
     no: int
     reason: str
+    delivered_seq: int = 0
+    """As it now stands: it moves when nothing before the failed message waits."""
 
 
 class StorePeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -280,6 +286,8 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     peer: int
     into: int
     state: PeerState | None
+    rows: list[MessageRow] = []
+    """The newest messages of `into` afterwards, as many as a view holds."""
 
 
 class StoreTransfer(OpBase, frozen=True, gc=False, tag=True, array_like=True):

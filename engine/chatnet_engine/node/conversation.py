@@ -275,6 +275,9 @@ class Conversation:
     def _hello_applied(self, result: c.HelloApplied) -> None:
         self.state = result.state
         self._hellos_pending -= 1
+        if result.raised_by:
+            raised = ev.CountersRaised(self.peer, result.raised_after_seq, result.raised_by)
+            self._publisher.publish(raised)
         if (
             self._hellos_pending
             or self.connection is None

@@ -52,6 +52,15 @@ class MessageFailed(EventBase, frozen=True, gc=False, tag=True, tag_field="type"
     reason: str
 
 
+class CountersRaised(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Own messages after `after_seq`, none of them sent yet, now stand `by` higher in Lamport
+    order, because the peer's history turned out to be ahead."""
+
+    peer: int
+    after_seq: int
+    by: int
+
+
 class MarksMoved(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Watermarks of one conversation; each only ever grows.
 
@@ -91,10 +100,14 @@ class PeerChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
 
 
 class PeerRemoved(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """A peer was removed; `into` is the peer its messages moved to, or 0."""
+    """A peer was removed; `into` is the peer its messages moved to, or 0.
+
+    Own messages count on after those of `into`; `rows` are the newest messages there afterwards.
+    """
 
     peer: int
     into: int = 0
+    rows: list[MessageRow] = []
 
 
 class LinkChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
@@ -143,6 +156,7 @@ Event = (
     | MessagesRestored
     | MessagesDelivered
     | MessageFailed
+    | CountersRaised
     | MarksMoved
     | DraftChanged
     | TypingChanged

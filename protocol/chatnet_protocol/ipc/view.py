@@ -142,8 +142,8 @@ class View(Struct, array_like=True):
                     _add(peer, event.rows)
             case ev.PeerChanged(row=info):
                 self._put_peer(info)
-            case ev.PeerRemoved(peer=number):
-                self.peers = [peer for peer in self.peers if peer.info.peer != number]
+            case ev.PeerRemoved():
+                self._remove_peer(event)
             case ev.TransferChanged(row=transfer):
                 self._put_transfer(transfer)
             case ev.ClientAttached(row=client):
@@ -199,15 +199,27 @@ class View(Struct, array_like=True):
         else:
             self.peers.append(PeerView(info=info, link=idle_link(info.peer)))
 
+    def _remove_peer(self, event: ev.PeerRemoved) -> None:
+        removed, into = self.peer(event.peer), self.peer(event.into)
+        self.peers = [peer for peer in self.peers if peer is not removed]
+        if removed and into:
+            _merge(into, removed, event.rows)
+        if event.into:
+            self.transfers = [
+                msgspec.structs.replace(row, peer=event.into) if row.peer == event.peer else row
+                for row in self.transfers
+            ]
+
     def _put_transfer(self, row: TransferRow) -> None:
         for index, known in enumerate(self.transfers):
             if known.id == row.id:
                 self.transfers[index] = row
-                return
-        self.transfers.append(row)
+                break
+        else:
+            self.transfers.append(row)
         ended = [t for t in self.transfers if t.state in ENDED_TRANSFER_STATES]
-        if len(ended) > MAX_VIEW_TRANSFERS:
-            self.transfers.remove(ended[0])
+        for oldest in ended[: max(0, len(ended) - MAX_VIEW_TRANSFERS)]:
+            self.transfers.remove(oldest)
 
 
 def idle_link(peer: int) -> LinkRow:
@@ -242,6 +254,20 @@ def bounded_tail(rows: list[MessageRow]) -> list[MessageRow]:
     return rows[len(rows) - kept :]
 
 
+def _merge(into: PeerView, gone: PeerView, rows: list[MessageRow]) -> None:
+    """What the ledger does when two peers turn out to be one."""
+    if into.delivered_seq == into.last_seq:
+        into.delivered_seq = into.last_seq + gone.delivered_seq
+    into.sent_seq = max(into.sent_seq, into.delivered_seq)
+    into.last_seq += gone.last_seq
+    for name in ("last_no", "last_ack", "peer_shown", "peer_read", "my_shown", "my_read"):
+        setattr(into, name, max(getattr(into, name), getattr(gone, name)))
+    if gone.draft and not into.draft:
+        into.draft = gone.draft
+        into.draft_revision += 1
+    into.messages = list(rows)
+
+
 def _change(peer: PeerView, event: ev.Event) -> None:
     match event:
         case ev.MessagesDelivered():
@@ -251,6 +277,13 @@ def _change(peer: PeerView, event: ev.Event) -> None:
         case ev.MessageFailed():
             peer.messages = [
                 msgspec.structs.replace(row, failed=event.reason) if row.no == event.no else row
+                for row in peer.messages
+            ]
+        case ev.CountersRaised():
+            peer.messages = [
+                msgspec.structs.replace(row, lamport=row.lamport + event.by)
+                if row.mine and row.seq > event.after_seq
+                else row
                 for row in peer.messages
             ]
         case ev.MarksMoved():
