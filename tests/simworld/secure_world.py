@@ -210,7 +210,7 @@ class World:
         self.nodes: list[Node] = []
         self.at: dict[Addr, Node] = {}
         self.wire: list[tuple[float, int, Addr, Addr, bytes]] = []
-        self.captured: list[tuple[Addr, Addr, bytes]] = []
+        self.captured: list[tuple[bytes, Addr, Addr]] = []
         self.capture = False
         self.sent = 0
         self.filter: Callable[[bytes, Addr, Addr], bool] = lambda data, source, to: True
@@ -229,7 +229,7 @@ class World:
 
     def transmit(self, node: Node, data: bytes, to: Addr) -> None:
         if self.capture:
-            self.captured.append((node.addr, to, data))
+            self.captured.append((data, node.addr, to))
         if not self.filter(data, node.addr, to):
             return
         line = self.line

@@ -93,10 +93,14 @@ class FinRepeat:
         self.sent_at = -_NEVER
         self.next_at = _NEVER
 
+    def give_up(self) -> None:
+        """Something else is tried; FIN still goes in front of DATA."""
+        self.next_at = _NEVER
+
     def advance(self, now: float) -> bool:
         """A repetition is due; False when it was the last pause and nothing more is to be sent."""
         if self._step >= len(self._config.fin_repeat_s):
-            self.next_at = _NEVER
+            self.give_up()
             return False
         self._step += 1
         self.sent_at = now

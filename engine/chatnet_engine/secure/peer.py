@@ -78,9 +78,10 @@ class PeerLink:
 
     def rehandshake(self, now: float) -> None:
         """Make a new session beside the present one."""
-        if self._renew or self._fin.running or self._slots.sending is None:
+        if self._renew or self._slots.sending is None:
             return
         self._renew = True
+        self._fin.give_up()
         self._restart(now)
 
     def erase(self) -> bool:
@@ -216,8 +217,7 @@ class PeerLink:
 
     def path_validated(self, token: bytes) -> None:
         """The peer returned a challenge."""
-        if self._roaming.path is not None:
-            self._roaming.path.echo(token)
+        self._roaming.echo(token)
 
     # --- time -----------------------------------------------------------------------------------
 

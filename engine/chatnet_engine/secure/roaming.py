@@ -158,6 +158,11 @@ class Roaming:
         if number > self.highest:
             self.highest = number
 
+    def echo(self, token: bytes) -> None:
+        """The peer returned a challenge."""
+        if self.path is not None:
+            self.path.echo(token)
+
     def allow(self, datagrams: list[bytes]) -> list[bytes]:
         """Those that may go out now."""
         path = self.path
