@@ -1,0 +1,221 @@
+"""Puts an engine together, in the only order that is safe, and takes it apart again.
+
+Lock, then key, then UDP port, then history, then local sockets, then the connection file that
+tells front ends to come. (With port 0 and no session name the UDP port comes first, because it
+names the session.)
+"""
+
+import logging
+import os
+import signal
+import sqlite3
+import types
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from chatnet_engine.io.addresses import show_addr
+from chatnet_engine.io.clock import read_now
+from chatnet_engine.io.file_link import FileLink, file_command
+from chatnet_engine.io.history_file import HistoryFile, LedgerFile
+from chatnet_engine.io.impair import Impairment, ImpairSpec
+from chatnet_engine.io.ipc import IpcServer, choose_socket_dir, socket_name
+from chatnet_engine.io.log import close_log, open_log
+from chatnet_engine.io.machine import Machine
+from chatnet_engine.io.resolver import Resolver
+from chatnet_engine.io.runner import Runner
+from chatnet_engine.io.self_test import is_aes_fast
+from chatnet_engine.io.session import SessionFolder, choose_inbox, default_home
+from chatnet_engine.io.store import HistoryReader, Store
+from chatnet_engine.io.udp import UdpSocket, open_udp
+from chatnet_engine.io.wakeup import WakeUp
+from chatnet_engine.node.config import NodeConfig
+from chatnet_engine.node.node import Node
+from chatnet_engine.secure.identity import Identity, fingerprint
+from chatnet_protocol.commit import Loaded
+from chatnet_protocol.errors import ChatNetError, CommandError, ErrorCode
+from chatnet_protocol.ipc.envelope import BOOT_BYTES
+from chatnet_protocol.ipc.rows import SessionRow
+from chatnet_protocol.ipc.session_files import ConnectionFile, session_dir
+from chatnet_protocol.ipc.view import View
+from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
+
+logger = logging.getLogger(__name__)
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What the command line says."""
+
+    local_port: int
+    """0: any free one."""
+    peer_host: str = ""
+    peer_port: int = 0
+    """0: no peer typed."""
+    session: str = ""
+    """Empty: named after the port."""
+    bind: str = ""
+    """Empty: all addresses."""
+    display_name: str = ""
+    impair: ImpairSpec | None = None
+    log_level: str = "info"
+
+
+class Engine:
+    """One session's engine, ready to run. Whoever makes it closes it."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        environ: Mapping[str, str],
+        *,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """Raises CommandError with one sentence for a person."""
+        with ExitStack() as undo:
+            self._build(config, environ, random, undo)
+            self._undo = undo.pop_all()
+
+    def run(self) -> str:
+        """Until a signal, a command or a broken invariant ends it; the reason."""
+        runner = self._runner
+        with ExitStack() as handlers:
+            for number in STOP_SIGNALS:
+                handlers.callback(signal.signal, number, signal.getsignal(number))
+                signal.signal(number, self._heed_signal)
+            old_fd = signal.set_wakeup_fd(self._machine.wakeup.ring_fd, warn_on_full_buffer=False)
+            handlers.callback(signal.set_wakeup_fd, old_fd)
+            self._machine.files.start(read_now().mono_s)
+            reason = runner.run()
+        logger.info("stopping: %s", reason)
+        return reason
+
+    def greeting(self) -> str:
+        """One line for whoever started it in a terminal."""
+        row = self.session
+        where = show_addr((row.host, row.port))
+        line = f"session {row.name} · listening on {where} · fingerprint {row.fingerprint}"
+        return f"{line} · impaired: {row.impair}" if row.impair else line
+
+    def close(self) -> None:
+        """Take it apart, in the reverse order of its making."""
+        self._undo.close()
+
+    def _build(
+        self,
+        config: EngineConfig,
+        environ: Mapping[str, str],
+        random: Callable[[int], bytes],
+        undo: ExitStack,
+    ) -> None:
+        home = default_home(environ)
+        udp: UdpSocket | None = None
+        if not config.session and config.local_port == 0:
+            udp = open_udp(config.bind, 0)
+            undo.callback(udp.close)
+        name = config.session or str(udp.local[1] if udp else config.local_port)
+        folder = SessionFolder(session_dir(home, name), name)
+        undo.callback(folder.close)
+        self.log_fd = _open_log(folder, config.log_level, undo)
+        private_key = folder.load_identity(random)
+        if udp is None:
+            udp = open_udp(config.bind, config.local_port)
+            undo.callback(udp.close)
+        self.session = _session_row(config, folder, udp, private_key, environ)
+        now = read_now()
+        wakeup = WakeUp()
+        undo.callback(wakeup.close)
+        store = Store(lambda: LedgerFile(folder.history_path), self.session, wakeup.ring)
+        undo.callback(store.stop)
+        socket_dir = choose_socket_dir(environ, folder.path)
+        ipc = IpcServer(socket_dir, socket_name(folder.path), now.mono_s)
+        undo.callback(ipc.close)
+        node_config = NodeConfig(
+            session=self.session,
+            boot=random(BOOT_BYTES),
+            incarnation=int.from_bytes(random(8), "big") or 1,
+            private_key=private_key,
+            fast_aes=is_aes_fast(),
+        )
+        loaded, view = _wait_loaded(store)
+        self._machine = Machine(
+            wakeup=wakeup,
+            udp=udp,
+            ipc=ipc,
+            store=store,
+            history=HistoryReader(lambda: HistoryFile(folder.history_path), wakeup.ring),
+            resolver=Resolver(udp.family, wakeup.ring),
+            files=FileLink(file_command(udp.local[1], udp.local[0]), self.log_fd),
+            impairment=Impairment(config.impair) if config.impair else None,
+            now=now,
+        )
+        node = Node(node_config, loaded, view, random=random, now=now)
+        if config.peer_port:
+            node.dial_typed(config.peer_host, config.peer_port)
+        self._runner = Runner(node, self._machine, read_now)
+        undo.callback(self._machine.history.stop)
+        undo.callback(self._machine.files.close)
+        folder.write_connection_file(_connection_file(self.session, node_config.boot, ipc))
+        undo.callback(folder.remove_connection_file)
+        logger.info("%s", self.greeting())
+
+    def _heed_signal(self, number: int, frame: types.FrameType | None) -> None:
+        self._runner.ask_stop(f"signal {signal.Signals(number).name}")
+
+
+def _open_log(folder: SessionFolder, level: str, undo: ExitStack) -> int:
+    try:
+        log_fd = open_log(folder.log_path, level)
+    except OSError as error:
+        raise CommandError(
+            ErrorCode.FILE, f"{folder.log_path} cannot be written: {error.strerror}."
+        ) from None
+    undo.callback(close_log)
+    return log_fd
+
+
+def _session_row(
+    config: EngineConfig,
+    folder: SessionFolder,
+    udp: UdpSocket,
+    private_key: bytes,
+    environ: Mapping[str, str],
+) -> SessionRow:
+    public = Identity.from_private_bytes(private_key).public
+    host, port = udp.local
+    return SessionRow(
+        name=folder.name,
+        display_name=config.display_name,
+        host=host,
+        port=port,
+        key=public,
+        fingerprint=fingerprint(public),
+        inbox=choose_inbox(folder, environ.get("HOME") or os.path.expanduser("~")),
+        impair=config.impair.text() if config.impair else "",
+        log=folder.log_path,
+        version=PRODUCT_VERSION,
+    )
+
+
+def _wait_loaded(store: Store) -> tuple[Loaded, View]:
+    try:
+        return store.wait_loaded()
+    except ChatNetError as error:
+        raise CommandError(ErrorCode.STORE, str(error)) from None
+    except (sqlite3.Error, OSError) as error:
+        raise CommandError(ErrorCode.STORE, f"The history cannot be opened: {error}.") from None
+
+
+def _connection_file(session: SessionRow, boot: bytes, ipc: IpcServer) -> ConnectionFile:
+    return ConnectionFile(
+        session=session.name,
+        boot=boot.hex(),
+        pid=os.getpid(),
+        ipc_version=IPC_VERSION,
+        product_version=PRODUCT_VERSION,
+        events=ipc.events_endpoint,
+        commands=ipc.commands_endpoint,
+        port=session.port,
+    )

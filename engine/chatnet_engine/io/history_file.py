@@ -1,0 +1,55 @@
+"""The ledger of a session's history file, for the store's threads."""
+
+import os
+import sqlite3
+
+from chatnet_engine.ledger.history import History
+from chatnet_engine.ledger.ledger import Ledger
+from chatnet_engine.ledger.schema import close_file, open_file, open_read_only
+from chatnet_protocol.commit import Commit, CommitFailed, Committed, Loaded
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.rows import SessionRow
+from chatnet_protocol.ipc.view import View
+
+
+class LedgerFile:
+    """The one writing connection. Raises StoreDamaged or sqlite3.Error when it cannot be had."""
+
+    def __init__(self, path: str) -> None:
+        # SQLite gives its side files the mode of the database.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.chmod(path, 0o600)
+        self._connection: sqlite3.Connection = open_file(path)
+        self._ledger = Ledger(self._connection)
+
+    def apply(self, commit: Commit) -> Committed | CommitFailed:
+        """One transaction."""
+        return self._ledger.apply(commit)
+
+    def load(self) -> Loaded:
+        """What the engine starts from."""
+        return self._ledger.load()
+
+    def load_view(self, session: SessionRow) -> View:
+        """What front ends are shown of it."""
+        return self._ledger.load_view(session)
+
+    def close(self) -> None:
+        """After a clean stop."""
+        close_file(self._connection)
+
+
+class HistoryFile:
+    """A read-only connection for pages."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = open_read_only(path)
+        self._history = History(self._connection)
+
+    def page(self, query: FetchHistory) -> HistoryPage:
+        """See `chatnet_engine.ledger.history`."""
+        return self._history.page(query)
+
+    def close(self) -> None:
+        """The pages that were read stay valid."""
+        self._connection.close()

@@ -1,0 +1,107 @@
+"""One engine's sockets, threads and processes behind one face: the world that effects land in.
+
+Performs what the node asks, and collects what the workers answer. Decides nothing.
+"""
+
+from dataclasses import dataclass, field
+
+from chatnet_engine.io.file_link import FileLink
+from chatnet_engine.io.impair import Impairment
+from chatnet_engine.io.ipc import IpcServer
+from chatnet_engine.io.resolver import Resolver
+from chatnet_engine.io.store import HistoryReader, Store
+from chatnet_engine.io.udp import UdpSocket
+from chatnet_engine.io.wakeup import WakeUp
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import Addr, IoResult, ReadHistory, ResolveHost
+from chatnet_protocol.commit import Commit
+
+NOT_YET = Now(0.0, 0)
+
+
+@dataclass(slots=True)
+class Machine:
+    """Implements `perform.World`. `now` is the turn's clock reading, set by the runner."""
+
+    wakeup: WakeUp
+    udp: UdpSocket
+    ipc: IpcServer
+    store: Store
+    history: HistoryReader
+    resolver: Resolver
+    files: FileLink
+    impairment: Impairment | None = None
+    now: Now = NOT_YET
+    stop_reason: str | None = None
+    """Set once the node has asked to stop."""
+    _reports: list[IoResult] = field(default_factory=list)
+
+    def send_datagrams(self, datagrams: list[tuple[bytes, Addr]]) -> None:
+        """Through the artificial line, if there is one."""
+        if self.impairment is not None:
+            datagrams = self.impairment.admit(datagrams, self.now.mono_s)
+        self.udp.send(datagrams)
+
+    def commit(self, commit: Commit) -> None:
+        """Raises LocalProtocolError while another transaction is in flight."""
+        self.store.commit(commit)
+
+    def publish(self, topic: bytes, frame: bytes) -> None:
+        """To all front ends."""
+        self.ipc.publish(topic, frame)
+
+    def reply(self, route: bytes, frame: bytes) -> None:
+        """To one front end."""
+        self.ipc.reply(route, frame)
+
+    def read_history(self, ask: ReadHistory) -> None:
+        """Answered from the reader's thread."""
+        self.history.ask(ask)
+
+    def resolve(self, ask: ResolveHost) -> None:
+        """Answered from a resolver thread."""
+        self.resolver.ask(ask, self.now.mono_s)
+
+    def tell_files(self, frame: bytes) -> None:
+        """To the file process."""
+        self.files.tell(frame, self.now.mono_s)
+
+    def stop(self, reason: str) -> None:
+        """The runner leaves its loop when nothing is in flight any more."""
+        self.stop_reason = reason
+
+    def take_results(self) -> list[IoResult]:
+        """What the workers have answered. Raises what one of them died of."""
+        results: list[IoResult] = [*self.store.take_answers(), *self._reports]
+        self._reports = []
+        results += self.history.take_answers()
+        results += self.resolver.take_answers(self.now.mono_s)
+        return results
+
+    def handle_files(self, *, readable: bool, writable: bool) -> None:
+        """The file process' socket is ready."""
+        if readable:
+            self._reports += self.files.handle_readable(self.now.mono_s)
+        if writable:
+            self.files.handle_writable(self.now.mono_s)
+
+    def handle_timeout(self) -> None:
+        """Everything here that was to happen by now."""
+        now_s = self.now.mono_s
+        if self.impairment is not None:
+            due = self.impairment.take_due(now_s)
+            if due:
+                self.udp.send(due)
+        self.ipc.check_paths(now_s)
+        self._reports += self.files.handle_timeout(now_s)
+
+    def next_timeout(self) -> float:
+        """When `handle_timeout` or `take_results` has something to do without being rung for."""
+        deadlines = (
+            self.ipc.next_timeout(),
+            self.files.next_timeout(),
+            self.resolver.next_timeout(),
+            self.impairment.next_timeout() if self.impairment is not None else None,
+            self.now.mono_s if self._reports else None,
+        )
+        return min(deadline for deadline in deadlines if deadline is not None)

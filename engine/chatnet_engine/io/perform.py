@@ -1,0 +1,53 @@
+"""What each effect of the node asks of the world: the one translation, shared by the runner and
+by a simulator.
+"""
+
+from typing import Protocol
+
+from chatnet_engine.node.effects import (
+    Addr,
+    CommitOps,
+    Effect,
+    Publish,
+    ReadHistory,
+    ResolveHost,
+    SendDatagrams,
+    SendReply,
+    StopRunner,
+    TellFiles,
+)
+from chatnet_protocol.commit import Commit
+
+
+class World(Protocol):
+    """Where effects land. No method answers: answers come back through `Node.handle_io`."""
+
+    def send_datagrams(self, datagrams: list[tuple[bytes, Addr]]) -> None: ...
+    def commit(self, commit: Commit) -> None: ...
+    def publish(self, topic: bytes, frame: bytes) -> None: ...
+    def reply(self, route: bytes, frame: bytes) -> None: ...
+    def read_history(self, ask: ReadHistory) -> None: ...
+    def resolve(self, ask: ResolveHost) -> None: ...
+    def tell_files(self, frame: bytes) -> None: ...
+    def stop(self, reason: str) -> None: ...
+
+
+def perform(effect: Effect, world: World) -> None:
+    """Carry out one effect; the caller keeps their order."""
+    match effect:
+        case SendDatagrams(datagrams):
+            world.send_datagrams(datagrams)
+        case CommitOps(commit):
+            world.commit(commit)
+        case Publish(topic, frame):
+            world.publish(topic, frame)
+        case SendReply(route, frame):
+            world.reply(route, frame)
+        case TellFiles(frame):
+            world.tell_files(frame)
+        case ReadHistory():
+            world.read_history(effect)
+        case ResolveHost():
+            world.resolve(effect)
+        case StopRunner(reason):
+            world.stop(reason)

@@ -1,0 +1,163 @@
+"""The pump: one loop that feeds the node what has arrived and performs what it asks.
+
+One clock reading a wake-up, one `take_effects` a turn. Every source is drained up to a cap and
+then left to the next turn, so that none starves the others. The loop waits at most MAX_WAIT_S,
+because poll does not count the time the machine sleeps.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import zmq
+
+from chatnet_engine.io.machine import Machine
+from chatnet_engine.io.perform import perform
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import Addr, Effect, IoResult
+
+logger = logging.getLogger(__name__)
+
+MAX_WAIT_S = 1.0
+MAX_DATAGRAMS_PER_TURN = 256
+MAX_REQUESTS_PER_TURN = 256
+MAX_REQUESTS_S = 0.002
+STOP_TIMEOUT_S = 1.5
+"""From the wish to stop to leaving the loop, whatever is still in flight."""
+
+
+class NodeLike(Protocol):
+    """What the pump drives; `chatnet_engine.node.node.Node`, or a fake."""
+
+    def handle_datagrams(self, batch: list[tuple[bytes, Addr]], now: Now) -> None: ...
+    def handle_request(self, route: bytes, frames: list[bytes], now: Now) -> None: ...
+    def handle_io(self, result: IoResult, now: Now) -> None: ...
+    def handle_timeout(self, now: Now) -> None: ...
+    def take_effects(self, now: Now) -> list[Effect]: ...
+    def next_timeout(self) -> float | None: ...
+    def stop(self, reason: str, now: Now) -> None: ...
+
+
+class Runner:
+    """Turns until the node has stopped. `clock` is read once a wake-up."""
+
+    def __init__(self, node: NodeLike, machine: Machine, clock: Callable[[], Now]) -> None:
+        self._node = node
+        self._machine = machine
+        self._clock = clock
+        self._stop_asked: str | None = None
+        self._leave_s = math.inf
+        self._poller = zmq.Poller()
+        self._udp_fd = machine.udp.fileno()
+        self._bell_fd = machine.wakeup.fileno()
+        self._files_fd = -1
+        self._files_flags = 0
+        self._poller.register(self._udp_fd, zmq.POLLIN)
+        self._poller.register(self._bell_fd, zmq.POLLIN)
+        self._poller.register(machine.ipc.commands, zmq.POLLIN)
+        self.turns = 0
+
+    def ask_stop(self, reason: str) -> None:
+        """From a signal handler, which also rings the bell: stop properly; the second time, now."""
+        if self._stop_asked is not None:
+            self._leave_s = -math.inf
+        self._stop_asked = self._stop_asked or reason
+
+    def run(self) -> str:
+        """Turn until the engine is to end; the reason. Raises when an invariant is broken."""
+        self.flush()
+        while not self._is_over():
+            self.turn()
+        return self._machine.stop_reason or self._stop_asked or ""
+
+    def flush(self) -> None:
+        """Perform what the node wants, outside of a turn: before the first one."""
+        now = self._read_clock()
+        for effect in self._node.take_effects(now):
+            perform(effect, self._machine)
+
+    def turn(self) -> None:
+        """Wait for something to do, do it, perform what comes of it."""
+        self._watch_files()
+        ready = dict(self._poller.poll(self._wait_ms()))
+        self.turns += 1
+        node, machine = self._node, self._machine
+        now = self._read_clock()
+        if self._bell_fd in ready:
+            machine.wakeup.clear()
+        self._heed_stop(now)
+        if self._files_fd in ready:
+            flags = ready[self._files_fd]
+            machine.handle_files(
+                readable=bool(flags & ~zmq.POLLOUT), writable=bool(flags & zmq.POLLOUT)
+            )
+        machine.handle_timeout()
+        for result in machine.take_results():
+            node.handle_io(result, now)
+        if self._udp_fd in ready:
+            batch = machine.udp.receive(MAX_DATAGRAMS_PER_TURN)
+            if batch:
+                node.handle_datagrams(batch, now)
+        if machine.ipc.commands in ready:
+            self._serve(now)
+        deadline_s = node.next_timeout()
+        if deadline_s is not None and deadline_s <= now.mono_s:
+            node.handle_timeout(now)
+        for effect in node.take_effects(now):
+            perform(effect, machine)
+
+    def _serve(self, now: Now) -> None:
+        enough_s = time.perf_counter() + MAX_REQUESTS_S
+        for _ in range(MAX_REQUESTS_PER_TURN):
+            request = self._machine.ipc.receive()
+            if request is None:
+                return
+            self._node.handle_request(*request, now)
+            if time.perf_counter() >= enough_s:
+                return
+
+    def _read_clock(self) -> Now:
+        now = self._clock()
+        self._machine.now = now
+        return now
+
+    def _wait_ms(self) -> int:
+        deadline_s = self._machine.next_timeout()
+        node_s = self._node.next_timeout()
+        if node_s is not None:
+            deadline_s = min(deadline_s, node_s)
+        deadline_s = min(deadline_s, self._leave_s)
+        if self._stop_asked is not None and self._leave_s == math.inf:
+            return 0
+        wait_s = min(deadline_s - self._clock().mono_s, MAX_WAIT_S)
+        # Rounded up: a wait that ends early would turn again for nothing.
+        return math.ceil(wait_s * 1000) if wait_s > 0 else 0
+
+    def _watch_files(self) -> None:
+        """The file process' socket changes when it is started again."""
+        fd = self._machine.files.fileno()
+        flags = zmq.POLLIN | (zmq.POLLOUT if self._machine.files.wants_write else 0)
+        if fd == self._files_fd and (flags == self._files_flags or fd < 0):
+            return
+        if self._files_fd >= 0 and fd != self._files_fd:
+            self._poller.unregister(self._files_fd)
+        if fd >= 0:
+            self._poller.register(fd, flags)
+        self._files_fd, self._files_flags = fd, flags
+
+    def _heed_stop(self, now: Now) -> None:
+        if self._leave_s != math.inf:
+            return
+        if self._stop_asked is not None:
+            self._node.stop(self._stop_asked, now)
+        elif self._machine.stop_reason is None:
+            return
+        self._leave_s = now.mono_s + STOP_TIMEOUT_S
+
+    def _is_over(self) -> bool:
+        if self._leave_s != math.inf and self._machine.now.mono_s >= self._leave_s:
+            logger.warning("leaving with work in flight")
+            return True
+        return self._machine.stop_reason is not None and self._machine.store.idle
