@@ -41,6 +41,7 @@ from chatnet_protocol.ipc.commands import (
     Attached,
     Command,
     Cursor,
+    Detach,
     EventsPage,
     FetchEvents,
     FetchHistory,
@@ -127,6 +128,11 @@ class AttachMachine:
         Raises CommandError(busy) at the limit of commands under way.
         """
         return self._requests.ask(command, now, timeout_s)
+
+    def detach(self, now: float) -> None:
+        """Tell the engine that this client leaves; nothing more may be asked afterwards."""
+        if self.state in (AttachState.SYNC, AttachState.LIVE):
+            self._ask(Detach(), now)
 
     def handle_connected(self, now: float) -> None:
         """The sockets are new: nothing asked before can be answered any more."""

@@ -24,7 +24,6 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import uuid7
 from chatnet_protocol.ipc.commands import (
     Command,
-    Detach,
     HistoryPage,
     OfferFiles,
     Queued,
@@ -175,10 +174,8 @@ class Client:
 
     def close(self) -> None:
         """Leave: the engine forgets this client; what it was asked goes on."""
-        machine = self._driver.machine
-        if self.mirror.live:
-            machine.ask(Detach(), clock())
-            self._driver.flush(clock())
+        self._driver.machine.detach(clock())
+        self._driver.flush(clock())
         self._driver.channel.close()
 
     def __enter__(self) -> Self:

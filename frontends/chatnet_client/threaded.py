@@ -15,7 +15,7 @@ from chatnet_client.client_events import Answered, ClientEvent
 from chatnet_client.driver import Driver, clock
 from chatnet_client.requests import DEFAULT_TIMEOUT_S
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Command, Detach
+from chatnet_protocol.ipc.commands import Command
 from chatnet_protocol.ipc.rows import ClientRole
 
 MAX_INBOX = 1024
@@ -76,7 +76,7 @@ class ThreadedClient:
                 for event in self._driver.turn(1.0):
                     self._deliver(event)
             self._take_inbox()
-            self._driver.machine.ask(Detach(), clock())
+            self._driver.machine.detach(clock())
             self._driver.flush(clock())
         finally:
             self._driver.channel.close()

@@ -1,0 +1,112 @@
+"""Starts an engine on behalf of a front end, once, however many front ends want it.
+
+Connect, lock, connect again, spawn, wait: whoever gets the lock second finds the engine that the
+first one started. The engine is a process group of its own and outlives whoever started it; the
+engine's own lock decides in the end, this one only spares a second start.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from chatnet_client import sessions
+from chatnet_client.errors import EngineStartFailed
+
+ENGINE_COMMAND = (sys.executable, "-P", "-m", "chatnet_engine")
+START_LOCK = "start.lock"
+START_TIMEOUT_S = 15.0
+POLL_S = 0.02
+MAX_ERROR_CHARACTERS = 2000
+
+
+def ensure_engine(
+    environ: Mapping[str, str],
+    name: str,
+    arguments: Sequence[str],
+    *,
+    command: Sequence[str] = ENGINE_COMMAND,
+    timeout_s: float = START_TIMEOUT_S,
+) -> tuple[sessions.Session, bool]:
+    """(the running session `name`, whether it was started now).
+
+    `arguments` are those of the engine's command line; `-d` is added. Raises EngineStartFailed
+    with the engine's own sentence, and CommandError for an impossible name.
+    """
+    session = sessions.find(environ, name)
+    if session.engine is not None:
+        return session, False
+    _make_folder(session.folder)
+    with _start_lock(f"{session.folder}/{START_LOCK}", timeout_s):
+        session = sessions.find(environ, name)
+        if session.engine is not None:
+            return session, False
+        problem = _spawn([*command, *arguments, "-d"], environ, timeout_s)
+        until = time.monotonic() + (0.0 if problem else timeout_s)
+        while (session := sessions.find(environ, name)).engine is None:
+            if problem:
+                raise problem
+            if time.monotonic() >= until:
+                raise EngineStartFailed(f"The engine of session {name} did not come up.", 1)
+            time.sleep(POLL_S)
+    return session, problem is None
+
+
+def _spawn(
+    command: Sequence[str], environ: Mapping[str, str], timeout_s: float
+) -> EngineStartFailed | None:
+    # A file, not a pipe: the engine in the background may keep it open as long as it likes.
+    with tempfile.TemporaryFile() as errors:
+        try:
+            result = subprocess.run(  # noqa: S603 - the engine, by our own interpreter
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=dict(environ),
+                start_new_session=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return EngineStartFailed("The engine did not come up in time.", 1)
+        except OSError as error:
+            return EngineStartFailed(f"The engine cannot be started: {error.strerror}.", 1)
+        if result.returncode == 0:
+            return None
+        errors.seek(0)
+        text = errors.read().decode("utf-8", "replace").strip()[-MAX_ERROR_CHARACTERS:]
+    last = text.splitlines()[-1] if text else "The engine ended without a word; see its log."
+    return EngineStartFailed(last.removeprefix("chatnet: "), result.returncode)
+
+
+def _make_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise EngineStartFailed(f"{folder} cannot be made: {error.strerror}.", 1) from None
+
+
+@contextmanager
+def _start_lock(path: str, timeout_s: float) -> Iterator[None]:
+    until = time.monotonic() + timeout_s
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise EngineStartFailed(f"{path} cannot be opened: {error.strerror}.", 1) from None
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise EngineStartFailed("Another front end starts this engine.", 1) from None
+                time.sleep(POLL_S)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,110 @@
+"""Finds the sessions on this machine and says which of them run.
+
+A session is a folder below HOME/sessions. It runs when its connection file names a living process;
+whether that process answers is found out by attaching.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chatnet_client.channel import read_connection_file
+from chatnet_client.errors import EngineUnreachable, NoSession, SeveralSessions
+from chatnet_protocol.ipc.session_files import (
+    CONNECTION_FILE,
+    SESSION_NAME,
+    ConnectionFile,
+    home_dir,
+    session_dir,
+)
+
+MAX_SESSIONS = 1000
+"""Folders looked at; more are not listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session's folder, and the engine that runs it, if one does."""
+
+    name: str
+    folder: str
+    engine: ConnectionFile | None
+
+    @property
+    def connection_file(self) -> str:
+        """Path of the connection file, whether or not it is there."""
+        return f"{self.folder}/{CONNECTION_FILE}"
+
+
+def home(environ: Mapping[str, str]) -> str:
+    """The folder of all state: CHATNET_HOME, else the platform's folder for application data."""
+    return home_dir(environ, "") or _default_home()
+
+
+def find(environ: Mapping[str, str], name: str) -> Session:
+    """The session of that name, whether it runs or not. Raises CommandError for a bad name."""
+    folder = session_dir(home(environ), name)
+    return Session(name, folder, _running_engine(f"{folder}/{CONNECTION_FILE}"))
+
+
+def find_all(environ: Mapping[str, str]) -> list[Session]:
+    """All sessions by name, at most MAX_SESSIONS."""
+    try:
+        names = sorted(os.listdir(f"{home(environ)}/sessions"))
+    except OSError:
+        return []
+    known = [name for name in names if SESSION_NAME.fullmatch(name)]
+    return [find(environ, name) for name in known[:MAX_SESSIONS]]
+
+
+def choose(environ: Mapping[str, str], name: str | None) -> Session:
+    """The running session meant by `--session NAME`, or the only one that runs.
+
+    Raises NoSession, or SeveralSessions when none is named and more than one runs.
+    """
+    if name is not None:
+        session = find(environ, name)
+        if session.engine is None:
+            raise NoSession(f"Session {name} does not run. Start it with: chatnet engine ...")
+        return session
+    running = [session for session in find_all(environ) if session.engine is not None]
+    if not running:
+        raise NoSession("No session runs. Start one with: chatnet LOCAL_PORT PEER_HOST PEER_PORT")
+    if len(running) > 1:
+        raise SeveralSessions([session.name for session in running])
+    return running[0]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number exists; one that is not ours counts too."""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read(512).rpartition(b")")[2].split()[:1] == [b"Z"]
+    except OSError:
+        return False
+
+
+def _running_engine(path: str) -> ConnectionFile | None:
+    try:
+        connection = read_connection_file(path)
+    except EngineUnreachable:
+        return None
+    return connection if is_alive(connection.pid) else None
+
+
+def _default_home() -> str:
+    import platformdirs  # not needed where CHATNET_HOME is set
+
+    return platformdirs.user_data_dir("chatnet", appauthor=False)

@@ -1,0 +1,149 @@
+"""The blocking face over real sockets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatnet_client import client as module
+from chatnet_client.client import Client
+from chatnet_client.client_events import Changed, EngineLost, Missed, Reset
+from chatnet_client.errors import EngineUnreachable, RequestTimeout
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.events import MessagesAdded
+from fake_engine import FakeCore, FakeEngine
+
+
+@pytest.fixture
+def engine(own_home: Path) -> Iterator[FakeEngine]:
+    with FakeEngine(own_home) as engine:
+        yield engine
+
+
+def attach(engine: FakeEngine, **options: int) -> Client:
+    return Client.attach(engine.connection_file, name="test", **options)  # type: ignore[arg-type]
+
+
+def test_attach_send_and_see_it_delivered(engine: FakeEngine) -> None:
+    with attach(engine) as client:
+        message_id, queued = client.send_message(1, "hello")
+        assert (queued.no, queued.seq) == (1, 1)
+        assert client.wait_until(lambda: client.view.peers[0].delivered_seq == 1, 5)
+        row = client.view.peers[0].messages[0]
+        assert (row.id, row.text, row.ack) == (message_id, "hello", 1001)
+    assert engine.seen(cmd.Detach)
+
+
+def test_a_repeated_id_is_one_message(engine: FakeEngine) -> None:
+    with attach(engine) as client:
+        first = client.send_message(1, "hello", message_id=b"i" * 16)
+        assert client.send_message(1, "hello", message_id=b"i" * 16) == first
+        assert client.view.last_no == 1
+
+
+def test_offers_and_history(engine: FakeEngine, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("x")
+    with attach(engine) as client:
+        transfer, queued = client.offer_files(1, [str(path)])
+        page = client.history(cmd.FetchHistory(after_no=0))
+        assert [row.id for row in page.rows] == [transfer]
+        assert page.rows[0].no == queued.no
+
+
+def test_errors_come_as_the_engine_said_them(engine: FakeEngine) -> None:
+    with attach(engine) as client:
+        with pytest.raises(CommandError, match="There is no peer 9") as caught:
+            client.send_message(9, "hello")
+        assert caught.value.code == ErrorCode.UNKNOWN_PEER
+        with pytest.raises(CommandError, match="answered with Done"):
+            client.ask(cmd.MarkRead(1, 0), cmd.Queued)
+
+
+def test_no_answer_in_time(engine: FakeEngine) -> None:
+    with attach(engine) as client:
+        engine.silent = True
+        with pytest.raises(RequestTimeout):
+            client.request(cmd.FetchStatus(), timeout_s=0.1)
+        assert client.next_event(0.01) is not None
+        assert not client.wait_until(lambda: False, 0.05)
+
+
+def test_events_go_on_over_a_restart(engine: FakeEngine) -> None:
+    with attach(engine, since_no=0) as client:
+        engine.do(lambda core: core.receive(1, "one"))
+        engine.stop()
+        engine.core.start_boot()
+        engine.core.receive(1, "two")
+        engine.core.publications.clear()
+        engine.start()
+        engine.do(lambda core: core.receive(1, "three"))
+        numbers: list[int] = []
+        for event in client.events():
+            if isinstance(event, Missed):
+                numbers += [row.no for row in event.rows]
+            elif isinstance(event, Changed) and isinstance(event.event, MessagesAdded):
+                numbers += [row.no for row in event.event.rows]
+            if len(numbers) == 3:
+                break
+        assert numbers == [1, 2, 3]
+
+
+def test_an_engine_that_ends_ends_the_waiting(engine: FakeEngine) -> None:
+    with attach(engine) as client:
+        assert isinstance(client.request(cmd.StopEngine("enough")), cmd.Done)
+        with pytest.raises(EngineUnreachable, match="The engine went away: enough"):
+            client.wait_until(lambda: False, 5)
+        assert client.mirror.lost_reason == "enough"
+
+
+def test_nothing_there_nothing_answers_and_refusals(own_home: Path) -> None:
+    with pytest.raises(EngineUnreachable, match="does not run"):
+        Client.attach(str(own_home / "none"), name="test")
+    core = FakeCore()
+    with FakeEngine(own_home, core) as engine:
+        engine.silent = True
+        with pytest.raises(EngineUnreachable, match="does not answer"):
+            attach(engine, timeout_s=0.1)  # type: ignore[arg-type]
+        engine.silent = False
+        core.refuse[cmd.Attach] = CommandError(ErrorCode.VERSION, "Upgrade this side.")
+        with pytest.raises(CommandError, match=r"Upgrade this side\."):
+            attach(engine)
+
+
+def test_an_endpoint_that_is_none(engine: FakeEngine) -> None:
+    path = Path(engine.connection_file)
+    path.write_text(path.read_text().replace("ipc://", "nonsense://"))
+    with pytest.raises(EngineUnreachable, match="cannot be used"):
+        attach(engine)
+
+
+def test_unread_events_are_bounded(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_UNREAD_EVENTS", 5)
+    with attach(engine) as client:
+        for number in range(20):
+            client.send_message(1, str(number))
+        client.wait_until(lambda: client.view.peers[0].delivered_seq == 20, 5)
+        unread = 0
+        while client.next_event(0) is not None:
+            unread += 1
+        assert unread <= 5
+        assert client.view.last_no == 20
+
+
+def test_garbage_from_the_engine_is_counted(engine: FakeEngine) -> None:
+    with attach(engine) as client:
+        garbage = [(topic, b"\xc1") for topic in (b"E", b"H", b"G", b"?")]
+        engine.do(lambda core: core.publications.extend(garbage))
+        engine.do(lambda core: core.receive(1, "fine"))
+        assert client.wait_until(lambda: client.view.last_no == 1, 5)
+        assert client._driver.undecodable == 3
+
+
+def test_first_events_are_reset_and_own_attachment(engine: FakeEngine) -> None:
+    with attach(engine) as client:
+        first = client.next_event(1)
+        assert isinstance(first, Reset)
+        assert client.mirror.client == first.client == 1
+        assert not isinstance(client.next_event(0.05), EngineLost)

@@ -1,0 +1,176 @@
+"""The rows of one conversation follow view, pages and events, and stay within their limits."""
+
+import random
+
+import pytest
+
+from chatnet_client import conversation as module
+from chatnet_client.conversation import Conversation, Inserted, Removed, Updated
+from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.events import MessageFailed, MessagesRestored, TypingChanged
+from chatnet_protocol.ipc.rows import MessageRow
+from fake_engine import FakeCore
+
+
+def make(count: int = 0) -> tuple[FakeCore, Conversation]:
+    core = FakeCore()
+    core.auto_deliver = False
+    for number in range(count):
+        core.receive(1, str(number))
+    core.publications.clear()
+    return core, Conversation(core.peer(1))
+
+
+def feed(core: FakeCore, conversation: Conversation) -> list[module.Change]:
+    changes: list[module.Change] = []
+    for _, frame in core.publications:
+        for event in envelope.decode_publication(frame).events:
+            changes += conversation.handle_event(event)
+    core.publications.clear()
+    return changes
+
+
+def numbers(conversation: Conversation) -> list[int]:
+    return [row.no for row in conversation.rows]
+
+
+def load(core: FakeCore, conversation: Conversation, limit: int = 256) -> list[module.Change]:
+    query = conversation.older_page(limit)
+    assert query is not None
+    return conversation.handle_page(core.history_page(query))
+
+
+def test_tail_and_new_messages() -> None:
+    core, conversation = make(3)
+    core.receive(1, "new")
+    core.add_message(1, b"own", mine=True)
+    assert feed(core, conversation) == [Inserted(3, 1), Inserted(4, 1)]
+    assert numbers(conversation) == [1, 2, 3, 4, 5]
+
+
+def test_older_pages_until_the_top() -> None:
+    core, conversation = make(200)
+    assert numbers(conversation) == list(range(151, 201))
+    assert conversation.older_page(100) == FetchHistory(1, None, 151, 151, 100)
+    assert load(core, conversation, 100) == [Inserted(0, 100)]
+    assert load(core, conversation, 100) == [Inserted(0, 50)]
+    assert numbers(conversation) == list(range(1, 201))
+    assert not conversation.has_older
+    assert conversation.older_page() is None
+
+
+def test_a_page_that_overlaps_or_is_of_somebody_else_adds_nothing() -> None:
+    core, conversation = make(60)
+    page = core.history_page(FetchHistory(peer=1, limit=50))
+    assert conversation.handle_page(page) == []
+    older = core.history_page(FetchHistory(peer=1, limit=256))
+    assert conversation.handle_page(HistoryPage(older.rows, [9] * 60, False)) == []
+    assert numbers(conversation) == list(range(11, 61))
+
+
+def test_ack_numbers_are_filled_in() -> None:
+    core, conversation = make(2)
+    for _ in range(3):
+        core.add_message(1, b"own", mine=True)
+    feed(core, conversation)
+    core.deliver(1)
+    assert feed(core, conversation) == [Updated(2), Updated(3), Updated(4)]
+    assert [row.ack for row in conversation.rows] == [1, 2, 1001, 1002, 1003]
+    core.add_message(1, b"own", mine=True)
+    core.deliver(1)
+    assert feed(core, conversation) == [Inserted(5, 1), Updated(5)]
+
+
+def test_a_long_run_of_acks_costs_only_the_rows_at_hand() -> None:
+    core, conversation = make()
+    for _ in range(120):
+        core.add_message(1, b"own", mine=True)
+    conversation.reset(core.peer(1))
+    core.publications.clear()
+    core.deliver(1)
+    assert len(feed(core, conversation)) == 50
+    assert conversation.rows[0].ack == 1000 + 71
+
+
+def test_failures_are_shown_on_their_row() -> None:
+    _core, conversation = make(2)
+    assert conversation.handle_event(MessageFailed(1, 1, "too late")) == [Updated(0)]
+    assert conversation.rows[0].failed == "too late"
+    assert conversation.handle_event(MessageFailed(1, 99, "unknown")) == []
+
+
+def test_restored_rows_go_where_they_belong() -> None:
+    _core, conversation = make(2)
+    row = MessageRow(3, b"r" * 16, False, 1, b"between", 0, 0, 0, 9, "", 1, 1)
+    assert conversation.handle_event(MessagesRestored(1, 3, [row])) == [Inserted(1, 1)]
+    assert conversation.handle_event(MessagesRestored(1, 3, [row])) == []
+    assert [row.text for row in conversation.rows] == ["0", "between", "1"]
+
+
+def test_a_row_above_the_loaded_part_waits_for_its_page() -> None:
+    _core, conversation = make(60)
+    row = MessageRow(61, b"r" * 16, False, 1, b"old", 0, 0, 0, 9, "", 0, 3)
+    assert conversation.handle_event(MessagesRestored(1, 61, [row])) == []
+
+
+def test_other_events_and_other_peers_change_nothing() -> None:
+    _core, conversation = make(2)
+    row = conversation.rows[0]
+    assert conversation.handle_event(TypingChanged(1, True)) == []
+    assert conversation.handle_event(MessagesRestored(2, 9, [row])) == []
+    assert conversation.index_of(row) == 0
+
+
+@pytest.mark.parametrize("limit", ["MAX_ROWS", "MAX_BODY_BYTES"])
+def test_at_a_limit_the_oldest_go_and_no_page_is_taken(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    core, conversation = make(20)
+    conversation.has_older = False
+    # 20 rows of 30 bytes: one-digit and two-digit texts
+    monkeypatch.setattr(module, limit, {"MAX_ROWS": 20, "MAX_BODY_BYTES": 31}[limit])
+    core.receive(1, "12")
+    assert feed(core, conversation)[-1].index == 0
+    assert conversation.has_older
+    monkeypatch.setattr(module, limit, 2)
+    assert conversation.is_full
+    assert conversation.older_page() is None
+    core.receive(1, "newest")
+    feed(core, conversation)
+    assert conversation.rows[-1].text == "newest"
+    assert len(conversation.rows) <= 2
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_changes_replayed_on_a_list_give_the_same_rows(seed: int) -> None:
+    rng = random.Random(seed)
+    core, conversation = make(120)
+    shown = list(conversation.rows)
+    for _ in range(60):
+        match rng.randrange(4):
+            case 0:
+                core.receive(1, "x")
+            case 1:
+                core.add_message(1, b"own", mine=True)
+            case 2:
+                core.deliver(1)
+            case _ if conversation.older_page():
+                follow(shown, load(core, conversation, rng.randrange(1, 20)), conversation)
+        for _, frame in core.publications:
+            for event in envelope.decode_publication(frame).events:
+                follow(shown, conversation.handle_event(event), conversation)
+        core.publications.clear()
+        assert shown == conversation.rows
+    assert [row for _, row in core.history[-len(shown) :]] == shown
+
+
+def follow(shown: list[MessageRow], changes: list[module.Change], now: Conversation) -> None:
+    for change in changes:
+        match change:
+            case Inserted(index, count):
+                shown[index:index] = now.rows[index : index + count]
+            case Removed(index, count):
+                del shown[index : index + count]
+            case Updated(index):
+                shown[index] = now.rows[index]

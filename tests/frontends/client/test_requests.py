@@ -1,0 +1,91 @@
+"""Repeats, deadlines and limits of commands under way."""
+
+import pytest
+
+from chatnet_client import requests as module
+from chatnet_client.requests import REPEAT_S, Requests
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc.commands import Done, FetchStatus, KeepAlive, StopEngine
+from chatnet_protocol.ipc.envelope import Failure, Reply
+
+
+def ready() -> Requests:
+    requests = Requests()
+    requests.release(0.0)
+    return requests
+
+
+def test_a_command_is_repeated_under_its_id_until_answered() -> None:
+    requests = ready()
+    token = requests.ask(FetchStatus(), 0.0)
+    (first,) = requests.take_requests(0.0)
+    assert requests.take_requests(REPEAT_S - 0.01) == []
+    assert requests.take_requests(REPEAT_S) == [first]
+    answer = requests.handle_reply(Reply(first.id, None, Done()))
+    assert answer is not None
+    assert (answer.token, answer.result, answer.user) == (token, Done(), True)
+    assert requests.handle_reply(Reply(first.id, None, Done())) is None
+    assert requests.next_timeout() is None
+
+
+def test_stopping_is_asked_once() -> None:
+    requests = ready()
+    requests.ask(StopEngine(), 0.0, timeout_s=5.0)
+    assert len(requests.take_requests(0.0)) == 1
+    assert requests.take_requests(2.0) == []
+    requests.hold()
+    requests.release(3.0)
+    assert requests.take_requests(3.0) == []
+    assert [answer.timed_out for answer in requests.take_expired(5.0)] == [True]
+
+
+def test_holding_keeps_user_commands_and_forgets_the_machine_s() -> None:
+    requests = ready()
+    requests.ask(KeepAlive(1), 0.0, user=False)
+    requests.ask(FetchStatus(), 0.0, timeout_s=3.0)
+    old = requests.take_requests(0.0)
+    requests.hold()
+    assert requests.take_requests(2.0) == []
+    requests.release(2.0)
+    (new,) = requests.take_requests(2.0)
+    assert new.command == FetchStatus()
+    assert new.id not in {request.id for request in old}
+
+
+def test_held_commands_expire_too() -> None:
+    requests = Requests()
+    requests.ask(FetchStatus(), 0.0, timeout_s=3.0)
+    assert requests.next_timeout() == 3.0
+    (late,) = requests.take_expired(3.0)
+    assert late.timed_out
+    assert len(requests) == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (Failure("unknown-peer", "no"), ErrorCode.UNKNOWN_PEER),
+        (Failure("from-the-future", "no"), ErrorCode.INTERNAL),
+        (None, ErrorCode.INTERNAL),
+    ],
+)
+def test_failures_become_command_errors(reply: Failure | None, code: ErrorCode) -> None:
+    requests = ready()
+    requests.ask(FetchStatus(), 0.0)
+    (request,) = requests.take_requests(0.0)
+    answer = requests.handle_reply(Reply(request.id, reply, None))
+    assert answer is not None
+    assert answer.error is not None
+    assert answer.error.code == code
+
+
+def test_the_limit_is_for_users_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PENDING", 2)
+    requests = ready()
+    requests.ask(FetchStatus(), 0.0)
+    requests.ask(FetchStatus(), 0.0)
+    with pytest.raises(CommandError) as caught:
+        requests.ask(FetchStatus(), 0.0)
+    assert caught.value.code == ErrorCode.BUSY
+    requests.ask(KeepAlive(1), 0.0, user=False)
+    assert len(requests) == 3

@@ -1,0 +1,98 @@
+"""The threaded face: one callback, tokens, an engine that comes later."""
+
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from chatnet_client import threaded as module
+from chatnet_client.client_events import Answered, Changed, ClientEvent, Live, Reset
+from chatnet_client.threaded import ThreadedClient
+from chatnet_protocol.errors import ErrorCode
+from chatnet_protocol.ipc import commands as cmd
+from fake_engine import FakeEngine
+
+T = TypeVar("T")
+
+
+class Inbox:
+    """Collects what the callback brings."""
+
+    def __init__(self) -> None:
+        self.events: queue.Queue[ClientEvent] = queue.Queue()
+
+    def until(self, kind: type[T]) -> T:
+        while True:
+            event = self.events.get(timeout=10)
+            if isinstance(event, kind):
+                return event
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def engine(own_home: Path) -> Iterator[FakeEngine]:
+    engine = FakeEngine(own_home)
+    yield engine
+    engine.close()
+
+
+def test_everything_comes_by_one_callback(engine: FakeEngine, inbox: Inbox) -> None:
+    client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
+    first = client.send(cmd.SendMessage(b"i" * 16, 1, "early"))
+    client.start()
+    engine.start()
+    answer = inbox.until(Answered)
+    assert (answer.token, answer.result) == (first, cmd.Queued(1, 1))
+    assert inbox.until(Reset).view.peers[0].info.name == "bob"
+    second = client.send(cmd.SendMessage(b"j" * 16, 9, "nobody"))
+    assert second != first
+    failed = inbox.until(Answered)
+    assert failed.token == second
+    assert failed.error is not None
+    assert failed.error.code == ErrorCode.UNKNOWN_PEER
+    client.close()
+    assert not client._thread.is_alive()
+    assert engine.seen(cmd.Detach)
+
+
+def test_events_arrive_while_idle(engine: FakeEngine, inbox: Inbox) -> None:
+    engine.start()
+    client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
+    client.start()
+    inbox.until(Live)
+    engine.do(lambda core: core.receive(1, "hello"))
+    assert inbox.until(Changed).event.rows[0].text == "hello"  # type: ignore[union-attr]
+    client.close()
+
+
+def test_too_many_commands_are_refused_not_kept(
+    engine: FakeEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_INBOX", 2)
+    client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
+    tokens = [client.send(cmd.FetchStatus()) for _ in range(3)]
+    refused = inbox.until(Answered)
+    assert refused.token == tokens[-1]
+    assert refused.error is not None
+    assert refused.error.code == ErrorCode.BUSY
+    client.start()
+    client.close()
+
+
+def test_pending_commands_are_bounded_too(
+    engine: FakeEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatnet_client.requests.MAX_PENDING", 1)
+    client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
+    tokens = [client.send(cmd.FetchStatus()) for _ in range(2)]
+    client.start()
+    refused = inbox.until(Answered)
+    assert refused.token == tokens[1]
+    assert refused.error is not None
+    client.close()
