@@ -1,0 +1,108 @@
+"""Owns the answers to FetchHistory, on a connection that only reads."""
+
+import sqlite3
+
+import msgspec
+
+from chatnet_engine.ledger import pages
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS
+
+MAX_SEARCH_CHARACTERS = 1000
+"""SQLite refuses patterns of 50,000 bytes; nobody types this much."""
+ROW_BYTES = 128
+"""What a row counts against MAX_HISTORY_BYTES besides its body."""
+
+
+class History:
+    """Pages of stored messages and search in them; see FetchHistory."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def page(self, query: FetchHistory) -> HistoryPage:
+        """At most MAX_HISTORY_ROWS rows and MAX_HISTORY_BYTES, but at least one row if any.
+
+        Search ignores case. Raises CommandError when the query makes no sense, sqlite3.Error when
+        the store fails.
+        """
+        if len(query.search) > MAX_SEARCH_CHARACTERS:
+            raise CommandError(ErrorCode.TOO_LARGE, "The text to search for is too long.")
+        if query.limit < 1:
+            raise CommandError(ErrorCode.INVALID, "A page has at least one row.")
+        limit = min(query.limit, MAX_HISTORY_ROWS)
+        which = pages.Slice(query.peer, limit + 1, MAX_HISTORY_BYTES, like_pattern(query.search))
+        found = self._search(query, which)
+        count = _fitting([row for row, _ in found[:limit]])
+        return HistoryPage(
+            rows=[row for row, _ in found[:count]],
+            peers=[peer for _, peer in found[:count]],
+            more=count < len(found),
+        )
+
+    def _search(self, query: FetchHistory, which: pages.Slice) -> list[pages.Found]:
+        """What matches, up to the bounds of `which`.
+
+        LIKE lets through too much where the text sought is not ASCII; what it lets through is
+        compared here, and more is read until the page is full.
+        """
+        exact = query.search.isascii()
+        needle = query.search.lower()
+        after_no = query.after_no
+        before = None
+        if after_no is None and query.before_place + query.before_no:
+            before = self._cursor(query)
+        hits: list[pages.Found] = []
+        left = which
+        while True:
+            if after_no is not None:
+                found = pages.forwards(self._db, left, after_no)
+            else:
+                found = pages.backwards(self._db, left, before)
+            if exact or not found:
+                return hits + found
+            hits += [item for item in found if needle in item[0].text.lower()]
+            size = sum(len(row.body) for row, _ in hits)
+            if len(hits) >= which.max_rows or size > which.max_bytes:
+                return hits
+            left = msgspec.structs.replace(
+                which, max_rows=which.max_rows - len(hits), max_bytes=which.max_bytes - size
+            )
+            before = found[-1][0]
+            after_no = before.no if after_no is not None else None
+
+    def _cursor(self, query: FetchHistory) -> MessageRow:
+        """The row a page goes back from; any row at that place if it is not there (any more)."""
+        row = pages.message(self._db, query.before_no)
+        if row and row.place == query.before_place:
+            return row
+        place = max(0, min(query.before_place, pages.END[0]))
+        return MessageRow(0, b"", False, 0, b"", 0, 0, 0, 0, "", 0, place)
+
+
+def _fitting(rows: list[MessageRow]) -> int:
+    """How many of the first rows fit one page."""
+    size = 0
+    for count, row in enumerate(rows):
+        size += len(row.body) + ROW_BYTES
+        if count and size > MAX_HISTORY_BYTES:
+            return count
+    return len(rows)
+
+
+def like_pattern(text: str) -> str:
+    """A LIKE pattern for texts that may contain `text`; empty for none.
+
+    LIKE ignores the case of ASCII letters only, so any other character is left open.
+    """
+    if not text:
+        return ""
+    return "".join(["%", *(_like_character(character) for character in text), "%"])
+
+
+def _like_character(character: str) -> str:
+    if not character.isascii():
+        return "_"
+    return f"\\{character}" if character in "%_\\" else character

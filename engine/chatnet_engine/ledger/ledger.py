@@ -1,0 +1,121 @@
+"""Owns the writing connection: one transaction per commit, all or nothing, and the state at start.
+
+What each operation does lives in the modules beside this one; here is what they have in common.
+It knows no threads, sockets or clocks: times come with the operations.
+"""
+
+import sqlite3
+
+from chatnet_engine.ledger import batches, counters, incoming, outgoing, pages, people, transfers
+from chatnet_engine.ledger.failure import commit_failed
+from chatnet_engine.ledger.migrations import migrate
+from chatnet_engine.ledger.schema import mark_in_use
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.rows import PeerRow, SessionRow
+from chatnet_protocol.ipc.view import PeerView, View, idle_link
+
+
+class Ledger:
+    """The durable store of one session; see the module."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Brings the store to the present schema. Raises VersionMismatch when it is newer."""
+        migrate(connection)
+        mark_in_use(connection)
+        self._db = connection
+
+    def apply(self, commit: c.Commit) -> c.Committed | c.CommitFailed:
+        """Do the operations in one transaction, in order.
+
+        Raises AssertionError or sqlite3.Error when an invariant is broken; nothing is stored then.
+        """
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            results = [_perform(db, op) for op in commit.ops]
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            failed = commit_failed(commit.number, error)
+            if failed is None:
+                raise
+            return failed
+        except BaseException:
+            self._roll_back()
+            raise
+        return c.Committed(commit.number, results)
+
+    def load(self) -> c.Loaded:
+        """What an engine starts from; its cost does not depend on how long the history is."""
+        db = self._db
+        return c.Loaded(
+            peers=people.listed(db),
+            states=counters.listed_states(db),
+            transfers=transfers.load(db),
+            last_no=batches.last_no(db),
+        )
+
+    def load_view(self, session: SessionRow) -> View:
+        """The durable part of the picture that front ends have."""
+        loaded = self.load()
+        return View(
+            session=session,
+            peers=[
+                self._peer_view(info, state)
+                for info, state in zip(loaded.peers, loaded.states, strict=True)
+            ],
+            transfers=[stored.row for stored in loaded.transfers],
+            last_no=loaded.last_no,
+        )
+
+    def _peer_view(self, info: PeerRow, state: c.PeerState) -> PeerView:
+        last_no, last_ack = self._db.execute(
+            "SELECT last_no, last_ack FROM counters WHERE peer = ?", (info.peer,)
+        ).fetchone()
+        return PeerView(
+            info=info,
+            link=idle_link(info.peer),
+            messages=pages.tail(self._db, info.peer),
+            last_no=last_no,
+            last_seq=state.last_seq,
+            last_ack=last_ack,
+            sent_seq=state.sent_seq,
+            delivered_seq=state.delivered_seq,
+            peer_shown=state.peer_shown,
+            peer_read=state.peer_read,
+            my_shown=state.my_shown,
+            my_read=state.my_read,
+            draft=state.draft,
+            draft_revision=state.draft_revision,
+        )
+
+    def _roll_back(self) -> None:
+        """Some errors have ended the transaction already."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+
+def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
+    match op:
+        case c.QueueMessages():
+            return outgoing.queue(db, op)
+        case c.AcceptMessages():
+            return incoming.accept(db, op)
+        case c.StoreReceipts():
+            return outgoing.store_receipts(db, op)
+        case c.LoadOutbox():
+            return outgoing.load_outbox(db, op)
+        case c.ApplyHello():
+            return incoming.apply_hello(db, op)
+        case c.StoreMarks():
+            return counters.store_marks(db, op)
+        case c.StoreDraft():
+            return counters.store_draft(db, op)
+        case c.FailMessage():
+            return outgoing.fail(db, op)
+        case c.StorePeer():
+            return people.store(db, op)
+        case c.ForgetPeer():
+            return people.forget(db, op)
+        case c.StoreTransfer():
+            return transfers.store(db, op)

@@ -1,0 +1,227 @@
+"""Owns own messages on their way: queueing, what waits for the peer, receipts, failures.
+
+What waits is not a table: it is the own messages that no row of `settled_runs` covers. A peer
+commits in order, so a receipt settles a run in one row, and a whole conversation is often one row.
+"""
+
+import sqlite3
+
+from chatnet_engine.ledger import batches
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.rows import AckRun
+
+NO_ACK = 0
+"""`first_ack` of messages that left the outbox without the peer having committed them."""
+
+
+def queue(db: sqlite3.Connection, op: c.QueueMessages) -> c.MessagesQueued:
+    """Append own messages that are not in the history yet; see QueueMessages.
+
+    What is queued for a peer that was merged goes to the one it was merged into.
+    """
+    peer, release = op.peer, op.release
+    (into,) = db.execute("SELECT merged_into FROM peers WHERE peer = ?", (peer,)).fetchone()
+    if into:
+        peer, release = into, False
+    seq, lamport = db.execute(
+        "SELECT last_seq, lamport FROM counters WHERE peer = ?", (peer,)
+    ).fetchone()
+    no = batches.last_no(db)
+    new = op.rows
+    twice: list[bytes] = []
+    try:
+        rows = batches.insert_own(db, peer, new, op.now_ms, (no, seq, lamport))
+    except sqlite3.IntegrityError:
+        batches.remove_after(db, no)
+        new, twice = _unknown(db, op.rows)
+        rows = batches.insert_own(db, peer, new, op.now_ms, (no, seq, lamport))
+    if rows:
+        batches.store_last_no(db, rows[-1].no)
+        db.execute(
+            "UPDATE counters SET last_no = ?, last_seq = ?, lamport = ?,"
+            " released_seq = iif(?, ?2, released_seq) WHERE peer = ?",
+            (rows[-1].no, rows[-1].seq, rows[-1].lamport, release, peer),
+        )
+    known = [_own_message(db, message_id) for message_id in twice]
+    return c.MessagesQueued(peer, rows, known, _clear_draft(db, peer, new))
+
+
+def _unknown(
+    db: sqlite3.Connection, rows: list[c.NewMessage]
+) -> tuple[list[c.NewMessage], list[bytes]]:
+    """The rows that are new, and the ids of the others: in the history, or twice in the batch."""
+    new: dict[bytes, c.NewMessage] = {}
+    twice: list[bytes] = []
+    for row in rows:
+        query = "SELECT 1 FROM messages WHERE id = ? AND author = 0"
+        if row.id in new or db.execute(query, (row.id,)).fetchone():
+            twice.append(row.id)
+        else:
+            new[row.id] = row
+    return list(new.values()), twice
+
+
+def _own_message(db: sqlite3.Connection, message_id: bytes) -> tuple[bytes, int, int]:
+    query = "SELECT id, no, seq FROM messages WHERE id = ? AND author = 0"
+    found: tuple[bytes, int, int] = db.execute(query, (message_id,)).fetchone()
+    return found
+
+
+def _clear_draft(db: sqlite3.Connection, peer: int, rows: list[c.NewMessage]) -> int:
+    """The draft's new revision if one of `rows` was made of it; else 0."""
+    made_of = [row.draft_revision for row in rows if row.draft_revision]
+    if not made_of:
+        return 0
+    found = db.execute("SELECT revision FROM drafts WHERE peer = ?", (peer,)).fetchone()
+    revision = found[0] if found else 0
+    if revision not in made_of:
+        return 0
+    db.execute("UPDATE drafts SET revision = ?, text = '' WHERE peer = ?", (revision + 1, peer))
+    return int(revision) + 1
+
+
+def load_outbox(db: sqlite3.Connection, op: c.LoadOutbox) -> c.OutboxPage:
+    """The next page of what the peer has not committed; see LoadOutbox."""
+    delivered, released = db.execute(
+        "SELECT delivered_seq, released_seq FROM counters WHERE peer = ?", (op.peer,)
+    ).fetchone()
+    found = db.execute(
+        "SELECT seq, id, kind, lamport, sent_ms, body FROM messages m"
+        " WHERE peer = ?1 AND author = 0 AND seq > ?2 AND NOT EXISTS ("
+        "  SELECT 1 FROM settled_runs s WHERE s.peer = ?1 AND s.first_seq > ?4"
+        "  AND s.first_seq <= m.seq AND s.first_seq + s.run > m.seq)"
+        " ORDER BY seq LIMIT ?3",
+        (op.peer, max(op.after_seq, delivered), op.max_rows + 1, delivered),
+    )
+    rows: list[c.OutboxRow] = []
+    size = 0
+    more = False
+    for values in found:
+        row = c.OutboxRow(*values)
+        size += len(row.body)
+        if rows and (size > op.max_bytes or len(rows) == op.max_rows):
+            more = True
+            break
+        rows.append(row)
+    found.close()
+    if rows and rows[-1].seq > released:
+        db.execute("UPDATE counters SET released_seq = ? WHERE peer = ?", (rows[-1].seq, op.peer))
+    return c.OutboxPage(op.peer, rows, more)
+
+
+def store_receipts(db: sqlite3.Connection, op: c.StoreReceipts) -> c.ReceiptsStored:
+    """Settle what the peer says it committed; see StoreReceipts."""
+    last_seq, acked, delivered = db.execute(
+        "SELECT last_seq, acked_total, delivered_seq FROM counters WHERE peer = ?", (op.peer,)
+    ).fetchone()
+    told: list[AckRun] = []
+    for run in op.runs:
+        assert 0 < run.run <= min(run.seq, run.ack), "a receipt for more messages than there are"
+        assert run.seq <= last_seq, "a receipt for a message that does not exist"
+        acked = max(acked, run.ack)
+        for first, last in _unsettled(db, op.peer, run.seq - run.run + 1, run.seq, delivered):
+            part = AckRun(last, run.ack - (run.seq - last), last - first + 1)
+            _settle(db, op.peer, first, part.run, part.ack - part.run + 1)
+            told.append(part)
+        delivered = _advance(db, op.peer, delivered)
+    db.execute(
+        "UPDATE counters SET acked_total = ?, delivered_seq = ?, sent_seq = max(sent_seq, ?2)"
+        " WHERE peer = ?",
+        (acked, delivered, op.peer),
+    )
+    return c.ReceiptsStored(op.peer, delivered, acked, told)
+
+
+def fail(db: sqlite3.Connection, op: c.FailMessage) -> c.MessageFailedStored:
+    """Take one own message out of the outbox without the peer having it; see FailMessage."""
+    assert op.reason, "a failure has a reason"
+    last_seq, delivered = db.execute(
+        "SELECT last_seq, delivered_seq FROM counters WHERE peer = ?", (op.peer,)
+    ).fetchone()
+    if not 0 < op.seq <= last_seq or not _unsettled(db, op.peer, op.seq, op.seq, delivered):
+        return c.MessageFailedStored(op.peer, 0, op.reason, delivered)
+    (no,) = db.execute(
+        "UPDATE messages SET failed = ? WHERE peer = ? AND seq = ? AND author = 0 RETURNING no",
+        (op.reason, op.peer, op.seq),
+    ).fetchone()
+    _settle(db, op.peer, op.seq, 1, NO_ACK)
+    delivered = _advance(db, op.peer, delivered)
+    db.execute(
+        "UPDATE counters SET delivered_seq = ?, sent_seq = max(sent_seq, ?1) WHERE peer = ?",
+        (delivered, op.peer),
+    )
+    return c.MessageFailedStored(op.peer, no, op.reason, delivered)
+
+
+def _unsettled(
+    db: sqlite3.Connection, peer: int, first: int, last: int, delivered: int
+) -> list[tuple[int, int]]:
+    """The parts of own messages `first` to `last` that still wait, in order."""
+    first = max(first, delivered + 1)
+    parts: list[tuple[int, int]] = []
+    if first > last:
+        return parts
+    overlapping = db.execute(
+        "SELECT first_seq, first_seq + run - 1 FROM settled_runs"
+        " WHERE peer = ?1 AND first_seq <= ?3 AND first_seq > ?4 AND first_seq + run > ?2"
+        " ORDER BY first_seq",
+        (peer, first, last, delivered),
+    ).fetchall()
+    for settled_first, settled_last in overlapping:
+        if first < settled_first:
+            parts.append((first, settled_first - 1))
+        first = settled_last + 1
+    if first <= last:
+        parts.append((first, last))
+    return parts
+
+
+def _settle(db: sqlite3.Connection, peer: int, first: int, run: int, first_ack: int) -> None:
+    """Remember that these left the outbox, as part of the run before them if they follow it."""
+    before = db.execute(
+        "SELECT first_seq, run, first_ack FROM settled_runs WHERE peer = ? AND first_seq < ?"
+        " ORDER BY first_seq DESC LIMIT 1",
+        (peer, first),
+    ).fetchone()
+    if before and before[0] + before[1] == first:
+        follows = before[2] + before[1] if before[2] else NO_ACK
+        if follows == first_ack:
+            db.execute(
+                "UPDATE settled_runs SET run = run + ? WHERE peer = ? AND first_seq = ?",
+                (run, peer, before[0]),
+            )
+            return
+    db.execute("INSERT INTO settled_runs VALUES (?, ?, ?, ?)", (peer, first, run, first_ack))
+
+
+def _advance(db: sqlite3.Connection, peer: int, delivered: int) -> int:
+    """The end of what is settled without a hole, beginning at `delivered`."""
+    query = (
+        "SELECT first_seq + run - 1 FROM settled_runs WHERE peer = ? AND first_seq <= ?"
+        " ORDER BY first_seq DESC LIMIT 1"
+    )
+    while found := db.execute(query, (peer, delivered + 1)).fetchone():
+        if found[0] <= delivered:
+            break
+        delivered = found[0]
+    return delivered
+
+
+def raise_waiting(db: sqlite3.Connection, peer: int, after_seq: int, above: int) -> tuple[int, int]:
+    """Lift the Lamport counters of own messages after `after_seq` above `above`, in their order.
+
+    Returns by how much, and the highest counter among them: (0, 0) when there are none.
+    """
+    lowest, highest = db.execute(
+        "SELECT min(lamport), max(lamport) FROM messages WHERE peer = ? AND author = 0 AND seq > ?",
+        (peer, after_seq),
+    ).fetchone()
+    if lowest is None:
+        return 0, 0
+    delta = max(0, above + 1 - lowest)
+    if delta:
+        db.execute(
+            "UPDATE messages SET lamport = lamport + ? WHERE peer = ? AND author = 0 AND seq > ?",
+            (delta, peer, after_seq),
+        )
+    return delta, highest + delta

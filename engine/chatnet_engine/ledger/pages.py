@@ -1,0 +1,101 @@
+"""Owns reading messages back: the tail that a view shows, and pages in either direction.
+
+On screen messages stand by (place, lamport, mine, id). Nearly all have place = no, so they come
+by their number; restored ones, whose place is another's, come from an index of their own, and the
+two streams are merged. Every query is bounded by what it returns, not by the history.
+"""
+
+import sqlite3
+
+from msgspec import Struct
+
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.view import bounded_tail, screen_order
+from chatnet_protocol.limits import VIEW_MESSAGES, VIEW_TEXT_BYTES
+
+_SELECT = (
+    "SELECT no, id, mine, kind, body, sent_ms, arrived_ms, seq, ack, source, lamport, place,"
+    " failed, peer FROM conversation"
+)
+END = (2**63 - 1, 2**63 - 1, 2, b"")
+"""A key in screen order that is after any message."""
+Found = tuple[MessageRow, int]
+"""A message and the number of its peer."""
+
+
+class Slice(Struct, frozen=True):
+    """Which messages, and how many at most."""
+
+    peer: int
+    """0: of all peers."""
+    max_rows: int
+    max_bytes: int
+    """Of bodies; the row that passes it is the last, so that the caller sees there are more."""
+    like: str = ""
+    """A LIKE pattern for the bodies of texts; empty: all messages."""
+
+    def condition(self) -> tuple[str, list[object]]:
+        """SQL for a WHERE clause and its parameters."""
+        parts: list[str] = []
+        parameters: list[object] = []
+        if self.peer:
+            parts.append("peer = ?")
+            parameters.append(self.peer)
+        if self.like:
+            parts.append("kind = 1 AND CAST(body AS TEXT) LIKE ? ESCAPE '\\'")
+            parameters.append(self.like)
+        return " AND ".join(["1", *parts]), parameters
+
+
+def tail(db: sqlite3.Connection, peer: int) -> list[MessageRow]:
+    """The newest messages of one conversation, as a view holds them, oldest first."""
+    found = backwards(db, Slice(peer, VIEW_MESSAGES, VIEW_TEXT_BYTES), None)
+    return bounded_tail([row for row, _ in reversed(found)])
+
+
+def backwards(db: sqlite3.Connection, which: Slice, before: MessageRow | None) -> list[Found]:
+    """Messages that stand before `before` on screen, or the newest; newest first."""
+    key = screen_order(before) if before else END
+    condition, parameters = which.condition()
+    normal = db.execute(
+        f"{_SELECT} WHERE {condition} AND no <= ? AND place = no"
+        " AND (place, lamport, mine, id) < (?, ?, ?, ?) ORDER BY no DESC LIMIT ?",
+        (*parameters, key[0], *key, which.max_rows),
+    )
+    moved = db.execute(
+        f"{_SELECT} WHERE {condition} AND place != no"
+        " AND (place, lamport, mine, id) < (?, ?, ?, ?)"
+        " ORDER BY place DESC, lamport DESC, mine DESC, id DESC LIMIT ?",
+        (*parameters, *key, which.max_rows),
+    )
+    rows = _read(normal, which.max_bytes) + _read(moved, which.max_bytes)
+    rows.sort(key=lambda found: screen_order(found[0]), reverse=True)
+    return rows[: which.max_rows]
+
+
+def forwards(db: sqlite3.Connection, which: Slice, after_no: int) -> list[Found]:
+    """Messages with a higher number than `after_no`, in the order of their numbers."""
+    condition, parameters = which.condition()
+    cursor = db.execute(
+        f"{_SELECT} WHERE {condition} AND no > ? ORDER BY no LIMIT ?",
+        (*parameters, after_no, which.max_rows),
+    )
+    return _read(cursor, which.max_bytes)
+
+
+def message(db: sqlite3.Connection, no: int) -> MessageRow | None:
+    """The message with that number, if there is one."""
+    found = _read(db.execute(f"{_SELECT} WHERE no = ?", (no,)), 0)
+    return found[0][0] if found else None
+
+
+def _read(cursor: sqlite3.Cursor, max_bytes: int) -> list[Found]:
+    rows: list[Found] = []
+    size = 0
+    for no, message_id, mine, kind, body, *rest, peer in cursor:
+        rows.append((MessageRow(no, message_id, bool(mine), kind, body, *rest), peer))
+        size += len(body)
+        if size > max_bytes:
+            break
+    cursor.close()
+    return rows

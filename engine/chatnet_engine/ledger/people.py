@@ -1,0 +1,169 @@
+"""Owns who the peers are: their rows, their keys, forgetting and merging them."""
+
+import sqlite3
+
+from chatnet_engine.ledger import outgoing, pages
+from chatnet_engine.ledger.counters import peer_state
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.rows import PeerRow
+
+_COLUMNS = (
+    "peer, name, host, port, key, trust, display_name, address, safety_number, offered_key,"
+    " auto_accept_bytes"
+)
+
+
+def listed(db: sqlite3.Connection) -> list[PeerRow]:
+    """The peers in the list, in the order of their numbers."""
+    found = db.execute(f"SELECT {_COLUMNS} FROM peers WHERE listed ORDER BY peer")  # noqa: S608
+    return [PeerRow(*values) for values in found]
+
+
+def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
+    """Insert a peer, or write down who it is; see StorePeer.
+
+    A key belongs to one peer of the list. When it belonged to a forgotten one, what was counted
+    with that key goes on here, so that the two sides still agree and nothing comes twice.
+    """
+    row = op.row
+    if row.peer == 0:
+        (number,) = db.execute(
+            "UPDATE totals SET last_peer = last_peer + 1 RETURNING last_peer"
+        ).fetchone()
+        row = PeerRow(number, *_identity(row))
+        db.execute(
+            "INSERT INTO peers (listed, merged_into, author, peer, name, host, port, key, trust,"
+            " display_name, address, safety_number, offered_key, auto_accept_bytes)"
+            " VALUES (1, 0, ?1, ?1, '', '', 0, x'', '', '', '', '', x'', 0)",
+            (number,),
+        )
+        db.execute("INSERT INTO counters (peer) VALUES (?)", (number,))
+    if row.key:
+        _take_key(db, row)
+    updated = db.execute(
+        "UPDATE peers SET name = ?, host = ?, port = ?, key = ?, trust = ?, display_name = ?,"
+        " address = ?, safety_number = ?, offered_key = ?, auto_accept_bytes = ?"
+        " WHERE peer = ? AND listed",
+        (*_identity(row), row.peer),
+    )
+    assert updated.rowcount == 1, "only a listed peer can be changed"
+    return c.PeerStored(row, peer_state(db, row.peer))
+
+
+def _identity(row: PeerRow) -> tuple[str, str, int, bytes, str, str, str, str, bytes, int]:
+    return (
+        row.name, row.host, row.port, row.key, str(row.trust), row.display_name, row.address,
+        row.safety_number, row.offered_key, row.auto_accept_bytes,
+    )  # fmt: skip
+
+
+def _take_key(db: sqlite3.Connection, row: PeerRow) -> None:
+    holder = db.execute(
+        "SELECT peer, listed, author FROM peers WHERE key = ? AND key != x'' AND peer != ?",
+        (row.key, row.peer),
+    ).fetchone()
+    if holder is None:
+        return
+    former, is_listed, author = holder
+    assert not is_listed, "a key belongs to one peer"
+    db.execute("UPDATE peers SET key = x'' WHERE peer = ?", (former,))
+    begun = db.execute(
+        "SELECT 1 FROM counters WHERE peer = ? AND (received_total OR incarnation != zeroblob(8))",
+        (row.peer,),
+    ).fetchone()
+    if begun:
+        return
+    db.execute("UPDATE peers SET author = ? WHERE peer = ?", (author, row.peer))
+    db.execute(
+        "UPDATE counters AS new SET incarnation = old.incarnation, mark = old.mark,"
+        " received_total = old.received_total, acked_total = old.acked_total,"
+        " lamport = max(new.lamport, old.lamport),"
+        " my_shown = old.received_total, my_read = old.received_total"
+        " FROM counters AS old WHERE new.peer = ? AND old.peer = ?",
+        (row.peer, former),
+    )
+    db.execute("UPDATE inbound_runs SET peer = ? WHERE peer = ?", (row.peer, former))
+
+
+def forget(db: sqlite3.Connection, op: c.ForgetPeer) -> c.PeerForgotten:
+    """Take a peer from the list, or merge it into another; see ForgetPeer.
+
+    A forgotten peer keeps its key, so that its messages are recognised should it come back; one
+    that never exchanged anything leaves no trace but its number.
+    """
+    if op.into:
+        _merge(db, op.peer, op.into)
+        tail = pages.tail(db, op.into)
+        return c.PeerForgotten(op.peer, op.into, peer_state(db, op.into), tail)
+    db.execute("UPDATE peers SET listed = 0 WHERE peer = ?", (op.peer,))
+    db.execute("DELETE FROM drafts WHERE peer = ?", (op.peer,))
+    unused = db.execute(
+        "SELECT 1 FROM counters WHERE peer = ?1 AND last_no = 0 AND received_total = 0"
+        " AND acked_total = 0 AND NOT EXISTS (SELECT 1 FROM transfers WHERE peer = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM gaps WHERE peer = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM peers WHERE merged_into = ?1)",
+        (op.peer,),
+    ).fetchone()
+    if unused:
+        db.execute("DELETE FROM inbound_runs WHERE peer = ?", (op.peer,))
+        db.execute("DELETE FROM counters WHERE peer = ?", (op.peer,))
+        db.execute("DELETE FROM peers WHERE peer = ?", (op.peer,))
+    return c.PeerForgotten(op.peer, 0, None)
+
+
+def _merge(db: sqlite3.Connection, peer: int, into: int) -> None:
+    """Move everything of `peer` behind what `into` has.
+
+    Own messages count on after those of `into`; ACK numbers stay what people were told.
+    """
+    assert peer != into, "a peer cannot be merged into itself"
+    offset, delivered, lamport = db.execute(
+        "SELECT last_seq, delivered_seq, lamport FROM counters WHERE peer = ?", (into,)
+    ).fetchone()
+    moved_delivered = db.execute(
+        "SELECT delivered_seq FROM counters WHERE peer = ?", (peer,)
+    ).fetchone()[0]
+    everything_delivered = delivered == offset
+    db.execute(
+        "UPDATE messages SET peer = ?1, seq = iif(author = 0 AND seq > 0, seq + ?2, seq)"
+        " WHERE peer = ?3",
+        (into, offset, peer),
+    )
+    db.execute(
+        "UPDATE settled_runs SET peer = ?, first_seq = first_seq + ? WHERE peer = ?",
+        (into, offset, peer),
+    )
+    _, highest = outgoing.raise_waiting(db, into, offset + moved_delivered, lamport)
+    if everything_delivered:
+        delivered = offset + moved_delivered
+    db.execute(
+        "UPDATE counters AS new SET last_seq = new.last_seq + old.last_seq,"
+        " delivered_seq = ?3, sent_seq = max(new.sent_seq, ?3),"
+        " lamport = max(new.lamport, old.lamport, ?4), last_no = max(new.last_no, old.last_no),"
+        " last_ack = max(new.last_ack, old.last_ack),"
+        " received_total = max(new.received_total, old.received_total),"
+        " acked_total = max(new.acked_total, old.acked_total),"
+        " peer_shown = max(new.peer_shown, old.peer_shown),"
+        " peer_read = max(new.peer_read, old.peer_read),"
+        " my_shown = max(new.my_shown, old.my_shown), my_read = max(new.my_read, old.my_read)"
+        " FROM counters AS old WHERE new.peer = ?2 AND old.peer = ?1",
+        (peer, into, delivered, highest),
+    )
+    _move_draft(db, peer, into)
+    db.execute("DELETE FROM inbound_runs WHERE peer = ?", (peer,))
+    db.execute("UPDATE transfers SET peer = ? WHERE peer = ?", (into, peer))
+    db.execute(
+        "UPDATE peers SET listed = iif(peer = ?2, 0, listed), merged_into = ?1"
+        " WHERE peer = ?2 OR merged_into = ?2",
+        (into, peer),
+    )
+
+
+def _move_draft(db: sqlite3.Connection, peer: int, into: int) -> None:
+    """A draft moves along where it replaces none."""
+    moved = db.execute("SELECT text FROM drafts WHERE peer = ? AND text != ''", (peer,)).fetchone()
+    kept = db.execute("SELECT revision, text FROM drafts WHERE peer = ?", (into,)).fetchone()
+    revision, text = kept or (0, "")
+    if moved and not text:
+        db.execute("REPLACE INTO drafts VALUES (?, ?, ?)", (into, revision + 1, moved[0]))
+    db.execute("DELETE FROM drafts WHERE peer = ?", (peer,))

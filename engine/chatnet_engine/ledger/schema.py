@@ -1,0 +1,231 @@
+"""Owns the tables, and how a connection to them is opened. Knows nothing of what is in them.
+
+Messages are only ever appended. What changes later lies beside them: `settled_runs` says which
+own messages left the outbox and with which ACK numbers, `counters` holds one row of watermarks per
+peer, so that neither a receipt nor the start of an engine touches more rows the longer the history.
+"""
+
+import sqlite3
+from urllib.parse import quote
+
+from chatnet_protocol.errors import ChatNetError
+
+TABLES = """
+CREATE TABLE totals (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    last_no INTEGER NOT NULL,
+    last_peer INTEGER NOT NULL,
+    clean INTEGER NOT NULL
+) STRICT;
+INSERT INTO totals VALUES (1, 0, 0, 1);
+
+CREATE TABLE peers (
+    peer INTEGER PRIMARY KEY,
+    listed INTEGER NOT NULL,
+    merged_into INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    host TEXT NOT NULL,
+    port INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    trust TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    safety_number TEXT NOT NULL,
+    offered_key BLOB NOT NULL,
+    auto_accept_bytes INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX peers_key ON peers (key) WHERE key != x'';
+
+CREATE TABLE counters (
+    peer INTEGER PRIMARY KEY REFERENCES peers,
+    incarnation BLOB NOT NULL DEFAULT x'0000000000000000',
+    mark INTEGER NOT NULL DEFAULT 0,
+    received_total INTEGER NOT NULL DEFAULT 0,
+    acked_total INTEGER NOT NULL DEFAULT 0,
+    lamport INTEGER NOT NULL DEFAULT 0,
+    last_no INTEGER NOT NULL DEFAULT 0,
+    last_seq INTEGER NOT NULL DEFAULT 0,
+    last_ack INTEGER NOT NULL DEFAULT 0,
+    released_seq INTEGER NOT NULL DEFAULT 0,
+    sent_seq INTEGER NOT NULL DEFAULT 0,
+    delivered_seq INTEGER NOT NULL DEFAULT 0,
+    peer_shown INTEGER NOT NULL DEFAULT 0,
+    peer_read INTEGER NOT NULL DEFAULT 0,
+    my_shown INTEGER NOT NULL DEFAULT 0,
+    my_read INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE drafts (
+    peer INTEGER PRIMARY KEY REFERENCES peers,
+    revision INTEGER NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+
+-- No foreign key to peers: it would cost a look-up for each of thousands of rows a second.
+CREATE TABLE messages (
+    no INTEGER PRIMARY KEY,
+    peer INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    kind INTEGER NOT NULL,
+    sent_ms INTEGER NOT NULL,
+    arrived_ms INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    ack INTEGER NOT NULL,
+    lamport INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    failed TEXT NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX messages_id ON messages (id, author);
+CREATE INDEX messages_peer ON messages (peer);
+CREATE UNIQUE INDEX messages_seq ON messages (peer, seq) WHERE author = 0;
+CREATE INDEX messages_moved ON messages (peer, place, lamport) WHERE place != no;
+CREATE INDEX messages_moved_all ON messages (place, lamport) WHERE place != no;
+
+CREATE TABLE settled_runs (
+    peer INTEGER NOT NULL REFERENCES peers,
+    first_seq INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    first_ack INTEGER NOT NULL,
+    PRIMARY KEY (peer, first_seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE inbound_runs (
+    peer INTEGER NOT NULL REFERENCES peers,
+    last_number INTEGER NOT NULL,
+    ack INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    PRIMARY KEY (peer, last_number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gaps (
+    gap INTEGER PRIMARY KEY,
+    peer INTEGER NOT NULL REFERENCES peers,
+    after_no INTEGER NOT NULL,
+    missing INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE transfers (
+    place INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    ended INTEGER NOT NULL,
+    peer INTEGER NOT NULL REFERENCES peers,
+    no INTEGER NOT NULL,
+    mine INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    name TEXT NOT NULL,
+    files INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    done_bytes INTEGER NOT NULL,
+    by_whom TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    path TEXT NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    detail BLOB NOT NULL
+) STRICT;
+CREATE INDEX transfers_ended ON transfers (ended);
+
+CREATE VIEW conversation AS
+SELECT m.no, m.id, m.author = 0 AS mine, m.kind, m.body, m.sent_ms, m.arrived_ms, m.seq,
+    CASE WHEN m.ack OR m.author THEN m.ack ELSE coalesce((
+        SELECT CASE WHEN s.first_ack AND m.seq < s.first_seq + s.run
+            THEN s.first_ack + m.seq - s.first_seq END
+        FROM settled_runs s WHERE s.peer = m.peer AND s.first_seq <= m.seq
+        ORDER BY s.first_seq DESC LIMIT 1), 0) END AS ack,
+    m.source, m.lamport, m.place, m.failed, m.peer
+FROM messages m;
+"""
+"""Schema version 1. What each column means is in the README of the engine."""
+
+BUSY_TIMEOUT_MS = 5000
+KEPT_WAL_BYTES = 16 * 1024 * 1024
+"""After a checkpoint the write-ahead log is cut to this, so that a burst does not keep the disk."""
+STATEMENTS_KEPT = 256
+
+
+class StoreDamaged(ChatNetError):
+    """The history file is not what was written; the text is one sentence for people."""
+
+
+def open_file(path: str) -> sqlite3.Connection:
+    """The one writing connection to the history at `path`, created if missing.
+
+    Its directory and mode are the caller's business, as is the lock that keeps other engines away.
+    It may be handed to another thread, to be used by one at a time. Raises StoreDamaged when the
+    file is not a database, or fails the check that follows an unclean stop; sqlite3.Error when it
+    cannot be opened.
+    """
+    connection = _connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {KEPT_WAL_BYTES}").fetchone()
+        if not _was_clean(connection):
+            _check(connection)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if (error.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise StoreDamaged(f"The history file is damaged ({error.sqlite_errorname}).") from None
+        raise
+    except StoreDamaged:
+        connection.close()
+        raise
+    return connection
+
+
+def open_memory() -> sqlite3.Connection:
+    """A history in memory: for the simulator and for tests."""
+    return _connect(":memory:")
+
+
+def open_read_only(path: str) -> sqlite3.Connection:
+    """A connection for pages and search; it never writes and never checkpoints.
+
+    That matters: SQLite before 3.51.3 can damage a file that two connections checkpoint at once.
+    """
+    return _connect(f"file:{quote(path)}?mode=ro")
+
+
+def close_file(connection: sqlite3.Connection) -> None:
+    """Close after a clean stop, so that the next start needs no check."""
+    connection.execute("UPDATE totals SET clean = 1")
+    connection.close()
+
+
+def mark_in_use(connection: sqlite3.Connection) -> None:
+    """From here on, until `close_file`, a stop is an unclean one."""
+    connection.execute("UPDATE totals SET clean = 0 WHERE clean")
+
+
+def _connect(name: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        name,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=STATEMENTS_KEPT,
+        uri=name.startswith("file:"),
+    )
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").fetchone()
+    for pragma in (
+        "foreign_keys = ON",
+        "secure_delete = ON",
+        "temp_store = MEMORY",
+        "trusted_schema = OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchone()
+    return connection
+
+
+def _was_clean(connection: sqlite3.Connection) -> bool:
+    if connection.execute("PRAGMA user_version").fetchone() == (0,):
+        return True
+    return bool(connection.execute("SELECT clean FROM totals").fetchone()[0])
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise StoreDamaged("The history file is damaged: its check found an error.")
