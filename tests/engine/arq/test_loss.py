@@ -1,0 +1,248 @@
+"""Loss recovery by itself: thresholds, timers, spurious losses, persistent congestion."""
+
+import pytest
+
+from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.arq.loss import CALM_ROUNDS, MAX_LOST_KEPT, LossRecovery
+from chatnet_engine.arq.packets import SentPacket, Token
+from chatnet_engine.arq.rtt import RttEstimator
+
+CONFIG = ArqConfig()
+
+
+class Fates:
+    """A source that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.acked: list[int] = []
+        self.lost: list[int] = []
+
+    def on_acked(self, token: Token) -> None:
+        self.acked.append(token[0])
+
+    def on_lost(self, token: Token, packet: int) -> None:
+        assert token == (packet,)
+        self.lost.append(packet)
+
+    def on_probe(self, token: Token) -> None:
+        raise AssertionError("loss recovery does not choose what a probe carries")
+
+
+class Window:
+    """A congestion controller that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.window_bytes = 10**6
+        self.in_slow_start = False
+        self.told: list[str] = []
+
+    def on_acked(self, size_bytes: int, sent_at: float, used: bool) -> None:
+        self.told.append("acked")
+
+    def on_lost(self, sent_at: float, now: float) -> None:
+        self.told.append("lost")
+
+    def on_spurious(self) -> None:
+        self.told.append("spurious")
+
+    def on_persistent(self) -> None:
+        self.told.append("persistent")
+
+
+class Bench:
+    def __init__(self, rtt_s: float | None = 0.1) -> None:
+        self.rtt = RttEstimator(CONFIG)
+        self.window = Window()
+        self.fates = Fates()
+        self.loss = LossRecovery(CONFIG, self.rtt, self.window)
+        if rtt_s is not None:
+            for _ in range(100):
+                self.rtt.add(rtt_s, 0)
+
+    def send(self, number: int, at: float) -> None:
+        self.loss.on_sent(SentPacket(number, at, 100, [(self.fates, (number,))]))
+
+    def ack(self, now: float, *ranges: tuple[int, int]) -> None:
+        self.loss.on_ack(list(ranges), 0.0, now, used=True)
+
+
+def test_three_later_packets_declare_a_loss() -> None:
+    bench = Bench()
+    for number in range(4):
+        bench.send(number, 0.0)
+    bench.ack(0.1, (1, 2))
+    assert bench.fates.lost == []
+    bench.ack(0.1, (1, 3))
+    assert bench.fates.lost == [0]
+    assert bench.fates.acked == [1, 2, 3]
+    assert bench.loss.in_flight_bytes == 0
+    assert not bench.loss.waiting
+    assert bench.loss.next_timeout() is None
+
+
+def test_an_eighth_of_a_round_trip_later_time_declares_it() -> None:
+    bench = Bench()
+    bench.send(0, 0.0)
+    bench.send(1, 0.01)
+    bench.ack(0.11, (1, 1))
+    deadline = bench.loss.next_timeout()
+    assert deadline == pytest.approx(0.1 * 9 / 8)
+    assert not bench.loss.on_timeout(0.111)
+    assert bench.fates.lost == []
+    assert deadline is not None
+    assert not bench.loss.on_timeout(deadline)
+    assert bench.fates.lost == [0]
+
+
+def test_an_ack_of_unknown_packets_changes_little() -> None:
+    bench = Bench()
+    bench.ack(0.1, (0, 5))
+    bench.send(6, 0.2)
+    bench.ack(0.3, (0, 2))
+    assert bench.loss.waiting
+    assert bench.fates.acked == []
+
+
+def test_wide_ranges_cost_no_more_than_what_is_on_the_way() -> None:
+    bench = Bench()
+    bench.send(0, 0.0)
+    bench.send(2**40, 0.0)
+    bench.ack(0.1, (0, 2**40))
+    assert bench.fates.acked == [0, 2**40]
+
+
+def test_only_the_largest_newly_acknowledged_gives_a_sample() -> None:
+    bench = Bench(rtt_s=None)
+    for number in range(3):
+        bench.send(number, float(number))
+    bench.ack(2.1, (2, 2))
+    assert bench.rtt.samples == 1
+    assert bench.rtt.latest_s == pytest.approx(0.1)
+    bench.ack(9.0, (1, 2))
+    assert bench.rtt.samples == 1
+
+
+def test_probes_back_off_to_the_cap_and_an_answer_resets_them() -> None:
+    bench = Bench()
+    bench.send(0, 0.0)
+    now, gaps = 0.0, []
+    for _ in range(8):
+        at = bench.loss.next_timeout()
+        assert at is not None
+        assert not bench.loss.on_timeout(at - 0.001)
+        gaps.append(at - now)
+        now = at
+        assert bench.loss.on_timeout(now)
+    assert gaps[0] == pytest.approx(0.106)
+    assert gaps[1] == pytest.approx(0.212)
+    assert gaps[-3:] == [pytest.approx(CONFIG.max_pto_s)] * 3
+    assert bench.loss.pto_count == 8
+    bench.ack(now, (0, 0))
+    assert bench.loss.pto_count == 0
+    assert not bench.loss.on_timeout(now + 100)
+
+
+def test_on_a_lossy_line_the_first_probes_do_not_back_off() -> None:
+    bench = Bench()
+    bench.loss.counters.loss_rate = 0.3
+    bench.send(0, 0.0)
+    now, gaps = 0.0, []
+    for _ in range(5):
+        at = bench.loss.next_timeout()
+        assert at is not None
+        gaps.append(at - now)
+        now = at
+        bench.loss.on_timeout(now)
+    assert gaps == [pytest.approx(0.106)] * 4 + [pytest.approx(0.212)]
+
+
+def test_a_late_ack_of_a_lost_packet_takes_the_loss_back_and_teaches_patience() -> None:
+    bench = Bench()
+    for number in range(5):
+        bench.send(number, 0.0)
+    bench.ack(0.1, (1, 4))
+    assert bench.fates.lost == [0]
+    bench.ack(0.11, (0, 4))
+    assert bench.fates.acked == [1, 2, 3, 4, 0]
+    assert bench.window.told[-1] == "spurious"
+    assert bench.loss.counters.packets_spurious == 1
+    for number in range(5, 10):
+        bench.send(number, 0.2)
+    bench.ack(0.3, (6, 9))
+    assert bench.fates.lost == [0]
+
+
+def test_patience_fades_when_losses_are_real() -> None:
+    bench = Bench()
+    for number in range(5):
+        bench.send(number, 0.0)
+    bench.ack(0.1, (1, 4))
+    bench.ack(0.11, (0, 4))
+    first, now, rounds = 5, 1.0, 0
+    while rounds < 2 * CALM_ROUNDS:
+        for number in range(first, first + 8):
+            bench.send(number, now)
+        bench.ack(now + 0.1, (first + 1, first + 7))
+        first, now, rounds = first + 8, now + 1, rounds + 1
+    for number in range(first, first + 4):
+        bench.send(number, now)
+    before = len(bench.fates.lost)
+    bench.ack(now + 0.1, (first + 1, first + 3))
+    assert len(bench.fates.lost) == before + 1
+
+
+def test_a_partly_spurious_loss_is_not_undone() -> None:
+    bench = Bench()
+    for number in range(6):
+        bench.send(number, 0.0)
+    bench.ack(0.1, (2, 5))
+    assert bench.fates.lost == [0, 1]
+    bench.ack(0.11, (1, 5))
+    assert "spurious" not in bench.window.told
+    bench.ack(0.12, (0, 5))
+    assert bench.window.told[-1] == "spurious"
+
+
+def test_given_up_packets_are_forgotten_in_time_and_number() -> None:
+    bench = Bench()
+    for number in range(5):
+        bench.send(number, 0.0)
+    bench.ack(0.1, (1, 4))
+    bench.ack(60.0, (0, 4))
+    assert bench.loss.counters.packets_spurious == 0
+    for number in range(10, 10 + MAX_LOST_KEPT + 20):
+        bench.send(number, 61.0)
+    bench.send(10**6, 61.0)
+    bench.ack(61.1, (10**6, 10**6))
+    assert len(bench.fates.lost) == 1 + MAX_LOST_KEPT + 20
+    bench.ack(61.2, (10**6, 10**6), (10, 29))
+    assert bench.loss.counters.packets_spurious == 0
+    bench.ack(61.2, (10**6, 10**6), (10, 30))
+    assert bench.loss.counters.packets_spurious == 1
+
+
+def test_losing_everything_for_long_is_persistent_congestion() -> None:
+    bench = Bench()
+    for number in range(10):
+        bench.send(number, 0.1 * number)
+    bench.send(10, 5.0)
+    bench.ack(5.1, (10, 10))
+    assert bench.window.told[-1] == "persistent"
+    bench = Bench()
+    for number in range(10):
+        bench.send(number, 0.01 * number)
+    bench.send(10, 5.0)
+    bench.ack(5.1, (10, 10))
+    assert bench.window.told[-1] == "lost"
+
+
+def test_the_loss_rate_follows_what_happens() -> None:
+    bench = Bench()
+    number = 0
+    for _ in range(400):
+        for _ in range(10):
+            bench.send(number, 0.0)
+            number += 1
+        bench.ack(0.0, (number - 9, number - 1))
+    assert bench.loss.counters.loss_rate == pytest.approx(0.1, abs=0.02)
+    assert list(bench.loss.oldest()) == []
