@@ -1,0 +1,100 @@
+"""The frames on the local sockets: put together from packed events, taken apart with limits."""
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import golden_vectors as golden
+from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc.commands import Detach, Done
+from chatnet_protocol.ipc.events import ClientDetached
+from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
+
+DECODERS = [
+    envelope.decode_publication,
+    envelope.decode_head,
+    envelope.decode_gauges,
+    envelope.decode_request,
+    envelope.decode_reply,
+]
+FAILURE = envelope.Failure("gone", "That is gone.")
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 70_000])
+def test_a_joined_publication_is_a_packed_one(count: int) -> None:
+    event = ClientDetached(3)
+    joined = envelope.join_publication(golden.BOOT, 7, [envelope.pack_event(event)] * count)
+    if count < 100:
+        assert joined == codec.pack(envelope.Publication(golden.BOOT, 7, [event] * count))
+    if len(joined) <= MAX_IPC_FRAME_BYTES:
+        assert envelope.decode_publication(joined).events == [event] * count
+
+
+def test_joined_events_need_not_be_alike() -> None:
+    events = list(golden.EVENTS.values())
+    joined = envelope.join_publication(golden.BOOT, 1, [codec.pack(each) for each in events])
+    assert envelope.decode_publication(joined) == envelope.Publication(golden.BOOT, 1, events)
+
+
+@pytest.mark.parametrize("decode", DECODERS)
+def test_frames_beyond_the_limit_are_refused_unread(decode: Callable[[bytes], object]) -> None:
+    with pytest.raises(DecodeError, match="1048577 bytes where at most 1048576"):
+        decode(bytes(MAX_IPC_FRAME_BYTES + 1))
+
+
+@given(st.binary(max_size=120), st.sampled_from(DECODERS))
+def test_garbage_raises_decode_error_only(data: bytes, decode: Callable[[bytes], object]) -> None:
+    with contextlib.suppress(DecodeError):
+        decode(data)
+
+
+@given(st.integers(0, 200), st.integers(1, 255), st.sampled_from(list(golden.FRAMES)))
+def test_damaged_frames_raise_decode_error_only(at: int, flip: int, name: str) -> None:
+    frame = golden.FRAMES[name]
+    data = bytearray(golden.encode(frame))
+    data[at % len(data)] ^= flip
+    with contextlib.suppress(DecodeError):
+        golden.decode(type(frame).__name__, bytes(data))
+
+
+def test_a_reply_is_either_a_failure_or_a_result() -> None:
+    for reply in (envelope.Reply(1, FAILURE, None), envelope.Reply(1, None, Done())):
+        assert envelope.decode_reply(codec.pack(reply)) == reply
+    for reply in (envelope.Reply(1, FAILURE, Done()), envelope.Reply(1, None, None)):
+        with pytest.raises(DecodeError, match="either a failure or a result"):
+            envelope.decode_reply(codec.pack(reply))
+
+
+def test_elements_at_the_end_are_ignored_when_unknown() -> None:
+    assert envelope.decode_request(codec.pack_plain([1, {"type": "Detach"}, 9])) == (
+        envelope.Request(1, Detach())
+    )
+    assert envelope.decode_head(codec.pack_plain([golden.BOOT, 1, 2, "new"])) == (
+        envelope.Head(golden.BOOT, 1, 2)
+    )
+    later = [1, ["gone", "That is gone.", 5], None, 9]
+    assert envelope.decode_reply(codec.pack_plain(later)).failure == FAILURE
+
+
+@pytest.mark.parametrize(
+    ("decode", "content"),
+    [
+        (envelope.decode_request, [1]),
+        (envelope.decode_request, ["1", {"type": "Detach"}]),
+        (envelope.decode_request, {"id": 1, "command": {"type": "Detach"}}),
+        (envelope.decode_reply, [1, {"code": "gone", "text": "x"}, None]),
+        (envelope.decode_reply, [1, ["gone"], None]),
+        (envelope.decode_publication, ["boot", 1, []]),
+        (envelope.decode_publication, [b"boot", 1, {}]),
+        (envelope.decode_head, [b"boot", 1]),
+        (envelope.decode_gauges, [b"boot", 1]),
+    ],
+)
+def test_wrong_shapes_are_refused(decode: Callable[[bytes], object], content: object) -> None:
+    with pytest.raises(DecodeError):
+        decode(codec.pack_plain(content))

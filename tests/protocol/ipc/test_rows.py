@@ -1,0 +1,57 @@
+"""Rows: arrays that may grow at their end, and the little they know by themselves."""
+
+import msgspec
+import pytest
+
+import golden_vectors as golden
+from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc import rows
+
+LIMIT = 1 << 20
+SAMPLES = {name: row for name, row in golden.ROWS.items() if name not in ("PeerView", "View")}
+
+
+@pytest.mark.parametrize("row", SAMPLES.values(), ids=SAMPLES)
+def test_rows_are_arrays_in_the_order_of_their_fields(row: msgspec.Struct) -> None:
+    values = codec.unpack_plain(codec.pack(row), LIMIT)
+    assert values == [getattr(row, name) for name in row.__struct_fields__]
+
+
+@pytest.mark.parametrize("row", SAMPLES.values(), ids=SAMPLES)
+def test_elements_at_the_end_are_ignored_when_unknown(row: msgspec.Struct) -> None:
+    values = codec.unpack_plain(codec.pack(row), LIMIT)
+    assert codec.convert([*values, "new", [1]], type(row)) == row
+
+
+@pytest.mark.parametrize("row", SAMPLES.values(), ids=SAMPLES)
+def test_elements_with_a_default_may_be_left_out_the_others_not(row: msgspec.Struct) -> None:
+    values = codec.unpack_plain(codec.pack(row), LIMIT)
+    required = sum(field.required for field in msgspec.structs.fields(type(row)))
+    assert codec.convert(values[:required], type(row))
+    with pytest.raises(DecodeError, match="at least length"):
+        codec.convert(values[: required - 1], type(row))
+
+
+@pytest.mark.parametrize("row", SAMPLES.values(), ids=SAMPLES)
+def test_wrong_types_are_refused(row: msgspec.Struct) -> None:
+    values = codec.unpack_plain(codec.pack(row), LIMIT)
+    for index, value in enumerate(values):
+        for wrong in (True, 7, 7.5, "text", b"bytes", [], {}, None):
+            if type(wrong) is not type(value):
+                with pytest.raises(DecodeError):
+                    codec.convert([*values[:index], wrong, *values[index + 1 :]], type(row))
+
+
+def test_the_text_of_a_message_is_always_text() -> None:
+    assert golden.OWN_ROW.text == "Grüße"
+    assert msgspec.structs.replace(golden.OWN_ROW, body=b"a\xffb").text == "a\ufffdb"
+
+
+def test_ended_transfers_are_those_that_nothing_follows() -> None:
+    assert {str(state) for state in rows.ENDED_TRANSFER_STATES} == {
+        "done",
+        "rejected",
+        "cancelled",
+        "failed",
+    }
