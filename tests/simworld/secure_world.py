@@ -159,7 +159,7 @@ class Node:
             link = (event.local_incarnation, event.remote_incarnation)
             assert event.rekey == (peer.link == link)
             if not event.rekey:
-                peer.link, peer.next_number = link, 0
+                peer.link, peer.next_number, peer.unanswered_since = link, 0, None
             self._flush_datagrams()
             self.send(event.peer, PING)
         elif isinstance(event, PacketArrived):

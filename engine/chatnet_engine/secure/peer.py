@@ -56,6 +56,7 @@ class PeerLink:
         self._fin = FinRepeat(local.config)
         self._announced: Session | None = None
         self._link: Link | None = None
+        self._proved_psk = False
         self._last_heard: float | None = None
 
     # --- wishes ---------------------------------------------------------------------------------
@@ -65,6 +66,7 @@ class PeerLink:
         if self.dial is not None and self.dial.equals(dial):
             return
         self.dial = dial
+        self._proved_psk = False
         self._drop_initiation()
         self._held_until = -_NEVER
         self._cadence.restart(now)
@@ -110,7 +112,7 @@ class PeerLink:
     ) -> tuple[list[bytes], Addr] | None:
         """DATA datagrams for the first packets that may be sent, and where to send them."""
         session, path = self._slots.sending, self._roaming.path
-        if session is None or path is None:
+        if session is None or path is None or session.link != self._link:
             return None
         if session is self._slots.next and self._fin.in_front(now):
             self._send_fin(session)
@@ -226,7 +228,7 @@ class PeerLink:
         self._expire(now)
         self._repeat_fin(now)
         current = self._slots.current
-        if current is not None and not self._renew and now >= self._rekey_at(current):
+        if current is not None and not self._renew and now >= current.rekey_at(self._local.config):
             self.rehandshake(now)
         if self._wants_init() and now >= self._cadence.next_at:
             self._send_inits(now)
@@ -238,19 +240,19 @@ class PeerLink:
         when = min((session.born + life for session in self._slots.all()), default=_NEVER)
         when = min(when, self._fin.next_at)
         if self._slots.current is not None and not self._renew and not self._fin.running:
-            when = min(when, self._rekey_at(self._slots.current))
+            when = min(when, self._slots.current.rekey_at(self._local.config))
         if self._wants_init():
             when = min(when, self._cadence.next_at)
         return min(when, self._roaming.next_timeout())
 
     def status(self, now: float) -> PeerStatus:
         """For people and tests."""
-        slots, path = self._slots, self._roaming.path
+        slots, path, sending = self._slots, self._roaming.path, self._slots.sending
         hashes = [s.hash if s else None for s in (slots.next, slots.current, slots.previous)]
         return PeerStatus(
             dialling=self.dial is not None,
             initiating=self._initiation is not None,
-            usable=slots.sending is not None,
+            usable=sending is not None and sending.link == self._link,
             confirmed=slots.current is not None,
             addr=None if path is None else path.addr,
             validated=path is not None and path.validated,
@@ -272,11 +274,6 @@ class PeerLink:
             return self.dial is not None
         return self._renew
 
-    def _rekey_at(self, session: Session) -> float:
-        config = self._local.config
-        after = config.rekey_after_s if session.initiator else config.rekey_responder_after_s
-        return session.born + after
-
     def _addrs(self) -> list[Addr]:
         typed = self.dial.addrs if self.dial is not None else ()
         return list(dict.fromkeys((*typed, *self._roaming.addrs())))
@@ -286,13 +283,12 @@ class PeerLink:
         initiation = self._initiation
         if initiation is None or now >= initiation.started + local.config.attempt_s:
             self._drop_initiation()
-            fresh = self._slots.sending is None
             initiation = self._initiation = Initiation(
                 peer=self.number,
                 identity=local.identity,
                 index=local.draw_index(),
                 ephemeral=local.random(32),
-                psk=self.dial.psk if self.dial is not None and fresh else None,
+                psk=None if self.dial is None or self._proved_psk else self.dial.psk,
                 now=now,
             )
             local.initiations[initiation.index] = initiation
@@ -363,6 +359,7 @@ class PeerLink:
         rekey = self._link == session.link
         self._link = session.link
         self._announced = session
+        self._proved_psk |= session.psk
         if not rekey:
             self._roaming.restart_numbers()
         mine, theirs = session.link

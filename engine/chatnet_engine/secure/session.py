@@ -20,6 +20,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.replay import ReplayWindow
 from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import (
@@ -124,6 +125,11 @@ class Session:
         header = DATA_HEADER.pack(DATA, self.remote_index, number)
         padded = payload + _PADDING[-len(payload) & 15]
         return header + self._seal(_ZERO4 + header[8:], padded, header)
+
+    def rekey_at(self, config: SecureConfig) -> float:
+        """When this side starts the next session."""
+        after = config.rekey_after_s if self.initiator else config.rekey_responder_after_s
+        return self.born + after
 
     def open(self, data: bytes) -> bytes | None:
         """The padded payload of a DATA datagram; None when it is not authentic.

@@ -1,0 +1,171 @@
+from random import Random
+
+import pytest
+
+from chatnet_engine.secure.config import SecureConfig
+from chatnet_engine.secure.events import Authenticated, PacketArrived, PathChallengeNeeded, Roamed
+from chatnet_engine.secure.roaming import Path
+from simworld.secure_world import PING, A, B, Node, Peer, World, agreed, two
+
+NEW = ("192.0.2.7", 4444)
+EVIL = ("203.0.113.9", 666)
+CONFIG = SecureConfig()
+
+
+def connected() -> tuple[World, Node, Node]:
+    world, a, b = two(3)
+    assert world.run(5, lambda: agreed(a, b))
+    world.run(1)
+    return world, a, b
+
+
+def addr_of(node: Node) -> object:
+    status = node.endpoint.peer_status(1)
+    assert status is not None
+    return status.addr, status.validated
+
+
+def test_a_peer_that_moves_is_followed_within_a_round_trip_of_its_next_packet() -> None:
+    world, a, b = connected()
+    handshakes = b.count(Authenticated)
+    world.move(a, NEW)
+    a.send(1, PING)
+    assert world.run(0.3, lambda: addr_of(b) == (NEW, True))
+    assert b.count(Authenticated) == handshakes
+    assert [e for e in b.events if isinstance(e, Roamed)] == [Roamed(1, NEW)]
+    before = len(a.peers[1].arrived)
+    b.send(1, b"\x09")
+    world.run(0.2)
+    assert len(a.peers[1].arrived) > before
+
+
+def test_r9_rebinding_every_thirty_seconds() -> None:
+    """Ten new addresses in a row, the old ones dead: each costs one round trip."""
+    world, a, b = connected()
+    for turn in range(10):
+        world.run(29)
+        world.move(a, ("192.0.2.7", 5000 + turn))
+        a.send(1, PING)
+        assert world.run(0.5, lambda turn=turn: addr_of(b) == (("192.0.2.7", 5000 + turn), True))
+    assert agreed(a, b)
+
+
+def test_r9_an_old_packet_from_elsewhere_moves_nothing() -> None:
+    """A copy, and a packet held back by the attacker while newer ones got through."""
+    world, a, b = connected()
+    world.capture = True
+    held: list[bytes] = []
+    world.filter = lambda data, source, to: (
+        not (data[0] == 4 and not held and not held.append(data))
+    )
+    a.send(1, b"\x09held")
+    world.filter = lambda data, source, to: True
+    a.send(1, b"\x09newer")
+    world.run(0.5)
+    arrived = len(b.peers[1].arrived)
+    for data, _, to in list(world.captured):
+        if to == B:
+            world.inject(data, EVIL, B)
+    world.run(1)
+    assert addr_of(b) == (A, True)
+    assert b.count(Roamed) == 0
+    assert len(b.peers[1].arrived) == arrived + 1
+    assert b.endpoint.counters.dropped_replayed >= 1
+
+
+def test_a_new_address_gets_three_bytes_per_byte_until_it_answers() -> None:
+    world, a, b = connected()
+    number = a.peers[1].next_number + 10
+    sealed = a.endpoint.seal(1, number, bytes(320))
+    assert sealed is not None
+    b.endpoint.handle_datagram(sealed[0], EVIL, world.now)
+    assert any(isinstance(e, PathChallengeNeeded) for e in b.endpoint.take_events())
+    sent = 0
+    for n in range(100):
+        out = b.endpoint.seal(1, b.peers[1].next_number + n, bytes(300))
+        if out is not None:
+            assert out[1] == EVIL
+            sent += len(out[0])
+    assert 0 < sent <= 3 * len(sealed[0])
+    assert b.endpoint.counters.dropped_amplification > 90
+
+
+def test_an_address_that_never_answers_is_left_for_the_last_good_one() -> None:
+    world, a, b = connected()
+    a.talkative = b.talkative = False
+    number = a.peers[1].next_number
+    a.peers[1].next_number += 1
+    sealed = a.endpoint.seal(1, number, PING)
+    assert sealed is not None
+    world.inject(sealed[0], EVIL, B)
+    world.run(1)
+    assert addr_of(b) == (EVIL, False)
+    world.run(10)
+    assert addr_of(b) == (A, True)
+    assert b.endpoint.counters.roamed_back == 1
+
+
+def test_a_wrong_token_validates_nothing() -> None:
+    world, a, b = connected()
+    b.endpoint.handle_datagram(a.endpoint.seal(1, 900, PING)[0], NEW, world.now)  # type: ignore[index]
+    b.endpoint.path_validated(1, bytes(8), world.now)
+    assert addr_of(b) == (NEW, False)
+    token = next(e.token for e in b.endpoint.take_events() if isinstance(e, PathChallengeNeeded))
+    b.endpoint.path_validated(1, token, world.now)
+    assert addr_of(b) == (NEW, True)
+
+
+def test_r25_a_peer_that_moved_while_off_is_found_by_the_one_that_can_reach() -> None:
+    """b restarts elsewhere; a knows only the old address, b dials a."""
+    world, a, b = connected()
+    b.alive = False
+    world.nodes.remove(b)
+    reborn = world.add("b2", NEW, key=b.identity.private.private_bytes_raw())
+    reborn.peers[1] = Peer(key=a.identity.public)
+    reborn.dial(1, A)
+    assert world.run(30, lambda: agreed(a, reborn))
+    assert addr_of(a) == (NEW, True)
+
+
+def test_packets_are_reported_with_the_address_they_came_from() -> None:
+    world, a, b = connected()
+    world.move(a, NEW)
+    a.send(1, b"\x09")
+    world.run(0.2)
+    assert [e.addr for e in b.events if isinstance(e, PacketArrived)][-1] == NEW
+
+
+def moved(path: Path, addr: tuple[str, int], now: float = 0.0) -> None:
+    path.move(addr, 100, now, Random(1).randbytes)
+
+
+def test_path_returns_to_a_validated_address_without_a_challenge() -> None:
+    path = Path(A, CONFIG)
+    moved(path, NEW)
+    assert not path.validated
+    moved(path, A)
+    assert path.validated
+    assert path.next_timeout() == float("inf")
+
+
+def test_path_repeats_its_challenge() -> None:
+    path = Path(A, CONFIG)
+    moved(path, NEW, 10.0)
+    token = path.take_challenge(10.0)
+    assert token is not None
+    assert path.take_challenge(10.1) is None
+    assert path.next_timeout() == pytest.approx(10.5)
+    assert path.take_challenge(10.5) == token
+
+
+def test_path_hearing_more_allows_more() -> None:
+    path = Path(A, CONFIG)
+    moved(path, NEW)
+    assert path.spend(300)
+    assert not path.spend(1)
+    path.heard(100, 1.0)
+    assert path.spend(300)
+    assert not path.give_up(8.5)
+    assert path.give_up(9.0)
+    assert path.addr == A
+    assert not path.echo(b"")
