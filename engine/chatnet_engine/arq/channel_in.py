@@ -30,11 +30,6 @@ class ReceiveChannel:
         self._unreceipted: deque[tuple[int, int]] = deque()
 
     @property
-    def held_bytes(self) -> int:
-        """Bytes, with overhead, that arrived and are not receipted."""
-        return self._held_bytes
-
-    @property
     def held_messages(self) -> int:
         """Messages buffered out of order, whole or in part."""
         return len(self._early) + len(self._partial)

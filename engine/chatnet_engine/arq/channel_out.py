@@ -56,9 +56,9 @@ class SendChannel:
         return bool(self._again)
 
     @property
-    def unacked(self) -> bool:
-        """Whether something sent is not acknowledged."""
-        return bool(self._unacked)
+    def unreceipted(self) -> int:
+        """Messages sent in full that the peer has not committed yet, as far as is known."""
+        return self.sent_upto - self.receipted
 
     def room(self) -> int:
         """Window bytes left; a message takes its length and MESSAGE_OVERHEAD_BYTES."""
@@ -88,7 +88,7 @@ class SendChannel:
         """The next frame of what was never sent, in at most `room` bytes."""
         first = number = self._next
         end = self._sendable
-        if number == end:
+        if number >= end:
             return None
         bodies = self._bodies
         if self._next_offset == 0:

@@ -29,6 +29,9 @@ from chatnet_protocol.errors import DecodeError, LocalProtocolError, RemoteProto
 from chatnet_protocol.limits import MAX_CHANNELS
 from chatnet_protocol.wire import frames
 
+MAX_PATH_EVENTS = 64
+"""Path events between two calls of `take_events`; the surplus is dropped, its sender asks again."""
+
 
 class Connection:
     """Reliable ordered channels, receipts and states over unreliable packets."""
@@ -221,6 +224,7 @@ class Connection:
     def stats(self) -> ArqStats:
         """Numbers about the link."""
         sender = self._sender
+        chat = self._sources.channels.get(0)
         return ArqStats(
             smoothed_rtt_s=sender.rtt.smoothed_s,
             latest_rtt_s=sender.rtt.latest_s,
@@ -235,6 +239,7 @@ class Connection:
             packets_spurious=sender.loss.counters.packets_spurious,
             loss_rate=sender.loss.counters.loss_rate,
             pto_count=sender.loss.pto_count,
+            unreceipted_messages=chat.unreceipted if chat is not None else 0,
             resent_bytes=sum(each.resent_bytes for each in self._sources.channels.values()),
             duplicate_messages=sum(each.duplicates for each in self._receiver.channels.values()),
         )
@@ -288,14 +293,18 @@ class Connection:
             self._receiver.on_state(frame)
         elif isinstance(frame, frames.PathChallenge):
             self._sources.paths.respond(frame.token)
-            self._events.append(PathChallenged(frame.token))
+            self._add_path_event(PathChallenged(frame.token))
         elif isinstance(frame, frames.PathResponse):
-            self._events.append(PathResponded(frame.token))
+            self._add_path_event(PathResponded(frame.token))
         elif isinstance(frame, frames.Close):
             self._closed = True
             self._events.append(Closed(frame.code, frame.reason))
             return False
         return True
+
+    def _add_path_event(self, event: PathChallenged | PathResponded) -> None:
+        if len(self._events) < MAX_PATH_EVENTS:
+            self._events.append(event)
 
     def _handle_while_closing(self, arrived: list[frames.Frame]) -> None:
         """Answer the 1st, 2nd, 4th, 8th … packet with CLOSE again, RFC 9000 section 10.2.1."""

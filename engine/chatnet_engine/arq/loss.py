@@ -97,6 +97,12 @@ class LossRecovery:
         if acked:
             self._last_acked_sent_at = max(self._last_acked_sent_at, acked[-1].sent_at)
 
+    def forget(self, number: int) -> None:
+        """Whatever becomes of this packet is of no interest any more."""
+        packet = self._sent.pop(number, None)
+        if packet is not None:
+            self.in_flight_bytes -= packet.size_bytes
+
     def on_timeout(self, now: float) -> bool:
         """Deadline passed: give up what is late. True when a probe has to be sent instead."""
         if self._loss_at is not None:

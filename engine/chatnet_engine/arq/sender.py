@@ -4,6 +4,7 @@ Owns the packet numbers, loss recovery and the timers. What a packet carries is 
 `sources`; what arrives is nobody's here.
 """
 
+from collections import deque
 from collections.abc import Callable
 
 from chatnet_engine.arq.config import ArqConfig
@@ -19,6 +20,8 @@ from chatnet_protocol.wire import frames
 FULL_PROBES = 4
 """After this many unanswered probes only every power of two carries content again, so that what is
 resent grows with the logarithm of the silence."""
+MAX_IDLE_PROBES = 16
+"""Probes without content that are remembered: a silence may last for weeks."""
 CHAT_CREDIT_PACKETS = 4
 """Channel 0 may exceed window and pace by this much, so that bulk never holds text back."""
 
@@ -43,6 +46,7 @@ class Sender:
         self._full_probe = False
         self._limited = False
         self._cut_short = False
+        self._idle_probes: deque[int] = deque()
         self._last_sent_at = now
         self.packets_sent = 0
         self.first_unanswered: float | None = None
@@ -131,7 +135,7 @@ class Sender:
             self._sources.add_bulk(draft, number, now)
         if (self._ping or self._probe) and not draft.eliciting:
             draft.add_bare(frames.encode_ping())
-        self._ping = self._probe = self._full_probe = False
+        probe, self._ping, self._probe, self._full_probe = self._probe, False, False, False
         if not draft.chunks:
             return None
         payload = b"".join(draft.chunks)
@@ -144,7 +148,14 @@ class Sender:
             self.loss.on_sent(SentPacket(number, now, size_bytes, draft.contents))
             if self.first_unanswered is None:
                 self.first_unanswered = now
+            if probe and self._sources.is_idle(draft):
+                self._remember_idle_probe(number)
         return Packet(number, payload)
+
+    def _remember_idle_probe(self, number: int) -> None:
+        self._idle_probes.append(number)
+        if len(self._idle_probes) > MAX_IDLE_PROBES:
+            self.loss.forget(self._idle_probes.popleft())
 
     def _copies_due(self, now: float) -> bool:
         copies_at = self._sources.copies_at()

@@ -128,6 +128,10 @@ class Sources:
                 self._bulk.remove(channel)
                 self._bulk.append(channel)
 
+    def is_idle(self, draft: Draft) -> bool:
+        """Whether a packet carries nothing that later packets would not carry anyway."""
+        return all(source is self.acks or source is self.hello for source, _ in draft.contents)
+
     def resend(self, packet: SentPacket) -> bool:
         """Make the content of `packet` due again; whether there was any."""
         for source, token in packet.contents:

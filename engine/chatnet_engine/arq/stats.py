@@ -22,6 +22,9 @@ class ArqStats(Struct, frozen=True, kw_only=True):
     """Moving average over packets, 0 … 1."""
     pto_count: int
     """Probe timeouts since anything was acknowledged."""
+    unreceipted_messages: int
+    """Of channel 0, sent in full and not known to be committed: where it stays high on a quiet
+    link, the peer acknowledges without committing."""
     resent_bytes: int
     """Message bytes put in a packet again, early copies included."""
     duplicate_messages: int
