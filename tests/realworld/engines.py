@@ -133,7 +133,7 @@ class RealEngine:
         if "input" in kwargs:
             options.pop("stdin")
         return subprocess.run(  # type: ignore[call-overload,no-any-return]
-            [sys.executable, "-P", "-m", "chatnet_cli", *args], **(options | kwargs)
+            [sys.executable, "-P", "-m", "chatnet_cli", *args], check=False, **(options | kwargs)
         )
 
     def spawn_cli(self, *args: str) -> "subprocess.Popen[str]":

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from simworld.engine import SimEngine
 
 
+KEEP_ALIVE_S = 5.0
+
+
 class SimClient:
     """Attaches with a snapshot after each engine start, then applies every event."""
 
@@ -29,6 +32,10 @@ class SimClient:
         self.replies: dict[int, envelope.Reply] = {}
         self.texts: list[tuple[int, bool, str]] = []
         """(no, mine, text) of every message told of, in order, across engine restarts."""
+        self.unanswered: dict[bytes, str] = {}
+        """Texts insisted on that are not known to be queued, by id, in order."""
+        self._asked: dict[int, bytes] = {}
+        self._attached = 0
         self._seq = 0
         self._boot = b""
         self._parts: list[bytes] = []
@@ -44,32 +51,55 @@ class SimClient:
         return self._request
 
     def say(self, text: str, peer: int = 1) -> bytes:
-        """Send a text; its id."""
+        """Send a text until it is queued; its id."""
         message_id = uuid7(self.engine.clock.wall_ms, self.engine.random(10))
-        self.ask(cmd.SendMessage(message_id, peer, text))
+        self.insist(text, message_id, peer)
         return message_id
+
+    def ask_text(self, text: str, peer: int = 1) -> int:
+        """Send a text once; the number of the request."""
+        message_id = uuid7(self.engine.clock.wall_ms, self.engine.random(10))
+        return self.ask(cmd.SendMessage(message_id, peer, text))
+
+    def insist(self, text: str, message_id: bytes, peer: int = 1) -> None:
+        """Send a text, and again after each engine start until it is queued."""
+        self.unanswered[message_id] = text
+        if self.view is not None:
+            self._request += 1
+            self._asked[self._request] = message_id
+            request = envelope.Request(self._request, cmd.SendMessage(message_id, peer, text))
+            self.engine.request(self.route, codec.pack(request))
 
     def engine_started(self) -> None:
         """Attach (again)."""
         self.view = None
         self._pending = []
         self._parts = []
+        self._attached += 1
         self.ask(cmd.Attach(self.name, self.role, IPC_VERSION))
+        self._keep_alive(self._attached)
+
+    def _keep_alive(self, attached: int) -> None:
+        if attached == self._attached:
+            self.ask(cmd.KeepAlive(self._seq))
+            self.engine.clock.after(KEEP_ALIVE_S, lambda: self._keep_alive(attached))
 
     def publication(self, topic: bytes, frame: bytes) -> None:
         """What came on the SUB socket."""
         if topic != envelope.TOPIC_EVENTS:
             return
         publication = envelope.decode_publication(frame)
-        if self.view is None:
+        if self.view is None or publication.first_seq > self._seq + 1:
             self._pending.append(publication)
-        else:
+        elif publication.boot == self._boot:
             self._apply(publication)
 
     def reply(self, frame: bytes) -> None:
         """What came on the DEALER socket."""
         reply = envelope.decode_reply(frame)
         self.replies[reply.id] = reply
+        if isinstance(reply.result, cmd.Queued) and reply.id in self._asked:
+            self.unanswered.pop(self._asked[reply.id], None)
         match reply.result:
             case cmd.Attached() as attached:
                 self._boot, self._seq, self._wanted = attached.boot, attached.seq, attached.parts
@@ -82,13 +112,20 @@ class SimClient:
                     self.ask(cmd.FetchSnapshot(self._boot, self._seq, next_part))
                     return
                 self.view = View.from_parts(self._parts)
+                self.ask(cmd.FetchEvents(self._boot, self._seq + 1))
+            case cmd.EventsPage() as page:
+                if page.data:
+                    self._apply(envelope.decode_publication(page.data))
                 pending, self._pending = self._pending, []
                 for publication in pending:
                     self._apply(publication)
+                for message_id, text in list(self.unanswered.items()):
+                    self.insist(text, message_id)
 
     def _apply(self, publication: envelope.Publication) -> None:
         assert self.view is not None
-        assert publication.boot == self._boot
+        if publication.boot != self._boot:
+            return
         for offset, event in enumerate(publication.events):
             seq = publication.first_seq + offset
             if seq <= self._seq:

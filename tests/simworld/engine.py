@@ -6,15 +6,14 @@ The store answers after a moment and can die in between: a crash goes back to wh
 import sqlite3
 from collections import deque
 
+from chatnet_engine.io.perform import perform
 from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
-
-from chatnet_engine.io.perform import perform
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import HistoryRead, HostResolved, ReadHistory, ResolveHost
 from chatnet_engine.node.node import Node
 from chatnet_engine.secure.identity import Identity
-from chatnet_protocol.commit import Commit
+from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.ipc.rows import SessionRow
 from simworld.client import SimClient
 from simworld.clock import Clock
@@ -42,6 +41,8 @@ class SimEngine:
         self.sent: deque[tuple[float, int]] = deque(maxlen=100_000)
         """Time and size of each datagram sent."""
         self.stopped = ""
+        self.store_fails = ""
+        """While set, every transaction fails with this sentence."""
         self._life = 0
         self._wake_at: float | None = None
 
@@ -67,7 +68,7 @@ class SimEngine:
         view = self.ledger.load_view(session)
         self.node = Node(config, loaded, view, random=self.random, now=self.now)
         self.network.listen(self.addr, self._receive)
-        self._turn()
+        self.turn()
         for client in self.clients:
             client.engine_started()
 
@@ -90,7 +91,7 @@ class SimEngine:
         """The three-argument usage."""
         assert self.node
         self.node.dial_typed(*addr)
-        self._turn()
+        self.turn()
 
     def attach(self, name: str = "client", role: str = "full") -> SimClient:
         """A front end that follows this engine over its restarts."""
@@ -104,7 +105,7 @@ class SimEngine:
         """A front end's message on the ROUTER socket."""
         if self.node:
             self.node.handle_request(route, [frame], self.now)
-            self._turn()
+            self.turn()
 
     # --- the world that effects land in ---
 
@@ -121,8 +122,12 @@ class SimEngine:
 
         def happen() -> None:
             if life == self._life:
-                answer = self.ledger.apply(commit)
-                self.commits += 1
+                answer: Committed | CommitFailed
+                if self.store_fails:
+                    answer = CommitFailed(commit.number, self.store_fails, False)
+                else:
+                    answer = self.ledger.apply(commit)
+                    self.commits += 1
                 self.clock.after(second, lambda: self._answer(life, answer))
 
         self.clock.after(first, happen)
@@ -165,14 +170,15 @@ class SimEngine:
     def _receive(self, data: bytes, source: Addr) -> None:
         if self.node:
             self.node.handle_datagrams([(data, source)], self.now)
-            self._turn()
+            self.turn()
 
     def _answer(self, life: int, result: object) -> None:
         if life == self._life and self.node:
             self.node.handle_io(result, self.now)  # type: ignore[arg-type]
-            self._turn()
+            self.turn()
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """Do what the node asks for, and come back when it wants to."""
         if self.node is None:
             return
         for effect in self.node.take_effects(self.now):
@@ -190,4 +196,4 @@ class SimEngine:
             return
         self._wake_at = None
         self.node.handle_timeout(self.now)
-        self._turn()
+        self.turn()

@@ -106,13 +106,17 @@ class Connection:
         """HELLO goes first in every packet until acknowledged. Once; at most MAX_HELLO_BYTES."""
         self._sources.hello.set(body)
 
-    def start_sending(self, first_number: int) -> None:
-        """Channel 0 begins at this number; until now it had no room."""
+    def start_sending(self, first_number: int, base: int | None = None) -> None:
+        """Channel 0 begins at this number; until now it had no room.
+
+        `base`: the lowest number whose receipt is still news, when the peer turned out to have
+        committed messages before `first_number` without our hearing of it.
+        """
         if self._receipt_log is not None:
             raise LocalProtocolError("sending has started already")
         if first_number < 1:
             raise LocalProtocolError("message numbers begin at 1")
-        self._receipt_log = ReceiptLog(first_number)
+        self._receipt_log = ReceiptLog(first_number if base is None else min(base, first_number))
         self._open_channel(0, first_number)
 
     def start_receiving(self, next_number: int) -> None:
@@ -257,6 +261,8 @@ class Connection:
         if isinstance(frame, frames.Ack):
             self._sender.numbers.check(frame.ranges)
         elif isinstance(frame, frames.Receipt):
+            if self._receipt_log is None:
+                return False  # the peer was quicker with HELLO; it will say this again
             self._check_receipt(0, frame.number)
         elif isinstance(frame, frames.ChannelReceipt):
             self._check_receipt(frame.channel, frame.number)

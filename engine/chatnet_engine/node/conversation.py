@@ -273,7 +273,9 @@ class Conversation:
                 self.connection.receipt(run.number, run.ack, run.run)
 
     def _hello_applied(self, result: c.HelloApplied) -> None:
-        self.state = result.state
+        before, self.state = self.state, result.state
+        if (before.my_shown, before.my_read) != (self.state.my_shown, self.state.my_read):
+            self._publish_marks()
         self._hellos_pending -= 1
         if result.raised_by:
             raised = ev.CountersRaised(self.peer, result.raised_after_seq, result.raised_by)
@@ -285,10 +287,10 @@ class Conversation:
         ):
             return
         connection = self.connection
+        connection.start_receiving(result.mark + 1)
         for run in result.runs:
             connection.receipt(run.number, run.ack, run.run)
-        connection.start_receiving(result.mark + 1)
-        connection.start_sending(self._first_number)
+        connection.start_sending(self._first_number, self._outbox.base)
         self.streaming = True
         self._send_marks()
         for notice in loss_notices(result):
@@ -307,12 +309,12 @@ class Conversation:
         if mine_moved and self.streaming:
             self._send_marks()
         if result.changed:
-            s = self.state
-            self._publisher.publish(
-                ev.MarksMoved(
-                    self.peer, s.sent_seq, s.peer_shown, s.peer_read, s.my_shown, s.my_read
-                )
-            )
+            self._publish_marks()
+
+    def _publish_marks(self) -> None:
+        s = self.state
+        marks = (s.sent_seq, s.peer_shown, s.peer_read, s.my_shown, s.my_read)
+        self._publisher.publish(ev.MarksMoved(self.peer, *marks))
 
     # --- what the peer says ---
 

@@ -29,6 +29,8 @@ from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
 from chatnet_protocol.wire.frames import Close, decode, encode_close
 
+OWN_ADDRESS = "This address leads back to this very session; type the peer's address."
+
 
 class Links:
     """All links of one engine."""
@@ -126,6 +128,9 @@ class Links:
                 case secure.LinkUp():
                     self._link_up(event, now)
                     touched.add(event.peer)
+                case secure.Reflected():
+                    if link := self._links.get(event.peer):
+                        self._tell(link, LinkState.DIALLING, now, link.row.address, OWN_ADDRESS)
                 case secure.Roamed():
                     self._roamed(event, now)
                 case secure.Refused():
@@ -194,8 +199,7 @@ class Links:
         if link is None or row is None:
             return
         if verdict.meaning is Meaning.OURSELVES:
-            detail = "This address leads back to this very session; type the peer's address."
-            self._hold(verdict.peer, LinkState.REFUSED, detail, now)
+            self._hold(verdict.peer, LinkState.REFUSED, OWN_ADDRESS, now)
         elif self._conversations[verdict.peer].connection is None:
             detail = (
                 f"Another key answers as {row.name}: it was reinstalled, or somebody is in "

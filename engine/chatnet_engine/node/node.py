@@ -277,6 +277,7 @@ class Node:
         packets = conversation.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
         if not packets:
             return []
+        self._drain(peer, now)  # what has just been sent for the first time
         payloads = [(packet.number, packet.payload) for packet in packets]
         sealed = parts.endpoint.seal_many(peer, payloads)
         return [(datagram, sealed[1]) for datagram in sealed[0]] if sealed else []

@@ -84,6 +84,13 @@ class SessionExpired(msgspec.Struct, frozen=True, gc=False):
     peer: int
 
 
+class Reflected(msgspec.Struct, frozen=True, gc=False):
+    """Our own INIT came back: the dialled address leads here. For display only."""
+
+    peer: int
+    addr: Addr
+
+
 class VersionSeen(msgspec.Struct, frozen=True, gc=False):
     """A dialled address speaks another version. Not authenticated: for display only."""
 
@@ -99,6 +106,7 @@ Event = (
     | PathChallengeNeeded
     | Refused
     | SessionExpired
+    | Reflected
     | VersionSeen
 )
 

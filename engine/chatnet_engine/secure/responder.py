@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from chatnet_engine.secure.admission import Admission, Verdict
-from chatnet_engine.secure.events import Addr, VersionSeen
+from chatnet_engine.secure.events import Addr, Reflected, VersionSeen
 from chatnet_engine.secure.handshake import HalfOpen, Proof
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.noise import NoiseError
@@ -43,6 +43,7 @@ class Responder:
         ours = local.initiations.get(init.index)
         if ours is not None and ours.ephemeral == init.ephemeral:
             counters.dropped_reflected += 1
+            local.events.append(Reflected(ours.peer, addr))
             return
         ephemeral = init.ephemeral
         if ephemeral in self._spent:

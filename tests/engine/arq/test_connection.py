@@ -10,6 +10,7 @@ from chatnet_engine.arq.events import (
     Closed,
     HelloArrived,
     MessagesArrived,
+    ReceiptRun,
     ReceiptsArrived,
 )
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
@@ -48,6 +49,21 @@ def lone_pair(first: int) -> tuple[Connection, Connection]:
     a.start_sending(first)
     b.start_receiving(first)
     return a, b
+
+
+def test_receipts_for_what_the_peer_had_before_this_link_are_news() -> None:
+    a = Connection(now=0.0, random=Random(1).randbytes)
+    b = Connection(now=0.0, random=Random(2).randbytes)
+    b.start_receiving(8)
+    b.receipt(7, 27, 5)
+    (early,) = b.take_packets(0.0, 10)
+    a.handle_packet(early.number, early.payload, 0.0)
+    assert a.take_packets(0.0, 10) == [], "not acknowledged, so that it is said again"
+    a.start_sending(8, base=4)
+    b.handle_timeout(b.next_timeout() or 0.0)
+    for packet in b.take_packets(2.0, 10):
+        a.handle_packet(packet.number, packet.payload, 2.0)
+    assert a.take_events() == [ReceiptsArrived([ReceiptRun(7, 27, 4)])]
 
 
 def test_numbers_that_run_out_end_the_link_quietly() -> None:

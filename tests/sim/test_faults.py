@@ -1,0 +1,147 @@
+"""Crashes, partitions, lost histories: nothing lost, nothing doubled, by seed."""
+
+import sqlite3
+
+import pytest
+
+from chatnet_protocol.ipc.events import Notice
+from chatnet_protocol.ipc.rows import LinkState
+from simworld.network import Line
+from simworld.pair import B, Pair
+
+BAD_LINE = Line(loss=0.2, duplicate=0.05, jitter_s=0.02, reorder=0.1)
+
+
+def notices(pair: Pair) -> list[str]:
+    events = pair.at_a.events + pair.at_b.events
+    return [event.code for event in events if isinstance(event, Notice)]
+
+
+def test_a_partition_is_shown_and_healed_within_two_seconds() -> None:
+    pair = Pair(1)
+    pair.at_a.say("before")
+    pair.settle(5)
+    pair.set_line(cut=True)
+    pair.at_a.say("during")
+    pair.run(60)
+    assert pair.peer(pair.at_a).link.state == LinkState.SILENT
+    arrived = pair.network.counts["sent"]
+    pair.set_line(cut=False)
+    pair.settle(3)
+    assert pair.network.counts["sent"] > arrived
+    assert pair.peer(pair.at_a).link.state == LinkState.UP
+    pair.check(["before", "during"], [])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_crashes_lose_and_double_nothing(seed: int) -> None:
+    pair = Pair(seed, BAD_LINE)
+    random = pair.clock.random
+    said: dict[str, list[str]] = {"a": [], "b": []}
+    for number in range(60):
+        for engine, client in ((pair.a, pair.at_a), (pair.b, pair.at_b)):
+            if random.random() < 0.05:
+                engine.crash()
+                pair.run(random.choice([0, 0.05, 2]))
+                engine.up()
+                pair.run(0.02)
+            text = f"{engine.name}{number}"
+            message_id = text.encode().rjust(16)
+            said[engine.name].append(text)
+            client.insist(text, message_id)
+        pair.run(random.choice([0, 0, 0.01, 0.2]))
+    pair.clock.run(pair.clock.now_s + 5, pair.all_queued)
+    pair.settle()
+    pair.check(said["a"], said["b"])
+    assert pair.a.crashes + pair.b.crashes > 0
+
+
+def test_a_peer_with_a_wiped_history_is_told_and_acks_go_on() -> None:
+    pair = Pair(3)
+    for number in range(5):
+        pair.at_a.say(f"old{number}")
+    pair.settle(5)
+    pair.b.crash()
+    pair.b.connection = sqlite3.connect(":memory:", isolation_level=None)
+    pair.b.up()
+    pair.b.dial(("10.0.0.1", 5001))
+    pair.at_a.say("new")
+    pair.settle(60)
+    assert pair.texts(pair.b, mine=False) == ["new"]
+    (row,) = [m for m in pair.peer(pair.at_b).messages if not m.mine]
+    assert row.ack == 6
+    assert {"history-gap", "peer-lost-history"} <= set(notices(pair))
+    assert pair.peer(pair.at_b).unread == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_rolled_back_history_gets_what_it_forgot_if_the_peer_still_has_it_queued(
+    seed: int,
+) -> None:
+    pair = Pair(seed, BAD_LINE)
+    pair.at_a.say("one")
+    pair.settle()
+    backup = pair.b.connection.serialize()
+    pair.at_a.say("two")
+    pair.at_b.say("from b")
+    pair.settle()
+    pair.b.crash()
+    restored = sqlite3.connect(":memory:", isolation_level=None)
+    restored.deserialize(backup)
+    pair.b.connection = restored
+    pair.b.up()
+    pair.at_a.say("three")
+    pair.at_b.say("again from b")
+    pair.settle()
+    assert pair.texts(pair.b, mine=False) == ["one", "three"]
+    assert pair.texts(pair.a, mine=False) == ["from b", "again from b"]
+    assert pair.texts(pair.a, mine=True) == ["one", "two", "three"]
+    assert "history-gap" in notices(pair)
+
+
+def test_an_engine_that_stops_says_goodbye_and_messages_wait() -> None:
+    pair = Pair(4)
+    pair.run(2)
+    assert pair.b.node
+    pair.b.node.stop("test", pair.b.now)
+    pair.b.turn()
+    pair.run(0.5)
+    assert pair.b.stopped == "test"
+    link = pair.peer(pair.at_a).link
+    assert link.state == LinkState.DIALLING
+    pair.at_a.say("are you there?")
+    pair.run(30)
+    pair.b.up()
+    pair.settle(5)
+    pair.check(["are you there?"], [])
+
+
+def test_a_peer_that_moves_is_followed() -> None:
+    pair = Pair(5)
+    pair.at_b.say("from home")
+    pair.settle(5)
+    links = pair.peer(pair.at_a).link.links
+    pair.network.rebind(B, ("10.9.9.9", 40000))
+    pair.at_b.say("from the train")
+    pair.settle(5)
+    pair.check([], ["from home", "from the train"])
+    assert pair.peer(pair.at_a).messages[-1].source == "10.9.9.9:40000"
+    assert pair.peer(pair.at_a).link.links == links
+
+
+def test_a_failing_store_is_told_and_receipts_nothing() -> None:
+    pair = Pair(6)
+    pair.run(2)
+    pair.b.store_fails = "The disk is full."
+    pair.at_a.say("waits for room")
+    asked = pair.at_b.ask_text("not stored")
+    pair.run(3)
+    assert pair.peer(pair.at_a).delivered_seq == 0
+    failure = pair.at_b.replies[asked].failure
+    assert failure
+    assert failure.code == "store"
+    assert "store-failed" in notices(pair)
+    pair.b.store_fails = ""
+    pair.settle(30)
+    pair.check(["waits for room"], [])
+    assert "store-works" in notices(pair)
