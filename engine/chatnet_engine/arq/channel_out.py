@@ -134,14 +134,15 @@ class SendChannel:
                 pulled = self._whole_again(room, packet, now)
                 if pulled is not None:
                     return pulled
+            part_end = end
             received = self._parts.get(number)
             if received is not None:
                 gaps = received.missing(offset, end - 1)
                 if not gaps:
                     self._again_set.discard(heappop(again))
                     continue
-                offset = gaps[0][0]
-            pulled = self._part(number, offset, end, room)
+                offset, part_end = gaps[0][0], gaps[0][1] + 1
+            pulled = self._part(number, offset, part_end, room)
             if pulled is None:
                 return None
             self._again_set.discard(heappop(again))

@@ -1,0 +1,100 @@
+"""The receiving side of a channel: order, repetition, the window."""
+
+from itertools import permutations
+
+import pytest
+
+from chatnet_engine.arq.channel_in import ReceiveChannel
+from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
+from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
+
+
+def started(limit_bytes: int = 10_000, window_messages: int = 100) -> ReceiveChannel:
+    channel = ReceiveChannel(0, limit_bytes, window_messages)
+    channel.start(1, 0.0)
+    return channel
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_any_order_comes_out_in_order_once(order: tuple[int, ...]) -> None:
+    channel = started()
+    runs = [(1, [b"a", b"b"]), (3, [b"c"]), (2, [b"b", b"c"]), (4, [b"d"])]
+    for index in order:
+        channel.accept(*runs[index], now=1.0)
+    assert channel.take_ready() == (1, [b"a", b"b", b"c", b"d"])
+    assert channel.take_ready() == (5, [])
+    assert channel.duplicates == 2
+    assert channel.held_messages == 0
+
+
+def test_a_whole_message_takes_the_place_of_its_parts() -> None:
+    channel = started()
+    channel.accept_part(1, 0, 4, b"ab", 1.0)
+    channel.accept_part(2, 0, 2, b"c", 1.0)
+    channel.accept(1, [b"abcd"], 2.0)
+    channel.accept_part(1, 2, 4, b"cd", 3.0)
+    channel.accept_part(2, 1, 2, b"d", 4.0)
+    channel.accept_part(4, 0, 1, b"x", 4.0)
+    channel.accept_part(4, 0, 1, b"x", 4.0)
+    assert channel.take_ready() == (1, [b"abcd", b"cd"])
+    assert channel.ready_at == 4.0
+    assert channel.duplicates == 2
+    assert channel.held_messages == 1
+
+
+def test_receipts_free_the_window_in_whole_batches() -> None:
+    weight = 1000 + MESSAGE_OVERHEAD_BYTES
+    channel = started(limit_bytes=3 * weight)
+    for number in (1, 2, 3):
+        channel.check(number, 1000, 1, None)
+        channel.accept(number, [bytes(1000)], 0.0)
+    with pytest.raises(RemoteProtocolError, match="window holds"):
+        channel.check(4, 1, 1, None)
+    channel.on_receipt(1)
+    channel.check(4, 1000, 1, None)
+    channel.on_receipt(3)
+    channel.on_receipt(2)
+    assert channel.receipted == 3
+
+
+def test_numbers_beyond_the_window_are_refused_and_old_ones_cost_nothing() -> None:
+    channel = started(limit_bytes=200, window_messages=3)
+    channel.check(3, 1, 1, None)
+    with pytest.raises(RemoteProtocolError, match="beyond"):
+        channel.check(4, 1, 1, None)
+    channel.accept(1, [b"x"], 0.0)
+    channel.check(1, 10**6, 1, None)
+    channel.on_receipt(1)
+    channel.check(4, 1, 1, None)
+
+
+def test_further_parts_cost_nothing_and_must_agree() -> None:
+    channel = started(limit_bytes=1000 + MESSAGE_OVERHEAD_BYTES)
+    channel.check(2, 1000, 1, 2)
+    channel.accept_part(2, 0, 1000, b"x", 0.0)
+    channel.check(2, 1000, 1, 2)
+    with pytest.raises(RemoteProtocolError, match="disagree"):
+        channel.check(2, 1001, 1, 2)
+    with pytest.raises(RemoteProtocolError, match="window holds"):
+        channel.check(3, 1, 1, 3)
+    channel.accept(2, [bytes(1000)], 0.0)
+    channel.check(2, 7, 1, 2)
+
+
+def test_what_came_before_the_start_is_kept_and_the_old_dropped() -> None:
+    channel = ReceiveChannel(0, 10_000, 100)
+    channel.accept(3, [b"c", b"d"], 0.0)
+    channel.accept_part(1, 0, 9, b"old part", 0.0)
+    channel.accept_part(5, 0, 9, b"new part", 0.0)
+    with pytest.raises(LocalProtocolError, match="did not arrive"):
+        channel.on_receipt(3)
+    assert channel.take_ready() == (0, [])
+    channel.start(4, 7.0)
+    assert channel.take_ready() == (4, [b"d"])
+    assert channel.ready_at == 7.0
+    assert channel.held_messages == 1
+    assert channel.duplicates == 1
+    with pytest.raises(LocalProtocolError, match="did not arrive"):
+        channel.on_receipt(5)
+    with pytest.raises(LocalProtocolError, match="already"):
+        channel.start(4, 7.0)
