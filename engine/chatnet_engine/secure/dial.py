@@ -61,7 +61,7 @@ class Cadence:
 
     def set_urgent(self, urgent: bool) -> None:
         """Something waits: no pause is longer than `urgent_s`."""
-        if urgent:
+        if urgent and self._tries:
             self.next_at = min(self.next_at, self.last_sent + self._config.urgent_s)
         self.urgent = urgent
 
