@@ -109,20 +109,16 @@ class UdpSocket:
             segment = size
             for _, kind, data in ancillary:
                 if kind == UDP_GRO:
-                    segment = int.from_bytes(data[:4], "little")
-            if segment > MAX_DATAGRAM_BYTES:
-                counters.oversized += 1
-                continue
+                    segment = int.from_bytes(data[:4], "little") or size
             addr = self._addrs.get(sockaddr) or self._learn_addr(sockaddr)
             counters.received_bytes += size
             if segment >= size:
-                batch.append((self._view[:size].tobytes(), addr))
+                if size > MAX_DATAGRAM_BYTES:
+                    counters.oversized += 1
+                else:
+                    batch.append((self._view[:size].tobytes(), addr))
             else:
-                view = self._view
-                batch += [
-                    (view[at : min(at + segment, size)].tobytes(), addr)
-                    for at in range(0, size, segment)
-                ]
+                batch += self._split(size, segment, addr)
         counters.received += len(batch)
         return batch
 
@@ -138,6 +134,16 @@ class UdpSocket:
                     self._send_one(data, addr)
             else:
                 self._send_run(run, addr)
+
+    def _split(self, size: int, segment: int, addr: Addr) -> list[Datagram]:
+        """A coalesced read: all of one size but the last, which may be shorter."""
+        view = self._view
+        pieces = [view[at : min(at + segment, size)] for at in range(0, size, segment)]
+        if segment > MAX_DATAGRAM_BYTES:
+            whole = len(pieces)
+            pieces = [piece for piece in pieces if len(piece) <= MAX_DATAGRAM_BYTES]
+            self.counters.oversized += whole - len(pieces)
+        return [(piece.tobytes(), addr) for piece in pieces]
 
     def _send_run(self, run: list[bytes], addr: Addr) -> None:
         sockaddr = self._sockaddr(addr)

@@ -1,0 +1,120 @@
+"""A machine with real sockets and threads but a fake ledger, and a fake node to drive it."""
+
+import os
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from chatnet_engine.io.clock import read_now
+from chatnet_engine.io.file_link import FileLink
+from chatnet_engine.io.ipc import IpcServer, choose_socket_dir
+from chatnet_engine.io.machine import Machine
+from chatnet_engine.io.resolver import Resolver
+from chatnet_engine.io.store import HistoryReader, Store
+from chatnet_engine.io.udp import open_udp
+from chatnet_engine.io.wakeup import WakeUp
+from chatnet_engine.node.effects import StopRunner
+from chatnet_protocol.commit import Committed, Loaded
+from chatnet_protocol.ipc.commands import HistoryPage
+
+ECHO = """
+import socket, sys
+with socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1])) as end:
+    while data := end.recv(65536):
+        if b"die" in data:
+            sys.exit(1)
+        end.sendall(data)
+"""
+
+
+class EmptyLedger:
+    """Commits everything and says nothing about it."""
+
+    def apply(self, commit):
+        return Committed(commit.number, [])
+
+    def load(self):
+        return Loaded([], [], [], 0)
+
+    def load_view(self, session):
+        return None
+
+    def page(self, query):
+        return HistoryPage([], [], False)
+
+    def close(self): ...
+
+
+class FakeNode:
+    """Writes down what it is fed; gives the effects that a test puts into `effects`."""
+
+    def __init__(self):
+        self.datagrams = []
+        self.requests = []
+        self.results = []
+        self.timeouts = []
+        self.effects = []
+        self.due_s = None
+        self.stopped = None
+        self.stops_at_once = True
+        self.nows = []
+
+    def handle_datagrams(self, batch, now):
+        self.datagrams += batch
+
+    def handle_request(self, route, frames, now):
+        self.requests.append((route, frames))
+
+    def handle_io(self, result, now):
+        self.results.append(result)
+
+    def handle_timeout(self, now):
+        self.timeouts.append(now.mono_s)
+        self.due_s = None
+
+    def take_effects(self, now):
+        self.nows.append(now)
+        effects, self.effects = self.effects, []
+        return effects
+
+    def next_timeout(self):
+        return self.due_s
+
+    def stop(self, reason, now):
+        self.stopped = reason
+        if self.stops_at_once:
+            self.effects.append(StopRunner(reason))
+
+
+@pytest.fixture
+def node():
+    return FakeNode()
+
+
+@pytest.fixture
+def machine(own_home):
+    with ExitStack() as undo:
+        wakeup = WakeUp()
+        undo.callback(wakeup.close)
+        udp = open_udp("127.0.0.1", 0)
+        undo.callback(udp.close)
+        now = read_now()
+        ipc = IpcServer(choose_socket_dir(os.environ, "s"), "s", now.mono_s)
+        undo.callback(ipc.close)
+        store = Store(EmptyLedger, None, wakeup.ring)
+        undo.callback(store.stop)
+        files = FileLink([sys.executable, "-c", ECHO], sys.stderr.fileno())
+        undo.callback(files.close)
+        history = HistoryReader(EmptyLedger, wakeup.ring)
+        undo.callback(history.stop)
+        yield Machine(
+            wakeup=wakeup,
+            udp=udp,
+            ipc=ipc,
+            store=store,
+            history=history,
+            resolver=Resolver(udp.family, wakeup.ring),
+            files=files,
+            now=now,
+        )

@@ -1,0 +1,155 @@
+import os
+import select
+import sys
+
+import pytest
+
+from chatnet_engine.io import file_link as link_module
+from chatnet_engine.io.file_link import (
+    FIRST_BACKOFF_S,
+    MAX_BACKOFF_S,
+    MAX_FRAME_BYTES,
+    STABLE_S,
+    FileLink,
+    child_environ,
+    file_command,
+)
+from chatnet_engine.node.effects import FilesRestarted, FilesSaid
+
+ECHO = """
+import socket, sys
+with socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1])) as end:
+    while data := end.recv(65536):
+        if b"die" in data:
+            sys.exit(1)
+        if b"lie" in data:
+            end.sendall(b"\\xff" * 8)
+        else:
+            end.sendall(data)
+"""
+DEAF = """
+import sys, time
+sys.stdin.read(); time.sleep(30)
+"""
+
+
+def make_link(script=ECHO):
+    link = FileLink([sys.executable, "-c", script], sys.stderr.fileno())
+    link.start(0.0)
+    return link
+
+
+@pytest.fixture
+def link():
+    link = make_link()
+    yield link
+    link.close()
+
+
+def reports(link, count, now_s=0.0):
+    got = []
+    while len(got) < count:
+        assert select.select([link], [], [], 10)[0], f"{len(got)} of {count} reports"
+        got += link.handle_readable(now_s)
+    return got
+
+
+def until_dead(link, now_s):
+    while link.fileno() >= 0:
+        assert select.select([link], [], [], 10)[0]
+        assert link.handle_readable(now_s) == []
+
+
+def test_frames_go_there_and_back(link):
+    assert link.next_timeout() is None
+    for frame in (b"one", b"", bytes(70_000)):
+        link.tell(frame, 0.0)
+    got = []
+    while len(got) < 3:
+        assert select.select([link], [link] if link.wants_write else [], [], 10)
+        link.handle_writable(0.0)
+        got += link.handle_readable(0.0)
+    assert got == [FilesSaid(b"one"), FilesSaid(b""), FilesSaid(bytes(70_000))]
+
+
+def test_a_process_that_dies_is_started_again_and_that_is_told(link):
+    link.tell(b"die", 0.0)
+    until_dead(link, 1.0)
+    link.tell(b"lost", 1.0)
+    assert link.dropped == 1
+    assert link.next_timeout() == 1.0
+    assert link.handle_timeout(1.0) == [FilesRestarted()]
+    assert link.restarts == 1
+    link.tell(b"again", 1.0)
+    assert reports(link, 1) == [FilesSaid(b"again")]
+
+
+def test_the_wait_before_a_restart_grows_and_is_forgotten(monkeypatch):
+    link = make_link()
+    for now_s, wait_s in ((0.0, 0.0), (1.0, FIRST_BACKOFF_S), (2.0, 2 * FIRST_BACKOFF_S)):
+        link.tell(b"die", now_s)
+        until_dead(link, now_s)
+        assert link.next_timeout() == now_s + wait_s
+        assert link.handle_timeout(now_s + wait_s - 0.01) == []
+        assert link.handle_timeout(now_s + wait_s) == [FilesRestarted()]
+    late_s = 3.0 + STABLE_S
+    link.tell(b"die", late_s)
+    until_dead(link, late_s)
+    assert link.next_timeout() == late_s
+    link.close()
+
+
+def test_a_process_that_cannot_be_started_is_tried_again_and_again():
+    link = FileLink(["/nonexistent/program"], sys.stderr.fileno())
+    link.start(0.0)
+    now_s, waits = 0.0, []
+    for _ in range(12):
+        due_s = link.next_timeout()
+        waits.append(due_s - now_s)
+        now_s = due_s
+        assert link.handle_timeout(now_s) == []
+    assert waits[0] == 0.0
+    assert max(waits) == waits[-1] == pytest.approx(MAX_BACKOFF_S)
+    link.tell(b"nobody", now_s)
+    assert (link.dropped, link.restarts) == (1, 0)
+    link.close()
+
+
+def test_a_process_that_does_not_read_is_bounded_and_ended(monkeypatch):
+    monkeypatch.setattr(link_module, "MAX_UNSENT_BYTES", 1_000_000)
+    link = make_link(DEAF)
+    told = 0
+    while link.fileno() >= 0:
+        link.tell(bytes(100_000), 0.0)
+        told += 1
+        assert told < 100
+    assert not link.wants_write
+    assert link.next_timeout() is not None
+    link.close()
+
+
+def test_an_impossible_length_ends_the_process(link):
+    link.tell(b"fine", 0.0)
+    assert reports(link, 1) == [FilesSaid(b"fine")]
+    link.tell(b"lie", 0.0)
+    until_dead(link, 0.0)
+    assert MAX_FRAME_BYTES < 0xFFFFFFFF
+
+
+def test_closing_ends_the_process_even_a_stubborn_one(monkeypatch):
+    monkeypatch.setattr(link_module, "END_TIMEOUT_S", 0.01)
+    link = make_link(DEAF)
+    pid = link._process.pid
+    link.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    link.close()
+    assert link.fileno() == -1
+    assert link.handle_readable(0.0) == []
+
+
+def test_the_command_and_environment_find_the_engine(monkeypatch):
+    monkeypatch.setattr(sys, "path", ["", "relative", "/absolute"])
+    path = child_environ()["PYTHONPATH"].split(os.pathsep)
+    assert path == [os.path.abspath("relative"), "/absolute"]
+    assert file_command(5, "::")[-4:] == ["--port", "5", "--bind", "::"]

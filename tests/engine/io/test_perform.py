@@ -1,0 +1,49 @@
+from chatnet_engine.io.perform import perform
+from chatnet_engine.node.effects import (
+    CommitOps,
+    Publish,
+    ReadHistory,
+    ResolveHost,
+    SendDatagrams,
+    SendReply,
+    StopRunner,
+    TellFiles,
+)
+from chatnet_protocol.commit import Commit
+from chatnet_protocol.ipc.commands import FetchHistory
+
+
+class Recorder:
+    """A world that writes down what is asked of it."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        return lambda *args: self.calls.append((name, *args))
+
+
+def test_every_effect_reaches_its_part_of_the_world():
+    world = Recorder()
+    ask, lookup = ReadHistory(1, FetchHistory()), ResolveHost(1, "host", 2)
+    for effect in (
+        CommitOps(Commit(1, [])),
+        SendDatagrams([(b"d", ("::1", 1))]),
+        Publish(b"E", b"frame"),
+        SendReply(b"route", b"frame"),
+        TellFiles(b"frame"),
+        ask,
+        lookup,
+        StopRunner("enough"),
+    ):
+        perform(effect, world)
+    assert world.calls == [
+        ("commit", Commit(1, [])),
+        ("send_datagrams", [(b"d", ("::1", 1))]),
+        ("publish", b"E", b"frame"),
+        ("reply", b"route", b"frame"),
+        ("tell_files", b"frame"),
+        ("read_history", ask),
+        ("resolve", lookup),
+        ("stop", "enough"),
+    ]

@@ -1,0 +1,121 @@
+import socket
+import threading
+
+import pytest
+
+from chatnet_engine.io import resolver as resolver_module
+from chatnet_engine.io.resolver import LOOKUP_TIMEOUT_S, MAX_ADDRS, Resolver
+from chatnet_engine.node.effects import HostResolved, ResolveHost
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+
+
+class Bell:
+    def __init__(self):
+        self._rung = threading.Semaphore(0)
+
+    def __call__(self):
+        self._rung.release()
+
+    def wait(self):
+        assert self._rung.acquire(timeout=5)
+
+
+class Names:
+    """getaddrinfo from a table; names that are not in it wait for `release`."""
+
+    def __init__(self, table):
+        self.table = table
+        self.release = threading.Event()
+        self.asked = []
+
+    def __call__(self, host, port, type):
+        self.asked.append(host)
+        found = self.table.get(host)
+        if found is None:
+            self.release.wait(5)
+            return []
+        if isinstance(found, Exception):
+            raise found
+        return [(V6 if ":" in text else V4, type, 17, "", (text, port)) for text in found]
+
+
+def answer_of(ask, table, family=V6):
+    bell = Bell()
+    resolver = Resolver(family, bell, lookup=Names(table))
+    resolver.ask(ask, 0.0)
+    bell.wait()
+    [answer] = resolver.take_answers(0.0)
+    return answer
+
+
+def test_a_name_gives_its_addresses_in_order_without_repeats():
+    ask = ResolveHost(3, "friend", 9)
+    table = {"friend": ["10.0.0.7", "::1", "10.0.0.7"]}
+    assert answer_of(ask, table) == HostResolved(3, [("10.0.0.7", 9), ("::1", 9)])
+    assert answer_of(ask, table, V4) == HostResolved(3, [("10.0.0.7", 9)])
+
+
+def test_addresses_are_bounded():
+    table = {"many": [f"10.0.0.{number}" for number in range(200)]}
+    assert len(answer_of(ResolveHost(1, "many", 9), table).addrs) == MAX_ADDRS
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "x cannot be found: Name or service"),
+        (UnicodeError("label too long"), "'x' is no host name."),
+        ([], "x has no address that this engine can reach."),
+    ],
+)
+def test_failures_are_one_sentence(found, sentence):
+    answer = answer_of(ResolveHost(1, "x", 9), {"x": found})
+    assert answer.addrs == []
+    assert answer.error.startswith(sentence)
+
+
+def test_numeric_hosts_need_no_lookup():
+    names = Names({})
+    resolver = Resolver(V4, Bell(), lookup=names)
+    resolver.ask(ResolveHost(1, "127.0.0.1", 9), 0.0)
+    resolver.ask(ResolveHost(2, "::1", 9), 0.0)
+    four, six = resolver.take_answers(0.0)
+    assert four == HostResolved(1, [("127.0.0.1", 9)])
+    assert six.addrs == []
+    assert "needs IPv6" in six.error
+    assert names.asked == []
+
+
+def test_a_lookup_that_takes_too_long_fails_once_and_its_late_answer_is_dropped():
+    bell, names = Bell(), Names({})
+    resolver = Resolver(V4, bell, lookup=names)
+    ask = ResolveHost(1, "slow", 9)
+    resolver.ask(ask, 0.0)
+    resolver.ask(ask, 1.0)
+    assert resolver.next_timeout() == LOOKUP_TIMEOUT_S
+    assert resolver.take_answers(LOOKUP_TIMEOUT_S - 0.1) == []
+    [answer] = resolver.take_answers(LOOKUP_TIMEOUT_S)
+    assert answer.error == "Looking up slow took too long."
+    assert resolver.next_timeout() is None
+    names.release.set()
+    bell.wait()
+    assert resolver.take_answers(LOOKUP_TIMEOUT_S) == []
+    assert names.asked == ["slow"]
+
+
+def test_threads_and_waiting_lookups_are_bounded(monkeypatch):
+    monkeypatch.setattr(resolver_module, "MAX_WAITING", 2)
+    bell, names = Bell(), Names({})
+    resolver = Resolver(V4, bell, lookup=names)
+    for peer in range(8):
+        resolver.ask(ResolveHost(peer, f"host{peer}", 9), 0.0)
+    answers = resolver.take_answers(0.0)
+    assert [answer.peer for answer in answers] == [6, 7]
+    assert answers[0].error == "Too many host names are being looked up."
+    names.release.set()
+    found = []
+    while len(found) < 6:
+        bell.wait()
+        found += resolver.take_answers(0.0)
+    assert sorted(answer.peer for answer in found) == list(range(6))

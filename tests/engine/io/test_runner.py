@@ -1,0 +1,224 @@
+import itertools
+import os
+import signal
+import threading
+
+import pytest
+import zmq
+
+from chatnet_engine.io import runner as runner_module
+from chatnet_engine.io.clock import read_now
+from chatnet_engine.io.impair import Impairment, ImpairSpec
+from chatnet_engine.io.runner import MAX_DATAGRAMS_PER_TURN, STOP_TIMEOUT_S, Runner
+from chatnet_engine.io.udp import MAX_SEGMENTS, open_udp
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import (
+    CommitOps,
+    FilesRestarted,
+    FilesSaid,
+    HistoryRead,
+    HostResolved,
+    Publish,
+    ReadHistory,
+    ResolveHost,
+    SendDatagrams,
+    SendReply,
+    StopRunner,
+    TellFiles,
+)
+from chatnet_protocol.commit import Commit, Committed
+from chatnet_protocol.ipc.commands import FetchHistory
+
+
+@pytest.fixture
+def runner(node, machine):
+    return Runner(node, machine, read_now)
+
+
+@pytest.fixture
+def peer():
+    peer = open_udp("127.0.0.1", 0)
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def client(machine):
+    with zmq.Context() as context, context.socket(zmq.DEALER) as client:
+        client.linger = 0
+        client.connect(machine.ipc.commands_endpoint)
+        yield client
+
+
+def turn_until(runner, condition, turns=400):
+    for _ in range(turns):
+        if condition():
+            return
+        runner.turn()
+    raise AssertionError("it never came")
+
+
+def test_datagrams_come_in_and_go_out(runner, node, machine, peer):
+    peer.send([(b"ping", machine.udp.local)])
+    turn_until(runner, lambda: node.datagrams)
+    assert node.datagrams == [(b"ping", peer.local)]
+    node.effects.append(SendDatagrams([(b"pong", peer.local)]))
+    machine.wakeup.ring()
+    runner.turn()
+    assert peer.receive(1) == [(b"pong", machine.udp.local)]
+
+
+def test_requests_are_answered_and_events_published(runner, node, machine, client):
+    client.send(b"ask")
+    turn_until(runner, lambda: node.requests)
+    [(route, frames)] = node.requests
+    assert frames == [b"ask"]
+    node.effects += [Publish(b"E", b"event"), SendReply(route, b"answer")]
+    machine.wakeup.ring()
+    runner.turn()
+    assert client.poll(5000)
+    assert client.recv_multipart() == [b"answer"]
+    assert machine.ipc.counters.published == 1
+
+
+def test_every_worker_answers_through_handle_io(runner, node, machine):
+    machine.files.start(read_now().mono_s)
+    node.effects += [
+        CommitOps(Commit(1, [])),
+        ReadHistory(4, FetchHistory()),
+        ResolveHost(2, "127.0.0.1", 9),
+        TellFiles(b"hello"),
+    ]
+    machine.wakeup.ring()
+    turn_until(runner, lambda: len(node.results) == 4)
+    kinds = {type(result): result for result in node.results}
+    assert kinds[Committed] == Committed(1, [])
+    assert kinds[HistoryRead].token == 4
+    assert kinds[HostResolved] == HostResolved(2, [("127.0.0.1", 9)])
+    assert kinds[FilesSaid] == FilesSaid(b"hello")
+
+
+def test_a_dead_file_process_comes_back(runner, node, machine):
+    machine.files.start(read_now().mono_s)
+    node.effects.append(TellFiles(b"die"))
+    machine.wakeup.ring()
+    turn_until(runner, lambda: FilesRestarted() in node.results)
+    node.effects.append(TellFiles(b"hello"))
+    machine.wakeup.ring()
+    turn_until(runner, lambda: FilesSaid(b"hello") in node.results)
+
+
+def test_the_nodes_deadline_ends_the_wait(runner, node):
+    node.due_s = read_now().mono_s + 0.01
+    due_s = node.due_s
+    turn_until(runner, lambda: node.timeouts)
+    assert len(node.timeouts) == 1
+    assert due_s <= node.timeouts[0] < due_s + 0.5
+
+
+def test_a_turn_takes_its_cap_and_leaves_the_rest(runner, node, machine, peer, client):
+    sent = MAX_DATAGRAMS_PER_TURN + 100
+    for _ in range(sent):
+        peer.send([(b"x", machine.udp.local)])
+    client.send(b"ask")
+    assert machine.ipc.commands.poll(5000)
+    runner.turn()
+    first = len(node.datagrams)
+    assert MAX_DATAGRAMS_PER_TURN <= first < MAX_DATAGRAMS_PER_TURN + MAX_SEGMENTS
+    assert len(node.requests) == 1
+    turn_until(runner, lambda: len(node.datagrams) == sent)
+
+
+def test_a_flood_of_requests_is_served_in_slices(runner, node, machine, client, monkeypatch):
+    monkeypatch.setattr(runner_module, "MAX_REQUESTS_PER_TURN", 3)
+    for number in range(10):
+        client.send(bytes([number]))
+    turn_until(runner, lambda: node.requests)
+    counts = [len(node.requests)]
+    while counts[-1] < 10:
+        runner.turn()
+        counts.append(len(node.requests))
+    assert all(after - before <= 3 for before, after in itertools.pairwise([0, *counts]))
+    assert [frames[0][0] for _, frames in node.requests] == list(range(10))
+    monkeypatch.setattr(runner_module, "MAX_REQUESTS_S", 0.0)
+    client.send(b"a")
+    client.send(b"b")
+    assert machine.ipc.commands.poll(5000)
+    runner.turn()
+    assert len(node.requests) == 11
+
+
+def test_one_clock_reading_a_turn_reaches_the_node(node, machine):
+    readings = itertools.count(1)
+    runner = Runner(node, machine, lambda: Now(next(readings) * 10.0, 5))
+    machine.wakeup.ring()
+    runner.turn()
+    assert node.nows == [machine.now]
+
+
+def test_a_jump_of_the_clock_shows_as_time(node, machine):
+    times = [100.0]
+    runner = Runner(node, machine, lambda: Now(times[0], 5))
+    node.due_s = 110.0
+    machine.wakeup.ring()
+    runner.turn()
+    assert node.timeouts == []
+    times[0] += 8 * 3600
+    runner.turn()
+    assert node.timeouts == [100.0 + 8 * 3600]
+
+
+def test_the_impaired_line_delays_and_keeps_time(runner, node, machine, peer):
+    machine.impairment = Impairment(ImpairSpec(delay_s=0.02, seed=1))
+    node.effects.append(SendDatagrams([(b"late", peer.local)]))
+    runner.flush()
+    assert peer.receive(1) == []
+    due_s = machine.impairment.next_timeout()
+    turn_until(runner, lambda: machine.impairment.next_timeout() is None)
+    assert read_now().mono_s >= due_s
+    assert peer.receive(1) == [(b"late", machine.udp.local)]
+
+
+def test_run_ends_when_the_node_stops_and_nothing_is_in_flight(runner, node, machine):
+    node.effects += [CommitOps(Commit(1, [])), StopRunner("asked to stop")]
+    assert runner.run() == "asked to stop"
+    assert node.results == [Committed(1, [])]
+
+
+def test_a_signal_stops_the_node_properly(runner, node, machine):
+    old = signal.signal(signal.SIGUSR1, lambda *_: runner.ask_stop("signal"))
+    old_fd = signal.set_wakeup_fd(machine.wakeup.ring_fd)
+    try:
+        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        assert runner.run() == "signal"
+    finally:
+        signal.set_wakeup_fd(old_fd)
+        signal.signal(signal.SIGUSR1, old)
+    assert node.stopped == "signal"
+
+
+def test_a_node_that_does_not_stop_is_left(node, machine):
+    times = iter([*[100.0] * 6, *[100.1 + STOP_TIMEOUT_S] * 20])
+
+    def clock():
+        machine.wakeup.ring()
+        return Now(next(times), 5)
+
+    runner = Runner(node, machine, clock)
+    node.stops_at_once = False
+    runner.ask_stop("signal")
+    assert runner.run() == "signal"
+
+
+def test_asking_twice_leaves_at_once(runner, node, machine):
+    node.stops_at_once = False
+    runner.ask_stop("first")
+    runner.ask_stop("second")
+    assert runner.run() == "first"
+    assert node.stopped is None
+
+
+def test_a_broken_invariant_ends_the_run_loudly(runner, node, machine):
+    node.effects += [CommitOps(Commit(1, [])), CommitOps(Commit(2, []))]
+    with pytest.raises(Exception, match="in flight already"):
+        runner.run()

@@ -1,0 +1,188 @@
+import sqlite3
+import threading
+
+import pytest
+
+from chatnet_engine.io import store as store_module
+from chatnet_engine.io.store import HistoryReader, Store
+from chatnet_engine.node.effects import ReadHistory
+from chatnet_protocol.commit import (
+    Commit,
+    CommitFailed,
+    Committed,
+    Loaded,
+    MarksStored,
+    StoreMarks,
+)
+from chatnet_protocol.errors import LocalProtocolError
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+
+LOADED = Loaded([], [], [], 7)
+COMMIT = Commit(1, [StoreMarks(1, my_read=5)])
+MARKS = MarksStored(1, True, 0, 0, 0, 5, 5)
+
+
+class FakeLedger:
+    """Answers StoreMarks; raises what it is given to raise."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.applied = []
+        self.closed = False
+
+    def apply(self, commit):
+        if self.error is not None:
+            raise self.error
+        self.applied.append(commit)
+        return Committed(commit.number, [MARKS])
+
+    def load(self):
+        return LOADED
+
+    def load_view(self, session):
+        return ("view of", session)
+
+    def close(self):
+        self.closed = True
+
+
+class FakeHistory(FakeLedger):
+    def page(self, query):
+        if self.error is not None:
+            raise self.error
+        return HistoryPage([], [], query.limit == 1)
+
+
+class Bell:
+    def __init__(self):
+        self._rung = threading.Semaphore(0)
+
+    def __call__(self):
+        self._rung.release()
+
+    def wait(self):
+        assert self._rung.acquire(timeout=5)
+
+
+def test_a_commit_crosses_as_bytes_and_comes_back():
+    bell, ledger = Bell(), FakeLedger()
+    store = Store(lambda: ledger, "session", bell)
+    assert store.wait_loaded() == (LOADED, ("view of", "session"))
+    assert store.idle
+    store.commit(COMMIT)
+    assert not store.idle
+    bell.wait()
+    assert store.take_answers() == [Committed(1, [MARKS])]
+    assert ledger.applied == [COMMIT]
+    assert store.idle
+    assert store.stop()
+    assert ledger.closed
+
+
+def test_one_transaction_at_a_time():
+    store = Store(FakeLedger, "session", Bell())
+    store.commit(COMMIT)
+    with pytest.raises(LocalProtocolError):
+        store.commit(COMMIT)
+    assert store.stop()
+
+
+def test_what_is_in_flight_at_the_end_is_finished():
+    ledger = FakeLedger()
+    store = Store(lambda: ledger, "session", Bell())
+    store.commit(COMMIT)
+    assert store.stop()
+    assert ledger.applied == [COMMIT]
+    assert store.take_answers() == [Committed(1, [MARKS])]
+
+
+def test_a_database_error_is_an_answer_that_may_be_tried_again():
+    bell = Bell()
+    store = Store(lambda: FakeLedger(sqlite3.OperationalError("disk full")), "session", bell)
+    store.commit(COMMIT)
+    bell.wait()
+    [answer] = store.take_answers()
+    assert isinstance(answer, CommitFailed)
+    assert answer.number == 1
+    assert "disk full" in answer.reason
+    assert not answer.fatal
+    assert store.stop()
+
+
+def test_a_broken_invariant_is_raised_in_the_pump():
+    bell = Bell()
+    store = Store(lambda: FakeLedger(AssertionError("gap")), "session", bell)
+    store.commit(COMMIT)
+    bell.wait()
+    with pytest.raises(AssertionError, match="gap"):
+        store.take_answers()
+    store.stop()
+
+
+def test_a_history_that_does_not_open_says_why():
+    def refuse():
+        raise sqlite3.OperationalError("unable to open")
+
+    store = Store(refuse, "session", Bell())
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        store.wait_loaded()
+    assert store.stop()
+
+
+def test_opening_that_takes_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr(store_module, "LOAD_TIMEOUT_S", 0.01)
+    go_on = threading.Event()
+
+    def hang():
+        go_on.wait(5)
+        return FakeLedger()
+
+    store = Store(hang, "session", Bell())
+    with pytest.raises(TimeoutError):
+        store.wait_loaded()
+    go_on.set()
+    assert store.stop()
+
+
+def test_a_history_that_cannot_be_closed_is_no_failure():
+    class Sticky(FakeLedger):
+        def close(self):
+            raise sqlite3.OperationalError("disk full")
+
+    store = Store(Sticky, "session", Bell())
+    assert store.stop()
+    assert store.take_answers() == []
+
+
+def test_pages_come_with_their_tokens():
+    bell, history = Bell(), FakeHistory()
+    reader = HistoryReader(lambda: history, bell)
+    assert reader.take_answers() == []
+    reader.ask(ReadHistory(3, FetchHistory(limit=1)))
+    bell.wait()
+    [answer] = reader.take_answers()
+    assert (answer.token, answer.page) == (3, HistoryPage([], [], True))
+    reader.stop()
+    assert history.closed
+
+
+def test_a_page_that_cannot_be_read_is_one_sentence():
+    bell = Bell()
+    reader = HistoryReader(lambda: FakeHistory(sqlite3.DatabaseError("malformed")), bell)
+    reader.ask(ReadHistory(3, FetchHistory()))
+    bell.wait()
+    [answer] = reader.take_answers()
+    assert (answer.token, answer.page) == (3, None)
+    assert answer.error == "The history cannot be read: malformed."
+    reader.stop()
+
+
+def test_pages_asked_for_at_once_are_bounded(monkeypatch):
+    monkeypatch.setattr(store_module, "MAX_HISTORY_READS", 3)
+    reader = HistoryReader(FakeHistory, Bell())
+    for token in range(5):
+        reader.ask(ReadHistory(token, FetchHistory()))
+    reader.stop()
+    answers = reader.take_answers()
+    assert sorted(answer.token for answer in answers if answer.page) == [0, 1, 2]
+    assert sorted(answer.token for answer in answers if answer.error) == [3, 4]

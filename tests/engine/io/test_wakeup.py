@@ -1,0 +1,37 @@
+import select
+import threading
+
+from chatnet_engine.io.clock import read_now
+from chatnet_engine.io.wakeup import WakeUp
+
+
+def is_rung(bell):
+    return bool(select.select([bell], [], [], 0)[0])
+
+
+def test_rings_from_a_thread_are_one_ring():
+    bell = WakeUp()
+    assert not is_rung(bell)
+    bell.clear()
+    thread = threading.Thread(target=lambda: [bell.ring() for _ in range(100)])
+    thread.start()
+    assert select.select([bell], [], [], 5)[0]
+    thread.join()
+    bell.clear()
+    assert not is_rung(bell)
+    bell.close()
+
+
+def test_a_full_pipe_neither_blocks_nor_raises_nor_does_a_closed_one():
+    bell = WakeUp()
+    for _ in range(70_000):
+        bell.ring()
+    assert is_rung(bell)
+    bell.close()
+    bell.ring()
+
+
+def test_the_clock_never_goes_back_and_wall_time_is_in_this_century():
+    first, second = read_now(), read_now()
+    assert second.mono_s >= first.mono_s > 0
+    assert first.wall_ms > 1_700_000_000_000

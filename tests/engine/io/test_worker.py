@@ -1,0 +1,79 @@
+import threading
+
+import pytest
+
+from chatnet_engine.io.worker import Worker
+
+
+class Doubler:
+    def __init__(self):
+        self.closed_in = None
+
+    def answer(self, request):
+        if request == 13:
+            raise ValueError("thirteen")
+        return request * 2
+
+    def close(self):
+        self.closed_in = threading.current_thread().name
+
+
+class Bell:
+    def __init__(self):
+        self._rung = threading.Semaphore(0)
+
+    def __call__(self):
+        self._rung.release()
+
+    def wait(self):
+        assert self._rung.acquire(timeout=5)
+
+
+def test_answers_come_in_order_and_are_counted():
+    bell, desk = Bell(), Doubler()
+    worker = Worker("doubler", lambda: desk, bell)
+    for number in range(5):
+        worker.ask(number)
+    assert worker.pending == 5
+    for _ in range(5):
+        bell.wait()
+    assert worker.take_answers() == [0, 2, 4, 6, 8]
+    assert worker.pending == 0
+    assert worker.take_answers() == []
+    assert worker.stop(5)
+    assert desk.closed_in == "doubler"
+
+
+def test_what_was_asked_is_answered_before_the_end():
+    worker = Worker("doubler", Doubler, Bell())
+    for number in range(5):
+        worker.ask(number)
+    assert worker.stop(5)
+    assert worker.take_answers() == [0, 2, 4, 6, 8]
+
+
+def test_a_broken_invariant_comes_out_after_the_answers_before_it():
+    bell = Bell()
+    worker = Worker("doubler", Doubler, bell)
+    worker.ask(1)
+    worker.ask(13)
+    bell.wait()
+    bell.wait()
+    assert worker.take_answers() == [2]
+    with pytest.raises(ValueError, match="thirteen"):
+        worker.take_answers()
+    assert worker.stop(5)
+
+
+def test_stop_gives_up_on_a_thread_that_hangs():
+    release = threading.Event()
+
+    class Stuck(Doubler):
+        def answer(self, request):
+            release.wait(5)
+            return request
+
+    worker = Worker("stuck", Stuck, Bell())
+    worker.ask(1)
+    assert not worker.stop(0.01)
+    release.set()
