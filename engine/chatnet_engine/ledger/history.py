@@ -65,7 +65,7 @@ class History:
                 return hits + found
             hits += [item for item in found if needle in item[0].text.lower()]
             size = sum(len(row.body) for row, _ in hits)
-            if len(hits) >= which.max_rows or size > which.max_bytes:
+            if len(hits) >= which.max_rows or (size > which.max_bytes and len(hits) > 1):
                 return hits
             left = msgspec.structs.replace(
                 which, max_rows=which.max_rows - len(hits), max_bytes=which.max_bytes - size

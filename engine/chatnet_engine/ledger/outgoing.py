@@ -87,11 +87,11 @@ def load_outbox(db: sqlite3.Connection, op: c.LoadOutbox) -> c.OutboxPage:
     ).fetchone()
     found = db.execute(
         "SELECT seq, id, kind, lamport, sent_ms, body FROM messages m"
-        " WHERE peer = ?1 AND author = 0 AND seq > ?2 AND NOT EXISTS ("
-        "  SELECT 1 FROM settled_runs s WHERE s.peer = ?1 AND s.first_seq > ?4"
-        "  AND s.first_seq <= m.seq AND s.first_seq + s.run > m.seq)"
+        " WHERE peer = ?1 AND author = 0 AND seq > ?2 AND coalesce(("
+        "  SELECT first_seq + run FROM settled_runs s WHERE s.peer = ?1"
+        "  AND s.first_seq <= m.seq ORDER BY s.first_seq DESC LIMIT 1), 0) <= m.seq"
         " ORDER BY seq LIMIT ?3",
-        (op.peer, max(op.after_seq, delivered), op.max_rows + 1, delivered),
+        (op.peer, max(op.after_seq, delivered), op.max_rows + 1),
     )
     rows: list[c.OutboxRow] = []
     size = 0
@@ -124,10 +124,11 @@ def store_receipts(db: sqlite3.Connection, op: c.StoreReceipts) -> c.ReceiptsSto
             _settle(db, op.peer, first, part.run, part.ack - part.run + 1)
             told.append(part)
         delivered = _advance(db, op.peer, delivered)
+    known = max((run.seq for run in op.runs), default=0)
     db.execute(
-        "UPDATE counters SET acked_total = ?, delivered_seq = ?, sent_seq = max(sent_seq, ?2)"
-        " WHERE peer = ?",
-        (acked, delivered, op.peer),
+        "UPDATE counters SET acked_total = ?, delivered_seq = ?, sent_seq = max(sent_seq, ?2),"
+        " released_seq = max(released_seq, ?) WHERE peer = ?",
+        (acked, delivered, known, op.peer),
     )
     return c.ReceiptsStored(op.peer, delivered, acked, told)
 
@@ -163,9 +164,11 @@ def _unsettled(
         return parts
     overlapping = db.execute(
         "SELECT first_seq, first_seq + run - 1 FROM settled_runs"
-        " WHERE peer = ?1 AND first_seq <= ?3 AND first_seq > ?4 AND first_seq + run > ?2"
+        " WHERE peer = ?1 AND first_seq <= ?3 AND first_seq + run > ?2 AND first_seq >= coalesce(("
+        "  SELECT first_seq FROM settled_runs WHERE peer = ?1 AND first_seq <= ?2"
+        "  ORDER BY first_seq DESC LIMIT 1), 0)"
         " ORDER BY first_seq",
-        (peer, first, last, delivered),
+        (peer, first, last),
     ).fetchall()
     for settled_first, settled_last in overlapping:
         if first < settled_first:

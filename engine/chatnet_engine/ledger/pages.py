@@ -30,7 +30,8 @@ class Slice(Struct, frozen=True):
     """0: of all peers."""
     max_rows: int
     max_bytes: int
-    """Of bodies; the row that passes it is the last, so that the caller sees there are more."""
+    """Of bodies; the row that passes it is the last, and there are at least two if there can be,
+    so that the caller sees whether there are more."""
     like: str = ""
     """A LIKE pattern for the bodies of texts; empty: all messages."""
 
@@ -85,7 +86,7 @@ def forwards(db: sqlite3.Connection, which: Slice, after_no: int) -> list[Found]
 
 def message(db: sqlite3.Connection, no: int) -> MessageRow | None:
     """The message with that number, if there is one."""
-    found = _read(db.execute(f"{_SELECT} WHERE no = ?", (no,)), 0)
+    found = _read(db.execute(f"{_SELECT} WHERE no = ?", (no,)), 1)
     return found[0][0] if found else None
 
 
@@ -95,7 +96,7 @@ def _read(cursor: sqlite3.Cursor, max_bytes: int) -> list[Found]:
     for no, message_id, mine, kind, body, *rest, peer in cursor:
         rows.append((MessageRow(no, message_id, bool(mine), kind, body, *rest), peer))
         size += len(body)
-        if size > max_bytes:
+        if size > max_bytes and len(rows) > 1:
             break
     cursor.close()
     return rows

@@ -1,0 +1,195 @@
+"""Pages in both directions over normal and restored rows, search, and the bounds of a page."""
+
+import random
+
+import pytest
+
+from chatnet_engine.ledger import pages
+from chatnet_engine.ledger.history import MAX_SEARCH_CHARACTERS, ROW_BYTES, History
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import CommandError
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.rows import AckRun, MessageRow
+from chatnet_protocol.ipc.view import screen_order
+from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS
+from simworld.ledger_desk import Desk, arrived, message_id, texts
+
+
+def desk_of(*bodies: bytes) -> Desk:
+    desk = Desk()
+    desk.add_peer()
+    desk.queue(1, [c.NewMessage(message_id(n), 1, body, 1) for n, body in enumerate(bodies, 1)])
+    return desk
+
+
+def mixed_desk() -> Desk:
+    """Two conversations; some rows restored, several at one place."""
+    desk = Desk()
+    rng = random.Random(5)
+    for peer in (1, 2):
+        desk.add_peer(bytes([peer]) * 32)
+        desk.hello(peer, 7)
+    for step in range(30):
+        peer = rng.choice((1, 2))
+        if rng.random() < 0.5:
+            desk.queue(peer, texts(step * 10, step * 10 + 1))
+        else:
+            mark = desk.state(peer).mark
+            rows = arrived(step * 10, step * 10 + 1, lamport=desk.state(peer).lamport + 1)
+            desk.accept(peer, 7, mark + 1, rows)
+    for no in rng.sample(range(20, 60), 15):
+        desk.connection.execute(
+            "UPDATE messages SET place = ?, lamport = ? WHERE no = ?",
+            (rng.choice((0, 0, 3, 9)), rng.randrange(1, 6), no),
+        )
+    return desk
+
+
+def page(desk: Desk, **query: int | str | None) -> HistoryPage:
+    return History(desk.connection).page(FetchHistory(**query))
+
+
+def walk_back(desk: Desk, peer: int, limit: int) -> list[MessageRow]:
+    rows: list[MessageRow] = []
+    place = no = 0
+    for _ in range(100):
+        found = page(desk, peer=peer, before_place=place, before_no=no, limit=limit)
+        rows += found.rows
+        if not found.more:
+            return rows
+        place, no = found.rows[-1].place, found.rows[-1].no
+    raise AssertionError("paging does not end")
+
+
+@pytest.mark.parametrize("peer", [0, 1, 2])
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+def test_pages_backwards_are_the_whole_history_in_screen_order(peer: int, limit: int) -> None:
+    desk = mixed_desk()
+    everything = walk_back(desk, peer, 256)
+    assert walk_back(desk, peer, limit) == everything
+    assert everything == sorted(everything, key=screen_order, reverse=True)
+    whose = dict(desk.connection.execute("SELECT no, peer FROM messages"))
+    wanted = {row.no for row in desk.history() if peer in (0, whose[row.no])}
+    assert {row.no for row in everything} == wanted
+
+
+@pytest.mark.parametrize("peer", [0, 1, 2])
+def test_pages_forwards_follow_the_durable_numbers(peer: int) -> None:
+    desk = mixed_desk()
+    whose = dict(desk.connection.execute("SELECT no, peer FROM messages"))
+    wanted = [row for row in desk.history() if peer in (0, whose[row.no])]
+    rows: list[MessageRow] = []
+    more = True
+    while more:
+        found = page(desk, peer=peer, after_no=rows[-1].no if rows else 0, limit=7)
+        rows += found.rows
+        more = found.more
+        assert found.peers == [whose[row.no] for row in found.rows]
+    assert rows == wanted
+
+
+def test_a_page_has_the_ack_numbers_of_own_messages() -> None:
+    desk = desk_of(b"a", b"b")
+    desk.do(c.StoreReceipts(1, [AckRun(1, 40, 1)]))
+    assert [row.ack for row in page(desk).rows] == [0, 40]
+
+
+def test_an_empty_history_has_an_empty_page() -> None:
+    assert page(Desk()) == HistoryPage([], [], False)
+    assert page(Desk(), after_no=5, search="ü") == HistoryPage([], [], False)
+
+
+def test_a_page_holds_no_more_rows_than_allowed() -> None:
+    desk = desk_of(*[b"x"] * (MAX_HISTORY_ROWS + 1))
+    found = page(desk, limit=10_000)
+    assert (len(found.rows), found.more) == (MAX_HISTORY_ROWS, True)
+    found = page(desk, limit=10_000, after_no=1)
+    assert (len(found.rows), found.more) == (MAX_HISTORY_ROWS, False)
+
+
+def test_a_page_holds_no_more_bytes_than_allowed() -> None:
+    body = b"x" * (MAX_HISTORY_BYTES // 4)
+    found = page(desk_of(body, body, body, body, body))
+    assert (len(found.rows), found.more) == (3, True)
+    assert sum(len(row.body) + ROW_BYTES for row in found.rows) <= MAX_HISTORY_BYTES
+
+
+def test_one_row_comes_however_large() -> None:
+    body = b"x" * (MAX_HISTORY_BYTES + 1)
+    found = page(desk_of(body, body), after_no=0)
+    assert ([row.no for row in found.rows], found.more) == ([1], True)
+
+
+@pytest.mark.parametrize(
+    ("search", "hits"),
+    [
+        ("hello", [1, 2]),
+        ("HELLO w", [1]),
+        ("100%", [3]),
+        ("_", [4]),
+        ("\\", [4]),
+        ("größe", [5, 6]),
+        ("GRÖSS", []),
+        ("日本", [7]),
+        ("grösse", []),
+        ("nothing", []),
+    ],
+)
+@pytest.mark.parametrize("forwards", [True, False])
+def test_search_ignores_case_and_knows_no_wildcards(
+    search: str, hits: list[int], forwards: bool
+) -> None:
+    bodies = ("Hello World", "hello", "100% sure", "a_b\\c", "Die Größe", "GRÖßE", "in 日本 now")
+    desk = desk_of(*(body.encode() for body in bodies))
+    found = page(desk, search=search, after_no=0 if forwards else None, limit=50)
+    rows = found.rows if forwards else found.rows[::-1]
+    assert [row.no for row in rows] == hits
+
+
+def test_search_looks_into_texts_only() -> None:
+    desk = desk_of(b"word")
+    desk.queue(1, [c.NewMessage(message_id(9), 2, b"word", 1)])
+    assert [row.no for row in page(desk, search="word").rows] == [1]
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+def test_search_goes_on_behind_what_only_looked_alike(forwards: bool) -> None:
+    bodies = ["äx" if n % 40 == 0 else "öx" for n in range(400)]
+    desk = desk_of(*(body.encode() for body in bodies))
+    found = page(desk, search="Äx", after_no=0 if forwards else None, limit=5)
+    numbers = [row.no for row in found.rows]
+    assert numbers == ([1, 41, 81, 121, 161] if forwards else [361, 321, 281, 241, 201])
+    assert found.more
+    rest = page(desk, search="Äx", after_no=361, limit=5)
+    assert (rest.rows, rest.more) == ([], False)
+
+
+def test_a_search_page_is_bounded_in_bytes() -> None:
+    body = ("ä" + "x" * (MAX_HISTORY_BYTES // 2)).encode()
+    found = page(desk_of(body, body, body), search="Ä")
+    assert (len(found.rows), found.more) == (1, True)
+
+
+def test_a_cursor_that_is_gone_still_gives_what_was_before_it() -> None:
+    desk = desk_of(b"a", b"b", b"c")
+    assert [row.no for row in page(desk, before_place=3, before_no=99).rows] == [2, 1]
+    assert page(desk, before_place=2**80, before_no=2).rows[0].no == 3
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": 0}, {"limit": -5}, {"search": "x" * (MAX_SEARCH_CHARACTERS + 1)}]
+)
+def test_a_query_without_sense_is_refused(query: dict[str, int | str]) -> None:
+    with pytest.raises(CommandError):
+        page(Desk(), **query)
+
+
+def test_the_longest_search_is_possible() -> None:
+    assert page(desk_of(b"a"), search="%" * MAX_SEARCH_CHARACTERS).rows == []
+    assert page(desk_of(b"a"), search="ü" * MAX_SEARCH_CHARACTERS).rows == []
+
+
+def test_a_tail_is_cut_like_a_view() -> None:
+    desk = desk_of(*[b"x" * 5000] * 60)
+    assert pages.tail(desk.connection, 1) == desk.view.peers[0].messages
+    assert len(desk.view.peers[0].messages) == 13

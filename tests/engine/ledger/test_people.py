@@ -1,0 +1,173 @@
+"""Who the peers are: numbers, keys, forgetting, and two that turn out to be one."""
+
+import msgspec
+import pytest
+
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow
+from simworld.ledger_desk import Desk, arrived, message_id, texts
+
+KEY = b"k" * 32
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def typed(desk: Desk, name: str = "typed") -> int:
+    return desk.do(c.StorePeer(PeerRow(0, name, "h", 2))).row.peer
+
+
+def test_a_new_peer_gets_the_next_number_and_counts_from_nothing(desk: Desk) -> None:
+    result = desk.do(c.StorePeer(PeerRow(0, "a", "h", 1, address="h:1", offered_key=b"o")))
+    assert result.row == PeerRow(1, "a", "h", 1, address="h:1", offered_key=b"o")
+    assert result.state == c.PeerState(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0)
+    assert typed(desk) == 2
+    assert [row.name for row in desk.ledger.load().peers] == ["a", "typed"]
+
+
+def test_an_update_writes_every_field(desk: Desk) -> None:
+    typed(desk)
+    row = PeerRow(1, "n", "h2", 9, KEY, "verified", "Dis", "a:1", "123", b"off", 77)
+    assert desk.do(c.StorePeer(row)).row == row
+    assert desk.ledger.load().peers == [row]
+
+
+def test_a_key_belongs_to_one_peer(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    number = typed(desk)
+    row = PeerRow(number, "typed", "h", 2, key=KEY)
+    with pytest.raises(AssertionError):
+        desk.ledger.apply(c.Commit(9, [c.StorePeer(row)]))
+    assert desk.ledger.load().peers[1].key == b""
+
+
+def test_an_unknown_peer_cannot_be_changed(desk: Desk) -> None:
+    with pytest.raises(AssertionError):
+        desk.ledger.apply(c.Commit(1, [c.StorePeer(PeerRow(4, "x", "h", 1))]))
+
+
+def test_numbers_of_peers_are_never_reused(desk: Desk) -> None:
+    desk.do(c.ForgetPeer(typed(desk)))
+    assert typed(desk) == 2
+
+
+def test_a_peer_that_never_said_anything_leaves_no_trace(desk: Desk) -> None:
+    desk.do_all(c.StorePeer(PeerRow(0, "s", "", 0, key=KEY)), c.StoreDraft(1, "x", 0))
+    desk.do(c.ForgetPeer(1))
+    for table in ("peers", "counters", "drafts", "inbound_runs"):
+        assert desk.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def test_a_forgotten_peer_leaves_the_list_and_its_rows_stay(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    desk.queue(1, texts(1))
+    assert desk.do(c.ForgetPeer(1)) == c.PeerForgotten(1, 0, None)
+    assert desk.ledger.load().peers == []
+    assert len(desk.history()) == 1
+    with pytest.raises(AssertionError):
+        desk.ledger.apply(c.Commit(9, [c.StorePeer(PeerRow(1, "x", "h", 1))]))
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_key_that_comes_back_goes_on_where_it_was(desk: Desk, at_once: bool) -> None:
+    desk.add_peer(KEY)
+    desk.hello(1, 7)
+    desk.queue(1, texts(1, 2))
+    desk.accept(1, 7, 1, arrived(11, 12, lamport=30))
+    desk.do(c.StoreReceipts(1, [AckRun(2, 2, 2)]))
+    desk.do(c.ForgetPeer(1))
+    number = desk.add_peer(KEY if at_once else b"")
+    if not at_once:
+        desk.do(c.StorePeer(PeerRow(number, "bob", "host", 1, key=KEY)))
+    state = desk.state(number)
+    assert number == 2
+    assert (state.received_total, state.acked_total, state.lamport) == (2, 2, 31)
+    assert (state.incarnation, state.mark, state.my_read, state.last_seq) == (7, 2, 2, 0)
+    assert desk.hello(number, 7, base=2).runs == [c.ReceiptRun(2, 2, 1)]
+    result = desk.accept(number, 7, 3, arrived(12, 13))
+    assert [(row.id, row.ack) for row in result.rows] == [(message_id(13), 3)]
+    assert desk.view.peers[0].unread == 1
+
+
+def test_a_peer_in_use_that_takes_a_forgotten_key_keeps_its_own_counters(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    desk.hello(1, 7)
+    desk.accept(1, 7, 1, arrived(1, 2))
+    desk.do(c.ForgetPeer(1))
+    desk.add_peer(b"o" * 32)
+    desk.hello(2, 8)
+    desk.accept(2, 8, 1, arrived(3))
+    desk.do(c.StorePeer(PeerRow(2, "bob", "host", 1, key=KEY)))
+    assert (desk.state(2).received_total, desk.state(2).incarnation) == (1, 8)
+
+
+def test_a_typed_peer_merges_into_the_one_whose_key_it_has(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    desk.hello(1, 7)
+    desk.queue(1, texts(1, 2), release=True)
+    desk.do(c.StoreReceipts(1, [AckRun(1, 1, 1)]))
+    desk.accept(1, 7, 1, arrived(11, lamport=20))
+    number = typed(desk)
+    desk.queue(number, texts(3, 4))
+    desk.do(c.FailMessage(number, 1, "withdrawn"))
+    desk.do(c.StoreDraft(number, "half", 0))
+    result = desk.do(c.ForgetPeer(number, 1))
+    assert result.state == desk.state(1)
+    assert (result.state.last_seq, result.state.delivered_seq) == (4, 1)
+    assert (result.state.draft, result.state.draft_revision) == ("half", 1)
+    page = desk.do(c.LoadOutbox(1, 1, 10**9, 100))
+    assert [(row.seq, row.id, row.lamport) for row in page.rows] == [
+        (2, message_id(2), 2),
+        (4, message_id(4), 21),
+    ]
+    assert desk.queue(1, texts(5)).rows[0].lamport == 22
+    assert [row.peer for row in desk.ledger.load().peers] == [1]
+
+
+def test_merging_into_a_conversation_with_nothing_waiting_goes_on_in_order(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    desk.queue(1, texts(1))
+    desk.do(c.StoreReceipts(1, [AckRun(1, 5, 1)]))
+    number = typed(desk)
+    desk.queue(number, texts(2, 3))
+    desk.do(c.FailMessage(number, 1, "no"))
+    assert desk.do(c.ForgetPeer(number, 1)).state.delivered_seq == 2
+    desk.do(c.StoreReceipts(1, [AckRun(3, 6, 1)]))
+    assert desk.state(1).delivered_seq == 3
+    assert [(row.seq, row.ack) for row in desk.history()] == [(1, 5), (2, 0), (3, 6)]
+
+
+def test_two_used_conversations_merge_by_their_maxima(desk: Desk) -> None:
+    for number, key in ((1, b"a" * 32), (2, b"b" * 32)):
+        desk.add_peer(key)
+        desk.hello(number, number)
+        desk.queue(number, texts(number * 10, number * 10 + 1))
+        desk.accept(number, number, 1, arrived(*range(50, 50 + number)))
+        desk.do(c.StoreReceipts(number, [AckRun(2, number + 1, 2)]))
+        desk.do(c.StoreMarks(number, my_shown=number, my_read=1, peer_read=1, peer_shown=2))
+    desk.do(c.StoreDraft(1, "kept", 0))
+    desk.do(c.StoreDraft(2, "lost", 0))
+    state = desk.do(c.ForgetPeer(2, 1)).state
+    assert (state.received_total, state.acked_total, state.my_shown, state.my_read) == (2, 3, 2, 1)
+    assert (state.last_seq, state.delivered_seq, state.sent_seq, state.draft) == (4, 4, 4, "kept")
+    assert [row.ack for row in desk.history() if row.mine] == [1, 2, 2, 3]
+
+
+def test_transfers_move_along(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    number = typed(desk)
+    row = TransferRow(message_id(1), number, 1, True, "offered", "f", 1, 2)
+    desk.do(c.StoreTransfer(row, b""))
+    desk.do(c.ForgetPeer(number, 1))
+    assert desk.view.transfers == [msgspec.structs.replace(row, peer=1)]
+
+
+def test_a_chain_of_merges_leads_to_its_end(desk: Desk) -> None:
+    first, second, third = typed(desk), typed(desk), typed(desk)
+    desk.do(c.ForgetPeer(first, second))
+    desk.do(c.ForgetPeer(second, third))
+    assert desk.do(c.QueueMessages(first, texts(1), 1, False)).peer == third
+    with pytest.raises(AssertionError):
+        desk.ledger.apply(c.Commit(9, [c.ForgetPeer(third, third)]))

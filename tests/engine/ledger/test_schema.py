@@ -1,0 +1,110 @@
+"""Connections to files: durable settings, the check after an unclean stop, read-only readers."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from chatnet_engine.ledger.history import History
+from chatnet_engine.ledger.ledger import Ledger
+from chatnet_engine.ledger.schema import (
+    StoreDamaged,
+    close_file,
+    open_file,
+    open_memory,
+    open_read_only,
+)
+from chatnet_protocol.ipc.commands import FetchHistory
+from simworld.ledger_desk import Desk, texts
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "his?tory#%41.db")
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> object:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def test_a_file_is_durable_and_wipes_what_it_deletes(path: str) -> None:
+    connection = open_file(path)
+    assert pragma(connection, "journal_mode") == "wal"
+    assert pragma(connection, "synchronous") == 2
+    for each in (connection, open_memory()):
+        assert pragma(each, "foreign_keys") == 1
+        assert pragma(each, "secure_delete") == 1
+        assert pragma(each, "busy_timeout") > 0
+        each.close()
+
+
+def test_a_file_is_there_again_after_a_clean_and_an_unclean_stop(path: str) -> None:
+    desk = Desk(open_file(path))
+    desk.add_peer()
+    rows = desk.queue(1, texts(1, 2)).rows
+    desk.connection.close()
+    desk = Desk(open_file(path))
+    assert desk.history() == rows
+    close_file(desk.connection)
+    desk = Desk(open_file(path))
+    assert desk.history() == rows
+    close_file(desk.connection)
+
+
+def test_a_reader_sees_commits_and_cannot_write(path: str) -> None:
+    desk = Desk(open_file(path))
+    reader = open_read_only(path)
+    desk.add_peer()
+    rows = desk.queue(1, texts(1, 2)).rows
+    assert History(reader).page(FetchHistory(after_no=0)).rows == rows
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.execute("DELETE FROM messages")
+    reader.close()
+    close_file(desk.connection)
+
+
+def damage(path: str) -> None:
+    data = bytearray(Path(path).read_bytes())
+    data[4096:] = b"\xa5" * (len(data) - 4096)
+    Path(path).write_bytes(data)
+
+
+def test_damage_is_found_after_an_unclean_stop(path: str) -> None:
+    desk = Desk(open_file(path))
+    desk.add_peer()
+    desk.connection.close()
+    damage(path)
+    with pytest.raises(StoreDamaged):
+        open_file(path)
+
+
+def test_an_index_that_lost_rows_is_found_after_an_unclean_stop(path: str) -> None:
+    desk = Desk(open_file(path))
+    desk.add_peer()
+    desk.queue(1, texts(*range(300)))
+    root = desk.connection.execute(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'messages'"
+    ).fetchone()[0]
+    desk.connection.close()
+    data = bytearray(Path(path).read_bytes())
+    data[(root - 1) * 4096 : (root - 1) * 4096 + 64] = bytes(64)
+    Path(path).write_bytes(data)
+    with pytest.raises(StoreDamaged):
+        open_file(path)
+
+
+def test_another_kind_of_file_is_not_a_history(path: str) -> None:
+    Path(path).write_bytes(b"not a database" * 500)
+    with pytest.raises(StoreDamaged):
+        open_file(path)
+
+
+def test_a_missing_folder_is_an_error_of_sqlite(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        open_file(str(tmp_path / "none" / "x.db"))
+
+
+def test_a_newer_clean_flag_is_not_needed_for_an_empty_file(path: str) -> None:
+    Path(path).write_bytes(b"")
+    ledger = Ledger(open_file(path))
+    assert ledger.load().last_no == 0
