@@ -112,36 +112,40 @@ class Links:
     def handle_events(self, now: Now) -> set[int]:
         """Take in the endpoint's events; the peers whose conversations have to be drained."""
         touched: set[int] = set()
-        for event in self._endpoint.take_events():
-            match event:
-                case secure.PacketArrived():
-                    conversation = self._conversations.get(event.peer)
-                    if (
-                        conversation
-                        and conversation.connection
-                        and conversation.remote_incarnation == event.remote_incarnation
-                    ):
-                        touched.add(event.peer)
-                        self._packet(event, conversation.connection, now)
-                case secure.Authenticated():
-                    self._authenticated(event, now)
-                case secure.LinkUp():
-                    self._link_up(event, now)
-                    touched.add(event.peer)
-                case secure.Reflected():
-                    if link := self._links.get(event.peer):
-                        self._tell(link, LinkState.DIALLING, now, link.row.address, OWN_ADDRESS)
-                case secure.Roamed():
-                    self._roamed(event, now)
-                case secure.Refused():
-                    self._handle_refused(event, now)
-                case secure.PathChallengeNeeded():
-                    conversation = self._conversations.get(event.peer)
-                    if conversation and conversation.connection:
-                        conversation.connection.challenge(event.token)
-                case _:
-                    pass  # versions and expired sessions show in the endpoint's counters
+        while events := self._endpoint.take_events():
+            for event in events:  # answering some brings up more
+                self._handle_event(event, touched, now)
         return touched
+
+    def _handle_event(self, event: secure.Event, touched: set[int], now: Now) -> None:
+        match event:
+            case secure.PacketArrived():
+                conversation = self._conversations.get(event.peer)
+                if (
+                    conversation
+                    and conversation.connection
+                    and conversation.remote_incarnation == event.remote_incarnation
+                ):
+                    touched.add(event.peer)
+                    self._packet(event, conversation.connection, now)
+            case secure.Authenticated():
+                self._authenticated(event, now)
+            case secure.LinkUp():
+                self._link_up(event, now)
+                touched.add(event.peer)
+            case secure.Reflected():
+                if link := self._links.get(event.peer):
+                    self._tell(link, LinkState.DIALLING, now, link.row.address, OWN_ADDRESS)
+            case secure.Roamed():
+                self._roamed(event, now)
+            case secure.Refused():
+                self._handle_refused(event, now)
+            case secure.PathChallengeNeeded():
+                conversation = self._conversations.get(event.peer)
+                if conversation and conversation.connection:
+                    conversation.connection.challenge(event.token)
+            case _:
+                pass  # versions and expired sessions show in the endpoint's counters
 
     def take_verdicts(self) -> list[tuple[Verdict, secure.Authenticated]]:
         """Decisions about keys that change who the peers are."""
