@@ -154,10 +154,12 @@ class SendChannel:
             return pulled
         return None
 
-    def pull_copies(self, room: int, packet: int, now: float, every: bool) -> list[Pulled]:
+    def pull_copies(
+        self, room: int, packet: int, now: float, *, every: bool, spare: bool
+    ) -> list[Pulled]:
         """Copies of small messages on the way that may ride in this packet."""
         chosen = []
-        for number in self.copies.riders(packet, now, every):
+        for number in self.copies.riders(packet, now, every=every, spare=spare):
             room -= len(self._bodies[number]) + 2 + frames.messages_head_bytes(number)
             if room < 0:
                 break

@@ -85,6 +85,7 @@ class LossRecovery:
             newest = acked[-1] if acked[-1].number == largest else None
             if newest is not None:
                 self._rtt.add(now - newest.sent_at, delay_s)
+                self._congestion.on_rtt(self._rtt.latest_s, now)
             for packet in acked:
                 self.in_flight_bytes -= packet.size_bytes
                 self._congestion.on_acked(packet.size_bytes, packet.sent_at, used)

@@ -88,11 +88,15 @@ class EarlyCopies:
                 times.append(self._late_at(flight))
         return min(times, default=None)
 
-    def riders(self, packet: int, now: float, every: bool) -> list[int]:
-        """Messages that may ride in this packet, those sent least often first, then the oldest;
-        with `every`, all of them."""
+    def riders(self, packet: int, now: float, *, every: bool, spare: bool) -> list[int]:
+        """Messages that may ride in this packet, those sent least often first, then the oldest.
+
+        With `every`, all of them. `spare` says that nothing else wants the room: without it only
+        those ride that are owed a copy.
+        """
         if self._sends == 1 and not every:
             return []
+        most = MAX_RIDES if spare else self._sends
         chosen = []
         for number, flight in self._flights.items():
             if flight.packet == packet:
@@ -101,7 +105,7 @@ class EarlyCopies:
                 flight.sends = 0
                 flight.rounds += 1
                 flight.round_at = now
-            rested = flight.sends < MAX_RIDES and flight.last_at + COPY_GAP_S <= now
+            rested = flight.sends < most and flight.last_at + COPY_GAP_S <= now
             if every or rested:
                 chosen.append((flight.sends, number))
         chosen.sort()

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from chatnet_engine.arq.config import ArqConfig
-from chatnet_engine.arq.congestion import NewReno
+from chatnet_engine.arq.congestion import Illinois
 from chatnet_engine.arq.loss import LossRecovery
 from chatnet_engine.arq.numbers import PacketNumbers
 from chatnet_engine.arq.pacing import Pacer
@@ -37,7 +37,7 @@ class Sender:
         self._full_bytes = config.max_payload_bytes + config.datagram_overhead_bytes
         self.numbers = PacketNumbers(config.first_packet_number, random)
         self.rtt = RttEstimator(config)
-        self.congestion = NewReno(config)
+        self.congestion = Illinois(config)
         self.loss = LossRecovery(config, self.rtt, self.congestion)
         self._pacer = Pacer(config, now)
         self._keepalive_s = config.keepalive_s * (1 - random(1)[0] / 1024)

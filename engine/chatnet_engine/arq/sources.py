@@ -116,7 +116,8 @@ class Sources:
         """Copies of small messages on the way; with `every`, whether they deserve one or not."""
         chat = self.channels.get(0)
         if chat is not None and not chat.has_new:
-            for pulled in chat.pull_copies(draft.room, number, now, every):
+            spare = not self.has_bulk
+            for pulled in chat.pull_copies(draft.room, number, now, every=every, spare=spare):
                 draft.add(chat, pulled)
 
     def add_bulk(self, draft: Draft, number: int, now: float) -> None:

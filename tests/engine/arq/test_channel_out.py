@@ -129,7 +129,7 @@ def test_copies_ride_in_runs_and_a_loss_waits_for_them() -> None:
     sending.copies.on_line(0.05, 0.05, 1.0)
     sending.queue([b"a", b"b", bytes(500), b"c"])
     sending.pull_new(ROOM, 0, 0.0)
-    copies = sending.pull_copies(ROOM, 1, 1.0, every=False)
+    copies = sending.pull_copies(ROOM, 1, 1.0, every=False, spare=True)
     assert [content(copy) for copy in copies] == [
         [(1, 0, b"a"), (2, 0, b"b")],
         [(4, 0, b"c")],
@@ -140,5 +140,5 @@ def test_copies_ride_in_runs_and_a_loss_waits_for_them() -> None:
     sending.on_lost((1, 2), 1)
     assert content(sending.pull_again(ROOM, 3, 1.0)) == [(1, 0, b"a"), (2, 0, b"b")]
     sending.on_receipt(4)
-    assert sending.pull_copies(ROOM, 4, 9.0, every=True) == []
-    assert sending.pull_copies(0, 4, 9.0, every=True) == []
+    assert sending.pull_copies(ROOM, 4, 9.0, every=True, spare=True) == []
+    assert sending.pull_copies(0, 4, 9.0, every=True, spare=True) == []

@@ -1,63 +1,130 @@
-"""NewReno by RFC 9002 section 7."""
+"""The congestion window: RFC 9002 section 7 with the increase and decrease of TCP-Illinois."""
+
+import pytest
 
 from chatnet_engine.arq.config import ArqConfig
-from chatnet_engine.arq.congestion import NewReno
+from chatnet_engine.arq.congestion import (
+    ALPHA_MAX,
+    ALPHA_MIN,
+    BASE_KEPT_S,
+    BETA_MAX,
+    BETA_MIN,
+    Illinois,
+    QueueGauge,
+)
 
 CONFIG = ArqConfig()
 PACKET = CONFIG.max_payload_bytes + CONFIG.datagram_overhead_bytes
 
 
+def out_of_slow_start() -> Illinois:
+    window = Illinois(CONFIG)
+    for _ in range(30):
+        window.on_acked(PACKET, 0.5, used=True)
+    window.on_lost(1.0, 1.1)
+    return window
+
+
 def test_slow_start_grows_by_what_arrives_when_the_window_was_used() -> None:
-    reno = NewReno(CONFIG)
-    assert reno.window_bytes == 10 * PACKET
-    assert reno.in_slow_start
-    reno.on_acked(PACKET, 1.0, used=False)
-    assert reno.window_bytes == 10 * PACKET
-    reno.on_acked(PACKET, 1.0, used=True)
-    assert reno.window_bytes == 11 * PACKET
+    window = Illinois(CONFIG)
+    assert window.window_bytes == 10 * PACKET
+    assert window.in_slow_start
+    window.on_acked(PACKET, 1.0, used=False)
+    assert window.window_bytes == 10 * PACKET
+    window.on_acked(PACKET, 1.0, used=True)
+    assert window.window_bytes == 11 * PACKET
 
 
 def test_a_loss_halves_once_per_round_trip_and_never_below_the_minimum() -> None:
-    reno = NewReno(CONFIG)
-    for _ in range(30):
-        reno.on_acked(PACKET, 0.5, used=True)
-    reno.on_lost(1.0, 1.1)
-    assert reno.window_bytes == 20 * PACKET
-    assert not reno.in_slow_start
-    reno.on_lost(1.05, 1.2)
-    assert reno.window_bytes == 20 * PACKET
-    reno.on_acked(PACKET, 1.1, used=True)
-    assert reno.window_bytes == 20 * PACKET
+    window = out_of_slow_start()
+    assert window.window_bytes == 20 * PACKET
+    assert not window.in_slow_start
+    window.on_lost(1.05, 1.2)
+    assert window.window_bytes == 20 * PACKET
+    window.on_acked(PACKET, 1.1, used=True)
+    assert window.window_bytes == 20 * PACKET
     for n in range(10):
-        reno.on_lost(2.0 + n, 2.5 + n)
-    assert reno.window_bytes == CONFIG.min_window_packets * PACKET
+        window.on_lost(2.0 + n, 2.5 + n)
+    assert window.window_bytes == CONFIG.min_window_packets * PACKET
 
 
-def test_congestion_avoidance_adds_a_packet_for_a_window() -> None:
-    reno = NewReno(CONFIG)
-    for _ in range(30):
-        reno.on_acked(PACKET, 0.5, used=True)
-    reno.on_lost(1.0, 1.1)
+def test_before_any_sample_it_adds_a_packet_for_a_window() -> None:
+    window = out_of_slow_start()
     for _ in range(20):
-        reno.on_acked(PACKET, 1.2, used=True)
-    assert 20.9 * PACKET < reno.window_bytes <= 21 * PACKET
+        window.on_acked(PACKET, 1.2, used=True)
+    assert 20.9 * PACKET < window.window_bytes <= 21 * PACKET
+
+
+def test_with_an_empty_queue_it_gives_little_and_takes_much() -> None:
+    window = out_of_slow_start()
+    for n in range(20):
+        window.on_rtt(0.05, 1.2 + 0.06 * n)
+    for _ in range(20):
+        window.on_acked(PACKET, 1.2, used=True)
+    assert 27 * PACKET < window.window_bytes < 30 * PACKET
+    before = window.window_bytes
+    window.on_lost(3.0, 3.1)
+    assert window.window_bytes == pytest.approx(before * (1 - BETA_MIN), abs=1)
 
 
 def test_a_spurious_loss_is_undone_once() -> None:
-    reno = NewReno(CONFIG)
-    reno.on_lost(1.0, 1.1)
-    reno.on_spurious()
-    assert reno.window_bytes == 10 * PACKET
-    assert reno.in_slow_start
-    reno.window_bytes -= 1
-    reno.on_spurious()
-    assert reno.window_bytes == 10 * PACKET - 1
+    window = Illinois(CONFIG)
+    window.on_lost(1.0, 1.1)
+    window.on_spurious()
+    assert window.window_bytes == 10 * PACKET
+    assert window.in_slow_start
+    window.window_bytes -= 1
+    window.on_spurious()
+    assert window.window_bytes == 10 * PACKET - 1
 
 
 def test_persistent_congestion_starts_over() -> None:
-    reno = NewReno(CONFIG)
-    reno.on_lost(1.0, 1.1)
-    reno.on_persistent()
-    assert reno.window_bytes == CONFIG.min_window_packets * PACKET
-    reno.on_spurious()
-    assert reno.window_bytes == CONFIG.min_window_packets * PACKET
+    window = Illinois(CONFIG)
+    window.on_lost(1.0, 1.1)
+    window.on_persistent()
+    assert window.window_bytes == CONFIG.min_window_packets * PACKET
+    window.on_spurious()
+    assert window.window_bytes == CONFIG.min_window_packets * PACKET
+
+
+def fed(*queues_s: float) -> QueueGauge:
+    gauge = QueueGauge()
+    for n, queue_s in enumerate(queues_s):
+        gauge.add(0.05 + queue_s, 0.5 * n)
+    return gauge
+
+
+def test_the_regime_follows_the_queue() -> None:
+    full = fed(0.0, 0.1)
+    assert (full.alpha, full.beta) == (pytest.approx(ALPHA_MIN), BETA_MAX)
+    empty = fed(0.0, 0.1, 0.001)
+    assert (empty.alpha, empty.beta) == (ALPHA_MAX, BETA_MIN)
+    half = fed(0.0, 0.1, 0.05)
+    assert ALPHA_MIN < half.alpha < 1
+    assert 0.3 < half.beta < 0.4
+    short = fed(0.0, 0.1, 0.008)
+    assert short.beta == BETA_MIN
+    assert 1 < short.alpha < ALPHA_MAX
+
+
+def test_samples_of_one_round_are_averaged() -> None:
+    gauge = fed(0.0)
+    gauge.add(0.15, 0.01)
+    gauge.add(0.15, 0.02)
+    assert gauge.alpha == ALPHA_MAX
+    gauge.add(0.06, 0.06)
+    assert gauge.alpha < 1
+
+
+def test_a_longer_path_becomes_the_base_and_a_stall_is_forgotten() -> None:
+    gauge = fed(0.0, 10.0)
+    now = 1.0
+    while now < 2 * BASE_KEPT_S + 2:
+        gauge.add(0.2, now)
+        now += 0.2
+    assert (gauge.alpha, gauge.beta) == (ALPHA_MAX, BETA_MIN)
+    for _ in range(600):
+        gauge.add(0.2, now)
+        now += 0.3
+    gauge.add(0.4, now)
+    assert gauge.beta == BETA_MAX

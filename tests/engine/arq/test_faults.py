@@ -284,3 +284,50 @@ def test_text_passes_bulk() -> None:
     pair.settle()
     delays = sorted(got - sent for got, sent in zip(pair.b.got_at, sent_at, strict=True))
     assert delays[10] < 0.1
+
+
+@pytest.mark.parametrize(("loss", "p99_s", "packets"), [(0.05, 0.035, 3.2), (0.2, 0.09, 4.6)])
+def test_a_thin_stream_hardly_notices_loss(loss: float, p99_s: float, packets: float) -> None:
+    pair = Pair(25)
+    pair.settle()
+    pair.impair(loss=loss)
+    before = pair.ab.packets
+    sent_at = []
+    for n in range(500):
+        sent_at.append(pair.now)
+        pair.a.send(0, [b"%d" % n + bytes(90)])
+        pair.run(0.05)
+    assert pair.ab.packets - before < packets * 500
+    pair.settle()
+    delays = [got - sent for got, sent in zip(pair.b.got_at, sent_at, strict=True)]
+    learned = sorted(delays[100:])
+    assert learned[200] < 0.026
+    assert learned[395] < p99_s
+
+
+def test_random_loss_leaves_bulk_usable() -> None:
+    pair = Pair(26)
+    pair.settle()
+    pair.ab.rate_bytes_per_s = 2_500_000
+    pair.ab.queue_bytes = 125_000
+    pair.impair(loss=0.01)
+    start = pair.now
+    pair.a.send(1, [bytes(16_384)] * 120)
+    pair.settle()
+    assert pair.now - start < 120 * 16_384 / 800_000
+
+
+def test_bulk_on_a_slow_line_wastes_little() -> None:
+    pair = Pair(27)
+    pair.settle()
+    pair.ab.rate_bytes_per_s = 32_000
+    pair.ab.queue_bytes = 10_000
+    before = pair.ab.bytes
+    pair.a.send(1, [bytes(16_384)] * 20)
+    while pair.b.connection.stats.packets_received < 250:
+        pair.a.send(0, [bytes(100)])
+        pair.run(0.1)
+    pair.settle()
+    assert len(pair.b.got[1]) == 20
+    useful = 20 * 16_384 + 100 * len(pair.b.got[0])
+    assert pair.ab.bytes - before < 1.5 * useful

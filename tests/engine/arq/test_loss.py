@@ -35,6 +35,10 @@ class Window:
         self.window_bytes = 10**6
         self.in_slow_start = False
         self.told: list[str] = []
+        self.samples: list[float] = []
+
+    def on_rtt(self, sample_s: float, now: float) -> None:
+        self.samples.append(sample_s)
 
     def on_acked(self, size_bytes: int, sent_at: float, used: bool) -> None:
         self.told.append("acked")
@@ -120,6 +124,7 @@ def test_only_the_largest_newly_acknowledged_gives_a_sample() -> None:
     assert bench.rtt.latest_s == pytest.approx(0.1)
     bench.ack(9.0, (1, 2))
     assert bench.rtt.samples == 1
+    assert bench.window.samples == [pytest.approx(0.1)]
 
 
 def test_probes_back_off_to_the_cap_and_an_answer_resets_them() -> None:

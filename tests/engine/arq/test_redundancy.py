@@ -35,21 +35,21 @@ def test_a_clean_or_short_line_gets_none() -> None:
     assert copies.due_at() is None
     copies.on_line(0.5, 0.001, 0.01)
     assert copies.due_at() is None
-    assert copies.riders(2, 9.0, every=False) == []
-    assert copies.riders(2, 9.0, every=True) == [1]
+    assert copies.riders(2, 9.0, every=False, spare=True) == []
+    assert copies.riders(2, 9.0, every=True, spare=True) == [1]
 
 
 def test_a_copy_is_due_after_the_gap_and_again_when_an_answer_is_late() -> None:
     copies = lossy()
     copies.on_sent([1], 1, 0.0)
     assert copies.due_at() == COPY_GAP_S
-    assert copies.riders(2, 0.001, every=False) == []
-    assert copies.riders(2, COPY_GAP_S, every=False) == [1]
+    assert copies.riders(2, 0.001, every=False, spare=True) == []
+    assert copies.riders(2, COPY_GAP_S, every=False, spare=True) == [1]
     copies.on_ride(1, 2, COPY_GAP_S)
     assert copies.on_the_way(1, 1)
     assert not copies.on_the_way(1, 2)
     assert copies.due_at() == pytest.approx(0.056)
-    assert copies.riders(3, 0.056, every=False) == [1]
+    assert copies.riders(3, 0.056, every=False, spare=True) == [1]
     copies.on_ride(1, 3, 0.056)
     assert copies.due_at() == pytest.approx(0.056 + COPY_GAP_S)
 
@@ -62,7 +62,7 @@ def test_rounds_end_and_with_them_the_copies() -> None:
     now = copies.due_at()
     while now is not None:
         packet += 1
-        for number in copies.riders(packet, now, every=False):
+        for number in copies.riders(packet, now, every=False, spare=True):
             copies.on_ride(number, packet, now)
             sends += 1
         now = copies.due_at()
@@ -75,26 +75,35 @@ def test_rides_in_packets_that_leave_anyway_are_bounded() -> None:
     copies.on_sent([1], 0, 0.0)
     rides = 0
     for packet in range(1, 100):
-        for number in copies.riders(packet, packet / 10, every=False):
+        for number in copies.riders(packet, packet / 10, every=False, spare=True):
             copies.on_ride(number, packet, packet / 10)
             rides += 1
     assert rides == MAX_RIDES - 1
+
+
+def test_where_room_is_wanted_only_what_is_owed_rides() -> None:
+    copies = lossy()
+    copies.on_sent([1], 0, 0.0)
+    assert copies.riders(1, 0.01, every=False, spare=False) == [1]
+    copies.on_ride(1, 1, 0.01)
+    assert copies.riders(2, 0.02, every=False, spare=False) == []
+    assert copies.riders(2, 0.02, every=False, spare=True) == [1]
 
 
 def test_those_sent_least_come_first() -> None:
     copies = lossy()
     copies.on_sent([1, 2], 1, 0.0)
     copies.on_ride(1, 2, 0.0)
-    assert copies.riders(3, 0.01, every=False) == [2, 1]
-    assert copies.riders(2, 0.01, every=False) == [2]
+    assert copies.riders(3, 0.01, every=False, spare=True) == [2, 1]
+    assert copies.riders(2, 0.01, every=False, spare=True) == [2]
 
 
 def test_arrived_messages_are_forgotten_and_the_book_is_bounded() -> None:
     copies = lossy()
     copies.on_sent(range(MAX_TRACKED + 10), 1, 0.0)
-    assert len(copies.riders(2, 1.0, every=True)) == MAX_TRACKED
+    assert len(copies.riders(2, 1.0, every=True, spare=True)) == MAX_TRACKED
     copies.forget(range(MAX_TRACKED + 10))
     copies.forget([5])
-    assert copies.riders(2, 1.0, every=True) == []
+    assert copies.riders(2, 1.0, every=True, spare=True) == []
     assert copies.due_at() is None
     assert not copies.on_the_way(1, 0)
