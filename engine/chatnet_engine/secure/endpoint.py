@@ -132,16 +132,19 @@ class Endpoint:
             self._renew_incarnation()
         self._local.timeout_known = False
 
-    def end_link(self, peer: int, now: float, *, pause_s: float = 0.0) -> None:
+    def end_link(
+        self, peer: int, now: float, *, pause_s: float = 0.0, by_peer: bool = False
+    ) -> None:
         """Forget the sessions, so that the next one makes a new link; a dial goes on.
 
         Draws a new incarnation, which makes every peer's link new at its next handshake: for a
-        link that must not continue (a violation, packet numbers used up, a CLOSE).
+        link that must not continue (a violation, packet numbers used up, our CLOSE). `by_peer`:
+        the peer sent the CLOSE and will come with a new incarnation, so ours may stay.
         """
         link = self._links.get(peer)
         if link is None:
             return
-        if link.erase():
+        if link.erase() and not by_peer:
             self._renew_incarnation()
         link.hold(now + pause_s)
         self._due(link, now)
@@ -271,6 +274,9 @@ class Endpoint:
         if session is None:
             counters.dropped_unknown_index += 1
             return
+        if now >= session.born + local.config.reject_after_s:
+            counters.dropped_expired += 1
+            return
         if number >= MAX_PACKET_NUMBER:
             self._handle_control(session.peer, index, number, data, addr, now)
             return
@@ -285,11 +291,8 @@ class Endpoint:
         window.mark(number)
         counters.packets_opened += 1
         peer = session.peer
-        if self._links[peer].heard_packet(session, number, len(data), addr, now):
-            event = PacketArrived(peer, session.link[1], number, payload, addr)
-            local.events.append(event)
-        else:
-            counters.dropped_other_link += 1
+        self._links[peer].heard_packet(session, number, len(data), addr, now)
+        local.events.append(PacketArrived(peer, session.link[1], number, payload, addr))
 
     def _handle_control(
         self, peer: int, index: int, number: int, data: bytes, addr: Addr, now: float
@@ -322,6 +325,7 @@ class Endpoint:
             counters.dropped_forged += 1
             return
         if proof.key in initiation.refused_keys:
+            counters.dropped_refused_key += 1
             return
         self._claims.ask(proof, initiation, initiation.peer, now)
 

@@ -134,7 +134,9 @@ class Counters:
     dropped_unknown_index: int = 0
     dropped_forged: int = 0
     dropped_replayed: int = 0
-    dropped_other_link: int = 0
+    dropped_expired: int = 0
+    """DATA on a session past its age."""
+    dropped_refused_key: int = 0
     dropped_stale: int = 0
     """Handshakes older than the session they would have replaced."""
     dropped_rate: int = 0
@@ -148,7 +150,8 @@ class Counters:
     dropped_unanswered: int = 0
     """Authenticated handshakes the owner neither accepted nor refused in time."""
     dropped_amplification: int = 0
-    mac1_mismatch: int = 0
+    stranger_inits: int = 0
+    """INITs whose mac1 was not made with our key."""
 
 
 class PeerStatus(msgspec.Struct, frozen=True):

@@ -182,22 +182,19 @@ class PeerLink:
 
     def heard_packet(
         self, session: Session, number: int, size: int, addr: Addr, now: float
-    ) -> bool:
-        """An authentic new DATA; False when it belongs to a link that is over."""
+    ) -> None:
+        """An authentic new DATA."""
         self._last_heard = now
         roaming = self._roaming
         path = roaming.path
         if session is self._slots.current and path is not None and path.settled == addr:
             if number > roaming.highest:
                 roaming.highest = number
-            return True
+            return
         self._local.timeout_known = False
         if session is self._slots.next:
             self._confirmed(session, addr, now)
-        if session.link != self._link:
-            return False
         roaming.heard(number, size, addr, now)
-        return True
 
     def heard_confirm(self, session: Session, addr: Addr, now: float) -> None:
         """The responder says that FIN has arrived."""

@@ -64,7 +64,7 @@ class Responder:
             return
         known = self._admission.knows_us(init)
         if not known:
-            counters.mac1_mismatch += 1
+            counters.stranger_inits += 1
         self._admit(init, addr, now, known)
 
     def handle_fin(self, data: bytes, addr: Addr, now: float) -> tuple[HalfOpen, Proof] | None:

@@ -201,13 +201,13 @@ def test_a_captured_cookie_does_not_fill_all_places_for_the_others() -> None:
             b.endpoint.handle_datagram(data, addr, world.now)
         assert b.endpoint.half_open <= CONFIG.max_half_open_strangers
     assert b.endpoint.half_open == CONFIG.max_half_open_strangers
-    mismatches = b.endpoint.counters.mac1_mismatch
+    strangers = b.endpoint.counters.stranger_inits
     known = world.add("a", A)
     known.peers[1] = Peer(key=b.identity.public)
     b.decide = lambda event: 1
     known.dial(1, B)
     assert world.run(5, lambda: known.current() is not None)
-    assert b.endpoint.counters.mac1_mismatch == mismatches
+    assert b.endpoint.counters.stranger_inits == strangers
 
 
 def test_half_open_handshakes_are_forgotten_in_time() -> None:
