@@ -184,7 +184,7 @@ EVENTS: Samples = _named(
         ev.DraftChanged(1, 8, "so few", 3),
         ev.TypingChanged(1, True),
         ev.PeerChanged(PEER),
-        ev.PeerRemoved(2, 1),
+        ev.PeerRemoved(2, 1, [OWN_ROW]),
         ev.LinkChanged(LINK),
         ev.TransferChanged(TRANSFER),
         ev.ClientAttached(CLIENT),
