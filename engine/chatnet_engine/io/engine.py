@@ -1,8 +1,8 @@
 """Puts an engine together, in the only order that is safe, and takes it apart again.
 
-Lock, then key, then UDP port, then history, then local sockets, then the connection file that
-tells front ends to come. (With port 0 and no session name the UDP port comes first, because it
-names the session.)
+Lock, then UDP port, then log and key, then history, then local sockets, then the connection file
+that tells front ends to come. (With port 0 and no session name the UDP port comes first, because
+it names the session.)
 """
 
 import logging
@@ -27,7 +27,7 @@ from chatnet_engine.io.runner import Runner
 from chatnet_engine.io.self_test import is_aes_fast
 from chatnet_engine.io.session import SessionFolder, choose_inbox, default_home
 from chatnet_engine.io.store import HistoryReader, Store
-from chatnet_engine.io.udp import UdpSocket, open_udp
+from chatnet_engine.io.udp import ANY_IPV4, UdpSocket, open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.node import Node
@@ -42,6 +42,7 @@ from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
 
 logger = logging.getLogger(__name__)
 
+ANY_ADDRESS = ("::", ANY_IPV4)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -73,29 +74,24 @@ class Engine:
         *,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """Raises CommandError with one sentence for a person."""
+        """Heeds signals from here on. Raises CommandError with one sentence for a person."""
         with ExitStack() as undo:
             self._build(config, environ, random, undo)
             self._undo = undo.pop_all()
 
     def run(self) -> str:
         """Until a signal, a command or a broken invariant ends it; the reason."""
-        runner = self._runner
-        with ExitStack() as handlers:
-            for number in STOP_SIGNALS:
-                handlers.callback(signal.signal, number, signal.getsignal(number))
-                signal.signal(number, self._heed_signal)
-            old_fd = signal.set_wakeup_fd(self._machine.wakeup.ring_fd, warn_on_full_buffer=False)
-            handlers.callback(signal.set_wakeup_fd, old_fd)
-            self._machine.files.start(read_now().mono_s)
-            reason = runner.run()
+        self._machine.files.start(read_now().mono_s)
+        reason = self._runner.run()
         logger.info("stopping: %s", reason)
         return reason
 
     def greeting(self) -> str:
         """One line for whoever started it in a terminal."""
         row = self.session
-        where = show_addr((row.host, row.port))
+        where = f"UDP port {row.port}"
+        if row.host not in ANY_ADDRESS:
+            where = f"UDP {show_addr((row.host, row.port))}"
         line = f"session {row.name} · listening on {where} · fingerprint {row.fingerprint}"
         return f"{line} · impaired: {row.impair}" if row.impair else line
 
@@ -118,11 +114,11 @@ class Engine:
         name = config.session or str(udp.local[1] if udp else config.local_port)
         folder = SessionFolder(session_dir(home, name), name)
         undo.callback(folder.close)
-        self.log_fd = _open_log(folder, config.log_level, undo)
-        private_key = folder.load_identity(random)
         if udp is None:
             udp = open_udp(config.bind, config.local_port)
             undo.callback(udp.close)
+        self.log_fd = _open_log(folder, config.log_level, undo)
+        private_key = folder.load_identity(random)
         self.session = _session_row(config, folder, udp, private_key, environ)
         now = read_now()
         wakeup = WakeUp()
@@ -157,9 +153,16 @@ class Engine:
         self._runner = Runner(node, self._machine, read_now)
         undo.callback(self._machine.history.stop)
         undo.callback(self._machine.files.close)
+        self._heed_signals(undo)
         folder.write_connection_file(_connection_file(self.session, node_config.boot, ipc))
         undo.callback(folder.remove_connection_file)
         logger.info("%s", self.greeting())
+
+    def _heed_signals(self, undo: ExitStack) -> None:
+        for number in STOP_SIGNALS:
+            undo.callback(signal.signal, number, signal.signal(number, self._heed_signal))
+        old_fd = signal.set_wakeup_fd(self._machine.wakeup.ring_fd, warn_on_full_buffer=False)
+        undo.callback(signal.set_wakeup_fd, old_fd)
 
     def _heed_signal(self, number: int, frame: types.FrameType | None) -> None:
         self._runner.ask_stop(f"signal {signal.Signals(number).name}")

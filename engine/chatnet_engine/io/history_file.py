@@ -20,7 +20,11 @@ class LedgerFile:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         os.chmod(path, 0o600)
         self._connection: sqlite3.Connection = open_file(path)
-        self._ledger = Ledger(self._connection)
+        try:
+            self._ledger = Ledger(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def apply(self, commit: Commit) -> Committed | CommitFailed:
         """One transaction."""

@@ -1,0 +1,142 @@
+import os
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from chatnet_engine import main as main_module
+from chatnet_engine.io.file_link import child_environ
+from chatnet_engine.main import main
+from chatnet_protocol.ipc.session_files import decode_connection_file, session_dir
+
+
+def run_engine(*argv):
+    """The engine as a process, with its stderr in a pipe."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "chatnet_engine", *argv],
+        stderr=subprocess.PIPE,
+        env=child_environ(),
+        text=True,
+    )
+
+
+def connection_of(name):
+    folder = session_dir(os.environ["CHATNET_HOME"], name)
+    with open(f"{folder}/connection.json", "rb") as file:
+        return decode_connection_file(file.read())
+
+
+def read_log(name):
+    with open(f"{session_dir(os.environ['CHATNET_HOME'], name)}/engine.log") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["70000"], "70000 is no UDP port: use 1 to 65535, or 0 for any free one."),
+        (["-1"], "-1 is no UDP port: use 1 to 65535, or 0 for any free one."),
+        (["1", "host"], "The peer's UDP port is missing"),
+        (["1", "host", "0"], "0 is no UDP port of a peer: use 1 to 65535."),
+        (["1", "h" * 300, "5"], "The peer's host name is too long."),
+        (["0", "--session", "No Name"], "'No Name' is no session name"),
+        (["0", "--name", "n" * 65], "A display name has at most 64 bytes."),
+        (["0", "--impair", "loss=2"], "--impair: loss is at most 1 or 100%, not '2'."),
+        (["0", "--bind", "host.example"], "'host.example' is no IP address to bind to."),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(argv, sentence, capsys):
+    assert main(argv) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(sentence)
+    assert (err.count("\n"), out) == (1, "")
+
+
+def test_help_needs_no_engine(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    assert "loss=20%," in capsys.readouterr().out
+
+
+def test_other_systems_are_refused_in_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(main_module.sys, "platform", "win32")
+    assert main(["0"]) == 1
+    assert capsys.readouterr().err == "ChatNet runs on Linux; this is win32.\n"
+
+
+def test_a_busy_port_is_one_sentence_and_exit_code_1(capsys):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert main([str(port), "--bind", "127.0.0.1"]) == 1
+    assert f"UDP port {port} on 127.0.0.1 is in use" in capsys.readouterr().err
+
+
+def test_an_internal_error_is_one_sentence_with_the_trace_in_the_log(monkeypatch, capsys):
+    def broken(self):
+        raise AssertionError("an invariant\nis broken")
+
+    monkeypatch.setattr("chatnet_engine.io.engine.Engine.run", broken)
+    monkeypatch.setattr("sys.excepthook", lambda *args: None)
+    assert main(["0", "--session", "a"]) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert "internal error" in err.splitlines()[-1]
+    assert "AssertionError: an invariant\\x0ais broken" in read_log("a")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_foreground_says_where_it_is_and_ends_at_a_signal(number):
+    with run_engine("0", "--session", "a") as engine:
+        greeting = engine.stderr.readline()
+        assert greeting.startswith("session a · listening on UDP port ")
+        assert connection_of("a").pid == engine.pid
+        engine.send_signal(number)
+        assert engine.wait(10) == 0
+        assert engine.stderr.read() == ""
+    folder = session_dir(os.environ["CHATNET_HOME"], "a")
+    assert not os.path.exists(f"{folder}/connection.json")
+
+
+def test_nobody_else_may_read_what_an_engine_keeps():
+    with run_engine("0", "--session", "a") as engine:
+        assert engine.stderr.readline()
+        folder = session_dir(os.environ["CHATNET_HOME"], "a")
+        names = os.listdir(folder)
+        assert {"history.db", "identity.key", "engine.log", "connection.json"} < set(names)
+        for name in names:
+            assert stat.S_IMODE(os.stat(f"{folder}/{name}").st_mode) & 0o077 == 0, name
+        engine.terminate()
+
+
+def test_a_killed_engine_leaves_a_session_that_starts_again():
+    with run_engine("0", "--session", "a") as engine:
+        assert engine.stderr.readline()
+        engine.kill()
+    with run_engine("0", "--session", "a") as engine:
+        assert engine.stderr.readline().startswith("session a")
+        assert connection_of("a").pid == engine.pid
+        engine.terminate()
+        assert engine.wait(10) == 0
+
+
+def test_the_background_engine_is_there_when_the_command_returns():
+    with run_engine("0", "-d", "--session", "a") as starter:
+        assert starter.wait(20) == 0
+        assert starter.stderr.read() == ""
+    pid = connection_of("a").pid
+    assert pid != starter.pid
+    assert os.getpgid(pid) == pid
+    ended = os.pidfd_open(pid)
+    with run_engine("0", "-d", "--session", "a") as second:
+        assert second.wait(20) == 1
+        assert second.stderr.read() == f"Session a is running already (process {pid}).\n"
+    os.kill(pid, signal.SIGTERM)
+    assert select.select([ended], [], [], 10)[0]
+    os.close(ended)
+    assert "stopping: signal SIGTERM" in read_log("a")
