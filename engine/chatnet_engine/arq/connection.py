@@ -66,6 +66,9 @@ class Connection:
     def handle_packet(self, number: int, payload: bytes, now: float) -> None:
         """A decrypted payload and its packet number.
 
+        Frames that cannot be taken now are left, and the packet is not acknowledged, so that they
+        come again; the others of it take effect, which repeating does not change.
+
         Raises RemoteProtocolError, with nothing changed, when the peer broke the specification.
         """
         self._now = now
@@ -78,21 +81,18 @@ class Connection:
             arrived = frames.decode(payload)
         except DecodeError as error:
             raise RemoteProtocolError(error.reason) from None
-        taken = True
-        for frame in arrived:
-            taken = self._check(frame) and taken
+        taken = [frame for frame in arrived if self._check(frame)]
         self._last_heard = now
         self._sender.first_unanswered = None
         self._packets_received += 1
         if self._close is not None:
             self._handle_while_closing(arrived)
             return
-        if not taken:
-            return
         eliciting = False
-        for frame in arrived:
+        for frame in taken:
             eliciting = self._apply(frame, now) or eliciting
-        self._acks.on_packet(number, eliciting, now)
+        if len(taken) == len(arrived):
+            self._acks.on_packet(number, eliciting, now)
 
     def handle_timeout(self, now: float) -> None:
         """The time of `next_timeout` has come; earlier calls do no harm."""

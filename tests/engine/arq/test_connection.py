@@ -13,6 +13,7 @@ from chatnet_engine.arq.events import (
     ReceiptRun,
     ReceiptsArrived,
 )
+from chatnet_engine.arq.receipts import MAX_PENDING_RUNS
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MAX_HELLO_BYTES, MAX_MESSAGE_BYTES
 from chatnet_protocol.wire import frames
@@ -185,6 +186,37 @@ def test_before_start_receiving_the_excess_is_dropped_unacknowledged() -> None:
     b.start_receiving(9)
     (event,) = b.take_events()
     assert event == MessagesArrived(0, 9, [b"a", b"b", b"c"], 0.0)
+
+
+def test_a_packet_without_room_for_its_messages_still_says_the_rest() -> None:
+    config = ArqConfig(window_bytes=100)
+    b = Connection(now=0.0, random=Random(2).randbytes, config=config)
+    payload = frames.encode_hello(b"hi") + frames.encode_messages(1, 1, [bytes(500)])
+    with pytest.raises(RemoteProtocolError):
+        b.handle_packet(0, payload, 0.0)
+    payload = frames.encode_hello(b"hi") + frames.encode_messages(0, 1, [bytes(500)])
+    b.handle_packet(1, payload, 0.0)
+    assert b.take_events() == [HelloArrived(b"hi")]
+    assert b.take_packets(0.0, 10) == []
+
+
+def test_unacknowledged_receipts_stop_messages_until_they_are_acknowledged() -> None:
+    connection = lone()
+    sent = []
+    for number in range(1, MAX_PENDING_RUNS + 1):
+        connection.handle_packet(number, frames.encode_messages(0, number, [b"x"]), 0.0)
+        connection.receipt(number, 2 * number, 1)
+        sent += connection.take_packets(0.0, 10)
+    late = frames.encode_messages(0, MAX_PENDING_RUNS + 1, [b"late"])
+    connection.take_events()
+    connection.handle_packet(5000, late, 0.0)
+    assert connection.take_events() == []
+    received = [packet.number for packet in sent]
+    acks = b"".join(frames.encode_ack(0, [(n, n)]) for n in received[-200:])
+    connection.handle_packet(5001, acks + late, 0.0)
+    assert connection.take_events() == []
+    connection.handle_packet(5002, late, 0.0)
+    assert [type(event) for event in connection.take_events()] == [MessagesArrived]
 
 
 def test_hello_is_in_every_packet_until_acknowledged_and_arrives_once() -> None:
