@@ -227,8 +227,9 @@ class Endpoint:
         return taken
 
     def take_events(self) -> list[Event]:
-        """What happened, in order."""
+        """What happened, in order. Until it is taken nothing is sealed for a new link."""
         taken, self._local.events = self._local.events, []
+        self._local.unseen.clear()
         return taken
 
     def next_timeout(self) -> float | None:

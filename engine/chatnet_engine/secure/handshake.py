@@ -150,7 +150,7 @@ class Initiation:
         self.cookies: dict[Addr, bytes] = {}
         self._cookies_left = MAX_COOKIES
         self.refused_keys: list[bytes] = []
-        self.addrs: set[Addr] = set()
+        self.addrs: list[Addr] = []
         """Where INIT went: a RESP from one of them proves that address."""
         self._handshake = Handshake(
             _PROTOCOLS[self.mode],

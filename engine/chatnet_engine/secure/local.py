@@ -43,6 +43,8 @@ class Local:
         self.half_open: dict[int, HalfOpen] = {}
         self.initiating: dict[Addr, tuple[Initiation, float]] = {}
         """Where an open initiation last sent its INIT, and when."""
+        self.unseen: set[int] = set()
+        """Peers whose new link the owner has not been told of: nothing is sealed for them."""
         self.timeout_known = False
         """Whether nothing has changed a timer since next_timeout was computed."""
 

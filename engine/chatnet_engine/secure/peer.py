@@ -65,8 +65,9 @@ class PeerLink:
         """Idempotent; other addresses, key or secret start over at once."""
         if self.dial is not None and self.dial.equals(dial):
             return
+        if self.dial is None or self.dial.psk != dial.psk:
+            self._proved_psk = False
         self.dial = dial
-        self._proved_psk = False
         self._drop_initiation()
         self._held_until = -_NEVER
         self._cadence.restart(now)
@@ -112,7 +113,9 @@ class PeerLink:
     ) -> tuple[list[bytes], Addr] | None:
         """DATA datagrams for the first packets that may be sent, and where to send them."""
         session, path = self._slots.sending, self._roaming.path
-        if session is None or path is None or session.link != self._link:
+        if session is None or path is None or self.number in self._local.unseen:
+            return None
+        if session.link != self._link:
             return None
         if session is self._slots.next and self._fin.in_front(now):
             self._send_fin(session)
@@ -126,7 +129,7 @@ class PeerLink:
     def seal(self, number: int, payload: bytes, now: float) -> tuple[bytes, Addr] | None:
         """seal_many for one packet."""
         session, path = self._slots.current, self._roaming.path
-        if session is None or path is None or not path.validated:
+        if session is None or path is None or not path.validated or self._local.unseen:
             sealed = self.seal_many(((number, payload),), now)
             return None if sealed is None else (sealed[0][0], sealed[1])
         self._local.counters.packets_sealed += 1
@@ -147,11 +150,10 @@ class PeerLink:
         self._fin.start(proof.addr, now)
         self._send_fin(session)
         if self._slots.current is None:
-            self._roaming.settle(proof.addr)
-            if proof.addr not in initiation.addrs:
-                self._roaming.move(proof.addr, len(proof.fin), now)
+            self._roaming.settle_among(initiation.addrs, proof.addr)
             if not was_usable and initiation.mode == Mode.XX:
                 self._announce(session, proof.addr)
+            self._roaming.follow(proof.addr, len(proof.fin), now)
         return True
 
     def responded(self, proof: Proof, addrs: Sequence[Addr], now: float) -> bool:
@@ -164,11 +166,9 @@ class PeerLink:
             return False
         session = proof.session(self.number, now)
         local.sessions[session.index] = session
-        proved = proof.addr in addrs
-        self._roaming.settle(proof.addr if proved else addrs[0])
+        self._roaming.settle_among(addrs, proof.addr)
         self._promote(session, proof.addr, now)
-        if not proved:
-            self._roaming.move(proof.addr, len(proof.fin), now)
+        self._roaming.follow(proof.addr, len(proof.fin), now)
         self.confirm(session, proof.addr)
         self._last_heard = now
         return True
@@ -301,7 +301,8 @@ class PeerLink:
         else:
             key = mac1_key(None) if self.dial is None else self.dial.mac1_key
         covered = initiation.covered(addr)
-        initiation.addrs.add(addr)
+        if addr not in initiation.addrs:
+            initiation.addrs.append(addr)
         self._local.initiating[addr] = (initiation, now)
         self._local.counters.inits_sent += 1
         self._local.send(datagrams.encode_init(covered, mac1(key, covered)), addr)
@@ -358,6 +359,7 @@ class PeerLink:
         self._announced = session
         self._proved_psk |= session.psk
         if not rekey:
+            self._local.unseen.add(self.number)
             self._roaming.restart_numbers()
         mine, theirs = session.link
         self._local.events.append(

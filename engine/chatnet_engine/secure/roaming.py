@@ -6,7 +6,7 @@ validates and falls silent is left for the last one that did. Path is that state
 one of a peer, with the events that come of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from chatnet_engine.secure.config import SecureConfig
@@ -136,6 +136,15 @@ class Roaming:
             self.path = Path(addr, self._local.config)
         elif self.path.addr != addr or not self.path.validated:
             self.path.settle(addr)
+
+    def settle_among(self, addrs: Sequence[Addr], addr: Addr) -> None:
+        """A handshake was answered from `addr`; only the ways to `addrs` are known to work."""
+        self.settle(addr if addr in addrs else addrs[0])
+
+    def follow(self, addr: Addr, size_bytes: int, now: float) -> None:
+        """The answer may have come from an address we never wrote to: that is to be validated."""
+        if self.path is not None and self.path.addr != addr:
+            self.move(addr, size_bytes, now)
 
     def move(self, addr: Addr, size_bytes: int, now: float) -> None:
         """The newest authentic datagram came from `addr`."""

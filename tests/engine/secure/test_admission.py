@@ -220,3 +220,39 @@ def test_half_open_handshakes_are_forgotten_in_time() -> None:
     b.endpoint.handle_timeout(world.now + CONFIG.half_open_s)
     assert b.endpoint.half_open == 0
     assert b.endpoint.next_timeout() is None
+
+
+def knock(node: Node, index: int, addr: tuple[str, int], now: float) -> None:
+    """An INIT from a real address, which returns the cookie if it gets one."""
+    cookie = datagrams.NO_COOKIE
+    for _ in range(2):
+        covered = datagrams.init_covered(index, 0, index.to_bytes(32, "big"), cookie)
+        data = datagrams.encode_init(covered, mac1(mac1_key(None), covered))
+        node.endpoint.handle_datagram(data, addr, now)
+        replies = [d for d, _ in node.endpoint.take_datagrams() if d[0] == datagrams.COOKIE]
+        if not replies:
+            return
+        cookie = datagrams.decode_cookie(replies[0]).cookie
+
+
+def test_fresh_handshakes_keep_their_places_against_cookies() -> None:
+    world = World(5)
+    b = world.add("b", B)
+    for n in range(1, 12):
+        knock(b, n, (f"198.51.100.{n}", 1), world.now)
+    assert b.endpoint.half_open == CONFIG.max_half_open_strangers
+    assert b.endpoint.counters.dropped_half_open_full == 5
+
+
+def test_one_source_is_slowed_down_however_many_ports_it_has() -> None:
+    world = World(6)
+    b = world.add("b", B)
+    for n in range(1, 15):
+        knock(b, n, ("198.51.100.1", n), world.now)
+        b.endpoint.handle_timeout(world.now)
+        world.now += 0.01
+    assert b.endpoint.counters.dropped_rate + b.endpoint.counters.dropped_half_open_full > 0
+    world.now += 1.1
+    for n in range(20, 40):
+        knock(b, n, ("198.51.100.1", n), world.now)
+    assert b.endpoint.counters.dropped_rate > 10

@@ -333,3 +333,93 @@ def test_refusals_and_spent_keys_are_bounded() -> None:
     assert b.endpoint.counters.handshakes_refused == CONFIG.max_spent_inits + 5
     world.run(30)
     assert b.endpoint.next_timeout() is None
+
+
+def test_two_answers_to_one_init_ask_the_owner_once() -> None:
+    world, a, _ = dialler_and_host()
+    world.capture = True
+    a.dial(1, B)
+    mute(world, a)
+    world.run(0.3)
+    resp = next(data for data, _, _ in world.captured if data[0] == datagrams.RESP)
+    a.endpoint.handle_datagram(resp, B, world.now)
+    assert [type(e) for e in a.endpoint.take_events()] == [Authenticated]
+
+
+def test_an_answer_overtaken_by_a_newer_incarnation_is_stale() -> None:
+    """RESP of the first incarnation and FIN of the second wait together; the second is taken."""
+    world, a, b = dialler_and_host(13)
+    a.dial(1, B)
+    mute(world, a)
+    world.run(0.12)
+    b.alive = False
+    world.nodes.remove(b)
+    reborn = world.add("b2", B, key=b.identity.private.private_bytes_raw())
+    world.now += 3
+    reborn.dial(1, A)
+    world.run(1)
+    claims = [e for e in a.endpoint.take_events() if isinstance(e, Authenticated)]
+    first, second = claims[0], claims[-1]
+    assert (first.initiator, second.initiator) == (True, False)
+    assert first.incarnation != second.incarnation
+    a.endpoint.accept(second.attempt, 1, world.now)
+    a.endpoint.accept(first.attempt, 1, world.now)
+    assert a.endpoint.counters.dropped_stale == 1
+    ups = [e for e in a.endpoint.take_events() if isinstance(e, LinkUp)]
+    assert [e.remote_incarnation for e in ups] == [reborn.endpoint.incarnation]
+
+
+def test_a_refusal_on_a_session_in_use_is_ignored() -> None:
+    """Only the responder's first word may refuse: later, CLOSE is a frame like others."""
+    world, a, b = dialler_and_host(14)
+    world.capture = True
+    a.dial(1, B)
+    assert world.run(1, lambda: agreed(a, b))
+    session = next(iter(b.endpoint._local.sessions.values()))
+    refusal = session.seal_control(datagrams.REFUSE_NUMBER, b"no")
+    a.receive(refusal, B)
+    assert agreed(a, b)
+    confirm = session.seal_control(datagrams.CONFIRM_NUMBER, b"")
+    a.receive(confirm, B)
+    assert agreed(a, b)
+
+
+def test_indices_are_drawn_again_when_taken() -> None:
+    _, a, _ = connected(15)
+    local = a.endpoint._local
+    taken = next(iter(local.sessions))
+    draws = [taken.to_bytes(4, "little"), (taken ^ 1).to_bytes(4, "little")]
+    local.random = lambda count: draws.pop(0)
+    assert local.draw_index() == taken ^ 1
+
+
+def test_no_canary_of_payloads_or_keys_is_on_the_wire() -> None:
+    world = World(16)
+    world.capture = True
+    a, b = world.add("a", A), world.add("b", B)
+    b.decide = lambda event: 1
+    a.dial(1, B)
+    assert world.run(1, lambda: agreed(a, b))
+    canary = a.rng.randbytes(24)
+    a.send(1, b"\x09" + canary)
+    world.run(1)
+    assert any(canary in payload for _, _, payload in b.peers[1].arrived)
+    wire = b"".join(data for data, _, _ in world.captured)
+    secrets = [canary, a.identity.public, a.identity.private.private_bytes_raw()]
+    assert not any(secret[at : at + 8] in wire for secret in secrets for at in range(0, 16, 8))
+
+
+def test_nothing_is_sealed_for_a_new_link_before_its_owner_knows_of_it() -> None:
+    """The owner's numbers still belong to the old link: they must not be used up on the new one."""
+    world, a, b = connected(17)
+    b.alive = False
+    world.nodes.remove(b)
+    reborn = world.add("b2", B, key=b.identity.private.private_bytes_raw())
+    mute(world, a)
+    reborn.dial(1, A)
+    world.run(0.16)
+    claim = next(e for e in a.endpoint.take_events() if isinstance(e, Authenticated))
+    a.endpoint.accept(claim.attempt, 1, world.now)
+    assert a.endpoint.seal(1, 5000, b"of the old link") is None
+    assert [type(e) for e in a.endpoint.take_events()] == [LinkUp]
+    assert a.endpoint.seal(1, 0, b"of the new link") is not None

@@ -3,8 +3,16 @@ from random import Random
 import pytest
 
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.events import Authenticated, PacketArrived, PathChallengeNeeded, Roamed
-from chatnet_engine.secure.roaming import Path
+from chatnet_engine.secure.events import (
+    Authenticated,
+    LinkUp,
+    PacketArrived,
+    PathChallengeNeeded,
+    Roamed,
+)
+from chatnet_engine.secure.identity import Identity
+from chatnet_engine.secure.local import Local
+from chatnet_engine.secure.roaming import Path, Roaming
 from simworld.secure_world import PING, A, B, Node, Peer, World, agreed, two
 
 NEW = ("192.0.2.7", 4444)
@@ -169,3 +177,48 @@ def test_path_hearing_more_allows_more() -> None:
     assert path.give_up(9.0)
     assert path.addr == A
     assert not path.echo(b"")
+
+
+def test_a_peer_that_was_never_reached_has_no_address() -> None:
+    local = Local(
+        identity=Identity.from_private_bytes(bytes([1]) * 32),
+        incarnation=1,
+        port=1,
+        random=Random(1).randbytes,
+        config=CONFIG,
+    )
+    roaming = Roaming(1, local)
+    roaming.move(NEW, 100, 0.0)
+    roaming.heard(5, 100, NEW, 0.0)
+    roaming.echo(bytes(8))
+    roaming.handle_timeout(0.0)
+    assert roaming.highest == 5
+    assert roaming.path is None
+    assert roaming.addrs() == []
+    assert roaming.allow([b"x"]) == [b"x"]
+    assert roaming.next_timeout() == float("inf")
+    assert local.events == []
+    roaming.settle(A)
+    assert roaming.allow([b"x"]) == [b"x"]
+    assert roaming.addrs() == [A, A]
+
+
+def test_an_answer_from_an_address_we_did_not_write_to_must_prove_it() -> None:
+    """RESP and FIN whose source was rewritten: the data that follows is limited."""
+    for which, dialler_moves in ((2, False), (3, True)):
+        world = World(4)
+        a, b = world.add("a", A), world.add("b", B)
+        b.decide = lambda event: 1
+        b.talkative = a.talkative = False
+        world.filter = lambda data, source, to, world=world, which=which: (
+            data[0] != which or bool(world.inject(data, EVIL, to, 0.05))
+        )
+        a.dial(1, B)
+        world.run(0.3)
+        mover = b if dialler_moves else a
+        kinds = [type(e) for e in mover.events if isinstance(e, LinkUp | Roamed)]
+        assert kinds[:2] == [LinkUp, Roamed]
+        assert next(e.addr for e in mover.events if isinstance(e, Roamed)) == EVIL
+        assert mover.count(PathChallengeNeeded) >= 1
+        if not dialler_moves:
+            assert addr_of(mover) == (EVIL, False)
