@@ -42,12 +42,14 @@ from chatnet_protocol.ipc.commands import (
     Command,
     Cursor,
     Detach,
+    Done,
     EventsPage,
     FetchEvents,
     FetchHistory,
     HistoryPage,
     KeepAlive,
     SnapshotPart,
+    StopEngine,
 )
 from chatnet_protocol.ipc.events import EngineStopping, Event, MessagesAdded, MessagesRestored
 from chatnet_protocol.ipc.rows import ClientRole
@@ -79,8 +81,9 @@ class AttachState(enum.Enum):
 class AttachMachine:
     """One client's way to the present: frames in, requests and client events out.
 
-    With `since_no` the durable messages after that number are delivered as Missed whenever a
-    snapshot stands in for events, so that a consumer of messages misses and repeats none.
+    With `keep_up` the durable messages after the last one told are delivered as Missed whenever a
+    snapshot stands in for events, so that a consumer of messages misses and repeats none; they
+    count from the first snapshot, or from `since_no`, which implies it.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class AttachMachine:
         role: str = ClientRole.FULL,
         *,
         since_no: int | None = None,
+        keep_up: bool = False,
         capabilities: Sequence[str] = (),
     ) -> None:
         self.state = AttachState.WAIT
@@ -96,7 +100,8 @@ class AttachMachine:
         self._name = name
         self._role = str(role)
         self._capabilities = list(capabilities)
-        self._wants_missed = since_no is not None
+        self._keeps_up = keep_up or since_no is not None
+        self._has_no = since_no is not None
         self._boot = b""
         self._seq = 0
         self._no = since_no or 0
@@ -116,7 +121,7 @@ class AttachMachine:
     @property
     def cursor(self) -> Cursor | None:
         """How far this client has come; None before the first snapshot of one without a past."""
-        if not self._boot and not self._wants_missed:
+        if not self._boot and not self._has_no:
             return None
         return Cursor(self._boot, self._seq, self._no)
 
@@ -305,8 +310,9 @@ class AttachMachine:
         self._gauge_revisions.clear()
         self._events.append(Reset(view, self._boot, self._seq, self.client))
         self._missed_until = view.last_no
-        if not self._wants_missed:
+        if not self._keeps_up or not self._has_no:
             self._no = view.last_no
+            self._has_no = True
         self._fetch_missed(now)
 
     def _fetch_missed(self, now: float) -> None:
@@ -379,6 +385,8 @@ class AttachMachine:
             self._no = max(self._no, event.rows[-1].no)
         self._events.append(Changed(self._seq, event))
         if isinstance(event, EngineStopping):
+            for answer in self._requests.finish(StopEngine, Done()):
+                self._answered(answer)
             self._lose(event.reason, now)
 
     def _keep(self, publication: envelope.Publication) -> None:

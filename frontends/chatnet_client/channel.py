@@ -100,7 +100,9 @@ class Channel:
     def _socket(self, kind: int, endpoint: str) -> "zmq.Socket[bytes]":
         socket = self._context.socket(kind)
         socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.IMMEDIATE, 1)
+        # A command for an engine that died must not reach the next one on the same path. The
+        # price, what is unread goes too when the connection breaks, events need not pay.
+        socket.setsockopt(zmq.IMMEDIATE, int(kind == zmq.DEALER))
         socket.setsockopt(zmq.MAXMSGSIZE, MAX_IPC_FRAME_BYTES)
         socket.setsockopt(zmq.RCVHWM, RECEIVE_QUEUE_FRAMES)
         socket.setsockopt(zmq.SNDHWM, SEND_QUEUE_FRAMES)

@@ -64,14 +64,16 @@ class Client:
         name: str,
         role: str = ClientRole.FULL,
         since_no: int | None = None,
+        keep_up: bool = False,
         timeout_s: float = ATTACH_TIMEOUT_S,
     ) -> Self:
-        """A client that is live. With `since_no`, later durable messages come first, as Missed.
+        """A client that is live; with `since_no` it has its snapshot, and Missed messages follow.
 
+        `keep_up`: messages that a snapshot stands in for come as Missed, see AttachMachine.
         Raises EngineUnreachable when there is no engine or it does not answer in time, and
         CommandError when it refuses this client.
         """
-        machine = AttachMachine(name, role, since_no=since_no)
+        machine = AttachMachine(name, role, since_no=since_no, keep_up=keep_up)
         driver = Driver(machine, Channel(connection_file))
         client = cls(driver)
         try:
@@ -160,7 +162,8 @@ class Client:
     def wait_until(self, holds: Callable[[], bool], timeout_s: float | None) -> bool:
         """Turn until `holds()`; False when the time is over. Events read meanwhile are gone.
 
-        Raises EngineUnreachable when the engine goes away meanwhile.
+        Raises EngineUnreachable when the engine ends on purpose; one that fell silent is waited
+        for.
         """
         until = None if timeout_s is None else clock() + timeout_s
         while not holds():
@@ -168,8 +171,8 @@ class Client:
             if left <= 0:
                 return False
             event = self.next_event(left)
-            if isinstance(event, EngineLost):
-                raise EngineUnreachable(f"The engine went away: {event.reason}.")
+            if isinstance(event, EngineLost) and self.view.stopping:
+                raise EngineUnreachable(f"The engine ended: {event.reason}.")
         return True
 
     def close(self) -> None:

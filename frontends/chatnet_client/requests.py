@@ -8,7 +8,7 @@ sent once, because the engine that hears the repeat could be the next one.
 from dataclasses import dataclass
 
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Command, Result, StopEngine
+from chatnet_protocol.ipc.commands import Command, CommandBase, Result, StopEngine
 from chatnet_protocol.ipc.envelope import Reply, Request
 
 REPEAT_S = 1.0
@@ -101,6 +101,13 @@ class Requests:
         elif reply.result is None:
             error = CommandError(ErrorCode.INTERNAL, "The engine's answer is empty.")
         return Answer(pending.token, pending.command, reply.result, error, pending.user)
+
+    def finish(self, kind: type[CommandBase], result: Result) -> list[Answer]:
+        """End all commands of one type: an event said what their reply would have said."""
+        done = [p for p in (*self._pending.values(), *self._held) if isinstance(p.command, kind)]
+        self._pending = {n: p for n, p in self._pending.items() if p not in done}
+        self._held = [p for p in self._held if p not in done]
+        return [Answer(p.token, p.command, result, None, p.user) for p in done]
 
     def take_requests(self, now: float) -> list[Request]:
         """What to send now, first times and repeats."""

@@ -38,7 +38,7 @@ class Session:
 
 def home(environ: Mapping[str, str]) -> str:
     """The folder of all state: CHATNET_HOME, else the platform's folder for application data."""
-    return home_dir(environ, "") or _default_home()
+    return os.path.abspath(home_dir(environ, "") or _default_home())
 
 
 def find(environ: Mapping[str, str], name: str) -> Session:

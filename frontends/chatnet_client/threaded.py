@@ -33,8 +33,9 @@ class ThreadedClient:
         name: str,
         role: str = ClientRole.FULL,
         since_no: int | None = None,
+        keep_up: bool = False,
     ) -> None:
-        machine = AttachMachine(name, role, since_no=since_no)
+        machine = AttachMachine(name, role, since_no=since_no, keep_up=keep_up)
         self._driver = Driver(machine, Channel(connection_file))
         self._on_event = on_event
         self._lock = threading.Lock()

@@ -234,6 +234,21 @@ def test_messages_since_a_number_come_before_everything_newer() -> None:
     assert len(world.of(Missed)) == 3, "pages of at most 256"
 
 
+def test_keeping_up_counts_from_the_first_snapshot() -> None:
+    core = FakeCore()
+    core.receive(1, "before")
+    world = World(1, core=core)
+    world.machine = AttachMachine("test", keep_up=True)
+    world.run(3)
+    assert world.message_numbers() == []
+    core.receive(1, "seen")
+    world.step()
+    core.receive(1, "missed")
+    world.restart()
+    world.settle()
+    assert world.message_numbers() == [2, 3]
+
+
 def test_a_number_beyond_the_last_waits_for_nothing() -> None:
     world = live(since_no=50)
     world.core.receive(1, "x")

@@ -93,7 +93,7 @@ def test_events_go_on_over_a_restart(engine: FakeEngine) -> None:
 def test_an_engine_that_ends_ends_the_waiting(engine: FakeEngine) -> None:
     with attach(engine) as client:
         assert isinstance(client.request(cmd.StopEngine("enough")), cmd.Done)
-        with pytest.raises(EngineUnreachable, match="The engine went away: enough"):
+        with pytest.raises(EngineUnreachable, match="The engine ended: enough"):
             client.wait_until(lambda: False, 5)
         assert client.mirror.lost_reason == "enough"
 

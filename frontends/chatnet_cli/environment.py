@@ -1,0 +1,89 @@
+"""Everything a verb may touch of the process around it, handed in so that tests can stand in."""
+
+import enum
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, TextIO
+
+DEFAULT_WIDTH = 80
+
+
+class ExitStatus(enum.IntEnum):
+    """The exit codes of `chatnet`."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NO_SESSION = 3
+    TIMED_OUT = 4
+    REFUSED = 5
+    INTERRUPTED = 130
+
+
+class UsageError(Exception):
+    """The command line asks for something impossible; the text is one sentence."""
+
+
+class Failure(Exception):
+    """A verb cannot do what was asked: one sentence, and the exit code."""
+
+    def __init__(self, text: str, status: ExitStatus = ExitStatus.FAILED) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Become another program; signals then meet it, not us."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(command[0], list(command), dict(environ))  # noqa: S606 - our own interpreter
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Streams, terminals, variables, clock, and how to become another program."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str]
+    stdin_is_tty: bool
+    stdout_is_tty: bool
+    stderr_is_tty: bool
+    wall_ms: Callable[[], int]
+    replace_process: Callable[[Sequence[str], Mapping[str, str]], NoReturn]
+    width: Callable[[], int]
+
+    @classmethod
+    def real(cls) -> "Environment":
+        """That of this process."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                # What a terminal of another encoding cannot show is no reason to fail.
+                stream.reconfigure(errors="replace")
+        return cls(
+            stdin=sys.stdin,
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+            environ=os.environ,
+            stdin_is_tty=sys.stdin is not None and sys.stdin.isatty(),
+            stdout_is_tty=sys.stdout.isatty(),
+            stderr_is_tty=sys.stderr.isatty(),
+            wall_ms=lambda: time.time_ns() // 1_000_000,
+            replace_process=replace_process,
+            width=lambda: shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns,
+        )
+
+    def out(self, line: str) -> None:
+        """One line of results, at once visible to whoever reads them."""
+        self.stdout.write(line + "\n")
+        self.stdout.flush()
+
+    def say(self, line: str) -> None:
+        """One line beside the results."""
+        self.stderr.write(line + "\n")
+        self.stderr.flush()

@@ -1,0 +1,245 @@
+"""The grammar of the command line: verbs, options, help with examples."""
+
+import argparse
+from typing import NoReturn, TypeAlias
+
+VERB_OPTIONS = ("--session", "--peer")
+"""Options that stand anywhere and take a value."""
+
+
+class GrammarError(Exception):
+    """The words do not make a command: exit with that status, having printed `text`."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of ending the process."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise GrammarError(status, message or "")
+
+    def error(self, message: str) -> NoReturn:
+        raise GrammarError(2, f"{self.format_usage()}{message}\n")
+
+
+EXAMPLES = """\
+  chatnet 12345 192.168.233.128 12346     chat: my UDP port, the other machine, its UDP port
+
+examples:
+  chatnet engine 12345 192.168.233.128 12346 -d
+  chatnet attach qt
+  chatnet send "on my way" --wait delivered --timeout 10
+  chatnet send-file photo.jpg --wait done
+  chatnet events --json --since 0
+  chatnet stop
+
+CHATNET_HOME relocates all state. Results are on stdout, the rest on stderr.
+exit codes: 0 done, 1 failed, 2 usage, 3 no such session or not running, 4 timed out waiting,
+5 refused (trust, policy)
+"""
+
+
+def build() -> argparse.ArgumentParser:
+    """The parser; `verb` in its result names what to do."""
+    parser = _Parser(
+        prog="chatnet",
+        usage="chatnet LOCAL_PORT PEER_HOST PEER_PORT\n       chatnet VERB ...",
+        description="Chat and send files directly between two machines: no server, no account.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB", parser_class=_Parser)
+    _add_starting(verbs)
+    _add_sending(verbs)
+    _add_reading(verbs)
+    _add_transfers(verbs)
+    _add_peers(verbs)
+    _add_session(verbs)
+    return parser
+
+
+Verbs: TypeAlias = "argparse._SubParsersAction[_Parser]"
+
+
+def _verb(verbs: Verbs, name: str, summary: str, example: str, *, peer: bool = True) -> _Parser:
+    parser: _Parser = verbs.add_parser(
+        name,
+        prog=f"chatnet {name}",
+        help=summary,
+        description=summary,
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in example.splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--session", metavar="NAME", help="needed only when several run")
+    if peer:
+        parser.add_argument("--peer", metavar="NAME", help="name, number or address of the peer")
+    return parser
+
+
+def _json(parser: _Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _timeout(parser: _Parser) -> None:
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="give up waiting after S seconds (exit 4)"
+    )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def _add_starting(verbs: Verbs) -> None:
+    start = _verb(
+        verbs,
+        "start",
+        "start this session's engine if none runs, and chat",
+        "chatnet 12345 192.168.233.128 12346",
+        peer=False,
+    )
+    start.add_argument("local_port", type=int, metavar="LOCAL_PORT")
+    start.add_argument("peer_host", metavar="PEER_HOST")
+    start.add_argument("peer_port", type=int, metavar="PEER_PORT")
+    start.add_argument("--front-end", metavar="NAME", help="qt, cli, or another that is installed")
+    start.add_argument("--name", metavar="NAME", help="what peers see as your name")
+    start.add_argument("--bind", metavar="ADDR", help="local address of the engine")
+    start.add_argument("--impair", metavar="SPEC", help="a bad network on purpose: loss=20%%,...")
+    _verb(
+        verbs,
+        "engine",
+        "run the engine in the foreground (-d: in the background)",
+        "chatnet engine 12345 192.168.233.128 12346\nchatnet engine --help",
+        peer=False,
+    )
+    attach = _verb(
+        verbs,
+        "attach",
+        "attach a front end to a running session",
+        "chatnet attach\nchatnet attach cli --peer bob",
+    )
+    attach.add_argument("front_end", nargs="?", metavar="qt|cli|NAME")
+    attach.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="for the front end")
+
+
+def _add_sending(verbs: Verbs) -> None:
+    send = _verb(
+        verbs,
+        "send",
+        "send a text",
+        'chatnet send "on my way"\nfortune | chatnet send - --wait read --timeout 60',
+    )
+    send.add_argument("text", metavar="TEXT|-", help="the text, or - for standard input")
+    send.add_argument("--wait", choices=("queued", "delivered", "read"), default="queued")
+    _timeout(send)
+    _json(send)
+    files = _verb(
+        verbs,
+        "send-file",
+        "offer files or folders",
+        "chatnet send-file photo.jpg notes/ --wait done --timeout 600",
+    )
+    files.add_argument("paths", nargs="+", metavar="PATH")
+    files.add_argument("--wait", choices=("accepted", "done"))
+    _timeout(files)
+
+
+def _add_reading(verbs: Verbs) -> None:
+    events = _verb(
+        verbs,
+        "events",
+        "show what happens, live",
+        "chatnet events\nchatnet events --json --since 0",
+    )
+    events.add_argument(
+        "--since", type=_count, metavar="N", help="first everything after history number N"
+    )
+    _json(events)
+    history = _verb(
+        verbs,
+        "history",
+        "show stored messages",
+        "chatnet history --limit 20\nchatnet history --search holiday --json",
+    )
+    history.add_argument("--limit", type=_count, default=50, metavar="N", help="default: 50")
+    history.add_argument("--search", default="", metavar="TEXT")
+    _json(history)
+
+
+def _add_transfers(verbs: Verbs) -> None:
+    _json(_verb(verbs, "transfers", "list files sent and received", "chatnet transfers --json"))
+    for name, summary in (
+        ("accept", "take offered files"),
+        ("reject", "refuse offered files"),
+        ("pause", "stop moving a file for now"),
+        ("resume", "go on with a paused file"),
+        ("cancel", "end a transfer"),
+    ):
+        parser = _verb(verbs, name, summary, f"chatnet {name} 17", peer=False)
+        parser.add_argument("id", metavar="ID", help="its number, or the start of its id")
+        if name == "accept":
+            parser.add_argument("--folder", metavar="PATH", help="where to put the files")
+
+
+def _add_peers(verbs: Verbs) -> None:
+    _json(_verb(verbs, "peers", "list peers and links", "chatnet peers", peer=False))
+    peer = _verb(
+        verbs,
+        "peer",
+        "add, name, verify, trust, retry or remove a peer",
+        "chatnet peer add 192.168.233.128 12346 --name bob\nchatnet peer verify bob",
+        peer=False,
+    )
+    actions = peer.add_subparsers(dest="action", required=True, parser_class=_Parser)
+    _add_address(actions.add_parser("add", help="know a peer at an address"))
+    for name, summary in (
+        ("name", "change what a peer is called"),
+        ("verify", "compare the safety number"),
+        ("trust", "accept a stranger, or with --replace a changed key"),
+        ("retry", "dial now"),
+        ("remove", "forget address and key; the history stays"),
+    ):
+        parser = actions.add_parser(name, help=summary)
+        parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
+        parser.add_argument("who", nargs=None if name == "name" else "?", metavar="PEER")
+        if name == "name":
+            parser.add_argument("name", metavar="NAME")
+        elif name == "verify":
+            parser.add_argument("--yes", action="store_true", help="the numbers were compared")
+        elif name == "trust":
+            parser.add_argument("--replace", action="store_true", help="take the offered key")
+    alias = _verb(
+        verbs, "peer-add", "the same as peer add", "chatnet peer-add 10.0.0.7 5001", peer=False
+    )
+    _add_address(alias, session=False)
+    alias.set_defaults(action="add")
+
+
+def _add_address(parser: _Parser, *, session: bool = True) -> None:
+    if session:
+        parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
+    parser.add_argument("host", metavar="HOST")
+    parser.add_argument("port", type=int, metavar="PORT")
+    parser.add_argument("--name", metavar="NAME")
+
+
+def _add_session(verbs: Verbs) -> None:
+    _json(_verb(verbs, "status", "show engine, links, clients, transfers",
+                "chatnet status --json", peer=False))  # fmt: skip
+    _json(_verb(verbs, "sessions", "list sessions", "chatnet sessions", peer=False))
+    _verb(verbs, "stop", "end the engine", "chatnet stop --session 12345", peer=False)
+    _verb(verbs, "doctor", "check what can be checked from here", "chatnet doctor", peer=False)

@@ -1,0 +1,139 @@
+"""The chat for a terminal, on prompt_toolkit: what arrives stands above the line being written."""
+
+import asyncio
+from typing import Any
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.input import Input
+from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.shortcuts import print_formatted_text
+from prompt_toolkit.styles import Style
+
+from chatnet_cli.environment import Environment, ExitStatus
+from chatnet_cli.room import Line, Room
+from chatnet_cli.slash import handle_line
+from chatnet_client.client import new_id
+from chatnet_client.client_events import ClientEvent
+from chatnet_client.driver import clock
+from chatnet_client.threaded import ThreadedClient
+
+STYLE = Style.from_dict(
+    {
+        "incoming": "",
+        "own": "ansigreen",
+        "quiet": "ansibrightblack",
+        "error": "ansired",
+        "bottom-toolbar": "noreverse ansibrightblack",
+    }
+)
+REFRESH_S = 0.5
+
+
+class Terminal:
+    """One chat on one terminal."""
+
+    def __init__(
+        self,
+        env: Environment,
+        wanted_peer: str | None,
+        connection_file: str,
+        *,
+        source: Input | None = None,
+        screen: Output | None = None,
+    ) -> None:
+        self.room = Room(wanted_peer, watched=True, new_id=new_id)
+        self._env = env
+        self._file = connection_file
+        self._plain = bool(env.environ.get("NO_COLOR"))
+        self._screen = screen
+        self._session: PromptSession[str] = PromptSession(
+            message="› ",
+            bottom_toolbar=self._toolbar,
+            erase_when_done=True,
+            style=STYLE,
+            refresh_interval=REFRESH_S,
+            color_depth=ColorDepth.DEPTH_1_BIT if self._plain else None,
+            input=source,
+            output=screen,
+        )
+        self._session.default_buffer.on_text_changed += self._typed
+        self._default = ""
+        """What the next line begins with."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: ThreadedClient | None = None
+
+    async def run(self) -> ExitStatus:
+        """Until the person leaves or the engine refuses."""
+        self._loop = asyncio.get_running_loop()
+        self._client = ThreadedClient(self._file, self._from_thread, name="cli", keep_up=True)
+        self._client.start()
+        sharing = asyncio.create_task(self._share_drafts())
+        try:
+            with patch_stdout():
+                while not self.room.done:
+                    default, self._default = self._default, ""
+                    line = await self._session.prompt_async(default=default)
+                    handle_line(self.room, line, new_id)
+                    self.room.typed("", clock())
+                    self._flush()
+        except EOFError:
+            pass
+        except KeyboardInterrupt:
+            return ExitStatus.INTERRUPTED
+        finally:
+            sharing.cancel()
+            await asyncio.to_thread(self._client.close)
+        if not self.room.failed:
+            self._env.say("The engine goes on; chatnet stop ends it.")
+        return ExitStatus.FAILED if self.room.failed else ExitStatus.DONE
+
+    def _from_thread(self, event: ClientEvent) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._handle, event)
+
+    def _handle(self, event: ClientEvent) -> None:
+        self.room.handle_event(event)
+        self._flush()
+        if self.room.done and self._session.app.is_running:
+            self._session.app.exit(exception=EOFError())
+
+    def _typed(self, buffer: Buffer) -> None:
+        if self._session.app.is_running:
+            self.room.typed(buffer.text, clock())
+            self._flush()
+
+    async def _share_drafts(self) -> None:
+        while True:
+            self.room.handle_timeout(clock())
+            self._flush()
+            due = self.room.next_timeout()
+            await asyncio.sleep(0.1 if due is None else max(0.01, min(0.1, due - clock())))
+
+    def _flush(self) -> None:
+        assert self._client is not None
+        for command in self.room.take_commands():
+            self._client.send(command)
+        for line in self.room.take_lines():
+            self._print(line)
+        text = self.room.take_input()
+        if not self._session.app.is_running:
+            self._default = text if text is not None else self._default
+            return
+        if text is not None:
+            self._session.default_buffer.text = text
+            self._session.default_buffer.cursor_position = len(text)
+        self._session.app.invalidate()
+
+    def _print(self, line: Line) -> None:
+        options: dict[str, Any] = {"style": STYLE}
+        if self._plain:
+            options["color_depth"] = ColorDepth.DEPTH_1_BIT
+        if self._screen is not None:
+            options["output"] = self._screen
+        print_formatted_text(FormattedText([(f"class:{line.style}", line.text)]), **options)
+
+    def _toolbar(self) -> str:
+        return self.room.toolbar(max(20, self._env.width() - 1))

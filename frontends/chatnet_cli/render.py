@@ -1,0 +1,258 @@
+"""Rows and view put into words and JSON. Pure; the only place that makes peers' text printable.
+
+What a peer wrote is data: in lines for people every control character, C1 code and bidirectional
+override becomes a visible escape. JSON is ASCII, which escapes the same and loses nothing.
+"""
+
+import json
+import re
+import time
+from typing import Any
+
+import msgspec
+
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc.offer import Offer, decode_offer
+from chatnet_protocol.ipc.rows import (
+    LinkState,
+    MessageKind,
+    MessageRow,
+    PeerRow,
+    TransferRow,
+    TransferState,
+)
+from chatnet_protocol.ipc.view import PeerView, View, message_state
+
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\uffff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_BREAKS = re.compile("[\t\n]")
+TICKS = {
+    "queued": "·",
+    "sent": "✓",
+    "delivered": "✓✓",
+    "shown": "✓✓ shown",
+    "read": "✓✓ read",
+    "failed": "✗",
+}
+LINK_WORDS = {
+    LinkState.IDLE: "waiting to be found",
+    LinkState.RESOLVING: "looking up the address",
+    LinkState.DIALLING: "dialling",
+    LinkState.UP: "connected",
+    LinkState.SILENT: "not answering",
+    LinkState.PENDING: "waiting to be accepted",
+    LinkState.REFUSED: "refused",
+    LinkState.KEY_CHANGED: "key changed",
+}
+
+
+def escape(text: str) -> str:
+    """Several lines of a peer's text, harmless for a terminal; newlines and tabs stay."""
+    return _UNSAFE.sub(_visible, text)
+
+
+def escape_line(text: str) -> str:
+    """A peer's name or anything else that must stay one line."""
+    return _BREAKS.sub(_visible, escape(text))
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def size_words(size_bytes: float) -> str:
+    """`812 B`, `1.4 MB`: decimal units."""
+    value = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def duration_words(seconds: float) -> str:
+    """`0:08`, `12:05`, `1:20:00`."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def clock_words(unix_ms: int) -> str:
+    """`14:02:31`, local time."""
+    return time.strftime("%H:%M:%S", time.localtime(unix_ms / 1000))
+
+
+def moment_words(unix_ms: int) -> str:
+    """`2026-11-22 14:02`, local time."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_ms / 1000))
+
+
+def peer_name(row: PeerRow) -> str:
+    """What a peer is called: the typed name, else what it calls itself, else its address."""
+    address = f"{row.host}:{row.port}"
+    if row.name and row.name != address:
+        return escape_line(row.name)
+    return escape_line(row.display_name or row.name or row.address or f"peer {row.peer}")
+
+
+def offer_of(row: MessageRow) -> Offer | None:
+    """The files that a message offers; None for a text or a damaged offer."""
+    if row.kind != MessageKind.OFFER:
+        return None
+    try:
+        return decode_offer(row.body)
+    except DecodeError:
+        return None
+
+
+def message_words(row: MessageRow) -> str:
+    """What a message says, safe to print."""
+    offer = offer_of(row)
+    if offer is not None:
+        return f"[{offer_words(offer)} · offer {row.no}]"
+    if row.kind != MessageKind.TEXT:
+        return "[a message that this version cannot show]"
+    return escape(row.text)
+
+
+def offer_words(offer: Offer) -> str:
+    """`photo.jpg, 1.4 MB`, or the first of several."""
+    first = escape_line("/".join(offer.files[0].path))
+    more = f" and {len(offer.files) - 1} more" if len(offer.files) > 1 else ""
+    return f"file {first}{more}, {size_words(offer.size_bytes)}"
+
+
+def message_line(row: MessageRow, peer: PeerView, *, day: bool = False) -> str:
+    """One message for people; further lines of its text are indented below."""
+    when = moment_words(row.arrived_ms) if day else clock_words(row.arrived_ms)
+    name = "me" if row.mine else peer_name(peer.info)
+    text = message_words(row).replace("\n", "\n    ")
+    return f"{when} {name}: {text}  {message_tail(row, peer)}".rstrip()
+
+
+def message_tail(row: MessageRow, peer: PeerView) -> str:
+    """What stands behind a message: its ticks, or its ACK number and where it came from."""
+    if not row.mine:
+        return f"[ACK {row.ack} · {escape_line(row.source)}]"
+    state = message_state(row, peer)
+    reason = f" {escape_line(row.failed)}" if row.failed else ""
+    return f"{TICKS[state]}{reason}"
+
+
+def link_words(peer: PeerView) -> str:
+    """The state of a link, and what to do about it."""
+    link = peer.link
+    words = LINK_WORDS.get(LinkState(link.state), link.state)
+    detail = escape_line(link.detail)
+    if link.state == LinkState.DIALLING and not detail:
+        detail = f"nothing heard from {peer_name(peer.info)} yet, is its UDP port open?"
+    return f"{words}: {detail}" if detail else words
+
+
+def transfer_words(row: TransferRow) -> str:
+    """Where a transfer stands, honestly."""
+    who = {"me": "me", "peer": "the peer"}.get(row.by, "")
+    reason = f" ({escape_line(row.reason)})" if row.reason else ""
+    match row.state:
+        case TransferState.OFFERED if not row.mine:
+            return f"offered: chatnet accept {row.no}, or reject {row.no}"
+        case TransferState.ACTIVE:
+            return "sending" if row.mine else "receiving"
+        case TransferState.DONE:
+            path = f", {escape_line(row.path)}" if row.path and not row.mine else ""
+            return f"done, verified{path}"
+        case TransferState.PAUSED | TransferState.REJECTED | TransferState.CANCELLED if who:
+            return f"{row.state} by {who}{reason}"
+        case _:
+            return f"{row.state}{reason}"
+
+
+def progress_words(done_bytes: int, size_bytes: int, rate_bytes_s: float) -> str:
+    """`45 % · 12.3 MB/s · 0:05 left`."""
+    percent = 100 * done_bytes // size_bytes if size_bytes else 100
+    words = f"{percent} %"
+    if rate_bytes_s >= 1:
+        left_s = max(0, size_bytes - done_bytes) / rate_bytes_s
+        words += f" · {size_words(rate_bytes_s)}/s · {duration_words(left_s)} left"
+    return words
+
+
+def transfer_name(row: TransferRow) -> str:
+    """The name a transfer goes by: its file, or the first of several."""
+    more = f" and {row.files - 1} more" if row.files > 1 else ""
+    return f"{escape_line(row.name)}{more}"
+
+
+def transfer_line(row: TransferRow, done_bytes: int, rate_bytes_s: float) -> str:
+    """One transfer for people; the number in front is what accept, cancel, ... take."""
+    arrow = "→" if row.mine else "←"
+    line = f"{row.no} {arrow} {transfer_name(row)}, {size_words(row.size_bytes)}: "
+    line += transfer_words(row)
+    if row.state == TransferState.ACTIVE:
+        line += f" {progress_words(done_bytes, row.size_bytes, rate_bytes_s)}"
+    return line
+
+
+# --- JSON --------------------------------------------------------------------------------------
+
+
+def dumps(value: object) -> str:
+    """One line of JSON, ASCII only: nothing in it can move a cursor or forge a line."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def message_object(row: MessageRow, view: View, peer_number: int) -> dict[str, Any]:
+    """A message as `--json` shows it."""
+    peer = view.peer(peer_number)
+    offer = offer_of(row)
+    value: dict[str, Any] = {
+        "type": "message",
+        "id": row.id.hex(),
+        "no": row.no,
+        "peer": peer_number,
+        "mine": row.mine,
+        "kind": "offer" if row.kind == MessageKind.OFFER else "text",
+        "text": row.text if row.kind == MessageKind.TEXT else None,
+        "state": message_state(row, peer) if peer else "unknown",
+        "ack": row.ack or None,
+        "from": row.source or None,
+        "sent_ms": row.sent_ms,
+        "arrived_ms": row.arrived_ms,
+        "lamport": row.lamport,
+    }
+    if row.failed:
+        value["failed"] = row.failed
+    if offer is not None:
+        transfer = view.transfer(row.id)
+        value["transfer"] = {
+            "state": transfer.state if transfer else "unknown",
+            "size_bytes": offer.size_bytes,
+            "files": [
+                {"path": "/".join(file.path), "size_bytes": file.size_bytes} for file in offer.files
+            ],
+        }
+    return value
+
+
+def struct_object(value: msgspec.Struct) -> dict[str, Any]:
+    """Any row or event with named fields; bytes are hex; an event names its type."""
+    fields = {name: _plain(getattr(value, name)) for name in type(value).__struct_fields__}
+    if type(value).__struct_config__.tag is not None:
+        return {"type": type(value).__name__, **fields}
+    return fields
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, msgspec.Struct):
+        return struct_object(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

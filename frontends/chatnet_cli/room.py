@@ -1,0 +1,338 @@
+"""Owns what a chat in a terminal shows and asks, without a terminal. Pure.
+
+Client events, lines and keystrokes go in; lines to print, commands to send and the text of the
+line being written come out. The interactive face and the one for pipes are loops around it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chatnet_cli import render
+from chatnet_cli.draft import SharedDraft
+from chatnet_client.client_events import (
+    Answered,
+    Changed,
+    ClientEvent,
+    EngineLost,
+    Live,
+    Missed,
+    Refused,
+    Reset,
+)
+from chatnet_client.mirror import Mirror
+from chatnet_protocol.ipc.commands import (
+    Command,
+    DraftSet,
+    HistoryPage,
+    MarkRead,
+    MarkShown,
+    SendMessage,
+    SetDraft,
+    SetTyping,
+)
+from chatnet_protocol.ipc.events import (
+    DraftChanged,
+    LinkChanged,
+    MessageFailed,
+    MessagesAdded,
+    MessagesRestored,
+    Notice,
+    TransferChanged,
+)
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, MessageRow
+from chatnet_protocol.ipc.view import PeerView, message_state
+
+FIRST_ROWS = 20
+"""Messages shown when a chat opens; more by /history."""
+TYPING_REPEAT_S = 3.0
+MAX_LINES = 10_000
+"""Lines waiting to be printed; beyond it the oldest are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line for the screen; `style`: incoming, own, quiet or error."""
+
+    text: str
+    style: str
+
+
+class Room:
+    """A chat with one peer of a session."""
+
+    def __init__(self, wanted_peer: str | None, *, watched: bool, new_id: Callable[[], bytes]):
+        self.mirror = Mirror()
+        self.number = 0
+        """The peer that is talked to; 0 before the first snapshot."""
+        self.done = False
+        self.failed = False
+        """Whether a message could not be queued."""
+        self.unanswered = 0
+        """Messages handed over and not durable yet."""
+        self._wanted = wanted_peer
+        self._watched = watched
+        self._new_id = new_id
+        self._lines: list[Line] = []
+        self._commands: list[Command] = []
+        self._draft: SharedDraft | None = None
+        self._new_input: str | None = None
+        self._typing_until = 0.0
+        self._shown = 0
+
+    @property
+    def peer(self) -> PeerView | None:
+        """The conversation that is shown."""
+        return self.mirror.peer(self.number)
+
+    # --- inputs ------------------------------------------------------------------------------
+
+    def handle_event(self, event: ClientEvent) -> None:
+        """Whatever the client tells."""
+        self.mirror.handle(event)
+        match event:
+            case Reset():
+                self._open()
+            case Missed(rows=rows, peers=peers):
+                for row, number in zip(rows, peers, strict=False):
+                    self._message(number, row)
+            case Changed():
+                self._changed(event)
+            case EngineLost(reason=reason):
+                self.say(f"{reason}; attaching again by itself")
+            case Refused(text=text, final=final):
+                self.say(text, "error")
+                self.done = self.failed = final or self.done
+            case Answered():
+                self._answered(event)
+            case Live():
+                self._mark()
+            case _:
+                pass
+
+    def send_text(self, text: str) -> None:
+        """Send one message to the peer that is shown."""
+        if not self.number:
+            self.say("not attached yet", "error")
+            return
+        revision = self._draft.revision if self._draft else 0
+        self.ask(SendMessage(self._new_id(), self.number, text, revision))
+        self.unanswered += 1
+        if self._draft:
+            self._draft.sent()
+        self._typing_until = 0.0
+
+    def typed(self, line: str, now: float) -> None:
+        """The line being written changed."""
+        if self._draft is None or line == self._draft.line:
+            return
+        self._draft.typed(line, now)
+        typing = bool(line) and not line.startswith("/")
+        if typing and now >= self._typing_until:
+            self._typing_until = now + TYPING_REPEAT_S
+            self.ask(SetTyping(self.number, True))
+        elif not typing and self._typing_until:
+            self._typing_until = 0.0
+            self.ask(SetTyping(self.number, False))
+
+    def handle_timeout(self, now: float) -> None:
+        """Share the draft when it is due."""
+        command = self._draft.take_command(now) if self._draft else None
+        if command is not None:
+            self.ask(command)
+
+    def ask(self, command: Command) -> None:
+        """A command for the engine."""
+        self._commands.append(command)
+
+    def say(self, text: str, style: str = "quiet") -> None:
+        """A line for the screen that is nobody's message."""
+        self._print(f"-- {text}", style)
+
+    def switch(self, number: int) -> None:
+        """Show another peer."""
+        self.number = number
+        self._show_peer()
+
+    # --- outputs -----------------------------------------------------------------------------
+
+    def take_lines(self) -> list[Line]:
+        """What to print."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    def take_commands(self) -> list[Command]:
+        """What to send."""
+        commands, self._commands = self._commands, []
+        return commands
+
+    def take_input(self) -> str | None:
+        """What the line being written has to become: another front end wrote it."""
+        text, self._new_input = self._new_input, None
+        return text
+
+    def next_timeout(self) -> float | None:
+        """When handle_timeout has something to do."""
+        return self._draft.next_timeout() if self._draft else None
+
+    def toolbar(self, width: int) -> str:
+        """The line at the bottom: peer, link, waiting, last own message, progress."""
+        peer = self.peer
+        if peer is None:
+            return (self.mirror.lost_reason or "attaching …")[:width]
+        words = [render.peer_name(peer.info)]
+        if self.mirror.lost_reason:
+            words.append("engine gone")
+        words.append(render.LINK_WORDS.get(peer.link.state, peer.link.state))  # type: ignore[call-overload]
+        gauge = self.mirror.link_gauge(self.number)
+        if gauge is not None and gauge.rtt_ms:
+            words.append(f"{gauge.rtt_ms:.0f} ms")
+        if gauge is not None and gauge.loss >= 0.005:
+            words.append(f"loss {100 * gauge.loss:.0f} %")
+        if peer.waiting:
+            words.append(f"{peer.waiting} waiting")
+        own = [row for row in peer.messages if row.mine]
+        if own:
+            words.append(f"last {render.TICKS[message_state(own[-1], peer)]}")
+        if peer.typing:
+            words.append("typing …")
+        words += self._transfer_words()
+        line = " · ".join(words)
+        return line if len(line) <= width else line[: max(0, width - 1)] + "…"
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _transfer_words(self) -> list[str]:
+        assert self.mirror.view is not None
+        words = []
+        for row in self.mirror.view.transfers:
+            if row.peer == self.number and row.state not in ENDED_TRANSFER_STATES:
+                done_bytes, rate_bytes_s = self.mirror.progress(row)
+                progress = render.progress_words(done_bytes, row.size_bytes, rate_bytes_s)
+                words.append(f"{render.transfer_name(row)} {progress}")
+        return words[-2:]
+
+    def _open(self) -> None:
+        assert self.mirror.view is not None
+        if self.number:
+            self._open_draft()
+            return
+        known = self.mirror.view.peers
+        numbers = [peer.info.peer for peer in known if self._is_wanted(peer)]
+        if not numbers:
+            self.say(f"there is no peer {self._wanted}" if self._wanted else "no peer is known",
+                     "error")  # fmt: skip
+            self.done = self.failed = True
+            return
+        self.number = numbers[0]
+        self._show_peer()
+
+    def _is_wanted(self, peer: PeerView) -> bool:
+        info = peer.info
+        names = {str(info.peer), info.name, info.display_name, f"{info.host}:{info.port}"}
+        return self._wanted is None or self._wanted in names
+
+    def _show_peer(self) -> None:
+        peer = self.peer
+        if peer is None:
+            return
+        self.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)}")
+        unread = False
+        for row in peer.messages[-FIRST_ROWS:]:
+            if not row.mine and row.ack > peer.my_read and not unread:
+                unread = True
+                self.say("new messages")
+            self._row(row, peer)
+        self._open_draft()
+        self._mark()
+
+    def _open_draft(self) -> None:
+        peer = self.peer
+        if peer is None:
+            return
+        line = self._draft.line if self._draft and self._draft.peer == self.number else ""
+        self._draft = SharedDraft(self.number, peer.draft, peer.draft_revision)
+        if line and line != peer.draft:
+            self._draft.line = line
+        elif peer.draft:
+            self._new_input = peer.draft
+
+    def _changed(self, changed: Changed) -> None:
+        match changed.event:
+            case MessagesAdded(peer=number, rows=rows) | MessagesRestored(peer=number, rows=rows):
+                for row in rows:
+                    self._message(number, row)
+                self._mark()
+            case MessageFailed(peer=number, reason=reason) if number == self.number:
+                self.say(f"not sent: {render.escape_line(reason)}", "error")
+            case DraftChanged(peer=number) as draft if self._draft and number == self.number:
+                ours = draft.client == self.mirror.client
+                follows, differs = self._draft.changed(draft.text, draft.revision, ours)
+                if follows:
+                    self._new_input = draft.text
+                elif differs:
+                    self.say("somebody writes in another window; your line stays yours")
+            case LinkChanged(row=link):
+                peer = self.mirror.peer(link.peer)
+                if peer is not None:
+                    self.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)}")
+            case TransferChanged(row=transfer) if transfer.peer == self.number:
+                self.say(render.transfer_line(transfer, *self.mirror.progress(transfer)))
+            case Notice(text=text, level=level):
+                self.say(render.escape_line(text), "error" if level == "error" else "quiet")
+            case _:
+                pass
+
+    def _message(self, number: int, row: MessageRow) -> None:
+        peer = self.mirror.peer(number)
+        if peer is None:
+            return
+        if number == self.number:
+            self._row(row, peer)
+        elif not row.mine:
+            name = render.peer_name(peer.info)
+            self.say(f"{name} wrote, {peer.unread} unread; /peer {peer.info.peer} shows it")
+
+    def _row(self, row: MessageRow, peer: PeerView) -> None:
+        self._print(render.message_line(row, peer), "own" if row.mine else "incoming")
+
+    def _answered(self, answer: Answered) -> None:
+        if isinstance(answer.command, SendMessage):
+            self.unanswered -= 1
+        if isinstance(answer.command, SetDraft) and self._draft:
+            result = answer.result if isinstance(answer.result, DraftSet) else None
+            if self._draft.answered(result):
+                self.say("somebody writes in another window; your line stays yours")
+        elif isinstance(answer.command, SetDraft | SetTyping | MarkShown | MarkRead):
+            return
+        elif answer.error is not None:
+            self.say(render.escape_line(answer.error.detail), "error")
+            if isinstance(answer.command, SendMessage):
+                self.failed = True
+                if not self._draft or not self._draft.line:
+                    self._new_input = answer.command.text
+        elif isinstance(answer.result, HistoryPage):
+            self._page(answer.result)
+
+    def _page(self, page: HistoryPage) -> None:
+        rows = sorted(
+            zip(page.rows, page.peers, strict=False), key=lambda item: (item[0].place, item[0].no)
+        )
+        for row, number in rows:
+            peer = self.mirror.peer(number)
+            if peer is not None:
+                self._print(render.message_line(row, peer, day=True), "quiet")
+        self.say(f"{len(rows)} messages" + (", and more before" if page.more else ""))
+
+    def _mark(self) -> None:
+        """What a person could see was shown, and in a terminal that is all reading there is."""
+        peer = self.peer
+        if not self._watched or peer is None or not self.mirror.live:
+            return
+        if peer.last_ack > max(peer.my_read, self._shown):
+            self._shown = peer.last_ack
+            self.ask(MarkShown(self.number, peer.last_ack))
+            self.ask(MarkRead(self.number, peer.last_ack))
+
+    def _print(self, text: str, style: str) -> None:
+        self._lines.append(Line(text, style))
+        del self._lines[:-MAX_LINES]

@@ -1,0 +1,134 @@
+"""What lines that begin with a slash do in a chat. Pure but for looking at the files named."""
+
+import os
+from collections.abc import Callable
+
+from chatnet_cli import render, targets
+from chatnet_cli.environment import Failure, UsageError
+from chatnet_cli.room import Room
+from chatnet_protocol.ipc.commands import (
+    AcceptTransfer,
+    CancelTransfer,
+    Command,
+    FetchHistory,
+    OfferFiles,
+    PauseTransfer,
+    RejectTransfer,
+    ResumeTransfer,
+    StopEngine,
+)
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow, TransferState
+from chatnet_protocol.limits import MAX_HISTORY_ROWS
+
+HELP = (
+    "/file PATH        send a file or folder",
+    "/accept [ID]      take offered files        /reject [ID]   refuse them",
+    "/pause [ID]  /resume [ID]  /cancel [ID]     the transfer under way",
+    "/peers            who is known              /peer NAME     talk to somebody else",
+    "/history [N]      older messages            /search TEXT   find messages",
+    "/status           link and transfers",
+    "/quit             leave; the engine goes on",
+    "/stop             end the engine too",
+    "//...             a message that begins with a slash",
+)
+ON_TRANSFERS: dict[str, tuple[Callable[[bytes], Command], frozenset[str]]] = {
+    "accept": (AcceptTransfer, frozenset({TransferState.OFFERED})),
+    "reject": (RejectTransfer, frozenset({TransferState.OFFERED})),
+    "pause": (PauseTransfer, frozenset({TransferState.ACTIVE, TransferState.WAITING})),
+    "resume": (ResumeTransfer, frozenset({TransferState.PAUSED})),
+    "cancel": (CancelTransfer, frozenset(set(TransferState) - ENDED_TRANSFER_STATES)),
+}
+
+
+def handle_line(room: Room, line: str, new_id: Callable[[], bytes]) -> None:
+    """Send what was written, or do what it says."""
+    if not line.strip():
+        return
+    if line.startswith("//"):
+        room.send_text(line[1:])
+    elif line.startswith("/"):
+        word, _, rest = line[1:].partition(" ")
+        try:
+            _do(room, word.lower(), rest.strip(), new_id)
+        except (Failure, UsageError) as error:
+            room.say(str(error), "error")
+    else:
+        room.send_text(line)
+
+
+def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
+    view = room.mirror.view
+    if word in ("quit", "exit"):
+        room.done = True
+    elif word == "help":
+        for line in HELP:
+            room.say(line)
+    elif view is None:
+        raise Failure("Not attached yet.")
+    elif word == "file":
+        path = os.path.abspath(os.path.expanduser(rest))
+        if not rest or not os.path.exists(path):
+            raise Failure(f"{render.escape_line(rest) or 'The file'} does not exist.")
+        room.ask(OfferFiles(new_id(), room.number, [path]))
+    elif word in ON_TRANSFERS:
+        make, states = ON_TRANSFERS[word]
+        room.ask(make(_transfer(room, rest, states).id))
+    elif word == "peers":
+        for peer in view.peers:
+            mark = "*" if peer.info.peer == room.number else " "
+            name = render.peer_name(peer.info)
+            room.say(f"{mark} {peer.info.peer} {name} · {render.link_words(peer)}")
+    elif word == "peer":
+        room.switch(targets.find_peer(view, rest or None).info.peer)
+    elif word == "history":
+        if rest and not rest.isdigit():
+            raise UsageError("/history takes a number.")
+        limit = min(int(rest or 50), MAX_HISTORY_ROWS)
+        room.ask(FetchHistory(peer=room.number, limit=limit))
+    elif word == "search":
+        if not rest:
+            raise UsageError("/search takes a text.")
+        room.ask(FetchHistory(peer=room.number, search=rest))
+    elif word == "status":
+        _status(room)
+    elif word == "stop":
+        room.ask(StopEngine("asked to stop from the terminal"))
+        room.done = True
+    else:
+        raise UsageError(f"There is no /{render.escape_line(word)}; see /help.")
+
+
+def _transfer(room: Room, wanted: str, states: frozenset[str]) -> TransferRow:
+    assert room.mirror.view is not None
+    if wanted:
+        return targets.find_transfer(room.mirror.view, wanted)
+    found = [
+        row
+        for row in room.mirror.view.transfers
+        if row.peer == room.number
+        and row.state in states
+        and (row.state != TransferState.OFFERED or not row.mine or len(states) > 1)
+    ]
+    if not found:
+        raise Failure("There is no such transfer now.")
+    if len(found) > 1:
+        numbers = ", ".join(str(row.no) for row in found)
+        raise UsageError(f"Which one? {numbers}")
+    return found[0]
+
+
+def _status(room: Room) -> None:
+    view, peer = room.mirror.view, room.peer
+    if view is None or peer is None:
+        return
+    session = view.session
+    room.say(f"session {session.name} · port {session.port} · log {session.log}")
+    room.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)} · {peer.link.address}")
+    gauge = room.mirror.link_gauge(room.number)
+    if gauge is not None:
+        loss = f"loss {100 * gauge.loss:.1f} %"
+        room.say(f"RTT {gauge.rtt_ms:.1f} ms · {loss} · {gauge.waiting} waiting")
+    for row in view.transfers:
+        if row.state not in ENDED_TRANSFER_STATES:
+            room.say(render.transfer_line(row, *room.mirror.progress(row)))
+    room.say("attached: " + ", ".join(render.escape_line(row.name) for row in view.clients))

@@ -1,0 +1,82 @@
+"""What the words on a command line mean: which session, which peer, which transfer."""
+
+import argparse
+
+from chatnet_cli.environment import Environment, Failure, UsageError
+from chatnet_cli.render import escape_line, peer_name
+from chatnet_client import sessions
+from chatnet_client.client import Client
+from chatnet_protocol.ipc.rows import ClientRole, TransferRow, Trust
+from chatnet_protocol.ipc.view import PeerView, View
+
+MIN_ID_PREFIX = 4
+
+
+def attach(
+    env: Environment,
+    options: argparse.Namespace,
+    *,
+    role: str = ClientRole.FULL,
+    since_no: int | None = None,
+    keep_up: bool = False,
+) -> Client:
+    """A client of the session that is meant, live.
+
+    Raises NoSession, SeveralSessions, EngineUnreachable, CommandError.
+    """
+    session = sessions.choose(env.environ, options.session)
+    return Client.attach(
+        session.connection_file,
+        name=f"chatnet {options.verb}",
+        role=role,
+        since_no=since_no,
+        keep_up=keep_up,
+    )
+
+
+def find_peer(view: View, wanted: str | None) -> PeerView:
+    """The peer of that number, name, address or start of a name; without a word, the only one.
+
+    Raises UsageError when several could be meant, Failure when there is none.
+    """
+    if wanted is None:
+        known = [peer for peer in view.peers if peer.info.trust != Trust.PENDING]
+        if not known:
+            raise Failure("This session knows no peer. Add one with: chatnet peer add HOST PORT")
+        if len(known) > 1:
+            raise UsageError(f"Several peers are known: {_names(known)}. Choose one with --peer.")
+        return known[0]
+    word = wanted.casefold()
+    exact = [peer for peer in view.peers if word in _words_for(peer)]
+    found = exact or [p for p in view.peers if p.info.name.casefold().startswith(word)]
+    if not found:
+        raise Failure(f"There is no peer {wanted!r}. Known: {_names(view.peers) or 'none'}.")
+    if len(found) > 1:
+        raise UsageError(f"{wanted!r} could be any of {_names(found)}; use the number.")
+    return found[0]
+
+
+def find_transfer(view: View, wanted: str) -> TransferRow:
+    """The transfer of that number or start of an id. Raises UsageError, Failure."""
+    if wanted.isascii() and wanted.isdigit() and not wanted.startswith("0"):
+        for row in view.transfers:
+            if row.no == int(wanted):
+                return row
+    prefix = wanted.lower()
+    found = [row for row in view.transfers if row.id.hex().startswith(prefix)]
+    if len(prefix) < MIN_ID_PREFIX or not found:
+        raise Failure(f"There is no transfer {wanted!r}. See: chatnet transfers")
+    if len(found) > 1:
+        raise UsageError(f"Several transfers begin with {wanted!r}; give more of the id.")
+    return found[0]
+
+
+def _words_for(peer: PeerView) -> set[str]:
+    info = peer.info
+    words = {str(info.peer), info.name, info.display_name, info.address}
+    words.add(f"{info.host}:{info.port}")
+    return {word.casefold() for word in words if word}
+
+
+def _names(peers: list[PeerView]) -> str:
+    return ", ".join(f"{peer_name(p.info)} ({escape_line(str(p.info.peer))})" for p in peers)

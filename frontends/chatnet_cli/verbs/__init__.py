@@ -1,0 +1,1 @@
+"""What `chatnet VERB` does: one function per verb, `(Environment, options) -> ExitStatus`."""

@@ -1,0 +1,98 @@
+"""The three-argument usage, `engine`, and `attach`: getting a front end in front of an engine."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from importlib.util import find_spec
+from typing import NoReturn
+
+from chatnet_cli.environment import Environment, ExitStatus, UsageError
+from chatnet_client import sessions
+from chatnet_client.client import Client
+from chatnet_client.launch import ENGINE_COMMAND, ensure_engine
+from chatnet_protocol.ipc.commands import AddPeer, PeerAdded
+from chatnet_protocol.ipc.session_files import session_dir
+
+GROUP = "chatnet.frontends"
+BUILT_IN = {"cli": "chatnet_cli.chat:main", "qt": "chatnet_qt.app:main"}
+"""What the installed entry points say too; here for a checkout that nobody installed."""
+
+
+def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Start this session's engine if none runs, know the peer, attach the best front end."""
+    for port in (options.local_port, options.peer_port):
+        if not 1 <= port <= 65535:
+            raise UsageError(f"{port} is no UDP port: use 1 to 65535.")
+    front_end = options.front_end or best_front_end(env.environ)
+    check_front_end(front_end)
+    name = options.session or str(options.local_port)
+    session_dir("", name)
+    arguments = [str(options.local_port), options.peer_host, str(options.peer_port)]
+    arguments += ["--session", name]
+    for option in ("name", "bind", "impair"):
+        value = getattr(options, option)
+        if value:
+            arguments.append(f"--{option}={value}")
+    session, started = ensure_engine(env.environ, name, arguments)
+    if started:
+        env.say(f"Session {name} is running; it goes on when the front end closes.")
+        env.say(f"It ends with: chatnet stop --session {name}")
+    peer = _know_peer(session, options.peer_host, options.peer_port)
+    return run_front_end(env, front_end, session, ["--peer", str(peer)])
+
+
+def attach(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Attach a front end to a running session."""
+    session = sessions.choose(env.environ, options.session)
+    front_end = options.front_end or best_front_end(env.environ)
+    arguments = list(options.arguments)
+    if options.peer is not None:
+        arguments = ["--peer", options.peer, *arguments]
+    return run_front_end(env, front_end, session, arguments)
+
+
+def engine(env: Environment, arguments: list[str]) -> NoReturn:
+    """Become the engine."""
+    env.replace_process([*ENGINE_COMMAND, *arguments], env.environ)
+
+
+def best_front_end(environ: Mapping[str, str]) -> str:
+    """The window where there is a screen and Qt, else the terminal."""
+    screen = environ.get("WAYLAND_DISPLAY") or environ.get("DISPLAY")
+    return "qt" if screen and find_spec("PyQt5") and find_spec("chatnet_qt") else "cli"
+
+
+def front_ends() -> dict[str, str]:
+    """Every front end that is installed: name and `module:function`."""
+    installed = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
+    return BUILT_IN | installed
+
+
+def check_front_end(name: str) -> str:
+    """Its `module:function`. Raises UsageError for a name that is not installed."""
+    known = front_ends()
+    if name not in known:
+        raise UsageError(f"There is no front end {name!r}. Installed: {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def run_front_end(
+    env: Environment, name: str, session: sessions.Session, arguments: list[str]
+) -> ExitStatus:
+    """Run a front end as this process; the terminal chat without starting Python again."""
+    target = check_front_end(name)
+    if target != BUILT_IN["cli"]:
+        command = [sys.executable, "-P", "-m", "chatnet_cli.run_frontend", target]
+        env.replace_process([*command, session.connection_file, *arguments], env.environ)
+    from chatnet_cli import chat
+
+    return chat.run(env, arguments, session.connection_file)
+
+
+def _know_peer(session: sessions.Session, host: str, port: int) -> int:
+    with Client.attach(session.connection_file, name="chatnet") as client:
+        for peer in client.view.peers:
+            if (peer.info.host, peer.info.port) == (host, port):
+                return peer.info.peer
+        return client.ask(AddPeer(host, port), PeerAdded).peer

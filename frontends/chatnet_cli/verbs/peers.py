@@ -1,0 +1,110 @@
+"""`peers`, and `peer add|name|verify|trust|retry|remove`."""
+
+import argparse
+
+from chatnet_cli import render, targets
+from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
+from chatnet_client.client import Client
+from chatnet_protocol.ipc.commands import (
+    AddPeer,
+    PeerAdded,
+    RemovePeer,
+    RetryPeer,
+    SetPeer,
+    TrustPeer,
+)
+from chatnet_protocol.ipc.rows import ClientRole, PeerRow, Trust
+from chatnet_protocol.ipc.view import PeerView
+
+
+def peers(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """List everybody this session knows."""
+    with targets.attach(env, options, role=ClientRole.READ_ONLY) as client:
+        for peer in client.view.peers:
+            if options.json:
+                env.out(render.dumps(peer_object(peer)))
+            else:
+                env.out(_line(peer))
+    return ExitStatus.DONE
+
+
+def peer(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Do what `peer ACTION` says."""
+    with targets.attach(env, options) as client:
+        if options.action == "add":
+            command = AddPeer(options.host, options.port, options.name or "")
+            env.out(f"added · peer {client.ask(command, PeerAdded).peer}")
+            return ExitStatus.DONE
+        info = targets.find_peer(client.view, options.who).info
+        match options.action:
+            case "name":
+                client.request(SetPeer(info.peer, name=options.name))
+            case "retry":
+                client.request(RetryPeer(info.peer))
+            case "remove":
+                client.request(RemovePeer(info.peer))
+            case "verify":
+                return _verify(env, client, info, options.yes)
+            case _:
+                return _trust(env, client, info, options.replace)
+        env.out(f"{options.action} · peer {info.peer}")
+    return ExitStatus.DONE
+
+
+def peer_object(peer: PeerView) -> dict[str, object]:
+    """A peer and its link as `--json` shows them."""
+    value = render.struct_object(peer.info)
+    return value | {
+        "type": "peer",
+        "link": render.struct_object(peer.link),
+        "unread": peer.unread,
+        "waiting": peer.waiting,
+    }
+
+
+def _line(peer: PeerView) -> str:
+    info = peer.info
+    address = info.address or f"{info.host}:{info.port}"
+    words = [str(info.peer), render.peer_name(info), render.escape_line(address)]
+    words += [render.link_words(peer), info.trust]
+    if info.trust == Trust.PENDING:
+        words.append(f"wants to talk: chatnet peer trust {info.peer}")
+    if peer.unread:
+        words.append(f"{peer.unread} unread")
+    if peer.waiting:
+        words.append(f"{peer.waiting} waiting")
+    return " · ".join(words)
+
+
+def _verify(env: Environment, client: Client, info: PeerRow, yes: bool) -> ExitStatus:
+    if not info.key:
+        raise Failure("Nothing was heard from this peer yet, so there is no key to compare.")
+    env.out(info.safety_number)
+    if not yes:
+        env.say("Compare this number with the one on the other side, by voice or side by side.")
+        if not env.stdin_is_tty:
+            env.say("The same? Then: chatnet peer verify --yes")
+            return ExitStatus.DONE
+        env.stderr.write("Is it the same there? [y/N] ")
+        env.stderr.flush()
+        if env.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Failure("Not verified.", ExitStatus.REFUSED)
+    client.request(TrustPeer(info.peer, "verified", info.key))
+    env.out(f"verified · peer {info.peer}")
+    return ExitStatus.DONE
+
+
+def _trust(env: Environment, client: Client, info: PeerRow, replace: bool) -> ExitStatus:
+    if replace:
+        if not info.offered_key:
+            raise Failure("No other key was offered in this peer's name.")
+        env.say(f"known key   {info.key.hex()}")
+        env.say(f"offered key {info.offered_key.hex()}")
+        client.request(TrustPeer(info.peer, "replace", info.offered_key))
+        env.out(f"replaced · peer {info.peer}")
+        return ExitStatus.DONE
+    if info.trust != Trust.PENDING:
+        raise UsageError("This peer is trusted already. A changed key needs --replace.")
+    client.request(TrustPeer(info.peer, "accept", info.key))
+    env.out(f"accepted · peer {info.peer}")
+    return ExitStatus.DONE

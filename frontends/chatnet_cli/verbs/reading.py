@@ -1,0 +1,124 @@
+"""`events` and `history`: what happens and what happened, for people and for programs."""
+
+import argparse
+from collections.abc import Iterator
+
+from chatnet_cli import render, targets
+from chatnet_cli.environment import Environment, ExitStatus
+from chatnet_client.client import Client
+from chatnet_client.client_events import Changed, ClientEvent, EngineLost, Live, Missed, Reset
+from chatnet_protocol.ipc.commands import FetchHistory
+from chatnet_protocol.ipc.events import (
+    LinkChanged,
+    MessageFailed,
+    MessagesAdded,
+    MessagesRestored,
+    Notice,
+    TransferChanged,
+)
+from chatnet_protocol.ipc.rows import ClientRole, MessageRow
+from chatnet_protocol.limits import MAX_HISTORY_ROWS
+
+
+def events(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Print what happens, for ever; with --since first every durable message after that one."""
+    with targets.attach(
+        env, options, role=ClientRole.READ_ONLY, since_no=options.since, keep_up=True
+    ) as client:
+        only = None
+        if options.peer is not None:
+            only = targets.find_peer(client.view, options.peer).info.peer
+        render_event = _objects if options.json else _lines
+        for event in client.events():
+            for line in render_event(event, client, only):
+                env.out(line)
+    return ExitStatus.DONE
+
+
+def history(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Print stored messages, oldest first."""
+    with targets.attach(env, options, role=ClientRole.READ_ONLY) as client:
+        number = 0
+        if options.peer is not None:
+            number = targets.find_peer(client.view, options.peer).info.peer
+        for peer, row in reversed(_newest(client, number, options.limit, options.search)):
+            view = client.view.peer(peer)
+            if options.json:
+                env.out(render.dumps(render.message_object(row, client.view, peer)))
+            elif view is not None:
+                env.out(render.message_line(row, view, day=True))
+    return ExitStatus.DONE
+
+
+def _newest(client: Client, peer: int, limit: int, search: str) -> list[tuple[int, MessageRow]]:
+    found: list[tuple[int, MessageRow]] = []
+    place, no = 0, 0
+    while len(found) < limit:
+        wanted = min(MAX_HISTORY_ROWS, limit - len(found))
+        page = client.history(
+            FetchHistory(peer=peer, before_place=place, before_no=no, limit=wanted, search=search)
+        )
+        found += zip(page.peers, page.rows, strict=False)
+        if not page.rows or not page.more:
+            break
+        last = min(page.rows, key=lambda row: (row.place, row.no))
+        place, no = last.place, last.no
+    return found
+
+
+def _messages(event: ClientEvent) -> list[tuple[int, MessageRow]]:
+    if isinstance(event, Missed):
+        return list(zip(event.peers, event.rows, strict=False))
+    if isinstance(event, Changed) and isinstance(event.event, MessagesAdded | MessagesRestored):
+        return [(event.event.peer, row) for row in event.event.rows]
+    return []
+
+
+def _objects(event: ClientEvent, client: Client, only: int | None) -> Iterator[str]:
+    for peer, row in _messages(event):
+        if only in (None, peer):
+            yield render.dumps(render.message_object(row, client.view, peer))
+    match event:
+        case Reset(view=view, boot=boot):
+            yield render.dumps(
+                {
+                    "type": "attached",
+                    "session": view.session.name,
+                    "boot": boot.hex(),
+                    "last_no": view.last_no,
+                }
+            )
+        case EngineLost(reason=reason):
+            yield render.dumps({"type": "engine-lost", "reason": reason})
+        case Live():
+            yield render.dumps({"type": "live"})
+        case Changed(event=change) if not isinstance(change, MessagesAdded | MessagesRestored):
+            inner = getattr(change, "row", None)
+            number = getattr(change, "peer", getattr(inner, "peer", None))
+            if only is None or number in (None, only):
+                yield render.dumps(render.struct_object(change))
+        case _:
+            pass
+
+
+def _lines(event: ClientEvent, client: Client, only: int | None) -> Iterator[str]:
+    for number, row in _messages(event):
+        peer = client.view.peer(number)
+        if peer is not None and only in (None, number):
+            yield render.message_line(row, peer)
+    match event:
+        case EngineLost(reason=reason):
+            yield f"-- {reason}; waiting for the engine"
+        case Changed(event=LinkChanged(row=link)) if only in (None, link.peer):
+            peer = client.view.peer(link.peer)
+            if peer is not None:
+                yield f"-- {render.peer_name(peer.info)}: {render.link_words(peer)}"
+        case Changed(event=TransferChanged(row=transfer)) if only in (None, transfer.peer):
+            yield f"-- {render.transfer_line(transfer, *client.mirror.progress(transfer))}"
+        case Changed(event=MessageFailed(no=no, reason=reason, peer=number)):
+            if only in (None, number):
+                yield f"-- message {no} was not sent: {render.escape_line(reason)}"
+        case Changed(event=Notice(text=text, peer=number)) if only in (None, 0, number):
+            yield f"-- {render.escape_line(text)}"
+        case _:
+            pass

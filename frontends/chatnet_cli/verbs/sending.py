@@ -1,0 +1,158 @@
+"""`send` and `send-file`: queue, and wait as long as asked for what becomes of it."""
+
+import argparse
+import os
+import time
+
+from chatnet_cli import render, targets
+from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
+from chatnet_client.client import Client
+from chatnet_client.client_events import Changed
+from chatnet_protocol.ipc.commands import FetchHistory, Queued
+from chatnet_protocol.ipc.events import MessageFailed
+from chatnet_protocol.ipc.rows import TransferRow, TransferState
+from chatnet_protocol.ipc.view import message_state
+from chatnet_protocol.limits import MAX_TEXT_BYTES
+
+PROGRESS_INTERVAL_S = 0.2
+FOREVER_S = 10.0 * 365 * 86400
+NOT_ACCEPTED = (TransferState.OFFERED, TransferState.REJECTED)
+BROKEN = (TransferState.CANCELLED, TransferState.FAILED)
+
+
+def send(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Queue a text; wait until it is queued, delivered or read."""
+    text = _text_of(env, options.text)
+    with targets.attach(env, options) as client:
+        peer = targets.find_peer(client.view, options.peer).info.peer
+        message_id, queued = client.send_message(peer, text)
+        if options.wait == "queued":
+            state, ack = "queued", 0
+        else:
+            ack = _wait_for_peer(client, peer, queued, options)
+            state = options.wait
+        if options.json:
+            page = client.history(FetchHistory(peer=peer, after_no=queued.no - 1, limit=1))
+            for row in page.rows:
+                env.out(render.dumps(render.message_object(row, client.view, peer)))
+        else:
+            tail = f" · ACK {ack}" if ack else ""
+            env.out(f"{state} · no {queued.no}{tail} · {message_id.hex()}")
+    return ExitStatus.DONE
+
+
+def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Offer files or folders; wait until they are accepted or have arrived."""
+    paths = [_readable(path) for path in options.paths]
+    with targets.attach(env, options) as client:
+        peer = targets.find_peer(client.view, options.peer).info.peer
+        transfer, queued = client.offer_files(peer, paths)
+        env.out(f"offered · no {queued.no} · {transfer.hex()}")
+        if options.wait is None:
+            return ExitStatus.DONE
+        progress = _Progress(env)
+        until = _deadline(options)
+        while True:
+            row = client.view.transfer(transfer)
+            if row is not None:
+                progress.show(row, *client.mirror.progress(row))
+                status = _outcome(row, options.wait)
+                if status is not None:
+                    progress.end()
+                    env.out(f"{row.state} · no {queued.no} · {transfer.hex()}")
+                    return status
+            if time.monotonic() >= until:
+                progress.end()
+                raise Failure("Not yet; the transfer goes on.", ExitStatus.TIMED_OUT)
+            client.next_event(min(PROGRESS_INTERVAL_S, until - time.monotonic()))
+
+
+def _text_of(env: Environment, text: str) -> str:
+    if text == "-":
+        text = env.stdin.read(MAX_TEXT_BYTES + 1).removesuffix("\n")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise UsageError("The text is not valid in this terminal's encoding.") from None
+    if not text:
+        raise UsageError("There is no text to send.")
+    if size > MAX_TEXT_BYTES:
+        raise Failure(f"A text has at most {MAX_TEXT_BYTES} bytes; send it as a file.")
+    return text
+
+
+def _readable(path: str) -> str:
+    full = os.path.abspath(path)
+    name = render.escape_line(path)
+    if not os.path.lexists(full):
+        raise Failure(f"{name} does not exist.")
+    if not os.path.isfile(full) and not os.path.isdir(full):
+        raise Failure(f"{name} is neither a file nor a folder.")
+    if not os.access(full, os.R_OK):
+        raise Failure(f"{name} cannot be read.")
+    return full
+
+
+def _deadline(options: argparse.Namespace) -> float:
+    timeout_s: float = FOREVER_S if options.timeout is None else options.timeout
+    return time.monotonic() + timeout_s
+
+
+def _wait_for_peer(client: Client, peer: int, queued: Queued, options: argparse.Namespace) -> int:
+    """Wait until the peer has committed (or read) the message; its ACK number, 0 if unknown."""
+    until = _deadline(options)
+    ack = 0
+    while True:
+        view = client.mirror.peer(peer)
+        if view is None:
+            raise Failure("The peer was removed.")
+        if view.delivered_seq >= queued.seq:
+            if not ack:
+                query = FetchHistory(peer=peer, after_no=queued.no - 1, limit=1)
+                rows = client.history(query).rows
+                ack = rows[0].ack if rows else 0
+                if rows and message_state(rows[0], view) == "failed":
+                    raise Failure(f"Not sent: {render.escape_line(rows[0].failed)}")
+            if options.wait == "delivered" or (ack and view.peer_read >= ack):
+                return ack
+        left = until - time.monotonic()
+        if left <= 0:
+            raise Failure(f"Not {options.wait} yet; it goes on by itself.", ExitStatus.TIMED_OUT)
+        event = client.next_event(min(left, 1.0))
+        change = event.event if isinstance(event, Changed) else None
+        if isinstance(change, MessageFailed) and change.no == queued.no:
+            raise Failure(f"Not sent: {render.escape_line(change.reason)}")
+        if client.view.stopping:
+            raise Failure("The engine was stopped; the message is kept.", ExitStatus.NO_SESSION)
+
+
+def _outcome(row: TransferRow, wait: str) -> ExitStatus | None:
+    """The exit code, once what was waited for has happened or cannot happen any more."""
+    if row.state == TransferState.REJECTED:
+        raise Failure("The peer declined.", ExitStatus.REFUSED)
+    if row.state in BROKEN:
+        raise Failure(f"The transfer ended: {render.transfer_words(row)}.")
+    if row.state == TransferState.DONE:
+        return ExitStatus.DONE
+    return ExitStatus.DONE if wait == "accepted" and row.state not in NOT_ACCEPTED else None
+
+
+class _Progress:
+    """One line on a terminal that is written over; nothing where there is no terminal."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._shown = ""
+
+    def show(self, row: TransferRow, done_bytes: int, rate_bytes_s: float) -> None:
+        """Draw the line anew if it changed."""
+        line = render.transfer_line(row, done_bytes, rate_bytes_s)[: self._env.width() - 1]
+        if self._env.stderr_is_tty and line != self._shown:
+            self._env.stderr.write(f"\r\x1b[K{line}")
+            self._env.stderr.flush()
+            self._shown = line
+
+    def end(self) -> None:
+        """Leave the last line standing."""
+        if self._shown:
+            self._env.say("")

@@ -1,0 +1,151 @@
+"""`status`, `sessions` and `stop`."""
+
+import argparse
+import os
+import time
+from typing import Any
+
+from chatnet_cli import render
+from chatnet_cli.environment import Environment, ExitStatus, Failure
+from chatnet_cli.verbs.peers import peer_object
+from chatnet_client import sessions as found
+from chatnet_client.client import Client
+from chatnet_client.errors import ClientError, RequestTimeout
+from chatnet_protocol.errors import CommandError
+from chatnet_protocol.ipc.commands import FetchStatus, Status, StopEngine
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, ClientRole
+from chatnet_protocol.ipc.view import PeerView
+
+STOP_TIMEOUT_S = 10.0
+POLL_S = 0.02
+PROBE_TIMEOUT_S = 1.0
+
+
+def status(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Show engine, links, clients, transfers, and where the log is."""
+    session = found.choose(env.environ, options.session)
+    with Client.attach(
+        session.connection_file, name="chatnet status", role=ClientRole.READ_ONLY
+    ) as client:
+        facts = client.ask(FetchStatus(), Status)
+        value = _status_object(session, client, facts)
+        if options.json:
+            env.out(render.dumps(value))
+        else:
+            _print_status(env, session, client, facts)
+    return ExitStatus.DONE
+
+
+def sessions(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """List the sessions of this user, running or not."""
+    for session in found.find_all(env.environ):
+        engine = session.engine
+        if options.json:
+            env.out(
+                render.dumps(
+                    {
+                        "type": "session",
+                        "name": session.name,
+                        "running": engine is not None,
+                        "pid": engine.pid if engine else None,
+                        "port": engine.port if engine else None,
+                        "version": engine.product_version if engine else None,
+                        "folder": session.folder,
+                    }
+                )
+            )
+        elif engine is not None:
+            env.out(f"{session.name} · running · port {engine.port} · pid {engine.pid}")
+        else:
+            env.out(f"{session.name} · not running")
+    return ExitStatus.DONE
+
+
+def stop(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """End the engine and wait until its process is gone."""
+    session = found.choose(env.environ, options.session)
+    assert session.engine is not None
+    pid = session.engine.pid
+    with Client.attach(session.connection_file, name="chatnet stop") as client:
+        try:
+            client.request(StopEngine("asked to stop by chatnet stop"), STOP_TIMEOUT_S)
+        except RequestTimeout:
+            if not client.view.stopping:
+                raise
+    until = time.monotonic() + STOP_TIMEOUT_S
+    while found.is_alive(pid) and os.path.exists(session.connection_file):
+        if time.monotonic() >= until:
+            raise Failure(f"Process {pid} has not ended yet.", ExitStatus.TIMED_OUT)
+        time.sleep(POLL_S)
+    env.out(f"stopped · session {session.name}")
+    return ExitStatus.DONE
+
+
+def answers(session: found.Session) -> str:
+    """Empty when the engine of a session answers, else one sentence."""
+    try:
+        Client.attach(
+            session.connection_file,
+            name="chatnet doctor",
+            role=ClientRole.READ_ONLY,
+            timeout_s=PROBE_TIMEOUT_S,
+        ).close()
+    except (ClientError, CommandError) as error:
+        return str(error)
+    return ""
+
+
+def _status_object(session: found.Session, client: Client, facts: Status) -> dict[str, Any]:
+    view = client.view
+    return {
+        "type": "status",
+        "session": render.struct_object(view.session),
+        "folder": session.folder,
+        "pid": session.engine.pid if session.engine else None,
+        "boot": session.engine.boot if session.engine else None,
+        "facts": facts.facts,
+        "links": facts.links,
+        "clients": facts.clients,
+        "peers": [peer_object(peer) for peer in view.peers],
+        "transfers": [render.struct_object(row) for row in view.transfers],
+    }
+
+
+def _print_status(env: Environment, session: found.Session, client: Client, facts: Status) -> None:
+    view = client.view
+    row = view.session
+    pid = session.engine.pid if session.engine else "?"
+    env.out(f"session {row.name} · port {row.port} · pid {pid} · version {row.version}")
+    env.out(f"name {render.escape_line(row.display_name)} · key {row.fingerprint}")
+    if row.impair:
+        env.out(f"impaired on purpose: {row.impair}")
+    for peer in view.peers:
+        env.out(f"peer {peer.info.peer} {render.peer_name(peer.info)} · {peer.info.trust}")
+        env.out(f"  link {_link_line(client, peer, facts)}")
+        env.out(f"  {peer.unread} unread · {peer.waiting} waiting to be delivered")
+    for client_row in view.clients:
+        env.out(f"client {client_row.client} {render.escape_line(client_row.name)}"
+                f" · {client_row.role}")  # fmt: skip
+    for transfer in view.transfers:
+        if transfer.state not in ENDED_TRANSFER_STATES:
+            progress = client.mirror.progress(transfer)
+            env.out(f"transfer {render.transfer_line(transfer, *progress)}")
+    for name, fact in facts.facts.items():
+        env.out(f"{render.escape_line(name)} {render.escape_line(str(fact))}")
+    env.out(f"received files land in {render.escape_line(row.inbox)}")
+    env.out(f"log {render.escape_line(row.log)}")
+
+
+def _link_line(client: Client, peer: PeerView, facts: Status) -> str:
+    words = [render.link_words(peer)]
+    if peer.link.address:
+        words.append(render.escape_line(peer.link.address))
+    gauge = client.mirror.link_gauge(peer.info.peer)
+    link = next((link for link in facts.links if link.get("peer") == peer.info.peer), {})
+    rtt_ms = gauge.rtt_ms if gauge else link.get("rtt_ms")
+    loss = gauge.loss if gauge else link.get("loss")
+    if isinstance(rtt_ms, int | float) and rtt_ms:
+        words.append(f"RTT {rtt_ms:.1f} ms")
+    if isinstance(loss, int | float):
+        words.append(f"loss {100 * loss:.0f} %")
+    return " · ".join(words)
