@@ -69,7 +69,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--log-level", default="info", choices=LOG_LEVELS)
     parser.add_argument("--report-fd", type=int, default=None, help=argparse.SUPPRESS)
-    return parser.parse_args(argv)
+    return parser.parse_intermixed_args(argv)
 
 
 def _problem_with(options: argparse.Namespace) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Self
 
 from chatnet_client.client import Client
-from chatnet_protocol.ipc.rows import ClientRole
+from chatnet_protocol.ipc.commands import AddPeer
+from chatnet_protocol.ipc.rows import ClientRole, LinkState
 from chatnet_protocol.ipc.session_files import (
     CONNECTION_FILE,
     ConnectionFile,
@@ -148,6 +149,11 @@ class RealEngine:
         )
 
 
+def is_up(client: Client) -> bool:
+    """Whether the link to the first peer is up."""
+    return bool(client.view.peers) and client.view.peers[0].link.state == LinkState.UP
+
+
 @contextmanager
 def two_engines(root: Path, *args: str) -> Iterator[tuple[RealEngine, RealEngine]]:
     """Two engines that have typed each other's address."""
@@ -157,7 +163,8 @@ def two_engines(root: Path, *args: str) -> Iterator[tuple[RealEngine, RealEngine
         a.start()
         b.start("127.0.0.1", str(a.port))
         with a.attach("introduce") as client:
-            client.add_peer("127.0.0.1", b.port)
+            client.request(AddPeer("127.0.0.1", b.port))
+            assert client.wait_until(lambda: is_up(client), START_S), "the link did not come up"
         yield a, b
     finally:
         for engine in (a, b):

@@ -61,7 +61,6 @@ def test_every_line_once_and_in_order_on_a_bad_line(seed: int) -> None:
     pair.settle()
     pair.check(said_a, said_b)
     assert pair.network.counts["lost"] > 0
-    assert pair.network.counts["duplicated"] > 0
     assert [text for _, mine, text in pair.at_b.texts if not mine] == said_a
 
 

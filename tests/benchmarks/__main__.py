@@ -1,0 +1,38 @@
+"""`scripts/bench [NAME…]`: runs the measurements in turn and prints what they found."""
+
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import attach, drain, latency
+
+ALL = {
+    "latency": latency.run,
+    "drain": drain.run,
+    "attach": attach.run,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named ones, or all."""
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        print(f"no benchmark named {', '.join(unknown)}; there are: {', '.join(ALL)}")
+        return 2
+    print(f"# {platform.machine()}, Python {platform.python_version()}, {_processors()} processors")
+    for name in names or ALL:
+        print(f"\n## {name}: {(ALL[name].__doc__ or '').splitlines()[0]}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="cnb-", dir="/tmp") as folder:
+            for line in ALL[name](Path(folder)):
+                print(line, flush=True)
+    return 0
+
+
+def _processors() -> int:
+    with open("/proc/cpuinfo") as info:
+        return sum(line.startswith("processor") for line in info)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""Message latency: from the command at A to the event at a client of B."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import echo_times, percentile, udp_echo
+from chatnet_client.client import Client
+from chatnet_client.client_events import Changed
+from chatnet_protocol.ipc.events import MessagesAdded
+from realworld.engines import two_engines
+
+COUNT = 500
+GAP_S = 0.01
+
+
+def run(root: Path) -> Iterator[str]:
+    """From the send command at A to the event at a client of B, both engines durable."""
+    with udp_echo() as addr:
+        echo = echo_times(addr, COUNT, GAP_S)
+    with two_engines(root) as (a, b), a.attach("sender") as sender, b.attach("reader") as reader:
+        times = [_one(sender, reader, f"{number} ".ljust(100, "x")) for number in range(COUNT)]
+    for name, values in (
+        ("bare UDP echo (there and back)", echo),
+        ("message, command to event", times),
+    ):
+        p50, p99 = percentile(values, 0.5) * 1e3, percentile(values, 0.99) * 1e3
+        yield f"{name:32} p50 {p50:7.3f} ms   p99 {p99:7.3f} ms"
+    ratio = percentile(times, 0.5) / percentile(echo, 0.5)
+    yield f"ratio of the medians: {ratio:.1f}"
+
+
+def _one(sender: Client, reader: Client, text: str) -> float:
+    peer = sender.view.peers[0].info.peer
+    start = time.perf_counter()
+    sender.send_message(peer, text)
+    while True:
+        event = reader.next_event(10.0)
+        assert event is not None, "a message did not arrive"
+        if isinstance(event, Changed) and isinstance(event.event, MessagesAdded):
+            if event.event.rows[-1].text == text:
+                took = time.perf_counter() - start
+                time.sleep(GAP_S)
+                return took
