@@ -70,6 +70,12 @@ class Machine:
         """The runner leaves its loop when nothing is in flight any more."""
         self.stop_reason = reason
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing that was asked for is still to be done: no commit, no late datagram."""
+        line = self.impairment
+        return self.store.idle and (line is None or line.next_timeout() is None)
+
     def take_results(self) -> list[IoResult]:
         """What the workers have answered. Raises what one of them died of."""
         results: list[IoResult] = [*self.store.take_answers(), *self._reports]

@@ -160,4 +160,4 @@ class Runner:
         if self._leave_s != math.inf and self._machine.now.mono_s >= self._leave_s:
             logger.warning("leaving with work in flight")
             return True
-        return self._machine.stop_reason is not None and self._machine.store.idle
+        return self._machine.stop_reason is not None and self._machine.idle

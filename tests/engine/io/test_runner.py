@@ -185,6 +185,13 @@ def test_run_ends_when_the_node_stops_and_nothing_is_in_flight(runner, node, mac
     assert node.results == [Committed(1, [])]
 
 
+def test_the_last_words_leave_through_the_impaired_line(runner, node, machine, peer):
+    machine.impairment = Impairment(ImpairSpec(delay_s=0.02, seed=1))
+    node.effects += [SendDatagrams([(b"goodbye", peer.local)]), StopRunner("enough")]
+    runner.run()
+    assert peer.receive(1) == [(b"goodbye", machine.udp.local)]
+
+
 def test_a_signal_stops_the_node_properly(runner, node, machine):
     old = signal.signal(signal.SIGUSR1, lambda *_: runner.ask_stop("signal"))
     old_fd = signal.set_wakeup_fd(machine.wakeup.ring_fd)
