@@ -5,7 +5,6 @@ fields: both are read here and compared with the code, defaults included.
 """
 
 import enum
-import importlib.util
 import json
 import re
 from functools import cache
@@ -250,9 +249,25 @@ def test_the_links_lead_somewhere() -> None:
     assert cited - sections == set()
 
 
-def test_control_messages_are_named() -> None:
-    if importlib.util.find_spec("chatnet_protocol.wire.control") is None:
-        pytest.skip("there are none yet")
-    module = importlib.import_module("chatnet_protocol.wire.control")
-    names = [name for name, value in vars(module).items() if hasattr(value, "__struct_fields__")]
-    assert [name for name in names if f"`{name}`" not in specification()] == []
+def test_control_messages_and_their_codes_are_named() -> None:
+    control = pytest.importorskip("chatnet_protocol.wire.control")
+    for kind in get_args(control.Control):
+        line = f"\n| {kind.__struct_config__.tag} | `{kind.__name__}` | "
+        cell = specification().partition(line)[2].partition(" |")[0].replace(" 32", "")
+        assert written_fields(cell) == expected_fields(kind), kind.__name__
+    for code in (*control.Suite, *control.EndCode):
+        assert f"\n| {code.value} | `{code.name}` | " in specification()
+    for size in (f"at most {control.MAX_CONTROL_BYTES} bytes", f"{control.TOKEN_VALID_S:.0f} s"):
+        assert size in specification()
+
+
+def test_file_records_are_named() -> None:
+    records = pytest.importorskip("chatnet_protocol.wire.file_records")
+    for kind in records.RecordType:
+        assert f"\n| {kind.value} | `{kind.name}` | " in specification()
+    for number in (records.MIN_SEALED_BYTES, records.MAX_SEALED_BYTES):
+        assert f"{number:,}" in specification()
+    for suite in (1, 2):
+        assert f"`{records.noise_name(suite)}`" in specification()
+    assert list(records.Position.__struct_fields__) == ["index", "offset"]
+    assert list(records.FileHeader.__struct_fields__) == ["index", "offset"]

@@ -34,21 +34,19 @@ from chatnet_engine.node.peers import Peers
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
-from chatnet_protocol import codec
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import (
     CloseCode,
     CommandError,
     DecodeError,
-    ErrorCode,
     RemoteProtocolError,
 )
 from chatnet_protocol.ipc.commands import AddPeer
-from chatnet_protocol.ipc.envelope import Failure, Reply, Request, decode_request
+from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
 from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged, LinkGauge
 from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_protocol.ipc.view import View
-from chatnet_protocol.limits import GAUGE_INTERVAL_S, MAX_IPC_FRAME_BYTES
+from chatnet_protocol.limits import GAUGE_INTERVAL_S
 
 PACKETS_PER_TURN = 64
 """A busy link lets the others, the store and the front ends have their turn."""
@@ -324,17 +322,5 @@ class Node:
             return decode_request(frames[0])
         except DecodeError as error:
             self.garbled_requests += 1
-            number = _request_number(frames[0])
-            failure = Failure(ErrorCode.INVALID, f"Not a command: {error.reason}.")
-            parts.answer_garbled(route, Reply(number, failure, None))
+            parts.answer_garbled(route, answer_garbled(frames[0], error))
             return None
-
-
-def _request_number(frame: bytes) -> int:
-    """The number of a request whose command did not parse; 0 when even that is missing."""
-    try:
-        plain = codec.unpack_plain(frame, MAX_IPC_FRAME_BYTES)
-    except DecodeError:
-        return 0
-    number = plain[0] if isinstance(plain, list) and plain else 0
-    return number if isinstance(number, int) else 0

@@ -8,12 +8,13 @@ packed, so that an event is packed once however often it is published or replaye
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
 import msgpack
 from msgspec import Struct
 
 from chatnet_protocol import codec
-from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.errors import DecodeError, ErrorCode
 from chatnet_protocol.ipc.commands import Command, Result
 from chatnet_protocol.ipc.events import Event, Gauge
 from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
@@ -24,6 +25,8 @@ TOPIC_GAUGES = b"G"
 
 BOOT_BYTES = 8
 """Length of a boot id: random, drawn at each engine start."""
+
+_COMMAND_NAMES = frozenset(kind.__name__ for kind in get_args(Command))
 
 
 class Publication(Struct, array_like=True, gc=False, frozen=True):
@@ -113,3 +116,21 @@ def decode_reply(data: bytes) -> Reply:
     if (reply.failure is None) == (reply.result is None):
         raise DecodeError("a reply is either a failure or a result")
     return reply
+
+
+def answer_garbled(data: bytes, error: DecodeError) -> Reply:
+    """What to tell who sent `data`, in which `decode_request` found `error`.
+
+    Under the request's own number, or 0 when even that cannot be read.
+    """
+    try:
+        plain = codec.unpack_plain(data, MAX_IPC_FRAME_BYTES)
+    except DecodeError:
+        plain = []
+    number, command, *_ = [*plain, 0, 0] if isinstance(plain, list) else [0, 0]
+    kind = command.get("type") if isinstance(command, dict) else None
+    if isinstance(kind, str) and kind not in _COMMAND_NAMES:
+        code, text = ErrorCode.UNKNOWN_COMMAND, "This engine does not know that command."
+    else:
+        code, text = ErrorCode.INVALID, f"Not a command: {error.reason}."
+    return Reply(number if type(number) is int else 0, Failure(code, text), None)

@@ -98,3 +98,29 @@ def test_elements_at_the_end_are_ignored_when_unknown() -> None:
 def test_wrong_shapes_are_refused(decode: Callable[[bytes], object], content: object) -> None:
     with pytest.raises(DecodeError):
         decode(codec.pack_plain(content))
+
+
+@pytest.mark.parametrize(
+    ("data", "number", "code"),
+    [
+        (codec.pack_plain([7, {"type": "FromALaterVersion"}]), 7, "unknown-command"),
+        (codec.pack_plain([7, {"type": "Done"}, 5]), 7, "unknown-command"),
+        (codec.pack_plain([7, {"type": "RetryPeer"}]), 7, "invalid"),
+        (codec.pack_plain([7, {"type": 5}]), 7, "invalid"),
+        (codec.pack_plain([7, "Detach"]), 7, "invalid"),
+        (codec.pack_plain([7]), 7, "invalid"),
+        (codec.pack_plain(["7", {"type": "Detach"}]), 0, "invalid"),
+        (codec.pack_plain([True, {"type": "Detach"}]), 0, "invalid"),
+        (codec.pack_plain([]), 0, "invalid"),
+        (codec.pack_plain({"id": 7}), 0, "invalid"),
+        (b"\xc1", 0, "invalid"),
+    ],
+)
+def test_garbled_requests_are_answered(data: bytes, number: int, code: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        envelope.decode_request(data)
+    reply = envelope.answer_garbled(data, caught.value)
+    assert (reply.id, reply.result) == (number, None)
+    assert reply.failure is not None
+    assert reply.failure.code == code
+    assert envelope.decode_reply(codec.pack(reply)) == reply
