@@ -19,9 +19,6 @@ class Claims:
     def ask(self, proof: Proof, origin: Origin, hint: int | None, now: float) -> None:
         """Put a proof before the owner."""
         local = self._local
-        if proof.key == local.identity.public:
-            local.counters.dropped_reflected += 1
-            return
         if any(held is origin for _, held, _ in self._waiting.values()):
             return
         if len(self._waiting) >= local.config.max_pending:

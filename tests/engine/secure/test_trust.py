@@ -211,6 +211,17 @@ def test_dialling_oneself_makes_no_link() -> None:
     assert a.endpoint.counters.dropped_reflected > 0
 
 
+def test_a_copy_of_our_own_key_is_shown_to_the_owner() -> None:
+    """Two engines from one data folder: the owner is asked, and refuses."""
+    world, a, _ = alone()
+    twin = world.add("twin", ("10.0.0.9", 9), key=a.identity.private.private_bytes_raw())
+    a.decide = lambda event: None if event.key == a.identity.public else 1
+    twin.dial(1, A)
+    world.run(2)
+    assert [e.key for e in a.events if isinstance(e, Authenticated)] == [a.identity.public]
+    assert twin.count(Refused) == 1
+
+
 def test_the_peer_a_key_is_accepted_as_may_differ_from_the_dialled_one() -> None:
     """A key met at two addresses is one peer: peer 2's dial finds peer 1's key."""
     world, a, b = two(9)
