@@ -34,6 +34,8 @@ def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
                 if result.no:
                     event = ev.MessageFailed(result.peer, result.no, result.reason)
                     parts.publisher.publish(event)
+                    delivered = ev.MessagesDelivered(result.peer, result.delivered_seq, [])
+                    parts.publisher.publish(delivered)
             case _:
                 if conversation := parts.conversations.get(result.peer):
                     conversation.handle_result(result, waiting)
@@ -149,7 +151,7 @@ def _peer_forgotten(parts: Parts, result: c.PeerForgotten, waiting: Waiting) -> 
     parts.links.remove(result.peer)
     parts.peers.remove(result.peer)
     parts.conversations.pop(result.peer, None)
-    parts.publisher.publish(ev.PeerRemoved(result.peer, result.into))
+    parts.publisher.publish(ev.PeerRemoved(result.peer, result.into, result.rows))
     if result.into and result.state and (into := parts.conversations.get(result.into)):
         into.take_over(result.state)
     parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())

@@ -265,7 +265,7 @@ def _merge(into: PeerView, gone: PeerView, rows: list[MessageRow]) -> None:
     if gone.draft and not into.draft:
         into.draft = gone.draft
         into.draft_revision += 1
-    into.messages = list(rows)
+    into.messages = bounded_tail(list(rows))
 
 
 def _change(peer: PeerView, event: ev.Event) -> None:

@@ -1,0 +1,85 @@
+"""The wire to the store: whatever goes in comes out, and nothing else is accepted."""
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow, TransferRow
+
+ID = b"i" * 16
+MESSAGE = MessageRow(3, ID, True, 1, b"body", 4, 5, 6, 7, "", 8, 3, "failed")
+PEER = PeerRow(1, "name", "host", 2, b"k" * 32, "pinned", "shown", "a:1", "123", b"o", 9)
+TRANSFER = TransferRow(ID, 1, 3, False, "active", "f", 1, 20, 10, "me", "why", "/p", 99)
+STATE = c.PeerState(1, 2**64 - 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "draft", 14)
+
+OPS: list[c.Op] = [
+    c.QueueMessages(1, [c.NewMessage(ID, 1, b"body", 4, 2)], 5, True),
+    c.AcceptMessages(1, 2**64 - 1, 3, [c.ArrivedMessage(ID, 1, 8, 4, b"body")], "a:1", 5),
+    c.StoreReceipts(1, [AckRun(6, 7, 2)]),
+    c.LoadOutbox(1, 6, 1000, 10),
+    c.ApplyHello(1, 2**64 - 1, 2, 3, 4, 5, "shown"),
+    c.StoreMarks(1, 2, 3, 4, 5, 6),
+    c.StoreDraft(1, "draft", 14),
+    c.FailMessage(1, 6, "why"),
+    c.StorePeer(PEER),
+    c.ForgetPeer(1, 2),
+    c.StoreTransfer(TRANSFER, b"private"),
+]
+RESULTS: list[c.OpResult] = [
+    c.MessagesQueued(1, [MESSAGE], [(ID, 3, 6)], 2),
+    c.MessagesAccepted(1, [MESSAGE], [c.ReceiptRun(3, 7, 2)], 3),
+    c.ReceiptsStored(1, 6, 7, [AckRun(6, 7, 2)]),
+    c.OutboxPage(1, [c.OutboxRow(6, ID, 1, 8, 4, b"body")], True),
+    c.HelloApplied(1, 3, [c.ReceiptRun(3, 7, 2)], 1, 2, STATE, 6, 7),
+    c.MarksStored(1, True, 2, 3, 4, 5, 6),
+    c.DraftStored(1, False, 14, "draft"),
+    c.MessageFailedStored(1, 3, "why", 6),
+    c.PeerStored(PEER, STATE),
+    c.PeerForgotten(1, 2, STATE, [MESSAGE]),
+    c.TransferStored(TRANSFER),
+]
+
+
+def test_the_samples_cover_every_operation_and_result() -> None:
+    assert {type(op) for op in OPS} == set(get_args(c.Op))
+    assert {type(result) for result in RESULTS} == set(get_args(c.OpResult))
+
+
+def test_a_commit_comes_out_as_it_went_in() -> None:
+    commit = c.Commit(7, OPS)
+    assert c.decode_commit(c.encode(commit)) == commit
+
+
+@pytest.mark.parametrize(
+    "answer", [c.Committed(7, RESULTS), c.CommitFailed(7, "The disk is full.", True)]
+)
+def test_an_answer_comes_out_as_it_went_in(answer: c.Committed | c.CommitFailed) -> None:
+    assert c.decode_answer(c.encode(answer)) == answer
+
+
+def test_a_peer_without_a_merge_has_no_counters_to_tell() -> None:
+    answer = c.Committed(1, [c.PeerForgotten(1, 0, None)])
+    assert c.decode_answer(c.encode(answer)) == answer
+
+
+@pytest.mark.parametrize("data", [b"", b"\x90", b"\x92\x01\x91\x91\xa7Unknown", b"\xff" * 9])
+def test_what_is_not_of_this_wire_is_a_broken_invariant(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        c.decode_commit(data)
+    with pytest.raises(msgspec.DecodeError):
+        c.decode_answer(data)
+
+
+def test_rows_with_fields_of_a_later_version_are_read() -> None:
+    packed = msgspec.msgpack.decode(c.encode(c.Committed(7, [c.PeerStored(PEER, STATE)])))
+    packed[2][0][1].append("from a later version")
+    packed[2][0][2].append(1)
+    again = c.decode_answer(msgspec.msgpack.encode(packed))
+    assert again == c.Committed(7, [c.PeerStored(PEER, STATE)])
+
+
+def test_a_loaded_state_is_packable() -> None:
+    loaded = c.Loaded([PEER], [STATE], [c.StoredTransfer(TRANSFER, b"private")], 3)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(loaded), type=c.Loaded) == loaded
