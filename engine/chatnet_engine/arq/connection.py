@@ -245,6 +245,7 @@ class Connection:
             pto_count=sender.loss.pto_count,
             unreceipted_messages=chat.unreceipted if chat is not None else 0,
             resent_bytes=sum(each.resent_bytes for each in self._sources.channels.values()),
+            black_hole=sender.size.black_hole,
             duplicate_messages=sum(each.duplicates for each in self._receiver.channels.values()),
         )
 

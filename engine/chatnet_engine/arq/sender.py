@@ -14,12 +14,15 @@ from chatnet_engine.arq.numbers import PacketNumbers
 from chatnet_engine.arq.pacing import Pacer
 from chatnet_engine.arq.packets import Packet, SentPacket
 from chatnet_engine.arq.rtt import RttEstimator
+from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES, PayloadSize
 from chatnet_engine.arq.sources import Draft, Sources
 from chatnet_protocol.wire import frames
 
 FULL_PROBES = 4
 """After this many unanswered probes only every power of two carries content again, so that what is
 resent grows with the logarithm of the silence."""
+SMALL_PROBES_FROM = 2
+"""From this probe on, probes are small, so that a path that swallows large packets answers."""
 MAX_IDLE_PROBES = 16
 """Probes without content that are remembered: a silence may last for weeks."""
 CHAT_CREDIT_PACKETS = 4
@@ -40,6 +43,7 @@ class Sender:
         self.congestion = Illinois(config)
         self.loss = LossRecovery(config, self.rtt, self.congestion)
         self._pacer = Pacer(config, now)
+        self.size = PayloadSize(config.max_payload_bytes)
         self._keepalive_s = config.keepalive_s * (1 - random(1)[0] / 1024)
         self._ping = False
         self._probe = False
@@ -124,14 +128,17 @@ class Sender:
         return packets
 
     def _build(self, now: float, chat: bool, bulk: bool, with_ack: bool) -> Packet | None:
-        draft = Draft(self._config.max_payload_bytes)
+        limit_bytes = self.size.limit_bytes(now)
+        if self._probe and self.loss.pto_count >= SMALL_PROBES_FROM:
+            limit_bytes = min(limit_bytes, SAFE_PAYLOAD_BYTES)
+        draft = Draft(limit_bytes)
         number = self.numbers.next
         self._sources.add_control(draft, now, with_ack)
-        if chat or self._probe:
+        if chat or self._full_probe:
             self._sources.add_chat(draft, number, now)
         if chat or draft.eliciting:
             self._sources.add_copies(draft, number, now, self._full_probe)
-        if bulk or self._probe:
+        if bulk or self._full_probe:
             self._sources.add_bulk(draft, number, now)
         if (self._ping or self._probe) and not draft.eliciting:
             draft.add_bare(frames.encode_ping())
@@ -144,6 +151,8 @@ class Sender:
         self._last_sent_at = now
         if draft.eliciting:
             size_bytes = len(payload) + self._config.datagram_overhead_bytes
+            if len(payload) > SAFE_PAYLOAD_BYTES:
+                draft.contents.append((self.size, ()))
             self._pacer.on_sent(size_bytes)
             self.loss.on_sent(SentPacket(number, now, size_bytes, draft.contents))
             if self.first_unanswered is None:

@@ -27,5 +27,7 @@ class ArqStats(Struct, frozen=True, kw_only=True):
     link, the peer acknowledges without committing."""
     resent_bytes: int
     """Message bytes put in a packet again, early copies included."""
+    black_hole: bool
+    """Large packets vanish on the way to the peer; small ones are used."""
     duplicate_messages: int
     """Messages that arrived more than once."""

@@ -240,6 +240,37 @@ def test_a_cut_link_heals_by_itself() -> None:
     assert pair.now - healed < 3
 
 
+@pytest.mark.parametrize("largest", [1100, 900, 512])
+@pytest.mark.parametrize("both", [True, False])
+def test_a_path_that_swallows_large_packets_delivers_within_ten_seconds(
+    largest: int, both: bool
+) -> None:
+    pair = Pair(28)
+    pair.ab.drop = lambda packet: len(packet.payload) > largest
+    pair.ba.drop = pair.ab.drop if both else None
+    sent = [*texts(3, 28), bytes(60_000)]
+    pair.a.send(0, sent)
+    pair.b.send(0, sent)
+    pair.settle(10)
+    assert pair.b.got[0] == sent
+    assert pair.a.got[0] == sent
+    assert pair.a.connection.stats.black_hole
+    assert pair.b.connection.stats.black_hole == both
+
+
+def test_a_black_hole_that_ends_is_noticed() -> None:
+    pair = Pair(29)
+    pair.settle()
+    pair.ab.drop = lambda packet: len(packet.payload) > 600
+    pair.a.send(0, [bytes(5000)])
+    pair.settle(10)
+    pair.ab.drop = None
+    pair.run(70)
+    pair.a.send(0, [bytes(5000)])
+    pair.settle(10)
+    assert not pair.a.connection.stats.black_hole
+
+
 def test_ping_after_an_outage_recovers_at_once() -> None:
     pair = Pair(20)
     pair.settle()

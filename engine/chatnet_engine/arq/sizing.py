@@ -1,0 +1,56 @@
+"""How large packets may be: full size, until large ones vanish while small ones pass.
+
+Owns the size in force. A path that drops large datagrams in silence is known by a run of large
+packets lost without one of them acknowledged in between (RFC 8899 section 4.3, black hole
+detection); the safe size then holds for a while, longer each time.
+"""
+
+from chatnet_engine.arq.packets import Token
+
+SAFE_PAYLOAD_BYTES = 512
+"""With header, tag, UDP and IPv4 this fits the 576 bytes that every path carries."""
+BLACK_HOLE_LOSSES = 5
+"""Large packets lost in a row; a line that loses a third at random does it to one run in 250."""
+FIRST_HOLD_S = 60.0
+LONGEST_HOLD_S = 3600.0
+
+
+class PayloadSize:
+    """A source of no content: it rides in the books of each large packet to learn its fate."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._lost_in_a_row = 0
+        self._hold_s = FIRST_HOLD_S
+        self._held_until: float | None = None
+
+    @property
+    def black_hole(self) -> bool:
+        """Whether large packets are believed to vanish."""
+        return self._lost_in_a_row >= BLACK_HOLE_LOSSES
+
+    def limit_bytes(self, now: float) -> int:
+        """Largest payload to send now."""
+        if not self.black_hole:
+            return self._most_bytes
+        if self._held_until is None:
+            self._held_until = now + self._hold_s
+            self._hold_s = min(2 * self._hold_s, LONGEST_HOLD_S)
+        elif now >= self._held_until:
+            self._held_until = None
+            self._lost_in_a_row = 0
+            return self._most_bytes
+        return min(SAFE_PAYLOAD_BYTES, self._most_bytes)
+
+    def on_acked(self, token: Token) -> None:
+        """A large packet arrived: there is no black hole."""
+        self._lost_in_a_row = 0
+        self._held_until = None
+        self._hold_s = FIRST_HOLD_S
+
+    def on_lost(self, token: Token, packet: int) -> None:
+        """A large packet is believed lost, which takes a later one to arrive."""
+        self._lost_in_a_row += 1
+
+    def on_probe(self, token: Token) -> None:
+        """Nothing to repeat."""
