@@ -1,0 +1,75 @@
+"""The order of records that a receiver of files accepts, and what each means. No bytes are kept.
+
+Everything a sender may get wrong ends here: offsets that do not follow, more bytes than announced,
+a file that was not offered.
+"""
+
+import enum
+
+from chatnet_protocol.errors import RemoteProtocolError
+from chatnet_protocol.wire.file_records import DIGEST_BYTES, Position, RecordType, decode_header
+
+
+class Step(enum.Enum):
+    """What the owner of the file has to do."""
+
+    BEGIN = enum.auto()
+    """Continue the file at the offset, after the bytes that are there."""
+    OVER = enum.auto()
+    """Forget the file's bytes: it starts over."""
+    WRITE = enum.auto()
+    CHECK = enum.auto()
+    """The body is the digest of the complete file."""
+    FINISH = enum.auto()
+
+
+class IncomingFiles:
+    """One connection's worth of files, from `start` on. `sizes`: all sizes as offered."""
+
+    def __init__(self, sizes: list[int], start: Position) -> None:
+        self._sizes = sizes
+        self.index = start.index
+        self.offset = start.offset
+        self._open = False
+
+    def handle(self, record_type: int, body: memoryview) -> Step:
+        """What a record asks for. Raises RemoteProtocolError or DecodeError."""
+        if record_type == RecordType.DATA:
+            return self._data(len(body))
+        if record_type == RecordType.FILE:
+            return self._header(bytes(body))
+        if record_type == RecordType.FILE_END:
+            if not self._open or self.offset != self._sizes[self.index]:
+                raise RemoteProtocolError("a file ends before its size")
+            if len(body) != DIGEST_BYTES:
+                raise RemoteProtocolError("a digest has 32 bytes")
+            self._open = False
+            self.index += 1
+            self.offset = 0
+            return Step.CHECK
+        if record_type == RecordType.END:
+            if self._open or self.index != len(self._sizes):
+                raise RemoteProtocolError("the last record comes before the last file")
+            return Step.FINISH
+        raise RemoteProtocolError("a record that only a receiver may send")
+
+    def _data(self, length: int) -> Step:
+        if not self._open or length == 0:
+            raise RemoteProtocolError("data outside a file")
+        if self.offset + length > self._sizes[self.index]:
+            raise RemoteProtocolError("more bytes than were offered")
+        self.offset += length
+        return Step.WRITE
+
+    def _header(self, body: bytes) -> Step:
+        header = decode_header(body)
+        if header.index != self.index or self.index >= len(self._sizes):
+            raise RemoteProtocolError("a file out of turn")
+        if header.offset == self.offset and not self._open:
+            self._open = True
+            return Step.BEGIN
+        if header.offset != 0:
+            raise RemoteProtocolError("a file continues where it did not stop")
+        self._open = True
+        self.offset = 0
+        return Step.OVER

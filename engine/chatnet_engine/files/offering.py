@@ -1,0 +1,136 @@
+"""From paths to an offer: the files are listed by the file process, the offer is checked here.
+
+An offer waits here twice: for its list, and for its message to be committed.
+"""
+
+from dataclasses import dataclass
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.outputs import Moment, Outputs
+from chatnet_protocol.errors import ErrorCode
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES, MAX_PATH_COMPONENTS
+
+MAX_WAITING_OFFERS = 64
+"""Offers on their way to the history; more are refused."""
+MAX_ROOT_BYTES = 256 * 1024
+"""All paths of one offer together: they have to fit a frame to the file process."""
+LIST_WITHIN_S = 60.0
+
+TOO_MANY = f"That is more than {MAX_FILES_IN_OFFER:,} files; offer an archive of them instead."
+TOO_LONG = "The list of these files is too long for one offer; offer an archive of them instead."
+NOT_LISTED = "The files could not be listed in time; try again."
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyOffer:
+    """`body` is to be sent as an OFFER message with the transfer's id."""
+
+    transfer_id: bytes
+    peer: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FailedOffer:
+    """There is nothing to offer; one sentence says why."""
+
+    transfer_id: bytes
+    code: ErrorCode
+    sentence: str
+
+
+@dataclass(slots=True)
+class Listed:
+    """What an offer was made from. `files` and `body` are empty until it is listed."""
+
+    peer: int
+    roots: list[str]
+    deadline_s: float
+    files: list[pw.ScannedFile]
+    body: bytes
+
+
+class Offering:
+    """Offers that are not transfers yet."""
+
+    def __init__(self, out: Outputs) -> None:
+        self._out = out
+        self._waiting: dict[bytes, Listed] = {}
+        self._results: list[ReadyOffer | FailedOffer] = []
+
+    def offer(self, transfer_id: bytes, peer: int, paths: list[str], at: Moment) -> None:
+        """Have the files listed; the result comes by `take`. Harmless to repeat."""
+        known = self._waiting.get(transfer_id)
+        if known is not None:
+            if known.body:
+                self._results.append(ReadyOffer(transfer_id, known.peer, known.body))
+            return
+        if len(self._waiting) >= MAX_WAITING_OFFERS:
+            sentence = "Too many offers are being prepared; try again."
+            self._results.append(FailedOffer(transfer_id, ErrorCode.BUSY, sentence))
+            return
+        if sum(len(path.encode()) for path in paths) > MAX_ROOT_BYTES:
+            self._results.append(FailedOffer(transfer_id, ErrorCode.TOO_LARGE, TOO_LONG))
+            return
+        self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S, [], b"")
+        self._out.ask(pw.Scan(transfer_id, paths))
+
+    def repeat(self, transfer_id: bytes, peer: int, body: bytes) -> None:
+        """A repeated command for what is a transfer already."""
+        self._results.append(ReadyOffer(transfer_id, peer, body))
+
+    def handle_ready(self) -> None:
+        """A new file process: ask again for what is not listed."""
+        for transfer_id, listed in self._waiting.items():
+            if not listed.body:
+                self._out.ask(pw.Scan(transfer_id, listed.roots))
+
+    def handle_scanned(self, report: pw.Scanned) -> None:
+        """The list, or why there is none."""
+        listed = self._waiting.get(report.id)
+        if listed is None or listed.body:
+            return
+        if report.error:
+            self._fail(report.id, ErrorCode(report.code), report.error)
+            return
+        if len(report.files) > MAX_FILES_IN_OFFER:
+            self._fail(report.id, ErrorCode.TOO_LARGE, TOO_MANY)
+            return
+        files = [
+            OfferedFile(file.path, file.size_bytes, file.modified_ns // 1_000_000)
+            for file in report.files
+        ]
+        body = encode_offer(Offer(files))
+        deep = any(len(file.path) > MAX_PATH_COMPONENTS for file in files)
+        if len(body) > MAX_OFFER_BYTES or deep:
+            self._fail(report.id, ErrorCode.TOO_LARGE, TOO_LONG)
+            return
+        listed.files = report.files
+        listed.body = body
+        self._results.append(ReadyOffer(report.id, listed.peer, body))
+
+    def pop_listed(self, transfer_id: bytes) -> Listed | None:
+        """The offer was committed: what it was made from."""
+        return self._waiting.pop(transfer_id, None)
+
+    def handle_timeout(self, at: Moment) -> None:
+        """Give up on what nobody has listed, and forget what nobody has committed."""
+        for transfer_id in [id for id, one in self._waiting.items() if one.deadline_s <= at.s]:
+            if self._waiting[transfer_id].body:
+                del self._waiting[transfer_id]
+            else:
+                self._fail(transfer_id, ErrorCode.FILE, NOT_LISTED)
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` has something to do."""
+        return min((one.deadline_s for one in self._waiting.values()), default=None)
+
+    def take(self) -> list[ReadyOffer | FailedOffer]:
+        """Results since the last call."""
+        results, self._results = self._results, []
+        return results
+
+    def _fail(self, transfer_id: bytes, code: ErrorCode, sentence: str) -> None:
+        del self._waiting[transfer_id]
+        self._results.append(FailedOffer(transfer_id, code, sentence))

@@ -1,0 +1,56 @@
+"""What all transfers of a session share: the way out, and what is known of each peer's link."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_protocol.wire.control import Control, Suite, encode_control
+
+Addr = tuple[str, int]
+"""IP address as text, and port."""
+
+
+class Moment(NamedTuple):
+    """One reading of both clocks."""
+
+    s: float
+    """Monotonic seconds."""
+    wall_ms: int
+    """For display only."""
+
+
+@dataclass(slots=True)
+class PeerLink:
+    """The link to one peer, as far as transfers care."""
+
+    up: bool = False
+    addrs: list[Addr] = field(default_factory=list)
+    """Where the peer's TCP listener may be, best guess first."""
+    suite: int = Suite.CHACHA
+
+
+class Outputs:
+    """Collects what the machines want said and done; drained by their owner."""
+
+    def __init__(self) -> None:
+        self.controls: list[tuple[int, bytes]] = []
+        self.frames: list[bytes] = []
+        self.ready = False
+        """Whether there is a file process; requests without one are dropped and asked again."""
+        self.port = 0
+        """TCP port of our listener; 0: none."""
+        self._jobs = 0
+
+    def say(self, peer: int, control: Control) -> None:
+        """Tell the peer; lost when its link is not up."""
+        self.controls.append((peer, encode_control(control)))
+
+    def ask(self, request: pw.Request) -> None:
+        """Tell the file process."""
+        if self.ready:
+            self.frames.append(pw.encode(request))
+
+    def next_job(self) -> int:
+        """A number for a new job, never used before in this boot."""
+        self._jobs += 1
+        return self._jobs

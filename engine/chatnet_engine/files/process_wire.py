@@ -1,0 +1,231 @@
+"""What the engine and its file process say to each other, over a pipe that both own.
+
+Requests go to the process, reports come back. Both ends are ours and of one version, so msgspec
+packs directly, and what does not parse is a broken invariant.
+"""
+
+import enum
+
+import msgspec
+from msgspec import Struct
+
+
+class WireBase(Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """Common shape of requests and reports."""
+
+
+class ScannedFile(Struct, frozen=True, gc=False, array_like=True):
+    """A file to send: `path` continues the folder that holds the root with that number."""
+
+    root: int
+    path: list[str]
+    size_bytes: int
+    modified_ns: int
+
+
+class Connect(Struct, frozen=True, gc=False, array_like=True):
+    """How the two sides meet for one job.
+
+    `addrs` to dial one after the other; none: wait for the other side at the listener.
+    """
+
+    handle: bytes
+    token: bytes
+    suite: int
+    addrs: list[tuple[str, int]]
+    valid_s: float
+
+
+class Scan(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """List the files behind absolute paths. Answered by Scanned."""
+
+    id: bytes
+    roots: list[str]
+
+
+class Send(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Send files over one connection. Answered by Connected, Progress..., Ended."""
+
+    job: int
+    connect: Connect
+    roots: list[str]
+    files: list[ScannedFile]
+
+
+class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Receive files over one connection, from file `index` at `offset` on.
+
+    `paths`: safe relative paths. Answered by Connected, Progress, FileComplete..., Ended.
+    """
+
+    job: int
+    id: bytes
+    connect: Connect
+    folder: str
+    paths: list[list[str]]
+    sizes: list[int]
+    index: int
+    offset: int
+
+
+class Stop(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """End a job. It may have ended already; no report follows."""
+
+    job: int
+
+
+class Place(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Give a complete file its final name, which is durable in the history by now.
+
+    Harmless to repeat. Answered by Placed or NotPlaced.
+    """
+
+    id: bytes
+    folder: str
+    index: int
+    path: list[str]
+    inode: int
+
+
+class Discard(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Remove the partial files of a transfer. No report follows."""
+
+    id: bytes
+    folder: str
+
+
+Request = Scan | Send | Receive | Stop | Place | Discard
+
+
+class Listening(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """First report of a process. `port` 0: there is no listener, and `error` says why."""
+
+    port: int
+    error: str = ""
+
+
+class Scanned(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`code` (an ErrorCode value) and `error` (one sentence) when there is no list."""
+
+    id: bytes
+    files: list[ScannedFile]
+    code: str = ""
+    error: str = ""
+
+
+class Connected(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Both sides share keys; bytes move."""
+
+    job: int
+
+
+class Progress(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """File `index` is durable at the receiver up to `offset`; at most five a second.
+
+    `moved_bytes`: of all files, as far as this side has come.
+    """
+
+    job: int
+    index: int
+    offset: int
+    moved_bytes: int
+
+
+class SourceChanged(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The file was written to since it was offered; the new version is being sent from its
+    start."""
+
+    job: int
+    index: int
+    modified_ns: int
+
+
+class FileComplete(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """File `index` is verified and durable under its partial name; `path` is free for it."""
+
+    job: int
+    index: int
+    path: list[str]
+    inode: int
+
+
+class Placed(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The file has its final name."""
+
+    id: bytes
+    index: int
+    path: list[str]
+
+
+class NotPlaced(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """With `path`: the name was taken, try this one. Without: one sentence why not.
+
+    `gone`: the file's bytes are not there any more.
+    """
+
+    id: bytes
+    index: int
+    path: list[str]
+    error: str = ""
+    gone: bool = False
+
+
+class Outcome(enum.StrEnum):
+    """How a job ended."""
+
+    MOVED = "moved"
+    """Every byte is over, and the other side knows."""
+    LOST = "lost"
+    """The connection broke, or the other side misbehaved on it."""
+    UNREACHABLE = "unreachable"
+    """No address could be dialled."""
+    EXPIRED = "expired"
+    """Nobody connected in time."""
+    SOURCE = "source"
+    """A file cannot be read, or is not what was offered any more."""
+    FULL = "full"
+    """No room for the files; trying again may help."""
+    TARGET = "target"
+    """The files cannot be stored."""
+    MISMATCH = "mismatch"
+    """File `index` arrived, but not as it was read."""
+
+
+class Ended(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Last report of a job; `error` is one sentence for people."""
+
+    job: int
+    outcome: str
+    error: str = ""
+
+
+Report = (
+    Listening
+    | Scanned
+    | Connected
+    | Progress
+    | SourceChanged
+    | FileComplete
+    | Placed
+    | NotPlaced
+    | Ended
+)
+
+_ENCODER = msgspec.msgpack.Encoder()
+_REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_REPORTS: msgspec.msgpack.Decoder[Report] = msgspec.msgpack.Decoder(Report)
+
+
+def encode(value: Request | Report) -> bytes:
+    """One frame."""
+    return _ENCODER.encode(value)
+
+
+def decode_request(frame: bytes) -> Request:
+    """Raises msgspec.ValidationError, which here is a broken invariant."""
+    return _REQUESTS.decode(frame)
+
+
+def decode_report(frame: bytes) -> Report:
+    """Raises msgspec.ValidationError, which here is a broken invariant."""
+    return _REPORTS.decode(frame)

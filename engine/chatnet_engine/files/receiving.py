@@ -1,0 +1,330 @@
+"""The receiving side of a transfer: asks, resumes, verifies, and gives files their names.
+
+This side drives: it knows what is missing. It listens first; when the sender cannot reach it, the
+sender listens and this side dials. A complete file gets its final name only after that name and
+the file's inode are durable in the history, so that a restart recognises what happened.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import msgspec
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.names import safe_path
+from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.transfer import (
+    ENDINGS,
+    NO_WAY,
+    Detail,
+    S,
+    Step,
+    Table,
+    Transfer,
+)
+from chatnet_protocol.commit import StoreTransfer
+from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
+from chatnet_protocol.ipc.rows import TransferRow
+from chatnet_protocol.wire import control as ct
+
+FIRST_RETRY_S = 0.2
+MAX_RETRY_S = 60.0
+FULL_RETRY_S = 30.0
+"""How often a full disk is looked at again."""
+SLOT_RETRY_S = 1.0
+MAX_MISMATCHES = 3
+"""Times a transfer may arrive other than it was read; then something is broken for good."""
+
+DIFFERENT = "What arrived is not what was sent, repeatedly; one of the two machines is faulty."
+QUEUED = "Waiting for other files to finish."
+
+END_SENTENCES = {
+    ct.EndCode.CANCELLED: "",
+    ct.EndCode.SOURCE: "The other side can no longer read what it offered.",
+    ct.EndCode.UNKNOWN: "The other side no longer knows this offer.",
+}
+
+
+class Receiving(Transfer):
+    """One offer of the peer."""
+
+    table: ClassVar[Table] = {
+        S.OFFERED: {
+            **ENDINGS,
+            Step.ACCEPTED: S.WAITING,
+            Step.REJECTED: S.REJECTED,
+        },
+        S.WAITING: {
+            **ENDINGS,
+            Step.CONNECTED: S.ACTIVE,
+            Step.MOVED: S.VERIFYING,
+        },
+        S.ACTIVE: {
+            **ENDINGS,
+            Step.LOST: S.WAITING,
+            Step.MOVED: S.VERIFYING,
+        },
+        S.VERIFYING: {
+            **ENDINGS,
+            Step.DONE: S.DONE,
+        },
+    }
+
+    def __init__(
+        self,
+        row: TransferRow,
+        detail: Detail,
+        link: PeerLink,
+        out: Outputs,
+        random: Callable[[int], bytes],
+    ) -> None:
+        super().__init__(row, detail, link, out, random)
+        if self.phase is S.ACTIVE:
+            self.phase = S.WAITING
+        self._retry_s = FIRST_RETRY_S
+        self._durable = len(detail.placing)
+        """So many of `placing` are in the store."""
+        self._in_store = 0
+        self._place_again_at: float | None = None
+
+    # --- commands ---
+
+    def accept(self, folder: str, at: Moment) -> None:
+        """The files are wanted, below `folder`. Harmless to repeat."""
+        if self.phase in (S.REJECTED, S.CANCELLED, S.FAILED):
+            raise CommandError(
+                ErrorCode.NOT_ALLOWED, "This transfer has ended and cannot be accepted."
+            )
+        if not self._step(Step.ACCEPTED):
+            return
+        self.detail.folder = folder
+        self.detail.held = False
+        self._out.say(self.peer, ct.Accept(self.id))
+        self.retry_at = at.s
+        self._touch(at)
+
+    def reject(self, at: Moment) -> None:
+        """The files are not wanted; only before they were accepted."""
+        if self.phase is S.REJECTED:
+            return
+        if self.phase is not S.OFFERED:
+            raise CommandError(
+                ErrorCode.NOT_ALLOWED, "Only an offer can be rejected; cancel this transfer."
+            )
+        self._end(ct.EndCode.REJECTED, "me", "", at, tell=True)
+
+    # --- time and link ---
+
+    def handle_link_up(self, at: Moment) -> None:
+        """Say what stands, and go on."""
+        if self.phase is not S.OFFERED:
+            self._out.say(self.peer, ct.Accept(self.id))
+        self._out.say(self.peer, ct.Standing(self.id, self.detail.held))
+        self._retry_s = FIRST_RETRY_S
+        if self.phase is S.WAITING:
+            self._stop_job()  # whom it waits for may never have been told
+        self.retry_at = at.s
+
+    def handle_due(self, at: Moment, may_start: bool) -> None:
+        """Try to get what is missing, or to place what is complete."""
+        self.retry_at = None
+        if not self._out.ready or self.ended:
+            return
+        if self._place_again_at is not None and at.s >= self._place_again_at:
+            self._place_again_at = None
+            self._place(0)
+        if self.phase is S.WAITING and self.detail.index == len(self.offer.files):
+            self._step(Step.MOVED)
+            self._touch(at)
+        if self.phase is not S.WAITING or self.held or self.job or not self.link.up:
+            self.retry_at = self._place_again_at
+            return
+        if not may_start:
+            self.retry_at = at.s + SLOT_RETRY_S
+            if self._row.reason != QUEUED:
+                self._touch(at, reason=QUEUED)
+            return
+        if self._out.port:
+            connect, listen = self._listen()
+            self._start(connect)
+            self._out.say(self.peer, listen)
+        else:
+            self._out.say(self.peer, ct.DialBack(self.id))
+            self.retry_at = at.s + ct.TOKEN_VALID_S
+
+    def handle_ready(self, at: Moment) -> None:
+        """Everything that was asked of the last process is asked again."""
+        super().handle_ready(at)
+        self._place_again_at = None
+        self._place(0)
+
+    # --- what the peer says ---
+
+    def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
+        if isinstance(control, ct.Unreachable):
+            self._try_later(NO_WAY, at)
+        elif not isinstance(control, ct.Listen):
+            raise RemoteProtocolError("a receiver of files was told what only a sender is told")
+        elif self.phase is S.WAITING and not self.held and self._out.ready:
+            self._stop_job()
+            self._start(self._dial(control))
+
+    def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
+        if isinstance(control, ct.Done):
+            raise RemoteProtocolError("only a receiver of files can say that they are done")
+        known = control.code in END_SENTENCES
+        code = ct.EndCode(control.code) if known else ct.EndCode.SOURCE
+        self._end(code, "peer", END_SENTENCES[code], at, tell=False)
+
+    # --- what the file process says ---
+
+    def handle_report(self, report: pw.Report, at: Moment) -> None:
+        """Reports of the present job, and of placing."""
+        match report:
+            case pw.Connected():
+                if self._step(Step.CONNECTED):
+                    self._touch(at, reason="")
+            case pw.Progress():
+                self.detail.index, self.detail.offset = report.index, report.offset
+                if report.offset:
+                    self._retry_s = FIRST_RETRY_S
+                self._progress(report, at)
+            case pw.FileComplete():
+                self.detail.index, self.detail.offset = report.index + 1, 0
+                self.detail.placing.append((report.index, report.path, report.inode))
+                self._retry_s = FIRST_RETRY_S
+                self._touch(at)
+            case pw.Placed():
+                self._placed(report, at)
+            case pw.NotPlaced():
+                self._not_placed(report, at)
+            case pw.Ended():
+                self.job = 0
+                self._handle_ended(report, at)
+            case _:
+                raise AssertionError(f"a receiver's job reports {type(report).__name__}")
+
+    def _handle_ended(self, report: pw.Ended, at: Moment) -> None:
+        if report.outcome == pw.Outcome.MOVED and self._step(Step.MOVED):
+            self._touch(at)
+        self._lost(at)
+        match report.outcome:
+            case pw.Outcome.MOVED:
+                self.retry_at = at.s
+            case pw.Outcome.TARGET:
+                self._end(ct.EndCode.TARGET, "me", report.error, at, tell=True)
+            case pw.Outcome.FULL:
+                self.retry_at = at.s + FULL_RETRY_S
+                self._touch(at, reason=report.error)
+            case pw.Outcome.MISMATCH:
+                self._mismatch(at)
+            case pw.Outcome.UNREACHABLE | pw.Outcome.EXPIRED:
+                self._try_later(NO_WAY, at)
+            case _:
+                self.retry_at = at.s + self._retry_s
+                self._retry_s = min(MAX_RETRY_S, self._retry_s * 2)
+
+    def _mismatch(self, at: Moment) -> None:
+        self.detail.mismatches += 1
+        self.detail.offset = 0
+        if self.detail.mismatches >= MAX_MISMATCHES:
+            self._end(ct.EndCode.TARGET, "me", DIFFERENT, at, tell=True)
+            return
+        self.retry_at = at.s + FIRST_RETRY_S
+        self._touch(at)
+
+    def _try_later(self, reason: str, at: Moment) -> None:
+        self._retry_s = min(MAX_RETRY_S, max(self._retry_s, 5.0) * 2)
+        self.retry_at = at.s + self._retry_s
+        if self.link.up and self._row.reason != reason:
+            self._touch(at, reason=reason)
+
+    # --- placing ---
+
+    def take_store(self) -> StoreTransfer | None:
+        """Remembers which names become durable with it."""
+        store = super().take_store()
+        if store is not None:
+            self._in_store = len(self.detail.placing)
+        return store
+
+    def handle_stored(self, at: Moment) -> None:
+        """Names are durable now: files may get them. And done may be said."""
+        super().handle_stored(at)
+        first, self._durable = self._durable, self._in_store
+        self._place(first)
+        if self.phase is S.DONE:
+            self._out.say(self.peer, ct.Done(self.id))
+
+    def _place(self, first: int) -> None:
+        for index, path, inode in self.detail.placing[first : self._durable]:
+            self._out.ask(pw.Place(self.id, self.detail.folder, index, path, inode))
+
+    def _take_placing(self, index: int) -> bool:
+        for at, (known, _, _) in enumerate(self.detail.placing):
+            if known == index:
+                del self.detail.placing[at]
+                self._durable -= at < self._durable
+                self._in_store -= at < self._in_store
+                return True
+        return False
+
+    def _placed(self, report: pw.Placed, at: Moment) -> None:
+        if not self._take_placing(report.index):
+            return
+        folder = self.detail.folder.rstrip("/")
+        if len(self.offer.files) == 1:
+            self._landed("/".join([folder, *report.path]))
+        elif report.index == 0 or not self._row.path:
+            roots = {tuple(file.path[:1]) for file in self.offer.files if len(file.path) > 1}
+            common = len(roots) == 1 and all(len(file.path) > 1 for file in self.offer.files)
+            self._landed(f"{folder}/{report.path[0]}" if common else folder)
+        if self.detail.index == len(self.offer.files) and not self.detail.placing:
+            self._step(Step.MOVED)
+            self._step(Step.DONE)
+            self._stop_job()
+            self._measure(self.offer.size_bytes, at)
+            self._row = msgspec.structs.replace(self._row, done_bytes=self.offer.size_bytes)
+            self._touch(at, reason="", by="")
+        elif self.ended:
+            self._dirty = True
+
+    def _not_placed(self, report: pw.NotPlaced, at: Moment) -> None:
+        if report.path:
+            for index, _, inode in list(self.detail.placing):
+                if index == report.index and self._take_placing(index):
+                    self.detail.placing.append((index, report.path, inode))
+                    self._touch(at)
+        elif self.ended:
+            self._take_placing(report.index)
+        elif report.gone:
+            self._end(ct.EndCode.TARGET, "me", report.error, at, tell=True)
+        else:
+            self._place_again_at = at.s + FULL_RETRY_S
+            self.retry_at = min(self.retry_at or self._place_again_at, self._place_again_at)
+            self._touch(at, reason=report.error)
+
+    def _landed(self, path: str) -> None:
+        self._row = msgspec.structs.replace(self._row, path=path)
+
+    def _start(self, connect: pw.Connect) -> None:
+        self.job = self._out.next_job()
+        self._out.ask(
+            pw.Receive(
+                self.job,
+                self.id,
+                connect,
+                self.detail.folder,
+                [safe_path(file.path) for file in self.offer.files],
+                [file.size_bytes for file in self.offer.files],
+                self.detail.index,
+                self.detail.offset,
+            )
+        )
+
+    def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
+        super()._end(code, by, reason, at, tell=tell)
+        self.detail.placing.clear()
+        self._durable = self._in_store = 0
+        if self.detail.folder:
+            self._out.ask(pw.Discard(self.id, self.detail.folder))

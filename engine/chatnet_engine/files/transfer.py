@@ -1,0 +1,381 @@
+"""What sending and receiving have in common: phases, pauses, the durable row, progress.
+
+A phase is a TransferState; PAUSED is not one, but what a row shows while either side holds a
+transfer that would otherwise move. Which side has paused is kept apart from how far things are,
+so that a resume goes on from wherever that was.
+"""
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_protocol.commit import StoreTransfer
+from chatnet_protocol.errors import CommandError, ErrorCode, LocalProtocolError
+from chatnet_protocol.ipc.events import TransferGauge
+from chatnet_protocol.ipc.offer import Offer, decode_offer
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow, TransferState
+from chatnet_protocol.limits import GAUGE_INTERVAL_S
+from chatnet_protocol.wire import control as ct
+
+PROGRESS_STORED_EVERY_S = 1.0
+HANDLE_AND_TOKEN_BYTES = ct.HANDLE_BYTES + ct.TOKEN_BYTES
+RATE_WEIGHT = 0.3
+"""Of the newest measurement in the rate shown."""
+
+NO_WAY = "No TCP connection between the two sides; open the port of ChatNet on one of them."
+
+S = TransferState
+
+
+class Step(enum.Enum):
+    """What can happen to a transfer; each side's table says where it leads."""
+
+    ACCEPTED = enum.auto()
+    CONNECTED = enum.auto()
+    LOST = enum.auto()
+    MOVED = enum.auto()
+    DONE = enum.auto()
+    REJECTED = enum.auto()
+    CANCELLED = enum.auto()
+    FAILED = enum.auto()
+
+
+Table = Mapping[S, Mapping[Step, S]]
+
+ENDINGS: Mapping[Step, S] = {
+    Step.CANCELLED: S.CANCELLED,
+    Step.FAILED: S.FAILED,
+}
+"""Possible in every phase that is not an end."""
+
+END_STEPS: Mapping[int, Step] = {
+    ct.EndCode.CANCELLED: Step.CANCELLED,
+    ct.EndCode.REJECTED: Step.REJECTED,
+    ct.EndCode.TOO_MANY: Step.REJECTED,
+}
+"""Every other code is a failure."""
+
+
+class Detail(Struct, array_like=True, gc=False):
+    """What is stored of a transfer besides its row; one shape for both sides."""
+
+    phase: str
+    held: bool
+    peer_held: bool
+    offer: bytes
+    """Body of the offering message."""
+    end_code: int = 0
+    """What the peer has to be told when it asks about an ended transfer; 0: it is done."""
+    roots: list[str] = []
+    files: list[pw.ScannedFile] = []
+    """Sender: what to read."""
+    folder: str = ""
+    index: int = 0
+    offset: int = 0
+    placing: list[tuple[int, list[str], int]] = []
+    """Receiver: complete files (index, final path, inode) that may not have their name yet."""
+    mismatches: int = 0
+    automatic_bytes: int = 0
+    """Bytes that this peer's files took without a question, this transfer included."""
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Detail)
+
+
+def decode_detail(data: bytes) -> Detail:
+    """Raises msgspec.ValidationError or DecodeError for what no version of ours wrote."""
+    detail = _DECODER.decode(data)
+    decode_offer(detail.offer)
+    return detail
+
+
+class Transfer:
+    """One offer of files, seen from one side. Subclasses own what differs."""
+
+    table: ClassVar[Table]
+
+    def __init__(
+        self,
+        row: TransferRow,
+        detail: Detail,
+        link: PeerLink,
+        out: Outputs,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._row = row
+        self.detail = detail
+        self.link = link
+        self._out = out
+        self._random = random
+        self.offer: Offer = decode_offer(detail.offer)
+        self.phase = S(detail.phase)
+        self.job = 0
+        """The job of the file process that works on it; 0: none."""
+        self.retry_at: float | None = None
+        self._dirty = False
+        self._storing = False
+        self._progress_due = 0.0
+        self._moved_bytes = row.done_bytes
+        self._rate_bytes_s = 0.0
+        self._measured: tuple[float, int] | None = None
+        self._gauge_due = 0.0
+        self._gauge_revision = 0
+        self._gauge_bytes = row.done_bytes
+
+    # --- what it is ---
+
+    @property
+    def id(self) -> bytes:
+        """The id of the offering message."""
+        return self._row.id
+
+    @property
+    def peer(self) -> int:
+        """Number of the peer."""
+        return self._row.peer
+
+    @property
+    def no(self) -> int:
+        """Number of the offering message."""
+        return self._row.no
+
+    @property
+    def ended(self) -> bool:
+        """Nothing will happen to it any more."""
+        return self.phase in ENDED_TRANSFER_STATES
+
+    @property
+    def settled(self) -> bool:
+        """Ended, and everything about it is in the store."""
+        return self.ended and not self._dirty and not self._storing
+
+    @property
+    def held(self) -> bool:
+        """Paused by either side."""
+        return self.detail.held or self.detail.peer_held
+
+    @property
+    def row(self) -> TransferRow:
+        """As front ends see it."""
+        state, by = self.phase, self._row.by
+        if self.held and self.phase in (S.WAITING, S.ACTIVE):
+            state, by = S.PAUSED, "me" if self.detail.held else "peer"
+        return msgspec.structs.replace(self._row, state=state.value, by=by)
+
+    # --- commands ---
+
+    def handle_new(self, at: Moment) -> None:
+        """It has just come to be, and is to be stored."""
+        self._touch(at)
+
+    def pause(self, at: Moment) -> None:
+        """Hold from this side."""
+        self._refuse_ended("paused")
+        if not self.detail.held:
+            self.detail.held = True
+            self._stop_job()
+            self._out.say(self.peer, ct.Standing(self.id, True))
+            self._lost(at)
+            self._touch(at)
+
+    def resume(self, at: Moment) -> None:
+        """Let go from this side; also tries a waiting transfer now."""
+        self._refuse_ended("resumed")
+        if self.detail.held:
+            self.detail.held = False
+            self._out.say(self.peer, ct.Standing(self.id, False))
+            self._touch(at)
+        self.retry_at = at.s
+
+    def cancel(self, at: Moment) -> None:
+        """End it from this side; harmless when it has ended."""
+        if not self.ended:
+            self._end(ct.EndCode.CANCELLED, "me", "", at, tell=True)
+
+    def end_refused(self, code: ct.EndCode, reason: str, at: Moment) -> None:
+        """End it from this side because of a rule."""
+        self._end(code, "me", reason, at, tell=True)
+
+    # --- what the peer says ---
+
+    def handle_control(self, control: ct.Control, at: Moment) -> None:
+        """Raises RemoteProtocolError for what this side can never be told."""
+        if isinstance(control, ct.End | ct.Done):
+            if not self.ended:
+                self._handle_end(control, at)
+            return
+        if self.ended:
+            self._out.say(self.peer, self._ending())
+            return
+        if isinstance(control, ct.Standing):
+            self._handle_standing(control, at)
+        else:
+            self._handle_agreement(control, at)
+
+    def _handle_standing(self, control: ct.Standing, at: Moment) -> None:
+        if control.held == self.detail.peer_held:
+            return
+        self.detail.peer_held = control.held
+        if control.held:
+            self._stop_job()
+            self._lost(at)
+        self.retry_at = at.s
+        self._touch(at)
+
+    def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
+        raise NotImplementedError
+
+    def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
+        raise NotImplementedError
+
+    def _ending(self) -> ct.Control:
+        if self.phase is S.DONE:
+            return ct.Done(self.id)
+        return ct.End(self.id, self.detail.end_code or ct.EndCode.CANCELLED)
+
+    # --- what the file process says ---
+
+    def handle_report(self, report: pw.Report, at: Moment) -> None:
+        """A report of this transfer's present job."""
+        raise NotImplementedError
+
+    def handle_ready(self, at: Moment) -> None:
+        """There is a (new) file process: whatever the last one did is undone or has to be asked
+        again."""
+        if self.job:
+            self.job = 0
+            self._lost(at)
+        self.retry_at = at.s
+
+    # --- time and link ---
+
+    def handle_link_up(self, at: Moment) -> None:
+        """A new link: what was said before may be lost."""
+        raise NotImplementedError
+
+    def handle_due(self, at: Moment, may_start: bool) -> None:
+        """`retry_at` has come; `may_start`: there is room for one more job."""
+        raise NotImplementedError
+
+    # --- outputs ---
+
+    def take_store(self) -> StoreTransfer | None:
+        """The next state to store, one at a time."""
+        if not self._dirty or self._storing:
+            return None
+        self._dirty = False
+        self._storing = True
+        self.detail.phase = self.phase.value
+        return StoreTransfer(self.row, _ENCODER.encode(self.detail))
+
+    def handle_stored(self, at: Moment) -> None:
+        """What `take_store` gave last is durable."""
+        self._storing = False
+
+    def take_gauge(self, now_s: float) -> TransferGauge | None:
+        """Progress, if there was any and the last is not too recent."""
+        if self._moved_bytes == self._gauge_bytes or now_s < self._gauge_due:
+            return None
+        self._gauge_due = now_s + GAUGE_INTERVAL_S
+        self._gauge_bytes = self._moved_bytes
+        self._gauge_revision += 1
+        return TransferGauge(
+            self.id, self.peer, self._gauge_revision, self._moved_bytes, self._rate_bytes_s
+        )
+
+    # --- for subclasses ---
+
+    def _step(self, step: Step) -> bool:
+        """Move along the table; False when the phase does not know the step."""
+        target = self.table.get(self.phase, {}).get(step)
+        if target is None:
+            return False
+        self.phase = target
+        return True
+
+    def _touch(self, at: Moment, *, reason: str | None = None, by: str | None = None) -> None:
+        """Something people see has changed: it is stored, then published."""
+        self._dirty = True
+        changes: dict[str, str | int] = {"changed_ms": at.wall_ms}
+        if reason is not None:
+            changes["reason"] = reason
+        if by is not None:
+            changes["by"] = by
+        self._row = msgspec.structs.replace(self._row, **changes)
+
+    def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
+        step = END_STEPS.get(code, Step.FAILED)
+        if not self._step(step) and not self._step(Step.FAILED):
+            raise LocalProtocolError("a transfer ends from a phase that has no end")
+        self.detail.end_code = code
+        self._stop_job()
+        self.retry_at = None
+        if tell:
+            self._out.say(self.peer, self._ending())
+        self._touch(at, reason=reason, by=by)
+
+    def _lost(self, at: Moment) -> None:
+        """The connection is gone, for whatever reason."""
+        if self.phase in (S.ACTIVE, S.VERIFYING) and self._step(Step.LOST):
+            self._measured = None
+            self._rate_bytes_s = 0.0
+            self._touch(at)
+
+    def _stop_job(self) -> None:
+        if self.job:
+            self._out.ask(pw.Stop(self.job))
+            self.job = 0
+
+    def _refuse_ended(self, what: str) -> None:
+        if self.ended:
+            raise CommandError(
+                ErrorCode.NOT_ALLOWED, f"This transfer has ended and cannot be {what}."
+            )
+
+    def _progress(self, report: pw.Progress, at: Moment) -> None:
+        """Note how far things are; stored now and then."""
+        self._measure(report.moved_bytes, at)
+        done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
+        if done != self._row.done_bytes:
+            self._row = msgspec.structs.replace(self._row, done_bytes=done)
+            if at.s >= self._progress_due:
+                self._progress_due = at.s + PROGRESS_STORED_EVERY_S
+                self._touch(at)
+
+    def _measure(self, moved_bytes: int, at: Moment) -> None:
+        if self._measured is not None and at.s > self._measured[0]:
+            rate = max(0, moved_bytes - self._measured[1]) / (at.s - self._measured[0])
+            weight = RATE_WEIGHT if self._rate_bytes_s else 1.0
+            self._rate_bytes_s += weight * (rate - self._rate_bytes_s)
+        self._measured = (at.s, moved_bytes)
+        self._moved_bytes = moved_bytes
+
+    def _draw(self) -> tuple[bytes, bytes]:
+        """A fresh handle and token for one connection."""
+        drawn = self._random(HANDLE_AND_TOKEN_BYTES)
+        return drawn[: ct.HANDLE_BYTES], drawn[ct.HANDLE_BYTES :]
+
+    def _listen(self) -> tuple[pw.Connect, ct.Listen]:
+        """How to wait for the peer, and how to tell it."""
+        handle, token = self._draw()
+        suite = self.link.suite
+        return (
+            pw.Connect(handle, token, suite, [], ct.TOKEN_VALID_S),
+            ct.Listen(self.id, handle, token, self._out.port, suite),
+        )
+
+    def _dial(self, listen: ct.Listen) -> pw.Connect:
+        """How to reach the peer: only its own known addresses, with the port it names or had."""
+        addrs: list[tuple[str, int]] = []
+        for host, port in self.link.addrs:
+            for candidate in ((host, listen.port), (host, port)):
+                if candidate not in addrs:
+                    addrs.append(candidate)
+        addrs.sort(key=lambda addr: addr[1] != listen.port)
+        return pw.Connect(listen.handle, listen.token, listen.suite, addrs, ct.TOKEN_VALID_S)

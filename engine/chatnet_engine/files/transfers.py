@@ -1,0 +1,376 @@
+"""All transfers of a session: who gets which input, what is stored, which one may start next.
+
+Knows no sockets and no files: the file process does what it is asked, and reports. Control
+messages are volatile per link, so after each new link every transfer that has not ended says
+where it stands.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.names import safe_name, shown
+from chatnet_engine.files.offering import FailedOffer, Offering, ReadyOffer
+from chatnet_engine.files.outputs import Addr, Moment, Outputs, PeerLink
+from chatnet_engine.files.receiving import Receiving
+from chatnet_engine.files.sending import Sending
+from chatnet_engine.files.transfer import Detail, Transfer, decode_detail
+from chatnet_protocol.commit import StoredTransfer, StoreTransfer
+from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
+from chatnet_protocol.ipc.events import TransferGauge
+from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.rows import MessageRow, TransferRow, TransferState
+from chatnet_protocol.limits import MAX_ACTIVE_TRANSFERS, MAX_VIEW_TRANSFERS, MIB
+from chatnet_protocol.wire import control as ct
+
+__all__ = ["FailedOffer", "ReadyOffer", "Transfers"]
+
+MAX_RECEIVING_JOBS = 8
+"""Transfers that receive at a time; the next ones wait for a free place."""
+MAX_OPEN_OFFERS = 256
+"""Unended offers of one peer; further ones are rejected by themselves."""
+MAX_AUTOMATIC_BYTES = 1024 * MIB
+"""What an unverified peer's files may take in all without a question."""
+
+
+class Transfers:
+    """Owner of every transfer that has not ended, and of the newest ended ones."""
+
+    def __init__(
+        self,
+        *,
+        loaded: list[StoredTransfer],
+        random: Callable[[int], bytes],
+        inbox: str,
+        now: float,
+    ) -> None:
+        self._random = random
+        self._inbox = inbox
+        self._out = Outputs()
+        self._offering = Offering(self._out)
+        self._links: dict[int, PeerLink] = {}
+        self._all: dict[bytes, Transfer] = {}
+        self._open: dict[bytes, Transfer] = {}
+        """Those of `_all` that have not ended, or not been stored since."""
+        self._jobs: dict[int, Transfer] = {}
+        self._changed: dict[bytes, Transfer] = {}
+        """May have something to store."""
+        self._due_s: float | None = None
+        self.unreadable: list[bytes] = []
+        """Ids of stored transfers that no version of ours could have written."""
+        for stored in loaded:
+            self._load(stored)
+        self._find_due()
+
+    # --- commands ---
+
+    def offer(
+        self, transfer_id: bytes, peer: int, paths: list[str], now: float, wall_ms: int
+    ) -> None:
+        """Prepare an offer; the result comes by `take_offers`. Harmless to repeat."""
+        known = self._all.get(transfer_id)
+        if known is not None:
+            self._offering.repeat(transfer_id, known.peer, known.detail.offer)
+        else:
+            self._offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))
+            self._find_due()
+
+    def accept(self, transfer_id: bytes, folder: str, now: float, wall_ms: int) -> None:
+        """Take the files, into `folder` or the inbox. Raises CommandError."""
+        at = Moment(now, wall_ms)
+        self._incoming(transfer_id).accept(folder or self._inbox, at)
+        self._after(self._all[transfer_id], at)
+
+    def reject(self, transfer_id: bytes, now: float, wall_ms: int) -> None:
+        """Refuse an offer. Raises CommandError."""
+        at = Moment(now, wall_ms)
+        self._incoming(transfer_id).reject(at)
+        self._after(self._all[transfer_id], at)
+
+    def pause(self, transfer_id: bytes, now: float, wall_ms: int) -> None:
+        """Hold from this side. Raises CommandError."""
+        self._command(transfer_id, Transfer.pause, Moment(now, wall_ms))
+
+    def resume(self, transfer_id: bytes, now: float, wall_ms: int) -> None:
+        """Let go from this side. Raises CommandError."""
+        self._command(transfer_id, Transfer.resume, Moment(now, wall_ms))
+
+    def cancel(self, transfer_id: bytes, now: float, wall_ms: int) -> None:
+        """End it, from either side. Raises CommandError."""
+        self._command(transfer_id, Transfer.cancel, Moment(now, wall_ms))
+
+    # --- what became durable ---
+
+    def handle_own_offer(self, row: MessageRow, peer: int, now: float, wall_ms: int) -> None:
+        """Our OFFER message was committed as `row`."""
+        listed = self._offering.pop_listed(row.id)
+        if listed is None or row.id in self._all:
+            return
+        offer = decode_offer(listed.body)
+        detail = Detail(
+            TransferState.OFFERED, False, False, listed.body, roots=listed.roots, files=listed.files
+        )
+        new_row = TransferRow(
+            id=row.id,
+            peer=peer,
+            no=row.no,
+            mine=True,
+            state=TransferState.OFFERED,
+            name=shown(offer.files[0].path[-1]),
+            files=len(offer.files),
+            size_bytes=offer.size_bytes,
+            path=shown(listed.roots[0]),
+            changed_ms=wall_ms,
+        )
+        self._add_new(new_row, detail, Moment(now, wall_ms))
+
+    def handle_peer_offer(
+        self,
+        row: MessageRow,
+        peer: int,
+        *,
+        auto_accept_bytes: int,
+        verified: bool,
+        now: float,
+        wall_ms: int,
+    ) -> None:
+        """The peer's OFFER message was committed as `row`. Raises DecodeError."""
+        if row.id in self._all:
+            return
+        at = Moment(now, wall_ms)
+        offer = decode_offer(row.body)
+        of_peer = [known for known in self._all.values() if known.peer == peer]
+        taken = max((known.detail.automatic_bytes for known in of_peer), default=0)
+        waiting = sum(not (known.ended or known.row.mine) for known in of_peer)
+        size = offer.size_bytes
+        automatic = size <= auto_accept_bytes and (verified or taken + size <= MAX_AUTOMATIC_BYTES)
+        detail = Detail(TransferState.OFFERED, False, False, row.body)
+        new_row = TransferRow(
+            id=row.id,
+            peer=peer,
+            no=row.no,
+            mine=False,
+            state=TransferState.OFFERED,
+            name=safe_name(offer.files[0].path[-1]),
+            files=len(offer.files),
+            size_bytes=size,
+            changed_ms=wall_ms,
+        )
+        transfer = self._add_new(new_row, detail, at)
+        assert isinstance(transfer, Receiving)
+        if waiting >= MAX_OPEN_OFFERS:
+            reason = "Too many offers of this peer wait for an answer."
+            transfer.end_refused(ct.EndCode.TOO_MANY, reason, at)
+        elif automatic:
+            detail.automatic_bytes = taken + size
+            transfer.accept(self._inbox, at)
+        else:
+            transfer.handle_link_up(at)
+        self._after(transfer, at)
+
+    def handle_stored(self, row: TransferRow, now: float, wall_ms: int) -> None:
+        """What `take_stores` gave for this transfer is committed."""
+        transfer = self._all.get(row.id)
+        if transfer is not None:
+            at = Moment(now, wall_ms)
+            transfer.handle_stored(at)
+            self._after(transfer, at)
+
+    # --- the peer, the link, the file process ---
+
+    def handle_control(self, peer: int, body: bytes, now: float, wall_ms: int) -> None:
+        """A message of channel 1. Raises DecodeError or RemoteProtocolError."""
+        control = ct.decode_control(body)
+        transfer = self._all.get(control.id)
+        if transfer is None or transfer.peer != peer:
+            if isinstance(control, ct.Accept):
+                self._out.say(peer, ct.End(control.id, ct.EndCode.UNKNOWN))
+            return
+        at = Moment(now, wall_ms)
+        transfer.handle_control(control, at)
+        self._after(transfer, at)
+
+    def handle_link(
+        self,
+        peer: int,
+        up: bool,
+        addrs: Sequence[Addr],
+        *,
+        fast_aes: bool,
+        now: float,
+        wall_ms: int,
+    ) -> None:
+        """The link is new, or down. `addrs`: where the peer's listener may be."""
+        link = self._link(peer)
+        if not up:
+            link.up = False
+            return
+        link.up = True
+        link.addrs = list(addrs)
+        link.suite = ct.Suite.AESGCM if fast_aes else ct.Suite.CHACHA
+        at = Moment(now, wall_ms)
+        for transfer in [one for one in self._open.values() if one.peer == peer]:
+            if not transfer.ended:
+                transfer.handle_link_up(at)
+                self._after(transfer, at)
+
+    def handle_process(self, frame: bytes, now: float, wall_ms: int) -> None:
+        """A report of the file process."""
+        report = pw.decode_report(frame)
+        at = Moment(now, wall_ms)
+        match report:
+            case pw.Listening():
+                self._handle_ready(report, at)
+            case pw.Scanned():
+                self._offering.handle_scanned(report)
+                self._find_due()
+            case pw.Placed() | pw.NotPlaced():
+                transfer = self._all.get(report.id)
+                if transfer is not None:
+                    transfer.handle_report(report, at)
+                    self._after(transfer, at)
+            case _:
+                transfer = self._jobs.get(report.job)
+                if transfer is not None and transfer.job == report.job:
+                    transfer.handle_report(report, at)
+                    self._after(transfer, at)
+
+    def handle_process_restarted(self, now: float, wall_ms: int) -> None:
+        """The file process died; the new one says `Listening` when it can be asked."""
+        self._out.ready = False
+        self._out.port = 0
+        self._out.frames.clear()
+
+    def handle_timeout(self, now: float, wall_ms: int) -> None:
+        """Time has passed; harmless when nothing is due."""
+        if self._due_s is None or now < self._due_s:
+            return
+        at = Moment(now, wall_ms)
+        self._offering.handle_timeout(at)
+        for transfer in list(self._open.values()):
+            if transfer.retry_at is not None and transfer.retry_at <= now:
+                self._after(transfer, at)
+        self._find_due()
+
+    # --- outputs ---
+
+    def take_offers(self) -> list[ReadyOffer | FailedOffer]:
+        """Offers that can be sent, and those that cannot be made."""
+        return self._offering.take()
+
+    def take_controls(self) -> list[tuple[int, bytes]]:
+        """(peer, body) for channel 1; dropped when that link is not up."""
+        controls, self._out.controls = self._out.controls, []
+        return [said for said in controls if self._link(said[0]).up]
+
+    def take_process_frames(self) -> list[bytes]:
+        """Requests to the file process."""
+        frames, self._out.frames = self._out.frames, []
+        return frames
+
+    def take_stores(self) -> list[StoreTransfer]:
+        """What has to be durable next; `handle_stored` answers each."""
+        changed, self._changed = self._changed, {}
+        return [op for one in changed.values() if (op := one.take_store()) is not None]
+
+    def take_gauges(self, now: float) -> list[TransferGauge]:
+        """Progress of what moves, at most five a second each."""
+        return [gauge for one in self._open.values() if (gauge := one.take_gauge(now)) is not None]
+
+    def next_timeout(self) -> float | None:
+        """When to call `handle_timeout` next."""
+        return self._due_s
+
+    @property
+    def port(self) -> int:
+        """TCP port that files arrive on; 0: none."""
+        return self._out.port
+
+    # --- inside ---
+
+    def _load(self, stored: StoredTransfer) -> None:
+        try:
+            detail = decode_detail(stored.detail)
+        except (msgspec.ValidationError, DecodeError):
+            self.unreadable.append(stored.row.id)
+            return
+        self._add(stored.row, detail)
+
+    def _add(self, row: TransferRow, detail: Detail) -> Transfer:
+        side = Sending if row.mine else Receiving
+        transfer = side(row, detail, self._link(row.peer), self._out, self._random)
+        self._all[row.id] = transfer
+        if not transfer.ended:
+            self._open[row.id] = transfer
+        return transfer
+
+    def _add_new(self, row: TransferRow, detail: Detail, at: Moment) -> Transfer:
+        transfer = self._add(row, detail)
+        transfer.handle_new(at)
+        self._after(transfer, at)
+        return transfer
+
+    def _link(self, peer: int) -> PeerLink:
+        return self._links.setdefault(peer, PeerLink())
+
+    def _incoming(self, transfer_id: bytes) -> Receiving:
+        transfer = self._known(transfer_id)
+        if not isinstance(transfer, Receiving):
+            raise CommandError(
+                ErrorCode.NOT_ALLOWED, "This is your own offer; the other side answers it."
+            )
+        return transfer
+
+    def _known(self, transfer_id: bytes) -> Transfer:
+        transfer = self._all.get(transfer_id)
+        if transfer is None:
+            raise CommandError(ErrorCode.UNKNOWN_TRANSFER, "There is no such transfer.")
+        return transfer
+
+    def _command(
+        self, transfer_id: bytes, command: Callable[[Transfer, Moment], None], at: Moment
+    ) -> None:
+        transfer = self._known(transfer_id)
+        command(transfer, at)
+        self._after(transfer, at)
+
+    def _handle_ready(self, report: pw.Listening, at: Moment) -> None:
+        self._out.ready = True
+        self._out.port = report.port
+        self._out.frames.clear()
+        self._offering.handle_ready()
+        for transfer in list(self._open.values()):
+            if not transfer.ended:
+                transfer.handle_ready(at)
+                self._after(transfer, at)
+
+    def _after(self, transfer: Transfer, at: Moment) -> None:
+        """An input was handled: start what is due, keep the books."""
+        if transfer.retry_at is not None and transfer.retry_at <= at.s:
+            transfer.handle_due(at, self._may_start(transfer))
+        self._changed[transfer.id] = transfer
+        if transfer.settled:
+            self._open.pop(transfer.id, None)
+            self._forget_oldest()
+        else:
+            self._open[transfer.id] = transfer
+        self._jobs = {one.job: one for one in self._open.values() if one.job}
+        self._find_due()
+
+    def _may_start(self, transfer: Transfer) -> bool:
+        others = [one for one in self._jobs.values() if one is not transfer and one.job]
+        if isinstance(transfer, Receiving):
+            return sum(isinstance(one, Receiving) for one in others) < MAX_RECEIVING_JOBS
+        return len(others) < MAX_ACTIVE_TRANSFERS
+
+    def _forget_oldest(self) -> None:
+        while len(self._all) - len(self._open) > MAX_VIEW_TRANSFERS:
+            oldest = next(id for id in self._all if id not in self._open)
+            del self._all[oldest]
+
+    def _find_due(self) -> None:
+        dues = [one.retry_at for one in self._open.values() if one.retry_at is not None]
+        if (due := self._offering.next_timeout()) is not None:
+            dues.append(due)
+        self._due_s = min(dues, default=None)

@@ -1,0 +1,116 @@
+"""Channel 1 of the link: what two engines tell each other about transfers.
+
+Reliable within one link and volatile: after each new link both sides say where every transfer
+that has not ended stands, so no message here is the only carrier of a fact. Bytes of files go
+over TCP (see `file_records`); how a connection comes to be is agreed here.
+"""
+
+import enum
+
+from msgspec import Struct
+
+from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ids import is_id
+
+HANDLE_BYTES = 8
+TOKEN_BYTES = 32
+TOKEN_VALID_S = 60.0
+"""A token that no connection has used by then is forgotten."""
+MAX_CONTROL_BYTES = 512
+
+
+class Suite(enum.IntEnum):
+    """Cipher of one file connection; AES-GCM where both sides have fast AES."""
+
+    CHACHA = 1
+    AESGCM = 2
+
+
+class EndCode(enum.IntEnum):
+    """Why a transfer ended without its files having arrived."""
+
+    CANCELLED = 1
+    REJECTED = 2
+    SOURCE = 3
+    """The sender can no longer read what it offered, or it has changed."""
+    TARGET = 4
+    """The receiver cannot store it, or what arrived is not what was sent."""
+    UNKNOWN = 5
+    """The sender no longer knows the offer."""
+    TOO_MANY = 6
+    """The receiver has too many unanswered offers."""
+
+
+class ControlBase(Struct, frozen=True, gc=False, array_like=True):
+    """Common shape: an array of tag, transfer id, fields."""
+
+    id: bytes
+
+
+class Accept(ControlBase, frozen=True, gc=False, array_like=True, tag=1):
+    """Receiver: the files are wanted."""
+
+
+class Listen(ControlBase, frozen=True, gc=False, array_like=True, tag=2):
+    """Either side: connect to TCP `port` at my address with this handle and token.
+
+    Good for one connection within TOKEN_VALID_S; a newer one replaces it.
+    """
+
+    handle: bytes
+    token: bytes
+    port: int
+    suite: int
+
+
+class DialBack(ControlBase, frozen=True, gc=False, array_like=True, tag=3):
+    """Receiver: I cannot listen; you do."""
+
+
+class Unreachable(ControlBase, frozen=True, gc=False, array_like=True, tag=4):
+    """Sender: I can neither reach you nor listen; try again later."""
+
+
+class Standing(ControlBase, frozen=True, gc=False, array_like=True, tag=5):
+    """Either side: this transfer has not ended here; `held`: I have paused it."""
+
+    held: bool
+
+
+class End(ControlBase, frozen=True, gc=False, array_like=True, tag=6):
+    """Either side: it is over without success; `code` is an EndCode value."""
+
+    code: int
+
+
+class Done(ControlBase, frozen=True, gc=False, array_like=True, tag=7):
+    """Receiver: all files are verified, durable and in their place."""
+
+
+Control = Accept | Listen | DialBack | Unreachable | Standing | End | Done
+
+
+class _Envelope(Struct, array_like=True, gc=False, frozen=True):
+    control: Control
+
+
+def encode_control(control: Control) -> bytes:
+    """Body of one message on channel 1."""
+    return codec.pack(control)
+
+
+def decode_control(body: bytes) -> Control:
+    """Raises DecodeError when malformed or a field is out of range."""
+    value = codec.unpack_plain(body, MAX_CONTROL_BYTES)
+    control = codec.convert([value], _Envelope).control
+    if not is_id(control.id):
+        raise DecodeError("a transfer id has 16 bytes")
+    if isinstance(control, Listen):
+        if len(control.handle) != HANDLE_BYTES or len(control.token) != TOKEN_BYTES:
+            raise DecodeError("a handle has 8 bytes and a token 32")
+        if not 0 < control.port < 65536:
+            raise DecodeError("a port is out of range")
+        if control.suite not in Suite.__members__.values():
+            raise DecodeError("an unknown cipher suite")
+    return control

@@ -1,0 +1,104 @@
+"""What travels inside one file connection, once both sides share its keys.
+
+A connection is: handle (8 bytes, in the clear), `Noise_NNpsk0_25519_{cipher}_SHA256` with the
+token as psk and the handle as prologue, then records: length of the sealed part as 4 bytes
+big-endian, sealed part. The plain part is one byte of type and a body; records are sealed with
+the connection's key of that direction and nonces that count from 0, no associated data.
+
+The receiver of the files says START first. The sender answers FILE, DATA..., FILE_END for each
+file from there on, then END. The receiver says VERIFIED now and then, and END when it has all.
+A connection that ends without END was cut.
+"""
+
+import enum
+
+from msgspec import Struct
+
+from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.limits import (
+    AEAD_TAG_BYTES,
+    FILE_RECORD_BYTES,
+    MAX_FILE_BYTES,
+    MAX_FILES_IN_OFFER,
+)
+from chatnet_protocol.wire.control import HANDLE_BYTES, Suite
+
+LENGTH_BYTES = 4
+TYPE_BYTES = 1
+MAX_SEALED_BYTES = TYPE_BYTES + FILE_RECORD_BYTES + AEAD_TAG_BYTES
+"""65,553: a longer record is refused before it is read."""
+MIN_SEALED_BYTES = TYPE_BYTES + AEAD_TAG_BYTES
+MAX_RECORDS = 2**24
+"""Per direction and connection, 1 TiB; the rest travels on a new connection with new keys."""
+DIGEST_BYTES = 32
+"""BLAKE3 of the whole file."""
+FIRST_MESSAGE_BYTES = HANDLE_BYTES + 32 + AEAD_TAG_BYTES
+"""What a dialler sends first: 56 bytes."""
+REPLY_BYTES = 32 + AEAD_TAG_BYTES
+FIRST_MESSAGE_WITHIN_S = 5.0
+MAX_UNKNOWN_CONNECTIONS = 8
+"""Connections that have not proved to know a token; the oldest gives way."""
+MAX_BODY_BYTES = 256
+"""Bodies of all records but DATA."""
+
+
+class RecordType(enum.IntEnum):
+    """First plain byte of a record."""
+
+    DATA = 0
+    """Bytes of the current file, in order."""
+    START = 1
+    """Receiver: a `Position`, send from there."""
+    FILE = 2
+    """Sender: a `FileHeader`. For the file under way: it starts over, because it changed."""
+    FILE_END = 3
+    """Sender: the BLAKE3 digest of the file, DIGEST_BYTES."""
+    VERIFIED = 4
+    """Receiver: a `Position` up to which everything is durable."""
+    END = 5
+    """Either side's last record; empty."""
+
+
+class Position(Struct, array_like=True, gc=False, frozen=True):
+    """Files before `index` are complete, file `index` up to `offset`."""
+
+    index: int
+    offset: int
+
+
+class FileHeader(Struct, array_like=True, gc=False, frozen=True):
+    """DATA from `offset` of file `index` follows."""
+
+    index: int
+    offset: int
+
+
+def noise_name(suite: int) -> str:
+    """Noise protocol name of a suite."""
+    cipher = {Suite.CHACHA: "ChaChaPoly", Suite.AESGCM: "AESGCM"}[Suite(suite)]
+    return f"Noise_NNpsk0_25519_{cipher}_SHA256"
+
+
+def encode_body(body: Position | FileHeader) -> bytes:
+    """Body of a START, VERIFIED or FILE record."""
+    return codec.pack(body)
+
+
+def decode_position(body: bytes) -> Position:
+    """Raises DecodeError."""
+    position = codec.unpack(body, Position, MAX_BODY_BYTES)
+    _check(position.index, position.offset, MAX_FILES_IN_OFFER)
+    return position
+
+
+def decode_header(body: bytes) -> FileHeader:
+    """Raises DecodeError."""
+    header = codec.unpack(body, FileHeader, MAX_BODY_BYTES)
+    _check(header.index, header.offset, MAX_FILES_IN_OFFER - 1)
+    return header
+
+
+def _check(index: int, offset: int, max_index: int) -> None:
+    if not (0 <= index <= max_index and 0 <= offset <= MAX_FILE_BYTES):
+        raise DecodeError("a position is out of range")
