@@ -66,7 +66,8 @@ class Node:
     ) -> None:
         self.world = world
         self.addr = addr
-        self.rng = random.Random(f"{world.seed} {name} {len(world.nodes)}")
+        world.born += 1
+        self.rng = random.Random(f"{world.seed} {name} {world.born}")
         self.identity = Identity.from_private_bytes(key or self.rng.randbytes(32))
         self.endpoint = Endpoint(
             identity=self.identity,
@@ -213,6 +214,7 @@ class World:
         self.captured: list[tuple[bytes, Addr, Addr]] = []
         self.capture = False
         self.sent = 0
+        self.born = 0
         self.filter: Callable[[bytes, Addr, Addr], bool] = lambda data, source, to: True
 
     def add(self, name: str, addr: Addr, **options: object) -> Node:
