@@ -230,6 +230,7 @@ def idle_link(peer: int) -> LinkRow:
 def _add(peer: PeerView, rows: list[MessageRow]) -> None:
     tail = peer.messages
     in_order = not tail or not rows or screen_order(rows[0]) > screen_order(tail[-1])
+    in_order = in_order and all(row.place == row.no for row in rows)
     tail.extend(rows)
     for row in rows:
         peer.last_no = max(peer.last_no, row.no)
@@ -286,6 +287,7 @@ def _change(peer: PeerView, event: ev.Event) -> None:
                 else row
                 for row in peer.messages
             ]
+            peer.messages.sort(key=screen_order)
         case ev.MarksMoved():
             peer.sent_seq = max(peer.sent_seq, event.sent_seq)
             peer.peer_shown = max(peer.peer_shown, event.peer_shown)

@@ -1,0 +1,258 @@
+"""A reducer by somebody who knows only the specification, against the one of the product.
+
+It works on plain msgpack values, field by field as protocol/README.md 5.9, 5.11 and 6 number them,
+and imports nothing of ChatNet. Random events have to leave both pictures alike.
+"""
+
+import random
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+
+import golden_vectors as golden
+from chatnet_protocol import codec
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc import rows
+from chatnet_protocol.ipc.view import View, message_state
+
+NO, ID, MINE, BODY, SEQ, ACK, LAMPORT, PLACE, FAILED = 0, 1, 2, 4, 7, 8, 10, 11, 12
+SESSION_PEERS, TRANSFERS, CLIENTS, LAST_NO, STOPPING = 1, 2, 3, 4, 5
+INFO, LINK, MESSAGES, P_LAST_NO, LAST_SEQ, LAST_ACK, SENT, DELIVERED = range(8)
+SHOWN, READ, MY_SHOWN, MY_READ, DRAFT, DRAFT_REVISION, TYPING = range(8, 15)
+ENDED = ("done", "rejected", "cancelled", "failed")
+
+Plain = list[Any]
+
+
+class Stranger:
+    """A view as plain lists."""
+
+    def __init__(self, snapshot: bytes) -> None:
+        self.view: Plain = msgpack.unpackb(snapshot)
+
+    def peer(self, number: int) -> Plain | None:
+        return next((p for p in self.view[SESSION_PEERS] if p[INFO][0] == number), None)
+
+    def apply(self, event: dict[str, Any]) -> None:
+        kind = event["type"]
+        if kind in ("MessagesAdded", "MessagesRestored") and event["rows"]:
+            self.view[LAST_NO] = max(self.view[LAST_NO], event["rows"][-1][NO])
+        rule = getattr(self, f"on_{kind}", None)
+        if rule:
+            rule(event)
+            return
+        number = event["row"][0] if kind == "LinkChanged" else event.get("peer", 0)
+        peer = self.peer(number)
+        if peer is not None:
+            change(peer, event)
+
+    def on_PeerChanged(self, event: dict[str, Any]) -> None:
+        peer = self.peer(event["row"][0])
+        if peer is not None:
+            peer[INFO] = event["row"]
+            return
+        idle = [event["row"][0], "idle", 0, "", "", "", 0]
+        self.view[SESSION_PEERS].append([event["row"], idle, [], *[0] * 9, "", 0, False])
+
+    def on_PeerRemoved(self, event: dict[str, Any]) -> None:
+        gone, into = self.peer(event["peer"]), self.peer(event["into"])
+        self.view[SESSION_PEERS] = [p for p in self.view[SESSION_PEERS] if p is not gone]
+        if event["into"]:
+            for transfer in self.view[TRANSFERS]:
+                if transfer[1] == event["peer"]:
+                    transfer[1] = event["into"]
+        if gone is None or into is None:
+            return
+        if into[DELIVERED] == into[LAST_SEQ]:
+            into[DELIVERED] = into[LAST_SEQ] + gone[DELIVERED]
+        into[SENT] = max(into[SENT], into[DELIVERED])
+        into[LAST_SEQ] += gone[LAST_SEQ]
+        for field in (P_LAST_NO, LAST_ACK, SHOWN, READ, MY_SHOWN, MY_READ):
+            into[field] = max(into[field], gone[field])
+        if gone[DRAFT] and not into[DRAFT]:
+            into[DRAFT] = gone[DRAFT]
+            into[DRAFT_REVISION] += 1
+        into[MESSAGES] = list(event["rows"])
+
+    def on_TransferChanged(self, event: dict[str, Any]) -> None:
+        transfers = self.view[TRANSFERS]
+        places = [i for i, row in enumerate(transfers) if row[0] == event["row"][0]]
+        if places:
+            transfers[places[0]] = event["row"]
+        else:
+            transfers.append(event["row"])
+        ended = [row for row in transfers if row[4] in ENDED]
+        for row in ended[:-256]:
+            transfers.remove(row)
+
+    def on_ClientAttached(self, event: dict[str, Any]) -> None:
+        self.on_ClientDetached({"client": event["row"][0]})
+        self.view[CLIENTS].append(event["row"])
+
+    def on_ClientDetached(self, event: dict[str, Any]) -> None:
+        self.view[CLIENTS] = [row for row in self.view[CLIENTS] if row[0] != event["client"]]
+
+    def on_EngineStopping(self, event: dict[str, Any]) -> None:
+        self.view[STOPPING] = event["reason"]
+
+    def on_Notice(self, event: dict[str, Any]) -> None:
+        pass
+
+
+def change(peer: Plain, event: dict[str, Any]) -> None:
+    match event["type"]:
+        case "MessagesAdded" | "MessagesRestored":
+            add(peer, event["rows"])
+        case "MessagesDelivered":
+            peer[DELIVERED] = max(peer[DELIVERED], event["delivered_seq"])
+            peer[SENT] = max(peer[SENT], event["delivered_seq"])
+            for seq, ack, run in event["runs"]:
+                for row in peer[MESSAGES]:
+                    if row[MINE] and not row[ACK] and seq - run < row[SEQ] <= seq:
+                        row[ACK] = ack - (seq - row[SEQ])
+        case "MessageFailed":
+            for row in peer[MESSAGES]:
+                if row[NO] == event["no"]:
+                    row[FAILED] = event["reason"]
+        case "CountersRaised":
+            for row in peer[MESSAGES]:
+                if row[MINE] and row[SEQ] > event["after_seq"]:
+                    row[LAMPORT] += event["by"]
+        case "MarksMoved":
+            names = ("sent_seq", "peer_shown", "peer_read", "my_shown", "my_read")
+            places = (SENT, SHOWN, READ, MY_SHOWN, MY_READ)
+            for field, name in zip(places, names, strict=True):
+                peer[field] = max(peer[field], event[name])
+        case "DraftChanged":
+            peer[DRAFT], peer[DRAFT_REVISION] = event["text"], event["revision"]
+        case "TypingChanged":
+            peer[TYPING] = event["typing"]
+        case "LinkChanged":
+            peer[LINK] = event["row"]
+
+
+def add(peer: Plain, added: list[Plain]) -> None:
+    for row in added:
+        peer[P_LAST_NO] = max(peer[P_LAST_NO], row[NO])
+        field, number = (LAST_SEQ, row[SEQ]) if row[MINE] else (LAST_ACK, row[ACK])
+        peer[field] = max(peer[field], number)
+    tail = peer[MESSAGES] + added
+    tail.sort(key=lambda row: (row[PLACE], row[LAMPORT], row[MINE], row[ID]))
+    kept: list[Plain] = []
+    for row in reversed(tail):
+        size = sum(len(other[BODY]) for other in kept) + len(row[BODY])
+        if len(kept) == 50 or (kept and size > 65_536):
+            break
+        kept.insert(0, row)
+    peer[MESSAGES] = kept
+
+
+def tick(row: Plain, peer: Plain) -> str:
+    if not row[MINE]:
+        return "read" if row[ACK] <= peer[MY_READ] else "unread"
+    if row[FAILED]:
+        return "failed"
+    if row[ACK] and row[ACK] <= peer[READ]:
+        return "read"
+    if row[ACK] and row[ACK] <= peer[SHOWN]:
+        return "shown"
+    if row[ACK] or row[SEQ] <= peer[DELIVERED]:
+        return "delivered"
+    return "sent" if row[SEQ] <= peer[SENT] else "queued"
+
+
+class Author:
+    """Makes random events that an engine could publish."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.no = 42
+        self.lamport = 41
+
+    def number(self, most: int) -> int:
+        return self.random.randint(0, most)
+
+    def row(self) -> rows.MessageRow:
+        self.no += 1
+        self.lamport += self.number(2)
+        mine = self.random.random() < 0.5
+        return msgspec.structs.replace(
+            golden.OWN_ROW,
+            no=self.no,
+            id=self.random.randbytes(16),
+            mine=mine,
+            body=b"x" * self.random.choice([1, 20, 3_000, 40_000]),
+            seq=self.no - 20 if mine else 0,
+            ack=0 if mine else self.no - 20,
+            lamport=self.lamport,
+            place=self.no if self.random.random() < 0.8 else self.no - self.number(30),
+        )
+
+    def event(self) -> ev.Event:
+        peer = self.random.choice([1, 1, 1, 2, 3])
+        added = [self.row() for _ in range(self.number(4))]
+        first = added[0].no if added else 0
+        runs = [rows.AckRun(self.no - 20 - self.number(5), self.no, 1 + self.number(8))]
+        marks = [self.number(self.no) for _ in range(5)]
+        state = self.random.choice(list(rows.TransferState))
+        transfer = msgspec.structs.replace(
+            golden.TRANSFER, id=bytes([self.number(3)]) * 16, state=state, peer=peer
+        )
+        client = msgspec.structs.replace(golden.CLIENT, client=self.number(4))
+        choices: list[ev.Event] = [
+            *[ev.MessagesAdded(peer, first, added)] * 6,
+            ev.MessagesRestored(peer, first, added),
+            *[ev.MessagesDelivered(peer, self.number(self.no), runs)] * 3,
+            ev.MessageFailed(peer, self.no - self.number(9), "no"),
+            ev.CountersRaised(peer, self.no - 20 - self.number(9), 1 + self.number(9)),
+            *[ev.MarksMoved(peer, *marks)] * 3,
+            ev.DraftChanged(peer, self.no, self.random.choice(["", "so far"]), 3),
+            ev.TypingChanged(peer, self.random.random() < 0.5),
+            ev.PeerChanged(msgspec.structs.replace(golden.PEER, peer=peer, name=f"n{self.no}")),
+            ev.PeerRemoved(2 + self.number(1), self.number(1), added),
+            ev.LinkChanged(msgspec.structs.replace(golden.LINK, peer=peer, links=self.no)),
+            ev.TransferChanged(transfer),
+            ev.ClientAttached(client),
+            ev.ClientDetached(self.number(4)),
+            ev.Notice("info", "x", "y", peer),
+            ev.EngineStopping("bye"),
+        ]
+        return self.random.choice(choices)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_events_leave_both_pictures_alike(seed: int) -> None:
+    view = codec.unpack(codec.pack(golden.ROWS["View"]), View, 1 << 20)
+    stranger = Stranger(codec.pack(view))
+    author = Author(seed)
+    for _ in range(60):
+        event = author.event()
+        packed = codec.pack(event)
+        view.apply(event)
+        stranger.apply(msgpack.unpackb(packed))
+        assert msgpack.unpackb(codec.pack(view)) == stranger.view, type(event).__name__
+    for peer in view.peers:
+        plain = stranger.peer(peer.info.peer)
+        assert plain is not None
+        ticks = [tick(row, plain) for row in plain[MESSAGES]]
+        assert ticks == [message_state(row, peer) for row in peer.messages]
+
+
+def test_the_author_makes_every_event() -> None:
+    author = Author(1)
+    made = {type(author.event()).__name__ for _ in range(400)}
+    assert made == set(golden.EVENTS)
+
+
+def test_ended_transfers_beyond_the_bound_go_oldest_first() -> None:
+    view = codec.unpack(codec.pack(golden.ROWS["View"]), View, 1 << 20)
+    stranger = Stranger(codec.pack(view))
+    for number in range(260):
+        row = msgspec.structs.replace(golden.TRANSFER, id=number.to_bytes(16, "big"), state="done")
+        event = ev.TransferChanged(row)
+        view.apply(event)
+        stranger.apply(msgpack.unpackb(codec.pack(event)))
+    assert msgpack.unpackb(codec.pack(view)) == stranger.view
+    assert len(view.transfers) == 257
