@@ -282,11 +282,6 @@ class Transfers:
         """When to call `handle_timeout` next."""
         return self._due_s
 
-    @property
-    def port(self) -> int:
-        """TCP port that files arrive on; 0: none."""
-        return self._out.port
-
     # --- inside ---
 
     def _load(self, stored: StoredTransfer) -> None:

@@ -30,6 +30,7 @@ def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
                 _peer_forgotten(parts, result, waiting)
             case c.TransferStored():
                 parts.publisher.publish(ev.TransferChanged(result.row))
+                parts.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
             case c.MessageFailedStored():
                 if result.no:
                     event = ev.MessageFailed(result.peer, result.no, result.reason)
