@@ -1,3 +1,4 @@
+import errno
 import os
 import select
 import signal
@@ -88,6 +89,31 @@ def test_an_internal_error_is_one_sentence_with_the_trace_in_the_log(monkeypatch
     assert "Traceback" not in err
     assert "internal error" in err.splitlines()[-1]
     assert "AssertionError: an invariant\\x0ais broken" in read_log("a")
+
+
+def test_an_internal_error_while_starting_is_told_the_same_way(monkeypatch, capsys):
+    def broken(*args, **options):
+        raise AssertionError("no node")
+
+    monkeypatch.setattr("chatnet_engine.io.engine.Node", broken)
+    monkeypatch.setattr("sys.excepthook", lambda *args: None)
+    assert main(["0", "--session", "a"]) == 1
+    expected = "The engine cannot start because of an internal error (AssertionError).\n"
+    assert capsys.readouterr().err == expected
+    assert "AssertionError: no node" in read_log("a")
+    assert main(["0", "--session", "a", "--bind", "192.0.2.1"]) == 2
+
+
+def test_a_full_disk_at_the_start_is_one_sentence(monkeypatch, capsys):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr("chatnet_engine.io.session.write_atomically", full)
+    monkeypatch.setattr("sys.excepthook", lambda *args: None)
+    assert main(["0", "--session", "a"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("The engine cannot start: [Errno 28] No space left on device")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

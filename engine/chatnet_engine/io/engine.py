@@ -76,14 +76,24 @@ class Engine:
     ) -> None:
         """Heeds signals from here on. Raises CommandError with one sentence for a person."""
         with ExitStack() as undo:
-            self._build(config, environ, random, undo)
+            try:
+                self._build(config, environ, random, undo)
+            except CommandError:
+                raise
+            except OSError as error:
+                raise CommandError(ErrorCode.FILE, f"The engine cannot start: {error}.") from None
+            except Exception:
+                logger.exception("the engine cannot start")
+                raise
             self._undo = undo.pop_all()
 
     def run(self) -> str:
         """Until a signal, a command or a broken invariant ends it; the reason."""
         self._machine.files.start(read_now().mono_s)
         reason = self._runner.run()
-        logger.info("stopping: %s", reason)
+        counted = ((name, count) for name, count in self._machine.counters().items() if count)
+        counts = ", ".join(f"{name} {count}" for name, count in counted)
+        logger.info("stopping: %s; %s", reason, counts)
         return reason
 
     def greeting(self) -> str:

@@ -75,7 +75,10 @@ class _Bound:
 
 
 class IpcServer:
-    """Both sockets, bound in `folder`. The session's lock is held by the caller."""
+    """Both sockets, bound in `folder`. The session's lock is held by the caller.
+
+    Raises CommandError when they cannot be bound.
+    """
 
     def __init__(self, folder: str, name: str, now_s: float) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -87,9 +90,11 @@ class IpcServer:
         try:
             self._events.bind()
             self._commands.bind()
-        except BaseException:
+        except (zmq.ZMQError, OSError) as error:
             self.close()
-            raise
+            raise CommandError(
+                ErrorCode.FILE, f"The local sockets in {folder} cannot be opened: {error}."
+            ) from None
 
     @property
     def events_endpoint(self) -> str:

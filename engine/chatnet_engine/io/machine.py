@@ -3,7 +3,7 @@
 Performs what the node asks, and collects what the workers answer. Decides nothing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.io.impair import Impairment
@@ -75,6 +75,18 @@ class Machine:
         """Whether nothing that was asked for is still to be done: no commit, no late datagram."""
         line = self.impairment
         return self.store.idle and (line is None or line.next_timeout() is None)
+
+    def counters(self) -> dict[str, int]:
+        """What sockets and processes have counted since the start, by name."""
+        facts = {f"socket_{name}": count for name, count in asdict(self.udp.counters).items()}
+        facts |= {f"ipc_{name}": count for name, count in asdict(self.ipc.counters).items()}
+        facts["files_restarts"] = self.files.restarts
+        facts["files_frames_dropped"] = self.files.dropped
+        if self.impairment is not None:
+            facts["impair_lost"] = self.impairment.lost
+            facts["impair_duplicated"] = self.impairment.duplicated
+            facts["impair_overflowed"] = self.impairment.overflowed
+        return facts
 
     def take_results(self) -> list[IoResult]:
         """What the workers have answered. Raises what one of them died of."""

@@ -28,15 +28,17 @@ def make_private_dir(path: str) -> None:
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Replace `path` by a 0600 file that is complete and on disk whenever it is seen."""
+    """Replace `path` by a 0600 file that is complete and on disk whenever it is seen.
+
+    Raises OSError, and `path` is as it was.
+    """
     draft = f"{path}.new"
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    try:
+    with open(fd, "wb") as file:
         os.fchmod(fd, 0o600)
-        os.write(fd, data)
+        file.write(data)
+        file.flush()
         os.fsync(fd)
-    finally:
-        os.close(fd)
     os.replace(draft, path)
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -8,6 +8,7 @@ import zmq
 
 from chatnet_engine.io import ipc as ipc_module
 from chatnet_engine.io.ipc import PATH_CHECK_S, IpcServer, choose_socket_dir, socket_name
+from chatnet_protocol.errors import CommandError
 from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES, MAX_IPC_PARTS
 
 WAIT_MS = 5000
@@ -229,3 +230,8 @@ def test_a_socket_folder_is_found_when_the_login_folder_will_not_do(own_home, mo
     os.rmdir(own_home / "chatnet")
     os.symlink(own_home / "run", own_home / "chatnet")
     assert choose_socket_dir({"XDG_RUNTIME_DIR": str(own_home / "run2")}, "s") == expected
+
+
+def test_sockets_that_cannot_be_bound_are_one_sentence(own_home):
+    with pytest.raises(CommandError, match="cannot be opened"):
+        IpcServer(str(own_home / "missing"), "s", 0.0)

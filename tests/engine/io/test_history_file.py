@@ -1,0 +1,68 @@
+import os
+import sqlite3
+import stat
+
+import pytest
+
+from chatnet_engine.io.history_file import HistoryFile, LedgerFile
+from chatnet_engine.ledger.schema import StoreDamaged
+from chatnet_protocol.commit import Commit, NewMessage, QueueMessages, StorePeer
+from chatnet_protocol.ipc.commands import FetchHistory
+from chatnet_protocol.ipc.rows import PeerRow, SessionRow
+
+SESSION = SessionRow("s", "", "", 1, b"k" * 32, "", "")
+PEER = StorePeer(PeerRow(0, "friend", "host", 9))
+MESSAGE = QueueMessages(1, [NewMessage(b"i" * 16, 1, b"hello", 5)], 5, False)
+
+
+@pytest.fixture
+def path(own_home):
+    return str(own_home / "history.db")
+
+
+def test_what_is_committed_is_there_after_the_next_start_and_on_pages(path):
+    ledger = LedgerFile(path)
+    ledger.apply(Commit(1, [PEER, MESSAGE]))
+    history = HistoryFile(path)
+    [row] = history.page(FetchHistory(peer=1)).rows
+    assert row.text == "hello"
+    history.close()
+    ledger.close()
+    again = LedgerFile(path)
+    assert again.load().last_no == 1
+    assert again.load_view(SESSION).last_no == 1
+    again.close()
+
+
+def test_an_open_history_is_closed_to_others(path):
+    with open(path, "wb"):
+        pass
+    os.chmod(path, 0o644)
+    ledger = LedgerFile(path)
+    ledger.apply(Commit(1, [PEER]))
+    for name in os.listdir(os.path.dirname(path)):
+        if name.startswith("history.db"):
+            mode = os.stat(os.path.join(os.path.dirname(path), name)).st_mode
+            assert stat.S_IMODE(mode) == 0o600, name
+    ledger.close()
+
+
+def test_pages_cannot_write(path):
+    LedgerFile(path).close()
+    history = HistoryFile(path)
+    with pytest.raises(sqlite3.OperationalError):
+        history._connection.execute("DELETE FROM peers")
+    history.close()
+
+
+def test_a_history_of_a_newer_version_is_left_alone_and_closed(path):
+    LedgerFile(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    with pytest.raises(Exception, match="upgrade ChatNet on this side"):
+        LedgerFile(path)
+    with open(path, "r+b") as file:
+        file.write(b"junk" * 100)
+    with pytest.raises(StoreDamaged):
+        LedgerFile(path)
