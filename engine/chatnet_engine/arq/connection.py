@@ -286,9 +286,8 @@ class Connection:
         elif isinstance(frame, frames.Ack):
             self._sender.on_ack(frame, now)
             return False
-        elif isinstance(frame, frames.Receipt):
-            if self._receipt_log is not None:
-                self._new_receipts += self._receipt_log.add(frame)
+        elif isinstance(frame, frames.Receipt) and self._receipt_log is not None:
+            self._new_receipts += self._receipt_log.add(frame)
             self._sources.channels[0].on_receipt(frame.number)
         elif isinstance(frame, frames.Message):
             self._receiver.on_message(frame, now)

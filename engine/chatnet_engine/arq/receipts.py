@@ -87,7 +87,7 @@ class ReceiptQueue:
             return
         if number >= run.number:
             self._remove(key)
-        elif run.run:
+        else:
             run.run = min(run.run, run.number - number)
 
     def on_lost(self, token: Token, packet: int) -> None:

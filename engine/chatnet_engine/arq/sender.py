@@ -133,6 +133,7 @@ class Sender:
             limit_bytes = min(limit_bytes, SAFE_PAYLOAD_BYTES)
         draft = Draft(limit_bytes)
         number = self.numbers.next
+        ack_due = self._sources.acks.due
         self._sources.add_control(draft, now, with_ack)
         if chat or self._full_probe:
             self._sources.add_chat(draft, number, now)
@@ -143,8 +144,8 @@ class Sender:
         if (self._ping or self._probe) and not draft.eliciting:
             draft.add_bare(frames.encode_ping())
         probe, self._ping, self._probe, self._full_probe = self._probe, False, False, False
-        if not draft.chunks:
-            return None
+        if not (draft.eliciting or ack_due):
+            return None  # what seemed to wait has arrived meanwhile
         payload = b"".join(draft.chunks)
         self.numbers.take()
         self.packets_sent += 1

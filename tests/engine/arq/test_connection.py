@@ -371,6 +371,19 @@ def test_a_repeated_packet_is_counted_and_changes_nothing() -> None:
     assert connection.stats.duplicate_packets == 1
 
 
+def test_content_that_was_not_lost_after_all_is_not_resent() -> None:
+    connection = lone()
+    connection.queue(0, [bytes(1100)] * 5)
+    connection.take_packets(0.0, 10)
+    connection.handle_packet(0, frames.encode_ack(0, [(1, 4)]), 0.1)
+    assert connection.stats.packets_lost == 1
+    connection.handle_packet(1, frames.encode_ack(0, [(0, 4)]), 0.11)
+    assert connection.stats.packets_spurious == 1
+    assert connection.take_packets(0.11, 10) == []
+    assert not connection.unacked
+    assert connection.next_timeout() > 1.0  # type: ignore[operator]
+
+
 def test_max_packets_cuts_a_round_short_and_asks_for_another() -> None:
     connection = lone()
     connection.queue(0, [bytes(1100)] * 8)
