@@ -1,0 +1,1 @@
+"""The ChatNet window: a front end like any other, attached to an engine by its connection file."""

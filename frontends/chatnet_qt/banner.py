@@ -1,0 +1,151 @@
+"""News that do not interrupt: one line above the conversation, with what can be done about it."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chatnet_protocol.ipc.rows import LinkState, Trust
+from chatnet_protocol.ipc.view import PeerView
+from chatnet_qt.labels import label
+from chatnet_qt.qt import (
+    QFrame,
+    QHBoxLayout,
+    QPainter,
+    QPaintEvent,
+    QPushButton,
+    QWidget,
+    present,
+    pyqtSignal,
+)
+from chatnet_qt.theme import colours_of
+from chatnet_qt.wording import duration_words, peer_name, shown_name
+
+SAY_SINCE_MS = 10_000
+"""How long a link has been away is said after this long."""
+
+
+class Tone(enum.Enum):
+    """How urgent it is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    DANGER = "danger"
+
+
+@dataclass(frozen=True)
+class Banner:
+    """One sentence and the actions offered: (name, words)."""
+
+    tone: Tone
+    words: str
+    actions: tuple[tuple[str, str], ...] = ()
+
+
+def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
+    """What a person should know about the link to a peer; None while all is well."""
+    name, link, info = peer_name(peer.info), peer.link, peer.info
+    address = shown_name(link.address or f"{info.host}:{info.port}")
+    retry = (("retry", "Try now"),)
+    since_ms = now_ms - link.since_ms
+    since = f" for {duration_words(since_ms / 1000)}" if since_ms >= SAY_SINCE_MS else ""
+    if info.trust == Trust.PENDING:
+        words = (
+            f"{name} wants to talk to you from {address}. Nothing is exchanged until you accept."
+        )
+        return Banner(Tone.INFO, words, (("accept", "Accept"), ("remove", "Refuse")))
+    if info.offered_key:
+        words = f"Somebody with another key answers in the name of {name}. It was not let in."
+        return Banner(Tone.DANGER, words, (("key", "Look at it"),))
+    match link.state:
+        case LinkState.UP:
+            return None
+        case LinkState.IDLE:
+            words = f"{name} has no address to call; waiting to be found."
+            return Banner(Tone.INFO, words)
+        case LinkState.RESOLVING:
+            return Banner(Tone.INFO, f"Looking up {shown_name(info.host)}…")
+        case LinkState.DIALLING:
+            words = f"Nothing heard from {address} yet. Is its UDP port open?"
+            return Banner(Tone.INFO, words, retry)
+        case LinkState.SILENT:
+            words = f"{name} has not answered{since}. Messages wait and go out by themselves."
+            return Banner(Tone.WARNING, words, retry)
+        case LinkState.PENDING:
+            return Banner(Tone.INFO, f"{name} has to accept you first. Asking again every minute.")
+        case LinkState.REFUSED:
+            detail = shown_name(link.detail, 300) if link.detail else "Messages stay here."
+            return Banner(Tone.WARNING, f"{name} refuses the connection. {detail}", retry)
+        case LinkState.KEY_CHANGED:
+            words = f"{name} shows another key than before. Messages wait for the known one."
+            return Banner(Tone.DANGER, words, (("key", "Look at it"),))
+    return Banner(Tone.INFO, shown_name(link.detail or link.state, 300))
+
+
+def engine_banner(reason: str, unconfirmed: int) -> Banner:
+    """The engine itself is away: nothing can be sent, everything can be read and written."""
+    words = f"The engine does not answer ({shown_name(reason, 200)}). Reconnecting by itself."
+    if unconfirmed:
+        plural = "messages wait" if unconfirmed > 1 else "message waits"
+        words += f" {unconfirmed} {plural} in this window."
+    return Banner(Tone.DANGER, words)
+
+
+class BannerStrip(QFrame):
+    """Shows one Banner; `acted(name)` when one of its buttons is pressed."""
+
+    acted = pyqtSignal(str)
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self._shown: Banner | None = None
+        self._label = label(wrap=True)
+        self._buttons: list[QPushButton] = []
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 7, 10, 7)
+        row.addWidget(self._label, 1)
+        self.hide()
+
+    @property
+    def shown(self) -> Banner | None:
+        """What stands there."""
+        return self._shown
+
+    def show_banner(self, banner: Banner | None) -> None:
+        """Show `banner`, or nothing."""
+        if banner == self._shown:
+            return
+        old_actions = self._shown.actions if self._shown else ()
+        self._shown = banner
+        if banner is not None:
+            self._label.setText(banner.words)
+            self._label.setAccessibleName(banner.words)
+            if banner.actions != old_actions:
+                self._make_buttons(banner.actions)
+        elif old_actions:
+            self._make_buttons(())
+        self.setVisible(banner is not None)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """The tone as a tint of whatever theme is in force."""
+        if self._shown is not None:
+            colours = colours_of(self.palette())
+            fills = {
+                Tone.INFO: colours.info_fill,
+                Tone.WARNING: colours.warning_fill,
+                Tone.DANGER: colours.danger_fill,
+            }
+            QPainter(self).fillRect(self.rect(), fills[self._shown.tone])
+
+    def _make_buttons(self, actions: Sequence[tuple[str, str]]) -> None:
+        row = present(self.layout())
+        for button in self._buttons:
+            row.removeWidget(button)
+            button.deleteLater()
+        self._buttons = []
+        for name, words in actions:
+            button = QPushButton(words)
+            button.setAutoDefault(False)
+            button.clicked.connect(lambda _checked, name=name: self.acted.emit(name))
+            row.addWidget(button)
+            self._buttons.append(button)

@@ -1,0 +1,336 @@
+"""Where messages are written: a text box that grows, the files beside it, and the send button.
+
+Shares what is written through `Draft` and says that somebody is typing. Sends nothing by itself
+but drafts: `send_wanted(text, draft revision, paths)` is carried out by the pane.
+"""
+
+import time
+
+from chatnet_client.client_events import Answered
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import DraftSet, SetDraft, SetTyping
+from chatnet_protocol.limits import MAX_TEXT_BYTES
+from chatnet_qt.attachments import AttachmentRow, local_paths, save_picture
+from chatnet_qt.draft import Draft, Share
+from chatnet_qt.icons import draw_paperclip, draw_send, icon_of
+from chatnet_qt.labels import tool_button
+from chatnet_qt.qt import (
+    QDragEnterEvent,
+    QDropEvent,
+    QEvent,
+    QFileDialog,
+    QFontMetricsF,
+    QFrame,
+    QHBoxLayout,
+    QImage,
+    QKeyEvent,
+    QMimeData,
+    QPlainTextEdit,
+    QResizeEvent,
+    QSize,
+    Qt,
+    QTextCursor,
+    QTimer,
+    QVBoxLayout,
+    QWidget,
+    present,
+    pyqtSignal,
+)
+from chatnet_qt.session import Session
+
+MAX_LINES_SHOWN = 8
+TYPING_EVERY_S = 3.0
+"""The engine forgets "typing" after a few seconds, so it is said again this often."""
+
+
+class TextBox(QPlainTextEdit):
+    """Plain text, as tall as what is in it. `enter` to send, `files(paths)` pasted or dropped."""
+
+    enter = pyqtSignal()
+    files = pyqtSignal(list)
+    escaped = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Message")
+        self.setTabChangesFocus(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        present(self.document()).setDocumentMargin(6)
+        present(present(self.document()).documentLayout()).documentSizeChanged.connect(self._fit)
+        self._fit()
+
+    def _fit(self) -> None:
+        """QPlainTextEdit counts its document's height in lines."""
+        lines = max(1.0, present(present(self.document()).documentLayout()).documentSize().height())
+        many = lines > MAX_LINES_SHOWN
+        line = QFontMetricsF(self.font()).lineSpacing()
+        self.setFixedHeight(round(min(lines, MAX_LINES_SHOWN) * line + 2 * 6 + 2))
+        wanted = Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(wanted if many else never)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Lines wrap anew."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Another font is another height."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Enter sends, Shift+Enter is a new line."""
+        if event is None:
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.insertPlainText("\n")
+                self.ensureCursorVisible()
+            else:
+                self.enter.emit()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.escaped.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData | None) -> bool:
+        """Files and pictures as well as text."""
+        if source is not None and (source.hasImage() or source.hasUrls()):
+            return True
+        return super().canInsertFromMimeData(source)
+
+    def insertFromMimeData(self, source: QMimeData | None) -> None:
+        """Files go beside the text; text loses its looks."""
+        if source is None:
+            return
+        paths = local_paths(source)
+        if paths:
+            self.files.emit(paths)
+        elif source.hasImage() and not source.hasText():
+            image = source.imageData()
+            path = save_picture(image) if isinstance(image, QImage) else ""
+            if path:
+                self.files.emit([path])
+        elif source.hasText():
+            self.insertPlainText(source.text())
+
+
+class Composer(QFrame):
+    """The lower edge of a conversation."""
+
+    send_wanted = pyqtSignal(str, int, list)
+    apart_changed = pyqtSignal(bool)
+    refused = pyqtSignal(str)
+
+    def __init__(self, session: Session, peer: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._peer = peer
+        self._draft = Draft()
+        self._typing_said: float | None = None
+        self._adopting = False
+        self.box = TextBox()
+        self.attachments = AttachmentRow()
+        self.attach_button = tool_button("Attach files (Ctrl+O)")
+        self.send_button = tool_button("Send (Enter)")
+        self._share_timer = QTimer(self)
+        self._share_timer.setSingleShot(True)
+        self._lay_out()
+        self._draw_icons()
+        self._connect()
+        self._on_reset()
+
+    def _lay_out(self) -> None:
+        self.box.setPlaceholderText("Write a message")
+        for button in (self.attach_button, self.send_button):
+            button.setIconSize(QSize(22, 22))
+            button.setFixedSize(36, 36)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 6, 8, 8)
+        column.setSpacing(6)
+        column.addWidget(self.attachments)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.attach_button, 0, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self.box, 1, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self.send_button, 0, Qt.AlignmentFlag.AlignBottom)
+        column.addLayout(row)
+
+    def _connect(self) -> None:
+        self.box.textChanged.connect(self._on_edit)
+        self.box.enter.connect(self.send)
+        self.box.files.connect(self.attachments.add)
+        self.attachments.changed.connect(self._update)
+        self.attachments.refused.connect(self.refused)
+        self.attach_button.clicked.connect(self.choose_files)
+        self.send_button.clicked.connect(self.send)
+        self._share_timer.timeout.connect(self._share)
+        self._session.was_reset.connect(self._on_reset)
+        self._session.changed.connect(self._on_event)
+
+    # --- what people do ---
+
+    def send(self) -> None:
+        """Send what is written and attached."""
+        text = self.box.toPlainText()
+        if len(text.encode()) > MAX_TEXT_BYTES:
+            self.refused.emit("One message holds 64 KiB at most: send longer texts as a file.")
+            return
+        if not text.strip() and not self.attachments.paths:
+            return
+        was_apart = self._draft.apart
+        sent, revision = self._draft.take_sent() if text.strip() else ("", 0)
+        self._show(self._draft.text)
+        self.send_wanted.emit(sent, revision, self.attachments.take())
+        self._say_typing(False)
+        if was_apart != self._draft.apart:
+            self.apart_changed.emit(self._draft.apart)
+        self._arm()
+
+    def choose_files(self) -> None:
+        """Pick files to attach."""
+        dialog = QFileDialog(self, "Attach files")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.filesSelected.connect(self.attachments.add)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def take_theirs(self) -> None:
+        """Give up the own text for the draft written elsewhere."""
+        self._show(self._draft.take_theirs())
+        self.apart_changed.emit(False)
+
+    def put_back(self, text: str) -> None:
+        """A text that was not taken: back into the box, unless something else stands there."""
+        if not self.box.toPlainText():
+            self.box.setPlainText(text)
+            self.box.moveCursor(QTextCursor.MoveOperation.End)
+
+    def type_key(self, event: QKeyEvent) -> None:
+        """A key pressed elsewhere that belongs here."""
+        self.box.setFocus()
+        self.box.keyPressEvent(event)
+
+    def flush(self) -> None:
+        """Share what is written before the window goes."""
+        share = self._draft.take_flush()
+        if share is not None:
+            self._send_share(share)
+        self._say_typing(False)
+
+    # --- draft ---
+
+    def _on_edit(self) -> None:
+        self._update()
+        if self._adopting:
+            return
+        was_apart = self._draft.apart
+        text = self.box.toPlainText()
+        self._draft.handle_edit(text, time.monotonic())
+        if not text and was_apart:
+            self._show(self._draft.take_theirs())
+        if was_apart != self._draft.apart:
+            self.apart_changed.emit(self._draft.apart)
+        self._say_typing(bool(text))
+        self._arm()
+
+    def _arm(self) -> None:
+        due = self._draft.next_timeout()
+        if due is None:
+            self._share_timer.stop()
+        else:
+            self._share_timer.start(max(0, round((due - time.monotonic()) * 1000) + 1))
+
+    def _share(self) -> None:
+        share = self._draft.take_share(time.monotonic())
+        if share is not None:
+            self._send_share(share)
+        self._arm()
+
+    def _send_share(self, share: Share) -> None:
+        if len(share.text.encode()) > MAX_TEXT_BYTES:
+            self._draft.handle_failure()
+            return
+
+        def on_answer(answer: Answered) -> None:
+            was_apart = self._draft.apart
+            if isinstance(answer.result, DraftSet):
+                result = answer.result
+                self._draft.handle_answer(result.accepted, result.text, result.revision)
+            else:
+                self._draft.handle_failure()
+            if was_apart != self._draft.apart:
+                self.apart_changed.emit(self._draft.apart)
+            self._arm()
+
+        self._session.request(SetDraft(self._peer, share.text, share.base_revision), on_answer)
+
+    def _on_event(self, event: ev.Event) -> None:
+        if not isinstance(event, ev.DraftChanged) or event.peer != self._peer:
+            return
+        was_apart = self._draft.apart
+        if self._draft.handle_shared(event.text, event.revision, event.client == 0):
+            self._show(self._draft.text)
+        if was_apart != self._draft.apart:
+            self.apart_changed.emit(self._draft.apart)
+        self._arm()
+
+    def _on_reset(self) -> None:
+        peer = self._session.peer(self._peer)
+        if peer is not None and self._draft.handle_snapshot(peer.draft, peer.draft_revision):
+            self._show(self._draft.text)
+        self._arm()
+
+    def _show(self, text: str) -> None:
+        if self.box.toPlainText() == text:
+            return
+        self._adopting = True
+        self.box.setPlainText(text)
+        self.box.moveCursor(QTextCursor.MoveOperation.End)
+        self._adopting = False
+        self._update()
+
+    def _say_typing(self, typing: bool) -> None:
+        now = time.monotonic()
+        if typing:
+            if self._typing_said is not None and now - self._typing_said < TYPING_EVERY_S:
+                return
+            self._typing_said = now
+        elif self._typing_said is None:
+            return
+        else:
+            self._typing_said = None
+        self._session.request(SetTyping(self._peer, typing), lambda _answer: None)
+
+    # --- looks ---
+
+    def _update(self) -> None:
+        something = bool(self.box.toPlainText().strip() or self.attachments.paths)
+        self.send_button.setEnabled(something)
+
+    def _draw_icons(self) -> None:
+        palette = self.palette()
+        self.attach_button.setIcon(icon_of(draw_paperclip, palette.color(palette.Text), 48))
+        self.send_button.setIcon(icon_of(draw_send, palette.color(palette.Highlight), 48))
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            self._draw_icons()
+
+    def accept_drag(self, event: QDragEnterEvent) -> bool:
+        """Whether what is dragged over the conversation could be attached."""
+        data = event.mimeData()
+        return data is not None and bool(local_paths(data))
+
+    def accept_drop(self, event: QDropEvent) -> None:
+        """Attach what was dropped."""
+        data = event.mimeData()
+        if data is not None:
+            self.attachments.add(local_paths(data))
+            self.box.setFocus()

@@ -1,0 +1,275 @@
+"""One conversation: news above, bubbles, the button to the end, the composer below.
+
+Puts the parts together and passes signals between them; each part owns its own state.
+"""
+
+import time
+
+from chatnet_client.client_events import Answered
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
+from chatnet_protocol.ipc.rows import LinkState, MessageRow
+from chatnet_qt.banner import Banner, BannerStrip, Tone, link_banner
+from chatnet_qt.composer import Composer
+from chatnet_qt.conversation_view import ConversationView
+from chatnet_qt.find_bar import FindBar
+from chatnet_qt.icons import draw_down, icon_of
+from chatnet_qt.labels import label
+from chatnet_qt.message_actions import MessageActions
+from chatnet_qt.models import ConversationModel
+from chatnet_qt.qt import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QEvent,
+    QPushButton,
+    QResizeEvent,
+    Qt,
+    QTimer,
+    QVBoxLayout,
+    QWidget,
+    present,
+)
+from chatnet_qt.read_marker import ReadMarker
+from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
+from chatnet_qt.session import Session
+from chatnet_qt.wording import peer_name, shown_name
+
+CLOCK_MS = 5000
+"""How often words that hold a duration are renewed."""
+NOTICE_MS = 20_000
+"""How long news stay that nobody dismisses."""
+
+
+class ConversationPane(QWidget):
+    """The conversation with one peer."""
+
+    def __init__(self, session: Session, peer: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.peer_number = peer
+        self.model = ConversationModel(session, peer, self)
+        self.view = ConversationView(self.model)
+        self.composer = Composer(session, peer)
+        self.find_bar = FindBar(session, peer)
+        self.link_strip = BannerStrip("Connection")
+        self.draft_strip = BannerStrip("Draft")
+        self.notice_strip = BannerStrip("News")
+        self.typing = label()
+        self.jump = QPushButton(self.view)
+        self.marker = ReadMarker(session, self.model, self.view, self)
+        self._actions = MessageActions(session, self.model, self.view, self)
+        self._opened = False
+        self._notice_timer = QTimer(self)
+        self._notice_timer.setSingleShot(True)
+        self._notice_timer.setInterval(NOTICE_MS)
+        self._clock = QTimer(self)
+        self._clock.setInterval(CLOCK_MS)
+        self.setAcceptDrops(True)
+        self.composer.box.setAcceptDrops(False)
+        self.view.setAcceptDrops(False)
+        self._lay_out()
+        self._connect()
+        self._on_reset()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for strip in (self.link_strip, self.notice_strip, self.find_bar):
+            column.addWidget(strip)
+        column.addWidget(self.view, 1)
+        self.typing.setContentsMargins(16, 2, 16, 2)
+        self.typing.setEnabled(False)
+        self.typing.hide()
+        column.addWidget(self.typing)
+        column.addWidget(self.draft_strip)
+        column.addWidget(self.composer)
+        self.jump.setAccessibleName("To the newest message")
+        self.jump.setToolTip("To the newest message (Ctrl+End)")
+        self.jump.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.jump.hide()
+        self._draw_jump()
+
+    def _connect(self) -> None:
+        session, view, composer = self._session, self.view, self.composer
+        session.was_reset.connect(self._on_reset)
+        session.changed.connect(self._on_event)
+        session.refused.connect(self._on_refused)
+        view.seen.connect(self._update_jump)
+        view.typed.connect(composer.type_key)
+        self.model.found.connect(view.go_to)
+        self.find_bar.found.connect(self._on_found)
+        self.find_bar.closed.connect(composer.box.setFocus)
+        composer.send_wanted.connect(self._send)
+        composer.refused.connect(self.tell)
+        composer.apart_changed.connect(self._on_apart)
+        self.link_strip.acted.connect(self._act)
+        self.draft_strip.acted.connect(lambda _name: composer.take_theirs())
+        self.notice_strip.acted.connect(lambda _name: self._hide_notice())
+        self._notice_timer.timeout.connect(self._hide_notice)
+        self.jump.clicked.connect(view.go_to_end)
+        self._clock.timeout.connect(self.update_link)
+        self._clock.start()
+
+    # --- what people do ---
+
+    def enter(self) -> None:
+        """This conversation is the one on screen now."""
+        if not self._opened:
+            self._opened = True
+            peer = self.model.peer()
+            if peer is not None and peer.unread and peer.messages:
+                self.model.mark_new_from_here()
+                self.view.go_to_end()
+                row = self.model.first_new_row()
+                if row >= 0 and row not in self.view.visible_rows():
+                    self.view.go_to_row(row)
+        self.composer.box.setFocus()
+        self.marker.update_marks()
+        self._update_jump()
+
+    def leave(self) -> None:
+        """Another conversation or window is looked at now."""
+        self.marker.handle_leave()
+
+    def tell(self, sentence: str, tone: Tone = Tone.WARNING) -> None:
+        """Show news that go away by themselves."""
+        self.notice_strip.show_banner(Banner(tone, shown_name(sentence, 400), (("ok", "OK"),)))
+        self._notice_timer.start()
+
+    def show_safety_number(self) -> None:
+        """Open the digits to compare."""
+        peer = self.model.peer()
+        if peer is not None:
+            SafetyDialog(self._session, peer.info, self).show()
+
+    def show_offered_key(self) -> None:
+        """Open the question about a key that was refused."""
+        peer = self.model.peer()
+        if peer is not None:
+            KeyChangedDialog(self._session, peer.info, self).show()
+
+    def update_link(self) -> None:
+        """Say anew what the link is doing."""
+        peer = self.model.peer()
+        banner = link_banner(peer, int(time.time() * 1000)) if peer is not None else None
+        self.link_strip.show_banner(banner)
+
+    def _send(self, text: str, revision: int, paths: list[str]) -> None:
+        if paths and not self._session.offer_files(self.peer_number, paths):
+            self.composer.attachments.add(paths)
+            self.tell("Too many messages wait for the engine.")
+        if text and not self._session.send_text(self.peer_number, text, revision):
+            self.composer.put_back(text)
+            self.tell("Too many messages wait for the engine.")
+        self.view.go_to_end()
+
+    def _act(self, name: str) -> None:
+        number = self.peer_number
+        if name == "retry":
+            self._session.request(RetryPeer(number))
+        elif name == "accept":
+            self._session.request(TrustPeer(number, "accept"))
+        elif name == "remove":
+            self._session.request(RemovePeer(number))
+        elif name == "key":
+            self.show_offered_key()
+
+    # --- what happens ---
+
+    def _on_reset(self) -> None:
+        self.update_link()
+        self._update_typing()
+        self._update_jump()
+
+    def _on_event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.LinkChanged | ev.PeerChanged):
+            if event.row.peer == self.peer_number:
+                self.update_link()
+                self._update_typing()
+            return
+        if getattr(event, "peer", 0) != self.peer_number:
+            return
+        match event:
+            case ev.MessagesAdded():
+                self.marker.handle_arrival(event)
+            case ev.TypingChanged():
+                self._update_typing()
+            case ev.MarksMoved():
+                self._update_jump()
+            case ev.Notice():
+                tones = {"info": Tone.INFO, "error": Tone.DANGER}
+                self.tell(event.text, tones.get(event.level, Tone.WARNING))
+
+    def _on_refused(self, peer: int, sentence: str, _answer: Answered | None = None) -> None:
+        if peer in (0, self.peer_number):
+            self.tell(sentence)
+
+    def _on_found(self, row: MessageRow) -> None:
+        self.model.show_message(row)
+
+    def _on_apart(self, apart: bool) -> None:
+        words = "Another window is writing a different draft. Yours stays here."
+        theirs = (("theirs", "Take theirs"),)
+        self.draft_strip.show_banner(Banner(Tone.INFO, words, theirs) if apart else None)
+
+    def _hide_notice(self) -> None:
+        self._notice_timer.stop()
+        self.notice_strip.show_banner(None)
+
+    def _update_typing(self) -> None:
+        peer = self.model.peer()
+        typing = peer is not None and peer.typing and peer.link.state == LinkState.UP
+        if typing and peer is not None:
+            self.typing.setText(f"{peer_name(peer.info)} is typing…")
+        self.typing.setVisible(typing)
+
+    def _update_jump(self) -> None:
+        peer = self.model.peer()
+        unread = peer.unread if peer else 0
+        words = f" {unread} new" if unread and self.model.new_after is not None else ""
+        self.jump.setText(words)
+        self.jump.setVisible(not self.view.at_end and self.model.rowCount() > 0)
+        self._place_jump()
+
+    def _place_jump(self) -> None:
+        size = self.jump.sizeHint()
+        area = self.view.rect()
+        bar = present(self.view.verticalScrollBar()).width()
+        tall = max(32, size.height())
+        wide = max(tall, size.width() + 6) if self.jump.text() else tall
+        self.jump.setGeometry(area.right() - wide - bar - 10, area.bottom() - tall - 10, wide, tall)
+
+    def _draw_jump(self) -> None:
+        self.jump.setIcon(icon_of(draw_down, self.palette().color(self.palette().ButtonText), 32))
+
+    # --- Qt's events ---
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the button in its corner."""
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self._place_jump)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            self._draw_jump()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Files can be dropped anywhere on the conversation."""
+        if event is not None and self.composer.accept_drag(event):
+            event.acceptProposedAction()
+            self.notice_strip.show_banner(Banner(Tone.INFO, "Drop to attach. Nothing is sent yet."))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent | None) -> None:
+        """Gone again."""
+        self._hide_notice()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Attach them."""
+        self._hide_notice()
+        if event is not None:
+            self.composer.accept_drop(event)
+            event.acceptProposedAction()

@@ -1,0 +1,288 @@
+"""The list of bubbles: keeps its place while rows come and go, fetches pages, reports what is seen.
+
+Knows no commands: what a click or key asks for leaves as a signal.
+"""
+
+from dataclasses import dataclass
+
+from chatnet_qt.bubble_delegate import BubbleDelegate, Hit
+from chatnet_qt.models import Bubble, ConversationModel
+from chatnet_qt.qt import (
+    QAbstractItemView,
+    QContextMenuEvent,
+    QEvent,
+    QFrame,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QListView,
+    QModelIndex,
+    QMouseEvent,
+    QPoint,
+    QResizeEvent,
+    Qt,
+    QTimer,
+    QWidget,
+    present,
+    pyqtSignal,
+)
+from chatnet_qt.theme import mix
+from chatnet_qt.wording import clock_words
+
+AT_END_PX = 4
+OLDER_WITHIN_PX = 300
+"""Nearer than this to the top, the page before is asked for."""
+SETTLE_MS = 60
+"""What is seen is reported after this much quiet."""
+MAX_COPIED = 1000
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What must not move: the end, or one row's distance from the top of the viewport."""
+
+    at_end: bool
+    message_id: bytes = b""
+    offset: int = 0
+
+
+class ConversationView(QListView):
+    """Signals: `acted(id, action)` a button in a bubble; `link_clicked(address)`;
+    `details_wanted(id)`; `menu_wanted(id, position)`; `seen` what is on screen may be other rows;
+    `typed(key event)` a key that belongs into the composer."""
+
+    acted = pyqtSignal(bytes, str)
+    link_clicked = pyqtSignal(str)
+    details_wanted = pyqtSignal(bytes)
+    menu_wanted = pyqtSignal(bytes, QPoint)
+    seen = pyqtSignal()
+    typed = pyqtSignal(object)
+
+    def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._delegate = BubbleDelegate(self)
+        self._anchor = Anchor(at_end=True)
+        self._restoring = False
+        self.setItemDelegate(self._delegate)
+        self.setAccessibleName("Conversation")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAutoScroll(False)
+        self.setMouseTracking(True)
+        self.setTabKeyNavigation(False)
+        self.setModel(model)
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self._on_settled)
+        model.about_to_change.connect(self._remember)
+        model.changed_rows.connect(self._restore)
+        model.dataChanged.connect(self._on_data_changed)
+        model.restated.connect(self._repaint)
+        present(self.verticalScrollBar()).valueChanged.connect(self._on_scrolled)
+        self._style_canvas()
+
+    # --- place ---
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the newest message is on screen."""
+        bar = present(self.verticalScrollBar())
+        return self._model.at_tail and bar.value() >= bar.maximum() - AT_END_PX
+
+    def go_to_end(self) -> None:
+        """Show the newest message."""
+        self._model.show_tail()
+        self._anchor = Anchor(at_end=True)
+        self._restore()
+
+    def go_to(self, message_id: bytes) -> None:
+        """Show and select a message that is in memory."""
+        row = self._model.row_of(message_id)
+        if row >= 0:
+            index = self._model.index(row)
+            self.setCurrentIndex(index)
+            self.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
+            self._remember()
+
+    def go_to_row(self, row: int) -> None:
+        """Put a row near the top."""
+        if row >= 0:
+            self.scrollTo(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
+            self._remember()
+
+    def visible_rows(self) -> range:
+        """Rows of which a part is on screen."""
+        height = present(self.viewport()).height()
+        first, last = self.indexAt(QPoint(8, 1)), self.indexAt(QPoint(8, height - 1))
+        if not first.isValid():
+            return range(0)
+        return range(
+            first.row(), (last.row() if last.isValid() else self._model.rowCount() - 1) + 1
+        )
+
+    def set_footers(self, on: bool) -> None:
+        """Whether ACK number and source stand under the peer's messages."""
+        self._remember()
+        self._delegate.set_footers(on)
+        self._restore()
+
+    def _remember(self) -> None:
+        if self._restoring:
+            return
+        if self.at_end or not self._model.rowCount():
+            self._anchor = Anchor(at_end=True)
+            return
+        index = self.indexAt(QPoint(8, 1))
+        if index.isValid():
+            top = self.visualRect(index).top()
+            self._anchor = Anchor(False, self._model.message(index.row()).id, top)
+
+    def _restore(self) -> None:
+        """Lay out anew and put what must not move where it was."""
+        self._restoring = True
+        self.doItemsLayout()
+        bar = present(self.verticalScrollBar())
+        if self._anchor.at_end:
+            bar.setValue(bar.maximum())
+        else:
+            row = self._model.row_of(self._anchor.message_id)
+            if row >= 0:
+                now = self.visualRect(self._model.index(row)).top()
+                bar.setValue(bar.value() + now - self._anchor.offset)
+        self._restoring = False
+        self._settle.start()
+
+    def _on_data_changed(self) -> None:
+        self._restore()
+
+    def _on_scrolled(self) -> None:
+        if not self._restoring:
+            self._remember()
+        self._settle.start()
+
+    def _on_settled(self) -> None:
+        bar = present(self.verticalScrollBar())
+        if bar.value() < OLDER_WITHIN_PX:
+            self._model.fetch_older()
+        if bar.value() > bar.maximum() - OLDER_WITHIN_PX:
+            self._model.fetch_newer()
+        self.seen.emit()
+
+    def _repaint(self) -> None:
+        present(self.viewport()).update()
+
+    def _style_canvas(self) -> None:
+        palette = self.palette()
+        window, base = palette.color(palette.Window), palette.color(palette.Base)
+        present(self.viewport()).setAutoFillBackground(True)
+        inner = present(self.viewport()).palette()
+        inner.setColor(palette.Base, mix(base, window, 0.35))
+        present(self.viewport()).setPalette(inner)
+
+    # --- Qt's events ---
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """A new width lays out anew; the place stays."""
+        anchor = self._anchor
+        self._restoring = True
+        super().resizeEvent(event)
+        self._delegate.set_width(present(self.viewport()).width())
+        self._restoring = False
+        self._anchor = anchor
+        self._restore()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme and the font."""
+        super().changeEvent(event)
+        kinds = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange)
+        if event is not None and event.type() in kinds and hasattr(self, "_settle"):
+            self._delegate.forget()
+            self._style_canvas()
+            self._restore()
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """Show what can be clicked."""
+        super().mouseMoveEvent(event)
+        if event is None:
+            return
+        found, bubble = self._hit(event.pos())
+        active = bool(found.action or found.link)
+        hand = Qt.CursorShape.PointingHandCursor if active else Qt.CursorShape.ArrowCursor
+        present(self.viewport()).setCursor(hand)
+        hover = (bubble.row.id, found.action) if bubble and found.action else (b"", "")
+        if hover != self._delegate.hover:
+            self._delegate.hover = hover
+            self._repaint()
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        """Carry out what lies under the mouse."""
+        super().mouseReleaseEvent(event)
+        if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        found, bubble = self._hit(event.pos())
+        if bubble is not None and found.action:
+            self.acted.emit(bubble.row.id, found.action)
+        elif found.link:
+            self.link_clicked.emit(found.link)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
+        """Details of the message."""
+        if event is None:
+            return
+        found, bubble = self._hit(event.pos())
+        if bubble is not None and found.on_bubble and not found.action:
+            self.details_wanted.emit(bubble.row.id)
+
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        """The menu of a message, by mouse or key."""
+        if event is None:
+            return
+        index, at = self.indexAt(event.pos()), event.globalPos()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            index = self.currentIndex()
+            at = present(self.viewport()).mapToGlobal(self.visualRect(index).center())
+        if index.isValid():
+            self.menu_wanted.emit(self._model.message(index.row()).id, at)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Enter opens details, Ctrl+C copies, letters go to the composer."""
+        if event is None:
+            return
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selected()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if self.currentIndex().isValid():
+                self.details_wanted.emit(self._model.message(self.currentIndex().row()).id)
+        elif event.key() == Qt.Key.Key_End:
+            self.go_to_end()
+        elif event.text().isprintable() and event.text():
+            self.typed.emit(event)
+        else:
+            super().keyPressEvent(event)
+
+    def copy_selected(self) -> None:
+        """Put the selected messages on the clipboard; author and time when there are several."""
+        rows = sorted(index.row() for index in self.selectedIndexes())[:MAX_COPIED]
+        bubbles = [self._model.bubble(row) for row in rows]
+        if len(bubbles) == 1:
+            text = bubbles[0].text
+        else:
+            text = "\n".join(
+                f"[{clock_words(b.row.sent_ms)}] {b.author}: {b.text}" for b in bubbles
+            )
+        if text:
+            present(QGuiApplication.clipboard()).setText(text)
+
+    def _hit(self, at: QPoint) -> tuple[Hit, Bubble | None]:
+        index: QModelIndex = self.indexAt(at)
+        if not index.isValid():
+            return Hit(), None
+        bubble = self._model.bubble(index.row())
+        corner = self.visualRect(index).topLeft()
+        return self._delegate.hit(bubble, self.font(), at - corner), bubble

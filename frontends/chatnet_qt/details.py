@@ -1,0 +1,109 @@
+"""Everything that is known of one message, in a window of its own that blocks nothing."""
+
+from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of
+from chatnet_qt.labels import label, selectable
+from chatnet_qt.models import Bubble
+from chatnet_qt.qt import (
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QKeySequence,
+    QPlainTextEdit,
+    QPushButton,
+    Qt,
+    QVBoxLayout,
+    QWidget,
+    pyqtSignal,
+)
+from chatnet_qt.wording import (
+    STATE_SENTENCES,
+    moment_words,
+    shown_name,
+    shown_text,
+    size_words,
+    transfer_words,
+)
+
+MAX_FILES_LISTED = 1000
+
+
+class MessageDetails(QDialog):
+    """The inspector. `acted(id, action)` as from the bubble itself."""
+
+    acted = pyqtSignal(bytes, str)
+
+    def __init__(self, bubble: Bubble, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Message details")
+        self.setModal(False)
+        column = QVBoxLayout(self)
+        text = QPlainTextEdit()
+        text.setReadOnly(True)
+        text.setPlainText(content_of(bubble))
+        text.setAccessibleName("Text")
+        text.setTabChangesFocus(True)
+        column.addWidget(text, 1)
+        form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
+        for name, value in facts_of(bubble):
+            form.addRow(label(name), selectable(value))
+        column.addLayout(form)
+        row = QHBoxLayout()
+        for action in actions_of(bubble):
+            if action != SHOW_ALL:
+                row.addWidget(self._button(bubble.row.id, action))
+        row.addStretch(1)
+        close = QPushButton("Close")
+        close.setShortcut(QKeySequence(Qt.Key.Key_Escape))
+        close.clicked.connect(self.reject)
+        row.addWidget(close)
+        column.addLayout(row)
+        self.resize(520, 460)
+
+    def _button(self, message_id: bytes, action: str) -> QPushButton:
+        button = QPushButton(ACTION_WORDS[action])
+
+        def on_click() -> None:
+            self.acted.emit(message_id, action)
+            self.close()
+
+        button.clicked.connect(on_click)
+        return button
+
+
+def content_of(bubble: Bubble) -> str:
+    """The whole text, or the list of files."""
+    if bubble.offer is None:
+        return shown_text(bubble.text)
+    files = bubble.offer.files[:MAX_FILES_LISTED]
+    return "\n".join(
+        f"{shown_name('/'.join(file.path), 400)}  ({size_words(file.size_bytes)})" for file in files
+    )
+
+
+def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
+    """Names and values, most wanted first."""
+    row, transfer = bubble.row, bubble.transfer
+    facts = [("From", bubble.author)]
+    if row.mine:
+        state = f"Not sent: {shown_name(row.failed, 300)}" if row.failed else bubble.state
+        sentence = STATE_SENTENCES.get(bubble.state, "")
+        facts.append(("State", f"{state}: {sentence}" if sentence else state))
+        facts.append(("ACK number", str(row.ack) if row.ack else "not known yet"))
+        facts.append(("Written", moment_words(row.sent_ms)))
+        facts.append(("Running number", str(row.seq)))
+    else:
+        facts.append(("ACK number", str(row.ack)))
+        facts.append(("Came from", shown_name(row.source)))
+        facts.append(("Written", f"{moment_words(row.sent_ms)} (by their clock)"))
+        facts.append(("Arrived", moment_words(row.arrived_ms)))
+    if transfer is not None:
+        facts.append(("Transfer", transfer_words(transfer, bubble.author, delivered=True)))
+        facts.append(("Size", f"{size_words(transfer.size_bytes)} ({transfer.size_bytes:,} bytes)"))
+        if transfer.path:
+            facts.append(("Path", shown_name(transfer.path, 4096)))
+    facts.append(("History number", str(row.no)))
+    facts.append(("Lamport counter", str(row.lamport)))
+    facts.append(("Id", row.id.hex()))
+    return facts

@@ -1,0 +1,145 @@
+"""Finds text in the whole history of one conversation, newest hit first."""
+
+from chatnet_client.client_events import Answered
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.view import screen_order
+from chatnet_qt.icons import draw_close, draw_down, draw_up, icon_of
+from chatnet_qt.labels import label, tool_button
+from chatnet_qt.qt import (
+    QFrame,
+    QHBoxLayout,
+    QKeyEvent,
+    QLineEdit,
+    Qt,
+    QTimer,
+    QWidget,
+    pyqtSignal,
+)
+from chatnet_qt.session import Session
+
+PAUSE_MS = 250
+HITS_PER_PAGE = 50
+MAX_HITS = 1000
+MAX_SEARCH_CHARACTERS = 200
+
+
+class FindBar(QFrame):
+    """`found(row)` show this message; `closed` back to the conversation."""
+
+    found = pyqtSignal(object)
+    closed = pyqtSignal()
+
+    def __init__(self, session: Session, peer: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._peer = peer
+        self._hits: list[MessageRow] = []
+        self._at = -1
+        self._more = False
+        self._asked = 0
+        self.box = QLineEdit()
+        self.box.setPlaceholderText("Find in this conversation")
+        self.box.setAccessibleName("Find in this conversation")
+        self.box.setMaxLength(MAX_SEARCH_CHARACTERS)
+        self.box.setClearButtonEnabled(True)
+        self.count = label()
+        older, newer = tool_button("Older hit (Enter)"), tool_button("Newer hit (Shift+Enter)")
+        close = tool_button("Close (Esc)")
+        ink = self.palette().color(self.palette().Text)
+        for button, draw in ((older, draw_up), (newer, draw_down), (close, draw_close)):
+            button.setIcon(icon_of(draw, ink))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 6, 8, 6)
+        for widget, stretch in ((self.box, 1), (self.count, 0), (older, 0), (newer, 0), (close, 0)):
+            row.addWidget(widget, stretch)
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE_MS)
+        self._pause.timeout.connect(self.search)
+        self.box.textChanged.connect(lambda _text: self._pause.start())
+        older.clicked.connect(lambda: self.step(1))
+        newer.clicked.connect(lambda: self.step(-1))
+        close.clicked.connect(self.close_bar)
+        self.hide()
+
+    def open_bar(self) -> None:
+        """Show it, ready to type."""
+        self.show()
+        self.box.setFocus()
+        self.box.selectAll()
+
+    def close_bar(self) -> None:
+        """Hide it."""
+        self._pause.stop()
+        self.hide()
+        self.closed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Enter goes on, Esc closes."""
+        if event is None:
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            back = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            self.step(-1 if back else 1)
+        elif event.key() == Qt.Key.Key_Escape:
+            self.close_bar()
+        else:
+            super().keyPressEvent(event)
+
+    def search(self) -> None:
+        """Start anew with what stands in the box."""
+        self._hits, self._at, self._more = [], -1, False
+        self._asked += 1
+        if self.box.text():
+            self._fetch()
+        else:
+            self.count.setText("")
+
+    def step(self, by: int) -> None:
+        """The next hit: 1 is older, -1 newer."""
+        if self._pause.isActive():
+            self._pause.stop()
+            self.search()
+            return
+        if self._hits:
+            self._go(self._at + by)
+
+    def _go(self, at: int) -> None:
+        if at >= len(self._hits) and self._more and len(self._hits) < MAX_HITS:
+            self._fetch()
+            return
+        self._at = max(0, min(at, len(self._hits) - 1))
+        plus = "+" if self._more else ""
+        self.count.setText(f"{self._at + 1} of {len(self._hits)}{plus}")
+        self.found.emit(self._hits[self._at])
+
+    def _fetch(self) -> None:
+        asked = self._asked
+        last = self._hits[-1] if self._hits else None
+
+        def on_answer(answer: Answered) -> None:
+            if asked != self._asked:
+                return
+            if not isinstance(answer.result, HistoryPage):
+                self.count.setText("No answer")
+                return
+            known = {row.id for row in self._hits}
+            fresh = [row for row in answer.result.rows if row.id not in known]
+            self._hits += sorted(fresh, key=screen_order, reverse=True)
+            self._more = answer.result.more and bool(fresh)
+            if self._hits:
+                self._go(self._at + 1)
+            else:
+                self.count.setText("Nothing found")
+
+        self._session.request(
+            FetchHistory(
+                peer=self._peer,
+                before_place=last.place if last else 0,
+                before_no=last.no if last else 0,
+                limit=HITS_PER_PAGE,
+                search=self.box.text(),
+            ),
+            on_answer,
+        )

@@ -1,0 +1,159 @@
+"""What can be done with a message: menus, links, transfers, details. Draws nothing."""
+
+import os
+
+from chatnet_protocol.ipc.commands import (
+    AcceptTransfer,
+    CancelTransfer,
+    PauseTransfer,
+    RejectTransfer,
+    ResumeTransfer,
+)
+from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of
+from chatnet_qt.conversation_view import ConversationView
+from chatnet_qt.details import MessageDetails
+from chatnet_qt.models import ConversationModel
+from chatnet_qt.qt import (
+    QCursor,
+    QDesktopServices,
+    QFileDialog,
+    QGuiApplication,
+    QMenu,
+    QObject,
+    QPoint,
+    Qt,
+    QUrl,
+    present,
+)
+from chatnet_qt.session import Session
+from chatnet_qt.wording import links_in, shown_name
+
+COMMANDS = {
+    "accept": AcceptTransfer,
+    "reject": RejectTransfer,
+    "pause": PauseTransfer,
+    "resume": ResumeTransfer,
+    "cancel": CancelTransfer,
+}
+MAX_LINKS_IN_MENU = 10
+
+
+def menu_words(text: str) -> str:
+    """`text` for a menu, where & would underline a letter."""
+    return shown_name(text, 90).replace("&", "&&")
+
+
+class MessageActions(QObject):
+    """Carries out what the view's signals ask for."""
+
+    def __init__(
+        self, session: Session, model: ConversationModel, view: ConversationView, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._model = model
+        self._view = view
+        view.acted.connect(self.act)
+        view.link_clicked.connect(self.offer_link)
+        view.details_wanted.connect(self.show_details)
+        view.menu_wanted.connect(self.show_menu)
+
+    def act(self, message_id: bytes, action: str) -> None:
+        """Carry out an action of a bubble."""
+        if action in COMMANDS:
+            self._session.request(COMMANDS[action](message_id))
+        elif action == "accept-to":
+            self._choose_folder(message_id)
+        elif action == "folder":
+            self._open_folder(message_id)
+        elif action == "again":
+            transfer = self._session.view.transfer(message_id) if self._session.view else None
+            if transfer is not None:
+                self._session.offer_files(transfer.peer, [transfer.path])
+        elif action == SHOW_ALL:
+            self.show_details(message_id)
+
+    def show_details(self, message_id: bytes) -> None:
+        """Open the inspector."""
+        row = self._model.row_of(message_id)
+        if row < 0:
+            return
+        dialog = MessageDetails(self._model.bubble(row), self._view)
+        dialog.acted.connect(self.act)
+        dialog.show()
+
+    def offer_link(self, address: str) -> None:
+        """Ask before opening: the menu shows where it really leads."""
+        menu = self._new_menu()
+        self._add_link(menu, address)
+        menu.popup(QCursor.pos())
+
+    def show_menu(self, message_id: bytes, at: QPoint) -> None:
+        """The menu of one message."""
+        menu = self.menu_for(message_id)
+        if menu is not None:
+            menu.popup(at)
+
+    def menu_for(self, message_id: bytes) -> QMenu | None:
+        """What can be done with a message, as a menu."""
+        row = self._model.row_of(message_id)
+        if row < 0:
+            return None
+        bubble = self._model.bubble(row)
+        menu = self._new_menu()
+        for action in actions_of(bubble):
+            entry = present(menu.addAction(ACTION_WORDS[action]))
+            entry.triggered.connect(lambda _on, action=action: self.act(message_id, action))
+        if actions_of(bubble):
+            menu.addSeparator()
+        if bubble.text:
+            copy = present(menu.addAction("&Copy text"))
+            copy.triggered.connect(lambda: self._copy(bubble.text))
+        for _start, _length, address in links_in(bubble.text)[:MAX_LINKS_IN_MENU]:
+            self._add_link(menu, address)
+        if bubble.row.failed and bubble.text:
+            again = present(menu.addAction("&Send again"))
+            again.triggered.connect(lambda: self._send_again(bubble.text))
+        details = present(menu.addAction("&Details…"))
+        details.triggered.connect(lambda: self.show_details(message_id))
+        return menu
+
+    def _new_menu(self) -> QMenu:
+        menu = QMenu(self._view)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return menu
+
+    def _add_link(self, menu: QMenu, address: str) -> None:
+        host = QUrl(address).host()
+        go = present(menu.addAction(f"Open {menu_words(address)}"))
+        go.setToolTip(host)
+        go.triggered.connect(lambda: self._open(address))
+        copy = present(menu.addAction(f"Copy address of {menu_words(host)}"))
+        copy.triggered.connect(lambda: self._copy(address))
+
+    def _open(self, address: str) -> None:
+        QDesktopServices.openUrl(QUrl(address))
+
+    def _send_again(self, text: str) -> None:
+        self._session.send_text(self._model.peer_number, text, 0)
+
+    def _copy(self, text: str) -> None:
+        present(QGuiApplication.clipboard()).setText(text)
+
+    def _choose_folder(self, message_id: bytes) -> None:
+        dialog = QFileDialog(self._view, "Save to folder")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def on_chosen(folder: str) -> None:
+            self._session.request(AcceptTransfer(message_id, folder))
+
+        dialog.fileSelected.connect(on_chosen)
+        dialog.open()
+
+    def _open_folder(self, message_id: bytes) -> None:
+        transfer = self._session.view.transfer(message_id) if self._session.view else None
+        if transfer is not None and transfer.path:
+            folder = os.path.dirname(transfer.path)
+            QDesktopServices.openUrl(QUrl.fromLocalFile(folder))

@@ -1,0 +1,114 @@
+"""The part of one conversation that is in memory: a bounded, ordered window of rows.
+
+Pure. Normally the window ends at the newest message; after reading far back, or after a jump to a
+search result, it does not (`at_tail` is false) and new messages are only counted by the view.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from chatnet_protocol.ipc.rows import AckRun, MessageRow
+from chatnet_protocol.ipc.view import apply_runs, screen_order
+
+MAX_ROWS = 1000
+"""Messages of one conversation in memory; beyond it the far end is let go."""
+MAX_BODY_BYTES = 8 * 1024 * 1024
+"""Their text in memory."""
+MIN_ROWS = 50
+
+
+class Timeline:
+    """Rows in screen order, oldest first."""
+
+    def __init__(self) -> None:
+        self.rows: list[MessageRow] = []
+        self.has_older = False
+        self.at_tail = True
+
+    def reset(self, tail: Sequence[MessageRow], has_older: bool) -> None:
+        """Show the end of the conversation."""
+        self.rows = list(tail)
+        self.has_older = has_older
+        self.at_tail = True
+
+    def refresh(self, tail: Sequence[MessageRow]) -> None:
+        """A new snapshot ends in `tail`: keep what joins it, else start again from it."""
+        known = {row.id for row in self.rows}
+        joins = not self.rows or not tail or tail[0].id in known
+        if not joins or not self.at_tail or not tail:
+            self.reset(tail, has_older=bool(tail))
+            return
+        self.add(tail)
+
+    def add(self, rows: Iterable[MessageRow]) -> None:
+        """Rows were committed. Those beyond an end that is not in memory are left out."""
+        fresh = {row.id: row for row in rows}
+        if self.rows and self.has_older:
+            first = screen_order(self.rows[0])
+            fresh = {key: row for key, row in fresh.items() if screen_order(row) >= first}
+        if not self.at_tail:
+            last = screen_order(self.rows[-1])
+            fresh = {key: row for key, row in fresh.items() if screen_order(row) <= last}
+        self._merge(fresh)
+        self._trim_old()
+
+    def add_older(self, rows: Sequence[MessageRow], more: bool) -> None:
+        """A page from before the first row; makes room at the new end."""
+        self._merge({row.id: row for row in rows})
+        self.has_older = more
+        excess = self._excess(reversed(self.rows))
+        if excess:
+            del self.rows[len(self.rows) - excess :]
+            self.at_tail = False
+
+    def add_newer(self, rows: Sequence[MessageRow], more: bool) -> None:
+        """A page from after the last row; makes room at the old end."""
+        first = screen_order(self.rows[0]) if self.rows else None
+        self._merge({r.id: r for r in rows if first is None or screen_order(r) >= first})
+        self.at_tail = not more
+        self._trim_old()
+
+    def show_around(self, rows: Iterable[MessageRow]) -> None:
+        """Show a part from the middle."""
+        self.rows = sorted({row.id: row for row in rows}.values(), key=screen_order)
+        self.has_older = True
+        self.at_tail = False
+
+    def apply_runs(self, runs: Sequence[AckRun]) -> None:
+        """Own messages got their ACK numbers."""
+        self.rows = apply_runs(self.rows, runs)
+
+    def fail(self, no: int, reason: str) -> None:
+        """An own message will never be sent."""
+        self.rows = [
+            msgspec.structs.replace(row, failed=reason) if row.no == no else row
+            for row in self.rows
+        ]
+
+    def _merge(self, fresh: dict[bytes, MessageRow]) -> None:
+        if not fresh:
+            return
+        kept = [row for row in self.rows if row.id not in fresh]
+        added = sorted(fresh.values(), key=screen_order)
+        in_order = not kept or screen_order(kept[-1]) < screen_order(added[0])
+        self.rows = kept + added
+        if not in_order:
+            self.rows.sort(key=screen_order)
+
+    def _trim_old(self) -> None:
+        excess = self._excess(self.rows)
+        if excess:
+            del self.rows[:excess]
+            self.has_older = True
+
+    def _excess(self, far_end_first: Iterable[MessageRow]) -> int:
+        size = sum(len(row.body) for row in self.rows)
+        excess = 0
+        for row in far_end_first:
+            left = len(self.rows) - excess
+            if left <= MAX_ROWS and (size <= MAX_BODY_BYTES or left <= MIN_ROWS):
+                break
+            size -= len(row.body)
+            excess += 1
+        return excess

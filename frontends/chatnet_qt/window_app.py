@@ -1,0 +1,73 @@
+"""The Qt application around the window: made, run and taken down in one function."""
+
+import os
+import signal
+import socket
+from typing import Any
+
+from chatnet_client.threaded import ThreadedClient
+from chatnet_qt.bridge import Client, OnEvent
+from chatnet_qt.main_window import MainWindow
+from chatnet_qt.qt import QApplication, QSocketNotifier, Qt
+from chatnet_qt.session import Session
+from chatnet_qt.settings import Settings
+
+FRONT_END_NAME = "qt"
+
+
+def run(argv: list[str], connection_file: str) -> int:
+    """Show the session until the window closes."""
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
+    QApplication.setApplicationName("chatnet")
+    QApplication.setApplicationDisplayName("ChatNet")
+    app = QApplication(["chatnet", *argv])
+    path = os.path.abspath(connection_file)
+
+    def make_client(on_event: OnEvent) -> Client:
+        return ThreadedClient(path, on_event, name=FRONT_END_NAME)
+
+    session = Session(make_client)
+    window = MainWindow(session, Settings(os.path.dirname(path)))
+    ending = EndBySignal(app, window)
+    window.show()
+    session.start()
+    status = app.exec_()
+    ending.close()
+    session.close()
+    return int(status)
+
+
+class EndBySignal:
+    """SIGINT and SIGTERM close the window as its own button would.
+
+    Python runs signal handlers only between bytecodes, and an idle Qt loop runs none; the
+    interpreter writes each signal's number into a socket that Qt watches.
+    """
+
+    def __init__(self, app: QApplication, window: MainWindow) -> None:
+        self._window = window
+        self._read, self._write = socket.socketpair()
+        self._read.setblocking(False)
+        self._write.setblocking(False)
+        self._old_fd = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+        self._old = {
+            number: signal.signal(number, lambda _number, _frame: None)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        number: Any = self._read.fileno()  # the stubs want a voidptr, Qt an int
+        self._notifier = QSocketNotifier(number, QSocketNotifier.Type.Read, app)
+        self._notifier.activated.connect(self._on_signal)
+
+    def close(self) -> None:
+        """Give the signals back."""
+        self._notifier.setEnabled(False)
+        signal.set_wakeup_fd(self._old_fd)
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+        self._read.close()
+        self._write.close()
+
+    def _on_signal(self) -> None:
+        self._read.recv(64)
+        self._window.close()

@@ -1,0 +1,183 @@
+"""How facts are put into words: sizes, times, states. Pure; knows no Qt.
+
+Also the one filter for what a peer wrote: text keeps its lines, tabs and emoji and loses control
+characters; names become one line in which nothing can turn the reading direction.
+"""
+
+import re
+import time
+import unicodedata
+
+from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, TransferRow, TransferState, Trust
+
+MAX_SHOWN_CHARACTERS = 4000
+"""A longer text is cut in its bubble and shown whole in the details window."""
+MAX_SHOWN_LINES = 60
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufff9-\ufffb]")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BREAKS = re.compile("[\n\t\u0085\u2028\u2029]+")
+_LINK = re.compile(r"https?://[^\s<>\"'\x00-\x1f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+STATE_WORDS = {
+    "queued": "queued",
+    "sent": "sent",
+    "delivered": "delivered",
+    "shown": "shown",
+    "read": "read",
+    "failed": "not sent",
+}
+STATE_SENTENCES = {
+    "queued": "Stored here; goes out as soon as the link allows.",
+    "sent": "On its way; the other machine has not confirmed it yet.",
+    "delivered": "Stored safely on the other machine.",
+    "shown": "Was displayed on the other side's screen.",
+    "read": "Was read on the other side.",
+}
+
+
+def shown_text(text: str) -> str:
+    """A message as it may be drawn: lines, tabs and emoji stay, control characters go."""
+    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def shown_name(name: str, limit: int = 120) -> str:
+    """A name in one line: breaks become spaces, direction marks become visible."""
+    line = _BREAKS.sub(" ", name)
+    line = _BIDI.sub("\N{REPLACEMENT CHARACTER}", _CONTROLS.sub("", line)).strip()
+    kept = "".join(c for c in line if unicodedata.category(c) not in {"Cs", "Zl", "Zp"})
+    if len(kept) > limit:
+        kept = kept[: limit // 2] + "…" + kept[-(limit // 2 - 1) :]
+    return kept or "(no name)"
+
+
+def cut_text(text: str) -> tuple[str, bool]:
+    """What fits into a bubble, and whether something was left out."""
+    cut = text[:MAX_SHOWN_CHARACTERS]
+    lines = cut.split("\n", MAX_SHOWN_LINES)
+    if len(lines) > MAX_SHOWN_LINES:
+        cut = "\n".join(lines[:MAX_SHOWN_LINES])
+    return cut, len(cut) < len(text)
+
+
+def links_in(text: str) -> list[tuple[int, int, str]]:
+    """Web addresses as (start, length, address); nothing but http and https is one."""
+    found = []
+    for match in _LINK.finditer(text):
+        address = match.group().rstrip(".,;:!?)]}…")
+        if len(address) > len("https://"):
+            found.append((match.start(), len(address), address))
+    return found
+
+
+def size_words(size_bytes: float) -> str:
+    """`812 B`, `1.4 MB`: decimal units, as file managers show them."""
+    value = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def duration_words(seconds: float) -> str:
+    """`8 s`, `3 min`, `1 h 20 min`, rounded for people."""
+    whole = max(1, round(seconds))
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{hours // 24} days"
+
+
+def clock_words(unix_ms: int) -> str:
+    """`14:02` local time."""
+    return time.strftime("%H:%M", time.localtime(unix_ms / 1000))
+
+
+def moment_words(unix_ms: int) -> str:
+    """Date and time to the second, local."""
+    if not unix_ms:
+        return "unknown"
+    return time.strftime("%A, %d %B %Y, %H:%M:%S", time.localtime(unix_ms / 1000))
+
+
+def day_of(unix_ms: int) -> tuple[int, int]:
+    """The local day: (year, day of the year)."""
+    local = time.localtime(unix_ms / 1000)
+    return local.tm_year, local.tm_yday
+
+
+def day_words(unix_ms: int, today_ms: int) -> str:
+    """`Today`, `Yesterday`, else the date; with the year if it is another one."""
+    if day_of(unix_ms) == day_of(today_ms):
+        return "Today"
+    if day_of(unix_ms) == day_of(today_ms - 86_400_000):
+        return "Yesterday"
+    local = time.localtime(unix_ms / 1000)
+    same_year = local.tm_year == time.localtime(today_ms / 1000).tm_year
+    return time.strftime("%A, %d %B" if same_year else "%A, %d %B %Y", local)
+
+
+def peer_name(row: PeerRow) -> str:
+    """What a peer is called on screen: the typed name, else its own, else its address."""
+    address = f"{row.host}:{row.port}"
+    if row.name and row.name != address:
+        return shown_name(row.name)
+    if row.display_name:
+        return shown_name(row.display_name, 40)
+    return shown_name(row.name or row.address or f"peer {row.peer}")
+
+
+def link_words(link: LinkRow, peer: PeerRow) -> str:
+    """The state of a link in a few words, for lists and the status bar."""
+    if peer.trust == Trust.PENDING:
+        return "wants to talk"
+    return {
+        LinkState.IDLE: "waiting to be found",
+        LinkState.RESOLVING: "looking up the address",
+        LinkState.DIALLING: "not reached yet",
+        LinkState.UP: "connected",
+        LinkState.SILENT: "not answering",
+        LinkState.PENDING: "waiting to be accepted",
+        LinkState.REFUSED: "refused",
+        LinkState.KEY_CHANGED: "key changed",
+    }.get(LinkState(link.state) if link.state in set(LinkState) else LinkState.IDLE, link.state)
+
+
+def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:
+    """Where a transfer stands, honestly; `name` is what the peer is called."""
+    who = "you" if row.by == "me" else name
+    match row.state:
+        case TransferState.OFFERED if row.mine:
+            return f"Waiting for {name} to accept" if delivered else "Offer not delivered yet"
+        case TransferState.OFFERED:
+            return "Accept this?"
+        case TransferState.WAITING:
+            return shown_name(row.reason) if row.reason else "Waiting for the connection"
+        case TransferState.PAUSED:
+            return f"Paused by {who}"
+        case TransferState.VERIFYING:
+            return "Checking every byte" if not row.mine else f"{name} is checking every byte"
+        case TransferState.DONE:
+            return "Sent and verified" if row.mine else "Received and verified"
+        case TransferState.REJECTED:
+            return f"Declined by {who}"
+        case TransferState.CANCELLED:
+            return f"Cancelled by {who}"
+        case TransferState.FAILED:
+            return f"Failed: {shown_name(row.reason, 300) if row.reason else 'no reason given'}"
+    return "Sending" if row.mine else "Receiving"
+
+
+def progress_words(done_bytes: int, size_bytes: int, rate_bytes_s: float) -> str:
+    """`12 of 40 MB · 5.6 MB/s · 5 s left`; no guess where there is no rate."""
+    words = f"{size_words(done_bytes)} of {size_words(size_bytes)}"
+    if rate_bytes_s >= 1:
+        left_s = (size_bytes - done_bytes) / rate_bytes_s
+        words += f" · {size_words(rate_bytes_s)}/s · {duration_words(left_s)} left"
+    return words
