@@ -171,6 +171,9 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Own messages after this one, none of which was ever sent, had their Lamport counters raised
     above the peer's, each by `raised_by`."""
     raised_by: int = 0
+    own_lost: int = 0
+    """The peer has committed more of our messages than our history can account for: ours was
+    wiped or rolled back. Told once."""
 
 
 class PeerState(Struct, array_like=True, gc=False, frozen=True):

@@ -32,7 +32,7 @@ RESULTS: list[c.OpResult] = [
     c.MessagesAccepted(1, [MESSAGE], [c.ReceiptRun(3, 7, 2)], 3),
     c.ReceiptsStored(1, 6, 7, [AckRun(6, 7, 2)]),
     c.OutboxPage(1, [c.OutboxRow(6, ID, 1, 8, 4, b"body")], True),
-    c.HelloApplied(1, 3, [c.ReceiptRun(3, 7, 2)], 1, 2, STATE, 6, 7),
+    c.HelloApplied(1, 3, [c.ReceiptRun(3, 7, 2)], 1, 2, STATE, 6, 7, 8),
     c.MarksStored(1, True, 2, 3, 4, 5, 6),
     c.DraftStored(1, False, 14, "draft"),
     c.MessageFailedStored(1, 3, "why", 6),

@@ -80,13 +80,17 @@ def _compressed(first_number: int, acks: list[int]) -> list[c.ReceiptRun]:
 def _count(
     db: sqlite3.Connection, peer: int, rows: list[MessageRow], mark: int, lamport: int
 ) -> None:
-    db.execute("UPDATE counters SET mark = ?, lamport = ? WHERE peer = ?", (mark, lamport, peer))
-    if rows:
-        batches.store_last_no(db, rows[-1].no)
+    if not rows:
         db.execute(
-            "UPDATE counters SET last_no = ?, last_ack = ?, received_total = ?2 WHERE peer = ?",
-            (rows[-1].no, rows[-1].ack, peer),
+            "UPDATE counters SET mark = ?, lamport = ? WHERE peer = ?", (mark, lamport, peer)
         )
+        return
+    batches.store_last_no(db, rows[-1].no)
+    db.execute(
+        "UPDATE counters SET mark = ?, lamport = ?, last_no = ?, last_ack = ?,"
+        " received_total = ?4 WHERE peer = ?",
+        (mark, lamport, rows[-1].no, rows[-1].ack, peer),
+    )
 
 
 def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRun], mark: int) -> None:
@@ -99,6 +103,7 @@ def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRun], 
         " ORDER BY last_number DESC LIMIT 1",
         (peer,),
     ).fetchone()
+    grown = False
     for run in runs:
         if last and (last[0] + run.run, last[1] + run.run) == (run.number, run.ack):
             db.execute(
@@ -110,7 +115,9 @@ def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRun], 
         else:
             last = (run.number, run.ack, run.run)
             db.execute("INSERT INTO inbound_runs VALUES (?, ?, ?, ?)", (peer, *last))
-    _prune_runs(db, peer, mark - MAX_MESSAGES_IN_WINDOW)
+            grown = True
+    if grown:
+        _prune_runs(db, peer, mark - MAX_MESSAGES_IN_WINDOW)
 
 
 def _prune_runs(db: sqlite3.Connection, peer: int, upto: int) -> None:
@@ -147,6 +154,7 @@ def apply_hello(db: sqlite3.Connection, op: c.ApplyHello) -> c.HelloApplied:
         _prune_runs(db, op.peer, op.base - 1)
     if gap:
         _record_gap(db, op.peer, gap)
+    own_lost = max(0, op.received_total - acked - outgoing.waiting(db, op.peer))
     by = 0
     if op.lamport > lamport:
         by, highest = outgoing.raise_waiting(db, op.peer, released, op.lamport)
@@ -155,9 +163,9 @@ def apply_hello(db: sqlite3.Connection, op: c.ApplyHello) -> c.HelloApplied:
         db.execute("UPDATE peers SET display_name = ? WHERE peer = ?", (op.display_name, op.peer))
     db.execute(
         "UPDATE counters SET incarnation = ?, mark = ?, lamport = ?,"
-        " received_total = received_total + ?4, my_shown = my_shown + ?4, my_read = my_read + ?4"
-        " WHERE peer = ?5",
-        (incarnation, mark, lamport, missing, op.peer),
+        " received_total = received_total + ?4, my_shown = my_shown + ?4, my_read = my_read + ?4,"
+        " acked_total = acked_total + ?5 WHERE peer = ?6",
+        (incarnation, mark, lamport, missing, own_lost, op.peer),
     )
     return c.HelloApplied(
         peer=op.peer,
@@ -168,6 +176,7 @@ def apply_hello(db: sqlite3.Connection, op: c.ApplyHello) -> c.HelloApplied:
         state=peer_state(db, op.peer),
         raised_after_seq=released if by else 0,
         raised_by=by,
+        own_lost=own_lost,
     )
 
 

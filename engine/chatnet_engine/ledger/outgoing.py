@@ -154,6 +154,17 @@ def fail(db: sqlite3.Connection, op: c.FailMessage) -> c.MessageFailedStored:
     return c.MessageFailedStored(op.peer, no, op.reason, delivered)
 
 
+def waiting(db: sqlite3.Connection, peer: int) -> int:
+    """How many own messages the peer may have committed without our knowing."""
+    (count,) = db.execute(
+        "SELECT last_seq - delivered_seq - coalesce((SELECT sum(run) FROM settled_runs s"
+        " WHERE s.peer = c.peer AND s.first_seq > c.delivered_seq), 0)"
+        " FROM counters c WHERE peer = ?",
+        (peer,),
+    ).fetchone()
+    return int(count)
+
+
 def _unsettled(
     db: sqlite3.Connection, peer: int, first: int, last: int, delivered: int
 ) -> list[tuple[int, int]]:

@@ -169,6 +169,17 @@ def test_a_peer_that_has_fewer_than_it_receipted_has_lost_history(desk: Desk) ->
     assert desk.state(1).acked_total == 3
 
 
+def test_a_peer_that_has_more_of_ours_than_we_know_shows_what_we_lost(desk: Desk) -> None:
+    desk.queue(1, texts(1, 2, 3, 4))
+    desk.do(c.StoreReceipts(1, [AckRun(1, 1, 1)]))
+    desk.do(c.FailMessage(1, 4, "no"))
+    assert desk.hello(1, SECOND, received_total=3).own_lost == 0, "two receipts may be on the way"
+    assert desk.state(1).acked_total == 1
+    assert desk.hello(1, SECOND, received_total=10).own_lost == 7
+    assert desk.hello(1, SECOND, received_total=10).own_lost == 0, "told once"
+    assert desk.hello(1, SECOND, received_total=6).peer_lost == 2
+
+
 def test_a_hello_behind_ours_raises_nothing(desk: Desk) -> None:
     desk.queue(1, texts(1, 2, 3))
     result = desk.hello(1, SECOND, lamport=3)

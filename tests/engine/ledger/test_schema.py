@@ -14,6 +14,8 @@ from chatnet_engine.ledger.schema import (
     open_memory,
     open_read_only,
 )
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import VersionMismatch
 from chatnet_protocol.ipc.commands import FetchHistory
 from simworld.ledger_desk import Desk, texts
 
@@ -108,3 +110,39 @@ def test_a_newer_clean_flag_is_not_needed_for_an_empty_file(path: str) -> None:
     Path(path).write_bytes(b"")
     ledger = Ledger(open_file(path))
     assert ledger.load().last_no == 0
+
+
+def test_a_broken_rule_is_found_after_an_unclean_stop(path: str) -> None:
+    desk = Desk(open_file(path))
+    desk.connection.execute("PRAGMA ignore_check_constraints = ON")
+    desk.connection.execute("UPDATE totals SET one = 2")
+    desk.connection.close()
+    with pytest.raises(StoreDamaged):
+        open_file(path)
+
+
+def test_a_newer_store_is_left_to_the_migration(path: str) -> None:
+    connection = open_file(path)
+    connection.executescript("CREATE TABLE totals (later); PRAGMA user_version = 99;")
+    connection.close()
+    with pytest.raises(VersionMismatch):
+        Ledger(open_file(path))
+
+
+def test_a_store_that_somebody_else_holds_is_tried_again(path: str) -> None:
+    desk = Desk(open_file(path))
+    desk.add_peer()
+    other = open_file(path)
+    other.execute("BEGIN IMMEDIATE")
+    desk.connection.execute("PRAGMA busy_timeout = 0")
+    failed = desk.refused(c.QueueMessages(1, texts(1), 1, False))
+    assert not failed.fatal
+    other.execute("ROLLBACK")
+    assert desk.queue(1, texts(1)).rows[0].no == 1
+
+
+def test_a_store_that_may_not_be_written_is_fatal() -> None:
+    desk = Desk()
+    desk.add_peer()
+    desk.connection.execute("PRAGMA query_only = ON")
+    assert desk.refused(c.QueueMessages(1, texts(1), 1, False)).fatal
