@@ -4,8 +4,8 @@ Slots of a peer, and what a session that both sides hold (`promote`) does to the
 
     current                     the newcomer                              becomes
     none                        any                                       current
-    of another link             started later                             current, others erased
-    of another link             started earlier (a delayed handshake)     erased
+    of another link             started after it was made                 current, others erased
+    of another link             started before (a delayed handshake)      erased
     same link                   any other                                 current, old → previous
     same link, won the tie *    the crossing handshake                    previous
 
@@ -163,8 +163,11 @@ class Slots:
         return [s for s in (self.next, self.current, self.previous) if s is not None]
 
     def is_stale(self, link: Link, started: float) -> bool:
-        """Whether a handshake of `link` began before the present session of another one."""
-        return any(s.link != link and started < s.started for s in self.all())
+        """Whether a handshake of `link` began before a session of another one was made.
+
+        Its other end may be long gone. If not, it comes again, with a handshake begun later.
+        """
+        return any(s.link != link and started < s.born for s in self.all())
 
     def put_next(self, session: Session) -> list[Session]:
         """A session we initiated and accepted. Returns what it displaced."""

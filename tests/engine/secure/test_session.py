@@ -15,6 +15,7 @@ def session(
     initiator: bool = True,
     ephemeral: int = 0,
     started: float = 0.0,
+    made: float | None = None,
     keys: tuple[bytes, bytes] = KEYS,
 ) -> Session:
     return Session(
@@ -30,7 +31,7 @@ def session(
         fin=b"",
         psk=False,
         started=started,
-        now=started,
+        now=started if made is None else made,
     )
 
 
@@ -152,3 +153,11 @@ def test_a_handshake_begun_after_the_current_was_settled_crosses_nothing() -> No
     later = session(initiator=False, ephemeral=5, started=2.5)
     slots.promote(later, 3.0)
     assert slots.current is later
+
+
+def test_a_handshake_begun_before_the_present_session_was_made_is_stale() -> None:
+    """Our INIT was out first, but its answer came later than the other link's INIT."""
+    slots = Slots()
+    slots.put_next(session(link=OTHER, started=0.0, made=2.0))
+    assert slots.is_stale(LINK, 1.0)
+    assert not slots.is_stale(LINK, 2.0)
