@@ -1,7 +1,8 @@
 """The two local sockets of an engine: PUB for events, ROUTER for commands.
 
 Owns their options, paths and counters; knows nothing of what frames mean. Nothing here ever waits
-for a front end: what one cannot take is dropped and counted, and the front end asks again.
+for a front end: what one does not take is kept within limits, then dropped and counted, and the
+front end asks again.
 
 What libzmq forces on this file: bind unlinks whatever is at the path, so the session's lock must
 be held before; a socket file that vanishes or is replaced is bound again beside the old listener,
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 import zmq
 
 from chatnet_engine.io.private_dir import make_private_dir, socket_dirs
+from chatnet_engine.io.reply_queue import ReplyQueue, Sent
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES, MAX_IPC_PARTS
 
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 PUB_SEND_MARK = 128
 """Publications kept for a front end that does not read; it fetches the rest afterwards."""
 ROUTER_SEND_MARK = 64
+"""Replies in a client's pipe, at most a history page each; more of them wait in the queue."""
 ROUTER_RECEIVE_MARK = 32
 """Requests of one client in memory before its socket pushes back: 32 MiB at most."""
 SUBSCRIPTION_BYTES = 1024
@@ -48,8 +51,6 @@ class IpcCounters:
     """Multipart messages that are not one identity and 1 to MAX_IPC_PARTS frames."""
     published: int = 0
     replies: int = 0
-    replies_dropped: int = 0
-    """The client was gone or did not read."""
     rebinds: int = 0
 
 
@@ -83,6 +84,7 @@ class IpcServer:
     def __init__(self, folder: str, name: str, now_s: float) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.counters = IpcCounters()
+        self._replies = ReplyQueue(self._try_reply)
         self._folder = folder
         self._next_check_s = now_s + PATH_CHECK_S
         self._events = _Bound(self._make_pub(), os.path.join(folder, f"{name}.e"))
@@ -116,15 +118,9 @@ class IpcServer:
         self._events.socket.send_multipart((topic, frame), zmq.NOBLOCK)
         self.counters.published += 1
 
-    def reply(self, route: bytes, frame: bytes) -> None:
-        """To one client, if it is there and reads."""
-        try:
-            self._commands.socket.send_multipart((route, frame), zmq.NOBLOCK)
-        except zmq.ZMQError as error:
-            self.counters.replies_dropped += 1
-            logger.debug("a reply was dropped: %s", error)
-            return
-        self.counters.replies += 1
+    def reply(self, route: bytes, frame: bytes, now_s: float) -> None:
+        """To one client, in order, if it is there and reads."""
+        self._replies.reply(route, frame, now_s)
 
     def receive(self) -> tuple[bytes, list[bytes]] | None:
         """The next well-formed request as (route, frames), or None when there is none."""
@@ -146,15 +142,25 @@ class IpcServer:
                 return route, parts
             self.counters.malformed += 1
 
-    def next_timeout(self) -> float:
-        """When the paths are looked at again."""
-        return self._next_check_s
+    @property
+    def replies_dropped(self) -> int:
+        """The client was gone or did not read."""
+        return self._replies.dropped
 
-    def check_paths(self, now_s: float) -> None:
-        """Once a second: bind again what somebody removed or replaced."""
-        if now_s < self._next_check_s:
-            return
-        self._next_check_s = now_s + PATH_CHECK_S
+    def next_timeout(self) -> float:
+        """When `handle_timeout` has something to do."""
+        retry_s = self._replies.next_timeout()
+        return self._next_check_s if retry_s is None else min(retry_s, self._next_check_s)
+
+    def handle_timeout(self, now_s: float) -> None:
+        """Replies that wait go out; once a second, the paths are looked at."""
+        self._replies.handle_timeout(now_s)
+        if now_s >= self._next_check_s:
+            self._next_check_s = now_s + PATH_CHECK_S
+            self._check_paths()
+
+    def _check_paths(self) -> None:
+        """Bind again what somebody removed or replaced."""
         for bound in (self._events, self._commands):
             if bound.is_in_place() or self.counters.rebinds >= MAX_REBINDS:
                 continue
@@ -175,6 +181,17 @@ class IpcServer:
             if bound.inode and bound.is_in_place():
                 os.unlink(bound.path)
         self._context.term()
+
+    def _try_reply(self, route: bytes, frame: bytes) -> Sent:
+        try:
+            self._commands.socket.send_multipart((route, frame), zmq.NOBLOCK)
+        except zmq.Again:
+            return Sent.FULL
+        except zmq.ZMQError as error:
+            logger.debug("a reply was dropped: %s", error)
+            return Sent.GONE
+        self.counters.replies += 1
+        return Sent.TAKEN
 
     def _make_pub(self) -> "zmq.Socket[bytes]":
         pub = self._context.socket(zmq.PUB)

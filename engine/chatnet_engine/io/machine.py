@@ -52,7 +52,7 @@ class Machine:
 
     def reply(self, route: bytes, frame: bytes) -> None:
         """To one front end."""
-        self.ipc.reply(route, frame)
+        self.ipc.reply(route, frame, self.now.mono_s)
 
     def read_history(self, ask: ReadHistory) -> None:
         """Answered from the reader's thread."""
@@ -80,6 +80,7 @@ class Machine:
         """What sockets and processes have counted since the start, by name."""
         facts = {f"socket_{name}": count for name, count in asdict(self.udp.counters).items()}
         facts |= {f"ipc_{name}": count for name, count in asdict(self.ipc.counters).items()}
+        facts["ipc_replies_dropped"] = self.ipc.replies_dropped
         facts["files_restarts"] = self.files.restarts
         facts["files_frames_dropped"] = self.files.dropped
         if self.impairment is not None:
@@ -110,7 +111,7 @@ class Machine:
             due = self.impairment.take_due(now_s)
             if due:
                 self.udp.send(due)
-        self.ipc.check_paths(now_s)
+        self.ipc.handle_timeout(now_s)
         self._reports += self.files.handle_timeout(now_s)
 
     def next_timeout(self) -> float:

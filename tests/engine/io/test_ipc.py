@@ -65,7 +65,7 @@ def test_a_request_and_its_reply(server, context):
     client.send(b"ask")
     route, frames = receive(server)
     assert frames == [b"ask"]
-    server.reply(route, b"answer")
+    server.reply(route, b"answer", 0.0)
     assert client.poll(WAIT_MS)
     assert client.recv_multipart() == [b"answer"]
     assert server.receive() is None
@@ -83,8 +83,8 @@ def test_publications_reach_subscribers(server, context):
 
 
 def test_replies_to_nobody_are_dropped_and_counted(server):
-    server.reply(b"gone", b"answer")
-    assert server.counters.replies_dropped == 1
+    server.reply(b"gone", b"answer", 0.0)
+    assert server.replies_dropped == 1
 
 
 def test_replies_to_a_client_that_does_not_read_are_dropped(server, context):
@@ -94,8 +94,8 @@ def test_replies_to_a_client_that_does_not_read_are_dropped(server, context):
     client.send(b"ask")
     route, _ = receive(server)
     for _ in range(2000):
-        server.reply(route, bytes(65536))
-    assert server.counters.replies_dropped > 0
+        server.reply(route, bytes(65536), 0.0)
+    assert server.replies_dropped > 0
     other = dealer(context, server)
     other.send(b"ask")
     assert receive(server)[1] == [b"ask"]
@@ -166,12 +166,12 @@ def test_a_vanished_or_stolen_socket_is_bound_again_and_clients_stay(server, con
     path = server.commands_endpoint.removeprefix("ipc://")
     os.unlink(path)
     os.unlink(server.events_endpoint.removeprefix("ipc://"))
-    server.check_paths(PATH_CHECK_S / 2)
+    server.handle_timeout(PATH_CHECK_S / 2)
     assert not os.path.exists(path)
-    server.check_paths(PATH_CHECK_S)
+    server.handle_timeout(PATH_CHECK_S)
     assert server.counters.rebinds == 2
     assert server.next_timeout() == 2 * PATH_CHECK_S
-    server.reply(route, b"still here")
+    server.reply(route, b"still here", 0.0)
     assert client.poll(WAIT_MS)
     newcomer = dealer(context, server)
     newcomer.send(b"2")
@@ -179,7 +179,7 @@ def test_a_vanished_or_stolen_socket_is_bound_again_and_clients_stay(server, con
     os.unlink(path)
     with open(path, "w", encoding="ascii") as stolen:
         stolen.write("mine")
-    server.check_paths(2 * PATH_CHECK_S)
+    server.handle_timeout(2 * PATH_CHECK_S)
     assert server.counters.rebinds == 3
     latest = dealer(context, server)
     latest.send(b"3")
@@ -191,7 +191,7 @@ def test_a_vanished_folder_is_made_again(server, context):
     for name in os.listdir(folder):
         os.unlink(os.path.join(folder, name))
     os.rmdir(folder)
-    server.check_paths(PATH_CHECK_S)
+    server.handle_timeout(PATH_CHECK_S)
     client = dealer(context, server)
     client.send(b"1")
     assert receive(server)[1] == [b"1"]
@@ -203,7 +203,7 @@ def test_binding_again_is_bounded(server, monkeypatch):
         for endpoint in (server.commands_endpoint, server.events_endpoint):
             if os.path.exists(endpoint.removeprefix("ipc://")):
                 os.unlink(endpoint.removeprefix("ipc://"))
-        server.check_paths(round_ * PATH_CHECK_S)
+        server.handle_timeout(round_ * PATH_CHECK_S)
     assert server.counters.rebinds == 3
 
 

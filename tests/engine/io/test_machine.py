@@ -9,7 +9,7 @@ ADDR = ("127.0.0.1", 9)
 
 def test_the_next_deadline_is_the_earliest_of_all_parts(machine):
     machine.now = Now(100.0, 0)
-    machine.ipc.check_paths(1e9)
+    machine.ipc.handle_timeout(1e9)
     assert machine.next_timeout() == 1e9 + PATH_CHECK_S
     machine.impairment = Impairment(ImpairSpec(delay_s=5.0, seed=1))
     machine.send_datagrams([(b"x", ADDR)])
