@@ -38,7 +38,8 @@ class SharedDraft:
         self.line = line
         if not line:
             self._alone = False
-        self._due = None if line == self._common else now + DEBOUNCE_S
+        # Even if this is what draft and line have in common: a write may be under way.
+        self._due = now + DEBOUNCE_S
 
     def sent(self) -> None:
         """The line went off as a message: it is empty, and the engine clears the draft."""
@@ -85,7 +86,9 @@ class SharedDraft:
         if self._due is None or now < self._due or self._writing or self._alone:
             return None
         self._due = None
-        if self.line.startswith("/") or len(self.line.encode()) > MAX_DRAFT_BYTES:
+        if self.line == self._common or self.line.startswith("/"):
+            return None
+        if len(self.line.encode()) > MAX_DRAFT_BYTES:
             return None
         self._writing = self._revision + 1
         return SetDraft(self.peer, self.line, self._revision)

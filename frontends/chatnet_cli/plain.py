@@ -28,7 +28,7 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
     client.start()
     reading = ended = False
     try:
-        while not room.done and not (ended and not room.unanswered):
+        while not room.done and not (ended and room.is_settled):
             item = inbox.get()
             if item is None:
                 ended = True

@@ -29,7 +29,7 @@ STYLE = Style.from_dict(
         "bottom-toolbar": "noreverse ansibrightblack",
     }
 )
-REFRESH_S = 0.5
+DRAFT_POLL_S = 0.1
 
 
 class Terminal:
@@ -54,7 +54,6 @@ class Terminal:
             bottom_toolbar=self._toolbar,
             erase_when_done=True,
             style=STYLE,
-            refresh_interval=REFRESH_S,
             color_depth=ColorDepth.DEPTH_1_BIT if self._plain else None,
             input=source,
             output=screen,
@@ -107,17 +106,17 @@ class Terminal:
 
     async def _share_drafts(self) -> None:
         while True:
-            self.room.handle_timeout(clock())
-            self._flush()
             due = self.room.next_timeout()
-            await asyncio.sleep(0.1 if due is None else max(0.01, min(0.1, due - clock())))
+            if due is not None and due <= clock():
+                self.room.handle_timeout(clock())
+                self._flush()
+            await asyncio.sleep(DRAFT_POLL_S)
 
     def _flush(self) -> None:
         assert self._client is not None
         for command in self.room.take_commands():
             self._client.send(command)
-        for line in self.room.take_lines():
-            self._print(line)
+        self._print(self.room.take_lines())
         text = self.room.take_input()
         if not self._session.app.is_running:
             self._default = text if text is not None else self._default
@@ -127,13 +126,17 @@ class Terminal:
             self._session.default_buffer.cursor_position = len(text)
         self._session.app.invalidate()
 
-    def _print(self, line: Line) -> None:
+    def _print(self, lines: list[Line]) -> None:
+        if not lines:
+            return
+        # All at once: every call erases the line being written and draws it again.
+        words = [(f"class:{line.style}", f"{line.text}\n") for line in lines]
         options: dict[str, Any] = {"style": STYLE}
         if self._plain:
             options["color_depth"] = ColorDepth.DEPTH_1_BIT
         if self._screen is not None:
             options["output"] = self._screen
-        print_formatted_text(FormattedText([(f"class:{line.style}", line.text)]), **options)
+        print_formatted_text(FormattedText(words), end="", **options)
 
     def _toolbar(self) -> str:
         return self.room.toolbar(max(20, self._env.width() - 1))

@@ -26,6 +26,7 @@ from chatnet_protocol.ipc.commands import (
     HistoryPage,
     MarkRead,
     MarkShown,
+    Queued,
     SendMessage,
     SetDraft,
     SetTyping,
@@ -78,6 +79,13 @@ class Room:
         self._new_input: str | None = None
         self._typing_until = 0.0
         self._shown = 0
+        self._queued_no = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that was sent is durable, and was printed."""
+        view = self.mirror.view
+        return not self.unanswered and (view is None or view.last_no >= self._queued_no)
 
     @property
     def peer(self) -> PeerView | None:
@@ -105,6 +113,8 @@ class Room:
             case Answered():
                 self._answered(event)
             case Live():
+                if not self.number:
+                    self._nobody()
                 self._mark()
             case _:
                 pass
@@ -218,13 +228,17 @@ class Room:
             return
         known = self.mirror.view.peers
         numbers = [peer.info.peer for peer in known if self._is_wanted(peer)]
-        if not numbers:
-            self.say(f"there is no peer {self._wanted}" if self._wanted else "no peer is known",
-                     "error")  # fmt: skip
+        if numbers:
+            self.number = numbers[0]
+            self._show_peer()
+
+    def _nobody(self) -> None:
+        """The snapshot may be a little old; now all events after it are in, look once more."""
+        self._open()
+        if not self.number:
+            wanted = f"there is no peer {self._wanted}" if self._wanted else "no peer is known"
+            self.say(wanted, "error")
             self.done = self.failed = True
-            return
-        self.number = numbers[0]
-        self._show_peer()
 
     def _is_wanted(self, peer: PeerView) -> bool:
         info = peer.info
@@ -298,6 +312,8 @@ class Room:
     def _answered(self, answer: Answered) -> None:
         if isinstance(answer.command, SendMessage):
             self.unanswered -= 1
+            if isinstance(answer.result, Queued):
+                self._queued_no = max(self._queued_no, answer.result.no)
         if isinstance(answer.command, SetDraft) and self._draft:
             result = answer.result if isinstance(answer.result, DraftSet) else None
             if self._draft.answered(result):

@@ -1,0 +1,84 @@
+"""A command line whose streams are strings, beside a fake engine."""
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from chatnet_cli import app
+from chatnet_cli.environment import Environment
+from fake_engine import FakeCore, FakeEngine
+
+
+class Replaced(BaseException):
+    """The process would now be another program."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.command = list(command)
+
+
+class Shell:
+    """Runs `chatnet ...` in this process; `out` and `err` are what the last run printed."""
+
+    def __init__(self, home: Path) -> None:
+        self.environ = {"CHATNET_HOME": str(home), "HOME": str(home)}
+        self.out = ""
+        self.err = ""
+        self.stdin_is_tty = False
+        self.stderr_is_tty = False
+        self.stdout: io.StringIO | None = None
+
+    def run(self, *words: str, stdin: str = "") -> int:
+        stdout, stderr = self.stdout or io.StringIO(), io.StringIO()
+        env = Environment(
+            stdin=io.StringIO(stdin),
+            stdout=stdout,
+            stderr=stderr,
+            environ=self.environ,
+            stdin_is_tty=self.stdin_is_tty,
+            stdout_is_tty=False,
+            stderr_is_tty=self.stderr_is_tty,
+            wall_ms=lambda: 0,
+            replace_process=replace_process,
+            width=lambda: 80,
+        )
+        try:
+            return app.run(words, env)
+        finally:
+            self.out, self.err = stdout.getvalue(), stderr.getvalue()
+
+    def objects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    raise Replaced(command)
+
+
+@pytest.fixture
+def home(own_home: Path) -> Path:
+    return own_home / "chatnet"
+
+
+@pytest.fixture
+def shell(home: Path) -> Shell:
+    return Shell(home)
+
+
+@pytest.fixture
+def core() -> FakeCore:
+    return FakeCore()
+
+
+@pytest.fixture
+def engine(home: Path, core: FakeCore) -> Iterator[FakeEngine]:
+    with FakeEngine(home, core) as engine:
+        yield engine
+
+
+@pytest.fixture
+def replaced() -> type[Replaced]:
+    return Replaced

@@ -1,0 +1,102 @@
+"""The three-argument usage and front ends by name."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from chatnet_cli import run_frontend
+from chatnet_cli.verbs import attaching
+from chatnet_client import sessions
+from chatnet_client.errors import EngineStartFailed
+from chatnet_protocol.ipc import commands as cmd
+from fake_engine import FakeEngine
+
+
+def test_a_running_session_is_attached_to(shell, engine: FakeEngine) -> None:
+    assert shell.run("12345", "10.0.0.1", "5001", stdin="hello\n") == 0
+    assert engine.seen(cmd.AddPeer) == []
+    assert [command.text for command in engine.seen(cmd.SendMessage)] == ["hello"]
+    assert "me: hello" in shell.out
+
+
+def test_a_new_peer_of_a_running_session_is_added_and_talked_to(shell, engine) -> None:
+    assert shell.run("--session", "12345", "5000", "10.0.0.9", "99", stdin="hello\n") == 0
+    assert engine.seen(cmd.AddPeer) == [cmd.AddPeer("10.0.0.9", 99)]
+    assert engine.seen(cmd.SendMessage)[0].peer == 2
+
+
+def test_otherwise_the_engine_is_started(shell, home, monkeypatch) -> None:
+    asked = []
+
+    def ensure(environ, name, arguments):
+        asked.append((name, arguments))
+        started = FakeEngine(home)
+        started.start()
+        ensure.engine = started
+        return sessions.find(environ, "12345"), True
+
+    monkeypatch.setattr(attaching, "ensure_engine", ensure)
+    words = ("12345", "10.0.0.1", "5001", "--name", "Alice A", "--impair", "loss=20%")
+    try:
+        assert shell.run(*words) == 0
+    finally:
+        ensure.engine.close()
+    assert asked == [
+        (
+            "12345",
+            ["12345", "10.0.0.1", "5001", "--session", "12345", "--name=Alice A",
+             "--impair=loss=20%"],
+        )
+    ]  # fmt: skip
+    assert "it goes on when the front end closes" in shell.err
+
+
+def test_an_engine_that_does_not_start(shell, monkeypatch) -> None:
+    def ensure(environ, name, arguments):
+        raise EngineStartFailed("UDP port 12345 is busy.", 1)
+
+    monkeypatch.setattr(attaching, "ensure_engine", ensure)
+    assert shell.run("12345", "10.0.0.1", "5001") == 1
+    assert shell.err == "UDP port 12345 is busy.\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [({}, "cli"), ({"DISPLAY": ":0"}, "qt"), ({"WAYLAND_DISPLAY": "wayland-0"}, "qt")],
+)
+def test_the_best_front_end(environ: dict[str, str], name: str) -> None:
+    assert attaching.best_front_end(environ) == name
+
+
+def test_other_front_ends_are_processes_of_their_own(shell, engine, replaced) -> None:
+    with pytest.raises(replaced) as caught:
+        shell.run("attach", "qt", "--peer", "bob")
+    assert caught.value.command == [
+        sys.executable, "-P", "-m", "chatnet_cli.run_frontend", "chatnet_qt.app:main",
+        engine.connection_file, "--peer", "bob",
+    ]  # fmt: skip
+    assert shell.run("attach", "nonsense") == 2
+    assert "Installed: cli, qt" in shell.err
+
+
+def test_the_terminal_chat_knows_its_options(shell, engine) -> None:
+    assert shell.run("attach", "cli", "--", "--nonsense") == 2
+    assert shell.run("attach", "cli", "--peer", "nobody") == 1
+
+
+def test_running_a_stranger_s_front_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "stranger_face.py").write_text(
+        "def main(argv, connection_file):\n    print(argv, connection_file)\n    return 7\n"
+        "def stop(argv, connection_file):\n    raise KeyboardInterrupt\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert run_frontend.main(["stranger_face:main", "/c.json", "a"]) == 7
+    assert capsys.readouterr().out == "['a'] /c.json\n"
+    assert run_frontend.main(["stranger_face:stop", "/c.json"]) == 130
+    assert run_frontend.main(["stranger_face:none", "/c.json"]) == 1
+    assert run_frontend.main(["no_such_module:main", "/c.json"]) == 1
+    assert "cannot be loaded" in capsys.readouterr().err
+    assert run_frontend.main(["x"]) == 2

@@ -1,0 +1,120 @@
+"""The chat on a terminal that is a string: what arrives stands above the line being written."""
+
+import asyncio
+import io
+from collections.abc import Callable
+from contextlib import suppress
+
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from chatnet_cli.environment import Environment, ExitStatus
+from chatnet_cli.prompt import Terminal
+from chatnet_client.client import Client
+from chatnet_protocol.ipc import commands as cmd
+from fake_engine import FakeEngine
+
+Step = Callable[[], bool]
+
+
+def chat(
+    engine: FakeEngine, *steps: tuple[str, Step], environ: dict[str, str] | None = None
+) -> tuple[ExitStatus, str]:
+    """Type each text, and wait until its step holds; (exit code, everything printed)."""
+    screen = io.StringIO()
+    env = Environment(
+        stdin=io.StringIO(),
+        stdout=screen,
+        stderr=io.StringIO(),
+        environ=environ or {},
+        stdin_is_tty=True,
+        stdout_is_tty=True,
+        stderr_is_tty=True,
+        wall_ms=lambda: 0,
+        replace_process=lambda command, environ: (_ for _ in ()).throw(AssertionError),
+        width=lambda: 80,
+    )
+
+    async def run() -> ExitStatus:
+        with create_pipe_input() as source:
+            output = Vt100_Output(screen, lambda: Size(24, 80), term="xterm", enable_cpr=False)
+            terminal = Terminal(env, None, engine.connection_file, source=source, screen=output)
+            task = asyncio.create_task(terminal.run())
+            for text, holds in steps:
+                source.send_text(text)
+                for _ in range(1000):
+                    if holds() or task.done():
+                        break
+                    await asyncio.sleep(0.01)
+                else:
+                    raise AssertionError(f"nothing came of {text!r}: {screen.getvalue()!r}")
+            with suppress(asyncio.TimeoutError):
+                return await asyncio.wait_for(task, 10)
+            raise AssertionError("the chat did not end")
+
+    return asyncio.run(run()), screen.getvalue()
+
+
+def test_talking_reading_leaving(engine: FakeEngine) -> None:
+    engine.do(lambda core: core.receive(1, "hello \x1b[31m"))
+    status, screen = chat(
+        engine,
+        ("", lambda: engine.core.peer(1).my_read == 1),
+        ("hi bob\r", lambda: engine.core.view.last_no == 2),
+        ("half", lambda: engine.core.peer(1).draft == "half"),
+        ("\x15", lambda: engine.core.peer(1).draft == ""),
+        ("/quit\r", lambda: True),
+    )
+    assert status == ExitStatus.DONE
+    assert "bob: hello \\x1b[31m  [ACK 1 · 10.0.0.1:5001]" in screen
+    assert "me: hi bob" in screen
+    assert "bob · connected" in screen
+
+
+def test_a_draft_from_elsewhere_appears_in_the_line(engine: FakeEngine) -> None:
+    def write() -> bool:
+        with Client.attach(engine.connection_file, name="other") as other:
+            draft = other.ask(cmd.SetDraft(1, "from elsewhere", 0), cmd.DraftSet)
+        return draft.accepted
+
+    attached: Step = lambda: len(engine.core.clients) == 1  # noqa: E731
+    status, _ = chat(
+        engine,
+        ("", attached),
+        ("", lambda: engine.core.peer(1).draft != "" or write()),
+        ("", lambda: engine.core.peer(1).draft == "from elsewhere"),
+        ("", settled(20)),
+        ("\r", lambda: engine.core.view.last_no == 1),
+        ("\x04", lambda: True),
+    )
+    assert status == ExitStatus.DONE
+    assert engine.core.history[0][1].text == "from elsewhere"
+    assert engine.core.peer(1).draft == ""
+
+
+def settled(turns: int) -> Step:
+    """Holds after that many turns of the loop."""
+    left = iter(range(turns))
+    return lambda: next(left, None) is None
+
+
+def test_interrupt_leaves_quietly_and_no_color_means_none(engine: FakeEngine) -> None:
+    engine.do(lambda core: core.receive(1, "hello"))
+    status, screen = chat(
+        engine,
+        ("", lambda: engine.core.peer(1).my_read == 1),
+        ("\x03", lambda: True),
+        environ={"NO_COLOR": "1"},
+    )
+    assert status == ExitStatus.INTERRUPTED
+    assert "bob: hello" in screen
+    assert "\x1b[0;3" not in screen
+    assert "\x1b[0;9" not in screen
+
+
+def test_no_peer_ends_it(engine: FakeEngine) -> None:
+    engine.core.view.peers.clear()
+    status, screen = chat(engine)
+    assert status == ExitStatus.FAILED
+    assert "no peer is known" in screen

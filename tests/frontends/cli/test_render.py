@@ -1,0 +1,178 @@
+"""Words and JSON; what a peer wrote can neither move a cursor nor forge a line."""
+
+import json
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatnet_cli import render
+from chatnet_protocol.ipc.events import LinkChanged, TypingChanged
+from chatnet_protocol.ipc.offer import Offer, OfferedFile
+from chatnet_protocol.ipc.rows import (
+    LinkRow,
+    LinkState,
+    MessageRow,
+    PeerRow,
+    TransferRow,
+    TransferState,
+)
+from fake_engine import FakeCore, make_view
+
+HOSTILE = "\x1b[31m\x07\x9b\u202e\u2066\u2028\u2029\r\x7f\U000e0041"
+
+
+@given(st.text())
+def test_escaped_text_holds_nothing_a_terminal_obeys(text: str) -> None:
+    shown = render.escape(text)
+    assert all(c in "\n\t" or unicodedata.category(c) not in ("Cc", "Zl", "Zp") for c in shown)
+    assert not re.search("[\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", shown)
+    assert not set(render.escape_line(text)) & {"\n", "\t"}
+
+
+def test_escapes_are_visible_and_honest_text_is_untouched() -> None:
+    assert render.escape(HOSTILE) == (
+        "\\x1b[31m\\x07\\x9b\\u202e\\u2066\\u2028\\u2029\\x0d\\x7f\\U000e0041"
+    )
+    for text in ("naïve 日本語 עברית", "👩‍👩‍👧 🇩🇪", "a\tb\nc", "\\x1b"):
+        assert render.escape(text) == text
+    assert render.escape_line("a\nb\tc") == "a\\x0ab\\x09c"
+
+
+def test_sizes_and_durations() -> None:
+    sizes = [render.size_words(n) for n in (0, 999, 1000, 1_450_000, 250e6, 3e9, 4e12)]
+    assert sizes == ["0 B", "999 B", "1.0 kB", "1.4 MB", "250 MB", "3.0 GB", "4.0 TB"]
+    assert [render.duration_words(s) for s in (-1, 8, 725, 4800)] == [
+        "0:00", "0:08", "12:05", "1:20:00",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        (PeerRow(1, "bob", "h", 1), "bob"),
+        (PeerRow(1, "h:1", "h", 1, display_name="Bob\x1b"), "Bob\\x1b"),
+        (PeerRow(1, "h:1", "h", 1), "h:1"),
+        (PeerRow(3, "", "", 0, address="1.2.3.4:5"), "1.2.3.4:5"),
+        (PeerRow(3, "", "", 0), "peer 3"),
+    ],
+)
+def test_what_a_peer_is_called(row: PeerRow, name: str) -> None:
+    assert render.peer_name(row) == name
+
+
+def test_message_lines() -> None:
+    core = FakeCore()
+    core.auto_deliver = False
+    incoming = core.receive(1, f"two\nlines{HOSTILE[:1]}")
+    own = core.add_message(1, b"mine", mine=True)
+    peer = core.peer(1)
+    assert render.message_line(incoming, peer) == (
+        "22:13:21 bob: two\n    lines\\x1b  [ACK 1 · 10.0.0.1:5001]"
+    )
+    assert render.message_line(own, peer, day=True) == "2023-11-14 22:13 me: mine  ·"
+    core.marks(1, sent_seq=1)
+    assert render.message_tail(own, peer) == "✓"
+    core.deliver(1)
+    assert render.message_tail(peer.messages[-1], peer) == "✓✓"
+    core.peer_reads(1)
+    assert render.message_tail(peer.messages[-1], peer) == "✓✓ read"
+
+
+def test_failed_offers_and_unknown_kinds() -> None:
+    core = FakeCore()
+    core.offer(1, "a\x1b.bin", 1500)
+    row = core.peer(1).messages[-1]
+    assert render.message_words(row) == "[file a\\x1b.bin, 1.5 kB · offer 1]"
+    many = Offer([OfferedFile(["d", "a"], 1), OfferedFile(["b"], 2)])
+    assert render.offer_words(many) == "file d/a and 1 more, 3 B"
+    damaged = MessageRow(1, b"i" * 16, False, 2, b"\xc1", 0, 0, 0, 1, "", 1, 1)
+    assert render.offer_of(damaged) is None
+    assert "cannot show" in render.message_words(damaged)
+    failed = MessageRow(1, b"i" * 16, True, 1, b"x", 0, 0, 1, 0, "", 1, 1, "too\nold")
+    assert render.message_tail(failed, core.peer(1)) == "✗ too\\x0aold"
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "words"),
+    [
+        (LinkState.UP, "", "connected"),
+        (LinkState.DIALLING, "", "dialling: nothing heard from bob yet, is its UDP port open?"),
+        (LinkState.SILENT, "since 14:02\x1b", "not answering: since 14:02\\x1b"),
+    ],
+)
+def test_link_words(state: LinkState, detail: str, words: str) -> None:
+    view = make_view()
+    view.apply(LinkChanged(LinkRow(1, state, 0, detail=detail)))
+    assert render.link_words(view.peers[0]) == words
+
+
+@pytest.mark.parametrize(
+    ("mine", "state", "more", "words"),
+    [
+        (False, "offered", {}, "7 ← f, 10 B: offered: chatnet accept 7, or reject 7"),
+        (True, "offered", {}, "7 → f, 10 B: offered"),
+        (True, "active", {}, "7 → f, 10 B: sending 50 % · 5 B/s · 0:01 left"),
+        (False, "active", {}, "7 ← f, 10 B: receiving 50 % · 5 B/s · 0:01 left"),
+        (False, "done", {"path": "/in/f"}, "7 ← f, 10 B: done, verified, /in/f"),
+        (True, "paused", {"by": "peer"}, "7 → f, 10 B: paused by the peer"),
+        (True, "failed", {"reason": "disk\x1b"}, "7 → f, 10 B: failed (disk\\x1b)"),
+        (True, "waiting", {"files": 3}, "7 → f and 2 more, 10 B: waiting"),
+    ],
+)
+def test_transfer_lines(mine: bool, state: str, more: dict[str, object], words: str) -> None:
+    fields = {"files": 1, "size_bytes": 10} | more
+    row = TransferRow(b"i" * 16, 1, 7, mine, TransferState(state), "f", **fields)  # type: ignore[arg-type]
+    assert render.transfer_line(row, 5, 5.0) == words
+
+
+def test_progress_of_an_empty_file() -> None:
+    assert render.progress_words(0, 0, 0.0) == "100 %"
+
+
+def test_json_is_ascii_and_exact() -> None:
+    core = FakeCore()
+    core.receive(1, HOSTILE)
+    row = core.peer(1).messages[0]
+    text = render.dumps(render.message_object(row, core.view, 1))
+    assert text.isascii()
+    assert text.isprintable()
+    value = json.loads(text)
+    assert value == {
+        "type": "message",
+        "id": row.id.hex(),
+        "no": 1,
+        "peer": 1,
+        "mine": False,
+        "kind": "text",
+        "text": HOSTILE,
+        "state": "unread",
+        "ack": 1,
+        "from": "10.0.0.1:5001",
+        "sent_ms": row.sent_ms,
+        "arrived_ms": row.arrived_ms,
+        "lamport": 1,
+    }
+
+
+def test_json_of_offers_failures_and_events() -> None:
+    core = FakeCore()
+    transfer = core.offer(1, "a", 5, mine=True)
+    row = core.peer(1).messages[0]
+    value = render.message_object(row, core.view, 1)
+    assert (value["kind"], value["text"], value["ack"]) == ("offer", None, None)
+    assert value["transfer"] == {
+        "state": "offered",
+        "size_bytes": 5,
+        "files": [{"path": "a", "size_bytes": 5}],
+    }
+    failed = MessageRow(1, transfer, True, 1, b"x", 0, 0, 1, 0, "", 1, 1, "gone")
+    assert render.message_object(failed, core.view, 9)["failed"] == "gone"
+    assert render.message_object(failed, core.view, 9)["state"] == "unknown"
+    event = LinkChanged(LinkRow(1, "up", 5))
+    assert render.struct_object(event)["row"]["state"] == "up"
+    assert render.struct_object(TypingChanged(1, True)) == {
+        "type": "TypingChanged", "peer": 1, "typing": True,
+    }  # fmt: skip

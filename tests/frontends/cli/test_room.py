@@ -1,0 +1,280 @@
+"""The chat without a terminal: lines, marks, drafts, slash commands."""
+
+from pathlib import Path
+
+import pytest
+
+from chatnet_cli import room as module
+from chatnet_cli.room import Room
+from chatnet_cli.slash import handle_line
+from chatnet_client.attach import AttachMachine
+from chatnet_client.client_events import EngineLost, Refused
+from chatnet_protocol import codec
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.rows import LinkState, TransferState
+from fake_engine import FakeCore, make_view
+
+
+class Chat:
+    """A room, its attach machine and a core, wired without sockets."""
+
+    def __init__(self, core: FakeCore | None = None, peer: str | None = None, watched: bool = True):
+        self.core = core or FakeCore()
+        self.ids = 0
+        self.room = Room(peer, watched=watched, new_id=self.new_id)
+        self.machine = AttachMachine("test", keep_up=True)
+        self.now = 0.0
+        self.first_lines = self.turn()
+
+    def new_id(self) -> bytes:
+        self.ids += 1
+        return (1000 + self.ids).to_bytes(16, "big")
+
+    def turn(self) -> list[str]:
+        """Everything that is under way arrives; the lines that were printed."""
+        for _ in range(6):
+            self.now += 0.01
+            self.room.handle_timeout(self.now)
+            for command in self.room.take_commands():
+                self.machine.ask(command, self.now)
+            self.machine.handle_timeout(self.now)
+            for request in self.machine.take_requests(self.now):
+                self.machine.handle_reply(
+                    self.core.handle_request(b"r", codec.pack(request)), self.now
+                )
+            for topic, frame in self.core.publications:
+                if topic == envelope.TOPIC_EVENTS:
+                    self.machine.handle_publication(frame, self.now)
+                else:
+                    self.machine.handle_gauges(frame, self.now)
+            self.core.publications.clear()
+            for event in self.machine.take_events():
+                self.room.handle_event(event)
+        return [line.text for line in self.room.take_lines()]
+
+    def write(self, line: str) -> list[str]:
+        handle_line(self.room, line, self.new_id)
+        return self.turn()
+
+    def seen(self, kind: type) -> list[cmd.Command]:
+        return [command for command in self.core.seen if isinstance(command, kind)]
+
+
+def test_opening_shows_the_newest_and_where_reading_stopped() -> None:
+    core = FakeCore()
+    for number in range(30):
+        core.receive(1, f"text {number}")
+    core.marks(1, my_read=29)
+    lines = Chat(core).first_lines
+    assert lines[0] == "-- bob · connected"
+    assert len(lines) == 1 + module.FIRST_ROWS + 1
+    assert lines[-2] == "-- new messages"
+    assert lines[-1] == "22:13:50 bob: text 29  [ACK 30 · 10.0.0.1:5001]"
+
+
+def test_what_is_shown_is_marked_once() -> None:
+    chat = Chat()
+    chat.core.receive(1, "a")
+    chat.core.receive(1, "b")
+    chat.turn()
+    assert chat.core.peer(1).my_read == 2
+    chat.turn()
+    assert len(chat.seen(cmd.MarkRead)) <= 2
+
+
+def test_without_a_terminal_nothing_counts_as_read() -> None:
+    chat = Chat(watched=False)
+    chat.core.receive(1, "a")
+    chat.turn()
+    assert chat.seen(cmd.MarkRead) == chat.seen(cmd.MarkShown) == []
+
+
+def test_sending_shows_the_line_when_it_is_durable() -> None:
+    chat = Chat()
+    assert chat.write("hello") == ["22:13:21 me: hello  ·"]
+    assert chat.room.unanswered == 0
+    assert "last ✓✓" in chat.room.toolbar(80)
+    assert chat.write("   ") == []
+    assert "/quit" in chat.write("//quit")[0]
+
+
+def test_a_message_that_was_not_queued_comes_back() -> None:
+    chat = Chat()
+    chat.core.refuse[cmd.SendMessage] = CommandError(ErrorCode.STORE, "the disk is full")
+    assert chat.write("hello") == ["-- the disk is full"]
+    assert chat.room.take_input() == "hello"
+    assert chat.room.failed
+
+
+def test_other_peers_are_announced_and_can_be_switched_to() -> None:
+    chat = Chat(FakeCore(make_view(peers=2)), peer="bob")
+    chat.core.receive(2, "psst")
+    assert chat.turn() == ["-- peer2 wrote, 1 unread; /peer 2 shows it"]
+    assert "psst" in chat.write("/peer peer2")[-1]
+    assert chat.core.peer(2).my_read == 1
+    assert chat.write("/peers")[1].startswith("-- * 2 peer2")
+
+
+def test_drafts_are_shared_both_ways() -> None:
+    chat = Chat()
+    chat.room.typed("hel", chat.now)
+    chat.now += 1.0
+    chat.turn()
+    assert chat.core.peer(1).draft == "hel"
+    chat.core.publish(ev.DraftChanged(1, 2, "hello", 99))
+    chat.turn()
+    assert chat.room.take_input() == "hello"
+    chat.room.typed("hello!", chat.now)
+    chat.core.publish(ev.DraftChanged(1, 3, "other", 99))
+    assert chat.turn() == ["-- somebody writes in another window; your line stays yours"]
+    assert chat.room.take_input() is None
+
+
+def test_a_draft_that_was_there_is_gone_on_with() -> None:
+    core = FakeCore()
+    core.publish(ev.DraftChanged(1, 1, "unfinished", 0))
+    chat = Chat(core)
+    assert chat.room.take_input() == "unfinished"
+    chat.write("unfinished business")
+    assert core.peer(1).draft == ""
+
+
+def test_a_draft_lost_to_a_faster_one_is_told() -> None:
+    chat = Chat()
+    chat.core.answer, answer = (
+        lambda route, command: (  # type: ignore[method-assign]
+            cmd.DraftSet(False, 9, "theirs")
+            if isinstance(command, cmd.SetDraft)
+            else answer(route, command)
+        ),
+        chat.core.answer,
+    )
+    chat.room.typed("mine", chat.now)
+    chat.now += 1.0
+    assert chat.turn() == ["-- somebody writes in another window; your line stays yours"]
+
+
+def test_typing_is_told_now_and_then() -> None:
+    chat = Chat()
+    for text in ("h", "he", "hel"):
+        chat.room.typed(text, chat.now)
+    chat.room.typed("", chat.now)
+    chat.room.typed("/help", chat.now)
+    chat.turn()
+    assert chat.seen(cmd.SetTyping) == [cmd.SetTyping(1, True), cmd.SetTyping(1, False)]
+
+
+def test_link_changes_notices_failures_and_losses_are_quiet_lines() -> None:
+    chat = Chat()
+    chat.core.set_link(1, LinkState.SILENT, "nothing heard\x1b")
+    chat.core.publish(ev.Notice("warning", "x", "disk \x1bfull"), ev.MessageFailed(1, 7, "too old"))
+    assert chat.turn() == [
+        "-- bob · not answering: nothing heard\\x1b",
+        "-- disk \\x1bfull",
+        "-- not sent: too old",
+    ]
+    chat.room.handle_event(EngineLost("gone"))
+    assert "attaching again" in chat.turn()[0]
+    assert "engine gone" in chat.room.toolbar(80)
+
+
+def test_after_a_restart_only_what_was_missed_is_printed() -> None:
+    chat = Chat()
+    chat.core.receive(1, "one")
+    chat.turn()
+    chat.core.start_boot()
+    chat.core.receive(1, "two")
+    chat.core.publications.clear()
+    chat.machine.handle_connected(chat.now)
+    assert chat.turn() == ["22:13:22 bob: two  [ACK 2 · 10.0.0.1:5001]"]
+
+
+def test_a_refusal_for_good_ends_the_chat() -> None:
+    chat = Chat()
+    chat.room.handle_event(Refused(ErrorCode.BUSY, "full", False))
+    assert not chat.room.done
+    chat.room.handle_event(Refused(ErrorCode.VERSION, "upgrade", True))
+    assert chat.room.done
+    assert chat.room.failed
+
+
+def test_a_peer_that_is_not_there_ends_the_chat() -> None:
+    assert Chat(peer="nobody").room.done
+    assert Chat(FakeCore(make_view(peers=0))).room.failed
+
+
+def test_transfers_by_slash(tmp_path: Path) -> None:
+    chat = Chat()
+    assert chat.write("/accept") == ["-- There is no such transfer now."]
+    first = chat.core.offer(1, "a.bin", 1000)
+    chat.core.offer(1, "b.bin", 1000)
+    chat.turn()
+    assert chat.write("/accept") == ["-- Which one? 1, 2"]
+    assert "receiving" in chat.write("/accept 1")[0]
+    chat.core.transfer_gauge(first, 500, 100.0)
+    chat.turn()
+    assert "a.bin 50 % · 100 B/s · 0:05 left" in chat.room.toolbar(120)
+    assert len(chat.room.toolbar(40)) == 40
+    assert "paused" in chat.write("/pause")[0]
+    assert "receiving" in chat.write("/resume")[0]
+    assert "rejected" in chat.write("/reject")[0]
+    assert "cancelled" in chat.write("/cancel")[0]
+    path = tmp_path / "c.txt"
+    path.write_text("abc")
+    assert "c.txt" in chat.write(f"/file {path}")[0]
+    assert chat.core.view.transfers[-1].state == TransferState.OFFERED
+    assert chat.write("/file /does/not/exist") == ["-- /does/not/exist does not exist."]
+    assert "does not exist" in chat.write("/file")[0]
+    assert "There is no transfer" in chat.write("/cancel 99")[0]
+
+
+def test_history_search_status_help() -> None:
+    chat = Chat()
+    for number in range(5):
+        chat.core.receive(1, f"text {number}")
+    chat.turn()
+    lines = chat.write("/history 2")
+    assert [line.split(": ")[1][:6] for line in lines[:2]] == ["text 3", "text 4"]
+    assert lines[2] == "-- 2 messages, and more before"
+    assert chat.write("/search TEXT 0")[1] == "-- 1 messages"
+    chat.core.link_gauge(1, rtt_ms=31.0, loss=0.1)
+    chat.turn()
+    status = chat.write("/status")
+    assert "session 12345" in status[0]
+    assert "RTT 31.0 ms · loss 10.0 %" in status[2]
+    assert "31 ms · loss 10 %" in chat.room.toolbar(80)
+    assert any("/file" in line for line in chat.write("/help"))
+    for bad in ("/history x", "/search", "/nonsense \x1b", "/peer nobody"):
+        assert len(chat.write(bad)) == 1
+        assert not chat.room.done
+
+
+def test_leaving_and_stopping() -> None:
+    chat = Chat()
+    chat.write("/quit")
+    assert chat.room.done
+    assert not chat.core.stopped
+    chat.write("/stop")
+    assert chat.core.stopped
+
+
+def test_before_anything_is_known() -> None:
+    room = Room(None, watched=True, new_id=bytes)
+    handle_line(room, "hello", bytes)
+    handle_line(room, "/status", bytes)
+    assert [line.style for line in room.take_lines()] == ["error", "error"]
+    assert room.toolbar(80) == "attaching …"
+    room.typed("x", 0.0)
+    assert room.take_commands() == []
+    assert room.next_timeout() is None
+
+
+def test_lines_nobody_takes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_LINES", 3)
+    room = Room(None, watched=True, new_id=bytes)
+    for number in range(9):
+        room.say(str(number))
+    assert [line.text for line in room.take_lines()] == ["-- 6", "-- 7", "-- 8"]

@@ -1,0 +1,348 @@
+"""Each verb against a fake engine: results on stdout, the rest on stderr."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chatnet_cli.verbs import session as session_verbs
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.rows import LinkState, PeerRow, TransferState, Trust
+from fake_engine import SAFETY_NUMBER, FakeCore, FakeEngine
+
+
+def when(engine: FakeEngine, kind: type, then: Callable[[FakeCore], object]) -> None:
+    """Let the world answer as soon as a command of that type was done."""
+    answer = engine.core.answer
+
+    def answered(route: bytes, command: cmd.Command) -> cmd.Result:
+        result = answer(route, command)
+        if isinstance(command, kind):
+            then(engine.core)
+        return result
+
+    engine.core.answer = answered  # type: ignore[method-assign]
+
+
+# --- send ---------------------------------------------------------------------------------------
+
+
+def test_send_is_done_when_queued(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    assert shell.run("send", "hello") == 0
+    assert shell.out.startswith("queued · no 1 · ")
+    assert engine.core.history[0][1].text == "hello"
+
+
+def test_send_waits_for_delivery_and_reading(shell, engine: FakeEngine) -> None:
+    assert shell.run("send", "-", "--wait", "delivered", "--json", stdin="from\nstdin\n") == 0
+    (message,) = shell.objects()
+    assert (message["text"], message["state"], message["ack"]) == ("from\nstdin", "delivered", 1001)
+    when(engine, cmd.SendMessage, lambda core: core.peer_reads(1))
+    assert shell.run("send", "x", "--wait", "read", "--timeout", "9") == 0
+    assert shell.out.startswith("read · no 2 · ACK 1002 · ")
+
+
+def test_send_gives_up_waiting_when_told_to(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    assert shell.run("send", "x", "--wait", "delivered", "--timeout", "0.05") == 4
+    assert shell.out == ""
+
+
+def test_send_ends_when_the_message_or_the_engine_does(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    when(engine, cmd.SendMessage, lambda core: core.publish(ev.MessageFailed(1, 1, "too old")))
+    assert shell.run("send", "x", "--wait", "delivered") == 1
+    assert shell.err == "Not sent: too old\n"
+    when(engine, cmd.SendMessage, lambda core: core.publish(ev.EngineStopping("bye")))
+    assert shell.run("send", "x", "--wait", "delivered") == 3
+
+
+def test_send_refuses_nothing_and_too_much(shell, engine: FakeEngine) -> None:
+    assert shell.run("send", "-") == 2
+    assert shell.run("send", "-", stdin="x" * 70000) == 1
+    assert shell.run("send", "\udcff") == 2
+    assert engine.seen(cmd.SendMessage) == []
+
+
+def test_send_needs_to_know_to_whom(shell, engine: FakeEngine) -> None:
+    assert shell.run("send", "x", "--peer", "nobody") == 1
+    assert "Known: bob (1)" in shell.err
+    assert shell.run("peer-add", "10.0.0.9", "99", "--name", "bobby") == 0
+    assert shell.run("send", "x") == 2
+    assert "Choose one with --peer" in shell.err
+    assert shell.run("send", "x", "--peer", "BOB") == 0, "an exact name wins"
+    assert shell.run("send", "x", "--peer", "bo") == 2
+    assert shell.run("send", "x", "--peer", "10.0.0.9:99") == 0
+    assert shell.run("send", "x", "--peer", "2") == 0
+    assert [command.peer for command in engine.seen(cmd.SendMessage)] == [1, 2, 2]
+
+
+# --- send-file ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * 1000)
+    return str(path)
+
+
+def test_send_file_is_done_when_offered(shell, engine: FakeEngine, file: str) -> None:
+    assert shell.run("send-file", file) == 0
+    assert shell.out.startswith("offered · no 1 · ")
+    assert engine.seen(cmd.OfferFiles)[0].paths == [file]
+
+
+@pytest.mark.parametrize(
+    ("state", "wait", "status"),
+    [
+        (TransferState.ACTIVE, "accepted", 0),
+        (TransferState.DONE, "done", 0),
+        (TransferState.REJECTED, "done", 5),
+        (TransferState.CANCELLED, "accepted", 1),
+        (TransferState.FAILED, "done", 1),
+        (TransferState.ACTIVE, "done", 4),
+    ],
+)
+def test_send_file_waits(
+    shell, engine: FakeEngine, file: str, state: TransferState, wait: str, status: int
+) -> None:
+    when(
+        engine,
+        cmd.OfferFiles,
+        lambda core: core.move_transfer(core.view.transfers[0].id, state, by="peer"),
+    )
+    shell.stderr_is_tty = True
+    assert shell.run("send-file", file, "--wait", wait, "--timeout", "0.3") == status
+    assert "\r\x1b[K1 → a.txt, 1.0 kB" in shell.err or status in (1, 5)
+    assert (f"{state} · no 1" in shell.out) == (status == 0)
+
+
+def test_send_file_looks_first(shell, engine: FakeEngine, tmp_path: Path) -> None:
+    assert shell.run("send-file", str(tmp_path / "none\x1b")) == 1
+    assert shell.err.endswith("none\\x1b does not exist.\n")
+    assert shell.run("send-file", "/dev/null") == 1
+    assert "neither a file nor a folder" in shell.err
+    assert shell.run("send-file", str(tmp_path)) == 0
+
+
+# --- events and history -------------------------------------------------------------------------
+
+
+def test_history_pages_back_as_far_as_asked(shell, core: FakeCore, engine: FakeEngine) -> None:
+    engine.do(lambda core: [core.receive(1, f"text {n}") for n in range(300)])
+    assert shell.run("history", "--limit", "280", "--json") == 0
+    assert [message["no"] for message in shell.objects()] == list(range(21, 301))
+    assert shell.run("history", "--search", "TEXT 29", "--limit", "20") == 0
+    assert len(shell.out.splitlines()) == 11
+    assert shell.out.splitlines()[0].endswith("bob: text 29  [ACK 30 · 10.0.0.1:5001]")
+    assert shell.run("history", "--peer", "bob", "--limit", "0") == 0
+    assert shell.out == ""
+    assert engine.seen(cmd.MarkRead) == []
+
+
+def events_until(shell, engine: FakeEngine, last: str, *words: str) -> list[str]:
+    """Run `events` until a line with `last` was printed, then end it by a closed pipe."""
+    import io
+
+    lines: list[str] = []
+    ready = threading.Event()
+
+    class Reader(io.StringIO):
+        def write(self, text: str) -> int:
+            if text.strip():
+                lines.append(text.rstrip("\n"))
+                ready.set()
+            if last in text:
+                raise BrokenPipeError
+            return len(text)
+
+    shell.stdout = Reader()
+    assert shell.run("events", *words) == 0
+    assert ready.is_set()
+    return lines
+
+
+def test_events_since_a_number_over_a_restart(shell, engine: FakeEngine) -> None:
+    import json
+
+    engine.do(lambda core: [core.receive(1, f"old {n}") for n in range(5)])
+
+    def world() -> None:
+        engine.restart()
+        engine.do(lambda core: core.receive(1, "the end"))
+
+    timer = threading.Thread(target=world)
+    timer.start()
+    lines = events_until(shell, engine, "the end", "--json", "--since", "2")
+    timer.join()
+    objects = [json.loads(line) for line in lines]
+    assert [o["no"] for o in objects if o["type"] == "message"] == [3, 4, 5, 6]
+    assert {o["type"] for o in objects} >= {"attached", "message"}
+
+
+def test_events_for_people(shell, engine: FakeEngine) -> None:
+    def world(core: FakeCore) -> None:
+        core.receive(1, "hello\x1b")
+        core.set_link(1, LinkState.SILENT)
+        core.offer(1, "a.bin")
+        core.publish(ev.MessageFailed(1, 1, "old"), ev.Notice("info", "x", "note"))
+        core.publish(ev.EngineStopping("bye"))
+
+    when(engine, cmd.FetchHistory, world)
+    engine.do(lambda core: core.receive(1, "before"))
+    lines = events_until(shell, engine, "bye", "--since", "0")
+    assert [line.split(" ", 1)[1] for line in lines] == [
+        "bob: before  [ACK 1 · 10.0.0.1:5001]",
+        "bob: hello\\x1b  [ACK 2 · 10.0.0.1:5001]",
+        "bob: not answering",
+        "bob: [file a.bin, 1.0 kB · offer 3]  [ACK 3 · 10.0.0.1:5001]",
+        "3 ← a.bin, 1.0 kB: offered: chatnet accept 3, or reject 3",
+        "message 1 was not sent: old",
+        "note",
+        "bye; waiting for the engine",
+    ]
+
+
+def test_events_of_one_peer(shell, engine: FakeEngine) -> None:
+    shell.run("peer-add", "h", "1", "--name", "carol")
+
+    def world(core: FakeCore) -> None:
+        core.receive(2, "from carol")
+        core.publish(ev.TypingChanged(2, True))
+        core.receive(1, "from bob")
+
+    when(engine, cmd.FetchHistory, world)
+    engine.do(lambda core: core.receive(1, "before"))
+    lines = events_until(shell, engine, "from bob", "--json", "--since", "0", "--peer", "bob")
+    assert not any("carol" in line or "TypingChanged" in line for line in lines)
+
+
+# --- transfers and peers ------------------------------------------------------------------------
+
+
+def test_transfers_by_number_and_by_id(shell, engine: FakeEngine, tmp_path: Path) -> None:
+    offers = engine.do(lambda core: [core.offer(1, f"{n}.bin") for n in range(2)])
+    ids = [offer.hex() for offer in offers]
+    assert shell.run("accept", "1", "--folder", str(tmp_path)) == 0
+    assert engine.seen(cmd.AcceptTransfer)[0].folder == str(tmp_path)
+    assert shell.run("pause", ids[0]) == 0
+    assert shell.run("resume", ids[0].upper()) == 0
+    assert shell.run("cancel", "1") == 0
+    assert shell.run("reject", "2") == 0
+    assert shell.run("cancel", "9") == 1
+    assert shell.run("cancel", "0000") == 2
+    assert shell.run("transfers") == 0
+    assert shell.out.splitlines()[0] == "1 ← 0.bin, 1.0 kB: cancelled by me"
+    assert shell.run("transfers", "--json", "--peer", "bob") == 0
+    assert [row["state"] for row in shell.objects()] == ["cancelled", "rejected"]
+
+
+def test_peers_are_added_named_listed_removed(shell, engine: FakeEngine) -> None:
+    assert shell.run("peer", "add", "10.0.0.9", "99", "--name", "carol") == 0
+    assert shell.out == "added · peer 2\n"
+    assert shell.run("peer", "name", "carol", "Carol C", "--session", "12345") == 0
+    assert shell.run("peer", "retry", "2") == 0
+    engine.do(lambda core: core.receive(1, "x"))
+    assert shell.run("peers") == 0
+    assert shell.out.splitlines() == [
+        "1 · bob · 10.0.0.1:5001 · connected · pinned · 1 unread",
+        "2 · Carol C · 10.0.0.9:99 · waiting to be found · none",
+    ]
+    assert shell.run("peers", "--json") == 0
+    assert [peer["name"] for peer in shell.objects()] == ["bob", "Carol C"]
+    assert shell.run("peer", "remove", "2") == 0
+    assert len(engine.core.view.peers) == 1
+
+
+def test_verifying_shows_the_number_and_asks(shell, engine: FakeEngine) -> None:
+    assert shell.run("peer", "verify") == 0
+    assert shell.out == f"{SAFETY_NUMBER}\n"
+    assert engine.seen(cmd.TrustPeer) == []
+    shell.stdin_is_tty = True
+    assert shell.run("peer", "verify", stdin="n\n") == 5
+    assert shell.run("peer", "verify", stdin="y\n") == 0
+    assert shell.run("peer", "verify", "bob", "--yes") == 0
+    assert {c.decision for c in engine.seen(cmd.TrustPeer)} == {"verified"}
+    shell.run("peer-add", "h", "1", "--name", "carol")
+    assert shell.run("peer", "verify", "carol") == 1
+
+
+def test_trusting_strangers_and_changed_keys(shell, engine: FakeEngine) -> None:
+    assert shell.run("peer", "trust", "bob") == 2
+    assert shell.run("peer", "trust", "bob", "--replace") == 1
+    info = engine.core.view.peers[0].info
+    changed = msgspec.structs.replace(info, offered_key=b"C" * 32)
+    stranger = PeerRow(2, "", "", 0, b"S" * 32, Trust.PENDING, address="1.2.3.4:5")
+    engine.do(lambda core: core.publish(ev.PeerChanged(changed), ev.PeerChanged(stranger)))
+    assert shell.run("send", "x") == 0, "a stranger is not meant by default"
+    assert shell.run("peers") == 0
+    assert "wants to talk: chatnet peer trust 2" in shell.out
+    assert shell.run("peer", "trust", "2") == 0
+    assert shell.run("peer", "trust", "bob", "--replace") == 0
+    assert (b"C" * 32).hex() in shell.err
+    assert engine.seen(cmd.TrustPeer) == [
+        cmd.TrustPeer(2, "accept", b"S" * 32),
+        cmd.TrustPeer(1, "replace", b"C" * 32),
+    ]
+
+
+# --- session ------------------------------------------------------------------------------------
+
+
+def test_status(shell, engine: FakeEngine) -> None:
+    engine.do(lambda core: core.offer(1, "a.bin"))
+    assert shell.run("status") == 0
+    assert "session 12345 · port 12345" in shell.out
+    assert "  link connected · 10.0.0.1:5001" in shell.out
+    assert "transfer 1 ← a.bin" in shell.out
+    assert shell.out.endswith("log /tmp/engine.log\n")
+    assert shell.run("status", "--json") == 0
+    (value,) = shell.objects()
+    assert value["session"]["name"] == "12345"
+    assert value["peers"][0]["link"]["state"] == "up"
+
+
+def test_sessions(shell, home: Path, engine: FakeEngine) -> None:
+    (home / "sessions" / "asleep").mkdir()
+    assert shell.run("sessions") == 0
+    assert shell.out.splitlines()[1] == "asleep · not running"
+    assert shell.run("sessions", "--json") == 0
+    assert [(s["name"], s["running"]) for s in shell.objects()] == [
+        ("12345", True), ("asleep", False),
+    ]  # fmt: skip
+
+
+def test_stop_waits_for_the_end(shell, engine: FakeEngine, monkeypatch) -> None:
+    assert shell.run("stop") == 0
+    assert shell.out == "stopped · session 12345\n"
+    assert engine.core.stopped
+    assert shell.run("stop") == 3
+
+
+def test_stop_says_when_it_does_not_end(shell, engine: FakeEngine, monkeypatch) -> None:
+    monkeypatch.setattr(session_verbs, "STOP_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok: None)
+    assert shell.run("stop") == 4
+    assert "has not ended yet" in shell.err
+    monkeypatch.undo()
+
+
+def test_doctor(shell, home: Path, engine: FakeEngine) -> None:
+    assert shell.run("doctor") == 0
+    assert "ok  session 12345, bob: connected" in shell.out
+    engine.do(lambda core: core.set_link(1, LinkState.DIALLING))
+    left = home / "sessions" / "killed"
+    left.mkdir()
+    (left / "connection.json").write_text("{}")
+    assert shell.run("doctor") == 1
+    assert "BAD session 12345, bob: dialling: nothing heard from bob yet" in shell.out
+    assert "10.0.0.1" in shell.out
+    assert "BAD session killed: its engine was killed" in shell.out
+    home.chmod(0o777)
+    assert shell.run("doctor") == 1
+    assert "chmod go-w" in shell.out
