@@ -21,7 +21,10 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Brings the store to the present schema. Raises VersionMismatch when it is newer."""
         migrate(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        people.purge(connection)
         mark_in_use(connection)
+        connection.execute("COMMIT")
         self._db = connection
 
     def apply(self, commit: c.Commit) -> c.Committed | c.CommitFailed:

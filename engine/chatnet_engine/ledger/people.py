@@ -88,8 +88,8 @@ def _take_key(db: sqlite3.Connection, row: PeerRow) -> None:
 def forget(db: sqlite3.Connection, op: c.ForgetPeer) -> c.PeerForgotten:
     """Take a peer from the list, or merge it into another; see ForgetPeer.
 
-    A forgotten peer keeps its key, so that its messages are recognised should it come back; one
-    that never exchanged anything leaves no trace but its number.
+    A forgotten peer keeps its key, so that its messages are recognised should it come back.
+    Operations on it that are still on their way do no harm.
     """
     if op.into:
         _merge(db, op.peer, op.into)
@@ -97,18 +97,22 @@ def forget(db: sqlite3.Connection, op: c.ForgetPeer) -> c.PeerForgotten:
         return c.PeerForgotten(op.peer, op.into, peer_state(db, op.into), tail)
     db.execute("UPDATE peers SET listed = 0 WHERE peer = ?", (op.peer,))
     db.execute("DELETE FROM drafts WHERE peer = ?", (op.peer,))
-    unused = db.execute(
-        "SELECT 1 FROM counters WHERE peer = ?1 AND last_no = 0 AND received_total = 0"
-        " AND acked_total = 0 AND NOT EXISTS (SELECT 1 FROM transfers WHERE peer = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM gaps WHERE peer = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM peers WHERE merged_into = ?1)",
-        (op.peer,),
-    ).fetchone()
-    if unused:
-        db.execute("DELETE FROM inbound_runs WHERE peer = ?", (op.peer,))
-        db.execute("DELETE FROM counters WHERE peer = ?", (op.peer,))
-        db.execute("DELETE FROM peers WHERE peer = ?", (op.peer,))
     return c.PeerForgotten(op.peer, 0, None)
+
+
+def purge(db: sqlite3.Connection) -> None:
+    """At a start: forgotten peers that never exchanged anything leave only a gap in the numbers.
+
+    Strangers who knocked and were sent away would otherwise add up.
+    """
+    unused = db.execute(
+        "SELECT peer FROM peers JOIN counters USING (peer) WHERE NOT listed AND last_no = 0"
+        " AND received_total = 0 AND acked_total = 0"
+        " AND peer NOT IN (SELECT peer FROM transfers UNION SELECT peer FROM gaps)"
+        " AND peer NOT IN (SELECT merged_into FROM peers)"
+    ).fetchall()
+    for table in ("drafts", "inbound_runs", "counters", "peers"):
+        db.executemany(f"DELETE FROM {table} WHERE peer = ?", unused)  # noqa: S608
 
 
 def _merge(db: sqlite3.Connection, peer: int, into: int) -> None:

@@ -53,11 +53,33 @@ def test_numbers_of_peers_are_never_reused(desk: Desk) -> None:
     assert typed(desk) == 2
 
 
-def test_a_peer_that_never_said_anything_leaves_no_trace(desk: Desk) -> None:
-    desk.do_all(c.StorePeer(PeerRow(0, "s", "", 0, key=KEY)), c.StoreDraft(1, "x", 0))
+def test_a_peer_that_never_said_anything_leaves_no_trace_after_a_restart(desk: Desk) -> None:
+    for key in (KEY, b"o" * 32):
+        desk.do(c.StorePeer(PeerRow(0, "s", "", 0, key=key)))
+    desk.hello(1, 7)
+    desk.do(c.StoreDraft(1, "x", 0))
     desk.do(c.ForgetPeer(1))
-    for table in ("peers", "counters", "drafts", "inbound_runs"):
-        assert desk.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    desk = Desk.from_image(desk.image())
+    for table, count in (("peers", 1), ("counters", 1), ("drafts", 0), ("inbound_runs", 0)):
+        assert desk.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (count,)
+    assert typed(desk) == 3
+
+
+def test_what_was_asked_of_a_peer_before_it_was_forgotten_does_no_harm(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    desk.do(c.ForgetPeer(1))
+    desk.do_all(
+        c.ApplyHello(1, 7, 1, 0, 0, 0, ""),
+        c.AcceptMessages(1, 7, 1, arrived(1), "", 1),
+        c.QueueMessages(1, texts(2), 1, True),
+        c.LoadOutbox(1, 0, 100, 10),
+        c.StoreReceipts(1, [AckRun(1, 1, 1)]),
+        c.StoreMarks(1, my_read=1),
+        c.StoreDraft(1, "x", 0),
+        c.ForgetPeer(1),
+    )
+    assert desk.view.peers == []
+    assert desk.view.last_no == 2
 
 
 def test_a_forgotten_peer_leaves_the_list_and_its_rows_stay(desk: Desk) -> None:
