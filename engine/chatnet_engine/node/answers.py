@@ -117,6 +117,7 @@ def _hello_applied(parts: Parts, result: c.HelloApplied, now: Now) -> None:
         parts.peers.put(row)
         parts.publisher.publish(ev.PeerChanged(row))
     if conversation.streaming:
+        parts.links.opened(result.peer, now)
         parts.transfers.handle_link(
             result.peer,
             True,

@@ -30,6 +30,10 @@ class Link:
     """When to look the host name up (again)."""
     hold_until: float | None = None
     """Not dialled before this: it refused us."""
+    pair: str = ""
+    """Both incarnations of the newest link, `ours-theirs` in hex."""
+    addr: Addr | None = None
+    """Where the newest link leads."""
     urgent: bool = False
     """Own messages wait, so the endpoint tries more often."""
     challenged_at: float | None = None
@@ -43,6 +47,10 @@ class Link:
             before, state=state, since_ms=since, address=address, detail=detail
         )
         return self.row != before
+
+    def held(self, now: Now) -> bool:
+        """Whether the peer is being left alone."""
+        return self.hold_until is not None and now.mono_s < self.hold_until
 
     def next_timeout(self, unanswered_since: float | None) -> float | None:
         """The earliest of: look up again, dial again, show silence, handshake again."""

@@ -165,7 +165,7 @@ class Links:
         else:
             typed = {peer: link.typed for peer, link in self._links.items()}
             verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed)
-        if verdict.meaning is Meaning.KNOWN and self._held(verdict.peer, event, now):
+        if verdict.meaning is Meaning.KNOWN and self._held(verdict.peer, now):
             self._endpoint.refuse(event.attempt, encode_close(CloseCode.REFUSED, ""), now.mono_s)
             return
         match verdict.meaning:
@@ -192,10 +192,9 @@ class Links:
         if closes and event.peer in self._links:
             self.closed(event.peer, arq.Closed(closes[0].code, closes[0].reason), now)
 
-    def _held(self, peer: int, event: secure.Authenticated, now: Now) -> bool:
+    def _held(self, peer: int, now: Now) -> bool:
         link = self._links.get(peer)
-        held = link is not None and link.hold_until is not None and now.mono_s < link.hold_until
-        return held and link is not None and link.row.state == LinkState.REFUSED
+        return link is not None and link.row.state == LinkState.REFUSED and link.held(now)
 
     def _refused(self, verdict: Verdict, event: secure.Authenticated, now: Now) -> None:
         link = self._links.get(verdict.peer)
@@ -225,10 +224,20 @@ class Links:
                 self._config.session.display_name,
                 self._config.fast_aes,
             )
-            pair = f"{event.local_incarnation:016x}-{event.remote_incarnation:016x}"
-            link.row = msgspec.structs.replace(link.row, incarnation=pair, links=link.row.links + 1)
+            link.pair = f"{event.local_incarnation:016x}-{event.remote_incarnation:016x}"
+            link.addr = event.addr
+        else:
+            conversation.connection.ping()
+            self._up(link, event.addr, now)
         link.challenged_at = None
-        self._up(link, event.addr, now)
+
+    def opened(self, peer: int, now: Now) -> None:
+        """HELLO was exchanged: the peer has accepted us, the link is up."""
+        link = self._links.get(peer)
+        if link is not None and link.addr is not None:
+            count = link.row.links + 1
+            link.row = msgspec.structs.replace(link.row, incarnation=link.pair, links=count)
+            self._up(link, link.addr, now)
 
     def _up(self, link: Link, addr: Addr, now: Now) -> None:
         self._tell(link, LinkState.UP, now, format_addr(addr))
@@ -242,7 +251,9 @@ class Links:
         link = self._links.get(event.peer)
         if conversation and link and conversation.connection:
             conversation.moved(format_addr(event.addr))
-            self._up(link, event.addr, now)
+            link.addr = event.addr
+            if conversation.streaming:
+                self._up(link, event.addr, now)
 
     # --- liveness ---
 
@@ -289,7 +300,7 @@ class Links:
                 self._hold(peer, LinkState.REFUSED, detail, now)
             case _:
                 self._conversations[peer].close_link()
-                self._endpoint.end_link(peer, now.mono_s)
+                self._endpoint.end_link(peer, now.mono_s, by_peer=True)
                 link = self._links[peer]
                 detail = f"{name} is not running ChatNet at the moment; messages wait."
                 self._tell(link, LinkState.DIALLING, now, link.row.address, detail)
@@ -301,7 +312,8 @@ class Links:
         if conversation.connection:
             self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, reason, now)
         name = row.name if row else "the peer"
-        self._hold(peer, LinkState.REFUSED, f"The link to {name} was closed: {reason}.", now)
+        detail = f"The link to {name} was closed: {reason}."
+        self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False)
 
     def goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
         """Put a CLOSE on the wire; the caller drops the link afterwards."""
@@ -313,10 +325,12 @@ class Links:
             if sealed := self._endpoint.seal(peer, packet.number, packet.payload):
                 self._sealed.append(sealed)
 
-    def _hold(self, peer: int, state: LinkState, detail: str, now: Now) -> None:
+    def _hold(
+        self, peer: int, state: LinkState, detail: str, now: Now, *, by_peer: bool = True
+    ) -> None:
         link = self._links[peer]
         self._conversations[peer].close_link()
-        self._endpoint.end_link(peer, now.mono_s, pause_s=REFUSED_WAIT_S)
+        self._endpoint.end_link(peer, now.mono_s, pause_s=REFUSED_WAIT_S, by_peer=by_peer)
         link.hold_until = now.mono_s + REFUSED_WAIT_S
         self._tell(link, state, now, link.row.address, detail)
 
