@@ -159,7 +159,7 @@ def _put_meta(
 ) -> None:
     words, tick, tall = sizes
     placed.meta_box = QRectF(right - words - tick, bottom - tall, words, tall)
-    inset = tall * 0.14
+    inset = tall * 0.07
     placed.tick_box = QRectF(
         right - tall + inset, bottom - tall + inset, tall - 2 * inset, tall - 2 * inset
     )

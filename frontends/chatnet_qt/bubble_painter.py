@@ -157,7 +157,8 @@ class BubblePainter:
         total = transfer.size_bytes if transfer else offer.size_bytes
         count = transfer.files if transfer else len(offer.files)
         size = size_words(total) if count < 2 else f"{count} files · {size_words(total)}"
-        self._words(placed.size_box, size, colours.muted, LEFT)
+        quiet = colours.own_muted if bubble.row.mine else colours.muted
+        self._words(placed.size_box, size, quiet, LEFT)
         if placed.bar_box is not None and transfer is not None:
             self._bar(placed.bar_box, bubble, fill)
         words, colour = self._state(bubble)
@@ -171,16 +172,14 @@ class BubblePainter:
         colours, transfer = self._colours, bubble.transfer
         if transfer is None:
             return "An earlier transfer", colours.muted
-        words = transfer_words(
-            transfer,
-            bubble.author if not transfer.mine else "the other side",
-            bubble.state not in ("queued", "sent"),
-        )
+        delivered = bubble.state not in ("queued", "sent")
+        words = transfer_words(transfer, bubble.peer_name, delivered)
+        quiet = colours.own_muted if transfer.mine else colours.muted
         match transfer.state:
             case TransferState.ACTIVE:
                 return progress_words(
                     bubble.done_bytes, transfer.size_bytes, bubble.rate_bytes_s
-                ), colours.muted
+                ), quiet
             case TransferState.PAUSED | TransferState.WAITING:
                 done = f"{size_words(bubble.done_bytes)} of {size_words(transfer.size_bytes)}"
                 return f"{words} · {done}", colours.warning
@@ -190,7 +189,7 @@ class BubblePainter:
                 return words, colours.danger
             case TransferState.OFFERED if not transfer.mine:
                 return words, colours.text
-        return words, colours.muted
+        return words, quiet
 
     def _bar(self, box: QRectF, bubble: Bubble, fill: QColor) -> None:
         painter, colours, transfer = self._painter, self._colours, bubble.transfer

@@ -15,17 +15,23 @@ from chatnet_qt.draft import Draft, Share
 from chatnet_qt.icons import draw_paperclip, draw_send, icon_of
 from chatnet_qt.labels import tool_button
 from chatnet_qt.qt import (
+    QBrush,
     QDragEnterEvent,
     QDropEvent,
     QEvent,
     QFileDialog,
+    QFocusEvent,
     QFontMetricsF,
     QFrame,
     QHBoxLayout,
     QImage,
     QKeyEvent,
     QMimeData,
+    QPainter,
+    QPaintEvent,
+    QPen,
     QPlainTextEdit,
+    QRectF,
     QResizeEvent,
     QSize,
     Qt,
@@ -37,8 +43,10 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.session import Session
+from chatnet_qt.theme import colours_of
 
 MAX_LINES_SHOWN = 8
+PAD_PX = 3
 TYPING_EVERY_S = 3.0
 """The engine forgets "typing" after a few seconds, so it is said again this often."""
 
@@ -49,15 +57,17 @@ class TextBox(QPlainTextEdit):
     enter = pyqtSignal()
     files = pyqtSignal(list)
     escaped = pyqtSignal()
+    focused = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Message")
+        present(self.viewport()).setAutoFillBackground(False)
         self.setTabChangesFocus(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        present(self.document()).setDocumentMargin(6)
+        self.setViewportMargins(PAD_PX, PAD_PX, PAD_PX, PAD_PX)
         present(present(self.document()).documentLayout()).documentSizeChanged.connect(self._fit)
         self._fit()
 
@@ -66,7 +76,8 @@ class TextBox(QPlainTextEdit):
         lines = max(1.0, present(present(self.document()).documentLayout()).documentSize().height())
         many = lines > MAX_LINES_SHOWN
         line = QFontMetricsF(self.font()).lineSpacing()
-        self.setFixedHeight(round(min(lines, MAX_LINES_SHOWN) * line + 2 * 6 + 2))
+        around = 2 * (PAD_PX + present(self.document()).documentMargin())
+        self.setFixedHeight(round(min(lines, MAX_LINES_SHOWN) * line + around) + 1)
         wanted = Qt.ScrollBarPolicy.ScrollBarAsNeeded
         never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self.setVerticalScrollBarPolicy(wanted if many else never)
@@ -96,6 +107,16 @@ class TextBox(QPlainTextEdit):
             self.escaped.emit()
         else:
             super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
+        """The edge around the box changes colour."""
+        super().focusInEvent(event)
+        self.focused.emit()
+
+    def focusOutEvent(self, event: QFocusEvent | None) -> None:
+        """And back."""
+        super().focusOutEvent(event)
+        self.focused.emit()
 
     def canInsertFromMimeData(self, source: QMimeData | None) -> bool:
         """Files and pictures as well as text."""
@@ -143,6 +164,7 @@ class Composer(QFrame):
         self._draw_icons()
         self._connect()
         self._on_reset()
+        self._update()
 
     def _lay_out(self) -> None:
         self.box.setPlaceholderText("Write a message")
@@ -163,6 +185,7 @@ class Composer(QFrame):
     def _connect(self) -> None:
         self.box.textChanged.connect(self._on_edit)
         self.box.enter.connect(self.send)
+        self.box.focused.connect(self.update)
         self.box.files.connect(self.attachments.add)
         self.attachments.changed.connect(self._update)
         self.attachments.refused.connect(self.refused)
@@ -307,6 +330,17 @@ class Composer(QFrame):
         self._session.request(SetTyping(self._peer, typing), lambda _answer: None)
 
     # --- looks ---
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """A round field behind the text box, its edge in colour while it is being written in."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours = colours_of(self.palette())
+        focused = self.box.hasFocus()
+        painter.setPen(QPen(colours.accent if focused else colours.line, 1.2))
+        painter.setBrush(QBrush(self.palette().color(self.palette().Base)))
+        field = QRectF(self.box.geometry()).adjusted(-1, -1, 1, 1)
+        painter.drawRoundedRect(field, 9, 9)
 
     def _update(self) -> None:
         something = bool(self.box.toPlainText().strip() or self.attachments.paths)

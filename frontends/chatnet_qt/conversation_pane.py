@@ -95,6 +95,7 @@ class ConversationPane(QWidget):
         session, view, composer = self._session, self.view, self.composer
         session.was_reset.connect(self._on_reset)
         session.changed.connect(self._on_event)
+        session.connection_changed.connect(self.update_link)
         session.refused.connect(self._on_refused)
         view.seen.connect(self._update_jump)
         view.typed.connect(composer.type_key)
@@ -153,7 +154,8 @@ class ConversationPane(QWidget):
     def update_link(self) -> None:
         """Say anew what the link is doing."""
         peer = self.model.peer()
-        banner = link_banner(peer, int(time.time() * 1000)) if peer is not None else None
+        known = peer is not None and self._session.online
+        banner = link_banner(peer, int(time.time() * 1000)) if peer and known else None
         self.link_strip.show_banner(banner)
 
     def _send(self, text: str, revision: int, paths: list[str]) -> None:

@@ -18,6 +18,8 @@ from chatnet_qt.qt import (
     QListView,
     QModelIndex,
     QMouseEvent,
+    QPainter,
+    QPaintEvent,
     QPoint,
     QResizeEvent,
     Qt,
@@ -26,7 +28,7 @@ from chatnet_qt.qt import (
     present,
     pyqtSignal,
 )
-from chatnet_qt.theme import mix
+from chatnet_qt.theme import colours_of, mix, scroll_bar_style
 from chatnet_qt.wording import clock_words
 
 AT_END_PX = 4
@@ -35,6 +37,7 @@ OLDER_WITHIN_PX = 300
 SETTLE_MS = 60
 """What is seen is reported after this much quiet."""
 MAX_COPIED = 1000
+NOTHING_YET = "No messages yet. What you write now goes out as soon as the link is up."
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,7 @@ class ConversationView(QListView):
         palette = self.palette()
         window, base = palette.color(palette.Window), palette.color(palette.Base)
         present(self.viewport()).setAutoFillBackground(True)
+        present(self.verticalScrollBar()).setStyleSheet(scroll_bar_style(palette))
         inner = present(self.viewport()).palette()
         inner.setColor(palette.Base, mix(base, window, 0.35))
         present(self.viewport()).setPalette(inner)
@@ -196,6 +200,16 @@ class ConversationView(QListView):
         self._restoring = False
         self._anchor = anchor
         self._restore()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """The bubbles, or a word where there are none yet."""
+        super().paintEvent(event)
+        if self._model.rowCount() == 0:
+            painter = QPainter(self.viewport())
+            painter.setPen(colours_of(self.palette()).muted)
+            area = present(self.viewport()).rect().adjusted(30, 30, -30, -30)
+            flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(area, flags, NOTHING_YET)
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the theme and the font."""

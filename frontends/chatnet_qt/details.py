@@ -99,7 +99,7 @@ def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
         facts.append(("Written", f"{moment_words(row.sent_ms)} (by their clock)"))
         facts.append(("Arrived", moment_words(row.arrived_ms)))
     if transfer is not None:
-        facts.append(("Transfer", transfer_words(transfer, bubble.author, delivered=True)))
+        facts.append(("Transfer", transfer_words(transfer, bubble.peer_name, delivered=True)))
         facts.append(("Size", f"{size_words(transfer.size_bytes)} ({transfer.size_bytes:,} bytes)"))
         if transfer.path:
             facts.append(("Path", shown_name(transfer.path, 4096)))

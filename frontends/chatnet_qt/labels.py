@@ -1,6 +1,42 @@
 """The only place that makes labels: always plain text, so that no name or message is markup."""
 
-from chatnet_qt.qt import QLabel, QSizePolicy, Qt, QToolButton, QWidget
+from chatnet_qt.qt import (
+    QLabel,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QSize,
+    QSizePolicy,
+    Qt,
+    QToolButton,
+    QWidget,
+)
+
+UNWRAPPED_CHARACTERS = 64
+"""Longer values break into lines."""
+
+
+class ElidedLabel(QLabel):
+    """One line that gives way: what does not fit ends in dots and stands in the tooltip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+    def minimumSizeHint(self) -> QSize:
+        """Nothing at all, if need be."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw what fits."""
+        painter = QPainter(self)
+        role = self.foregroundRole()
+        group = QPalette.ColorGroup.Active if self.isEnabled() else QPalette.ColorGroup.Disabled
+        painter.setPen(self.palette().color(group, role))
+        words = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, self.width()
+        )
+        painter.drawText(self.rect(), int(self.alignment()), words)
 
 
 def label(text: str = "", parent: QWidget | None = None, *, wrap: bool = False) -> QLabel:
@@ -16,7 +52,7 @@ def label(text: str = "", parent: QWidget | None = None, *, wrap: bool = False) 
 
 def selectable(text: str, parent: QWidget | None = None) -> QLabel:
     """A label whose text can be selected with mouse and keyboard."""
-    made = label(text, parent, wrap=True)
+    made = label(text, parent, wrap=len(text) > UNWRAPPED_CHARACTERS)
     by_mouse = Qt.TextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     made.setTextInteractionFlags(by_mouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
     return made

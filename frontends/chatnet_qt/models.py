@@ -44,6 +44,7 @@ class Bubble:
     starts_group: bool
     ends_group: bool
     author: str
+    peer_name: str = ""
     offer: Offer | None = None
     transfer: TransferRow | None = None
     rate_bytes_s: float = 0.0
@@ -134,6 +135,7 @@ class ConversationModel(QAbstractListModel):
             offer = offer_of(row)
         if transfer is not None:
             done_bytes, rate_bytes_s = self._session.mirror.progress(transfer)
+        name = peer_name(peer.info) if peer else ""
         starts = new_day or is_first_new or before is None or not self._joins(before, row, peer)
         return Bubble(
             row=row,
@@ -143,7 +145,8 @@ class ConversationModel(QAbstractListModel):
             is_first_new=is_first_new,
             starts_group=starts,
             ends_group=after is None or not self._joins(row, after, peer),
-            author="You" if row.mine else (peer_name(peer.info) if peer else ""),
+            author="You" if row.mine else name,
+            peer_name=name,
             offer=offer,
             transfer=transfer,
             rate_bytes_s=rate_bytes_s,

@@ -13,6 +13,7 @@ from chatnet_qt.qt import (
     QModelIndex,
     QObject,
     QPainter,
+    QPen,
     QRectF,
     QSize,
     QStyle,
@@ -127,9 +128,15 @@ class PeerDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(box.adjusted(5, 2, -5, -2), 0.5 * em, 0.5 * em)
         dot = QRectF(box.left() + 0.9 * em, box.top() + 0.85 * em, 0.55 * em, 0.55 * em)
         shade = {LinkState.UP.value: colours.good, LinkState.KEY_CHANGED.value: colours.danger}.get(
-            peer.link.state, colours.faint
+            peer.link.state, colours.muted
         )
-        painter.setBrush(QBrush(colours.warning if peer.info.trust == Trust.PENDING else shade))
+        if peer.info.trust == Trust.PENDING:
+            shade = colours.warning
+        if peer.link.state == LinkState.UP:
+            painter.setBrush(QBrush(shade))
+        else:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(shade, 0.11 * em))
         painter.drawEllipse(dot)
         left, right = dot.right() + 0.6 * em, box.right() - 0.9 * em
         top = QRectF(left, box.top() + 0.5 * em, right - left, 1.2 * em)

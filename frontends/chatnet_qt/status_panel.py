@@ -2,7 +2,7 @@
 
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, TransferState
-from chatnet_qt.labels import label
+from chatnet_qt.labels import ElidedLabel
 from chatnet_qt.qt import QFrame, QHBoxLayout, QTimer, QWidget
 from chatnet_qt.session import Session
 from chatnet_qt.wording import link_words, shown_name, size_words
@@ -18,9 +18,9 @@ class StatusPanel(QFrame):
         super().__init__(parent)
         self._session = session
         self._peer = 0
-        self.link = label()
-        self.transfers = label()
-        self.numbers = label()
+        self.link = ElidedLabel()
+        self.transfers = ElidedLabel()
+        self.numbers = ElidedLabel()
         for part, name in (
             (self.link, "Connection"),
             (self.transfers, "Transfers"),
@@ -31,8 +31,7 @@ class StatusPanel(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 2, 14, 4)
         row.setSpacing(18)
-        row.addWidget(self.link)
-        row.addStretch(1)
+        row.addWidget(self.link, 1)
         row.addWidget(self.transfers)
         row.addWidget(self.numbers)
         self._timer = QTimer(self)

@@ -69,7 +69,7 @@ def colours_of(palette: QPalette) -> Colours:
     green, amber, red = QColor("#1f9d57"), QColor("#c27803"), QColor("#d03232")
     if dark:
         green, amber, red = QColor("#4cc38a"), QColor("#f0b429"), QColor("#ff7b72")
-    own = mix(base, accent, 0.42 if dark else 0.16)
+    own = mix(base, accent, 0.36 if dark else 0.16)
     canvas = mix(base, window, 0.35)
     return Colours(
         dark=dark,
@@ -92,6 +92,20 @@ def colours_of(palette: QPalette) -> Colours:
         warning_fill=mix(window, amber, 0.16),
         danger_fill=mix(window, red, 0.15),
         info_fill=mix(window, accent, 0.12),
+    )
+
+
+def scroll_bar_style(palette: QPalette) -> str:
+    """A slim scroll bar without arrows, as a style sheet."""
+    colours = colours_of(palette)
+    still, hovered = colours.faint.name(), colours.muted.name()
+    return (
+        "QScrollBar:vertical {background: transparent; width: 11px; margin: 0;}"
+        f"QScrollBar::handle:vertical {{background: {still}; border-radius: 4px;"
+        " min-height: 36px; margin: 2px 2px 2px 1px;}"
+        f"QScrollBar::handle:vertical:hover {{background: {hovered};}}"
+        "QScrollBar::add-line:vertical, QScrollBar::sub-line:vertical {height: 0;}"
+        "QScrollBar::add-page:vertical, QScrollBar::sub-page:vertical {background: none;}"
     )
 
 
