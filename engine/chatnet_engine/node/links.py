@@ -286,8 +286,7 @@ class Links:
 
     def closed(self, peer: int, closed: arq.Closed, now: Now) -> None:
         """The peer ended the link and said why."""
-        row = self._peers.get(peer)
-        name = row.name if row else "The peer"
+        name = self._name(peer)
         match closed.code:
             case CloseCode.PENDING:
                 detail = f"{name} has to accept you first; asking again in a minute."
@@ -307,12 +306,8 @@ class Links:
 
     def violated(self, peer: int, reason: str, now: Now) -> None:
         """The peer broke the specification: say so, and leave it alone for a while."""
-        conversation = self._conversations[peer]
-        row = self._peers.get(peer)
-        if conversation.connection:
-            self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, reason, now)
-        name = row.name if row else "the peer"
-        detail = f"The link to {name} was closed: {reason}."
+        self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, reason, now)
+        detail = f"The link to {self._name(peer)} was closed: {reason}."
         self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False)
 
     def goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
@@ -394,6 +389,10 @@ class Links:
     def _dial_addrs(self, row: PeerRow, link: Link) -> list[Addr]:
         addrs = [addr] if (addr := parse_addr(row.address)) else []
         return addrs + [addr for addr in link.typed if addr not in addrs]
+
+    def _name(self, peer: int) -> str:
+        row = self._peers.get(peer)
+        return row.name if row else "The peer"
 
     def _tell(
         self, link: Link, state: LinkState, now: Now, address: str = "", detail: str = ""
