@@ -32,7 +32,8 @@ def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
                 parts.publisher.publish(ev.TransferChanged(result.row))
                 parts.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
             case c.MessageFailedStored():
-                if result.no:
+                if (failed := parts.conversations.get(result.peer)) and result.no:
+                    failed.skipped(result.delivered_seq)
                     event = ev.MessageFailed(result.peer, result.no, result.reason)
                     parts.publisher.publish(event)
                     delivered = ev.MessagesDelivered(result.peer, result.delivered_seq, [])
@@ -137,6 +138,7 @@ def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now)
     parts.peers.put(row)
     parts.strangers.discard(row.key)
     parts.publisher.publish(ev.PeerChanged(row))
+    parts.conversations[row.peer].resume(result.state)
     if is_new and row.trust == Trust.PENDING:
         text = f"{row.name} wants to talk; accept it with its safety number in view."
         parts.publisher.publish(ev.Notice("info", "peer-pending", text, row.peer))

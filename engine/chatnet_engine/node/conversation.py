@@ -165,8 +165,6 @@ class Conversation:
                     self.path_tokens.append(event.token)
                 case arq.Closed():
                     self.closed = event
-                case _:
-                    pass  # challenges are answered by the ARQ, sent notes of control are nobody's
         self.fill()
 
     def fill(self) -> None:
@@ -188,6 +186,17 @@ class Conversation:
         """Control messages that arrived since the last call."""
         out, self.controls = self.controls, []
         return out
+
+    def resume(self, state: c.PeerState) -> None:
+        """The counters as the store has them; a key known from before brings its own along."""
+        self.state = state
+        shown = self._publisher.view.peer(self.peer)
+        if shown and (shown.my_shown, shown.my_read) != (state.my_shown, state.my_read):
+            self._publish_marks()
+
+    def skipped(self, delivered_seq: int) -> None:
+        """A message will never be sent; those before `delivered_seq` are done with."""
+        self._update(delivered_seq=delivered_seq)
 
     def take_over(self, state: c.PeerState) -> None:
         """Another peer turned out to be this one; its messages are in the outbox now."""

@@ -33,4 +33,10 @@ def loss_notices(result: c.HelloApplied) -> list[ev.Notice]:
             "yours still has them."
         )
         out.append(ev.Notice("info", "peer-lost-history", text, result.peer))
+    if result.own_lost:
+        text = (
+            f"The peer has {result.own_lost} messages of yours that are missing from this "
+            "history, because it was restored or replaced."
+        )
+        out.append(ev.Notice("warning", "own-history-lost", text, result.peer))
     return out

@@ -144,8 +144,6 @@ class Links:
                 conversation = self._conversations.get(event.peer)
                 if conversation and conversation.connection:
                     conversation.connection.challenge(event.token)
-            case _:
-                pass  # versions and expired sessions show in the endpoint's counters
 
     def take_verdicts(self) -> list[tuple[Verdict, secure.Authenticated]]:
         """Decisions about keys that change who the peers are."""
