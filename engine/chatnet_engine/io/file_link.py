@@ -29,6 +29,9 @@ MAX_BACKOFF_S = 30.0
 STABLE_S = 60.0
 """A process that lived this long starts again without delay."""
 END_TIMEOUT_S = 1.0
+KILL_WAIT_S = 0.05
+"""The pump stands still so long at most when the process is killed."""
+GONE_CHECK_S = 0.5
 
 FileReport = FilesSaid | FilesRestarted
 
@@ -125,6 +128,10 @@ class FileLink:
         """Start the process again once its backoff has passed."""
         if self._restart_s is None or now_s < self._restart_s:
             return []
+        if not self._is_gone(0.0):
+            # A hung disk holds it, and it holds the port.
+            self._restart_s = now_s + GONE_CHECK_S
+            return []
         self._restart_s = None
         try:
             self._start(now_s)
@@ -149,7 +156,7 @@ class FileLink:
                 self._process.wait(END_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait()
+                self._is_gone(KILL_WAIT_S)
             self._process = None
 
     def _start(self, now_s: float) -> None:
@@ -163,6 +170,8 @@ class FileLink:
                     stdout=self._log_fd,
                     stderr=self._log_fd,
                     env=child_environ(),
+                    # Ctrl-C in the engine's terminal is the engine's to answer.
+                    start_new_session=True,
                 )
             except BaseException:
                 ours.close()
@@ -170,6 +179,16 @@ class FileLink:
         ours.setblocking(False)
         self._sock = ours
         self._started_s = now_s
+
+    def _is_gone(self, wait_s: float) -> bool:
+        """Whether no former process is left, which is waited for so long at most."""
+        if self._process is not None:
+            try:
+                self._process.wait(wait_s)
+            except subprocess.TimeoutExpired:
+                return False
+            self._process = None
+        return True
 
     def _take_frames(self) -> tuple[list[FileReport], bool]:
         reports: list[FileReport] = []
@@ -196,8 +215,7 @@ class FileLink:
         self._sock = None
         # It lives on a socket that is closed now, and keeps nothing that a kill could hurt.
         self._process.kill()
-        self._process.wait()
-        self._process = None
+        self._is_gone(KILL_WAIT_S)
         self._unread.clear()
         self._unsent.clear()
         self._unsent_bytes = 0

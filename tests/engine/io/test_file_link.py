@@ -1,5 +1,6 @@
 import os
 import select
+import subprocess
 import sys
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from chatnet_engine.io import file_link as link_module
 from chatnet_engine.io.file_link import (
     FIRST_BACKOFF_S,
+    GONE_CHECK_S,
     MAX_BACKOFF_S,
     MAX_FRAME_BYTES,
     STABLE_S,
@@ -113,6 +115,20 @@ def test_a_process_that_cannot_be_started_is_tried_again_and_again():
     link.tell(b"nobody", now_s)
     assert (link.dropped, link.restarts) == (1, 0)
     link.close()
+
+
+def test_a_process_that_cannot_be_killed_yet_is_not_waited_for(link, monkeypatch):
+    def hang(timeout):
+        raise subprocess.TimeoutExpired("x", timeout)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(link._process, "wait", hang)
+        link.tell(b"die", 1.0)
+        until_dead(link, 1.0)
+        assert link.handle_timeout(1.0) == []
+        assert link.next_timeout() == 1.0 + GONE_CHECK_S
+    os.waitid(os.P_PID, link._process.pid, os.WEXITED | os.WNOWAIT)
+    assert link.handle_timeout(1.0 + GONE_CHECK_S) == [FilesRestarted()]
 
 
 def test_a_process_that_does_not_read_is_bounded_and_ended(monkeypatch):
