@@ -50,17 +50,12 @@ def nonce_packer(cipher: str) -> Callable[[int], bytes]:
 
 
 class Sealer:
-    """One direction's outgoing records."""
+    """One direction's outgoing records; at most MAX_RECORDS."""
 
     def __init__(self, aead: Aead, nonce: Callable[[int], bytes]) -> None:
         self._aead = aead
         self._nonce = nonce
         self.sealed = 0
-
-    @property
-    def spent(self) -> bool:
-        """No record but a last one fits under these keys."""
-        return self.sealed >= MAX_RECORDS - 1
 
     def seal_into(self, plain: memoryview, out: memoryview) -> int:
         """Write the record of `plain` (type byte and body) to `out`; its length on the wire."""

@@ -1,0 +1,213 @@
+"""The receiver's folder: partial files, room on the disk, final names.
+
+The folder itself is chosen by its user. Everything below it is reached step by step through open
+directories that are no links, and nothing is ever overwritten: a final name is made by linking
+the complete partial file, which fails where anything exists.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterator
+
+from chatnet_engine.files.names import numbered, shown
+
+PARTIAL_FOLDER = ".chatnet-partial"
+PARTIAL_KEPT_S = 30 * 24 * 3600
+"""A partial file that nobody has written to for so long is removed; its transfer starts over."""
+RESERVE_BYTES = 1024**3
+RESERVE_SHARE = 0.05
+"""Left free on the disk: the smaller of the two."""
+ALLOCATE_STEP_BYTES = 64 * 1024 * 1024
+MAX_NUMBER = 9999
+"""`name (9999)`; a folder with more files of one name is refused."""
+
+FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+"""What a file system without hard links answers."""
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PRIVATE_FOLDER = _FOLDER | os.O_NOFOLLOW
+_PARTIAL = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class FolderError(Exception):
+    """One sentence for people; `full`: room may come back."""
+
+    def __init__(self, sentence: str, *, full: bool = False) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.full = full
+
+
+class PartialGone(Exception):
+    """The complete bytes of a file are not there any more."""
+
+
+def problem(error: OSError, path: str) -> FolderError:
+    """What an error of the system means, in one sentence."""
+    if error.errno in FULL_ERRORS:
+        return FolderError(f"The disk is full: {shown(path)} has no room for the rest.", full=True)
+    why = (error.strerror or "unknown error").lower()
+    return FolderError(f"{shown(path)} cannot be written: {why}.", full=error.errno == errno.EIO)
+
+
+class Folder:
+    """An open destination. `close` it."""
+
+    def __init__(self, path: str) -> None:
+        """Makes the folder if needed. Raises FolderError."""
+        self.path = path
+        try:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            self._fd = os.open(path, _FOLDER)
+        except (OSError, ValueError) as error:
+            raise problem(error if isinstance(error, OSError) else OSError(), path) from None
+        try:
+            self._partial_fd = _subfolder(self._fd, PARTIAL_FOLDER)
+        except OSError as error:
+            os.close(self._fd)
+            raise problem(error, path) from None
+
+    def close(self) -> None:
+        """Give the directories back."""
+        os.close(self._partial_fd)
+        os.close(self._fd)
+
+    def need(self, size_bytes: int) -> None:
+        """Raises FolderError when so much more would leave less than the reserve."""
+        found = os.fstatvfs(self._fd)
+        total = found.f_blocks * found.f_frsize
+        reserve = min(RESERVE_BYTES, int(total * RESERVE_SHARE))
+        if found.f_bavail * found.f_frsize - reserve < size_bytes:
+            needed = -(-size_bytes // 1_000_000)
+            raise FolderError(
+                f"Not enough room in {shown(self.path)}: {needed:,} MB more are needed.", full=True
+            )
+
+    def open_partial(self, transfer_id: bytes, index: int) -> int:
+        """Descriptor of a file's partial, which may hold bytes already. Raises OSError."""
+        fd = os.open(_partial_name(transfer_id, index), _PARTIAL, 0o600, dir_fd=self._partial_fd)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "the partial is no regular file")
+        return fd
+
+    def discard(self, transfer_id: bytes) -> None:
+        """Remove what a transfer left behind."""
+        self._remove(transfer_id.hex() + "-", older_than_s=float("inf"))
+
+    def sweep(self) -> None:
+        """Remove partial files of long ago."""
+        self._remove("", older_than_s=time.time() - PARTIAL_KEPT_S)
+
+    def free_path(self, path: list[str]) -> list[str]:
+        """`path`, or the first numbered name that nothing has yet. Raises OSError, FolderError."""
+        with self._parent(path) as parent_fd:
+            for number in range(MAX_NUMBER + 1):
+                name = numbered(path[-1], number)
+                if not _exists(parent_fd, name):
+                    return [*path[:-1], name]
+        raise FolderError(f"{shown(self.path)} has too many files of one name.")
+
+    def place(self, transfer_id: bytes, index: int, path: list[str], inode: int) -> bool:
+        """Give the complete partial its final name; False when that is taken by another file.
+
+        Recognises what an earlier call did. Raises PartialGone, OSError, FolderError.
+        """
+        partial = _partial_name(transfer_id, index)
+        with self._parent(path) as parent_fd:
+            if _inode(parent_fd, path[-1]) != inode:
+                if _inode(self._partial_fd, partial) != inode:
+                    raise PartialGone
+                if not _link(self._partial_fd, partial, parent_fd, path[-1]):
+                    return False
+                os.fsync(parent_fd)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial, dir_fd=self._partial_fd)
+        return True
+
+    @contextlib.contextmanager
+    def _parent(self, path: list[str]) -> Iterator[int]:
+        fd = os.dup(self._fd)
+        try:
+            for name in path[:-1]:
+                below = _subfolder(fd, name)
+                os.close(fd)
+                fd = below
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _remove(self, prefix: str, older_than_s: float) -> None:
+        for name in os.listdir(self._partial_fd):
+            if not name.startswith(prefix):
+                continue
+            with contextlib.suppress(OSError):
+                found = os.stat(name, dir_fd=self._partial_fd, follow_symlinks=False)
+                if found.st_mtime < older_than_s:
+                    os.unlink(name, dir_fd=self._partial_fd)
+
+
+class Allocation:
+    """Takes disk space ahead of the bytes, in steps, so that a full disk shows early."""
+
+    def __init__(self, fd: int, size_bytes: int, allocated: int) -> None:
+        self._fd = fd
+        self._size = size_bytes
+        self._allocated = allocated
+        self._works = True
+
+    def reach(self, offset: int) -> None:
+        """Bytes up to `offset` are about to be written. Raises OSError when the disk is full."""
+        while self._works and self._allocated < offset:
+            step = min(ALLOCATE_STEP_BYTES, self._size - self._allocated)
+            try:
+                os.posix_fallocate(self._fd, self._allocated, step)
+            except OSError as error:
+                if error.errno in FULL_ERRORS:
+                    raise
+                self._works = False
+            self._allocated += step
+
+
+def _partial_name(transfer_id: bytes, index: int) -> str:
+    return f"{transfer_id.hex()}-{index}"
+
+
+def _subfolder(parent_fd: int, name: str) -> int:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent_fd)
+    return os.open(name, _PRIVATE_FOLDER, dir_fd=parent_fd)
+
+
+def _exists(parent_fd: int, name: str) -> bool:
+    return _inode(parent_fd, name) is not None
+
+
+def _inode(parent_fd: int, name: str) -> int | None:
+    try:
+        return os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _link(partial_fd: int, partial: str, parent_fd: int, name: str) -> bool:
+    """False when the name is taken."""
+    try:
+        os.link(partial, name, src_dir_fd=partial_fd, dst_dir_fd=parent_fd, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        # No hard links here: reserve the name with an empty file, then move over it.
+        try:
+            reserve = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent_fd)
+        except FileExistsError:
+            return False
+        os.close(reserve)
+        os.rename(partial, name, src_dir_fd=partial_fd, dst_dir_fd=parent_fd)
+    return True

@@ -1,0 +1,314 @@
+"""The file process: owns the TCP listener and every byte of every file.
+
+A process of its own, so that no file ever delays a message. It decides nothing: it does what the
+engine asks over the socket it was started with (see `files.process_wire`), and ends with it. One
+loop serves that socket and the listener; each connection has a thread; one more thread does what
+waits for the disk.
+"""
+
+import argparse
+import collections
+import contextlib
+import logging
+import os
+import queue
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.io.file_channel import FileChannel
+from chatnet_engine.io.file_connect import Listener, Unreachable, dial
+from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
+from chatnet_engine.io.file_receive import ReceiveJob
+from chatnet_engine.io.file_scan import scan
+from chatnet_engine.io.file_send import SendJob
+
+logger = logging.getLogger(__name__)
+
+LENGTH_BYTES = 4
+READ_BYTES = 256 * 1024
+MAX_UNSENT_BYTES = 8 * 1024 * 1024
+"""Reports that the engine does not take; then it is beyond help, and so is this process."""
+GONE = "The bytes of a received file have disappeared before it got its name."
+
+JobRequest = pw.Send | pw.Receive
+
+
+class Job:
+    """One connection's work; a thread once there is something to do."""
+
+    def __init__(
+        self,
+        request: JobRequest,
+        report: Callable[[int, pw.Report], None],
+        umask: int,
+    ) -> None:
+        self.request = request
+        self._report = report
+        self._umask = umask
+        self._channel: FileChannel | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def start(self, channel: FileChannel | None) -> None:
+        """With a channel that the listener made, or dial first."""
+        self._channel = channel
+        name = f"file-job-{self.request.job}"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def stop(self) -> None:
+        """End soon, and silently."""
+        with self._lock:
+            self._stopped = True
+            if self._channel is not None:
+                self._channel.interrupt()
+
+    def _run(self) -> None:
+        number = self.request.job
+        try:
+            ended = self._work()
+        except Exception:
+            logger.exception("file job %d broke", number)
+            ended = pw.Ended(number, pw.Outcome.LOST, "An internal error; see the log.")
+        self._report(number, ended)
+
+    def _work(self) -> pw.Ended:
+        number = self.request.job
+        channel = self._channel
+        try:
+            if channel is None:
+                channel = self._dial()
+        except Unreachable:
+            return pw.Ended(number, pw.Outcome.UNREACHABLE)
+        self._report(number, pw.Connected(number))
+
+        def report(said: pw.Report) -> None:
+            self._report(number, said)
+
+        try:
+            if isinstance(self.request, pw.Send):
+                return SendJob(self.request, channel, report).run()
+            return ReceiveJob(self.request, channel, report, self._umask).run()
+        finally:
+            with self._lock:
+                self._channel = None
+                channel.close()
+
+    def _dial(self) -> FileChannel:
+        channel = dial(self.request.connect, lambda: self._stopped)
+        with self._lock:
+            if self._stopped:
+                channel.close()
+                raise Unreachable
+            self._channel = channel
+        return channel
+
+
+class FileProcess:
+    """The loop. `engine` is the socket to the engine."""
+
+    def __init__(self, engine: socket.socket, bind: str, port: int, umask: int) -> None:
+        self._engine = engine
+        self._umask = umask
+        self._selector = selectors.DefaultSelector()
+        self._unread = bytearray()
+        self._unsent = bytearray()
+        self._jobs: dict[int, Job] = {}
+        self._said: collections.deque[tuple[int, pw.Report]] = collections.deque()
+        """Reports of other threads; (job or 0, report)."""
+        self._disk: queue.SimpleQueue[pw.Request] = queue.SimpleQueue()
+        self._bell_in, self._bell_out = socket.socketpair()
+        for sock in (engine, self._bell_in, self._bell_out):
+            sock.setblocking(False)
+        self._selector.register(engine, selectors.EVENT_READ, self._read_engine)
+        self._selector.register(self._bell_in, selectors.EVENT_READ, self._read_bell)
+        self._ended = False
+        self._listener: Listener | None = None
+        try:
+            self._listener = Listener(self._selector, bind, port)
+        except OSError as error:
+            why = (error.strerror or "unknown error").lower()
+            logger.warning("no TCP listener on port %d: %s", port, why)
+            self._send(pw.Listening(0, f"TCP port {port} cannot be used: {why}."))
+        else:
+            self._send(pw.Listening(self._listener.port))
+        threading.Thread(target=self._serve_disk, name="disk", daemon=True).start()
+
+    def run(self) -> None:
+        """Until the engine closes its end."""
+        self._write_engine()
+        while not self._ended:
+            for key, events in self._selector.select(self._timeout_s()):
+                if events & selectors.EVENT_READ:
+                    key.data()
+            self._start_connected()
+            self._expire()
+            self._forward()
+            self._write_engine()
+
+    # --- the engine ---
+
+    def _read_engine(self) -> None:
+        try:
+            data = self._engine.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._ended = True
+            return
+        self._unread += data
+        at = 0
+        while len(self._unread) - at >= LENGTH_BYTES:
+            body = at + LENGTH_BYTES
+            end = body + int.from_bytes(self._unread[at:body], "big")
+            if len(self._unread) < end:
+                break
+            self._handle(pw.decode_request(bytes(self._unread[body:end])))
+            at = end
+        del self._unread[:at]
+
+    def _handle(self, request: pw.Request) -> None:
+        match request:
+            case pw.Send() | pw.Receive():
+                self._start_job(request)
+            case pw.Stop(job):
+                if self._listener is not None:
+                    self._listener.forget(job)
+                if (stopped := self._jobs.pop(job, None)) is not None:
+                    stopped.stop()
+            case _:
+                self._disk.put(request)
+
+    def _start_job(self, request: JobRequest) -> None:
+        job = Job(request, self._report, self._umask)
+        self._jobs[request.job] = job
+        if request.connect.addrs:
+            job.start(None)
+        elif self._listener is not None:
+            self._listener.expect(request.job, request.connect)
+        else:
+            self._report(request.job, pw.Ended(request.job, pw.Outcome.EXPIRED))
+
+    def _send(self, report: pw.Report) -> None:
+        frame = pw.encode(report)
+        self._unsent += len(frame).to_bytes(LENGTH_BYTES, "big") + frame
+        if len(self._unsent) > MAX_UNSENT_BYTES:
+            raise RuntimeError("the engine does not read")
+
+    def _write_engine(self) -> None:
+        while self._unsent:
+            try:
+                sent = self._engine.send(self._unsent)
+            except BlockingIOError:
+                break
+            except OSError:
+                self._ended = True
+                return
+            del self._unsent[:sent]
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
+        if self._selector.get_key(self._engine).events != events:
+            self._selector.modify(self._engine, events, self._read_engine)
+
+    # --- jobs ---
+
+    def _start_connected(self) -> None:
+        if self._listener is None:
+            return
+        for number, channel in self._listener.take_ready():
+            job = self._jobs.get(number)
+            if job is None:
+                channel.close()
+            else:
+                job.start(channel)
+
+    def _expire(self) -> None:
+        if self._listener is not None:
+            for number in self._listener.take_expired():
+                self._said.append((number, pw.Ended(number, pw.Outcome.EXPIRED)))
+
+    def _timeout_s(self) -> float | None:
+        due_s = self._listener.next_timeout() if self._listener else None
+        return None if due_s is None else max(0.0, due_s - time.monotonic())
+
+    def _report(self, job: int, report: pw.Report) -> None:
+        """From any thread."""
+        self._said.append((job, report))
+        with contextlib.suppress(BlockingIOError):
+            self._bell_out.send(b"\0")
+
+    def _read_bell(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._bell_in.recv(READ_BYTES)
+
+    def _forward(self) -> None:
+        while self._said:
+            job, report = self._said.popleft()
+            if job and job not in self._jobs:
+                continue  # it was stopped: the engine does not want to hear of it
+            if isinstance(report, pw.Ended):
+                del self._jobs[job]
+            self._send(report)
+
+    # --- the disk ---
+
+    def _serve_disk(self) -> None:
+        while True:
+            request = self._disk.get()
+            match request:
+                case pw.Scan():
+                    self._report(0, scan(request.id, request.roots))
+                case pw.Place():
+                    self._report(0, place(request))
+                case pw.Discard():
+                    with contextlib.suppress(FolderError):
+                        discard(request)
+
+
+def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
+    """Give a complete file its final name, or say which name is free, or what is wrong."""
+    transfer_id, index, path = request.id, request.index, request.path
+    try:
+        folder = Folder(request.folder)
+        with contextlib.closing(folder):
+            if folder.place(transfer_id, index, path, request.inode):
+                return pw.Placed(transfer_id, index, path)
+            return pw.NotPlaced(transfer_id, index, folder.free_path(path))
+    except PartialGone:
+        return pw.NotPlaced(transfer_id, index, [], GONE, gone=True)
+    except FolderError as error:
+        return pw.NotPlaced(transfer_id, index, [], error.sentence)
+    except OSError as error:
+        return pw.NotPlaced(transfer_id, index, [], problem(error, request.folder).sentence)
+
+
+def discard(request: pw.Discard) -> None:
+    """Remove the partial files of a transfer. Raises FolderError."""
+    if os.path.isdir(request.folder):
+        with contextlib.closing(Folder(request.folder)) as folder:
+            folder.discard(request.id)
+
+
+def main(argv: list[str]) -> int:
+    """Started by the engine only; ends when the engine does."""
+    parser = argparse.ArgumentParser(prog="chatnet-files")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--bind", default="")
+    parser.add_argument("--fd", type=int, required=True)
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # The terminal's Ctrl-C is for the engine, which ends this process in its own time.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    umask = os.umask(0o077)
+    FileProcess(socket.socket(fileno=args.fd), args.bind, args.port, umask).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

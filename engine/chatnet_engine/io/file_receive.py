@@ -1,0 +1,304 @@
+"""A job that receives: opens records, hashes and writes, one thread; a second one makes the bytes
+durable meanwhile, so that the disk's slowness does not stop the stream.
+"""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import blake3
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.incoming import IncomingFiles, Step
+from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
+from chatnet_engine.io.file_folder import Allocation, Folder, FolderError, problem
+from chatnet_protocol.errors import DecodeError, RemoteProtocolError
+from chatnet_protocol.wire.file_records import Position, RecordType, encode_body
+
+REPORT_EVERY_S = 0.2
+SYNC_EVERY_S = 1.0
+SILENT_AFTER_S = 60.0
+"""A sender that hashes a long prefix is silent for a while; one that is silent longer is gone."""
+HASH_CHUNK_BYTES = 1024 * 1024
+FINAL_MODE = 0o644
+
+
+class Mismatch(Exception):
+    """A file arrived other than it was read."""
+
+
+class Syncer:
+    """A thread that makes written bytes durable, and knows how far they are."""
+
+    def __init__(self, fd: int, durable: int) -> None:
+        self.durable = durable
+        self._fd = fd
+        self._written = durable
+        self._error: OSError | None = None
+        self._stopping = False
+        self._wake = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
+        self._thread.start()
+
+    def wrote(self, offset: int) -> None:
+        """Bytes up to `offset` are in the file. Raises the OSError of an earlier sync."""
+        if self._error is not None:
+            raise self._error
+        with self._wake:
+            self._written = offset
+            self._wake.notify()
+
+    def finish(self) -> None:
+        """Make everything durable and end. Raises OSError."""
+        self.abandon()
+        if self._error is not None:
+            raise self._error
+        os.fsync(self._fd)
+
+    def abandon(self) -> None:
+        """End without more ado; afterwards the descriptor is not used any more."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while self._written == self.durable and not self._stopping:
+                    self._wake.wait()
+                if self._stopping:
+                    return
+                written = self._written
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                self._error = error
+                return
+            self.durable = written
+            with self._wake:
+                if not self._stopping:
+                    self._wake.wait_for(lambda: self._stopping, SYNC_EVERY_S)
+
+
+class PartialFile:
+    """The file under way: its bytes so far, their hash."""
+
+    def __init__(self, folder: Folder, transfer_id: bytes, index: int, size: int) -> None:
+        """Raises OSError."""
+        self.fd = folder.open_partial(transfer_id, index)
+        self.size = size
+        self.length = 0
+        self._durable = 0
+        self.hasher = blake3.blake3()
+        self._syncer: Syncer | None = None
+        self._allocation: Allocation | None = None
+
+    @property
+    def durable(self) -> int:
+        """Bytes that survive a power loss."""
+        return self._syncer.durable if self._syncer else self._durable
+
+    def has(self, length: int) -> bool:
+        """Whether so many bytes are there."""
+        return os.fstat(self.fd).st_size >= length
+
+    def resume(self, length: int) -> None:
+        """Keep the first `length` bytes and go on after them. Raises OSError."""
+        if self._syncer is not None:
+            self._syncer.abandon()
+        os.ftruncate(self.fd, length)
+        self.length = length
+        self._durable = length
+        self.hasher = blake3.blake3()
+        self._hash_prefix()
+        self._syncer = Syncer(self.fd, length)
+        self._allocation = Allocation(self.fd, self.size, length)
+
+    def append(self, bodies: list[memoryview]) -> None:
+        """Write and hash the next bytes. Raises OSError."""
+        assert self._syncer is not None
+        assert self._allocation is not None
+        total = sum(len(body) for body in bodies)
+        self._allocation.reach(self.length + total)
+        for body in bodies:
+            self.hasher.update(body)
+        while bodies:
+            written = os.pwritev(self.fd, bodies, self.length)
+            self.length += written
+            while bodies and written >= len(bodies[0]):
+                written -= len(bodies.pop(0))
+            if bodies:
+                bodies[0] = bodies[0][written:]
+        self._syncer.wrote(self.length)
+
+    def sync(self) -> None:
+        """Make what is written durable. Raises OSError."""
+        if self._syncer is not None:
+            syncer, self._syncer = self._syncer, None
+            self._durable = syncer.durable
+            syncer.abandon()
+            os.fdatasync(self.fd)
+            self._durable = self.length
+
+    def complete(self, umask: int) -> int:
+        """Everything durable and ready for its final name; the inode. Raises OSError."""
+        assert self._syncer is not None
+        syncer, self._syncer = self._syncer, None
+        os.ftruncate(self.fd, self.size)
+        os.fchmod(self.fd, FINAL_MODE & ~umask)
+        syncer.finish()
+        return os.fstat(self.fd).st_ino
+
+    def close(self) -> None:
+        """What is written stays for the next time."""
+        if self._syncer is not None:
+            self._syncer.abandon()
+            self._syncer = None
+        os.close(self.fd)
+
+    def _hash_prefix(self) -> None:
+        buffer = memoryview(bytearray(min(HASH_CHUNK_BYTES, self.length)))
+        offset = 0
+        while offset < self.length:
+            got = os.preadv(self.fd, [buffer[: self.length - offset]], offset)
+            self.hasher.update(buffer[:got])
+            offset += got
+
+
+class ReceiveJob:
+    """`report` may be called from this thread."""
+
+    def __init__(
+        self,
+        request: pw.Receive,
+        channel: FileChannel,
+        report: Callable[[pw.Report], None],
+        umask: int,
+    ) -> None:
+        self._request = request
+        self._channel = channel
+        self._report = report
+        self._umask = umask
+        self._file: PartialFile | None = None
+        self._before = sum(request.sizes[: request.index])
+        self._report_due_s = 0.0
+
+    def run(self) -> pw.Ended:
+        """Receive everything that is missing."""
+        request = self._request
+        try:
+            folder = Folder(request.folder)
+        except FolderError as error:
+            return self._folder_failed(error)
+        try:
+            self._receive(folder)
+        except FolderError as error:
+            return self._folder_failed(error)
+        except OSError as error:
+            return self._folder_failed(problem(error, request.folder))
+        except Mismatch:
+            return pw.Ended(request.job, pw.Outcome.MISMATCH)
+        except (ConnectionCut, DecodeError, RemoteProtocolError) as error:
+            self._keep()
+            return pw.Ended(request.job, pw.Outcome.LOST, str(error))
+        finally:
+            if self._file is not None:
+                self._file.close()
+            folder.close()
+        return pw.Ended(request.job, pw.Outcome.MOVED)
+
+    def _receive(self, folder: Folder) -> None:
+        request = self._request
+        folder.sweep()
+        start = Position(request.index, request.offset)
+        if request.index < len(request.sizes):
+            self._open(folder, request.index)
+            assert self._file is not None
+            if not self._file.has(request.offset):
+                start = Position(request.index, 0)
+            folder.need(sum(request.sizes[request.index :]) - start.offset)
+        self._incoming = IncomingFiles(request.sizes, start)
+        self._channel.send(RecordType.START, encode_body(start))
+        if self._file is not None and start.offset:
+            self._file.resume(start.offset)
+        while not self._channel.ended:
+            records = self._channel.receive(SILENT_AFTER_S)
+            if not records:
+                raise ConnectionCut("the sender is silent")
+            self._handle_batch(folder, records)
+            self._now_and_then()
+        self._channel.send(RecordType.END)
+
+    def _handle_batch(self, folder: Folder, records: list[tuple[int, memoryview]]) -> None:
+        bodies: list[memoryview] = []
+        for record_type, body in records:
+            step = self._incoming.handle(record_type, body)
+            if step is Step.WRITE:
+                bodies.append(body)
+                continue
+            self._flush(bodies)
+            match step:
+                case Step.BEGIN:
+                    self._begin(folder, self._incoming.offset)
+                case Step.OVER:
+                    self._begin(folder, 0)
+                case Step.CHECK:
+                    self._finish_file(folder, bytes(body))
+        self._flush(bodies)
+
+    def _flush(self, bodies: list[memoryview]) -> None:
+        if bodies:
+            assert self._file is not None
+            self._file.append(bodies)
+
+    def _open(self, folder: Folder, index: int) -> None:
+        self._file = PartialFile(folder, self._request.id, index, self._request.sizes[index])
+
+    def _begin(self, folder: Folder, offset: int) -> None:
+        if self._file is None:
+            self._open(folder, self._incoming.index)
+        assert self._file is not None
+        if offset == 0 or self._file.length != offset:
+            self._file.resume(offset)
+
+    def _finish_file(self, folder: Folder, digest: bytes) -> None:
+        index = self._incoming.index - 1
+        file = self._file
+        assert file is not None
+        if file.hasher.digest() != digest:
+            raise Mismatch
+        inode = file.complete(self._umask)
+        self._file = None
+        os.close(file.fd)
+        path = folder.free_path(self._request.paths[index])
+        self._before += file.size
+        self._report(pw.FileComplete(self._request.job, index, path, inode))
+
+    def _now_and_then(self) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._report_due_s and not self._channel.ended:
+            self._report_due_s = now_s + REPORT_EVERY_S
+            self._tell()
+            position = Position(self._incoming.index, self._file.durable if self._file else 0)
+            self._channel.send(RecordType.VERIFIED, encode_body(position))
+
+    def _tell(self) -> None:
+        if self._file is not None:
+            moved = self._before + self._file.length
+            index = self._incoming.index
+            self._report(pw.Progress(self._request.job, index, self._file.durable, moved))
+
+    def _keep(self) -> None:
+        """The connection is gone: what has arrived shall not have to come again."""
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):
+            self._file.sync()
+        self._tell()
+
+    def _folder_failed(self, error: FolderError) -> pw.Ended:
+        outcome = pw.Outcome.FULL if error.full else pw.Outcome.TARGET
+        return pw.Ended(self._request.job, outcome, error.sentence)

@@ -1,0 +1,234 @@
+"""A job that sends: reads files, hashes, seals and sends them, one thread from start to end."""
+
+import os
+import stat
+import time
+from collections.abc import Callable
+
+import blake3
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.names import shown
+from chatnet_engine.files.records import AEAD_TAG_BYTES
+from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
+from chatnet_engine.io.file_scan import source_path
+from chatnet_protocol.errors import DecodeError, RemoteProtocolError
+from chatnet_protocol.limits import FILE_RECORD_BYTES
+from chatnet_protocol.wire.file_records import (
+    LENGTH_BYTES,
+    MAX_RECORDS,
+    TYPE_BYTES,
+    FileHeader,
+    Position,
+    RecordType,
+    decode_position,
+    encode_body,
+)
+
+BATCH_RECORDS = 8
+"""Read, hashed, sealed and sent together: half a MiB stays in the processor's cache."""
+START_WITHIN_S = 10.0
+END_WITHIN_S = 600.0
+"""The receiver still has to write and verify what it got."""
+REPORT_EVERY_S = 0.2
+MAX_RESTARTS = 3
+"""Of one file that is written to while it is sent."""
+HASH_CHUNK_BYTES = 1024 * 1024
+
+
+class SourceError(Exception):
+    """A file cannot be sent: one sentence."""
+
+
+class SendJob:
+    """`report` may be called from this thread."""
+
+    def __init__(
+        self, request: pw.Send, channel: FileChannel, report: Callable[[pw.Report], None]
+    ) -> None:
+        self._job = request.job
+        self._request = request
+        self._channel = channel
+        self._report = report
+        self._plain = [bytearray(TYPE_BYTES + FILE_RECORD_BYTES) for _ in range(BATCH_RECORDS)]
+        self._bodies = [memoryview(plain)[TYPE_BYTES:] for plain in self._plain]
+        self._sealed = [
+            memoryview(bytearray(LENGTH_BYTES + TYPE_BYTES + FILE_RECORD_BYTES + AEAD_TAG_BYTES))
+            for _ in range(BATCH_RECORDS)
+        ]
+        self._verified = Position(0, 0)
+        self._before = 0
+        """Bytes of all files before the present one."""
+        self._report_due_s = 0.0
+
+    def run(self) -> pw.Ended:
+        """Send everything from where the receiver wants it."""
+        try:
+            start = self._read_start()
+            for index in range(start.index, len(self._request.files)):
+                self._before = self._size_before(index)
+                self._send_file(index, start.offset if index == start.index else 0)
+            self._channel.send(RecordType.END)
+            self._wait_for_end()
+        except SourceError as error:
+            return pw.Ended(self._job, pw.Outcome.SOURCE, str(error))
+        except (ConnectionCut, DecodeError, RemoteProtocolError) as error:
+            return pw.Ended(self._job, pw.Outcome.LOST, str(error))
+        return pw.Ended(self._job, pw.Outcome.MOVED)
+
+    def _read_start(self) -> Position:
+        records = self._channel.receive(START_WITHIN_S)
+        if len(records) != 1 or records[0][0] != RecordType.START:
+            raise RemoteProtocolError("a receiver starts with where to start")
+        start = decode_position(bytes(records[0][1]))
+        files = self._request.files
+        beyond = start.index == len(files) and start.offset > 0
+        if start.index > len(files) or beyond:
+            raise RemoteProtocolError("a start beyond the last file")
+        if start.index < len(files) and start.offset > files[start.index].size_bytes:
+            raise RemoteProtocolError("a start beyond the end of the file")
+        self._verified = start
+        return start
+
+    def _send_file(self, index: int, offset: int) -> None:
+        file = self._request.files[index]
+        path = source_path(self._request.roots[file.root], file.path)
+        fd = _open(path)
+        try:
+            modified_ns = _check(fd, path, file)
+            if modified_ns != file.modified_ns:
+                offset = 0
+                self._report(pw.SourceChanged(self._job, index, modified_ns))
+            for _ in range(MAX_RESTARTS):
+                digest = self._stream(fd, path, index, offset)
+                now_ns = _check(fd, path, file)
+                if now_ns == modified_ns:
+                    self._channel.send(RecordType.FILE_END, digest)
+                    return
+                modified_ns, offset = now_ns, 0
+                self._report(pw.SourceChanged(self._job, index, modified_ns))
+        finally:
+            os.close(fd)
+        raise SourceError(f"{shown(path)} keeps changing while it is sent.")
+
+    def _stream(self, fd: int, path: str, index: int, offset: int) -> bytes:
+        """The file from `offset` on; the digest of all of it."""
+        self._channel.send(RecordType.FILE, encode_body(FileHeader(index, offset)))
+        size = self._request.files[index].size_bytes
+        hasher = blake3.blake3()
+        _hash_prefix(fd, path, offset, hasher)
+        while offset < size:
+            got = _read(fd, path, self._bodies, offset, size - offset)
+            self._channel.send_sealed(self._seal(got, hasher))
+            offset += got
+            self._look_up(offset)
+        digest: bytes = hasher.digest()
+        return digest
+
+    def _seal(self, size: int, hasher: "blake3.blake3") -> list[memoryview]:
+        sealer = self._channel.sealer
+        if sealer.sealed + 2 * BATCH_RECORDS > MAX_RECORDS:
+            raise ConnectionCut("the keys of this connection are spent")
+        sealed: list[memoryview] = []
+        for plain, body, out in zip(self._plain, self._bodies, self._sealed, strict=True):
+            length = min(size, FILE_RECORD_BYTES)
+            if length == 0:
+                break
+            hasher.update(body[:length])
+            end = sealer.seal_into(memoryview(plain)[: TYPE_BYTES + length], out)
+            sealed.append(out[:end])
+            size -= length
+        return sealed
+
+    def _look_up(self, offset: int) -> None:
+        """Now and then: what the receiver has said, and what to tell the engine."""
+        now_s = time.monotonic()
+        if now_s < self._report_due_s:
+            return
+        self._report_due_s = now_s + REPORT_EVERY_S
+        while records := self._channel.receive(0):
+            for record_type, body in records:
+                self._handle(record_type, body)
+        self._tell(self._before + offset)
+
+    def _wait_for_end(self) -> None:
+        total = self._size_before(len(self._request.files))
+        self._tell(total)
+        deadline_s = time.monotonic() + END_WITHIN_S
+        while not self._channel.ended:
+            records = self._channel.receive(deadline_s - time.monotonic())
+            if not records:
+                raise ConnectionCut("the receiver does not finish")
+            for record_type, body in records:
+                if record_type != RecordType.END:
+                    self._handle(record_type, body)
+        self._verified = Position(len(self._request.files), 0)
+        self._tell(total)
+
+    def _handle(self, record_type: int, body: memoryview) -> None:
+        if record_type != RecordType.VERIFIED:
+            raise RemoteProtocolError("a record that only a sender may send")
+        self._verified = decode_position(bytes(body))
+
+    def _tell(self, moved_bytes: int) -> None:
+        index = min(self._verified.index, len(self._request.files))
+        self._report(pw.Progress(self._job, index, self._verified.offset, moved_bytes))
+
+    def _size_before(self, index: int) -> int:
+        return sum(file.size_bytes for file in self._request.files[:index])
+
+
+def _open(path: str) -> int:
+    """Never waits for a pipe, never takes over a terminal."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _check(fd: int, path: str, file: pw.ScannedFile) -> int:
+    """When the file was last written to. Raises SourceError when it is another one."""
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise SourceError(f"{shown(path)} is no regular file any more.")
+    if found.st_size != file.size_bytes:
+        raise SourceError(f"{shown(path)} has changed since it was offered; offer it again.")
+    return found.st_mtime_ns
+
+
+def _read(fd: int, path: str, bodies: list[memoryview], offset: int, left: int) -> int:
+    """Fill the bodies from `offset`; full but for the end of the file."""
+    wanted = min(left, BATCH_RECORDS * FILE_RECORD_BYTES)
+    try:
+        got = os.preadv(fd, bodies, offset)
+        while 0 < got < wanted:
+            first, within = divmod(got, FILE_RECORD_BYTES)
+            rest = [bodies[first][within:], *bodies[first + 1 :]]
+            more = os.preadv(fd, rest, offset + got)
+            if more == 0:
+                break
+            got += more
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if got < wanted:
+        raise SourceError(f"{shown(path)} became shorter while it was sent; offer it again.")
+    return wanted
+
+
+def _hash_prefix(fd: int, path: str, size: int, hasher: "blake3.blake3") -> None:
+    buffer = memoryview(bytearray(min(HASH_CHUNK_BYTES, size)))
+    offset = 0
+    while offset < size:
+        try:
+            got = os.preadv(fd, [buffer[: size - offset]], offset)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if got == 0:
+            raise SourceError(f"{shown(path)} became shorter while it was sent; offer it again.")
+        hasher.update(buffer[:got])
+        offset += got
+
+
+def _unreadable(path: str, error: Exception) -> SourceError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else "not a valid path"
+    return SourceError(f"{shown(path)} cannot be read: {why.lower()}.")

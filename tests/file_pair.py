@@ -1,0 +1,216 @@
+"""Two users' transfers against each other, each with a file process of its own: real or pretended.
+
+The link between them is a list that the test can cut; the stores are dictionaries that keep what
+was committed, so that a restart sees what a restart would see.
+"""
+
+import os
+import select
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.transfers import FailedOffer, ReadyOffer, Transfers
+from chatnet_engine.io.file_link import FileLink
+from chatnet_engine.node.effects import FilesRestarted
+from chatnet_protocol.commit import StoredTransfer
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
+from chatnet_protocol.limits import MIB
+
+PEER = 1
+ID = bytes(range(16))
+
+
+def message(transfer_id: bytes, no: int, mine: bool, body: bytes) -> MessageRow:
+    """The committed OFFER message."""
+    kind = MessageKind.OFFER
+    return MessageRow(no, transfer_id, mine, kind, body, 1, 1, int(mine), 0, "", 1, no)
+
+
+class Side:
+    """One user. Subclasses bring the file process and the time."""
+
+    def __init__(self, name: str, inbox: str, seed: int = 1) -> None:
+        self.name = name
+        self.inbox = inbox
+        self.random = Random(f"{name}{seed}")
+        self.store: dict[bytes, StoredTransfer] = {}
+        self.said: list[bytes] = []
+        self.offers: list[ReadyOffer | FailedOffer] = []
+        self.history: list[TransferRow] = []
+        self.auto_accept_bytes = 256 * MIB
+        self.verified = False
+        self.host = "127.0.0.1"
+        """Where the peer is, as this side believes."""
+        self.transfers = self._boot()
+
+    def now(self) -> float:
+        raise NotImplementedError
+
+    def _boot(self) -> Transfers:
+        return Transfers(
+            loaded=list(self.store.values()),
+            random=self.random.randbytes,
+            inbox=self.inbox,
+            now=self.now(),
+        )
+
+    def link(self, up: bool) -> None:
+        addrs = [(self.host, 1)] if up else []
+        self.transfers.handle_link(PEER, up, addrs, fast_aes=True, now=self.now(), wall_ms=1000)
+
+    def move(self) -> None:
+        """One turn of the engine: commits are immediate."""
+        now = self.now()
+        self.transfers.handle_timeout(now, 1000)
+        while ops := self.transfers.take_stores():
+            for op in ops:
+                self.store[op.row.id] = StoredTransfer(op.row, op.detail)
+                self.history.append(op.row)
+                self.transfers.handle_stored(op.row, now, 1000)
+        self.said += [body for _, body in self.transfers.take_controls()]
+        self.offers += self.transfers.take_offers()
+
+    def row(self, transfer_id: bytes = ID) -> TransferRow:
+        """As last committed."""
+        return self.store[transfer_id].row
+
+    def state(self, transfer_id: bytes = ID) -> str:
+        """As last committed; empty if unknown."""
+        known = self.store.get(transfer_id)
+        return known.row.state if known else ""
+
+
+class RealSide(Side):
+    """With the real file process, on the loopback."""
+
+    def __init__(self, name: str, folder: Path, bind: str = "127.0.0.1") -> None:
+        self.log = open(folder / f"{name}.log", "ab")  # noqa: SIM115 (closed in `close`)
+        self.bind = bind
+        self.port = 0
+        self.kills = 0
+        super().__init__(name, str(folder / f"{name}-inbox"))
+        self._link = self._start()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def _start(self) -> FileLink:
+        module = "chatnet_engine.io.file_process"
+        command = [sys.executable, "-P", "-m", module, "--port", "0", "--bind", self.bind]
+        link = FileLink(command, self.log.fileno())
+        link.start(self.now())
+        return link
+
+    def restart(self) -> None:
+        """kill -9 of the whole engine, then a new one from what was committed."""
+        self.kill_process()
+        self._link.close()
+        self.said.clear()
+        self.transfers = self._boot()
+        self._link = self._start()
+
+    def kill_process(self) -> None:
+        process = self._link._process
+        assert process is not None
+        process.kill()
+        process.wait()
+
+    def pid(self) -> int:
+        process = self._link._process
+        assert process is not None
+        return process.pid
+
+    def move(self) -> None:
+        super().move()
+        now = self.now()
+        for frame in self.transfers.take_process_frames():
+            self._link.tell(frame, now)
+        if self._link.fileno() >= 0 and select.select([self._link.fileno()], [], [], 0)[0]:
+            for said in self._link.handle_readable(now):
+                assert not isinstance(said, FilesRestarted)
+                report = pw.decode_report(said.frame)
+                if isinstance(report, pw.Listening):
+                    self.port = report.port
+                self.transfers.handle_process(said.frame, now, 1000)
+        if self._link.handle_timeout(now):
+            self.kills += 1
+            self.transfers.handle_process_restarted(now, 1000)
+        self._link.handle_writable(now)
+        super().move()
+
+    def tell(self, request: pw.Request) -> None:
+        """Behind the back of the machines."""
+        self._link.tell(pw.encode(request), self.now())
+
+    def wait_fd(self) -> int:
+        return self._link.fileno()
+
+    def close(self) -> None:
+        self._link.close()
+        self.log.close()
+
+
+class Pair:
+    """A sends to B over a link that the test switches."""
+
+    def __init__(self, a: Side, b: Side) -> None:
+        self.a = a
+        self.b = b
+        self.up = False
+
+    def link(self, up: bool) -> None:
+        self.up = up
+        for side in (self.a, self.b):
+            side.said.clear()
+            side.link(up)
+
+    def move(self) -> None:
+        for side, other in ((self.a, self.b), (self.b, self.a)):
+            side.move()
+            said, side.said = side.said, []
+            for body in said if self.up else []:
+                other.transfers.handle_control(PEER, body, other.now(), 1000)
+
+    def deliver_offer(self, transfer_id: bytes = ID) -> None:
+        """Commit A's ready offer on both sides."""
+        offer = self.a.offers.pop(0)
+        assert isinstance(offer, ReadyOffer), offer
+        assert offer.transfer_id == transfer_id
+        now = self.a.now()
+        self.a.transfers.handle_own_offer(message(transfer_id, 1, True, offer.body), PEER, now, 1)
+        self.b.transfers.handle_peer_offer(
+            message(transfer_id, 1, False, offer.body),
+            PEER,
+            auto_accept_bytes=self.b.auto_accept_bytes,
+            verified=self.b.verified,
+            now=self.b.now(),
+            wall_ms=1,
+        )
+
+    def run_until(self, done: "object", within_s: float = 15.0) -> None:
+        """Move until `done()`; real sides sleep on their sockets."""
+        assert callable(done)
+        deadline = time.monotonic() + within_s
+        while not done():
+            assert time.monotonic() < deadline, (self.a.history[-3:], self.b.history[-3:])
+            self.move()
+            fds = [
+                side.wait_fd()
+                for side in (self.a, self.b)
+                if isinstance(side, RealSide) and side.wait_fd() >= 0
+            ]
+            if not (self.a.said or self.b.said):
+                select.select(fds, [], [], 0.02)
+
+    def offer(self, *paths: Path, transfer_id: bytes = ID) -> None:
+        """Offer and have the offer committed by both."""
+        names = [os.fspath(path) for path in paths]
+        self.a.transfers.offer(transfer_id, PEER, names, self.a.now(), 1)
+        self.run_until(lambda: bool(self.a.offers))
+        self.deliver_offer(transfer_id)
+
+    def both(self, state: str, transfer_id: bytes = ID) -> bool:
+        return self.a.state(transfer_id) == state == self.b.state(transfer_id)
