@@ -128,12 +128,13 @@ def offer_words(offer: Offer) -> str:
     return f"file {first}{more}, {size_words(offer.size_bytes)}"
 
 
-def message_line(row: MessageRow, peer: PeerView, *, day: bool = False) -> str:
+def message_line(row: MessageRow, peer: PeerView, *, day: bool = False, tail: bool = True) -> str:
     """One message for people; further lines of its text are indented below."""
     when = moment_words(row.arrived_ms) if day else clock_words(row.arrived_ms)
     name = "me" if row.mine else peer_name(peer.info)
     text = message_words(row).replace("\n", "\n    ")
-    return f"{when} {name}: {text}  {message_tail(row, peer)}".rstrip()
+    line = f"{when} {name}: {text}"
+    return f"{line}  {message_tail(row, peer)}" if tail else line
 
 
 def message_tail(row: MessageRow, peer: PeerView) -> str:

@@ -36,6 +36,7 @@ from chatnet_protocol.ipc.events import (
     LinkChanged,
     MessageFailed,
     MessagesAdded,
+    MessagesDelivered,
     MessagesRestored,
     Notice,
     TransferChanged,
@@ -98,8 +99,10 @@ class Room:
         """Whatever the client tells."""
         self.mirror.handle(event)
         match event:
-            case Reset():
-                self._open()
+            case Reset() if self.number:
+                self._open_draft()
+            case Missed() | Changed() if not self.number:
+                pass  # the snapshot may be seconds old; the chat opens once it is the present
             case Missed(rows=rows, peers=peers):
                 for row, number in zip(rows, peers, strict=False):
                     self._message(number, row)
@@ -114,7 +117,7 @@ class Room:
                 self._answered(event)
             case Live():
                 if not self.number:
-                    self._nobody()
+                    self._open()
                 self._mark()
             case _:
                 pass
@@ -223,22 +226,14 @@ class Room:
 
     def _open(self) -> None:
         assert self.mirror.view is not None
-        if self.number:
-            self._open_draft()
-            return
         known = self.mirror.view.peers
         numbers = [peer.info.peer for peer in known if self._is_wanted(peer)]
         if numbers:
-            self.number = numbers[0]
-            self._show_peer()
-
-    def _nobody(self) -> None:
-        """The snapshot may be a little old; now all events after it are in, look once more."""
-        self._open()
-        if not self.number:
-            wanted = f"there is no peer {self._wanted}" if self._wanted else "no peer is known"
-            self.say(wanted, "error")
-            self.done = self.failed = True
+            self.switch(numbers[0])
+            return
+        wanted = f"there is no peer {self._wanted}" if self._wanted else "no peer is known"
+        self.say(wanted, "error")
+        self.done = self.failed = True
 
     def _is_wanted(self, peer: PeerView) -> bool:
         info = peer.info
@@ -276,6 +271,9 @@ class Room:
                 for row in rows:
                     self._message(number, row)
                 self._mark()
+            case MessagesDelivered(peer=number, runs=runs) if number == self.number:
+                if runs and not self._watched:
+                    self.say(f"{render.TICKS['delivered']} delivered up to ACK {runs[-1].ack}")
             case MessageFailed(peer=number, reason=reason) if number == self.number:
                 self.say(f"not sent: {render.escape_line(reason)}", "error")
             case DraftChanged(peer=number) as draft if self._draft and number == self.number:
@@ -301,13 +299,15 @@ class Room:
         if peer is None:
             return
         if number == self.number:
-            self._row(row, peer)
+            self._row(row, peer, tail=not row.mine)
         elif not row.mine:
             name = render.peer_name(peer.info)
             self.say(f"{name} wrote, {peer.unread} unread; /peer {peer.info.peer} shows it")
 
-    def _row(self, row: MessageRow, peer: PeerView) -> None:
-        self._print(render.message_line(row, peer), "own" if row.mine else "incoming")
+    def _row(self, row: MessageRow, peer: PeerView, *, tail: bool = True) -> None:
+        # A line that scrolls away cannot change its ticks: the toolbar says how far the last got.
+        line = render.message_line(row, peer, tail=tail)
+        self._print(line, "own" if row.mine else "incoming")
 
     def _answered(self, answer: Answered) -> None:
         if isinstance(answer.command, SendMessage):

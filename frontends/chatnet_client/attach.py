@@ -17,9 +17,9 @@ stopped process and a silent reconnect are therefore one case: a gap.
 """
 
 import enum
-from collections import deque
 from collections.abc import Sequence
 
+from chatnet_client.backlog import Backlog
 from chatnet_client.client_events import (
     Answered,
     Behind,
@@ -63,8 +63,6 @@ RETRY_S = 1.0
 """Pause before attaching again after a refusal that may pass."""
 INTERNAL_TIMEOUT_S = 3600.0
 """The machine's own requests are given up by its states, not by a deadline."""
-MAX_BUFFERED_EVENTS = 4096
-"""Events kept while catching up; later ones are dropped and fetched again from the engine."""
 
 FINAL_REFUSALS = frozenset({ErrorCode.VERSION, ErrorCode.INVALID, ErrorCode.NOT_ALLOWED})
 
@@ -108,8 +106,7 @@ class AttachMachine:
         self._head = 0
         self._requests = Requests()
         self._events: list[ClientEvent] = []
-        self._buffer: deque[envelope.Publication] = deque()
-        self._buffered_events = 0
+        self._backlog = Backlog()
         self._snapshot: SnapshotFetch | None = None
         self._missed_until = 0
         self._fetching = False
@@ -150,10 +147,10 @@ class AttachMachine:
         self._heard = now
         if publication.boot == self._boot and self.state == AttachState.LIVE:
             if not self._apply(publication, now):
-                self._keep(publication)
+                self._backlog.keep(publication)
             self._catch_up(now)
         else:
-            self._keep(publication)
+            self._backlog.keep(publication)
             if publication.boot == self._boot:
                 self._head = max(self._head, publication.first_seq + len(publication.events) - 1)
 
@@ -243,8 +240,7 @@ class AttachMachine:
         self.state = AttachState.WAIT
         self._fetching = False
         self._snapshot = None
-        self._buffer.clear()
-        self._buffered_events = 0
+        self._backlog.clear()
         self._requests.hold()
         self._attach_at = now + RETRY_S
         self._events.append(EngineLost(reason))
@@ -335,25 +331,23 @@ class AttachMachine:
 
     def _take_page(self, data: bytes, now: float) -> None:
         before = self._seq
-        if not data:
-            self._head = before
-        else:
-            try:
+        try:
+            if data:
                 self._apply(envelope.decode_publication(data), now)
-            except DecodeError:
-                pass
-            if self._seq == before:
-                self._lose("the engine's events are damaged", now)
+            else:
+                self._head = before
+        except DecodeError:
+            pass
+        if data and self._seq == before:
+            self._lose("the engine's events are damaged", now)
         self._catch_up(now)
 
     def _catch_up(self, now: float) -> None:
         """Use what is buffered; go live, or fetch what lies between."""
-        while self._buffer and self.state != AttachState.WAIT:
-            publication = self._buffer.popleft()
-            self._buffered_events -= len(publication.events)
+        while self._backlog and self.state != AttachState.WAIT:
+            publication = self._backlog.take()
             if publication.boot == self._boot and not self._apply(publication, now):
-                self._buffer.appendleft(publication)
-                self._buffered_events += len(publication.events)
+                self._backlog.put_back(publication)
                 break
         if self.state == AttachState.WAIT:
             return
@@ -389,15 +383,9 @@ class AttachMachine:
                 self._answered(answer)
             self._lose(event.reason, now)
 
-    def _keep(self, publication: envelope.Publication) -> None:
-        if self._buffered_events + len(publication.events) <= MAX_BUFFERED_EVENTS:
-            self._buffer.append(publication)
-            self._buffered_events += len(publication.events)
-
     def _answered(self, answer: Answer) -> None:
-        self._events.append(
-            Answered(answer.token, answer.command, answer.result, answer.error, answer.timed_out)
-        )
+        token, command, result = answer.token, answer.command, answer.result
+        self._events.append(Answered(token, command, result, answer.error, answer.timed_out))
 
     def _ask(self, command: Command, now: float) -> None:
         self._requests.ask(command, now, INTERNAL_TIMEOUT_S, user=False)

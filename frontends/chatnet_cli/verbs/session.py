@@ -19,6 +19,10 @@ from chatnet_protocol.ipc.view import PeerView
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.02
 PROBE_TIMEOUT_S = 1.0
+SHOWN_FACTS = frozenset(
+    {"session", "name", "version", "fingerprint", "inbox", "log", "impair", "pid"}
+)
+"""Facts that `status` says in lines of their own; others are shown unless they are zero."""
 
 
 def status(env: Environment, options: argparse.Namespace) -> ExitStatus:
@@ -116,7 +120,8 @@ def _print_status(env: Environment, session: found.Session, client: Client, fact
     row = view.session
     pid = session.engine.pid if session.engine else "?"
     env.out(f"session {row.name} · port {row.port} · pid {pid} · version {row.version}")
-    env.out(f"name {render.escape_line(row.display_name)} · key {row.fingerprint}")
+    name = f"name {render.escape_line(row.display_name)} · " if row.display_name else ""
+    env.out(f"{name}key {row.fingerprint}")
     if row.impair:
         env.out(f"impaired on purpose: {row.impair}")
     for peer in view.peers:
@@ -131,7 +136,8 @@ def _print_status(env: Environment, session: found.Session, client: Client, fact
             progress = client.mirror.progress(transfer)
             env.out(f"transfer {render.transfer_line(transfer, *progress)}")
     for name, fact in facts.facts.items():
-        env.out(f"{render.escape_line(name)} {render.escape_line(str(fact))}")
+        if fact and name not in SHOWN_FACTS:
+            env.out(f"{render.escape_line(name)} {render.escape_line(str(fact))}")
     env.out(f"received files land in {render.escape_line(row.inbox)}")
     env.out(f"log {render.escape_line(row.log)}")
 

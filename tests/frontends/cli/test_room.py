@@ -94,7 +94,7 @@ def test_without_a_terminal_nothing_counts_as_read() -> None:
 
 def test_sending_shows_the_line_when_it_is_durable() -> None:
     chat = Chat()
-    assert chat.write("hello") == ["22:13:21 me: hello  ·"]
+    assert chat.write("hello") == ["22:13:21 me: hello"]
     assert chat.room.unanswered == 0
     assert "last ✓✓" in chat.room.toolbar(80)
     assert chat.write("   ") == []

@@ -8,10 +8,10 @@ import pytest
 from chatnet_client.attach import (
     KEEP_ALIVE_S,
     LOST_AFTER_S,
-    MAX_BUFFERED_EVENTS,
     AttachMachine,
     AttachState,
 )
+from chatnet_client.backlog import MAX_BUFFERED_EVENTS
 from chatnet_client.client_events import (
     Answered,
     Behind,
