@@ -58,6 +58,7 @@ class RealEngine:
         self.process: subprocess.Popen[str] | None = None
         self.said: deque[str] = deque(maxlen=1000)
         """What the engine printed on standard error."""
+        self._ear: threading.Thread | None = None
 
     def start(self, *more: str) -> Self:
         """Start it, on any free port the first time and on the same one afterwards."""
@@ -78,7 +79,8 @@ class RealEngine:
         if not first.startswith("session"):
             rest = self.process.stderr.read()
             raise AssertionError(f"the engine did not start: {first}{rest}")
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+        self._ear = threading.Thread(target=self._listen, args=(self.process,), daemon=True)
+        self._ear.start()
         self.port = self.connection.port
         return self
 
@@ -112,7 +114,7 @@ class RealEngine:
         """SIGKILL, and its children with it when they notice."""
         assert self.process
         self.process.kill()
-        self.process.wait(STOP_S)
+        self._reap()
 
     def stop(self) -> int:
         """SIGTERM; its exit code."""
@@ -120,7 +122,16 @@ class RealEngine:
             return 0
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(STOP_S)
+        return self._reap()
+
+    def _reap(self) -> int:
+        assert self.process
+        assert self._ear
+        code = self.process.wait(STOP_S)
+        self._ear.join(STOP_S)
+        if self.process.stderr:
+            self.process.stderr.close()
+        return code
 
     def cli(self, *args: str, **kwargs: object) -> "subprocess.CompletedProcess[str]":
         """Run one command line to its end in this engine's environment."""
