@@ -417,6 +417,7 @@ class FakeEngine:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.connection_file = str(self.folder / "connection.json")
         self._lock = threading.RLock()
+        self._arrived = threading.Condition(self._lock)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
         self._context = zmq.Context()
         self._thread: threading.Thread | None = None
@@ -475,6 +476,12 @@ class FakeEngine:
         with self._lock:
             return [command for command in self.core.seen if isinstance(command, kind)]
 
+    def await_seen(self, kind: type[T], timeout_s: float = 10.0) -> list[T]:
+        """The commands of one type, once there is one; none if the time is over."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self.seen(kind), timeout_s)
+        return self.seen(kind)
+
     def _serve(self) -> None:
         poller = zmq.Poller()
         poller.register(self._router, zmq.POLLIN)
@@ -489,6 +496,7 @@ class FakeEngine:
                     if not self.silent:
                         reply = self.core.handle_request(route, frames[0])
                         self._router.send_multipart([route, reply])
+                        self._arrived.notify_all()
                 for topic, frame in self.core.publications:
                     self._pub.send_multipart([topic, frame])
                 self.core.publications.clear()

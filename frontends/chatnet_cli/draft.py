@@ -67,6 +67,18 @@ class SharedDraft:
             return False, True
         return False, False
 
+    def reopened(self, text: str, revision: int) -> bool:
+        """What the draft is after the engine was away; whether the line follows."""
+        self._writing = 0
+        self._revision = revision
+        follows = self.line == self._common != text
+        if follows:
+            self.line = text
+        elif text not in (self._common, self.line, ""):
+            self._alone = True
+        self._common = text
+        return follows
+
     def answered(self, result: DraftSet | None) -> bool:
         """A write has ended; whether somebody else was first (the line stays)."""
         self._writing = 0

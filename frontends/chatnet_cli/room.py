@@ -258,12 +258,12 @@ class Room:
         peer = self.peer
         if peer is None:
             return
-        line = self._draft.line if self._draft and self._draft.peer == self.number else ""
+        if self._draft and self._draft.peer == self.number:
+            if self._draft.reopened(peer.draft, peer.draft_revision):
+                self._new_input = peer.draft
+            return
         self._draft = SharedDraft(self.number, peer.draft, peer.draft_revision)
-        if line and line != peer.draft:
-            self._draft.line = line
-        elif peer.draft:
-            self._new_input = peer.draft
+        self._new_input = peer.draft or self._new_input
 
     def _changed(self, changed: Changed) -> None:
         match changed.event:

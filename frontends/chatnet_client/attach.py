@@ -109,7 +109,6 @@ class AttachMachine:
         self._backlog = Backlog()
         self._snapshot: SnapshotFetch | None = None
         self._missed_until = 0
-        self._fetching = False
         self._heard = 0.0
         self._keep_alive_at = 0.0
         self._attach_at: float | None = 0.0
@@ -231,14 +230,12 @@ class AttachMachine:
     def _attach_again(self, now: float) -> None:
         self.state = AttachState.WAIT
         self._attach_at = None
-        self._fetching = False
         self._snapshot = None
         self._requests.hold()
         self._ask(Attach(self._name, self._role, IPC_VERSION, self._capabilities, self.cursor), now)
 
     def _lose(self, reason: str, now: float) -> None:
         self.state = AttachState.WAIT
-        self._fetching = False
         self._snapshot = None
         self._backlog.clear()
         self._requests.hold()
@@ -268,7 +265,6 @@ class AttachMachine:
             case HistoryPage() as page if self.state == AttachState.SYNC:
                 self._take_missed(page, now)
             case EventsPage(data=data):
-                self._fetching = False
                 self._take_page(data, now)
             case _:
                 pass
@@ -359,9 +355,7 @@ class AttachMachine:
         if self.state == AttachState.LIVE:
             self.state = AttachState.SYNC
             self._events.append(Behind(self._head - self._seq))
-        if not self._fetching:
-            self._fetching = True
-            self._ask(FetchEvents(self._boot, self._seq + 1), now)
+        self._ask(FetchEvents(self._boot, self._seq + 1), now)
 
     def _apply(self, publication: envelope.Publication, now: float) -> bool:
         """Apply what comes next in it. False: it starts later than that, there is a gap."""

@@ -93,6 +93,18 @@ def test_somebody_else_sending_the_shared_line_empties_it_here() -> None:
     assert draft.line == ""
 
 
+def test_after_the_engine_was_away() -> None:
+    draft = SharedDraft(1, "shared", 1)
+    assert draft.reopened("newer", 2)
+    assert draft.line == "newer"
+    draft.typed("newer still", 0.0)
+    assert not draft.reopened("newer", 2)
+    assert draft.take_command(9.0) == SetDraft(1, "newer still", 2)
+    assert not draft.reopened("somebody else's", 5)
+    assert draft.line == "newer still"
+    assert draft.revision == 0
+
+
 def test_the_same_text_from_elsewhere_is_no_conflict() -> None:
     draft = SharedDraft(1, "", 0)
     draft.typed("same", 0.0)

@@ -157,6 +157,38 @@ def test_a_draft_lost_to_a_faster_one_is_told() -> None:
     assert chat.turn() == ["-- somebody writes in another window; your line stays yours"]
 
 
+def test_the_own_line_outlives_the_engine() -> None:
+    chat = Chat()
+    chat.room.typed("mine", chat.now)
+    chat.core.start_boot()
+    chat.core.publish(ev.DraftChanged(1, 1, "theirs", 0))
+    chat.core.publications.clear()
+    chat.machine.handle_connected(chat.now)
+    chat.turn()
+    assert chat.room.take_input() is None
+    assert chat.write("mine") == ["22:13:21 me: mine"]
+    assert chat.core.peer(1).draft == "theirs", "what another window writes stays there"
+
+
+def test_waiting_and_typing_in_the_toolbar() -> None:
+    chat = Chat()
+    chat.core.auto_deliver = False
+    chat.write("hello")
+    chat.core.publish(ev.TypingChanged(1, True))
+    chat.turn()
+    assert chat.room.toolbar(80) == "bob · connected · 1 waiting · last · · typing …"
+    chat.core.publish(ev.PeerRemoved(1, 0))
+    chat.turn()
+    assert chat.room.toolbar(80) == "attaching …"
+    chat.room.switch(7)
+    assert chat.turn() == []
+
+
+def test_in_a_pipe_delivery_is_a_line() -> None:
+    chat = Chat(watched=False)
+    assert chat.write("hello") == ["22:13:21 me: hello", "-- ✓✓ delivered up to ACK 1001"]
+
+
 def test_typing_is_told_now_and_then() -> None:
     chat = Chat()
     for text in ("h", "he", "hel"):

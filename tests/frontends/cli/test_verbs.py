@@ -172,7 +172,11 @@ def test_events_since_a_number_over_a_restart(shell, engine: FakeEngine) -> None
 
     engine.do(lambda core: [core.receive(1, f"old {n}") for n in range(5)])
 
+    joined = threading.Event()
+    when(engine, cmd.FetchHistory, lambda core: joined.set())
+
     def world() -> None:
+        assert joined.wait(10)
         engine.restart()
         engine.do(lambda core: core.receive(1, "the end"))
 

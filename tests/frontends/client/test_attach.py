@@ -25,6 +25,7 @@ from chatnet_client.client_events import (
     Reset,
 )
 from chatnet_client.mirror import Mirror
+from chatnet_client.snapshot import SnapshotFetch
 from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -376,6 +377,66 @@ def test_events_that_do_not_parse_end_in_a_new_join_not_in_a_loop() -> None:
     assert len(pages) <= 3
     world.core.events_page = events_page  # type: ignore[method-assign]
     world.settle()
+
+
+def test_a_keep_alive_that_fails_or_is_never_answered_changes_nothing() -> None:
+    world = live()
+    world.core.refuse[cmd.KeepAlive] = CommandError(ErrorCode.BUSY, "busy")
+    world.run(round(KEEP_ALIVE_S / 0.05) + 2)
+    assert world.machine.state == AttachState.LIVE
+    world.loss = 1.0
+    world.step(KEEP_ALIVE_S)
+    world.step(4000.0)
+    world.core.refuse.clear()
+    world.settle()
+    assert world.of(Answered) == []
+
+
+def test_events_that_turn_out_not_to_exist_end_the_search() -> None:
+    world = live()
+    world.machine.handle_head(
+        codec.pack(envelope.Head(world.core.boot, world.core.seq + 5, 0)), world.now
+    )
+    world.run(3)
+    assert world.of(Behind) == [Behind(5)]
+    assert world.machine.state == AttachState.LIVE
+
+
+def test_missed_messages_that_are_gone_are_not_waited_for() -> None:
+    core = FakeCore()
+    core.receive(1, "x")
+    core.history.clear()
+    world = World(1, since_no=0, core=core)
+    world.run(3)
+    assert world.of(Missed) == []
+    world.settle()
+
+
+def test_strangers_frames_and_frames_after_the_end_are_nothing() -> None:
+    world = live()
+    gauges = codec.pack(envelope.GaugeFrame(b"other", []))
+    world.machine.handle_gauges(gauges, world.now)
+    world.machine.state = AttachState.REFUSED
+    world.machine.handle_connected(world.now)
+    world.machine.handle_head(world.core.head(), world.now)
+    assert world.machine.state == AttachState.REFUSED
+    assert world.machine.take_events() == []
+
+
+def test_a_snapshot_part_nobody_asked_for_is_dropped() -> None:
+    fetch = SnapshotFetch(cmd.Attached(b"b", 1, 0, 1, 0, 0, 1, []))
+    fetch.handle_part(7, b"x")
+    assert not fetch.is_complete
+
+
+def test_leaving_is_told_only_by_who_was_there() -> None:
+    machine = AttachMachine("test")
+    machine.detach(0.0)
+    assert machine.take_requests(0.0) == []
+    world = live()
+    world.machine.detach(world.now)
+    world.step()
+    assert world.core.clients == {}
 
 
 def test_keep_alive_tells_how_far_this_client_is() -> None:

@@ -32,7 +32,7 @@ def test_attach_send_and_see_it_delivered(engine: FakeEngine) -> None:
         assert client.wait_until(lambda: client.view.peers[0].delivered_seq == 1, 5)
         row = client.view.peers[0].messages[0]
         assert (row.id, row.text, row.ack) == (message_id, "hello", 1001)
-    assert engine.seen(cmd.Detach)
+    assert engine.await_seen(cmd.Detach)
 
 
 def test_a_repeated_id_is_one_message(engine: FakeEngine) -> None:

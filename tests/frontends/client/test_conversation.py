@@ -2,13 +2,19 @@
 
 import random
 
+import msgspec
 import pytest
 
 from chatnet_client import conversation as module
 from chatnet_client.conversation import Conversation, Inserted, Removed, Updated
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
-from chatnet_protocol.ipc.events import MessageFailed, MessagesRestored, TypingChanged
+from chatnet_protocol.ipc.events import (
+    MessageFailed,
+    MessagesAdded,
+    MessagesRestored,
+    TypingChanged,
+)
 from chatnet_protocol.ipc.rows import MessageRow
 from fake_engine import FakeCore
 
@@ -106,6 +112,23 @@ def test_restored_rows_go_where_they_belong() -> None:
     assert conversation.handle_event(MessagesRestored(1, 3, [row])) == [Inserted(1, 1)]
     assert conversation.handle_event(MessagesRestored(1, 3, [row])) == []
     assert [row.text for row in conversation.rows] == ["0", "between", "1"]
+
+
+def test_several_rows_of_one_event_are_one_change() -> None:
+    core, conversation = make(2)
+    first = core.receive(1, "a")
+    rows = [first, core.receive(1, "b"), core.receive(1, "c")]
+    event = MessagesAdded(1, first.no, rows)
+    assert conversation.handle_event(event) == [Inserted(2, 3)]
+    assert conversation.index_of(msgspec.structs.replace(first, id=b"x" * 16, place=99)) is None
+
+
+def test_an_empty_conversation_takes_a_page() -> None:
+    core = FakeCore()
+    conversation = Conversation(core.peer(1))
+    core.receive(1, "a")
+    page = core.history_page(FetchHistory(peer=1))
+    assert conversation.handle_page(page) == [Inserted(0, 1)]
 
 
 def test_a_row_above_the_loaded_part_waits_for_its_page() -> None:

@@ -58,7 +58,7 @@ def test_everything_comes_by_one_callback(engine: FakeEngine, inbox: Inbox) -> N
     assert failed.error.code == ErrorCode.UNKNOWN_PEER
     client.close()
     assert not client._thread.is_alive()
-    assert engine.seen(cmd.Detach)
+    assert engine.await_seen(cmd.Detach)
 
 
 def test_events_arrive_while_idle(engine: FakeEngine, inbox: Inbox) -> None:
