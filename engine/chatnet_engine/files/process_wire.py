@@ -44,7 +44,7 @@ class Scan(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class Send(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Send files over one connection. Answered by Connected, Progress..., Ended."""
+    """Send files over one connection. Answered by Expecting if it listens, Connected, Progress..., Ended."""
 
     job: int
     connect: Connect
@@ -55,7 +55,8 @@ class Send(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """Receive files over one connection, from file `index` at `offset` on.
 
-    `paths`: safe relative paths. Answered by Connected, Progress, FileComplete..., Ended.
+    `paths`: safe relative paths. Answered by Expecting if it listens, Connected, Progress,
+    FileComplete..., Ended.
     """
 
     job: int
@@ -111,6 +112,12 @@ class Scanned(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     files: list[ScannedFile]
     code: str = ""
     error: str = ""
+
+
+class Expecting(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The listener knows the job's token now: the other side may be told to dial."""
+
+    job: int
 
 
 class Connected(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -202,6 +209,7 @@ class Ended(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 Report = (
     Listening
     | Scanned
+    | Expecting
     | Connected
     | Progress
     | SourceChanged
@@ -222,10 +230,10 @@ def encode(value: Request | Report) -> bytes:
 
 
 def decode_request(frame: bytes) -> Request:
-    """Raises msgspec.ValidationError, which here is a broken invariant."""
+    """Raises msgspec.DecodeError, which here is a broken invariant."""
     return _REQUESTS.decode(frame)
 
 
 def decode_report(frame: bytes) -> Report:
-    """Raises msgspec.ValidationError, which here is a broken invariant."""
+    """Raises msgspec.DecodeError, which here is a broken invariant."""
     return _REPORTS.decode(frame)

@@ -145,9 +145,7 @@ class Receiving(Transfer):
                 self._touch(at, reason=QUEUED)
             return
         if self._out.port:
-            connect, listen = self._listen()
-            self._start(connect)
-            self._out.say(self.peer, listen)
+            self._start(self._listen())
         else:
             self._out.say(self.peer, ct.DialBack(self.id))
             self.retry_at = at.s + ct.TOKEN_VALID_S
@@ -181,6 +179,8 @@ class Receiving(Transfer):
     def handle_report(self, report: pw.Report, at: Moment) -> None:
         """Reports of the present job, and of placing."""
         match report:
+            case pw.Expecting():
+                self._announce()
             case pw.Connected():
                 if self._step(Step.CONNECTED):
                     self._touch(at, reason="")

@@ -102,6 +102,8 @@ class Sending(Transfer):
     def handle_report(self, report: pw.Report, at: Moment) -> None:
         """Reports of the present job."""
         match report:
+            case pw.Expecting():
+                self._announce()
             case pw.Connected():
                 if self._step(Step.CONNECTED):
                     self._touch(at, reason="")
@@ -164,9 +166,7 @@ class Sending(Transfer):
             self._out.say(self.peer, ct.Unreachable(self.id))
             self._touch(at, reason=NO_WAY)
             return
-        connect, listen = self._listen()
-        self._start(connect)
-        self._out.say(self.peer, listen)
+        self._start(self._listen())
 
     def _start(self, connect: pw.Connect) -> None:
         self.job = self._out.next_job()

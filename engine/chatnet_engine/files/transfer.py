@@ -89,7 +89,7 @@ _DECODER = msgspec.msgpack.Decoder(Detail)
 
 
 def decode_detail(data: bytes) -> Detail:
-    """Raises msgspec.ValidationError or DecodeError for what no version of ours wrote."""
+    """Raises msgspec.DecodeError or DecodeError for what no version of ours wrote."""
     detail = _DECODER.decode(data)
     decode_offer(detail.offer)
     return detail
@@ -108,7 +108,8 @@ class Transfer:
         out: Outputs,
         random: Callable[[int], bytes],
     ) -> None:
-        self._row = row
+        ended = detail.phase in ENDED_TRANSFER_STATES
+        self._row = row if ended else msgspec.structs.replace(row, by="")
         self.detail = detail
         self.link = link
         self._out = out
@@ -118,6 +119,8 @@ class Transfer:
         self.job = 0
         """The job of the file process that works on it; 0: none."""
         self.retry_at: float | None = None
+        self._announced: ct.Listen | None = None
+        """To be said once the listener knows the token."""
         self._dirty = False
         self._storing = False
         self._progress_due = 0.0
@@ -328,6 +331,7 @@ class Transfer:
             self._touch(at)
 
     def _stop_job(self) -> None:
+        self._announced = None
         if self.job:
             self._out.ask(pw.Stop(self.job))
             self.job = 0
@@ -361,14 +365,18 @@ class Transfer:
         drawn = self._random(HANDLE_AND_TOKEN_BYTES)
         return drawn[: ct.HANDLE_BYTES], drawn[ct.HANDLE_BYTES :]
 
-    def _listen(self) -> tuple[pw.Connect, ct.Listen]:
-        """How to wait for the peer, and how to tell it."""
+    def _listen(self) -> pw.Connect:
+        """How to wait for the peer, who is told once the listener knows the token."""
         handle, token = self._draw()
         suite = self.link.suite
-        return (
-            pw.Connect(handle, token, suite, [], ct.TOKEN_VALID_S),
-            ct.Listen(self.id, handle, token, self._out.port, suite),
-        )
+        self._announced = ct.Listen(self.id, handle, token, self._out.port, suite)
+        return pw.Connect(handle, token, suite, [], ct.TOKEN_VALID_S)
+
+    def _announce(self) -> None:
+        """The listener is ready for the present job."""
+        if self._announced is not None:
+            self._out.say(self.peer, self._announced)
+            self._announced = None
 
     def _dial(self, listen: ct.Listen) -> pw.Connect:
         """How to reach the peer: only its own known addresses, with the port it names or had."""

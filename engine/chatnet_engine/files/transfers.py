@@ -287,7 +287,7 @@ class Transfers:
     def _load(self, stored: StoredTransfer) -> None:
         try:
             detail = decode_detail(stored.detail)
-        except (msgspec.ValidationError, DecodeError):
+        except (msgspec.DecodeError, DecodeError):
             self.unreadable.append(stored.row.id)
             return
         self._add(stored.row, detail)

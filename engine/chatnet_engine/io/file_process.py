@@ -193,6 +193,7 @@ class FileProcess:
             job.start(None)
         elif self._listener is not None:
             self._listener.expect(request.job, request.connect)
+            self._send(pw.Expecting(request.job))
         else:
             self._report(request.job, pw.Ended(request.job, pw.Outcome.EXPIRED))
 

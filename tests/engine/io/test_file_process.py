@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from file_pair import ID, Pair, RealSide
 
 

@@ -1,0 +1,214 @@
+"""A pretended file process and its disk, for transfers without I/O: bytes move when told to."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.names import numbered
+from file_pair import Side
+
+CHUNK_BYTES = 1000
+
+
+@dataclass
+class Connection:
+    """A sender and a receiver that found each other."""
+
+    send: pw.Send
+    receive: pw.Receive
+    sender: "FakeProcess"
+    receiver: "FakeProcess"
+
+
+@dataclass
+class Net:
+    """What the two processes reach each other by."""
+
+    waiting: dict[bytes, tuple["FakeProcess", pw.Send | pw.Receive]] = field(default_factory=dict)
+    connections: list[Connection] = field(default_factory=list)
+    tokens: list[bytes] = field(default_factory=list)
+    """Every token that was ever waited for."""
+
+    def dial(self, process: "FakeProcess", request: pw.Send | pw.Receive) -> bool:
+        other = self.waiting.get(request.connect.handle)
+        if other is None or other[1].connect.token != request.connect.token:
+            return False
+        if not other[0].reachable:
+            return False
+        del self.waiting[request.connect.handle]
+        pair = [(process, request), other]
+        pair.sort(key=lambda one: isinstance(one[1], pw.Receive))
+        (sender, send), (receiver, receive) = pair
+        assert isinstance(send, pw.Send)
+        assert isinstance(receive, pw.Receive)
+        self.connections.append(Connection(send, receive, sender, receiver))
+        sender.report(pw.Connected(send.job))
+        receiver.report(pw.Connected(receive.job))
+        return True
+
+    def cut(self, gone: Connection) -> None:
+        self.connections.remove(gone)
+        gone.sender.report(pw.Ended(gone.send.job, pw.Outcome.LOST))
+        gone.receiver.report(pw.Ended(gone.receive.job, pw.Outcome.LOST))
+
+    def step(self, random: Random) -> None:
+        """One of the connections moves a chunk."""
+        if self.connections:
+            self.advance(random.choice(self.connections))
+
+    def advance(self, one: Connection) -> None:
+        receiver, receive = one.receiver, one.receive
+        if one.send.job not in one.sender.jobs or receive.job not in receiver.jobs:
+            return
+        index, offset = receiver.position[receive.job]
+        source = one.sender.sources[one.send.files[index].path[-1]]
+        key = (receive.id, index)
+        chunk = source[offset : offset + CHUNK_BYTES]
+        receiver.partials[key] = receiver.partials.get(key, b"")[:offset] + chunk
+        offset += len(chunk)
+        moved = sum(receive.sizes[:index]) + offset
+        progress = pw.Progress(receive.job, index, offset, moved)
+        receiver.report(progress)
+        one.sender.report(pw.Progress(one.send.job, index, offset, moved))
+        if offset == receive.sizes[index]:
+            receiver.complete(receive, index)
+            index, offset = index + 1, 0
+        receiver.position[receive.job] = (index, offset)
+        if index == len(receive.sizes):
+            self.connections.remove(one)
+            receiver.report(pw.Ended(receive.job, pw.Outcome.MOVED))
+            one.sender.report(pw.Ended(one.send.job, pw.Outcome.MOVED))
+
+
+class FakeProcess:
+    """Answers requests; `disk` (final files) and `partials` outlive it."""
+
+    def __init__(self, net: Net, sources: dict[str, bytes]) -> None:
+        self.net = net
+        self.sources = sources
+        self.reachable = True
+        self.port = 4000
+        self.partials: dict[tuple[bytes, int], bytes] = {}
+        self.inodes: dict[tuple[bytes, int], int] = {}
+        self.disk: dict[str, tuple[int, bytes]] = {}
+        self.jobs: dict[int, pw.Send | pw.Receive] = {}
+        self.position: dict[int, tuple[int, int]] = {}
+        self.reports: list[pw.Report] = [pw.Listening(self.port)]
+        self._next_inode = 100
+
+    def report(self, report: pw.Report) -> None:
+        if isinstance(report, pw.Ended):
+            self.jobs.pop(report.job, None)
+        self.reports.append(report)
+
+    def restart(self) -> None:
+        """kill -9: connections break, reports are lost, the disk stays."""
+        for one in list(self.net.connections):
+            if self in (one.sender, one.receiver):
+                self.net.cut(one)
+        self.net.waiting = {
+            handle: one for handle, one in self.net.waiting.items() if one[0] is not self
+        }
+        self.jobs.clear()
+        self.reports = [pw.Listening(self.port)]
+
+    def handle(self, request: pw.Request) -> None:
+        match request:
+            case pw.Scan():
+                names = [root.rsplit("/", 1)[-1] for root in request.roots]
+                files = [
+                    pw.ScannedFile(number, [name], len(self.sources[name]), 7)
+                    for number, name in enumerate(names)
+                ]
+                self.report(pw.Scanned(request.id, files))
+            case pw.Send() | pw.Receive():
+                self._start(request)
+            case pw.Stop(job):
+                self.jobs.pop(job, None)
+                for one in list(self.net.connections):
+                    mine = one.send.job if one.sender is self else one.receive.job
+                    if self in (one.sender, one.receiver) and mine == job:
+                        self.net.cut(one)
+                self.reports = [
+                    said
+                    for said in self.reports
+                    if not (isinstance(said, pw.Ended) and said.job == job)
+                ]
+            case pw.Place():
+                self._place(request)
+            case pw.Discard():
+                self.partials = {
+                    key: data for key, data in self.partials.items() if key[0] != request.id
+                }
+
+    def complete(self, receive: pw.Receive, index: int) -> None:
+        self._next_inode += 1
+        self.inodes[receive.id, index] = self._next_inode
+        path = self._free(receive.paths[index])
+        self.report(pw.FileComplete(receive.job, index, path, self._next_inode))
+
+    def _start(self, request: pw.Send | pw.Receive) -> None:
+        self.jobs[request.job] = request
+        if isinstance(request, pw.Receive):
+            self.position[request.job] = (request.index, request.offset)
+            have = self.partials.get((request.id, request.index), b"")
+            assert len(have) >= request.offset, "a resume beyond what is there"
+        if not request.connect.addrs:
+            self.net.waiting[request.connect.handle] = (self, request)
+            assert request.connect.token not in self.net.tokens, "a token was issued twice"
+            self.net.tokens.append(request.connect.token)
+            self.report(pw.Expecting(request.job))
+        elif not self.net.dial(self, request):
+            self.report(pw.Ended(request.job, pw.Outcome.UNREACHABLE))
+
+    def _place(self, request: pw.Place) -> None:
+        name = "/".join(request.path)
+        there = self.disk.get(name)
+        key = (request.id, request.index)
+        if there is not None and there[0] != request.inode:
+            path = self._free(request.path)
+            self.report(pw.NotPlaced(request.id, request.index, path))
+            return
+        if there is None:
+            if self.inodes.get(key) != request.inode or key not in self.partials:
+                self.report(pw.NotPlaced(request.id, request.index, [], "gone", gone=True))
+                return
+            self.disk[name] = (request.inode, self.partials.pop(key))
+        self.report(pw.Placed(request.id, request.index, request.path))
+
+    def _free(self, path: list[str]) -> list[str]:
+        number = 0
+        while "/".join([*path[:-1], numbered(path[-1], number)]) in self.disk:
+            number += 1
+        return [*path[:-1], numbered(path[-1], number)]
+
+
+class FakeSide(Side):
+    """A side whose time and bytes stand still until the test moves them."""
+
+    def __init__(self, name: str, net: Net, sources: dict[str, bytes], seed: int = 1) -> None:
+        self.clock = 100.0
+        self.process = FakeProcess(net, sources)
+        super().__init__(name, "/inbox", seed)
+
+    def now(self) -> float:
+        return self.clock
+
+    def restart(self) -> None:
+        """kill -9 of engine and process: only what was committed is left."""
+        self.process.restart()
+        self.said.clear()
+        self.transfers = self._boot()
+
+    def restart_process(self) -> None:
+        self.process.restart()
+        self.transfers.handle_process_restarted(self.clock, 1)
+
+    def move(self) -> None:
+        super().move()
+        for frame in self.transfers.take_process_frames():
+            self.process.handle(pw.decode_request(frame))
+        reports, self.process.reports = self.process.reports, []
+        for report in reports:
+            self.transfers.handle_process(pw.encode(report), self.clock, 1)
+        super().move()
