@@ -82,12 +82,15 @@ class ConversationView(QListView):
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self._on_settled)
+        self._settle.timeout.connect(self.report_now)
         model.about_to_change.connect(self._remember)
         model.changed_rows.connect(self._restore)
         model.dataChanged.connect(self._on_data_changed)
         model.restated.connect(self._repaint)
-        present(self.verticalScrollBar()).valueChanged.connect(self._on_scrolled)
+        bar = present(self.verticalScrollBar())
+        bar.valueChanged.connect(self._on_scrolled)
+        bar.rangeChanged.connect(lambda _low, high: bar.setEnabled(high > 0))
+        bar.setEnabled(False)
         self._style_canvas()
 
     # --- place ---
@@ -169,7 +172,9 @@ class ConversationView(QListView):
             self._remember()
         self._settle.start()
 
-    def _on_settled(self) -> None:
+    def report_now(self) -> None:
+        """Ask for pages that are near, and say that other rows may be on screen."""
+        self._settle.stop()
         bar = present(self.verticalScrollBar())
         if bar.value() < OLDER_WITHIN_PX:
             self._model.fetch_older()

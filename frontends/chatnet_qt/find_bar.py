@@ -89,6 +89,7 @@ class FindBar(QFrame):
 
     def search(self) -> None:
         """Start anew with what stands in the box."""
+        self._pause.stop()
         self._hits, self._at, self._more = [], -1, False
         self._asked += 1
         if self.box.text():
@@ -99,7 +100,6 @@ class FindBar(QFrame):
     def step(self, by: int) -> None:
         """The next hit: 1 is older, -1 newer."""
         if self._pause.isActive():
-            self._pause.stop()
             self.search()
             return
         if self._hits:

@@ -72,6 +72,7 @@ class ConversationModel(QAbstractListModel):
         self._rows: list[MessageRow] = []
         self._new_after: int | None = None
         self._fetching = False
+        self._wanted: MessageRow | None = None
         session.was_reset.connect(self._on_reset)
         session.changed.connect(self._on_event)
         session.gauged.connect(self._on_gauge)
@@ -206,6 +207,9 @@ class ConversationModel(QAbstractListModel):
         if self.row_of(row.id) >= 0:
             self.found.emit(row.id)
             return
+        if self._fetching:
+            self._wanted = row
+            return
 
         def on_page(page: HistoryPage) -> None:
             self._timeline.show_around([*page.rows, row])
@@ -233,6 +237,9 @@ class ConversationModel(QAbstractListModel):
                 on_page(answer.result)
                 self._sync()
                 then()
+            wanted, self._wanted = self._wanted, None
+            if wanted is not None:
+                self.show_message(wanted)
 
         self._session.request(command, on_answer)
 

@@ -76,7 +76,7 @@ def colours_of(palette: QPalette) -> Colours:
         window=window,
         canvas=canvas,
         text=text,
-        muted=mix(text, base, 0.38),
+        muted=mix(text, base, 0.30),
         faint=mix(text, base, 0.72),
         line=mix(window, text, 0.14),
         accent=accent,
@@ -104,6 +104,7 @@ def scroll_bar_style(palette: QPalette) -> str:
         f"QScrollBar::handle:vertical {{background: {still}; border-radius: 4px;"
         " min-height: 36px; margin: 2px 2px 2px 1px;}"
         f"QScrollBar::handle:vertical:hover {{background: {hovered};}}"
+        "QScrollBar::handle:vertical:disabled {background: transparent;}"
         "QScrollBar::add-line:vertical, QScrollBar::sub-line:vertical {height: 0;}"
         "QScrollBar::add-page:vertical, QScrollBar::sub-page:vertical {background: none;}"
     )

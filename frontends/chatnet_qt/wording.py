@@ -27,6 +27,16 @@ STATE_WORDS = {
     "read": "read",
     "failed": "not sent",
 }
+LINK_WORDS: dict[str, str] = {
+    LinkState.IDLE: "waiting to be found",
+    LinkState.RESOLVING: "looking up the address",
+    LinkState.DIALLING: "not reached yet",
+    LinkState.UP: "connected",
+    LinkState.SILENT: "not answering",
+    LinkState.PENDING: "waiting to be accepted",
+    LinkState.REFUSED: "refused",
+    LinkState.KEY_CHANGED: "key changed",
+}
 STATE_SENTENCES = {
     "queued": "Stored here; goes out as soon as the link allows.",
     "sent": "On its way; the other machine has not confirmed it yet.",
@@ -137,16 +147,7 @@ def link_words(link: LinkRow, peer: PeerRow) -> str:
     """The state of a link in a few words, for lists and the status bar."""
     if peer.trust == Trust.PENDING:
         return "wants to talk"
-    return {
-        LinkState.IDLE: "waiting to be found",
-        LinkState.RESOLVING: "looking up the address",
-        LinkState.DIALLING: "not reached yet",
-        LinkState.UP: "connected",
-        LinkState.SILENT: "not answering",
-        LinkState.PENDING: "waiting to be accepted",
-        LinkState.REFUSED: "refused",
-        LinkState.KEY_CHANGED: "key changed",
-    }.get(LinkState(link.state) if link.state in set(LinkState) else LinkState.IDLE, link.state)
+    return shown_name(LINK_WORDS.get(link.state, link.state))
 
 
 def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:

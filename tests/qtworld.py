@@ -1,5 +1,8 @@
 """A session made by hand for tests of the window: rows, a view, and a client without an engine."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import msgspec
 
 from chatnet_client.client_events import (
@@ -36,6 +39,10 @@ from chatnet_protocol.ipc.rows import (
 )
 from chatnet_protocol.ipc.view import PeerView, View, screen_order
 from chatnet_qt.bridge import OnEvent
+from chatnet_qt.conversation_pane import ConversationPane
+from chatnet_qt.main_window import MainWindow
+from chatnet_qt.qt import QApplication, QElapsedTimer, QEventLoop, QScrollBar, present
+from chatnet_qt.session import Session
 
 NOW_MS = 1_790_000_000_000
 ME = 7
@@ -217,3 +224,44 @@ class FakeClient:
 
     def lose(self, reason: str = "no heartbeat for 3 s") -> None:
         self.say(EngineLost(reason))
+
+
+@dataclass
+class Stage:
+    """A window on a fake client."""
+
+    app: QApplication
+    session: Session
+    window: MainWindow
+    client: FakeClient
+
+    @property
+    def pane(self) -> ConversationPane:
+        assert self.window.pane is not None
+        return self.window.pane
+
+    @property
+    def bar(self) -> QScrollBar:
+        return present(self.pane.view.verticalScrollBar())
+
+    def settle(self) -> None:
+        """Let everything that is waiting happen: posted events, and timers that are due soon."""
+        for _ in range(5):
+            self.app.processEvents()
+        pane = self.window.pane
+        if pane is not None:
+            pane.view.report_now()
+        for _ in range(5):
+            self.app.processEvents()
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Run the event loop until something holds; fails after ten seconds."""
+        deadline = QElapsedTimer()
+        deadline.start()
+        while not true():
+            assert deadline.elapsed() < 10_000, "it did not happen"
+            self.app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+
+    def arrive(self, *rows: MessageRow, peer: int = 1) -> None:
+        self.client.change(ev.MessagesAdded(peer=peer, first_no=rows[0].no, rows=list(rows)))
+        self.settle()

@@ -1,0 +1,91 @@
+"""What the window says about links, and what it offers."""
+
+import msgspec
+import pytest
+
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
+from chatnet_protocol.ipc.rows import LinkRow, LinkState
+from chatnet_qt.banner import Tone, link_banner
+from chatnet_qt.qt import QPushButton
+from qtworld import NOW_MS, Stage, peer_view, session_view
+
+
+def strip_words(stage: Stage) -> str:
+    shown = stage.pane.link_strip.shown
+    return shown.words if shown else ""
+
+
+def press(stage: Stage, words: str) -> None:
+    buttons = stage.pane.link_strip.findChildren(QPushButton)
+    next(button for button in buttons if button.text() == words).click()
+    stage.settle()
+
+
+@pytest.mark.parametrize("state", [state for state in LinkState if state != LinkState.UP])
+def test_every_state_but_up_says_something(state: LinkState) -> None:
+    banner = link_banner(peer_view(state=state), NOW_MS)
+    assert banner is not None
+    assert banner.words.endswith((".", "?", "…"))
+
+
+def test_until_something_is_heard_the_port_is_asked_about(make_stage) -> None:
+    stage = make_stage(session_view(peer_view(state="dialling")))
+    assert strip_words(stage) == "Nothing heard from 10.0.0.7:5001 yet. Is its UDP port open?"
+    press(stage, "Try now")
+    assert stage.client.asked(RetryPeer) == [RetryPeer(1)]
+    stage.client.change(ev.LinkChanged(LinkRow(1, "up", NOW_MS)))
+    stage.settle()
+    assert not stage.pane.link_strip.isVisible()
+
+
+def test_a_silent_link_says_for_how_long() -> None:
+    banner = link_banner(peer_view(state="silent"), NOW_MS + 65_000)
+    assert banner is not None
+    assert "for 65 s" in banner.words
+    assert banner.tone is Tone.WARNING
+
+
+def test_a_stranger_is_accepted_or_refused(make_stage) -> None:
+    peer = peer_view(state="pending")
+    peer.info = msgspec.structs.replace(peer.info, trust="pending")
+    stage = make_stage(session_view(peer))
+    press(stage, "Accept")
+    press(stage, "Refuse")
+    assert stage.client.asked(TrustPeer) == [TrustPeer(1, "accept")]
+    assert stage.client.asked(RemovePeer) == [RemovePeer(1)]
+
+
+def test_a_changed_key_is_replaced_only_by_the_key_that_was_shown(make_stage) -> None:
+    peer = peer_view()
+    peer.info = msgspec.structs.replace(peer.info, offered_key=b"N" * 32)
+    stage = make_stage(session_view(peer))
+    assert stage.pane.link_strip.shown.tone is Tone.DANGER
+    press(stage, "Look at it")
+    dialog = next(
+        child for child in stage.pane.children() if type(child).__name__ == "KeyChangedDialog"
+    )
+    dialog.replace.click()
+    assert stage.client.asked(TrustPeer) == [TrustPeer(1, "replace", b"N" * 32)]
+
+
+def test_a_lost_engine_leaves_the_conversation_readable(make_stage) -> None:
+    stage = make_stage(session_view(peer_view(state="silent")))
+    stage.client.lose("no heartbeat")
+    stage.settle()
+    assert "no heartbeat" in stage.window.engine_strip.shown.words
+    assert not stage.pane.link_strip.isVisible(), "nobody knows what the link does now"
+    stage.client.reset(session_view(peer_view(state="up")), b"boot2")
+    stage.settle()
+    assert not stage.window.engine_strip.isVisible()
+
+
+def test_news_of_the_engine_are_shown_and_dismissed(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    notice = ev.Notice(level="error", code="store-full", text="The disk is <b>full</b>.")
+    stage.client.change(notice)
+    stage.settle()
+    strip = stage.pane.notice_strip
+    assert strip.shown.words == "The disk is <b>full</b>."
+    strip.findChildren(QPushButton)[-1].click()
+    assert not strip.isVisible()

@@ -1,0 +1,141 @@
+"""How messages are laid out and drawn: hostile text as text, everything inside its bubble."""
+
+import msgspec
+import pytest
+
+from chatnet_protocol.ipc.rows import MessageKind, TransferState
+from chatnet_qt.bubble_layout import SHOW_ALL, Fonts, Placed, actions_of, meta_words, place
+from chatnet_qt.bubble_painter import name_of
+from chatnet_qt.icons import draw_tick
+from chatnet_qt.models import Bubble, offer_of
+from chatnet_qt.qt import QApplication, QColor, QImage, QPainter, QRectF
+from qtworld import NOW_MS, offer_row, text_row, transfer_row
+
+
+def bubble_of(row, state: str = "unread", **more) -> Bubble:
+    offer = offer_of(row) if row.kind == MessageKind.OFFER else None
+    fields = {
+        "text": "" if offer else row.text,
+        "day": "",
+        "is_first_new": False,
+        "starts_group": True,
+        "ends_group": True,
+        "author": "Bob",
+        "peer_name": "Bob",
+        "offer": offer,
+        **more,
+    }
+    return Bubble(row=row, state=state, **fields)
+
+
+@pytest.fixture
+def fonts(app: QApplication) -> Fonts:
+    return Fonts.of(app.font())
+
+
+def inner_boxes(placed: Placed) -> list[QRectF]:
+    boxes = [placed.meta_box, placed.failed_box, placed.icon_box, placed.name_box, placed.bar_box]
+    boxes += [placed.size_box, placed.state_box, *(box for box, _ in placed.buttons)]
+    return [box for box in boxes if box is not None and not box.isEmpty()]
+
+
+TEXTS = {
+    "short": "ok",
+    "long": "many words in one line " * 20,
+    "unbroken": "x" * 700,
+    "lines": "one\n\ttwo\n\nthree",
+    "right to left": "שלום, מה שלומך היום? הכול בסדר.",
+    "mixed": "👍🏽 très שלום bien 日本語",
+    "huge": "word " * 13_000,
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+@pytest.mark.parametrize("mine", [True, False], ids=["mine", "theirs"])
+@pytest.mark.parametrize("width", [260.0, 600.0, 2000.0])
+def test_everything_lies_inside_its_bubble(fonts, text: str, mine: bool, width: float) -> None:
+    row = text_row(1, text, mine=mine, ack=1_000_000)
+    placed = place(bubble_of(row), width, fonts, footers=width > 300)
+    assert QRectF(0, 0, width, placed.height).contains(placed.bubble)
+    wide = placed.bubble.adjusted(-1, -1, 1, 1)
+    assert all(wide.contains(box) for box in inner_boxes(placed))
+    assert placed.text is not None
+    for number in range(placed.text.lineCount()):
+        line = placed.text.lineAt(number).naturalTextRect().translated(*placed.text_at)
+        assert wide.left() <= line.left()
+        assert line.right() <= wide.right()
+
+
+@pytest.mark.parametrize("state", list(TransferState))
+@pytest.mark.parametrize("width", [260.0, 600.0])
+def test_transfers_lie_inside_theirs(fonts, state: str, width: float) -> None:
+    row = offer_row(1, "n" * 200, 10**12, ack=1)
+    transfer = transfer_row(row, state, "n" * 200, 10**12, path="/x/y")
+    placed = place(bubble_of(row, transfer=transfer), width, fonts, footers=False)
+    wide = placed.bubble.adjusted(-1, -1, 1, 1)
+    assert all(wide.contains(box) for box in inner_boxes(placed))
+    assert [action for _, action in placed.buttons] == actions_of(bubble_of(row, transfer=transfer))
+
+
+def test_what_can_be_done_depends_on_side_and_state() -> None:
+    row = offer_row(1, "a", 1, ack=1)
+
+    def actions(state: str, **more) -> list[str]:
+        return actions_of(bubble_of(row, transfer=transfer_row(row, state, "a", 1, **more)))
+
+    assert actions("offered") == ["accept", "accept-to", "reject"]
+    assert actions("paused", by="me") == ["resume", "cancel"]
+    assert actions("paused", by="peer") == ["cancel"]
+    assert actions("done", path="/x") == ["folder"]
+    assert actions("failed", path="/x") == []
+    own = offer_row(1, "a", 1, mine=True)
+    failed = transfer_row(own, "failed", "a", 1, path="/x")
+    assert actions_of(bubble_of(own, transfer=failed)) == ["again"]
+    assert actions_of(bubble_of(own)) == []
+
+
+def test_a_text_too_long_for_a_bubble_can_be_seen_whole(fonts) -> None:
+    placed = place(bubble_of(text_row(1, "line\n" * 500, ack=1)), 600, fonts, footers=True)
+    assert [action for _, action in placed.buttons] == [SHOW_ALL]
+    assert placed.height < 3000
+
+
+def test_the_footer_names_ack_number_and_source() -> None:
+    theirs = bubble_of(text_row(1, "x", ack=1042))
+    assert meta_words(theirs, footers=True).endswith(" · ACK 1042 · 10.0.0.7:5001")
+    assert "ACK" not in meta_words(theirs, footers=False)
+    assert "ACK" not in meta_words(bubble_of(text_row(1, "x", mine=True, ack=7)), footers=True)
+
+
+def test_a_message_written_on_another_day_says_so() -> None:
+    row = msgspec.structs.replace(text_row(1, "x", ack=1), sent_ms=NOW_MS - 3 * 86_400_000)
+    assert meta_words(bubble_of(row), footers=False).startswith("written at ")
+
+
+def test_a_file_cannot_hide_its_ending() -> None:
+    assert name_of(bubble_of(offer_row(1, "report\u202efdp.exe", 1))).endswith("fdp.exe")
+    assert "\u202e" not in name_of(bubble_of(offer_row(1, "report\u202efdp.exe", 1)))
+
+
+def test_the_layout_holds_every_character_of_hostile_text(fonts) -> None:
+    text = "<b>x</b> <img src=http://a.example/x.png> &amp; <table width=2000000000>"
+    placed = place(bubble_of(text_row(1, text, ack=1)), 600, fonts, footers=True)
+    assert placed.text is not None
+    assert placed.text.text() == text
+    lines = (placed.text.lineAt(number) for number in range(placed.text.lineCount()))
+    assert sum(line.textLength() for line in lines) == len(text)
+
+
+@pytest.mark.parametrize("state", ["queued", "sent", "delivered", "shown", "read", "failed"])
+def test_no_two_states_look_alike_in_one_colour(app, state: str) -> None:
+    def picture(which: str) -> QImage:
+        image = QImage(40, 40, QImage.Format.Format_ARGB32)
+        image.fill(0xFFFFFFFF)
+        painter = QPainter(image)
+        draw_tick(painter, QRectF(5, 5, 24, 24), QColor("#333333"), which)
+        painter.end()
+        return image
+
+    others = {"queued", "sent", "delivered", "shown", "read", "failed"} - {state}
+    assert all(picture(state) != picture(other) for other in others)

@@ -1,0 +1,181 @@
+"""The list of bubbles: it stays where it is, and what is clicked is what was drawn."""
+
+import pytest
+
+from chatnet_protocol.ipc.commands import AcceptTransfer, FetchHistory, RejectTransfer
+from chatnet_qt.bubble_delegate import Hit, tip_words
+from chatnet_qt.qt import QApplication, QEvent, QKeyEvent, QMouseEvent, QPoint, QPointF, Qt, present
+from qtworld import (
+    Stage,
+    message_id,
+    offer_row,
+    peer_view,
+    session_view,
+    text_row,
+    transfer_row,
+    with_rows,
+)
+
+
+def history(first: int, last: int) -> list:
+    return [
+        text_row(no, f"message {no} " + "x" * (no % 90), ack=no) for no in range(first, last + 1)
+    ]
+
+
+@pytest.fixture
+def stage(make_stage) -> Stage:
+    return make_stage(
+        session_view(with_rows(peer_view(my_read=150), history(101, 150))), history=history(1, 150)
+    )
+
+
+def top_of(stage: Stage, no: int) -> int:
+    view, model = stage.pane.view, stage.pane.model
+    return view.visualRect(model.index(model.row_of(message_id(no)))).top()
+
+
+def visible_no(stage: Stage) -> int:
+    return stage.pane.model.message(stage.pane.view.visible_rows()[0]).no
+
+
+def test_at_the_end_it_follows_new_messages(stage: Stage) -> None:
+    assert stage.pane.view.at_end
+    stage.arrive(text_row(151, "new\n" * 10, ack=151))
+    assert stage.pane.view.at_end
+    assert 50 in stage.pane.view.visible_rows()
+
+
+def test_further_up_new_messages_move_nothing(stage: Stage) -> None:
+    stage.bar.setValue(stage.bar.maximum() // 2)
+    stage.settle()
+    no = visible_no(stage)
+    before = top_of(stage, no)
+    stage.arrive(*[text_row(no, "new", ack=no) for no in range(151, 161)])
+    assert top_of(stage, no) == before
+    assert not stage.pane.view.at_end
+    assert stage.pane.jump.isVisible()
+    assert stage.pane.jump.text().strip() == "10 new"
+
+
+def test_older_pages_load_near_the_top_and_move_nothing(stage: Stage) -> None:
+    stage.bar.setValue(100)
+    no = visible_no(stage)
+    before = top_of(stage, no)
+    stage.settle()
+    assert stage.client.asked(FetchHistory)
+    assert stage.pane.model.rowCount() > 50
+    assert top_of(stage, no) == before
+
+
+def test_a_new_width_keeps_the_place(stage: Stage) -> None:
+    stage.bar.setValue(stage.bar.maximum() // 2)
+    stage.settle()
+    no = visible_no(stage)
+    before = top_of(stage, no)
+    stage.window.resize(380, 500)
+    stage.settle()
+    assert top_of(stage, no) == before
+    stage.pane.view.go_to_end()
+    stage.window.resize(600, 420)
+    stage.settle()
+    assert stage.pane.view.at_end
+
+
+def test_footers_can_be_switched_off(stage: Stage) -> None:
+    tall = stage.bar.maximum()
+    stage.window.set_footers(False)
+    stage.settle()
+    assert stage.pane.view.at_end
+    assert stage.bar.maximum() <= tall
+
+
+def test_the_button_goes_to_the_end(stage: Stage) -> None:
+    stage.bar.setValue(0)
+    stage.settle()
+    stage.pane.jump.click()
+    stage.settle()
+    assert stage.pane.view.at_end
+    assert not stage.pane.jump.isVisible()
+
+
+def test_copying_one_gives_the_text_and_several_a_transcript(stage: Stage) -> None:
+    view, model = stage.pane.view, stage.pane.model
+    clipboard = present(QApplication.clipboard())
+    view.setCurrentIndex(model.index(0))
+    view.copy_selected()
+    assert clipboard.text() == model.bubble(0).text
+    view.selectAll()
+    view.copy_selected()
+    lines = clipboard.text().splitlines()
+    assert len(lines) == model.rowCount()
+    assert "] Bob: message" in lines[0]
+
+
+def test_letters_typed_on_the_list_go_to_the_composer(stage: Stage) -> None:
+    key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_A, Qt.KeyboardModifier.NoModifier, "a")
+    stage.pane.view.keyPressEvent(key)
+    assert stage.pane.composer.box.toPlainText() == "a"
+
+
+def test_enter_opens_the_details(stage: Stage) -> None:
+    wanted = []
+    stage.pane.view.details_wanted.connect(wanted.append)
+    stage.pane.view.setCurrentIndex(stage.pane.model.index(3))
+    key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier)
+    stage.pane.view.keyPressEvent(key)
+    assert wanted == [message_id(104)]
+
+
+def offer_stage(make_stage) -> Stage:
+    row = offer_row(1, "a.bin", 1000, ack=1)
+    view = session_view(with_rows(peer_view(my_read=9), [row]))
+    view.transfers.append(transfer_row(row, "offered", "a.bin", 1000))
+    return make_stage(view)
+
+
+def click(stage: Stage, at: QPoint) -> None:
+    viewport = present(stage.pane.view.viewport())
+    for kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease):
+        left = Qt.MouseButton.LeftButton
+        event = QMouseEvent(kind, QPointF(at), left, left, Qt.KeyboardModifier.NoModifier)
+        stage.app.sendEvent(viewport, event)
+
+
+def test_the_buttons_of_an_offer_do_what_they_say(make_stage) -> None:
+    stage = offer_stage(make_stage)
+    view, model = stage.pane.view, stage.pane.model
+    delegate = view.itemDelegate()
+    placed = delegate.placed(model.bubble(0), view.font())
+    corner = view.visualRect(model.index(0)).topLeft()
+    for box, action in placed.buttons:
+        if action != "accept-to":
+            click(stage, corner + box.center().toPoint())
+    stage.settle()
+    assert stage.client.asked(AcceptTransfer) == [AcceptTransfer(message_id(1))]
+    assert stage.client.asked(RejectTransfer) == [RejectTransfer(message_id(1))]
+
+
+def test_a_link_is_found_under_the_mouse_and_only_there(make_stage) -> None:
+    text = "look: https://a.example/x and more"
+    row = text_row(1, text, ack=1)
+    stage = make_stage(session_view(with_rows(peer_view(my_read=9), [row])))
+    view, model = stage.pane.view, stage.pane.model
+    delegate, bubble = view.itemDelegate(), model.bubble(0)
+    placed = delegate.placed(bubble, view.font())
+    line = placed.text.lineAt(0)
+    x = line.cursorToX(text.index("a.example"))
+    x = x[0] if isinstance(x, tuple) else x
+    corner = QPointF(*placed.text_at)
+    on_link = (corner + QPointF(x + 3, line.y() + 5)).toPoint()
+    on_word = (corner + QPointF(5, line.y() + 5)).toPoint()
+    assert delegate.hit(bubble, view.font(), on_link).link == "https://a.example/x"
+    assert delegate.hit(bubble, view.font(), on_word) == Hit(on_bubble=True)
+    assert delegate.hit(bubble, view.font(), QPoint(595, 3)) == Hit()
+
+
+def test_tooltips_say_the_state_and_are_no_markup(make_stage) -> None:
+    row = text_row(1, "x", mine=True, seq=1)
+    stage = make_stage(session_view(with_rows(peer_view(sent_seq=1), [row])))
+    words = tip_words(stage.pane.model.bubble(0), Hit(on_bubble=True))
+    assert words.startswith("Sent: On its way")

@@ -1,0 +1,120 @@
+"""Words for facts, and the filter for what a peer wrote."""
+
+import msgspec
+import pytest
+
+from chatnet_protocol.ipc.rows import LinkRow, LinkState, TransferRow, TransferState
+from chatnet_qt import wording
+from qtworld import NOW_MS, peer_view
+
+DAY_MS = 86_400_000
+
+
+def test_text_keeps_lines_tabs_and_emoji_and_loses_controls() -> None:
+    assert wording.shown_text("a\r\nb\rc\td\x1b[31m\x00 👍🏽\x85") == "a\nb\nc\td[31m 👍🏽"
+
+
+def test_markup_stays_what_it_is() -> None:
+    assert wording.shown_text("<b>x</b>&lt;") == "<b>x</b>&lt;"
+
+
+def test_a_name_is_one_line_and_cannot_turn_its_direction() -> None:
+    assert wording.shown_name("report\u202efdp.exe") == "report\N{REPLACEMENT CHARACTER}fdp.exe"
+    assert wording.shown_name("a\nb\u2028c") == "a b c"
+    assert wording.shown_name("\x00\ud800") == "(no name)"
+
+
+def test_a_long_name_keeps_its_end() -> None:
+    shown = wording.shown_name("x" * 500 + ".exe")
+    assert len(shown) <= 120
+    assert shown.endswith(".exe")
+
+
+def test_a_long_text_is_cut_by_characters_or_lines() -> None:
+    assert wording.cut_text("short") == ("short", False)
+    cut, was_cut = wording.cut_text("x" * (wording.MAX_SHOWN_CHARACTERS + 1))
+    assert (len(cut), was_cut) == (wording.MAX_SHOWN_CHARACTERS, True)
+    cut, was_cut = wording.cut_text("x\n" * (wording.MAX_SHOWN_LINES + 5))
+    assert (cut.count("\n") + 1, was_cut) == (wording.MAX_SHOWN_LINES, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("see https://a.example/x?y=1.", ["https://a.example/x?y=1"]),
+        ("(http://a.example)", ["http://a.example"]),
+        ("javascript:alert(1) file:///etc/passwd ftp://x", []),
+        ("https://", []),
+        ("https://a.example/\u202egnp.exe", ["https://a.example/"]),
+    ],
+)
+def test_only_web_addresses_are_links(text: str, addresses: list[str]) -> None:
+    found = wording.links_in(text)
+    assert [address for _, _, address in found] == addresses
+    assert all(text[start : start + length] == address for start, length, address in found)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (734_003_200, "734 MB"), (2e15, "2000.0 TB")],
+)
+def test_sizes(size: float, words: str) -> None:
+    assert wording.size_words(size) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (89, "89 s"),
+        (120, "2 min"),
+        (4800, "1 h 20 min"),
+        (3600, "1 h"),
+        (2e5, "2 days"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert wording.duration_words(seconds) == words
+
+
+def test_days() -> None:
+    assert wording.day_words(NOW_MS, NOW_MS) == "Today"
+    assert wording.day_words(NOW_MS - DAY_MS, NOW_MS) == "Yesterday"
+    assert wording.day_words(0, NOW_MS).endswith("1970")
+    assert not wording.day_words(NOW_MS - 3 * DAY_MS, NOW_MS).endswith("2026")
+
+
+def test_a_peer_is_called_as_typed_else_as_it_calls_itself() -> None:
+    info = peer_view(name="10.0.0.7:5001").info
+    assert wording.peer_name(info) == "10.0.0.7:5001"
+    assert wording.peer_name(msgspec.structs.replace(info, display_name="B\nob")) == "B ob"
+    assert wording.peer_name(msgspec.structs.replace(info, name="Robert")) == "Robert"
+    assert wording.peer_name(msgspec.structs.replace(info, name="", address="")) == "peer 1"
+
+
+def test_every_link_state_has_words() -> None:
+    info = peer_view().info
+    words = {wording.link_words(LinkRow(1, state, 0), info) for state in LinkState}
+    assert len(words) == len(LinkState)
+    assert wording.link_words(LinkRow(1, "something-new", 0), info) == "something-new"
+
+
+def transfer(state: str, **more) -> TransferRow:
+    fields = {"mine": False, **more}
+    return TransferRow(bytes(16), 1, 1, state=state, name="f", files=1, size_bytes=10, **fields)
+
+
+def test_transfers_say_who_and_why() -> None:
+    say = wording.transfer_words
+    assert say(transfer("paused", by="me"), "Bob", True) == "Paused by you"
+    assert say(transfer("paused", by="peer"), "Bob", True) == "Paused by Bob"
+    assert say(transfer("failed", reason="disk\nfull"), "Bob", True) == "Failed: disk full"
+    assert say(transfer("offered", mine=True), "Bob", False) == "Offer not delivered yet"
+    assert say(transfer("offered", mine=True), "Bob", True) == "Waiting for Bob to accept"
+    assert all(say(transfer(state), "Bob", True) for state in TransferState)
+
+
+def test_progress_guesses_nothing_without_a_rate() -> None:
+    assert wording.progress_words(5_000_000, 10_000_000, 0) == "5.0 MB of 10.0 MB"
+    words = wording.progress_words(5_000_000, 10_000_000, 1_000_000)
+    assert words == "5.0 MB of 10.0 MB · 1.0 MB/s · 5 s left"
