@@ -64,6 +64,10 @@ class EventLog:
 def event_log(engine: RealEngine, since: int = 0) -> Iterator[EventLog]:
     log = EventLog(engine, since)
     try:
+        with engine.attach("waits for the log") as client:
+            assert client.wait_until(
+                lambda: any("events" in row.name for row in client.view.clients), WITHIN_S
+            )
         yield log
     finally:
         log.stop()

@@ -10,7 +10,15 @@ from chatnet_engine.io.perform import perform
 from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.node.config import NodeConfig, Now
-from chatnet_engine.node.effects import HistoryRead, HostResolved, ReadHistory, ResolveHost
+from chatnet_engine.node.effects import (
+    CountWorld,
+    HistoryRead,
+    HostResolved,
+    ReadHistory,
+    ResolveHost,
+    WorldCounted,
+)
+from chatnet_engine.node.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.node.node import Node
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
@@ -32,6 +40,8 @@ class SimEngine:
         self.name = name
         self.addr = addr
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.known_peers = b""
+        """The file of that name."""
         self.random = clock.bytes_for(name)
         self.private_key = self.random(32)
         self.node: Node | None = None
@@ -66,7 +76,8 @@ class SimEngine:
         )
         loaded = self.ledger.load()
         view = self.ledger.load_view(session)
-        self.node = Node(config, loaded, view, random=self.random, now=self.now)
+        known = KnownPeers(parse_known_peers(self.known_peers))
+        self.node = Node(config, loaded, view, known, random=self.random, now=self.now)
         self.network.listen(self.addr, self._receive)
         self.turn()
         for client in self.clients:
@@ -126,6 +137,8 @@ class SimEngine:
                 if self.store_fails:
                     answer = CommitFailed(commit.number, self.store_fails, False)
                 else:
+                    if commit.known_peers is not None:
+                        self.known_peers = commit.known_peers
                     answer = self.ledger.apply(commit)
                     self.commits += 1
                 self.clock.after(second, lambda: self._answer(life, answer))
@@ -148,6 +161,12 @@ class SimEngine:
         life = self._life
         page = History(self.connection).page(ask.query)
         self.clock.after(0.001, lambda: self._answer(life, HistoryRead(ask.token, page)))
+
+    def count(self, ask: CountWorld) -> None:
+        """There is nothing to count here but commits."""
+        life = self._life
+        answer = WorldCounted(ask.token, {"sim_commits": self.commits})
+        self.clock.after(0.001, lambda: self._answer(life, answer))
 
     def resolve(self, ask: ResolveHost) -> None:
         """Names are addresses here."""

@@ -13,7 +13,14 @@ from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.udp import UdpSocket
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr, IoResult, ReadHistory, ResolveHost
+from chatnet_engine.node.effects import (
+    Addr,
+    CountWorld,
+    IoResult,
+    ReadHistory,
+    ResolveHost,
+    WorldCounted,
+)
 from chatnet_protocol.commit import Commit
 
 NOT_YET = Now(0.0, 0)
@@ -57,6 +64,10 @@ class Machine:
     def read_history(self, ask: ReadHistory) -> None:
         """Answered from the reader's thread."""
         self.history.ask(ask)
+
+    def count(self, ask: CountWorld) -> None:
+        """Answered in the next turn."""
+        self._reports.append(WorldCounted(ask.token, self.counters()))
 
     def resolve(self, ask: ResolveHost) -> None:
         """Answered from a resolver thread."""

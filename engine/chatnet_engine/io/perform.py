@@ -7,6 +7,7 @@ from typing import Protocol
 from chatnet_engine.node.effects import (
     Addr,
     CommitOps,
+    CountWorld,
     Effect,
     Publish,
     ReadHistory,
@@ -27,6 +28,7 @@ class World(Protocol):
     def publish(self, topic: bytes, frame: bytes) -> None: ...
     def reply(self, route: bytes, frame: bytes) -> None: ...
     def read_history(self, ask: ReadHistory) -> None: ...
+    def count(self, ask: CountWorld) -> None: ...
     def resolve(self, ask: ResolveHost) -> None: ...
     def tell_files(self, frame: bytes) -> None: ...
     def stop(self, reason: str) -> None: ...
@@ -47,6 +49,8 @@ def perform(effect: Effect, world: World) -> None:
             world.tell_files(frame)
         case ReadHistory():
             world.read_history(effect)
+        case CountWorld():
+            world.count(effect)
         case ResolveHost():
             world.resolve(effect)
         case StopRunner(reason):

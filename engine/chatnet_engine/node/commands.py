@@ -3,10 +3,9 @@ operation, query or offer whose end is the answer."""
 
 import msgspec
 
-from chatnet_engine.node import status
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import ReadHistory
+from chatnet_engine.node.effects import CountWorld, ReadHistory
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
@@ -25,8 +24,6 @@ from chatnet_protocol.limits import (
 from chatnet_protocol.version import IPC_VERSION
 
 CAPABILITIES = ["snapshot-parts", "gauges", "drafts", "read-marker", "transfers"]
-MAX_HISTORY_QUERIES = 64
-"""History pages being read at a time; more are told to come back."""
 MAX_PATHS = 1000
 TRANSFER_COMMANDS = (
     cmd.AcceptTransfer
@@ -58,7 +55,7 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
         case cmd.FetchHistory():
             _fetch_history(parts, command, asker)
         case cmd.FetchStatus():
-            parts.reply(asker, status.collect(parts, now))
+            parts.effects.append(CountWorld(parts.await_read(asker)))
         case cmd.SendMessage():
             _send_message(parts, command, asker, now)
         case cmd.OfferFiles():
@@ -92,7 +89,7 @@ def _attach(parts: Parts, command: cmd.Attach, asker: Asker, now: Now) -> None:
     if publisher.covers(command.cursor) and command.cursor:
         seq, count = command.cursor.seq, 0
     else:
-        seq, count = publisher.open_snapshot(now)
+        seq, count = publisher.open_snapshot(now, command.cursor.no if command.cursor else 0)
     parts.reply(
         asker,
         cmd.Attached(
@@ -109,11 +106,8 @@ def _attach(parts: Parts, command: cmd.Attach, asker: Asker, now: Now) -> None:
 
 
 def _fetch_history(parts: Parts, command: cmd.FetchHistory, asker: Asker) -> None:
-    if len(parts.history_askers) >= MAX_HISTORY_QUERIES:
-        raise CommandError(ErrorCode.BUSY, "Too many history pages at once; ask again.")
     limit = max(1, min(command.limit, MAX_HISTORY_ROWS))
-    token = max(parts.history_askers, default=0) + 1
-    parts.history_askers[token] = asker
+    token = parts.await_read(asker)
     parts.effects.append(ReadHistory(token, msgspec.structs.replace(command, limit=limit)))
 
 
@@ -207,7 +201,7 @@ def _change_peer(
             row = msgspec.structs.replace(row, name=name, auto_accept_bytes=size)
             parts.commits.add(c.StorePeer(row), asker)
         case cmd.TrustPeer():
-            _trust(parts, command, asker)
+            _trust(parts, command, asker, now)
         case cmd.RetryPeer():
             _talkable(parts, command.peer)
             parts.links.dial(command.peer, now)
@@ -229,6 +223,7 @@ def add_peer(parts: Parts, command: cmd.AddPeer, asker: Asker | None) -> None:
         if len(parts.peers) >= MAX_PEERS:
             raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
         row = PeerRow(0, name or f"{host}:{command.port}", host, command.port)
+        row = parts.known.adopt(row, parts.config.session.key, [peer.key for peer in parts.peers])
     parts.commits.add(c.StorePeer(row), asker)
 
 
@@ -239,7 +234,7 @@ def _name(name: str) -> str:
     return name
 
 
-def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker) -> None:
+def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker, now: Now) -> None:
     row = parts.peers.need(command.peer)
     match command.decision:
         case "verified" if row.key and row.trust != Trust.PENDING:
@@ -255,7 +250,8 @@ def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker) -> None:
                 trust=Trust.PINNED,
                 safety_number=number,
             )
-            parts.links.remove(row.peer)
+            parts.known.vouch(row.peer)
+            parts.links.restart(row.peer, now)
         case "verified" | "accept" | "replace":
             raise CommandError(
                 ErrorCode.NOT_ALLOWED, f"{row.name} has no key to which that applies."

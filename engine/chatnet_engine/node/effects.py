@@ -52,6 +52,13 @@ class ReadHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class CountWorld:
+    """Read the counters of sockets and processes. Answered by WorldCounted."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResolveHost:
     """Look a host name up in a worker. Answered by HostResolved."""
 
@@ -80,6 +87,7 @@ Effect = (
     | Publish
     | SendReply
     | ReadHistory
+    | CountWorld
     | ResolveHost
     | TellFiles
     | StopRunner
@@ -93,6 +101,14 @@ class HistoryRead:
     token: int
     page: HistoryPage | None
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldCounted:
+    """Counters by name, since the engine's start."""
+
+    token: int
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +132,12 @@ class FilesRestarted:
     """The file process died and was started again: everything it did has to be asked again."""
 
 
-IoResult = Committed | CommitFailed | HistoryRead | HostResolved | FilesSaid | FilesRestarted
+IoResult = (
+    Committed
+    | CommitFailed
+    | HistoryRead
+    | WorldCounted
+    | HostResolved
+    | FilesSaid
+    | FilesRestarted
+)

@@ -9,6 +9,8 @@ datagrams, files, publications, replies).
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from chatnet_engine.files.transfers import FailedOffer, Transfers
 from chatnet_engine.node import answers, commands, status
 from chatnet_engine.node.clients import Clients
@@ -27,7 +29,9 @@ from chatnet_engine.node.effects import (
     SendDatagrams,
     StopRunner,
     TellFiles,
+    WorldCounted,
 )
+from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.peers import Peers
@@ -61,6 +65,7 @@ class Node:
         config: NodeConfig,
         loaded: c.Loaded,
         view: View,
+        known: KnownPeers,
         *,
         random: Callable[[int], bytes],
         now: Now,
@@ -72,7 +77,7 @@ class Node:
             random=random,
             now=now.mono_s,
         )
-        peers = Peers(loaded.peers, config.session.key)
+        peers = Peers(loaded.peers, config.session.key, known)
         commits = CommitQueue()
         publisher = Publisher(config.boot, view)
         conversations = {
@@ -82,6 +87,7 @@ class Node:
             config=config,
             endpoint=endpoint,
             peers=peers,
+            known=known,
             conversations=conversations,
             links=Links(config, endpoint, peers, conversations, random),
             commits=commits,
@@ -100,7 +106,10 @@ class Node:
         self._gauges: dict[int, LinkGauge] = {}
         self._revision = 0
         self.garbled_requests = 0
-        for row in loaded.peers:
+        for row in known.reconcile(loaded.peers, config.session.key):
+            peers.put(row)
+            commits.add(c.StorePeer(row))
+        for row in peers:
             self._parts.links.add(row, now)
         answers.seed_view(self._parts)
 
@@ -142,11 +151,14 @@ class Node:
             case c.CommitFailed():
                 answers.handle_failed(parts, result, now)
             case HistoryRead():
-                asker = parts.history_askers.pop(result.token, None)
+                asker = parts.read_askers.pop(result.token, None)
                 if asker and result.page is not None:
                     parts.reply(asker, result.page)
                 elif asker:
                     answers.history_failed(parts, asker, result.error)
+            case WorldCounted():
+                counted = parts.read_askers.pop(result.token, None)
+                parts.reply(counted, status.collect(parts, result.counts))
             case HostResolved():
                 parts.links.handle_resolved(result, now)
             case FilesSaid():
@@ -202,7 +214,8 @@ class Node:
         for address_row in parts.links.take_addresses():
             parts.commits.add(c.StorePeer(address_row))
         if (commit := parts.commits.take(now)) is not None:
-            out.append(CommitOps(commit))
+            known = parts.known.note(commit.ops, now.wall_ms // 1000)
+            out.append(CommitOps(msgspec.structs.replace(commit, known_peers=known)))
         if datagrams:
             out.append(SendDatagrams(datagrams))
         out += parts.links.take_resolves()

@@ -11,6 +11,7 @@ from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Effect, SendReply
+from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.peers import Peers
 from chatnet_engine.node.publisher import Publisher
@@ -23,6 +24,10 @@ from chatnet_protocol.ipc.envelope import Failure, Reply
 STORE_FAILED = "The history cannot be written ({}); nothing was changed, try again later."
 
 
+MAX_READS = 64
+"""History pages and counters being read at a time; more are told to come back."""
+
+
 @dataclass(slots=True)
 class Parts:
     """Everything a node is made of."""
@@ -30,6 +35,7 @@ class Parts:
     config: NodeConfig
     endpoint: Endpoint
     peers: Peers
+    known: KnownPeers
     conversations: dict[int, Conversation]
     links: Links
     commits: CommitQueue
@@ -38,13 +44,24 @@ class Parts:
     transfers: Transfers
     effects: list[Effect] = field(default_factory=list)
     """Effects that came up during the turn, besides what the parts hold."""
-    history_askers: dict[int, Asker] = field(default_factory=dict)
-    """Who waits for which history page."""
+    read_askers: dict[int, Asker] = field(default_factory=dict)
+    """Who waits for which history page or counters, by token."""
     offer_askers: dict[bytes, Asker] = field(default_factory=dict)
     """Who waits for an offer whose files are being looked at."""
     strangers: set[bytes] = field(default_factory=set)
     """Keys of strangers on their way into the store."""
     stopping: str = ""
+
+    def await_read(self, asker: Asker) -> int:
+        """A token under which `asker` waits for something read outside.
+
+        Raises CommandError(busy) when MAX_READS wait already.
+        """
+        if len(self.read_askers) >= MAX_READS:
+            raise CommandError(ErrorCode.BUSY, "Too many questions at once; ask again.")
+        token = max(self.read_askers, default=0) + 1
+        self.read_askers[token] = asker
+        return token
 
     def reply(self, asker: Asker | None, result: Result) -> None:
         """Answer a command."""

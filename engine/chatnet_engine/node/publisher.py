@@ -37,6 +37,7 @@ PAGE_BYTES = MAX_PUBLICATION_BYTES
 class _Snapshot:
     parts: list[bytes]
     until: float
+    last_no: int
 
 
 class Publisher:
@@ -102,17 +103,19 @@ class Publisher:
             and self.seq - len(self._ring) <= cursor.seq <= self.seq
         )
 
-    def open_snapshot(self, now: Now) -> tuple[int, int]:
+    def open_snapshot(self, now: Now, after_no: int = 0) -> tuple[int, int]:
         """A snapshot to fetch: its event number and how many parts it has.
 
-        One that is still kept, and whose later events are all in the ring, serves again.
+        One that is still kept, and whose later events are all in the ring, serves again; but not
+        for a client that has seen a later message than it, `after_no`, and must not be told twice.
         """
         for seq, snapshot in self._snapshots.items():
-            if self.seq - len(self._ring) <= seq:
+            if self.seq - len(self._ring) <= seq and after_no <= snapshot.last_no:
                 snapshot.until = now.mono_s + SNAPSHOT_KEPT_S
                 return seq, len(snapshot.parts)
         parts = self.view.pack_parts()
-        self._snapshots[self.seq] = _Snapshot(parts, now.mono_s + SNAPSHOT_KEPT_S)
+        until = now.mono_s + SNAPSHOT_KEPT_S
+        self._snapshots[self.seq] = _Snapshot(parts, until, self.view.last_no)
         return self.seq, len(parts)
 
     def snapshot_part(self, boot: bytes, seq: int, part: int) -> bytes:

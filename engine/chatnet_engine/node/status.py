@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.parts import Parts
 from chatnet_protocol.ipc.commands import Status
 from chatnet_protocol.ipc.events import LinkGauge
@@ -10,15 +10,15 @@ from chatnet_protocol.ipc.events import LinkGauge
 Facts = dict[str, int | float | str | bool]
 
 
-def collect(parts: Parts, now: Now) -> Status:
-    """Everything at this moment."""
+def collect(parts: Parts, counts: dict[str, int]) -> Status:
+    """Everything at this moment; `counts`: what sockets and processes have counted."""
     session = parts.config.session
     facts: Facts = {
         "session": session.name,
         "name": session.display_name,
         "version": session.version,
         "boot": parts.config.boot.hex(),
-        "listening": f"{session.host}:{session.port}",
+        "listening": format_addr((session.host, session.port)),
         "fingerprint": session.fingerprint,
         "inbox": session.inbox,
         "log": session.log,
@@ -30,6 +30,7 @@ def collect(parts: Parts, now: Now) -> Status:
     }
     for name, count in asdict(parts.endpoint.counters).items():
         facts[f"udp_{name}"] = count
+    facts |= counts
     clients: list[Facts] = [
         {
             "client": client.row.client,

@@ -128,6 +128,14 @@ def test_a_snapshot_is_kept_for_a_while_and_serves_all_who_attach() -> None:
     assert out.open_snapshot(NOW)[0] == out.seq
 
 
+def test_a_snapshot_older_than_what_a_client_has_seen_does_not_serve_it() -> None:
+    out = publisher()
+    old, _ = out.open_snapshot(NOW)
+    out.publish(MessagesAdded(1, 1, rows(1, 3)))
+    assert out.open_snapshot(NOW, after_no=0)[0] == old
+    assert out.open_snapshot(NOW, after_no=2)[0] == out.seq
+
+
 def test_snapshot_and_later_events_give_the_later_view() -> None:
     out = publisher()
     out.publish(MessagesAdded(1, 1, rows(1, 60)))
