@@ -30,7 +30,12 @@ def main(argv: list[str], connection_file: str) -> int:
         reason = str(error).partition("\n")[0]
         print(NO_QT.format(reason=reason), file=sys.stderr)  # noqa: T201
         return FAILED
-    return window_app.run(argv, connection_file)
+
+    def give_up(reason: str) -> None:
+        print(NO_QT.format(reason=reason), file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(FAILED)
+
+    return window_app.run(argv, connection_file, give_up)
 
 
 def run_module(argv: list[str]) -> int:

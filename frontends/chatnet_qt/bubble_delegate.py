@@ -8,12 +8,13 @@ import html
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed, place
+from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed, place, room_for
 from chatnet_qt.bubble_painter import BubblePainter
-from chatnet_qt.models import BUBBLE_ROLE, Bubble
+from chatnet_qt.models import BUBBLE_ROLE, Bubble, ConversationModel
 from chatnet_qt.qt import (
     QAbstractItemView,
     QFont,
+    QFontMetricsF,
     QHelpEvent,
     QModelIndex,
     QObject,
@@ -59,14 +60,15 @@ def key_of(bubble: Bubble) -> tuple[object, ...]:
 class BubbleDelegate(QStyledItemDelegate):
     """Paints one conversation."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, model: ConversationModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._model = model
         self._width = 0.0
         self._fonts: Fonts | None = None
         self._colours: Colours | None = None
         self._footers = True
         self._layouts: OrderedDict[tuple[object, ...], Placed] = OrderedDict()
-        self._heights: OrderedDict[tuple[object, ...], float] = OrderedDict()
+        self._heights: dict[bytes, QSize] = {}
         self.hover: tuple[bytes, str] = (b"", "")
 
     def set_footers(self, on: bool) -> None:
@@ -81,14 +83,17 @@ class BubbleDelegate(QStyledItemDelegate):
         self._layouts.clear()
         self._heights.clear()
 
-    def set_width(self, width: float) -> bool:
-        """Bubbles are laid out for this width from now on; true if it is a new one."""
+    def set_width(self, width: float, font: QFont) -> bool:
+        """Bubbles are laid out for this width from now on; true if heights may be other ones."""
         if width == self._width:
             return False
+        em = QFontMetricsF(font).height()
+        same_room = room_for(width, em) == room_for(self._width, em)
         self._width = width
         self._layouts.clear()
-        self._heights.clear()
-        return True
+        if not same_room:
+            self._heights.clear()
+        return not same_room
 
     def placed(self, bubble: Bubble, font: QFont) -> Placed:
         """The layout of a bubble, from the cache if it is there."""
@@ -99,24 +104,31 @@ class BubbleDelegate(QStyledItemDelegate):
                 self._fonts = Fonts.of(font)
             found = place(bubble, self._width, self._fonts, self._footers)
             self._layouts[key] = found
-            self._heights[key] = found.height
             if len(self._layouts) > MAX_LAYOUTS:
                 self._layouts.popitem(last=False)
-            if len(self._heights) > MAX_HEIGHTS:
-                self._heights.popitem(last=False)
         else:
             self._layouts.move_to_end(key)
         return found
 
+    def forget_heights(self) -> None:
+        """All rows are other ones."""
+        self._heights.clear()
+
+    def forget_height(self, message_id: bytes) -> None:
+        """One row is another one, or has other neighbours."""
+        self._heights.pop(message_id, None)
+
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        """Height for the current width."""
-        bubble = index.data(BUBBLE_ROLE)
-        if not isinstance(bubble, Bubble):
-            return QSize(0, 0)
-        height = self._heights.get(key_of(bubble))
-        if height is None:
-            height = self.placed(bubble, option.font).height
-        return QSize(10, round(height))
+        """Height for the current width. Asked for every row at every layout, so it is kept."""
+        row = index.row()
+        message_id = self._model.message(row).id
+        size = self._heights.get(message_id)
+        if size is None:
+            if len(self._heights) >= MAX_HEIGHTS:
+                self._heights.clear()
+            size = QSize(10, round(self.placed(self._model.bubble(row), option.font).height))
+            self._heights[message_id] = size
+        return size
 
     def paint(
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex

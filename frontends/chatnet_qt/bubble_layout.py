@@ -15,6 +15,7 @@ from chatnet_qt.wording import clock_words, cut_text, day_of, links_in, shown_na
 MAX_BUBBLE_EM = 30
 """Widest bubble in font heights: lines longer than this are hard to read."""
 TRANSFER_EM = 20
+SIDE_EM = 0.9
 SHOW_ALL = "show-all"
 
 ACTION_WORDS = {
@@ -108,6 +109,11 @@ def actions_of(bubble: Bubble) -> list[str]:
     return []
 
 
+def room_for(width: float, em: float) -> float:
+    """The widest bubble in a viewport `width` pixels wide; all that heights depend on."""
+    return min(width - 2 * SIDE_EM * em - min(3.2 * em, width * 0.12), MAX_BUBBLE_EM * em)
+
+
 def place(bubble: Bubble, width: float, fonts: Fonts, footers: bool) -> Placed:
     """Lay `bubble` out for a viewport `width` pixels wide."""
     em = QFontMetricsF(fonts.text).height()
@@ -122,8 +128,8 @@ def place(bubble: Bubble, width: float, fonts: Fonts, footers: bool) -> Placed:
         new_box = QRectF(0.9 * em, top + 0.35 * em, width - 1.8 * em, small.height())
         top = new_box.bottom() + 0.35 * em
     top += 0.55 * em if bubble.starts_group else 0.14 * em
-    side = 0.9 * em
-    room = min(width - 2 * side - min(3.2 * em, width * 0.12), MAX_BUBBLE_EM * em)
+    side = SIDE_EM * em
+    room = room_for(width, em)
     meta = meta_words(bubble, footers)
     placed = Placed(
         height=0,

@@ -64,9 +64,13 @@ class ConversationView(QListView):
     def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model = model
-        self._delegate = BubbleDelegate(self)
+        self._delegate = BubbleDelegate(model, self)
         self._anchor = Anchor(at_end=True)
         self._restoring = False
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self.report_now)
         self.setItemDelegate(self._delegate)
         self.setAccessibleName("Conversation")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -79,13 +83,10 @@ class ConversationView(QListView):
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
         self.setModel(model)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self.report_now)
-        model.about_to_change.connect(self._remember)
-        model.changed_rows.connect(self._restore)
+        model.rowsInserted.connect(self._on_rows_moved)
+        model.rowsRemoved.connect(self._on_rows_moved)
         model.dataChanged.connect(self._on_data_changed)
+        model.modelReset.connect(self._delegate.forget_heights)
         model.restated.connect(self._repaint)
         bar = present(self.verticalScrollBar())
         bar.valueChanged.connect(self._on_scrolled)
@@ -97,20 +98,20 @@ class ConversationView(QListView):
 
     @property
     def at_end(self) -> bool:
-        """Whether the newest message is on screen."""
-        bar = present(self.verticalScrollBar())
-        return self._model.at_tail and bar.value() >= bar.maximum() - AT_END_PX
+        """Whether the newest message is on screen, or will be after the next layout."""
+        return self._model.at_tail and self._anchor.at_end
 
     def go_to_end(self) -> None:
         """Show the newest message."""
         self._model.show_tail()
         self._anchor = Anchor(at_end=True)
-        self._restore()
+        self._lay_out()
 
     def go_to(self, message_id: bytes) -> None:
         """Show and select a message that is in memory."""
         row = self._model.row_of(message_id)
         if row >= 0:
+            self.executeDelayedItemsLayout()
             index = self._model.index(row)
             self.setCurrentIndex(index)
             self.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
@@ -119,11 +120,13 @@ class ConversationView(QListView):
     def go_to_row(self, row: int) -> None:
         """Put a row near the top."""
         if row >= 0:
+            self.executeDelayedItemsLayout()
             self.scrollTo(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
             self._remember()
 
     def visible_rows(self) -> range:
         """Rows of which a part is on screen."""
+        self.executeDelayedItemsLayout()
         height = present(self.viewport()).height()
         first, last = self.indexAt(QPoint(8, 1)), self.indexAt(QPoint(8, height - 1))
         if not first.isValid():
@@ -134,26 +137,18 @@ class ConversationView(QListView):
 
     def set_footers(self, on: bool) -> None:
         """Whether ACK number and source stand under the peer's messages."""
-        self._remember()
         self._delegate.set_footers(on)
-        self._restore()
+        self._lay_out()
 
-    def _remember(self) -> None:
+    def updateGeometries(self) -> None:
+        """Qt's last step of every layout: what must not move goes back to where it was."""
         if self._restoring:
             return
-        if self.at_end or not self._model.rowCount():
-            self._anchor = Anchor(at_end=True)
-            return
-        index = self.indexAt(QPoint(8, 1))
-        if index.isValid():
-            top = self.visualRect(index).top()
-            self._anchor = Anchor(False, self._model.message(index.row()).id, top)
-
-    def _restore(self) -> None:
-        """Lay out anew and put what must not move where it was."""
         self._restoring = True
-        self.doItemsLayout()
+        super().updateGeometries()
         bar = present(self.verticalScrollBar())
+        if bar.maximum() == 0:
+            self._anchor = Anchor(at_end=True)
         if self._anchor.at_end:
             bar.setValue(bar.maximum())
         else:
@@ -164,8 +159,31 @@ class ConversationView(QListView):
         self._restoring = False
         self._settle.start()
 
-    def _on_data_changed(self) -> None:
-        self._restore()
+    def _lay_out(self) -> None:
+        """Measure every row anew, now."""
+        self.scheduleDelayedItemsLayout()
+        self.executeDelayedItemsLayout()
+
+    def _remember(self) -> None:
+        """What the person sees at the top is what must not move from now on."""
+        bar = present(self.verticalScrollBar())
+        index = self.indexAt(QPoint(8, 1))
+        if bar.value() >= bar.maximum() - AT_END_PX or not index.isValid():
+            self._anchor = Anchor(at_end=True)
+        else:
+            top = self.visualRect(index).top()
+            self._anchor = Anchor(False, self._model.message(index.row()).id, top)
+
+    def _on_rows_moved(self, _parent: QModelIndex, first: int, last: int) -> None:
+        """New neighbours change groups and day separators, and with them heights."""
+        count = self._model.rowCount()
+        for row in range(max(0, first - 1), min(count, last + 2)):
+            self._delegate.forget_height(self._model.message(row).id)
+
+    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        for row in range(first.row(), last.row() + 1):
+            self._delegate.forget_height(self._model.message(row).id)
+        self.scheduleDelayedItemsLayout()
 
     def _on_scrolled(self) -> None:
         if not self._restoring:
@@ -174,6 +192,7 @@ class ConversationView(QListView):
 
     def report_now(self) -> None:
         """Ask for pages that are near, and say that other rows may be on screen."""
+        self.executeDelayedItemsLayout()
         self._settle.stop()
         bar = present(self.verticalScrollBar())
         if bar.value() < OLDER_WITHIN_PX:
@@ -198,13 +217,9 @@ class ConversationView(QListView):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """A new width lays out anew; the place stays."""
-        anchor = self._anchor
-        self._restoring = True
+        if self._delegate.set_width(present(self.viewport()).width(), self.font()):
+            self._lay_out()
         super().resizeEvent(event)
-        self._delegate.set_width(present(self.viewport()).width())
-        self._restoring = False
-        self._anchor = anchor
-        self._restore()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The bubbles, or a word where there are none yet."""
@@ -220,10 +235,10 @@ class ConversationView(QListView):
         """Follow the theme and the font."""
         super().changeEvent(event)
         kinds = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange)
-        if event is not None and event.type() in kinds and hasattr(self, "_settle"):
+        if event is not None and event.type() in kinds:
             self._delegate.forget()
             self._style_canvas()
-            self._restore()
+            self._lay_out()
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Show what can be clicked."""

@@ -54,13 +54,10 @@ class Bubble:
 class ConversationModel(QAbstractListModel):
     """Messages of one peer, oldest first.
 
-    Signals: `about_to_change` and `changed_rows` bracket every change of rows, so that a view can
-    keep its place; `found(id)` a row that was asked for is there now; `restated` states
-    of own messages moved, which changes no size.
+    Signals: `found(id)` a row that was asked for is there now; `restated` states or progress moved,
+    which changes no size.
     """
 
-    about_to_change = pyqtSignal()
-    changed_rows = pyqtSignal()
     found = pyqtSignal(bytes)
     restated = pyqtSignal()
 
@@ -277,7 +274,7 @@ class ConversationModel(QAbstractListModel):
 
     def _on_gauge(self, gauge: ev.Gauge) -> None:
         if isinstance(gauge, ev.TransferGauge) and gauge.peer == self.peer_number:
-            self._refresh(gauge.id)
+            self.restated.emit()
 
     def _sync(self) -> None:
         """Make the rows Qt knows those of the timeline, as insertions and removals if possible."""
@@ -286,7 +283,6 @@ class ConversationModel(QAbstractListModel):
         if old == new:
             self._rows = rows
             return
-        self.about_to_change.emit()
         start = old.index(new[0]) if old and new and new[0] in old else -1
         keeps_end = bool(old) and bool(new) and old[0] in new
         if start >= 0 and old[start:] == new[: len(old) - start]:
@@ -301,7 +297,6 @@ class ConversationModel(QAbstractListModel):
             self._rows = rows
             self.endResetModel()
         self._rows = rows
-        self.changed_rows.emit()
 
     def _drop(self, first: int, count: int) -> None:
         if count:

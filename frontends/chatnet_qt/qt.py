@@ -27,8 +27,10 @@ from PyQt5.QtCore import (
     QStandardPaths,
     Qt,
     QTimer,
+    QtMsgType,
     QUrl,
     pyqtSignal,
+    qInstallMessageHandler,
 )
 from PyQt5.QtGui import (
     QBrush,
@@ -182,8 +184,10 @@ __all__ = [
     "QWheelEvent",
     "QWidget",
     "Qt",
+    "QtMsgType",
     "present",
     "pyqtSignal",
+    "qInstallMessageHandler",
 ]
 
 T = TypeVar("T")

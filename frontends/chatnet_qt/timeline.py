@@ -11,8 +11,9 @@ import msgspec
 from chatnet_protocol.ipc.rows import AckRun, MessageRow
 from chatnet_protocol.ipc.view import apply_runs, screen_order
 
-MAX_ROWS = 1000
-"""Messages of one conversation in memory; beyond it the far end is let go."""
+MAX_ROWS = 500
+"""Messages of one conversation in memory; beyond it the far end is let go. Qt measures each of them
+at every layout: 500 keep a resize at some 50 ms."""
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Their text in memory."""
 MIN_ROWS = 50

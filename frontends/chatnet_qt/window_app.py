@@ -3,25 +3,38 @@
 import os
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from chatnet_client.threaded import ThreadedClient
 from chatnet_qt.bridge import Client, OnEvent
 from chatnet_qt.main_window import MainWindow
-from chatnet_qt.qt import QApplication, QSocketNotifier, Qt
+from chatnet_qt.qt import QApplication, QSocketNotifier, Qt, QtMsgType, qInstallMessageHandler
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 
 FRONT_END_NAME = "qt"
 
 
-def run(argv: list[str], connection_file: str) -> int:
-    """Show the session until the window closes."""
+def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -> int:
+    """Show the session until the window closes.
+
+    Qt ends the process by abort() when it finds no usable display or lacks a library; `give_up` is
+    called with its words before that and should not return.
+    """
+
+    def on_message(kind: QtMsgType, _context: object, words: str | None) -> None:
+        first = (words or "").strip().partition("\n")[0]
+        if kind == QtMsgType.QtFatalMsg:
+            give_up(first)
+
+    qInstallMessageHandler(on_message)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
     QApplication.setApplicationName("chatnet")
     QApplication.setApplicationDisplayName("ChatNet")
     app = QApplication(["chatnet", *argv])
+    qInstallMessageHandler(None)
     path = os.path.abspath(connection_file)
 
     def make_client(on_event: OnEvent) -> Client:

@@ -125,3 +125,11 @@ def test_without_qt_there_is_one_sentence(monkeypatch, capsys) -> None:
     words = capsys.readouterr().err
     assert words.count("\n") == 1
     assert "chatnet attach cli" in words
+
+
+def test_a_display_that_is_not_there_is_one_sentence(engine: FakeEngine) -> None:
+    process = start_window(engine, QT_QPA_PLATFORM="xcb", DISPLAY=":9999")
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert errors.count(b"\n") == 1
+    assert b"chatnet attach cli" in errors
