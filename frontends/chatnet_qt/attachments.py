@@ -8,7 +8,7 @@ import time
 
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER
 from chatnet_qt.icons import draw_close, icon_of
-from chatnet_qt.labels import label, tool_button
+from chatnet_qt.labels import ElidedLabel, label, tool_button
 from chatnet_qt.qt import (
     QFrame,
     QHBoxLayout,
@@ -133,9 +133,7 @@ class AttachmentRow(QScrollArea):
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(label(name))
-        small = label(size_of(path))
-        small.setEnabled(False)
-        words.addWidget(small)
+        words.addWidget(ElidedLabel(size_of(path)))
         box.addLayout(words)
         remove = tool_button(f"Do not send {name}")
         remove.setIcon(icon_of(draw_close, self.palette().color(self.palette().Text)))

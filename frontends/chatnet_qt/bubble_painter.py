@@ -50,7 +50,7 @@ class BubblePainter:
         own = bubble.row.mine
         fill = colours.own_bubble if own else colours.peer_bubble
         if bubble.row.failed:
-            fill = mix(fill, colours.danger, 0.18)
+            fill = colours.failed_bubble
         if selected:
             fill = mix(fill, colours.accent, 0.28)
         painter.setPen(Qt.PenStyle.NoPen)

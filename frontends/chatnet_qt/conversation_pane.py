@@ -14,7 +14,7 @@ from chatnet_qt.composer import Composer
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.find_bar import FindBar
 from chatnet_qt.icons import draw_down, icon_of
-from chatnet_qt.labels import label
+from chatnet_qt.labels import ElidedLabel
 from chatnet_qt.message_actions import MessageActions
 from chatnet_qt.models import ConversationModel
 from chatnet_qt.qt import (
@@ -55,7 +55,7 @@ class ConversationPane(QWidget):
         self.link_strip = BannerStrip("Connection")
         self.draft_strip = BannerStrip("Draft")
         self.notice_strip = BannerStrip("News")
-        self.typing = label()
+        self.typing = ElidedLabel()
         self.jump = QPushButton(self.view)
         self.marker = ReadMarker(session, self.model, self.view, self)
         self._actions = MessageActions(session, self.model, self.view, self)
@@ -80,7 +80,6 @@ class ConversationPane(QWidget):
             column.addWidget(strip)
         column.addWidget(self.view, 1)
         self.typing.setContentsMargins(16, 2, 16, 2)
-        self.typing.setEnabled(False)
         self.typing.hide()
         column.addWidget(self.typing)
         column.addWidget(self.draft_strip)

@@ -4,23 +4,23 @@ from chatnet_qt.qt import (
     QLabel,
     QPainter,
     QPaintEvent,
-    QPalette,
     QSize,
     QSizePolicy,
     Qt,
     QToolButton,
     QWidget,
 )
+from chatnet_qt.theme import colours_of
 
-UNWRAPPED_CHARACTERS = 64
+UNWRAPPED_CHARACTERS = 72
 """Longer values break into lines."""
 
 
 class ElidedLabel(QLabel):
-    """One line that gives way: what does not fit ends in dots and stands in the tooltip."""
+    """One quiet line that gives way: what does not fit ends in dots."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
 
     def minimumSizeHint(self) -> QSize:
@@ -30,9 +30,7 @@ class ElidedLabel(QLabel):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw what fits."""
         painter = QPainter(self)
-        role = self.foregroundRole()
-        group = QPalette.ColorGroup.Active if self.isEnabled() else QPalette.ColorGroup.Disabled
-        painter.setPen(self.palette().color(group, role))
+        painter.setPen(colours_of(self.palette()).muted)
         words = self.fontMetrics().elidedText(
             self.text(), Qt.TextElideMode.ElideRight, self.width()
         )

@@ -27,7 +27,6 @@ class StatusPanel(QFrame):
             (self.numbers, "Statistics"),
         ):
             part.setAccessibleName(name)
-            part.setEnabled(False)
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 2, 14, 4)
         row.setSpacing(18)

@@ -32,8 +32,8 @@ class Colours:
     accent: QColor
     on_accent: QColor
     own_bubble: QColor
-    own_text: QColor
     own_muted: QColor
+    failed_bubble: QColor
     peer_bubble: QColor
     selected: QColor
     good: QColor
@@ -66,9 +66,9 @@ def colours_of(palette: QPalette) -> Colours:
     base, text = palette.color(role.Base), palette.color(role.Text)
     window, accent = palette.color(role.Window), palette.color(role.Highlight)
     dark = is_dark(palette)
-    green, amber, red = QColor("#1f9d57"), QColor("#c27803"), QColor("#d03232")
+    green, amber, red = QColor("#166f3c"), QColor("#855300"), QColor("#b01919")
     if dark:
-        green, amber, red = QColor("#4cc38a"), QColor("#f0b429"), QColor("#ff7b72")
+        green, amber, red = QColor("#4cc38a"), QColor("#f0b429"), QColor("#ff9a92")
     own = mix(base, accent, 0.36 if dark else 0.16)
     canvas = mix(base, window, 0.35)
     return Colours(
@@ -82,8 +82,8 @@ def colours_of(palette: QPalette) -> Colours:
         accent=accent,
         on_accent=palette.color(role.HighlightedText),
         own_bubble=own,
-        own_text=text,
         own_muted=mix(text, own, 0.32),
+        failed_bubble=mix(base, red, 0.16),
         peer_bubble=mix(base, text, 0.11) if dark else mix(base, text, 0.065),
         selected=mix(canvas, accent, 0.30),
         good=green,

@@ -1,9 +1,13 @@
 """The Qt application around the window: made, run and taken down in one function."""
 
+import contextlib
 import os
 import signal
 import socket
+import sys
+import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from chatnet_client.threaded import ThreadedClient
@@ -14,6 +18,9 @@ from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 
 FRONT_END_NAME = "qt"
+MISTAKE_FILE = "qt-mistake.txt"
+
+ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], None]
 
 
 def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -> int:
@@ -45,10 +52,29 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     ending = EndBySignal(app, window)
     window.show()
     session.start()
+    hook = sys.excepthook
+    sys.excepthook = report_mistake(os.path.dirname(path), app)
     status = app.exec_()
+    sys.excepthook = hook
     ending.close()
     session.close()
     return int(status)
+
+
+def report_mistake(folder: str, app: QApplication) -> ExceptHook:
+    """A hook that ends the window by one sentence and keeps the details in a file.
+
+    Without it PyQt ends the process by abort(), with a core dump. The engine is not concerned.
+    """
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        path = os.path.join(folder, MISTAKE_FILE)
+        with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
+            traceback.print_exception(kind, error, trace, file=file)
+        sys.stderr.write(f"The window made a mistake and ends; the engine goes on. See {path}\n")
+        app.exit(1)
+
+    return hook
 
 
 class EndBySignal:

@@ -90,6 +90,11 @@ def test_text_can_be_read_on_everything_in_both_themes(app) -> None:
         assert all(contrast(c.text, fill) >= 7 for fill in fills)
         assert contrast(c.own_muted, c.own_bubble) >= 4.5
         assert contrast(c.muted, c.peer_bubble) >= 4.5
+        for ink in (c.good, c.warning, c.danger):
+            assert contrast(ink, c.own_bubble) >= 4.5
+            assert contrast(ink, c.peer_bubble) >= 4.5
+        assert contrast(c.danger, c.failed_bubble) >= 4.5
+        assert contrast(c.muted, c.window) >= 4.5
         assert contrast(c.on_accent, c.accent) >= 4.5
 
 

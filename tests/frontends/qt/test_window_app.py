@@ -12,7 +12,9 @@ import pytest
 from chatnet_client.threaded import ThreadedClient
 from chatnet_protocol.ipc.commands import Attach, Detach, MarkShown
 from chatnet_qt import app as app_module
+from chatnet_qt import window_app
 from chatnet_qt.main_window import MainWindow
+from chatnet_qt.qt import QTimer
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 from fake_engine import FakeEngine
@@ -133,3 +135,11 @@ def test_a_display_that_is_not_there_is_one_sentence(engine: FakeEngine) -> None
     assert process.returncode == 1
     assert errors.count(b"\n") == 1
     assert b"chatnet attach cli" in errors
+
+
+def test_a_mistake_of_the_window_ends_it_by_one_sentence(app, tmp_path: Path, capsys) -> None:
+    hook = window_app.report_mistake(str(tmp_path), app)
+    QTimer.singleShot(0, lambda: hook(KeyError, KeyError("x"), None))
+    assert app.exec_() == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert "KeyError" in (tmp_path / window_app.MISTAKE_FILE).read_text()
