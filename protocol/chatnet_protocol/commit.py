@@ -341,6 +341,9 @@ class Commit(Struct, array_like=True, gc=False, frozen=True):
 
     number: int
     ops: list[Op]
+    known_peers: bytes | None = None
+    """New content of the file known_peers, to be on disk before the transaction is: a crash in
+    between leaves a key that is trusted and not used, never one that is used and not trusted."""
 
 
 class Committed(Struct, array_like=True, gc=False, frozen=True, tag=True):
@@ -351,10 +354,7 @@ class Committed(Struct, array_like=True, gc=False, frozen=True, tag=True):
 
 
 class CommitFailed(Struct, array_like=True, gc=False, frozen=True, tag=True):
-    """Nothing of the transaction is in the store; it may be asked for again.
-
-    `reason` is one sentence for people; `fatal`: trying again cannot help.
-    """
+    """Nothing of it is in the store. `reason`: one sentence; `fatal`: asking again cannot help."""
 
     number: int
     reason: str

@@ -143,7 +143,7 @@ def test_states_are_named_with_their_fields(kind: Any) -> None:
 def test_the_connection_file_is_named_with_its_fields() -> None:
     for field in expected_fields(session_files.ConnectionFile):
         assert [line[1] for line in lines_about(field[0])][:1] == [field[1]]
-    for name in ("LOCK", "CONNECTION_FILE", "IDENTITY", "HISTORY", "LOG", "INBOX"):
+    for name in ("LOCK", "CONNECTION_FILE", "IDENTITY", "KNOWN_PEERS", "HISTORY", "LOG", "INBOX"):
         assert f"| `{getattr(session_files, name)}" in specification()
     assert f"{session_files.MAX_CONNECTION_FILE_BYTES:,} bytes" in specification()
     assert f"`{session_files.SESSION_NAME.pattern}`" in specification()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from chatnet_engine.io.addresses import show_addr
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.file_link import FileLink, file_command
-from chatnet_engine.io.history_file import HistoryFile, LedgerFile
+from chatnet_engine.io.history_file import HistoryFile
 from chatnet_engine.io.impair import Impairment, ImpairSpec
 from chatnet_engine.io.ipc import IpcServer, choose_socket_dir, socket_name
 from chatnet_engine.io.log import close_log, open_log
@@ -129,11 +129,12 @@ class Engine:
             undo.callback(udp.close)
         self.log_fd = _open_log(folder, config.log_level, undo)
         private_key = folder.load_identity(random)
+        known_peers = folder.load_known_peers()
         self.session = _session_row(config, folder, udp, private_key, environ)
         now = read_now()
         wakeup = WakeUp()
         undo.callback(wakeup.close)
-        store = Store(lambda: LedgerFile(folder.history_path), self.session, wakeup.ring)
+        store = Store(folder.open_ledger, self.session, wakeup.ring)
         undo.callback(store.stop)
         socket_dir = choose_socket_dir(environ, folder.path)
         ipc = IpcServer(socket_dir, socket_name(folder.path), now.mono_s)
@@ -157,7 +158,7 @@ class Engine:
             impairment=Impairment(config.impair) if config.impair else None,
             now=now,
         )
-        node = Node(node_config, loaded, view, random=random, now=now)
+        node = Node(node_config, loaded, view, known_peers, random=random, now=now)
         if config.peer_port:
             node.dial_typed(config.peer_host, config.peer_port)
         self._runner = Runner(node, self._machine, read_now)

@@ -1,8 +1,9 @@
-"""The ledger of a session's history file, for the store's threads."""
+"""The ledger of a session's history file, for the store's threads, and known_peers beside it."""
 
 import os
 import sqlite3
 
+from chatnet_engine.io.private_dir import write_atomically
 from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import close_file, open_file, open_read_only
@@ -15,7 +16,8 @@ from chatnet_protocol.ipc.view import View
 class LedgerFile:
     """The one writing connection. Raises StoreDamaged or sqlite3.Error when it cannot be had."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, known_peers_path: str) -> None:
+        self._known_peers_path = known_peers_path
         # SQLite gives its side files the mode of the database.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         os.chmod(path, 0o600)
@@ -27,7 +29,13 @@ class LedgerFile:
             raise
 
     def apply(self, commit: Commit) -> Committed | CommitFailed:
-        """One transaction."""
+        """One transaction, after the keys that it trusts are in known_peers."""
+        if commit.known_peers is not None:
+            try:
+                write_atomically(self._known_peers_path, commit.known_peers)
+            except OSError as error:
+                reason = f"{self._known_peers_path} cannot be written: {error.strerror}."
+                return CommitFailed(commit.number, reason, False)
         return self._ledger.apply(commit)
 
     def load(self) -> Loaded:

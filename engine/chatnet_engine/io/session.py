@@ -9,8 +9,14 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 
+from chatnet_engine.io.history_file import LedgerFile
 from chatnet_engine.io.private_dir import make_private_dir, write_atomically
-from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_engine.node.known_peers import (
+    MAX_KNOWN_PEERS_BYTES,
+    KnownPeers,
+    parse_known_peers,
+)
+from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc import session_files
 from chatnet_protocol.ipc.session_files import ConnectionFile, encode_connection_file
 
@@ -37,6 +43,15 @@ class SessionFolder:
         return self._file(session_files.HISTORY)
 
     @property
+    def known_peers_path(self) -> str:
+        """The keys that are trusted."""
+        return self._file(session_files.KNOWN_PEERS)
+
+    def open_ledger(self) -> LedgerFile:
+        """The one writing connection to the history."""
+        return LedgerFile(self.history_path, self.known_peers_path)
+
+    @property
     def log_path(self) -> str:
         """The engine's log."""
         return self._file(session_files.LOG)
@@ -53,11 +68,7 @@ class SessionFolder:
         """
         path = self._file(session_files.IDENTITY)
         try:
-            with open(path, "rb") as file:
-                private_key = file.read(IDENTITY_BYTES + 1)
-                if os.fstat(file.fileno()).st_mode & 0o077:
-                    logger.warning("the identity key could be read by others; closing it to them")
-                    os.fchmod(file.fileno(), 0o600)
+            private_key = _read_private(path, IDENTITY_BYTES + 1)
         except FileNotFoundError:
             private_key = random(IDENTITY_BYTES)
             write_atomically(path, private_key)
@@ -72,6 +83,29 @@ class SessionFolder:
                 "become somebody new.",
             )
         return private_key
+
+    def load_known_peers(self) -> KnownPeers:
+        """The keys that are trusted. Raises CommandError for a damaged file.
+
+        That is never taken for an empty one: then everybody's next key would be trusted.
+        """
+        path = self.known_peers_path
+        try:
+            data = _read_private(path, MAX_KNOWN_PEERS_BYTES + 1)
+        except FileNotFoundError:
+            return KnownPeers()
+        except OSError as error:
+            raise CommandError(
+                ErrorCode.FILE, f"{path} cannot be read: {error.strerror}."
+            ) from None
+        try:
+            return KnownPeers(parse_known_peers(data))
+        except DecodeError as error:
+            raise CommandError(
+                ErrorCode.FILE,
+                f"{path} is damaged: {error}. It says which keys are trusted; mend that, or put "
+                "back a copy.",
+            ) from None
 
     def write_connection_file(self, value: ConnectionFile) -> None:
         """After both sockets are bound: front ends may come."""
@@ -90,6 +124,14 @@ class SessionFolder:
 
     def _file(self, name: str) -> str:
         return os.path.join(self.path, name)
+
+
+def _read_private(path: str, size: int) -> bytes:
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            logger.warning("others could get at %s; closing it to them", path)
+            os.fchmod(file.fileno(), 0o600)
+        return file.read(size)
 
 
 def default_home(environ: Mapping[str, str]) -> str:

@@ -15,6 +15,14 @@ REHANDSHAKE_AFTER_S = 15.0
 RESOLVE_AGAIN_S = 60.0
 MAX_DIAL_ADDRS = 8
 """Addresses of one peer that are tried in turn."""
+KEY_CHANGED = (
+    "Another key answers as {}: it was reinstalled, or somebody is in between. Messages wait; "
+    "compare safety numbers before you trust the new key."
+)
+KEY_NOT_VOUCHED = (
+    "{} answers with the key that the history remembers, but known_peers does not name it (any "
+    "more). Messages wait; compare safety numbers before you trust it again."
+)
 REFUSED_WAIT_S = 60.0
 """How long to leave a peer alone that refused us or has not accepted us yet."""
 
@@ -29,7 +37,10 @@ class Link:
     resolve_at: float | None = None
     """When to look the host name up (again)."""
     hold_until: float | None = None
-    """Not dialled before this: it refused us."""
+    """Not dialled before this: it refused us, or broke the specification."""
+    shunned: bool = False
+    """It broke the specification: while it is held, its calls are refused. One that refused us
+    and calls now has changed its mind."""
     pair: str = ""
     """Both incarnations of the newest link, `ours-theirs` in hex."""
     addr: Addr | None = None
@@ -48,9 +59,9 @@ class Link:
         )
         return self.row != before
 
-    def held(self, now: Now) -> bool:
-        """Whether the peer is being left alone."""
-        return self.hold_until is not None and now.mono_s < self.hold_until
+    def shuns(self, now: Now) -> bool:
+        """Whether the peer's calls are refused for now."""
+        return self.shunned and self.hold_until is not None and now.mono_s < self.hold_until
 
     def next_timeout(self, unanswered_since: float | None) -> float | None:
         """The earliest of: look up again, dial again, show silence, handshake again."""

@@ -1,6 +1,6 @@
 """Owns the link to each peer: whom to dial, who may answer, and what people are told about it.
 
-The secure endpoint does the handshakes; this file decides about keys with `Peers`, keeps one
+The secure endpoint does the handshakes; `Gate` decides about keys, this file keeps one
 LinkRow per peer, and opens and closes the conversations' ARQ connections.
 """
 
@@ -14,7 +14,10 @@ from chatnet_engine.node.addresses import format_addr, parse_addr
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
+from chatnet_engine.node.gate import Gate
 from chatnet_engine.node.link import (
+    KEY_CHANGED,
+    KEY_NOT_VOUCHED,
     MAX_DIAL_ADDRS,
     REFUSED_WAIT_S,
     REHANDSHAKE_AFTER_S,
@@ -22,12 +25,12 @@ from chatnet_engine.node.link import (
     SILENT_AFTER_S,
     Link,
 )
-from chatnet_engine.node.peers import MAX_PENDING_PEERS, Meaning, Peers, Verdict
+from chatnet_engine.node.peers import Meaning, Peers, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
-from chatnet_protocol.wire.frames import Close, decode, encode_close
+from chatnet_protocol.wire.frames import Close, decode
 
 OWN_ADDRESS = "This address leads back to this very session; type the peer's address."
 
@@ -39,12 +42,14 @@ class Links:
         self,
         config: NodeConfig,
         endpoint: Endpoint,
+        gate: Gate,
         peers: Peers,
         conversations: dict[int, Conversation],
         random: Callable[[int], bytes],
     ) -> None:
         self._config = config
         self._endpoint = endpoint
+        self._gate = gate
         self._peers = peers
         self._conversations = conversations
         self._random = random
@@ -53,7 +58,6 @@ class Links:
         self._changed: list[LinkRow] = []
         self._addresses: list[PeerRow] = []
         self._sealed: list[tuple[bytes, Addr]] = []
-        self._verdicts: list[tuple[Verdict, secure.Authenticated]] = []
 
     # --- who is to be dialled ---
 
@@ -74,6 +78,13 @@ class Links:
         """Stop keeping a link to this peer."""
         self._endpoint.hang_up(peer)
         self._links.pop(peer, None)
+
+    def restart(self, peer: int, now: Now) -> None:
+        """Forget the sessions with this peer: it is to be somebody else from now on."""
+        self._endpoint.hang_up(peer)
+        self._conversations[peer].close_link()
+        self._links[peer].hold_until = None
+        self._tell(self._links[peer], LinkState.IDLE, now)
 
     def dial(self, peer: int, now: Now) -> None:
         """Keep trying to reach this peer from now on."""
@@ -145,11 +156,6 @@ class Links:
                 if conversation and conversation.connection:
                     conversation.connection.challenge(event.token)
 
-    def take_verdicts(self) -> list[tuple[Verdict, secure.Authenticated]]:
-        """Decisions about keys that change who the peers are."""
-        out, self._verdicts = self._verdicts, []
-        return out
-
     def _packet(self, event: secure.PacketArrived, connection: Connection, now: Now) -> None:
         try:
             connection.handle_packet(event.number, event.payload, now.mono_s)
@@ -157,30 +163,11 @@ class Links:
             self.violated(event.peer, str(error), now)
 
     def _authenticated(self, event: secure.Authenticated, now: Now) -> None:
-        hint = event.peer_hint
-        if event.initiator and hint is not None and self._peers.get(hint):
-            verdict = self._peers.judge_dialled(hint, event.key)
-        else:
-            typed = {peer: link.typed for peer, link in self._links.items()}
-            verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed)
-        if verdict.meaning is Meaning.KNOWN and self._held(verdict.peer, now):
-            self._endpoint.refuse(event.attempt, encode_close(CloseCode.REFUSED, ""), now.mono_s)
-            return
-        match verdict.meaning:
-            case Meaning.KNOWN | Meaning.PIN | Meaning.MERGE:
-                self._endpoint.accept(event.attempt, verdict.peer, now.mono_s)
-            case Meaning.STRANGER | Meaning.PENDING:
-                self._endpoint.refuse(
-                    event.attempt, encode_close(CloseCode.PENDING, ""), now.mono_s
-                )
-            case Meaning.KEY_CHANGED | Meaning.OURSELVES:
-                self._endpoint.refuse(
-                    event.attempt, encode_close(CloseCode.REFUSED, ""), now.mono_s
-                )
-                self._refused(verdict, event, now)
-        full = verdict.meaning is Meaning.STRANGER and self._peers.pending >= MAX_PENDING_PEERS
-        if verdict.meaning is not Meaning.KNOWN and not full:
-            self._verdicts.append((verdict, event))
+        typed = {peer: link.typed for peer, link in self._links.items()}
+        shunned = {peer for peer, link in self._links.items() if link.shuns(now)}
+        verdict = self._gate.answer(event, typed, shunned, now)
+        if verdict.meaning in (Meaning.KEY_CHANGED, Meaning.OURSELVES):
+            self._refused(verdict, event, now)
 
     def _handle_refused(self, event: secure.Refused, now: Now) -> None:
         try:
@@ -190,10 +177,6 @@ class Links:
         if closes and event.peer in self._links:
             self.closed(event.peer, arq.Closed(closes[0].code, closes[0].reason), now)
 
-    def _held(self, peer: int, now: Now) -> bool:
-        link = self._links.get(peer)
-        return link is not None and link.row.state == LinkState.REFUSED and link.held(now)
-
     def _refused(self, verdict: Verdict, event: secure.Authenticated, now: Now) -> None:
         link = self._links.get(verdict.peer)
         row = self._peers.get(verdict.peer)
@@ -202,10 +185,8 @@ class Links:
         if verdict.meaning is Meaning.OURSELVES:
             self._hold(verdict.peer, LinkState.REFUSED, OWN_ADDRESS, now)
         elif self._conversations[verdict.peer].connection is None:
-            detail = (
-                f"Another key answers as {row.name}: it was reinstalled, or somebody is in "
-                "between. Messages wait; compare safety numbers before you trust the new key."
-            )
+            words = KEY_NOT_VOUCHED if event.key == row.key else KEY_CHANGED
+            detail = words.format(row.name)
             self._tell(link, LinkState.KEY_CHANGED, now, format_addr(event.addr), detail)
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
@@ -324,7 +305,7 @@ class Links:
         link = self._links[peer]
         self._conversations[peer].close_link()
         self._endpoint.end_link(peer, now.mono_s, pause_s=REFUSED_WAIT_S, by_peer=by_peer)
-        link.hold_until = now.mono_s + REFUSED_WAIT_S
+        link.hold_until, link.shunned = now.mono_s + REFUSED_WAIT_S, not by_peer
         self._tell(link, state, now, link.row.address, detail)
 
     # --- time ---

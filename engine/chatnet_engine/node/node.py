@@ -31,6 +31,7 @@ from chatnet_engine.node.effects import (
     TellFiles,
     WorldCounted,
 )
+from chatnet_engine.node.gate import Gate
 from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.parts import Parts
@@ -80,6 +81,7 @@ class Node:
         peers = Peers(loaded.peers, config.session.key, known)
         commits = CommitQueue()
         publisher = Publisher(config.boot, view)
+        gate = Gate(endpoint, peers)
         conversations = {
             state.peer: Conversation(state, commits, publisher) for state in loaded.states
         }
@@ -88,8 +90,9 @@ class Node:
             endpoint=endpoint,
             peers=peers,
             known=known,
+            gate=gate,
             conversations=conversations,
-            links=Links(config, endpoint, peers, conversations, random),
+            links=Links(config, endpoint, gate, peers, conversations, random),
             commits=commits,
             publisher=publisher,
             clients=Clients(),
@@ -256,7 +259,7 @@ class Node:
         parts = self._parts
         for peer in parts.links.handle_events(now):
             self._drain(peer, now)
-        for verdict, event in parts.links.take_verdicts():
+        for verdict, event in parts.gate.take_verdicts():
             answers.handle_verdict(parts, verdict, event)
 
     def _drain(self, peer: int, now: Now) -> None:

@@ -11,6 +11,7 @@ from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Effect, SendReply
+from chatnet_engine.node.gate import Gate
 from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.peers import Peers
@@ -36,6 +37,7 @@ class Parts:
     endpoint: Endpoint
     peers: Peers
     known: KnownPeers
+    gate: Gate
     conversations: dict[int, Conversation]
     links: Links
     commits: CommitQueue

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chatnet_engine.node.effects import Addr
+from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 
@@ -26,7 +27,7 @@ class Meaning(enum.Enum):
     MERGE = enum.auto()
     """`retires` is the same person as `peer`: one of them has the key, the other was typed."""
     KEY_CHANGED = enum.auto()
-    """`peer` is pinned to another key: refuse."""
+    """`peer` is pinned to another key, or known_peers does not vouch for its key: refuse."""
     STRANGER = enum.auto()
     """Nobody we know: pending."""
     PENDING = enum.auto()
@@ -46,8 +47,11 @@ class Verdict:
 class Peers:
     """All peers of a session."""
 
-    def __init__(self, rows: Sequence[PeerRow], own_key: bytes) -> None:
+    def __init__(
+        self, rows: Sequence[PeerRow], own_key: bytes, known: KnownPeers | None = None
+    ) -> None:
         self._rows = {row.peer: row for row in rows}
+        self._known = known or KnownPeers()
         self._own_key = own_key
 
     def __iter__(self) -> Iterator[PeerRow]:
@@ -92,13 +96,15 @@ class Peers:
         if key == self._own_key:
             return Verdict(Meaning.OURSELVES, dialled)
         row = self._rows[dialled]
-        if row.key == key:
+        if row.key == key and dialled not in self._known.doubted:
             return Verdict(Meaning.KNOWN, dialled)
         if row.key:
             return Verdict(Meaning.KEY_CHANGED, dialled)
         owner = self.by_key(key)
         if owner is None:
             return Verdict(Meaning.PIN, dialled)
+        if owner.peer in self._known.doubted:
+            return Verdict(Meaning.KEY_CHANGED, owner.peer)
         if owner.trust == Trust.PENDING:
             return Verdict(Meaning.MERGE, dialled, owner.peer)
         return Verdict(Meaning.MERGE, owner.peer, dialled)
@@ -116,6 +122,8 @@ class Peers:
         at = [self._rows[peer] for peer, addrs in typed.items() if places & set(addrs)]
         free = [row for row in at if not row.key]
         owner = self.by_key(key)
+        if owner and owner.peer in self._known.doubted:
+            return Verdict(Meaning.KEY_CHANGED, owner.peer)
         if owner and owner.trust != Trust.PENDING:
             if len(free) == 1:
                 return Verdict(Meaning.MERGE, owner.peer, free[0].peer)

@@ -6,6 +6,7 @@ Pure: paths are put together from what the caller read of its environment.
         lock                     held with flock while the engine runs
         connection.json          0600, written after both sockets are bound, removed at the end
         identity.key             0600, 32 bytes
+        known_peers              0600, the keys that are trusted, one line a peer
         history.db               SQLite, WAL
         engine.log
         inbox/                   received files, when there is no ~/Downloads
@@ -24,6 +25,7 @@ SESSION_NAME = re.compile(r"[a-z0-9-]{1,32}")
 LOCK = "lock"
 CONNECTION_FILE = "connection.json"
 IDENTITY = "identity.key"
+KNOWN_PEERS = "known_peers"
 HISTORY = "history.db"
 LOG = "engine.log"
 INBOX = "inbox"

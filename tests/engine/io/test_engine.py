@@ -123,3 +123,13 @@ def test_it_serves_a_front_end_and_stops_when_asked(start):
     folder = session_dir(os.environ["CHATNET_HOME"], "a")
     assert not os.path.exists(f"{folder}/connection.json")
     assert not os.path.exists(connection.commands.removeprefix("ipc://"))
+
+
+def test_a_damaged_known_peers_starts_nothing_and_says_which_line(start):
+    folder = session_dir(os.environ["CHATNET_HOME"], "a")
+    os.makedirs(folder)
+    with open(f"{folder}/known_peers", "wb") as file:
+        file.write(b"bob\n")
+    with pytest.raises(CommandError, match="known_peers is damaged: line 1") as caught:
+        start(session="a")
+    assert caught.value.code == ErrorCode.FILE

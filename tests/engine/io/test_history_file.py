@@ -6,7 +6,7 @@ import pytest
 
 from chatnet_engine.io.history_file import HistoryFile, LedgerFile
 from chatnet_engine.ledger.schema import StoreDamaged
-from chatnet_protocol.commit import Commit, NewMessage, QueueMessages, StorePeer
+from chatnet_protocol.commit import Commit, CommitFailed, NewMessage, QueueMessages, StorePeer
 from chatnet_protocol.ipc.commands import FetchHistory
 from chatnet_protocol.ipc.rows import PeerRow, SessionRow
 
@@ -21,14 +21,14 @@ def path(own_home):
 
 
 def test_what_is_committed_is_there_after_the_next_start_and_on_pages(path):
-    ledger = LedgerFile(path)
+    ledger = LedgerFile(path, path + ".known")
     ledger.apply(Commit(1, [PEER, MESSAGE]))
     history = HistoryFile(path)
     [row] = history.page(FetchHistory(peer=1)).rows
     assert row.text == "hello"
     history.close()
     ledger.close()
-    again = LedgerFile(path)
+    again = LedgerFile(path, path + ".known")
     assert again.load().last_no == 1
     assert again.load_view(SESSION).last_no == 1
     again.close()
@@ -38,7 +38,7 @@ def test_an_open_history_is_closed_to_others(path):
     with open(path, "wb"):
         pass
     os.chmod(path, 0o644)
-    ledger = LedgerFile(path)
+    ledger = LedgerFile(path, path + ".known")
     ledger.apply(Commit(1, [PEER]))
     for name in os.listdir(os.path.dirname(path)):
         if name.startswith("history.db"):
@@ -48,7 +48,7 @@ def test_an_open_history_is_closed_to_others(path):
 
 
 def test_pages_cannot_write(path):
-    LedgerFile(path).close()
+    LedgerFile(path, path + ".known").close()
     history = HistoryFile(path)
     with pytest.raises(sqlite3.OperationalError):
         history._connection.execute("DELETE FROM peers")
@@ -56,13 +56,31 @@ def test_pages_cannot_write(path):
 
 
 def test_a_history_of_a_newer_version_is_left_alone_and_closed(path):
-    LedgerFile(path).close()
+    LedgerFile(path, path + ".known").close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 999")
     db.close()
     with pytest.raises(Exception, match="upgrade ChatNet on this side"):
-        LedgerFile(path)
+        LedgerFile(path, path + ".known")
     with open(path, "r+b") as file:
         file.write(b"junk" * 100)
     with pytest.raises(StoreDamaged):
-        LedgerFile(path)
+        LedgerFile(path, path + ".known")
+
+
+def test_trusted_keys_are_on_disk_before_the_transaction(path, own_home):
+    known = str(own_home / "known_peers")
+    ledger = LedgerFile(path, known)
+    ledger.apply(Commit(1, [PEER], b"bob\n"))
+    with open(known, "rb") as file:
+        assert file.read() == b"bob\n"
+    assert stat.S_IMODE(os.stat(known).st_mode) == 0o600
+    ledger.apply(Commit(2, [MESSAGE]))
+    os.mkdir(known + ".new")
+    failed = ledger.apply(Commit(3, [PEER], b"eve\n"))
+    assert isinstance(failed, CommitFailed)
+    assert "known_peers cannot be written" in failed.reason
+    assert len(ledger.load().peers) == 1
+    with open(known, "rb") as file:
+        assert file.read() == b"bob\n"
+    ledger.close()

@@ -150,3 +150,22 @@ def test_downloads_that_cannot_be_used_give_the_sessions_inbox(folder, own_home)
 def test_chatnet_home_moves_all_state(own_home):
     assert default_home({"CHATNET_HOME": str(own_home)}) == str(own_home)
     assert default_home({}).startswith(str(own_home / "data"))
+
+
+def test_a_missing_known_peers_is_empty_and_a_damaged_one_is_named_by_line(folder):
+    assert folder.load_known_peers().encode() == b""
+    with open(folder.known_peers_path, "wb") as file:
+        file.write(b"# keys\nbob not-a-key 7 no\n")
+    os.chmod(folder.known_peers_path, 0o644)
+    with pytest.raises(CommandError, match="known_peers is damaged: line 2: a public key has 52"):
+        folder.load_known_peers()
+    assert mode(folder.known_peers_path) == 0o600
+    with open(folder.known_peers_path, "wb") as file:
+        file.write(b"# keys\n")
+    assert folder.load_known_peers().encode() == b"# keys\n"
+
+
+def test_a_known_peers_that_cannot_be_read_is_no_empty_one(folder):
+    os.mkdir(folder.known_peers_path)
+    with pytest.raises(CommandError, match="known_peers cannot be read"):
+        folder.load_known_peers()
