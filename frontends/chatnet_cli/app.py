@@ -44,6 +44,7 @@ VERBS = {
     "sessions": ("session", "sessions"),
     "stop": ("session", "stop"),
     "doctor": ("doctor", "doctor"),
+    "demo": ("demo", "demo"),
 }
 REFUSALS = (ErrorCode.REFUSED, ErrorCode.NOT_ALLOWED)
 

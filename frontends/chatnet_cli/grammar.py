@@ -242,4 +242,15 @@ def _add_session(verbs: Verbs) -> None:
                 "chatnet status --json", peer=False))  # fmt: skip
     _json(_verb(verbs, "sessions", "list sessions", "chatnet sessions", peer=False))
     _verb(verbs, "stop", "end the engine", "chatnet stop --session 12345", peer=False)
+    demo = _verb(
+        verbs,
+        "demo",
+        "two engines with a bad line between them, and a window for each",
+        "chatnet demo\nchatnet demo --loss 40% --delay 200ms --script",
+        peer=False,
+    )
+    demo.add_argument("--loss", default="20%", metavar="SHARE", help="of packets (default: 20%%)")
+    demo.add_argument("--delay", default="50ms", metavar="TIME", help="each way (default: 50ms)")
+    demo.add_argument("--seed", type=_count, metavar="N", help="the same losses again")
+    demo.add_argument("--script", action="store_true", help="no windows, a scripted conversation")
     _verb(verbs, "doctor", "check what can be checked from here", "chatnet doctor", peer=False)
