@@ -44,7 +44,10 @@ class Scan(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class Send(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Send files over one connection. Answered by Expecting if it listens, Connected, Progress..., Ended."""
+    """Send files over one connection.
+
+    Answered by Expecting if it listens, Connected, Progress..., Ended.
+    """
 
     job: int
     connect: Connect
@@ -55,8 +58,7 @@ class Send(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """Receive files over one connection, from file `index` at `offset` on.
 
-    `paths`: safe relative paths. Answered by Expecting if it listens, Connected, Progress,
-    FileComplete..., Ended.
+    `paths`: safe relative paths. Answered like Send, and by FileComplete for each file.
     """
 
     job: int

@@ -123,6 +123,7 @@ class Transfer:
         """To be said once the listener knows the token."""
         self._dirty = False
         self._storing = False
+        self._progressed = False
         self._progress_due = 0.0
         self._moved_bytes = row.done_bytes
         self._rate_bytes_s = 0.0
@@ -348,9 +349,11 @@ class Transfer:
         done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
         if done != self._row.done_bytes:
             self._row = msgspec.structs.replace(self._row, done_bytes=done)
-            if at.s >= self._progress_due:
-                self._progress_due = at.s + PROGRESS_STORED_EVERY_S
-                self._touch(at)
+            self._progressed = True
+        if self._progressed and at.s >= self._progress_due:
+            self._progressed = False
+            self._progress_due = at.s + PROGRESS_STORED_EVERY_S
+            self._touch(at)
 
     def _measure(self, moved_bytes: int, at: Moment) -> None:
         if self._measured is not None and at.s > self._measured[0]:

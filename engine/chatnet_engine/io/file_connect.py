@@ -33,8 +33,8 @@ from chatnet_protocol.wire.file_records import (
 logger = logging.getLogger(__name__)
 
 DIAL_TIMEOUT_S = 4.0
-BACKLOG = 16
-ACCEPTS_PER_TURN = 16
+BACKLOG = 128
+ACCEPTS_PER_TURN = 128
 MAX_EXPECTED = 256
 """Tokens that are waited for; the oldest is forgotten first."""
 

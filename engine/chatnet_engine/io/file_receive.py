@@ -185,6 +185,8 @@ class ReceiveJob:
         self._file: PartialFile | None = None
         self._before = sum(request.sizes[: request.index])
         self._report_due_s = 0.0
+        self._said: Position | None = None
+        """Newest position that the sender was told."""
 
     def run(self) -> pw.Ended:
         """Receive everything that is missing."""
@@ -224,11 +226,14 @@ class ReceiveJob:
         self._channel.send(RecordType.START, encode_body(start))
         if self._file is not None and start.offset:
             self._file.resume(start.offset)
+        heard_s = time.monotonic()
         while not self._channel.ended:
-            records = self._channel.receive(SILENT_AFTER_S)
-            if not records:
+            records = self._channel.receive(REPORT_EVERY_S)
+            if records:
+                heard_s = time.monotonic()
+                self._handle_batch(folder, records)
+            elif time.monotonic() - heard_s > SILENT_AFTER_S:
                 raise ConnectionCut("the sender is silent")
-            self._handle_batch(folder, records)
             self._now_and_then()
         self._channel.send(RecordType.END)
 
@@ -283,6 +288,9 @@ class ReceiveJob:
             self._report_due_s = now_s + REPORT_EVERY_S
             self._tell()
             position = Position(self._incoming.index, self._file.durable if self._file else 0)
+            if position == self._said:
+                return
+            self._said = position
             self._channel.send(RecordType.VERIFIED, encode_body(position))
 
     def _tell(self) -> None:
