@@ -2,6 +2,7 @@
 
 import enum
 import os
+import select
 import shutil
 import sys
 import time
@@ -77,6 +78,15 @@ class Environment:
             replace_process=replace_process,
             width=lambda: shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns,
         )
+
+    def reader_is_gone(self) -> bool:
+        """Whether nobody reads the results any more; writing is the only other way to notice."""
+        try:
+            poller = select.poll()
+            poller.register(self.stdout.fileno(), 0)
+            return any(flags & select.POLLERR for _, flags in poller.poll(0))
+        except (OSError, ValueError):
+            return False
 
     def out(self, line: str) -> None:
         """One line of results, at once visible to whoever reads them."""

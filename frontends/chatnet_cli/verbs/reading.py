@@ -19,6 +19,9 @@ from chatnet_protocol.ipc.events import (
 from chatnet_protocol.ipc.rows import ClientRole, MessageRow
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
+READER_CHECK_S = 1.0
+"""How often `events` looks whether anybody still reads it while nothing happens."""
+
 
 def events(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Print what happens, for ever; with --since first every durable message after that one."""
@@ -29,8 +32,9 @@ def events(env: Environment, options: argparse.Namespace) -> ExitStatus:
         if options.peer is not None:
             only = targets.find_peer(client.view, options.peer).info.peer
         render_event = _objects if options.json else _lines
-        for event in client.events():
-            for line in render_event(event, client, only):
+        while not env.reader_is_gone():
+            event = client.next_event(READER_CHECK_S)
+            for line in render_event(event, client, only) if event else ():
                 env.out(line)
     return ExitStatus.DONE
 

@@ -1,12 +1,15 @@
 """Words, exit codes, and that nothing ever ends in a traceback."""
 
+import dataclasses
 import io
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from chatnet_cli.app import VERBS
+from chatnet_cli.environment import Environment
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.version import PRODUCT_VERSION
@@ -134,6 +137,16 @@ def test_bugs_interrupts_and_closed_pipes_are_quiet(shell, monkeypatch, engine) 
     monkeypatch.undo()
     shell.stdout = Closed()
     assert shell.run("sessions") == 0
+
+
+def test_a_reader_that_left_is_noticed(shell) -> None:
+    read_end, write_end = os.pipe()
+    with open(write_end, "w") as stdout:
+        env = dataclasses.replace(Environment.real(), stdout=stdout)
+        assert not env.reader_is_gone()
+        os.close(read_end)
+        assert env.reader_is_gone()
+    assert not dataclasses.replace(env, stdout=io.StringIO()).reader_is_gone()
 
 
 def test_another_platform_is_refused(shell, monkeypatch) -> None:
