@@ -32,6 +32,8 @@ class Link:
     """What is known of one peer's link."""
 
     row: LinkRow
+    told: LinkRow | None = None
+    """The row that was published last."""
     typed: list[Addr] = field(default_factory=list)
     """Addresses its typed host name stands for."""
     resolve_at: float | None = None
@@ -50,14 +52,12 @@ class Link:
     challenged_at: float | None = None
     """When the last re-handshake was asked for on the present silence."""
 
-    def tell(self, state: LinkState, now: Now, address: str, detail: str) -> bool:
-        """Change what is shown; whether it is anything new."""
-        before = self.row
-        since = before.since_ms if before.state == state else now.wall_ms
+    def tell(self, state: LinkState, now: Now, address: str = "", detail: str = "") -> None:
+        """Change what is shown."""
+        since = self.row.since_ms if self.row.state == state else now.wall_ms
         self.row = msgspec.structs.replace(
-            before, state=state, since_ms=since, address=address, detail=detail
+            self.row, state=state, since_ms=since, address=address, detail=detail
         )
-        return self.row != before
 
     def shuns(self, now: Now) -> bool:
         """Whether the peer's calls are refused for now."""

@@ -55,7 +55,6 @@ class Links:
         self._random = random
         self._links: dict[int, Link] = {}
         self._resolve: list[ResolveHost] = []
-        self._changed: list[LinkRow] = []
         self._addresses: list[PeerRow] = []
         self._sealed: list[tuple[bytes, Addr]] = []
 
@@ -70,7 +69,7 @@ class Links:
             return
         if row.host and not link.typed:
             link.resolve_at = now.mono_s
-            self._tell(link, LinkState.RESOLVING, now)
+            link.tell(LinkState.RESOLVING, now)
         elif row.address or link.typed:
             self.dial(row.peer, now)
 
@@ -84,7 +83,7 @@ class Links:
         self._endpoint.hang_up(peer)
         self._conversations[peer].close_link()
         self._links[peer].hold_until = None
-        self._tell(self._links[peer], LinkState.IDLE, now)
+        self._links[peer].tell(LinkState.IDLE, now)
 
     def dial(self, peer: int, now: Now) -> None:
         """Keep trying to reach this peer from now on."""
@@ -98,7 +97,7 @@ class Links:
             return
         if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
             detail = f"Nothing heard from {row.name} yet; is its UDP port open?"
-            self._tell(link, LinkState.DIALLING, now, format_addr(addrs[0]), detail)
+            link.tell(LinkState.DIALLING, now, format_addr(addrs[0]), detail)
         key = row.key or None
         self._endpoint.dial(peer, addrs[:MAX_DIAL_ADDRS], now.mono_s, remote_key=key)
         self._endpoint.set_urgent(peer, link.urgent)
@@ -114,7 +113,7 @@ class Links:
             link.typed = result.addrs
         elif not link.typed:
             detail = result.error or f"The host name {row.host} is not known."
-            self._tell(link, LinkState.RESOLVING, now, "", detail)
+            link.tell(LinkState.RESOLVING, now, "", detail)
         if link.hold_until is None:
             self.dial(result.peer, now)
 
@@ -146,7 +145,7 @@ class Links:
                 touched.add(event.peer)
             case secure.Reflected():
                 if link := self._links.get(event.peer):
-                    self._tell(link, LinkState.DIALLING, now, link.row.address, OWN_ADDRESS)
+                    link.tell(LinkState.DIALLING, now, link.row.address, OWN_ADDRESS)
             case secure.Roamed():
                 self._roamed(event, now)
             case secure.Refused():
@@ -187,7 +186,7 @@ class Links:
         elif self._conversations[verdict.peer].connection is None:
             words = KEY_NOT_VOUCHED if event.key == row.key else KEY_CHANGED
             detail = words.format(row.name)
-            self._tell(link, LinkState.KEY_CHANGED, now, format_addr(event.addr), detail)
+            link.tell(LinkState.KEY_CHANGED, now, format_addr(event.addr), detail)
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
         conversation = self._conversations.get(event.peer)
@@ -219,8 +218,7 @@ class Links:
             self._up(link, link.addr, now)
 
     def _up(self, link: Link, addr: Addr, now: Now) -> None:
-        self._tell(link, LinkState.UP, now, format_addr(addr))
-        self._changed.append(link.row)
+        link.tell(LinkState.UP, now, format_addr(addr))
         row = self._peers.get(link.row.peer)
         if row and row.key and row.address != format_addr(addr):
             self._addresses.append(msgspec.structs.replace(row, address=format_addr(addr)))
@@ -251,11 +249,11 @@ class Links:
         if silent < SILENT_AFTER_S:
             link.challenged_at = None
             if link.row.state == LinkState.SILENT:
-                self._tell(link, LinkState.UP, now, link.row.address)
+                link.tell(LinkState.UP, now, link.row.address)
             return
         if link.row.state == LinkState.UP:
             detail = "What was sent has not been answered for a while; still trying."
-            self._tell(link, LinkState.SILENT, now, link.row.address, detail)
+            link.tell(LinkState.SILENT, now, link.row.address, detail)
         last = link.challenged_at if link.challenged_at is not None else since
         if last is not None and now.mono_s - last >= REHANDSHAKE_AFTER_S:
             link.challenged_at = now.mono_s
@@ -281,7 +279,7 @@ class Links:
                 self._endpoint.end_link(peer, now.mono_s, by_peer=True)
                 link = self._links[peer]
                 detail = f"{name} is not running ChatNet at the moment; messages wait."
-                self._tell(link, LinkState.DIALLING, now, link.row.address, detail)
+                link.tell(LinkState.DIALLING, now, link.row.address, detail)
 
     def violated(self, peer: int, reason: str, now: Now) -> None:
         """The peer broke the specification: say so, and leave it alone for a while."""
@@ -306,7 +304,7 @@ class Links:
         self._conversations[peer].close_link()
         self._endpoint.end_link(peer, now.mono_s, pause_s=REFUSED_WAIT_S, by_peer=by_peer)
         link.hold_until, link.shunned = now.mono_s + REFUSED_WAIT_S, not by_peer
-        self._tell(link, state, now, link.row.address, detail)
+        link.tell(state, now, link.row.address, detail)
 
     # --- time ---
 
@@ -349,10 +347,11 @@ class Links:
         return out
 
     def take_changed(self) -> list[LinkRow]:
-        """Link rows that changed, newest state only."""
-        out = {row.peer: row for row in self._changed}
-        self._changed = []
-        return list(out.values())
+        """Link rows that changed since they were last told, newest state only."""
+        changed = [link for link in self._links.values() if link.row != link.told]
+        for link in changed:
+            link.told = link.row
+        return [link.row for link in changed]
 
     def row(self, peer: int) -> LinkRow | None:
         """The link row of a peer."""
@@ -372,9 +371,3 @@ class Links:
     def _name(self, peer: int) -> str:
         row = self._peers.get(peer)
         return row.name if row else "The peer"
-
-    def _tell(
-        self, link: Link, state: LinkState, now: Now, address: str = "", detail: str = ""
-    ) -> None:
-        if link.tell(state, now, address, detail):
-            self._changed.append(link.row)
