@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from chatnet_protocol.ipc.commands import StopEngine
 from chatnet_qt.conversation_pane import ConversationPane
+from chatnet_qt.desktop import DesktopScheme
 from chatnet_qt.help_text import HelpDialog
 from chatnet_qt.qt import (
     QAction,
@@ -44,18 +45,21 @@ class Menus(QObject):
         self._pane = pane
         self._session = session
         self._settings = settings
+        self._desktop = DesktopScheme(self)
         self._system_palette = QPalette(QApplication.palette())
         bar = present(window.menuBar())
         self._fill_file(present(bar.addMenu("&File")))
         self._fill_view(present(bar.addMenu("&View")))
         self._fill_help(present(bar.addMenu("&Help")))
+        self._desktop.changed.connect(self.apply_theme)
+        self._desktop.ask()
         self.apply_theme()
 
     def apply_theme(self) -> None:
         """Look as the settings say."""
         app = QApplication.instance()
         if isinstance(app, QApplication):
-            apply_theme(app, self._settings.theme, self._system_palette)
+            apply_theme(app, self._settings.theme, self._system_palette, self._desktop.dark)
 
     def _add(self, menu: QMenu, words: str, keys: str = "") -> QAction:
         action = present(menu.addAction(words))

@@ -30,8 +30,10 @@ from PyQt5.QtCore import (
     QtMsgType,
     QUrl,
     pyqtSignal,
+    pyqtSlot,
     qInstallMessageHandler,
 )
+from PyQt5.QtDBus import QDBusConnection, QDBusError, QDBusMessage, QDBusVariant
 from PyQt5.QtGui import (
     QBrush,
     QCloseEvent,
@@ -112,6 +114,10 @@ __all__ = [
     "QColor",
     "QContextMenuEvent",
     "QCursor",
+    "QDBusConnection",
+    "QDBusError",
+    "QDBusMessage",
+    "QDBusVariant",
     "QDesktopServices",
     "QDialog",
     "QDragEnterEvent",
@@ -187,6 +193,7 @@ __all__ = [
     "QtMsgType",
     "present",
     "pyqtSignal",
+    "pyqtSlot",
     "qInstallMessageHandler",
 ]
 

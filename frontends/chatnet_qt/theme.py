@@ -154,15 +154,19 @@ def _palette(
     return palette
 
 
-def apply_theme(app: QApplication, theme: Theme, system: QPalette) -> None:
-    """Make the application look as `theme` says; `system` is the palette it started with.
+def apply_theme(
+    app: QApplication, theme: Theme, system: QPalette, desktop_dark: bool | None = None
+) -> None:
+    """Make the application look as `theme` says; `system` is the palette it started with and
+    `desktop_dark` what the desktop asks for, if it does.
 
     A desktop that themes Qt keeps its own style and palette; plain Qt gets ours.
     """
     if theme is Theme.SYSTEM and not is_plain(system):
         app.setPalette(system)
         return
-    dark = theme is Theme.DARK or (theme is Theme.SYSTEM and is_dark(system))
+    by_desktop = is_dark(system) if desktop_dark is None else desktop_dark
+    dark = theme is Theme.DARK or (theme is Theme.SYSTEM and by_desktop)
     app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(dark_palette() if dark else light_palette())
 
