@@ -1,11 +1,13 @@
 """A pretended file process and its disk, for transfers without I/O: bytes move when told to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import numbered
-from file_pair import Side
+from chatnet_protocol.limits import MIB
+from file_pair import ID, PEER, Pair, Side
 
 CHUNK_BYTES = 1000
 
@@ -212,3 +214,62 @@ class FakeSide(Side):
         for report in reports:
             self.transfers.handle_process(pw.encode(report), self.clock, 1)
         super().move()
+
+
+SOURCES = {
+    "a.txt": b"a" * 2500,
+    "b.txt": b"b" * 1000,
+    "empty": b"",
+    "big": bytes(range(250)) * 400,
+}
+
+
+class World:
+    """Both sides, their processes, and a clock that runs for both."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.net = Net()
+        self.a = FakeSide("a", self.net, dict(SOURCES), seed)
+        self.b = FakeSide("b", self.net, {}, seed)
+        self.pair = Pair(self.a, self.b)
+        self.random = Random(seed)
+
+    def settle(self, turns: int = 6) -> None:
+        for _ in range(turns):
+            self.pair.move()
+
+    def advance(self, seconds: float) -> None:
+        self.a.clock += seconds
+        self.b.clock += seconds
+        self.settle()
+
+    def offer(self, *names: str, transfer_id: bytes = ID, auto: int = 256 * MIB) -> None:
+        self.b.auto_accept_bytes = auto
+        paths = [f"/home/a/{name}" for name in names]
+        self.a.transfers.offer(transfer_id, PEER, paths, self.a.clock, 1)
+        self.settle()
+        self.pair.deliver_offer(transfer_id)
+        self.settle()
+
+    def run(self, done: Callable[[], bool], turns: int = 400) -> None:
+        for _ in range(turns):
+            if done():
+                return
+            self.net.step(self.random)
+            self.advance(0.05)
+        raise AssertionError((self.a.history[-3:], self.b.history[-3:]))
+
+    def do(self, side: FakeSide, command: str) -> None:
+        getattr(side.transfers, command)(ID, side.clock, 1)
+        self.settle()
+
+    def states(self) -> tuple[str, str]:
+        return self.a.state(), self.b.state()
+
+    def check_done(self, *names: str, folder: str = "") -> None:
+        assert self.states() == ("done", "done")
+        got = sorted(data for _, data in self.b.process.disk.values())
+        assert got == sorted(SOURCES[name] for name in names)
+        assert self.b.process.partials == {}
+        size = sum(len(SOURCES[name]) for name in names)
+        assert self.a.row().done_bytes == self.b.row().done_bytes == size

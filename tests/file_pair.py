@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.transfers import FailedOffer, ReadyOffer, Transfers
+from chatnet_engine.files.offering import ReadyOffer
+from chatnet_engine.files.transfers import FailedOffer, Transfers
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.node.effects import FilesRestarted
 from chatnet_protocol.commit import StoredTransfer
@@ -71,7 +72,7 @@ class Side:
                 self.history.append(op.row)
                 self.transfers.handle_stored(op.row, now, 1000)
         self.said += [body for _, body in self.transfers.take_controls()]
-        self.offers += self.transfers.take_offers()
+        self.offers += self.transfers.offering.take()
 
     def row(self, transfer_id: bytes = ID) -> TransferRow:
         """As last committed."""

@@ -283,7 +283,7 @@ class Receiving(Transfer):
             self._step(Step.MOVED)
             self._step(Step.DONE)
             self._stop_job()
-            self._measure(self.offer.size_bytes, at)
+            self.progress.measure(self.offer.size_bytes, at.s)
             self._row = msgspec.structs.replace(self._row, done_bytes=self.offer.size_bytes)
             self._touch(at, reason="", by="")
         elif self.ended:

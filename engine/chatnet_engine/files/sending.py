@@ -153,7 +153,7 @@ class Sending(Transfer):
             self._stop_job()
             self._step(Step.DONE)
             size = self.offer.size_bytes
-            self._measure(size, at)
+            self.progress.measure(size, at.s)
             self._row = msgspec.structs.replace(self._row, done_bytes=size)
             self._touch(at, reason="", by="")
             return

@@ -14,18 +14,15 @@ from msgspec import Struct
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.progress import Progress
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, LocalProtocolError
-from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow, TransferState
-from chatnet_protocol.limits import GAUGE_INTERVAL_S
 from chatnet_protocol.wire import control as ct
 
 PROGRESS_STORED_EVERY_S = 1.0
 HANDLE_AND_TOKEN_BYTES = ct.HANDLE_BYTES + ct.TOKEN_BYTES
-RATE_WEIGHT = 0.3
-"""Of the newest measurement in the rate shown."""
 
 NO_WAY = "No TCP connection between the two sides; open the port of ChatNet on one of them."
 
@@ -125,12 +122,7 @@ class Transfer:
         self._storing = False
         self._progressed = False
         self._progress_due = 0.0
-        self._moved_bytes = row.done_bytes
-        self._rate_bytes_s = 0.0
-        self._measured: tuple[float, int] | None = None
-        self._gauge_due = 0.0
-        self._gauge_revision = 0
-        self._gauge_bytes = row.done_bytes
+        self.progress = Progress(row.done_bytes)
 
     # --- what it is ---
 
@@ -143,11 +135,6 @@ class Transfer:
     def peer(self) -> int:
         """Number of the peer."""
         return self._row.peer
-
-    @property
-    def no(self) -> int:
-        """Number of the offering message."""
-        return self._row.no
 
     @property
     def ended(self) -> bool:
@@ -249,15 +236,27 @@ class Transfer:
         """A report of this transfer's present job."""
         raise NotImplementedError
 
+    def handle_job_lost(self, at: Moment) -> None:
+        """The file process died, and the job with it."""
+        self.job = 0
+        self._announced = None
+        self._lost(at)
+
     def handle_ready(self, at: Moment) -> None:
-        """There is a (new) file process: whatever the last one did is undone or has to be asked
-        again."""
+        """There is a (new) file process: what the last one was asked has to be asked again."""
         if self.job:
-            self.job = 0
-            self._lost(at)
+            self.handle_job_lost(at)
         self.retry_at = at.s
 
     # --- time and link ---
+
+    def move_to(self, peer: int, link: PeerLink, at: Moment) -> None:
+        """The peer turned out to be another one that was known already."""
+        self._row = msgspec.structs.replace(self._row, peer=peer)
+        self.link = link
+        self._touch(at)
+        if link.up and not self.ended:
+            self.handle_link_up(at)
 
     def handle_link_up(self, at: Moment) -> None:
         """A new link: what was said before may be lost."""
@@ -281,17 +280,6 @@ class Transfer:
     def handle_stored(self, at: Moment) -> None:
         """What `take_store` gave last is durable."""
         self._storing = False
-
-    def take_gauge(self, now_s: float) -> TransferGauge | None:
-        """Progress, if there was any and the last is not too recent."""
-        if self._moved_bytes == self._gauge_bytes or now_s < self._gauge_due:
-            return None
-        self._gauge_due = now_s + GAUGE_INTERVAL_S
-        self._gauge_bytes = self._moved_bytes
-        self._gauge_revision += 1
-        return TransferGauge(
-            self.id, self.peer, self._gauge_revision, self._moved_bytes, self._rate_bytes_s
-        )
 
     # --- for subclasses ---
 
@@ -327,8 +315,7 @@ class Transfer:
     def _lost(self, at: Moment) -> None:
         """The connection is gone, for whatever reason."""
         if self.phase in (S.ACTIVE, S.VERIFYING) and self._step(Step.LOST):
-            self._measured = None
-            self._rate_bytes_s = 0.0
+            self.progress.halt()
             self._touch(at)
 
     def _stop_job(self) -> None:
@@ -345,7 +332,7 @@ class Transfer:
 
     def _progress(self, report: pw.Progress, at: Moment) -> None:
         """Note how far things are; stored now and then."""
-        self._measure(report.moved_bytes, at)
+        self.progress.measure(report.moved_bytes, at.s)
         done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
         if done != self._row.done_bytes:
             self._row = msgspec.structs.replace(self._row, done_bytes=done)
@@ -354,14 +341,6 @@ class Transfer:
             self._progressed = False
             self._progress_due = at.s + PROGRESS_STORED_EVERY_S
             self._touch(at)
-
-    def _measure(self, moved_bytes: int, at: Moment) -> None:
-        if self._measured is not None and at.s > self._measured[0]:
-            rate = max(0, moved_bytes - self._measured[1]) / (at.s - self._measured[0])
-            weight = RATE_WEIGHT if self._rate_bytes_s else 1.0
-            self._rate_bytes_s += weight * (rate - self._rate_bytes_s)
-        self._measured = (at.s, moved_bytes)
-        self._moved_bytes = moved_bytes
 
     def _draw(self) -> tuple[bytes, bytes]:
         """A fresh handle and token for one connection."""

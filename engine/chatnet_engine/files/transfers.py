@@ -11,7 +11,7 @@ import msgspec
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import safe_name, shown
-from chatnet_engine.files.offering import FailedOffer, Offering, ReadyOffer
+from chatnet_engine.files.offering import FailedOffer, Offering
 from chatnet_engine.files.outputs import Addr, Moment, Outputs, PeerLink
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.sending import Sending
@@ -24,7 +24,7 @@ from chatnet_protocol.ipc.rows import MessageRow, TransferRow, TransferState
 from chatnet_protocol.limits import MAX_ACTIVE_TRANSFERS, MAX_VIEW_TRANSFERS, MIB
 from chatnet_protocol.wire import control as ct
 
-__all__ = ["FailedOffer", "ReadyOffer", "Transfers"]
+__all__ = ["FailedOffer", "Transfers"]
 
 MAX_RECEIVING_JOBS = 8
 """Transfers that receive at a time; the next ones wait for a free place."""
@@ -48,7 +48,8 @@ class Transfers:
         self._random = random
         self._inbox = inbox
         self._out = Outputs()
-        self._offering = Offering(self._out)
+        self.offering = Offering(self._out)
+        """Offers that are no transfers yet; its `take` gives those that can be sent."""
         self._links: dict[int, PeerLink] = {}
         self._all: dict[bytes, Transfer] = {}
         self._open: dict[bytes, Transfer] = {}
@@ -68,12 +69,12 @@ class Transfers:
     def offer(
         self, transfer_id: bytes, peer: int, paths: list[str], now: float, wall_ms: int
     ) -> None:
-        """Prepare an offer; the result comes by `take_offers`. Harmless to repeat."""
+        """Prepare an offer; the result comes by `offering.take`. Harmless to repeat."""
         known = self._all.get(transfer_id)
         if known is not None:
-            self._offering.repeat(transfer_id, known.peer, known.detail.offer)
+            self.offering.repeat(transfer_id, known.peer, known.detail.offer)
         else:
-            self._offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))
+            self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))
             self._find_due()
 
     def accept(self, transfer_id: bytes, folder: str, now: float, wall_ms: int) -> None:
@@ -104,7 +105,7 @@ class Transfers:
 
     def handle_own_offer(self, row: MessageRow, peer: int, now: float, wall_ms: int) -> None:
         """Our OFFER message was committed as `row`."""
-        listed = self._offering.pop_listed(row.id)
+        listed = self.offering.pop_listed(row.id)
         if listed is None or row.id in self._all:
             return
         offer = decode_offer(listed.body)
@@ -215,6 +216,17 @@ class Transfers:
                 transfer.handle_link_up(at)
                 self._after(transfer, at)
 
+    def handle_peer_forgotten(self, peer: int, into: int, now: float, wall_ms: int) -> None:
+        """The peer was removed, or turned out to be the peer `into` (0: no other)."""
+        at = Moment(now, wall_ms)
+        for transfer in [one for one in self._all.values() if one.peer == peer]:
+            if into:
+                transfer.move_to(into, self._link(into), at)
+            elif not transfer.ended:
+                transfer.end_refused(ct.EndCode.CANCELLED, "The peer was removed.", at)
+            self._after(transfer, at)
+        self._links.pop(peer, None)
+
     def handle_process(self, frame: bytes, now: float, wall_ms: int) -> None:
         """A report of the file process."""
         report = pw.decode_report(frame)
@@ -223,7 +235,7 @@ class Transfers:
             case pw.Listening():
                 self._handle_ready(report, at)
             case pw.Scanned():
-                self._offering.handle_scanned(report)
+                self.offering.handle_scanned(report)
                 self._find_due()
             case pw.Placed() | pw.NotPlaced():
                 transfer = self._all.get(report.id)
@@ -241,23 +253,23 @@ class Transfers:
         self._out.ready = False
         self._out.port = 0
         self._out.frames.clear()
+        at = Moment(now, wall_ms)
+        for transfer in list(self._jobs.values()):
+            transfer.handle_job_lost(at)
+            self._after(transfer, at)
 
     def handle_timeout(self, now: float, wall_ms: int) -> None:
         """Time has passed; harmless when nothing is due."""
         if self._due_s is None or now < self._due_s:
             return
         at = Moment(now, wall_ms)
-        self._offering.handle_timeout(at)
+        self.offering.handle_timeout(at)
         for transfer in list(self._open.values()):
             if transfer.retry_at is not None and transfer.retry_at <= now:
                 self._after(transfer, at)
         self._find_due()
 
     # --- outputs ---
-
-    def take_offers(self) -> list[ReadyOffer | FailedOffer]:
-        """Offers that can be sent, and those that cannot be made."""
-        return self._offering.take()
 
     def take_controls(self) -> list[tuple[int, bytes]]:
         """(peer, body) for channel 1; dropped when that link is not up."""
@@ -276,7 +288,8 @@ class Transfers:
 
     def take_gauges(self, now: float) -> list[TransferGauge]:
         """Progress of what moves, at most five a second each."""
-        return [gauge for one in self._open.values() if (gauge := one.take_gauge(now)) is not None]
+        gauges = [one.progress.take_gauge(one.id, one.peer, now) for one in self._open.values()]
+        return [gauge for gauge in gauges if gauge is not None]
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` next."""
@@ -334,7 +347,7 @@ class Transfers:
         self._out.ready = True
         self._out.port = report.port
         self._out.frames.clear()
-        self._offering.handle_ready()
+        self.offering.handle_ready()
         for transfer in list(self._open.values()):
             if not transfer.ended:
                 transfer.handle_ready(at)
@@ -366,6 +379,6 @@ class Transfers:
 
     def _find_due(self) -> None:
         dues = [one.retry_at for one in self._open.values() if one.retry_at is not None]
-        if (due := self._offering.next_timeout()) is not None:
+        if (due := self.offering.next_timeout()) is not None:
             dues.append(due)
         self._due_s = min(dues, default=None)

@@ -27,7 +27,7 @@ def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
             case c.PeerStored():
                 _peer_stored(parts, result, waiting, now)
             case c.PeerForgotten():
-                _peer_forgotten(parts, result, waiting)
+                _peer_forgotten(parts, result, waiting, now)
             case c.TransferStored():
                 parts.publisher.publish(ev.TransferChanged(result.row))
                 parts.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
@@ -151,13 +151,16 @@ def _peer_answer(op: c.Op, row: PeerRow) -> cmd.Result:
     return cmd.Done() if op.row.peer else cmd.PeerAdded(row.peer)
 
 
-def _peer_forgotten(parts: Parts, result: c.PeerForgotten, waiting: Waiting) -> None:
+def _peer_forgotten(
+    parts: Parts, result: c.PeerForgotten, waiting: Waiting, now: Now
+) -> None:
     parts.links.remove(result.peer)
     parts.peers.remove(result.peer)
     parts.conversations.pop(result.peer, None)
     parts.publisher.publish(ev.PeerRemoved(result.peer, result.into, result.rows))
     if result.into and result.state and (into := parts.conversations.get(result.into)):
         into.take_over(result.state)
+    parts.transfers.handle_peer_forgotten(result.peer, result.into, now.mono_s, now.wall_ms)
     parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
 
 

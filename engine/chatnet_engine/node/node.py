@@ -298,7 +298,7 @@ class Node:
 
     def _move_transfers(self, now: Now) -> None:
         parts = self._parts
-        for offer in parts.transfers.take_offers():
+        for offer in parts.transfers.offering.take():
             asker = parts.offer_askers.pop(offer.transfer_id, None)
             if isinstance(offer, FailedOffer):
                 parts.fail(asker, CommandError(offer.code, offer.sentence))

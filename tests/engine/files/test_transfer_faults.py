@@ -1,0 +1,331 @@
+"""What a file process, a peer or a front end may do wrong, and everything at once."""
+
+import pytest
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files import transfers as owner
+from chatnet_engine.files.offering import ReadyOffer
+from chatnet_engine.files.transfers import FailedOffer
+from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.rows import TransferState
+from chatnet_protocol.limits import MAX_VIEW_TRANSFERS, MIB
+from chatnet_protocol.wire import control as ct
+from fake_files import SOURCES, World
+from file_pair import ID, PEER, message
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.settle()
+    world.pair.link(True)
+    world.settle()
+    return world
+
+
+def end_job(world: World, outcome: pw.Outcome, at_sender: bool, sentence: str = "") -> None:
+    one = world.net.connections.pop()
+    one.sender.report(pw.Ended(one.send.job, outcome if at_sender else pw.Outcome.LOST, sentence))
+    one.receiver.report(
+        pw.Ended(one.receive.job, pw.Outcome.LOST if at_sender else outcome, sentence)
+    )
+    world.settle()
+
+
+def test_a_source_that_vanished_fails_both(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    end_job(world, pw.Outcome.SOURCE, True, "/home/a/big cannot be read: no such file.")
+    assert world.states() == ("failed", "failed")
+    assert world.a.row().reason == "/home/a/big cannot be read: no such file."
+    assert "no longer read" in world.b.row().reason
+    assert "/home" not in world.b.row().reason
+
+
+def test_a_target_that_refuses_fails_both(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    end_job(world, pw.Outcome.TARGET, False, "/inbox cannot be written: read-only.")
+    assert world.states() == ("failed", "failed")
+    assert world.b.row().reason == "/inbox cannot be written: read-only."
+    assert "could not store" in world.a.row().reason
+
+
+def test_three_mismatches_fail_and_one_starts_the_file_over(world: World) -> None:
+    world.offer("b.txt", "big")
+    for strike in range(3):
+        world.run(lambda: bool(world.net.connections) and world.b.row().done_bytes > 1000)
+        end_job(world, pw.Outcome.MISMATCH, False)
+        if strike < 2:
+            world.run(lambda: bool(world.net.connections))
+            receive = world.net.connections[0].receive
+            assert (receive.index, receive.offset) == (1, 0)
+    assert world.states() == ("failed", "failed")
+    assert "not what was sent" in world.b.row().reason
+
+
+def test_a_changed_source_is_remembered(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    job = world.net.connections[0].send.job
+    world.a.process.report(pw.SourceChanged(job, 0, 99))
+    world.settle()
+    world.net.cut(world.net.connections[0])
+    world.run(lambda: bool(world.net.connections))
+    assert world.net.connections[0].send.files[0].modified_ns == 99
+
+
+def test_at_most_so_many_receive_at_a_time(world: World) -> None:
+    for number in range(owner.MAX_RECEIVING_JOBS + 2):
+        world.offer("big", transfer_id=bytes([number]) * 16)
+    assert len(world.net.connections) == owner.MAX_RECEIVING_JOBS
+    waiting = [row for row in world.b.history if row.reason]
+    assert {row.reason for row in waiting} == {"Waiting for other files to finish."}
+    states = [f"{bytes([number]) * 16}" for number in range(owner.MAX_RECEIVING_JOBS + 2)]
+    world.run(
+        lambda: all(world.pair.both("done", bytes([number]) * 16) for number in range(len(states))),
+        turns=2000,
+    )
+
+
+def test_too_many_unanswered_offers_are_rejected(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "MAX_OPEN_OFFERS", 3)
+    for number in range(4):
+        world.offer("big", transfer_id=bytes([number]) * 16, auto=0)
+    ids = [bytes([number]) * 16 for number in range(4)]
+    assert [world.b.state(one) for one in ids] == ["offered"] * 3 + ["rejected"]
+    assert world.a.state(ids[3]) == "rejected"
+    assert "too many" in world.a.row(ids[3]).reason
+
+
+def test_ended_transfers_are_forgotten_oldest_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "MAX_VIEW_TRANSFERS", 3)
+    ids = [bytes([number]) * 16 for number in range(5)]
+    for one in ids:
+        world.offer("empty", transfer_id=one)
+        world.run(lambda one=one: world.pair.both("done", one))  # type: ignore[misc]
+    with pytest.raises(CommandError) as info:
+        world.b.transfers.cancel(ids[1], world.b.clock, 1)
+    assert info.value.code is ErrorCode.UNKNOWN_TRANSFER
+    world.b.transfers.cancel(ids[2], world.b.clock, 1)
+    assert MAX_VIEW_TRANSFERS > 3
+
+
+def test_progress_is_stored_once_a_second_and_shown_five_times(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    before, gauges = len(world.b.history), []
+    for _ in range(80):
+        world.net.step(world.random)
+        world.advance(0.05)
+        gauges += world.b.transfers.take_gauges(world.b.clock)
+    assert 3 <= len(world.b.history) - before <= 5
+    assert 15 <= len(gauges) <= 21
+    assert [gauge.revision for gauge in gauges] == list(range(1, len(gauges) + 1))
+    assert gauges[-1].rate_bytes_s == pytest.approx(20_000, rel=0.05)
+    assert gauges[-1].done_bytes > gauges[0].done_bytes
+
+
+def test_commands_on_the_wrong_side_or_at_the_wrong_time_are_refused(world: World) -> None:
+    world.offer("big", auto=0)
+    now = world.a.clock
+    with pytest.raises(CommandError) as info:
+        world.a.transfers.accept(ID, "", now, 1)
+    assert info.value.code is ErrorCode.NOT_ALLOWED
+    with pytest.raises(CommandError) as info:
+        world.a.transfers.reject(ID, now, 1)
+    assert info.value.code is ErrorCode.NOT_ALLOWED
+    world.b.transfers.accept(ID, "", now, 1)
+    with pytest.raises(CommandError):
+        world.b.transfers.reject(ID, now, 1)
+    world.run(lambda: world.pair.both("done"))
+    world.do(world.b, "cancel")
+    assert world.states() == ("done", "done")
+    for command in ("pause", "resume"):
+        with pytest.raises(CommandError):
+            world.do(world.b, command)
+    with pytest.raises(CommandError) as info:
+        world.b.transfers.pause(b"?" * 16, now, 1)
+    assert info.value.code is ErrorCode.UNKNOWN_TRANSFER
+
+
+def test_a_peer_that_breaks_the_rules_is_told_so(world: World) -> None:
+    world.offer("big", auto=0)
+    a, b, now = world.a.transfers, world.b.transfers, world.a.clock
+    for control in (ct.Accept(ID), ct.DialBack(ID), ct.Done(ID)):
+        with pytest.raises(RemoteProtocolError):
+            b.handle_control(PEER, ct.encode_control(control), now, 1)
+    with pytest.raises(RemoteProtocolError):
+        a.handle_control(PEER, ct.encode_control(ct.Unreachable(ID)), now, 1)
+    with pytest.raises(DecodeError):
+        a.handle_control(PEER, b"\xc1", now, 1)
+    assert world.states() == ("offered", "offered")
+
+
+def test_another_peer_cannot_touch_a_transfer(world: World) -> None:
+    world.offer("big", auto=0)
+    end = ct.encode_control(ct.End(ID, ct.EndCode.CANCELLED))
+    world.a.transfers.handle_control(PEER + 1, end, world.a.clock, 1)
+    world.settle()
+    assert world.states() == ("offered", "offered")
+
+
+def test_a_peer_that_turns_out_to_be_another_keeps_its_transfers(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    world.a.transfers.handle_peer_forgotten(PEER, 2, world.a.clock, 1)
+    world.a.move()
+    assert world.a.row().peer == 2
+    for peer, ended in ((PEER, False), (2, True)):
+        end = ct.encode_control(ct.End(ID, ct.EndCode.CANCELLED))
+        world.a.transfers.handle_control(peer, end, world.a.clock, 1)
+        world.a.move()
+        assert (world.a.state() == "cancelled") is ended
+
+
+def test_a_removed_peer_ends_its_transfers(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    world.a.transfers.handle_peer_forgotten(PEER, 0, world.a.clock, 1)
+    world.settle()
+    assert (world.a.state(), world.a.row().reason) == ("cancelled", "The peer was removed.")
+    assert world.net.connections == []
+
+
+def test_a_dead_file_process_shows_at_once(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    world.a.process.restart()
+    world.a.process.reports.clear()
+    world.a.transfers.handle_process_restarted(world.a.clock, 1)
+    world.settle()
+    assert world.a.state() == "waiting"
+    world.a.process.report(pw.Listening(4000))
+    world.run(lambda: world.pair.both("done"))
+
+
+def test_an_offer_that_the_sender_has_forgotten_fails(world: World) -> None:
+    body = encode_offer(Offer([OfferedFile(["x"], 5)]))
+    world.b.transfers.handle_peer_offer(
+        message(ID, 1, False, body),
+        PEER,
+        auto_accept_bytes=MIB,
+        verified=False,
+        now=world.b.clock,
+        wall_ms=1,
+    )
+    world.settle()
+    assert world.b.state() == "failed"
+    assert "no longer knows" in world.b.row().reason
+
+
+def test_a_receiver_that_asks_without_end_gets_few_jobs(world: World) -> None:
+    world.offer("big", auto=0)
+    listen = ct.encode_control(ct.Listen(ID, bytes(8), bytes(32), 9, ct.Suite.CHACHA))
+    started = 0
+    handle = world.a.process.handle
+
+    def count(request: pw.Request) -> None:
+        nonlocal started
+        started += isinstance(request, pw.Send)
+        handle(request)
+
+    world.a.process.handle = count  # type: ignore[method-assign]
+    for _ in range(1000):
+        world.a.transfers.handle_control(PEER, listen, world.a.clock, 1)
+        world.a.clock += 0.001
+        world.a.move()
+    assert started < 15
+
+
+def test_offers_wait_for_the_file_process_and_survive_its_death(world: World) -> None:
+    world.a.restart()
+    transfers, now = world.a.transfers, world.a.clock
+    transfers.offer(ID, PEER, ["/home/a/big"], now, 1)
+    assert transfers.take_process_frames() == []
+    world.settle()
+    (ready,) = world.a.offers
+    assert isinstance(ready, ReadyOffer)
+    transfers.offer(ID, PEER, ["/home/a/big"], now, 1)
+    world.settle()
+    assert world.a.offers == [ready, ready]
+    world.a.offers.pop()
+    world.pair.deliver_offer()
+    transfers.offer(ID, PEER, ["/home/a/big"], now, 1)
+    world.settle()
+    assert world.a.offers == [ready]
+
+
+def test_an_offer_that_nobody_lists_fails_in_time(world: World) -> None:
+    world.a.transfers.handle_process_restarted(world.a.clock, 1)
+    world.a.transfers.offer(ID, PEER, ["/home/a/big"], world.a.clock, 1)
+    due = world.a.transfers.next_timeout()
+    assert due is not None
+    world.advance(due - world.a.clock)
+    (failed,) = world.a.offers
+    assert isinstance(failed, FailedOffer)
+    assert (failed.transfer_id, failed.code) == (ID, ErrorCode.FILE)
+
+
+def test_suite_follows_the_weaker_side(world: World) -> None:
+    world.b.transfers.handle_link(
+        PEER, True, [("127.0.0.1", 1)], fast_aes=False, now=world.b.clock, wall_ms=1
+    )
+    world.offer("a.txt")
+    assert world.net.connections[0].send.connect.suite == ct.Suite.CHACHA
+
+
+def test_a_stored_transfer_that_makes_no_sense_is_left_out(world: World) -> None:
+    world.offer("big", auto=0)
+    stored = world.b.store[ID]
+    world.b.store[ID] = type(stored)(stored.row, b"\xc1")
+    world.b.restart()
+    assert world.b.transfers.unreadable == [ID]
+    assert world.b.transfers.next_timeout() is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_breaks_the_files_arrive_once(seed: int) -> None:
+    """Links, connections, processes and engines die at random; then all is well."""
+    world = World(seed)
+    random = world.random
+    names = random.sample(sorted(SOURCES), random.randint(1, 4))
+    world.settle()
+    world.pair.link(True)
+    world.offer(*names)
+    for _ in range(150):
+        world.net.step(random)
+        side = random.choice([world.a, world.b])
+        side.move()
+        action = random.random()
+        if action < 0.04 and world.net.connections:
+            world.net.cut(random.choice(world.net.connections))
+        elif action < 0.08:
+            side.restart_process()
+        elif action < 0.12:
+            side.restart()
+            world.pair.link(False)
+        elif action < 0.18:
+            world.pair.link(random.random() < 0.7)
+        elif action < 0.24 and side.state() not in ("", "done"):
+            world.do(side, random.choice(["pause", "resume"]))
+        elif action < 0.26:
+            side.process.reachable = random.random() < 0.5
+        for _ in range(random.randint(0, 3)):
+            random.choice([world.a, world.b, world.pair]).move()
+        world.a.clock += 0.1
+        world.b.clock += 0.1
+    world.a.process.reachable = world.b.process.reachable = True
+    world.pair.link(True)
+    for side in (world.a, world.b):
+        side.move()
+        if side.state() != "done":
+            world.do(side, "resume")
+    world.run(lambda: world.pair.both("done"), turns=4000)
+    world.check_done(*names)
+    assert world.a.state() in set(TransferState)
