@@ -89,9 +89,14 @@ class Draft:
         return self.handle_shared(text, revision, cleared=not text)
 
     def take_sent(self) -> tuple[str, int]:
-        """The text that is being sent and the revision it clears; the box is empty from now."""
+        """The text that is being sent and the revision it clears; the box is empty from now.
+
+        A share under way will have the next revision: the engine takes commands in order.
+        """
         text, revision = self.text, self.revision
-        clears = not self.apart and bool(self.shared_text)
+        if self._asked is not None:
+            revision += 1
+        clears = not self.apart and bool(self.shared_text or self._asked)
         self.text = ""
         self._edited_since = None
         if clears:

@@ -100,13 +100,23 @@ def test_what_was_typed_on_is_kept_and_shared_after_it_was_cleared_elsewhere(dra
     assert draft.take_share(9.0) == Share("hi and more", 2)
 
 
-def test_a_draft_shared_late_is_taken_back_after_sending(draft: Draft) -> None:
+def test_sending_while_a_share_is_under_way_clears_that_one(draft: Draft) -> None:
     draft.handle_edit("hi", 0.0)
     draft.take_share(1.0)
-    assert draft.take_sent() == ("hi", 0)
+    assert draft.take_sent() == ("hi", 1)
     draft.handle_shared("hi", 1, cleared=False)
     draft.handle_answer(True, "hi", 1)
-    assert draft.take_share(9.0) == Share("", 1)
+    draft.handle_shared("", 2, cleared=True)
+    assert draft.text == ""
+    assert draft.next_timeout() is None
+
+
+def test_a_draft_that_was_not_cleared_by_sending_is_taken_back(draft: Draft) -> None:
+    draft.handle_edit("hi", 0.0)
+    draft.take_share(1.0)
+    draft.take_sent()
+    draft.handle_answer(True, "hi", 3)
+    assert draft.take_share(9.0) == Share("", 3)
 
 
 def test_an_old_revision_is_ignored(draft: Draft) -> None:
