@@ -37,7 +37,7 @@ OLDER_WITHIN_PX = 300
 SETTLE_MS = 60
 """What is seen is reported after this much quiet."""
 MAX_COPIED = 1000
-NOTHING_YET = "No messages yet. What you write now goes out as soon as the link is up."
+NOTHING_YET = "No messages yet. What you write is kept and goes out by itself."
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def scroll_bar_style(palette: QPalette) -> str:
     colours = colours_of(palette)
     still, hovered = colours.faint.name(), colours.muted.name()
     return (
-        "QScrollBar:vertical {background: transparent; width: 11px; margin: 0;}"
+        f"QScrollBar:vertical {{background: {colours.canvas.name()}; width: 11px; margin: 0;}}"
         f"QScrollBar::handle:vertical {{background: {still}; border-radius: 4px;"
         " min-height: 36px; margin: 2px 2px 2px 1px;}"
         f"QScrollBar::handle:vertical:hover {{background: {hovered};}}"
