@@ -5,12 +5,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import attach, drain, latency
+from benchmarks import attach, drain, files, latency, stages
 
 ALL = {
     "latency": latency.run,
     "drain": drain.run,
+    "stages": stages.run,
     "attach": attach.run,
+    "files": files.run,
 }
 
 
