@@ -14,7 +14,7 @@ from chatnet_engine.files.records import Opener, Record, Sealer, nonce_packer
 from chatnet_protocol.wire.control import Suite
 from chatnet_protocol.wire.file_records import RecordType
 
-INPUT_BYTES = 2 * 1024 * 1024
+INPUT_BYTES = 1024 * 1024
 DEAD_AFTER_S = 60
 """Bytes that are not acknowledged for so long, or silence of the machine: the connection is
 gone."""
@@ -75,7 +75,7 @@ class FileChannel:
             if self._start == self._end:
                 self._start = self._end = 0
             elif self._start:
-                # The rest of a record moves to the front: at most 64 KiB of 2 MiB.
+                # The rest of a record moves to the front: at most 64 KiB of 1 MiB.
                 rest = bytes(self._input[self._start : self._end])
                 self._input[: len(rest)] = rest
                 self._start, self._end = 0, len(rest)

@@ -18,7 +18,7 @@ from chatnet_protocol.errors import DecodeError, RemoteProtocolError
 from chatnet_protocol.wire.file_records import Position, RecordType, encode_body
 
 REPORT_EVERY_S = 0.2
-SYNC_EVERY_S = 1.0
+SYNC_EVERY_S = 0.25
 SILENT_AFTER_S = 60.0
 """A sender that hashes a long prefix is silent for a while; one that is silent longer is gone."""
 HASH_CHUNK_BYTES = 1024 * 1024
