@@ -151,7 +151,8 @@ COMMANDS: Samples = _named(
         cmd.MarkShown(1, 21),
         cmd.MarkRead(1, 21),
         cmd.SetTyping(1, True),
-        cmd.AddPeer("192.168.233.128", 12346, "Bob"),
+        cmd.AddPeer("192.168.233.128", 12346, "Bob", "abcd-efgh-ijkl-mnop"),
+        cmd.MakeInvite(1),
         cmd.RemovePeer(1),
         cmd.SetPeer(1, "Robert", 0),
         cmd.TrustPeer(1, "replace", OTHER_KEY),
@@ -170,6 +171,7 @@ RESULTS: Samples = _named(
         cmd.Queued(41, 21),
         cmd.DraftSet(False, 8, "so few"),
         cmd.PeerAdded(1),
+        cmd.Invited(2, "abcd-efgh-ijkl-mnop", SENT_MS),
         cmd.Status({"port": 12345, "store": "ok"}, [{"peer": 1, "rtt_ms": 0.75}], [{"client": 3}]),
     ]
 )

@@ -3,6 +3,7 @@
 The store answers after a moment and can die in between: a crash goes back to what was committed.
 """
 
+import hashlib
 import sqlite3
 from collections import deque
 
@@ -14,8 +15,10 @@ from chatnet_engine.node.effects import (
     CountWorld,
     HistoryRead,
     HostResolved,
+    InviteStretched,
     ReadHistory,
     ResolveHost,
+    StretchInvite,
     WorldCounted,
 )
 from chatnet_engine.node.known_peers import KnownPeers, parse_known_peers
@@ -173,6 +176,12 @@ class SimEngine:
         life = self._life
         answer = HostResolved(ask.peer, [(ask.host, ask.port)])
         self.clock.after(0.001, lambda: self._answer(life, answer))
+
+    def stretch(self, ask: StretchInvite) -> None:
+        """The psk of a code, a moment later; without scrypt, which would take long."""
+        life = self._life
+        answer = InviteStretched(ask.peer, hashlib.sha256(ask.secret).digest())
+        self.clock.after(0.1, lambda: self._answer(life, answer))
 
     def tell_files(self, frame: bytes) -> None:
         """There is no file process in this world."""

@@ -38,6 +38,10 @@ class Network:
         self.counts: Counter[str] = Counter()
         self._listeners: dict[Addr, Callable[[bytes, Addr], None]] = {}
         self._outside: dict[Addr, Addr] = {}
+        self._intercepted: dict[tuple[Addr, Addr], Addr] = {}
+        self._posing: dict[tuple[Addr, Addr], Addr] = {}
+        self.tap: Callable[[bytes, Addr, Addr], None] | None = None
+        """Sees every datagram that is sent: (data, source, target)."""
 
     def listen(self, addr: Addr, receive: Callable[[bytes, Addr], None]) -> None:
         """Datagrams for `addr` go to `receive(data, source)` from now on."""
@@ -51,6 +55,11 @@ class Network:
         """A NAT now shows `inside` as `outside`; what goes to the former one is lost."""
         self._outside[inside] = outside
         self.counts["rebind"] += 1
+
+    def intercept(self, victim: Addr, peer: Addr, by: Addr) -> None:
+        """What `victim` sends to `peer` reaches `by`, whose answers seem to come from `peer`."""
+        self._intercepted[victim, peer] = by
+        self._posing[by, victim] = peer
 
     def line(self, source: str, target: str) -> Line:
         """The line from host to host; its fields may be changed while running."""
@@ -66,6 +75,8 @@ class Network:
     def send(self, source: Addr, target: Addr, data: bytes) -> None:
         """Put one datagram on the line."""
         random = self.clock.random
+        if self.tap is not None:
+            self.tap(data, source, target)
         line = self.line(source[0], target[0])
         self.counts["sent"] += 1
         if line.burst_enter:
@@ -77,7 +88,8 @@ class Network:
             return
         copies = 2 if random.random() < line.duplicate else 1
         self.counts["duplicated"] += copies - 1
-        outside = self._outside.get(source, source)
+        outside = self._posing.get((source, target)) or self._outside.get(source, source)
+        target = self._intercepted.get((source, target), target)
         for _ in range(copies):
             delay = line.delay_s + random.uniform(-line.jitter_s, line.jitter_s)
             if random.random() < line.reorder:

@@ -27,6 +27,7 @@ from chatnet_engine.io.runner import Runner
 from chatnet_engine.io.self_test import is_aes_fast
 from chatnet_engine.io.session import SessionFolder, choose_inbox, default_home
 from chatnet_engine.io.store import HistoryReader, Store
+from chatnet_engine.io.stretcher import Stretcher
 from chatnet_engine.io.udp import ANY_IPV4, UdpSocket, open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import NodeConfig
@@ -154,6 +155,7 @@ class Engine:
             store=store,
             history=HistoryReader(lambda: HistoryFile(folder.history_path), wakeup.ring),
             resolver=Resolver(udp.family, wakeup.ring),
+            stretcher=Stretcher(wakeup.ring),
             files=FileLink(file_command(udp.local[1], udp.local[0]), self.log_fd),
             impairment=Impairment(config.impair) if config.impair else None,
             now=now,
@@ -162,8 +164,7 @@ class Engine:
         if config.peer_port:
             node.dial_typed(config.peer_host, config.peer_port)
         self._runner = Runner(node, self._machine, read_now)
-        undo.callback(self._machine.history.stop)
-        undo.callback(self._machine.files.close)
+        undo.callback(self._machine.close)
         self._heed_signals(undo)
         folder.write_connection_file(_connection_file(self.session, node_config.boot, ipc))
         undo.callback(folder.remove_connection_file)

@@ -10,6 +10,7 @@ from chatnet_engine.io.impair import Impairment
 from chatnet_engine.io.ipc import IpcServer
 from chatnet_engine.io.resolver import Resolver
 from chatnet_engine.io.store import HistoryReader, Store
+from chatnet_engine.io.stretcher import Stretcher
 from chatnet_engine.io.udp import UdpSocket
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import Now
@@ -19,6 +20,7 @@ from chatnet_engine.node.effects import (
     IoResult,
     ReadHistory,
     ResolveHost,
+    StretchInvite,
     WorldCounted,
 )
 from chatnet_protocol.commit import Commit
@@ -36,6 +38,7 @@ class Machine:
     store: Store
     history: HistoryReader
     resolver: Resolver
+    stretcher: Stretcher
     files: FileLink
     impairment: Impairment | None = None
     now: Now = NOT_YET
@@ -73,6 +76,10 @@ class Machine:
         """Answered from a resolver thread."""
         self.resolver.ask(ask, self.now.mono_s)
 
+    def stretch(self, ask: StretchInvite) -> None:
+        """Answered from the stretcher's thread."""
+        self.stretcher.ask(ask)
+
     def tell_files(self, frame: bytes) -> None:
         """To the file process."""
         self.files.tell(frame, self.now.mono_s)
@@ -80,6 +87,12 @@ class Machine:
     def stop(self, reason: str) -> None:
         """The runner leaves its loop when nothing is in flight any more."""
         self.stop_reason = reason
+
+    def close(self) -> None:
+        """End the file process and the threads that only read."""
+        self.files.close()
+        self.stretcher.stop()
+        self.history.stop()
 
     @property
     def idle(self) -> bool:
@@ -106,6 +119,7 @@ class Machine:
         self._reports = []
         results += self.history.take_answers()
         results += self.resolver.take_answers(self.now.mono_s)
+        results += self.stretcher.take_answers()
         return results
 
     def handle_files(self, *, readable: bool, writable: bool) -> None:

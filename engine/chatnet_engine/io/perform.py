@@ -15,6 +15,7 @@ from chatnet_engine.node.effects import (
     SendDatagrams,
     SendReply,
     StopRunner,
+    StretchInvite,
     TellFiles,
 )
 from chatnet_protocol.commit import Commit
@@ -30,6 +31,7 @@ class World(Protocol):
     def read_history(self, ask: ReadHistory) -> None: ...
     def count(self, ask: CountWorld) -> None: ...
     def resolve(self, ask: ResolveHost) -> None: ...
+    def stretch(self, ask: StretchInvite) -> None: ...
     def tell_files(self, frame: bytes) -> None: ...
     def stop(self, reason: str) -> None: ...
 
@@ -53,5 +55,7 @@ def perform(effect: Effect, world: World) -> None:
             world.count(effect)
         case ResolveHost():
             world.resolve(effect)
+        case StretchInvite():
+            world.stretch(effect)
         case StopRunner(reason):
             world.stop(reason)

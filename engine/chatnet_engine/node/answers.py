@@ -2,10 +2,12 @@
 
 import msgspec
 
+from chatnet_engine.node import inviting
 from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.commits import Asker, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.known_peers import TRUSTED
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.peers import Meaning, Verdict
 from chatnet_engine.secure import events as secure
@@ -50,6 +52,8 @@ def handle_failed(parts: Parts, failed: c.CommitFailed, now: Now) -> None:
         text = f"The history cannot be written: {failed.reason} Nothing is lost; trying again."
         parts.publisher.publish(ev.Notice("error", "store-failed", text))
     for asker in parts.commits.handle_failed(failed, now):
+        parts.invites.drop(asker)
+        parts.adding.discard(asker)
         parts.fail_store(asker, failed.reason)
 
 
@@ -132,6 +136,13 @@ def _hello_applied(parts: Parts, result: c.HelloApplied, now: Now) -> None:
 def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now) -> None:
     row = result.row
     is_new = row.peer not in parts.conversations
+    owner = parts.peers.by_key(row.key) if row.trust == Trust.PENDING else None
+    if owner and owner.peer != row.peer:
+        # A stranger that was pinned as a typed peer while it was on its way into the store.
+        parts.strangers.discard(row.key)
+        parts.commits.add(c.ForgetPeer(row.peer, owner.peer))
+        parts.commits.add(c.StorePeer(owner))
+        return
     if is_new:
         conversation = Conversation(result.state, parts.commits, parts.publisher)
         parts.conversations[row.peer] = conversation
@@ -143,17 +154,16 @@ def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now)
         text = f"{row.name} wants to talk; accept it with its safety number in view."
         parts.publisher.publish(ev.Notice("info", "peer-pending", text, row.peer))
     parts.links.add(row, now)
-    parts.reply(waiting.askers[0] if waiting.askers else None, _peer_answer(waiting.op, row))
+    asker = waiting.askers[0] if waiting.askers else None
+    if not inviting.handle_stored(parts, row, asker):
+        added = asker in parts.adding
+        parts.reply(asker, cmd.PeerAdded(row.peer) if added else cmd.Done())
+    if asker:
+        parts.adding.discard(asker)
 
 
-def _peer_answer(op: c.Op, row: PeerRow) -> cmd.Result:
-    assert isinstance(op, c.StorePeer)
-    return cmd.Done() if op.row.peer else cmd.PeerAdded(row.peer)
-
-
-def _peer_forgotten(
-    parts: Parts, result: c.PeerForgotten, waiting: Waiting, now: Now
-) -> None:
+def _peer_forgotten(parts: Parts, result: c.PeerForgotten, waiting: Waiting, now: Now) -> None:
+    inviting.close(parts, result.peer)
     parts.links.remove(result.peer)
     parts.peers.remove(result.peer)
     parts.conversations.pop(result.peer, None)
@@ -174,13 +184,14 @@ def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) 
                 if retired and retired.host and not row.host:
                     row = msgspec.structs.replace(row, host=retired.host, port=retired.port)
                 parts.commits.add(c.ForgetPeer(verdict.retires, verdict.peer))
-            row = row if row.key == event.key else _pinned(parts, row, event.key)
-            parts.peers.put(row)
-            parts.commits.add(c.StorePeer(row))
+            for invited in (verdict.peer, verdict.retires):
+                inviting.close(parts, invited)
+            if row.trust not in TRUSTED or event.invite is not None:
+                row = _pinned(parts, row, event)
+            parts.remember(row)
         case Meaning.KEY_CHANGED if row and row.offered_key != event.key:
             row = msgspec.structs.replace(row, offered_key=event.key)
-            parts.peers.put(row)
-            parts.commits.add(c.StorePeer(row))
+            parts.remember(row)
         case Meaning.STRANGER if event.key not in parts.strangers:
             parts.strangers.add(event.key)
             name = format_addr((event.addr[0], event.port))
@@ -199,9 +210,13 @@ def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) 
             pass  # known ones, and those who were told why not
 
 
-def _pinned(parts: Parts, row: PeerRow, key: bytes) -> PeerRow:
-    number = safety_number(parts.config.session.key, key)
-    return msgspec.structs.replace(row, key=key, trust=Trust.PINNED, safety_number=number)
+def _pinned(parts: Parts, row: PeerRow, event: secure.Authenticated) -> PeerRow:
+    number = safety_number(parts.config.session.key, event.key)
+    trust = Trust.PINNED if event.invite is None else Trust.VERIFIED
+    name = row.name
+    if event.invite is not None and row.name == inviting.GUEST:
+        name = format_addr((event.addr[0], event.port))
+    return msgspec.structs.replace(row, name=name, key=event.key, trust=trust, safety_number=number)
 
 
 def seed_view(parts: Parts) -> None:

@@ -3,6 +3,7 @@ operation, query or offer whose end is the answer."""
 
 import msgspec
 
+from chatnet_engine.node import inviting
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import CountWorld, ReadHistory
@@ -62,6 +63,8 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
             _offer_files(parts, command, asker, now)
         case cmd.SetDraft() | cmd.MarkShown() | cmd.MarkRead() | cmd.SetTyping():
             _conversation_state(parts, command, asker)
+        case cmd.MakeInvite():
+            inviting.make(parts, command, asker, now)
         case cmd.AddPeer() | cmd.RemovePeer() | cmd.SetPeer() | cmd.TrustPeer() | cmd.RetryPeer():
             _change_peer(parts, command, asker, now)
         case cmd.StopEngine():
@@ -189,7 +192,12 @@ def _change_peer(
 ) -> None:
     match command:
         case cmd.AddPeer():
-            add_peer(parts, command, asker)
+            if command.invite:
+                row = _peer_to_add(parts, command)
+                inviting.enter(parts, row, command.invite, asker, now)
+                parts.adding.add(asker)
+            else:
+                add_peer(parts, command, asker)
         case cmd.RemovePeer():
             parts.peers.need(command.peer)
             parts.commits.add(c.ForgetPeer(command.peer), asker)
@@ -210,6 +218,12 @@ def _change_peer(
 
 def add_peer(parts: Parts, command: cmd.AddPeer, asker: Asker | None) -> None:
     """Know a peer at a typed address; the one that is there already only gets a new name."""
+    parts.commits.add(c.StorePeer(_peer_to_add(parts, command)), asker)
+    if asker:
+        parts.adding.add(asker)
+
+
+def _peer_to_add(parts: Parts, command: cmd.AddPeer) -> PeerRow:
     host = command.host.strip()
     if not host or len(host) > 253 or not host.isprintable() or " " in host:
         raise CommandError(ErrorCode.INVALID, f"{command.host!r} is no host name or address.")
@@ -218,13 +232,11 @@ def add_peer(parts: Parts, command: cmd.AddPeer, asker: Asker | None) -> None:
     name = _name(command.name) if command.name else ""
     known = parts.peers.typed_at(host, command.port)
     if known:
-        row = msgspec.structs.replace(known, name=name or known.name)
-    else:
-        if len(parts.peers) >= MAX_PEERS:
-            raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
-        row = PeerRow(0, name or f"{host}:{command.port}", host, command.port)
-        row = parts.known.adopt(row, parts.config.session.key, [peer.key for peer in parts.peers])
-    parts.commits.add(c.StorePeer(row), asker)
+        return msgspec.structs.replace(known, name=name or known.name)
+    if len(parts.peers) >= MAX_PEERS:
+        raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
+    row = PeerRow(0, name or f"{host}:{command.port}", host, command.port)
+    return parts.known.adopt(row, parts.config.session.key, [peer.key for peer in parts.peers])
 
 
 def _name(name: str) -> str:
@@ -241,6 +253,11 @@ def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker, now: Now) -> None
             row = msgspec.structs.replace(row, trust=Trust.VERIFIED)
         case "accept" if row.trust == Trust.PENDING:
             row = msgspec.structs.replace(row, trust=Trust.PINNED)
+        case "accept" if row.trust == Trust.INVITED and row.host and not row.key:
+            inviting.close(parts, row.peer)
+            row = msgspec.structs.replace(row, trust=Trust.NONE)
+            parts.peers.put(row)
+            parts.links.restart(row.peer, now)
         case "replace" if row.offered_key and command.key == row.offered_key:
             number = safety_number(parts.config.session.key, row.offered_key)
             row = msgspec.structs.replace(

@@ -4,7 +4,7 @@ Effects are performed in list order by `io.runner` and by the simulator's runner
 come back through `Node.handle_io`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
@@ -68,6 +68,14 @@ class ResolveHost:
 
 
 @dataclass(frozen=True, slots=True)
+class StretchInvite:
+    """Make the psk of an invite, 0.1 s of CPU, in a worker. Answered by InviteStretched."""
+
+    peer: int
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TellFiles:
     """A command for the file process (see chatnet_engine.files.process_wire)."""
 
@@ -89,6 +97,7 @@ Effect = (
     | ReadHistory
     | CountWorld
     | ResolveHost
+    | StretchInvite
     | TellFiles
     | StopRunner
 )
@@ -121,6 +130,14 @@ class HostResolved:
 
 
 @dataclass(frozen=True, slots=True)
+class InviteStretched:
+    """The psk of the invite for that peer."""
+
+    peer: int
+    psk: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class FilesSaid:
     """A report of the file process."""
 
@@ -134,6 +151,7 @@ class FilesRestarted:
 
 IoResult = (
     Committed
+    | InviteStretched
     | CommitFailed
     | HistoryRead
     | WorldCounted

@@ -6,6 +6,8 @@ the business of the links.
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr
 from chatnet_engine.node.peers import MAX_PENDING_PEERS, Meaning, Peers, Verdict
@@ -35,23 +37,57 @@ class Gate:
         `typed`: the looked-up addresses of each typed peer; `shunned`: peers that are left alone.
         """
         hint = event.peer_hint
-        if event.initiator and hint is not None and self._peers.get(hint):
+        invited = self._peers.get(event.invite or 0)
+        if invited and not invited.key:
+            verdict = self._peers.judge_invited(invited.peer, event.key)
+        elif event.initiator and hint is not None and self._peers.get(hint):
             verdict = self._peers.judge_dialled(hint, event.key)
         else:
             verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed)
         match verdict.meaning:
             case Meaning.KNOWN if verdict.peer in shunned:
                 self._refuse(event, CloseCode.REFUSED, now)
-            case Meaning.KNOWN | Meaning.PIN | Meaning.MERGE:
+            case Meaning.KNOWN | Meaning.PIN | Meaning.MERGE | Meaning.UNPROVEN:
                 self._endpoint.accept(event.attempt, verdict.peer, now.mono_s)
-            case Meaning.STRANGER | Meaning.PENDING:
+            case Meaning.STRANGER | Meaning.PENDING | Meaning.UNINVITED:
                 self._refuse(event, CloseCode.PENDING, now)
             case Meaning.KEY_CHANGED | Meaning.OURSELVES:
                 self._refuse(event, CloseCode.REFUSED, now)
         full = verdict.meaning is Meaning.STRANGER and self._peers.pending >= MAX_PENDING_PEERS
-        if verdict.meaning is not Meaning.KNOWN and not full:
-            self._verdicts.append((verdict, event))
+        if verdict.meaning not in (Meaning.KNOWN, Meaning.UNPROVEN) and not full:
+            self._keep(verdict, event)
         return verdict
+
+    def proves(self, event: secure.LinkUp) -> bool:
+        """Whether this link is with whom it should be: the dial of an invited peer must have
+        shown that the other side knows the invite, which pins its key."""
+        row = self._peers.get(event.peer)
+        if row is None or row.key:
+            return True
+        if not event.psk:
+            return False
+        verdict = self._peers.judge_invited(row.peer, event.key)
+        if verdict.peer != row.peer or verdict.meaning not in (Meaning.PIN, Meaning.MERGE):
+            return False
+        proof = secure.Authenticated(
+            attempt=0,
+            key=event.key,
+            incarnation=event.remote_incarnation,
+            port=event.addr[1],
+            addr=event.addr,
+            initiator=True,
+            peer_hint=row.peer,
+            invite=row.peer,
+        )
+        self._keep(verdict, proof)
+        return True
+
+    def _keep(self, verdict: Verdict, event: secure.Authenticated) -> None:
+        row = self._peers.get(verdict.peer)
+        if verdict.meaning in (Meaning.PIN, Meaning.MERGE) and row and not row.key:
+            # Taken from now on: a second key in the same turn is another one.
+            self._peers.put(msgspec.structs.replace(row, key=event.key))
+        self._verdicts.append((verdict, event))
 
     def take_verdicts(self) -> list[tuple[Verdict, secure.Authenticated]]:
         """Decisions about keys that change who the peers are."""

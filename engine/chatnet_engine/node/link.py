@@ -23,6 +23,8 @@ KEY_NOT_VOUCHED = (
     "{} answers with the key that the history remembers, but known_peers does not name it (any "
     "more). Messages wait; compare safety numbers before you trust it again."
 )
+UNINVITED = "Somebody calls from there without the invite code; waiting for one who knows it."
+NO_INVITE = "The invite is over, or ended with the engine; make a new one, or enter it."
 REFUSED_WAIT_S = 60.0
 """How long to leave a peer alone that refused us or has not accepted us yet."""
 

@@ -15,14 +15,17 @@ from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
 from chatnet_engine.node.gate import Gate
+from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.link import (
     KEY_CHANGED,
     KEY_NOT_VOUCHED,
     MAX_DIAL_ADDRS,
+    NO_INVITE,
     REFUSED_WAIT_S,
     REHANDSHAKE_AFTER_S,
     RESOLVE_AGAIN_S,
     SILENT_AFTER_S,
+    UNINVITED,
     Link,
 )
 from chatnet_engine.node.peers import Meaning, Peers, Verdict
@@ -43,6 +46,7 @@ class Links:
         config: NodeConfig,
         endpoint: Endpoint,
         gate: Gate,
+        invites: Invites,
         peers: Peers,
         conversations: dict[int, Conversation],
         random: Callable[[int], bytes],
@@ -50,6 +54,7 @@ class Links:
         self._config = config
         self._endpoint = endpoint
         self._gate = gate
+        self._invites = invites
         self._peers = peers
         self._conversations = conversations
         self._random = random
@@ -93,13 +98,17 @@ class Links:
             return
         link.hold_until = None
         addrs = self._dial_addrs(row, link)
+        psk = None if row.key else self._invites.psk(peer)
+        if row.trust == Trust.INVITED and psk is None:
+            link.tell(LinkState.IDLE, now, "", NO_INVITE)
+            return
         if not addrs:
             return
         if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
             detail = f"Nothing heard from {row.name} yet; is its UDP port open?"
             link.tell(LinkState.DIALLING, now, format_addr(addrs[0]), detail)
         key = row.key or None
-        self._endpoint.dial(peer, addrs[:MAX_DIAL_ADDRS], now.mono_s, remote_key=key)
+        self._endpoint.dial(peer, addrs[:MAX_DIAL_ADDRS], now.mono_s, remote_key=key, psk=psk)
         self._endpoint.set_urgent(peer, link.urgent)
 
     def handle_resolved(self, result: HostResolved, now: Now) -> None:
@@ -167,6 +176,9 @@ class Links:
         verdict = self._gate.answer(event, typed, shunned, now)
         if verdict.meaning in (Meaning.KEY_CHANGED, Meaning.OURSELVES):
             self._refused(verdict, event, now)
+        elif verdict.meaning is Meaning.UNINVITED:
+            link = self._links[verdict.peer]
+            link.tell(link.row.state, now, link.row.address, UNINVITED)
 
     def _handle_refused(self, event: secure.Refused, now: Now) -> None:
         try:
@@ -192,6 +204,9 @@ class Links:
         conversation = self._conversations.get(event.peer)
         link = self._links.get(event.peer)
         if conversation is None or link is None:
+            return
+        if not self._gate.proves(event):
+            self.restart(event.peer, now)
             return
         if not event.rekey or conversation.connection is None:
             connection = Connection(now=now.mono_s, random=self._random)

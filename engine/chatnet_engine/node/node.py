@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from chatnet_engine.files.transfers import FailedOffer, Transfers
-from chatnet_engine.node import answers, commands, status
+from chatnet_engine.node import answers, commands, inviting, status
 from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig, Now
@@ -25,6 +25,7 @@ from chatnet_engine.node.effects import (
     FilesSaid,
     HistoryRead,
     HostResolved,
+    InviteStretched,
     IoResult,
     SendDatagrams,
     StopRunner,
@@ -32,6 +33,7 @@ from chatnet_engine.node.effects import (
     WorldCounted,
 )
 from chatnet_engine.node.gate import Gate
+from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.parts import Parts
@@ -82,6 +84,7 @@ class Node:
         commits = CommitQueue()
         publisher = Publisher(config.boot, view)
         gate = Gate(endpoint, peers)
+        invites = Invites()
         conversations = {
             state.peer: Conversation(state, commits, publisher) for state in loaded.states
         }
@@ -91,8 +94,10 @@ class Node:
             peers=peers,
             known=known,
             gate=gate,
+            invites=invites,
+            random=random,
             conversations=conversations,
-            links=Links(config, endpoint, gate, peers, conversations, random),
+            links=Links(config, endpoint, gate, invites, peers, conversations, random),
             commits=commits,
             publisher=publisher,
             clients=Clients(),
@@ -114,6 +119,7 @@ class Node:
             commits.add(c.StorePeer(row))
         for row in peers:
             self._parts.links.add(row, now)
+        inviting.forget_guests(self._parts)
         answers.seed_view(self._parts)
 
     # --- inputs ---
@@ -164,6 +170,8 @@ class Node:
                 parts.reply(counted, status.collect(parts, result.counts))
             case HostResolved():
                 parts.links.handle_resolved(result, now)
+            case InviteStretched():
+                inviting.handle_stretched(parts, result.peer, result.psk, now)
             case FilesSaid():
                 parts.transfers.handle_process(result.frame, now.mono_s, now.wall_ms)
             case FilesRestarted():
@@ -175,6 +183,7 @@ class Node:
         parts.endpoint.handle_timeout(now.mono_s)
         self._after_endpoint(now)
         parts.links.handle_timeout(now)
+        inviting.handle_timeout(parts, now)
         for conversation in parts.conversations.values():
             conversation.handle_timeout(now)
             connection = conversation.connection
@@ -215,7 +224,7 @@ class Node:
                 sealed += self._serve(peer, conversation, now)
         datagrams += parts.endpoint.take_datagrams() + sealed
         for address_row in parts.links.take_addresses():
-            parts.commits.add(c.StorePeer(address_row))
+            parts.remember(address_row)
         if (commit := parts.commits.take(now)) is not None:
             known = parts.known.note(commit.ops, now.wall_ms // 1000)
             out.append(CommitOps(msgspec.structs.replace(commit, known_peers=known)))
@@ -241,6 +250,7 @@ class Node:
         dues = [
             parts.endpoint.next_timeout(),
             parts.links.next_timeout(),
+            parts.invites.next_timeout(),
             parts.commits.next_timeout(),
             parts.publisher.next_timeout(),
             parts.clients.next_timeout(),

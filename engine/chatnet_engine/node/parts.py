@@ -3,6 +3,7 @@
 Nothing but `node.py`, `commands.py` and `answers.py` sees them together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chatnet_engine.files.transfers import Transfers
@@ -12,15 +13,18 @@ from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Effect, SendReply
 from chatnet_engine.node.gate import Gate
+from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.peers import Peers
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol import codec
+from chatnet_protocol.commit import StorePeer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Result
 from chatnet_protocol.ipc.envelope import Failure, Reply
+from chatnet_protocol.ipc.rows import PeerRow
 
 STORE_FAILED = "The history cannot be written ({}); nothing was changed, try again later."
 
@@ -38,12 +42,14 @@ class Parts:
     peers: Peers
     known: KnownPeers
     gate: Gate
+    invites: Invites
     conversations: dict[int, Conversation]
     links: Links
     commits: CommitQueue
     publisher: Publisher
     clients: Clients
     transfers: Transfers
+    random: Callable[[int], bytes]
     effects: list[Effect] = field(default_factory=list)
     """Effects that came up during the turn, besides what the parts hold."""
     read_askers: dict[int, Asker] = field(default_factory=dict)
@@ -52,7 +58,19 @@ class Parts:
     """Who waits for an offer whose files are being looked at."""
     strangers: set[bytes] = field(default_factory=set)
     """Keys of strangers on their way into the store."""
+    adding: set[Asker] = field(default_factory=set)
+    """Who waits for the number of a peer."""
     stopping: str = ""
+
+    def remember(self, row: PeerRow) -> None:
+        """Know something new about a peer, and store it.
+
+        While a stranger of the same key is on its way into the store nothing is stored: both
+        become one when that one is there, with the row as it then is.
+        """
+        self.peers.put(row)
+        if row.key not in self.strangers:
+            self.commits.add(StorePeer(row))
 
     def await_read(self, asker: Asker) -> int:
         """A token under which `asker` waits for something read outside.

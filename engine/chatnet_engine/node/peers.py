@@ -24,6 +24,10 @@ class Meaning(enum.Enum):
     """It belongs to `peer`."""
     PIN = enum.auto()
     """First contact with the typed peer `peer`: pin it."""
+    UNPROVEN = enum.auto()
+    """It answered a dial with the invite of `peer`: pinned as soon as it proved to know that."""
+    UNINVITED = enum.auto()
+    """It calls from where `peer` is, without the invite."""
     MERGE = enum.auto()
     """`retires` is the same person as `peer`: one of them has the key, the other was typed."""
     KEY_CHANGED = enum.auto()
@@ -101,6 +105,8 @@ class Peers:
         if row.key:
             return Verdict(Meaning.KEY_CHANGED, dialled)
         owner = self.by_key(key)
+        if row.trust == Trust.INVITED and (owner is None or owner.trust == Trust.PENDING):
+            return Verdict(Meaning.UNPROVEN, dialled)
         if owner is None:
             return Verdict(Meaning.PIN, dialled)
         if owner.peer in self._known.doubted:
@@ -120,7 +126,7 @@ class Peers:
             return Verdict(Meaning.OURSELVES)
         places = {addr, (addr[0], claimed_port)}
         at = [self._rows[peer] for peer, addrs in typed.items() if places & set(addrs)]
-        free = [row for row in at if not row.key]
+        free = [row for row in at if not row.key and row.trust != Trust.INVITED]
         owner = self.by_key(key)
         if owner and owner.peer in self._known.doubted:
             return Verdict(Meaning.KEY_CHANGED, owner.peer)
@@ -134,6 +140,21 @@ class Peers:
             return Verdict(Meaning.PIN, free[0].peer)
         if owner:
             return Verdict(Meaning.PENDING, owner.peer)
+        if len(at) == 1 and not at[0].key:
+            return Verdict(Meaning.UNINVITED, at[0].peer)
         if len(at) == 1:
             return Verdict(Meaning.KEY_CHANGED, at[0].peer)
         return Verdict(Meaning.STRANGER)
+
+    def judge_invited(self, peer: int, key: bytes) -> Verdict:
+        """`key` proved to know the invite of `peer`, which has no key yet."""
+        owner = self.by_key(key)
+        if key == self._own_key:
+            return Verdict(Meaning.OURSELVES, peer)
+        if owner is None:
+            return Verdict(Meaning.PIN, peer)
+        if owner.peer in self._known.doubted:
+            return Verdict(Meaning.KEY_CHANGED, owner.peer)
+        if owner.trust == Trust.PENDING:
+            return Verdict(Meaning.MERGE, peer, owner.peer)
+        return Verdict(Meaning.MERGE, owner.peer, peer)

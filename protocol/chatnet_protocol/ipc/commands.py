@@ -154,11 +154,22 @@ class SetTyping(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
 
 
 class AddPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """Know a peer at an address, or change the name of the one there. Result: PeerAdded."""
+    """Know a peer at an address, or change the name of the one there. Result: PeerAdded.
+
+    `invite`: the code that the peer made; only whoever knows it is pinned. It is never stored.
+    """
 
     host: str
     port: int
     name: str = ""
+    invite: str = ""
+
+
+class MakeInvite(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Draw a code for the first contact with a peer that has no key yet, or (0) with somebody
+    new. Good once, for a day, while this engine runs. Result: Invited."""
+
+    peer: int = 0
 
 
 class RemovePeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
@@ -178,7 +189,8 @@ class SetPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
 class TrustPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Decide about a key. Result: Done.
 
-    `verified`: safety numbers were compared. `accept`: talk to this pending stranger. `replace`:
+    `verified`: safety numbers were compared. `accept`: talk to this pending stranger, or pin the
+    first contact of an invited peer after all, without the invite. `replace`:
     take the refused key instead of the pinned one; `key` must name it, so that what is trusted is
     what the person saw.
     """
@@ -223,6 +235,7 @@ Command = (
     | MarkRead
     | SetTyping
     | AddPeer
+    | MakeInvite
     | RemovePeer
     | SetPeer
     | TrustPeer
@@ -311,6 +324,14 @@ class PeerAdded(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
     peer: int
 
 
+class Invited(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """A code for whoever is to become `peer`; to be told by another way than this program."""
+
+    peer: int
+    code: str
+    until_ms: int
+
+
 class Status(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Counters and facts by name: for people and programs to read, not to mirror."""
 
@@ -328,5 +349,6 @@ Result = (
     | Queued
     | DraftSet
     | PeerAdded
+    | Invited
     | Status
 )

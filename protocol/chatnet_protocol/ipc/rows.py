@@ -68,6 +68,8 @@ class Trust(enum.StrEnum):
     """Trusted on first use; encrypted, not verified."""
     VERIFIED = "verified"
     """Safety numbers were compared, or an invite code was used."""
+    INVITED = "invited"
+    """No key yet, and an invite: whoever proves to know it is pinned, nobody else."""
     PENDING = "pending"
     """A stranger who knocked; nothing is exchanged until somebody accepts."""
 

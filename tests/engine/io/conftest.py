@@ -12,6 +12,7 @@ from chatnet_engine.io.ipc import IpcServer, choose_socket_dir
 from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.resolver import Resolver
 from chatnet_engine.io.store import HistoryReader, Store
+from chatnet_engine.io.stretcher import Stretcher
 from chatnet_engine.io.udp import open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.effects import StopRunner
@@ -115,6 +116,7 @@ def machine(own_home):
             store=store,
             history=history,
             resolver=Resolver(udp.family, wakeup.ring),
+            stretcher=Stretcher(wakeup.ring),
             files=files,
             now=now,
         )

@@ -7,6 +7,7 @@ from chatnet_engine.node.effects import (
     SendDatagrams,
     SendReply,
     StopRunner,
+    StretchInvite,
     TellFiles,
 )
 from chatnet_protocol.commit import Commit
@@ -26,6 +27,7 @@ class Recorder:
 def test_every_effect_reaches_its_part_of_the_world():
     world = Recorder()
     ask, lookup = ReadHistory(1, FetchHistory()), ResolveHost(1, "host", 2)
+    stretch = StretchInvite(1, b"secret")
     for effect in (
         CommitOps(Commit(1, [])),
         SendDatagrams([(b"d", ("::1", 1))]),
@@ -34,6 +36,7 @@ def test_every_effect_reaches_its_part_of_the_world():
         TellFiles(b"frame"),
         ask,
         lookup,
+        stretch,
         StopRunner("enough"),
     ):
         perform(effect, world)
@@ -45,5 +48,6 @@ def test_every_effect_reaches_its_part_of_the_world():
         ("tell_files", b"frame"),
         ("read_history", ask),
         ("resolve", lookup),
+        ("stretch", stretch),
         ("stop", "enough"),
     ]

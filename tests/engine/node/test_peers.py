@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.peers import Meaning, Peers, Verdict
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import PeerRow, Trust
@@ -87,3 +88,30 @@ def test_rows_are_found_by_number_key_and_typed_address() -> None:
     assert caught.value.code == ErrorCode.UNKNOWN_PEER
     peers.remove(1)
     assert len(peers) == peers.pending == 0
+
+
+def invited(number: int = 1) -> PeerRow:
+    return PeerRow(number, "bob", "bob.example", 5002, trust=Trust.INVITED)
+
+
+def test_an_invited_peer_is_not_pinned_by_its_address_alone() -> None:
+    peers = Peers([invited()], OWN)
+    assert peers.judge_dialled(1, KEY) == Verdict(Meaning.UNPROVEN, 1)
+    assert peers.judge_caller(KEY, ADDR, 5002, TYPED) == Verdict(Meaning.UNINVITED, 1)
+    knocked = Peers([invited(), known(2, KEY, Trust.PENDING)], OWN)
+    assert knocked.judge_dialled(1, KEY) == Verdict(Meaning.UNPROVEN, 1)
+    assert knocked.judge_caller(KEY, ADDR, 5002, TYPED) == Verdict(Meaning.PENDING, 2)
+
+
+def test_whoever_knows_the_invite_is_pinned_or_recognised() -> None:
+    assert Peers([invited()], OWN).judge_invited(1, KEY) == Verdict(Meaning.PIN, 1)
+    knocked = Peers([invited(), known(2, KEY, Trust.PENDING)], OWN)
+    assert knocked.judge_invited(1, KEY) == Verdict(Meaning.MERGE, 1, 2)
+    friend = Peers([invited(), known(2, KEY)], OWN)
+    assert friend.judge_invited(1, KEY) == Verdict(Meaning.MERGE, 2, 1)
+    assert friend.judge_dialled(1, KEY) == Verdict(Meaning.MERGE, 2, 1)
+    assert friend.judge_invited(1, OWN) == Verdict(Meaning.OURSELVES, 1)
+    doubting = KnownPeers()
+    doubting.reconcile([known(2, KEY)], OWN)
+    doubted = Peers([invited(), known(2, KEY)], OWN, doubting)
+    assert doubted.judge_invited(1, KEY) == Verdict(Meaning.KEY_CHANGED, 2)

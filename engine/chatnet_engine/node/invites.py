@@ -1,0 +1,102 @@
+"""Owns the invites of this boot: for which peer, with which secret, until when.
+
+An invite belongs to one peer that has no key yet. It ends when somebody proved to know it, after a
+day, and with the engine: its secret is never stored. Both sides hold the same secret, so made and
+entered ones are alike here.
+"""
+
+from dataclasses import dataclass
+
+from chatnet_engine.node.commits import Asker
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import StretchInvite
+from chatnet_protocol.errors import CommandError, ErrorCode
+
+MAX_INVITES = 4
+"""Open ones at a time; every stranger with an invite is tried with all of them."""
+LIFETIME_S = 24 * 3600.0
+
+
+@dataclass(slots=True)
+class Invite:
+    """One invite; usable once `psk` is there."""
+
+    secret: bytes
+    asker: Asker
+    made: bool
+    """Made here: whoever asked for it waits for the code."""
+    psk: bytes = b""
+    until_s: float = float("inf")
+    until_ms: int = 0
+
+
+class Invites:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Asker, Invite] = {}
+        self._open: dict[int, Invite] = {}
+
+    def ask(self, asker: Asker, secret: bytes, peer: int, *, made: bool) -> None:
+        """An invite for `peer` (0: a new one), whose row is on its way into the store.
+
+        Raises CommandError(busy) at the limit.
+        """
+        others = len(self._asked) + len(self._open.keys() - {peer})
+        if others >= MAX_INVITES:
+            raise CommandError(
+                ErrorCode.BUSY,
+                f"At most {MAX_INVITES} invites are open at a time; an unused one ends after a "
+                "day, or with its peer.",
+            )
+        self._asked[asker] = Invite(secret, asker, made)
+
+    def handle_stored(self, asker: Asker | None, peer: int) -> StretchInvite | None:
+        """The row of the peer is stored; what is to be done next if there is an invite for it."""
+        invite = self._asked.pop(asker, None) if asker else None
+        if invite is None:
+            return None
+        self._open[peer] = invite
+        return StretchInvite(peer, invite.secret)
+
+    def handle_stretched(self, peer: int, psk: bytes, now: Now) -> Invite | None:
+        """The secret is ready: from now on the invite is good; None if it is gone."""
+        invite = self._open.get(peer)
+        if invite:
+            invite.psk = psk
+            invite.until_s = now.mono_s + LIFETIME_S
+            invite.until_ms = now.wall_ms + int(LIFETIME_S * 1000)
+        return invite
+
+    def drop(self, asker: Asker) -> None:
+        """The row of the peer could not be stored."""
+        self._asked.pop(asker, None)
+
+    def close(self, peer: int) -> bool:
+        """Used, or not wanted any more; whether there was one."""
+        return self._open.pop(peer, None) is not None
+
+    def get(self, peer: int) -> Invite | None:
+        """The invite for this peer."""
+        return self._open.get(peer)
+
+    def psk(self, peer: int) -> bytes | None:
+        """The secret to prove to this peer."""
+        invite = self._open.get(peer)
+        return invite.psk or None if invite else None
+
+    def psks(self) -> dict[int, bytes]:
+        """All secrets that somebody may come with, by peer."""
+        return {peer: invite.psk for peer, invite in self._open.items() if invite.psk}
+
+    def take_expired(self, now: Now) -> list[int]:
+        """Peers whose invite is over."""
+        over = [peer for peer, invite in self._open.items() if now.mono_s >= invite.until_s]
+        for peer in over:
+            del self._open[peer]
+        return over
+
+    def next_timeout(self) -> float | None:
+        """When the first one is over."""
+        first = min((invite.until_s for invite in self._open.values()), default=float("inf"))
+        return None if first == float("inf") else first
