@@ -291,7 +291,9 @@ class ReceiveJob:
             if position == self._said:
                 return
             self._said = position
-            self._channel.send(RecordType.VERIFIED, encode_body(position))
+            # Who cannot hear any more may still have sent something.
+            with contextlib.suppress(ConnectionCut):
+                self._channel.send(RecordType.VERIFIED, encode_body(position))
 
     def _tell(self) -> None:
         if self._file is not None:

@@ -1,0 +1,62 @@
+"""Requests and reports survive the pipe, and the largest ones fit it."""
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.offering import MAX_ROOT_BYTES
+from chatnet_engine.io.file_link import MAX_FRAME_BYTES
+from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES
+
+ID = bytes(range(16))
+CONNECT = pw.Connect(b"handle--", bytes(32), 2, [("127.0.0.1", 9), ("::1", 9)], 60.0)
+FILE = pw.ScannedFile(0, ["a", "b"], 5, 7)
+VALUES = [
+    pw.Scan(ID, ["/a", "/b"]),
+    pw.Send(1, CONNECT, ["/a"], [FILE]),
+    pw.Receive(1, ID, CONNECT, "/in", [["a", "b"]], [5], 0, 3),
+    pw.Stop(1),
+    pw.Place(ID, "/in", 0, ["a"], 99),
+    pw.Discard(ID, "/in"),
+    pw.Listening(0, "TCP port 5 cannot be used: busy."),
+    pw.Scanned(ID, [FILE], "", ""),
+    pw.Expecting(1),
+    pw.Connected(1),
+    pw.Progress(1, 0, 3, 4),
+    pw.SourceChanged(1, 0, 8),
+    pw.FileComplete(1, 0, ["a"], 99),
+    pw.Placed(ID, 0, ["a"]),
+    pw.NotPlaced(ID, 0, [], "gone", True),
+    pw.Ended(1, pw.Outcome.LOST, ""),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_round_trip(value: pw.Request | pw.Report) -> None:
+    decode = pw.decode_request if isinstance(value, get_args(pw.Request)) else pw.decode_report
+    assert decode(pw.encode(value)) == value
+
+
+def test_all_are_tried() -> None:
+    kinds = {*get_args(pw.Request), *get_args(pw.Report)}
+    assert kinds == {type(value) for value in VALUES}
+
+
+def test_what_does_not_parse_is_a_broken_invariant() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        pw.decode_report(pw.encode(pw.Stop(1)))
+    with pytest.raises(msgspec.DecodeError):
+        pw.decode_request(b"\xc1")
+
+
+def test_the_largest_requests_fit_a_frame() -> None:
+    name = "n" * (MAX_OFFER_BYTES // MAX_FILES_IN_OFFER)
+    files = [pw.ScannedFile(n, [name], 2**53, 2**62) for n in range(MAX_FILES_IN_OFFER)]
+    send = pw.Send(2**40, CONNECT, ["/" + "r" * MAX_ROOT_BYTES], files)
+    assert len(pw.encode(send)) < MAX_FRAME_BYTES
+    paths = [[name] for _ in range(MAX_FILES_IN_OFFER)]
+    sizes = [2**53] * MAX_FILES_IN_OFFER
+    receive = pw.Receive(2**40, ID, CONNECT, "/" + "i" * 4096, paths, sizes, 0, 0)
+    assert len(pw.encode(receive)) < MAX_FRAME_BYTES
