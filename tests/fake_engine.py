@@ -46,6 +46,7 @@ from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
 
 T = TypeVar("T")
 START_MS = 1_700_000_000_000
+INVITE_CODE = "abcd-efgh-ijkl-mnop"
 SAFETY_NUMBER = " ".join(f"{n:05d}" for n in range(12345, 12345 + 12 * 7000, 7000))
 
 
@@ -272,6 +273,8 @@ class FakeCore:
                 self.stopped = True
             case cmd.SendMessage() | cmd.OfferFiles():
                 return self.queue(command)
+            case cmd.MakeInvite(peer=peer):
+                return cmd.Invited(peer or 9, INVITE_CODE, 86_400_000)
             case cmd.AddPeer() | cmd.RemovePeer() | cmd.SetPeer() | cmd.TrustPeer():
                 return self.change_peer(command)
             case _:

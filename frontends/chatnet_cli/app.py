@@ -40,6 +40,7 @@ VERBS = {
     "peers": ("peers", "peers"),
     "peer": ("peers", "peer"),
     "peer-add": ("peers", "peer"),
+    "invite": ("invites", "invite"),
     "status": ("session", "status"),
     "sessions": ("session", "sessions"),
     "stop": ("session", "stop"),

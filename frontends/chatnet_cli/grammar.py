@@ -118,6 +118,7 @@ def _add_starting(verbs: Verbs) -> None:
     start.add_argument("--front-end", metavar="NAME", help="qt, cli, or another that is installed")
     start.add_argument("--name", metavar="NAME", help="what peers see as your name")
     start.add_argument("--bind", metavar="ADDR", help="local address of the engine")
+    _add_invite(start)
     start.add_argument("--impair", metavar="SPEC", help="a bad network on purpose: loss=20%%,...")
     _verb(
         verbs,
@@ -209,7 +210,7 @@ def _add_peers(verbs: Verbs) -> None:
     for name, summary in (
         ("name", "change what a peer is called"),
         ("verify", "compare the safety number"),
-        ("trust", "accept a stranger, or with --replace a changed key"),
+        ("trust", "accept a stranger or an uninvited first contact; --replace: a changed key"),
         ("retry", "dial now"),
         ("remove", "forget address and key; the history stays"),
     ):
@@ -222,6 +223,12 @@ def _add_peers(verbs: Verbs) -> None:
             parser.add_argument("--yes", action="store_true", help="the numbers were compared")
         elif name == "trust":
             parser.add_argument("--replace", action="store_true", help="take the offered key")
+    _verb(
+        verbs,
+        "invite",
+        "print a code that makes sure of the first contact",
+        "chatnet invite\nchatnet peer add 192.168.233.128 12346 --invite    (on the other side)",
+    )
     alias = _verb(
         verbs, "peer-add", "the same as peer add", "chatnet peer-add 10.0.0.7 5001", peer=False
     )
@@ -235,6 +242,15 @@ def _add_address(parser: _Parser, *, session: bool = True) -> None:
     parser.add_argument("host", metavar="HOST")
     parser.add_argument("port", type=int, metavar="PORT")
     parser.add_argument("--name", metavar="NAME")
+    _add_invite(parser)
+
+
+def _add_invite(parser: _Parser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--invite", action="store_true", help="ask for the code that the peer's chatnet invite gave"
+    )
+    group.add_argument("--invite-file", metavar="FILE", help="read it there; -: standard input")
 
 
 def _add_session(verbs: Verbs) -> None:

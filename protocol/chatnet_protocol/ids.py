@@ -1,9 +1,11 @@
-"""Identifiers that cross a wire, and the shape of the client-made ones.
+"""Identifiers that cross a wire, the shape of the client-made ones, and keys as people read them.
 
 Message and transfer ids are made by whoever starts the message, are 128 bits, time-ordered
 (RFC 9562 section 5.7, UUID version 7) and permanent: a retried command is the same message.
 """
 
+import base64
+import hashlib
 from typing import NewType
 
 PeerId = NewType("PeerId", int)
@@ -14,6 +16,8 @@ TransferId = NewType("TransferId", bytes)
 """16 bytes: the message id of the offer."""
 
 ID_BYTES = 16
+FINGERPRINT_GROUPS = 6
+FINGERPRINT_GROUP_CHARACTERS = 4
 
 
 def uuid7(wall_ms: int, entropy: bytes) -> bytes:
@@ -28,3 +32,14 @@ def uuid7(wall_ms: int, entropy: bytes) -> bytes:
 def is_id(value: bytes) -> bool:
     """Whether `value` has the length of an id; the bits inside are the maker's business."""
     return len(value) == ID_BYTES
+
+
+def fingerprint(key: bytes) -> str:
+    """A public key as "abcd-efgh-…": 24 base-32 characters (120 bits) of its SHA-256.
+
+    Short enough to read out, long enough that no second key with the same one can be found.
+    """
+    digest = hashlib.sha256(b"chatnet fingerprint" + key).digest()
+    letters = base64.b32encode(digest).decode().lower()
+    step = FINGERPRINT_GROUP_CHARACTERS
+    return "-".join(letters[i * step : (i + 1) * step] for i in range(FINGERPRINT_GROUPS))

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet_protocol.ids import ID_BYTES, is_id, uuid7
+from chatnet_protocol.ids import ID_BYTES, fingerprint, is_id, uuid7
 
 TIMES_MS = st.integers(0, 2**48 - 1)
 ENTROPY = st.binary(min_size=10, max_size=16)
@@ -37,3 +37,10 @@ def test_a_clock_beyond_48_bits_wraps_instead_of_failing() -> None:
 
 def test_only_sixteen_bytes_are_an_id() -> None:
     assert [size for size in range(40) if is_id(bytes(size))] == [ID_BYTES]
+
+
+def test_fingerprint_is_six_groups_that_change_with_the_key() -> None:
+    text = fingerprint(bytes(32))
+    assert [len(group) for group in text.split("-")] == [4] * 6
+    assert text != fingerprint(bytes(31) + b"\1")
+    assert text == "zc3n-3jyx-ucdc-vhfe-hy4i-ootb"

@@ -32,9 +32,10 @@ from chatnet_engine.io.udp import ANY_IPV4, UdpSocket, open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.node import Node
-from chatnet_engine.secure.identity import Identity, fingerprint
+from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.commit import Loaded
 from chatnet_protocol.errors import ChatNetError, CommandError, ErrorCode
+from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.envelope import BOOT_BYTES
 from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_protocol.ipc.session_files import ConnectionFile, session_dir

@@ -1,19 +1,17 @@
-"""A user's long-term key, and the short text form of public keys that people read.
+"""A user's long-term key, and the text form of public keys in known_peers.
 
 Owns the private key in memory only; files, permissions and trust are others' business.
 """
 
 import base64
-import hashlib
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ids import fingerprint
 
 KEY_BYTES: Final = 32
-FINGERPRINT_GROUPS: Final = 6
-FINGERPRINT_GROUP_CHARACTERS: Final = 4
 
 
 class Identity:
@@ -34,17 +32,6 @@ class Identity:
 
     def __repr__(self) -> str:
         return f"Identity({fingerprint(self.public)})"
-
-
-def fingerprint(public: bytes) -> str:
-    """A public key as "abcd-efgh-…": 24 base-32 characters (120 bits) of its SHA-256.
-
-    Short enough to read out, long enough that no second key with the same one can be found.
-    """
-    digest = hashlib.sha256(b"chatnet fingerprint" + public).digest()
-    letters = base64.b32encode(digest).decode().lower()
-    step = FINGERPRINT_GROUP_CHARACTERS
-    return "-".join(letters[i * step : (i + 1) * step] for i in range(FINGERPRINT_GROUPS))
 
 
 def public_key_text(public: bytes) -> str:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import NoReturn
 
 from chatnet_cli.environment import Environment, ExitStatus, UsageError
+from chatnet_cli.verbs import invites
 from chatnet_client import sessions
 from chatnet_client.client import Client
 from chatnet_client.launch import ENGINE_COMMAND, ensure_engine
@@ -28,7 +29,10 @@ def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
     check_front_end(front_end)
     name = options.session or str(options.local_port)
     session_dir("", name)
-    arguments = [str(options.local_port), options.peer_host, str(options.peer_port)]
+    code = invites.read_code(env, options)
+    arguments = [str(options.local_port)]
+    if not code:
+        arguments += [options.peer_host, str(options.peer_port)]
     arguments += ["--session", name]
     for option in ("name", "bind", "impair"):
         value = getattr(options, option)
@@ -38,7 +42,7 @@ def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
     if started:
         env.say(f"Session {name} is running; it goes on when the front end closes.")
         env.say(f"It ends with: chatnet stop --session {name}")
-    peer = _know_peer(session, options.peer_host, options.peer_port)
+    peer = _know_peer(session, options.peer_host, options.peer_port, code)
     return run_front_end(env, front_end, session, ["--peer", str(peer)])
 
 
@@ -90,9 +94,10 @@ def run_front_end(
     return chat.run(env, arguments, session.connection_file)
 
 
-def _know_peer(session: sessions.Session, host: str, port: int) -> int:
+def _know_peer(session: sessions.Session, host: str, port: int, code: str) -> int:
+    """The number of that peer; with a code, nobody else was let in before it is known."""
     with Client.attach(session.connection_file, name="chatnet") as client:
         for peer in client.view.peers:
-            if (peer.info.host, peer.info.port) == (host, port):
+            if (peer.info.host, peer.info.port) == (host, port) and not code:
                 return peer.info.peer
-        return client.ask(AddPeer(host, port), PeerAdded).peer
+        return client.ask(AddPeer(host, port, "", code), PeerAdded).peer

@@ -4,7 +4,9 @@ import argparse
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
+from chatnet_cli.verbs import invites
 from chatnet_client.client import Client
+from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.commands import (
     AddPeer,
     PeerAdded,
@@ -30,9 +32,10 @@ def peers(env: Environment, options: argparse.Namespace) -> ExitStatus:
 
 def peer(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Do what `peer ACTION` says."""
+    code = invites.read_code(env, options) if options.action == "add" else ""
     with targets.attach(env, options) as client:
         if options.action == "add":
-            command = AddPeer(options.host, options.port, options.name or "")
+            command = AddPeer(options.host, options.port, options.name or "", code)
             env.out(f"added · peer {client.ask(command, PeerAdded).peer}")
             return ExitStatus.DONE
         info = targets.find_peer(client.view, options.who).info
@@ -69,6 +72,8 @@ def _line(peer: PeerView) -> str:
     words += [render.link_words(peer), info.trust]
     if info.trust == Trust.PENDING:
         words.append(f"wants to talk: chatnet peer trust {info.peer}")
+    if info.offered_key:
+        words.append(f"another key was offered: chatnet peer trust {info.peer} --replace")
     if peer.unread:
         words.append(f"{peer.unread} unread")
     if peer.waiting:
@@ -98,12 +103,14 @@ def _trust(env: Environment, client: Client, info: PeerRow, replace: bool) -> Ex
     if replace:
         if not info.offered_key:
             raise Failure("No other key was offered in this peer's name.")
-        env.say(f"known key   {info.key.hex()}")
-        env.say(f"offered key {info.offered_key.hex()}")
+        env.say(f"known key   {fingerprint(info.key)}")
+        env.say(f"offered key {fingerprint(info.offered_key)}")
+        if info.key == info.offered_key:
+            env.say("They are the same: known_peers had lost it.")
         client.request(TrustPeer(info.peer, "replace", info.offered_key))
         env.out(f"replaced · peer {info.peer}")
         return ExitStatus.DONE
-    if info.trust != Trust.PENDING:
+    if info.trust not in (Trust.PENDING, Trust.INVITED):
         raise UsageError("This peer is trusted already. A changed key needs --replace.")
     client.request(TrustPeer(info.peer, "accept", info.key))
     env.out(f"accepted · peer {info.peer}")

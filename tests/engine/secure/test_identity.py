@@ -2,11 +2,11 @@ import pytest
 
 from chatnet_engine.secure.identity import (
     Identity,
-    fingerprint,
     parse_public_key,
     public_key_text,
 )
 from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ids import fingerprint
 
 ALICE = bytes.fromhex("77076d0a7318a57d3c16c17251b26645df4c2d7f9d1d1f0b0c0d0e0f10111213")
 
@@ -27,13 +27,6 @@ def test_repr_shows_the_fingerprint_and_no_secret() -> None:
     identity = Identity.from_private_bytes(ALICE)
     assert repr(identity) == f"Identity({fingerprint(identity.public)})"
     assert ALICE.hex() not in repr(identity)
-
-
-def test_fingerprint_is_six_groups_that_change_with_the_key() -> None:
-    text = fingerprint(bytes(32))
-    assert [len(group) for group in text.split("-")] == [4] * 6
-    assert text != fingerprint(bytes(31) + b"\1")
-    assert text == "zc3n-3jyx-ucdc-vhfe-hy4i-ootb"
 
 
 def test_public_keys_survive_their_text_form() -> None:

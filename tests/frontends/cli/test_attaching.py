@@ -10,7 +10,7 @@ from chatnet_cli.verbs import attaching
 from chatnet_client import sessions
 from chatnet_client.errors import EngineStartFailed
 from chatnet_protocol.ipc import commands as cmd
-from fake_engine import FakeEngine
+from fake_engine import INVITE_CODE, FakeEngine
 
 
 def test_a_running_session_is_attached_to(shell, engine: FakeEngine) -> None:
@@ -50,6 +50,28 @@ def test_otherwise_the_engine_is_started(shell, home, monkeypatch) -> None:
         )
     ]  # fmt: skip
     assert "it goes on when the front end closes" in shell.err
+
+
+def test_with_an_invite_the_engine_calls_nobody_before_it_knows_the_code(
+    shell, home, monkeypatch
+) -> None:
+    asked = []
+
+    def ensure(environ, name, arguments):
+        asked.extend(arguments)
+        ensure.engine = FakeEngine(home)
+        ensure.engine.start()
+        return sessions.find(environ, "12345"), True
+
+    monkeypatch.setattr(attaching, "ensure_engine", ensure)
+    try:
+        words = ("12345", "10.0.0.1", "5001", "--invite")
+        assert shell.run(*words, stdin=f"{INVITE_CODE}\nhello\n") == 0
+        seen = ensure.engine.seen(cmd.AddPeer)
+    finally:
+        ensure.engine.close()
+    assert asked == ["12345", "--session", "12345"]
+    assert seen == [cmd.AddPeer("10.0.0.1", 5001, "", INVITE_CODE)]
 
 
 def test_an_engine_that_does_not_start(shell, monkeypatch) -> None:

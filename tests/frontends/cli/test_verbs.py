@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from chatnet_cli.verbs import session as session_verbs
+from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, PeerRow, TransferState, Trust
-from fake_engine import SAFETY_NUMBER, FakeCore, FakeEngine
+from fake_engine import INVITE_CODE, SAFETY_NUMBER, FakeCore, FakeEngine
 
 
 def when(engine: FakeEngine, kind: type, then: Callable[[FakeCore], object]) -> None:
@@ -288,11 +289,44 @@ def test_trusting_strangers_and_changed_keys(shell, engine: FakeEngine) -> None:
     assert "wants to talk: chatnet peer trust 2" in shell.out
     assert shell.run("peer", "trust", "2") == 0
     assert shell.run("peer", "trust", "bob", "--replace") == 0
-    assert (b"C" * 32).hex() in shell.err
+    assert fingerprint(b"C" * 32) in shell.err
+    assert fingerprint(info.key) in shell.err
     assert engine.seen(cmd.TrustPeer) == [
         cmd.TrustPeer(2, "accept", b"S" * 32),
         cmd.TrustPeer(1, "replace", b"C" * 32),
     ]
+
+
+def test_an_invite_is_printed_for_whoever_has_no_key(shell, engine: FakeEngine) -> None:
+    assert shell.run("invite") == 0
+    assert shell.out == f"{INVITE_CODE}\n"
+    assert "chatnet peer add HOST 12345 --invite" in shell.err
+    shell.run("peer", "add", "10.0.0.9", "99", "--name", "carol")
+    assert shell.run("invite") == 0
+    assert shell.run("invite", "--peer", "bob") == 0
+    shell.run("peer", "add", "10.0.0.10", "99", "--name", "dave")
+    assert shell.run("invite") == 1
+    assert "carol, dave" in shell.err
+    assert [command.peer for command in engine.seen(cmd.MakeInvite)] == [0, 2, 1]
+
+
+def test_a_code_is_asked_for_or_read_and_never_an_argument(
+    shell, engine: FakeEngine, tmp_path: Path
+) -> None:
+    file = tmp_path / "code"
+    file.write_text(f"{INVITE_CODE}\n")
+    add = ("peer", "add", "10.0.0.9", "99")
+    assert shell.run(*add, "--invite-file", str(file)) == 0
+    assert shell.run(*add, "--invite-file", "-", stdin=f"{INVITE_CODE}\n") == 0
+    assert "Invite code" not in shell.err
+    shell.stdin_is_tty = True
+    assert shell.run(*add, "--invite", stdin=f" {INVITE_CODE} \n") == 0
+    assert "Invite code: " in shell.err
+    assert {command.invite for command in engine.seen(cmd.AddPeer)} == {INVITE_CODE}
+    assert shell.run(*add, "--invite", stdin="\n") == 1
+    assert shell.run(*add, "--invite-file", str(tmp_path / "none")) == 1
+    assert shell.run(*add, "--invite", INVITE_CODE) == 2
+    assert shell.run(*add, "--invite", "--invite-file", "-") == 2
 
 
 # --- session ------------------------------------------------------------------------------------

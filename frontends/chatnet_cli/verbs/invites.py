@@ -1,0 +1,62 @@
+"""`invite`, and reading the code that somebody else was given. A code is never an argument."""
+
+import argparse
+
+from chatnet_cli import render, targets
+from chatnet_cli.environment import Environment, ExitStatus, Failure
+from chatnet_client.client import Client
+from chatnet_protocol.ipc.commands import Invited, MakeInvite
+from chatnet_protocol.ipc.rows import Trust
+
+MAX_CODE_CHARACTERS = 100
+"""Read from a file or a pipe; what is longer is no code."""
+
+
+def invite(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Print a code for the first contact with somebody."""
+    with targets.attach(env, options) as client:
+        peer = _meant(client, options.peer)
+        invited = client.ask(MakeInvite(peer), Invited)
+        row = client.view.session
+    env.out(invited.code)
+    env.say("Good once, for 24 hours, while this engine runs. Tell it by another way than this.")
+    env.say(
+        f"The other side: chatnet peer add HOST {row.port} --invite, with the address of this "
+        "machine, and types the code when asked."
+    )
+    return ExitStatus.DONE
+
+
+def read_code(env: Environment, options: argparse.Namespace) -> str:
+    """The code of --invite (asked for, or from standard input) or --invite-file; empty: neither.
+
+    Raises Failure when there is none where it should be.
+    """
+    if options.invite_file and options.invite_file != "-":
+        with open(options.invite_file, encoding="utf-8", errors="replace") as file:
+            code = file.read(MAX_CODE_CHARACTERS)
+    elif options.invite or options.invite_file:
+        if env.stdin_is_tty:
+            env.stderr.write("Invite code: ")
+            env.stderr.flush()
+        code = env.stdin.readline(MAX_CODE_CHARACTERS)
+    else:
+        return ""
+    if not code.strip():
+        raise Failure("There is no invite code.")
+    return code.strip()
+
+
+def _meant(client: Client, wanted: str | None) -> int:
+    """The peer to invite: the one named, else the only one without a key, else (0) a new one."""
+    if wanted is not None:
+        return targets.find_peer(client.view, wanted).info.peer
+    waiting = [
+        peer.info
+        for peer in client.view.peers
+        if peer.info.host and not peer.info.key and peer.info.trust in (Trust.NONE, Trust.INVITED)
+    ]
+    if len(waiting) > 1:
+        names = ", ".join(render.peer_name(info) for info in waiting)
+        raise Failure(f"Several peers wait for a first contact: {names}. Choose with --peer.")
+    return waiting[0].peer if waiting else 0
