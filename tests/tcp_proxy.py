@@ -77,9 +77,11 @@ class Proxy:
                 self.release.wait()
             with contextlib.suppress(OSError):
                 far.sendall(data)
-        for sock in (near, far):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        # What was passed on is to be read: closing both ways would reset the connection.
+        with contextlib.suppress(OSError):
+            far.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            near.shutdown(socket.SHUT_RDWR)
 
     def _pass(self, far: socket.socket, near: socket.socket) -> None:
         with contextlib.suppress(OSError):

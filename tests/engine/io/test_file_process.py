@@ -103,7 +103,7 @@ def test_a_connection_cut_anywhere_resumes_by_itself(
     pair: Pair, make: Make, proxy: Proxy, cut: float
 ) -> None:
     path = make()
-    stream = FIRST_MESSAGE_BYTES + 22 + -(-SIZE // 65536) * 21 + SIZE + 53 + 21
+    stream = FIRST_MESSAGE_BYTES + 24 + -(-SIZE // 65536) * 21 + SIZE + 53 + 21
     where = {-1: stream - 1, 0.5: stream}.get(cut, int(cut))
     proxy.cuts = [where]
     pair.link(True)
