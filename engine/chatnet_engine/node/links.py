@@ -178,7 +178,7 @@ class Links:
             self._refused(verdict, event, now)
         elif verdict.meaning is Meaning.UNINVITED:
             link = self._links[verdict.peer]
-            link.tell(link.row.state, now, link.row.address, UNINVITED)
+            link.tell(LinkState(link.row.state), now, link.row.address, UNINVITED)
 
     def _handle_refused(self, event: secure.Refused, now: Now) -> None:
         try:
