@@ -34,6 +34,8 @@ LENGTH_BYTES = 4
 READ_BYTES = 256 * 1024
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
 """Reports that the engine does not take; then it is beyond help, and so is this process."""
+NICENESS = 5
+"""Text goes first where cores are few."""
 GONE = "The bytes of a received file have disappeared before it got its name."
 
 JobRequest = pw.Send | pw.Receive
@@ -307,6 +309,7 @@ def main(argv: list[str]) -> int:
     # The terminal's Ctrl-C is for the engine, which ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     umask = os.umask(0o077)
+    os.nice(NICENESS)
     FileProcess(socket.socket(fileno=args.fd), args.bind, args.port, umask).run()
     return 0
 

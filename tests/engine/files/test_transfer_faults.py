@@ -65,6 +65,31 @@ def test_three_mismatches_fail_and_one_starts_the_file_over(world: World) -> Non
     assert "not what was sent" in world.b.row().reason
 
 
+def test_bytes_that_disappear_before_they_get_their_name_fail_both(world: World) -> None:
+    world.offer("a.txt")
+    world.run(lambda: world.states() == ("active", "active"))
+    while world.net.connections:
+        world.net.step(world.random)
+    world.b.process.partials.clear()
+    world.advance(1)
+    assert world.states() == ("failed", "failed")
+    assert world.b.process.disk == {}
+
+
+def test_answers_about_names_come_late_without_harm(world: World) -> None:
+    world.offer("a.txt")
+    world.run(lambda: world.states() == ("active", "active"))
+    for report in (pw.Placed(ID, 0, ["x"]), pw.NotPlaced(ID, 0, ["x"])):
+        world.b.process.report(report)
+    world.settle()
+    assert world.b.state() == "active"
+    world.do(world.b, "cancel")
+    for report in (pw.Placed(ID, 0, ["x"]), pw.NotPlaced(ID, 0, [], "late")):
+        world.b.process.report(report)
+    world.settle()
+    assert world.states() == ("cancelled", "cancelled")
+
+
 def test_a_changed_source_is_remembered(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.states() == ("active", "active"))

@@ -6,6 +6,7 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.limits import MIB
+from chatnet_protocol.wire import control as ct
 from fake_files import SOURCES, World
 from file_pair import ID, PEER, message
 
@@ -154,6 +155,45 @@ def test_nobody_reachable_says_why_and_heals(world: World) -> None:
     world.run(lambda: world.pair.both("done"), turns=5000)
     world.check_done("a.txt")
     assert world.a.row().reason == world.b.row().reason == ""
+
+
+def test_two_sides_without_a_port_say_so_and_wait(world: World) -> None:
+    for side in (world.a, world.b):
+        side.process.port = 0
+        side.restart_process()
+    world.settle()
+    world.offer("a.txt")
+    assert world.states() == ("waiting", "waiting")
+    assert "open the port" in world.a.row().reason
+    assert "open the port" in world.b.row().reason
+    assert world.net.tokens == []
+    world.a.process.port = 4000
+    world.a.restart_process()
+    world.run(lambda: world.pair.both("done"), turns=5000)
+    world.check_done("a.txt")
+
+
+def test_a_paused_sender_answers_a_listener_with_its_pause(world: World) -> None:
+    world.offer("big", auto=0)
+    world.do(world.a, "pause")
+    world.b.transfers.handle_control(
+        PEER, ct.encode_control(ct.Standing(ID, False)), world.b.clock, 1
+    )  # as if the pause had not been heard
+    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.settle()
+    assert world.states() == ("paused", "paused")
+    assert world.net.connections == []
+    world.do(world.a, "resume")
+    world.run(lambda: world.pair.both("done"))
+
+
+def test_an_accepted_offer_stays_accepted_and_an_ended_one_ended(world: World) -> None:
+    world.offer("a.txt")
+    world.run(lambda: world.pair.both("done"))
+    world.b.transfers.accept(ID, "/elsewhere", world.b.clock, 1)
+    world.settle()
+    assert world.b.state() == "done"
+    assert world.b.row().path == "/inbox/a.txt"
 
 
 def test_tries_are_spaced_out(world: World) -> None:
