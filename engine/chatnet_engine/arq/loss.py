@@ -50,6 +50,8 @@ class LossRecovery:
         self._sent: dict[int, SentPacket] = {}
         self._given_up: dict[int, tuple[SentPacket, float]] = {}
         self._largest_acked = -1
+        self._first_acked_sent_at: float | None = None
+        """What left before this may have met nobody, which says nothing about the line."""
         self._last_acked_sent_at = float("-inf")
         self._loss_at: float | None = None
         self._last_eliciting_at = 0.0
@@ -82,6 +84,8 @@ class LossRecovery:
         if self._given_up:
             self._find_spurious(ranges, now)
         if acked:
+            if self._first_acked_sent_at is None:
+                self._first_acked_sent_at = acked[0].sent_at
             newest = acked[-1] if acked[-1].number == largest else None
             if newest is not None:
                 self._rtt.add(now - newest.sent_at, delay_s)
@@ -212,7 +216,9 @@ class LossRecovery:
             self.in_flight_bytes -= packet.size_bytes
             self._given_up[packet.number] = (packet, forget_at)
             self._episode.add(packet.number)
-            self.counters.judge(lost=True)
+            first = self._first_acked_sent_at
+            if first is None or packet.sent_at >= first:
+                self.counters.judge(lost=True)
             for source, token in packet.contents:
                 source.on_lost(token, packet.number)
         while len(self._given_up) > MAX_LOST_KEPT:

@@ -251,3 +251,19 @@ def test_the_loss_rate_follows_what_happens() -> None:
         bench.ack(0.0, (number - 9, number - 1))
     assert bench.loss.counters.loss_rate == pytest.approx(0.1, abs=0.02)
     assert list(bench.loss.oldest()) == []
+
+
+def test_what_left_before_anybody_answered_says_nothing_about_the_line() -> None:
+    bench = Bench()
+    for number in range(3):
+        bench.send(number, 0.0)
+    for number in range(3, 10):
+        bench.send(number, 1.0)
+    bench.ack(1.1, (3, 9))
+    assert bench.fates.lost == [0, 1, 2], "its content is sent again all the same"
+    assert bench.loss.counters.loss_rate == 0.0
+    bench.send(10, 2.0)
+    for number in range(11, 15):
+        bench.send(number, 2.0)
+    bench.ack(2.1, (11, 14))
+    assert bench.loss.counters.loss_rate > 0.0
