@@ -17,11 +17,13 @@ from chatnet_client.client_events import (
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import (
+    AddPeer,
     Command,
     Done,
     DraftSet,
     FetchHistory,
     HistoryPage,
+    MakeInvite,
     Queued,
     Result,
     SendMessage,
@@ -170,7 +172,7 @@ class FakeClient:
         match command:
             case FetchHistory():
                 return self._page(command)
-            case SetDraft():
+            case SetDraft() | MakeInvite() | AddPeer():
                 return None
             case SendMessage():
                 return Queued(no=1, seq=1) if self.answers_messages else None

@@ -53,6 +53,11 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
             f"{name} wants to talk to you from {address}. Nothing is exchanged until you accept."
         )
         return Banner(Tone.INFO, words, (("accept", "Accept"), ("remove", "Refuse")))
+    if info.trust == Trust.INVITED:
+        if link.state == LinkState.IDLE and link.detail:
+            return Banner(Tone.INFO, shown_name(link.detail, 300), (("invite", "New invite"),))
+        words = f"Waiting for {name}. Nobody else is let in: an invite is open."
+        return Banner(Tone.INFO, words)
     if info.offered_key:
         words = f"Somebody with another key answers in the name of {name}. It was not let in."
         return Banner(Tone.DANGER, words, (("key", "Look at it"),))

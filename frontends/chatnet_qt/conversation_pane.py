@@ -14,6 +14,7 @@ from chatnet_qt.composer import Composer
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.find_bar import FindBar
 from chatnet_qt.icons import draw_down, icon_of
+from chatnet_qt.invites import InviteDialog
 from chatnet_qt.labels import ElidedLabel
 from chatnet_qt.message_actions import MessageActions
 from chatnet_qt.models import ConversationModel
@@ -176,6 +177,9 @@ class ConversationPane(QWidget):
             self._session.request(RemovePeer(number))
         elif name == "key":
             self.show_offered_key()
+        elif name == "invite":
+            peer = self.model.peer()
+            InviteDialog(self._session, peer.info if peer else None, self).show()
 
     # --- what happens ---
 

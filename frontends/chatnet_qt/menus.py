@@ -6,6 +6,7 @@ from chatnet_protocol.ipc.commands import StopEngine
 from chatnet_qt.conversation_pane import ConversationPane
 from chatnet_qt.desktop import DesktopScheme
 from chatnet_qt.help_text import HelpDialog
+from chatnet_qt.invites import AddPeerDialog, InviteDialog
 from chatnet_qt.qt import (
     QAction,
     QActionGroup,
@@ -71,6 +72,11 @@ class Menus(QObject):
         self._add(menu, "&Attach files…", "Ctrl+O").triggered.connect(self._attach)
         self._add(menu, "&Find…", "Ctrl+F").triggered.connect(self._find)
         menu.addSeparator()
+        self._add(menu, "A&dd somebody…").triggered.connect(
+            lambda: AddPeerDialog(self._session, self._window).show()
+        )
+        self._add(menu, "&Invite somebody…").triggered.connect(self._invite)
+        menu.addSeparator()
         leave = self._add(menu, "&Quit", "Ctrl+Q")
         leave.setToolTip("Closes this window; the engine goes on")
         leave.triggered.connect(self._quit)
@@ -127,6 +133,12 @@ class Menus(QObject):
         pane = self._pane()
         if pane is not None:
             pane.show_safety_number()
+
+    def _invite(self) -> None:
+        pane = self._pane()
+        peer = pane.model.peer() if pane is not None else None
+        unmet = peer.info if peer is not None and not peer.info.key else None
+        InviteDialog(self._session, unmet, self._window).show()
 
     def _end(self) -> None:
         pane = self._pane()

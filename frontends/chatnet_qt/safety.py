@@ -1,8 +1,10 @@
 """Comparing keys: the safety number of a peer, and what to do about a key that changed."""
 
+from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.commands import TrustPeer
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 from chatnet_qt.labels import label, selectable
+from chatnet_qt.qr import QrCode
 from chatnet_qt.qt import QDialog, QFontDatabase, QHBoxLayout, QPushButton, Qt, QVBoxLayout, QWidget
 from chatnet_qt.session import Session
 from chatnet_qt.theme import scaled
@@ -33,8 +35,9 @@ class SafetyDialog(QDialog):
         column.setSpacing(14)
         if info.safety_number:
             words = (
-                f"Read these digits to {name} in a call or side by side. If both of you see the "
-                "same number, nobody sits between you."
+                f"Read these digits to {name} in a call or side by side, or scan the code on the "
+                "other screen: it holds the same digits. If both of you see the same number, "
+                "nobody sits between you."
             )
         else:
             words = f"There is no safety number yet: {name} has not been reached."
@@ -46,6 +49,8 @@ class SafetyDialog(QDialog):
         self.digits.setWordWrap(False)
         self.digits.setAccessibleName("Safety number")
         column.addWidget(self.digits)
+        self.code = QrCode("".join(info.safety_number.split()), "Safety number as a QR code")
+        column.addWidget(self.code, 0, Qt.AlignmentFlag.AlignHCenter)
         verified = info.trust == Trust.VERIFIED
         state = "Verified: these digits were compared." if verified else "Not compared yet."
         column.addWidget(label(state))
@@ -82,13 +87,20 @@ class KeyChangedDialog(QDialog):
         words = (
             f"Somebody answers in the name of {name} with a key that is not the known one. That "
             f"happens when {name} has set up ChatNet anew, and also when somebody else pretends "
-            "to be them. Ask them in another way before you take the new key."
+            "to be them. Ask them in another way before you take the new key: their own screen "
+            "shows its fingerprint."
         )
+        if info.key == info.offered_key:
+            words = (
+                f"{name} has the key that this history remembers, but the file known_peers does "
+                "not name it any more. Somebody deleted or changed that file. Compare before you "
+                "take the key again."
+            )
         column.addWidget(label(words, wrap=True))
         column.addWidget(label("Known key"))
-        column.addWidget(selectable(info.key.hex(" ", 4) or "none"))
+        column.addWidget(selectable(fingerprint(info.key) if info.key else "none"))
         column.addWidget(label("New key"))
-        column.addWidget(selectable(info.offered_key.hex(" ", 4) or "none"))
+        column.addWidget(selectable(fingerprint(info.offered_key)))
         row = QHBoxLayout()
         row.addStretch(1)
         self.replace = QPushButton("Take the new key")

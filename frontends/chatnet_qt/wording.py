@@ -147,6 +147,8 @@ def link_words(link: LinkRow, peer: PeerRow) -> str:
     """The state of a link in a few words, for lists and the status bar."""
     if peer.trust == Trust.PENDING:
         return "wants to talk"
+    if peer.trust == Trust.INVITED:
+        return "invited"
     return shown_name(LINK_WORDS.get(link.state, link.state))
 
 
