@@ -27,6 +27,10 @@ STATE_MARKS = 1
 STATE_TYPING = 2
 
 MAX_COUNTER = 2**63 - 1
+MAX_MESSAGE_NUMBER = 2**61
+"""Wire numbers in a HELLO; leaves room for what a link can count on from there."""
+MAX_WALL_MS = 253_402_300_799_999
+"""The end of the year 9999: later times cannot be shown."""
 
 
 class Message(Struct, array_like=True, gc=False, frozen=True):
@@ -86,7 +90,7 @@ def decode_message(data: bytes) -> Message:
     message = codec.unpack(data, Message, MAX_MESSAGE_BYTES)
     if not is_id(message.id):
         raise DecodeError("a message id has 16 bytes")
-    if not (0 < message.lamport <= MAX_COUNTER and 0 <= message.sent_ms <= MAX_COUNTER):
+    if not (0 < message.lamport <= MAX_COUNTER and 0 <= message.sent_ms <= MAX_WALL_MS):
         raise DecodeError("a counter or time is out of range")
     if len(message.body) > MAX_TEXT_BYTES:
         raise DecodeError("a message body is longer than 64 KiB")
@@ -111,8 +115,10 @@ def decode_hello(data: bytes) -> Hello:
     """Raises DecodeError when malformed or a field is out of range."""
     hello = codec.unpack(data, Hello, MAX_HELLO_BYTES)
     counters = (hello.mark, hello.acked_total, hello.received_total, hello.lamport)
-    if hello.base < 1 or min(counters) < 0 or max(*counters, hello.base) > MAX_COUNTER:
+    if min(counters) < 0 or max(counters) > MAX_COUNTER:
         raise DecodeError("a HELLO counter is out of range")
+    if hello.base < 1 or max(hello.base, hello.mark) > MAX_MESSAGE_NUMBER:
+        raise DecodeError("a HELLO message number is out of range")
     if len(hello.name.encode()) > MAX_DISPLAY_NAME_BYTES:
         raise DecodeError("a display name is too long")
     return hello

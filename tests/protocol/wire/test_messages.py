@@ -34,7 +34,7 @@ def text(body: bytes = b"hi", **changes: Any) -> bytes:
     )
 
 
-@given(st.text(max_size=50), st.integers(1, wire.MAX_COUNTER), COUNTERS)
+@given(st.text(max_size=50), st.integers(1, wire.MAX_COUNTER), st.integers(0, wire.MAX_WALL_MS))
 def test_texts_survive(words: str, lamport: int, sent_ms: int) -> None:
     body = words.encode()
     data = text(body, lamport=lamport, sent_ms=sent_ms)
@@ -56,6 +56,7 @@ def test_offers_and_unknown_kinds_survive() -> None:
         (text(lamport=0), "out of range"),
         (text(lamport=-1), "out of range"),
         (text(sent_ms=-1), "out of range"),
+        (text(sent_ms=wire.MAX_WALL_MS + 1), "out of range"),
         (text(b"\xff"), "not UTF-8"),
         (text(b"junk", kind=MessageKind.OFFER), "not a msgpack"),
         (text(kind=0), "kind is out of range"),
@@ -72,7 +73,7 @@ def test_messages_out_of_range_are_refused(data: bytes, reason: str) -> None:
 
 def test_the_longest_text_fits_the_longest_message() -> None:
     top = wire.MAX_COUNTER
-    data = text(b"x" * MAX_TEXT_BYTES, lamport=top, sent_ms=top)
+    data = text(b"x" * MAX_TEXT_BYTES, lamport=top, sent_ms=wire.MAX_WALL_MS)
     assert len(data) <= MAX_MESSAGE_BYTES
     assert len(wire.decode_message(data).body) == MAX_TEXT_BYTES
 
@@ -85,8 +86,8 @@ def test_the_most_files_of_an_offer_fit_its_message() -> None:
 @given(
     st.builds(
         wire.Hello,
-        base=st.integers(1, wire.MAX_COUNTER),
-        mark=COUNTERS,
+        base=st.integers(1, wire.MAX_MESSAGE_NUMBER),
+        mark=st.integers(0, wire.MAX_MESSAGE_NUMBER),
         acked_total=COUNTERS,
         received_total=COUNTERS,
         lamport=COUNTERS,
@@ -106,7 +107,9 @@ def test_a_hello_of_five_elements_is_enough_and_more_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ([0, 0, 0, 0, 0], "counter is out of range"),
+        ([0, 0, 0, 0, 0], "number is out of range"),
+        ([2**61 + 1, 0, 0, 0, 0], "number is out of range"),
+        ([1, 2**61 + 1, 0, 0, 0], "number is out of range"),
         ([1, -1, 0, 0, 0], "counter is out of range"),
         ([1, 0, -1, 0, 0], "counter is out of range"),
         ([1, 0, 0, -1, 0], "counter is out of range"),
