@@ -8,21 +8,8 @@ from chatnet_engine.secure.identity import public_key_text
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, Trust
-from simworld.engine import SimEngine
 from simworld.pair import B, Pair
-
-
-def become_another(engine: SimEngine) -> None:
-    """The machine is set up anew: another key, an empty history, the same address and peers."""
-    peers = [(row.host, row.port) for row in engine.ledger.load().peers]
-    if engine.node:
-        engine.crash()
-    engine.private_key = engine.random(32)
-    engine.known_peers = b""
-    engine.connection = sqlite3.connect(":memory:", isolation_level=None)
-    engine.up()
-    for addr in peers:
-        engine.dial(addr)
+from simworld.takeover import become_another
 
 
 def restart_a(pair: Pair) -> None:

@@ -71,5 +71,6 @@ class Link:
         if unanswered_since is not None:
             if self.row.state == LinkState.UP:
                 dues.append(unanswered_since + SILENT_AFTER_S)
-            dues.append((self.challenged_at or unanswered_since) + REHANDSHAKE_AFTER_S)
+            last = unanswered_since if self.challenged_at is None else self.challenged_at
+            dues.append(last + REHANDSHAKE_AFTER_S)
         return min(dues, default=None)

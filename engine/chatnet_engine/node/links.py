@@ -195,7 +195,10 @@ class Links:
             return
         if verdict.meaning is Meaning.OURSELVES:
             self._hold(verdict.peer, LinkState.REFUSED, OWN_ADDRESS, now)
-        elif self._conversations[verdict.peer].connection is None:
+        elif (
+            link.row.state == LinkState.SILENT
+            or self._conversations[verdict.peer].connection is None
+        ):
             words = KEY_NOT_VOUCHED if event.key == row.key else KEY_CHANGED
             detail = words.format(row.name)
             link.tell(LinkState.KEY_CHANGED, now, format_addr(event.addr), detail)
@@ -260,17 +263,16 @@ class Links:
         if connection is None:
             return
         since = connection.first_unanswered
-        silent = 0.0 if since is None else now.mono_s - since
-        if silent < SILENT_AFTER_S:
+        if since is None or now.mono_s < since + SILENT_AFTER_S:
             link.challenged_at = None
-            if link.row.state == LinkState.SILENT:
+            if link.row.state in (LinkState.SILENT, LinkState.KEY_CHANGED):
                 link.tell(LinkState.UP, now, link.row.address)
             return
         if link.row.state == LinkState.UP:
             detail = "What was sent has not been answered for a while; still trying."
             link.tell(LinkState.SILENT, now, link.row.address, detail)
         last = link.challenged_at if link.challenged_at is not None else since
-        if last is not None and now.mono_s - last >= REHANDSHAKE_AFTER_S:
+        if now.mono_s >= last + REHANDSHAKE_AFTER_S:
             link.challenged_at = now.mono_s
             link.resolve_at = now.mono_s if link.typed else None
             self.dial(peer, now)
