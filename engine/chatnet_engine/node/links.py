@@ -195,13 +195,11 @@ class Links:
             return
         if verdict.meaning is Meaning.OURSELVES:
             self._hold(verdict.peer, LinkState.REFUSED, OWN_ADDRESS, now)
-        elif (
-            link.row.state == LinkState.SILENT
-            or self._conversations[verdict.peer].connection is None
-        ):
+            return
+        talking = self._conversations[verdict.peer].connection is not None
+        if not talking or link.row.state == LinkState.SILENT:
             words = KEY_NOT_VOUCHED if event.key == row.key else KEY_CHANGED
-            detail = words.format(row.name)
-            link.tell(LinkState.KEY_CHANGED, now, format_addr(event.addr), detail)
+            link.tell(LinkState.KEY_CHANGED, now, format_addr(event.addr), words.format(row.name))
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
         conversation = self._conversations.get(event.peer)
