@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from chatnet_protocol.ipc.events import Notice
+from chatnet_protocol.ipc.events import LinkChanged, Notice
 from chatnet_protocol.ipc.rows import LinkState
 from simworld.network import Line
 from simworld.pair import B, Pair
@@ -114,6 +114,25 @@ def test_an_engine_that_stops_says_goodbye_and_messages_wait() -> None:
     pair.b.up()
     pair.settle(5)
     pair.check(["are you there?"], [])
+
+
+def test_a_refusal_that_comes_late_ends_nothing() -> None:
+    """The first refusal is lost; it is repeated after the other side has dialled us itself."""
+    pair = Pair(1, Line(delay_s=0.03), both_dial=False)
+    pair.run(0.035)
+    back = pair.network.line("10.0.0.2", "10.0.0.1")
+    back.loss = 1.0
+    pair.run(0.03)
+    back.loss = 0.0
+    pair.b.dial(("10.0.0.1", 5001))
+    pair.run(5)
+    pair.at_a.say("still here")
+    pair.settle(2)
+    assert pair.texts(pair.b, mine=False) == ["still here"]
+    assert pair.network.counts["lost"] > 0
+    assert pair.a.node
+    refused = [e for e in pair.at_a.events if isinstance(e, LinkChanged)]
+    assert LinkState.PENDING not in [event.row.state for event in refused]
 
 
 def test_a_peer_that_moves_is_followed() -> None:

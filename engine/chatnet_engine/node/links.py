@@ -181,12 +181,17 @@ class Links:
             link.tell(LinkState(link.row.state), now, link.row.address, UNINVITED)
 
     def _handle_refused(self, event: secure.Refused, now: Now) -> None:
+        link = self._links.get(event.peer)
+        if link is None or link.row.state == LinkState.UP:
+            return  # the late answer to an attempt that another one has overtaken
         try:
             closes = [frame for frame in decode(event.payload) if isinstance(frame, Close)]
         except DecodeError:
             return
-        if closes and event.peer in self._links:
-            self.closed(event.peer, arq.Closed(closes[0].code, closes[0].reason), now)
+        if closes:
+            closed = arq.Closed(closes[0].code, closes[0].reason)
+            agreed = not self._conversations[event.peer].streaming
+            self.closed(event.peer, closed, now, agreed=agreed)
 
     def _refused(self, verdict: Verdict, event: secure.Authenticated, now: Now) -> None:
         link = self._links.get(verdict.peer)
@@ -194,7 +199,7 @@ class Links:
         if link is None or row is None:
             return
         if verdict.meaning is Meaning.OURSELVES:
-            self._hold(verdict.peer, LinkState.REFUSED, OWN_ADDRESS, now)
+            self._hold(verdict.peer, LinkState.REFUSED, OWN_ADDRESS, now, by_peer=True)
             return
         talking = self._conversations[verdict.peer].connection is not None
         if not talking or link.row.state == LinkState.SILENT:
@@ -276,19 +281,19 @@ class Links:
             self.dial(peer, now)
             self._endpoint.rehandshake(peer, now.mono_s)
 
-    def closed(self, peer: int, closed: arq.Closed, now: Now) -> None:
-        """The peer ended the link and said why."""
+    def closed(self, peer: int, closed: arq.Closed, now: Now, *, agreed: bool = True) -> None:
+        """The peer ended the link and said why; `agreed`: it has forgotten the link as we do."""
         name = self._name(peer)
         match closed.code:
             case CloseCode.PENDING:
                 detail = f"{name} has to accept you first; asking again in a minute."
-                self._hold(peer, LinkState.PENDING, detail, now)
+                self._hold(peer, LinkState.PENDING, detail, now, by_peer=agreed)
             case CloseCode.REFUSED:
                 detail = f"{name} does not trust this key; its user can accept it."
-                self._hold(peer, LinkState.REFUSED, detail, now)
+                self._hold(peer, LinkState.REFUSED, detail, now, by_peer=agreed)
             case CloseCode.PROTOCOL_VIOLATION | CloseCode.VERSION:
                 detail = f"{name} closed the link: {closed.reason or 'protocol error'}."
-                self._hold(peer, LinkState.REFUSED, detail, now)
+                self._hold(peer, LinkState.REFUSED, detail, now, by_peer=True)
             case _:
                 self._conversations[peer].close_link()
                 self._endpoint.end_link(peer, now.mono_s, by_peer=True)
@@ -300,7 +305,7 @@ class Links:
         """The peer broke the specification: say so, and leave it alone for a while."""
         self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, reason, now)
         detail = f"The link to {self._name(peer)} was closed: {reason}."
-        self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False)
+        self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False, shun=True)
 
     def goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
         """Put a CLOSE on the wire; the caller drops the link afterwards."""
@@ -313,12 +318,19 @@ class Links:
                 self._sealed.append(sealed)
 
     def _hold(
-        self, peer: int, state: LinkState, detail: str, now: Now, *, by_peer: bool = True
+        self,
+        peer: int,
+        state: LinkState,
+        detail: str,
+        now: Now,
+        *,
+        by_peer: bool,
+        shun: bool = False,
     ) -> None:
         link = self._links[peer]
         self._conversations[peer].close_link()
         self._endpoint.end_link(peer, now.mono_s, pause_s=REFUSED_WAIT_S, by_peer=by_peer)
-        link.hold_until, link.shunned = now.mono_s + REFUSED_WAIT_S, not by_peer
+        link.hold_until, link.shunned = now.mono_s + REFUSED_WAIT_S, shun
         link.tell(state, now, link.row.address, detail)
 
     # --- time ---
