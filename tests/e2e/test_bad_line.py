@@ -130,27 +130,27 @@ def test_real_text_both_ways_while_a_file_crosses(tmp_path: Path) -> None:
 
 
 def test_engines_killed_in_the_middle(tmp_path: Path) -> None:
-    said_a, said_b = real_lines(600, 0), real_lines(600, 1)
-    big = random_file(tmp_path / "big.bin", 64 * 2**20)
+    said_a, said_b = real_lines(LINES, 0), real_lines(LINES, 1)
+    big = random_file(tmp_path / "big.bin", FILE_BYTES)
     with two_engines(tmp_path, "--impair", BAD_LINE + "8") as (a, b):
-        say_both(a, b, said_a[:200], said_b[:200])
+        say_both(a, b, said_a[:700], said_b[:700])
         offered = a.cli("send-file", str(big))
         assert offered.returncode == 0, offered.stderr
         b.kill()
-        queue_texts(a.connection_path, 1, said_a[200:400], 3)
+        queue_texts(a.connection_path, 1, said_a[700:1400], 3)
         b.start()
-        queue_texts(b.connection_path, 1, said_b[200:400], 4)
+        queue_texts(b.connection_path, 1, said_b[700:1400], 4)
         a.kill()
         a.start()
         say_rest = threading.Thread(
-            target=queue_texts, args=(b.connection_path, 1, said_b[400:], 5)
+            target=queue_texts, args=(b.connection_path, 1, said_b[1400:], 5)
         )
         say_rest.start()
-        queue_texts(a.connection_path, 1, said_a[400:], 6)
+        queue_texts(a.connection_path, 1, said_a[1400:], 6)
         say_rest.join()
         for engine in (a, b):
             with engine.attach() as client:
-                assert client.wait_until(lambda c=client: all_delivered(c, 600), WITHIN_S)
+                assert client.wait_until(lambda c=client: all_delivered(c, LINES), WITHIN_S)
         with b.attach() as client:
             assert client.wait_until(
                 lambda: [t.state for t in client.view.transfers] == ["done"], WITHIN_S
