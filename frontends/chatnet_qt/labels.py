@@ -31,10 +31,11 @@ class ElidedLabel(QLabel):
         """Draw what fits."""
         painter = QPainter(self)
         painter.setPen(colours_of(self.palette()).muted)
+        place = self.contentsRect()
         words = self.fontMetrics().elidedText(
-            self.text(), Qt.TextElideMode.ElideRight, self.width()
+            self.text(), Qt.TextElideMode.ElideRight, place.width()
         )
-        painter.drawText(self.rect(), int(self.alignment()), words)
+        painter.drawText(place, int(self.alignment()), words)
 
 
 def label(text: str = "", parent: QWidget | None = None, *, wrap: bool = False) -> QLabel:
