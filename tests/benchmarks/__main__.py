@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import attach, drain, files, latency, stages
+from benchmarks import attach, drain, files, latency, secure, stages
 
 ALL = {
     "latency": latency.run,
@@ -13,6 +13,7 @@ ALL = {
     "stages": stages.run,
     "attach": attach.run,
     "files": files.run,
+    "secure": secure.run,
 }
 
 
