@@ -274,3 +274,55 @@ def test_r9_a_line_that_moves_again_and_again_stays_one_link() -> None:
     pair.settle(30)
     pair.check([], said)
     assert pair.peer(pair.at_a).link.links == links
+
+
+def test_r13_what_was_acknowledged_and_never_committed_is_sent_again() -> None:
+    """ACK ends retransmission, RECEIPT alone empties the outbox: a peer that takes an ACK back,
+    because it died before its commit, loses nothing."""
+    pair = Pair(11)
+    pair.run(2)
+    pair.b.store_fails = "The disk is full."
+    texts = [f"a{number}" for number in range(50)]
+    for text in texts:
+        pair.at_a.say(text)
+    pair.run(5)
+    connection = node_of(pair.a)._parts.conversations[1].connection
+    assert connection
+    assert connection.first_unanswered is None, "every packet was acknowledged"
+    assert pair.peer(pair.at_a).waiting == len(texts)
+    pair.b.crash()
+    pair.b.store_fails = ""
+    pair.b.up()
+    pair.settle(60)
+    pair.check(texts, [])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_r7_packets_of_former_links_that_come_late_double_nothing(seed: int) -> None:
+    """Everything of the last two lives of both engines, delivered once more into the third."""
+    pair = Pair(seed, Line(loss=0.1, jitter_s=0.02))
+    late: list[tuple[bytes, Addr, Addr]] = []
+    pair.network.tap = lambda data, source, target: late.append((data, source, target))
+    said: list[str] = []
+    for life in range(3):
+        for number in range(10):
+            said.append(f"{life}/{number}")
+            pair.at_a.say(said[-1])
+        pair.settle(60)
+        if life < 2:
+            for engine in (pair.a, pair.b):
+                engine.crash()
+                engine.up()
+            pair.run(0.5)
+    pair.network.tap = None
+    before = accepted(pair.b)[3:]
+    for data, source, target in late:
+        pair.clock.after(
+            pair.clock.random.uniform(0, 5),
+            lambda d=data, s=source, t=target: pair.network.send(s, t, d),  # type: ignore[misc]
+        )
+    pair.run(40)
+    assert accepted(pair.b)[3:] == before
+    pair.at_b.say("in order")
+    pair.settle(60)
+    pair.check(said, ["in order"])
