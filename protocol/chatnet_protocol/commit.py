@@ -24,6 +24,9 @@ class NewMessage(Struct, array_like=True, gc=False, frozen=True):
     sent_ms: int
     draft_revision: int = 0
     """Draft revision that sending it clears; 0: none."""
+    transfer: "StoreTransfer | None" = None
+    """An offer's transfer, stored with the message: neither is ever there without the other. Its
+    row gets the message's number and time."""
 
 
 class ArrivedMessage(Struct, array_like=True, gc=False, frozen=True):
@@ -376,6 +379,8 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
     transfers: list[StoredTransfer]
     """Those not ended, and the newest ended ones up to MAX_VIEW_TRANSFERS."""
     last_no: int
+    offers: list[tuple[int, MessageRow]] = []
+    """Offers of peers, by peer, whose transfers were not stored before the engine died."""
 
 
 _COMMIT_ENCODER = msgspec.msgpack.Encoder()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chatnet_protocol import codec
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 
 KEEP_ALIVE_S = 5.0
+RETRY_S = 0.5
+"""A text that was refused is sent again after this."""
+
+
+def forget(kind: str, frame: bytes) -> None:
+    """Nobody records."""
 
 
 class SimClient:
@@ -34,6 +41,12 @@ class SimClient:
         """(no, mine, text) of every message told of, in order, across engine restarts."""
         self.unanswered: dict[bytes, str] = {}
         """Texts insisted on that are not known to be queued, by id, in order."""
+        self.record: Callable[[str, bytes], None] = forget
+        """Given every frame: (`asked` | `reply` | `told`, frame)."""
+        self.gone = False
+        """The front end died; nothing reaches it any more."""
+        self.peer_of: dict[bytes, int] = {}
+        """To whom they go."""
         self._asked: dict[int, bytes] = {}
         self._attached = 0
         self._seq = 0
@@ -46,9 +59,14 @@ class SimClient:
     def ask(self, command: cmd.Command) -> int:
         """Send a command; its number, under which the reply will be found."""
         self._request += 1
-        frame = codec.pack(envelope.Request(self._request, command))
-        self.engine.request(self.route, frame)
+        self._send(envelope.Request(self._request, command))
         return self._request
+
+    def _send(self, request: envelope.Request) -> None:
+        frame = codec.pack(request)
+        if not self.gone:
+            self.record("asked", frame)
+            self.engine.request(self.route, frame)
 
     def say(self, text: str, peer: int = 1) -> bytes:
         """Send a text until it is queued; its id."""
@@ -64,11 +82,16 @@ class SimClient:
     def insist(self, text: str, message_id: bytes, peer: int = 1) -> None:
         """Send a text, and again after each engine start until it is queued."""
         self.unanswered[message_id] = text
+        self.peer_of[message_id] = peer
         if self.view is not None:
             self._request += 1
             self._asked[self._request] = message_id
             request = envelope.Request(self._request, cmd.SendMessage(message_id, peer, text))
-            self.engine.request(self.route, codec.pack(request))
+            self._send(request)
+
+    def _insist_again(self, message_id: bytes) -> None:
+        if message_id in self.unanswered and not self.gone:
+            self.insist(self.unanswered[message_id], message_id, self.peer_of[message_id])
 
     def engine_started(self) -> None:
         """Attach (again)."""
@@ -80,14 +103,15 @@ class SimClient:
         self._keep_alive(self._attached)
 
     def _keep_alive(self, attached: int) -> None:
-        if attached == self._attached:
+        if attached == self._attached and not self.gone:
             self.ask(cmd.KeepAlive(self._seq))
             self.engine.clock.after(KEEP_ALIVE_S, lambda: self._keep_alive(attached))
 
     def publication(self, topic: bytes, frame: bytes) -> None:
         """What came on the SUB socket."""
-        if topic != envelope.TOPIC_EVENTS:
+        if topic != envelope.TOPIC_EVENTS or self.gone:
             return
+        self.record("told", frame)
         publication = envelope.decode_publication(frame)
         if self.view is None or publication.first_seq > self._seq + 1:
             self._pending.append(publication)
@@ -96,10 +120,16 @@ class SimClient:
 
     def reply(self, frame: bytes) -> None:
         """What came on the DEALER socket."""
+        if self.gone:
+            return
+        self.record("reply", frame)
         reply = envelope.decode_reply(frame)
         self.replies[reply.id] = reply
         if isinstance(reply.result, cmd.Queued) and reply.id in self._asked:
             self.unanswered.pop(self._asked[reply.id], None)
+        elif reply.failure and reply.id in self._asked:
+            message_id = self._asked[reply.id]
+            self.engine.clock.after(RETRY_S, lambda: self._insist_again(message_id))
         match reply.result:
             case cmd.Attached() as attached:
                 self._boot, self._seq, self._wanted = attached.boot, attached.seq, attached.parts
@@ -120,7 +150,7 @@ class SimClient:
                 for publication in pending:
                     self._apply(publication)
                 for message_id, text in list(self.unanswered.items()):
-                    self.insist(text, message_id)
+                    self.insist(text, message_id, self.peer_of[message_id])
 
     def _apply(self, publication: envelope.Publication) -> None:
         assert self.view is not None

@@ -10,6 +10,8 @@ from random import Random
 
 EPOCH_MS = 1_700_000_000_000
 """Wall time at simulated second 0."""
+MAX_STEPS_AT_ONCE = 50_000
+"""More than this at one moment is a loop that never ends."""
 
 
 class Clock:
@@ -23,6 +25,7 @@ class Clock:
         self.steps = 0
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
+        self._at_once = 0
 
     @property
     def wall_ms(self) -> int:
@@ -37,6 +40,8 @@ class Clock:
         """Let things happen until that time, or until `done`; whether it was done."""
         while self._heap and self._heap[0][0] <= until_s:
             at, _, action = heapq.heappop(self._heap)
+            self._at_once = self._at_once + 1 if at <= self.now_s else 0
+            assert self._at_once < MAX_STEPS_AT_ONCE, "time does not advance"
             self.now_s = max(self.now_s, at)
             self.steps += 1
             action()

@@ -5,7 +5,8 @@ The store answers after a moment and can die in between: a crash goes back to wh
 
 import hashlib
 import sqlite3
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable
 
 from chatnet_engine.io.perform import perform
 from chatnet_engine.ledger.history import History
@@ -13,6 +14,8 @@ from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import (
     CountWorld,
+    FilesRestarted,
+    FilesSaid,
     HistoryRead,
     HostResolved,
     InviteStretched,
@@ -28,16 +31,29 @@ from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.ipc.rows import SessionRow
 from simworld.client import SimClient
 from simworld.clock import Clock
+from simworld.disk import Died, SimDisk
+from simworld.files import FilesNet, SimFiles
 from simworld.network import Addr, Network
 
 COMMIT_S = (0.0002, 0.002)
 """How long a transaction takes."""
 
 
+def ignore(text: str) -> None:
+    """Nobody wants a trace."""
+
+
 class SimEngine:
     """One user's engine; `up` and `crash` as often as the test likes, on one database."""
 
-    def __init__(self, clock: Clock, network: Network, name: str, addr: Addr) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        network: Network,
+        name: str,
+        addr: Addr,
+        files: FilesNet | None = None,
+    ) -> None:
         self.clock = clock
         self.network = network
         self.name = name
@@ -56,20 +72,35 @@ class SimEngine:
         self.stopped = ""
         self.store_fails = ""
         """While set, every transaction fails with this sentence."""
+        self.commit_s = COMMIT_S
+        """How long a transaction takes: between these."""
+        self.counts: Counter[str] = Counter()
+        """Faults that happened."""
+        self.die_in_effects = 0
+        """The process dies before it performs this many further effects; 0: it does not."""
+        self.tell: Callable[[str], None] = ignore
+        """Told of what happens, for a trace."""
+        self.wall_offset_ms = 0
+        """How wrong this machine's wall clock is."""
+        self.disk = SimDisk(self.connection, self.counts)
+        self.files = SimFiles(self, files) if files else None
+        self._asleep = False
+        self._missed: list[Callable[[], None]] = []
         self._life = 0
         self._wake_at: float | None = None
 
     @property
     def now(self) -> Now:
         """This machine's clocks."""
-        return Now(self.clock.now_s, self.clock.wall_ms)
+        return Now(self.clock.now_s, self.clock.wall_ms + self.wall_offset_ms)
 
     def up(self) -> None:
         """Start the engine on what its database holds."""
         self._life += 1
         self._wake_at = None
         self.stopped = ""
-        self.ledger = Ledger(self.connection)
+        self.disk = SimDisk(self.connection, self.counts)
+        self.ledger = Ledger(self.disk)  # type: ignore[arg-type]
         session = self.session()
         config = NodeConfig(
             session=session,
@@ -82,6 +113,8 @@ class SimEngine:
         known = KnownPeers(parse_known_peers(self.known_peers))
         self.node = Node(config, loaded, view, known, random=self.random, now=self.now)
         self.network.listen(self.addr, self._receive)
+        if self.files:
+            self.files.started()
         self.turn()
         for client in self.clients:
             client.engine_started()
@@ -97,9 +130,33 @@ class SimEngine:
     def crash(self) -> None:
         """The process dies at this instruction."""
         self.crashes += 1
+        self.tell("dies")
+        self._end()
+
+    def _end(self) -> None:
         self._life += 1
         self.node = None
+        self._asleep = False
+        self._missed = []
         self.network.silence(self.addr)
+        if self.files:
+            self.files.ended()
+
+    def sleep(self) -> None:
+        """The machine is suspended: nothing happens on it, datagrams to it are lost."""
+        self._asleep = self.node is not None
+
+    def wake(self) -> None:
+        """It goes on, in the middle of whatever it was doing; its clocks have counted on."""
+        if not self._asleep:
+            return
+        self._asleep = False
+        missed, self._missed = self._missed, []
+        for action in missed:
+            action()
+        if self.node:
+            self.node.handle_timeout(self.now)
+            self.turn()
 
     def dial(self, addr: Addr) -> None:
         """The three-argument usage."""
@@ -117,7 +174,9 @@ class SimEngine:
 
     def request(self, route: bytes, frame: bytes) -> None:
         """A front end's message on the ROUTER socket."""
-        if self.node:
+        if self._asleep:
+            self._missed.append(lambda: self.request(route, frame))
+        elif self.node:
             self.node.handle_request(route, [frame], self.now)
             self.turn()
 
@@ -132,7 +191,7 @@ class SimEngine:
     def commit(self, commit: Commit) -> None:
         """The transaction happens a moment later, its answer another moment after that."""
         life = self._life
-        first, second = (self.clock.random.uniform(*COMMIT_S) / 2 for _ in range(2))
+        first, second = (self.clock.random.uniform(*self.commit_s) / 2 for _ in range(2))
 
         def happen() -> None:
             if life == self._life:
@@ -142,7 +201,12 @@ class SimEngine:
                 else:
                     if commit.known_peers is not None:
                         self.known_peers = commit.known_peers
-                    answer = self.ledger.apply(commit)
+                    try:
+                        answer = self.ledger.apply(commit)
+                    except Died:
+                        self.connection.rollback()
+                        self.crash()
+                        return
                     self.commits += 1
                 self.clock.after(second, lambda: self._answer(life, answer))
 
@@ -184,24 +248,33 @@ class SimEngine:
         self.clock.after(0.1, lambda: self._answer(life, answer))
 
     def tell_files(self, frame: bytes) -> None:
-        """There is no file process in this world."""
+        """A request for the file process, if this world has any."""
+        if self.files:
+            self.files.handle(frame)
 
     def stop(self, reason: str) -> None:
         """The engine ended on purpose."""
         self.stopped = reason
-        self._life += 1
-        self.node = None
-        self.network.silence(self.addr)
+        self.tell("stops")
+        self._end()
+
+    def hear(self, said: FilesSaid | FilesRestarted) -> None:
+        """A report of the file process."""
+        self._answer(self._life, said)
 
     # --- the pump ---
 
     def _receive(self, data: bytes, source: Addr) -> None:
-        if self.node:
+        if self._asleep:
+            self.counts["lost in sleep"] += 1
+        elif self.node:
             self.node.handle_datagrams([(data, source)], self.now)
             self.turn()
 
     def _answer(self, life: int, result: object) -> None:
-        if life == self._life and self.node:
+        if self._asleep and life == self._life:
+            self._missed.append(lambda: self._answer(life, result))
+        elif life == self._life and self.node:
             self.node.handle_io(result, self.now)  # type: ignore[arg-type]
             self.turn()
 
@@ -209,7 +282,16 @@ class SimEngine:
         """Do what the node asks for, and come back when it wants to."""
         if self.node is None:
             return
+        life = self._life
         for effect in self.node.take_effects(self.now):
+            if life != self._life:
+                return
+            if self.die_in_effects:
+                self.die_in_effects -= 1
+                if not self.die_in_effects:
+                    self.counts["crash at an effect"] += 1
+                    self.crash()
+                    return
             perform(effect, self)
         if self.node is None:
             return
@@ -223,5 +305,7 @@ class SimEngine:
         if life != self._life or self.node is None or self._wake_at != due:
             return
         self._wake_at = None
+        if self._asleep:
+            return
         self.node.handle_timeout(self.now)
         self.turn()

@@ -56,6 +56,10 @@ class Network:
         self._outside[inside] = outside
         self.counts["rebind"] += 1
 
+    def forget_rebindings(self) -> None:
+        """Every address is reached as itself again."""
+        self._outside.clear()
+
     def intercept(self, victim: Addr, peer: Addr, by: Addr) -> None:
         """What `victim` sends to `peer` reaches `by`, whose answers seem to come from `peer`."""
         self._intercepted[victim, peer] = by

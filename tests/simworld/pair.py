@@ -3,7 +3,7 @@
 from chatnet_protocol.ipc.view import PeerView
 from simworld.client import SimClient
 from simworld.clock import Clock
-from simworld.engine import SimEngine
+from simworld.engine import COMMIT_S, SimEngine
 from simworld.network import Line, Network
 
 A, B = ("10.0.0.1", 5001), ("10.0.0.2", 5002)
@@ -13,12 +13,20 @@ HEAL_S = 60.0
 class Pair:
     """Engines `a` and `b`, a front end at each, and the line between."""
 
-    def __init__(self, seed: int, line: Line | None = None, *, both_dial: bool = True) -> None:
+    def __init__(
+        self,
+        seed: int,
+        line: Line | None = None,
+        *,
+        both_dial: bool = True,
+        commit_s: tuple[float, float] = COMMIT_S,
+    ) -> None:
         self.clock = Clock(seed)
         self.network = Network(self.clock, line)
         self.a = SimEngine(self.clock, self.network, "a", A)
         self.b = SimEngine(self.clock, self.network, "b", B)
         for engine, other in ((self.a, B), (self.b, A)):
+            engine.commit_s = commit_s
             engine.up()
             if both_dial or engine is self.a:
                 engine.dial(other)

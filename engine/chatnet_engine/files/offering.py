@@ -3,12 +3,16 @@
 An offer waits here twice: for its list, and for its message to be committed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Moment, Outputs
+from chatnet_engine.files.transfer import new_detail
+from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES, MAX_PATH_COMPONENTS
 
 MAX_WAITING_OFFERS = 64
@@ -29,6 +33,8 @@ class ReadyOffer:
     transfer_id: bytes
     peer: int
     body: bytes
+    store: StoreTransfer | None = field(default=None, compare=False)
+    """To be committed together with the message; None when the offer is a repeated one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,13 @@ class FailedOffer:
 
 @dataclass(slots=True)
 class Listed:
-    """What an offer was made from. `files` and `body` are empty until it is listed."""
+    """What an offer is made from. `body` is empty until it is listed."""
 
     peer: int
     roots: list[str]
     deadline_s: float
-    files: list[pw.ScannedFile]
-    body: bytes
+    body: bytes = b""
+    store: StoreTransfer | None = None
 
 
 class Offering:
@@ -64,7 +70,7 @@ class Offering:
         known = self._waiting.get(transfer_id)
         if known is not None:
             if known.body:
-                self._results.append(ReadyOffer(transfer_id, known.peer, known.body))
+                self._results.append(ReadyOffer(transfer_id, known.peer, known.body, known.store))
             return
         if len(self._waiting) >= MAX_WAITING_OFFERS:
             sentence = "Too many offers are being prepared; try again."
@@ -73,7 +79,7 @@ class Offering:
         if sum(len(path.encode()) for path in paths) > MAX_ROOT_BYTES:
             self._results.append(FailedOffer(transfer_id, ErrorCode.TOO_LARGE, TOO_LONG))
             return
-        self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S, [], b"")
+        self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S)
         self._out.ask(pw.Scan(transfer_id, paths))
 
     def repeat(self, transfer_id: bytes, peer: int, body: bytes) -> None:
@@ -106,9 +112,22 @@ class Offering:
         if len(body) > MAX_OFFER_BYTES or deep:
             self._fail(report.id, ErrorCode.TOO_LARGE, TOO_LONG)
             return
-        listed.files = report.files
         listed.body = body
-        self._results.append(ReadyOffer(report.id, listed.peer, body))
+        listed.store = StoreTransfer(
+            TransferRow(
+                id=report.id,
+                peer=listed.peer,
+                no=0,
+                mine=True,
+                state=TransferState.OFFERED,
+                name=shown(files[0].path[-1]),
+                files=len(files),
+                size_bytes=sum(file.size_bytes for file in report.files),
+                path=shown(listed.roots[0]),
+            ),
+            new_detail(body, listed.roots, report.files),
+        )
+        self._results.append(ReadyOffer(report.id, listed.peer, body, listed.store))
 
     def pop_listed(self, transfer_id: bytes) -> Listed | None:
         """The offer was committed: what it was made from."""

@@ -81,6 +81,12 @@ class Detail(Struct, array_like=True, gc=False):
     """Bytes that this peer's files took without a question, this transfer included."""
 
 
+def new_detail(offer: bytes, roots: list[str], files: list[pw.ScannedFile]) -> bytes:
+    """Packed detail of an own transfer that has just been offered."""
+    detail = Detail(TransferState.OFFERED, False, False, offer, roots=roots, files=files)
+    return _ENCODER.encode(detail)
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Detail)
 

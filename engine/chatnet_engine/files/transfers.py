@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.names import safe_name, shown
+from chatnet_engine.files.names import safe_name
 from chatnet_engine.files.offering import FailedOffer, Offering
 from chatnet_engine.files.outputs import Addr, Moment, Outputs, PeerLink
 from chatnet_engine.files.receiving import Receiving
@@ -103,28 +103,16 @@ class Transfers:
 
     # --- what became durable ---
 
-    def handle_own_offer(self, row: MessageRow, peer: int, now: float, wall_ms: int) -> None:
-        """Our OFFER message was committed as `row`."""
+    def handle_own_offer(
+        self, row: MessageRow, peer: int, now: float, wall_ms: int
+    ) -> TransferRow | None:
+        """Our OFFER message was committed as `row`, and its transfer with it; None if known."""
         listed = self.offering.pop_listed(row.id)
-        if listed is None or row.id in self._all:
-            return
-        offer = decode_offer(listed.body)
-        detail = Detail(
-            TransferState.OFFERED, False, False, listed.body, roots=listed.roots, files=listed.files
-        )
-        new_row = TransferRow(
-            id=row.id,
-            peer=peer,
-            no=row.no,
-            mine=True,
-            state=TransferState.OFFERED,
-            name=shown(offer.files[0].path[-1]),
-            files=len(offer.files),
-            size_bytes=offer.size_bytes,
-            path=shown(listed.roots[0]),
-            changed_ms=wall_ms,
-        )
-        self._add_new(new_row, detail, Moment(now, wall_ms))
+        if listed is None or listed.store is None or row.id in self._all:
+            return None
+        stored = msgspec.structs.replace(listed.store.row, no=row.no, peer=peer, changed_ms=wall_ms)
+        self._add_new(stored, decode_detail(listed.store.detail), Moment(now, wall_ms))
+        return stored
 
     def handle_peer_offer(
         self,

@@ -21,6 +21,9 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Brings the store to the present schema. Raises VersionMismatch when it is newer."""
         migrate(connection)
+        # An engine that was stopped properly has stored the transfer of every offer.
+        clean = connection.execute("SELECT clean FROM totals").fetchone()[0]
+        self._offers = [] if clean else pages.offers_without_transfer(connection)
         connection.execute("BEGIN IMMEDIATE")
         people.purge(connection)
         mark_in_use(connection)
@@ -56,6 +59,7 @@ class Ledger:
             states=counters.listed_states(db),
             transfers=transfers.load(db),
             last_no=batches.last_no(db),
+            offers=self._offers,
         )
 
     def load_view(self, session: SessionRow) -> View:

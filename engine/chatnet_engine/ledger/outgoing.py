@@ -6,9 +6,11 @@ commits in order, so a receipt settles a run in one row, and a whole conversatio
 
 import sqlite3
 
-from chatnet_engine.ledger import batches
+import msgspec
+
+from chatnet_engine.ledger import batches, transfers
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.ipc.rows import AckRun, MessageRow
 
 NO_ACK = 0
 """`first_ack` of messages that left the outbox without the peer having committed them."""
@@ -42,8 +44,18 @@ def queue(db: sqlite3.Connection, op: c.QueueMessages) -> c.MessagesQueued:
             " released_seq = iif(?, ?2, released_seq) WHERE peer = ?",
             (rows[-1].no, rows[-1].seq, rows[-1].lamport, release, peer),
         )
+        for row, message in zip(rows, new, strict=True):
+            if message.transfer:
+                _store_offer(db, peer, row, message.transfer)
     known = [_own_message(db, message_id) for message_id in twice]
     return c.MessagesQueued(peer, rows, known, _clear_draft(db, peer, new))
+
+
+def _store_offer(
+    db: sqlite3.Connection, peer: int, message: MessageRow, op: c.StoreTransfer
+) -> None:
+    row = msgspec.structs.replace(op.row, peer=peer, no=message.no, changed_ms=message.arrived_ms)
+    transfers.store(db, c.StoreTransfer(row, op.detail))
 
 
 def _unknown(

@@ -9,7 +9,7 @@ import sqlite3
 
 from msgspec import Struct
 
-from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import bounded_tail, screen_order
 from chatnet_protocol.limits import VIEW_MESSAGES, VIEW_TEXT_BYTES
 
@@ -19,6 +19,9 @@ _SELECT = (
 )
 END = (2**63 - 1, 2**63 - 1, 2, b"")
 """A key in screen order that is after any message."""
+NEWEST_ROWS = 8192
+"""Where an offer can be whose transfer is not stored: some commits after it, the engine died."""
+OFFERS_BYTES = 1024 * 1024
 Found = tuple[MessageRow, int]
 """A message and the number of its peer."""
 
@@ -52,6 +55,16 @@ def tail(db: sqlite3.Connection, peer: int) -> list[MessageRow]:
     """The newest messages of one conversation, as a view holds them, oldest first."""
     found = backwards(db, Slice(peer, VIEW_MESSAGES, VIEW_TEXT_BYTES), None)
     return bounded_tail([row for row, _ in reversed(found)])
+
+
+def offers_without_transfer(db: sqlite3.Connection) -> list[tuple[int, MessageRow]]:
+    """Offers of peers among the newest messages that no transfer was stored for, by peer."""
+    found = db.execute(
+        f"{_SELECT} WHERE no > (SELECT last_no FROM totals) - ? AND kind = ? AND NOT mine"  # noqa: S608
+        " AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.id = conversation.id) ORDER BY no",
+        (NEWEST_ROWS, MessageKind.OFFER),
+    )
+    return [(peer, row) for row, peer in _read(found, OFFERS_BYTES)]
 
 
 def backwards(db: sqlite3.Connection, which: Slice, before: MessageRow | None) -> list[Found]:

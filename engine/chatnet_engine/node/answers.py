@@ -88,6 +88,13 @@ def _answer_queued(parts: Parts, result: c.MessagesQueued, waiting: Waiting) -> 
         parts.reply(asker, cmd.Queued(no, seq))
 
 
+def resume_offers(parts: Parts, offers: list[tuple[int, MessageRow]], now: Now) -> None:
+    """Offers that came right before the engine died: they become transfers now."""
+    for peer, offer in offers:
+        if row := parts.peers.get(peer):
+            _offer(parts, offer, row, now)
+
+
 def _offers(parts: Parts, peer: int, now: Now) -> None:
     conversation = parts.conversations.get(peer)
     row = parts.peers.get(peer)
@@ -100,7 +107,9 @@ def _offers(parts: Parts, peer: int, now: Now) -> None:
 
 def _offer(parts: Parts, offer: MessageRow, peer: PeerRow, now: Now) -> None:
     if offer.mine:
-        parts.transfers.handle_own_offer(offer, peer.peer, now.mono_s, now.wall_ms)
+        stored = parts.transfers.handle_own_offer(offer, peer.peer, now.mono_s, now.wall_ms)
+        if stored is not None:
+            parts.publisher.publish(ev.TransferChanged(stored))
     else:
         parts.transfers.handle_peer_offer(
             offer,

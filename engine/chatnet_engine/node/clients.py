@@ -88,7 +88,7 @@ class Clients:
         late = [
             route
             for route, client in self._by_route.items()
-            if now.mono_s - client.heard >= CLIENT_TIMEOUT_S
+            if client.heard + CLIENT_TIMEOUT_S <= now.mono_s
         ]
         return [self.detach(route) for route in late]
 

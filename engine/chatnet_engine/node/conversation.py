@@ -1,5 +1,4 @@
 """Owns one conversation: its counters, what is on its way, and the ARQ connection that carries it.
-
 A message is handed to the ARQ, receipted and published only in `handle_result`: after its commit.
 """
 
@@ -277,7 +276,8 @@ class Conversation:
             self._end_typing()
             self._publisher.publish(ev.MessagesAdded(self.peer, rows[0].no, rows))
             self.offers += [row for row in rows if row.kind == MessageKind.OFFER]
-        if self.connection and op.incarnation == self.remote_incarnation:
+        # On a new link whose HELLO is not applied, the answer to it repeats what is committed now.
+        if self.connection and self.streaming and op.incarnation == self.remote_incarnation:
             for run in result.runs:
                 self.connection.receipt(run.number, run.ack, run.run)
 

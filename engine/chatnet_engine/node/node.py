@@ -121,6 +121,7 @@ class Node:
             self._parts.links.add(row, now)
         inviting.forget_guests(self._parts)
         answers.seed_view(self._parts)
+        answers.resume_offers(self._parts, loaded.offers, now)
 
     # --- inputs ---
 
@@ -209,6 +210,7 @@ class Node:
         parts.publisher.publish(EngineStopping(reason))
         for peer in parts.conversations:
             parts.links.goodbye(peer, CloseCode.SHUTDOWN, "", now)
+            parts.conversations[peer].close_link()  # what is committed now waits for the next
 
     # --- outputs ---
 
@@ -249,14 +251,17 @@ class Node:
         parts = self._parts
         dues = [
             parts.endpoint.next_timeout(),
-            parts.links.next_timeout(),
             parts.invites.next_timeout(),
             parts.commits.next_timeout(),
             parts.publisher.next_timeout(),
             parts.clients.next_timeout(),
             parts.transfers.next_timeout(),
-            self._stop_by,
         ]
+        if self._stop_by is not None:
+            # Links are not served any more: what is due of them would be due for ever.
+            dues.append(self._stop_by)
+            return min((due for due in dues if due is not None), default=None)
+        dues.append(parts.links.next_timeout())
         for conversation in parts.conversations.values():
             dues.append(conversation.next_timeout())
             if conversation.connection is not None:
@@ -313,7 +318,9 @@ class Node:
             if isinstance(offer, FailedOffer):
                 parts.fail(asker, CommandError(offer.code, offer.sentence))
                 continue
-            message = c.NewMessage(offer.transfer_id, MessageKind.OFFER, offer.body, now.wall_ms)
+            message = c.NewMessage(
+                offer.transfer_id, MessageKind.OFFER, offer.body, now.wall_ms, transfer=offer.store
+            )
             if conversation := parts.conversations.get(offer.peer):
                 conversation.queue(message, asker, now)
         for peer, body in parts.transfers.take_controls():

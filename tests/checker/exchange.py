@@ -1,0 +1,106 @@
+"""Promise 1 between two histories: what one side wrote is at the other exactly once, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from checker.histories import Message
+
+if TYPE_CHECKING:
+    from checker.verdict import Side
+
+
+def check_exchange(author: Side, reader: Side, *, at_rest: bool) -> Iterator[str]:
+    """What `author` wrote and `reader` has."""
+    written = author.now.own(reader.key)
+    read = reader.now.got(author.key)
+    ever_written = _by_id([history.own(reader.key) for history in author.histories])
+    ever_read = _by_id([history.got(author.key) for history in reader.histories])
+    yield from _invented(ever_written, ever_read, author)
+    yield from _ticks(author, reader, written, ever_read)
+    yield from _order(author, written, read, ever_written)
+    there = {message.id for message in read}
+    for message in written:
+        if message.failed:
+            if message.id in ever_read:
+                yield f"message {message.seq} failed here and arrived there"
+        elif message.settled and message.id not in ever_read:
+            yield f"message {message.seq} was lost on the way"
+        elif message.settled and message.id not in there and not reader.lost_memory:
+            yield f"message {message.seq} vanished after its arrival"
+        elif at_rest and not message.settled:
+            yield f"message {message.seq} still waits"
+    if at_rest and not (author.lost_memory or reader.lost_memory):
+        yield from _marks(author, reader)
+
+
+def _by_id(histories: list[list[Message]]) -> dict[bytes, list[Message]]:
+    out: dict[bytes, list[Message]] = {}
+    for messages in histories:
+        for message in messages:
+            out.setdefault(message.id, []).append(message)
+    return out
+
+
+def _invented(
+    written: dict[bytes, list[Message]], read: dict[bytes, list[Message]], author: Side
+) -> Iterator[str]:
+    for message_id, copies in read.items():
+        originals = written.get(message_id)
+        if originals is None:
+            yield f"a message arrived that nobody wrote, ACK {copies[-1].ack}"
+            continue
+        for copy in copies:
+            if all(
+                (o.kind, o.body, o.sent_ms) != (copy.kind, copy.body, copy.sent_ms)
+                for o in originals
+            ):
+                yield f"message {originals[-1].seq} arrived changed"
+            elif not author.rolled_back and originals[-1].lamport != copy.lamport:
+                yield f"message {originals[-1].seq} has another Lamport counter there"
+
+
+def _ticks(
+    author: Side, reader: Side, written: list[Message], read: dict[bytes, list[Message]]
+) -> Iterator[str]:
+    acks: set[int] = set()
+    for message in written:
+        if message.failed and message.ack:
+            yield f"message {message.seq} failed and has an ACK number"
+        if message.failed or not message.settled or not message.ack:
+            if message.settled and not message.failed:
+                yield f"message {message.seq} is delivered without an ACK number"
+            continue
+        if message.ack in acks:
+            yield f"ACK {message.ack} stands for two messages"
+        acks.add(message.ack)
+        if message.ack not in {copy.ack for copy in read.get(message.id, [])}:
+            yield f"message {message.seq} is said to be ACK {message.ack} there and is not"
+
+
+def _order(
+    author: Side,
+    written: list[Message],
+    read: list[Message],
+    ever: dict[bytes, list[Message]],
+) -> Iterator[str]:
+    """What an author's rollback renumbered had an order of its own before."""
+    moved = {i for i, rows in ever.items() if len({row.seq for row in rows}) > 1}
+    place = {message.id: message.seq for message in written if message.id not in moved}
+    seen = [place[message.id] for message in read if message.id in place]
+    for earlier, later in pairwise(seen):
+        if later <= earlier:
+            yield f"message {later} came after message {earlier}"
+            return
+
+
+def _marks(author: Side, reader: Side) -> Iterator[str]:
+    told = [c for c in author.now.conversations.values() if c.key == reader.key]
+    said = [c for c in reader.now.conversations.values() if c.key == author.key]
+    if not told or not said:
+        return
+    for here, there in (("peer_shown", "my_shown"), ("peer_read", "my_read")):
+        if told[0].marks[here] != said[0].marks[there]:
+            yield f"{here} is {told[0].marks[here]} here and {said[0].marks[there]} there"

@@ -1,0 +1,162 @@
+"""Reads one history file as anybody with sqlite3 could, into plain values.
+
+Shares no code with the engine: what a column means is taken from the engine's README.
+"""
+
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+
+OWN = 0
+"""`messages.author` of what the owner of the history wrote."""
+TEXT, OFFER = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row; `with_key` is the other person's key, whoever wrote it."""
+
+    no: int
+    with_key: bytes
+    mine: bool
+    id: bytes
+    kind: int
+    body: bytes
+    sent_ms: int
+    seq: int
+    ack: int
+    lamport: int
+    place: int
+    failed: str
+    settled: bool
+    """Own: it has left the outbox."""
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The watermarks and the draft of one listed peer."""
+
+    peer: int
+    key: bytes
+    marks: dict[str, int]
+    draft: str
+    draft_revision: int
+
+
+@dataclass(slots=True)
+class History:
+    """Everything of one database that a promise is about."""
+
+    messages: list[Message] = field(default_factory=list)
+    conversations: dict[int, Conversation] = field(default_factory=dict)
+    key_of: dict[int, bytes] = field(default_factory=dict)
+    transfers: dict[bytes, tuple[bool, str, int]] = field(default_factory=dict)
+    """By id: (mine, state, size)."""
+    last_no: int = 0
+    damage: str = ""
+
+    def own(self, key: bytes) -> list[Message]:
+        """What the owner wrote to `key`, in the order of writing."""
+        found = [m for m in self.messages if m.mine and m.with_key == key]
+        return sorted(found, key=lambda m: m.seq)
+
+    def got(self, key: bytes) -> list[Message]:
+        """What `key` wrote to the owner, in the order of arrival."""
+        return [m for m in self.messages if not m.mine and m.with_key == key]
+
+
+MARKS = ("sent_seq", "delivered_seq", "peer_shown", "peer_read", "my_shown", "my_read")
+
+
+def read_image(image: bytes) -> History:
+    """A history from the bytes of its database."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.deserialize(image)
+        return read(connection)
+    finally:
+        connection.close()
+
+
+def read_file(path: Path) -> History:
+    """A history from a file that may be in use."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return read(connection)
+    finally:
+        connection.close()
+
+
+def read(connection: sqlite3.Connection) -> History:
+    """A history from an open database, without changing it."""
+    history = History()
+    connection.execute("BEGIN")
+    try:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        history.damage = "" if verdict == "ok" else str(verdict)
+        history.last_no = connection.execute("SELECT last_no FROM totals").fetchone()[0]
+        _read_peers(connection, history)
+        _read_messages(connection, history)
+        rows = connection.execute("SELECT id, mine, state, size_bytes FROM transfers")
+        history.transfers = {i: (bool(mine), state, size) for i, mine, state, size in rows}
+    finally:
+        connection.execute("ROLLBACK")
+    return history
+
+
+def _read_peers(connection: sqlite3.Connection, history: History) -> None:
+    peers = connection.execute("SELECT peer, author, key, listed FROM peers").fetchall()
+    by_author = {author: key for _, author, key, _ in peers if key}
+    marks = ", ".join(MARKS)
+    for peer, author, key, listed in peers:
+        history.key_of[peer] = key or by_author.get(author, b"")
+        if not listed:
+            continue
+        values = connection.execute(
+            f"SELECT {marks} FROM counters WHERE peer = ?", (peer,)
+        ).fetchone()
+        draft = connection.execute(
+            "SELECT text, revision FROM drafts WHERE peer = ?", (peer,)
+        ).fetchone() or ("", 0)
+        history.conversations[peer] = Conversation(
+            peer, key, dict(zip(MARKS, values, strict=True)), *draft
+        )
+    for author, key in by_author.items():
+        history.key_of.setdefault(author, key)
+
+
+def _read_messages(connection: sqlite3.Connection, history: History) -> None:
+    settled: dict[tuple[int, int], int] = {}
+    for peer, first, run, first_ack in connection.execute(
+        "SELECT peer, first_seq, run, first_ack FROM settled_runs"
+    ):
+        for k in range(run):
+            settled[peer, first + k] = first_ack + k if first_ack else 0
+    by_author = dict(connection.execute("SELECT author, key FROM peers WHERE key != x''"))
+    for (
+        no,
+        peer,
+        author,
+        m_id,
+        kind,
+        body,
+        sent_ms,
+        seq,
+        ack,
+        lamport,
+        place,
+        failed,
+    ) in connection.execute(
+        "SELECT no, peer, author, id, kind, body, sent_ms, seq, ack, lamport, place, failed"
+        " FROM messages ORDER BY no"
+    ):
+        mine = author == OWN
+        key = history.key_of.get(peer, b"") if mine else by_author.get(author, b"")
+        if mine:
+            ack = ack or settled.get((peer, seq), 0)
+        history.messages.append(
+            Message(
+                no, key, mine, m_id, kind, bytes(body), sent_ms, seq, ack, lamport, place, failed,
+                mine and (peer, seq) in settled,
+            )
+        )  # fmt: skip

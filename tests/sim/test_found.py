@@ -1,0 +1,125 @@
+"""Mistakes that the simulator found, each told again without chance."""
+
+import pytest
+
+from chatnet_engine.node.clients import CLIENT_TIMEOUT_S
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.rows import TransferState
+from simworld.clock import Clock
+from simworld.disk import FAULTS
+from simworld.engine import SimEngine
+from simworld.files import FilesNet
+from simworld.network import Network
+from simworld.pair import A, B, Pair
+
+OFFER = b"offer".rjust(16)
+
+
+class FilePair(Pair):
+    """Two engines with pretended file processes."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.clock, self.network = Clock(seed), Network(Clock(seed))
+        self.network.clock = self.clock
+        shared = FilesNet(self.clock)
+        self.a = SimEngine(self.clock, self.network, "a", A, shared)
+        self.b = SimEngine(self.clock, self.network, "b", B, shared)
+        for engine, other in ((self.a, B), (self.b, A)):
+            engine.up()
+            engine.dial(other)
+        self.at_a, self.at_b = self.a.attach(), self.b.attach()
+        self.run(1)
+        assert self.a.files
+        self.a.files.sources["data"] = bytes(5000)
+
+    def offer(self) -> None:
+        self.at_a.ask(cmd.OfferFiles(OFFER, 1, ["/home/data"]))
+
+    def done(self) -> bool:
+        views = [client.view for client in (self.at_a, self.at_b)]
+        return all(
+            view is not None and [t.state for t in view.transfers] == [TransferState.DONE]
+            for view in views
+        )
+
+
+def die_after(engine: SimEngine, kind: type[c.OpBase]) -> None:
+    """The process dies when a transaction with such an operation is committed and not heard of."""
+    perform = engine.commit
+
+    def commit(transaction: c.Commit) -> None:
+        if any(isinstance(op, kind) and has_offer(op) for op in transaction.ops):
+            engine.commit = perform  # type: ignore[method-assign]
+            engine.ledger.apply(transaction)
+            engine.crash()
+        else:
+            perform(transaction)
+
+    engine.commit = commit  # type: ignore[method-assign]
+
+
+def has_offer(op: c.OpBase) -> bool:
+    rows = op.rows if isinstance(op, c.QueueMessages | c.AcceptMessages) else []
+    return any(row.id == OFFER for row in rows)
+
+
+@pytest.mark.parametrize("kind", [c.QueueMessages, c.AcceptMessages])
+def test_an_offer_is_a_transfer_even_if_the_engine_dies_right_after_its_commit(
+    kind: type[c.OpBase],
+) -> None:
+    pair = FilePair(1)
+    engine = pair.a if kind is c.QueueMessages else pair.b
+    die_after(engine, kind)
+    pair.offer()
+    pair.run(2)
+    assert engine.node is None
+    engine.up()
+    assert pair.clock.run(pair.clock.now_s + 60, pair.done)
+
+
+def test_an_engine_that_stops_while_its_disk_fails_does_not_spin() -> None:
+    pair = Pair(2)
+    pair.run(1)
+    pair.set_line(cut=True)
+    pair.at_a.say("unanswered")
+    pair.run(6)
+    pair.a.disk.failing = next(iter(FAULTS))
+    pair.at_a.ask(cmd.SetDraft(1, "not stored", 0))
+    assert pair.a.node
+    pair.a.node.stop("test", pair.a.now)
+    pair.a.turn()
+    steps = pair.clock.steps
+    pair.run(5)
+    assert pair.a.stopped == "test"
+    assert pair.clock.steps - steps < 100
+
+
+def test_a_message_committed_while_the_engine_stops_waits_for_the_next_start() -> None:
+    pair = Pair(3)
+    pair.run(1)
+    pair.a.commit_s = (0.5, 0.5)
+    pair.at_a.say("late")
+    assert pair.a.node
+    pair.a.node.stop("test", pair.a.now)
+    pair.a.turn()
+    pair.run(3)
+    assert pair.a.stopped == "test"
+    pair.a.up()
+    pair.settle(10)
+    pair.check(["late"], [])
+
+
+@pytest.mark.parametrize("start_s", [0.1, 0.3, 0.7, 1e5 / 3])
+def test_a_silent_front_end_is_given_up_at_its_deadline_and_not_a_rounding_later(
+    start_s: float,
+) -> None:
+    pair = Pair(4)
+    pair.run(start_s)
+    pair.at_a.gone = True
+    steps = pair.clock.steps
+    pair.run(CLIENT_TIMEOUT_S + 10)
+    assert pair.a.node
+    assert not pair.a.node._parts.clients
+    assert pair.clock.steps - steps < 2000

@@ -1,0 +1,158 @@
+"""What people do at their front ends, by seed: write, draft, read, type, send files, retry."""
+
+from random import Random
+
+from chatnet_protocol.ids import uuid7
+from chatnet_protocol.ipc import commands as cmd
+from simulate.world import World
+from simworld.client import SimClient
+from simworld.engine import SimEngine
+
+WORDS = (
+    "ja", "nein", "schön", "–", "你好", "مرحبا", "🎉", "the", "quick", "brown", "fox",
+    "<b>bold</b>", "\x1b[31m", "C:\\temp", "%s", "e\u0301", "\u202egnirts",
+)  # fmt: skip
+LONG_BYTES = (2_000, 65_536)
+FILE_BYTES = (0, 9_000)
+
+
+class People:
+    """Everybody at once; the next thing happens some time after the last."""
+
+    def __init__(self, world: World, random: Random, end_s: float, messages: int) -> None:
+        self.world = world
+        self.random = random
+        self.end_s = end_s
+        self.left = messages
+        self.pause_s = (end_s - world.clock.now_s) / max(1, messages) * 3
+        self.written = 0
+        self._number = 0
+        for engine in world.engines:
+            self._later(engine)
+
+    def _later(self, engine: SimEngine) -> None:
+        wait = self.random.expovariate(1 / self.pause_s)
+        self.world.clock.after(wait, lambda: self._act(engine))
+
+    def _act(self, engine: SimEngine) -> None:
+        if self.world.clock.now_s > self.end_s or self.left <= 0:
+            return
+        self._later(engine)
+        client = self.random.choice(engine.clients)
+        if client.view is None:
+            return
+        peers = client.view.peers
+        if not peers:
+            return
+        peer = self.random.choice(peers).info.peer
+        if client.role == "read-only":
+            self._try(client, peer)
+            return
+        kinds = ("text", "burst", "long", "draft", "draft and send", "mark", "typing", "file",
+                 "transfer", "retry", "page")  # fmt: skip
+        weights = (30, 9, 2, 8, 5, 12, 6, 3, 4, 5, 3)
+        kind = self.random.choices(kinds, weights)[0]
+        getattr(self, "_" + kind.replace(" ", "_"))(client, peer)
+
+    def _words(self) -> str:
+        self._number += 1
+        return f"{self._number} {' '.join(self.random.choices(WORDS, k=self.random.randint(1, 8)))}"
+
+    def _say(self, client: SimClient, peer: int, text: str) -> bytes:
+        self.left -= 1
+        self.written += 1
+        self.world.note(client.name, f"writes {text[:30]!r} ({len(text)}) to peer {peer}")
+        return client.say(text, peer)
+
+    def _text(self, client: SimClient, peer: int) -> None:
+        self._say(client, peer, self._words())
+
+    def _burst(self, client: SimClient, peer: int) -> None:
+        for _ in range(min(self.left, self.random.randint(3, 25))):
+            self._say(client, peer, self._words())
+
+    def _long(self, client: SimClient, peer: int) -> None:
+        words = self._words() + " "
+        size = self.random.choice((LONG_BYTES[0], LONG_BYTES[0] * 3, LONG_BYTES[1]))
+        text = (words * (size // len(words) + 1)).encode()[:size].decode(errors="ignore")
+        self._say(client, peer, text)
+
+    def _draft(self, client: SimClient, peer: int) -> None:
+        assert client.view
+        shown = client.view.peer(peer)
+        base = shown.draft_revision if shown else 0
+        client.ask(cmd.SetDraft(peer, self._words(), base))
+
+    def _draft_and_send(self, client: SimClient, peer: int) -> None:
+        assert client.view
+        shown = client.view.peer(peer)
+        if shown is None or not shown.draft:
+            self._draft(client, peer)
+            return
+        self.left -= 1
+        self.written += 1
+        message_id = uuid7(self.world.clock.wall_ms, client.engine.random(10))
+        client.ask(cmd.SendMessage(message_id, peer, shown.draft, shown.draft_revision))
+
+    def _mark(self, client: SimClient, peer: int) -> None:
+        assert client.view
+        shown = client.view.peer(peer)
+        if shown is not None:
+            ack = self.random.randint(0, shown.last_ack + 1)
+            kind = self.random.choice((cmd.MarkShown, cmd.MarkRead))
+            client.ask(kind(peer, ack))
+
+    def _typing(self, client: SimClient, peer: int) -> None:
+        client.ask(cmd.SetTyping(peer, self.random.random() < 0.7))
+
+    def _retry(self, client: SimClient, peer: int) -> None:
+        """Two front ends of one person send the same message: it is the same message."""
+        message_id = self._say(client, peer, self._words())
+        text = client.unanswered.get(message_id)
+        others = [c for c in client.engine.clients if c.role == "full"]
+        if text is not None:
+            self.random.choice(others).insist(text, message_id, peer)
+
+    def _page(self, client: SimClient, peer: int) -> None:
+        search = self.random.choice(("", "fox", "你"))
+        client.ask(cmd.FetchHistory(peer, limit=self.random.randint(1, 300), search=search))
+
+    def _file(self, client: SimClient, peer: int) -> None:
+        files = client.engine.files
+        assert files
+        self._number += 1
+        names = [
+            f"{client.engine.name}{self._number}-{k}" for k in range(self.random.randint(1, 3))
+        ]
+        data = {name: self.random.randbytes(self.random.randint(*FILE_BYTES)) for name in names}
+        files.sources.update(data)
+        offer_id = uuid7(self.world.clock.wall_ms, client.engine.random(10))
+        self.world.offered[client.engine.name][offer_id] = data
+        client.ask(cmd.OfferFiles(offer_id, peer, [f"/home/{name}" for name in names]))
+
+    def _transfer(self, client: SimClient, peer: int) -> None:
+        assert client.view
+        if client.view.transfers:
+            row = self.random.choice(client.view.transfers)
+            kinds = (cmd.PauseTransfer, cmd.ResumeTransfer, cmd.ResumeTransfer)
+            kind = self.random.choice((*kinds, cmd.CancelTransfer))
+            client.ask(kind(row.id))
+
+    def _try(self, client: SimClient, peer: int) -> None:
+        """A read-only front end tries what it may not."""
+        message_id = uuid7(self.world.clock.wall_ms, client.engine.random(10))
+        self.random.choice(
+            (
+                lambda: client.ask(cmd.SendMessage(message_id, peer, "not allowed")),
+                lambda: client.ask(cmd.MarkRead(peer, 1)),
+                lambda: client.ask(cmd.FetchHistory(peer)),
+            )
+        )()
+
+    def resume_everything(self) -> None:
+        """Nothing stays paused, so that every transfer can end."""
+        for engine in self.world.engines:
+            client = engine.clients[0]
+            for row in client.view.transfers if client.view else []:
+                if row.state == "paused":
+                    client.ask(cmd.ResumeTransfer(row.id))

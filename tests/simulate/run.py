@@ -1,0 +1,140 @@
+"""One seed, one run: people and faults for a while, then all is healed and has to end well."""
+
+import signal
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from types import FrameType
+
+from checker.histories import read
+from checker.told import check_last_told
+from checker.verdict import check
+from simulate.faults import MEMORY_LOSS, ORDINARY, heal, spoil
+from simulate.people import People
+from simulate.world import World
+from simworld.engine import SimEngine
+
+HEAL_S = 60.0
+"""Both outboxes are empty and every transfer has ended within this, once nothing is wrong."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to."""
+
+    seed: int
+    committed: int = 0
+    simulated_s: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+MAX_CPU_S = 20.0
+"""A run that takes longer is stuck, or does far too much work for a packet."""
+
+
+class Stuck(Exception):
+    """A run does not end."""
+
+
+def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Outcome:
+    """Everything that this seed decides; problems are sentences, empty when all is well."""
+    outcome = Outcome(seed)
+    random = Random(f"plan {seed}")
+    signal.signal(signal.SIGVTALRM, _stuck)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU_S)
+    try:
+        world = World(seed, 3 if random.random() < 0.08 else 2, tell)
+        _live(world, random, outcome)
+    except Exception:  # noqa: BLE001
+        outcome.problems.append(traceback.format_exc(limit=-8))
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    outcome.counts += world.counts + world.network.counts
+    outcome.simulated_s = world.clock.now_s - 1000
+    return outcome
+
+
+def _stuck(number: int, frame: FrameType | None) -> None:
+    raise Stuck(f"a run takes more than {MAX_CPU_S:.0f} s of CPU")
+
+
+def _live(world: World, random: Random, outcome: Outcome) -> None:
+    duration_s = random.choice((5.0, 20.0, 60.0))
+    end_s = world.clock.now_s + duration_s
+    people = People(world, random, end_s, random.choice((80, 120, 180, 260)))
+    faults = list(ORDINARY)
+    if random.random() < 0.3:
+        faults += MEMORY_LOSS * 2
+    if random.random() < 0.5:
+        spoil(world, random)
+    for _ in range(random.choice((3, 8, 16, 30))):
+        fault = random.choice(faults)
+
+        def happen(fault: Callable[[World, Random], None] = fault) -> None:
+            world.note("", fault.__name__)
+            fault(world, random)
+
+        world.clock.after(random.uniform(0, duration_s), happen)
+    world.clock.run(end_s)
+    heal(world)
+    world.note("", "everything is healed")
+    for after_s in (1.0, 10.0, 25.0):
+        world.clock.after(after_s, people.resume_everything)
+    rested = world.clock.run(world.clock.now_s + HEAL_S, world.at_rest)
+    if not rested:
+        outcome.problems += _restless(world)
+    world.run(2.0)
+    outcome.committed = sum(_rows(engine) for engine in world.engines)
+    outcome.problems += check(world.evidence(), at_rest=rested)
+    for engine in world.engines:
+        outcome.problems += _mirrors(world, engine)
+
+
+def _restless(world: World) -> list[str]:
+    out = []
+    for engine in world.engines:
+        if engine.node is None:
+            out.append(f"{engine.name} is down")
+        for client in engine.clients:
+            if client.view is None:
+                out.append(f"{client.name} did not get its snapshot")
+                continue
+            if client.unanswered:
+                out.append(f"{client.name}: {len(client.unanswered)} texts are not queued")
+            out += [
+                f"{client.name}: {peer.waiting} wait for {peer.info.name}, link {peer.link.state}"
+                for peer in client.view.peers
+                if peer.waiting
+            ]
+            out += [
+                f"{client.name}: transfer {row.state}, {row.done_bytes} of {row.size_bytes}"
+                f" {row.reason}"
+                for row in client.view.transfers
+                if row.state not in ("done", "rejected", "cancelled", "failed")
+            ]
+    return [f"not at rest after {HEAL_S:.0f} s: {text}" for text in out]
+
+
+def _rows(engine: SimEngine) -> int:
+    """Messages of others that this engine committed; a lost history does not count."""
+    query = "SELECT count(*) FROM messages WHERE author != 0"
+    return int(engine.connection.execute(query).fetchone()[0])
+
+
+def _mirrors(world: World, engine: SimEngine) -> list[str]:
+    """Every attached front end shows what the history holds."""
+    out = []
+    history = read(engine.connection)
+    stored = engine.ledger.load_view(engine.session())
+    for client, tape in zip(
+        engine.clients,
+        [t for t in world.tapes[engine.name] if t.name in {c.name for c in engine.clients}],
+        strict=True,
+    ):
+        out += [f"{engine.name}: {text}" for text in check_last_told(tape, history)]
+        if client.view and client.view.durable() != stored:
+            out.append(f"{client.name} shows something else than the history holds")
+    return out

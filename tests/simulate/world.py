@@ -1,0 +1,220 @@
+"""A world of engines, front ends and evidence, for runs that are decided by one seed.
+
+It can do to an engine whatever happens to one in life, and keeps what a checker will ask for.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+
+from chatnet_engine.secure.identity import Identity
+from chatnet_protocol.ipc.view import PeerView
+from checker.histories import read_image
+from checker.tapes import Tape
+from checker.verdict import Side
+from simworld.client import SimClient
+from simworld.clock import Clock
+from simworld.disk import Died
+from simworld.engine import SimEngine
+from simworld.files import FilesNet
+from simworld.network import Addr, Line, Network
+
+NAMES = "abc"
+IDENTITIES = 8
+"""Private keys in use over all seeds: making safety numbers of new ones is most of a short run."""
+
+
+@cache
+def private_key(number: int) -> bytes:
+    """One of the identities."""
+    return number.to_bytes(2, "big") * 16
+
+
+def public_key(engine: SimEngine) -> bytes:
+    """By which the others know it."""
+    return Identity.from_private_bytes(engine.private_key).public
+
+
+class World:
+    """Engines `a`, `b` and perhaps `c` that all know each other, with front ends attached."""
+
+    def __init__(
+        self, seed: int, engines: int = 2, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self.clock = Clock(seed)
+        self.network = Network(self.clock)
+        self.files = FilesNet(self.clock)
+        self.counts: Counter[str] = Counter()
+        self.engines: list[SimEngine] = []
+        self.tapes: dict[str, list[Tape]] = {}
+        self.lost: dict[str, list[bytes]] = {}
+        """Histories as they were right before each loss."""
+        self.rolled_back: set[str] = set()
+        self.backups: dict[str, list[bytes]] = {}
+        self.offered: dict[str, dict[bytes, dict[str, bytes]]] = {}
+        self.usual = Line()
+        """What a line is like when no passing fault is on it."""
+        self._tell = tell
+        for index in range(engines):
+            self._add(index, seed)
+        for engine in self.engines:
+            self.up(engine)
+            self.attach(engine, "full")
+            self.attach(engine, "full")
+            self.attach(engine, "read-only")
+        self.run(0.2)
+
+    # --- time ---
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.run(self.clock.now_s + seconds)
+
+    def note(self, who: str, text: str) -> None:
+        """A line of the trace."""
+        if self._tell:
+            self._tell(f"{self.clock.now_s - 1000:10.4f}  {who:<2} {text}")
+
+    # --- what can happen to an engine ---
+
+    def up(self, engine: SimEngine) -> None:
+        """Start it as its user would: with the addresses on the command line."""
+        if engine.node:
+            return
+        self.note(engine.name, "starts")
+        try:
+            engine.up()
+        except Died:
+            engine.connection.rollback()
+            engine.crash()
+            return
+        for other in self.engines:
+            if other is not engine and engine.node:
+                engine.dial(self.address_of(other))
+
+    def address_of(self, engine: SimEngine) -> Addr:
+        """What the others type."""
+        return engine.addr
+
+    def crash(self, engine: SimEngine) -> None:
+        """kill -9."""
+        if engine.node:
+            self.counts["crash"] += 1
+            engine.crash()
+
+    def lose(self, engine: SimEngine, image: bytes | None) -> None:
+        """Its history is replaced by an older one, or by none; it is down while that happens."""
+        if engine.node:
+            engine.crash()
+        if not self._used(engine):
+            return
+        self.lost[engine.name].append(engine.connection.serialize())
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        if image is not None:
+            connection.deserialize(image)
+            self.rolled_back.add(engine.name)
+        self.counts["wipe" if image is None else "rollback"] += 1
+        self.note(engine.name, "loses its history" if image is None else "is rolled back")
+        engine.connection = connection
+        for tape in self.tapes[engine.name]:
+            tape.generation += 1
+
+    def back_up(self, engine: SimEngine) -> None:
+        """Keep the history as it is now, for a rollback."""
+        if self._used(engine):
+            self.backups[engine.name].append(engine.connection.serialize())
+
+    def _used(self, engine: SimEngine) -> bool:
+        """Whether there is a history at all since the last loss."""
+        query = "SELECT count(*) FROM sqlite_schema WHERE name = 'totals'"
+        return bool(engine.connection.execute(query).fetchone()[0])
+
+    # --- front ends ---
+
+    def attach(self, engine: SimEngine, role: str) -> SimClient:
+        """A front end, on tape."""
+        number = len(self.tapes[engine.name])
+        client = SimClient(engine, f"{engine.name}{number}", role)
+        tape = Tape(client.name, role, generation=len(self.lost[engine.name]))
+        self.tapes[engine.name].append(tape)
+
+        def record(kind: str, frame: bytes) -> None:
+            getattr(tape, kind)(frame)
+
+        client.record = record
+        engine.clients.append(client)
+        if engine.node:
+            client.engine_started()
+        return client
+
+    def kill_client(self, client: SimClient) -> None:
+        """kill -9 of a front end; another one takes its place and has its unsent texts."""
+        engine = client.engine
+        client.gone = True
+        engine.clients.remove(client)
+        fresh = self.attach(engine, client.role)
+        for message_id, text in client.unanswered.items():
+            fresh.insist(text, message_id, client.peer_of[message_id])
+        self.counts["front end killed"] += 1
+
+    # --- what is the case ---
+
+    def peer(self, client: SimClient, other: SimEngine) -> PeerView | None:
+        """What a front end shows of another engine."""
+        key = public_key(other)
+        for peer in client.view.peers if client.view else []:
+            if peer.info.key == key:
+                return peer
+        return None
+
+    def at_rest(self) -> bool:
+        """Everything asked for is durable, delivered, and told; transfers have ended."""
+        for engine in self.engines:
+            if engine.node is None:
+                return False
+            for client in engine.clients:
+                if client.unanswered or client.view is None:
+                    return False
+                if any(peer.waiting for peer in client.view.peers):
+                    return False
+                # Nobody answers for a transfer that a lost history took along.
+                if not any(self.lost.values()) and any(
+                    row.state in UNENDED for row in client.view.transfers
+                ):
+                    return False
+        return True
+
+    def evidence(self) -> list[Side]:
+        """What is left when everything is over."""
+        return [
+            Side(
+                engine.name,
+                public_key(engine),
+                [
+                    read_image(image)
+                    for image in [*self.lost[engine.name], engine.connection.serialize()]
+                ],
+                self.tapes[engine.name],
+                engine.name in self.rolled_back,
+                {n: data for n, (_, data) in engine.files.process.disk.items()}
+                if engine.files
+                else {},
+                self.offered[engine.name],
+            )
+            for engine in self.engines
+        ]
+
+    def _add(self, index: int, seed: int) -> None:
+        name = NAMES[index]
+        addr = (f"10.0.0.{index + 1}", 5001 + index)
+        engine = SimEngine(self.clock, self.network, name, addr, self.files)
+        engine.private_key = private_key((seed + index) % IDENTITIES)
+        engine.counts = self.counts
+        engine.tell = lambda text: self.note(name, text)
+        self.engines.append(engine)
+        self.tapes[name], self.lost[name], self.backups[name] = [], [], []
+        self.offered[name] = {}
+
+
+UNENDED = frozenset({"offered", "waiting", "active", "paused", "verifying"})
