@@ -234,6 +234,9 @@ def test_no_secret_is_in_process_lists_or_logs(root: Path) -> None:
                 path.read_bytes() for path in engine.database.parent.glob("history.db*")
             )
             assert [secret for secret in secrets if secret in stored] == []
+        numbers = [engine.cli("peer", "verify").stdout for engine in (a, b)]
+        assert numbers[0] == numbers[1]
+        assert len(numbers[0].split()) == 12
         peers = json.loads(a.cli("peers", "--json").stdout)
         assert peers["trust"] == Trust.VERIFIED
     finally:
