@@ -99,10 +99,10 @@ class Links:
         link.hold_until = None
         addrs = self._dial_addrs(row, link)
         psk = None if row.key else self._invites.psk(peer)
-        if row.trust == Trust.INVITED and psk is None:
+        unready = row.trust == Trust.INVITED and psk is None
+        if unready and not self._invites.get(peer):
             link.tell(LinkState.IDLE, now, "", NO_INVITE)
-            return
-        if not addrs:
+        if unready or not addrs:
             return
         if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
             detail = f"Nothing heard from {row.name} yet; is its UDP port open?"
