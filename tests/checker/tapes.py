@@ -136,7 +136,10 @@ class _Reader:
             life.queued[command["id"]] = (result["no"], result["seq"])
             life.wrote[command["id"]] = (command["peer"], command.get("text", ""))
         elif name == "DraftSet" and result["accepted"] and self.lives:
-            self.lives[-1].drafts.append((command["peer"], result["revision"], result["text"]))
+            life = self.lives[-1]
+            life.drafts.append((command["peer"], result["revision"], result["text"]))
+            if result["revision"] != command["base_revision"] + 1:
+                life.problems.append("a draft was taken that was based on another revision")
 
     def snapshot(self, generation: int) -> None:
         view = msgpack.unpackb(b"".join(self.parts), raw=False)

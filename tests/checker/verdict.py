@@ -97,6 +97,8 @@ def _files(side: Side, other: Side) -> Iterator[str]:
     for transfer_id in offers:
         mine = side.now.transfers.get(transfer_id, (True, "missing", 0))[1]
         theirs = other.now.transfers.get(transfer_id, (False, "missing", 0))[1]
+        if (mine, theirs) == ("cancelled", "done"):
+            continue  # cancelled when it had just been done
         if mine != theirs or mine not in ("done", "rejected", "cancelled", "failed"):
             yield f"a transfer is {mine} here and {theirs} there"
         elif mine == "done":

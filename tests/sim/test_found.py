@@ -1,11 +1,13 @@
 """Mistakes that the simulator found, each told again without chance."""
 
+import sqlite3
+
 import pytest
 
 from chatnet_engine.node.clients import CLIENT_TIMEOUT_S
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
-from chatnet_protocol.ipc.rows import TransferState
+from chatnet_protocol.ipc.rows import LinkState, TransferState
 from simworld.clock import Clock
 from simworld.disk import FAULTS
 from simworld.engine import SimEngine
@@ -77,6 +79,43 @@ def test_an_offer_is_a_transfer_even_if_the_engine_dies_right_after_its_commit(
     assert engine.node is None
     engine.up()
     assert pair.clock.run(pair.clock.now_s + 60, pair.done)
+
+
+def test_a_receiver_rolled_back_into_a_transfer_ends_it_and_the_link_stays() -> None:
+    pair = FilePair(5)
+    pair.offer()
+
+    def active() -> bool:
+        (row, *_) = pair.b.ledger.load().transfers or [None]
+        return row is not None and row.row.state == TransferState.ACTIVE
+
+    assert pair.clock.run(pair.clock.now_s + 10, active)
+    image = pair.b.connection.serialize()
+    assert pair.clock.run(pair.clock.now_s + 60, pair.done)
+    pair.b.crash()
+    pair.b.connection = sqlite3.connect(":memory:", isolation_level=None)
+    pair.b.connection.deserialize(image)
+    pair.b.up()
+    pair.at_a.say("still friends")
+    pair.settle(10)
+    assert pair.peer(pair.at_b).link.state == LinkState.UP
+    pair.run(5)
+    assert pair.at_b.view
+    assert [row.state for row in pair.at_b.view.transfers] == [TransferState.FAILED]
+
+
+def test_a_peer_that_calls_while_its_row_is_being_stored_is_no_stranger() -> None:
+    pair = Pair(6)
+    pair.run(2)
+    pair.a.crash()
+    pair.a.connection = sqlite3.connect(":memory:", isolation_level=None)
+    pair.a.commit_s = (4.0, 4.0)
+    pair.a.up()
+    pair.a.dial(B)
+    pair.run(30)
+    assert [row.key for row in pair.a.ledger.load().peers] == [pair.b.session().key]
+    pair.at_b.say("it is me")
+    pair.settle(30)
 
 
 def test_an_engine_that_stops_while_its_disk_fails_does_not_spin() -> None:

@@ -45,8 +45,9 @@ def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Outcome:
     random = Random(f"plan {seed}")
     signal.signal(signal.SIGVTALRM, _stuck)
     signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU_S)
+    world = World(seed, 3 if random.random() < 0.08 else 2, tell)
     try:
-        world = World(seed, 3 if random.random() < 0.08 else 2, tell)
+        world.begin()
         _live(world, random, outcome)
     except Exception:  # noqa: BLE001
         outcome.problems.append(traceback.format_exc(limit=-8))

@@ -58,6 +58,9 @@ class World:
         self._tell = tell
         for index in range(engines):
             self._add(index, seed)
+
+    def begin(self) -> None:
+        """Everybody starts, with two front ends and one that only looks on."""
         for engine in self.engines:
             self.up(engine)
             self.attach(engine, "full")

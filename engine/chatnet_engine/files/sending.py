@@ -83,6 +83,12 @@ class Sending(Transfer):
         """The receiver answers with what it wants, or with how it ended."""
         self._out.say(self.peer, ct.Standing(self.id, self.detail.held))
 
+    def _ending(self) -> ct.Control:
+        """A receiver that asks for what it had already has lost its history since."""
+        if self.phase is S.DONE:
+            return ct.End(self.id, ct.EndCode.UNKNOWN)
+        return super()._ending()
+
     def handle_due(self, at: Moment, may_start: bool) -> None:
         """Start what the receiver asked for."""
         self.retry_at = None

@@ -202,6 +202,8 @@ def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) 
             row = msgspec.structs.replace(row, offered_key=event.key)
             parts.remember(row)
         case Meaning.STRANGER if event.key not in parts.strangers:
+            if event.key in parts.commits.keys_on_the_way():
+                return  # no stranger: it will call again when it is in the list
             parts.strangers.add(event.key)
             name = format_addr((event.addr[0], event.port))
             stranger = PeerRow(

@@ -236,7 +236,8 @@ def _peer_to_add(parts: Parts, command: cmd.AddPeer) -> PeerRow:
     if len(parts.peers) >= MAX_PEERS:
         raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
     row = PeerRow(0, name or f"{host}:{command.port}", host, command.port)
-    return parts.known.adopt(row, parts.config.session.key, [peer.key for peer in parts.peers])
+    taken = parts.commits.keys_on_the_way() | {peer.key for peer in parts.peers}
+    return parts.known.adopt(row, parts.config.session.key, taken)
 
 
 def _name(name: str) -> str:

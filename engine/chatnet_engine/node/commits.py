@@ -62,6 +62,11 @@ class CommitQueue:
         """Own messages have to wait outside for now."""
         return self._waiting_rows >= MAX_WAITING_ROWS
 
+    def keys_on_the_way(self) -> set[bytes]:
+        """Keys of peers that are about to be stored: they are taken, though not in the list yet."""
+        asked = [*(self._flight or []), *self._waiting]
+        return {one.op.row.key for one in asked if isinstance(one.op, c.StorePeer)} - {b""}
+
     def add(self, op: c.Op, asker: Asker | None = None) -> None:
         """Ask for `op` in the next transaction."""
         if not isinstance(op, c.QueueMessages):

@@ -1,0 +1,402 @@
+"""Wrong variants of the engine, each leaving one rule out: if none of them lived, the rules of the
+simulator would be tested.
+
+A mutant is a patch; it is killed by the first seed whose run breaks a promise, or does not end.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import msgspec
+
+from chatnet_engine.arq.channel_out import SendChannel
+from chatnet_engine.arq.control import HelloSlot
+from chatnet_engine.ledger import counters, incoming, ledger, migrations, outgoing, schema
+from chatnet_engine.node import answers, conversation
+from chatnet_engine.node.clients import Clients
+from chatnet_engine.node.commits import CommitQueue
+from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.outbox import Outbox
+from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.secure.dial import FinRepeat
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.wire import messages as wire
+from simulate.run import run_seed
+from simworld import engine as simengine
+from simworld.engine import SimEngine
+from simworld.network import Line
+from simworld.pair import Pair
+
+PROMPT_S = 9.0
+"""Mean time of the first words at 50 % loss: 7 s as it should be, 11 without repeated FINs."""
+TRIES = 200
+"""A mutant that so many seeds do not notice has survived."""
+
+Patches = list[Any]
+MUTANTS: dict[str, Callable[[], Patches]] = {}
+
+
+def mutant(make: Callable[[], Patches]) -> Callable[[], Patches]:
+    """Its name is the function's, its rule the docstring."""
+    MUTANTS[make.__name__.replace("_", " ")] = make
+    return make
+
+
+def swap(owner: Any, name: str, new: Any) -> Any:
+    """Put `new` in the place of a function."""
+    return patch.object(owner, name, new)
+
+
+@mutant
+def receipt_before_commit() -> Patches:
+    """A message is receipted when it arrives."""
+    arrived = Conversation._arrived
+
+    def early(self: Conversation, event: Any, now: Any) -> None:
+        arrived(self, event, now)
+        total = self.state.received_total
+        waiting = sum(
+            len(w.op.rows)
+            for w in [*self._commits._waiting, *(self._commits._flight or [])]
+            if isinstance(w.op, c.AcceptMessages) and w.op.peer == self.peer
+        )
+        if self.connection:
+            last = event.first_number + len(event.messages) - 1
+            self.connection.receipt(last, total + waiting, len(event.messages))
+
+    def silent(self: Conversation, result: Any, waiting: Any) -> None:
+        streaming, self.streaming = self.streaming, False
+        accepted(self, result, waiting)
+        self.streaming = streaming
+
+    accepted = Conversation._accepted
+    return [swap(Conversation, "_arrived", early), swap(Conversation, "_accepted", silent)]
+
+
+@mutant
+def no_dedupe() -> Patches:
+    """The same id may come twice."""
+    unique = "CREATE UNIQUE INDEX messages_id"
+    assert unique in schema.TABLES
+    tables = schema.TABLES.replace(unique, "CREATE INDEX messages_id")
+    return [swap(ledger, "migrate", lambda db: migrations.migrate(db, (tables,)))]
+
+
+@mutant
+def incarnation_per_database() -> Patches:
+    """Wire numbers restart in the same incarnation at each start."""
+    config = simengine.NodeConfig
+
+    def same(**fields: Any) -> Any:
+        key = fields["session"].key
+        return config(**(fields | {"incarnation": int.from_bytes(key[:8], "big") | 1}))
+
+    return [swap(simengine, "NodeConfig", same)]
+
+
+@mutant
+def ghost_mark_accepted() -> Patches:
+    """The same, and a mark above what was sent counts as delivered."""
+    restart = Outbox.restart
+
+    def trusting(self: Outbox, mark: int, receiver_is_new: bool) -> int:
+        return restart(self, min(mark, self.next_number - 1), True)
+
+    return [*incarnation_per_database(), swap(Outbox, "restart", trusting)]
+
+
+@mutant
+def no_totals_in_hello() -> Patches:
+    """A side that lost its history is not told what it had."""
+    encode = wire.encode_hello
+
+    def forgetful(hello: wire.Hello) -> bytes:
+        return encode(msgspec.structs.replace(hello, acked_total=0, received_total=0))
+
+    return [swap(conversation.wire, "encode_hello", forgetful)]
+
+
+@mutant
+def lost_hello_is_not_repeated() -> Patches:
+    """HELLO is said once."""
+    pull = HelloSlot.pull
+
+    def once(self: HelloSlot) -> Any:
+        pulled = pull(self)
+        self.on_acked(())
+        return pulled
+
+    return [swap(HelloSlot, "pull", once)]
+
+
+@mutant
+def lost_messages_are_not_repeated() -> Patches:
+    """What a lost packet carried is forgotten."""
+    return [
+        swap(SendChannel, "on_lost", lambda self, token, packet: None),
+        swap(SendChannel, "on_probe", lambda self, token: None),
+    ]
+
+
+@mutant
+def no_fin_repeat() -> Patches:
+    """The last packet of the handshake is sent once."""
+    return [
+        swap(FinRepeat, "advance", lambda self, now: self.give_up() or False),
+        swap(FinRepeat, "in_front", lambda self, now: False),
+    ]
+
+
+@mutant
+def receipt_off_by_one() -> Patches:
+    """A receipt empties the outbox of one message more than it says."""
+    handle = Outbox.handle_receipts
+
+    def greedy(self: Outbox, runs: Any) -> list[AckRun]:
+        more = [c.ReceiptRun(r.number + 1, r.ack + 1, r.run + 1) for r in runs]
+        return handle(self, more)
+
+    return [swap(Outbox, "handle_receipts", greedy)]
+
+
+@mutant
+def ack_number_off_by_one() -> Patches:
+    """The sender stores another ACK number than the receiver gave."""
+    handle = Outbox.handle_receipts
+
+    def shifted(self: Outbox, runs: Any) -> list[AckRun]:
+        return handle(self, [c.ReceiptRun(r.number, r.ack + 1, r.run) for r in runs])
+
+    return [swap(Outbox, "handle_receipts", shifted)]
+
+
+@mutant
+def receipts_not_repeated_on_a_new_link() -> Patches:
+    """What was committed and not heard of stays unheard of."""
+    return [swap(incoming, "_runs_from", lambda db, peer, base: [])]
+
+
+@mutant
+def first_number_one_too_high() -> Patches:
+    """A new link begins after the next message."""
+    apply_hello = incoming.apply_hello
+
+    def skipping(db: Any, op: Any) -> Any:
+        result = apply_hello(db, op)
+        return msgspec.structs.replace(result, mark=result.mark + 1)
+
+    return [swap(incoming, "apply_hello", skipping)]
+
+
+@mutant
+def sent_messages_change_their_counter() -> Patches:
+    """Lamport counters of messages that were sent are raised too."""
+    raise_waiting = outgoing.raise_waiting
+
+    def all_of_them(db: Any, peer: int, after_seq: int, above: int) -> Any:
+        return raise_waiting(db, peer, 0, above)
+
+    return [swap(outgoing, "raise_waiting", all_of_them)]
+
+
+@mutant
+def runs_of_settled_messages_merge_blindly() -> Patches:
+    """ACK numbers of neighbours are taken to be neighbours."""
+    settle = outgoing._settle
+
+    def blind(db: Any, peer: int, first: int, run: int, first_ack: int) -> None:
+        before = db.execute(
+            "SELECT first_seq, run, first_ack FROM settled_runs WHERE peer = ? AND"
+            " first_seq + run = ?",
+            (peer, first),
+        ).fetchone()
+        settle(db, peer, first, run, before[2] + before[1] if before else first_ack)
+
+    return [swap(outgoing, "_settle", blind)]
+
+
+@mutant
+def store_says_done_too_early() -> Patches:
+    """synchronous=NORMAL: what was committed last is gone after a crash."""
+    end = SimEngine.crash
+    commit = SimEngine.commit
+
+    def remember(self: Any, transaction: c.Commit) -> None:
+        if transaction.number % 3 == 0:
+            self.image = self.connection.serialize()
+        commit(self, transaction)
+
+    def forget(self: Any) -> None:
+        end(self)
+        if getattr(self, "image", None):
+            connection = simengine.sqlite3.connect(":memory:", isolation_level=None)
+            connection.deserialize(self.image)
+            self.connection = connection
+
+    return [swap(SimEngine, "commit", remember), swap(SimEngine, "crash", forget)]
+
+
+@mutant
+def failed_transactions_are_not_tried_again() -> Patches:
+    """What the disk refused is dropped."""
+    handle = CommitQueue.handle_failed
+
+    def dropping(self: CommitQueue, failed: Any, now: Any) -> Any:
+        told = handle(self, failed, now)
+        self._waiting = []
+        return told
+
+    return [swap(CommitQueue, "handle_failed", dropping)]
+
+
+@mutant
+def drafts_overwrite_each_other() -> Patches:
+    """A draft replaces another whatever it was based on."""
+    store = counters.store_draft
+
+    def last_wins(db: Any, op: c.StoreDraft) -> Any:
+        found = db.execute("SELECT revision FROM drafts WHERE peer = ?", (op.peer,)).fetchone()
+        base = found[0] if found else 0
+        return store(db, msgspec.structs.replace(op, base_revision=base))
+
+    return [swap(counters, "store_draft", last_wins)]
+
+
+@mutant
+def marks_go_back() -> Patches:
+    """The last mark wins, not the highest."""
+    store = counters.store_marks
+
+    def last_wins(db: Any, op: c.StoreMarks) -> Any:
+        if op.my_read:
+            db.execute("UPDATE counters SET my_read = 0 WHERE peer = ?", (op.peer,))
+        return store(db, op)
+
+    return [swap(counters, "store_marks", last_wins)]
+
+
+@mutant
+def read_only_is_a_word() -> Patches:
+    """A read-only front end may do everything."""
+    return [swap(Clients, "check", lambda self, route, command, now: None)]
+
+
+@mutant
+def replay_begins_one_too_late() -> Patches:
+    """A front end that attaches misses an event."""
+    page = Publisher.events_page
+
+    def late(self: Publisher, boot: bytes, first_seq: int) -> bytes:
+        return page(self, boot, min(first_seq + 1, self.seq + 1))
+
+    return [swap(Publisher, "events_page", late)]
+
+
+@mutant
+def told_before_it_is_durable() -> Patches:
+    """Front ends see a message when it arrives, whatever becomes of its commit."""
+    arrived = Conversation._arrived
+
+    def early(self: Conversation, event: Any, now: Any) -> None:
+        arrived(self, event, now)
+        no = self._publisher.view.last_no + 1
+        message = wire.decode_message(event.messages[0])
+        row = conversation.MessageRow(
+            no, message.id, False, message.kind, message.body, message.sent_ms, now.wall_ms, 0,
+            self.state.received_total + 1, self._source, message.lamport, no,
+        )  # fmt: skip
+        self._publisher.publish(conversation.ev.MessagesAdded(self.peer, no, [row]))
+
+    return [swap(Conversation, "_arrived", early)]
+
+
+@mutant
+def offer_without_its_transfer() -> Patches:
+    """An offer and its transfer are two transactions."""
+    return [swap(outgoing, "_store_offer", lambda db, peer, message, op: None)]
+
+
+@mutant
+def offers_are_not_resumed() -> Patches:
+    """An offer that came right before a crash is forgotten."""
+    return [swap(answers, "resume_offers", lambda parts, offers, now: None)]
+
+
+@mutant
+def receipt_without_hello() -> Patches:
+    """A link is told of messages that came on another."""
+
+    def accepted(self: Conversation, result: Any, waiting: Any) -> None:
+        streaming, self.streaming = self.streaming, True
+        try:
+            original(self, result, waiting)
+        finally:
+            self.streaming = streaming
+
+    original = Conversation._accepted
+    return [swap(Conversation, "_accepted", accepted)]
+
+
+@contextmanager
+def applied(name: str) -> Iterator[None]:
+    """The engine is wrong in that way."""
+    patches = MUTANTS[name]()
+    for one in patches:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in reversed(patches):
+            one.stop()
+
+
+def first_words_s(worlds: int = 60) -> float:
+    """How long two people take, on average, to say their first words over a very bad line."""
+    total_s = 0.0
+    for seed in range(worlds):
+        pair = Pair(seed, Line(loss=0.5))
+        pair.at_a.say("hello")
+        pair.at_b.say("hello")
+        began_s = pair.clock.now_s
+        pair.clock.run(began_s + 120, pair.settled)
+        total_s += pair.clock.now_s - began_s
+    return total_s / worlds
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How a mutant ended; `seed` -1: it survived."""
+
+    name: str
+    seed: int
+    symptom: str
+
+
+def try_mutant(name: str, tries: int = TRIES) -> Fate:
+    """Run seeds until one notices."""
+    with applied(name):
+        for seed in range(tries):
+            outcome = run_seed(seed)
+            if outcome.problems:
+                return Fate(name, seed, outcome.problems[0].strip().splitlines()[-1])
+        if (mean_s := first_words_s()) > PROMPT_S:
+            return Fate(name, tries, f"two first words take {mean_s:.1f} s at 50 % loss")
+    return Fate(name, -1, "SURVIVED")
+
+
+def main(jobs: int) -> int:
+    """Print the kill table; exit code 0 when none survived."""
+    width = max(map(len, MUTANTS))
+    with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
+        fates = []
+        for fate in pool.map(try_mutant, MUTANTS):
+            fates.append(fate)
+            print(f"{fate.name:{width}}  seed {fate.seed:3}  {fate.symptom[:120]}", flush=True)
+    killed = sum(fate.seed >= 0 for fate in fates)
+    print(f"{killed} of {len(fates)} mutants killed")
+    return 0 if killed == len(fates) else 1
