@@ -164,3 +164,21 @@ def test_a_failing_store_is_told_and_receipts_nothing() -> None:
     pair.settle(30)
     pair.check(["waits for room"], [])
     assert "store-works" in notices(pair)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_arrives_before_a_slow_hello_is_applied_does_not_wait_for_more(seed: int) -> None:
+    """The message is acknowledged at once and taken as soon as the HELLO is committed, although
+    nothing else is sent or arrives."""
+    pair = Pair(seed)
+    pair.run(2)
+    pair.a.crash()
+    pair.b.crash()
+    pair.b.commit_s = (0.6, 0.6)
+    pair.a.up()
+    pair.at_a.say("hello")
+    pair.run(0.5)
+    pair.b.up()
+    pair.run(0.1)
+    pair.settle(3)
+    pair.check(["hello"], [])

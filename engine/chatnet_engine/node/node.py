@@ -158,6 +158,10 @@ class Node:
         match result:
             case c.Committed():
                 answers.handle_committed(parts, result, now)
+                for done in result.results:
+                    if isinstance(done, c.HelloApplied) and done.peer in parts.conversations:
+                        # Messages that came before can be taken from now on.
+                        self._drain(done.peer, now)
             case c.CommitFailed():
                 answers.handle_failed(parts, result, now)
             case HistoryRead():
