@@ -58,7 +58,7 @@ def _invented(
                 for o in originals
             ):
                 yield f"message {originals[-1].seq} arrived changed"
-            elif not author.rolled_back and originals[-1].lamport != copy.lamport:
+            elif not author.rolled_back and copy.lamport not in {o.lamport for o in originals}:
                 yield f"message {originals[-1].seq} has another Lamport counter there"
 
 

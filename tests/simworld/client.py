@@ -146,6 +146,9 @@ class SimClient:
             case cmd.EventsPage() as page:
                 if page.data:
                     self._apply(envelope.decode_publication(page.data))
+                    if self._pending and self._pending[0].first_seq > self._seq + 1:
+                        self.ask(cmd.FetchEvents(self._boot, self._seq + 1))
+                        return
                 pending, self._pending = self._pending, []
                 for publication in pending:
                     self._apply(publication)

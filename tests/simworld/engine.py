@@ -85,6 +85,7 @@ class SimEngine:
         self.disk = SimDisk(self.connection, self.counts)
         self.files = SimFiles(self, files) if files else None
         self._asleep = False
+        self._performing = False
         self._missed: list[Callable[[], None]] = []
         self._life = 0
         self._wake_at: float | None = None
@@ -176,6 +177,9 @@ class SimEngine:
         """A front end's message on the ROUTER socket."""
         if self._asleep:
             self._missed.append(lambda: self.request(route, frame))
+        elif self._performing:
+            # Asked from within a reply: it crosses the sockets as anything else does.
+            self.clock.after(0.0, lambda: self.request(route, frame))
         elif self.node:
             self.node.handle_request(route, [frame], self.now)
             self.turn()
@@ -283,16 +287,17 @@ class SimEngine:
         if self.node is None:
             return
         life = self._life
+        self._performing = True
         for effect in self.node.take_effects(self.now):
-            if life != self._life:
-                return
             if self.die_in_effects:
                 self.die_in_effects -= 1
                 if not self.die_in_effects:
                     self.counts["crash at an effect"] += 1
                     self.crash()
-                    return
+            if life != self._life:
+                break
             perform(effect, self)
+        self._performing = False
         if self.node is None:
             return
         due = self.node.next_timeout()
