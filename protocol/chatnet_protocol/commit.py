@@ -5,6 +5,8 @@ and each gives one result. The types live here because the node must not know th
 that the store can become a process of its own behind `encode_*`/`decode_*`.
 """
 
+from typing import TypeAlias
+
 import msgspec
 from msgspec import Struct
 
@@ -51,8 +53,7 @@ class OutboxRow(Struct, array_like=True, gc=False, frozen=True):
 
 
 class ReceiptRun(Struct, array_like=True, gc=False, frozen=True):
-    """The last `run` of the peer's messages up to wire number `number` have consecutive ACK
-    numbers ending at `ack`."""
+    """The last `run` messages up to wire number `number` have consecutive ACK numbers up to `ack`."""
 
     number: int
     ack: int
@@ -109,8 +110,7 @@ class MessagesAccepted(OpBase, frozen=True, gc=False, tag=True, array_like=True)
 
 
 class StoreReceipts(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """The peer committed own messages: leave the outbox, remember ACK numbers. Result:
-    ReceiptsStored."""
+    """The peer committed own messages: they leave the outbox. Result: ReceiptsStored."""
 
     peer: int
     runs: list[AckRun]
@@ -171,12 +171,10 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     peer_lost: int
     state: "PeerState"
     raised_after_seq: int = 0
-    """Own messages after this one, none of which was ever sent, had their Lamport counters raised
-    above the peer's, each by `raised_by`."""
+    """Own messages after this one, never sent, had their Lamport counters raised by `raised_by`."""
     raised_by: int = 0
     own_lost: int = 0
-    """The peer has committed more of our messages than our history can account for: ours was
-    wiped or rolled back. Told once."""
+    """Messages of ours that the peer has and our history does not account for. Told once."""
 
 
 class PeerState(Struct, array_like=True, gc=False, frozen=True):
@@ -279,8 +277,7 @@ class PeerStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class ForgetPeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Remove a peer from the list; rows stay. With `into`, its messages, queued ones included,
-    move there and the number retires. Result: PeerForgotten."""
+    """Remove a peer from the list; rows stay, or move `into` another. Result: PeerForgotten."""
 
     peer: int
     into: int = 0
@@ -345,8 +342,7 @@ class Commit(Struct, array_like=True, gc=False, frozen=True):
     number: int
     ops: list[Op]
     known_peers: bytes | None = None
-    """New content of the file known_peers, to be on disk before the transaction is: a crash in
-    between leaves a key that is trusted and not used, never one that is used and not trusted."""
+    """New content of the file known_peers, to be on disk before the transaction is."""
 
 
 class Committed(Struct, array_like=True, gc=False, frozen=True, tag=True):
@@ -385,9 +381,8 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
 
 _COMMIT_ENCODER = msgspec.msgpack.Encoder()
 _COMMIT_DECODER = msgspec.msgpack.Decoder(Commit)
-_ANSWER_DECODER: msgspec.msgpack.Decoder[Committed | CommitFailed] = msgspec.msgpack.Decoder(
-    Committed | CommitFailed
-)
+Answer: TypeAlias = Committed | CommitFailed
+_ANSWER_DECODER: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
 def encode(value: Commit | Committed | CommitFailed) -> bytes:
