@@ -53,7 +53,7 @@ class OutboxRow(Struct, array_like=True, gc=False, frozen=True):
 
 
 class ReceiptRun(Struct, array_like=True, gc=False, frozen=True):
-    """The last `run` messages up to wire number `number` have consecutive ACK numbers up to `ack`."""
+    """The `run` messages up to wire number `number` have consecutive ACK numbers up to `ack`."""
 
     number: int
     ack: int
