@@ -27,6 +27,7 @@ def main(argv: list[str]) -> int:
     what.add_argument(
         "--mutants", action="store_true", help="wrong variants: each has to be caught"
     )
+    what.add_argument("--crash-points", action="store_true", help="die everywhere, in turn")
     parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--trace", action="store_true", help="with --seed: say what happens when")
@@ -35,6 +36,10 @@ def main(argv: list[str]) -> int:
         from simulate.mutants import main as try_mutants
 
         return try_mutants(args.jobs)
+    if args.crash_points:
+        from simulate.crash_points import main as die_everywhere
+
+        return die_everywhere(args.jobs)
     if args.seed is not None:
         return _one(args.seed, args.trace)
     return _many(args.first, args.seeds, args.minutes, args.jobs)
