@@ -86,6 +86,18 @@ def test_one_typed_address_is_enough() -> None:
     pair.check(["knock"], [])
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_caller_may_be_a_stranger_before_its_typed_name_is_looked_up(seed: int) -> None:
+    pair = Pair(seed, Line(delay_s=0.002, jitter_s=0.0005), commit_s=(0.001, 0.05))
+    pair.at_a.say("x")
+    pair.at_b.say("y")
+    pair.settle(20)
+    pair.check(["x"], ["y"])
+    for client in (pair.at_a, pair.at_b):
+        assert client.view
+        assert [peer.info.trust for peer in client.view.peers] == [Trust.PINNED]
+
+
 def test_both_see_the_same_safety_number_and_the_pinned_key() -> None:
     pair = Pair(5)
     pair.run(2)
