@@ -76,5 +76,5 @@ def decode_connection_file(data: bytes) -> ConnectionFile:
         raise DecodeError("the connection file is too long")
     try:
         return msgspec.json.decode(data, type=ConnectionFile)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(f"the connection file is damaged ({error})") from None

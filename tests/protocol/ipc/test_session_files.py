@@ -69,6 +69,13 @@ def test_missing_and_wrong_fields_are_refused(field: str) -> None:
             decode_connection_file(json.dumps(value).encode())
 
 
+def test_bytes_that_are_no_text_are_refused() -> None:
+    damaged = encode_connection_file(CONNECTION).replace(b"commands", b"comm\x87nds")
+    for data in (damaged, damaged.replace(b'"endpoint', b'"\xff')):
+        with pytest.raises(DecodeError, match="damaged"):
+            decode_connection_file(data)
+
+
 def test_the_size_limit_is_reached() -> None:
     data = encode_connection_file(CONNECTION)
     padded = data.ljust(MAX_CONNECTION_FILE_BYTES)

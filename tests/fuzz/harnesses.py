@@ -1,0 +1,260 @@
+"""Each harness gives hostile bytes to one door of ChatNet and says what has to hold behind it.
+
+A harness takes bytes and returns a short word for what happened: new words are interesting, and
+their input is kept. It raises AssertionError, or lets escape whatever the code raises, when the
+door does not hold.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from chatnet_engine.files.incoming import IncomingFiles
+from chatnet_engine.files.names import numbered, safe_name, safe_path, shown
+from chatnet_engine.files.records import Opener, Sealer, nonce_packer
+from chatnet_engine.node.known_peers import KnownPeers, parse_known_peers
+from chatnet_engine.secure.invite import parse_invite
+from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
+from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.session_files import decode_connection_file
+from chatnet_protocol.ipc.view import View
+from chatnet_protocol.limits import MAX_NAME_BYTES
+from chatnet_protocol.wire import control, file_records, frames, messages
+from simworld.pair import B, Pair
+
+STRANGER = ("10.66.6.6", 666)
+PAIR_LIVES = 150
+"""Inputs that one pair of engines takes before it is replaced."""
+QUIET_S = 0.05
+HEAP_LIMIT = 2_000
+"""Things to do that one input may leave behind."""
+
+
+class _Target:
+    """Two engines that know each other, replaced now and then."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.pair: Pair | None = None
+
+    def take(self) -> Pair:
+        """A pair whose link is up, or was before the last input."""
+        if self.pair is None or not self.left:
+            self.pair = Pair(1)
+            self.pair.run(2)
+            self.left = PAIR_LIVES
+        self.left -= 1
+        return self.pair
+
+
+@cache
+def _target(name: str) -> _Target:
+    return _Target()
+
+
+def _alive(pair: Pair) -> str:
+    """Both engines still serve their front ends; how the link stands."""
+    before = len(pair.clock._heap)
+    pair.run(QUIET_S)
+    assert len(pair.clock._heap) < before + HEAP_LIMIT, "too much is left to do"
+    for client in (pair.at_a, pair.at_b):
+        assert client.view is not None, "a front end lost its engine"
+        assert client.engine.node is not None, "the engine is down"
+    return pair.peer(pair.at_a).link.state
+
+
+def datagram(data: bytes) -> str:
+    """Anything, from a stranger and in the peer's name."""
+    pair = _target("datagram").take()
+    assert pair.a.node
+    for source in (STRANGER, B):
+        pair.a.node.handle_datagrams([(data, source)], pair.a.now)
+        pair.a.turn()
+    return f"{min(data[:1], bytes([8])).hex()} {_alive(pair)}"
+
+
+def handshake(data: bytes) -> str:
+    """Genuine handshake packets, each preceded by a copy with some bytes changed."""
+    pair = Pair(int.from_bytes(data[:2], "big"))
+    send = pair.network.send
+    rest = list(data[2:80])
+
+    def tampered(source: tuple[str, int], target: tuple[str, int], genuine: bytes) -> None:
+        if rest and len(genuine) > 20:
+            copy = bytearray(genuine)
+            for _ in range(rest.pop(0) % 4):
+                if len(rest) >= 2:
+                    copy[(rest.pop(0) * 5) % len(copy)] ^= rest.pop(0) or 1
+            send(source, target, bytes(copy))
+        send(source, target, genuine)
+
+    pair.network.send = tampered  # type: ignore[method-assign]
+    pair.at_a.say("after all")
+    pair.settle(60)
+    return f"{pair.peer(pair.at_a).link.links}"
+
+
+def inside_a_session(data: bytes) -> str:
+    """Frames that the peer itself has sealed."""
+    pair = _target("inside").take()
+    assert pair.a.node
+    assert pair.b.node
+    parts = pair.b.node._parts
+    connection = parts.conversations[1].connection
+    if connection is None:
+        pair.run(70)
+        return _alive(pair)
+    typing = messages.Typing(pair.clock.steps % 2 == 0)
+    connection.set_state(messages.STATE_TYPING, messages.encode_state(typing))
+    packets = connection.take_packets(pair.b.now.mono_s, 1)
+    sealed = parts.endpoint.seal(1, packets[0].number, data[:1100]) if packets else None
+    if sealed:
+        pair.a.node.handle_datagrams([(sealed[0], B)], pair.a.now)
+        pair.a.turn()
+    kinds = "broken"
+    with suppress(DecodeError):
+        kinds = " ".join(sorted({type(frame).__name__ for frame in frames.decode(data[:1100])}))
+    return f"{kinds} {_alive(pair)}"
+
+
+def application_message(data: bytes) -> str:
+    """What the other channels and slots of a link carry, decoded."""
+    out = []
+    for decode in (
+        frames.decode,
+        messages.decode_message,
+        messages.decode_hello,
+        messages.decode_marks,
+        messages.decode_typing,
+        control.decode_control,
+        decode_offer,
+    ):
+        try:
+            decode(data)
+            out.append(decode.__name__)
+        except DecodeError:
+            pass
+    return " ".join(out)
+
+
+def file_record(data: bytes) -> str:
+    """Records of a file connection: garbage, then authentic ones with hostile bodies."""
+    opener = Opener(ChaCha20Poly1305(bytes(32)), nonce_packer("ChaChaPoly"), InvalidTag)
+    with suppress(DecodeError):
+        opener.open_from(memoryview(data))
+    opener = Opener(ChaCha20Poly1305(bytes(32)), nonce_packer("ChaChaPoly"), InvalidTag)
+    sealer = Sealer(ChaCha20Poly1305(bytes(32)), nonce_packer("ChaChaPoly"))
+    wire = b""
+    rest = data
+    while rest:
+        size = 1 + rest[0] % 64
+        kinds = list(file_records.RecordType)
+        wire += sealer.seal(kinds[size % len(kinds)], rest[1:size])
+        rest = rest[size:]
+    files = IncomingFiles([10, 0, 300], file_records.Position(0, 0))
+    out = []
+    try:
+        used = 1
+        while used and wire:
+            used, records = opener.open_from(memoryview(wire))
+            wire = wire[used:]
+            out += [str(files.handle(kind, body)) for kind, body in records]
+    except (DecodeError, RemoteProtocolError) as error:
+        out.append(str(error))
+    return " ".join(out[-2:])
+
+
+def file_name(data: bytes) -> str:
+    """Names a peer gave: one component, safe on every file system and on screen."""
+    raw = data.decode("latin-1") if data[:1] == b"\xff" else data.decode("utf-8", "replace")
+    name = safe_name(raw)
+    for result in (name, numbered(name, 7), *safe_path(raw.split("/")[:32] or ["x"])):
+        size = len(result.encode())
+        assert result not in ("", ".", ".."), result
+        assert not set("/\\\0\r\n") & set(result), result
+        assert 0 < size <= 255, result
+        assert not result.startswith(("-", " ", "~")), result
+        assert result.isprintable(), result
+    assert len(name.encode()) <= MAX_NAME_BYTES
+    assert safe_name(name) == name, "not the same when made safe again"
+    assert not {chr(0), "\x1b", "\n"} & set(shown(raw)), shown(raw)
+    return f"{name == raw} {len(name) // 50}"
+
+
+def known_peers(data: bytes) -> str:
+    """The file of that name, as somebody may have edited it."""
+    try:
+        lines = parse_known_peers(data)
+    except (CommandError, DecodeError) as error:
+        return type(error).__name__
+    known = KnownPeers(lines)
+    again = known.encode()
+    assert KnownPeers(parse_known_peers(again)).encode() == again
+    return f"{min(5, sum(not isinstance(line, str) for line in lines))}"
+
+
+def ipc_frame(data: bytes) -> str:
+    """A frame on the ROUTER socket."""
+    pair = _target("ipc").take()
+    assert pair.a.node
+    answers: list[bytes] = []
+    reply = pair.a.reply
+
+    def heard(route: bytes, frame: bytes) -> None:
+        answers.append(frame) if route == b"hostile" else reply(route, frame)
+
+    pair.a.reply = heard  # type: ignore[method-assign]
+    for number in (1, 2):  # twice, as a client that retries
+        pair.a.node.handle_request(b"hostile", [data] * (1 + (len(data) + number) % 2), pair.a.now)
+        pair.a.turn()
+    pair.run(0.01)
+    stopped = pair.a.node is None or bool(pair.a.node._parts.stopping)
+    if stopped:
+        _target("ipc").left = 0
+    del pair.a.reply
+    replies = [envelope.decode_reply(frame) for frame in answers]
+    failures = {r.failure.code for r in replies if r.failure}
+    results = {type(r.result).__name__ for r in replies if r.result is not None}
+    if not stopped:
+        _alive(pair)
+    return " ".join(sorted(failures | results))
+
+
+def engine_frame(data: bytes) -> str:
+    """What a front end reads: publications, replies, snapshots, gauges, the connection file."""
+    out = []
+    for decode in (
+        envelope.decode_publication,
+        envelope.decode_reply,
+        envelope.decode_head,
+        envelope.decode_gauges,
+        lambda frame: View.from_parts([frame]),
+        decode_connection_file,
+    ):
+        try:
+            decode(data)
+            out.append(getattr(decode, "__name__", ""))
+        except DecodeError:
+            pass
+    return " ".join(out)
+
+
+def invite(data: bytes) -> str:
+    """An invite code that somebody typed."""
+    try:
+        return str(len(parse_invite(data.decode("utf-8", "replace"))))
+    except DecodeError as error:
+        return type(error).__name__
+
+
+HARNESSES: dict[str, Callable[[bytes], str]] = {
+    harness.__name__: harness
+    for harness in (
+        datagram, handshake, inside_a_session, application_message, file_record, file_name,
+        known_peers, ipc_frame, engine_frame, invite,
+    )
+}  # fmt: skip
