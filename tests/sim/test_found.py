@@ -10,7 +10,7 @@ from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, TransferState
 from simworld.clock import Clock
 from simworld.disk import FAULTS
-from simworld.engine import SimEngine
+from simworld.engine import COMMIT_S, SimEngine
 from simworld.files import FilesNet
 from simworld.network import Network
 from simworld.pair import A, B, Pair
@@ -116,6 +116,26 @@ def test_a_peer_that_calls_while_its_row_is_being_stored_is_no_stranger() -> Non
     assert [row.key for row in pair.a.ledger.load().peers] == [pair.b.session().key]
     pair.at_b.say("it is me")
     pair.settle(30)
+
+
+def test_an_ack_number_whose_commit_waits_for_the_disk_is_not_given_again() -> None:
+    pair = Pair(7)
+    pair.at_a.say("one")
+    pair.settle(5)
+    pair.at_a.say("two")
+    pair.run(0.005)
+    pair.a.commit_s = (8.0, 8.0)
+    pair.run(1)
+    assert pair.texts(pair.b, mine=False) == ["one", "two"]
+    pair.b.crash()
+    pair.b.connection = sqlite3.connect(":memory:", isolation_level=None)
+    pair.b.up()
+    pair.b.dial(A)
+    pair.run(5)
+    pair.a.commit_s = COMMIT_S
+    pair.at_a.say("three")
+    pair.settle(60)
+    assert [row.ack for row in pair.peer(pair.at_a).messages] == [1, 2, 3]
 
 
 def test_an_engine_that_stops_while_its_disk_fails_does_not_spin() -> None:

@@ -152,7 +152,7 @@ class People:
     def resume_everything(self) -> None:
         """Nothing stays paused, so that every transfer can end."""
         for engine in self.world.engines:
-            client = engine.clients[0]
+            client = next(client for client in engine.clients if client.role == "full")
             for row in client.view.transfers if client.view else []:
                 if row.state == "paused":
                     client.ask(cmd.ResumeTransfer(row.id))

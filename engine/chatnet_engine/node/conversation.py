@@ -120,7 +120,7 @@ class Conversation:
         hello = wire.Hello(
             base=self._outbox.base,
             mark=self.state.mark if same else 0,
-            acked_total=self.state.acked_total,
+            acked_total=max(self._outbox.acked, self.state.acked_total),
             received_total=self.state.received_total,
             lamport=self.state.lamport,
             name=name,

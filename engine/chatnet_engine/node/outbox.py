@@ -35,6 +35,9 @@ class Outbox:
         """Nothing in the store comes after `loaded_seq`."""
         self.loading = False
         """A page has been asked for."""
+        self.acked = 0
+        """Highest ACK number heard of, whether the store has it yet or not: HELLO tells it, so that
+        a peer that lost its history does not give it again."""
         self._entries: deque[_Entry] = deque()
         self._handed = 0
 
@@ -110,6 +113,7 @@ class Outbox:
                     out[-1] = AckRun(entry.seq, ack, last.run + 1)
                 else:
                     out.append(AckRun(entry.seq, ack, 1))
+        self.acked = max(self.acked, *(run.ack for run in out), 0)
         while self._entries and self._entries[0].committed:
             self._entries.popleft()
             self.base += 1
