@@ -6,6 +6,7 @@ channel; `wake` alone may be called from others.
 """
 
 import os
+import threading
 from collections import deque
 
 import zmq
@@ -41,6 +42,8 @@ class Channel:
         self._commands: zmq.Socket[bytes] | None = None
         self._unsent: deque[bytes] = deque()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake_lock = threading.Lock()
+        self._closed = False
 
     def open(self) -> bool:
         """Follow the connection file; True when the sockets lead to another engine than before.
@@ -88,14 +91,18 @@ class Channel:
         return [(frames[0], frames[1]) for frames in _drain(self._events) if len(frames) == 2]
 
     def wake(self) -> None:
-        """End `wait` from another thread."""
-        os.eventfd_write(self._wake, 1)
+        """End `wait` from another thread; nothing once the channel is closed."""
+        with self._wake_lock:
+            if not self._closed:
+                os.eventfd_write(self._wake, 1)
 
     def close(self) -> None:
         """Free everything; a request that has not left yet is given 200 ms."""
         self._close_sockets(linger_ms=200)
         self._context.term()
-        os.close(self._wake)
+        with self._wake_lock:  # a late `wake` must not write into whatever gets this number next
+            self._closed = True
+            os.close(self._wake)
 
     def _socket(self, kind: int, endpoint: str) -> "zmq.Socket[bytes]":
         socket = self._context.socket(kind)
