@@ -86,8 +86,8 @@ def _order(
     read: list[Message],
     ever: dict[bytes, list[Message]],
 ) -> Iterator[str]:
-    """What an author's rollback renumbered had an order of its own before."""
-    moved = {i for i, rows in ever.items() if len({row.seq for row in rows}) > 1}
+    """What an author lost and wrote again had another place before."""
+    moved = {i for i, rows in ever.items() if len({(row.seq, row.lamport) for row in rows}) > 1}
     place = {message.id: message.seq for message in written if message.id not in moved}
     seen = [place[message.id] for message in read if message.id in place]
     for earlier, later in pairwise(seen):

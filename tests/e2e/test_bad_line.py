@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chatnet_client.client import Client
+from checker.histories import read_file
+from checker.verdict import Side, check
 from realworld.backlog import queue_texts
 from realworld.engines import RealEngine, two_engines
 from realworld.stores import stored_texts
@@ -95,6 +97,8 @@ def check_texts(a: RealEngine, b: RealEngine, said_a: list[str], said_b: list[st
     assert stored_texts(b.database, mine=True) == said_b
     assert stored_texts(b.database, mine=False) == said_a
     assert stored_texts(a.database, mine=False) == said_b
+    sides = [Side(e.name, e.key, [read_file(e.database)]) for e in (a, b)]
+    assert check(sides) == []
 
 
 def say_both(a: RealEngine, b: RealEngine, said_a: list[str], said_b: list[str]) -> None:

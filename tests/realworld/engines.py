@@ -104,6 +104,12 @@ class RealEngine:
         """Its history."""
         return Path(self.connection_path).with_name("history.db")
 
+    @property
+    def key(self) -> bytes:
+        """Its public key."""
+        with self.attach("key") as client:
+            return client.view.session.key
+
     def attach(
         self, name: str = "test", *, role: str = ClientRole.FULL, since_no: int | None = None
     ) -> Client:
