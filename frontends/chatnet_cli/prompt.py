@@ -76,8 +76,10 @@ class Terminal:
                     default, self._default = self._default, ""
                     line = await self._session.prompt_async(default=default)
                     handle_line(self.room, line, new_id)
-                    self.room.typed("", clock())
                     self._flush()
+                    if not self._default:
+                        self.room.typed("", clock())
+                        self._flush()
         except EOFError:
             pass
         except KeyboardInterrupt:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatnet_cli import render
-from chatnet_cli.draft import SharedDraft
 from chatnet_client.client_events import (
     Answered,
     Changed,
@@ -19,6 +18,7 @@ from chatnet_client.client_events import (
     Refused,
     Reset,
 )
+from chatnet_client.draft import SharedDraft
 from chatnet_client.mirror import Mirror
 from chatnet_protocol.ipc.commands import (
     Command,
@@ -127,19 +127,22 @@ class Room:
         if not self.number:
             self.say("not attached yet", "error")
             return
-        revision = self._draft.revision if self._draft else 0
+        revision = 0
+        if self._draft:
+            revision = self._draft.take_sent()
+            self._new_input = self._draft.text or self._new_input
         self.ask(SendMessage(self._new_id(), self.number, text, revision))
         self.unanswered += 1
-        if self._draft:
-            self._draft.sent()
         self._typing_until = 0.0
 
     def typed(self, line: str, now: float) -> None:
         """The line being written changed."""
-        if self._draft is None or line == self._draft.line:
+        if self._draft is None or line == self._draft.text:
             return
-        self._draft.typed(line, now)
-        typing = bool(line) and not line.startswith("/")
+        is_command = line.startswith("/")
+        if self._draft.handle_edit(line, now, private=is_command):
+            self._new_input = self._draft.text
+        typing = bool(line) and not is_command
         if typing and now >= self._typing_until:
             self._typing_until = now + TYPING_REPEAT_S
             self.ask(SetTyping(self.number, True))
@@ -259,11 +262,19 @@ class Room:
         if peer is None:
             return
         if self._draft and self._draft.peer == self.number:
-            if self._draft.reopened(peer.draft, peer.draft_revision):
-                self._new_input = peer.draft
+            was_apart = self._draft.apart
+            follows = self._draft.handle_snapshot(peer.draft, peer.draft_revision)
+            self._show_draft(follows, was_apart)
             return
         self._draft = SharedDraft(self.number, peer.draft, peer.draft_revision)
         self._new_input = peer.draft or self._new_input
+
+    def _show_draft(self, follows: bool, was_apart: bool) -> None:
+        assert self._draft is not None
+        if follows:
+            self._new_input = self._draft.text
+        if self._draft.apart and not was_apart:
+            self.say("somebody writes in another window; your line stays yours")
 
     def _changed(self, changed: Changed) -> None:
         match changed.event:
@@ -277,12 +288,9 @@ class Room:
             case MessageFailed(peer=number, reason=reason) if number == self.number:
                 self.say(f"not sent: {render.escape_line(reason)}", "error")
             case DraftChanged(peer=number) as draft if self._draft and number == self.number:
-                ours = draft.client == self.mirror.client
-                follows, differs = self._draft.changed(draft.text, draft.revision, ours)
-                if follows:
-                    self._new_input = draft.text
-                elif differs:
-                    self.say("somebody writes in another window; your line stays yours")
+                was_apart = self._draft.apart
+                follows = self._draft.handle_changed(draft.text, draft.revision)
+                self._show_draft(follows, was_apart)
             case LinkChanged(row=link):
                 peer = self.mirror.peer(link.peer)
                 if peer is not None:
@@ -316,15 +324,16 @@ class Room:
                 self._queued_no = max(self._queued_no, answer.result.no)
         if isinstance(answer.command, SetDraft) and self._draft:
             result = answer.result if isinstance(answer.result, DraftSet) else None
-            if self._draft.answered(result):
-                self.say("somebody writes in another window; your line stays yours")
+            was_apart = self._draft.apart
+            follows = self._draft.handle_answer(answer.command, result)
+            self._show_draft(follows, was_apart)
         elif isinstance(answer.command, SetDraft | SetTyping | MarkShown | MarkRead):
             return
         elif answer.error is not None:
             self.say(render.escape_line(answer.error.detail), "error")
             if isinstance(answer.command, SendMessage):
                 self.failed = True
-                if not self._draft or not self._draft.line:
+                if not self._draft or not self._draft.text:
                     self._new_input = answer.command.text
         elif isinstance(answer.result, HistoryPage):
             self._page(answer.result)

@@ -1,17 +1,17 @@
 """Where messages are written: a text box that grows, the files beside it, and the send button.
 
-Shares what is written through `Draft` and says that somebody is typing. Sends nothing by itself
-but drafts: `send_wanted(text, draft revision, paths)` is carried out by the pane.
+Shares what is written through `SharedDraft` and says that somebody is typing. Sends nothing by
+itself but drafts: `send_wanted(text, draft revision, paths)` is carried out by the pane.
 """
 
 import time
 
 from chatnet_client.client_events import Answered
+from chatnet_client.draft import SharedDraft
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import DraftSet, SetDraft, SetTyping
 from chatnet_protocol.limits import MAX_TEXT_BYTES
 from chatnet_qt.attachments import AttachmentRow, local_paths, save_picture
-from chatnet_qt.draft import Draft, Share
 from chatnet_qt.icons import draw_paperclip, draw_send, icon_of
 from chatnet_qt.labels import tool_button
 from chatnet_qt.qt import (
@@ -151,7 +151,8 @@ class Composer(QFrame):
         super().__init__(parent)
         self._session = session
         self._peer = peer
-        self._draft = Draft()
+        self._draft = SharedDraft(peer)
+        self._apart_told = False
         self._typing_said: float | None = None
         self._adopting = False
         self.box = TextBox()
@@ -205,14 +206,11 @@ class Composer(QFrame):
             return
         if not text.strip() and not self.attachments.paths:
             return
-        was_apart = self._draft.apart
-        sent, revision = self._draft.take_sent() if text.strip() else ("", 0)
+        sent, revision = (text, self._draft.take_sent()) if text.strip() else ("", 0)
         self._show(self._draft.text)
         self.send_wanted.emit(sent, revision, self.attachments.take())
         self._say_typing(False)
-        if was_apart != self._draft.apart:
-            self.apart_changed.emit(self._draft.apart)
-        self._arm()
+        self._follow(False)
 
     def choose_files(self) -> None:
         """Pick files to attach."""
@@ -224,8 +222,8 @@ class Composer(QFrame):
 
     def take_theirs(self) -> None:
         """Give up the own text for the draft written elsewhere."""
-        self._show(self._draft.take_theirs())
-        self.apart_changed.emit(False)
+        self._draft.take_theirs()
+        self._follow(True)
 
     def put_back(self, text: str) -> None:
         """A text that was not taken: back into the box, unless something else stands there."""
@@ -240,9 +238,7 @@ class Composer(QFrame):
 
     def flush(self) -> None:
         """Share what is written before the window goes."""
-        share = self._draft.take_flush()
-        if share is not None:
-            self._send_share(share)
+        self._ask(self._draft.take_flush())
         self._say_typing(False)
 
     # --- draft ---
@@ -251,14 +247,18 @@ class Composer(QFrame):
         self._update()
         if self._adopting:
             return
-        was_apart = self._draft.apart
         text = self.box.toPlainText()
-        self._draft.handle_edit(text, time.monotonic())
-        if not text and was_apart:
-            self._show(self._draft.take_theirs())
-        if was_apart != self._draft.apart:
-            self.apart_changed.emit(self._draft.apart)
+        follows = self._draft.handle_edit(text, time.monotonic())
         self._say_typing(bool(text))
+        self._follow(follows)
+
+    def _follow(self, shows: bool) -> None:
+        """What depends on the draft; `shows`: the text box as well."""
+        if shows:
+            self._show(self._draft.text)
+        if self._apart_told != self._draft.apart:
+            self._apart_told = self._draft.apart
+            self.apart_changed.emit(self._draft.apart)
         self._arm()
 
     def _arm(self) -> None:
@@ -269,44 +269,29 @@ class Composer(QFrame):
             self._share_timer.start(max(0, round((due - time.monotonic()) * 1000) + 1))
 
     def _share(self) -> None:
-        share = self._draft.take_share(time.monotonic())
-        if share is not None:
-            self._send_share(share)
+        self._ask(self._draft.take_command(time.monotonic()))
         self._arm()
 
-    def _send_share(self, share: Share) -> None:
-        if len(share.text.encode()) > MAX_TEXT_BYTES:
-            self._draft.handle_failure()
+    def _ask(self, command: SetDraft | None) -> None:
+        if command is None:
             return
+        asked = command
 
         def on_answer(answer: Answered) -> None:
-            was_apart = self._draft.apart
-            if isinstance(answer.result, DraftSet):
-                result = answer.result
-                self._draft.handle_answer(result.accepted, result.text, result.revision)
-            else:
-                self._draft.handle_failure()
-            if was_apart != self._draft.apart:
-                self.apart_changed.emit(self._draft.apart)
-            self._arm()
+            result = answer.result if isinstance(answer.result, DraftSet) else None
+            self._follow(self._draft.handle_answer(asked, result))
 
-        self._session.request(SetDraft(self._peer, share.text, share.base_revision), on_answer)
+        self._session.request(command, on_answer)
 
     def _on_event(self, event: ev.Event) -> None:
         if not isinstance(event, ev.DraftChanged) or event.peer != self._peer:
             return
-        was_apart = self._draft.apart
-        if self._draft.handle_shared(event.text, event.revision, event.client == 0):
-            self._show(self._draft.text)
-        if was_apart != self._draft.apart:
-            self.apart_changed.emit(self._draft.apart)
-        self._arm()
+        self._follow(self._draft.handle_changed(event.text, event.revision))
 
     def _on_reset(self) -> None:
         peer = self._session.peer(self._peer)
-        if peer is not None and self._draft.handle_snapshot(peer.draft, peer.draft_revision):
-            self._show(self._draft.text)
-        self._arm()
+        if peer is not None:
+            self._follow(self._draft.handle_snapshot(peer.draft, peer.draft_revision))
 
     def _show(self, text: str) -> None:
         if self.box.toPlainText() == text:

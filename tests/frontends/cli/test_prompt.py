@@ -13,7 +13,8 @@ from chatnet_cli.environment import Environment, ExitStatus
 from chatnet_cli.prompt import Terminal
 from chatnet_client.client import Client
 from chatnet_protocol.ipc import commands as cmd
-from fake_engine import FakeEngine
+from chatnet_protocol.ipc import events as ev
+from fake_engine import FakeEngine, make_view
 
 Step = Callable[[], bool]
 
@@ -91,6 +92,22 @@ def test_a_draft_from_elsewhere_appears_in_the_line(engine: FakeEngine) -> None:
     assert status == ExitStatus.DONE
     assert engine.core.history[0][1].text == "from elsewhere"
     assert engine.core.peer(1).draft == ""
+
+
+def test_showing_another_peer_goes_on_with_its_draft(engine: FakeEngine) -> None:
+    engine.do(lambda core: core.view.peers.append(make_view(peers=2).peers[1]))
+    engine.do(lambda core: core.publish(ev.DraftChanged(2, 1, "unfinished", 0)))
+    status, _ = chat(
+        engine,
+        ("", lambda: len(engine.core.clients) == 1),
+        ("", settled(20)),
+        ("/peer peer2\r", settled(60)),
+        (" business\r", lambda: engine.core.view.last_no == 1),
+        ("/quit\r", lambda: True),
+    )
+    assert status == ExitStatus.DONE
+    assert engine.core.history[0][1].text == "unfinished business"
+    assert cmd.SetDraft(2, "", 1) not in engine.core.seen
 
 
 def settled(turns: int) -> Step:

@@ -142,6 +142,29 @@ def test_a_draft_that_was_there_is_gone_on_with() -> None:
     assert core.peer(1).draft == ""
 
 
+def test_another_windows_draft_is_shown_once_the_own_line_is_sent_or_emptied() -> None:
+    chat = Chat()
+    chat.room.typed("mine", chat.now)
+    chat.core.publish(ev.DraftChanged(1, 1, "theirs", 99))
+    assert chat.turn() == ["-- somebody writes in another window; your line stays yours"]
+    chat.write("mine")
+    assert chat.room.take_input() == "theirs"
+    chat.room.typed("theirs, not", chat.now)
+    chat.core.publish(ev.DraftChanged(1, 2, "theirs now", 99))
+    chat.turn()
+    chat.room.typed("", chat.now)
+    assert chat.room.take_input() == "theirs now"
+    assert chat.core.peer(1).draft == "theirs now"
+
+
+def test_commands_are_not_shared() -> None:
+    chat = Chat()
+    chat.room.typed("/file secret", chat.now)
+    chat.now += 9.0
+    chat.turn()
+    assert chat.seen(cmd.SetDraft) == chat.seen(cmd.SetTyping) == []
+
+
 def test_a_draft_lost_to_a_faster_one_is_told() -> None:
     chat = Chat()
     chat.core.answer, answer = (
