@@ -31,6 +31,7 @@ VERBS = {
     "send-file": ("sending", "send_file"),
     "events": ("reading", "events"),
     "history": ("reading", "history"),
+    "export": ("exporting", "export"),
     "transfers": ("transfers", "transfers"),
     "accept": ("transfers", "change"),
     "reject": ("transfers", "change"),

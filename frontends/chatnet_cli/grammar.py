@@ -179,6 +179,14 @@ def _add_reading(verbs: Verbs) -> None:
     history.add_argument("--limit", type=_count, default=50, metavar="N", help="default: 50")
     history.add_argument("--search", default="", metavar="TEXT")
     _json(history)
+    export = _verb(
+        verbs,
+        "export",
+        "write the whole history: JSON lines, or Markdown",
+        "chatnet export > history.jsonl\nchatnet export --format markdown --peer bob bob.md",
+    )
+    export.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: stdout")
+    export.add_argument("--format", choices=("jsonl", "markdown"), default="jsonl")
 
 
 def _add_transfers(verbs: Verbs) -> None:
