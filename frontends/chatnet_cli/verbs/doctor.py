@@ -22,15 +22,17 @@ from chatnet_protocol.ipc.session_files import LOG
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION, WIRE_VERSION
 
 PACKAGES = ("pyzmq", "msgpack", "msgspec", "cryptography", "blake3", "prompt_toolkit", "PyQt5")
-Check = tuple[bool, str]
+Check = tuple[bool | None, str]
+"""Whether it is as it should be; None: neither good nor bad, worth knowing."""
+MARKS = {True: "ok ", False: "BAD", None: "-- "}
 
 
 def doctor(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Print one line for each check; FAILED if one of them is bad."""
     bad = False
     for good, text in _checks(env):
-        bad |= not good
-        env.out(f"{'ok ' if good else 'BAD'} {render.escape_line(text)}")
+        bad |= good is False
+        env.out(f"{MARKS[good]} {render.escape_line(text)}")
     return ExitStatus.FAILED if bad else ExitStatus.DONE
 
 
@@ -43,8 +45,11 @@ def _checks(env: Environment) -> Iterator[Check]:
     yield sys.platform == "linux", "the platform is Linux"
     yield True, ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     screen = env.environ.get("WAYLAND_DISPLAY") or env.environ.get("DISPLAY")
-    window = "can open" if screen and find_spec("PyQt5") else "cannot open here (PyQt5, display)"
-    yield True, f"the window {window}; the terminal chat works everywhere"
+    if screen and find_spec("PyQt5"):
+        yield True, "the window can open; the terminal chat works everywhere"
+    else:
+        missing = "PyQt5 is not installed" if screen else "there is no display"
+        yield None, f"the window cannot open here: {missing}; the terminal chat works everywhere"
     yield _home_check(sessions.home(env.environ))
     yield _bind_check()
     yield from _session_checks(env)

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from chatnet_cli.verbs import doctor
 from chatnet_cli.verbs import session as session_verbs
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc import commands as cmd
@@ -368,6 +369,19 @@ def test_stop_says_when_it_does_not_end(shell, engine: FakeEngine, monkeypatch) 
     assert shell.run("stop") == 4
     assert "has not ended yet" in shell.err
     monkeypatch.undo()
+
+
+def test_doctor_finds_it_neither_good_nor_bad_that_no_window_can_open(shell, monkeypatch) -> None:
+    known = {"PyQt5"}
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name in known or None)
+    assert shell.run("doctor") == 0
+    assert "--  the window cannot open here: there is no display" in shell.out
+    shell.environ["DISPLAY"] = ":0"
+    assert shell.run("doctor") == 0
+    assert "ok  the window can open" in shell.out
+    known.clear()
+    assert shell.run("doctor") == 0
+    assert "--  the window cannot open here: PyQt5 is not installed" in shell.out
 
 
 def test_doctor(shell, home: Path, engine: FakeEngine) -> None:
