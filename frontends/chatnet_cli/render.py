@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
+from chatnet_client.words import LINK_WORDS, name_of, size_words
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import (
+    LinkRow,
     LinkState,
     MessageKind,
     MessageRow,
@@ -36,16 +38,6 @@ TICKS = {
     "read": "✓✓ read",
     "failed": "✗",
 }
-LINK_WORDS = {
-    LinkState.IDLE: "waiting to be found",
-    LinkState.RESOLVING: "looking up the address",
-    LinkState.DIALLING: "dialling",
-    LinkState.UP: "connected",
-    LinkState.SILENT: "not answering",
-    LinkState.PENDING: "waiting to be accepted",
-    LinkState.REFUSED: "refused",
-    LinkState.KEY_CHANGED: "key changed",
-}
 
 
 def escape(text: str) -> str:
@@ -63,16 +55,6 @@ def _visible(match: re.Match[str]) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def size_words(size_bytes: float) -> str:
-    """`812 B`, `1.4 MB`: decimal units."""
-    value = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 999.5:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 def duration_words(seconds: float) -> str:
@@ -94,11 +76,8 @@ def moment_words(unix_ms: int) -> str:
 
 
 def peer_name(row: PeerRow) -> str:
-    """What a peer is called: the typed name, else what it calls itself, else its address."""
-    address = f"{row.host}:{row.port}"
-    if row.name and row.name != address:
-        return escape_line(row.name)
-    return escape_line(row.display_name or row.name or row.address or f"peer {row.peer}")
+    """What a peer is called, in one line."""
+    return escape_line(name_of(row))
 
 
 def offer_of(row: MessageRow) -> Offer | None:
@@ -146,10 +125,15 @@ def message_tail(row: MessageRow, peer: PeerView) -> str:
     return f"{TICKS[state]}{reason}"
 
 
+def state_words(link: LinkRow) -> str:
+    """The state of a link."""
+    return LINK_WORDS.get(link.state) or escape_line(link.state)
+
+
 def link_words(peer: PeerView) -> str:
     """The state of a link, and what to do about it."""
     link = peer.link
-    words = LINK_WORDS.get(LinkState(link.state), link.state)
+    words = state_words(link)
     detail = escape_line(link.detail)
     if link.state == LinkState.DIALLING and not detail:
         detail = f"nothing heard from {peer_name(peer.info)} yet, is its UDP port open?"

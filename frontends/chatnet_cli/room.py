@@ -198,7 +198,7 @@ class Room:
         words = [render.peer_name(peer.info)]
         if self.mirror.lost_reason:
             words.append("engine gone")
-        words.append(render.LINK_WORDS.get(peer.link.state, peer.link.state))  # type: ignore[call-overload]
+        words.append(render.state_words(peer.link))
         gauge = self.mirror.link_gauge(self.number)
         if gauge is not None and gauge.rtt_ms:
             words.append(f"{gauge.rtt_ms:.0f} ms")

@@ -6,6 +6,7 @@ Also turns what was dropped or pasted into paths; a pasted picture becomes a fil
 import os
 import time
 
+from chatnet_client.words import size_words
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER
 from chatnet_qt.icons import draw_close, icon_of
 from chatnet_qt.labels import ElidedLabel, label, tool_button
@@ -22,7 +23,7 @@ from chatnet_qt.qt import (
     present,
     pyqtSignal,
 )
-from chatnet_qt.wording import shown_name, size_words
+from chatnet_qt.wording import shown_name
 
 MAX_ATTACHED = 100
 """Entries in the row; folders count as one. More than this is refused with a word."""

@@ -1,5 +1,6 @@
 """Paints one laid-out bubble in the theme's colours. Decides nothing, changes nothing."""
 
+from chatnet_client.words import size_words
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed
 from chatnet_qt.icons import draw_file, draw_tick
@@ -20,7 +21,7 @@ from chatnet_qt.qt import (
     QTextLayout,
 )
 from chatnet_qt.theme import Colours, mix
-from chatnet_qt.wording import progress_words, shown_name, size_words, transfer_words
+from chatnet_qt.wording import progress_words, shown_name, transfer_words
 
 LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 CENTRE = int(Qt.AlignmentFlag.AlignCenter)

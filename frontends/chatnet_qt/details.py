@@ -1,5 +1,6 @@
 """Everything that is known of one message, in a window of its own that blocks nothing."""
 
+from chatnet_client.words import size_words
 from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.models import Bubble
@@ -15,14 +16,7 @@ from chatnet_qt.qt import (
     QWidget,
     pyqtSignal,
 )
-from chatnet_qt.wording import (
-    STATE_SENTENCES,
-    moment_words,
-    shown_name,
-    shown_text,
-    size_words,
-    transfer_words,
-)
+from chatnet_qt.wording import STATE_SENTENCES, moment_words, shown_name, shown_text, transfer_words
 
 MAX_FILES_LISTED = 1000
 

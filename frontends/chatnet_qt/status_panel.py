@@ -1,11 +1,12 @@
 """The small line at the bottom: link, round trip, loss, what waits, transfers, who is attached."""
 
+from chatnet_client.words import size_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, TransferState
 from chatnet_qt.labels import ElidedLabel
 from chatnet_qt.qt import QFrame, QHBoxLayout, QTimer, QWidget
 from chatnet_qt.session import Session
-from chatnet_qt.wording import link_words, shown_name, size_words
+from chatnet_qt.wording import link_words, shown_name
 
 RENEW_MS = 250
 """However often facts change, the words change at most this often."""

@@ -8,6 +8,7 @@ import re
 import time
 import unicodedata
 
+from chatnet_client.words import LINK_WORDS, is_named, name_of, size_words
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, TransferRow, TransferState, Trust
 
 MAX_SHOWN_CHARACTERS = 4000
@@ -27,16 +28,8 @@ STATE_WORDS = {
     "read": "read",
     "failed": "not sent",
 }
-LINK_WORDS: dict[str, str] = {
-    LinkState.IDLE: "waiting to be found",
-    LinkState.RESOLVING: "looking up the address",
-    LinkState.DIALLING: "not reached yet",
-    LinkState.UP: "connected",
-    LinkState.SILENT: "not answering",
-    LinkState.PENDING: "waiting to be accepted",
-    LinkState.REFUSED: "refused",
-    LinkState.KEY_CHANGED: "key changed",
-}
+SHORT_LINK_WORDS = {**LINK_WORDS, LinkState.DIALLING: "not reached yet"}
+"""Without the sentence that a terminal adds to it."""
 STATE_SENTENCES = {
     "queued": "Stored here; goes out as soon as the link allows.",
     "sent": "On its way; the other machine has not confirmed it yet.",
@@ -78,16 +71,6 @@ def links_in(text: str) -> list[tuple[int, int, str]]:
         if len(address) > len("https://"):
             found.append((match.start(), len(address), address))
     return found
-
-
-def size_words(size_bytes: float) -> str:
-    """`812 B`, `1.4 MB`: decimal units, as file managers show them."""
-    value = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 999.5:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 def duration_words(seconds: float) -> str:
@@ -134,13 +117,9 @@ def day_words(unix_ms: int, today_ms: int) -> str:
 
 
 def peer_name(row: PeerRow) -> str:
-    """What a peer is called on screen: the typed name, else its own, else its address."""
-    address = f"{row.host}:{row.port}"
-    if row.name and row.name != address:
-        return shown_name(row.name)
-    if row.display_name:
-        return shown_name(row.display_name, 40)
-    return shown_name(row.name or row.address or f"peer {row.peer}")
+    """What a peer is called on screen; what it calls itself is cut earlier than what we do."""
+    is_own = row.display_name and not is_named(row)
+    return shown_name(name_of(row), 40 if is_own else 120)
 
 
 def link_words(link: LinkRow, peer: PeerRow) -> str:
@@ -149,7 +128,7 @@ def link_words(link: LinkRow, peer: PeerRow) -> str:
         return "wants to talk"
     if peer.trust == Trust.INVITED:
         return "invited"
-    return shown_name(LINK_WORDS.get(link.state, link.state))
+    return shown_name(SHORT_LINK_WORDS.get(link.state, link.state))
 
 
 def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:

@@ -10,6 +10,7 @@ from chatnet_cli import render
 from chatnet_cli.environment import Environment, Failure
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed, Gauged
+from chatnet_client.words import size_words
 from chatnet_protocol.ipc.commands import FetchStatus, MarkRead, Status
 from chatnet_protocol.ipc.events import LinkChanged, MessagesAdded, TransferChanged, TransferGauge
 from chatnet_protocol.ipc.rows import LinkState, MessageRow, TransferState
@@ -102,7 +103,7 @@ class Side:
     def _progress(self, done: float, rate_bytes_s: float) -> None:
         if done >= self._reported + PROGRESS_STEP:
             self._reported = done
-            self._show(f"-- file {done:4.0%} at {render.size_words(rate_bytes_s)}/s")
+            self._show(f"-- file {done:4.0%} at {size_words(rate_bytes_s)}/s")
 
     def _show(self, line: str) -> None:
         since = time.monotonic() - self._start

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,9 +42,7 @@ def test_escapes_are_visible_and_honest_text_is_untouched() -> None:
     assert render.escape_line("a\nb\tc") == "a\\x0ab\\x09c"
 
 
-def test_sizes_and_durations() -> None:
-    sizes = [render.size_words(n) for n in (0, 999, 1000, 1_450_000, 250e6, 3e9, 4e12)]
-    assert sizes == ["0 B", "999 B", "1.0 kB", "1.4 MB", "250 MB", "3.0 GB", "4.0 TB"]
+def test_durations() -> None:
     assert [render.duration_words(s) for s in (-1, 8, 725, 4800)] == [
         "0:00", "0:08", "12:05", "1:20:00",
     ]  # fmt: skip
@@ -61,6 +60,13 @@ def test_sizes_and_durations() -> None:
 )
 def test_what_a_peer_is_called(row: PeerRow, name: str) -> None:
     assert render.peer_name(row) == name
+
+
+def test_the_state_of_a_newer_engines_link_is_shown_as_it_is() -> None:
+    core = FakeCore()
+    peer = core.peer(1)
+    peer.link = msgspec.structs.replace(peer.link, state="sleeping\x1b", detail="")
+    assert render.link_words(peer) == "sleeping\\x1b"
 
 
 def test_message_lines() -> None:

@@ -55,14 +55,6 @@ def test_only_web_addresses_are_links(text: str, addresses: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "words"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (734_003_200, "734 MB"), (2e15, "2000.0 TB")],
-)
-def test_sizes(size: float, words: str) -> None:
-    assert wording.size_words(size) == words
-
-
-@pytest.mark.parametrize(
     ("seconds", "words"),
     [
         (0.2, "1 s"),

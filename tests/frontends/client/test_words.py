@@ -1,0 +1,43 @@
+"""Words that every front end uses for the same fact."""
+
+import pytest
+
+from chatnet_client import words
+from chatnet_protocol.ipc.rows import LinkState, PeerRow
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (1_450_000, "1.4 MB"),
+        (250e6, "250 MB"),
+        (734_003_200, "734 MB"),
+        (3e9, "3.0 GB"),
+        (4e12, "4.0 TB"),
+        (2e15, "2000.0 TB"),
+    ],
+)
+def test_sizes(size: float, said: str) -> None:
+    assert words.size_words(size) == said
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "named"),
+    [
+        (PeerRow(1, "bob", "h", 1, display_name="Robert"), "bob", True),
+        (PeerRow(1, "h:1", "h", 1, display_name="Robert"), "Robert", False),
+        (PeerRow(1, "h:1", "h", 1), "h:1", False),
+        (PeerRow(3, "", "", 0, address="1.2.3.4:5"), "1.2.3.4:5", False),
+        (PeerRow(3, "", "", 0), "peer 3", False),
+    ],
+)
+def test_what_a_peer_is_called(row: PeerRow, name: str, named: bool) -> None:
+    assert words.name_of(row) == name
+    assert words.is_named(row) is named
+
+
+def test_every_link_state_has_words() -> None:
+    assert set(words.LINK_WORDS) == set(LinkState)
