@@ -142,6 +142,7 @@ COMMANDS: Samples = _named(
         cmd.FetchHistory(peer=1, before_place=41, before_no=41, limit=50, search="hous"),
         cmd.SendMessage(ID_1, 1, "Grüße", 7),
         cmd.OfferFiles(ID_1, 1, ["/home/alice/plans", "/home/alice/ü.txt"]),
+        cmd.WithdrawMessage(ID_2, 1),
         cmd.AcceptTransfer(ID_2, "/home/alice/Desktop"),
         cmd.RejectTransfer(ID_2),
         cmd.PauseTransfer(ID_2),

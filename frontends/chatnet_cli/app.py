@@ -28,6 +28,7 @@ VERBS = {
     "start": ("attaching", "start"),
     "attach": ("attaching", "attach"),
     "send": ("sending", "send"),
+    "withdraw": ("sending", "withdraw"),
     "send-file": ("sending", "send_file"),
     "events": ("reading", "events"),
     "history": ("reading", "history"),

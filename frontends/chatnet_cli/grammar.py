@@ -148,6 +148,14 @@ def _add_sending(verbs: Verbs) -> None:
     send.add_argument("--wait", choices=("queued", "delivered", "read"), default="queued")
     _timeout(send)
     _json(send)
+    withdraw = _verb(
+        verbs,
+        "withdraw",
+        "take back a text that was never sent",
+        "chatnet withdraw 17",
+        peer=False,
+    )
+    withdraw.add_argument("number", type=_count, metavar="NO", help="its number in the history")
     files = _verb(
         verbs,
         "send-file",

@@ -243,21 +243,26 @@ class DraftStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class FailMessage(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Take one own message out of the outbox for good. Result: MessageFailedStored."""
+    """Take one own message out of the outbox for good. Result: MessageFailedStored.
+
+    With `id`: the text with that id, whatever `seq` is, and only if it was never given to a link.
+    """
 
     peer: int
     seq: int
     reason: str
+    id: bytes = b""
 
 
 class MessageFailedStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """`no` is 0 when there was nothing to fail any more."""
+    """`no` is 0 when there was nothing to fail any more; `known`: it had failed before."""
 
     peer: int
     no: int
     reason: str
     delivered_seq: int = 0
     """As it now stands: it moves when nothing before the failed message waits."""
+    known: bool = False
 
 
 class StorePeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):

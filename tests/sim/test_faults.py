@@ -4,8 +4,10 @@ import sqlite3
 
 import pytest
 
+from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import LinkChanged, Notice
 from chatnet_protocol.ipc.rows import LinkState
+from chatnet_protocol.ipc.view import message_state
 from simworld.network import Line
 from simworld.pair import B, Pair
 
@@ -182,3 +184,34 @@ def test_what_arrives_before_a_slow_hello_is_applied_does_not_wait_for_more(seed
     pair.run(0.1)
     pair.settle(3)
     pair.check(["hello"], [])
+
+
+def test_a_text_is_withdrawn_unless_a_link_was_given_it() -> None:
+    pair = Pair(8)
+    sent = pair.at_a.say("on its way")
+    pair.run(1)
+    pair.b.crash()
+    pair.run(30)
+    waits = pair.at_a.say("never mind")
+    pair.at_a.say("still true")
+    pair.a.crash()
+    pair.a.up()
+    pair.run(1)
+    asked = [pair.at_a.ask(cmd.WithdrawMessage(one, 1)) for one in (sent, waits, waits, b"x" * 16)]
+    pair.run(0.1)
+    codes = [failure.code if (failure := pair.at_a.replies[n].failure) else "" for n in asked]
+    assert codes == ["not-allowed", "", "", "not-allowed"]
+    shown = pair.peer(pair.at_a)
+    assert [message_state(row, shown) for row in shown.messages] == [
+        "delivered",
+        "failed",
+        "queued",
+    ]
+    pair.b.up()
+    pair.settle(30)
+    assert pair.texts(pair.b, mine=False) == ["on its way", "still true"]
+    shown = pair.peer(pair.at_a)
+    states = [message_state(row, shown) for row in shown.messages]
+    assert states == ["delivered", "failed", "delivered"]
+    assert pair.at_a.view
+    assert pair.at_a.view.durable() == pair.a.ledger.load_view(pair.a.session())

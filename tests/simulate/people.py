@@ -49,8 +49,8 @@ class People:
             self._try(client, peer)
             return
         kinds = ("text", "burst", "long", "draft", "draft and send", "mark", "typing", "file",
-                 "transfer", "retry", "page")  # fmt: skip
-        weights = (30, 9, 2, 8, 5, 12, 6, 3, 4, 5, 3)
+                 "transfer", "retry", "page", "withdraw")  # fmt: skip
+        weights = (30, 9, 2, 8, 5, 12, 6, 3, 4, 5, 3, 4)
         kind = self.random.choices(kinds, weights)[0]
         getattr(self, "_" + kind.replace(" ", "_"))(client, peer)
 
@@ -112,6 +112,13 @@ class People:
         others = [c for c in client.engine.clients if c.role == "full"]
         if text is not None:
             self.random.choice(others).insist(text, message_id, peer)
+
+    def _withdraw(self, client: SimClient, peer: int) -> None:
+        assert client.view
+        shown = client.view.peer(peer)
+        own = [row for row in shown.messages if row.mine] if shown else []
+        if own:
+            client.ask(cmd.WithdrawMessage(own[-1].id, peer))
 
     def _page(self, client: SimClient, peer: int) -> None:
         search = self.random.choice(("", "fox", "你"))

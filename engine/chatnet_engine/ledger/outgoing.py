@@ -10,7 +10,7 @@ import msgspec
 
 from chatnet_engine.ledger import batches, transfers
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import AckRun, MessageRow
+from chatnet_protocol.ipc.rows import AckRun, MessageKind, MessageRow
 
 NO_ACK = 0
 """`first_ack` of messages that left the outbox without the peer having committed them."""
@@ -148,9 +148,19 @@ def store_receipts(db: sqlite3.Connection, op: c.StoreReceipts) -> c.ReceiptsSto
 def fail(db: sqlite3.Connection, op: c.FailMessage) -> c.MessageFailedStored:
     """Take one own message out of the outbox without the peer having it; see FailMessage."""
     assert op.reason, "a failure has a reason"
-    last_seq, delivered = db.execute(
-        "SELECT last_seq, delivered_seq FROM counters WHERE peer = ?", (op.peer,)
+    last_seq, delivered, released = db.execute(
+        "SELECT last_seq, delivered_seq, released_seq FROM counters WHERE peer = ?", (op.peer,)
     ).fetchone()
+    if op.id:
+        found = db.execute(
+            "SELECT seq, failed FROM messages"
+            " WHERE id = ? AND author = 0 AND peer = ? AND kind = ?",
+            (op.id, op.peer, MessageKind.TEXT),
+        ).fetchone()
+        if found is None or found[1] or found[0] <= released:
+            known = bool(found and found[1])
+            return c.MessageFailedStored(op.peer, 0, op.reason, delivered, known)
+        op = c.FailMessage(op.peer, found[0], op.reason)
     if not 0 < op.seq <= last_seq or not _unsettled(db, op.peer, op.seq, op.seq, delivered):
         return c.MessageFailedStored(op.peer, 0, op.reason, delivered)
     (no,) = db.execute(

@@ -34,16 +34,25 @@ def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
                 parts.publisher.publish(ev.TransferChanged(result.row))
                 parts.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
             case c.MessageFailedStored():
-                if (failed := parts.conversations.get(result.peer)) and result.no:
-                    failed.skipped(result.delivered_seq)
-                    event = ev.MessageFailed(result.peer, result.no, result.reason)
-                    parts.publisher.publish(event)
-                    delivered = ev.MessagesDelivered(result.peer, result.delivered_seq, [])
-                    parts.publisher.publish(delivered)
+                _message_failed(parts, result, waiting)
             case _:
                 if conversation := parts.conversations.get(result.peer):
                     conversation.handle_result(result, waiting)
                 _follow(parts, result, waiting, now)
+
+
+def _message_failed(parts: Parts, result: c.MessageFailedStored, waiting: Waiting) -> None:
+    if (failed := parts.conversations.get(result.peer)) and result.no:
+        failed.skipped(result.delivered_seq)
+        parts.publisher.publish(ev.MessageFailed(result.peer, result.no, result.reason))
+        delivered = ev.MessagesDelivered(result.peer, result.delivered_seq, [])
+        parts.publisher.publish(delivered)
+    for asker in waiting.askers:
+        if result.no or result.known:
+            parts.reply(asker, cmd.Done())
+        else:
+            sentence = "There is no such text that was certainly never sent."
+            parts.fail(asker, CommandError(ErrorCode.NOT_ALLOWED, sentence))
 
 
 def handle_failed(parts: Parts, failed: c.CommitFailed, now: Now) -> None:

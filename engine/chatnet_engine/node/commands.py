@@ -26,6 +26,7 @@ from chatnet_protocol.version import IPC_VERSION
 
 CAPABILITIES = ["snapshot-parts", "gauges", "drafts", "read-marker", "transfers"]
 MAX_PATHS = 1000
+WITHDRAWN = "Withdrawn before it was sent."
 TRANSFER_COMMANDS = (
     cmd.AcceptTransfer
     | cmd.RejectTransfer
@@ -59,6 +60,10 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
             parts.effects.append(CountWorld(parts.await_read(asker)))
         case cmd.SendMessage():
             _send_message(parts, command, asker, now)
+        case cmd.WithdrawMessage():
+            _check_id(command.id)
+            parts.peers.need(command.peer)
+            parts.commits.add(c.FailMessage(command.peer, 0, WITHDRAWN, command.id), asker)
         case cmd.OfferFiles():
             _offer_files(parts, command, asker, now)
         case cmd.SetDraft() | cmd.MarkShown() | cmd.MarkRead() | cmd.SetTyping():

@@ -8,7 +8,7 @@ from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed
-from chatnet_protocol.ipc.commands import FetchHistory, Queued
+from chatnet_protocol.ipc.commands import FetchHistory, Queued, WithdrawMessage
 from chatnet_protocol.ipc.events import MessageFailed
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from chatnet_protocol.ipc.view import message_state
@@ -39,6 +39,17 @@ def send(env: Environment, options: argparse.Namespace) -> ExitStatus:
             tail = f" · ACK {ack}" if ack else ""
             env.out(f"{state} · no {queued.no}{tail} · {message_id.hex()}")
     return ExitStatus.DONE
+
+
+def withdraw(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Take back a text that no link was ever given."""
+    with targets.attach(env, options) as client:
+        page = client.history(FetchHistory(after_no=options.number - 1, limit=1))
+        for peer, row in zip(page.peers, page.rows, strict=True):
+            if row.no == options.number and row.mine:
+                client.request(WithdrawMessage(row.id, peer))
+                return ExitStatus.DONE
+    raise Failure(f"Message {options.number} of the history is none of yours.")
 
 
 def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:

@@ -82,6 +82,14 @@ class SendMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"
     draft_revision: int = 0
 
 
+class WithdrawMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Never send an own text that was never sent. Result: Done; `not-allowed` when it may have
+    been sent."""
+
+    id: bytes
+    peer: int
+
+
 class OfferFiles(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Offer files or folders by absolute path. Result: Queued."""
 
@@ -224,6 +232,7 @@ Command = (
     | FetchEvents
     | FetchHistory
     | SendMessage
+    | WithdrawMessage
     | OfferFiles
     | AcceptTransfer
     | RejectTransfer

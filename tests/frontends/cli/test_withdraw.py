@@ -1,0 +1,20 @@
+"""`chatnet withdraw` against a fake engine."""
+
+from chatnet_protocol.ipc import commands as cmd
+from fake_engine import FakeEngine
+
+
+def test_a_text_is_withdrawn_by_its_number(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    assert shell.run("send", "never mind") == 0
+    assert shell.run("withdraw", "1") == 0
+    (asked,) = engine.seen(cmd.WithdrawMessage)
+    assert (asked.id, asked.peer) == (engine.core.history[0][1].id, 1)
+
+
+def test_only_own_messages_can_be_withdrawn(shell, engine: FakeEngine) -> None:
+    engine.do(lambda core: core.receive(1, "theirs"))
+    assert shell.run("withdraw", "1") == 1
+    assert shell.err == "Message 1 of the history is none of yours.\n"
+    assert shell.run("withdraw", "9") == 1
+    assert engine.seen(cmd.WithdrawMessage) == []
