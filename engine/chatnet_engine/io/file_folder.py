@@ -3,6 +3,9 @@
 The folder itself is chosen by its user. Everything below it is reached step by step through open
 directories that are no links, and nothing is ever overwritten: a final name is made by linking
 the complete partial file, which fails where anything exists.
+
+The folder of the partial files is there while one is; whoever closes last takes it away. So
+whoever needs it makes it again: other jobs, and engines of other sessions, close at any time.
 """
 
 import contextlib
@@ -21,6 +24,8 @@ RESERVE_BYTES = 1024**3
 RESERVE_SHARE = 0.05
 """Left free on the disk: the smaller of the two."""
 ALLOCATE_STEP_BYTES = 64 * 1024 * 1024
+MAX_ATTEMPTS = 100
+"""To enter a folder that others take away whenever it is empty."""
 MAX_NUMBER = 9999
 """`name (9999)`; a folder with more files of one name is refused."""
 
@@ -72,8 +77,10 @@ class Folder:
             raise problem(error, path) from None
 
     def close(self) -> None:
-        """Give the directories back."""
+        """Give the directories back; the one for partial files goes if it is empty."""
         os.close(self._partial_fd)
+        with contextlib.suppress(OSError):
+            os.rmdir(PARTIAL_FOLDER, dir_fd=self._fd)
         os.close(self._fd)
 
     def need(self, size_bytes: int) -> None:
@@ -89,7 +96,7 @@ class Folder:
 
     def open_partial(self, transfer_id: bytes, index: int) -> int:
         """Descriptor of a file's partial, which may hold bytes already. Raises OSError."""
-        fd = os.open(_partial_name(transfer_id, index), _PARTIAL, 0o600, dir_fd=self._partial_fd)
+        fd = self._open(_partial_name(transfer_id, index))
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "the partial is no regular file")
@@ -129,6 +136,16 @@ class Folder:
             os.unlink(partial, dir_fd=self._partial_fd)
         return True
 
+    def _open(self, partial: str) -> int:
+        for _ in range(MAX_ATTEMPTS):
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(partial, _PARTIAL, 0o600, dir_fd=self._partial_fd)
+            # Ours was empty, and somebody took it away: nothing can be made in it any more.
+            again = _subfolder(self._fd, PARTIAL_FOLDER)
+            os.close(self._partial_fd)
+            self._partial_fd = again
+        raise OSError(errno.ENOENT, "the folder of the partial files does not stay")
+
     @contextlib.contextmanager
     def _parent(self, path: list[str]) -> Iterator[int]:
         fd = os.dup(self._fd)
@@ -142,7 +159,10 @@ class Folder:
             os.close(fd)
 
     def _remove(self, prefix: str, older_than_s: float) -> None:
-        for name in os.listdir(self._partial_fd):
+        names: list[str] = []
+        with contextlib.suppress(FileNotFoundError):  # it was empty and was taken away
+            names = os.listdir(self._partial_fd)
+        for name in names:
             if not name.startswith(prefix):
                 continue
             with contextlib.suppress(OSError):
@@ -178,9 +198,12 @@ def _partial_name(transfer_id: bytes, index: int) -> str:
 
 
 def _subfolder(parent_fd: int, name: str) -> int:
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=parent_fd)
-    return os.open(name, _PRIVATE_FOLDER, dir_fd=parent_fd)
+    for _ in range(MAX_ATTEMPTS):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=parent_fd)
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(name, _PRIVATE_FOLDER, dir_fd=parent_fd)
+    raise OSError(errno.ENOENT, "a folder does not stay")
 
 
 def _exists(parent_fd: int, name: str) -> bool:

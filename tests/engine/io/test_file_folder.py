@@ -1,8 +1,10 @@
 """The receiver's folder: nothing is overwritten, followed or left half done."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -151,6 +153,58 @@ def test_names_run_out(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
         (Path(folder.path) / name).touch()
     with pytest.raises(FolderError, match="too many files of one name"):
         folder.free_path(["x"])
+
+
+def test_the_folder_of_the_partials_goes_with_the_last(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    inode = complete(folder)
+    folder.close()
+    assert os.listdir(tmp_path) == [PARTIAL_FOLDER], "what has arrived stays for the next time"
+    folder = Folder(str(tmp_path))
+    assert folder.place(ID, 0, ["name"], inode)
+    folder.close()
+    assert os.listdir(tmp_path) == ["name"]
+
+
+def test_a_folder_that_somebody_else_took_away_is_made_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def others_close() -> None:
+        Folder(folder.path).close()
+        assert os.listdir(folder.path) == []
+
+    others_close()
+    folder.sweep()
+    folder.discard(ID)
+    assert folder.place(ID, 0, ["name"], complete(folder))
+    (Path(folder.path) / "name").unlink()
+    others_close()
+    monkeypatch.setattr(file_folder, "MAX_ATTEMPTS", 3)
+    really_open = os.open
+
+    def open_after_it_went(name: str, *args: int, dir_fd: int) -> int:
+        with contextlib.suppress(OSError):
+            os.rmdir(PARTIAL_FOLDER, dir_fd=folder._fd)
+        return really_open(name, *args, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", open_after_it_went)
+    with pytest.raises(OSError, match="does not stay"):
+        folder.open_partial(ID, 0)
+
+
+def test_two_that_come_and_go_do_not_disturb_each_other(tmp_path: Path) -> None:
+    def receive(transfer_id: bytes) -> None:
+        for number in range(100):
+            with contextlib.closing(Folder(str(tmp_path))) as folder:
+                folder.sweep()
+                fd = folder.open_partial(transfer_id, 0)
+                inode = os.fstat(fd).st_ino
+                os.close(fd)
+                assert folder.place(transfer_id, 0, [f"{transfer_id[0]}-{number}"], inode)
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(receive, [bytes([n]) * 16 for n in range(3)]))
+    assert len(os.listdir(tmp_path)) == 300
 
 
 def test_discard_and_sweep_leave_the_others(folder: Folder) -> None:
