@@ -1,8 +1,7 @@
 """The third wire, inside an engine: what the node asks the ledger to commit, and the answers.
 
-Operations are batches. One `Commit` is one transaction: its operations run in order, all or none,
-and each gives one result. The types live here because the node must not know the ledger, and so
-that the store can become a process of its own behind `encode_*`/`decode_*`.
+Operations are batches. One `Commit` is one transaction: operations run in order, all or none, each
+with one result. Node and ledger must not know each other; the store may become a process.
 """
 
 from typing import TypeAlias
@@ -61,11 +60,8 @@ class ReceiptRun(Struct, array_like=True, gc=False, frozen=True):
 
 
 class QueueMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Insert own messages and their outbox entries. Known ids change nothing.
-
-    `release`: the link is up and these go out right after the commit, so they count as possibly
-    sent and keep their Lamport counter. Result: MessagesQueued.
-    """
+    """Insert own messages and their outbox entries; known ids change nothing. `release`: they go
+    out right after the commit, so they keep their Lamport counter. Result: MessagesQueued."""
 
     peer: int
     rows: list[NewMessage]
@@ -243,10 +239,8 @@ class DraftStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class FailMessage(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Take one own message out of the outbox for good. Result: MessageFailedStored.
-
-    With `id`: the text with that id, whatever `seq` is, and only if it was never given to a link.
-    """
+    """Take one own message out of the outbox for good: by `seq`, or by `id` if no link was ever
+    given it. Result: MessageFailedStored."""
 
     peer: int
     seq: int

@@ -88,6 +88,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     if not rested:
         outcome.problems += _restless(world)
     world.run(2.0)
+    world.clock.run(world.clock.now_s + HEAL_S, world.nothing_under_way)
     outcome.committed = sum(_rows(engine) for engine in world.engines)
     outcome.problems += check(world.evidence(), at_rest=rested)
     for engine in world.engines:

@@ -188,6 +188,10 @@ class World:
                     return False
         return True
 
+    def nothing_under_way(self) -> bool:
+        """No store is at work, so views and histories can be compared."""
+        return not any(engine.node and engine.committing for engine in self.engines)
+
     def evidence(self) -> list[Side]:
         """What is left when everything is over."""
         return [

@@ -73,6 +73,8 @@ class SimEngine:
         self.store_fails = ""
         """While set, every transaction fails with this sentence."""
         self.commit_s = COMMIT_S
+        self.committing = False
+        """A transaction is under way, or its answer is."""
         """How long a transaction takes: between these."""
         self.counts: Counter[str] = Counter()
         """Faults that happened."""
@@ -99,6 +101,7 @@ class SimEngine:
         """Start the engine on what its database holds."""
         self._life += 1
         self._wake_at = None
+        self.committing = False
         self.stopped = ""
         self.disk = SimDisk(self.connection, self.counts)
         self.ledger = Ledger(self.disk)  # type: ignore[arg-type]
@@ -195,6 +198,7 @@ class SimEngine:
     def commit(self, commit: Commit) -> None:
         """The transaction happens a moment later, its answer another moment after that."""
         life = self._life
+        self.committing = True
         first, second = (self.clock.random.uniform(*self.commit_s) / 2 for _ in range(2))
 
         def happen() -> None:
@@ -279,6 +283,8 @@ class SimEngine:
         if self._asleep and life == self._life:
             self._missed.append(lambda: self._answer(life, result))
         elif life == self._life and self.node:
+            if isinstance(result, Committed | CommitFailed):
+                self.committing = False
             self.node.handle_io(result, self.now)  # type: ignore[arg-type]
             self.turn()
 
