@@ -34,7 +34,7 @@ from simworld.pair import Pair
 
 PROMPT_S = 9.0
 """Mean time of the first words at 50 % loss: 7 s as it should be, 11 without repeated FINs."""
-TRIES = 200
+TRIES = 400
 """A mutant that so many seeds do not notice has survived."""
 
 Patches = list[Any]

@@ -89,6 +89,13 @@ class SimFiles:
             have = self.process.partials.get((request.id, request.index), b"")
             if len(have) < request.offset:  # a restored history knows of bytes that have gone
                 request = msgspec.structs.replace(request, offset=0)
+        if isinstance(request, pw.Stop):
+            waiting = self.shared.net.waiting.items()
+            self.shared.net.waiting = {
+                handle: one
+                for handle, one in waiting
+                if (one[0], one[1].job) != (self.process, request.job)
+            }
         self.process.handle(request)
         self.shared.flush()
 
