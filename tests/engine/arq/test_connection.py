@@ -384,6 +384,36 @@ def test_content_that_was_not_lost_after_all_is_not_resent() -> None:
     assert connection.next_timeout() > 1.0  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("answered", ["the original", "the re-sent", "both"])
+def test_r12_an_ack_after_a_resend_is_no_ambiguous_sample(answered: str) -> None:
+    """Karn's problem, RFC 6298 section 3: which of the two does the ACK answer? Here a packet
+    number says it, so the sample is of the packet that arrived, and the estimate right."""
+    connection = lone()
+    connection.queue(0, [b"first"])
+    for packet in connection.take_packets(0.0, 10):
+        connection.handle_packet(packet.number, frames.encode_ack(0, [(0, packet.number)]), 0.05)
+    assert connection.stats.smoothed_rtt_s == pytest.approx(0.05)
+    connection.queue(0, [b"second"])
+    (original,) = connection.take_packets(1.0, 10)
+    now, resent = 1.0, connection.take_packets(1.0, 10)
+    while not any(b"second" in packet.payload for packet in resent):
+        now = connection.next_timeout() or now
+        connection.handle_timeout(now)
+        resent = connection.take_packets(now, 10)
+    assert now < 1.3
+    again = resent[-1].number
+    assert again > original.number
+    acked = {
+        "the original": [(original.number, original.number)],
+        "the re-sent": [(again, again)],
+        "both": [(original.number, again)],
+    }[answered]
+    connection.handle_packet(9, frames.encode_ack(0, acked), now + 0.06)
+    expected_s = now + 0.06 - (1.0 if answered == "the original" else now)
+    assert connection.stats.latest_rtt_s == pytest.approx(expected_s)
+    assert connection.stats.smoothed_rtt_s == pytest.approx(0.05 * 7 / 8 + expected_s / 8)
+
+
 def test_max_packets_cuts_a_round_short_and_asks_for_another() -> None:
     connection = lone()
     connection.queue(0, [bytes(1100)] * 8)

@@ -136,7 +136,7 @@ def test_a_round_trip_spike_makes_few_spurious_resends() -> None:
     assert pair.a.connection.stats.smoothed_rtt_s < 0.2
 
 
-def test_resends_do_not_spoil_the_round_trip_estimate() -> None:
+def test_r12_resends_do_not_spoil_the_round_trip_estimate() -> None:
     pair = Pair(12)
     pair.settle()
     pair.impair(loss=0.3)

@@ -149,7 +149,7 @@ def test_segment_runs_cut_at_address_size_and_count():
         errno.EAGAIN,
     ],
 )
-def test_every_send_error_is_loss(code):
+def test_r24_every_send_error_is_loss(code):
     end = UdpSocket(FailingSocket(send=code, sendmsg=code))
     end.send([(b"data", A)])
     end.send([(b"data", A), (b"data", A)])
