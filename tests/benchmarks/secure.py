@@ -27,8 +27,9 @@ ROUNDS = 15
 HANDSHAKES = 300
 FORGED = 20_000
 FLOOD_RATE_S = 10_000
-TEXTS = 100
-BLOCKS = 5
+TEXTS = 50
+BLOCKS = 40
+"""Short ones in turn: whatever else the machine does meets all three kinds alike."""
 SOURCES = 32
 A, B = ("10.0.0.1", 1), ("10.0.0.2", 2)
 

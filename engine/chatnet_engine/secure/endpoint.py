@@ -68,13 +68,14 @@ class Endpoint:
         if kind == datagrams.DATA:
             self._handle_data(data, addr, now)
             return
+        if kind == datagrams.INIT and data[1] == WIRE_VERSION:
+            self._responder.handle_init(data, addr, now)
+            return
         self._local.timeout_known = False
         if kind == datagrams.VERSION:
             self._handle_version(data, addr)
         elif kind and data[1] != WIRE_VERSION:
             self._handle_other_version(data, addr, now)
-        elif kind == datagrams.INIT:
-            self._responder.handle_init(data, addr, now)
         elif kind == datagrams.RESP:
             self._handle_resp(data, addr, now)
         elif kind == datagrams.FIN:

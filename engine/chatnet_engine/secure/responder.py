@@ -62,6 +62,9 @@ class Responder:
         if self._loses_to_ours(init, addr, now):
             counters.dropped_simultaneous += 1
             return
+        if init.cookie == datagrams.NO_COOKIE and self.half_open >= local.config.free_half_open:
+            self._send_cookie(init, addr, now)  # whoever it is: a flood ends here, before any mac1
+            return
         known = self._admission.knows_us(init)
         if not known:
             counters.stranger_inits += 1
@@ -149,9 +152,7 @@ class Responder:
             evictable=evictable,
         )
         if verdict is Verdict.COOKIE:
-            local.counters.cookies_sent += 1
-            cookie = self._admission.cookie(init.index, addr, now)
-            local.send(datagrams.encode_cookie(init.index, cookie), addr)
+            self._send_cookie(init, addr, now)
         elif verdict is Verdict.DROP_FULL:
             local.counters.dropped_half_open_full += 1
         elif verdict is Verdict.DROP_RATE:
@@ -160,6 +161,11 @@ class Responder:
             if verdict is Verdict.ADMIT_EVICTING:
                 self._close(crowd[0])
             self._open(init, addr, now, known)
+
+    def _send_cookie(self, init: datagrams.Init, addr: Addr, now: float) -> None:
+        self._local.counters.cookies_sent += 1
+        cookie = self._admission.cookie(init.index, addr, now)
+        self._local.send(datagrams.encode_cookie(init.index, cookie), addr)
 
     def _open(self, init: datagrams.Init, addr: Addr, now: float, known: bool) -> None:
         local = self._local
@@ -177,11 +183,13 @@ class Responder:
             local.counters.dropped_forged += 1
             return
         local.half_open[half_open.index] = half_open
+        local.timeout_known = False
         self._by_ephemeral[half_open.initiator_ephemeral] = half_open
         local.send(half_open.resp, addr)
 
     def _close(self, half_open: HalfOpen) -> None:
         self._local.half_open.pop(half_open.index, None)
+        self._local.timeout_known = False
         self._by_ephemeral.pop(half_open.initiator_ephemeral, None)
 
     def _loses_to_ours(self, init: datagrams.Init, addr: Addr, now: float) -> bool:

@@ -9,7 +9,12 @@ import zmq
 from chatnet_engine.io import runner as runner_module
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.impair import Impairment, ImpairSpec
-from chatnet_engine.io.runner import MAX_DATAGRAMS_PER_TURN, STOP_TIMEOUT_S, Runner
+from chatnet_engine.io.runner import (
+    DATAGRAMS_PER_READ,
+    MAX_DATAGRAMS_PER_TURN,
+    STOP_TIMEOUT_S,
+    Runner,
+)
 from chatnet_engine.io.udp import MAX_SEGMENTS, open_udp
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
@@ -127,6 +132,20 @@ def test_a_turn_takes_its_cap_and_leaves_the_rest(runner, node, machine, peer, c
     assert MAX_DATAGRAMS_PER_TURN <= first < MAX_DATAGRAMS_PER_TURN + MAX_SEGMENTS
     assert len(node.requests) == 1
     turn_until(runner, lambda: len(node.datagrams) == sent)
+
+
+def test_a_burst_of_datagrams_is_taken_in_slices_of_time(
+    runner, node, machine, peer, client, monkeypatch
+):
+    monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
+    for _ in range(2 * DATAGRAMS_PER_READ):
+        peer.send([(b"x", machine.udp.local)])
+    client.send(b"ask")
+    assert machine.ipc.commands.poll(5000)
+    runner.turn()
+    assert DATAGRAMS_PER_READ <= len(node.datagrams) < 2 * DATAGRAMS_PER_READ
+    assert len(node.requests) == 1
+    turn_until(runner, lambda: len(node.datagrams) == 2 * DATAGRAMS_PER_READ)
 
 
 def test_a_flood_of_requests_is_served_in_slices(runner, node, machine, client, monkeypatch):
