@@ -6,9 +6,9 @@ An offer waits here twice: for its list, and for its message to be committed.
 from dataclasses import dataclass, field
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.detail import new_detail
 from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Moment, Outputs
-from chatnet_engine.files.transfer import new_detail
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer

@@ -11,17 +11,10 @@ from typing import ClassVar
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.detail import Detail
 from chatnet_engine.files.names import safe_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
-from chatnet_engine.files.transfer import (
-    ENDINGS,
-    NO_WAY,
-    Detail,
-    S,
-    Step,
-    Table,
-    Transfer,
-)
+from chatnet_engine.files.transfer import ENDINGS, NO_WAY, S, Step, Table, Transfer
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.rows import TransferRow
@@ -79,8 +72,6 @@ class Receiving(Transfer):
         random: Callable[[int], bytes],
     ) -> None:
         super().__init__(row, detail, link, out, random)
-        if self.phase is S.ACTIVE:
-            self.phase = S.WAITING
         self._retry_s = FIRST_RETRY_S
         self._durable = len(detail.placing)
         """So many of `placing` are in the store."""

@@ -10,16 +10,9 @@ from typing import ClassVar
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.detail import Detail
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
-from chatnet_engine.files.transfer import (
-    ENDINGS,
-    NO_WAY,
-    Detail,
-    S,
-    Step,
-    Table,
-    Transfer,
-)
+from chatnet_engine.files.transfer import ENDINGS, NO_WAY, S, Step, Table, Transfer
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import TransferRow
 from chatnet_protocol.wire import control as ct
@@ -73,8 +66,6 @@ class Sending(Transfer):
         random: Callable[[int], bytes],
     ) -> None:
         super().__init__(row, detail, link, out, random)
-        if self.phase is S.ACTIVE:
-            self.phase = S.WAITING
         self._wanted: ct.Listen | ct.DialBack | None = None
         """The receiver's newest wish that no job has been started for."""
         self._next_start_s = 0.0

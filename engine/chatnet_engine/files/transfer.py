@@ -6,13 +6,14 @@ so that a resume goes on from wherever that was.
 """
 
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import msgspec
-from msgspec import Struct
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.detail import Detail, encode_detail
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.progress import Progress
 from chatnet_protocol.commit import StoreTransfer
@@ -58,47 +59,7 @@ END_STEPS: Mapping[int, Step] = {
 """Every other code is a failure."""
 
 
-class Detail(Struct, array_like=True, gc=False):
-    """What is stored of a transfer besides its row; one shape for both sides."""
-
-    phase: str
-    held: bool
-    peer_held: bool
-    offer: bytes
-    """Body of the offering message."""
-    end_code: int = 0
-    """What the peer has to be told when it asks about an ended transfer; 0: it is done."""
-    roots: list[str] = []
-    files: list[pw.ScannedFile] = []
-    """Sender: what to read."""
-    folder: str = ""
-    index: int = 0
-    offset: int = 0
-    placing: list[tuple[int, list[str], int]] = []
-    """Receiver: complete files (index, final path, inode) that may not have their name yet."""
-    mismatches: int = 0
-    automatic_bytes: int = 0
-    """Bytes that this peer's files took without a question, this transfer included."""
-
-
-def new_detail(offer: bytes, roots: list[str], files: list[pw.ScannedFile]) -> bytes:
-    """Packed detail of an own transfer that has just been offered."""
-    detail = Detail(TransferState.OFFERED, False, False, offer, roots=roots, files=files)
-    return _ENCODER.encode(detail)
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Detail)
-
-
-def decode_detail(data: bytes) -> Detail:
-    """Raises msgspec.DecodeError or DecodeError for what no version of ours wrote."""
-    detail = _DECODER.decode(data)
-    decode_offer(detail.offer)
-    return detail
-
-
-class Transfer:
+class Transfer(ABC):
     """One offer of files, seen from one side. Subclasses own what differs."""
 
     table: ClassVar[Table]
@@ -118,7 +79,7 @@ class Transfer:
         self._out = out
         self._random = random
         self.offer: Offer = decode_offer(detail.offer)
-        self.phase = S(detail.phase)
+        self.phase = S.WAITING if detail.phase == S.ACTIVE else S(detail.phase)
         self.job = 0
         """The job of the file process that works on it; 0: none."""
         self.retry_at: float | None = None
@@ -225,11 +186,11 @@ class Transfer:
         self.retry_at = at.s
         self._touch(at)
 
-    def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None: ...
 
-    def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _handle_agreement(self, control: ct.Control, at: Moment) -> None: ...
 
     def _ending(self) -> ct.Control:
         if self.phase is S.DONE:
@@ -238,9 +199,9 @@ class Transfer:
 
     # --- what the file process says ---
 
+    @abstractmethod
     def handle_report(self, report: pw.Report, at: Moment) -> None:
         """A report of this transfer's present job."""
-        raise NotImplementedError
 
     def handle_job_lost(self, at: Moment) -> None:
         """The file process died, and the job with it."""
@@ -264,13 +225,13 @@ class Transfer:
         if link.up and not self.ended:
             self.handle_link_up(at)
 
+    @abstractmethod
     def handle_link_up(self, at: Moment) -> None:
         """A new link: what was said before may be lost."""
-        raise NotImplementedError
 
+    @abstractmethod
     def handle_due(self, at: Moment, may_start: bool) -> None:
         """`retry_at` has come; `may_start`: there is room for one more job."""
-        raise NotImplementedError
 
     # --- outputs ---
 
@@ -281,7 +242,7 @@ class Transfer:
         self._dirty = False
         self._storing = True
         self.detail.phase = self.phase.value
-        return StoreTransfer(self.row, _ENCODER.encode(self.detail))
+        return StoreTransfer(self.row, encode_detail(self.detail))
 
     def handle_stored(self, at: Moment) -> None:
         """What `take_store` gave last is durable."""

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.detail import Detail, decode_detail
 from chatnet_engine.files.names import safe_name
 from chatnet_engine.files.offering import FailedOffer, Offering
 from chatnet_engine.files.outputs import Addr, Moment, Outputs, PeerLink
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.sending import Sending
-from chatnet_engine.files.transfer import Detail, Transfer, decode_detail
+from chatnet_engine.files.transfer import Transfer
 from chatnet_protocol.commit import StoredTransfer, StoreTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.events import TransferGauge
