@@ -60,6 +60,9 @@ class SecureConfig(msgspec.Struct, frozen=True, kw_only=True):
     source_burst: float = 5.0
     """Handshakes a second from one address that proved itself by a cookie."""
     max_sources: int = 256
+    max_answers: int = 16
+    """With so many waiting to be sent, only addresses that we dial get a cookie: a burst of forged
+    INITs costs little, and whoever means it comes again."""
     cookie_secret_s: float = 60.0
     """A cookie is taken for one to two times this long."""
 

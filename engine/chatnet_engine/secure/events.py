@@ -141,6 +141,7 @@ class Counters:
     dropped_stale: int = 0
     """Handshakes older than the session they would have replaced."""
     dropped_rate: int = 0
+    dropped_burst: int = 0
     dropped_half_open_full: int = 0
     dropped_duplicate_init: int = 0
     dropped_simultaneous: int = 0

@@ -163,9 +163,13 @@ class Responder:
             self._open(init, addr, now, known)
 
     def _send_cookie(self, init: datagrams.Init, addr: Addr, now: float) -> None:
-        self._local.counters.cookies_sent += 1
+        local = self._local
+        if len(local.outbox) >= local.config.max_answers and addr not in local.initiating:
+            local.counters.dropped_burst += 1
+            return
+        local.counters.cookies_sent += 1
         cookie = self._admission.cookie(init.index, addr, now)
-        self._local.send(datagrams.encode_cookie(init.index, cookie), addr)
+        local.send(datagrams.encode_cookie(init.index, cookie), addr)
 
     def _open(self, init: datagrams.Init, addr: Addr, now: float, known: bool) -> None:
         local = self._local

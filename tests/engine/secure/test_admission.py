@@ -131,6 +131,12 @@ def test_a_bucket_does_not_fill_when_time_stands_or_goes_back() -> None:
     assert [bucket.take(1000.0) for _ in range(3)] == [True, True, False]
 
 
+def forged(number: int) -> bytes:
+    """An INIT of nobody, with a cookie asked for."""
+    covered = datagrams.init_covered(number, 0, number.to_bytes(32, "big"))
+    return datagrams.encode_init(covered, bytes(16))
+
+
 def flood(
     world: World, node: Node, count: int, seed: int = 1, *, dial: bytes | None = None
 ) -> None:
@@ -142,7 +148,7 @@ def flood(
         data = datagrams.encode_init(covered, mac1(mac1_key(dial), covered))
         node.endpoint.handle_datagram(data, (f"10.7.{n % 256}.{n // 256 % 256}", 7), world.now)
         assert node.endpoint.half_open <= CONFIG.max_half_open
-        if n % 64 == 0:
+        if n % 10 == 0:
             node.endpoint.take_datagrams()
     assert not any(isinstance(e, Authenticated) for e in node.endpoint.take_events())
 
@@ -163,6 +169,20 @@ def test_a_flood_of_spoofed_inits_holds_four_half_open_and_no_session_suffers() 
     a.send(1, b"\x09")
     world.run(1)
     assert len(b.peers[1].arrived) > arrived
+
+
+def test_a_burst_of_forged_inits_is_answered_in_part_but_whom_we_dial_always() -> None:
+    node = World(3, Line()).add("b", B)
+    for n in range(1, 101):
+        node.endpoint.handle_datagram(forged(n), (f"10.7.0.{n}", 7), 1000.0)
+    assert len(node.endpoint.take_datagrams()) == CONFIG.max_answers
+    assert node.endpoint.counters.dropped_burst == 100 - CONFIG.max_answers
+    node.endpoint.dial(1, [A], 1000.0, remote_key=None)
+    for n in range(101, 201):
+        node.endpoint.handle_datagram(forged(n), (f"10.7.0.{n}", 7), 1000.0)
+    node.endpoint.handle_datagram(forged(201), A, 1000.0 + CONFIG.urgent_s)
+    assert [addr for _, addr in node.endpoint.take_datagrams()].count(A) == 2  # INIT and COOKIE
+    assert node.endpoint.counters.dropped_burst == 200 - 2 * CONFIG.max_answers + 1
 
 
 def test_a_peer_connects_during_a_flood_by_its_cookie() -> None:
