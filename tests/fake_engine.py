@@ -275,6 +275,8 @@ class FakeCore:
                 return self.queue(command)
             case cmd.MakeInvite(peer=peer):
                 return cmd.Invited(peer or 9, INVITE_CODE, 86_400_000)
+            case cmd.MakeBackup(folder=folder):
+                return cmd.BackedUp(folder, len(self.history), 5_000_000)
             case cmd.AddPeer() | cmd.RemovePeer() | cmd.SetPeer() | cmd.TrustPeer():
                 return self.change_peer(command)
             case _:

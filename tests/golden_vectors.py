@@ -154,6 +154,7 @@ COMMANDS: Samples = _named(
         cmd.SetTyping(1, True),
         cmd.AddPeer("192.168.233.128", 12346, "Bob", "abcd-efgh-ijkl-mnop"),
         cmd.MakeInvite(1),
+        cmd.MakeBackup("/backup/today", True),
         cmd.RemovePeer(1),
         cmd.SetPeer(1, "Robert", 0),
         cmd.TrustPeer(1, "replace", OTHER_KEY),
@@ -173,6 +174,7 @@ RESULTS: Samples = _named(
         cmd.DraftSet(False, 8, "so few"),
         cmd.PeerAdded(1),
         cmd.Invited(2, "abcd-efgh-ijkl-mnop", SENT_MS),
+        cmd.BackedUp("/backup/today", 41, 73728),
         cmd.Status({"port": 12345, "store": "ok"}, [{"peer": 1, "rtt_ms": 0.75}], [{"client": 3}]),
     ]
 )

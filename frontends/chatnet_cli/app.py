@@ -33,6 +33,7 @@ VERBS = {
     "events": ("reading", "events"),
     "history": ("reading", "history"),
     "export": ("exporting", "export"),
+    "backup": ("backups", "backup"),
     "transfers": ("transfers", "transfers"),
     "accept": ("transfers", "change"),
     "reject": ("transfers", "change"),

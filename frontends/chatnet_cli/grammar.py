@@ -195,6 +195,16 @@ def _add_reading(verbs: Verbs) -> None:
     )
     export.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: stdout")
     export.add_argument("--format", choices=("jsonl", "markdown"), default="jsonl")
+    backup = _verb(
+        verbs,
+        "backup",
+        "copy the session while it runs: history, trusted keys, identity",
+        "chatnet backup ~/backup/today\nchatnet backup --history-only /media/disk/history",
+        peer=False,
+    )
+    backup.add_argument("folder", metavar="FOLDER", help="not there yet, or empty")
+    backup.add_argument("--history-only", action="store_true", help="no keys, only the messages")
+    _timeout(backup)
 
 
 def _add_transfers(verbs: Verbs) -> None:

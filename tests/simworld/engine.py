@@ -13,6 +13,7 @@ from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import (
+    CopySession,
     CountWorld,
     FilesRestarted,
     FilesSaid,
@@ -21,6 +22,7 @@ from chatnet_engine.node.effects import (
     InviteStretched,
     ReadHistory,
     ResolveHost,
+    SessionCopied,
     StretchInvite,
     WorldCounted,
 )
@@ -28,6 +30,7 @@ from chatnet_engine.node.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.node.node import Node
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
+from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import SessionRow
 from simworld.client import SimClient
 from simworld.clock import Clock
@@ -236,6 +239,12 @@ class SimEngine:
         life = self._life
         page = History(self.connection).page(ask.query)
         self.clock.after(0.001, lambda: self._answer(life, HistoryRead(ask.token, page)))
+
+    def copy_session(self, ask: CopySession) -> None:
+        """There are no folders in this world."""
+        life = self._life
+        answer = SessionCopied(0, 0, CommandError(ErrorCode.FILE, f"{ask.folder}: no such disk."))
+        self.clock.after(0.001, lambda: self._answer(life, answer))
 
     def count(self, ask: CountWorld) -> None:
         """There is nothing to count here but commits."""

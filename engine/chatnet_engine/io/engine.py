@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from chatnet_engine.io.addresses import show_addr
+from chatnet_engine.io.backup import BackupMaker, SessionPaths
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.file_link import FileLink, file_command
 from chatnet_engine.io.history_file import HistoryFile
@@ -155,6 +156,7 @@ class Engine:
             ipc=ipc,
             store=store,
             history=HistoryReader(lambda: HistoryFile(folder.history_path), wakeup.ring),
+            backups=BackupMaker(_paths(folder), wakeup.ring),
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
             files=FileLink(file_command(udp.local[1], udp.local[0]), self.log_fd),
@@ -213,6 +215,10 @@ def _session_row(
         log=folder.log_path,
         version=PRODUCT_VERSION,
     )
+
+
+def _paths(folder: SessionFolder) -> SessionPaths:
+    return SessionPaths(folder.history_path, folder.identity_path, folder.known_peers_path)
 
 
 def _wait_loaded(store: Store) -> tuple[Loaded, View]:

@@ -5,6 +5,7 @@ Performs what the node asks, and collects what the workers answer. Decides nothi
 
 from dataclasses import asdict, dataclass, field
 
+from chatnet_engine.io.backup import BackupMaker
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.io.impair import Impairment
 from chatnet_engine.io.ipc import IpcServer
@@ -16,6 +17,7 @@ from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     Addr,
+    CopySession,
     CountWorld,
     IoResult,
     ReadHistory,
@@ -37,6 +39,7 @@ class Machine:
     ipc: IpcServer
     store: Store
     history: HistoryReader
+    backups: BackupMaker
     resolver: Resolver
     stretcher: Stretcher
     files: FileLink
@@ -68,6 +71,10 @@ class Machine:
         """Answered from the reader's thread."""
         self.history.ask(ask)
 
+    def copy_session(self, ask: CopySession) -> None:
+        """Answered from the thread that makes backups."""
+        self.backups.ask(ask)
+
     def count(self, ask: CountWorld) -> None:
         """Answered in the next turn."""
         self._reports.append(WorldCounted(ask.token, self.counters()))
@@ -93,6 +100,7 @@ class Machine:
         self.files.close()
         self.stretcher.stop()
         self.history.stop()
+        self.backups.stop()
 
     @property
     def idle(self) -> bool:
@@ -118,6 +126,7 @@ class Machine:
         results: list[IoResult] = [*self.store.take_answers(), *self._reports]
         self._reports = []
         results += self.history.take_answers()
+        results += self.backups.take_answers()
         results += self.resolver.take_answers(self.now.mono_s)
         results += self.stretcher.take_answers()
         return results

@@ -7,6 +7,7 @@ from typing import Protocol
 from chatnet_engine.node.effects import (
     Addr,
     CommitOps,
+    CopySession,
     CountWorld,
     Effect,
     Publish,
@@ -29,6 +30,7 @@ class World(Protocol):
     def publish(self, topic: bytes, frame: bytes) -> None: ...
     def reply(self, route: bytes, frame: bytes) -> None: ...
     def read_history(self, ask: ReadHistory) -> None: ...
+    def copy_session(self, ask: CopySession) -> None: ...
     def count(self, ask: CountWorld) -> None: ...
     def resolve(self, ask: ResolveHost) -> None: ...
     def stretch(self, ask: StretchInvite) -> None: ...
@@ -51,6 +53,8 @@ def perform(effect: Effect, world: World) -> None:
             world.tell_files(frame)
         case ReadHistory():
             world.read_history(effect)
+        case CopySession():
+            world.copy_session(effect)
         case CountWorld():
             world.count(effect)
         case ResolveHost():

@@ -40,7 +40,12 @@ def write_atomically(path: str, data: bytes) -> None:
         file.flush()
         os.fsync(fd)
     os.replace(draft, path)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    sync_dir(os.path.dirname(path))
+
+
+def sync_dir(path: str) -> None:
+    """Make durable which names a folder holds. Raises OSError."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:

@@ -43,6 +43,11 @@ class SessionFolder:
         return self._file(session_files.HISTORY)
 
     @property
+    def identity_path(self) -> str:
+        """The private key."""
+        return self._file(session_files.IDENTITY)
+
+    @property
     def known_peers_path(self) -> str:
         """The keys that are trusted."""
         return self._file(session_files.KNOWN_PEERS)
@@ -66,7 +71,7 @@ class SessionFolder:
 
         A damaged key is never replaced: peers would meet a stranger.
         """
-        path = self._file(session_files.IDENTITY)
+        path = self.identity_path
         try:
             private_key = _read_private(path, IDENTITY_BYTES + 1)
         except FileNotFoundError:

@@ -7,6 +7,7 @@ from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.commits import Asker, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.effects import SessionCopied
 from chatnet_engine.node.known_peers import TRUSTED
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.peers import Meaning, Verdict
@@ -248,3 +249,13 @@ def seed_view(parts: Parts) -> None:
 def history_failed(parts: Parts, asker: Asker, reason: str) -> None:
     """A history page could not be read."""
     parts.fail(asker, CommandError(ErrorCode.STORE, f"The history cannot be read: {reason}"))
+
+
+def handle_copied(parts: Parts, copied: SessionCopied) -> None:
+    """A backup is made, or is not."""
+    folder, askers = parts.backups.handle_copied()
+    for asker in askers:
+        if copied.error is not None:
+            parts.fail(asker, copied.error)
+        else:
+            parts.reply(asker, cmd.BackedUp(folder, copied.messages, copied.size_bytes))

@@ -72,6 +72,10 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
             inviting.make(parts, command, asker, now)
         case cmd.AddPeer() | cmd.RemovePeer() | cmd.SetPeer() | cmd.TrustPeer() | cmd.RetryPeer():
             _change_peer(parts, command, asker, now)
+        case cmd.MakeBackup():
+            ask = parts.backups.ask(command, asker)
+            if ask is not None:
+                parts.effects.append(ask)
         case cmd.StopEngine():
             parts.stopping = parts.stopping or command.reason[:200]
             parts.reply(asker, cmd.Done())

@@ -7,6 +7,7 @@ come back through `Node.handle_io`.
 from dataclasses import dataclass, field
 
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
+from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 
 Addr = tuple[str, int]
@@ -49,6 +50,14 @@ class ReadHistory:
 
     token: int
     query: FetchHistory
+
+
+@dataclass(frozen=True, slots=True)
+class CopySession:
+    """Make a backup in a worker, one at a time. Answered by SessionCopied."""
+
+    folder: str
+    history_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,7 @@ Effect = (
     | Publish
     | SendReply
     | ReadHistory
+    | CopySession
     | CountWorld
     | ResolveHost
     | StretchInvite
@@ -110,6 +120,15 @@ class HistoryRead:
     token: int
     page: HistoryPage | None
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCopied:
+    """What the backup holds, or what a person is told instead."""
+
+    messages: int
+    size_bytes: int
+    error: CommandError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +173,7 @@ IoResult = (
     | InviteStretched
     | CommitFailed
     | HistoryRead
+    | SessionCopied
     | WorldCounted
     | HostResolved
     | FilesSaid

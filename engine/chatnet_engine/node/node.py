@@ -13,6 +13,7 @@ import msgspec
 
 from chatnet_engine.files.transfers import FailedOffer, Transfers
 from chatnet_engine.node import answers, commands, inviting, status
+from chatnet_engine.node.backups import Backups
 from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig, Now
@@ -28,6 +29,7 @@ from chatnet_engine.node.effects import (
     InviteStretched,
     IoResult,
     SendDatagrams,
+    SessionCopied,
     StopRunner,
     TellFiles,
     WorldCounted,
@@ -101,6 +103,7 @@ class Node:
             commits=commits,
             publisher=publisher,
             clients=Clients(),
+            backups=Backups(),
             transfers=Transfers(
                 loaded=loaded.transfers,
                 random=random,
@@ -170,6 +173,8 @@ class Node:
                     parts.reply(asker, result.page)
                 elif asker:
                     answers.history_failed(parts, asker, result.error)
+            case SessionCopied():
+                answers.handle_copied(parts, result)
             case WorldCounted():
                 counted = parts.read_askers.pop(result.token, None)
                 parts.reply(counted, status.collect(parts, result.counts))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chatnet_engine.files.transfers import Transfers
+from chatnet_engine.node.backups import Backups
 from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig
@@ -49,6 +50,7 @@ class Parts:
     publisher: Publisher
     clients: Clients
     transfers: Transfers
+    backups: Backups
     random: Callable[[int], bytes]
     effects: list[Effect] = field(default_factory=list)
     """Effects that came up during the turn, besides what the parts hold."""

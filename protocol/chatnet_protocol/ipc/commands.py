@@ -218,6 +218,14 @@ class FetchStatus(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"
     """Everything `chatnet status` shows. Result: Status."""
 
 
+class MakeBackup(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Copy the history, and unless `history_only` identity and trusted keys, into `folder`: an
+    absolute path, not there yet or empty. Result: BackedUp."""
+
+    folder: str
+    history_only: bool = False
+
+
 class StopEngine(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """End the engine. Result: Done, then EngineStopping."""
 
@@ -250,6 +258,7 @@ Command = (
     | TrustPeer
     | RetryPeer
     | FetchStatus
+    | MakeBackup
     | StopEngine
 )
 
@@ -341,6 +350,14 @@ class Invited(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
     until_ms: int
 
 
+class BackedUp(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The copy is complete, checked and on disk."""
+
+    folder: str
+    messages: int
+    size_bytes: int
+
+
 class Status(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Counters and facts by name: for people and programs to read, not to mirror."""
 
@@ -359,5 +376,6 @@ Result = (
     | DraftSet
     | PeerAdded
     | Invited
+    | BackedUp
     | Status
 )

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from chatnet_engine.io.backup import BackupMaker, SessionPaths
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.io.ipc import IpcServer, choose_socket_dir
@@ -115,6 +116,7 @@ def machine(own_home):
             ipc=ipc,
             store=store,
             history=history,
+            backups=BackupMaker(SessionPaths("", "", ""), wakeup.ring),
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
             files=files,

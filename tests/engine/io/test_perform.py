@@ -1,6 +1,7 @@
 from chatnet_engine.io.perform import perform
 from chatnet_engine.node.effects import (
     CommitOps,
+    CopySession,
     Publish,
     ReadHistory,
     ResolveHost,
@@ -28,6 +29,7 @@ def test_every_effect_reaches_its_part_of_the_world():
     world = Recorder()
     ask, lookup = ReadHistory(1, FetchHistory()), ResolveHost(1, "host", 2)
     stretch = StretchInvite(1, b"secret")
+    copy = CopySession("/backup", False)
     for effect in (
         CommitOps(Commit(1, [])),
         SendDatagrams([(b"d", ("::1", 1))]),
@@ -37,6 +39,7 @@ def test_every_effect_reaches_its_part_of_the_world():
         ask,
         lookup,
         stretch,
+        copy,
         StopRunner("enough"),
     ):
         perform(effect, world)
@@ -49,5 +52,6 @@ def test_every_effect_reaches_its_part_of_the_world():
         ("read_history", ask),
         ("resolve", lookup),
         ("stretch", stretch),
+        ("copy_session", copy),
         ("stop", "enough"),
     ]
