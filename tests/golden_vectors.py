@@ -109,6 +109,9 @@ SESSION = rows.SessionRow(
     log="/home/alice/.local/share/chatnet/sessions/12345/engine.log",
     version="0.1.0",
 )
+RESTORE = rows.RestoreRow(
+    1, rows.RestoreMine.RUNNING, rows.RestoreTheirs.ASKED, 250, "Coming back from Bob."
+)
 PEER_VIEW = view.PeerView(
     info=PEER,
     link=LINK,
@@ -125,6 +128,7 @@ PEER_VIEW = view.PeerView(
     draft="so f",
     draft_revision=7,
     typing=True,
+    restore=RESTORE,
 )
 
 
@@ -159,6 +163,8 @@ COMMANDS: Samples = _named(
         cmd.SetPeer(1, "Robert", 0),
         cmd.TrustPeer(1, "replace", OTHER_KEY),
         cmd.RetryPeer(1),
+        cmd.AskRestore(1, True),
+        cmd.AnswerRestore(1, True),
         cmd.FetchStatus(),
         cmd.StopEngine("asked to stop"),
     ]
@@ -181,7 +187,7 @@ RESULTS: Samples = _named(
 EVENTS: Samples = _named(
     [
         ev.MessagesAdded(1, 41, [OWN_ROW, PEERS_ROW]),
-        ev.MessagesRestored(1, 41, [msgspec.structs.replace(OWN_ROW, place=12)]),
+        ev.MessagesRestored(1, 41, [msgspec.structs.replace(OWN_ROW, place=12)], [PEERS_ROW]),
         ev.MessagesDelivered(1, 21, [RUN]),
         ev.MessageFailed(1, 41, "The peer was removed."),
         ev.CountersRaised(1, 20, 5),
@@ -192,6 +198,7 @@ EVENTS: Samples = _named(
         ev.PeerRemoved(2, 1, [OWN_ROW]),
         ev.LinkChanged(LINK),
         ev.TransferChanged(TRANSFER),
+        ev.RestoreChanged(RESTORE),
         ev.ClientAttached(CLIENT),
         ev.ClientDetached(3),
         ev.Notice("warning", "history-gap", "3 messages are missing.", 1),
@@ -212,6 +219,7 @@ ROWS: Samples = {
     "PeerRow": PEER,
     "LinkRow": LINK,
     "TransferRow": TRANSFER,
+    "RestoreRow": RESTORE,
     "ClientRow": CLIENT,
     "SessionRow": SESSION,
     "Cursor": cmd.Cursor(BOOT, 99, 42),

@@ -97,7 +97,7 @@ def default_text(field: msgspec.structs.FieldInfo) -> str:
             return "nil"
         case bool():
             return str(field.default).lower()
-        case b"":
+        case b"" | rows.RestoreRow():
             return "empty"
         case str():
             return json.dumps(field.default)
@@ -201,7 +201,10 @@ def test_every_close_code_is_named_with_its_number(code: CloseCode) -> None:
 
 @pytest.mark.parametrize(
     "choices",
-    [ErrorCode, rows.Trust, rows.LinkState, rows.TransferState, rows.ClientRole],
+    [
+        *(ErrorCode, rows.Trust, rows.LinkState, rows.TransferState, rows.ClientRole),
+        *(rows.RestoreMine, rows.RestoreTheirs),
+    ],
     ids=lambda choices: choices.__name__,
 )
 def test_every_word_of_a_vocabulary_is_named(choices: type[enum.StrEnum]) -> None:

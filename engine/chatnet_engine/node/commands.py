@@ -76,6 +76,10 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
             ask = parts.backups.ask(command, asker)
             if ask is not None:
                 parts.effects.append(ask)
+        case cmd.AskRestore() | cmd.AnswerRestore():
+            parts.peers.need(command.peer)
+            sentence = "This engine cannot bring a conversation back."
+            raise CommandError(ErrorCode.NOT_ALLOWED, sentence)
         case cmd.StopEngine():
             parts.stopping = parts.stopping or command.reason[:200]
             parts.reply(asker, cmd.Done())

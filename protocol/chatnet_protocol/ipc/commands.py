@@ -214,6 +214,21 @@ class RetryPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     peer: int
 
 
+class AskRestore(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Ask the peer for the messages that are missing here; `wanted` false: stop asking. The
+    peer's user has to consent. Result: Done."""
+
+    peer: int
+    wanted: bool = True
+
+
+class AnswerRestore(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Answer a peer that asks for the conversation back. Result: Done."""
+
+    peer: int
+    consent: bool
+
+
 class FetchStatus(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Everything `chatnet status` shows. Result: Status."""
 
@@ -257,6 +272,8 @@ Command = (
     | SetPeer
     | TrustPeer
     | RetryPeer
+    | AskRestore
+    | AnswerRestore
     | FetchStatus
     | MakeBackup
     | StopEngine

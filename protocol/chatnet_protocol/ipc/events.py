@@ -12,6 +12,7 @@ from chatnet_protocol.ipc.rows import (
     LinkRow,
     MessageRow,
     PeerRow,
+    RestoreRow,
     TransferRow,
 )
 
@@ -29,11 +30,17 @@ class MessagesAdded(EventBase, frozen=True, gc=False, tag=True, tag_field="type"
 
 
 class MessagesRestored(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """Older messages came back from the peer; their `place` is before their `no`."""
+    """Older messages came back from the peer; their `place` is before their `no`.
+
+    A row whose `no` is known replaces that one: its Lamport counter is now what the peer has, or
+    it turned out to be delivered. `tail`, if any: the newest messages as they stand afterwards,
+    where they do not follow from `rows` and what a view held.
+    """
 
     peer: int
     first_no: int
     rows: list[MessageRow]
+    tail: list[MessageRow] | None = None
 
 
 class MessagesDelivered(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
@@ -122,6 +129,12 @@ class TransferChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="typ
     row: TransferRow
 
 
+class RestoreChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Somebody asks for a conversation back, or this goes on."""
+
+    row: RestoreRow
+
+
 class ClientAttached(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """A front end attached."""
 
@@ -164,6 +177,7 @@ Event = (
     | PeerRemoved
     | LinkChanged
     | TransferChanged
+    | RestoreChanged
     | ClientAttached
     | ClientDetached
     | Notice

@@ -187,6 +187,45 @@ class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     changed_ms: int = 0
 
 
+class RestoreMine(enum.StrEnum):
+    """Where our own wish to have a conversation back from the peer stands."""
+
+    NONE = "none"
+    POSSIBLE = "possible"
+    """Messages are missing here that the peer may still have; nobody has asked for them."""
+    ASKING = "asking"
+    """Asked for; the peer's user has not answered, or is not connected."""
+    RUNNING = "running"
+    DONE = "done"
+    """Everything the peer has is here."""
+    REFUSED = "refused"
+
+
+class RestoreTheirs(enum.StrEnum):
+    """Where the peer's wish to have the conversation back from us stands."""
+
+    NONE = "none"
+    ASKED = "asked"
+    """Somebody here has to consent or refuse."""
+    GIVING = "giving"
+    GIVEN = "given"
+    REFUSED = "refused"
+
+
+class RestoreRow(Struct, array_like=True, gc=False, frozen=True):
+    """The conversation with one peer on its way back after a loss, in either direction."""
+
+    peer: int
+    mine: str = "none"
+    """A RestoreMine value."""
+    theirs: str = "none"
+    """A RestoreTheirs value."""
+    restored: int = 0
+    """Messages that came back here so far."""
+    detail: str = ""
+    """One sentence when there is something to say."""
+
+
 class ClientRole(enum.StrEnum):
     """What an attached front end may do."""
 

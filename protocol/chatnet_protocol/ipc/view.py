@@ -22,6 +22,7 @@ from chatnet_protocol.ipc.rows import (
     LinkState,
     MessageRow,
     PeerRow,
+    RestoreRow,
     SessionRow,
     TransferRow,
 )
@@ -57,6 +58,8 @@ class PeerView(Struct, array_like=True):
     draft: str = ""
     draft_revision: int = 0
     typing: bool = False
+    restore: RestoreRow = RestoreRow(0)
+    """What came back, or could, after a history was lost; `peer` is 0 before there was any."""
 
     @property
     def unread(self) -> int:
@@ -139,7 +142,10 @@ class View(Struct, array_like=True):
                 if event.rows:
                     self.last_no = max(self.last_no, event.rows[-1].no)
                 if peer := self.peer(number):
-                    _add(peer, event.rows)
+                    if isinstance(event, ev.MessagesRestored):
+                        _put_back(peer, event)
+                    else:
+                        _add(peer, event.rows)
             case ev.PeerChanged(row=info):
                 self._put_peer(info)
             case ev.PeerRemoved():
@@ -156,7 +162,8 @@ class View(Struct, array_like=True):
             case ev.Notice():
                 pass
             case _:
-                number = event.row.peer if isinstance(event, ev.LinkChanged) else event.peer
+                told = event.row if isinstance(event, ev.LinkChanged | ev.RestoreChanged) else event
+                number = told.peer
                 if peer := self.peer(number):
                     _change(peer, event)
 
@@ -243,6 +250,14 @@ def _add(peer: PeerView, rows: list[MessageRow]) -> None:
     peer.messages = bounded_tail(tail)
 
 
+def _put_back(peer: PeerView, event: ev.MessagesRestored) -> None:
+    numbers = {row.no for row in event.rows}
+    peer.messages = [row for row in peer.messages if row.no not in numbers]
+    _add(peer, event.rows)
+    if event.tail is not None:
+        peer.messages = bounded_tail(list(event.tail))
+
+
 def bounded_tail(rows: list[MessageRow]) -> list[MessageRow]:
     """The newest of `rows` that a view holds: VIEW_MESSAGES and VIEW_TEXT_BYTES, at least one."""
     kept = 0
@@ -301,5 +316,7 @@ def _change(peer: PeerView, event: ev.Event) -> None:
             peer.typing = event.typing
         case ev.LinkChanged():
             peer.link = event.row
+        case ev.RestoreChanged():
+            peer.restore = event.row
         case _:
             raise AssertionError(f"no rule for {type(event).__name__}")

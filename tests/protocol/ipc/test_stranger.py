@@ -15,12 +15,13 @@ import golden_vectors as golden
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc import rows
-from chatnet_protocol.ipc.view import View, message_state
+from chatnet_protocol.ipc.view import View, message_state, screen_order
 
 NO, ID, MINE, BODY, SEQ, ACK, LAMPORT, PLACE, FAILED = 0, 1, 2, 4, 7, 8, 10, 11, 12
 SESSION_PEERS, TRANSFERS, CLIENTS, LAST_NO, STOPPING = 1, 2, 3, 4, 5
 INFO, LINK, MESSAGES, P_LAST_NO, LAST_SEQ, LAST_ACK, SENT, DELIVERED = range(8)
-SHOWN, READ, MY_SHOWN, MY_READ, DRAFT, DRAFT_REVISION, TYPING = range(8, 15)
+SHOWN, READ, MY_SHOWN, MY_READ, DRAFT, DRAFT_REVISION, TYPING, RESTORE = range(8, 16)
+NO_RESTORE = [0, "none", "none", 0, ""]
 ENDED = ("done", "rejected", "cancelled", "failed")
 
 Plain = list[Any]
@@ -43,7 +44,9 @@ class Stranger:
         if rule:
             rule(event)
             return
-        number = event["row"][0] if kind == "LinkChanged" else event.get("peer", 0)
+        number = (
+            event["row"][0] if kind in ("LinkChanged", "RestoreChanged") else event.get("peer", 0)
+        )
         peer = self.peer(number)
         if peer is not None:
             change(peer, event)
@@ -54,7 +57,9 @@ class Stranger:
             peer[INFO] = event["row"]
             return
         idle = [event["row"][0], "idle", 0, "", "", "", 0]
-        self.view[SESSION_PEERS].append([event["row"], idle, [], *[0] * 9, "", 0, False])
+        self.view[SESSION_PEERS].append(
+            [event["row"], idle, [], *[0] * 9, "", 0, False, NO_RESTORE]
+        )
 
     def on_PeerRemoved(self, event: dict[str, Any]) -> None:
         gone, into = self.peer(event["peer"]), self.peer(event["into"])
@@ -74,7 +79,7 @@ class Stranger:
         if gone[DRAFT] and not into[DRAFT]:
             into[DRAFT] = gone[DRAFT]
             into[DRAFT_REVISION] += 1
-        into[MESSAGES] = list(event["rows"])
+        into[MESSAGES] = bounded(event["rows"])
 
     def on_TransferChanged(self, event: dict[str, Any]) -> None:
         transfers = self.view[TRANSFERS]
@@ -103,8 +108,14 @@ class Stranger:
 
 def change(peer: Plain, event: dict[str, Any]) -> None:
     match event["type"]:
-        case "MessagesAdded" | "MessagesRestored":
+        case "MessagesAdded":
             add(peer, event["rows"])
+        case "MessagesRestored":
+            numbers = {row[NO] for row in event["rows"]}
+            peer[MESSAGES] = [row for row in peer[MESSAGES] if row[NO] not in numbers]
+            add(peer, event["rows"])
+            if event["tail"] is not None:
+                peer[MESSAGES] = bounded(event["tail"])
         case "MessagesDelivered":
             peer[DELIVERED] = max(peer[DELIVERED], event["delivered_seq"])
             peer[SENT] = max(peer[SENT], event["delivered_seq"])
@@ -131,6 +142,8 @@ def change(peer: Plain, event: dict[str, Any]) -> None:
             peer[TYPING] = event["typing"]
         case "LinkChanged":
             peer[LINK] = event["row"]
+        case "RestoreChanged":
+            peer[RESTORE] = event["row"]
 
 
 def add(peer: Plain, added: list[Plain]) -> None:
@@ -140,13 +153,17 @@ def add(peer: Plain, added: list[Plain]) -> None:
         peer[field] = max(peer[field], number)
     tail = peer[MESSAGES] + added
     tail.sort(key=lambda row: (row[PLACE], row[LAMPORT], row[MINE], row[ID]))
+    peer[MESSAGES] = bounded(tail)
+
+
+def bounded(tail: list[Plain]) -> list[Plain]:
     kept: list[Plain] = []
     for row in reversed(tail):
         size = sum(len(other[BODY]) for other in kept) + len(row[BODY])
         if len(kept) == 50 or (kept and size > 65_536):
             break
         kept.insert(0, row)
-    peer[MESSAGES] = kept
+    return kept
 
 
 def tick(row: Plain, peer: Plain) -> str:
@@ -194,6 +211,7 @@ class Author:
         peer = self.random.choice([1, 1, 1, 2, 3])
         added = [self.row() for _ in range(self.number(4))]
         first = added[0].no if added else 0
+        newest = sorted(added, key=screen_order)
         runs = [rows.AckRun(self.no - 20 - self.number(5), self.no, 1 + self.number(8))]
         marks = [self.number(self.no) for _ in range(5)]
         state = self.random.choice(list(rows.TransferState))
@@ -204,6 +222,8 @@ class Author:
         choices: list[ev.Event] = [
             *[ev.MessagesAdded(peer, first, added)] * 6,
             ev.MessagesRestored(peer, first, added),
+            ev.MessagesRestored(peer, first, added, newest),
+            ev.RestoreChanged(rows.RestoreRow(peer, "running", "none", self.no)),
             *[ev.MessagesDelivered(peer, self.number(self.no), runs)] * 3,
             ev.MessageFailed(peer, self.no - self.number(9), "no"),
             ev.CountersRaised(peer, self.no - 20 - self.number(9), 1 + self.number(9)),
@@ -211,7 +231,7 @@ class Author:
             ev.DraftChanged(peer, self.no, self.random.choice(["", "so far"]), 3),
             ev.TypingChanged(peer, self.random.random() < 0.5),
             ev.PeerChanged(msgspec.structs.replace(golden.PEER, peer=peer, name=f"n{self.no}")),
-            ev.PeerRemoved(2 + self.number(1), self.number(1), added),
+            ev.PeerRemoved(2 + self.number(1), self.number(1), newest),
             ev.LinkChanged(msgspec.structs.replace(golden.LINK, peer=peer, links=self.no)),
             ev.TransferChanged(transfer),
             ev.ClientAttached(client),

@@ -14,6 +14,7 @@ from chatnet_protocol.ipc.rows import (
     LinkRow,
     MessageRow,
     PeerRow,
+    RestoreRow,
     SessionRow,
     TransferRow,
     TransferState,
@@ -79,7 +80,8 @@ runs = st.builds(lambda seq, ack, run: AckRun(seq, ack + run, min(run, seq)),
 some_rows = st.lists(rows, max_size=8)
 events = st.one_of(
     st.builds(ev.MessagesAdded, peers, st.integers(1, 200), some_rows),
-    st.builds(ev.MessagesRestored, peers, st.integers(1, 200), some_rows),
+    st.builds(ev.MessagesRestored, peers, st.integers(1, 200), some_rows, st.none() | some_rows),
+    st.builds(lambda n, k: ev.RestoreChanged(RestoreRow(n, "running", "none", k)), peers, small),
     st.builds(ev.MessagesDelivered, peers, st.integers(0, 50), st.lists(runs, max_size=3)),
     st.builds(ev.MessageFailed, peers, st.integers(1, 200), st.just("why")),
     st.builds(ev.CountersRaised, peers, small, small),
@@ -157,6 +159,33 @@ def test_restored_messages_stand_where_they_were() -> None:
     view.apply(ev.MessagesRestored(1, 7, back))
     assert [r.no for r in only(view).messages] == [8, 5, 7, 9, 6]
     assert only(view).messages == sorted(only(view).messages, key=screen_order)
+
+
+def test_a_row_that_is_known_is_replaced() -> None:
+    view = view_of(1)
+    view.apply(added(1, row(5, True, 1, failed="why"), row(6)))
+    view.apply(ev.MessagesRestored(1, 5, [row(5, True, 1, ack=3, lamport=2)]))
+    assert [(r.no, r.ack, r.lamport, r.failed) for r in only(view).messages] == [
+        (5, 3, 2, ""), (6, 0, 6, ""),
+    ]  # fmt: skip
+    assert (only(view).last_seq, view.last_no) == (1, 6)
+
+
+def test_the_newest_as_told_after_a_restore_are_those_of_the_view() -> None:
+    view = view_of(1)
+    view.apply(added(1, row(5), row(6)))
+    view.apply(ev.MessagesRestored(1, 7, [row(7, place=0)], [row(6)]))
+    assert [r.no for r in only(view).messages] == [6]
+    assert view.last_no == 7
+
+
+def test_the_state_of_a_restore_is_told_and_kept() -> None:
+    view = view_of(1)
+    assert only(view).restore == RestoreRow(0)
+    view.apply(ev.RestoreChanged(RestoreRow(1, "asking", "asked", 3, "Waiting.")))
+    view.apply(ev.RestoreChanged(RestoreRow(9, "asking")))
+    assert only(view).restore == RestoreRow(1, "asking", "asked", 3, "Waiting.")
+    assert only(view.durable()).restore == only(view).restore
 
 
 def test_of_two_at_one_place_the_counter_then_the_author_then_the_id_decides() -> None:
