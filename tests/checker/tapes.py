@@ -123,7 +123,8 @@ class _Reader:
         name = result["type"]
         if name == "Attached":
             self.attached, self.parts = result, []
-            self.life(generation, result["boot"]).snapshot_seq = result["seq"]
+            if result["parts"]:  # else events go on after the cursor, without a new snapshot
+                self.life(generation, result["boot"]).snapshot_seq = result["seq"]
         elif name == "SnapshotPart":
             self.parts.append(result["data"])
             if len(self.parts) == self.attached["parts"]:

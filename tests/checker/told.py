@@ -66,7 +66,9 @@ def _life(life: Life, side: Side) -> Iterator[str]:
         elif kind == "MessagesDelivered":
             known["delivered_seq"] = max(known["delivered_seq"], event["delivered_seq"])
             yield from _delivered(event, history)
-        elif kind == "MarksMoved":
+        elif kind == "MarksMoved" and (seq > life.snapshot_seq or not life.snapshot):
+            # Up to snapshot_seq: told to a subscriber that was not attached yet, then in the
+            # snapshot, which is newer.
             for name in MARKS_EVENT:
                 if event[name] < known[name]:
                     yield f"{name} went back from {known[name]} to {event[name]}"

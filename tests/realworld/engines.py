@@ -62,6 +62,11 @@ class RealEngine:
 
     def start(self, *more: str) -> Self:
         """Start it, on any free port the first time and on the same one afterwards."""
+        self.launch(*more)
+        return self.wait_up()
+
+    def launch(self, *more: str) -> None:
+        """Start the process without waiting for anything."""
         command = [sys.executable, "-P", "-m", "chatnet_engine", str(self.port)]
         command += ["--session", self.name, *more, *self.args]
         self.process = subprocess.Popen(
@@ -73,6 +78,11 @@ class RealEngine:
             text=True,
             start_new_session=True,
         )
+        self._ear = None
+
+    def wait_up(self) -> Self:
+        """Until the launched engine says that it runs."""
+        assert self.process
         assert self.process.stderr
         first = self.process.stderr.readline()
         self.said.append(first)
@@ -132,9 +142,9 @@ class RealEngine:
 
     def _reap(self) -> int:
         assert self.process
-        assert self._ear
         code = self.process.wait(STOP_S)
-        self._ear.join(STOP_S)
+        if self._ear:
+            self._ear.join(STOP_S)
         if self.process.stderr:
             self.process.stderr.close()
         return code

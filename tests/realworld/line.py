@@ -5,6 +5,7 @@ standard input changes the line: `cut`, `heal`. What it did is said on standard 
 time of CLOCK_MONOTONIC, which all processes share.
 """
 
+import os
 import select
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from chatnet_engine.io.impair import Impairment, parse_impair
 
@@ -62,6 +64,7 @@ def bad_line(spec: str) -> Iterator[Line]:
     """A relay with `spec` (as for `--impair`) in each direction."""
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "realworld.line", spec],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

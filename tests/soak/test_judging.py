@@ -1,0 +1,123 @@
+"""What a soak would say if a promise broke, part by part."""
+
+import hashlib
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+from checker.exports import check_export, check_same
+from checker.histories import OFFER, TEXT, History, Message
+from soak.inboxes import PARTIAL_FOLDER, Inbox
+from soak.judging import check_bodies, check_followed
+from soak.recording import HEAD, KINDS, read_tape
+
+OWN_KEY, OTHER_KEY = b"o" * 32, b"p" * 32
+
+
+def message(no: int, mine: bool, body: bytes, kind: int = TEXT) -> Message:
+    return Message(
+        no,
+        OTHER_KEY,
+        mine,
+        bytes([no]) * 16,
+        kind,
+        body,
+        1,
+        no if mine else 0,
+        no,
+        no,
+        no,
+        "",
+        mine,
+    )
+
+
+HISTORY = History(
+    [message(1, True, b"one"), message(2, False, b"two"), message(3, True, b"", OFFER)]
+)
+
+
+def exported(*changes: tuple[int, str, object]) -> str:
+    objects: list[dict[str, object]] = [{"type": "export"}]
+    for m in HISTORY.messages:
+        objects.append(
+            {
+                "type": "message",
+                "no": m.no,
+                "id": m.id.hex(),
+                "mine": m.mine,
+                "text": m.body.decode() if m.kind == TEXT else None,
+                "ack": m.ack,
+                "lamport": m.lamport,
+                "author": (OWN_KEY if m.mine else OTHER_KEY).hex(),
+                "sent_ms": m.sent_ms,
+            }
+        )
+    for index, name, value in changes:
+        objects[index][name] = value
+    return "\n".join(map(json.dumps, objects))
+
+
+def test_an_export_has_to_say_what_the_history_says() -> None:
+    def said(*changes: tuple[int, str, object]) -> str:
+        return "; ".join(check_export(exported(*changes), HISTORY, OWN_KEY))
+
+    assert said() == ""
+    assert "exported as something else" in said((1, "text", "other"))
+    assert "exported with ACK 7" in said((2, "ack", 7))
+    assert "holds 3 messages" in said((2, "no", 9))
+    assert "not in the order" in said((1, "lamport", 5))
+    assert list(check_same(exported(), exported())) == []
+    assert list(check_same(exported(), exported((3, "lamport", 4)))) != []
+
+
+def test_a_text_that_is_there_twice_is_found() -> None:
+    assert list(check_bodies(HISTORY)) == []
+    again = History([*HISTORY.messages, message(4, False, b"two")])
+    assert list(check_bodies(again)) == ["1 texts are in the history twice"]
+
+
+def test_events_that_miss_or_repeat_are_found() -> None:
+    told = [{"no": m.no, "id": m.id.hex(), "mine": m.mine, "ack": m.ack} for m in HISTORY.messages]
+    for messages, fine in ((told, True), (told[:2], False), ([*told, told[2]], False)):
+        follower = SimpleNamespace(messages=messages)
+        assert (list(check_followed(follower, HISTORY)) == []) == fine  # type: ignore[arg-type]
+
+
+def test_a_tape_is_good_up_to_where_it_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a1.tape"
+    records = [(KINDS.index(kind), frame) for kind, frame in (("asked", b"x"), ("told", b"yy"))]
+    data = b"".join(HEAD.pack(kind, len(frame)) + frame for kind, frame in records)
+    path.write_bytes(data)
+    assert read_tape(path).frames == [(0, "asked", b"x"), (0, "told", b"yy")]
+    for size in range(len(data)):
+        path.write_bytes(data[:size])
+        assert read_tape(path).frames == [(0, "asked", b"x")][: size >= HEAD.size + 1]
+
+
+def test_a_file_lands_once_whole_and_under_its_name(tmp_path: Path) -> None:
+    folder, sources = tmp_path / "in", tmp_path / "out"
+    inbox = Inbox(folder, sources)
+    assert list(inbox.look()) == []
+    (folder / PARTIAL_FOLDER).mkdir(parents=True)
+    sources.mkdir()
+    for name in ("a", "b"):
+        (sources / name).write_bytes(b"content")
+    digest = hashlib.blake2b(b"content").hexdigest()
+    offers = (("01", "a"), ("02", "b"))
+    inbox.note_offers([{"id": i, "name": name, "digest": digest} for i, name in offers])
+    (folder / "a").write_bytes(b"content")
+    (folder / PARTIAL_FOLDER / "x").write_bytes(b"cont")
+    assert inbox.partials() == 1
+    assert list(inbox.look()) == []
+    (folder / "b").write_bytes(b"cont")
+    assert list(inbox.look()) == ["b has its final name and is not what was offered"]
+    done, active = History(), History()
+    done.transfers = {b"\x01": (True, "done", 7)}
+    active.transfers = {b"\x01": (False, "active", 7)}
+    inbox.tidy(done, active)
+    assert (folder / "a").exists()
+    inbox.tidy(done, done)
+    assert not (folder / "a").exists()
+    (folder / "a").write_bytes(b"content")
+    assert list(inbox.look()) == ["a landed twice"]
