@@ -24,7 +24,7 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
     client = ThreadedClient(connection_file, inbox.put, name="cli", keep_up=True)
     permits = threading.Semaphore(MAX_UNDER_WAY)
     reader = threading.Thread(target=_read, args=(env, inbox, permits), daemon=True)
-    room = Room(wanted_peer, watched=env.stdout_is_tty, new_id=new_id)
+    room = Room(wanted_peer, watched=env.stdout_is_tty, new_id=new_id, has_line=False)
     client.start()
     reading = ended = False
     try:

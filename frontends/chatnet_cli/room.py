@@ -62,7 +62,16 @@ class Line:
 class Room:
     """A chat with one peer of a session."""
 
-    def __init__(self, wanted_peer: str | None, *, watched: bool, new_id: Callable[[], bytes]):
+    def __init__(
+        self,
+        wanted_peer: str | None,
+        *,
+        watched: bool,
+        new_id: Callable[[], bytes],
+        has_line: bool = True,
+    ) -> None:
+        """`watched`: a person sees what is printed. `has_line`: a person writes a line here, which
+        is the session's draft; without one the draft is somebody else's and left alone."""
         self.mirror = Mirror()
         self.number = 0
         """The peer that is talked to; 0 before the first snapshot."""
@@ -73,6 +82,7 @@ class Room:
         """Messages handed over and not durable yet."""
         self._wanted = wanted_peer
         self._watched = watched
+        self._has_line = has_line
         self._new_id = new_id
         self._lines: list[Line] = []
         self._commands: list[Command] = []
@@ -259,7 +269,7 @@ class Room:
 
     def _open_draft(self) -> None:
         peer = self.peer
-        if peer is None:
+        if peer is None or not self._has_line:
             return
         if self._draft and self._draft.peer == self.number:
             was_apart = self._draft.apart
