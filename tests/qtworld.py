@@ -149,6 +149,8 @@ class FakeClient:
         self.history: list[MessageRow] = []
         self.unanswered: list[tuple[int, Command]] = []
         self.answers_messages = True
+        self.held: set[type] = set()
+        """Commands that wait until the test answers them."""
         self.closed = False
         self._token = 0
 
@@ -169,6 +171,8 @@ class FakeClient:
         return self._token
 
     def _result(self, command: Command) -> Result | None:
+        if type(command) in self.held:
+            return None
         match command:
             case FetchHistory():
                 return self._page(command)

@@ -226,10 +226,11 @@ class Composer(QFrame):
         self._follow(True)
 
     def put_back(self, text: str) -> None:
-        """A text that was not taken: back into the box, unless something else stands there."""
+        """A text that is not sent after all: into the box, unless something else stands there."""
         if not self.box.toPlainText():
             self.box.setPlainText(text)
             self.box.moveCursor(QTextCursor.MoveOperation.End)
+            self.box.setFocus()
 
     def type_key(self, event: QKeyEvent) -> None:
         """A key pressed elsewhere that belongs here."""

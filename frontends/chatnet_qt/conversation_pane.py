@@ -105,6 +105,8 @@ class ConversationPane(QWidget):
         composer.send_wanted.connect(self._send)
         composer.refused.connect(self.tell)
         composer.apart_changed.connect(self._on_apart)
+        self._actions.refused.connect(self.tell)
+        self._actions.withdrawn.connect(composer.put_back)
         self.link_strip.acted.connect(self._act)
         self.draft_strip.acted.connect(lambda _name: composer.take_theirs())
         self.notice_strip.acted.connect(lambda _name: self._hide_notice())

@@ -51,12 +51,13 @@ class Anchor:
 
 class ConversationView(QListView):
     """Signals: `acted(id, action)` a button in a bubble; `link_clicked(address)`;
-    `details_wanted(id)`; `menu_wanted(id, position)`; `seen` what is on screen may be other rows;
-    `typed(key event)` a key that belongs into the composer."""
+    `details_wanted(id)`; `withdraw_wanted(id)`; `menu_wanted(id, position)`; `seen` what is on
+    screen may be other rows; `typed(key event)` a key that belongs into the composer."""
 
     acted = pyqtSignal(bytes, str)
     link_clicked = pyqtSignal(str)
     details_wanted = pyqtSignal(bytes)
+    withdraw_wanted = pyqtSignal(bytes)
     menu_wanted = pyqtSignal(bytes, QPoint)
     seen = pyqtSignal()
     typed = pyqtSignal(object)
@@ -285,14 +286,20 @@ class ConversationView(QListView):
             self.menu_wanted.emit(self._model.message(index.row()).id, at)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Enter opens details, Ctrl+C copies, letters go to the composer."""
+        """Enter opens details, Del withdraws, Ctrl+C copies, letters go to the composer."""
         if event is None:
             return
+        current = self.currentIndex()
+        on_message = {
+            Qt.Key.Key_Return: self.details_wanted,
+            Qt.Key.Key_Enter: self.details_wanted,
+            Qt.Key.Key_Delete: self.withdraw_wanted,
+        }.get(Qt.Key(event.key()))
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy_selected()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if self.currentIndex().isValid():
-                self.details_wanted.emit(self._model.message(self.currentIndex().row()).id)
+        elif on_message is not None:
+            if current.isValid():
+                on_message.emit(self._model.message(current.row()).id)
         elif event.key() == Qt.Key.Key_End:
             self.go_to_end()
         elif event.text().isprintable() and event.text():

@@ -25,6 +25,7 @@ KEYS = (
     ("Ctrl+End", "to the newest message"),
     ("Tab, arrows, Enter", "walk through messages, details"),
     ("Menu key", "what can be done with a message"),
+    ("Del", "withdraw a message that was not sent yet"),
     ("Ctrl+Tab", "next conversation"),
     ("Ctrl+Q", "close the window, the engine goes on"),
 )

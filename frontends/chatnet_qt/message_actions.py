@@ -2,17 +2,20 @@
 
 import os
 
+from chatnet_client.client_events import Answered
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     CancelTransfer,
     PauseTransfer,
     RejectTransfer,
     ResumeTransfer,
+    WithdrawMessage,
 )
+from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.details import MessageDetails
-from chatnet_qt.models import ConversationModel
+from chatnet_qt.models import Bubble, ConversationModel
 from chatnet_qt.qt import (
     QCursor,
     QDesktopServices,
@@ -24,6 +27,7 @@ from chatnet_qt.qt import (
     Qt,
     QUrl,
     present,
+    pyqtSignal,
 )
 from chatnet_qt.session import Session
 from chatnet_qt.wording import links_in, shown_name
@@ -36,6 +40,7 @@ COMMANDS = {
     "cancel": CancelTransfer,
 }
 MAX_LINKS_IN_MENU = 10
+TOO_LATE = "Only a text of yours that has not been sent yet can be withdrawn."
 
 
 def menu_words(text: str) -> str:
@@ -43,8 +48,19 @@ def menu_words(text: str) -> str:
     return shown_name(text, 90).replace("&", "&&")
 
 
+def can_withdraw(bubble: Bubble) -> bool:
+    """Whether a message looks as if it had never been sent; the engine has the last word."""
+    return bubble.row.mine and bubble.row.kind == MessageKind.TEXT and bubble.state == "queued"
+
+
 class MessageActions(QObject):
-    """Carries out what the view's signals ask for."""
+    """Carries out what the view's signals ask for.
+
+    Signals: `withdrawn(text)` a text will never be sent; `refused(sentence)`.
+    """
+
+    withdrawn = pyqtSignal(str)
+    refused = pyqtSignal(str)
 
     def __init__(
         self, session: Session, model: ConversationModel, view: ConversationView, parent: QObject
@@ -56,6 +72,7 @@ class MessageActions(QObject):
         view.acted.connect(self.act)
         view.link_clicked.connect(self.offer_link)
         view.details_wanted.connect(self.show_details)
+        view.withdraw_wanted.connect(self.withdraw)
         view.menu_wanted.connect(self.show_menu)
 
     def act(self, message_id: bytes, action: str) -> None:
@@ -72,6 +89,21 @@ class MessageActions(QObject):
                 self._session.offer_files(transfer.peer, [transfer.path])
         elif action == SHOW_ALL:
             self.show_details(message_id)
+
+    def withdraw(self, message_id: bytes) -> None:
+        """Take back a text that was never sent."""
+        row = self._model.row_of(message_id)
+        if row < 0 or not can_withdraw(bubble := self._model.bubble(row)):
+            self.refused.emit(TOO_LATE)
+            return
+
+        def on_answer(answer: Answered) -> None:
+            if answer.error is None:
+                self.withdrawn.emit(bubble.row.text)
+            else:
+                self.refused.emit(answer.error.detail)
+
+        self._session.request(WithdrawMessage(message_id, self._model.peer_number), on_answer)
 
     def show_details(self, message_id: bytes) -> None:
         """Open the inspector."""
@@ -111,6 +143,9 @@ class MessageActions(QObject):
             copy.triggered.connect(lambda: self._copy(bubble.text))
         for _start, _length, address in links_in(bubble.text)[:MAX_LINKS_IN_MENU]:
             self._add_link(menu, address)
+        if can_withdraw(bubble):
+            back = present(menu.addAction("&Withdraw\tDel"))
+            back.triggered.connect(lambda: self.withdraw(message_id))
         if bubble.row.failed and bubble.text:
             again = present(menu.addAction("&Send again"))
             again.triggered.connect(lambda: self._send_again(bubble.text))

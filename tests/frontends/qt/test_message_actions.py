@@ -1,0 +1,82 @@
+"""Taking back a text that was never sent: by menu, by key, and when it is too late."""
+
+import pytest
+
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import WithdrawMessage
+from chatnet_qt.message_actions import TOO_LATE
+from chatnet_qt.qt import QEvent, QKeyEvent, Qt
+from qtworld import Stage, message_id, offer_row, peer_view, session_view, text_row, with_rows
+
+WITHDRAWN = "Withdrawn before it was sent."
+
+
+@pytest.fixture
+def stage(make_stage) -> Stage:
+    """Message 1 is sent, 2 and 3 wait, 4 is the peer's, 5 offers a file."""
+    rows = [text_row(no, f"text {no}", mine=True, seq=no) for no in (1, 2, 3)]
+    rows += [text_row(4, "theirs", ack=1), offer_row(5, "a.bin", 10, mine=True, seq=4)]
+    return make_stage(session_view(with_rows(peer_view(sent_seq=1), rows)))
+
+
+def entries(stage: Stage, no: int) -> list[str]:
+    menu = stage.pane._actions.menu_for(message_id(no))
+    assert menu is not None
+    return [action.text() for action in menu.actions()]
+
+
+def press_delete(stage: Stage, no: int) -> None:
+    view = stage.pane.view
+    view.go_to(message_id(no))
+    key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier)
+    view.keyPressEvent(key)
+    stage.settle()
+
+
+def notice(stage: Stage) -> str:
+    shown = stage.pane.notice_strip.shown
+    return shown.words if shown else ""
+
+
+def test_only_an_own_text_that_was_never_sent_offers_to_be_withdrawn(stage: Stage) -> None:
+    offering = [no for no in range(1, 6) if "&Withdraw\tDel" in entries(stage, no)]
+    assert offering == [2, 3]
+
+
+def test_a_withdrawn_text_comes_back_into_the_empty_box(stage: Stage) -> None:
+    menu = stage.pane._actions.menu_for(message_id(2))
+    assert menu is not None
+    next(action for action in menu.actions() if "Withdraw" in action.text()).trigger()
+    assert stage.client.asked(WithdrawMessage) == [WithdrawMessage(message_id(2), 1)]
+    stage.client.change(ev.MessageFailed(1, 2, WITHDRAWN))
+    stage.settle()
+    assert stage.pane.composer.box.toPlainText() == "text 2"
+    assert stage.pane.composer.box.hasFocus()
+    bubble = stage.pane.model.bubble(1)
+    assert (bubble.state, bubble.row.failed) == ("failed", WITHDRAWN)
+    assert "&Withdraw\tDel" not in entries(stage, 2)
+    assert "&Send again" in entries(stage, 2)
+
+
+def test_a_text_being_written_is_not_replaced(stage: Stage) -> None:
+    stage.pane.composer.box.setPlainText("something else")
+    press_delete(stage, 3)
+    assert stage.client.asked(WithdrawMessage) == [WithdrawMessage(message_id(3), 1)]
+    assert stage.pane.composer.box.toPlainText() == "something else"
+
+
+def test_what_may_have_been_sent_is_told_to_stay(stage: Stage) -> None:
+    for no in (1, 4, 5):
+        stage.pane.notice_strip.show_banner(None)
+        press_delete(stage, no)
+        assert notice(stage) == TOO_LATE
+    assert stage.client.asked(WithdrawMessage) == []
+
+
+def test_the_engine_has_the_last_word(stage: Stage) -> None:
+    stage.client.held.add(WithdrawMessage)
+    press_delete(stage, 2)
+    stage.client.answer(error="It may have been sent.")
+    stage.settle()
+    assert notice(stage) == "It may have been sent."
+    assert stage.pane.composer.box.toPlainText() == ""
