@@ -41,7 +41,7 @@ from chatnet_protocol.ipc.rows import (
     Trust,
 )
 from chatnet_protocol.ipc.session_files import ConnectionFile, encode_connection_file
-from chatnet_protocol.ipc.view import PeerView, View
+from chatnet_protocol.ipc.view import PeerView, View, screen_order
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
 
 T = TypeVar("T")
@@ -188,6 +188,13 @@ class FakeCore:
         now = {name: max(getattr(view, name), marks.get(name, 0)) for name in names}
         self.publish(ev.MarksMoved(peer, **now))
 
+    def fail(self, peer: int, message_id: bytes, reason: str) -> None:
+        """An own message will never be sent."""
+        for index, (number, row) in enumerate(self.history):
+            if row.id == message_id:
+                self.history[index] = (number, msgspec.structs.replace(row, failed=reason))
+                self.publish(ev.MessageFailed(peer, row.no, reason))
+
     def peer_reads(self, peer: int) -> None:
         """The peer's person has read everything of ours."""
         ack = 1000 + self.peer(peer).delivered_seq
@@ -273,6 +280,8 @@ class FakeCore:
                 self.stopped = True
             case cmd.SendMessage() | cmd.OfferFiles():
                 return self.queue(command)
+            case cmd.WithdrawMessage(id=message_id, peer=peer):
+                self.fail(peer, message_id, "Withdrawn before it was sent.")
             case cmd.MakeInvite(peer=peer):
                 return cmd.Invited(peer or 9, INVITE_CODE, 86_400_000)
             case cmd.MakeBackup(folder=folder):
@@ -328,7 +337,9 @@ class FakeCore:
             rows = [item for item in rows if item[1].no > query.after_no]
         else:
             before = (query.before_place, query.before_no)
-            rows = [r for r in reversed(rows) if before == (0, 0) or (r[1].place, r[1].no) < before]
+            rows.sort(key=lambda item: screen_order(item[1]), reverse=True)
+            at = [(row.place, row.no) for _, row in rows]
+            rows = rows[at.index(before) + 1 :] if before in at else rows
         page = rows[: query.limit]
         return cmd.HistoryPage(
             [row for _, row in page], [peer for peer, _ in page], len(rows) > len(page)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatnet_cli import render
+from chatnet_cli.news import news_of
 from chatnet_client.client_events import (
     Answered,
     Changed,
@@ -30,19 +31,16 @@ from chatnet_protocol.ipc.commands import (
     SendMessage,
     SetDraft,
     SetTyping,
+    WithdrawMessage,
 )
 from chatnet_protocol.ipc.events import (
     DraftChanged,
-    LinkChanged,
-    MessageFailed,
     MessagesAdded,
     MessagesDelivered,
     MessagesRestored,
-    Notice,
-    TransferChanged,
 )
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, MessageRow
-from chatnet_protocol.ipc.view import PeerView, message_state
+from chatnet_protocol.ipc.view import PeerView, message_state, screen_order
 
 FIRST_ROWS = 20
 """Messages shown when a chat opens; more by /history."""
@@ -295,22 +293,14 @@ class Room:
             case MessagesDelivered(peer=number, runs=runs) if number == self.number:
                 if runs and not self._watched:
                     self.say(f"{render.TICKS['delivered']} delivered up to ACK {runs[-1].ack}")
-            case MessageFailed(peer=number, reason=reason) if number == self.number:
-                self.say(f"not sent: {render.escape_line(reason)}", "error")
             case DraftChanged(peer=number) as draft if self._draft and number == self.number:
                 was_apart = self._draft.apart
                 follows = self._draft.handle_changed(draft.text, draft.revision)
                 self._show_draft(follows, was_apart)
-            case LinkChanged(row=link):
-                peer = self.mirror.peer(link.peer)
-                if peer is not None:
-                    self.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)}")
-            case TransferChanged(row=transfer) if transfer.peer == self.number:
-                self.say(render.transfer_line(transfer, *self.mirror.progress(transfer)))
-            case Notice(text=text, level=level):
-                self.say(render.escape_line(text), "error" if level == "error" else "quiet")
-            case _:
-                pass
+            case event:
+                for news in news_of(event, self.mirror):
+                    if news.is_for_all or news.peer == self.number:
+                        self.say(news.text, "error" if news.is_error else "quiet")
 
     def _message(self, number: int, row: MessageRow) -> None:
         peer = self.mirror.peer(number)
@@ -347,16 +337,26 @@ class Room:
                     self._new_input = answer.command.text
         elif isinstance(answer.result, HistoryPage):
             self._page(answer.result)
+        elif isinstance(answer.command, WithdrawMessage):
+            self._take_back(answer.command.id)
+
+    def _take_back(self, message_id: bytes) -> None:
+        """A text that was withdrawn is the line being written, unless that is another one."""
+        rows = self.peer.messages if self.peer else []
+        text = next((row.text for row in rows if row.id == message_id), "")
+        if "\n" not in text and (self._draft is None or not self._draft.text):
+            self._new_input = text or self._new_input
 
     def _page(self, page: HistoryPage) -> None:
         rows = sorted(
-            zip(page.rows, page.peers, strict=False), key=lambda item: (item[0].place, item[0].no)
+            zip(page.rows, page.peers, strict=False), key=lambda item: screen_order(item[0])
         )
         for row, number in rows:
             peer = self.mirror.peer(number)
             if peer is not None:
                 self._print(render.message_line(row, peer, day=True), "quiet")
-        self.say(f"{len(rows)} messages" + (", and more before" if page.more else ""))
+        count = f"{len(rows)} message{'s' if len(rows) != 1 else ''}"
+        self.say(count + (", and more before" if page.more else ""))
 
     def _mark(self) -> None:
         """What a person could see was shown, and in a terminal that is all reading there is."""

@@ -16,14 +16,23 @@ from chatnet_protocol.ipc.commands import (
     RejectTransfer,
     ResumeTransfer,
     StopEngine,
+    WithdrawMessage,
 )
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow, TransferState
+from chatnet_protocol.ipc.rows import (
+    ENDED_TRANSFER_STATES,
+    MessageKind,
+    MessageRow,
+    TransferRow,
+    TransferState,
+)
+from chatnet_protocol.ipc.view import message_state
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
 HELP = (
     "/file PATH        send a file or folder",
     "/accept [ID]      take offered files        /reject [ID]   refuse them",
     "/pause [ID]  /resume [ID]  /cancel [ID]     the transfer under way",
+    "/withdraw [NO]    take back your last text, if it was not sent yet",
     "/peers            who is known              /peer NAME     talk to somebody else",
     "/history [N]      older messages            /search TEXT   find messages",
     "/status           link and transfers",
@@ -73,6 +82,8 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
     elif word in ON_TRANSFERS:
         make, states = ON_TRANSFERS[word]
         room.ask(make(_transfer(room, rest, states).id))
+    elif word == "withdraw":
+        room.ask(WithdrawMessage(_never_sent(room, rest).id, room.number))
     elif word == "peers":
         for peer in view.peers:
             mark = "*" if peer.info.peer == room.number else " "
@@ -115,6 +126,17 @@ def _transfer(room: Room, wanted: str, states: frozenset[str]) -> TransferRow:
         numbers = ", ".join(str(row.no) for row in found)
         raise UsageError(f"Which one? {numbers}")
     return found[0]
+
+
+def _never_sent(room: Room, wanted: str) -> MessageRow:
+    """The own text of that number, or the newest, that looks as if it had never been sent."""
+    peer = room.peer
+    for row in reversed(peer.messages if peer else []):
+        waits = row.kind == MessageKind.TEXT and peer and message_state(row, peer) == "queued"
+        if waits and wanted in ("", str(row.no)):
+            return row
+    which = f"as message {render.escape_line(wanted)}" if wanted else "to be sent"
+    raise Failure(f"No text of yours waits {which}.")
 
 
 def _status(room: Room) -> None:

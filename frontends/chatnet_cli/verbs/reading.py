@@ -5,17 +5,11 @@ from collections.abc import Iterator
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus
+from chatnet_cli.news import news_of
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed, ClientEvent, EngineLost, Live, Missed, Reset
 from chatnet_protocol.ipc.commands import FetchHistory
-from chatnet_protocol.ipc.events import (
-    LinkChanged,
-    MessageFailed,
-    MessagesAdded,
-    MessagesRestored,
-    Notice,
-    TransferChanged,
-)
+from chatnet_protocol.ipc.events import MessagesAdded, MessagesRestored
 from chatnet_protocol.ipc.rows import ClientRole, MessageRow
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
@@ -65,8 +59,7 @@ def _newest(client: Client, peer: int, limit: int, search: str) -> list[tuple[in
         found += zip(page.peers, page.rows, strict=False)
         if not page.rows or not page.more:
             break
-        last = min(page.rows, key=lambda row: (row.place, row.no))
-        place, no = last.place, last.no
+        place, no = page.rows[-1].place, page.rows[-1].no
     return found
 
 
@@ -113,16 +106,9 @@ def _lines(event: ClientEvent, client: Client, only: int | None) -> Iterator[str
     match event:
         case EngineLost(reason=reason):
             yield f"-- {reason}; waiting for the engine"
-        case Changed(event=LinkChanged(row=link)) if only in (None, link.peer):
-            peer = client.view.peer(link.peer)
-            if peer is not None:
-                yield f"-- {render.peer_name(peer.info)}: {render.link_words(peer)}"
-        case Changed(event=TransferChanged(row=transfer)) if only in (None, transfer.peer):
-            yield f"-- {render.transfer_line(transfer, *client.mirror.progress(transfer))}"
-        case Changed(event=MessageFailed(no=no, reason=reason, peer=number)):
-            if only in (None, number):
-                yield f"-- message {no} was not sent: {render.escape_line(reason)}"
-        case Changed(event=Notice(text=text, peer=number)) if only in (None, 0, number):
-            yield f"-- {render.escape_line(text)}"
+        case Changed(event=change):
+            for news in news_of(change, client.mirror):
+                if only is None or news.peer in (0, only):
+                    yield f"-- {news.text}"
         case _:
             pass

@@ -48,6 +48,7 @@ def withdraw(env: Environment, options: argparse.Namespace) -> ExitStatus:
         for peer, row in zip(page.peers, page.rows, strict=True):
             if row.no == options.number and row.mine:
                 client.request(WithdrawMessage(row.id, peer))
+                env.out(f"withdrawn · no {row.no} · {row.id.hex()}")
                 return ExitStatus.DONE
     raise Failure(f"Message {options.number} of the history is none of yours.")
 

@@ -229,7 +229,7 @@ def test_link_changes_notices_failures_and_losses_are_quiet_lines() -> None:
     assert chat.turn() == [
         "-- bob · not answering: nothing heard\\x1b",
         "-- disk \\x1bfull",
-        "-- not sent: too old",
+        "-- message 7 was not sent: too old",
     ]
     chat.room.handle_event(EngineLost("gone"))
     assert "attaching again" in chat.turn()[0]
@@ -294,7 +294,7 @@ def test_history_search_status_help() -> None:
     lines = chat.write("/history 2")
     assert [line.split(": ")[1][:6] for line in lines[:2]] == ["text 3", "text 4"]
     assert lines[2] == "-- 2 messages, and more before"
-    assert chat.write("/search TEXT 0")[1] == "-- 1 messages"
+    assert chat.write("/search TEXT 0")[1] == "-- 1 message"
     chat.core.link_gauge(1, rtt_ms=31.0, loss=0.1)
     chat.turn()
     status = chat.write("/status")
@@ -305,6 +305,35 @@ def test_history_search_status_help() -> None:
     for bad in ("/history x", "/search", "/nonsense \x1b", "/peer nobody"):
         assert len(chat.write(bad)) == 1
         assert not chat.room.done
+
+
+def test_a_text_that_was_never_sent_is_taken_back() -> None:
+    chat = Chat()
+    assert chat.write("/withdraw") == ["-- No text of yours waits to be sent."]
+    chat.write("sent")
+    chat.core.auto_deliver = False
+    chat.write("first")
+    chat.write("second")
+    assert chat.write("/withdraw 1") == ["-- No text of yours waits as message 1."]
+    assert chat.write("/withdraw 2") == ["-- message 2 was not sent: Withdrawn before it was sent."]
+    assert chat.room.take_input() == "first"
+    chat.room.typed("another", chat.now)
+    assert "message 3" in chat.write("/withdraw")[0]
+    assert chat.room.take_input() is None, "what is being written stays"
+    assert chat.write("/withdraw 3") == ["-- No text of yours waits as message 3."]
+    asked = [command.id for command in chat.seen(cmd.WithdrawMessage)]
+    assert asked == [chat.core.history[1][1].id, chat.core.history[2][1].id]
+    assert "✗" in chat.room.toolbar(80)
+
+
+def test_what_was_sent_meanwhile_is_not_taken_back() -> None:
+    chat = Chat()
+    chat.core.auto_deliver = False
+    chat.write("hello")
+    late = CommandError(ErrorCode.NOT_ALLOWED, "It may have been sent.")
+    chat.core.refuse[cmd.WithdrawMessage] = late
+    assert chat.write("/withdraw") == ["-- It may have been sent."]
+    assert chat.room.take_input() is None
 
 
 def test_leaving_and_stopping() -> None:

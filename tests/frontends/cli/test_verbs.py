@@ -205,7 +205,7 @@ def test_events_for_people(shell, engine: FakeEngine) -> None:
     assert [line.split(" ", 1)[1] for line in lines] == [
         "bob: before  [ACK 1 · 10.0.0.1:5001]",
         "bob: hello\\x1b  [ACK 2 · 10.0.0.1:5001]",
-        "bob: not answering",
+        "bob · not answering",
         "bob: [file a.bin, 1.0 kB · offer 3]  [ACK 3 · 10.0.0.1:5001]",
         "3 ← a.bin, 1.0 kB: offered: chatnet accept 3, or reject 3",
         "message 1 was not sent: old",

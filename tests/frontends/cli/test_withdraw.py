@@ -10,6 +10,9 @@ def test_a_text_is_withdrawn_by_its_number(shell, engine: FakeEngine) -> None:
     assert shell.run("withdraw", "1") == 0
     (asked,) = engine.seen(cmd.WithdrawMessage)
     assert (asked.id, asked.peer) == (engine.core.history[0][1].id, 1)
+    assert shell.out == f"withdrawn · no 1 · {asked.id.hex()}\n"
+    assert shell.run("history") == 0
+    assert "me: never mind  ✗ Withdrawn before it was sent." in shell.out
 
 
 def test_only_own_messages_can_be_withdrawn(shell, engine: FakeEngine) -> None:
