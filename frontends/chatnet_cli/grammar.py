@@ -1,10 +1,14 @@
 """The grammar of the command line: verbs, options, help with examples."""
 
 import argparse
+import re
 from typing import NoReturn, TypeAlias
 
 VERB_OPTIONS = ("--session", "--peer")
 """Options that stand anywhere and take a value."""
+MAX_SIZE_BYTES = 2**63 - 1
+"""More than any store can count."""
+MAX_PORT = 65535
 
 
 class GrammarError(Exception):
@@ -91,16 +95,43 @@ def _timeout(parser: _Parser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
     if not 0 <= value < float("inf"):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?)b?", text.strip().lower())
+    if match is None or (match[3] and not match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500MB or 1GiB")
+    power = " kmgt".index(match[2] or " ")
+    value = round(float(match[1]) * (1024 if match[3] else 1000) ** power)
+    if value > MAX_SIZE_BYTES:
+        raise argparse.ArgumentTypeError(f"{text} is more than any disk holds")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= MAX_SIZE_BYTES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count")
+    return value
+
+
+def _port(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port")
     return value
 
 
@@ -112,9 +143,9 @@ def _add_starting(verbs: Verbs) -> None:
         "chatnet 12345 192.168.233.128 12346",
         peer=False,
     )
-    start.add_argument("local_port", type=int, metavar="LOCAL_PORT")
+    start.add_argument("local_port", type=_port, metavar="LOCAL_PORT")
     start.add_argument("peer_host", metavar="PEER_HOST")
-    start.add_argument("peer_port", type=int, metavar="PEER_PORT")
+    start.add_argument("peer_port", type=_port, metavar="PEER_PORT")
     start.add_argument("--front-end", metavar="NAME", help="qt, cli, or another that is installed")
     start.add_argument("--name", metavar="NAME", help="what peers see as your name")
     start.add_argument("--bind", metavar="ADDR", help="local address of the engine")
@@ -227,8 +258,9 @@ def _add_peers(verbs: Verbs) -> None:
     peer = _verb(
         verbs,
         "peer",
-        "add, name, verify, trust, retry or remove a peer",
-        "chatnet peer add 192.168.233.128 12346 --name bob\nchatnet peer verify bob",
+        "add, name, verify, trust, limit, retry or remove a peer",
+        "chatnet peer add 192.168.233.128 12346 --name bob\nchatnet peer verify bob\n"
+        "chatnet peer auto-accept bob 1GB",
         peer=False,
     )
     actions = peer.add_subparsers(dest="action", required=True, parser_class=_Parser)
@@ -236,15 +268,21 @@ def _add_peers(verbs: Verbs) -> None:
     for name, summary in (
         ("name", "change what a peer is called"),
         ("verify", "compare the safety number"),
+        ("auto-accept", "up to which size files arrive without a question; 0: never"),
         ("trust", "accept a stranger or an uninvited first contact; --replace: a changed key"),
         ("retry", "dial now"),
         ("remove", "forget address and key; the history stays"),
     ):
         parser = actions.add_parser(name, help=summary)
         parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
-        parser.add_argument("who", nargs=None if name == "name" else "?", metavar="PEER")
+        needs_peer = name in ("name", "auto-accept")
+        parser.add_argument("who", nargs=None if needs_peer else "?", metavar="PEER")
         if name == "name":
             parser.add_argument("name", metavar="NAME")
+        elif name == "auto-accept":
+            parser.add_argument(
+                "size", nargs="?", type=_size, metavar="SIZE", help="500MB, 1GiB; without: tell"
+            )
         elif name == "verify":
             parser.add_argument("--yes", action="store_true", help="the numbers were compared")
         elif name == "trust":
@@ -266,7 +304,7 @@ def _add_address(parser: _Parser, *, session: bool = True) -> None:
     if session:
         parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
     parser.add_argument("host", metavar="HOST")
-    parser.add_argument("port", type=int, metavar="PORT")
+    parser.add_argument("port", type=_port, metavar="PORT")
     parser.add_argument("--name", metavar="NAME")
     _add_invite(parser)
 

@@ -1,4 +1,4 @@
-"""`peers`, and `peer add|name|verify|trust|retry|remove`."""
+"""`peers`, and `peer add|name|verify|auto-accept|trust|retry|remove`."""
 
 import argparse
 
@@ -6,6 +6,7 @@ from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
 from chatnet_cli.verbs import invites
 from chatnet_client.client import Client
+from chatnet_client.words import size_words
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.commands import (
     AddPeer,
@@ -42,6 +43,8 @@ def peer(env: Environment, options: argparse.Namespace) -> ExitStatus:
         match options.action:
             case "name":
                 client.request(SetPeer(info.peer, name=options.name))
+            case "auto-accept":
+                return _auto_accept(env, client, info, options.size)
             case "retry":
                 client.request(RetryPeer(info.peer))
             case "remove":
@@ -96,6 +99,15 @@ def _verify(env: Environment, client: Client, info: PeerRow, yes: bool) -> ExitS
             raise Failure("Not verified.", ExitStatus.REFUSED)
     client.request(TrustPeer(info.peer, "verified", info.key))
     env.out(f"verified · peer {info.peer}")
+    return ExitStatus.DONE
+
+
+def _auto_accept(env: Environment, client: Client, info: PeerRow, size: int | None) -> ExitStatus:
+    if size is not None:
+        client.request(SetPeer(info.peer, auto_accept_bytes=size))
+    limit = info.auto_accept_bytes if size is None else size
+    words = f"up to {size_words(limit)} without a question" if limit else "only when accepted"
+    env.out(f"files from peer {info.peer} arrive {words}")
     return ExitStatus.DONE
 
 
