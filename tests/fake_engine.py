@@ -12,7 +12,7 @@ a thread. What a peer would do is done by calling methods: `receive`, `deliver`,
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -35,6 +35,8 @@ from chatnet_protocol.ipc.rows import (
     MessageKind,
     MessageRow,
     PeerRow,
+    RestoreMine,
+    RestoreTheirs,
     SessionRow,
     TransferRow,
     TransferState,
@@ -222,6 +224,28 @@ class FakeCore:
         row = msgspec.structs.replace(self.transfer(transfer), state=state, **fields)
         self.publish(ev.TransferChanged(row))
 
+    def move_restore(self, peer: int, **fields: Any) -> None:
+        """The conversation with a peer is on its way back, one way or the other."""
+        known = self.peer(peer).restore
+        row = msgspec.structs.replace(known, peer=peer, **fields)
+        self.publish(ev.RestoreChanged(row))
+
+    def restore(self, peer: int, texts: Sequence[str]) -> list[MessageRow]:
+        """Older messages of the peer's come back, above all that is here."""
+        rows = []
+        for text in texts:
+            no = self.view.last_no + 1 + len(rows)
+            row = MessageRow(
+                no, no.to_bytes(16, "big"), False, MessageKind.TEXT, text.encode(),
+                START_MS - 1000, START_MS - 900, 0, 1, "10.0.0.1:5001", no, 0,
+            )  # fmt: skip
+            rows.append(row)
+        self.history += [(peer, row) for row in rows]
+        self.publish(ev.MessagesRestored(peer, rows[0].no, rows))
+        restored = self.peer(peer).restore.restored + len(rows)
+        self.move_restore(peer, mine=RestoreMine.RUNNING, restored=restored)
+        return rows
+
     def peer(self, number: int) -> PeerView:
         """Raises CommandError when there is no such peer."""
         peer = self.view.peer(number)
@@ -282,6 +306,12 @@ class FakeCore:
                 return self.queue(command)
             case cmd.WithdrawMessage(id=message_id, peer=peer):
                 self.fail(peer, message_id, "Withdrawn before it was sent.")
+            case cmd.AskRestore(peer=peer, wanted=wanted):
+                mine = RestoreMine.ASKING if wanted else RestoreMine.NONE
+                self.move_restore(peer, mine=mine, restored=0)
+            case cmd.AnswerRestore(peer=peer, consent=consent):
+                theirs = RestoreTheirs.GIVING if consent else RestoreTheirs.REFUSED
+                self.move_restore(peer, theirs=theirs)
             case cmd.MakeInvite(peer=peer):
                 return cmd.Invited(peer or 9, INVITE_CODE, 86_400_000)
             case cmd.MakeBackup(folder=folder):

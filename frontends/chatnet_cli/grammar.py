@@ -88,7 +88,7 @@ def _json(parser: _Parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
-def _timeout(parser: _Parser) -> None:
+def _timeout(parser: _Parser | argparse._ArgumentGroup) -> None:
     parser.add_argument(
         "--timeout", type=_seconds, metavar="S", help="give up waiting after S seconds (exit 4)"
     )
@@ -108,8 +108,8 @@ def _size(text: str) -> int:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?)b?", text.strip().lower())
     if match is None or (match[3] and not match[2]):
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500MB or 1GiB")
-    power = " kmgt".index(match[2] or " ")
-    value = round(float(match[1]) * (1024 if match[3] else 1000) ** power)
+    unit = (1024 if match[3] else 1000) ** " kmgt".index(match[2] or " ")
+    value = round(float(match[1]) * float(unit))
     if value > MAX_SIZE_BYTES:
         raise argparse.ArgumentTypeError(f"{text} is more than any disk holds")
     return value
@@ -212,12 +212,23 @@ def _add_reading(verbs: Verbs) -> None:
     history = _verb(
         verbs,
         "history",
-        "show stored messages",
-        "chatnet history --limit 20\nchatnet history --search holiday --json",
+        "show stored messages; get a lost conversation back from the peer",
+        "chatnet history --limit 20\nchatnet history --search holiday --json\n"
+        "chatnet history --restore --peer bob    (here messages were lost: ask for them)\n"
+        "chatnet history --give                  (on the other side: consent)",
     )
     history.add_argument("--limit", type=_count, default=50, metavar="N", help="default: 50")
     history.add_argument("--search", default="", metavar="TEXT")
     _json(history)
+    back = history.add_argument_group("after a loss")
+    what = back.add_mutually_exclusive_group()
+    what.add_argument(
+        "--restore", action="store_true", help="ask the peer for what is missing here, and wait"
+    )
+    what.add_argument("--give", action="store_true", help="send a peer that asks its conversation")
+    what.add_argument("--refuse", action="store_true", help="refuse it, or stop sending")
+    back.add_argument("--stop", action="store_true", help="with --restore: ask no more")
+    _timeout(back)
     export = _verb(
         verbs,
         "export",

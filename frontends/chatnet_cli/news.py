@@ -1,17 +1,22 @@
-"""What happens besides messages, as lines for people: links, transfers, failures, notices."""
+"""What happens besides messages, as lines for people: links, transfers, failures, notices, and
+conversations on their way back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chatnet_cli import render
 from chatnet_client.mirror import Mirror
+from chatnet_client.words import is_open
 from chatnet_protocol.ipc.events import (
     Event,
     LinkChanged,
     MessageFailed,
     Notice,
+    PeerRemoved,
+    RestoreChanged,
     TransferChanged,
 )
+from chatnet_protocol.ipc.view import PeerView
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +30,51 @@ class NewsLine:
     """Whether it is worth telling while another peer is talked to."""
 
 
-def news_of(event: Event, mirror: Mirror) -> Iterator[NewsLine]:
-    """What `event`, which the mirror has taken already, means to a person."""
-    match event:
-        case LinkChanged(row=link):
-            peer = mirror.peer(link.peer)
-            if peer is not None:
-                words = f"{render.peer_name(peer.info)} · {render.link_words(peer)}"
-                yield NewsLine(link.peer, words, is_for_all=True)
-        case TransferChanged(row=transfer):
-            line = render.transfer_line(transfer, *mirror.progress(transfer))
-            yield NewsLine(transfer.peer, line)
-        case MessageFailed(peer=number, no=no, reason=reason):
-            words = f"message {no} was not sent: {render.escape_line(reason)}"
-            yield NewsLine(number, words, is_error=True)
-        case Notice(peer=number, text=text, level=level):
-            words = render.escape_line(text)
-            yield NewsLine(number, words, is_error=level == "error", is_for_all=True)
-        case _:
-            pass
+class News:
+    """Remembers how far each conversation had come back, to tell steps and not every count."""
+
+    def __init__(self, hints: Mapping[str, str] = render.AS_VERBS) -> None:
+        self._hints = hints
+        self._told: dict[int, tuple[str, str]] = {}
+        """By peer: (mine, theirs) of its last RestoreRow; as many as there are peers."""
+
+    def of(self, event: Event, mirror: Mirror) -> Iterator[NewsLine]:
+        """What `event`, which the mirror has taken already, means to a person."""
+        match event:
+            case LinkChanged(row=link):
+                peer = mirror.peer(link.peer)
+                if peer is not None:
+                    words = f"{render.peer_name(peer.info)} · {render.link_words(peer)}"
+                    yield NewsLine(link.peer, words, is_for_all=True)
+            case TransferChanged(row=transfer):
+                line = render.transfer_line(transfer, *mirror.progress(transfer))
+                yield NewsLine(transfer.peer, line)
+            case MessageFailed(peer=number, no=no, reason=reason):
+                words = f"message {no} was not sent: {render.escape_line(reason)}"
+                yield NewsLine(number, words, is_error=True)
+            case Notice(peer=number, text=text, level=level):
+                words = render.escape_line(text)
+                yield NewsLine(number, words, is_error=level == "error", is_for_all=True)
+            case RestoreChanged(row=row):
+                peer = mirror.peer(row.peer)
+                if peer is not None:
+                    yield from self._restore(peer)
+            case PeerRemoved(peer=number):
+                self._told.pop(number, None)
+            case _:
+                pass
+
+    def opening(self, peer: PeerView) -> Iterator[NewsLine]:
+        """What is under way or waits for an answer when a conversation is opened."""
+        if is_open(peer.restore):
+            yield from self._restore(peer)
+
+    def _restore(self, peer: PeerView) -> Iterator[NewsLine]:
+        row, number = peer.restore, peer.info.peer
+        mine, theirs = self._told.get(number, ("", ""))
+        self._told[number] = (row.mine, row.theirs)
+        lines = [
+            render.asking_line(peer, self._hints) if row.mine != mine else "",
+            render.giving_line(peer, self._hints) if row.theirs != theirs else "",
+        ]
+        yield from (NewsLine(number, line, is_for_all=True) for line in lines if line)

@@ -7,11 +7,13 @@ override becomes a visible escape. JSON is ASCII, which escapes the same and los
 import json
 import re
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from chatnet_client.words import LINK_WORDS, name_of, size_words
+from chatnet_client.words import LINK_WORDS, asking_words, giving_words, name_of, size_words
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import (
@@ -20,6 +22,9 @@ from chatnet_protocol.ipc.rows import (
     MessageKind,
     MessageRow,
     PeerRow,
+    RestoreMine,
+    RestoreRow,
+    RestoreTheirs,
     TransferRow,
     TransferState,
 )
@@ -140,6 +145,39 @@ def link_words(peer: PeerView) -> str:
     return f"{words}: {detail}" if detail else words
 
 
+IN_CHAT: Mapping[str, str] = MappingProxyType(
+    {
+        RestoreMine.POSSIBLE: "/restore asks for it",
+        RestoreMine.ASKING: "/restore stop takes that back",
+        RestoreTheirs.ASKED: "/give sends it, /refuse does not",
+    }
+)
+AS_VERBS: Mapping[str, str] = MappingProxyType(
+    {
+        RestoreMine.POSSIBLE: "chatnet history --restore asks for it",
+        RestoreMine.ASKING: "chatnet history --restore --stop takes that back",
+        RestoreTheirs.ASKED: "answer: chatnet history --give, or --refuse",
+    }
+)
+
+
+def asking_line(peer: PeerView, hints: Mapping[str, str] = AS_VERBS) -> str:
+    """Our wish to have the conversation back, and what can be done; empty: there is none."""
+    row = peer.restore
+    return _restore_line(asking_words(row, peer_name(peer.info)), hints.get(row.mine), row)
+
+
+def giving_line(peer: PeerView, hints: Mapping[str, str] = AS_VERBS) -> str:
+    """The peer's wish to have the conversation back; empty: there is none."""
+    row = peer.restore
+    return _restore_line(giving_words(row, peer_name(peer.info)), hints.get(row.theirs), row)
+
+
+def _restore_line(words: str, hint: str | None, row: RestoreRow) -> str:
+    parts = [words, escape_line(row.detail), f"({hint})" if hint else ""]
+    return " ".join(part for part in parts if part) if words else ""
+
+
 def transfer_words(row: TransferRow) -> str:
     """Where a transfer stands, honestly."""
     who = {"me": "me", "peer": "the peer"}.get(row.by, "")
@@ -213,6 +251,8 @@ def message_object(row: MessageRow, view: View, peer_number: int) -> dict[str, A
     }
     if row.failed:
         value["failed"] = row.failed
+    if row.place != row.no:
+        value["restored"] = True
     if offer is not None:
         transfer = view.transfer(row.id)
         value["transfer"] = {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatnet_cli import render
-from chatnet_cli.news import news_of
+from chatnet_cli.news import News
 from chatnet_client.client_events import (
     Answered,
     Changed,
@@ -37,9 +37,8 @@ from chatnet_protocol.ipc.events import (
     DraftChanged,
     MessagesAdded,
     MessagesDelivered,
-    MessagesRestored,
 )
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, MessageRow
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, MessageRow, RestoreMine
 from chatnet_protocol.ipc.view import PeerView, message_state, screen_order
 
 FIRST_ROWS = 20
@@ -81,6 +80,7 @@ class Room:
         self._wanted = wanted_peer
         self._watched = watched
         self._has_line = has_line
+        self._news = News(render.IN_CHAT if has_line else render.AS_VERBS)
         self._new_id = new_id
         self._lines: list[Line] = []
         self._commands: list[Command] = []
@@ -113,7 +113,9 @@ class Room:
                 pass  # the snapshot may be seconds old; the chat opens once it is the present
             case Missed(rows=rows, peers=peers):
                 for row, number in zip(rows, peers, strict=False):
-                    self._message(number, row)
+                    # What came back belongs further up: /history shows it there.
+                    if row.place == row.no:
+                        self._message(number, row)
             case Changed():
                 self._changed(event)
             case EngineLost(reason=reason):
@@ -217,6 +219,8 @@ class Room:
         own = [row for row in peer.messages if row.mine]
         if own:
             words.append(f"last {render.TICKS[message_state(own[-1], peer)]}")
+        if peer.restore.mine == RestoreMine.RUNNING:
+            words.append(f"{peer.restore.restored} came back")
         if peer.typing:
             words.append("typing …")
         words += self._transfer_words()
@@ -256,6 +260,8 @@ class Room:
         if peer is None:
             return
         self.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)}")
+        for line in self._news.opening(peer):
+            self.say(line.text)
         unread = False
         for row in peer.messages[-FIRST_ROWS:]:
             if not row.mine and row.ack > peer.my_read and not unread:
@@ -286,7 +292,7 @@ class Room:
 
     def _changed(self, changed: Changed) -> None:
         match changed.event:
-            case MessagesAdded(peer=number, rows=rows) | MessagesRestored(peer=number, rows=rows):
+            case MessagesAdded(peer=number, rows=rows):
                 for row in rows:
                     self._message(number, row)
                 self._mark()
@@ -298,9 +304,9 @@ class Room:
                 follows = self._draft.handle_changed(draft.text, draft.revision)
                 self._show_draft(follows, was_apart)
             case event:
-                for news in news_of(event, self.mirror):
-                    if news.is_for_all or news.peer == self.number:
-                        self.say(news.text, "error" if news.is_error else "quiet")
+                for line in self._news.of(event, self.mirror):
+                    if line.is_for_all or line.peer == self.number:
+                        self.say(line.text, "error" if line.is_error else "quiet")
 
     def _message(self, number: int, row: MessageRow) -> None:
         peer = self.mirror.peer(number)

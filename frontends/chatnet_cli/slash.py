@@ -6,8 +6,11 @@ from collections.abc import Callable
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Failure, UsageError
 from chatnet_cli.room import Room
+from chatnet_client.words import is_open
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
+    AnswerRestore,
+    AskRestore,
     CancelTransfer,
     Command,
     FetchHistory,
@@ -35,6 +38,8 @@ HELP = (
     "/withdraw [NO]    take back your last text, if it was not sent yet",
     "/peers            who is known              /peer NAME     talk to somebody else",
     "/history [N]      older messages            /search TEXT   find messages",
+    "/restore          ask for lost messages       /restore stop  ask no more",
+    "/give             send a peer that asks what it lost     /refuse  do not",
     "/status           link and transfers",
     "/quit             leave; the engine goes on",
     "/stop             end the engine too",
@@ -100,6 +105,12 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
         if not rest:
             raise UsageError("/search takes a text.")
         room.ask(FetchHistory(peer=room.number, search=rest))
+    elif word == "restore":
+        if rest not in ("", "stop"):
+            raise UsageError("/restore stands alone, or /restore stop.")
+        room.ask(AskRestore(room.number, wanted=not rest))
+    elif word in ("give", "refuse"):
+        room.ask(AnswerRestore(room.number, consent=word == "give"))
     elif word == "status":
         _status(room)
     elif word == "stop":
@@ -153,4 +164,10 @@ def _status(room: Room) -> None:
     for row in view.transfers:
         if row.state not in ENDED_TRANSFER_STATES:
             room.say(render.transfer_line(row, *room.mirror.progress(row)))
+    for line in (
+        render.asking_line(peer, render.IN_CHAT),
+        render.giving_line(peer, render.IN_CHAT),
+    ):
+        if line and is_open(peer.restore):
+            room.say(line)
     room.say("attached: " + ", ".join(render.escape_line(row.name) for row in view.clients))

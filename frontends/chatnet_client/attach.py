@@ -370,7 +370,7 @@ class AttachMachine:
     def _apply_one(self, event: Event, now: float) -> None:
         self._seq += 1
         if isinstance(event, MessagesAdded | MessagesRestored) and event.rows:
-            self._no = max(self._no, event.rows[-1].no)
+            self._no = max(self._no, *(row.no for row in event.rows))
         self._events.append(Changed(self._seq, event))
         if isinstance(event, EngineStopping):
             for answer in self._requests.finish(StopEngine, Done()):

@@ -62,6 +62,8 @@ class Conversation:
         self.rows: list[MessageRow] = []
         self.has_older = False
         """Whether the store holds rows above the first; true until a page shows the top."""
+        self._passed_over = False
+        """Whether rows came that stand above the first, since the last page was asked for."""
         self._body_bytes = 0
         self._unknown_acks: dict[int, MessageRow] = {}
         self.reset(peer)
@@ -76,8 +78,10 @@ class Conversation:
     def handle_event(self, event: Event) -> list[Change]:
         """Follow one event; those of other peers change nothing."""
         match event:
-            case MessagesAdded() | MessagesRestored() if event.peer == self.peer:
+            case MessagesAdded() if event.peer == self.peer:
                 return self._add(event.rows)
+            case MessagesRestored() if event.peer == self.peer:
+                return self._take_out(event.rows) + self._add(event.rows)
             case MessagesDelivered() if event.peer == self.peer:
                 return [change for run in event.runs for change in self._acknowledge(run)]
             case MessageFailed() if event.peer == self.peer:
@@ -90,6 +94,7 @@ class Conversation:
         if not self.has_older or self.is_full:
             return None
         first = self.rows[0]
+        self._passed_over = False
         return FetchHistory(
             peer=self.peer, before_place=first.place, before_no=first.no, limit=limit
         )
@@ -100,7 +105,12 @@ class Conversation:
         return len(self.rows) >= MAX_ROWS or self._body_bytes >= MAX_BODY_BYTES
 
     def handle_page(self, page: HistoryPage) -> list[Change]:
-        """Put an older page on top; rows that are here already are skipped."""
+        """Put an older page on top; rows that are here already are skipped.
+
+        A page that may have been read before rows came back which stand in it is not taken.
+        """
+        if self._passed_over:
+            return []
         self.has_older = page.more
         rows = sorted(
             (row for row, peer in zip(page.rows, page.peers, strict=False) if peer == self.peer),
@@ -120,11 +130,25 @@ class Conversation:
             return index
         return None
 
+    def _take_out(self, rows: Sequence[MessageRow]) -> list[Change]:
+        """Rows that are here in another shape go; `_add` puts them where they now belong."""
+        changed = {row.no: row for row in rows}
+        changes: list[Change] = []
+        for index in range(len(self.rows) - 1, -1, -1):
+            known = self.rows[index]
+            if known.no in changed and known != changed[known.no]:
+                del self.rows[index]
+                self._body_bytes -= len(known.body)
+                self._unknown_acks.pop(known.seq, None)
+                changes.append(Removed(index, 1))
+        return changes
+
     def _add(self, rows: Sequence[MessageRow]) -> list[Change]:
         changes: list[Change] = []
         for row in rows:
             index = bisect_left(self.rows, screen_order(row), key=screen_order)
             if index == 0 and self.rows and self.has_older:
+                self._passed_over = True
                 continue
             if index < len(self.rows) and self.rows[index].id == row.id:
                 continue

@@ -1,4 +1,5 @@
-"""Owns the words that every front end uses for the same fact: sizes, links, what a peer is called.
+"""Owns the words that every front end uses for the same fact: sizes, links, what a peer is called,
+a conversation on its way back.
 
 Pure. What is returned may hold what a peer wrote: a front end makes it harmless for its own screen.
 """
@@ -6,7 +7,13 @@ Pure. What is returned may hold what a peer wrote: a front end makes it harmless
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chatnet_protocol.ipc.rows import LinkState, PeerRow
+from chatnet_protocol.ipc.rows import (
+    LinkState,
+    PeerRow,
+    RestoreMine,
+    RestoreRow,
+    RestoreTheirs,
+)
 
 LINK_WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -43,3 +50,47 @@ def name_of(row: PeerRow) -> str:
     if is_named(row):
         return row.name
     return row.display_name or row.name or row.address or f"peer {row.peer}"
+
+
+def count_words(count: int) -> str:
+    """`1 message`, `12 messages`."""
+    return f"{count} message" if count == 1 else f"{count} messages"
+
+
+def is_open(row: RestoreRow) -> bool:
+    """Whether something is under way or waits for somebody here; what has ended is news once."""
+    ended = (RestoreMine.NONE, RestoreMine.DONE, RestoreMine.REFUSED)
+    return row.mine not in ended or row.theirs in (RestoreTheirs.ASKED, RestoreTheirs.GIVING)
+
+
+def asking_words(row: RestoreRow, name: str) -> str:
+    """Where our wish to have the conversation with `name` back stands; empty: there is none."""
+    match row.mine:
+        case RestoreMine.POSSIBLE:
+            return f"Part of your conversation with {name} is missing here."
+        case RestoreMine.ASKING:
+            return f"Asked {name} for the missing part of your conversation; {name} has to consent."
+        case RestoreMine.RUNNING:
+            back = count_words(row.restored)
+            return f"Your conversation with {name} is coming back: {back} so far."
+        case RestoreMine.DONE if row.restored:
+            return f"Your conversation with {name} is back: {count_words(row.restored)}."
+        case RestoreMine.DONE:
+            return f"{name} has nothing that is missing here."
+        case RestoreMine.REFUSED:
+            return f"{name} refused to send your conversation back."
+    return ""
+
+
+def giving_words(row: RestoreRow, name: str) -> str:
+    """Where the peer's wish to have the conversation back stands; empty: there is none."""
+    match row.theirs:
+        case RestoreTheirs.ASKED:
+            return f"{name} has lost its history and asks for your conversation."
+        case RestoreTheirs.GIVING:
+            return f"{name} is getting your conversation back."
+        case RestoreTheirs.GIVEN:
+            return f"{name} has your conversation back."
+        case RestoreTheirs.REFUSED:
+            return f"{name} was refused your conversation."
+    return ""

@@ -32,6 +32,7 @@ from chatnet_qt.qt import (
     present,
 )
 from chatnet_qt.read_marker import ReadMarker
+from chatnet_qt.restore_strip import RestoreStrip
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.session import Session
 from chatnet_qt.wording import peer_name, shown_name
@@ -56,6 +57,7 @@ class ConversationPane(QWidget):
         self.link_strip = BannerStrip("Connection")
         self.draft_strip = BannerStrip("Draft")
         self.notice_strip = BannerStrip("News")
+        self.restore_strip = RestoreStrip(session, peer)
         self.typing = ElidedLabel()
         self.jump = QPushButton(self.view)
         self.marker = ReadMarker(session, self.model, self.view, self)
@@ -77,7 +79,7 @@ class ConversationPane(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for strip in (self.link_strip, self.notice_strip, self.find_bar):
+        for strip in (self.link_strip, self.restore_strip, self.notice_strip, self.find_bar):
             column.addWidget(strip)
         column.addWidget(self.view, 1)
         self.typing.setContentsMargins(16, 2, 16, 2)
@@ -95,7 +97,7 @@ class ConversationPane(QWidget):
         session, view, composer = self._session, self.view, self.composer
         session.was_reset.connect(self._on_reset)
         session.changed.connect(self._on_event)
-        session.connection_changed.connect(self.update_link)
+        session.connection_changed.connect(self._on_connection)
         session.refused.connect(self._on_refused)
         view.seen.connect(self._update_jump)
         view.typed.connect(composer.type_key)
@@ -110,6 +112,8 @@ class ConversationPane(QWidget):
         self.link_strip.acted.connect(self._act)
         self.draft_strip.acted.connect(lambda _name: composer.take_theirs())
         self.notice_strip.acted.connect(lambda _name: self._hide_notice())
+        self.restore_strip.ended.connect(lambda words: self.tell(words, Tone.INFO))
+        self.restore_strip.compare_wanted.connect(self.show_safety_number)
         self._notice_timer.timeout.connect(self._hide_notice)
         self.jump.clicked.connect(view.go_to_end)
         self._clock.timeout.connect(self.update_link)
@@ -185,15 +189,19 @@ class ConversationPane(QWidget):
 
     # --- what happens ---
 
-    def _on_reset(self) -> None:
+    def _on_connection(self) -> None:
         self.update_link()
+        self.restore_strip.update_restore()
+
+    def _on_reset(self) -> None:
+        self._on_connection()
         self._update_typing()
         self._update_jump()
 
     def _on_event(self, event: ev.Event) -> None:
-        if isinstance(event, ev.LinkChanged | ev.PeerChanged):
+        if isinstance(event, ev.LinkChanged | ev.PeerChanged | ev.RestoreChanged):
             if event.row.peer == self.peer_number:
-                self.update_link()
+                self._on_connection()
                 self._update_typing()
             return
         if getattr(event, "peer", 0) != self.peer_number:

@@ -5,7 +5,7 @@ draws nothing; `Bubble` holds what the delegate has to know of one row and its n
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chatnet_client.client_events import Answered
@@ -172,9 +172,8 @@ class ConversationModel(QAbstractListModel):
 
     def fetch_older(self) -> None:
         """Ask for the page before the first row, unless one is under way or there is none."""
-        if not self._timeline.has_older or not self._rows:
+        if self._fetching or (first := self._timeline.ask_older()) is None:
             return
-        first = self._rows[0]
         self._fetch(
             FetchHistory(
                 peer=self.peer_number,
@@ -258,9 +257,13 @@ class ConversationModel(QAbstractListModel):
                 self._refresh_all()
             return
         match event:
-            case ev.MessagesAdded() | ev.MessagesRestored():
+            case ev.MessagesAdded():
                 self._timeline.add(event.rows)
                 self._sync()
+            case ev.MessagesRestored():
+                self._timeline.restore(event.rows)
+                self._sync()
+                self.restated.emit()
             case ev.MessagesDelivered():
                 self._timeline.apply_runs(event.runs)
                 self._sync()
@@ -278,37 +281,23 @@ class ConversationModel(QAbstractListModel):
 
     def _sync(self) -> None:
         """Make the rows Qt knows those of the timeline, as insertions and removals if possible."""
-        old, new = [row.id for row in self._rows], [row.id for row in self._timeline.rows]
         rows = list(self._timeline.rows)
-        if old == new:
-            self._rows = rows
-            return
-        start = old.index(new[0]) if old and new and new[0] in old else -1
-        keeps_end = bool(old) and bool(new) and old[0] in new
-        if start >= 0 and old[start:] == new[: len(old) - start]:
-            self._drop(0, start)
-            self._insert(len(self._rows), rows[len(old) - start :])
-        elif keeps_end and _is_prefix(new[new.index(old[0]) :], old):
-            kept = len(new) - new.index(old[0])
-            self._drop(kept, len(old) - kept)
-            self._insert(0, rows[: new.index(old[0])])
-        else:
+        old, new = {row.id for row in self._rows}, {row.id for row in rows}
+        kept = [row.id for row in self._rows if row.id in new]
+        if (old and new and not kept) or kept != [row.id for row in rows if row.id in old]:
             self.beginResetModel()
             self._rows = rows
             self.endResetModel()
-        self._rows = rows
-
-    def _drop(self, first: int, count: int) -> None:
-        if count:
+            return
+        for first, count in reversed(runs_of(row.id not in new for row in self._rows)):
             self.beginRemoveRows(QModelIndex(), first, first + count - 1)
             self._rows = self._rows[:first] + self._rows[first + count :]
             self.endRemoveRows()
-
-    def _insert(self, first: int, rows: list[MessageRow]) -> None:
-        if rows:
-            self.beginInsertRows(QModelIndex(), first, first + len(rows) - 1)
-            self._rows = self._rows[:first] + rows + self._rows[first:]
+        for first, count in runs_of(row.id not in old for row in rows):
+            self.beginInsertRows(QModelIndex(), first, first + count - 1)
+            self._rows = self._rows[:first] + rows[first : first + count] + self._rows[first:]
             self.endInsertRows()
+        self._rows = rows
 
     def _refresh(self, message_id: bytes) -> None:
         row = self.row_of(message_id)
@@ -337,8 +326,15 @@ class ConversationModel(QAbstractListModel):
         return bool(one.failed) == bool(other.failed)
 
 
-def _is_prefix(one: list[bytes], other: list[bytes]) -> bool:
-    return other[: len(one)] == one
+def runs_of(flags: Iterable[bool]) -> list[tuple[int, int]]:
+    """Where flags are set: (first, count) of each run, ascending."""
+    runs: list[tuple[int, int]] = []
+    for index, flag in enumerate(flags):
+        if flag and runs and sum(runs[-1]) == index:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        elif flag:
+            runs.append((index, 1))
+    return runs
 
 
 def offer_of(row: MessageRow) -> Offer:

@@ -26,6 +26,8 @@ class Timeline:
         self.rows: list[MessageRow] = []
         self.has_older = False
         self.at_tail = True
+        self._passed_over = False
+        """Whether rows came that stand above the first, since the last page was asked for."""
 
     def reset(self, tail: Sequence[MessageRow], has_older: bool) -> None:
         """Show the end of the conversation."""
@@ -47,15 +49,38 @@ class Timeline:
         fresh = {row.id: row for row in rows}
         if self.rows and self.has_older:
             first = screen_order(self.rows[0])
+            count = len(fresh)
             fresh = {key: row for key, row in fresh.items() if screen_order(row) >= first}
-        if not self.at_tail:
+            self._passed_over = self._passed_over or len(fresh) < count
+        if self.rows and not self.at_tail:
             last = screen_order(self.rows[-1])
             fresh = {key: row for key, row in fresh.items() if screen_order(row) <= last}
         self._merge(fresh)
         self._trim_old()
 
+    def restore(self, rows: Sequence[MessageRow]) -> None:
+        """Rows came back, or are other ones now and may stand elsewhere."""
+        changed = {row.id for row in rows}
+        kept = [row for row in self.rows if row.id not in changed]
+        # A window must not lose the rows that say where it is.
+        if kept or self.at_tail:
+            self.rows = kept
+        self.add(rows)
+
+    def ask_older(self) -> MessageRow | None:
+        """The row before which a page is wanted; None: there is nothing before."""
+        if not self.has_older or not self.rows:
+            return None
+        self._passed_over = False
+        return self.rows[0]
+
     def add_older(self, rows: Sequence[MessageRow], more: bool) -> None:
-        """A page from before the first row; makes room at the new end."""
+        """A page from before the first row; makes room at the new end.
+
+        One that may have been read before rows came back which stand in it is not taken.
+        """
+        if self._passed_over:
+            return
         self._merge({row.id: row for row in rows})
         self.has_older = more
         excess = self._excess(reversed(self.rows))

@@ -2,8 +2,9 @@
 
 import html
 
+from chatnet_client.words import giving_words
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import MessageKind
+from chatnet_protocol.ipc.rows import MessageKind, RestoreRow, RestoreTheirs
 from chatnet_qt.icons import app_icon
 from chatnet_qt.qt import QApplication, QMainWindow, QObject, QPalette, QSystemTrayIcon, QTimer
 from chatnet_qt.session import Session
@@ -24,6 +25,8 @@ class Tray(QObject):
         self._settings = settings
         self._window = window
         self._gathered: dict[int, list[str]] = {}
+        self._asking: set[int] = set()
+        """Peers whose wish to have their conversation back was announced."""
         self._icon: QSystemTrayIcon | None = None
         if QSystemTrayIcon.isSystemTrayAvailable():
             self._icon = QSystemTrayIcon(window.windowIcon(), self)
@@ -53,6 +56,8 @@ class Tray(QObject):
         return True
 
     def _on_event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.RestoreChanged):
+            self._announce_wish(event.row)
         if not isinstance(event, ev.MessagesAdded) or self._window.isActiveWindow():
             return
         texts = [
@@ -64,6 +69,19 @@ class Tray(QObject):
             known = self._gathered.setdefault(event.peer, [])
             known += texts[:1000] if len(known) < 1000 else []
             self._timer.start()
+
+    def _announce_wish(self, row: RestoreRow) -> None:
+        """Somebody has to answer: said once for each time that a peer asks."""
+        if row.theirs != RestoreTheirs.ASKED:
+            self._asking.discard(row.peer)
+            return
+        peer = self._session.peer(row.peer)
+        if row.peer in self._asking or peer is None:
+            return
+        self._asking.add(row.peer)
+        if not self._window.isActiveWindow() and self._settings.notifications:
+            QApplication.alert(self._window)
+            self.say(peer_name(peer.info), giving_words(row, peer_name(peer.info)))
 
     def _announce(self) -> None:
         gathered, self._gathered = self._gathered, {}

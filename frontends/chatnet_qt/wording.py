@@ -116,10 +116,10 @@ def day_words(unix_ms: int, today_ms: int) -> str:
     return time.strftime("%A, %d %B" if same_year else "%A, %d %B %Y", local)
 
 
-def peer_name(row: PeerRow) -> str:
+def peer_name(row: PeerRow, limit: int = 120) -> str:
     """What a peer is called on screen; what it calls itself is cut earlier than what we do."""
     is_own = row.display_name and not is_named(row)
-    return shown_name(name_of(row), 40 if is_own else 120)
+    return shown_name(name_of(row), min(limit, 40 if is_own else 120))
 
 
 def link_words(link: LinkRow, peer: PeerRow) -> str:

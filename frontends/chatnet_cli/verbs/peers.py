@@ -65,6 +65,7 @@ def peer_object(peer: PeerView) -> dict[str, object]:
         "link": render.struct_object(peer.link),
         "unread": peer.unread,
         "waiting": peer.waiting,
+        "restore": render.struct_object(peer.restore),
     }
 
 

@@ -2,10 +2,12 @@
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 
 from chatnet_cli import render, targets
-from chatnet_cli.environment import Environment, ExitStatus
-from chatnet_cli.news import news_of
+from chatnet_cli.environment import Environment, ExitStatus, UsageError
+from chatnet_cli.news import News
+from chatnet_cli.verbs import restoring
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed, ClientEvent, EngineLost, Live, Missed, Reset
 from chatnet_protocol.ipc.commands import FetchHistory
@@ -25,16 +27,23 @@ def events(env: Environment, options: argparse.Namespace) -> ExitStatus:
         only = None
         if options.peer is not None:
             only = targets.find_peer(client.view, options.peer).info.peer
-        render_event = _objects if options.json else _lines
+        news = News()
         while not env.reader_is_gone():
             event = client.next_event(READER_CHECK_S)
-            for line in render_event(event, client, only) if event else ():
+            if event is None:
+                continue
+            shown = _objects if options.json else partial(_lines, news)
+            for line in shown(event, client, only):
                 env.out(line)
     return ExitStatus.DONE
 
 
 def history(env: Environment, options: argparse.Namespace) -> ExitStatus:
-    """Print stored messages, oldest first."""
+    """Print stored messages, oldest first; or ask for and give lost ones back."""
+    if options.restore or options.give or options.refuse:
+        return restoring.run(env, options)
+    if options.stop or options.timeout is not None:
+        raise UsageError("--stop and --timeout go with --restore.")
     with targets.attach(env, options, role=ClientRole.READ_ONLY) as client:
         number = 0
         if options.peer is not None:
@@ -98,17 +107,17 @@ def _objects(event: ClientEvent, client: Client, only: int | None) -> Iterator[s
             pass
 
 
-def _lines(event: ClientEvent, client: Client, only: int | None) -> Iterator[str]:
+def _lines(news: News, event: ClientEvent, client: Client, only: int | None) -> Iterator[str]:
     for number, row in _messages(event):
         peer = client.view.peer(number)
         if peer is not None and only in (None, number):
-            yield render.message_line(row, peer)
+            yield render.message_line(row, peer, day=row.place != row.no)
     match event:
         case EngineLost(reason=reason):
             yield f"-- {reason}; waiting for the engine"
         case Changed(event=change):
-            for news in news_of(change, client.mirror):
-                if only is None or news.peer in (0, only):
-                    yield f"-- {news.text}"
+            for line in news.of(change, client.mirror):
+                if only is None or line.peer in (0, only):
+                    yield f"-- {line.text}"
         case _:
             pass

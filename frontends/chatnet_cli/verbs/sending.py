@@ -6,6 +6,7 @@ import time
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
+from chatnet_cli.progress import ProgressLine
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed
 from chatnet_protocol.ipc.commands import FetchHistory, Queued, WithdrawMessage
@@ -62,12 +63,12 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
         env.out(f"offered · no {queued.no} · {transfer.hex()}")
         if options.wait is None:
             return ExitStatus.DONE
-        progress = _Progress(env)
+        progress = ProgressLine(env)
         until = _deadline(options)
         while True:
             row = client.view.transfer(transfer)
             if row is not None:
-                progress.show(row, *client.mirror.progress(row))
+                progress.show(render.transfer_line(row, *client.mirror.progress(row)))
                 status = _outcome(row, options.wait)
                 if status is not None:
                     progress.end()
@@ -147,24 +148,3 @@ def _outcome(row: TransferRow, wait: str) -> ExitStatus | None:
     if row.state == TransferState.DONE:
         return ExitStatus.DONE
     return ExitStatus.DONE if wait == "accepted" and row.state not in NOT_ACCEPTED else None
-
-
-class _Progress:
-    """One line on a terminal that is written over; nothing where there is no terminal."""
-
-    def __init__(self, env: Environment) -> None:
-        self._env = env
-        self._shown = ""
-
-    def show(self, row: TransferRow, done_bytes: int, rate_bytes_s: float) -> None:
-        """Draw the line anew if it changed."""
-        line = render.transfer_line(row, done_bytes, rate_bytes_s)[: self._env.width() - 1]
-        if self._env.stderr_is_tty and line != self._shown:
-            self._env.stderr.write(f"\r\x1b[K{line}")
-            self._env.stderr.flush()
-            self._shown = line
-
-    def end(self) -> None:
-        """Leave the last line standing."""
-        if self._shown:
-            self._env.say("")

@@ -11,6 +11,7 @@ from chatnet_cli.verbs.peers import peer_object
 from chatnet_client import sessions as found
 from chatnet_client.client import Client
 from chatnet_client.errors import ClientError, RequestTimeout
+from chatnet_client.words import is_open
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import FetchStatus, Status, StopEngine
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, ClientRole
@@ -128,6 +129,9 @@ def _print_status(env: Environment, session: found.Session, client: Client, fact
         env.out(f"peer {peer.info.peer} {render.peer_name(peer.info)} · {peer.info.trust}")
         env.out(f"  link {_link_line(client, peer, facts)}")
         env.out(f"  {peer.unread} unread · {peer.waiting} waiting to be delivered")
+        for line in (render.asking_line(peer), render.giving_line(peer)):
+            if line and is_open(peer.restore):
+                env.out(f"  {line}")
     for client_row in view.clients:
         env.out(f"client {client_row.client} {render.escape_line(client_row.name)}"
                 f" · {client_row.role}")  # fmt: skip

@@ -1,0 +1,111 @@
+"""`history --restore`, `--give` and `--refuse`: a conversation back after a loss."""
+
+import argparse
+import time
+
+from chatnet_cli import render, targets
+from chatnet_cli.environment import Environment, ExitStatus, Failure
+from chatnet_cli.progress import ProgressLine
+from chatnet_client.client import Client
+from chatnet_client.client_events import Changed, Reset
+from chatnet_client.words import asking_words, count_words
+from chatnet_protocol.ipc.commands import AnswerRestore, AskRestore
+from chatnet_protocol.ipc.events import RestoreChanged
+from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreRow, RestoreTheirs, Trust
+from chatnet_protocol.ipc.view import PeerView
+
+TURN_S = 0.5
+FOREVER_S = 10.0 * 365 * 86400
+STANDS = "The request stands; chatnet history --restore --stop takes it back."
+
+
+def run(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Do what the options of `history` say."""
+    with targets.attach(env, options) as client:
+        if options.give or options.refuse:
+            return _answer(env, client, options)
+        peer = targets.find_peer(client.view, options.peer)
+        if options.stop:
+            client.request(AskRestore(peer.info.peer, wanted=False))
+            env.out(f"stopped asking · peer {peer.info.peer}")
+            return ExitStatus.DONE
+        try:
+            return _ask(env, client, peer, options.timeout)
+        except KeyboardInterrupt:
+            env.say(f"\n{STANDS}")
+            return ExitStatus.INTERRUPTED
+
+
+def _answer(env: Environment, client: Client, options: argparse.Namespace) -> ExitStatus:
+    waiting = [p for p in client.view.peers if p.restore.theirs == RestoreTheirs.ASKED]
+    if options.peer is None and len(waiting) == 1:
+        peer = waiting[0]
+    else:
+        peer = targets.find_peer(client.view, options.peer)
+    name = render.peer_name(peer.info)
+    if peer.restore.theirs == RestoreTheirs.NONE:
+        raise Failure(f"{name} has not asked for your conversation.")
+    client.request(AnswerRestore(peer.info.peer, consent=bool(options.give)))
+    if options.give and peer.info.trust != Trust.VERIFIED:
+        env.say(f"You have not compared safety numbers: chatnet peer verify {peer.info.peer}")
+    done = "sending the conversation" if options.give else "refused"
+    env.out(f"{done} · peer {peer.info.peer}")
+    return ExitStatus.DONE
+
+
+def _ask(env: Environment, client: Client, peer: PeerView, timeout_s: float | None) -> ExitStatus:
+    number, name = peer.info.peer, render.peer_name(peer.info)
+    until = time.monotonic() + (FOREVER_S if timeout_s is None else timeout_s)
+    while client.next_event(0) is not None:
+        pass  # how an earlier request went says nothing about this one
+    client.request(AskRestore(number))
+    env.say(f"{name} has to consent; {name} is asked until then, also if this command ends.")
+    if peer.link.state != LinkState.UP:
+        env.say(f"{name} is {render.state_words(peer.link)} now; the question goes out by itself.")
+    progress = ProgressLine(env)
+    try:
+        return _follow(env, client, peer, until, progress)
+    finally:
+        progress.end()
+
+
+def _follow(
+    env: Environment, client: Client, peer: PeerView, until: float, progress: ProgressLine
+) -> ExitStatus:
+    """Read what becomes of the request until it ends."""
+    number, name = peer.info.peer, render.peer_name(peer.info)
+    under_way = False
+    while (left_s := until - time.monotonic()) > 0:
+        event = client.next_event(min(TURN_S, left_s))
+        if client.view.stopping:
+            raise Failure(f"The engine was stopped. {STANDS}", ExitStatus.NO_SESSION)
+        change = event.event if isinstance(event, Changed) else None
+        if isinstance(event, Reset):
+            row = _row(client, number)
+        elif isinstance(change, RestoreChanged) and change.row.peer == number:
+            row = change.row
+        else:
+            continue
+        detail = f" {render.escape_line(row.detail)}" if row.detail else ""
+        words = asking_words(row, name) + detail
+        match row.mine:
+            case RestoreMine.ASKING | RestoreMine.RUNNING:
+                under_way = True
+                progress.show(words)
+            case RestoreMine.DONE:
+                progress.end()
+                env.out(f"done · {count_words(row.restored)} · peer {number}")
+                return ExitStatus.DONE
+            case RestoreMine.REFUSED:
+                raise Failure(words, ExitStatus.REFUSED)
+            case _ if under_way:
+                raise Failure("The request was taken back.")
+    raise Failure(f"Not yet. {STANDS}", ExitStatus.TIMED_OUT)
+
+
+def _row(client: Client, number: int) -> RestoreRow:
+    """How the restore with a peer stands. Raises Failure when the peer is gone."""
+    peer = client.mirror.peer(number)
+    if peer is None:
+        raise Failure("The peer was removed.")
+    return peer.restore
