@@ -14,7 +14,7 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import LinkState, TransferState
+from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreTheirs, TransferState
 from fake_engine import FakeCore, make_view
 
 
@@ -334,6 +334,68 @@ def test_what_was_sent_meanwhile_is_not_taken_back() -> None:
     chat.core.refuse[cmd.WithdrawMessage] = late
     assert chat.write("/withdraw") == ["-- It may have been sent."]
     assert chat.room.take_input() is None
+
+
+def test_asking_for_a_lost_conversation() -> None:
+    core = FakeCore()
+    core.move_restore(1, mine=RestoreMine.POSSIBLE)
+    chat = Chat(core)
+    assert chat.first_lines == [
+        "-- bob · connected",
+        "-- Part of your conversation with bob is missing here. (/restore asks for it)",
+    ]
+    assert chat.write("/restore") == [
+        "-- Asked bob for the missing part of your conversation; bob has to consent."
+        " (/restore stop takes that back)"
+    ]
+    assert any("bob has to consent" in line for line in chat.write("/status"))
+    core.restore(1, ["old"] * 3)
+    assert chat.turn() == ["-- Your conversation with bob is coming back: 3 messages so far."]
+    core.restore(1, ["older"])
+    assert chat.turn() == [], "old messages do not scroll by as new ones"
+    assert "4 came back" in chat.room.toolbar(80)
+    core.move_restore(1, mine=RestoreMine.DONE)
+    assert chat.turn() == ["-- Your conversation with bob is back: 4 messages."]
+    assert "older" in chat.write("/history")[-2]
+    chat.write("/restore stop")
+    assert chat.seen(cmd.AskRestore) == [cmd.AskRestore(1), cmd.AskRestore(1, wanted=False)]
+    assert chat.write("/restore now") == ["-- /restore stands alone, or /restore stop."]
+
+
+def test_a_peer_that_asks_is_answered_by_slash() -> None:
+    chat = Chat(FakeCore(make_view(peers=2)), peer="bob")
+    chat.core.move_restore(2, theirs=RestoreTheirs.ASKED)
+    assert "peer2 has lost its history" in chat.turn()[0], "also of a peer that is not talked to"
+    chat.core.move_restore(1, theirs=RestoreTheirs.ASKED)
+    assert chat.turn()[0].endswith("(/give sends it, /refuse does not)")
+    assert chat.write("/give") == ["-- bob is getting your conversation back."]
+    chat.core.move_restore(1, theirs=RestoreTheirs.GIVEN, detail="All of it.")
+    assert chat.turn() == ["-- bob has your conversation back. All of it."]
+    assert chat.write("/refuse") == ["-- bob was refused your conversation. All of it."]
+    answers = [cmd.AnswerRestore(1, consent=consent) for consent in (True, False)]
+    assert chat.seen(cmd.AnswerRestore) == answers
+    chat.core.publish(ev.PeerRemoved(1, 0))
+    chat.turn()
+
+
+def test_what_came_back_while_the_engine_was_away_is_not_printed() -> None:
+    chat = Chat()
+    chat.core.start_boot()
+    chat.core.restore(1, ["old"])
+    chat.core.receive(1, "new")
+    chat.core.publications.clear()
+    chat.machine.handle_connected(chat.now)
+    lines = chat.turn()
+    assert [line for line in lines if "old" in line] == []
+    assert any("new" in line for line in lines)
+
+
+def test_in_a_pipe_the_way_to_answer_is_a_verb() -> None:
+    piped = Room(None, watched=False, new_id=bytes, has_line=False)
+    core = FakeCore()
+    core.move_restore(1, theirs=RestoreTheirs.ASKED)
+    (line,) = piped._news.opening(core.peer(1))
+    assert line.text.endswith("(answer: chatnet history --give, or --refuse)")
 
 
 def test_leaving_and_stopping() -> None:

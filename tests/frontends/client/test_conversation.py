@@ -114,6 +114,33 @@ def test_restored_rows_go_where_they_belong() -> None:
     assert [row.text for row in conversation.rows] == ["0", "between", "1"]
 
 
+def test_a_row_that_is_another_one_now_moves() -> None:
+    _core, conversation = make(3)
+    row = msgspec.structs.replace(conversation.rows[0], place=2, lamport=9)
+    moved = conversation.handle_event(MessagesRestored(1, 1, [row]))
+    assert moved == [Removed(0, 1), Inserted(1, 1)]
+    assert [row.text for row in conversation.rows] == ["1", "0", "2"]
+    assert conversation.rows[1].lamport == 9
+    acked = msgspec.structs.replace(row, ack=77)
+    assert conversation.handle_event(MessagesRestored(1, 1, [acked])) == [
+        Removed(1, 1),
+        Inserted(1, 1),
+    ]
+
+
+def test_a_page_read_before_rows_came_back_is_asked_for_again() -> None:
+    core, conversation = make(60)
+    query = conversation.older_page()
+    assert query is not None
+    page = core.history_page(query)
+    row = MessageRow(61, b"r" * 16, False, 1, b"old", 0, 0, 0, 9, "", 0, 3)
+    core.history.append((1, row))
+    conversation.handle_event(MessagesRestored(1, 61, [row]))
+    assert conversation.handle_page(page) == []
+    assert load(core, conversation) == [Inserted(0, 11)]
+    assert numbers(conversation)[:6] == [1, 2, 61, 3, 4, 5]
+
+
 def test_several_rows_of_one_event_are_one_change() -> None:
     core, conversation = make(2)
     first = core.receive(1, "a")

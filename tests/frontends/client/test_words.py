@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_client import words
-from chatnet_protocol.ipc.rows import LinkState, PeerRow
+from chatnet_protocol.ipc.rows import LinkState, PeerRow, RestoreMine, RestoreRow, RestoreTheirs
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,22 @@ def test_what_a_peer_is_called(row: PeerRow, name: str, named: bool) -> None:
 
 def test_every_link_state_has_words() -> None:
     assert set(words.LINK_WORDS) == set(LinkState)
+
+
+@pytest.mark.parametrize("mine", list(RestoreMine))
+@pytest.mark.parametrize("theirs", list(RestoreTheirs))
+def test_every_step_of_a_restore_has_words(mine: RestoreMine, theirs: RestoreTheirs) -> None:
+    row = RestoreRow(1, mine, theirs, 1)
+    assert bool(words.asking_words(row, "bob")) is (mine != RestoreMine.NONE)
+    assert bool(words.giving_words(row, "bob")) is (theirs != RestoreTheirs.NONE)
+    open_ends = {"possible", "asking", "running", "asked", "giving"}
+    assert words.is_open(row) is bool({str(mine), str(theirs)} & open_ends)
+
+
+def test_counts() -> None:
+    assert words.asking_words(RestoreRow(1, RestoreMine.DONE), "bob").startswith("bob has nothing")
+    assert words.asking_words(RestoreRow(1, RestoreMine.DONE, restored=1), "bob").endswith(
+        "is back: 1 message."
+    )
+    assert words.asking_words(RestoreRow(1, "later", "later"), "bob") == ""
+    assert words.giving_words(RestoreRow(1, "later", "later"), "bob") == ""

@@ -103,3 +103,34 @@ def test_ack_numbers_and_failures() -> None:
     timeline.fail(3, "gone")
     assert [row.ack for row in timeline.rows] == [8, 9, 0]
     assert timeline.rows[2].failed == "gone"
+
+
+def moved(no: int, place: int, lamport: int) -> object:
+    return msgspec.structs.replace(text_row(no, f"m{no}"), place=place, lamport=lamport)
+
+
+def test_a_row_that_is_another_one_now_moves() -> None:
+    timeline = tail(10, 20)
+    timeline.restore([moved(18, place=18, lamport=5), moved(30, place=14, lamport=14)])
+    assert numbers(timeline) == [10, 11, 12, 13, 14, 30, 15, 16, 17, 18, 19, 20]
+    timeline.restore([moved(30, place=2, lamport=2)])
+    assert 30 not in numbers(timeline), "it stands before the window now"
+
+
+def test_a_window_in_the_middle_keeps_its_place() -> None:
+    timeline = Timeline()
+    timeline.show_around(rows(1, 3))
+    timeline.restore([moved(no, place=no, lamport=no) for no in (1, 2, 3)])
+    assert numbers(timeline) == [1, 2, 3]
+
+
+def test_a_page_read_before_rows_came_back_is_asked_for_again() -> None:
+    timeline = tail(10, 20)
+    assert timeline.ask_older() == timeline.rows[0]
+    timeline.restore([moved(30, place=4, lamport=4)])
+    timeline.add_older(rows(1, 9), more=False)
+    assert numbers(timeline)[0] == 10
+    assert timeline.ask_older() == timeline.rows[0]
+    timeline.add_older([*rows(1, 9), moved(30, place=4, lamport=4)], more=False)
+    assert numbers(timeline)[:6] == [1, 2, 3, 4, 30, 5]
+    assert timeline.ask_older() is None
