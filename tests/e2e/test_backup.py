@@ -10,6 +10,7 @@ from checker.histories import History, read_file
 from checker.verdict import Side, check
 from realworld.backlog import queue_texts
 from realworld.engines import RealEngine, two_engines
+from realworld.exports import check_exports
 from realworld.stores import stored_texts
 
 WITHIN_S = 60.0
@@ -69,6 +70,7 @@ def test_a_backup_made_in_mid_flow_is_put_back_and_both_agree(tmp_path: Path) ->
         with a.attach() as client:
             client.send_message(1, "after the backup")
         settle(a, b)
+        assert check_exports(a, b) == []
         copied = read_file(backup / "history.db")
         assert copied.damage == ""
         before = put_back(a, backup)
@@ -84,6 +86,7 @@ def test_a_backup_made_in_mid_flow_is_put_back_and_both_agree(tmp_path: Path) ->
             Side("b", b.key, [read_file(b.database)]),
         ]
         assert check(sides) == []
+        assert check_exports(a, b, complete=False) == []
         assert stored_texts(b.database, mine=False)[-1] == "the old history speaks"
         assert stored_texts(a.database, mine=False)[-1] == "and is answered"
         now = read_file(a.database)

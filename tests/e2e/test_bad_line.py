@@ -14,6 +14,7 @@ from checker.histories import read_file
 from checker.verdict import Side, check
 from realworld.backlog import queue_texts
 from realworld.engines import RealEngine, two_engines
+from realworld.exports import check_exports
 from realworld.stores import stored_texts
 from realworld.texts import real_lines
 
@@ -99,6 +100,7 @@ def check_texts(a: RealEngine, b: RealEngine, said_a: list[str], said_b: list[st
     assert stored_texts(a.database, mine=False) == said_b
     sides = [Side(e.name, e.key, [read_file(e.database)]) for e in (a, b)]
     assert check(sides) == []
+    assert check_exports(a, b) == []
 
 
 def say_both(a: RealEngine, b: RealEngine, said_a: list[str], said_b: list[str]) -> None:

@@ -11,6 +11,7 @@ from types import FrameType
 from checker.histories import read
 from checker.told import check_last_told
 from checker.verdict import check
+from simulate.exports import check_exports
 from simulate.faults import MEMORY_LOSS, ORDINARY, heal, spoil
 from simulate.people import People
 from simulate.world import World
@@ -31,6 +32,8 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
+EXPORTS_EVERY = 4
+"""The exports of one seed in so many are compared with the databases: it costs a tenth."""
 MAX_CPU_S = 20.0
 """A run that takes longer is stuck, or does far too much work for a packet."""
 
@@ -91,6 +94,8 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     world.clock.run(world.clock.now_s + HEAL_S, world.nothing_under_way)
     outcome.committed = sum(_rows(engine) for engine in world.engines)
     outcome.problems += check(world.evidence(), at_rest=rested)
+    if outcome.seed % EXPORTS_EVERY == 0:
+        outcome.problems += check_exports(world, at_rest=rested)
     for engine in world.engines:
         outcome.problems += _mirrors(world, engine)
 

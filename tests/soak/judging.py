@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from checker.exports import check_export, check_same
 from checker.histories import History, read_file
 from checker.told import check_last_told
 from checker.verdict import Side, check
 from realworld.engines import RealEngine
+from realworld.exports import check_exports
 from realworld.stores import stored_view
 from soak.actors import Follower
 from soak.recording import read_tape
@@ -21,7 +21,7 @@ def judge(soak: Soak) -> tuple[list[str], list[History]]:
     """Every broken promise as a sentence, and the two histories; the engines still run."""
     soak.look_after(0)
     problems = list(soak.problems)
-    sides, exports = [], []
+    sides = []
     for number, engine in enumerate(soak.engines):
         tapes = [read_tape(path) for path in soak.talkers[number].tapes]
         last = read_tape(soak.judge_tapes[number])
@@ -31,10 +31,8 @@ def judge(soak: Soak) -> tuple[list[str], list[History]]:
         side.landed = soak.inboxes[number].landed
         side.offered = soak.inboxes[1 - number].offered
         sides.append(side)
-        exports.append(engine.cli("export", "--session", engine.name).stdout)
         said = [
             *check_last_told(last, history),
-            *check_export(exports[-1], history, key),
             *check_followed(soak.followers[number], history),
             *check_bodies(history),
             *check_log(engine),
@@ -44,7 +42,7 @@ def judge(soak: Soak) -> tuple[list[str], list[History]]:
         ):
             said.append("the view shows something else than the store holds")
         problems += [f"{engine.name}: {text}" for text in said]
-    problems += check_same(*exports)
+    problems += check_exports(*soak.engines)
     problems += check(sides)
     return problems, [side.now for side in sides]
 

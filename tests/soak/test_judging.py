@@ -1,17 +1,15 @@
 """What a soak would say if a promise broke, part by part."""
 
 import hashlib
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
-from checker.exports import check_export, check_same
 from checker.histories import OFFER, TEXT, History, Message
 from soak.inboxes import PARTIAL_FOLDER, Inbox
 from soak.judging import check_bodies, check_followed
 from soak.recording import HEAD, KINDS, read_tape
 
-OWN_KEY, OTHER_KEY = b"o" * 32, b"p" * 32
+OTHER_KEY = b"p" * 32
 
 
 def message(no: int, mine: bool, body: bytes, kind: int = TEXT) -> Message:
@@ -35,40 +33,6 @@ def message(no: int, mine: bool, body: bytes, kind: int = TEXT) -> Message:
 HISTORY = History(
     [message(1, True, b"one"), message(2, False, b"two"), message(3, True, b"", OFFER)]
 )
-
-
-def exported(*changes: tuple[int, str, object]) -> str:
-    objects: list[dict[str, object]] = [{"type": "export"}]
-    for m in HISTORY.messages:
-        objects.append(
-            {
-                "type": "message",
-                "no": m.no,
-                "id": m.id.hex(),
-                "mine": m.mine,
-                "text": m.body.decode() if m.kind == TEXT else None,
-                "ack": m.ack,
-                "lamport": m.lamport,
-                "author": (OWN_KEY if m.mine else OTHER_KEY).hex(),
-                "sent_ms": m.sent_ms,
-            }
-        )
-    for index, name, value in changes:
-        objects[index][name] = value
-    return "\n".join(map(json.dumps, objects))
-
-
-def test_an_export_has_to_say_what_the_history_says() -> None:
-    def said(*changes: tuple[int, str, object]) -> str:
-        return "; ".join(check_export(exported(*changes), HISTORY, OWN_KEY))
-
-    assert said() == ""
-    assert "exported as something else" in said((1, "text", "other"))
-    assert "exported with ACK 7" in said((2, "ack", 7))
-    assert "holds 3 messages" in said((2, "no", 9))
-    assert "not in the order" in said((1, "lamport", 5))
-    assert list(check_same(exported(), exported())) == []
-    assert list(check_same(exported(), exported((3, "lamport", 4)))) != []
 
 
 def test_a_text_that_is_there_twice_is_found() -> None:

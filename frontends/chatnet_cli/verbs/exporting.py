@@ -8,13 +8,13 @@ import argparse
 import os
 import re
 from collections.abc import Iterator
+from typing import Protocol
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure
-from chatnet_client.client import Client
-from chatnet_protocol.ipc.commands import FetchHistory
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import ClientRole, MessageRow
-from chatnet_protocol.ipc.view import PeerView
+from chatnet_protocol.ipc.view import PeerView, View
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
 FORMATS = ("jsonl", "markdown")
@@ -25,14 +25,22 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:@])")
 """What could begin a heading, a link, an image or a tag of HTML in what a peer has written."""
 
 
+class Source(Protocol):
+    """What an export needs of a client."""
+
+    @property
+    def view(self) -> View: ...
+    def history(self, query: FetchHistory) -> HistoryPage: ...
+
+
 def export(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Print the history, or write it to a file that must not be there yet."""
     with targets.attach(env, options, role=ClientRole.READ_ONLY) as client:
         only = 0
         if options.peer is not None:
             only = targets.find_peer(client.view, options.peer).info.peer
-        by_peer = _all_messages(client, only)
-        write = _json_lines if options.format == "jsonl" else _markdown
+        by_peer = read_all(client, only)
+        write = json_lines if options.format == "jsonl" else markdown
         lines = write(client, by_peer)
         if options.file == "-":
             for line in lines:
@@ -58,30 +66,30 @@ def _write_file(path: str, lines: Iterator[str]) -> None:
         os.unlink(partial)
 
 
-def _all_messages(client: Client, only: int) -> dict[int, list[MessageRow]]:
+def read_all(source: Source, only: int) -> dict[int, list[MessageRow]]:
     """By peer, in the order of the export."""
     by_peer: dict[int, list[MessageRow]] = {}
     after_no = 0
     while True:
-        page = client.history(FetchHistory(peer=only, after_no=after_no, limit=MAX_HISTORY_ROWS))
+        page = source.history(FetchHistory(peer=only, after_no=after_no, limit=MAX_HISTORY_ROWS))
         for peer, row in zip(page.peers, page.rows, strict=True):
             by_peer.setdefault(peer, []).append(row)
         if not page.rows or not page.more:
             break
         after_no = page.rows[-1].no
     for peer, rows in by_peer.items():
-        rows.sort(key=lambda row, peer=peer: (row.lamport, _author(client, peer, row), row.id))  # type: ignore[misc]
+        rows.sort(key=lambda row, peer=peer: (row.lamport, _author(source, peer, row), row.id))  # type: ignore[misc]
     return by_peer
 
 
-def _author(client: Client, peer: int, row: MessageRow) -> bytes:
-    known = client.view.peer(peer)
-    return client.view.session.key if row.mine else known.info.key if known else b""
+def _author(source: Source, peer: int, row: MessageRow) -> bytes:
+    known = source.view.peer(peer)
+    return source.view.session.key if row.mine else known.info.key if known else b""
 
 
-def _json_lines(client: Client, by_peer: dict[int, list[MessageRow]]) -> Iterator[str]:
+def json_lines(source: Source, by_peer: dict[int, list[MessageRow]]) -> Iterator[str]:
     """First what the export is, then who the peers are, then every message."""
-    session = client.view.session
+    session = source.view.session
     yield render.dumps(
         {
             "type": "export",
@@ -92,19 +100,19 @@ def _json_lines(client: Client, by_peer: dict[int, list[MessageRow]]) -> Iterato
         }
     )
     for number in by_peer:
-        peer = client.view.peer(number)
+        peer = source.view.peer(number)
         if peer is not None:
             yield render.dumps({"type": "peer", **render.struct_object(peer.info)})
     for number, rows in by_peer.items():
         for row in rows:
-            value = render.message_object(row, client.view, number)
-            yield render.dumps({**value, "author": _author(client, number, row).hex()})
+            value = render.message_object(row, source.view, number)
+            yield render.dumps({**value, "author": _author(source, number, row).hex()})
 
 
-def _markdown(client: Client, by_peer: dict[int, list[MessageRow]]) -> Iterator[str]:
+def markdown(source: Source, by_peer: dict[int, list[MessageRow]]) -> Iterator[str]:
     """A heading for each conversation and day, a quoted block for each message."""
     for number, rows in by_peer.items():
-        peer = client.view.peer(number)
+        peer = source.view.peer(number)
         name = _quiet(render.peer_name(peer.info) if peer else f"peer {number}")
         yield f"# {name}"
         yield ""
