@@ -8,13 +8,14 @@ from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.labels import label
 from chatnet_qt.qt import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QPainter,
     QPaintEvent,
     QPushButton,
+    QResizeEvent,
     QWidget,
-    present,
     pyqtSignal,
 )
 from chatnet_qt.theme import colours_of
@@ -22,6 +23,8 @@ from chatnet_qt.wording import duration_words, peer_name, shown_name
 
 SAY_SINCE_MS = 10_000
 """How long a link has been away is said after this long."""
+WORDS_EM = 12
+"""Less room than this many font heights makes words unreadable."""
 
 
 class Tone(enum.Enum):
@@ -106,9 +109,12 @@ class BannerStrip(QFrame):
         self._shown: Banner | None = None
         self._label = label(wrap=True)
         self._buttons: list[QPushButton] = []
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 7, 10, 7)
-        row.addWidget(self._label, 1)
+        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._layout.setContentsMargins(14, 7, 10, 7)
+        self._layout.addWidget(self._label, 1)
+        self._row = QHBoxLayout()
+        self._row.addStretch(1)
+        self._layout.addLayout(self._row)
         self.hide()
 
     @property
@@ -143,14 +149,26 @@ class BannerStrip(QFrame):
             QPainter(self).fillRect(self.rect(), fills[self._shown.tone])
 
     def _make_buttons(self, actions: Sequence[tuple[str, str]]) -> None:
-        row = present(self.layout())
         for button in self._buttons:
-            row.removeWidget(button)
+            self._row.removeWidget(button)
             button.deleteLater()
         self._buttons = []
         for name, words in actions:
             button = QPushButton(words)
             button.setAutoDefault(False)
             button.clicked.connect(lambda _checked, name=name: self.acted.emit(name))
-            row.addWidget(button)
+            self._row.addWidget(button)
             self._buttons.append(button)
+        self._place_buttons()
+
+    def _place_buttons(self) -> None:
+        """Beside the words; below them where they would leave too little room."""
+        taken = sum(button.sizeHint().width() for button in self._buttons)
+        narrow = self.width() - taken < WORDS_EM * self.fontMetrics().height()
+        below, beside = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
+        self._layout.setDirection(below if narrow and self._buttons else beside)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Another width is another arrangement."""
+        super().resizeEvent(event)
+        self._place_buttons()

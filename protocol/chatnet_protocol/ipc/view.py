@@ -68,8 +68,10 @@ class PeerView(Struct, array_like=True):
 
     @property
     def waiting(self) -> int:
-        """How many own messages the peer has not committed."""
-        return max(0, self.last_seq - self.delivered_seq)
+        """How many own messages the peer has not committed and still will: of those that failed
+        ahead of the others only the newest are known."""
+        never = sum(bool(row.failed) and row.seq > self.delivered_seq for row in self.messages)
+        return max(0, self.last_seq - self.delivered_seq - never)
 
 
 def message_state(row: MessageRow, peer: PeerView) -> str:

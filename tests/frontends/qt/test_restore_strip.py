@@ -150,6 +150,18 @@ def test_buttons_can_be_reached_by_keyboard_and_are_named(stage: Stage) -> None:
         assert button.text()
 
 
+def test_in_a_narrow_window_the_words_keep_their_room(make_stage) -> None:
+    peer = peer_view(restore=asked(theirs=RestoreTheirs.ASKED))
+    stage = make_stage(session_view(peer), size=(330, 500))
+    strip = stage.pane.restore_strip
+    (send, *_) = strip.findChildren(QPushButton)
+    assert send.geometry().top() >= strip._label.geometry().bottom()
+    assert strip._label.width() > strip.width() * 0.8
+    stage.window.resize(800, 500)
+    stage.settle()
+    assert send.geometry().left() >= strip._label.geometry().right()
+
+
 def test_without_an_engine_nothing_is_offered(stage: Stage) -> None:
     change(stage, theirs=RestoreTheirs.ASKED)
     stage.client.lose()
