@@ -185,7 +185,12 @@ class FakeClient:
 
     def _page(self, command: FetchHistory) -> HistoryPage:
         rows = [row for row in self.history if command.search in row.text]
-        if command.after_no is not None:
+        if command.after_place is not None:
+            rows.sort(key=screen_order)
+            at = [(row.place, row.no) for row in rows]
+            rows = rows[at.index((command.after_place, command.after_no or 0)) + 1 :]
+            page, more = rows[: command.limit], len(rows) > command.limit
+        elif command.after_no is not None:
             rows = sorted((r for r in rows if r.no > command.after_no), key=lambda r: r.no)
             page, more = rows[: command.limit], len(rows) > command.limit
         else:

@@ -188,7 +188,10 @@ class ConversationModel(QAbstractListModel):
         """Ask for the page after the last row, if the end is not in memory."""
         if self._timeline.at_tail or not self._rows:
             return
-        after = FetchHistory(self.peer_number, after_no=self._rows[-1].place, limit=PAGE_ROWS)
+        last = self._rows[-1]
+        after = FetchHistory(
+            self.peer_number, after_place=last.place, after_no=last.no, limit=PAGE_ROWS
+        )
         self._fetch(after, lambda page: self._timeline.add_newer(page.rows, page.more))
 
     def show_tail(self) -> None:

@@ -50,17 +50,11 @@ class History:
         """
         exact = query.search.isascii()
         needle = query.search.lower()
-        after_no = query.after_no
-        before = None
-        if after_no is None and query.before_place + query.before_no:
-            before = self._cursor(query)
+        cursor = self._cursor(query)
         hits: list[pages.Found] = []
         left = which
         while True:
-            if after_no is not None:
-                found = pages.forwards(self._db, left, after_no)
-            else:
-                found = pages.backwards(self._db, left, before)
+            found = self._next(query, left, cursor)
             if exact or not found:
                 return hits + found
             hits += [item for item in found if needle in item[0].text.lower()]
@@ -70,16 +64,38 @@ class History:
             left = msgspec.structs.replace(
                 which, max_rows=which.max_rows - len(hits), max_bytes=which.max_bytes - size
             )
-            before = found[-1][0]
-            after_no = before.no if after_no is not None else None
+            cursor = found[-1][0]
 
-    def _cursor(self, query: FetchHistory) -> MessageRow:
-        """The row a page goes back from; any row at that place if it is not there (any more)."""
-        row = pages.message(self._db, query.before_no)
-        if row and row.place == query.before_place:
+    def _next(
+        self, query: FetchHistory, which: pages.Slice, cursor: MessageRow | None
+    ) -> list[pages.Found]:
+        """In the direction that the query asks for, from `cursor` on."""
+        if cursor is not None and query.after_place is not None:
+            return pages.onwards(self._db, which, cursor)
+        if cursor is not None and query.after_no is not None:
+            return pages.forwards(self._db, which, cursor.no)
+        return pages.backwards(self._db, which, cursor)
+
+    def _cursor(self, query: FetchHistory) -> MessageRow | None:
+        """The row that a page goes on from; any row at that place if it is not there (any more).
+
+        None: from the newest backwards.
+        """
+        place, no = query.before_place, query.before_no
+        if query.after_place is not None:
+            place, no = query.after_place, query.after_no or 0
+        elif query.after_no is not None:
+            return _nobody(query.after_no, 0)
+        elif not place + no:
+            return None
+        row = pages.message(self._db, no)
+        if row and row.place == place:
             return row
-        place = max(0, min(query.before_place, pages.END[0]))
-        return MessageRow(0, b"", False, 0, b"", 0, 0, 0, 0, "", 0, place)
+        return _nobody(0, max(0, min(place, pages.END[0])))
+
+
+def _nobody(no: int, place: int) -> MessageRow:
+    return MessageRow(no, b"", False, 0, b"", 0, 0, 0, 0, "", 0, place)
 
 
 def _fitting(rows: list[MessageRow]) -> int:

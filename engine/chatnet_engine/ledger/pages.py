@@ -87,6 +87,26 @@ def backwards(db: sqlite3.Connection, which: Slice, before: MessageRow | None) -
     return rows[: which.max_rows]
 
 
+def onwards(db: sqlite3.Connection, which: Slice, after: MessageRow) -> list[Found]:
+    """Messages that stand after `after` on screen, oldest first."""
+    key = screen_order(after)
+    condition, parameters = which.condition()
+    normal = db.execute(
+        f"{_SELECT} WHERE {condition} AND no >= ? AND place = no"
+        " AND (place, lamport, mine, id) > (?, ?, ?, ?) ORDER BY no LIMIT ?",
+        (*parameters, key[0], *key, which.max_rows),
+    )
+    moved = db.execute(
+        f"{_SELECT} WHERE {condition} AND place != no"
+        " AND (place, lamport, mine, id) > (?, ?, ?, ?)"
+        " ORDER BY place, lamport, mine, id LIMIT ?",
+        (*parameters, *key, which.max_rows),
+    )
+    rows = _read(normal, which.max_bytes) + _read(moved, which.max_bytes)
+    rows.sort(key=lambda found: screen_order(found[0]))
+    return rows[: which.max_rows]
+
+
 def forwards(db: sqlite3.Connection, which: Slice, after_no: int) -> list[Found]:
     """Messages with a higher number than `after_no`, in the order of their numbers."""
     condition, parameters = which.condition()

@@ -60,9 +60,9 @@ class FetchEvents(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"
 class FetchHistory(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """A page of stored messages. Result: HistoryPage.
 
-    `after_no` pages forwards in `no` order (what a client missed); `before` pages backwards in
-    screen order from the row with that (place, no), 0, 0 meaning the newest. `search` keeps rows
-    whose text contains it. Peer 0 means all peers.
+    `after_no` alone pages forwards in `no` order (what a client missed), with `after_place`
+    forwards on screen from the row with that (place, no); `before` pages backwards on screen,
+    (0, 0) meaning from the newest. `search` keeps rows whose text contains it. Peer 0: all peers.
     """
 
     peer: int = 0
@@ -71,6 +71,7 @@ class FetchHistory(CommandBase, frozen=True, gc=False, tag=True, tag_field="type
     before_no: int = 0
     limit: int = 100
     search: str = ""
+    after_place: int | None = None
 
 
 class SendMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):

@@ -164,6 +164,31 @@ def test_search_goes_on_behind_what_only_looked_alike(forwards: bool) -> None:
     assert (rest.rows, rest.more) == ([], False)
 
 
+@pytest.mark.parametrize("peer", [0, 1, 2])
+@pytest.mark.parametrize("limit", [1, 2, 7, 100])
+def test_pages_onwards_are_the_rest_of_the_history_in_screen_order(peer: int, limit: int) -> None:
+    desk = mixed_desk()
+    everything = list(reversed(walk_back(desk, peer, 256)))
+    for start in (0, 3, len(everything) - 1):
+        at = everything[start]
+        rows: list[MessageRow] = []
+        more = True
+        while more:
+            last = rows[-1] if rows else at
+            found = page(desk, peer=peer, after_place=last.place, after_no=last.no, limit=limit)
+            rows += found.rows
+            more = found.more
+        assert rows == everything[start + 1 :]
+
+
+def test_onwards_finds_texts_and_takes_a_cursor_that_is_gone() -> None:
+    desk = desk_of(b"a", b"\xc3\xa4", b"b", b"\xc3\x84")
+    assert [row.no for row in page(desk, after_place=0, search="\xe4", limit=1).rows] == [2]
+    assert [row.no for row in page(desk, after_place=2, after_no=2, search="\xe4").rows] == [4]
+    assert [row.no for row in page(desk, after_place=3, after_no=99).rows] == [3, 4]
+    assert page(desk, after_place=2**80).rows == []
+
+
 def test_a_search_page_is_bounded_in_bytes() -> None:
     body = ("ä" + "x" * (MAX_HISTORY_BYTES // 2)).encode()
     found = page(desk_of(body, body, body), search="Ä")

@@ -151,6 +151,27 @@ def test_a_search_hit_far_back_is_brought_into_memory_and_the_end_comes_back(mak
     assert model.at_tail
 
 
+def test_after_a_jump_to_what_came_back_the_rest_follows_without_a_hole(make_stage) -> None:
+    """A thousand messages came back above the ten that were written after the loss."""
+    back = [
+        msgspec.structs.replace(text_row(no, f"m{no}", ack=no), place=0) for no in range(11, 1011)
+    ]
+    stage = make_stage(session_view(with_rows(peer_view(), history(1, 10))))
+    stage.client.history = [*history(1, 10), *back]
+    model = stage.pane.model
+    model.show_message(back[499])
+    stage.settle()
+    numbers = [model.message(row).no for row in range(model.rowCount())]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(numbers) > 150
+    for _ in range(10):
+        model.fetch_newer()
+        stage.settle()
+    assert model.at_tail
+    numbers = [model.message(row).no for row in range(model.rowCount())]
+    assert numbers[-12:] == [1009, 1010, *range(1, 11)]
+
+
 def test_the_new_line_stands_above_the_first_unread(make_stage) -> None:
     peer = with_rows(peer_view(my_read=2), history(1, 4))
     stage = make_stage(session_view(peer))
