@@ -22,6 +22,7 @@ def delivered(client: Client) -> bool:
 
 
 def settle(*engines: RealEngine) -> None:
+    """Everything that is queued by now is delivered: a client attaches at the present."""
     for engine in engines:
         with engine.attach() as client:
             assert client.wait_until(lambda c=client: delivered(c), WITHIN_S)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from chatnet_engine.node import conversation
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.events import Notice
 from chatnet_protocol.ipc.rows import LinkState
 from chatnet_protocol.limits import MAX_TEXT_BYTES
@@ -173,7 +174,25 @@ def test_r20_an_fsync_of_five_seconds_delays_the_tick_and_loses_nothing() -> Non
     pair.check(["patience"], [])
 
 
-@pytest.mark.parametrize("fault", ["full", "io error", "busy"])
+def test_r20_pages_and_front_ends_do_not_wait_for_a_slow_disk() -> None:
+    pair = Pair(11)
+    pair.at_a.say("before")
+    pair.settle(5)
+    pair.b.commit_s = (5.0, 5.0)
+    pair.at_a.say("patience")
+    pair.run(0.5)
+    asked = pair.at_b.ask(FetchHistory(limit=10))
+    late = pair.b.attach("late")
+    pair.run(0.1)
+    assert pair.b.committing
+    page = pair.at_b.replies[asked].result
+    assert isinstance(page, HistoryPage)
+    assert [row.text for row in page.rows] == ["before"]
+    assert late.view
+    assert late.view.last_no == 1
+
+
+@pytest.mark.parametrize("fault", ["full", "io error", "busy", "read only"])
 def test_r20_no_receipt_without_a_commit_and_the_user_is_told(fault: str) -> None:
     pair = Pair(10)
     pair.run(2)

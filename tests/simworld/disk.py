@@ -9,6 +9,7 @@ FAULTS = {
     "full": (sqlite3.SQLITE_FULL, "database or disk is full"),
     "io error": (sqlite3.SQLITE_IOERR, "disk I/O error"),
     "busy": (sqlite3.SQLITE_BUSY, "database is locked"),
+    "read only": (sqlite3.SQLITE_READONLY, "attempt to write a readonly database"),
 }
 
 
