@@ -186,6 +186,21 @@ class World:
                     row.state in UNENDED for row in client.view.transfers
                 ):
                     return False
+        return any(self.lost.values()) or self._marks_told()
+
+    def _marks_told(self) -> bool:
+        """What was shown and read is known on both sides."""
+        for engine in self.engines:
+            for other in self.engines:
+                mine = self.peer(engine.clients[0], other) if other is not engine else None
+                theirs = self.peer(other.clients[0], engine) if mine else None
+                if mine and theirs:
+                    told, said = (
+                        (mine.peer_shown, mine.peer_read),
+                        (theirs.my_shown, theirs.my_read),
+                    )
+                    if told != said:
+                        return False
         return True
 
     def nothing_under_way(self) -> bool:
