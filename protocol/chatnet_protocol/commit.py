@@ -9,11 +9,11 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow, TransferRow
-
-
-class OpBase(Struct, frozen=True, gc=False, tag=True, array_like=True):
-    """Common shape of all operations."""
+from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow
+from chatnet_protocol.transfer_ops import OpBase as OpBase
+from chatnet_protocol.transfer_ops import StoredTransfer as StoredTransfer
+from chatnet_protocol.transfer_ops import StoreTransfer as StoreTransfer
+from chatnet_protocol.transfer_ops import TransferStored as TransferStored
 
 
 class NewMessage(Struct, array_like=True, gc=False, frozen=True):
@@ -25,7 +25,7 @@ class NewMessage(Struct, array_like=True, gc=False, frozen=True):
     sent_ms: int
     draft_revision: int = 0
     """Draft revision that sending it clears; 0: none."""
-    transfer: "StoreTransfer | None" = None
+    transfer: StoreTransfer | None = None
     """An offer's transfer, stored with the message: neither is ever there without the other. Its
     row gets the message's number and time."""
 
@@ -288,22 +288,8 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     peer: int
     into: int
     state: PeerState | None
-    rows: list[MessageRow] = []
+    rows: list[MessageRow] = msgspec.field(default_factory=list)
     """The newest messages of `into` afterwards, as many as a view holds."""
-
-
-class StoreTransfer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Insert or replace a transfer; `detail` is the owner's private state (paths, verified
-    offsets, digests), opaque here. Result: TransferStored."""
-
-    row: TransferRow
-    detail: bytes
-
-
-class TransferStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """The row as stored."""
-
-    row: TransferRow
 
 
 Op = (
@@ -357,13 +343,6 @@ class CommitFailed(Struct, array_like=True, gc=False, frozen=True, tag=True):
     number: int
     reason: str
     fatal: bool
-
-
-class StoredTransfer(Struct, array_like=True, gc=False, frozen=True):
-    """A transfer as the store has it."""
-
-    row: TransferRow
-    detail: bytes
 
 
 class Loaded(Struct, array_like=True, gc=False, frozen=True):
