@@ -6,6 +6,7 @@ from random import Random
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import numbered
+from chatnet_engine.files.transfers import Act
 from chatnet_protocol.limits import MIB
 from file_pair import ID, PEER, Pair, Side
 
@@ -94,6 +95,8 @@ class FakeProcess:
         self.inodes: dict[tuple[bytes, int], int] = {}
         self.disk: dict[str, tuple[int, bytes]] = {}
         self.jobs: dict[int, pw.Send | pw.Receive] = {}
+        self.sent: list[pw.Send] = []
+        """Every request to send."""
         self.position: dict[int, tuple[int, int]] = {}
         self.reports: list[pw.Report] = [pw.Listening(self.port)]
         self._next_inode = 100
@@ -151,6 +154,8 @@ class FakeProcess:
 
     def _start(self, request: pw.Send | pw.Receive) -> None:
         self.jobs[request.job] = request
+        if isinstance(request, pw.Send):
+            self.sent.append(request)
         if isinstance(request, pw.Receive):
             self.position[request.job] = (request.index, request.offset)
             have = self.partials.get((request.id, request.index), b"")
@@ -260,7 +265,7 @@ class World:
         raise AssertionError((self.a.history[-3:], self.b.history[-3:]))
 
     def do(self, side: FakeSide, command: str) -> None:
-        getattr(side.transfers, command)(ID, side.clock, 1)
+        side.transfers.act(ID, Act[command.upper()], side.clock, 1)
         self.settle()
 
     def states(self) -> tuple[str, str]:

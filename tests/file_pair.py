@@ -45,12 +45,15 @@ class Side:
         self.verified = False
         self.host = "127.0.0.1"
         """Where the peer is, as this side believes."""
+        self.incarnation = 0
+        self.peer_incarnation = 0
         self.transfers = self._boot()
 
     def now(self) -> float:
         raise NotImplementedError
 
     def _boot(self) -> Transfers:
+        self.incarnation += 1
         return Transfers(
             loaded=list(self.store.values()),
             random=self.random.randbytes,
@@ -60,7 +63,15 @@ class Side:
 
     def link(self, up: bool) -> None:
         addrs = [(self.host, 1)] if up else []
-        self.transfers.handle_link(PEER, up, addrs, fast_aes=True, now=self.now(), wall_ms=1000)
+        self.transfers.handle_link(
+            PEER,
+            up,
+            addrs,
+            incarnation=self.peer_incarnation,
+            fast_aes=True,
+            now=self.now(),
+            wall_ms=1000,
+        )
 
     def move(self) -> None:
         """One turn of the engine: commits are immediate."""
@@ -71,6 +82,9 @@ class Side:
                 self.store[op.row.id] = StoredTransfer(op.row, op.detail)
                 self.history.append(op.row)
                 self.transfers.handle_stored(op.row, now, 1000)
+        while ids := self.transfers.lookups.take():
+            found = [self.store[one] for one in ids if one in self.store]
+            self.transfers.handle_loaded(ids, found, now, 1000)
         self.said += [body for _, body in self.transfers.take_controls()]
         self.offers += self.transfers.offering.take()
 
@@ -164,8 +178,9 @@ class Pair:
 
     def link(self, up: bool) -> None:
         self.up = up
-        for side in (self.a, self.b):
+        for side, other in ((self.a, self.b), (self.b, self.a)):
             side.said.clear()
+            side.peer_incarnation = other.incarnation
             side.link(up)
 
     def move(self) -> None:
@@ -182,8 +197,13 @@ class Pair:
         assert offer.transfer_id == transfer_id
         now = self.a.now()
         self.a.transfers.handle_own_offer(message(transfer_id, 1, True, offer.body), PEER, now, 1)
+        self.receive_offer(offer.body, transfer_id)
+        self.a.transfers.handle_delivered(PEER, 1, now, 1)
+
+    def receive_offer(self, body: bytes, transfer_id: bytes = ID) -> None:
+        """Commit A's offer at B."""
         self.b.transfers.handle_peer_offer(
-            message(transfer_id, 1, False, offer.body),
+            message(transfer_id, 1, False, body),
             PEER,
             auto_accept_bytes=self.b.auto_accept_bytes,
             verified=self.b.verified,

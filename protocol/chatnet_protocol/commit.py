@@ -10,9 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow
+from chatnet_protocol.transfer_ops import LoadTransfers as LoadTransfers
 from chatnet_protocol.transfer_ops import OpBase as OpBase
 from chatnet_protocol.transfer_ops import StoredTransfer as StoredTransfer
 from chatnet_protocol.transfer_ops import StoreTransfer as StoreTransfer
+from chatnet_protocol.transfer_ops import TransfersLoaded as TransfersLoaded
 from chatnet_protocol.transfer_ops import TransferStored as TransferStored
 
 
@@ -290,6 +292,8 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     state: PeerState | None
     rows: list[MessageRow] = msgspec.field(default_factory=list)
     """The newest messages of `into` afterwards, as many as a view holds."""
+    seq_offset: int = 0
+    """What the numbers of own messages to `peer` rose by when they moved."""
 
 
 Op = (
@@ -304,6 +308,7 @@ Op = (
     | StorePeer
     | ForgetPeer
     | StoreTransfer
+    | LoadTransfers
 )
 
 OpResult = (
@@ -318,6 +323,7 @@ OpResult = (
     | PeerStored
     | PeerForgotten
     | TransferStored
+    | TransfersLoaded
 )
 
 

@@ -23,8 +23,22 @@ class TransferStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     row: TransferRow
 
 
+class LoadTransfers(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Read transfers that may not be in memory any more. Result: TransfersLoaded."""
+
+    ids: list[bytes]
+
+
 class StoredTransfer(Struct, array_like=True, gc=False, frozen=True):
     """A transfer as the store has it."""
 
     row: TransferRow
     detail: bytes
+    waiting_seq: int = 0
+    """Number of the own offering message while the peer has not committed it; else 0."""
+
+
+class TransfersLoaded(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Those that there are."""
+
+    found: list[StoredTransfer]

@@ -32,6 +32,16 @@ class Message:
     """Own: it has left the outbox."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One row; `with_key` is the other person's key."""
+
+    with_key: bytes
+    mine: bool
+    state: str
+    by: str
+
+
 @dataclass(slots=True)
 class Conversation:
     """The watermarks and the draft of one listed peer."""
@@ -50,8 +60,8 @@ class History:
     messages: list[Message] = field(default_factory=list)
     conversations: dict[int, Conversation] = field(default_factory=dict)
     key_of: dict[int, bytes] = field(default_factory=dict)
-    transfers: dict[bytes, tuple[bool, str, int]] = field(default_factory=dict)
-    """By id: (mine, state, size)."""
+    transfers: dict[bytes, Transfer] = field(default_factory=dict)
+    """By id."""
     last_no: int = 0
     damage: str = ""
 
@@ -97,8 +107,11 @@ def read(connection: sqlite3.Connection) -> History:
         history.last_no = connection.execute("SELECT last_no FROM totals").fetchone()[0]
         _read_peers(connection, history)
         _read_messages(connection, history)
-        rows = connection.execute("SELECT id, mine, state, size_bytes FROM transfers")
-        history.transfers = {i: (bool(mine), state, size) for i, mine, state, size in rows}
+        query = "SELECT id, peer, mine, state, by_whom FROM transfers"
+        history.transfers = {
+            i: Transfer(history.key_of.get(peer, b""), bool(mine), state, by)
+            for i, peer, mine, state, by in connection.execute(query)
+        }
     finally:
         connection.execute("ROLLBACK")
     return history

@@ -89,21 +89,36 @@ def _marks(history: History, key: bytes, marks: dict[str, int]) -> Iterator[str]
         yield f"message {waiting[0]} counts as delivered and is not"
 
 
-def _files(side: Side, other: Side) -> Iterator[str]:
-    """Whoever has lost a history may have lost its transfers with it."""
-    if side.lost_memory or other.lost_memory:
-        return
-    offers = {m.id for m in side.now.own(other.key) if m.kind == OFFER and not m.failed}
-    for transfer_id in offers:
-        mine = side.now.transfers.get(transfer_id, (True, "missing", 0))[1]
-        theirs = other.now.transfers.get(transfer_id, (False, "missing", 0))[1]
-        if (mine, theirs) == ("cancelled", "done"):
-            continue  # cancelled when it had just been done
-        if mine != theirs or mine not in ("done", "rejected", "cancelled", "failed"):
-            yield f"a transfer is {mine} here and {theirs} there"
-        elif mine == "done":
-            for name, data in side.offered.get(transfer_id, {}).items():
-                if data not in other.landed.values():
+ENDED = ("done", "rejected", "cancelled", "failed")
+
+
+def _files(sender: Side, receiver: Side) -> Iterator[str]:
+    """Every transfer has ended, and both sides say in the same way.
+
+    Where a history was lost, one side may have no record at all, or one that came back with the
+    conversation and cannot tell how it ended.
+    """
+    sent = {i: t for i, t in sender.now.transfers.items() if t.mine and t.with_key == receiver.key}
+    got = {
+        i: t for i, t in receiver.now.transfers.items() if not t.mine and t.with_key == sender.key
+    }
+    offers = {m.id for m in sender.now.own(receiver.key) if m.kind == OFFER and not m.failed}
+    forgetful = sender.lost_memory or receiver.lost_memory
+    for transfer_id in sent.keys() | got.keys() | offers:
+        states = [
+            t.state
+            for t in (sent.get(transfer_id), got.get(transfer_id))
+            if t and t.by != "restored"
+        ]
+        told = f"a transfer is {' here and '.join(states) or 'unknown'} there"
+        if any(state not in ENDED for state in states) or len(set(states)) > 1:
+            yield told
+        elif not forgetful:
+            if len(states) < 2:
+                yield told
+            elif states[0] == "failed":
+                yield "a transfer failed by itself"
+        if states == ["done", "done"]:
+            for name, data in sender.offered.get(transfer_id, {}).items():
+                if data not in receiver.landed.values():
                     yield f"{name} is done and did not land as it was"
-        elif mine == "failed":
-            yield "a transfer failed by itself"

@@ -26,6 +26,7 @@ OPS: list[c.Op] = [
     c.StorePeer(PEER),
     c.ForgetPeer(1, 2),
     c.StoreTransfer(TRANSFER, b"private"),
+    c.LoadTransfers([ID]),
 ]
 RESULTS: list[c.OpResult] = [
     c.MessagesQueued(1, [MESSAGE], [(ID, 3, 6)], 2),
@@ -37,8 +38,9 @@ RESULTS: list[c.OpResult] = [
     c.DraftStored(1, False, 14, "draft"),
     c.MessageFailedStored(1, 3, "why", 6),
     c.PeerStored(PEER, STATE),
-    c.PeerForgotten(1, 2, STATE, [MESSAGE]),
+    c.PeerForgotten(1, 2, STATE, [MESSAGE], 6),
     c.TransferStored(TRANSFER),
+    c.TransfersLoaded([c.StoredTransfer(TRANSFER, b"private", 6)]),
 ]
 
 

@@ -4,6 +4,7 @@ from random import Random
 
 from chatnet_protocol.ids import uuid7
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.rows import TransferRow
 from simulate.world import World
 from simworld.client import SimClient
 from simworld.engine import SimEngine
@@ -14,6 +15,7 @@ WORDS = (
 )  # fmt: skip
 LONG_BYTES = (2_000, 65_536)
 FILE_BYTES = (0, 9_000)
+ENDED = frozenset({"done", "rejected", "cancelled", "failed"})
 
 
 class People:
@@ -49,8 +51,8 @@ class People:
             self._try(client, peer)
             return
         kinds = ("text", "burst", "long", "draft", "draft and send", "mark", "typing", "file",
-                 "transfer", "retry", "page", "withdraw")  # fmt: skip
-        weights = (30, 9, 2, 8, 5, 12, 6, 3, 4, 5, 3, 4)
+                 "transfer", "retry", "page", "withdraw", "policy")  # fmt: skip
+        weights = (30, 9, 2, 8, 5, 12, 6, 3, 5, 5, 3, 4, 1)
         kind = self.random.choices(kinds, weights)[0]
         getattr(self, "_" + kind.replace(" ", "_"))(client, peer)
 
@@ -139,11 +141,29 @@ class People:
 
     def _transfer(self, client: SimClient, peer: int) -> None:
         assert client.view
-        if client.view.transfers:
-            row = self.random.choice(client.view.transfers)
-            kinds = (cmd.PauseTransfer, cmd.ResumeTransfer, cmd.ResumeTransfer)
-            kind = self.random.choice((*kinds, cmd.CancelTransfer))
-            client.ask(kind(row.id))
+        if not client.view.transfers:
+            return
+        row = self.random.choice(client.view.transfers)
+        if not row.mine and (row.state in ENDED or row.state == "offered"):
+            self._take(client, row)
+            return
+        kinds = (cmd.PauseTransfer, cmd.ResumeTransfer, cmd.ResumeTransfer)
+        kind = self.random.choice((*kinds, cmd.CancelTransfer))
+        client.ask(kind(row.id))
+
+    def _take(self, client: SimClient, row: TransferRow) -> None:
+        """Accept an offer, perhaps one that has ended, or say no to it."""
+        if row.state == "offered" and self.random.random() < 0.3:
+            client.ask(cmd.RejectTransfer(row.id))
+            return
+        if row.state in ENDED:
+            self.world.counts["fetched again"] += 1
+        self.world.note(client.name, f"accepts {row.name}, which is {row.state}")
+        client.ask(cmd.AcceptTransfer(row.id))
+
+    def _policy(self, client: SimClient, peer: int) -> None:
+        """What arrives without a question."""
+        client.ask(cmd.SetPeer(peer, auto_accept_bytes=self.random.choice((0, 4_000, 1 << 28))))
 
     def _try(self, client: SimClient, peer: int) -> None:
         """A read-only front end tries what it may not."""
@@ -157,9 +177,11 @@ class People:
         )()
 
     def resume_everything(self) -> None:
-        """Nothing stays paused, so that every transfer can end."""
+        """Nothing stays paused or unanswered, so that every transfer can end."""
         for engine in self.world.engines:
             client = next(client for client in engine.clients if client.role == "full")
             for row in client.view.transfers if client.view else []:
                 if row.state == "paused":
                     client.ask(cmd.ResumeTransfer(row.id))
+                elif row.state == "offered" and not row.mine:
+                    self._take(client, row)

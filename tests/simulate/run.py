@@ -85,7 +85,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     world.clock.run(end_s)
     heal(world)
     world.note("", "everything is healed")
-    for after_s in (1.0, 10.0, 25.0):
+    for after_s in (1.0, 10.0, 25.0, 40.0):
         world.clock.after(after_s, people.resume_everything)
     rested = world.clock.run(world.clock.now_s + HEAL_S, world.at_rest)
     if not rested:

@@ -181,10 +181,7 @@ class World:
                     return False
                 if any(peer.waiting for peer in client.view.peers):
                     return False
-                # Nobody answers for a transfer that a lost history took along.
-                if not any(self.lost.values()) and any(
-                    row.state in UNENDED for row in client.view.transfers
-                ):
+                if any(row.state in UNENDED for row in client.view.transfers):
                     return False
         return any(self.lost.values()) or self._marks_told()
 

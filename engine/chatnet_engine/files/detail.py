@@ -17,7 +17,7 @@ class Detail(Struct, array_like=True, gc=False):
     offer: bytes
     """Body of the offering message."""
     end_code: int = 0
-    """What the peer has to be told when it asks about an ended transfer; 0: it is done."""
+    """Why it ended; 0: it is done. UNKNOWN: a record that came back with the conversation."""
     roots: list[str] = []
     files: list[pw.ScannedFile] = []
     """Sender: what to read."""
@@ -29,6 +29,8 @@ class Detail(Struct, array_like=True, gc=False):
     mismatches: int = 0
     automatic_bytes: int = 0
     """Bytes that this peer's files took without a question, this transfer included."""
+    again: bool = False
+    """Sender: the files were there already once, and are sent only as they were."""
 
 
 def new_detail(offer: bytes, roots: list[str], files: list[pw.ScannedFile]) -> bytes:

@@ -24,6 +24,8 @@ class PeerLink:
     """The link to one peer, as far as transfers care."""
 
     up: bool = False
+    incarnation: int = 0
+    """The peer's, on the newest link."""
     addrs: list[Addr] = field(default_factory=list)
     """Where the peer's TCP listener may be, best guess first."""
     suite: int = Suite.CHACHA

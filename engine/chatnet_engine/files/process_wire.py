@@ -53,6 +53,8 @@ class Send(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     connect: Connect
     roots: list[str]
     files: list[ScannedFile]
+    unchanged: bool = False
+    """Send them only as they were when they were listed."""
 
 
 class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):

@@ -14,7 +14,7 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail
 from chatnet_engine.files.names import safe_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
-from chatnet_engine.files.transfer import ENDINGS, NO_WAY, S, Step, Table, Transfer
+from chatnet_engine.files.transfer import NO_WAY, S, Step, Table, Transfer
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.rows import TransferRow
@@ -33,34 +33,25 @@ QUEUED = "Waiting for other files to finish."
 
 END_SENTENCES = {
     ct.EndCode.CANCELLED: "",
-    ct.EndCode.SOURCE: "The other side can no longer read what it offered.",
+    ct.EndCode.REJECTED: "",
+    ct.EndCode.TOO_MANY: "Too many offers waited for an answer.",
+    ct.EndCode.SOURCE: "The other side no longer has these files as they were.",
+    ct.EndCode.TARGET: "The files could not be stored here.",
     ct.EndCode.UNKNOWN: "The other side no longer knows this offer.",
+    ct.EndCode.LOST: "This side did not know the offer any more when the other side spoke of it.",
 }
+OWN_ENDINGS = frozenset({ct.EndCode.REJECTED, ct.EndCode.TOO_MANY})
+"""Only a receiver ends it so, even if it has forgotten."""
 
 
 class Receiving(Transfer):
     """One offer of the peer."""
 
     table: ClassVar[Table] = {
-        S.OFFERED: {
-            **ENDINGS,
-            Step.ACCEPTED: S.WAITING,
-            Step.REJECTED: S.REJECTED,
-        },
-        S.WAITING: {
-            **ENDINGS,
-            Step.CONNECTED: S.ACTIVE,
-            Step.MOVED: S.VERIFYING,
-        },
-        S.ACTIVE: {
-            **ENDINGS,
-            Step.LOST: S.WAITING,
-            Step.MOVED: S.VERIFYING,
-        },
-        S.VERIFYING: {
-            **ENDINGS,
-            Step.DONE: S.DONE,
-        },
+        S.OFFERED: {Step.ACCEPTED: S.WAITING},
+        S.WAITING: {Step.CONNECTED: S.ACTIVE, Step.MOVED: S.VERIFYING},
+        S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
+        S.VERIFYING: {Step.DONE: S.DONE},
     }
 
     def __init__(
@@ -77,16 +68,19 @@ class Receiving(Transfer):
         """So many of `placing` are in the store."""
         self._in_store = 0
         self._place_again_at: float | None = None
+        self.heard = True
+        """The sender knows how it ended."""
 
     # --- commands ---
 
     def accept(self, folder: str, at: Moment) -> None:
-        """The files are wanted, below `folder`. Harmless to repeat."""
-        if self.phase in (S.REJECTED, S.CANCELLED, S.FAILED):
-            raise CommandError(
-                ErrorCode.NOT_ALLOWED, "This transfer has ended and cannot be accepted."
-            )
-        if not self._step(Step.ACCEPTED):
+        """The files are wanted, below `folder`; once more, if it has ended."""
+        if self.ended:
+            if self.phase is S.CANCELLED and self._row.by == "peer":
+                raise CommandError(ErrorCode.NOT_ALLOWED, "The other side has cancelled this.")
+            self._begin_again(at)
+            self.detail.index = self.detail.offset = self.detail.mismatches = 0
+        elif not self._step(Step.ACCEPTED):
             return
         self.detail.folder = folder
         self.detail.held = False
@@ -106,11 +100,17 @@ class Receiving(Transfer):
 
     # --- time and link ---
 
-    def handle_link_up(self, at: Moment) -> None:
+    def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
         """Say what stands, and go on."""
+        if self.ended:
+            # How it ended is said again to another engine, unless nobody knows.
+            self.heard = (self.heard and not is_other) or self.detail.end_code == ct.EndCode.UNKNOWN
+            if not self.heard:
+                self._say_end()
+            return
         if self.phase is not S.OFFERED:
             self._out.say(self.peer, ct.Accept(self.id))
-        self._out.say(self.peer, ct.Standing(self.id, self.detail.held))
+        self._say_standing()
         self._retry_s = FIRST_RETRY_S
         if self.phase is S.WAITING:
             self._stop_job()  # whom it waits for may never have been told
@@ -158,12 +158,29 @@ class Receiving(Transfer):
             self._stop_job()
             self._start(self._dial(control))
 
+    def _handle_late(self, control: ct.Control, at: Moment) -> None:
+        self._say_end()
+
     def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
         if isinstance(control, ct.Done):
             raise RemoteProtocolError("only a receiver of files can say that they are done")
-        known = control.code in END_SENTENCES
-        code = ct.EndCode(control.code) if known else ct.EndCode.SOURCE
-        self._end(code, "peer", END_SENTENCES[code], at, tell=False)
+        if control.code == ct.EndCode.HEARD:
+            self.heard = True
+        elif not self.ended:
+            known = control.code in END_SENTENCES
+            code = ct.EndCode(control.code) if known else ct.EndCode.SOURCE
+            sentence = END_SENTENCES[code]
+            if code == ct.EndCode.UNKNOWN:
+                code = ct.EndCode.LOST
+            by = "me" if code in OWN_ENDINGS else "peer"
+            self._end(code, by, sentence, at, tell=False)
+
+    def _say_end(self) -> None:
+        """Done is said only when that is in the store."""
+        if self.phase is not S.DONE:
+            super()._say_end()
+        elif self.settled:
+            self._out.say(self.peer, ct.Done(self.id))
 
     # --- what the file process says ---
 
@@ -245,7 +262,7 @@ class Receiving(Transfer):
         first, self._durable = self._durable, self._in_store
         self._place(first)
         if self.phase is S.DONE:
-            self._out.say(self.peer, ct.Done(self.id))
+            self._say_end()
 
     def _place(self, first: int) -> None:
         for index, path, inode in self.detail.placing[first : self._durable]:
@@ -273,6 +290,7 @@ class Receiving(Transfer):
         if self.detail.index == len(self.offer.files) and not self.detail.placing:
             self._step(Step.MOVED)
             self._step(Step.DONE)
+            self.heard = False
             self._stop_job()
             self.progress.measure(self.offer.size_bytes, at.s)
             self._row = msgspec.structs.replace(self._row, done_bytes=self.offer.size_bytes)
@@ -315,6 +333,7 @@ class Receiving(Transfer):
 
     def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
         super()._end(code, by, reason, at, tell=tell)
+        self.heard = not tell
         self.detail.placing.clear()
         self._durable = self._in_store = 0
         if self.detail.folder:

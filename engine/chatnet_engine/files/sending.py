@@ -1,7 +1,7 @@
 """The sending side of a transfer: offers, then does what the receiver asks for.
 
 The receiver decides when a connection is tried; this side dials the receiver's listener, and
-listens itself when that does not work.
+listens itself when that does not work. The receiver's word also holds where both say how it ended.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import msgspec
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
-from chatnet_engine.files.transfer import ENDINGS, NO_WAY, S, Step, Table, Transfer
+from chatnet_engine.files.transfer import END_STATES, NO_WAY, S, Step, Table, Transfer
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import TransferRow
 from chatnet_protocol.wire import control as ct
@@ -20,11 +20,16 @@ from chatnet_protocol.wire import control as ct
 MIN_START_INTERVAL_S = 0.2
 """Between two jobs of one transfer, however often the receiver asks."""
 
+NO_FILES = "Only the record of these files is left; offer them again."
+
 END_SENTENCES = {
     ct.EndCode.CANCELLED: "",
     ct.EndCode.REJECTED: "",
     ct.EndCode.TOO_MANY: "The other side has too many unanswered offers.",
+    ct.EndCode.SOURCE: "The files could not be read any more.",
     ct.EndCode.TARGET: "The other side could not store the files.",
+    ct.EndCode.UNKNOWN: "The other side no longer knows this offer.",
+    ct.EndCode.LOST: "This side did not know the offer any more when it was asked for the files.",
 }
 
 
@@ -32,29 +37,10 @@ class Sending(Transfer):
     """One own offer."""
 
     table: ClassVar[Table] = {
-        S.OFFERED: {
-            **ENDINGS,
-            Step.ACCEPTED: S.WAITING,
-            Step.REJECTED: S.REJECTED,
-            Step.DONE: S.DONE,
-        },
-        S.WAITING: {
-            **ENDINGS,
-            Step.REJECTED: S.REJECTED,
-            Step.CONNECTED: S.ACTIVE,
-            Step.DONE: S.DONE,
-        },
-        S.ACTIVE: {
-            **ENDINGS,
-            Step.LOST: S.WAITING,
-            Step.MOVED: S.VERIFYING,
-            Step.DONE: S.DONE,
-        },
-        S.VERIFYING: {
-            **ENDINGS,
-            Step.LOST: S.WAITING,
-            Step.DONE: S.DONE,
-        },
+        S.OFFERED: {Step.ACCEPTED: S.WAITING},
+        S.WAITING: {Step.CONNECTED: S.ACTIVE},
+        S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
+        S.VERIFYING: {Step.LOST: S.WAITING},
     }
 
     def __init__(
@@ -69,16 +55,24 @@ class Sending(Transfer):
         self._wanted: ct.Listen | ct.DialBack | None = None
         """The receiver's newest wish that no job has been started for."""
         self._next_start_s = 0.0
+        self.waiting_seq = 0
+        """Number of the offering message until the receiver has it, and could know of what this
+        side speaks."""
 
-    def handle_link_up(self, at: Moment) -> None:
+    def handle_delivered(self) -> None:
+        """The receiver has committed the offer."""
+        self.waiting_seq = 0
+        if not self.ended:
+            self._say_standing()
+
+    def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
         """The receiver answers with what it wants, or with how it ended."""
-        self._out.say(self.peer, ct.Standing(self.id, self.detail.held))
+        if not self.ended:
+            self._say_standing()
 
-    def _ending(self) -> ct.Control:
-        """A receiver that asks for what it had already has lost its history since."""
-        if self.phase is S.DONE:
-            return ct.End(self.id, ct.EndCode.UNKNOWN)
-        return super()._ending()
+    def _say_standing(self) -> None:
+        if not self.waiting_seq:
+            super()._say_standing()
 
     def handle_due(self, at: Moment, may_start: bool) -> None:
         """Start what the receiver asked for."""
@@ -131,6 +125,22 @@ class Sending(Transfer):
         else:
             self._lost(at)
 
+    def _handle_late(self, control: ct.Control, at: Moment) -> None:
+        is_withdrawn = self.phase is S.CANCELLED and self._row.by == "me"
+        if isinstance(control, ct.Accept) and not is_withdrawn:
+            self._send_again(at)
+        elif self.phase is not S.DONE:  # which it may become once more, if the receiver accepts
+            self._say_end()
+
+    def _send_again(self, at: Moment) -> None:
+        if not self.detail.files:
+            self._end(ct.EndCode.SOURCE, "me", NO_FILES, at, tell=True)
+            return
+        self._begin_again(at)
+        self._wanted = None
+        self.detail.again = True
+        self._say_standing()
+
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
         if not isinstance(control, ct.Accept | ct.Listen | ct.DialBack):
             raise RemoteProtocolError("a sender of files was told what only a receiver is told")
@@ -143,20 +153,40 @@ class Sending(Transfer):
         self._wanted = control
         self.retry_at = at.s
         if self.detail.held:
-            self._out.say(self.peer, ct.Standing(self.id, True))
+            self._say_standing()
 
     def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
+        """The receiver knows whether the files are there: this side takes over what it says."""
         if isinstance(control, ct.Done):
-            self._stop_job()
-            self._step(Step.DONE)
-            size = self.offer.size_bytes
-            self.progress.measure(size, at.s)
-            self._row = msgspec.structs.replace(self._row, done_bytes=size)
-            self._touch(at, reason="", by="")
+            self._done(at)
+        elif control.code == ct.EndCode.UNKNOWN:
+            if not self.ended:
+                self._told(control.code, at)
             return
-        known = control.code in END_SENTENCES
-        code = ct.EndCode(control.code) if known else ct.EndCode.TARGET
-        self._end(code, "peer", END_SENTENCES[code], at, tell=False)
+        else:
+            self._told(control.code, at)
+        self._out.say(self.peer, ct.End(self.id, ct.EndCode.HEARD))
+
+    def _done(self, at: Moment) -> None:
+        if self.phase is S.DONE:
+            return
+        self._stop_job()
+        self.retry_at = None
+        self.phase = S.DONE
+        self.detail.end_code = 0
+        size = self.offer.size_bytes
+        self.progress.measure(size, at.s)
+        self._row = msgspec.structs.replace(self._row, done_bytes=size)
+        self._touch(at, reason="", by="")
+
+    def _told(self, code: int, at: Moment) -> None:
+        known = code in END_SENTENCES
+        code = ct.EndCode(code) if known else ct.EndCode.TARGET
+        sentence = END_SENTENCES[code]
+        if code == ct.EndCode.UNKNOWN:
+            code = ct.EndCode.LOST
+        if self.phase is not END_STATES.get(code, S.FAILED):
+            self._end(code, "peer", sentence, at, tell=False)
 
     def _offer_listener(self, at: Moment) -> None:
         if not self._out.port:
@@ -167,4 +197,5 @@ class Sending(Transfer):
 
     def _start(self, connect: pw.Connect) -> None:
         self.job = self._out.next_job()
-        self._out.ask(pw.Send(self.job, connect, self.detail.roots, self.detail.files))
+        detail = self.detail
+        self._out.ask(pw.Send(self.job, connect, detail.roots, detail.files, detail.again))

@@ -17,7 +17,7 @@ from chatnet_engine.files.detail import Detail, encode_detail
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.progress import Progress
 from chatnet_protocol.commit import StoreTransfer
-from chatnet_protocol.errors import CommandError, ErrorCode, LocalProtocolError
+from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow, TransferState
 from chatnet_protocol.wire import control as ct
@@ -38,23 +38,15 @@ class Step(enum.Enum):
     LOST = enum.auto()
     MOVED = enum.auto()
     DONE = enum.auto()
-    REJECTED = enum.auto()
-    CANCELLED = enum.auto()
-    FAILED = enum.auto()
 
 
 Table = Mapping[S, Mapping[Step, S]]
+"""Without the endings by a code: those are possible in every phase."""
 
-ENDINGS: Mapping[Step, S] = {
-    Step.CANCELLED: S.CANCELLED,
-    Step.FAILED: S.FAILED,
-}
-"""Possible in every phase that is not an end."""
-
-END_STEPS: Mapping[int, Step] = {
-    ct.EndCode.CANCELLED: Step.CANCELLED,
-    ct.EndCode.REJECTED: Step.REJECTED,
-    ct.EndCode.TOO_MANY: Step.REJECTED,
+END_STATES: Mapping[int, S] = {
+    ct.EndCode.CANCELLED: S.CANCELLED,
+    ct.EndCode.REJECTED: S.REJECTED,
+    ct.EndCode.TOO_MANY: S.REJECTED,
 }
 """Every other code is a failure."""
 
@@ -138,7 +130,7 @@ class Transfer(ABC):
         if not self.detail.held:
             self.detail.held = True
             self._stop_job()
-            self._out.say(self.peer, ct.Standing(self.id, True))
+            self._say_standing()
             self._lost(at)
             self._touch(at)
 
@@ -147,7 +139,7 @@ class Transfer(ABC):
         self._refuse_ended("resumed")
         if self.detail.held:
             self.detail.held = False
-            self._out.say(self.peer, ct.Standing(self.id, False))
+            self._say_standing()
             self._touch(at)
         self.retry_at = at.s
 
@@ -165,13 +157,10 @@ class Transfer(ABC):
     def handle_control(self, control: ct.Control, at: Moment) -> None:
         """Raises RemoteProtocolError for what this side can never be told."""
         if isinstance(control, ct.End | ct.Done):
-            if not self.ended:
-                self._handle_end(control, at)
-            return
-        if self.ended:
-            self._out.say(self.peer, self._ending())
-            return
-        if isinstance(control, ct.Standing):
+            self._handle_end(control, at)
+        elif self.ended:
+            self._handle_late(control, at)
+        elif isinstance(control, ct.Standing):
             self._handle_standing(control, at)
         else:
             self._handle_agreement(control, at)
@@ -190,12 +179,20 @@ class Transfer(ABC):
     def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None: ...
 
     @abstractmethod
+    def _handle_late(self, control: ct.Control, at: Moment) -> None:
+        """It has ended here, and not on the other side."""
+
+    @abstractmethod
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None: ...
 
-    def _ending(self) -> ct.Control:
-        if self.phase is S.DONE:
-            return ct.Done(self.id)
-        return ct.End(self.id, self.detail.end_code or ct.EndCode.CANCELLED)
+    def _say_standing(self) -> None:
+        self._out.say(self.peer, ct.Standing(self.id, self.detail.held))
+
+    def _say_end(self) -> None:
+        code = self.detail.end_code or ct.EndCode.CANCELLED
+        if code == ct.EndCode.UNKNOWN:
+            code = ct.EndCode.LOST
+        self._out.say(self.peer, ct.End(self.id, code))
 
     # --- what the file process says ---
 
@@ -226,8 +223,9 @@ class Transfer(ABC):
             self.handle_link_up(at)
 
     @abstractmethod
-    def handle_link_up(self, at: Moment) -> None:
-        """A new link: what was said before may be lost."""
+    def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
+        """A new link: what was said before may be lost. `is_other`: the peer's engine is another
+        one than before, perhaps with an older history."""
 
     @abstractmethod
     def handle_due(self, at: Moment, may_start: bool) -> None:
@@ -269,15 +267,22 @@ class Transfer(ABC):
         self._row = msgspec.structs.replace(self._row, **changes)
 
     def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
-        step = END_STEPS.get(code, Step.FAILED)
-        if not self._step(step) and not self._step(Step.FAILED):
-            raise LocalProtocolError("a transfer ends from a phase that has no end")
+        self.phase = END_STATES.get(code, S.FAILED)
         self.detail.end_code = code
         self._stop_job()
         self.retry_at = None
         if tell:
-            self._out.say(self.peer, self._ending())
+            self._say_end()
         self._touch(at, reason=reason, by=by)
+
+    def _begin_again(self, at: Moment) -> None:
+        """It had ended, and the receiver wants the files after all, or once more."""
+        self.phase = S.WAITING
+        self.detail.end_code = 0
+        self.detail.held = self.detail.peer_held = False
+        self.progress = Progress(0)
+        self._row = msgspec.structs.replace(self._row, done_bytes=0)
+        self._touch(at, reason="", by="")
 
     def _lost(self, at: Moment) -> None:
         """The connection is gone, for whatever reason."""

@@ -5,34 +5,45 @@ messages are volatile per link, so after each new link every transfer that has n
 where it stands.
 """
 
+import contextlib
+import enum
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, decode_detail
-from chatnet_engine.files.names import safe_name
+from chatnet_engine.files.lookups import Lookups, answer_unknown
 from chatnet_engine.files.offering import FailedOffer, Offering
 from chatnet_engine.files.outputs import Addr, Moment, Outputs, PeerLink
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.transfer import Transfer
+from chatnet_engine.files.welcome import arrived, welcome
 from chatnet_protocol.commit import StoredTransfer, StoreTransfer
-from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
+from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.events import TransferGauge
-from chatnet_protocol.ipc.offer import decode_offer
-from chatnet_protocol.ipc.rows import MessageRow, TransferRow, TransferState
-from chatnet_protocol.limits import MAX_ACTIVE_TRANSFERS, MAX_VIEW_TRANSFERS, MIB
+from chatnet_protocol.ipc.rows import MessageRow, TransferRow
+from chatnet_protocol.limits import MAX_ACTIVE_TRANSFERS, MAX_VIEW_TRANSFERS
 from chatnet_protocol.wire import control as ct
 
 __all__ = ["FailedOffer", "Transfers"]
 
 MAX_RECEIVING_JOBS = 8
 """Transfers that receive at a time; the next ones wait for a free place."""
-MAX_OPEN_OFFERS = 256
-"""Unended offers of one peer; further ones are rejected by themselves."""
-MAX_AUTOMATIC_BYTES = 1024 * MIB
-"""What an unverified peer's files may take in all without a question."""
+
+
+class Act(enum.Enum):
+    """What people do to a transfer besides offering and accepting it."""
+
+    REJECT = enum.auto()
+    """Refuse an offer."""
+    PAUSE = enum.auto()
+    """Hold it from this side."""
+    RESUME = enum.auto()
+    """Let go from this side."""
+    CANCEL = enum.auto()
+    """End it, from either side."""
 
 
 class Transfers:
@@ -56,6 +67,10 @@ class Transfers:
         self._open: dict[bytes, Transfer] = {}
         """Those of `_all` that have not ended, or not been stored since."""
         self._jobs: dict[int, Transfer] = {}
+        self._undelivered: dict[bytes, Sending] = {}
+        """Own offers that their receiver has not committed."""
+        self.lookups = Lookups()
+        """Its `take` gives ids of transfers that are wanted from the store."""
         self._changed: dict[bytes, Transfer] = {}
         """May have something to store."""
         self._due_s: float | None = None
@@ -78,29 +93,31 @@ class Transfers:
             self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))
             self._find_due()
 
+    def peer_of(self, transfer_id: bytes) -> int:
+        """Whose transfer it is; 0 if it is not in memory."""
+        known = self._all.get(transfer_id)
+        return known.peer if known else 0
+
     def accept(self, transfer_id: bytes, folder: str, now: float, wall_ms: int) -> None:
-        """Take the files, into `folder` or the inbox. Raises CommandError."""
+        """Take the files, into `folder` or the inbox, also once more. Raises CommandError."""
         at = Moment(now, wall_ms)
         self._incoming(transfer_id).accept(folder or self._inbox, at)
         self._after(self._all[transfer_id], at)
 
-    def reject(self, transfer_id: bytes, now: float, wall_ms: int) -> None:
-        """Refuse an offer. Raises CommandError."""
+    def act(self, transfer_id: bytes, act: Act, now: float, wall_ms: int) -> None:
+        """Do what else people can do to a transfer. Raises CommandError."""
         at = Moment(now, wall_ms)
-        self._incoming(transfer_id).reject(at)
-        self._after(self._all[transfer_id], at)
-
-    def pause(self, transfer_id: bytes, now: float, wall_ms: int) -> None:
-        """Hold from this side. Raises CommandError."""
-        self._command(transfer_id, Transfer.pause, Moment(now, wall_ms))
-
-    def resume(self, transfer_id: bytes, now: float, wall_ms: int) -> None:
-        """Let go from this side. Raises CommandError."""
-        self._command(transfer_id, Transfer.resume, Moment(now, wall_ms))
-
-    def cancel(self, transfer_id: bytes, now: float, wall_ms: int) -> None:
-        """End it, from either side. Raises CommandError."""
-        self._command(transfer_id, Transfer.cancel, Moment(now, wall_ms))
+        transfer = self._known(transfer_id)
+        match act:
+            case Act.REJECT:
+                self._incoming(transfer_id).reject(at)
+            case Act.PAUSE:
+                transfer.pause(at)
+            case Act.RESUME:
+                transfer.resume(at)
+            case Act.CANCEL:
+                transfer.cancel(at)
+        self._after(transfer, at)
 
     # --- what became durable ---
 
@@ -112,7 +129,7 @@ class Transfers:
         if listed is None or listed.store is None or row.id in self._all:
             return None
         stored = msgspec.structs.replace(listed.store.row, no=row.no, peer=peer, changed_ms=wall_ms)
-        self._add_new(stored, decode_detail(listed.store.detail), Moment(now, wall_ms))
+        self._add_new(stored, decode_detail(listed.store.detail), Moment(now, wall_ms), row.seq)
         return stored
 
     def handle_peer_offer(
@@ -129,34 +146,10 @@ class Transfers:
         if row.id in self._all:
             return
         at = Moment(now, wall_ms)
-        offer = decode_offer(row.body)
         of_peer = [known for known in self._all.values() if known.peer == peer]
-        taken = max((known.detail.automatic_bytes for known in of_peer), default=0)
-        waiting = sum(not (known.ended or known.row.mine) for known in of_peer)
-        size = offer.size_bytes
-        automatic = size <= auto_accept_bytes and (verified or taken + size <= MAX_AUTOMATIC_BYTES)
-        detail = Detail(TransferState.OFFERED, False, False, row.body)
-        new_row = TransferRow(
-            id=row.id,
-            peer=peer,
-            no=row.no,
-            mine=False,
-            state=TransferState.OFFERED,
-            name=safe_name(offer.files[0].path[-1]),
-            files=len(offer.files),
-            size_bytes=size,
-            changed_ms=wall_ms,
-        )
-        transfer = self._add_new(new_row, detail, at)
+        transfer = self._add_new(*arrived(row, peer, wall_ms), at)
         assert isinstance(transfer, Receiving)
-        if waiting >= MAX_OPEN_OFFERS:
-            reason = "Too many offers of this peer wait for an answer."
-            transfer.end_refused(ct.EndCode.TOO_MANY, reason, at)
-        elif automatic:
-            detail.automatic_bytes = taken + size
-            transfer.accept(self._inbox, at)
-        else:
-            transfer.handle_link_up(at)
+        welcome(transfer, of_peer, auto_accept_bytes, verified, self._inbox, at)
         self._after(transfer, at)
 
     def handle_stored(self, row: TransferRow, now: float, wall_ms: int) -> None:
@@ -167,19 +160,36 @@ class Transfers:
             transfer.handle_stored(at)
             self._after(transfer, at)
 
+    def handle_loaded(
+        self, ids: list[bytes], found: list[StoredTransfer], now: float, wall_ms: int
+    ) -> None:
+        """The store's answer about ids of `lookups`, or of any others."""
+        for stored in found:
+            if stored.row.id not in self._all:
+                self._load(stored)
+        at = Moment(now, wall_ms)
+        for transfer_id in ids:
+            for peer, control in self.lookups.pop(transfer_id):
+                with contextlib.suppress(RemoteProtocolError):  # that link may be gone by now
+                    self._handle_control(peer, control, at)
+
+    def handle_delivered(self, peer: int, delivered_seq: int, now: float, wall_ms: int) -> None:
+        """The peer has committed our messages up to this number."""
+        for offer in list(self._undelivered.values()):
+            if offer.peer == peer and offer.waiting_seq <= delivered_seq:
+                del self._undelivered[offer.id]
+                offer.handle_delivered()
+                self._after(offer, Moment(now, wall_ms))
+
     # --- the peer, the link, the file process ---
 
     def handle_control(self, peer: int, body: bytes, now: float, wall_ms: int) -> None:
         """A message of channel 1. Raises DecodeError or RemoteProtocolError."""
         control = ct.decode_control(body)
-        transfer = self._all.get(control.id)
-        if transfer is None or transfer.peer != peer:
-            if isinstance(control, ct.Accept):
-                self._out.say(peer, ct.End(control.id, ct.EndCode.UNKNOWN))
-            return
-        at = Moment(now, wall_ms)
-        transfer.handle_control(control, at)
-        self._after(transfer, at)
+        if control.id in self._all:
+            self._handle_control(peer, control, Moment(now, wall_ms))
+        else:
+            self.lookups.wait(peer, control)
 
     def handle_link(
         self,
@@ -187,11 +197,13 @@ class Transfers:
         up: bool,
         addrs: Sequence[Addr],
         *,
+        incarnation: int,
         fast_aes: bool,
         now: float,
         wall_ms: int,
     ) -> None:
-        """The link is new, or down. `addrs`: where the peer's listener may be."""
+        """The link is new, or down. `addrs`: where the peer's listener may be. `incarnation`: the
+        peer's; another one may have another history."""
         link = self._link(peer)
         if not up:
             link.up = False
@@ -200,17 +212,25 @@ class Transfers:
         link.addrs = list(addrs)
         link.suite = ct.Suite.AESGCM if fast_aes else ct.Suite.CHACHA
         at = Moment(now, wall_ms)
-        for transfer in [one for one in self._open.values() if one.peer == peer]:
+        is_other = link.incarnation != incarnation
+        link.incarnation = incarnation
+        for transfer in [one for one in self._all.values() if one.peer == peer]:
+            transfer.handle_link_up(at, is_other)
             if not transfer.ended:
-                transfer.handle_link_up(at)
                 self._after(transfer, at)
 
-    def handle_peer_forgotten(self, peer: int, into: int, now: float, wall_ms: int) -> None:
-        """The peer was removed, or turned out to be the peer `into` (0: no other)."""
+    def handle_peer_forgotten(
+        self, peer: int, into: int, seq_offset: int, now: float, wall_ms: int
+    ) -> None:
+        """The peer was removed, or turned out to be the peer `into` (0: no other), where its own
+        messages count on from `seq_offset`."""
         at = Moment(now, wall_ms)
+        self.lookups.forget(peer)
         for transfer in [one for one in self._all.values() if one.peer == peer]:
             if into:
                 transfer.move_to(into, self._link(into), at)
+                if transfer.id in self._undelivered:
+                    self._undelivered[transfer.id].waiting_seq += seq_offset
             elif not transfer.ended:
                 transfer.end_refused(ct.EndCode.CANCELLED, "The peer was removed.", at)
             self._after(transfer, at)
@@ -292,18 +312,31 @@ class Transfers:
         except (msgspec.DecodeError, DecodeError):
             self.unreadable.append(stored.row.id)
             return
-        self._add(stored.row, detail)
+        self._add(stored.row, detail, stored.waiting_seq)
 
-    def _add(self, row: TransferRow, detail: Detail) -> Transfer:
+    def _handle_control(self, peer: int, control: ct.Control, at: Moment) -> None:
+        transfer = self._all.get(control.id)
+        if transfer is not None and transfer.peer == peer:
+            transfer.handle_control(control, at)
+            self._after(transfer, at)
+        elif (answer := answer_unknown(control)) is not None:
+            self._out.say(peer, answer)
+
+    def _add(self, row: TransferRow, detail: Detail, waiting_seq: int = 0) -> Transfer:
         side = Sending if row.mine else Receiving
         transfer = side(row, detail, self._link(row.peer), self._out, self._random)
+        if isinstance(transfer, Sending) and waiting_seq:
+            transfer.waiting_seq = waiting_seq
+            self._undelivered[row.id] = transfer
         self._all[row.id] = transfer
         if not transfer.ended:
             self._open[row.id] = transfer
         return transfer
 
-    def _add_new(self, row: TransferRow, detail: Detail, at: Moment) -> Transfer:
-        transfer = self._add(row, detail)
+    def _add_new(
+        self, row: TransferRow, detail: Detail, at: Moment, waiting_seq: int = 0
+    ) -> Transfer:
+        transfer = self._add(row, detail, waiting_seq)
         transfer.handle_new(at)
         self._after(transfer, at)
         return transfer
@@ -324,13 +357,6 @@ class Transfers:
         if transfer is None:
             raise CommandError(ErrorCode.UNKNOWN_TRANSFER, "There is no such transfer.")
         return transfer
-
-    def _command(
-        self, transfer_id: bytes, command: Callable[[Transfer, Moment], None], at: Moment
-    ) -> None:
-        transfer = self._known(transfer_id)
-        command(transfer, at)
-        self._after(transfer, at)
 
     def _handle_ready(self, report: pw.Listening, at: Moment) -> None:
         self._out.ready = True

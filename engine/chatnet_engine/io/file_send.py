@@ -98,7 +98,7 @@ class SendJob:
             modified_ns = _check(fd, path, file)
             if modified_ns != file.modified_ns:
                 offset = 0
-                self._report(pw.SourceChanged(self._job, index, modified_ns))
+                self._changed(path, index, modified_ns)
             for _ in range(MAX_RESTARTS):
                 digest = self._stream(fd, path, index, offset)
                 now_ns = _check(fd, path, file)
@@ -106,10 +106,15 @@ class SendJob:
                     self._channel.send(RecordType.FILE_END, digest)
                     return
                 modified_ns, offset = now_ns, 0
-                self._report(pw.SourceChanged(self._job, index, modified_ns))
+                self._changed(path, index, modified_ns)
         finally:
             os.close(fd)
         raise SourceError(f"{shown(path)} keeps changing while it is sent.")
+
+    def _changed(self, path: str, index: int, modified_ns: int) -> None:
+        if self._request.unchanged:
+            raise SourceError(f"{shown(path)} has changed since it was sent; offer it again.")
+        self._report(pw.SourceChanged(self._job, index, modified_ns))
 
     def _stream(self, fd: int, path: str, index: int, offset: int) -> bytes:
         """The file from `offset` on; the digest of all of it."""

@@ -126,3 +126,5 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
             return people.forget(db, op)
         case c.StoreTransfer():
             return transfers.store(db, op)
+        case c.LoadTransfers():
+            return transfers.load_some(db, op)

@@ -92,9 +92,9 @@ def forget(db: sqlite3.Connection, op: c.ForgetPeer) -> c.PeerForgotten:
     Operations on it that are still on their way do no harm.
     """
     if op.into:
-        _merge(db, op.peer, op.into)
+        offset = _merge(db, op.peer, op.into)
         tail = pages.tail(db, op.into)
-        return c.PeerForgotten(op.peer, op.into, peer_state(db, op.into), tail)
+        return c.PeerForgotten(op.peer, op.into, peer_state(db, op.into), tail, offset)
     db.execute("UPDATE peers SET listed = 0 WHERE peer = ?", (op.peer,))
     db.execute("DELETE FROM drafts WHERE peer = ?", (op.peer,))
     return c.PeerForgotten(op.peer, 0, None)
@@ -115,8 +115,8 @@ def purge(db: sqlite3.Connection) -> None:
         db.executemany(f"DELETE FROM {table} WHERE peer = ?", unused)  # noqa: S608
 
 
-def _merge(db: sqlite3.Connection, peer: int, into: int) -> None:
-    """Move everything of `peer` behind what `into` has.
+def _merge(db: sqlite3.Connection, peer: int, into: int) -> int:
+    """Move everything of `peer` behind what `into` has; the number of the last message there.
 
     Own messages count on after those of `into`; ACK numbers stay what people were told.
     """
@@ -161,6 +161,7 @@ def _merge(db: sqlite3.Connection, peer: int, into: int) -> None:
         " WHERE peer = ?2 OR merged_into = ?2",
         (into, peer),
     )
+    return int(offset)
 
 
 def _move_draft(db: sqlite3.Connection, peer: int, into: int) -> None:

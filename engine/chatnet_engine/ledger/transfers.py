@@ -1,4 +1,5 @@
-"""Owns the stored transfers, in the order in which they were first offered."""
+"""Owns the stored transfers, in the order in which they were first offered. One that had left the
+view and is stored again comes last, in the view as here."""
 
 import sqlite3
 
@@ -10,11 +11,19 @@ _COLUMNS = (
     "id, peer, no, mine, state, name, files, size_bytes, done_bytes, by_whom, reason, path,"
     " changed_ms"
 )
+_QUERY = (
+    "SELECT t.place, t.id, t.peer, t.no, t.mine, t.state, t.name, t.files, t.size_bytes,"
+    " t.done_bytes, t.by_whom, t.reason, t.path, t.changed_ms, t.detail,"
+    " coalesce(iif(t.mine AND m.seq > c.delivered_seq, m.seq, 0), 0)"
+    " FROM transfers t LEFT JOIN messages m ON m.no = t.no"
+    " LEFT JOIN counters c ON c.peer = t.peer"
+)
 
 
 def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
     """Insert or replace a transfer; it keeps its place among the others."""
     row = op.row
+    _put_last_if_forgotten(db, row.id)
     values = (
         row.id, row.peer, row.no, row.mine, str(row.state), row.name, row.files, row.size_bytes,
         row.done_bytes, row.by, row.reason, row.path, row.changed_ms,
@@ -36,16 +45,38 @@ def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
 
 def load(db: sqlite3.Connection) -> list[c.StoredTransfer]:
     """Those not ended and the newest ended ones, oldest first."""
-    query = f"SELECT place, {_COLUMNS}, detail FROM transfers"  # noqa: S608
-    found = db.execute(f"{query} WHERE ended = 0").fetchall()
+    found = db.execute(f"{_QUERY} WHERE t.ended = 0").fetchall()
     found += db.execute(
-        f"{query} WHERE ended = 1 ORDER BY place DESC LIMIT ?", (MAX_VIEW_TRANSFERS,)
+        f"{_QUERY} WHERE t.ended = 1 ORDER BY t.place DESC LIMIT ?", (MAX_VIEW_TRANSFERS,)
     ).fetchall()
     found.sort()
     return [_stored(values) for values in found]
 
 
+def load_some(db: sqlite3.Connection, op: c.LoadTransfers) -> c.TransfersLoaded:
+    """Those of `ids` that there are."""
+    found = (db.execute(f"{_QUERY} WHERE t.id = ?", (one,)).fetchone() for one in op.ids)
+    return c.TransfersLoaded([_stored(values) for values in found if values])
+
+
+def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:
+    known = db.execute(
+        "SELECT place FROM transfers WHERE id = ? AND ended = 1", (transfer_id,)
+    ).fetchone()
+    if known is None:
+        return
+    (newer,) = db.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM transfers WHERE ended = 1 AND place > ? LIMIT ?)",
+        (known[0], MAX_VIEW_TRANSFERS),
+    ).fetchone()
+    if newer == MAX_VIEW_TRANSFERS:
+        db.execute(
+            "UPDATE transfers SET place = (SELECT max(place) + 1 FROM transfers) WHERE id = ?",
+            (transfer_id,),
+        )
+
+
 def _stored(values: tuple[object, ...]) -> c.StoredTransfer:
-    _, transfer_id, peer, no, mine, *rest, detail = values
+    _, transfer_id, peer, no, mine, *rest, detail, waiting_seq = values
     row = TransferRow(transfer_id, peer, no, bool(mine), *rest)  # type: ignore[arg-type]
-    return c.StoredTransfer(row, detail)  # type: ignore[arg-type]
+    return c.StoredTransfer(row, detail, waiting_seq)  # type: ignore[arg-type]

@@ -34,12 +34,38 @@ def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
             case c.TransferStored():
                 parts.publisher.publish(ev.TransferChanged(result.row))
                 parts.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
+            case c.TransfersLoaded():
+                _transfers_loaded(parts, result, waiting, now)
             case c.MessageFailedStored():
                 _message_failed(parts, result, waiting)
             case _:
                 if conversation := parts.conversations.get(result.peer):
                     conversation.handle_result(result, waiting)
                 _follow(parts, result, waiting, now)
+
+
+def _transfers_loaded(parts: Parts, result: c.TransfersLoaded, waiting: Waiting, now: Now) -> None:
+    assert isinstance(waiting.op, c.LoadTransfers)
+    ids = waiting.op.ids
+    parts.transfers.handle_loaded(ids, result.found, now.mono_s, now.wall_ms)
+    for asker in waiting.askers:
+        accept = parts.accepting.pop(asker, None) if asker else None
+        if accept is None:
+            continue
+        try:
+            accept_transfer(parts, accept, now)
+        except CommandError as error:
+            parts.fail(asker, error)
+        else:
+            parts.reply(asker, cmd.Done())
+
+
+def accept_transfer(parts: Parts, command: cmd.AcceptTransfer, now: Now) -> None:
+    """Take the files of a transfer that is in memory. Raises CommandError."""
+    peer = parts.transfers.peer_of(command.id)
+    if peer and parts.peers.get(peer) is None:
+        raise CommandError(ErrorCode.NOT_ALLOWED, "The peer of this transfer was removed.")
+    parts.transfers.accept(command.id, command.folder, now.mono_s, now.wall_ms)
 
 
 def _message_failed(parts: Parts, result: c.MessageFailedStored, waiting: Waiting) -> None:
@@ -64,6 +90,7 @@ def handle_failed(parts: Parts, failed: c.CommitFailed, now: Now) -> None:
     for asker in parts.commits.handle_failed(failed, now):
         parts.invites.drop(asker)
         parts.adding.discard(asker)
+        parts.accepting.pop(asker, None)
         parts.fail_store(asker, failed.reason)
 
 
@@ -74,6 +101,10 @@ def _follow(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> Non
             _offers(parts, result.peer, now)
         case c.MessagesAccepted():
             _offers(parts, result.peer, now)
+        case c.ReceiptsStored():
+            parts.transfers.handle_delivered(
+                result.peer, result.delivered_seq, now.mono_s, now.wall_ms
+            )
         case c.DraftStored():
             asker = waiting.askers[0] if waiting.askers else None
             client = parts.clients.number(asker.route) if asker else 0
@@ -146,6 +177,7 @@ def _hello_applied(parts: Parts, result: c.HelloApplied, now: Now) -> None:
             result.peer,
             True,
             parts.links.addrs(result.peer),
+            incarnation=conversation.remote_incarnation,
             fast_aes=conversation.fast_aes and parts.config.fast_aes,
             now=now.mono_s,
             wall_ms=now.wall_ms,
@@ -189,7 +221,9 @@ def _peer_forgotten(parts: Parts, result: c.PeerForgotten, waiting: Waiting, now
     parts.publisher.publish(ev.PeerRemoved(result.peer, result.into, result.rows))
     if result.into and result.state and (into := parts.conversations.get(result.into)):
         into.take_over(result.state)
-    parts.transfers.handle_peer_forgotten(result.peer, result.into, now.mono_s, now.wall_ms)
+    parts.transfers.handle_peer_forgotten(
+        result.peer, result.into, result.seq_offset, now.mono_s, now.wall_ms
+    )
     parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
 
 

@@ -3,7 +3,8 @@ operation, query or offer whose end is the answer."""
 
 import msgspec
 
-from chatnet_engine.node import inviting
+from chatnet_engine.files.transfers import Act
+from chatnet_engine.node import answers, inviting
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import CountWorld, ReadHistory
@@ -27,13 +28,7 @@ from chatnet_protocol.version import IPC_VERSION
 CAPABILITIES = ["snapshot-parts", "gauges", "drafts", "read-marker", "transfers"]
 MAX_PATHS = 1000
 WITHDRAWN = "Withdrawn before it was sent."
-TRANSFER_COMMANDS = (
-    cmd.AcceptTransfer
-    | cmd.RejectTransfer
-    | cmd.PauseTransfer
-    | cmd.ResumeTransfer
-    | cmd.CancelTransfer
-)
+TRANSFER_COMMANDS = cmd.RejectTransfer | cmd.PauseTransfer | cmd.ResumeTransfer | cmd.CancelTransfer
 
 
 def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
@@ -83,6 +78,8 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
         case cmd.StopEngine():
             parts.stopping = parts.stopping or command.reason[:200]
             parts.reply(asker, cmd.Done())
+        case cmd.AcceptTransfer():
+            _accept_transfer(parts, command, asker, now)
         case _:
             _transfer(parts, command, now)
             parts.reply(asker, cmd.Done())
@@ -294,18 +291,27 @@ def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker, now: Now) -> None
     parts.commits.add(c.StorePeer(row), asker)
 
 
+def _accept_transfer(parts: Parts, command: cmd.AcceptTransfer, asker: Asker, now: Now) -> None:
+    """One that ended long ago is read from the store first."""
+    _check_id(command.id)
+    if command.folder and not command.folder.startswith("/"):
+        raise CommandError(ErrorCode.INVALID, "A folder is named by absolute path.")
+    if parts.transfers.peer_of(command.id):
+        answers.accept_transfer(parts, command, now)
+        parts.reply(asker, cmd.Done())
+    else:
+        parts.accepting[asker] = command
+        parts.commits.add(c.LoadTransfers([command.id]), asker)
+
+
 def _transfer(parts: Parts, command: TRANSFER_COMMANDS, now: Now) -> None:
-    transfers = parts.transfers
     match command:
-        case cmd.AcceptTransfer():
-            if command.folder and not command.folder.startswith("/"):
-                raise CommandError(ErrorCode.INVALID, "A folder is named by absolute path.")
-            transfers.accept(command.id, command.folder, now.mono_s, now.wall_ms)
         case cmd.RejectTransfer():
-            transfers.reject(command.id, now.mono_s, now.wall_ms)
+            act = Act.REJECT
         case cmd.PauseTransfer():
-            transfers.pause(command.id, now.mono_s, now.wall_ms)
+            act = Act.PAUSE
         case cmd.ResumeTransfer():
-            transfers.resume(command.id, now.mono_s, now.wall_ms)
+            act = Act.RESUME
         case cmd.CancelTransfer():
-            transfers.cancel(command.id, now.mono_s, now.wall_ms)
+            act = Act.CANCEL
+    parts.transfers.act(command.id, act, now.mono_s, now.wall_ms)

@@ -303,7 +303,7 @@ class Node:
             parts.links.closed(peer, closed, now)
         if conversation.connection is None:
             parts.transfers.handle_link(
-                peer, False, [], fast_aes=False, now=now.mono_s, wall_ms=now.wall_ms
+                peer, False, [], incarnation=0, fast_aes=False, now=now.mono_s, wall_ms=now.wall_ms
             )
 
     def _serve(self, peer: int, conversation: Conversation, now: Now) -> list[tuple[bytes, Addr]]:
@@ -337,6 +337,8 @@ class Node:
                 conversation.send_control(body)
         for op in parts.transfers.take_stores():
             parts.commits.add(op)
+        if ids := parts.transfers.lookups.take():
+            parts.commits.add(c.LoadTransfers(ids))
         if len(parts.clients):
             for gauge in parts.transfers.take_gauges(now.mono_s):
                 parts.publisher.gauge(gauge)

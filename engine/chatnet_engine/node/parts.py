@@ -23,7 +23,7 @@ from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol import codec
 from chatnet_protocol.commit import StorePeer
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Result
+from chatnet_protocol.ipc.commands import AcceptTransfer, Result
 from chatnet_protocol.ipc.envelope import Failure, Reply
 from chatnet_protocol.ipc.rows import PeerRow
 
@@ -58,6 +58,8 @@ class Parts:
     """Who waits for which history page or counters, by token."""
     offer_askers: dict[bytes, Asker] = field(default_factory=dict)
     """Who waits for an offer whose files are being looked at."""
+    accepting: dict[Asker, AcceptTransfer] = field(default_factory=dict)
+    """Who accepts a transfer that has to be read from the store first."""
     strangers: set[bytes] = field(default_factory=set)
     """Keys of strangers on their way into the store."""
     adding: set[Asker] = field(default_factory=set)

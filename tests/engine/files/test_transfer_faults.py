@@ -4,6 +4,7 @@ import pytest
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files import transfers as owner
+from chatnet_engine.files import welcome
 from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.transfers import FailedOffer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
@@ -39,7 +40,7 @@ def test_a_source_that_vanished_fails_both(world: World) -> None:
     end_job(world, pw.Outcome.SOURCE, True, "/home/a/big cannot be read: no such file.")
     assert world.states() == ("failed", "failed")
     assert world.a.row().reason == "/home/a/big cannot be read: no such file."
-    assert "no longer read" in world.b.row().reason
+    assert "no longer has these files" in world.b.row().reason
     assert "/home" not in world.b.row().reason
 
 
@@ -117,7 +118,7 @@ def test_at_most_so_many_receive_at_a_time(world: World) -> None:
 def test_too_many_unanswered_offers_are_rejected(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(owner, "MAX_OPEN_OFFERS", 3)
+    monkeypatch.setattr(welcome, "MAX_OPEN_OFFERS", 3)
     for number in range(4):
         world.offer("big", transfer_id=bytes([number]) * 16, auto=0)
     ids = [bytes([number]) * 16 for number in range(4)]
@@ -135,9 +136,9 @@ def test_ended_transfers_are_forgotten_oldest_first(
         world.offer("empty", transfer_id=one)
         world.run(lambda one=one: world.pair.both("done", one))  # type: ignore[misc]
     with pytest.raises(CommandError) as info:
-        world.b.transfers.cancel(ids[1], world.b.clock, 1)
+        world.b.transfers.act(ids[1], owner.Act.CANCEL, world.b.clock, 1)
     assert info.value.code is ErrorCode.UNKNOWN_TRANSFER
-    world.b.transfers.cancel(ids[2], world.b.clock, 1)
+    world.b.transfers.act(ids[2], owner.Act.CANCEL, world.b.clock, 1)
     assert MAX_VIEW_TRANSFERS > 3
 
 
@@ -163,11 +164,11 @@ def test_commands_on_the_wrong_side_or_at_the_wrong_time_are_refused(world: Worl
         world.a.transfers.accept(ID, "", now, 1)
     assert info.value.code is ErrorCode.NOT_ALLOWED
     with pytest.raises(CommandError) as info:
-        world.a.transfers.reject(ID, now, 1)
+        world.a.transfers.act(ID, owner.Act.REJECT, now, 1)
     assert info.value.code is ErrorCode.NOT_ALLOWED
     world.b.transfers.accept(ID, "", now, 1)
     with pytest.raises(CommandError):
-        world.b.transfers.reject(ID, now, 1)
+        world.b.transfers.act(ID, owner.Act.REJECT, now, 1)
     world.run(lambda: world.pair.both("done"))
     world.do(world.b, "cancel")
     assert world.states() == ("done", "done")
@@ -175,7 +176,7 @@ def test_commands_on_the_wrong_side_or_at_the_wrong_time_are_refused(world: Worl
         with pytest.raises(CommandError):
             world.do(world.b, command)
     with pytest.raises(CommandError) as info:
-        world.b.transfers.pause(b"?" * 16, now, 1)
+        world.b.transfers.act(b"?" * 16, owner.Act.PAUSE, now, 1)
     assert info.value.code is ErrorCode.UNKNOWN_TRANSFER
 
 
@@ -203,7 +204,7 @@ def test_another_peer_cannot_touch_a_transfer(world: World) -> None:
 def test_a_peer_that_turns_out_to_be_another_keeps_its_transfers(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.states() == ("active", "active"))
-    world.a.transfers.handle_peer_forgotten(PEER, 2, world.a.clock, 1)
+    world.a.transfers.handle_peer_forgotten(PEER, 2, 0, world.a.clock, 1)
     world.a.move()
     assert world.a.row().peer == 2
     for peer, ended in ((PEER, False), (2, True)):
@@ -216,7 +217,7 @@ def test_a_peer_that_turns_out_to_be_another_keeps_its_transfers(world: World) -
 def test_a_removed_peer_ends_its_transfers(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.states() == ("active", "active"))
-    world.a.transfers.handle_peer_forgotten(PEER, 0, world.a.clock, 1)
+    world.a.transfers.handle_peer_forgotten(PEER, 0, 0, world.a.clock, 1)
     world.settle()
     assert (world.a.state(), world.a.row().reason) == ("cancelled", "The peer was removed.")
     assert world.net.connections == []
@@ -299,7 +300,7 @@ def test_an_offer_that_nobody_lists_fails_in_time(world: World) -> None:
 
 def test_suite_follows_the_weaker_side(world: World) -> None:
     world.b.transfers.handle_link(
-        PEER, True, [("127.0.0.1", 1)], fast_aes=False, now=world.b.clock, wall_ms=1
+        PEER, True, [("127.0.0.1", 1)], incarnation=1, fast_aes=False, now=world.b.clock, wall_ms=1
     )
     world.offer("a.txt")
     assert world.net.connections[0].send.connect.suite == ct.Suite.CHACHA

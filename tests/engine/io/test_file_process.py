@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.transfers import Act
 from chatnet_engine.io.file_link import child_environ
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.wire.file_records import FIRST_MESSAGE_BYTES, MAX_UNKNOWN_CONNECTIONS
@@ -180,7 +181,7 @@ def test_a_full_disk_waits_and_goes_on(pair: Pair, make: Make) -> None:
     pair.run_until(lambda: pair.b.state() == "waiting" and "full" in pair.b.row().reason)
     limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     resource.prlimit(pair.b.pid(), resource.RLIMIT_FSIZE, limit)
-    pair.b.transfers.resume(ID, pair.b.now(), 1)
+    pair.b.transfers.act(ID, Act.RESUME, pair.b.now(), 1)
     arrives(pair, path)
     assert pair.b.row().reason == ""
 
@@ -222,11 +223,11 @@ def test_pause_closes_the_connection_and_resume_continues(
     pair.link(True)
     pair.offer(path)
     pair.run_until(lambda: proxy.held.is_set() and reached(pair.b, 1_000_000))
-    pair.a.transfers.pause(ID, pair.a.now(), 1)
+    pair.a.transfers.act(ID, Act.PAUSE, pair.a.now(), 1)
     pair.run_until(lambda: pair.both("paused"))
     proxy.release.set()
     proxy.hold_after = None
-    pair.a.transfers.resume(ID, pair.a.now(), 1)
+    pair.a.transfers.act(ID, Act.RESUME, pair.a.now(), 1)
     arrives(pair, path)
     assert len(proxy.streams[1]) < 3_200_000
 
@@ -238,7 +239,7 @@ def test_cancel_leaves_nothing_behind(pair: Pair, make: Make, proxy: Proxy) -> N
     pair.offer(path)
     pair.run_until(lambda: proxy.held.is_set() and reached(pair.b, 1_000_000))
     assert partials(pair) == [f"{ID.hex()}-0"]
-    pair.a.transfers.cancel(ID, pair.a.now(), 1)
+    pair.a.transfers.act(ID, Act.CANCEL, pair.a.now(), 1)
     pair.run_until(lambda: pair.both("cancelled") and os.listdir(pair.b.inbox) == [])
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import TransferRow
+from chatnet_protocol.ipc.rows import AckRun, TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 from simworld.ledger_desk import Desk, message_id
 
@@ -37,3 +37,38 @@ def test_the_oldest_ended_transfers_stay_in_the_store_only() -> None:
     assert kept == list(range(10, MAX_VIEW_TRANSFERS + 20))
     count = desk.connection.execute("SELECT count(*) FROM transfers").fetchone()
     assert count == (MAX_VIEW_TRANSFERS + 20,)
+
+
+def test_transfers_that_left_the_view_are_read_by_id_and_come_back_last() -> None:
+    desk = Desk()
+    desk.add_peer()
+    count = MAX_VIEW_TRANSFERS + 2
+    desk.do_all(*(c.StoreTransfer(offer(n, "done"), b"%d" % n) for n in range(count)))
+    asked = c.LoadTransfers([message_id(0), b"?" * 16, message_id(7)])
+    found = [c.StoredTransfer(offer(n, "done"), b"%d" % n) for n in (0, 7)]
+    assert desk.do(asked) == c.TransfersLoaded(found)
+    desk.do_all(c.StoreTransfer(offer(0, "active"), b""), c.StoreTransfer(offer(9, "failed"), b""))
+    kept = [row.no for row in desk.view.transfers]
+    assert kept[-1] == 0
+    assert kept.index(9) == kept.index(8) + 1
+    assert [row.no for row in desk.ledger.load_view(desk.view.session).transfers][-1] == 0
+    desk.do(c.StoreTransfer(offer(0, "done"), b""))
+    loaded = [row.no for row in desk.ledger.load_view(desk.view.session).transfers]
+    assert loaded == [row.no for row in desk.view.transfers]
+    assert loaded[-1] == 0
+
+
+def test_an_own_offer_tells_whether_the_peer_has_it() -> None:
+    desk = Desk()
+    peer = desk.add_peer()
+    texts = [c.NewMessage(message_id(n), 1, b"x", 5) for n in (2, 1)]
+    desk.do(c.QueueMessages(peer, texts, 6, True))
+    desk.do(c.StoreTransfer(msgspec.structs.replace(offer(1), no=2), b"d"))
+    (stored,) = desk.ledger.load().transfers
+    assert (stored.row.no, stored.waiting_seq) == (2, 2)
+    desk.do(c.StoreReceipts(peer, [AckRun(1, 1, 1)]))
+    assert desk.ledger.load().transfers[0].waiting_seq == 2
+    desk.do(c.StoreReceipts(peer, [AckRun(2, 2, 1)]))
+    assert desk.do(c.LoadTransfers([message_id(1)])) == c.TransfersLoaded(
+        [msgspec.structs.replace(stored, waiting_seq=0)]
+    )

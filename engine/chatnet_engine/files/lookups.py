@@ -1,0 +1,61 @@
+"""Transfers that a peer speaks of and that are not in memory: the store is asked for them.
+
+What the peer said waits meanwhile, within limits; whatever is dropped is said again on the next
+link.
+"""
+
+from chatnet_protocol.wire.control import Accept, Control, Done, End, EndCode, Standing
+
+MAX_LOOKUPS = 1024
+"""Transfers asked for at a time."""
+MAX_WAITING_CONTROLS = 4
+"""Newest messages kept of each."""
+IDS_AT_A_TIME = 16
+"""A stored transfer of many files may take hundreds of KiB."""
+
+
+class Lookups:
+    """What waits for an answer of the store."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[bytes, list[tuple[int, Control]]] = {}
+        self._asked: set[bytes] = set()
+
+    def wait(self, peer: int, control: Control) -> None:
+        """`control` is about a transfer that is not in memory."""
+        known = self._waiting.get(control.id)
+        if known is None:
+            if len(self._waiting) >= MAX_LOOKUPS:
+                return
+            known = self._waiting[control.id] = []
+        known.append((peer, control))
+        del known[:-MAX_WAITING_CONTROLS]
+
+    def take(self) -> list[bytes]:
+        """Ids to load next, when the last ones have been answered."""
+        if self._asked:
+            return []
+        ids = list(self._waiting)[:IDS_AT_A_TIME]
+        self._asked.update(ids)
+        return ids
+
+    def pop(self, transfer_id: bytes) -> list[tuple[int, Control]]:
+        """The store has answered: what was waiting."""
+        self._asked.discard(transfer_id)
+        return self._waiting.pop(transfer_id, [])
+
+    def forget(self, peer: int) -> None:
+        """What this peer said is of no interest any more."""
+        for waiting in self._waiting.values():
+            waiting[:] = [said for said in waiting if said[0] != peer]
+
+
+def answer_unknown(control: Control) -> Control | None:
+    """What to say to a peer about a transfer of which there is no record."""
+    if isinstance(control, Accept | Standing):
+        return End(control.id, EndCode.UNKNOWN)
+    if isinstance(control, Done):
+        return End(control.id, EndCode.HEARD)
+    if isinstance(control, End) and control.code not in (EndCode.UNKNOWN, EndCode.HEARD):
+        return End(control.id, EndCode.HEARD)
+    return None

@@ -1,0 +1,38 @@
+"""Records of transfers whose offers came back with a lost conversation.
+
+Nobody here knows how they ended, so they say nothing about that to the peer. An incoming one can
+be accepted, which fetches the files if the sender still has them; an own one is only a record.
+"""
+
+from chatnet_engine.files.detail import Detail, encode_detail
+from chatnet_engine.files.names import safe_name, shown
+from chatnet_protocol.commit import StoreTransfer
+from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.rows import MessageRow, TransferRow, TransferState
+from chatnet_protocol.wire.control import EndCode
+
+BY = "restored"
+THEIRS = "This offer came back with the conversation; accept it to fetch the files."
+MINE = "This offer came back with the conversation, without the files."
+
+
+def restored_transfer(message: MessageRow, peer: int, wall_ms: int) -> StoreTransfer:
+    """What to store for a restored OFFER message of which there is no transfer. Raises
+    DecodeError."""
+    offer = decode_offer(message.body)
+    name = offer.files[0].path[-1]
+    row = TransferRow(
+        id=message.id,
+        peer=peer,
+        no=message.no,
+        mine=message.mine,
+        state=TransferState.FAILED,
+        name=shown(name) if message.mine else safe_name(name),
+        files=len(offer.files),
+        size_bytes=offer.size_bytes,
+        by=BY,
+        reason=MINE if message.mine else THEIRS,
+        changed_ms=wall_ms,
+    )
+    detail = Detail(TransferState.FAILED, False, False, message.body, end_code=EndCode.UNKNOWN)
+    return StoreTransfer(row, encode_detail(detail))
