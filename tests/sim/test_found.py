@@ -8,43 +8,10 @@ from chatnet_engine.node.clients import CLIENT_TIMEOUT_S
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, TransferState
-from simworld.clock import Clock
 from simworld.disk import FAULTS
 from simworld.engine import COMMIT_S, SimEngine
-from simworld.files import FilesNet
-from simworld.network import Network
+from simworld.file_pair import OFFER, FilePair
 from simworld.pair import A, B, Pair
-
-OFFER = b"offer".rjust(16)
-
-
-class FilePair(Pair):
-    """Two engines with pretended file processes."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.clock, self.network = Clock(seed), Network(Clock(seed))
-        self.network.clock = self.clock
-        shared = FilesNet(self.clock)
-        self.a = SimEngine(self.clock, self.network, "a", A, shared)
-        self.b = SimEngine(self.clock, self.network, "b", B, shared)
-        for engine, other in ((self.a, B), (self.b, A)):
-            engine.up()
-            engine.dial(other)
-        self.at_a, self.at_b = self.a.attach(), self.b.attach()
-        self.run(1)
-        assert self.a.files
-        self.a.files.sources["data"] = bytes(5000)
-
-    def offer(self) -> None:
-        self.at_a.ask(cmd.OfferFiles(OFFER, 1, ["/home/data"]))
-
-    def done(self) -> bool:
-        views = [client.view for client in (self.at_a, self.at_b)]
-        return all(
-            view is not None and [t.state for t in view.transfers] == [TransferState.DONE]
-            for view in views
-        )
 
 
 def die_after(engine: SimEngine, kind: type[c.OpBase]) -> None:
