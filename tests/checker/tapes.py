@@ -78,6 +78,14 @@ def lives_of(tape: Tape) -> list[Life]:
     return _Reader(tape).read()
 
 
+def withdrawn(tape: Tape) -> set[bytes]:
+    """Ids of the messages that this front end asked to withdraw."""
+    asked = (
+        msgpack.unpackb(frame, raw=False)[1] for _, kind, frame in tape.frames if kind == "asked"
+    )
+    return {command["id"] for command in asked if command["type"] == "WithdrawMessage"}
+
+
 class _Reader:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape

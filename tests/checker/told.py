@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from checker.histories import History
-from checker.tapes import Life, Tape, lives_of, row_of
+from checker.tapes import Life, Tape, lives_of, row_of, withdrawn
 
 if TYPE_CHECKING:
     from checker.verdict import Side
@@ -17,6 +17,7 @@ MARKS_EVENT = ("sent_seq", "peer_shown", "peer_read", "my_shown", "my_read")
 
 def check_told(side: Side) -> Iterator[str]:
     """All tapes of one engine's front ends."""
+    yield from _failed(side)
     first: dict[tuple[bytes, int], Any] = {}
     revisions: dict[tuple[int, int, int], str] = {}
     for tape in side.tapes:
@@ -31,6 +32,17 @@ def check_told(side: Side) -> Iterator[str]:
                 known = revisions.setdefault((life.generation, peer, revision), draft)
                 if known != draft:
                     yield f"draft revision {revision} was given to two texts"
+
+
+def _failed(side: Side) -> Iterator[str]:
+    """A message fails when a person withdraws it, and for no other reason."""
+    failed = {m.id: m.seq for history in side.histories for m in history.messages if m.failed}
+    if failed and side.tapes:
+        for tape in side.tapes:
+            for message_id in withdrawn(tape):
+                failed.pop(message_id, None)
+        for seq in failed.values():
+            yield f"message {seq} failed and nobody withdrew it"
 
 
 def _life(life: Life, side: Side) -> Iterator[str]:

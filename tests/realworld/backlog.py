@@ -12,9 +12,15 @@ UNDER_WAY = 256
 ANSWER_S = 60.0
 
 
-def queue_texts(connection_file: str, peer: int, texts: Sequence[str], salt: int = 0) -> None:
+def queue_texts(
+    connection_file: str,
+    peer: int,
+    texts: Sequence[str],
+    salt: int = 0,
+    under_way: int = UNDER_WAY,
+) -> None:
     """Send all texts in order; returns when each is durable. `salt` keeps ids apart."""
-    room = threading.Semaphore(UNDER_WAY)
+    room = threading.Semaphore(under_way)
     errors: list[str] = []
 
     def on_event(event: ClientEvent) -> None:
@@ -30,7 +36,7 @@ def queue_texts(connection_file: str, peer: int, texts: Sequence[str], salt: int
             assert room.acquire(timeout=ANSWER_S), "the engine stopped answering"
             message_id = ((salt << 64) | number).to_bytes(16)
             client.send(SendMessage(message_id, peer, text), timeout_s=ANSWER_S)
-        for _ in range(UNDER_WAY):
+        for _ in range(under_way):
             assert room.acquire(timeout=ANSWER_S), "the engine stopped answering"
     finally:
         client.close()

@@ -55,6 +55,8 @@ class RealEngine:
         self.args = args
         self.env = environment(root, name) | dict(env or {})
         self.port = 0
+        self.program: tuple[str, ...] = ("chatnet_engine",)
+        """The module that is run, and what it is given before the engine's own arguments."""
         self.process: subprocess.Popen[str] | None = None
         self.said: deque[str] = deque(maxlen=1000)
         """What the engine printed on standard error."""
@@ -67,7 +69,7 @@ class RealEngine:
 
     def launch(self, *more: str) -> None:
         """Start the process without waiting for anything."""
-        command = [sys.executable, "-P", "-m", "chatnet_engine", str(self.port)]
+        command = [sys.executable, "-P", "-m", *self.program, str(self.port)]
         command += ["--session", self.name, *more, *self.args]
         self.process = subprocess.Popen(
             command,
