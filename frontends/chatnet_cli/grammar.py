@@ -9,6 +9,7 @@ VERB_OPTIONS = ("--session", "--peer")
 MAX_SIZE_BYTES = 2**63 - 1
 """More than any store can count."""
 MAX_PORT = 65535
+WHO = "name, number or address of the peer"
 
 
 class GrammarError(Exception):
@@ -17,6 +18,15 @@ class GrammarError(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest verb; argparse forgets that verbs are indented."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if action.nargs == argparse.PARSER:
+            self._action_max_length += self._indent_increment
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,9 +40,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 EXAMPLES = """\
-  chatnet 12345 192.168.233.128 12346     chat: my UDP port, the other machine, its UDP port
-
 examples:
+  chatnet 12345 192.168.233.128 12346   chat: my UDP port, the peer, its UDP port
   chatnet engine 12345 192.168.233.128 12346 -d
   chatnet attach qt
   chatnet send "on my way" --wait delivered --timeout 10
@@ -41,8 +50,8 @@ examples:
   chatnet stop
 
 CHATNET_HOME relocates all state. Results are on stdout, the rest on stderr.
-exit codes: 0 done, 1 failed, 2 usage, 3 no such session or not running, 4 timed out waiting,
-5 refused (trust, policy)
+exit codes: 0 done, 1 failed, 2 usage, 3 no such session or not running,
+4 timed out waiting, 5 refused (trust, policy)
 """
 
 
@@ -53,7 +62,7 @@ def build() -> argparse.ArgumentParser:
         usage="chatnet LOCAL_PORT PEER_HOST PEER_PORT\n       chatnet VERB ...",
         description="Chat and send files directly between two machines: no server, no account.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB", parser_class=_Parser)
@@ -76,11 +85,11 @@ def _verb(verbs: Verbs, name: str, summary: str, example: str, *, peer: bool = T
         help=summary,
         description=summary,
         epilog="examples:\n" + "\n".join(f"  {line}" for line in example.splitlines()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument("--session", metavar="NAME", help="needed only when several run")
     if peer:
-        parser.add_argument("--peer", metavar="NAME", help="name, number or address of the peer")
+        parser.add_argument("--peer", metavar="NAME", help=WHO)
     return parser
 
 
@@ -212,10 +221,10 @@ def _add_reading(verbs: Verbs) -> None:
     history = _verb(
         verbs,
         "history",
-        "show stored messages; get a lost conversation back from the peer",
+        "show stored messages; --restore: get lost ones back",
         "chatnet history --limit 20\nchatnet history --search holiday --json\n"
-        "chatnet history --restore --peer bob    (here messages were lost: ask for them)\n"
-        "chatnet history --give                  (on the other side: consent)",
+        "chatnet history --restore    (messages were lost here: ask for them)\n"
+        "chatnet history --give       (on the other side: consent)",
     )
     history.add_argument("--limit", type=_count, default=50, metavar="N", help="default: 50")
     history.add_argument("--search", default="", metavar="TEXT")
@@ -240,7 +249,7 @@ def _add_reading(verbs: Verbs) -> None:
     backup = _verb(
         verbs,
         "backup",
-        "copy the session while it runs: history, trusted keys, identity",
+        "copy the running session: history, keys, identity",
         "chatnet backup ~/backup/today\nchatnet backup --history-only /media/disk/history",
         peer=False,
     )
@@ -275,19 +284,23 @@ def _add_peers(verbs: Verbs) -> None:
         peer=False,
     )
     actions = peer.add_subparsers(dest="action", required=True, parser_class=_Parser)
-    _add_address(actions.add_parser("add", help="know a peer at an address"))
+    _add_address(
+        actions.add_parser(
+            "add", help="know a peer at an address", description="know a peer at an address"
+        )
+    )
     for name, summary in (
         ("name", "change what a peer is called"),
         ("verify", "compare the safety number"),
-        ("auto-accept", "up to which size files arrive without a question; 0: never"),
+        ("auto-accept", "up to which size files arrive unasked; 0: none"),
         ("trust", "accept a stranger or an uninvited first contact; --replace: a changed key"),
         ("retry", "dial now"),
         ("remove", "forget address and key; the history stays"),
     ):
-        parser = actions.add_parser(name, help=summary)
+        parser = actions.add_parser(name, help=summary, description=summary)
         parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
         needs_peer = name in ("name", "auto-accept")
-        parser.add_argument("who", nargs=None if needs_peer else "?", metavar="PEER")
+        parser.add_argument("who", nargs=None if needs_peer else "?", metavar="PEER", help=WHO)
         if name == "name":
             parser.add_argument("name", metavar="NAME")
         elif name == "auto-accept":
