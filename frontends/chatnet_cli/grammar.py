@@ -41,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
 
 EXAMPLES = """\
 examples:
-  chatnet 12345 192.168.233.128 12346   chat: my UDP port, the peer, its UDP port
+  chatnet 12345 192.168.233.128 12346   chat: my UDP port, the peer, its port
   chatnet engine 12345 192.168.233.128 12346 -d
   chatnet attach qt
   chatnet send "on my way" --wait delivered --timeout 10
@@ -261,7 +261,7 @@ def _add_reading(verbs: Verbs) -> None:
 def _add_transfers(verbs: Verbs) -> None:
     _json(_verb(verbs, "transfers", "list files sent and received", "chatnet transfers --json"))
     for name, summary in (
-        ("accept", "take offered files"),
+        ("accept", "take offered files; fetch ones that ended again"),
         ("reject", "refuse offered files"),
         ("pause", "stop moving a file for now"),
         ("resume", "go on with a paused file"),

@@ -13,7 +13,15 @@ from typing import Any
 
 import msgspec
 
-from chatnet_client.words import LINK_WORDS, asking_words, giving_words, name_of, size_words
+from chatnet_client.words import (
+    LINK_WORDS,
+    asking_words,
+    can_fetch,
+    giving_words,
+    is_record,
+    name_of,
+    size_words,
+)
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import (
@@ -190,10 +198,16 @@ def transfer_words(row: TransferRow) -> str:
         case TransferState.DONE:
             path = f", {escape_line(row.path)}" if row.path and not row.mine else ""
             return f"done, verified{path}"
+        case TransferState.FAILED if is_record(row):
+            return "a record" + _fetch_hint(row)
         case TransferState.PAUSED | TransferState.REJECTED | TransferState.CANCELLED if who:
             return f"{row.state} by {who}{reason}"
         case _:
-            return f"{row.state}{reason}"
+            return f"{row.state}{reason}{_fetch_hint(row)}"
+
+
+def _fetch_hint(row: TransferRow) -> str:
+    return f"; chatnet accept {row.no} fetches it again" if can_fetch(row) else ""
 
 
 def progress_words(done_bytes: int, size_bytes: int, rate_bytes_s: float) -> str:

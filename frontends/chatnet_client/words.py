@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from chatnet_protocol.ipc.rows import (
+    ENDED_TRANSFER_STATES,
     LinkState,
     PeerRow,
     RestoreMine,
     RestoreRow,
     RestoreTheirs,
+    TransferRow,
+    TransferState,
 )
 
 LINK_WORDS: Mapping[str, str] = MappingProxyType(
@@ -28,6 +31,8 @@ LINK_WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """A newer engine may know more states: show the state itself then."""
+BY_RESTORED = "restored"
+"""Who ended a transfer that is only a record."""
 
 
 def size_words(size_bytes: float) -> str:
@@ -50,6 +55,17 @@ def name_of(row: PeerRow) -> str:
     if is_named(row):
         return row.name
     return row.display_name or row.name or row.address or f"peer {row.peer}"
+
+
+def can_fetch(row: TransferRow) -> bool:
+    """Whether accepting it once more may bring files that ended, or a record, here (again)."""
+    theirs = row.state == TransferState.CANCELLED and row.by == "peer"
+    return not row.mine and row.state in ENDED_TRANSFER_STATES and not theirs
+
+
+def is_record(row: TransferRow) -> bool:
+    """Whether it came back with the conversation: nobody here knows how it ended."""
+    return row.state == TransferState.FAILED and row.by == BY_RESTORED
 
 
 def count_words(count: int) -> str:

@@ -6,6 +6,7 @@ Text is laid out by QTextLayout, which knows no markup.
 
 from dataclasses import dataclass, field
 
+from chatnet_client.words import can_fetch
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.models import Bubble
 from chatnet_qt.qt import QFont, QFontMetricsF, QPointF, QRectF, QSize, Qt, QTextLayout, QTextOption
@@ -27,6 +28,7 @@ ACTION_WORDS = {
     "cancel": "Cancel",
     "folder": "Open folder",
     "again": "Send again",
+    "fetch": "Download again",
     SHOW_ALL: "Show all",
 }
 
@@ -105,8 +107,16 @@ def actions_of(bubble: Bubble) -> list[str]:
             return [] if transfer.mine or not transfer.path else ["folder"]
         case TransferState.FAILED | TransferState.CANCELLED | TransferState.REJECTED:
             again = transfer.mine and transfer.files == 1 and transfer.path
-            return ["again"] if again else []
+            return ["again"] if again else ["fetch"] if can_fetch(transfer) else []
     return []
+
+
+def more_actions_of(bubble: Bubble) -> list[str]:
+    """What can be done besides, which nobody needs often enough for a button."""
+    if bubble.offer is None or bubble.row.mine or "fetch" in actions_of(bubble):
+        return []
+    # A transfer that the view no longer holds has ended long ago; the engine still knows it.
+    return ["fetch"] if bubble.transfer is None or can_fetch(bubble.transfer) else []
 
 
 def room_for(width: float, em: float) -> float:

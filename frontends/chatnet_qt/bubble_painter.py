@@ -1,6 +1,6 @@
 """Paints one laid-out bubble in the theme's colours. Decides nothing, changes nothing."""
 
-from chatnet_client.words import size_words
+from chatnet_client.words import is_record, size_words
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed
 from chatnet_qt.icons import draw_file, draw_tick
@@ -25,7 +25,7 @@ from chatnet_qt.wording import progress_words, shown_name, transfer_words
 
 LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 CENTRE = int(Qt.AlignmentFlag.AlignCenter)
-FIRST_BUTTONS = frozenset({"accept", "resume", "again"})
+FIRST_BUTTONS = frozenset({"accept", "resume", "again", "fetch"})
 
 
 class BubblePainter:
@@ -186,7 +186,7 @@ class BubblePainter:
                 return f"{words} · {done}", colours.warning
             case TransferState.DONE:
                 return f"✓ {words}", colours.good
-            case TransferState.FAILED:
+            case TransferState.FAILED if not is_record(transfer):
                 return words, colours.danger
             case TransferState.OFFERED if not transfer.mine:
                 return words, colours.text

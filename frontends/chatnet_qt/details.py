@@ -1,7 +1,7 @@
 """Everything that is known of one message, in a window of its own that blocks nothing."""
 
 from chatnet_client.words import size_words
-from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of
+from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.models import Bubble
 from chatnet_qt.qt import (
@@ -44,7 +44,7 @@ class MessageDetails(QDialog):
             form.addRow(label(name), selectable(value))
         column.addLayout(form)
         row = QHBoxLayout()
-        for action in actions_of(bubble):
+        for action in actions_of(bubble) + more_actions_of(bubble):
             if action != SHOW_ALL:
                 row.addWidget(self._button(bubble.row.id, action))
         row.addStretch(1)

@@ -12,7 +12,7 @@ from chatnet_protocol.ipc.commands import (
     WithdrawMessage,
 )
 from chatnet_protocol.ipc.rows import MessageKind
-from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of
+from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.details import MessageDetails
 from chatnet_qt.models import Bubble, ConversationModel
@@ -34,6 +34,7 @@ from chatnet_qt.wording import links_in, shown_name
 
 COMMANDS = {
     "accept": AcceptTransfer,
+    "fetch": AcceptTransfer,
     "reject": RejectTransfer,
     "pause": PauseTransfer,
     "resume": ResumeTransfer,
@@ -133,10 +134,11 @@ class MessageActions(QObject):
             return None
         bubble = self._model.bubble(row)
         menu = self._new_menu()
-        for action in actions_of(bubble):
+        actions = actions_of(bubble) + more_actions_of(bubble)
+        for action in actions:
             entry = present(menu.addAction(ACTION_WORDS[action]))
             entry.triggered.connect(lambda _on, action=action: self.act(message_id, action))
-        if actions_of(bubble):
+        if actions:
             menu.addSeparator()
         if bubble.text:
             copy = present(menu.addAction("&Copy text"))

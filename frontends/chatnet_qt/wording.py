@@ -8,7 +8,7 @@ import re
 import time
 import unicodedata
 
-from chatnet_client.words import LINK_WORDS, is_named, name_of, size_words
+from chatnet_client.words import LINK_WORDS, is_named, is_record, name_of, size_words
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, TransferRow, TransferState, Trust
 
 MAX_SHOWN_CHARACTERS = 4000
@@ -151,6 +151,8 @@ def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:
             return f"Declined by {who}"
         case TransferState.CANCELLED:
             return f"Cancelled by {who}"
+        case TransferState.FAILED if is_record(row):
+            return "Sent before the loss" if row.mine else "The files are not here"
         case TransferState.FAILED:
             return f"Failed: {shown_name(row.reason, 300) if row.reason else 'no reason given'}"
     return "Sending" if row.mine else "Receiving"

@@ -4,16 +4,18 @@ import argparse
 import os
 
 from chatnet_cli import render, targets
-from chatnet_cli.environment import Environment, ExitStatus
+from chatnet_cli.environment import Environment, ExitStatus, Failure
+from chatnet_client.client import Client
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     CancelTransfer,
     Command,
+    FetchHistory,
     PauseTransfer,
     RejectTransfer,
     ResumeTransfer,
 )
-from chatnet_protocol.ipc.rows import ClientRole
+from chatnet_protocol.ipc.rows import ClientRole, MessageKind
 
 
 def transfers(env: Environment, options: argparse.Namespace) -> ExitStatus:
@@ -36,10 +38,24 @@ def transfers(env: Environment, options: argparse.Namespace) -> ExitStatus:
 def change(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Do to one transfer what the verb says."""
     with targets.attach(env, options) as client:
-        row = targets.find_transfer(client.view, options.id)
-        client.request(_command(options, row.id))
-        env.out(f"{options.verb} · no {row.no} · {row.id.hex()}")
+        no, transfer = _find(client, options)
+        client.request(_command(options, transfer))
+        env.out(f"{options.verb} · no {no} · {transfer.hex()}")
     return ExitStatus.DONE
+
+
+def _find(client: Client, options: argparse.Namespace) -> tuple[int, bytes]:
+    """Number and id of a transfer. Files can be fetched again that the view no longer lists."""
+    try:
+        row = targets.find_transfer(client.view, options.id)
+    except Failure:
+        number = int(options.id) if options.id.isascii() and options.id.isdigit() else 0
+        page = client.history(FetchHistory(after_no=max(0, number - 1), limit=1))
+        for message in page.rows:
+            if message.no == number and message.kind == MessageKind.OFFER and not message.mine:
+                return message.no, message.id
+        raise
+    return row.no, row.id
 
 
 def _command(options: argparse.Namespace, transfer: bytes) -> Command:

@@ -125,6 +125,15 @@ def test_link_words(state: LinkState, detail: str, words: str) -> None:
         (False, "done", {"path": "/in/f"}, "7 ← f, 10 B: done, verified, /in/f"),
         (True, "paused", {"by": "peer"}, "7 → f, 10 B: paused by the peer"),
         (True, "failed", {"reason": "disk\x1b"}, "7 → f, 10 B: failed (disk\\x1b)"),
+        (False, "failed", {}, "7 ← f, 10 B: failed; chatnet accept 7 fetches it again"),
+        (
+            False,
+            "failed",
+            {"by": "restored", "reason": "long"},
+            "7 ← f, 10 B: a record; chatnet accept 7 fetches it again",
+        ),
+        (True, "failed", {"by": "restored"}, "7 → f, 10 B: a record"),
+        (False, "cancelled", {"by": "me"}, "7 ← f, 10 B: cancelled by me"),
         (True, "waiting", {"files": 3}, "7 → f and 2 more, 10 B: waiting"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from chatnet_client.client import Client
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreTheirs, Trust
 from fake_engine import FakeCore, FakeEngine, make_view
 
@@ -107,9 +108,16 @@ def test_ctrl_c_leaves_the_request_standing(shell, engine: FakeEngine, monkeypat
     assert [command.wanted for command in engine.seen(cmd.AskRestore)] == [True]
 
 
-def test_an_engine_that_stops_ends_the_waiting(shell, engine: FakeEngine) -> None:
-    once_asked(engine, lambda core: core.answer(b"other", cmd.StopEngine("bye")))
-    engine.core.clients[b"other"] = None  # type: ignore[assignment]
+def test_an_engine_that_stops_ends_the_waiting(shell, engine: FakeEngine, monkeypatch) -> None:
+    next_event = Client.next_event
+    stopping = [ev.EngineStopping("bye")]
+
+    def then_stop(client: Client, timeout_s: float) -> object:
+        if stopping and engine.seen(cmd.AskRestore):
+            engine.do(lambda core: core.publish(stopping.pop()))
+        return next_event(client, timeout_s)
+
+    monkeypatch.setattr(Client, "next_event", then_stop)
     assert shell.run("history", "--restore") == 3
     assert STANDS in shell.err
 
@@ -180,3 +188,17 @@ def test_a_restored_message_is_marked_and_stands_in_its_place(shell, engine: Fak
     assert [row.get("restored") for row in rows] == [True, True, None]
     assert shell.run("history", "--limit", "2") == 0
     assert [line.split(": ")[1][:7] for line in shell.out.splitlines()] == ["old two", "after t"]
+
+
+def test_files_that_the_view_lists_no_longer_can_be_fetched(shell, engine: FakeEngine) -> None:
+    transfer = engine.do(lambda core: core.offer(1, "old.bin"))
+    engine.do(lambda core: core.receive(1, "a text"))
+    engine.core.view.transfers.clear()
+    assert shell.run("accept", "2") == 1
+    assert shell.err == "There is no transfer '2'. See: chatnet transfers\n"
+    assert shell.run("accept", "0") == 1
+    engine.core.refuse[cmd.AcceptTransfer] = CommandError(
+        ErrorCode.NOT_ALLOWED, "Bob took it back."
+    )
+    assert shell.run("accept", "1") == 5
+    assert [command.id for command in engine.seen(cmd.AcceptTransfer)] == [transfer]

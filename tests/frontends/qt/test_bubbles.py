@@ -3,8 +3,16 @@
 import msgspec
 import pytest
 
-from chatnet_protocol.ipc.rows import MessageKind, TransferState
-from chatnet_qt.bubble_layout import SHOW_ALL, Fonts, Placed, actions_of, meta_words, place
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferState
+from chatnet_qt.bubble_layout import (
+    SHOW_ALL,
+    Fonts,
+    Placed,
+    actions_of,
+    meta_words,
+    more_actions_of,
+    place,
+)
 from chatnet_qt.bubble_painter import name_of
 from chatnet_qt.icons import draw_tick
 from chatnet_qt.models import Bubble, offer_of
@@ -88,11 +96,28 @@ def test_what_can_be_done_depends_on_side_and_state() -> None:
     assert actions("paused", by="me") == ["resume", "cancel"]
     assert actions("paused", by="peer") == ["cancel"]
     assert actions("done", path="/x") == ["folder"]
-    assert actions("failed", path="/x") == []
+    assert actions("failed", path="/x") == ["fetch"]
+    assert actions("failed", by="restored") == ["fetch"]
+    assert actions("cancelled", by="me") == actions("rejected", by="me") == ["fetch"]
+    assert actions("cancelled", by="peer") == []
     own = offer_row(1, "a", 1, mine=True)
     failed = transfer_row(own, "failed", "a", 1, path="/x")
     assert actions_of(bubble_of(own, transfer=failed)) == ["again"]
     assert actions_of(bubble_of(own)) == []
+
+
+def test_what_is_done_or_long_ago_can_be_fetched_again_from_the_menu() -> None:
+    row, own = offer_row(1, "a", 1, ack=1), offer_row(1, "a", 1, mine=True)
+
+    def more(row: MessageRow, state: str = "", **fields: str) -> list[str]:
+        transfer = transfer_row(row, state, "a", 1, **fields) if state else None
+        return more_actions_of(bubble_of(row, transfer=transfer))
+
+    assert more(row, "done", path="/x") == more(row) == ["fetch"]
+    assert more(row, "failed") == [], "it has a button"
+    assert more(row, "cancelled", by="peer") == more(row, "active") == []
+    assert more(own, "failed", by="restored") == more(own) == []
+    assert more(text_row(1, "x", ack=1)) == []
 
 
 def test_a_text_too_long_for_a_bubble_can_be_seen_whole(fonts) -> None:

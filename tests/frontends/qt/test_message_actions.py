@@ -3,10 +3,19 @@
 import pytest
 
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import WithdrawMessage
+from chatnet_protocol.ipc.commands import AcceptTransfer, WithdrawMessage
 from chatnet_qt.message_actions import TOO_LATE
 from chatnet_qt.qt import QEvent, QKeyEvent, Qt
-from qtworld import Stage, message_id, offer_row, peer_view, session_view, text_row, with_rows
+from qtworld import (
+    Stage,
+    message_id,
+    offer_row,
+    peer_view,
+    session_view,
+    text_row,
+    transfer_row,
+    with_rows,
+)
 
 WITHDRAWN = "Withdrawn before it was sent."
 
@@ -80,3 +89,13 @@ def test_the_engine_has_the_last_word(stage: Stage) -> None:
     stage.settle()
     assert notice(stage) == "It may have been sent."
     assert stage.pane.composer.box.toPlainText() == ""
+
+
+def test_files_that_came_back_as_a_record_are_fetched(make_stage) -> None:
+    row = offer_row(1, "a.bin", 10, ack=1)
+    view = session_view(with_rows(peer_view(), [row, offer_row(2, "b.bin", 10, ack=2)]))
+    view.transfers = [transfer_row(row, "failed", "a.bin", 10, by="restored", reason="A record.")]
+    stage = make_stage(view)
+    assert entries(stage, 1)[0] == entries(stage, 2)[0] == "Download again"
+    stage.pane._actions.act(message_id(1), "fetch")
+    assert stage.client.asked(AcceptTransfer) == [AcceptTransfer(message_id(1))]

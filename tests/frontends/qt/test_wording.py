@@ -103,6 +103,8 @@ def test_transfers_say_who_and_why() -> None:
     assert say(transfer("failed", reason="disk\nfull"), "Bob", True) == "Failed: disk full"
     assert say(transfer("offered", mine=True), "Bob", False) == "Offer not delivered yet"
     assert say(transfer("offered", mine=True), "Bob", True) == "Waiting for Bob to accept"
+    assert say(transfer("failed", by="restored"), "Bob", True) == "The files are not here"
+    assert say(transfer("failed", by="restored", mine=True), "Bob", True) == "Sent before the loss"
     assert all(say(transfer(state), "Bob", True) for state in TransferState)
 
 
