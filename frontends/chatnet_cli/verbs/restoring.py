@@ -15,6 +15,7 @@ from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreRow, Restor
 from chatnet_protocol.ipc.view import PeerView
 
 TURN_S = 0.5
+UNDER_WAY = (RestoreMine.ASKING, RestoreMine.RUNNING)
 FOREVER_S = 10.0 * 365 * 86400
 STANDS = "The request stands; chatnet history --restore --stop takes it back."
 
@@ -74,7 +75,9 @@ def _follow(
 ) -> ExitStatus:
     """Read what becomes of the request until it ends."""
     number, name = peer.info.peer, render.peer_name(peer.info)
-    under_way = False
+    under_way = peer.restore.mine in UNDER_WAY
+    if under_way:
+        progress.show(asking_words(peer.restore, name))
     while (left_s := until - time.monotonic()) > 0:
         event = client.next_event(min(TURN_S, left_s))
         if client.view.stopping:
@@ -89,7 +92,7 @@ def _follow(
         detail = f" {render.escape_line(row.detail)}" if row.detail else ""
         words = asking_words(row, name) + detail
         match row.mine:
-            case RestoreMine.ASKING | RestoreMine.RUNNING:
+            case mine if mine in UNDER_WAY:
                 under_way = True
                 progress.show(words)
             case RestoreMine.DONE:

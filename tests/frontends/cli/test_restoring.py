@@ -97,6 +97,27 @@ def test_the_request_can_be_taken_back(shell, engine: FakeEngine) -> None:
     assert shell.err.endswith("The request was taken back.\n")
 
 
+def test_a_request_that_was_made_before_is_followed(shell, engine: FakeEngine, monkeypatch) -> None:
+    next_event = Client.next_event
+    steps = [RestoreMine.NONE]
+
+    def then_taken_back(client: Client, timeout_s: float) -> object:
+        if steps and engine.seen(cmd.AskRestore):
+            engine.do(lambda core: core.move_restore(1, mine=steps.pop()))
+        return next_event(client, timeout_s)
+
+    engine.do(lambda core: core.move_restore(1, mine=RestoreMine.RUNNING, restored=7))
+    core, answer = engine.core, engine.core.answer
+    core.answer = lambda route, command: (  # type: ignore[method-assign]
+        cmd.Done() if isinstance(command, cmd.AskRestore) else answer(route, command)
+    )
+    monkeypatch.setattr(Client, "next_event", then_taken_back)
+    shell.stderr_is_tty = True
+    assert shell.run("history", "--restore") == 1
+    assert "coming back: 7 messages so far." in shell.err
+    assert shell.err.endswith("The request was taken back.\n")
+
+
 def test_ctrl_c_leaves_the_request_standing(shell, engine: FakeEngine, monkeypatch) -> None:
     def interrupted(client: Client, timeout_s: float) -> None:
         if engine.seen(cmd.AskRestore):
