@@ -59,32 +59,37 @@ def _ask(env: Environment, client: Client, peer: PeerView, timeout_s: float | No
     until = time.monotonic() + (FOREVER_S if timeout_s is None else timeout_s)
     while client.next_event(0) is not None:
         pass  # how an earlier request went says nothing about this one
+    under_way = peer.restore.mine in UNDER_WAY
     client.request(AskRestore(number))
     env.say(f"{name} has to consent; {name} is asked until then, also if this command ends.")
     if peer.link.state != LinkState.UP:
         env.say(f"{name} is {render.state_words(peer.link)} now; the question goes out by itself.")
     progress = ProgressLine(env)
+    if under_way:
+        progress.show(asking_words(peer.restore, name))
     try:
-        return _follow(env, client, peer, until, progress)
+        row = _follow(client, peer, until, progress, under_way)
     finally:
         progress.end()
+    env.out(f"done · {count_words(row.restored)} · peer {number}")
+    return ExitStatus.DONE
 
 
 def _follow(
-    env: Environment, client: Client, peer: PeerView, until: float, progress: ProgressLine
-) -> ExitStatus:
-    """Read what becomes of the request until it ends."""
+    client: Client, peer: PeerView, until: float, progress: ProgressLine, under_way: bool
+) -> RestoreRow:
+    """Read what becomes of the request until it is done. Raises Failure."""
     number, name = peer.info.peer, render.peer_name(peer.info)
-    under_way = peer.restore.mine in UNDER_WAY
-    if under_way:
-        progress.show(asking_words(peer.restore, name))
     while (left_s := until - time.monotonic()) > 0:
         event = client.next_event(min(TURN_S, left_s))
         if client.view.stopping:
             raise Failure(f"The engine was stopped. {STANDS}", ExitStatus.NO_SESSION)
+        shown = client.mirror.peer(number)
+        if shown is None:
+            raise Failure("The peer was removed.")
         change = event.event if isinstance(event, Changed) else None
         if isinstance(event, Reset):
-            row = _row(client, number)
+            row = shown.restore
         elif isinstance(change, RestoreChanged) and change.row.peer == number:
             row = change.row
         else:
@@ -96,19 +101,9 @@ def _follow(
                 under_way = True
                 progress.show(words)
             case RestoreMine.DONE:
-                progress.end()
-                env.out(f"done · {count_words(row.restored)} · peer {number}")
-                return ExitStatus.DONE
+                return row
             case RestoreMine.REFUSED:
                 raise Failure(words, ExitStatus.REFUSED)
             case _ if under_way:
                 raise Failure("The request was taken back.")
     raise Failure(f"Not yet. {STANDS}", ExitStatus.TIMED_OUT)
-
-
-def _row(client: Client, number: int) -> RestoreRow:
-    """How the restore with a peer stands. Raises Failure when the peer is gone."""
-    peer = client.mirror.peer(number)
-    if peer is None:
-        raise Failure("The peer was removed.")
-    return peer.restore

@@ -143,6 +143,12 @@ def test_an_engine_that_stops_ends_the_waiting(shell, engine: FakeEngine, monkey
     assert STANDS in shell.err
 
 
+def test_a_peer_that_is_removed_ends_the_waiting(shell, engine: FakeEngine) -> None:
+    once_asked(engine, lambda core: core.publish(ev.PeerRemoved(1)))
+    assert shell.run("history", "--restore") == 1
+    assert shell.err.endswith("The peer was removed.\n")
+
+
 def test_the_peer_that_asks_is_answered(shell, home) -> None:
     with FakeEngine(home, FakeCore(make_view(peers=2))) as engine:
         assert shell.run("history", "--give") == 2, "two are known and none asks"
