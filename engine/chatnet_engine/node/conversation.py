@@ -11,6 +11,7 @@ from chatnet_engine.node.config import Now
 from chatnet_engine.node.hello import check_hello, loss_notices
 from chatnet_engine.node.outbox import Outbox
 from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.node.typing_peer import TypingPeer
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
@@ -59,7 +60,7 @@ class Conversation:
         self._first_number = 1
         self._sent_seq = 0
         self._sent_due: float | None = None
-        self._typing_until: float | None = None
+        self._typing = TypingPeer(state.peer, publisher)
 
     @property
     def peer(self) -> int:
@@ -137,7 +138,7 @@ class Conversation:
         self.connection = None
         self.streaming = False
         self.remote_incarnation = 0
-        self._end_typing()
+        self._typing.end()
 
     def drain(self, now: Now) -> None:
         """Take in what the ARQ has to tell. Raises RemoteProtocolError, DecodeError."""
@@ -208,12 +209,11 @@ class Conversation:
             self._sent_due = None
             if self._sent_seq > max(self.state.delivered_seq, self.state.sent_seq):
                 self._commits.add(c.StoreMarks(self.peer, sent_seq=self._sent_seq))
-        if self._typing_until is not None and now.mono_s >= self._typing_until:
-            self._end_typing()
+        self._typing.handle_timeout(now)
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` has something to do."""
-        dues = [due for due in (self._sent_due, self._typing_until) if due is not None]
+        dues = [due for due in (self._sent_due, self._typing.until) if due is not None]
         return min(dues, default=None)
 
     # --- what the ledger answers ---
@@ -273,7 +273,7 @@ class Conversation:
         if rows:
             lamport = max(row.lamport for row in rows)
             self._update(received_total=rows[-1].ack, lamport=max(self.state.lamport, lamport))
-            self._end_typing()
+            self._typing.end()
             self._publisher.publish(ev.MessagesAdded(self.peer, rows[0].no, rows))
             self.offers += [row for row in rows if row.kind == MessageKind.OFFER]
         # On a new link whose HELLO is not applied, the answer to it repeats what is committed now.
@@ -379,17 +379,7 @@ class Conversation:
             op = c.StoreMarks(self.peer, peer_shown=marks.shown, peer_read=marks.read)
             self._commits.add(op)
         elif event.key == wire.STATE_TYPING:
-            if wire.decode_typing(event.value).typing:
-                if self._typing_until is None:
-                    self._publisher.publish(ev.TypingChanged(self.peer, True))
-                self._typing_until = now.mono_s + wire.TYPING_KEPT_S
-            else:
-                self._end_typing()
-
-    def _end_typing(self) -> None:
-        if self._typing_until is not None:
-            self._typing_until = None
-            self._publisher.publish(ev.TypingChanged(self.peer, False))
+            self._typing.handle(wire.decode_typing(event.value).typing, now)
 
     def _send_marks(self) -> None:
         if self.connection and (self.state.my_shown or self.state.my_read):

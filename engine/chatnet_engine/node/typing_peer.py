@@ -1,0 +1,36 @@
+"""Owns whether the peer is typing: told by it, forgotten by itself after a while."""
+
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.publisher import Publisher
+from chatnet_protocol.ipc.events import TypingChanged
+from chatnet_protocol.wire.messages import TYPING_KEPT_S
+
+
+class TypingPeer:
+    """What front ends are told about one peer's keyboard."""
+
+    def __init__(self, peer: int, publisher: Publisher) -> None:
+        self._peer = peer
+        self._publisher = publisher
+        self.until: float | None = None
+        """When it is forgotten; None while nobody types."""
+
+    def handle(self, typing: bool, now: Now) -> None:
+        """The peer said so."""
+        if not typing:
+            self.end()
+            return
+        if self.until is None:
+            self._publisher.publish(TypingChanged(self._peer, True))
+        self.until = now.mono_s + TYPING_KEPT_S
+
+    def end(self) -> None:
+        """It stopped, sent what it typed, or the link is gone."""
+        if self.until is not None:
+            self.until = None
+            self._publisher.publish(TypingChanged(self._peer, False))
+
+    def handle_timeout(self, now: Now) -> None:
+        """Nothing more was heard of it."""
+        if self.until is not None and now.mono_s >= self.until:
+            self.end()
