@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
+from chatnet_protocol.commit_restore import RestoreOp, RestoreResult, RestoreState
 from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow
 from chatnet_protocol.transfer_ops import LoadTransfers as LoadTransfers
 from chatnet_protocol.transfer_ops import OpBase as OpBase
@@ -173,6 +174,8 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     raised_by: int = 0
     own_lost: int = 0
     """Messages of ours that the peer has and our history does not account for. Told once."""
+    restore: RestoreState | None = None
+    """How the wish to have them back stands, if a loss has changed that."""
 
 
 class PeerState(Struct, array_like=True, gc=False, frozen=True):
@@ -296,35 +299,15 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """What the numbers of own messages to `peer` rose by when they moved."""
 
 
-Op = (
-    QueueMessages
-    | AcceptMessages
-    | StoreReceipts
-    | LoadOutbox
-    | ApplyHello
-    | StoreMarks
-    | StoreDraft
-    | FailMessage
-    | StorePeer
-    | ForgetPeer
-    | StoreTransfer
-    | LoadTransfers
-)
+MessageOp = QueueMessages | AcceptMessages | StoreReceipts | LoadOutbox | FailMessage
+StateOp = ApplyHello | StoreMarks | StoreDraft | StorePeer | ForgetPeer
+Op = MessageOp | StateOp | StoreTransfer | LoadTransfers | RestoreOp
 
-OpResult = (
-    MessagesQueued
-    | MessagesAccepted
-    | ReceiptsStored
-    | OutboxPage
-    | HelloApplied
-    | MarksStored
-    | DraftStored
-    | MessageFailedStored
-    | PeerStored
-    | PeerForgotten
-    | TransferStored
-    | TransfersLoaded
+MessageResult = (
+    MessagesQueued | MessagesAccepted | ReceiptsStored | OutboxPage | MessageFailedStored
 )
+StateResult = HelloApplied | MarksStored | DraftStored | PeerStored | PeerForgotten
+OpResult = MessageResult | StateResult | TransferStored | TransfersLoaded | RestoreResult
 
 
 class Commit(Struct, array_like=True, gc=False, frozen=True):
@@ -361,6 +344,8 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
     last_no: int
     offers: list[tuple[int, MessageRow]] = []
     """Offers of peers, by peer, whose transfers were not stored before the engine died."""
+    restores: list[RestoreState] = []
+    """Wishes to have a conversation back, of listed peers that have any."""
 
 
 _COMMIT_ENCODER = msgspec.msgpack.Encoder()

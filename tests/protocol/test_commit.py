@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from chatnet_protocol import commit as c
+from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow, TransferRow
 
 ID = b"i" * 16
@@ -13,6 +14,9 @@ MESSAGE = MessageRow(3, ID, True, 1, b"body", 4, 5, 6, 7, "", 8, 3, "failed")
 PEER = PeerRow(1, "name", "host", 2, b"k" * 32, "pinned", "shown", "a:1", "123", b"o", 9)
 TRANSFER = TransferRow(ID, 1, 3, False, "active", "f", 1, 20, 10, "me", "why", "/p", 99)
 STATE = c.PeerState(1, 2**64 - 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "draft", 14)
+STORED = c.StoredTransfer(TRANSFER, b"private")
+BACK = cr.RestoredMessage(False, ID, 2, 8, 4, 5, 6, b"body", STORED)
+WISH = cr.RestoreState(1, "running", 7, 9, ID, 2, "asked", 8)
 
 OPS: list[c.Op] = [
     c.QueueMessages(1, [c.NewMessage(ID, 1, b"body", 4, 2)], 5, True),
@@ -27,13 +31,16 @@ OPS: list[c.Op] = [
     c.ForgetPeer(1, 2),
     c.StoreTransfer(TRANSFER, b"private"),
     c.LoadTransfers([ID]),
+    cr.StoreWish(1, 2**62 - 1, "asking"),
+    cr.StoreTheirWish(1, 2**62 - 1, "giving"),
+    cr.PutBack(1, 7, 3, 9, ID, True, [BACK], "a:1"),
 ]
 RESULTS: list[c.OpResult] = [
     c.MessagesQueued(1, [MESSAGE], [(ID, 3, 6)], 2),
     c.MessagesAccepted(1, [MESSAGE], [c.ReceiptRun(3, 7, 2)], 3),
     c.ReceiptsStored(1, 6, 7, [AckRun(6, 7, 2)]),
     c.OutboxPage(1, [c.OutboxRow(6, ID, 1, 8, 4, b"body")], True),
-    c.HelloApplied(1, 3, [c.ReceiptRun(3, 7, 2)], 1, 2, STATE, 6, 7, 8),
+    c.HelloApplied(1, 3, [c.ReceiptRun(3, 7, 2)], 1, 2, STATE, 6, 7, 8, WISH),
     c.MarksStored(1, True, 2, 3, 4, 5, 6),
     c.DraftStored(1, False, 14, "draft"),
     c.MessageFailedStored(1, 3, "why", 6),
@@ -41,6 +48,8 @@ RESULTS: list[c.OpResult] = [
     c.PeerForgotten(1, 2, STATE, [MESSAGE], 6),
     c.TransferStored(TRANSFER),
     c.TransfersLoaded([c.StoredTransfer(TRANSFER, b"private", 6)]),
+    cr.RestoreStored(1, WISH),
+    cr.MessagesPutBack(1, [MESSAGE], [MESSAGE], [MESSAGE], [STORED], WISH, 8),
 ]
 
 

@@ -10,6 +10,7 @@ import msgspec
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_memory
 from chatnet_protocol import commit as c
+from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow, SessionRow
 from chatnet_protocol.ipc.view import View
@@ -138,6 +139,8 @@ def events_of(op: c.Op, result: c.OpResult, view: View) -> list[ev.Event]:
             if result.raised_by:
                 raised = ev.CountersRaised(result.peer, result.raised_after_seq, result.raised_by)
                 out.append(raised)
+            if result.restore:
+                out.append(ev.RestoreChanged(result.restore.row()))
             conversation = view.peer(result.peer)
             if isinstance(op, c.ApplyHello) and conversation:
                 info = msgspec.structs.replace(conversation.info, display_name=op.display_name)
@@ -157,6 +160,14 @@ def events_of(op: c.Op, result: c.OpResult, view: View) -> list[ev.Event]:
             return [ev.PeerRemoved(result.peer, result.into, result.rows)]
         case c.TransferStored():
             return [ev.TransferChanged(result.row)]
+        case cr.RestoreStored():
+            return [ev.RestoreChanged(result.state.row())]
+        case cr.MessagesPutBack(peer=peer, rows=rows):
+            out = [ev.MessagesRestored(peer, rows[0].no, rows)] if rows else []
+            out += [ev.MessagesRestored(peer, row.no, [row]) for row in result.changed]
+            out.append(ev.MessagesRestored(peer, 0, [], result.tail))
+            out += [ev.TransferChanged(stored.row) for stored in result.transfers]
+            return [*out, ev.RestoreChanged(result.state.row())]
         case _:
             return []
 

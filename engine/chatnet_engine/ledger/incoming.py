@@ -7,7 +7,7 @@ given, so that receipts can be repeated on the next link.
 
 import sqlite3
 
-from chatnet_engine.ledger import batches, outgoing
+from chatnet_engine.ledger import batches, outgoing, restores
 from chatnet_engine.ledger.counters import incarnation_bytes, peer_state
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import MessageRow
@@ -167,16 +167,19 @@ def apply_hello(db: sqlite3.Connection, op: c.ApplyHello) -> c.HelloApplied:
         " acked_total = acked_total + ?5 WHERE peer = ?6",
         (incarnation, mark, lamport, missing, own_lost, op.peer),
     )
+    peer_lost = max(0, acked - op.received_total)
+    here, there = bool(gap or own_lost), bool(peer_lost)
     return c.HelloApplied(
         peer=op.peer,
         mark=mark,
         runs=_runs_from(db, op.peer, op.base),
         gap=gap,
-        peer_lost=max(0, acked - op.received_total),
+        peer_lost=peer_lost,
         state=peer_state(db, op.peer),
         raised_after_seq=released if by else 0,
         raised_by=by,
         own_lost=own_lost,
+        restore=restores.note_loss(db, op.peer, here=here, there=there),
     )
 
 

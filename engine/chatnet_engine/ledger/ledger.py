@@ -6,12 +6,22 @@ It knows no threads, sockets or clocks: times come with the operations.
 
 import sqlite3
 
-from chatnet_engine.ledger import batches, counters, incoming, outgoing, pages, people, transfers
+from chatnet_engine.ledger import (
+    batches,
+    counters,
+    incoming,
+    outgoing,
+    pages,
+    people,
+    restores,
+    transfers,
+)
 from chatnet_engine.ledger.failure import commit_failed
 from chatnet_engine.ledger.migrations import migrate
 from chatnet_engine.ledger.schema import mark_in_use
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import PeerRow, SessionRow
+from chatnet_protocol import commit_restore as cr
+from chatnet_protocol.ipc.rows import PeerRow, RestoreRow, SessionRow
 from chatnet_protocol.ipc.view import PeerView, View, idle_link
 
 
@@ -60,22 +70,26 @@ class Ledger:
             transfers=transfers.load(db),
             last_no=batches.last_no(db),
             offers=self._offers,
+            restores=restores.listed(db),
         )
 
     def load_view(self, session: SessionRow) -> View:
         """The durable part of the picture that front ends have."""
         loaded = self.load()
+        back = {state.peer: state for state in loaded.restores}
         return View(
             session=session,
             peers=[
-                self._peer_view(info, state)
+                self._peer_view(info, state, back.get(info.peer))
                 for info, state in zip(loaded.peers, loaded.states, strict=True)
             ],
             transfers=[stored.row for stored in loaded.transfers],
             last_no=loaded.last_no,
         )
 
-    def _peer_view(self, info: PeerRow, state: c.PeerState) -> PeerView:
+    def _peer_view(
+        self, info: PeerRow, state: c.PeerState, back: cr.RestoreState | None
+    ) -> PeerView:
         last_no, last_ack = self._db.execute(
             "SELECT last_no, last_ack FROM counters WHERE peer = ?", (info.peer,)
         ).fetchone()
@@ -94,6 +108,7 @@ class Ledger:
             my_read=state.my_read,
             draft=state.draft,
             draft_revision=state.draft_revision,
+            restore=back.row() if back else RestoreRow(0),
         )
 
     def _roll_back(self) -> None:
@@ -128,3 +143,9 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
             return transfers.store(db, op)
         case c.LoadTransfers():
             return transfers.load_some(db, op)
+        case cr.StoreWish():
+            return restores.store_wish(db, op)
+        case cr.StoreTheirWish():
+            return restores.store_their_wish(db, op)
+        case cr.PutBack():
+            return restores.put_back(db, op)

@@ -74,7 +74,7 @@ def _unknown(
 
 
 def _own_message(db: sqlite3.Connection, message_id: bytes) -> tuple[bytes, int, int]:
-    query = "SELECT id, no, seq FROM messages WHERE id = ? AND author = 0"
+    query = "SELECT id, no, max(seq, 0) FROM messages WHERE id = ? AND author = 0"
     found: tuple[bytes, int, int] = db.execute(query, (message_id,)).fetchone()
     return found
 

@@ -61,6 +61,7 @@ def offers_without_transfer(db: sqlite3.Connection) -> list[tuple[int, MessageRo
     """Offers of peers among the newest messages that no transfer was stored for, by peer."""
     found = db.execute(
         f"{_SELECT} WHERE no > (SELECT last_no FROM totals) - ? AND kind = ? AND NOT mine"  # noqa: S608
+        " AND place = no"
         " AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.id = conversation.id) ORDER BY no",
         (NEWEST_ROWS, MessageKind.OFFER),
     )

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from chatnet_engine.ledger import outgoing, pages
+from chatnet_engine.ledger import outgoing, pages, restores
 from chatnet_engine.ledger.counters import peer_state
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import PeerRow
@@ -91,6 +91,7 @@ def forget(db: sqlite3.Connection, op: c.ForgetPeer) -> c.PeerForgotten:
     A forgotten peer keeps its key, so that its messages are recognised should it come back.
     Operations on it that are still on their way do no harm.
     """
+    restores.forget(db, op.peer)
     if op.into:
         offset = _merge(db, op.peer, op.into)
         tail = pages.tail(db, op.into)
@@ -111,7 +112,7 @@ def purge(db: sqlite3.Connection) -> None:
         " AND peer NOT IN (SELECT peer FROM transfers UNION SELECT peer FROM gaps)"
         " AND peer NOT IN (SELECT merged_into FROM peers)"
     ).fetchall()
-    for table in ("drafts", "inbound_runs", "counters", "peers"):
+    for table in ("drafts", "inbound_runs", "restores", "counters", "peers"):
         db.executemany(f"DELETE FROM {table} WHERE peer = ?", unused)  # noqa: S608
 
 

@@ -140,6 +140,36 @@ FROM messages m;
 """
 """Schema version 1. What each column means is in the README of the engine."""
 
+RESTORES = """
+CREATE TABLE restores (
+    peer INTEGER PRIMARY KEY REFERENCES peers,
+    mine TEXT NOT NULL,
+    want INTEGER NOT NULL,
+    after INTEGER NOT NULL,
+    after_id BLOB NOT NULL,
+    restored INTEGER NOT NULL,
+    theirs TEXT NOT NULL,
+    their_want INTEGER NOT NULL
+) STRICT;
+INSERT INTO restores
+SELECT DISTINCT peer, 'possible', 0, 0, x'', 0, 'none', 0 FROM gaps
+WHERE peer IN (SELECT peer FROM peers WHERE listed);
+
+DROP VIEW conversation;
+CREATE VIEW conversation AS
+SELECT m.no, m.id, m.author = 0 AS mine, m.kind, m.body, m.sent_ms, m.arrived_ms,
+    max(m.seq, 0) AS seq,
+    CASE WHEN m.ack OR m.author THEN m.ack ELSE coalesce((
+        SELECT CASE WHEN s.first_ack AND m.seq < s.first_seq + s.run
+            THEN s.first_ack + m.seq - s.first_seq END
+        FROM settled_runs s WHERE s.peer = m.peer AND s.first_seq <= m.seq
+        ORDER BY s.first_seq DESC LIMIT 1), 0) END AS ack,
+    m.source, m.lamport, m.place, m.failed, m.peer
+FROM messages m;
+"""
+"""Schema version 2: wishes to have a conversation back; own messages that came back have seq = -no,
+which nobody outside is shown."""
+
 BUSY_TIMEOUT_MS = 5000
 KEPT_WAL_BYTES = 16 * 1024 * 1024
 """After a checkpoint the write-ahead log is cut to this, so that a burst does not keep the disk."""

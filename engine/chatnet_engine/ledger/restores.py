@@ -1,0 +1,211 @@
+"""Owns the wishes to have a conversation back, and what is put back into it.
+
+A message that came back has its author's counter, time and ACK number, a new number, and the place
+of its Lamport predecessor. Own ones have `seq` = -`no`: they left the outbox long ago, and count
+neither for it nor for what is on its way.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from chatnet_engine.ledger import batches, pages, transfers
+from chatnet_protocol import commit as c
+from chatnet_protocol import commit_restore as cr
+from chatnet_protocol.ipc.rows import MessageRow, RestoreMine
+
+_COLUMNS = "peer, mine, want, after, after_id, restored, theirs, their_want"
+_SELECT = f"SELECT {_COLUMNS} FROM restores"  # noqa: S608
+_UNDER_WAY = (RestoreMine.ASKING, RestoreMine.RUNNING)
+_MAKE_INDEX = "CREATE INDEX IF NOT EXISTS restoring ON messages (peer, lamport)"
+"""Only while something comes back: for good it would cost every message 5 % of its insertion."""
+
+
+def listed(db: sqlite3.Connection) -> list[cr.RestoreState]:
+    """Those of the peers in the list."""
+    query = f"{_SELECT} WHERE peer IN (SELECT peer FROM peers WHERE listed)"  # noqa: S608
+    found = db.execute(query)
+    return [cr.RestoreState(*values) for values in found]
+
+
+def load(db: sqlite3.Connection, peer: int) -> cr.RestoreState:
+    """That of one peer; an empty one when there never was any."""
+    found = db.execute(f"{_SELECT} WHERE peer = ?", (peer,)).fetchone()
+    return cr.RestoreState(*found) if found else cr.RestoreState(peer)
+
+
+def forget(db: sqlite3.Connection, peer: int) -> None:
+    """The peer is not in the list any more."""
+    db.execute("DELETE FROM restores WHERE peer = ?", (peer,))
+    _keep_index(db)
+
+
+def note_loss(
+    db: sqlite3.Connection, peer: int, *, here: bool, there: bool
+) -> cr.RestoreState | None:
+    """A HELLO told of messages missing here or there; the state if that changes anything.
+
+    What is being put back starts over: the peer's places may mean other messages now.
+    """
+    state = load(db, peer)
+    if state.mine in _UNDER_WAY:
+        if (here or there) and state.after:
+            return _store(db, state, after=0, after_id=b"")
+    elif here:
+        return _store(db, state, mine=RestoreMine.POSSIBLE, restored=0)
+    return None
+
+
+def store_wish(db: sqlite3.Connection, op: cr.StoreWish) -> cr.RestoreStored:
+    """Begin or end our wish; see StoreWish."""
+    state = load(db, op.peer)
+    under_way = state.mine in _UNDER_WAY
+    if op.mine == RestoreMine.ASKING and not under_way:
+        db.execute(_MAKE_INDEX)
+        state = _store(db, state, mine=op.mine, want=op.want, after=0, after_id=b"", restored=0)
+    elif op.mine != RestoreMine.ASKING and under_way and op.want == state.want:
+        mine = op.mine
+        if mine == RestoreMine.NONE and _has_gaps(db, op.peer):
+            mine = RestoreMine.POSSIBLE
+        state = _store(db, state, mine=mine)
+        _keep_index(db)
+    return cr.RestoreStored(op.peer, state)
+
+
+def store_their_wish(db: sqlite3.Connection, op: cr.StoreTheirWish) -> cr.RestoreStored:
+    """Where the peer's wish stands; see StoreTheirWish."""
+    state = _store(db, load(db, op.peer), theirs=op.theirs, their_want=op.want)
+    return cr.RestoreStored(op.peer, state)
+
+
+def put_back(db: sqlite3.Connection, op: cr.PutBack) -> cr.MessagesPutBack:
+    """Insert a page of what comes back; see PutBack."""
+    state = load(db, op.peer)
+    author, lamport, last_no, last_ack = db.execute(
+        "SELECT author, lamport, last_no, last_ack FROM counters JOIN peers USING (peer)"
+        " WHERE peer = ?",
+        (op.peer,),
+    ).fetchone()
+    wanted = state.mine in _UNDER_WAY and state.want == op.want and op.after in (0, state.after)
+    if not wanted:
+        tail = pages.tail(db, op.peer)
+        return cr.MessagesPutBack(op.peer, [], [], tail, [], state, lamport)
+    before = no = batches.last_no(db)
+    changed: list[int] = []
+    moved: list[c.StoredTransfer] = []
+    for row in op.rows:
+        known = db.execute(
+            "SELECT no, lamport, failed FROM messages WHERE id = ? AND author = ?",
+            (row.id, 0 if row.mine else author),
+        ).fetchone()
+        if known:
+            if known[0] <= before and _agree(db, row, known):
+                changed.append(known[0])
+            continue
+        no += 1
+        _insert(db, op, row, author, no)
+        moved += _put_transfer(db, op.peer, row, no)
+    lamport = max([lamport, *(row.lamport for row in op.rows)])
+    rows = _rows(db, range(before + 1, no + 1))
+    acks = [row.ack for row in rows if not row.mine]
+    db.execute(
+        "UPDATE counters SET lamport = ?, last_no = ?, last_ack = ? WHERE peer = ?",
+        (lamport, no if rows else last_no, max([last_ack, *acks]), op.peer),
+    )
+    if rows:
+        batches.store_last_no(db, no)
+    state = _advance(db, state, op, len(rows))
+    tail = pages.tail(db, op.peer)
+    return cr.MessagesPutBack(op.peer, rows, _rows(db, changed), tail, moved, state, lamport)
+
+
+def _agree(db: sqlite3.Connection, row: cr.RestoredMessage, known: tuple[int, int, str]) -> bool:
+    """Both sides take the lower of two counters: the author wrote it again after a loss of its
+    own, with a higher one. An own message that the peer has did not fail."""
+    no, lamport, failed = known
+    revived = bool(failed and row.mine)
+    if row.lamport >= lamport and not revived:
+        return False
+    db.execute(
+        "UPDATE messages SET lamport = min(lamport, ?1),"
+        " failed = iif(?2, '', failed), ack = iif(?2, ?3, ack) WHERE no = ?4",
+        (row.lamport, revived, row.ack, no),
+    )
+    return True
+
+
+def _insert(
+    db: sqlite3.Connection, op: cr.PutBack, row: cr.RestoredMessage, author: int, no: int
+) -> None:
+    (place,) = db.execute(
+        "SELECT coalesce((SELECT place FROM messages WHERE peer = ?1 AND lamport <= ?2"
+        " AND (lamport, author = 0, id) < (?2, ?3, ?4)"
+        " ORDER BY lamport DESC, author = 0 DESC, id DESC LIMIT 1), 0)",
+        (op.peer, row.lamport, row.mine, row.id),
+    ).fetchone()
+    db.execute(
+        "INSERT INTO messages (no, peer, author, id, kind, sent_ms, arrived_ms, seq, ack, lamport,"
+        " place, source, failed, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+        (
+            no, op.peer, 0 if row.mine else author, row.id, row.kind, row.sent_ms, row.arrived_ms,
+            -no if row.mine else 0, row.ack, row.lamport, place, "" if row.mine else op.source,
+            row.body,
+        ),
+    )  # fmt: skip
+
+
+def _put_transfer(
+    db: sqlite3.Connection, peer: int, row: cr.RestoredMessage, no: int
+) -> list[c.StoredTransfer]:
+    if row.transfer is None:
+        return []
+    if db.execute("SELECT 1 FROM transfers WHERE id = ?", (row.id,)).fetchone():
+        return []
+    stored = msgspec.structs.replace(row.transfer.row, peer=peer, no=no)
+    transfers.store(db, c.StoreTransfer(stored, row.transfer.detail))
+    return [c.StoredTransfer(stored, row.transfer.detail)]
+
+
+def _rows(db: sqlite3.Connection, numbers: Sequence[int]) -> list[MessageRow]:
+    found = (pages.message(db, no) for no in numbers)
+    return [row for row in found if row is not None]
+
+
+def _advance(
+    db: sqlite3.Connection, state: cr.RestoreState, op: cr.PutBack, count: int
+) -> cr.RestoreState:
+    restored = state.restored + count
+    if op.more:
+        return _store(
+            db, state, mine=RestoreMine.RUNNING, after=op.next, after_id=op.next_id,
+            restored=restored,
+        )  # fmt: skip
+    db.execute("DELETE FROM gaps WHERE peer = ?", (op.peer,))
+    state = _store(db, state, mine=RestoreMine.DONE, after=0, after_id=b"", restored=restored)
+    _keep_index(db)
+    return state
+
+
+def _has_gaps(db: sqlite3.Connection, peer: int) -> bool:
+    return db.execute("SELECT 1 FROM gaps WHERE peer = ?", (peer,)).fetchone() is not None
+
+
+def _keep_index(db: sqlite3.Connection) -> None:
+    """As long as anything comes back."""
+    query = "SELECT 1 FROM restores WHERE mine IN (?, ?)"
+    if db.execute(query, tuple(map(str, _UNDER_WAY))).fetchone() is None:
+        db.execute("DROP INDEX IF EXISTS restoring")
+
+
+def _store(
+    db: sqlite3.Connection, state: cr.RestoreState, **changes: int | str | bytes
+) -> cr.RestoreState:
+    values = {name: getattr(state, name) for name in state.__struct_fields__} | changes
+    values = {k: str(v) if k in ("mine", "theirs") else v for k, v in values.items()}
+    marks = ", ".join("?" for _ in values)
+    db.execute(
+        f"REPLACE INTO restores ({_COLUMNS}) VALUES ({marks})",  # noqa: S608
+        [values[name.strip()] for name in _COLUMNS.split(",")],
+    )
+    return cr.RestoreState(**values)

@@ -1,0 +1,120 @@
+"""The part of the wire to the store that brings a conversation back; see `commit`."""
+
+from msgspec import Struct
+
+from chatnet_protocol.ipc.rows import (
+    MessageRow,
+    RestoreMine,
+    RestoreRow,
+    RestoreTheirs,
+)
+from chatnet_protocol.transfer_ops import StoredTransfer
+
+
+class RestoreOpBase(Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """Common shape of these operations and results."""
+
+
+class RestoredMessage(Struct, array_like=True, gc=False, frozen=True):
+    """A message that comes back, as this side sees it."""
+
+    mine: bool
+    id: bytes
+    kind: int
+    lamport: int
+    sent_ms: int
+    arrived_ms: int
+    ack: int
+    body: bytes
+    transfer: StoredTransfer | None = None
+    """An offer's transfer, stored with the message unless there is one. Its row gets the
+    message's number."""
+
+
+class RestoreState(Struct, array_like=True, gc=False, frozen=True):
+    """What is durable of the two wishes to have a conversation back."""
+
+    peer: int
+    mine: str = "none"
+    """A RestoreMine value."""
+    want: int = 0
+    """Random name of our wish, so that the peer's user is asked once; 0: there was none."""
+    after: int = 0
+    """The peer's place in its history up to which everything is here."""
+    after_id: bytes = b""
+    """Id of the message there: the peer sees by it that it is the same history still."""
+    restored: int = 0
+    theirs: str = "none"
+    """A RestoreTheirs value."""
+    their_want: int = 0
+
+    def row(self) -> RestoreRow:
+        """What front ends are shown of it."""
+        asked = self.theirs == RestoreTheirs.ASKED
+        detail = ASKED if asked else _SENTENCES.get(self.mine, "")
+        return RestoreRow(self.peer, self.mine, self.theirs, self.restored, detail)
+
+
+_SENTENCES = {
+    RestoreMine.POSSIBLE.value: "Messages are missing here that the other side may still have.",
+    RestoreMine.ASKING.value: "Waiting until the other side consents.",
+    RestoreMine.REFUSED.value: "The other side did not consent.",
+}
+ASKED = "The other side lost its history and asks for this conversation back."
+
+
+class StoreWish(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Where our wish stands: `asking` begins `want`, unless one is under way; `refused` and
+    `none` end it, if it is still this one. Result: RestoreStored."""
+
+    peer: int
+    want: int
+    mine: str
+
+
+class StoreTheirWish(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Where the peer's wish stands. Result: RestoreStored."""
+
+    peer: int
+    want: int
+    theirs: str
+
+
+class RestoreStored(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """As it now stands."""
+
+    peer: int
+    state: RestoreState
+
+
+class PutBack(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Insert a page of what comes back for `want`, from place `after` of the peer's history to
+    `next`, where the message `next_id` is; `more`: it was cut. Nothing happens when `want` is
+    over, or something after `after` is missing. Result: MessagesPutBack."""
+
+    peer: int
+    want: int
+    after: int
+    next: int
+    next_id: bytes
+    more: bool
+    rows: list[RestoredMessage]
+    source: str
+
+
+class MessagesPutBack(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`rows`: the new ones, dense in `no`. `changed`: known ones whose Lamport counter, failure
+    or ACK number is another one now. `tail`: the newest afterwards, as many as a view holds."""
+
+    peer: int
+    rows: list[MessageRow]
+    changed: list[MessageRow]
+    tail: list[MessageRow]
+    transfers: list[StoredTransfer]
+    state: RestoreState
+    lamport: int
+    """Highest counter of the conversation afterwards."""
+
+
+RestoreOp = StoreWish | StoreTheirWish | PutBack
+RestoreResult = RestoreStored | MessagesPutBack
