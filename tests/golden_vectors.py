@@ -26,6 +26,7 @@ from chatnet_protocol.ipc import events as ev  # noqa: E402
 from chatnet_protocol.ipc.offer import Offer, OfferedFile  # noqa: E402
 from chatnet_protocol.version import IPC_VERSION, WIRE_VERSION  # noqa: E402
 from chatnet_protocol.wire import messages as wire  # noqa: E402
+from chatnet_protocol.wire import restoring  # noqa: E402
 
 Samples: TypeAlias = dict[str, msgspec.Struct]
 
@@ -267,6 +268,22 @@ MESSAGES: Samples = {
     "Hello, of a later one": wire.Hello(21, 20, 20, 21, 41, "Alice", True),
     "Marks": wire.Marks(21, 20),
     "Typing": wire.Typing(True),
+    "RestoreAsk, from the start": restoring.RestoreAsk(77, 0, b""),
+    "RestoreAsk, from where it stopped": restoring.RestoreAsk(77, 42, ID_2),
+    "RestorePage": restoring.RestorePage(
+        *(77, 0, 42, ID_2, True),
+        rows=[
+            restoring.RestoredRow(
+                *(True, 1, ID_1, 40, SENT_MS, SENT_MS + 30, 21), "Grüße".encode()
+            ),
+            restoring.RestoredRow(
+                *(False, 2, ID_2, 41, SENT_MS + 20, SENT_MS + 20, 21), codec.pack(OFFER)
+            ),
+        ],
+    ),
+    "RestorePage, nothing more": restoring.RestorePage(77, 42, 42, ID_2, False, []),
+    "RestoreRefuse": restoring.RestoreRefuse(77),
+    "RestoreStop": restoring.RestoreStop(77),
 }
 
 IPC: Samples = {**COMMANDS, **RESULTS, **EVENTS, **GAUGES, **ROWS, **FRAMES}
@@ -296,6 +313,10 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "Reply": envelope.decode_reply,
     "Request": envelope.decode_request,
     "Typing": wire.decode_typing,
+    "RestoreAsk": restoring.decode_restoring,
+    "RestorePage": restoring.decode_restoring,
+    "RestoreRefuse": restoring.decode_restoring,
+    "RestoreStop": restoring.decode_restoring,
 }
 
 
@@ -342,7 +363,7 @@ FILES: dict[str, tuple[str, int, Samples]] = {
         IPC | {"ConnectionFile": CONNECTION},
     ),
     "messages.json": (
-        "Peer link: what channel 0, HELLO and STATE frames carry",
+        "Peer link: what channels 0 and 2, HELLO and STATE frames carry",
         WIRE_VERSION,
         MESSAGES,
     ),

@@ -73,7 +73,8 @@ class StoreWish(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True)
 
 
 class StoreTheirWish(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Where the peer's wish stands. Result: RestoreStored."""
+    """Where the peer's wish stands: `asked` begins `want`, all others are about the one that
+    was last asked. Result: RestoreStored."""
 
     peer: int
     want: int
@@ -113,7 +114,14 @@ class MessagesPutBack(RestoreOpBase, frozen=True, gc=False, tag=True, array_like
     transfers: list[StoredTransfer]
     state: RestoreState
     lamport: int
-    """Highest counter of the conversation afterwards."""
+    received_total: int
+    acked_total: int
+    my_shown: int
+    my_read: int
+    """These five as they stand afterwards."""
+
+
+PUT_BACK_COUNTERS = ("lamport", "received_total", "acked_total", "my_shown", "my_read")
 
 
 RestoreOp = StoreWish | StoreTheirWish | PutBack

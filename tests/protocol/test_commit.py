@@ -49,7 +49,7 @@ RESULTS: list[c.OpResult] = [
     c.TransferStored(TRANSFER),
     c.TransfersLoaded([c.StoredTransfer(TRANSFER, b"private", 6)]),
     cr.RestoreStored(1, WISH),
-    cr.MessagesPutBack(1, [MESSAGE], [MESSAGE], [MESSAGE], [STORED], WISH, 8),
+    cr.MessagesPutBack(1, [MESSAGE], [MESSAGE], [MESSAGE], [STORED], WISH, 8, 9, 10, 11, 12),
 ]
 
 

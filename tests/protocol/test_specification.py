@@ -15,10 +15,11 @@ from typing import Any, get_args, get_origin
 import msgspec
 import pytest
 
+from chatnet_engine.node.restoring import MAX_WISHES
 from chatnet_protocol import limits, version
 from chatnet_protocol.errors import CloseCode, ErrorCode
 from chatnet_protocol.ipc import commands, envelope, events, offer, rows, session_files, view
-from chatnet_protocol.wire import datagrams, frames, messages
+from chatnet_protocol.wire import datagrams, frames, messages, restoring
 
 FOLDER = Path(__file__).resolve().parents[2] / "protocol"
 NUMBERED_FIELD = re.compile(r"^\| (\d+) \| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
@@ -47,6 +48,7 @@ ARRAYS = [
     offer.OfferedFile,
     messages.Hello,
     messages.Message,
+    restoring.RestoredRow,
 ]
 FRAME_TYPES = [
     *("PADDING", "PING", "ACK", "HELLO", "MESSAGE", "MESSAGES", "RECEIPT", "CHANNEL_RECEIPT"),
@@ -262,6 +264,16 @@ def test_control_messages_and_their_codes_are_named() -> None:
         assert f"\n| {code.value} | `{code.name}` | " in specification()
     for size in (f"at most {control.MAX_CONTROL_BYTES} bytes", f"{control.TOKEN_VALID_S:.0f} s"):
         assert size in specification()
+
+
+def test_what_brings_a_conversation_back_is_named() -> None:
+    for kind in get_args(restoring.Restoring):
+        line = f"\n| {kind.__struct_config__.tag} | `{kind.__name__}` | "
+        cell = specification().partition(line)[2].partition(" |")[0]
+        assert written_fields(cell) == expected_fields(kind), kind.__name__
+    said = f"at most {restoring.MAX_PAGE_ROWS} rows and {restoring.PAGE_BYTES // 1024} KiB"
+    assert f"{said} ({restoring.ROW_BYTES} bytes a row" in specification()
+    assert f"More than {MAX_WISHES} wishes on one link" in specification()
 
 
 def test_file_records_are_named() -> None:

@@ -167,6 +167,9 @@ def events_of(op: c.Op, result: c.OpResult, view: View) -> list[ev.Event]:
             out += [ev.MessagesRestored(peer, row.no, [row]) for row in result.changed]
             out.append(ev.MessagesRestored(peer, 0, [], result.tail))
             out += [ev.TransferChanged(stored.row) for stored in result.transfers]
+            if conversation := view.peer(peer):
+                shown = (conversation.sent_seq, conversation.peer_shown, conversation.peer_read)
+                out.append(ev.MarksMoved(peer, *shown, result.my_shown, result.my_read))
             return [*out, ev.RestoreChanged(result.state.row())]
         case _:
             return []

@@ -13,7 +13,7 @@ import msgspec
 from chatnet_engine.ledger import batches, pages, transfers
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.ipc.rows import MessageRow, RestoreMine
+from chatnet_protocol.ipc.rows import MessageRow, RestoreMine, RestoreTheirs
 
 _COLUMNS = "peer, mine, want, after, after_id, restored, theirs, their_want"
 _SELECT = f"SELECT {_COLUMNS} FROM restores"  # noqa: S608
@@ -75,62 +75,84 @@ def store_wish(db: sqlite3.Connection, op: cr.StoreWish) -> cr.RestoreStored:
 
 def store_their_wish(db: sqlite3.Connection, op: cr.StoreTheirWish) -> cr.RestoreStored:
     """Where the peer's wish stands; see StoreTheirWish."""
-    state = _store(db, load(db, op.peer), theirs=op.theirs, their_want=op.want)
+    state = load(db, op.peer)
+    if (op.theirs == RestoreTheirs.ASKED) is (op.want != state.their_want):
+        state = _store(db, state, theirs=op.theirs, their_want=op.want)
     return cr.RestoreStored(op.peer, state)
 
 
 def put_back(db: sqlite3.Connection, op: cr.PutBack) -> cr.MessagesPutBack:
     """Insert a page of what comes back; see PutBack."""
     state = load(db, op.peer)
-    author, lamport, last_no, last_ack = db.execute(
-        "SELECT author, lamport, last_no, last_ack FROM counters JOIN peers USING (peer)"
+    (author,) = db.execute("SELECT author FROM peers WHERE peer = ?", (op.peer,)).fetchone()
+    before = no = batches.last_no(db)
+    changed: list[int] = []
+    fresh: list[cr.RestoredMessage] = []
+    moved: list[c.StoredTransfer] = []
+    wanted = state.mine in _UNDER_WAY and state.want == op.want and op.after in (0, state.after)
+    for row in op.rows if wanted else ():
+        known = db.execute(
+            "SELECT no, lamport, sent_ms, failed FROM messages WHERE id = ? AND author = ?",
+            (row.id, 0 if row.mine else author),
+        ).fetchone()
+        if known is None:
+            no += 1
+            fresh.append(row)
+            _insert(db, op, row, author, no)
+            moved += _put_transfer(db, op.peer, row, no)
+        elif known[0] <= before and _agree(db, row, known):
+            changed.append(known[0])
+    if fresh:
+        _count(db, op.peer, fresh, no)
+    if wanted:
+        state = _advance(db, state, op, len(fresh))
+    counters = db.execute(
+        "SELECT lamport, received_total, acked_total, my_shown, my_read FROM counters"
         " WHERE peer = ?",
         (op.peer,),
     ).fetchone()
-    wanted = state.mine in _UNDER_WAY and state.want == op.want and op.after in (0, state.after)
-    if not wanted:
-        tail = pages.tail(db, op.peer)
-        return cr.MessagesPutBack(op.peer, [], [], tail, [], state, lamport)
-    before = no = batches.last_no(db)
-    changed: list[int] = []
-    moved: list[c.StoredTransfer] = []
-    for row in op.rows:
-        known = db.execute(
-            "SELECT no, lamport, failed FROM messages WHERE id = ? AND author = ?",
-            (row.id, 0 if row.mine else author),
-        ).fetchone()
-        if known:
-            if known[0] <= before and _agree(db, row, known):
-                changed.append(known[0])
-            continue
-        no += 1
-        _insert(db, op, row, author, no)
-        moved += _put_transfer(db, op.peer, row, no)
-    lamport = max([lamport, *(row.lamport for row in op.rows)])
-    rows = _rows(db, range(before + 1, no + 1))
-    acks = [row.ack for row in rows if not row.mine]
-    db.execute(
-        "UPDATE counters SET lamport = ?, last_no = ?, last_ack = ? WHERE peer = ?",
-        (lamport, no if rows else last_no, max([last_ack, *acks]), op.peer),
+    return cr.MessagesPutBack(
+        op.peer,
+        _rows(db, range(before + 1, no + 1)),
+        _rows(db, changed),
+        pages.tail(db, op.peer),
+        moved,
+        state,
+        *counters,
     )
-    if rows:
-        batches.store_last_no(db, no)
-    state = _advance(db, state, op, len(rows))
-    tail = pages.tail(db, op.peer)
-    return cr.MessagesPutBack(op.peer, rows, _rows(db, changed), tail, moved, state, lamport)
 
 
-def _agree(db: sqlite3.Connection, row: cr.RestoredMessage, known: tuple[int, int, str]) -> bool:
-    """Both sides take the lower of two counters: the author wrote it again after a loss of its
-    own, with a higher one. An own message that the peer has did not fail."""
-    no, lamport, failed = known
+def _count(db: sqlite3.Connection, peer: int, rows: list[cr.RestoredMessage], last_no: int) -> None:
+    """Totals are those of HELLO already. Where something hid a part of the loss from it, they rise
+    here: ACK numbers that were given are never given again, and what came back is not unread."""
+    lamport = max(row.lamport for row in rows)
+    ours = max((row.ack for row in rows if row.mine), default=0)
+    theirs = max((row.ack for row in rows if not row.mine), default=0)
+    db.execute(
+        "UPDATE counters SET lamport = max(lamport, ?1), acked_total = max(acked_total, ?2),"
+        " my_shown = my_shown + max(0, ?3 - received_total),"
+        " my_read = my_read + max(0, ?3 - received_total),"
+        " received_total = max(received_total, ?3), last_ack = max(last_ack, ?3),"
+        " last_no = max(last_no, ?4) WHERE peer = ?5",
+        (lamport, ours, theirs, last_no, peer),
+    )
+    batches.store_last_no(db, last_no)
+
+
+def _agree(
+    db: sqlite3.Connection, row: cr.RestoredMessage, known: tuple[int, int, int, str]
+) -> bool:
+    """Of two counters both sides take the lower one, and its time: the author wrote it again after
+    a loss of its own, with a higher one. An own message that the peer has did not fail."""
+    no, *written, failed = known
+    first = min((row.lamport, row.sent_ms), tuple(written))
     revived = bool(failed and row.mine)
-    if row.lamport >= lamport and not revived:
+    if first == tuple(written) and not revived:
         return False
     db.execute(
-        "UPDATE messages SET lamport = min(lamport, ?1),"
-        " failed = iif(?2, '', failed), ack = iif(?2, ?3, ack) WHERE no = ?4",
-        (row.lamport, revived, row.ack, no),
+        "UPDATE messages SET lamport = ?1, sent_ms = ?2,"
+        " failed = iif(?3, '', failed), ack = iif(?3, ?4, ack) WHERE no = ?5",
+        (*first, revived, row.ack, no),
     )
     return True
 

@@ -14,6 +14,7 @@ from chatnet_engine.node.peers import Meaning, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
+from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
@@ -38,6 +39,11 @@ def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
                 _transfers_loaded(parts, result, waiting, now)
             case c.MessageFailedStored():
                 _message_failed(parts, result, waiting)
+            case cr.RestoreStored():
+                parts.restoring.handle_stored(result.state)
+                parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
+            case cr.MessagesPutBack():
+                parts.restoring.handle_put_back(result)
             case _:
                 if conversation := parts.conversations.get(result.peer):
                     conversation.handle_result(result, waiting)
@@ -171,8 +177,11 @@ def _hello_applied(parts: Parts, result: c.HelloApplied, now: Now) -> None:
         row = msgspec.structs.replace(row, display_name=name)
         parts.peers.put(row)
         parts.publisher.publish(ev.PeerChanged(row))
+    if result.restore:
+        parts.restoring.handle_loss(result.restore)
     if conversation.streaming:
         parts.links.opened(result.peer, now)
+        parts.restoring.handle_link(result.peer)
         parts.transfers.handle_link(
             result.peer,
             True,
@@ -218,6 +227,7 @@ def _peer_forgotten(parts: Parts, result: c.PeerForgotten, waiting: Waiting, now
     parts.links.remove(result.peer)
     parts.peers.remove(result.peer)
     parts.conversations.pop(result.peer, None)
+    parts.restoring.forget(result.peer)
     parts.publisher.publish(ev.PeerRemoved(result.peer, result.into, result.rows))
     if result.into and result.state and (into := parts.conversations.get(result.into)):
         into.take_over(result.state)

@@ -72,9 +72,7 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
             if ask is not None:
                 parts.effects.append(ask)
         case cmd.AskRestore() | cmd.AnswerRestore():
-            parts.peers.need(command.peer)
-            sentence = "This engine cannot bring a conversation back."
-            raise CommandError(ErrorCode.NOT_ALLOWED, sentence)
+            _restore(parts, command, asker)
         case cmd.StopEngine():
             parts.stopping = parts.stopping or command.reason[:200]
             parts.reply(asker, cmd.Done())
@@ -192,6 +190,16 @@ def _conversation_state(
             if ack > conversation.state.my_shown or read > conversation.state.my_read:
                 parts.commits.add(c.StoreMarks(command.peer, my_shown=ack, my_read=read))
             parts.reply(asker, cmd.Done())
+
+
+def _restore(parts: Parts, command: cmd.AskRestore | cmd.AnswerRestore, asker: Asker) -> None:
+    row = _talkable(parts, command.peer)
+    if isinstance(command, cmd.AskRestore):
+        so_already = parts.restoring.want(row.peer, command.wanted, asker)
+    else:
+        so_already = parts.restoring.answer(row.peer, command.consent, asker)
+    if so_already:
+        parts.reply(asker, cmd.Done())
 
 
 def _change_peer(

@@ -13,6 +13,7 @@ from chatnet_engine.node.outbox import Outbox
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.typing_peer import TypingPeer
 from chatnet_protocol import commit as c
+from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
@@ -43,6 +44,8 @@ class Conversation:
         """Committed offers, own and the peer's, for the owner of transfers to take."""
         self.controls: list[bytes] = []
         """Arrived control messages, for the owner of transfers to take."""
+        self.restores: list[bytes] = []
+        """What arrived about having the conversation back, for `Restoring` to take."""
         self.closed: arq.Closed | None = None
         """The peer ended the link; for the owner of links to take."""
         self.path_tokens: list[bytes] = []
@@ -53,7 +56,8 @@ class Conversation:
         self._commits = commits
         self._publisher = publisher
         self._outbox = Outbox(state.delivered_seq)
-        self._source = ""
+        self.source = ""
+        """`ip:port` the peer's messages come from."""
         self._local_incarnation = 0
         self._numbers_new = True
         self._hellos_pending = 0
@@ -90,13 +94,13 @@ class Conversation:
         if self.connection and self.streaming:
             self.connection.set_state(wire.STATE_TYPING, wire.encode_state(wire.Typing(typing)))
 
-    def send_control(self, body: bytes) -> None:
-        """Tell the peer about a transfer; said again by its owner on the next link if this one
-        is down or its window full."""
+    def send(self, channel: int, body: bytes) -> None:
+        """Say it on a volatile channel; said again by its owner on the next link if this one is
+        down or its window full."""
         if self.connection is None or not self.streaming:
             return
-        if self.connection.room(wire.CHANNEL_CONTROL) >= len(body) + MESSAGE_OVERHEAD_BYTES:
-            self.connection.queue(wire.CHANNEL_CONTROL, [body])
+        if self.connection.room(channel) >= len(body) + MESSAGE_OVERHEAD_BYTES:
+            self.connection.queue(channel, [body])
 
     # --- the link ---
 
@@ -116,7 +120,7 @@ class Conversation:
         self.remote_incarnation = incarnation
         self.streaming = False
         self.closed = None
-        self._source = source
+        self.source = source
         same = self.state.incarnation == incarnation
         hello = wire.Hello(
             base=self._outbox.base,
@@ -131,7 +135,7 @@ class Conversation:
 
     def moved(self, source: str) -> None:
         """The peer's address changed; messages from now on come from there."""
-        self._source = source
+        self.source = source
 
     def close_link(self) -> None:
         """The link is over; what was not receipted is sent again on the next one."""
@@ -148,6 +152,8 @@ class Conversation:
             match event:
                 case arq.MessagesArrived(channel=wire.CHANNEL_CONVERSATION):
                     self._arrived(event, now)
+                case arq.MessagesArrived(channel=wire.CHANNEL_RESTORE):
+                    self.restores.extend(event.messages)
                 case arq.MessagesArrived():
                     self.controls.extend(event.messages)
                 case arq.ReceiptsArrived():
@@ -182,16 +188,18 @@ class Conversation:
             page = c.LoadOutbox(self.peer, outbox.loaded_seq, PAGE_BYTES, PAGE_ROWS)
             self._commits.add(page)
 
-    def take_controls(self) -> list[bytes]:
-        """Control messages that arrived since the last call."""
-        out, self.controls = self.controls, []
-        return out
-
     def resume(self, state: c.PeerState) -> None:
         """The counters as the store has them; a key known from before brings its own along."""
         self.state = state
         shown = self._publisher.view.peer(self.peer)
         if shown and (shown.my_shown, shown.my_read) != (state.my_shown, state.my_read):
+            self._publish_marks()
+
+    def put_back(self, result: cr.MessagesPutBack) -> None:
+        """Messages came back; the counters know them now."""
+        before = self.state
+        self._update(**{name: getattr(result, name) for name in cr.PUT_BACK_COUNTERS})
+        if (before.my_shown, before.my_read) != (result.my_shown, result.my_read):
             self._publish_marks()
 
     def skipped(self, delivered_seq: int) -> None:
@@ -345,7 +353,7 @@ class Conversation:
                 self.remote_incarnation,
                 event.first_number,
                 rows,
-                self._source,
+                self.source,
                 now.wall_ms,
             )
         )

@@ -41,6 +41,7 @@ from chatnet_engine.node.links import Links
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.peers import Peers
 from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.node.restoring import Restoring
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol import commit as c
@@ -53,9 +54,10 @@ from chatnet_protocol.errors import (
 from chatnet_protocol.ipc.commands import AddPeer
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
 from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged, LinkGauge
-from chatnet_protocol.ipc.rows import MessageKind
+from chatnet_protocol.ipc.rows import MessageKind, PeerRow
 from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import GAUGE_INTERVAL_S
+from chatnet_protocol.wire.messages import CHANNEL_CONTROL
 
 PACKETS_PER_TURN = 64
 """A busy link lets the others, the store and the front ends have their turn."""
@@ -102,6 +104,7 @@ class Node:
             links=Links(config, endpoint, gate, invites, peers, conversations, random),
             commits=commits,
             publisher=publisher,
+            restoring=Restoring(loaded.restores, commits, publisher, conversations, random),
             clients=Clients(),
             backups=Backups(),
             transfers=Transfers(
@@ -117,14 +120,18 @@ class Node:
         self._gauges: dict[int, LinkGauge] = {}
         self._revision = 0
         self.garbled_requests = 0
-        for row in known.reconcile(loaded.peers, config.session.key):
-            peers.put(row)
-            commits.add(c.StorePeer(row))
-        for row in peers:
-            self._parts.links.add(row, now)
+        self._meet_peers(loaded.peers, now)
         inviting.forget_guests(self._parts)
         answers.seed_view(self._parts)
         answers.resume_offers(self._parts, loaded.offers, now)
+
+    def _meet_peers(self, loaded: list[PeerRow], now: Now) -> None:
+        parts = self._parts
+        for row in parts.known.reconcile(loaded, parts.config.session.key):
+            parts.peers.put(row)
+            parts.commits.add(c.StorePeer(row))
+        for row in parts.peers:
+            parts.links.add(row, now)
 
     # --- inputs ---
 
@@ -167,6 +174,8 @@ class Node:
                         self._drain(done.peer, now)
             case c.CommitFailed():
                 answers.handle_failed(parts, result, now)
+            case HistoryRead() if result.token < 0:
+                parts.restoring.handle_read(result.token, result.page)
             case HistoryRead():
                 asker = parts.read_askers.pop(result.token, None)
                 if asker and result.page is not None:
@@ -248,6 +257,7 @@ class Node:
         self._publish_gauges(now)
         out += parts.publisher.take_effects(now)
         out += parts.effects
+        out += parts.restoring.take_reads()
         parts.effects = []
         due = self._stop_by is not None and (parts.commits.idle or now.mono_s >= self._stop_by)
         if due and not self._stopped:
@@ -291,8 +301,12 @@ class Node:
         conversation = parts.conversations[peer]
         try:
             conversation.drain(now)
-            for body in conversation.take_controls():
+            controls, conversation.controls = conversation.controls, []
+            for body in controls:
                 parts.transfers.handle_control(peer, body, now.mono_s, now.wall_ms)
+            restores, conversation.restores = conversation.restores, []
+            for body in restores:
+                parts.restoring.handle_arrived(peer, body)
         except (RemoteProtocolError, DecodeError) as error:
             parts.links.violated(peer, str(error), now)
         for token in conversation.path_tokens:
@@ -334,7 +348,7 @@ class Node:
                 conversation.queue(message, asker, now)
         for peer, body in parts.transfers.take_controls():
             if conversation := parts.conversations.get(peer):
-                conversation.send_control(body)
+                conversation.send(CHANNEL_CONTROL, body)
         for op in parts.transfers.take_stores():
             parts.commits.add(op)
         if ids := parts.transfers.lookups.take():

@@ -19,6 +19,7 @@ from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.peers import Peers
 from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.node.restoring import Restoring
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol import codec
 from chatnet_protocol.commit import StorePeer
@@ -50,6 +51,7 @@ class Parts:
     publisher: Publisher
     clients: Clients
     transfers: Transfers
+    restoring: Restoring
     backups: Backups
     random: Callable[[int], bytes]
     effects: list[Effect] = field(default_factory=list)

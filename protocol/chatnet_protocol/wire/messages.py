@@ -1,8 +1,9 @@
 """What the reliable channels and STATE frames carry between two engines, as msgpack arrays.
 
 Channel 0 is the conversation: `Message`, durable and exactly once. Channel 1 is control of
-transfers: `Control`, reliable within one link and said again after each new one. The HELLO frame
-holds a `Hello`; STATE frames hold `Marks` and `Typing`, of which only the newest counts.
+transfers: `Control`, reliable within one link and said again after each new one. Channel 2 brings
+a lost conversation back (see `restoring`). The HELLO frame holds a `Hello`; STATE frames hold
+`Marks` and `Typing`, of which only the newest counts.
 """
 
 from msgspec import Struct
@@ -22,6 +23,7 @@ from chatnet_protocol.limits import (
 
 CHANNEL_CONVERSATION = 0
 CHANNEL_CONTROL = 1
+CHANNEL_RESTORE = 2
 
 STATE_MARKS = 1
 STATE_TYPING = 2
@@ -92,18 +94,23 @@ def decode_message(data: bytes) -> Message:
         raise DecodeError("a message id has 16 bytes")
     if not (0 < message.lamport <= MAX_COUNTER and 0 <= message.sent_ms <= MAX_WALL_MS):
         raise DecodeError("a counter or time is out of range")
-    if len(message.body) > MAX_TEXT_BYTES:
+    check_body(message.kind, message.body)
+    return message
+
+
+def check_body(kind: int, body: bytes) -> None:
+    """Raises DecodeError when no message of that kind can have this body."""
+    if len(body) > MAX_TEXT_BYTES:
         raise DecodeError("a message body is longer than 64 KiB")
-    if message.kind == MessageKind.TEXT:
+    if kind == MessageKind.TEXT:
         try:
-            message.body.decode()
+            body.decode()
         except UnicodeDecodeError:
             raise DecodeError("a text is not UTF-8") from None
-    elif message.kind == MessageKind.OFFER:
-        decode_offer(message.body)
-    elif not 0 < message.kind < 256:
+    elif kind == MessageKind.OFFER:
+        decode_offer(body)
+    elif not 0 < kind < 256:
         raise DecodeError("a message kind is out of range")
-    return message
 
 
 def encode_hello(hello: Hello) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_file
 from chatnet_protocol import commit as c
+from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow
 from simworld.ledger_desk import SESSION, arrived, message_id, texts
 
@@ -21,6 +22,11 @@ BEFORE = [
     c.AcceptMessages(1, 7, 1, arrived(11, 12), "s", 1),
     c.StoreDraft(2, "draft", 0),
 ]
+BACK = [
+    cr.RestoredMessage(True, message_id(21), 1, 3, 1, 2, 3, b"own"),
+    cr.RestoredMessage(False, message_id(22), 1, 4, 1, 2, 3, b"theirs"),
+    cr.RestoredMessage(True, message_id(2), 1, 1, 1, 2, 4, b"known"),
+]
 TRANSACTION = [
     c.QueueMessages(1, texts(2, 5, 6), 2, False),
     c.AcceptMessages(1, 7, 2, arrived(12, 11, 13), "s", 2),
@@ -30,6 +36,10 @@ TRANSACTION = [
     c.StoreTransfer(TransferRow(message_id(11), 1, 5, False, "offered", "f", 1, 1), b""),
     c.ApplyHello(1, 8, 1, 9, 9, 50, "name"),
     c.ForgetPeer(2, 1),
+    cr.StoreTheirWish(1, 6, "asked"),
+    cr.StoreWish(1, 5, "asking"),
+    cr.PutBack(1, 5, 0, 9, message_id(22), True, BACK, "s"),
+    cr.PutBack(1, 5, 9, 0, b"", False, [], "s"),
 ]
 
 

@@ -63,6 +63,9 @@ def test_a_gap_makes_it_possible_and_a_wish_asks_once() -> None:
     assert desk.do(cr.StoreWish(1, 9, "refused")).state.mine == "refused"
     assert desk.do(cr.StoreTheirWish(1, 4, "asked")).state == state(desk)
     assert (state(desk).theirs, state(desk).their_want, state(desk).mine) == ("asked", 4, "refused")
+    assert desk.do(cr.StoreTheirWish(1, 3, "giving")).state.theirs == "asked", "of another wish"
+    assert desk.do(cr.StoreTheirWish(1, 4, "giving")).state.theirs == "giving"
+    assert desk.do(cr.StoreTheirWish(1, 4, "asked")).state.theirs == "giving", "answered already"
 
 
 def test_own_messages_that_only_the_peer_has_make_it_possible_too() -> None:
@@ -179,6 +182,15 @@ def test_restored_messages_are_neither_unread_nor_waiting_nor_sent_again() -> No
     assert (withdrawn.no, withdrawn.known) == (0, False)
 
 
+def test_ack_numbers_that_come_back_above_the_totals_raise_them() -> None:
+    desk = asking()
+    desk.accept(1, 7, 1, arrived(60, lamport=21))
+    done = desk.do(page(back(1, True, 9, 1), back(2, False, 11, 2)))
+    assert (done.received_total, done.acked_total, done.my_read) == (11, 9, 10)
+    assert desk.view.peers[0].unread == 1
+    assert desk.accept(1, 7, 2, arrived(61, lamport=22)).rows[0].ack == 12
+
+
 def test_a_merge_takes_restored_messages_along() -> None:
     desk = asking()
     desk.do(page(back(1, True, 1, 1), back(2, False, 1, 2)))
@@ -215,7 +227,7 @@ def test_an_offer_comes_back_with_a_transfer_that_is_over() -> None:
 def test_large_messages_that_come_back_leave_the_view_as_the_store_has_it() -> None:
     desk = asking()
     desk.queue(1, texts(50))
-    large = b"x" * 65_520
+    large = b"x" * 65_510
     rows = [back(1, False, 1, 1), back(2, False, 2, 2, body=large), back(3, False, 3, 3)]
     desk.do(page(rows[1], upto=2, more=True))
     desk.do(page(rows[2], rows[0], after=2))  # the view is compared after each

@@ -1,0 +1,273 @@
+"""Owns having conversations back: our wishes and the peers', and the pages under way.
+
+Whoever lost its history asks for page after page, each after the last one's commit; whoever gives
+keeps only its user's consent to this wish, and reads a page when it is asked for one. What is said
+on a link ends with it, and the ask is said again on the next.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chatnet_engine.node.commits import Asker, CommitQueue
+from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.effects import ReadHistory
+from chatnet_engine.node.publisher import Publisher, split_rows
+from chatnet_protocol import commit_restore as cr
+from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.rows import MessageRow, RestoreMine, RestoreTheirs
+from chatnet_protocol.limits import MAX_TOTAL_AHEAD
+from chatnet_protocol.wire import restoring as wire
+from chatnet_protocol.wire.messages import CHANNEL_RESTORE
+
+MAX_WISHES = 8
+"""Different wishes of a peer on one link that its user here is shown; the rest are refused."""
+UNDER_WAY = (RestoreMine.ASKING, RestoreMine.RUNNING)
+CONSENTED = (RestoreTheirs.GIVING, RestoreTheirs.GIVEN)
+
+
+@dataclass(slots=True)
+class _Talk:
+    """What is under way on the present link with one peer."""
+
+    asked: int | None = None
+    """Place that we asked for; None: nothing."""
+    ask: wire.RestoreAsk | None = None
+    """What the peer asked for and has not been given."""
+    wishes: int = 0
+
+
+class Restoring:
+    """Both directions, all peers; see the module."""
+
+    def __init__(
+        self,
+        loaded: list[cr.RestoreState],
+        commits: CommitQueue,
+        publisher: Publisher,
+        conversations: dict[int, Conversation],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._states = {state.peer: state for state in loaded}
+        self._talks: dict[int, _Talk] = {}
+        self._commits = commits
+        self._publisher = publisher
+        self._conversations = conversations
+        self._random = random
+        self._reads: list[ReadHistory] = []
+        self._reading: dict[int, tuple[int, wire.RestoreAsk]] = {}
+        """For whom a page is being read, by token: at most one on each link."""
+        self._last_token = 0
+
+    # --- what front ends ask ---
+
+    def want(self, peer: int, wanted: bool, asker: Asker) -> bool:
+        """Ask the peer for what is missing, or stop that; whether it is so already."""
+        state = self._state(peer)
+        if (state.mine in UNDER_WAY) is wanted:
+            return True
+        if wanted:
+            name = int.from_bytes(self._random(8), "big") >> 2 or 1
+            self._commits.add(cr.StoreWish(peer, name, RestoreMine.ASKING), asker)
+        else:
+            self._commits.add(cr.StoreWish(peer, state.want, RestoreMine.NONE), asker)
+        return False
+
+    def answer(self, peer: int, consent: bool, asker: Asker) -> bool:
+        """Answer the peer's wish; whether it is answered so already. Raises CommandError."""
+        state = self._state(peer)
+        if state.theirs in (CONSENTED if consent else (RestoreTheirs.REFUSED,)):
+            return True
+        if state.theirs != RestoreTheirs.ASKED and (consent or state.theirs not in CONSENTED):
+            raise CommandError(ErrorCode.NOT_ALLOWED, "The peer does not ask for anything back.")
+        theirs = RestoreTheirs.GIVING if consent else RestoreTheirs.REFUSED
+        self._commits.add(cr.StoreTheirWish(peer, state.their_want, theirs), asker)
+        return False
+
+    # --- the link ---
+
+    def handle_link(self, peer: int) -> None:
+        """A new link: what was under way on the last one is not any more."""
+        self._talks[peer] = _Talk()
+        self._ask(peer)
+
+    def handle_arrived(self, peer: int, body: bytes) -> None:
+        """A message of channel 2. Raises DecodeError, RemoteProtocolError."""
+        said = wire.decode_restoring(body)
+        state = self._state(peer)
+        match said:
+            case wire.RestoreAsk():
+                self._asked(peer, said, state)
+            case wire.RestorePage() if said.want == state.want and state.mine in UNDER_WAY:
+                self._page(peer, said)
+            case wire.RestoreRefuse() if said.want == state.want and state.mine in UNDER_WAY:
+                self._commits.add(cr.StoreWish(peer, said.want, RestoreMine.REFUSED))
+            case wire.RestoreStop() if said.want == state.their_want:
+                self._talk(peer).ask = None
+                if state.theirs in (RestoreTheirs.ASKED, RestoreTheirs.GIVING):
+                    self._commits.add(cr.StoreTheirWish(peer, said.want, RestoreTheirs.NONE))
+            case _:
+                pass  # of a wish that has ended meanwhile
+
+    def forget(self, peer: int) -> None:
+        """The peer is not in the list any more."""
+        self._states.pop(peer, None)
+        self._talks.pop(peer, None)
+
+    # --- what the ledger answers ---
+
+    def handle_stored(self, state: cr.RestoreState) -> None:
+        """A wish as it now stands, told to front ends and, where it waits for it, to the peer."""
+        before = self._state(state.peer)
+        self._changed(state)
+        if before.mine in UNDER_WAY and state.mine in (RestoreMine.NONE, RestoreMine.POSSIBLE):
+            self._say(state.peer, wire.RestoreStop(before.want))
+        elif state.mine == RestoreMine.ASKING and before.want != state.want:
+            self._ask(state.peer)
+        ask = self._talk(state.peer).ask
+        if ask is not None and ask.want == state.their_want and before.theirs != state.theirs:
+            self._serve(state.peer, ask, state)
+
+    def handle_loss(self, state: cr.RestoreState) -> None:
+        """A HELLO told of messages missing on either side."""
+        self._changed(state)
+
+    def handle_put_back(self, result: cr.MessagesPutBack) -> None:
+        """A page is in the history: tell front ends, ask for the next one."""
+        peer = result.peer
+        if conversation := self._conversations.get(peer):
+            conversation.put_back(result)
+        for rows in split_rows(result.rows):
+            self._publisher.publish(ev.MessagesRestored(peer, rows[0].no, rows))
+        for row in result.changed:
+            self._publisher.publish(ev.MessagesRestored(peer, row.no, [row]))
+        shown = self._publisher.view.peer(peer)
+        if shown and shown.messages != result.tail:
+            self._publisher.publish(ev.MessagesRestored(peer, 0, [], result.tail))
+        self._changed(result.state)
+        if self._talk(peer).asked is None:
+            self._ask(peer)
+
+    def handle_read(self, token: int, page: HistoryPage | None) -> None:
+        """A page for a peer was read; None: it could not be, and the peer asks on its next link."""
+        peer, ask = self._reading.pop(token)
+        talk, state = self._talk(peer), self._state(peer)
+        if talk.ask is not ask or state.theirs not in CONSENTED:
+            return
+        talk.ask = None
+        if page is None:
+            return
+        rows = page.rows
+        if ask.after:
+            if not rows or (rows[0].no, rows[0].id) != (ask.after, ask.after_id):
+                talk.ask = wire.RestoreAsk(ask.want, 0, b"")
+                self._read(peer, talk.ask)
+                return
+            rows = rows[1:]
+        given = page_of(ask, rows, page.more)
+        self._say(peer, given)
+        if not given.more and state.theirs == RestoreTheirs.GIVING:
+            self._commits.add(cr.StoreTheirWish(peer, ask.want, RestoreTheirs.GIVEN))
+
+    def take_reads(self) -> list[ReadHistory]:
+        """Pages to read; their tokens are below 0."""
+        out, self._reads = self._reads, []
+        return out
+
+    # --- inside ---
+
+    def _asked(self, peer: int, ask: wire.RestoreAsk, state: cr.RestoreState) -> None:
+        talk = self._talk(peer)
+        if ask.want != state.their_want:
+            talk.wishes += 1
+            if talk.wishes > MAX_WISHES:
+                self._say(peer, wire.RestoreRefuse(ask.want))
+                return
+            talk.ask = ask
+            self._commits.add(cr.StoreTheirWish(peer, ask.want, RestoreTheirs.ASKED))
+        elif talk.ask is None or state.theirs not in CONSENTED:
+            talk.ask = ask
+            self._serve(peer, ask, state)
+        else:
+            raise RemoteProtocolError("asked for a page before the last one came")
+
+    def _serve(self, peer: int, ask: wire.RestoreAsk, state: cr.RestoreState) -> None:
+        if state.theirs in CONSENTED:
+            self._read(peer, ask)
+        elif state.theirs == RestoreTheirs.REFUSED:
+            self._talk(peer).ask = None
+            self._say(peer, wire.RestoreRefuse(ask.want))
+
+    def _read(self, peer: int, ask: wire.RestoreAsk) -> None:
+        query = FetchHistory(peer, after_no=max(0, ask.after - 1), limit=wire.MAX_PAGE_ROWS)
+        self._last_token -= 1
+        self._reading[self._last_token] = (peer, ask)
+        self._reads.append(ReadHistory(self._last_token, query))
+
+    def _ask(self, peer: int) -> None:
+        state, talk = self._state(peer), self._talk(peer)
+        conversation = self._conversations.get(peer)
+        if state.mine in UNDER_WAY and conversation and conversation.streaming:
+            talk.asked = state.after
+            self._say(peer, wire.RestoreAsk(state.want, state.after, state.after_id))
+
+    def _page(self, peer: int, page: wire.RestorePage) -> None:
+        talk, conversation = self._talk(peer), self._conversations[peer]
+        if talk.asked is None or page.after not in (talk.asked, 0):
+            raise RemoteProtocolError("a page of history that was not asked for")
+        talk.asked = None
+        counters = conversation.state
+        for row in page.rows:
+            total = counters.acked_total if row.yours else counters.received_total
+            if row.lamport > counters.lamport + MAX_TOTAL_AHEAD:
+                raise RemoteProtocolError("a Lamport counter is too far ahead")
+            if row.ack > total + MAX_TOTAL_AHEAD:
+                raise RemoteProtocolError("an ACK number is too far ahead")
+        rows = [
+            cr.RestoredMessage(
+                r.yours, r.id, r.kind, r.lamport, r.sent_ms, r.arrived_ms, r.ack, r.body
+            )
+            for r in page.rows
+        ]
+        op = cr.PutBack(
+            peer, page.want, page.after, page.next, page.next_id, page.more, rows,
+            conversation.source,
+        )  # fmt: skip
+        self._commits.add(op)
+
+    def _changed(self, state: cr.RestoreState) -> None:
+        self._states[state.peer] = state
+        shown = self._publisher.view.peer(state.peer)
+        if shown and shown.restore != state.row():
+            self._publisher.publish(ev.RestoreChanged(state.row()))
+
+    def _say(self, peer: int, said: wire.Restoring) -> None:
+        if conversation := self._conversations.get(peer):
+            conversation.send(CHANNEL_RESTORE, wire.encode_restoring(said))
+
+    def _state(self, peer: int) -> cr.RestoreState:
+        return self._states.get(peer) or cr.RestoreState(peer)
+
+    def _talk(self, peer: int) -> _Talk:
+        return self._talks.setdefault(peer, _Talk())
+
+
+def page_of(ask: wire.RestoreAsk, rows: list[MessageRow], more: bool) -> wire.RestorePage:
+    """What of `rows` both sides had, as the side that asks sees it, up to PAGE_BYTES."""
+    out: list[wire.RestoredRow] = []
+    place, place_id, size = ask.after, ask.after_id, 0
+    for row in rows:
+        size += len(row.body) + wire.ROW_BYTES
+        if size > wire.PAGE_BYTES and place != ask.after:
+            more = True
+            break
+        place, place_id = row.no, row.id
+        if row.ack and not row.failed:
+            out.append(
+                wire.RestoredRow(
+                    not row.mine, row.kind, row.id, row.lamport, row.sent_ms, row.arrived_ms,
+                    row.ack, row.body,
+                )
+            )  # fmt: skip
+    return wire.RestorePage(ask.want, ask.after, place, place_id, more, out)

@@ -1,0 +1,113 @@
+"""Channel 2 of the link: how a side that lost its history has the conversation back.
+
+The side that lost it pulls, page by page: it asks for what comes after a place in the other's
+history, and names the message there, so that the other sees whether it still counts by the same
+history. Reliable within one link and volatile: the ask is said again on each new one, and the side
+that gives keeps nothing but its user's consent to this wish.
+"""
+
+from msgspec import Struct
+
+from chatnet_protocol import codec
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ids import ID_BYTES
+from chatnet_protocol.limits import MAX_MESSAGE_BYTES
+from chatnet_protocol.wire.messages import MAX_COUNTER, MAX_WALL_MS, check_body
+
+PAGE_BYTES = 48 * 1024
+"""Of bodies and their fields in one page, which holds a message in any case."""
+ROW_BYTES = 96
+"""What a row counts besides its body; its fields take at most so much."""
+MAX_PAGE_ROWS = 256
+
+
+class RestoreAsk(Struct, array_like=True, gc=False, frozen=True, tag=1):
+    """Give me what comes after place `after` of your history, where message `after_id` is."""
+
+    want: int
+    """Random name of this wish: who has consented to it need not be asked again."""
+    after: int
+    after_id: bytes
+
+
+class RestoredRow(Struct, array_like=True, gc=False, frozen=True):
+    """A message that both sides had."""
+
+    yours: bool
+    """Written by the side that asks."""
+    kind: int
+    id: bytes
+    lamport: int
+    sent_ms: int
+    arrived_ms: int
+    ack: int
+    body: bytes
+
+
+class RestorePage(Struct, array_like=True, gc=False, frozen=True, tag=2):
+    """What comes after place `after`, up to `next`, where message `next_id` is. `after` is 0
+    where the place that was asked for does not count any more."""
+
+    want: int
+    after: int
+    next: int
+    next_id: bytes
+    more: bool
+    rows: list[RestoredRow]
+
+
+class RestoreRefuse(Struct, array_like=True, gc=False, frozen=True, tag=3):
+    """The user here does not consent to this wish."""
+
+    want: int
+
+
+class RestoreStop(Struct, array_like=True, gc=False, frozen=True, tag=4):
+    """The user there does not wish it any more."""
+
+    want: int
+
+
+Restoring = RestoreAsk | RestorePage | RestoreRefuse | RestoreStop
+
+
+class _Envelope(Struct, array_like=True, gc=False, frozen=True):
+    said: Restoring
+
+
+def encode_restoring(said: Restoring) -> bytes:
+    """Body of one message on channel 2."""
+    return codec.pack(said)
+
+
+def decode_restoring(body: bytes) -> Restoring:
+    """Raises DecodeError when malformed or a field is out of range."""
+    said = codec.convert([codec.unpack_plain(body, MAX_MESSAGE_BYTES)], _Envelope).said
+    if said.want < 1:
+        raise DecodeError("the name of a wish is out of range")
+    if isinstance(said, RestoreAsk):
+        _check_place(said.after, said.after_id)
+    elif isinstance(said, RestorePage):
+        _check_place(said.next, said.next_id)
+        if said.after < 0 or (said.more and said.next <= said.after):
+            raise DecodeError("a page that leads nowhere")
+        if len(said.rows) > MAX_PAGE_ROWS:
+            raise DecodeError("a page has at most 256 rows")
+        for row in said.rows:
+            _check_row(row)
+    return said
+
+
+def _check_place(place: int, message_id: bytes) -> None:
+    if place < 0 or len(message_id) != (ID_BYTES if place else 0):
+        raise DecodeError("a place in a history is out of range")
+
+
+def _check_row(row: RestoredRow) -> None:
+    if len(row.id) != ID_BYTES:
+        raise DecodeError("a message id has 16 bytes")
+    if not (0 < row.lamport <= MAX_COUNTER and 0 < row.ack <= MAX_COUNTER):
+        raise DecodeError("a counter is out of range")
+    if not (0 <= row.sent_ms <= MAX_WALL_MS and 0 <= row.arrived_ms <= MAX_WALL_MS):
+        raise DecodeError("a time is out of range")
+    check_body(row.kind, row.body)
