@@ -154,6 +154,7 @@ class Sender:
             size_bytes = len(payload) + self._config.datagram_overhead_bytes
             if len(payload) > SAFE_PAYLOAD_BYTES:
                 draft.contents.append((self.size, ()))
+                self.size.on_sent(number)
             self._pacer.on_sent(size_bytes)
             self.loss.on_sent(SentPacket(number, now, size_bytes, draft.contents))
             if self.first_unanswered is None:

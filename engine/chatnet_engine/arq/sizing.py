@@ -2,7 +2,8 @@
 
 Owns the size in force. A path that drops large datagrams in silence is known by a run of large
 packets lost without one of them acknowledged in between (RFC 8899 section 4.3, black hole
-detection); the safe size then holds for a while, longer each time.
+detection); so does an outage begin. The safe size then holds until a single large packet, sent as
+a test after a while, has arrived; each one that does not makes the next while longer.
 """
 
 from chatnet_engine.arq.packets import Token
@@ -11,7 +12,8 @@ SAFE_PAYLOAD_BYTES = 512
 """With header, tag, UDP and IPv4 this fits the 576 bytes that every path carries."""
 BLACK_HOLE_LOSSES = 5
 """Large packets lost in a row; a line that loses a third at random does it to one run in 250."""
-FIRST_HOLD_S = 60.0
+FIRST_HOLD_S = 0.25
+"""Short, because the line may only have been cut, and a test costs one packet."""
 LONGEST_HOLD_S = 3600.0
 
 
@@ -23,6 +25,7 @@ class PayloadSize:
         self._lost_in_a_row = 0
         self._hold_s = FIRST_HOLD_S
         self._held_until: float | None = None
+        self._test: int | None = None
 
     @property
     def black_hole(self) -> bool:
@@ -36,21 +39,28 @@ class PayloadSize:
         if self._held_until is None:
             self._held_until = now + self._hold_s
             self._hold_s = min(2 * self._hold_s, LONGEST_HOLD_S)
-        elif now >= self._held_until:
-            self._held_until = None
-            self._lost_in_a_row = 0
+        if now >= self._held_until and self._test is None:
             return self._most_bytes
         return min(SAFE_PAYLOAD_BYTES, self._most_bytes)
+
+    def on_sent(self, packet: int) -> None:
+        """A large packet leaves; while large ones are held back it is the test."""
+        if self.black_hole:
+            self._test = packet
 
     def on_acked(self, token: Token) -> None:
         """A large packet arrived: there is no black hole."""
         self._lost_in_a_row = 0
         self._held_until = None
         self._hold_s = FIRST_HOLD_S
+        self._test = None
 
     def on_lost(self, token: Token, packet: int) -> None:
         """A large packet is believed lost, which takes a later one to arrive."""
         self._lost_in_a_row += 1
+        if packet == self._test:
+            self._test = None
+            self._held_until = None
 
     def on_probe(self, token: Token) -> None:
         """Nothing to repeat."""

@@ -223,6 +223,27 @@ def test_an_idle_link_is_kept_alive_and_quiet() -> None:
     assert pair.a.connection.first_unanswered is None
 
 
+@pytest.mark.parametrize("cut_s", [0.2, 1.0, 60.0])
+def test_packets_are_large_again_soon_after_a_line_was_cut(cut_s: float) -> None:
+    """A cut begins as a line that swallows large packets does: with a run of them lost."""
+    pair = Pair(19)
+    pair.settle()
+    pair.ab.cut = pair.ba.cut = True
+    pair.a.send(0, [bytes(1000)] * 400)
+    pair.run(cut_s)
+    pair.ab.cut = pair.ba.cut = False
+    assert pair.a.connection.stats.packets_lost == 0
+    pair.settle()
+    assert pair.a.connection.stats.packets_lost > 5
+    pair.a.send(0, [bytes(1000)])
+    pair.run(1)
+    before = pair.ab.packets
+    pair.a.send(0, [bytes(1000)] * 400)
+    pair.settle()
+    assert not pair.a.connection.stats.black_hole
+    assert pair.ab.packets - before < 450
+
+
 def test_a_cut_link_heals_by_itself() -> None:
     pair = Pair(19)
     pair.settle()
