@@ -137,7 +137,7 @@ def _talkable(parts: Parts, peer: int) -> PeerRow:
 def _send_message(parts: Parts, command: cmd.SendMessage, asker: Asker, now: Now) -> None:
     _check_id(command.id)
     _talkable(parts, command.peer)
-    body = _utf8(command.text)
+    body = command.text.encode()
     if not body:
         raise CommandError(ErrorCode.INVALID, "A message has at least one character.")
     if len(body) > MAX_TEXT_BYTES:
@@ -161,13 +161,6 @@ def _offer_files(parts: Parts, command: cmd.OfferFiles, asker: Asker, now: Now) 
     parts.transfers.offer(command.id, command.peer, command.paths, now.mono_s, now.wall_ms)
 
 
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise CommandError(ErrorCode.INVALID, "The text is not valid Unicode.") from None
-
-
 def _conversation_state(
     parts: Parts,
     command: cmd.SetDraft | cmd.MarkShown | cmd.MarkRead | cmd.SetTyping,
@@ -177,7 +170,7 @@ def _conversation_state(
     conversation = parts.conversations[command.peer]
     match command:
         case cmd.SetDraft():
-            if len(_utf8(command.text)) > MAX_DRAFT_BYTES:
+            if len(command.text.encode()) > MAX_DRAFT_BYTES:
                 raise CommandError(ErrorCode.TOO_LARGE, "A draft has at most 64 KiB.")
             op = c.StoreDraft(command.peer, command.text, command.base_revision)
             parts.commits.add(op, asker)
@@ -260,7 +253,7 @@ def _peer_to_add(parts: Parts, command: cmd.AddPeer) -> PeerRow:
 
 def _name(name: str) -> str:
     name = name.strip()
-    if not 1 <= len(_utf8(name)) <= MAX_DISPLAY_NAME_BYTES or not name.isprintable():
+    if not name.isprintable() or not 1 <= len(name.encode()) <= MAX_DISPLAY_NAME_BYTES:
         raise CommandError(ErrorCode.INVALID, "A name has 1 to 64 printable bytes.")
     return name
 

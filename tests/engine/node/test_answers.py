@@ -1,0 +1,230 @@
+"""What follows from a commit: transfers out of offers, strangers, a store that fails."""
+
+import pytest
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.node import answers
+from chatnet_engine.node.effects import FilesSaid, HistoryRead
+from chatnet_engine.node.hello import loss_notices
+from chatnet_engine.node.parts import Parts
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.events import Notice
+from chatnet_protocol.ipc.rows import LinkState, TransferState, Trust
+from simworld.client import SimClient
+from simworld.clock import Clock
+from simworld.engine import SimEngine
+from simworld.files import FilesNet
+from simworld.network import Network
+from simworld.pair import A, B, Pair
+
+OFFER = b"offer".rjust(16)
+
+
+class FilePair(Pair):
+    """Two engines with pretended file processes, and one file at `a`."""
+
+    def __init__(self) -> None:
+        self.clock = Clock(1)
+        self.network = Network(self.clock)
+        self.shared = shared = FilesNet(self.clock)
+        self.a = SimEngine(self.clock, self.network, "a", A, shared)
+        self.b = SimEngine(self.clock, self.network, "b", B, shared)
+        for engine, other in ((self.a, B), (self.b, A)):
+            engine.up()
+            engine.dial(other)
+        self.at_a, self.at_b = self.a.attach(), self.b.attach()
+        self.run(1)
+        assert self.a.files
+        self.a.files.sources["data"] = bytes(100_000)
+
+    def network_cut(self, cut: bool) -> None:
+        """Neither datagrams nor file connections get through."""
+        self.set_line(cut=cut)
+        self.shared.cut(cut)
+
+    def offer(self, *paths: str) -> int:
+        request = self.at_a.ask(cmd.OfferFiles(OFFER, 1, list(paths or ["/home/data"])))
+        self.run(0.5)
+        return request
+
+
+def states(client: SimClient) -> list[str]:
+    assert client.view
+    return [transfer.state for transfer in client.view.transfers]
+
+
+def notices(client: SimClient) -> list[str]:
+    return [event.code for event in client.events if isinstance(event, Notice)]
+
+
+def parts_of(engine: SimEngine) -> Parts:
+    assert engine.node
+    return engine.node._parts
+
+
+def test_an_offer_is_queued_and_becomes_a_transfer_on_both_sides() -> None:
+    pair = FilePair()
+    pair.at_b.ask(cmd.SetPeer(1, auto_accept_bytes=0))
+    pair.run(0.1)
+    request = pair.offer()
+    assert isinstance(pair.at_a.replies[request].result, cmd.Queued)
+    assert states(pair.at_b) == [TransferState.OFFERED]
+    pair.at_b.ask(cmd.AcceptTransfer(OFFER))
+    pair.run(5)
+    assert (states(pair.at_a), states(pair.at_b)) == ([TransferState.DONE], [TransferState.DONE])
+
+
+def test_files_of_a_pinned_peer_arrive_by_themselves() -> None:
+    pair = FilePair()
+    pair.offer()
+    pair.run(5)
+    assert states(pair.at_b) == [TransferState.DONE]
+
+
+def test_files_that_cannot_be_listed_are_no_offer() -> None:
+    pair = FilePair()
+    pair.a.tell_files = lambda frame: None  # type: ignore[method-assign]
+    request = pair.offer("/home/none")
+    error = pw.Scanned(OFFER, [], "invalid", "There is no such file.")
+    pair.a.hear(FilesSaid(pw.encode(error)))
+    pair.run(0.1)
+    failure = pair.at_a.replies[request].failure
+    assert failure
+    assert (failure.code, failure.text) == ("invalid", "There is no such file.")
+    assert states(pair.at_a) == []
+
+
+ENDS = {
+    cmd.PauseTransfer: TransferState.PAUSED,
+    cmd.CancelTransfer: TransferState.CANCELLED,
+    cmd.RejectTransfer: TransferState.REJECTED,
+}
+
+
+@pytest.mark.parametrize("command", ENDS)
+def test_a_transfer_is_paused_refused_or_ended_by_its_sender_or_receiver(
+    command: type[cmd.PauseTransfer | cmd.CancelTransfer | cmd.RejectTransfer],
+) -> None:
+    pair = FilePair()
+    pair.at_b.ask(cmd.SetPeer(1, auto_accept_bytes=0))
+    pair.run(0.1)
+    pair.offer()
+    if command is not cmd.RejectTransfer:
+        pair.network_cut(True)
+        pair.at_b.ask(cmd.AcceptTransfer(OFFER))
+        pair.run(0.1)
+    request = pair.at_b.ask(command(OFFER))
+    pair.run(0.2)
+    assert pair.at_b.replies[request].result == cmd.Done()
+    assert states(pair.at_b) == [ENDS[command]]
+    if command is cmd.PauseTransfer:
+        pair.network_cut(False)
+        pair.at_b.ask(cmd.ResumeTransfer(OFFER))
+        pair.run(20)
+        assert states(pair.at_b) == [TransferState.DONE]
+
+
+def test_an_offer_that_was_committed_and_no_transfer_yet_becomes_one_at_the_next_start() -> None:
+    pair = FilePair()
+    pair.at_b.ask(cmd.SetPeer(1, auto_accept_bytes=0))
+    pair.run(0.1)
+    pair.offer()
+    for engine in (pair.a, pair.b):
+        engine.crash()
+    pair.b.connection.execute("DELETE FROM transfers")
+    for engine in (pair.a, pair.b):
+        engine.up()
+    pair.run(2)
+    assert states(pair.at_b) == [TransferState.OFFERED]
+
+
+def test_a_file_process_that_dies_is_started_again_and_told_everything() -> None:
+    pair = FilePair()
+    pair.offer()
+    assert pair.a.files
+    pair.a.files.kill()
+    pair.run(20)
+    assert states(pair.at_b) == [TransferState.DONE]
+
+
+def test_a_store_that_fails_is_told_once_and_again_when_it_works() -> None:
+    pair = Pair(1)
+    pair.run(1)
+    pair.a.store_fails = "The disk is full."
+    asked = [
+        pair.at_a.ask_text("no"),
+        pair.at_a.ask(cmd.AddPeer("10.0.0.9", 9)),
+        pair.at_a.ask(cmd.AddPeer("10.0.0.8", 9, invite="")),
+    ]
+    pair.run(3)
+    for number in asked:
+        failure = pair.at_a.replies[number].failure
+        assert failure
+        assert (failure.code, "The disk is full." in failure.text) == ("store", True)
+    assert notices(pair.at_a).count("store-failed") == 1
+    status = pair.at_a.ask(cmd.FetchStatus())
+    pair.run(0.1)
+    result = pair.at_a.replies[status].result
+    assert isinstance(result, cmd.Status)
+    assert result.facts["store"] == "The disk is full."
+    assert result.links[0]["rtt_ms"] == pytest.approx(50, abs=10)
+    pair.a.store_fails = ""
+    pair.at_a.say("yes")
+    pair.settle(10)
+    assert notices(pair.at_a).count("store-works") == 1
+
+
+def test_a_history_that_cannot_be_read_is_told_to_who_asked() -> None:
+    pair = Pair(1)
+    pair.a.read_history = lambda ask: None  # type: ignore[method-assign]
+    request = pair.at_a.ask(cmd.FetchHistory())
+    assert pair.a.node
+    for _ in range(2):  # nobody waits for the second answer
+        pair.a.node.handle_io(HistoryRead(1, None, "the disk is broken"), pair.a.now)
+        pair.a.turn()
+    failure = pair.at_a.replies[request].failure
+    assert failure
+    assert (failure.code, "the disk is broken" in failure.text) == ("store", True)
+
+
+def test_a_stranger_that_calls_twice_is_listed_once() -> None:
+    pair = Pair(3, both_dial=False, commit_s=(0.5, 0.5))
+    pair.run(20)
+    assert pair.at_b.view
+    assert [peer.info.trust for peer in pair.at_b.view.peers] == [Trust.PENDING]
+    assert notices(pair.at_b) == ["peer-pending"]
+    assert pair.peer(pair.at_a).link.state == LinkState.PENDING
+
+
+def test_an_answer_about_a_peer_that_has_gone_does_nothing() -> None:
+    pair = Pair(4)
+    pair.at_b.say("hello")
+    pair.settle(5)
+    (offer,) = pair.peer(pair.at_a).messages
+    parts = parts_of(pair.a)
+    state = parts.conversations[1].state
+    parts.peers.remove(1)
+    answers.resume_offers(parts, [(1, offer)], pair.a.now)
+    gone = c.HelloApplied(1, 0, [], 0, 0, state)
+    answers._hello_applied(parts, gone, pair.a.now)
+    answers._offers(parts, 1, pair.a.now)
+    parts.conversations.pop(1)
+    answers._offers(parts, 1, pair.a.now)
+    assert parts.transfers.take_stores() == []
+
+
+def test_each_kind_of_loss_is_one_sentence() -> None:
+    pair = Pair(5)
+    state = parts_of(pair.a).conversations[1].state
+    nothing = c.HelloApplied(1, 0, [], 0, 0, state)
+    assert loss_notices(nothing) == []
+    lost = c.HelloApplied(1, 0, [], 3, 4, state, own_lost=5)
+    told = loss_notices(lost)
+    assert [(n.level, n.code, n.peer) for n in told] == [
+        ("warning", "history-gap", 1),
+        ("info", "peer-lost-history", 1),
+        ("warning", "own-history-lost", 1),
+    ]
+    for notice, number in zip(told, "345", strict=True):
+        assert number in notice.text

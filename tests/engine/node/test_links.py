@@ -1,0 +1,253 @@
+"""The link to a peer as people see it: names that are not known, silence, moves, refusals."""
+
+import msgspec
+import pytest
+
+from chatnet_engine.node.addresses import format_addr, parse_addr
+from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.effects import HostResolved
+from chatnet_engine.node.links import Links
+from chatnet_engine.node.parts import Parts
+from chatnet_engine.secure import events as secure
+from chatnet_protocol.errors import CloseCode
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.rows import LinkState
+from chatnet_protocol.limits import MAX_TOTAL_AHEAD
+from chatnet_protocol.wire import messages as wire
+from simworld.engine import SimEngine
+from simworld.pair import B, Pair
+from simworld.takeover import become_another
+
+MOVED = ("10.9.9.9", 40000)
+
+
+def parts_of(engine: SimEngine) -> Parts:
+    assert engine.node
+    return engine.node._parts
+
+
+def talk_of(engine: SimEngine) -> Conversation:
+    return parts_of(engine).conversations[1]
+
+
+@pytest.fixture
+def pair() -> Pair:
+    """Two engines whose link is up."""
+    pair = Pair(1)
+    pair.run(1)
+    assert pair.peer(pair.at_a).link.state == LinkState.UP
+    return pair
+
+
+@pytest.mark.parametrize("addr", [("10.0.0.1", 1), ("fe80::1", 65535)])
+def test_an_address_is_read_as_it_is_written(addr: tuple[str, int]) -> None:
+    assert parse_addr(format_addr(addr)) == addr
+
+
+@pytest.mark.parametrize("text", ["", "host", ":1", "host:", "host:x"])
+def test_what_is_no_address_is_none(text: str) -> None:
+    assert parse_addr(text) is None
+
+
+def resolved(pair: Pair, *addrs: tuple[str, int], peer: int = 1, error: str = "") -> None:
+    node = pair.a.node
+    assert node
+    node.handle_io(HostResolved(peer, list(addrs), error), pair.a.now)
+    pair.a.turn()
+    pair.run(0.01)
+
+
+def test_a_name_that_is_not_known_is_told_until_it_is() -> None:
+    pair = Pair(2, both_dial=False)
+    pair.a.crash()
+    pair.a.resolve = lambda ask: None  # type: ignore[method-assign]
+    pair.a.up()
+    pair.run(0.1)
+    assert pair.peer(pair.at_a).link.state == LinkState.RESOLVING
+    resolved(pair, peer=9)
+    resolved(pair)
+    assert pair.peer(pair.at_a).link.detail == "The host name 10.0.0.2 is not known."
+    resolved(pair, error="The name server does not answer.")
+    assert pair.peer(pair.at_a).link.detail == "The name server does not answer."
+    resolved(pair, B)
+    assert pair.peer(pair.at_a).link.state == LinkState.DIALLING
+    resolved(pair, error="gone")
+    assert pair.peer(pair.at_a).link.state == LinkState.DIALLING
+
+
+def test_silence_is_shown_and_then_a_new_handshake_is_tried(pair: Pair) -> None:
+    pair.set_line(cut=True)
+    pair.at_a.say("anybody?")
+    pair.run(8)
+    assert pair.peer(pair.at_a).link.state == LinkState.SILENT
+    assert "not been answered" in pair.peer(pair.at_a).link.detail
+    pair.run(30)
+    links = pair.peer(pair.at_a).link.links
+    pair.set_line(cut=False)
+    pair.settle(10)
+    assert pair.peer(pair.at_a).link.state == LinkState.UP
+    assert pair.peer(pair.at_a).link.links == links
+
+
+def test_a_peer_that_moves_is_followed_once_its_new_address_has_answered(pair: Pair) -> None:
+    pair.network.rebind(B, MOVED)
+    pair.at_b.say("from the train")
+    pair.settle(5)
+    pair.run(3)
+    assert pair.peer(pair.at_a).link.address == "10.9.9.9:40000"
+    assert pair.peer(pair.at_a).info.address == "10.9.9.9:40000"
+    assert parts_of(pair.a).links.addrs(1) == [MOVED, B]
+    assert parts_of(pair.a).links.addrs(9) == []
+
+
+def test_an_address_challenge_for_nobody_does_nothing(pair: Pair) -> None:
+    links, now = parts_of(pair.a).links, pair.a.now
+    touched: set[int] = set()
+    talk_of(pair.a).close_link()
+    before = links.row(1)
+    for peer in (1, 9):
+        links._handle_event(secure.PathChallengeNeeded(peer, MOVED, b"t" * 8), touched, now)
+        links._handle_event(secure.Roamed(peer, MOVED), touched, now)
+    links._handle_event(secure.Reflected(9, MOVED), touched, now)
+    assert (links.row(1), touched) == (before, set())
+
+
+def closes_b(pair: Pair, code: CloseCode, reason: str = "") -> None:
+    """B ends the link as a peer that means it."""
+    parts_of(pair.b).links.goodbye(1, code, reason, pair.b.now)
+    pair.b.turn()
+    pair.run(0.1)
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "words"),
+    [
+        (CloseCode.PENDING, LinkState.PENDING, "has to accept you first"),
+        (CloseCode.REFUSED, LinkState.REFUSED, "does not trust this key"),
+        (CloseCode.PROTOCOL_VIOLATION, LinkState.REFUSED, "closed the link: too fast."),
+        (CloseCode.VERSION, LinkState.REFUSED, "closed the link: too fast."),
+        (CloseCode.SHUTDOWN, LinkState.DIALLING, "is not running ChatNet"),
+    ],
+)
+def test_why_a_peer_ended_the_link_is_told(
+    pair: Pair, code: CloseCode, state: LinkState, words: str
+) -> None:
+    pair.b.node, node = None, pair.b.node
+    assert node
+    node._parts.links.goodbye(1, code, "too fast", pair.b.now)
+    for data, target in node._parts.links.take_sealed():
+        pair.network.send(B, target, data)
+    pair.run(0.1)
+    link = pair.peer(pair.at_a).link
+    assert (link.state, words in link.detail) == (state, True), link.detail
+
+
+def test_a_link_that_is_down_is_not_closed_again(pair: Pair) -> None:
+    links = parts_of(pair.a).links
+    talk_of(pair.a).close_link()
+    links.goodbye(1, CloseCode.SHUTDOWN, "", pair.a.now)
+    assert links.take_sealed() == []
+
+
+def tells(engine: SimEngine, key: int, value: bytes) -> None:
+    """The engine says something to its peer that no honest one says."""
+    connection = talk_of(engine).connection
+    assert connection
+    connection.set_state(key, value)
+    engine.turn()
+
+
+LIES = {
+    "garbage in place of marks": (wire.STATE_MARKS, b"\xc1"),
+    "read marks from the future": (
+        wire.STATE_MARKS,
+        wire.encode_state(wire.Marks(1, MAX_TOTAL_AHEAD * 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_peer_that_breaks_the_specification_is_left_alone_for_a_minute(
+    pair: Pair, lie: str
+) -> None:
+    tells(pair.b, *LIES[lie])
+    pair.run(0.5)
+    assert pair.peer(pair.at_a).link.state == LinkState.REFUSED
+    assert "was closed" in pair.peer(pair.at_a).link.detail
+    pair.at_b.say("sorry")
+    pair.run(30)
+    assert pair.peer(pair.at_a).messages == []
+    pair.settle(120)
+    pair.check([], ["sorry"])
+
+
+def test_a_lamport_counter_from_the_future_closes_the_link(pair: Pair) -> None:
+    state = talk_of(pair.a).state
+    pair.b.connection.execute("UPDATE counters SET lamport = ?", (2 * MAX_TOTAL_AHEAD,))
+    pair.at_b.say("from far ahead")
+    pair.run(0.5)
+    assert pair.peer(pair.at_a).link.state == LinkState.REFUSED
+    assert "Lamport" in pair.peer(pair.at_a).link.detail
+    assert talk_of(pair.a).state.received_total == state.received_total
+
+
+def test_a_packet_that_cannot_be_read_closes_the_link(pair: Pair) -> None:
+    sealed = parts_of(pair.b).endpoint.seal(1, 1 << 20, b"\xff\xff\xff")
+    assert sealed
+    pair.network.send(B, sealed[1], sealed[0])
+    pair.run(0.5)
+    assert pair.peer(pair.at_a).link.state == LinkState.REFUSED
+
+
+def test_unknown_states_of_a_newer_peer_are_left_alone(pair: Pair) -> None:
+    tells(pair.b, 63, b"x")
+    pair.at_b.say("still talking")
+    pair.settle(5)
+    assert pair.peer(pair.at_a).link.state == LinkState.UP
+
+
+def test_a_late_refusal_or_one_without_words_ends_nothing(pair: Pair) -> None:
+    links, now = parts_of(pair.a).links, pair.a.now
+    row = links.row(1)
+    links._handle_refused(secure.Refused(1, b"", b"", B), now)
+    links._handle_refused(secure.Refused(9, b"", b"", B), now)
+    assert links.row(1) == row
+    closes_b(pair, CloseCode.SHUTDOWN)
+    links._links[1].row = msgspec.structs.replace(links._links[1].row, state=LinkState.DIALLING)
+    row = links.row(1)
+    for payload in (b"\xff\xff", b""):
+        links._handle_refused(secure.Refused(1, b"", payload, B), now)
+    assert links.row(1) == row
+
+
+def test_another_key_is_shown_unless_the_right_one_is_talking(pair: Pair) -> None:
+    key = pair.peer(pair.at_a).info.key
+    become_another(pair.b)
+    pair.run(1)
+    assert pair.peer(pair.at_a).link.state != LinkState.KEY_CHANGED
+    pair.at_a.say("who is it?")
+    pair.run(60)
+    assert pair.peer(pair.at_a).link.state == LinkState.KEY_CHANGED
+    assert pair.peer(pair.at_a).info.key == key
+    assert pair.peer(pair.at_a).info.offered_key
+
+
+def test_a_peer_that_was_forgotten_is_not_linked_any_more(pair: Pair) -> None:
+    links, now = parts_of(pair.a).links, pair.a.now
+    pair.at_a.ask(cmd.RemovePeer(1))
+    pair.run(1)
+    assert links.row(1) is None
+    links.opened(1, now)
+    links.handle_timeout(now)
+    assert links.take_changed() == []
+    assert links._name(1) == "The peer"
+
+
+def test_nothing_is_looked_up_or_dialled_for_a_peer_without_a_row(pair: Pair) -> None:
+    parts = parts_of(pair.a)
+    assert isinstance(parts.links, Links)
+    parts.peers.remove(1)
+    parts.links._links[1].resolve_at = 0.0
+    parts.links.dial(1, pair.a.now)
+    parts.links.handle_timeout(pair.a.now)
+    assert parts.links.take_resolves() == []
