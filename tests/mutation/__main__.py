@@ -8,6 +8,8 @@ import argparse
 import hashlib
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from mutation.survivors import load
@@ -24,18 +26,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=f"of {', '.join(PACKAGES)}")
     parser.add_argument("--sample", type=int, help="try so many mutants of each package")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--jobs", type=int, default=1, help="packages at a time (default 1)")
     parser.add_argument("--keep", type=Path, help="work in this folder and go on there later")
     args = parser.parse_args(argv)
     unknown = set(args.packages) - set(PACKAGES)
     if unknown:
         parser.error(f"no such package: {', '.join(sorted(unknown))}")
-    worst = 0
-    for package in args.packages or PACKAGES:
-        with tempfile.TemporaryDirectory(prefix="chatnet-mutate-") as temporary:
-            folder = Path(args.keep or temporary) / package
-            folder.mkdir(parents=True, exist_ok=True)
-            worst = max(worst, _mutate(Workplace(folder, package), args.sample, args.seed))
-    return worst
+    with ThreadPoolExecutor(args.jobs) as pool:  # the work is done by processes that they wait for
+        return max(pool.map(partial(_mutate, args), args.packages or PACKAGES))
 
 
 def chosen(mutants: dict[str, Change], count: int | None, seed: int) -> list[str]:
@@ -47,29 +45,36 @@ def chosen(mutants: dict[str, Change], count: int | None, seed: int) -> list[str
     return sorted(mutants, key=place)[:count]
 
 
-def _mutate(place: Workplace, count: int | None, seed: int) -> int:
-    try:
-        place.prepare([f"tests/engine/{place.package}"])
-        mutants = dict(place.mutants())
-        names = chosen(mutants, count, seed)
-        known = place.results()
-        if untried := [name for name in names if name not in known]:
-            place.run(untried)
-        killed = place.results()
-    except MutationBroken as error:
-        print(f"{place.package}: {error}", file=sys.stderr)
-        return 2
-    lived = sorted({mutants[name] for name in names if not killed[name]})
-    reasons = load(place.package)
-    new = [change for change in lived if change not in reasons]
-    share = 1 - sum(not killed[name] for name in names) / len(names)
-    print(
-        f"{place.package:7} {len(mutants)} mutants, {len(names)} tried, {share:.1%} killed,"
-        f" {len(lived) - len(new)} known survivors, {len(new)} new ones"
-    )
-    for change in new:
-        print(f"\n{change}")
-    return 1 if new or (count is None and share < ENOUGH) else 0
+def _mutate(args: argparse.Namespace, package: str) -> int:
+    with tempfile.TemporaryDirectory(prefix="chatnet-mutate-") as temporary:
+        folder = Path(args.keep or temporary) / package
+        folder.mkdir(parents=True, exist_ok=True)
+        place = Workplace(folder, package)
+        try:
+            place.prepare([f"tests/engine/{package}"])
+            mutants = dict(place.mutants())
+            names = chosen(mutants, args.sample, args.seed)
+            tried = place.results()
+            if untried := [name for name in names if name not in tried]:
+                place.run(untried)
+            killed = place.results()
+        except MutationBroken as error:
+            print(f"{package}: {error}", file=sys.stderr)
+            return 2
+    lived = [mutants[name] for name in names if not killed[name]]
+    return report(package, lived, len(names), of=None if args.sample else ENOUGH)
+
+
+def report(package: str, lived: list[Change], tried: int, *, of: float | None) -> int:
+    """Says how many were killed, and shows each survivor without a reason; the exit code."""
+    reasons = load(package)
+    new = sorted({change for change in lived if change not in reasons})
+    share = 1 - len(lived) / tried
+    known = sum(change in reasons for change in lived)
+    lines = [f"{package:7} {tried} tried, {share:.1%} killed, {known} survivors with a reason"]
+    lines += [f"\nnobody noticed:\n{change}" for change in new]
+    print("\n".join(lines), flush=True)
+    return 1 if new or (of is not None and share < of) else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Runs mutmut with a switch between mutants that costs a comparison instead of three calls.
 
 mutmut's own reads the environment at every call of every mutated function, which makes these
-packages, whose functions are small, four to ten times slower. Started in the workplace as
+packages, whose functions are small, several times slower. Started in the workplace as
 `python -m mutation.quick generate` and `python -m mutation.quick run NAME...`.
 """
 

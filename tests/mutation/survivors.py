@@ -21,7 +21,7 @@ def load(package: str) -> dict[Change, str]:
         if line.startswith("#"):
             reason = line.removeprefix("#").strip()
         elif line:
-            before, after = next(lines), next(lines)
+            before, after = next(lines, ""), next(lines, "")
             if not (reason and before.startswith("- ") and after.startswith("+ ")):
                 raise ValueError(f"{path}: {line}: no entry, or no reason above it")
             found[Change(line, before[2:], after[2:])] = reason

@@ -135,4 +135,5 @@ def _changes(module: str, text: str) -> Iterator[tuple[str, Change]]:
         before = " ".join(line[1:] for line in diff if line.startswith("-"))
         after = " ".join(line[1:] for line in diff if line.startswith("+"))
         plain = stem.removeprefix("xǁ").removeprefix("x_").replace("ǁ", ".")
-        yield f"{module}.{name}", Change(f"{module}.{plain}".removeprefix("chatnet_engine."), before, after)
+        function = f"{module}.{plain}".removeprefix("chatnet_engine.")
+        yield f"{module}.{name}", Change(function, before, after)

@@ -1,0 +1,88 @@
+"""The counters against a tally from outside: what was on the wire, and which events came of it."""
+
+from collections import Counter
+
+import pytest
+
+from chatnet_engine.secure.events import LinkUp, PacketArrived, VersionSeen
+from chatnet_protocol.wire import datagrams as d
+from simworld.secure_world import A, B, Line, Node, World
+
+STRANGER = ("203.0.113.5", 9)
+
+
+class Tally:
+    """Kinds of datagrams that each of two nodes has sent and got."""
+
+    def __init__(self, seed: int, line: Line) -> None:
+        self.world = World(seed, line)
+        self.sent: dict[str, Counter[int]] = {A[0]: Counter(), B[0]: Counter()}
+        self.got: dict[str, Counter[int]] = {A[0]: Counter(), B[0]: Counter()}
+        self.world.filter = self._note
+        self.a, self.b = self.world.add("a", A), self.world.add("b", B)
+        for node in (self.a, self.b):
+            self._listen(node)
+        self.a.dial(1, B)
+        self.b.dial(1, A)
+
+    def _note(self, data: bytes, source: tuple[str, int], to: tuple[str, int]) -> bool:
+        self.sent[source[0]][data[0]] += 1
+        return True
+
+    def _listen(self, node: Node) -> None:
+        receive = node.receive
+
+        def note(data: bytes, source: tuple[str, int]) -> None:
+            self.got[node.addr[0]][data[0]] += 1
+            receive(data, source)
+
+        node.receive = note  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_counters_say_what_was_sent_and_taken_in(seed: int) -> None:
+    tally = Tally(seed, Line(loss=0.2, duplicate=0.2, min_delay_s=0.01, max_delay_s=0.4))
+    for _ in range(12):
+        tally.world.run(20)
+        for node in (tally.a, tally.b):
+            tally.world.run(10)
+            node.endpoint.rehandshake(1, tally.world.now)
+            node.flush()
+    for node in (tally.a, tally.b):
+        counters, sent, got = (
+            node.endpoint.counters,
+            tally.sent[node.addr[0]],
+            tally.got[node.addr[0]],
+        )
+        assert counters.inits_sent == sent[d.INIT] > 5
+        assert counters.inits_received == got[d.INIT] > 5
+        assert counters.packets_sealed + counters.confirms_sent == sent[d.DATA] > 50
+        assert counters.packets_opened == node.count(PacketArrived) > 50
+        taken = counters.handshakes_initiated + counters.handshakes_responded
+        assert taken == node.count(LinkUp) > 3
+
+
+def init_of_version(version: int) -> bytes:
+    return bytes([d.INIT, version]) + bytes(d.MIN_INIT_BYTES)
+
+
+def test_an_init_of_another_version_is_answered_and_told_where_we_dial() -> None:
+    world = World(1)
+    a = world.add("a", A)
+    a.dial(1, B)
+    a.endpoint.take_datagrams()
+    for source in (STRANGER, B):
+        a.endpoint.handle_datagram(init_of_version(9), source, world.now)
+    assert a.endpoint.take_events() == [VersionSeen(B, 9)]
+    answers = a.endpoint.take_datagrams()
+    assert [(data[0], to) for data, to in answers] == [(d.VERSION, STRANGER), (d.VERSION, B)]
+
+
+def test_hanging_up_takes_the_deadlines_of_the_peer_along() -> None:
+    world = World(2)
+    a = world.add("a", A)
+    idle = a.endpoint.next_timeout()
+    a.dial(1, B)
+    assert a.endpoint.next_timeout() != idle
+    a.endpoint.hang_up(1)
+    assert a.endpoint.next_timeout() == idle

@@ -1,0 +1,81 @@
+"""The sample, the list of survivors and the verdict: without mutmut, which takes minutes."""
+
+from pathlib import Path
+
+import pytest
+
+from mutation import survivors
+from mutation.__main__ import PACKAGES, chosen, report
+from mutation.workplace import Change, _changes
+
+GENERATED = """\
+class Box:
+    def xǁBoxǁput__mutmut_orig(self, one):
+        if one > 1:
+            return one
+        return None
+
+    def xǁBoxǁput__mutmut_1(self, one):
+        if one >= 1:
+            return one
+        return None
+
+def x_free__mutmut_orig():
+    return call(1, 2)
+
+def x_free__mutmut_2():
+    return call(1, )
+"""
+
+
+def test_a_change_is_the_function_and_its_lines_before_and_after() -> None:
+    assert sorted(_changes("chatnet_engine.arq.box", GENERATED), reverse=True) == [
+        (
+            "chatnet_engine.arq.box.xǁBoxǁput__mutmut_1",
+            Change("arq.box.Box.put", "if one > 1:", "if one >= 1:"),
+        ),
+        (
+            "chatnet_engine.arq.box.x_free__mutmut_2",
+            Change("arq.box.free", "return call(1, 2)", "return call(1, )"),
+        ),
+    ]
+
+
+def test_a_sample_hardly_changes_when_mutants_come_and_go() -> None:
+    mutants = {f"m{n}": Change("f", str(n), "x") for n in range(1000)}
+    sample = chosen(mutants, 50, 1)
+    assert len(sample) == len(set(sample)) == 50
+    fewer = {name: change for name, change in mutants.items() if name not in sample[:5]}
+    assert chosen(fewer, 50, 1)[:45] == sample[5:]
+    assert chosen(mutants, 50, 2) != sample
+    assert sorted(chosen(mutants, None, 1)) == sorted(mutants)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_kept_survivor_has_a_reason(package: str) -> None:
+    assert all(survivors.load(package).values())
+
+
+def test_an_entry_without_a_reason_or_a_line_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survivors, "FOLDER", tmp_path)
+    assert survivors.load("none") == {}
+    for text in ("f\n- a\n+ b\n", "# why\nf\n- a\nb\n", "# why\nf\n"):
+        (tmp_path / "arq.txt").write_text(text)
+        with pytest.raises(ValueError, match="no entry"):
+            survivors.load("arq")
+
+
+def test_only_new_survivors_and_too_few_kills_are_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(survivors, "FOLDER", tmp_path)
+    (tmp_path / "arq.txt").write_text("# why\nf\n- a\n+ b\n")
+    known, new = Change("f", "a", "b"), Change("f", "a", "c")
+    assert report("arq", [known], 10, of=0.9) == 0
+    assert report("arq", [known], 9, of=0.9) == 1
+    assert report("arq", [known], 9, of=None) == 0
+    assert str(new) not in capsys.readouterr().out
+    assert report("arq", [known, new], 100, of=0.9) == 1
+    assert str(new) in capsys.readouterr().out
