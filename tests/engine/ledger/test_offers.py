@@ -31,7 +31,7 @@ def test_an_own_offer_brings_its_transfer_with_the_messages_number_and_time(desk
     desk.ledger.apply(c.Commit(1, [c.QueueMessages(1, [*texts(1), own_offer(2)], 4000, False)]))
     stored = desk.ledger.load().transfers
     row = TransferRow(message_id(2), 1, 2, True, "offered", "n", 2, 30, changed_ms=4000)
-    assert stored == [c.StoredTransfer(row, b"private")]
+    assert stored == [c.StoredTransfer(row, b"private", 2)]
 
 
 def test_a_repeated_offer_does_not_touch_its_transfer(desk: Desk) -> None:

@@ -112,7 +112,6 @@ REFUSED: list[tuple[cmd.Command, str]] = [
     (cmd.RetryPeer(9), "unknown-peer"),
     (cmd.MakeInvite(9), "unknown-peer"),
     (cmd.AcceptTransfer(UNKNOWN, "relative"), "absolute path"),
-    (cmd.AcceptTransfer(UNKNOWN), "unknown-transfer"),
     (cmd.RejectTransfer(UNKNOWN), "unknown-transfer"),
     (cmd.PauseTransfer(UNKNOWN), "unknown-transfer"),
     (cmd.ResumeTransfer(UNKNOWN), "unknown-transfer"),
@@ -129,6 +128,12 @@ def test_what_is_wrong_with_a_command_is_said_in_one_sentence(
 
 def test_a_message_of_the_greatest_length_is_queued(alone: Alone) -> None:
     assert alone.done(cmd.SendMessage(ID, 1, "x" * MAX_TEXT_BYTES)) == cmd.Queued(1, 1)
+
+
+def test_a_transfer_that_nobody_offered_cannot_be_accepted(alone: Alone) -> None:
+    failure = alone.ask(cmd.AcceptTransfer(UNKNOWN)).failure
+    assert failure
+    assert failure.code == "unknown-transfer"
 
 
 def test_who_is_not_attached_is_told_to_attach(alone: Alone) -> None:
