@@ -119,10 +119,10 @@ def test_without_a_link_nothing_is_said_about_typing_or_transfers() -> None:
     talk.close_link()
     assert talk.unanswered_since is None
     talk.set_typing(True)
-    talk.send_control(b"x")
+    talk.send(wire.CHANNEL_CONTROL, b"x")
     talk.drain(pair.a.now)
     talk.fill()
-    assert talk.take_controls() == []
+    assert (talk.connection, talk.streaming, talk.controls) == (None, False, [])
 
 
 def test_a_control_message_waits_for_nobody_when_the_window_is_full() -> None:
@@ -130,7 +130,7 @@ def test_a_control_message_waits_for_nobody_when_the_window_is_full() -> None:
     talk = talk_of(pair.a)
     assert talk.connection
     room = talk.connection.room(wire.CHANNEL_CONTROL)
-    talk.send_control(bytes(room + 1))
+    talk.send(wire.CHANNEL_CONTROL, bytes(room + 1))
     assert talk.connection.room(wire.CHANNEL_CONTROL) == room
 
 
