@@ -55,8 +55,8 @@ def run(root: Path, seed: int, rounds: int, problems: list[str]) -> Iterator[str
         yield soak.summary()
         for engine, history in zip(soak.engines, histories, strict=True):
             states: dict[str, int] = {}
-            for mine, state, _ in history.transfers.values():
-                states[state] = states.get(state, 0) + mine
+            for row in history.transfers.values():
+                states[row.state] = states.get(row.state, 0) + row.mine
             own = sum(message.mine for message in history.messages)
             yield f"{engine.name}: {own} own messages, own transfers {states}"
         yield ", ".join(f"{name} {count}" for name, count in sorted(soak.counts.items()))

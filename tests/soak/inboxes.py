@@ -55,8 +55,8 @@ class Inbox:
     def tidy(self, sender: History, receiver: History) -> None:
         """Take away what both sides know to be done."""
         for transfer, files in self.offered.items():
-            states = {side.transfers.get(transfer, (0, "", 0))[1] for side in (sender, receiver)}
-            if states == {"done"}:
+            rows = [side.transfers.get(transfer) for side in (sender, receiver)]
+            if all(row is not None and row.state == "done" for row in rows):
                 for name in files:
                     if name in self.landed and name not in self._gone:
                         self._gone.add(name)

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 
-from checker.histories import OFFER, TEXT, History, Message
+from checker.histories import OFFER, TEXT, History, Message, Transfer
 from soak.inboxes import PARTIAL_FOLDER, Inbox
 from soak.judging import check_bodies, check_followed
 from soak.recording import HEAD, KINDS, read_tape
@@ -77,8 +77,8 @@ def test_a_file_lands_once_whole_and_under_its_name(tmp_path: Path) -> None:
     (folder / "b").write_bytes(b"cont")
     assert list(inbox.look()) == ["b has its final name and is not what was offered"]
     done, active = History(), History()
-    done.transfers = {b"\x01": (True, "done", 7)}
-    active.transfers = {b"\x01": (False, "active", 7)}
+    done.transfers = {b"\x01": Transfer(OTHER_KEY, True, "done", "")}
+    active.transfers = {b"\x01": Transfer(OTHER_KEY, False, "active", "")}
     inbox.tidy(done, active)
     assert (folder / "a").exists()
     inbox.tidy(done, done)
