@@ -1,9 +1,11 @@
 """Exports of both sides against their databases and each other; and that the checker can tell."""
 
+import re
+
 import pytest
 
 from checker.exports import check_export, check_same, parse_export
-from simulate.exports import check_exports, export_of
+from simulate.exports import check_exports, export_of, markdown_of
 from simulate.world import World
 from simworld.engine import SimEngine
 
@@ -76,3 +78,36 @@ def test_a_wrong_order_and_a_repetition_are_told(world: World) -> None:
 def test_what_is_no_export_is_not_read() -> None:
     with pytest.raises((ValueError, AssertionError, KeyError)):
         parse_export("{}")
+
+
+HOSTILE = [
+    "# no heading",
+    "two\n\nparagraphs",
+    "> no quote\n**me** 10:00",
+    "```\ncode\n```",
+    "![x](http://x/) <b>&amp;</b> | a |",
+    "1. no list\n- none\n---",
+    "\\* not twice",
+]
+
+
+def test_markdown_says_the_same_in_the_same_order_whatever_was_written() -> None:
+    world = World(4)
+    world.begin()
+    a, b = world.engines
+    for text in HOSTILE:
+        a.clients[0].say(text)
+    world.clock.run(world.clock.now_s + 60, world.at_rest)
+    for engine in (a, b):
+        blocks: list[list[str]] = []
+        for line in markdown_of(engine):
+            if line.startswith("**"):
+                blocks.append([])
+                assert ("**me**" in line) == (engine is a)
+            elif line.startswith("> "):
+                blocks[-1].append(re.sub(r"\\(.)", r"\1", line[2:]))
+            else:
+                assert line == "" or line.startswith(("# ", "## ")), line
+        said = ["\n".join(block) for block in blocks]
+        assert said == [message["text"] for message in export_of(engine).messages]
+        assert sorted(said) == sorted(HOSTILE)

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from chatnet_cli.verbs.exporting import json_lines, read_all
+from chatnet_cli.verbs.exporting import json_lines, markdown, read_all
 from chatnet_engine.ledger.history import History
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.view import View
@@ -20,6 +20,12 @@ class _Reader:
 
     def history(self, query: FetchHistory) -> HistoryPage:
         return self._history.page(query)
+
+
+def markdown_of(engine: SimEngine) -> list[str]:
+    """The lines for people."""
+    reader = _Reader(engine)
+    return list(markdown(reader, read_all(reader, 0)))
 
 
 def export_of(engine: SimEngine) -> Export:
