@@ -31,7 +31,6 @@ from chatnet_protocol.ipc.rows import (
     MessageRow,
     PeerRow,
     RestoreMine,
-    RestoreRow,
     RestoreTheirs,
     TransferRow,
     TransferState,
@@ -172,18 +171,17 @@ AS_VERBS: Mapping[str, str] = MappingProxyType(
 def asking_line(peer: PeerView, hints: Mapping[str, str] = AS_VERBS) -> str:
     """Our wish to have the conversation back, and what can be done; empty: there is none."""
     row = peer.restore
-    return _restore_line(asking_words(row, peer_name(peer.info)), hints.get(row.mine), row)
+    return _hinted(asking_words(row, peer_name(peer.info)), hints.get(row.mine))
 
 
 def giving_line(peer: PeerView, hints: Mapping[str, str] = AS_VERBS) -> str:
     """The peer's wish to have the conversation back; empty: there is none."""
     row = peer.restore
-    return _restore_line(giving_words(row, peer_name(peer.info)), hints.get(row.theirs), row)
+    return _hinted(giving_words(row, peer_name(peer.info)), hints.get(row.theirs))
 
 
-def _restore_line(words: str, hint: str | None, row: RestoreRow) -> str:
-    parts = [words, escape_line(row.detail), f"({hint})" if hint else ""]
-    return " ".join(part for part in parts if part) if words else ""
+def _hinted(words: str, hint: str | None) -> str:
+    return f"{words} ({hint})" if words and hint else words
 
 
 def transfer_words(row: TransferRow) -> str:

@@ -10,7 +10,7 @@ from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.banner import Banner, BannerStrip, Tone
 from chatnet_qt.qt import QWidget, pyqtSignal
 from chatnet_qt.session import Session
-from chatnet_qt.wording import peer_name, shown_name
+from chatnet_qt.wording import peer_name
 
 UNVERIFIED = "You have not compared safety numbers."
 """Whoever asks gets everything that was ever said: the moment to look twice."""
@@ -22,15 +22,14 @@ def restore_banner(peer: PeerView, put_off: bool) -> Banner | None:
     `put_off`: the offer to ask was declined for now.
     """
     row, name = peer.restore, peer_name(peer.info)
-    detail = f" {shown_name(row.detail, 300)}" if row.detail else ""
     if row.theirs == RestoreTheirs.ASKED:
-        words, tone = giving_words(row, name) + detail, Tone.INFO
+        words, tone = giving_words(row, name), Tone.INFO
         answers = (("give", "Send it"), ("refuse", "Refuse"))
         if peer.info.trust != Trust.VERIFIED:
             words, tone = f"{words} {UNVERIFIED}", Tone.WARNING
             return Banner(tone, words, (*answers, ("compare", "Compare…")))
         return Banner(tone, words, answers)
-    words = asking_words(row, name) + detail
+    words = asking_words(row, name)
     match row.mine:
         case RestoreMine.POSSIBLE if not put_off:
             actions = (("ask", f"Ask {peer_name(peer.info, 24)} for it"), ("later", "Not now"))
@@ -42,7 +41,7 @@ def restore_banner(peer: PeerView, put_off: bool) -> Banner | None:
         case RestoreMine.RUNNING:
             return Banner(Tone.INFO, words, (("stop", "Stop"),))
     if row.theirs == RestoreTheirs.GIVING:
-        return Banner(Tone.INFO, giving_words(row, name) + detail, (("refuse", "Stop"),))
+        return Banner(Tone.INFO, giving_words(row, name), (("refuse", "Stop"),))
     return None
 
 
@@ -53,8 +52,6 @@ def ending_words(before: RestoreRow, row: RestoreRow, name: str) -> str:
         ended.append(asking_words(row, name))
     if row.theirs != before.theirs and row.theirs == RestoreTheirs.GIVEN:
         ended.append(giving_words(row, name))
-    if ended and row.detail:
-        ended.append(shown_name(row.detail, 300))
     return " ".join(ended)
 
 

@@ -94,8 +94,7 @@ def _follow(
             row = change.row
         else:
             continue
-        detail = f" {render.escape_line(row.detail)}" if row.detail else ""
-        words = asking_words(row, name) + detail
+        words = asking_words(row, name)
         match row.mine:
             case mine if mine in UNDER_WAY:
                 under_way = True

@@ -369,9 +369,9 @@ def test_a_peer_that_asks_is_answered_by_slash() -> None:
     chat.core.move_restore(1, theirs=RestoreTheirs.ASKED)
     assert chat.turn()[0].endswith("(/give sends it, /refuse does not)")
     assert chat.write("/give") == ["-- bob is getting your conversation back."]
-    chat.core.move_restore(1, theirs=RestoreTheirs.GIVEN, detail="All of it.")
-    assert chat.turn() == ["-- bob has your conversation back. All of it."]
-    assert chat.write("/refuse") == ["-- bob was refused your conversation. All of it."]
+    chat.core.move_restore(1, theirs=RestoreTheirs.GIVEN)
+    assert chat.turn() == ["-- bob has your conversation back."]
+    assert chat.write("/refuse") == ["-- bob was refused your conversation."]
     answers = [cmd.AnswerRestore(1, consent=consent) for consent in (True, False)]
     assert chat.seen(cmd.AnswerRestore) == answers
     chat.core.publish(ev.PeerRemoved(1, 0))

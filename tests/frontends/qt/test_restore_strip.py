@@ -108,8 +108,8 @@ def test_an_end_of_long_ago_is_no_news(make_stage) -> None:
 
 def test_a_refusal_is_told(stage: Stage) -> None:
     change(stage, mine=RestoreMine.ASKING)
-    change(stage, mine=RestoreMine.REFUSED, detail="Another time.")
-    assert notice(stage) == "Bob refused to send your conversation back. Another time."
+    change(stage, mine=RestoreMine.REFUSED)
+    assert notice(stage) == "Bob refused to send your conversation back."
 
 
 def test_a_peer_that_asks_is_answered(stage: Stage) -> None:
