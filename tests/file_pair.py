@@ -104,6 +104,7 @@ class RealSide(Side):
     def __init__(self, name: str, folder: Path, bind: str = "127.0.0.1") -> None:
         self.log = open(folder / f"{name}.log", "ab")  # noqa: SIM115 (closed in `close`)
         self.bind = bind
+        self.umask = 0o027
         self.port = 0
         self.kills = 0
         super().__init__(name, str(folder / f"{name}-inbox"))
@@ -114,7 +115,8 @@ class RealSide(Side):
 
     def _start(self) -> FileLink:
         module = "chatnet_engine.io.file_process"
-        command = [sys.executable, "-P", "-m", module, "--port", "0", "--bind", self.bind]
+        where = ["--port", "0", "--bind", self.bind, "--umask", str(self.umask)]
+        command = [sys.executable, "-P", "-m", module, *where]
         link = FileLink(command, self.log.fileno())
         link.start(self.now())
         return link

@@ -44,7 +44,6 @@ def main(argv: Sequence[str]) -> int:
     if problem:
         _say(problem)
         return ExitStatus.USAGE
-    os.umask(0o077)
     if options.daemon:
         return _start_daemon([word for word in argv if word not in ("-d", "--daemon")])
     return _run(options)
@@ -96,6 +95,7 @@ def _run(options: argparse.Namespace) -> int:
     from chatnet_engine.io.engine import Engine, EngineConfig
     from chatnet_engine.io.impair import parse_impair
 
+    umask = os.umask(0o077)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     report = _Report(options.report_fd)
     try:
@@ -109,6 +109,7 @@ def _run(options: argparse.Namespace) -> int:
             display_name=options.name,
             impair=parse_impair(options.impair, seed=seed) if options.impair else None,
             log_level=options.log_level,
+            umask=umask,
         )
         engine = Engine(config, os.environ)
     except CommandError as error:

@@ -140,6 +140,29 @@ def test_nobody_else_may_read_what_an_engine_keeps():
         engine.terminate()
 
 
+@pytest.mark.parametrize("options", [[], ["-d"]])
+def test_files_that_arrive_get_the_modes_that_their_user_is_used_to(options):
+    command = [sys.executable, "-m", "chatnet_engine", "0", "--session", "a", *options]
+    starter = subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environ(), umask=0o027)
+    with starter:
+        assert starter.stderr.readline() or starter.wait(20) == 0
+        pid = connection_of("a").pid
+        children = []
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            while not children:
+                select.select([], [], [], 0.01)
+                file.seek(0)
+                children = file.read().split()
+        with open(f"/proc/{children[0]}/cmdline") as file:
+            while "--umask" not in (words := file.read().split("\0")):
+                file.seek(0)
+        assert words[words.index("--umask") + 1] == str(0o027)
+        ended = os.pidfd_open(pid)
+        os.kill(pid, signal.SIGTERM)
+        assert select.select([ended], [], [], 10)[0]
+        os.close(ended)
+
+
 def test_a_killed_engine_leaves_a_session_that_starts_again():
     with run_engine("0", "--session", "a") as engine:
         assert engine.stderr.readline()

@@ -65,6 +65,8 @@ class EngineConfig:
     display_name: str = ""
     impair: ImpairSpec | None = None
     log_level: str = "info"
+    umask: int = 0o077
+    """Of the user, for files that arrive; everything else is private."""
 
 
 class Engine:
@@ -159,7 +161,7 @@ class Engine:
             backups=BackupMaker(_paths(folder), wakeup.ring),
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
-            files=FileLink(file_command(udp.local[1], udp.local[0]), self.log_fd),
+            files=FileLink(file_command(udp.local[1], udp.local[0], config.umask), self.log_fd),
             impairment=Impairment(config.impair) if config.impair else None,
             now=now,
         )

@@ -62,9 +62,10 @@ def problem(error: OSError, path: str) -> FolderError:
 class Folder:
     """An open destination. `close` it."""
 
-    def __init__(self, path: str) -> None:
-        """Makes the folder if needed. Raises FolderError."""
+    def __init__(self, path: str, below_mode: int = 0o700) -> None:
+        """Makes the folder if needed. Raises FolderError. `below_mode`: of received folders."""
         self.path = path
+        self._below_mode = below_mode
         try:
             os.makedirs(path, mode=0o700, exist_ok=True)
             self._fd = os.open(path, _FOLDER)
@@ -151,7 +152,7 @@ class Folder:
         fd = os.dup(self._fd)
         try:
             for name in path[:-1]:
-                below = _subfolder(fd, name)
+                below = _subfolder(fd, name, self._below_mode)
                 os.close(fd)
                 fd = below
             yield fd
@@ -197,12 +198,18 @@ def _partial_name(transfer_id: bytes, index: int) -> str:
     return f"{transfer_id.hex()}-{index}"
 
 
-def _subfolder(parent_fd: int, name: str) -> int:
+def _subfolder(parent_fd: int, name: str, mode: int = 0o700) -> int:
+    is_new = False
     for _ in range(MAX_ATTEMPTS):
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=parent_fd)
+            is_new = True
         with contextlib.suppress(FileNotFoundError):
-            return os.open(name, _PRIVATE_FOLDER, dir_fd=parent_fd)
+            fd = os.open(name, _PRIVATE_FOLDER, dir_fd=parent_fd)
+            if is_new and mode != 0o700:
+                with contextlib.suppress(OSError):  # a file system without modes
+                    os.fchmod(fd, mode)
+            return fd
     raise OSError(errno.ENOENT, "a folder does not stay")
 
 

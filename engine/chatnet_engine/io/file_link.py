@@ -229,10 +229,11 @@ class FileLink:
         self._backoff_s = min(max(FIRST_BACKOFF_S, self._backoff_s * 2), MAX_BACKOFF_S)
 
 
-def file_command(port: int, bind: str) -> list[str]:
-    """How the file process of the engine on that port is started."""
+def file_command(port: int, bind: str, umask: int) -> list[str]:
+    """How the file process of the engine on that port is started. `umask`: for received files."""
     module = "chatnet_engine.io.file_process"
-    return [sys.executable, "-P", "-m", module, "--port", str(port), "--bind", bind]
+    options = ["--port", str(port), "--bind", bind, "--umask", str(umask)]
+    return [sys.executable, "-P", "-m", module, *options]
 
 
 def child_environ() -> dict[str, str]:

@@ -24,7 +24,7 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_connect import Listener, Unreachable, dial
 from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
-from chatnet_engine.io.file_receive import ReceiveJob
+from chatnet_engine.io.file_receive import FOLDER_MODE, ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
 
@@ -268,17 +268,17 @@ class FileProcess:
                 case pw.Scan():
                     self._report(0, scan(request.id, request.roots))
                 case pw.Place():
-                    self._report(0, place(request))
+                    self._report(0, place(request, FOLDER_MODE & ~self._umask))
                 case pw.Discard():
                     with contextlib.suppress(FolderError):
                         discard(request)
 
 
-def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
+def place(request: pw.Place, below_mode: int) -> pw.Placed | pw.NotPlaced:
     """Give a complete file its final name, or say which name is free, or what is wrong."""
     transfer_id, index, path = request.id, request.index, request.path
     try:
-        folder = Folder(request.folder)
+        folder = Folder(request.folder, below_mode)
         with contextlib.closing(folder):
             if folder.place(transfer_id, index, path, request.inode):
                 return pw.Placed(transfer_id, index, path)
@@ -304,13 +304,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--bind", default="")
     parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--umask", type=int, required=True, help="for received files")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # The terminal's Ctrl-C is for the engine, which ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    umask = os.umask(0o077)
+    os.umask(0o077)
     os.nice(NICENESS)
-    FileProcess(socket.socket(fileno=args.fd), args.bind, args.port, umask).run()
+    FileProcess(socket.socket(fileno=args.fd), args.bind, args.port, args.umask).run()
     return 0
 
 

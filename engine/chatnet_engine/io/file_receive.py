@@ -22,7 +22,9 @@ SYNC_EVERY_S = 0.25
 SILENT_AFTER_S = 60.0
 """A sender that hashes a long prefix is silent for a while; one that is silent longer is gone."""
 HASH_CHUNK_BYTES = 1024 * 1024
-FINAL_MODE = 0o644
+FINAL_MODE = 0o666
+FOLDER_MODE = 0o777
+"""Of received files and folders, but for what the user's umask takes away."""
 
 
 class Mismatch(Exception):
@@ -192,7 +194,7 @@ class ReceiveJob:
         """Receive everything that is missing."""
         request = self._request
         try:
-            folder = Folder(request.folder)
+            folder = Folder(request.folder, FOLDER_MODE & ~self._umask)
         except FolderError as error:
             return self._folder_failed(error)
         try:

@@ -19,7 +19,7 @@ from chatnet_protocol.version import IPC_VERSION
 @pytest.fixture
 def start(monkeypatch):
     """Engines without a file process, which has tests of its own."""
-    monkeypatch.setattr(engine_module, "file_command", lambda port, bind: ["/bin/cat"])
+    monkeypatch.setattr(engine_module, "file_command", lambda *about: ["/bin/cat"])
     monkeypatch.setattr("sys.excepthook", lambda *args: None)
     engines = []
 

@@ -170,4 +170,4 @@ def test_the_command_and_environment_find_the_engine(monkeypatch):
     monkeypatch.setattr(sys, "path", ["", "relative", "/absolute"])
     path = child_environ()["PYTHONPATH"].split(os.pathsep)
     assert path == [os.path.abspath("relative"), "/absolute"]
-    assert file_command(5, "::")[-4:] == ["--port", "5", "--bind", "::"]
+    assert file_command(5, "::", 0o22)[-6:] == ["--port", "5", "--bind", "::", "--umask", "18"]

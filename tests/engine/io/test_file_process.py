@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ from tcp_proxy import Proxy
 MIDDLE = "127.0.0.2"
 """Where a proxy stands."""
 SIZE = 300_000
+FILE_END_BYTES, END_BYTES = 53, 21
+STREAM = FIRST_MESSAGE_BYTES + 24 + -(-SIZE // 65536) * 21 + SIZE + FILE_END_BYTES + END_BYTES
+"""What the dialler sends of a file of that size."""
 Make = Callable[..., Path]
 
 
@@ -62,6 +66,11 @@ def partials(pair: Pair) -> list[str]:
         return []
 
 
+def mode_of(path: Path) -> int:
+    """B's umask is 027."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
 def reached(side: RealSide, done_bytes: int) -> bool:
     return side.state() == "active" and side.row().done_bytes > done_bytes
 
@@ -81,8 +90,7 @@ def test_a_file_arrives_whole_under_its_name(pair: Pair, make: Make, size: int) 
     pair.offer(path)
     arrives(pair, path)
     assert pair.a.row().done_bytes == pair.b.row().done_bytes == size
-    mode = Path(pair.b.row().path).stat().st_mode
-    assert mode & 0o111 == 0
+    assert mode_of(Path(pair.b.row().path)) == 0o640
     assert [row.state for row in pair.b.history if row.id == ID][-1] == "done"
 
 
@@ -98,26 +106,37 @@ def test_a_folder_arrives_with_its_shape(pair: Pair, make: Make) -> None:
     landed = Path(pair.b.inbox) / "plans"
     assert pair.b.row().path == str(landed)
     got = {str(p.relative_to(landed)): p.read_bytes() for p in landed.rglob("*") if p.is_file()}
+    assert {mode_of(p) for p in landed.rglob("*")} == {0o640, 0o750}
     files = ("a.txt", "deep/er/b.bin", "c", "d")
     assert got == {name: (root / name).read_bytes() for name in files}
 
 
-@pytest.mark.parametrize("cut", [0, 1, 55, 56, 57, 120, 150_000, -1, 0.5])
-def test_a_connection_cut_anywhere_resumes_by_itself(
-    pair: Pair, make: Make, proxy: Proxy, cut: float
+@pytest.mark.parametrize("cut", [0, 1, 55, 56, 57, 120, 150_000, STREAM - 1, STREAM])
+def test_r23_a_connection_cut_anywhere_resumes_by_itself(
+    pair: Pair, make: Make, proxy: Proxy, cut: int
 ) -> None:
     path = make()
-    stream = FIRST_MESSAGE_BYTES + 24 + -(-SIZE // 65536) * 21 + SIZE + 53 + 21
-    where = {-1: stream - 1, 0.5: stream}.get(cut, int(cut))
-    proxy.cuts = [where]
+    proxy.cuts = [cut]
     pair.link(True)
     pair.offer(path)
     arrives(pair, path)
-    if where == stream:
+    assert len(proxy.streams[0]) == cut
+    if cut == STREAM:
         assert len(proxy.streams) == 1, "nothing was missing"
-        assert len(proxy.streams[0]) == stream
-    else:
-        assert len(proxy.streams[0]) == where
+
+
+@pytest.mark.parametrize("without", [END_BYTES, END_BYTES + FILE_END_BYTES])
+def test_r23_a_stream_that_ends_between_two_records_is_not_taken_for_complete(
+    pair: Pair, make: Make, proxy: Proxy, without: int
+) -> None:
+    path = make()
+    proxy.cuts = [STREAM - without] * 2
+    pair.link(True)
+    pair.offer(path)
+    pair.run_until(lambda: len(proxy.streams) > 1 or pair.b.state() == "done")
+    told = [row.state for row in pair.a.history]
+    assert "done" not in told or without == END_BYTES, "the digest had come"
+    arrives(pair, path)
 
 
 def test_what_has_arrived_does_not_travel_twice(pair: Pair, make: Make, proxy: Proxy) -> None:
@@ -140,7 +159,7 @@ def test_a_changed_bit_never_reaches_the_file(
     arrives(pair, path)
 
 
-def test_a_token_is_good_for_one_connection(pair: Pair, make: Make, proxy: Proxy) -> None:
+def test_r23_a_token_is_good_for_one_connection(pair: Pair, make: Make, proxy: Proxy) -> None:
     path = make()
     pair.link(True)
     pair.offer(path)
@@ -238,7 +257,9 @@ def test_cancel_leaves_nothing_behind(pair: Pair, make: Make, proxy: Proxy) -> N
     pair.link(True)
     pair.offer(path)
     pair.run_until(lambda: proxy.held.is_set() and reached(pair.b, 1_000_000))
-    assert partials(pair) == [f"{ID.hex()}-0"]
+    (partial,) = (Path(pair.b.inbox) / ".chatnet-partial").iterdir()
+    assert (partial.name, mode_of(partial)) == (f"{ID.hex()}-0", 0o600)
+    assert mode_of(partial.parent) == 0o700
     pair.a.transfers.act(ID, Act.CANCEL, pair.a.now(), 1)
     pair.run_until(lambda: pair.both("cancelled") and os.listdir(pair.b.inbox) == [])
 
@@ -365,7 +386,7 @@ def test_the_process_ends_with_its_engine() -> None:
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-P", "-m", "chatnet_engine.io.file_process"]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--bind", "127.0.0.1", "--fd", str(theirs.fileno())],
+        [*command, "--port", "0", "--umask", "18", "--fd", str(theirs.fileno())],
         pass_fds=[theirs.fileno()],
         env=child_environ(),
     )
@@ -376,3 +397,23 @@ def test_the_process_ends_with_its_engine() -> None:
     assert report.port > 0
     ours.close()
     assert process.wait(10) == 0
+
+
+def test_what_arrived_is_fetched_again_as_long_as_it_is_what_it_was(pair: Pair, make: Make) -> None:
+    path = make()
+    pair.link(True)
+    pair.offer(path)
+    arrives(pair, path)
+    pair.b.transfers.accept(ID, "", pair.b.now(), 1)
+    pair.run_until(lambda: pair.b.state() == "waiting")
+    pair.run_until(lambda: pair.both("done"))
+    again = Path(pair.b.inbox) / "notes (1).bin"
+    assert again.read_bytes() == path.read_bytes()
+    make(seed=2)
+    os.utime(path, ns=(1, 1))
+    pair.b.transfers.accept(ID, "", pair.b.now(), 1)
+    pair.run_until(lambda: pair.both("failed"))
+    assert pair.a.row().reason == f"{path} has changed since it was sent; offer it again."
+    assert pair.b.row().reason == "The other side no longer has these files as they were."
+    assert partials(pair) == []
+    assert len(os.listdir(pair.b.inbox)) == 2
