@@ -15,6 +15,9 @@ import msgspec
 
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.control import HelloSlot
+from chatnet_engine.files import transfers
+from chatnet_engine.files.receiving import Receiving
+from chatnet_engine.files.sending import Sending
 from chatnet_engine.ledger import counters, incoming, ledger, migrations, outgoing, schema
 from chatnet_engine.node import answers, conversation
 from chatnet_engine.node.clients import Clients
@@ -25,6 +28,7 @@ from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.secure.dial import FinRepeat
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.wire import control
 from chatnet_protocol.wire import messages as wire
 from simulate.run import run_seed
 from simworld import engine as simengine
@@ -340,6 +344,58 @@ def receipt_without_hello() -> Patches:
 
     original = Conversation._accepted
     return [swap(Conversation, "_accepted", accepted)]
+
+
+@mutant
+def unknown_transfers_are_not_answered() -> Patches:
+    """Who lost a history says nothing about the transfers that were in it."""
+    return [swap(transfers, "answer_unknown", lambda control: None)]
+
+
+@mutant
+def transfers_spoken_of_before_their_offer() -> Patches:
+    """A sender speaks of an offer that may still be on its way."""
+
+    def standing(self: Sending) -> None:
+        self._out.say(self.peer, control.Standing(self.id, self.detail.held))
+
+    return [swap(Sending, "_say_standing", standing)]
+
+
+@mutant
+def a_cancel_stays_a_cancel() -> Patches:
+    """A sender that has ended does not take over how its receiver did."""
+    handle_end = Sending._handle_end
+
+    def deaf(self: Sending, said: Any, at: Any) -> None:
+        if not self.ended:
+            handle_end(self, said, at)
+
+    return [swap(Sending, "_handle_end", deaf)]
+
+
+@mutant
+def endings_are_said_once() -> Patches:
+    """A receiver does not repeat how a transfer ended."""
+    link_up = Receiving.handle_link_up
+
+    def silent(self: Receiving, at: Any, is_other: bool = False) -> None:
+        if not self.ended:
+            link_up(self, at, is_other)
+
+    return [swap(Receiving, "handle_link_up", silent)]
+
+
+@mutant
+def done_is_final() -> Patches:
+    """A sender that was done before does not begin again."""
+    late = Sending._handle_late
+
+    def refuse(self: Sending, said: Any, at: Any) -> None:
+        if not isinstance(said, control.Accept):
+            late(self, said, at)
+
+    return [swap(Sending, "_handle_late", refuse)]
 
 
 @contextmanager

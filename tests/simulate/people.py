@@ -150,6 +150,16 @@ class People:
         kinds = (cmd.PauseTransfer, cmd.ResumeTransfer, cmd.ResumeTransfer)
         kind = self.random.choice((*kinds, cmd.CancelTransfer))
         client.ask(kind(row.id))
+        if kind is cmd.CancelTransfer:
+            self._act_elsewhere(client, row.id)
+
+    def _act_elsewhere(self, client: SimClient, transfer_id: bytes) -> None:
+        """At the same moment the people on the other side decide about it too."""
+        full = [c for e in self.world.engines if e is not client.engine for c in e.clients]
+        other = self.random.choice([c for c in full if c.role == "full"])
+        kinds = (cmd.CancelTransfer, cmd.RejectTransfer, cmd.AcceptTransfer, cmd.RejectTransfer)
+        if other.view and other.view.transfer(transfer_id):
+            other.ask(self.random.choice(kinds)(transfer_id))
 
     def _take(self, client: SimClient, row: TransferRow) -> None:
         """Accept an offer, perhaps one that has ended, or say no to it."""
@@ -163,7 +173,7 @@ class People:
 
     def _policy(self, client: SimClient, peer: int) -> None:
         """What arrives without a question."""
-        client.ask(cmd.SetPeer(peer, auto_accept_bytes=self.random.choice((0, 4_000, 1 << 28))))
+        client.ask(cmd.SetPeer(peer, auto_accept_bytes=self.random.choice((0, 0, 4_000, 1 << 28))))
 
     def _try(self, client: SimClient, peer: int) -> None:
         """A read-only front end tries what it may not."""
