@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from chatnet_protocol.ipc import commands as cmd
+from simulate.world import World
 from simworld.client import SimClient
 from simworld.engine import SimEngine
 from simworld.network import Line
@@ -189,6 +190,44 @@ def test_an_ask_outlives_restarts_and_shows_once() -> None:
     assert restore_of(pair.at_a)[0] == "done"
     assert restore_of(pair.at_b)[1] == "given"
     check(pair)
+
+
+def test_offers_come_back_and_their_files_can_be_fetched() -> None:
+    world = World(3)
+    world.begin()
+    a, b = world.engines
+    files = a.files
+    assert files
+    files.sources["kept"] = b"k" * 5_000
+    a.clients[0].ask(cmd.OfferFiles(b"kept".rjust(16), 1, ["/home/kept"]))
+    b.files.sources["mine"] = b"m" * 100  # type: ignore[union-attr]
+    b.clients[0].ask(cmd.OfferFiles(b"mine".rjust(16), 1, ["/home/mine"]))
+    world.run(5)
+    world.lose(b, None)
+    b.files.process.disk.clear()  # type: ignore[union-attr]
+    world.up(b)
+    world.run(8)
+    b.clients[0].ask(cmd.AskRestore(1))
+    world.run(2)
+    a.clients[0].ask(cmd.AnswerRestore(1, True))
+    world.run(3)
+
+    def transfers() -> dict[bytes, tuple[bool, str, str]]:
+        view = b.clients[0].view
+        assert view
+        return {row.id.strip(): (row.mine, row.state, row.reason) for row in view.transfers}
+
+    assert {key: (mine, state) for key, (mine, state, _) in transfers().items()} == {
+        b"kept": (False, "failed"), b"mine": (True, "failed"),
+    }  # fmt: skip
+    assert all("came back" in reason for _, _, reason in transfers().values())
+    b.clients[0].ask(cmd.AcceptTransfer(b"kept".rjust(16)))
+    world.run(10)
+    assert transfers()[b"kept"][1] == "done"
+    assert b"k" * 5_000 in [content for _, content in b.files.process.disk.values()]  # type: ignore[union-attr]
+    view = b.clients[0].view
+    assert view
+    assert view.durable() == b.ledger.load_view(b.session())
 
 
 def test_a_text_sent_again_after_the_loss_stands_where_it_first_stood() -> None:

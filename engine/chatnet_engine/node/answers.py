@@ -44,6 +44,9 @@ def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
                 parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
             case cr.MessagesPutBack():
                 parts.restoring.handle_put_back(result)
+                for stored in result.transfers:
+                    parts.publisher.publish(ev.TransferChanged(stored.row))
+                parts.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
             case _:
                 if conversation := parts.conversations.get(result.peer):
                     conversation.handle_result(result, waiting)

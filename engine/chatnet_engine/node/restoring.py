@@ -8,6 +8,7 @@ on a link ends with it, and the ask is said again on the next.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chatnet_engine.files.restored import restored_transfer
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import ReadHistory
@@ -16,8 +17,9 @@ from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
-from chatnet_protocol.ipc.rows import MessageRow, RestoreMine, RestoreTheirs
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow, RestoreMine, RestoreTheirs
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD
+from chatnet_protocol.transfer_ops import StoredTransfer
 from chatnet_protocol.wire import restoring as wire
 from chatnet_protocol.wire.messages import CHANNEL_RESTORE
 
@@ -224,15 +226,9 @@ class Restoring:
                 raise RemoteProtocolError("a Lamport counter is too far ahead")
             if row.ack > total + MAX_TOTAL_AHEAD:
                 raise RemoteProtocolError("an ACK number is too far ahead")
-        rows = [
-            cr.RestoredMessage(
-                r.yours, r.id, r.kind, r.lamport, r.sent_ms, r.arrived_ms, r.ack, r.body
-            )
-            for r in page.rows
-        ]
         op = cr.PutBack(
-            peer, page.want, page.after, page.next, page.next_id, page.more, rows,
-            conversation.source,
+            peer, page.want, page.after, page.next, page.next_id, page.more,
+            [_put_back(peer, row) for row in page.rows], conversation.source,
         )  # fmt: skip
         self._commits.add(op)
 
@@ -251,6 +247,22 @@ class Restoring:
 
     def _talk(self, peer: int) -> _Talk:
         return self._talks.setdefault(peer, _Talk())
+
+
+def _put_back(peer: int, row: wire.RestoredRow) -> cr.RestoredMessage:
+    """One message of a page, an offer with the record of its transfer."""
+    transfer = None
+    if row.kind == MessageKind.OFFER:
+        offer = MessageRow(
+            0, row.id, row.yours, row.kind, row.body, row.sent_ms, row.arrived_ms, 0, row.ack, "",
+            row.lamport, 0,
+        )  # fmt: skip
+        record = restored_transfer(offer, peer, row.arrived_ms)
+        transfer = StoredTransfer(record.row, record.detail)
+    return cr.RestoredMessage(
+        row.yours, row.id, row.kind, row.lamport, row.sent_ms, row.arrived_ms, row.ack, row.body,
+        transfer,
+    )  # fmt: skip
 
 
 def page_of(ask: wire.RestoreAsk, rows: list[MessageRow], more: bool) -> wire.RestorePage:
