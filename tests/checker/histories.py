@@ -30,6 +30,8 @@ class Message:
     failed: str
     settled: bool
     """Own: it has left the outbox."""
+    came_back: bool = False
+    """It was lost, and given back by the other person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +169,10 @@ def _read_messages(connection: sqlite3.Connection, history: History) -> None:
         key = history.key_of.get(peer, b"") if mine else by_author.get(author, b"")
         if mine:
             ack = ack or settled.get((peer, seq), 0)
+        came_back = place != no
         history.messages.append(
             Message(
-                no, key, mine, m_id, kind, bytes(body), sent_ms, seq, ack, lamport, place, failed,
-                mine and (peer, seq) in settled,
+                no, key, mine, m_id, kind, bytes(body), sent_ms, max(seq, 0), ack, lamport, place,
+                failed, mine and (seq < 0 or (peer, seq) in settled), came_back,
             )
         )  # fmt: skip

@@ -59,11 +59,13 @@ def _life(life: Life, side: Side) -> Iterator[str]:
         event = life.events[seq]
         kind = event["type"]
         known = marks.setdefault(event.get("peer", 0), dict.fromkeys(WATERMARKS, 0))
-        if kind == "MessagesAdded":
+        if kind in ("MessagesAdded", "MessagesRestored"):
             for values in event["rows"]:
                 told = row_of(values)
                 message = rows.get(told["no"])
                 if seq > life.snapshot_seq and life.snapshot:
+                    if kind == "MessagesRestored" and told["no"] < next_no:
+                        continue  # it was there, and its counter is another one now
                     if told["no"] != next_no:
                         yield f"message {told['no']} was told of where {next_no} was due"
                     next_no = told["no"] + 1

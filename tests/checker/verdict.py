@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from checker.exchange import check_exchange
 from checker.histories import OFFER, History
+from checker.restored import check_restored
 from checker.tapes import Tape
 from checker.told import check_told
 
@@ -25,6 +26,8 @@ class Side:
     tapes: list[Tape] = field(default_factory=list)
     rolled_back: bool = False
     """Some loss brought an older history back, rather than an empty one."""
+    restored: bool = False
+    """After its last loss everybody was asked for what is missing, and has given it."""
     landed: dict[str, bytes] = field(default_factory=dict)
     """Received files by final name."""
     offered: dict[bytes, dict[str, bytes]] = field(default_factory=dict)
@@ -49,7 +52,7 @@ def check(sides: list[Side], *, at_rest: bool = True) -> list[str]:
         out += [f"{side.name}: {text}" for text in check_told(side)]
         for other in sides:
             if other is not side:
-                said = check_exchange(side, other, at_rest=at_rest)
+                said = [*check_exchange(side, other, at_rest=at_rest), *check_restored(side, other)]
                 out += [f"{side.name} → {other.name}: {text}" for text in said]
                 if at_rest:
                     out += [f"{side.name} → {other.name}: {t}" for t in _files(side, other)]
@@ -68,10 +71,10 @@ def _alone(side: Side) -> Iterator[str]:
             yield "an id is in the history twice"
         keys = {message.with_key for message in history.messages}
         for key in keys:
-            own = history.own(key)
+            own = [message for message in history.own(key) if not message.came_back]
             if [message.seq for message in own] != list(range(1, len(own) + 1)):
                 yield "own messages are not numbered 1, 2, 3, …"
-            acks = [message.ack for message in history.got(key)]
+            acks = [message.ack for message in history.got(key) if not message.came_back]
             if any(later <= earlier for earlier, later in pairwise(acks)):
                 yield "ACK numbers given do not rise"
         for conversation in history.conversations.values():
@@ -79,7 +82,7 @@ def _alone(side: Side) -> Iterator[str]:
 
 
 def _marks(history: History, key: bytes, marks: dict[str, int]) -> Iterator[str]:
-    own = history.own(key)
+    own = [message for message in history.own(key) if not message.came_back]
     if not marks["delivered_seq"] <= marks["sent_seq"] <= len(own):
         yield f"delivered {marks['delivered_seq']}, sent {marks['sent_seq']} of {len(own)}"
     if marks["my_read"] > marks["my_shown"]:

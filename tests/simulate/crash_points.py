@@ -7,6 +7,7 @@ from functools import partial
 
 from chatnet_protocol.ipc import commands as cmd
 from checker.verdict import check
+from simulate.restoring import EverybodyAsks
 from simulate.world import World
 from simworld.engine import SimEngine
 
@@ -30,23 +31,48 @@ def at_statement(engine: SimEngine, number: int) -> None:
 ARMS: tuple[Arm, ...] = (at_effect, at_statement)
 
 
-def run_point(which: int, arm: Arm, number: int) -> tuple[bool, list[str]]:
-    """Whether engine `which` died there at all, and what broke."""
+def run_point(
+    which: int, arm: Arm, number: int, *, restoring: bool = False
+) -> tuple[bool, list[str]]:
+    """Whether engine `which` died there at all, and what broke. `restoring`: while a conversation
+    comes back to engine 0, else in the middle of one."""
     world = World(7)
     world.begin()
     mortal = world.engines[which]
-    arm(mortal, number)
-    _talk(world)
+    over = world.at_rest
+    if restoring:
+        _lose(world)
+        arm(mortal, number)
+        over = EverybodyAsks(world).done
+    else:
+        arm(mortal, number)
+        _talk(world)
     world.run(3.0)
     died = mortal.node is None
     mortal.die_in_effects = mortal.disk.die_in = 0
     if died:
         world.run(DOWN_S)
         world.up(mortal)
-    rested = world.clock.run(world.clock.now_s + SETTLE_S, world.at_rest)
+    rested = world.clock.run(world.clock.now_s + SETTLE_S, over)
+    world.restored = rested and restoring
     world.run(1.0)
     problems = [] if rested else [f"not at rest {SETTLE_S:.0f} s later"]
     return died, problems + check(world.evidence(), at_rest=rested)
+
+
+def _lose(world: World) -> None:
+    """A conversation of some pages, of which engine 0 then knows nothing any more."""
+    for engine in world.engines:
+        for number in range(4):
+            engine.clients[0].say(f"{number} " + "x" * 15_000)
+    files = world.engines[1].files
+    assert files
+    files.sources["data"] = bytes(range(256)) * 12
+    world.engines[1].clients[0].ask(cmd.OfferFiles(OFFER_ID, 1, ["/home/data"]))
+    world.run(3.0)
+    world.lose(world.engines[0], None)
+    world.up(world.engines[0])
+    world.run(4.0)
 
 
 def _talk(world: World) -> None:
@@ -77,11 +103,13 @@ def _do(act: Callable[[], object]) -> None:
     act()
 
 
-def all_points(which: int, arm: Arm, step: int = 1, first: int = 1) -> Iterator[tuple[int, bool]]:
+def all_points(
+    which: int, arm: Arm, restoring: bool, step: int = 1, first: int = 1
+) -> Iterator[tuple[int, bool]]:
     """Each point in turn until the engine outlives the conversation; raises where one breaks."""
     number = first
     while True:
-        died, problems = run_point(which, arm, number)
+        died, problems = run_point(which, arm, number, restoring=restoring)
         assert not problems, f"engine {'ab'[which]} dies {arm.__name__} {number}: {problems}"
         if not died:
             return
@@ -89,16 +117,18 @@ def all_points(which: int, arm: Arm, step: int = 1, first: int = 1) -> Iterator[
         number += step
 
 
-def _count(which: int, arm: Arm) -> int:
-    return sum(1 for _ in all_points(which, arm))
+def _count(which: int, arm: Arm, restoring: bool) -> int:
+    return sum(1 for _ in all_points(which, arm, restoring))
 
 
 def main(jobs: int) -> int:
     """Every point there is; how many there were."""
-    cases = [(which, arm) for which in (0, 1) for arm in ARMS]
+    cases = [(which, arm, back) for which in (0, 1) for arm in ARMS for back in (False, True)]
     with ProcessPoolExecutor(jobs) as pool:
-        for (which, arm), found in zip(
+        for (which, arm, back), found in zip(
             cases, pool.map(_count, *zip(*cases, strict=True)), strict=True
         ):
-            print(f"engine {'ab'[which]} died {arm.__name__.replace('_', ' ')}: {found} points")
+            when = "while a conversation came back" if back else "in a conversation"
+            how = arm.__name__.replace("_", " ")
+            print(f"engine {'ab'[which]} died {how} {when}: {found} points")
     return 0

@@ -14,6 +14,7 @@ from checker.verdict import check
 from simulate.exports import check_exports
 from simulate.faults import MEMORY_LOSS, ORDINARY, heal, spoil
 from simulate.people import People
+from simulate.restoring import RESTORE_S, EverybodyAsks, at_random
 from simulate.world import World
 from simworld.engine import SimEngine
 
@@ -34,6 +35,8 @@ class Outcome:
 
 EXPORTS_EVERY = 4
 """The exports of one seed in so many are compared with the databases: it costs a tenth."""
+RESTORING = 0.8
+"""So often people ask for what they lost."""
 MAX_CPU_S = 20.0
 """A run that takes longer is stuck, or does far too much work for a packet."""
 
@@ -82,6 +85,9 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
             fault(world, random)
 
         world.clock.after(random.uniform(0, duration_s), happen)
+    wishes = Random(f"wishes {outcome.seed}")
+    if wishes.random() < RESTORING:
+        at_random(world, wishes, end_s)
     world.clock.run(end_s)
     heal(world)
     world.note("", "everything is healed")
@@ -90,6 +96,11 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     rested = world.clock.run(world.clock.now_s + HEAL_S, world.at_rest)
     if not rested:
         outcome.problems += _restless(world)
+    if rested and wishes.random() < RESTORING and any(world.lost.values()):
+        asking = EverybodyAsks(world)
+        world.restored = world.clock.run(world.clock.now_s + RESTORE_S, asking.done)
+        if not world.restored:
+            outcome.problems.append(f"not everything came back within {RESTORE_S:.0f} s")
     world.run(2.0)
     world.clock.run(world.clock.now_s + HEAL_S, world.nothing_under_way)
     outcome.committed = sum(_rows(engine) for engine in world.engines)

@@ -51,6 +51,8 @@ class World:
         self.lost: dict[str, list[bytes]] = {}
         """Histories as they were right before each loss."""
         self.rolled_back: set[str] = set()
+        self.restored = False
+        """Everybody who lost a history has asked for it, and was given all of it."""
         self.backups: dict[str, list[bytes]] = {}
         self.offered: dict[str, dict[bytes, dict[str, bytes]]] = {}
         self.usual = Line()
@@ -216,6 +218,7 @@ class World:
                 ],
                 self.tapes[engine.name],
                 engine.name in self.rolled_back,
+                self.restored,
                 {n: data for n, (_, data) in engine.files.process.disk.items()}
                 if engine.files
                 else {},

@@ -1,0 +1,43 @@
+"""Promise 2 between two histories: who lost messages, asked and was given them has them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from checker.verdict import Side
+
+Line = tuple[int, bytes, bytes, int, int, int, bytes]
+
+
+def check_restored(one: Side, other: Side) -> Iterator[str]:
+    """Delivered messages are the same on both sides, in the order of (counter, author, id)."""
+    lost = [side for side in (one, other) if side.lost_memory]
+    if not lost or any(not side.restored for side in lost):
+        return
+    for here, there in zip_longest(_delivered(one, other), _delivered(other, one)):
+        if here == there:
+            continue
+        if here and there and here[2] == there[2]:
+            names = ("counter", "author", "id", "kind", "time", "ACK number", "text")
+            what = [name for name, a, b in zip(names, here, there, strict=True) if a != b]
+            yield f"after a restore {here[2].hex()[-6:]} has another {' and '.join(what)} there"
+        elif there is None or (here and here < there):
+            assert here
+            yield f"after a restore {here[2].hex()[-6:]} is here and not there"
+        else:
+            yield f"after a restore {there[2].hex()[-6:]} is there and not here"
+        return
+
+
+def _delivered(side: Side, other: Side) -> list[Line]:
+    """What both have, or should, as `side` has it."""
+    return sorted(
+        (
+            m.lamport, side.key if m.mine else other.key, m.id, m.kind, m.sent_ms, m.ack, m.body,
+        )
+        for m in side.now.messages
+        if m.with_key == other.key and not (m.mine and (m.failed or not m.settled))
+    )  # fmt: skip
