@@ -106,6 +106,25 @@ def test_a_wiped_history_comes_back_from_the_peer(tmp_path: Path) -> None:
         assert counters == sorted(counters)
         assert {row["id"] for row in history} == {row["id"] for row in after}
         assert {row["state"] for row in history if row["mine"]} <= {"delivered", "shown", "read"}
+        fetch_again(b)
+
+
+def fetch_again(engine: RealEngine) -> None:
+    """The file of a record that came back is downloaded once more."""
+    (listed,) = [json.loads(line) for line in engine.cli("transfers", "--json").stdout.splitlines()]
+    assert (listed["state"], listed["mine"]) == ("failed", False)
+    with engine.attach("files") as client:
+        accepted = engine.cli("accept", str(listed["no"]))
+        assert accepted.returncode == 0, accepted.stderr
+
+        def done() -> bool:
+            row = client.view.transfer(bytes.fromhex(listed["id"]))
+            return row is not None and row.state == TransferState.DONE
+
+        assert client.wait_until(done, WITHIN_S)
+        row = client.view.transfer(bytes.fromhex(listed["id"]))
+        assert row is not None
+        assert Path(row.path).stat().st_size == 100_000
 
 
 def test_a_peer_that_is_refused_is_told(tmp_path: Path) -> None:
