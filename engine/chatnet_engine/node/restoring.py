@@ -215,10 +215,11 @@ class Restoring:
             self._say(peer, wire.RestoreAsk(state.want, state.after, state.after_id))
 
     def _page(self, peer: int, page: wire.RestorePage) -> None:
-        talk, conversation = self._talk(peer), self._conversations[peer]
+        talk = self._talk(peer)
         if talk.asked is None or page.after not in (talk.asked, 0):
             raise RemoteProtocolError("a page of history that was not asked for")
         talk.asked = None
+        conversation = self._conversations[peer]
         counters = conversation.state
         for row in page.rows:
             total = counters.acked_total if row.yours else counters.received_total
