@@ -4,7 +4,7 @@ What both sides have put down as done is taken away now and then, as people do w
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from checker.histories import History
@@ -35,12 +35,13 @@ class Inbox:
             digest = bytes.fromhex(each["digest"])
             self.offered[bytes.fromhex(each["id"])] = {each["name"]: digest}
 
-    def look(self) -> Iterator[str]:
+    def look(self, read_offers: Callable[[], list[dict[str, str]]]) -> Iterator[str]:
         """Check what has landed since the last look."""
+        # What lands is listed first: a small file is offered and there within milliseconds.
+        paths = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        self.note_offers(read_offers())
         known = {name: digest for files in self.offered.values() for name, digest in files.items()}
-        if not self.folder.is_dir():
-            return
-        for path in sorted(self.folder.iterdir()):
+        for path in paths:
             if not path.is_file():
                 continue
             if path.name in self._gone:

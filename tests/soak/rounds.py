@@ -154,8 +154,7 @@ class Soak:
         for follower in self.followers:
             follower.keep_alive()
         for inbox, sender in zip(self.inboxes, reversed(self.talkers), strict=True):
-            inbox.note_offers(sender.offers)
-            self.problems += inbox.look()
+            self.problems += inbox.look(lambda sender=sender: sender.offers)
         if number % TIDY_EVERY == 0:
             self._tidy()
 

@@ -62,7 +62,7 @@ def test_a_tape_is_good_up_to_where_it_was_cut(tmp_path: Path) -> None:
 def test_a_file_lands_once_whole_and_under_its_name(tmp_path: Path) -> None:
     folder, sources = tmp_path / "in", tmp_path / "out"
     inbox = Inbox(folder, sources)
-    assert list(inbox.look()) == []
+    assert list(inbox.look(list)) == []
     (folder / PARTIAL_FOLDER).mkdir(parents=True)
     sources.mkdir()
     for name in ("a", "b"):
@@ -73,9 +73,9 @@ def test_a_file_lands_once_whole_and_under_its_name(tmp_path: Path) -> None:
     (folder / "a").write_bytes(b"content")
     (folder / PARTIAL_FOLDER / "x").write_bytes(b"cont")
     assert inbox.partials() == 1
-    assert list(inbox.look()) == []
+    assert list(inbox.look(list)) == []
     (folder / "b").write_bytes(b"cont")
-    assert list(inbox.look()) == ["b has its final name and is not what was offered"]
+    assert list(inbox.look(list)) == ["b has its final name and is not what was offered"]
     done, active = History(), History()
     done.transfers = {b"\x01": Transfer(OTHER_KEY, True, "done", "")}
     active.transfers = {b"\x01": Transfer(OTHER_KEY, False, "active", "")}
@@ -84,4 +84,19 @@ def test_a_file_lands_once_whole_and_under_its_name(tmp_path: Path) -> None:
     inbox.tidy(done, done)
     assert not (folder / "a").exists()
     (folder / "a").write_bytes(b"content")
-    assert list(inbox.look()) == ["a landed twice"]
+    assert list(inbox.look(list)) == ["a landed twice"]
+
+
+def test_a_file_that_lands_while_the_offers_are_read_is_left_to_the_next_look(
+    tmp_path: Path,
+) -> None:
+    inbox = Inbox(tmp_path, tmp_path)
+    offer = {"id": "01", "name": "a", "digest": hashlib.blake2b(b"x").hexdigest()}
+
+    def read_offers() -> list[dict[str, str]]:
+        (tmp_path / "a").write_bytes(b"x")
+        return []
+
+    assert list(inbox.look(read_offers)) == []
+    assert list(inbox.look(lambda: [offer])) == []
+    assert list(inbox.landed) == ["a"]
