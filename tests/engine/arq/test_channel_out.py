@@ -142,3 +142,35 @@ def test_copies_ride_in_runs_and_a_loss_waits_for_them() -> None:
     sending.on_receipt(4)
     assert sending.pull_copies(ROOM, 4, 9.0, every=True, spare=True) == []
     assert sending.pull_copies(0, 4, 9.0, every=True, spare=True) == []
+
+
+def test_only_what_the_lost_packet_held_is_sent_again() -> None:
+    sending = channel()
+    sending.queue([b"a" * 500, b"b" * 500, b"c" * 500, b"d" * 500])
+    pulled = [sending.pull_new(ROOM, packet, 0.0) for packet in range(2)]
+    assert pulled[1]
+    sending.on_lost(pulled[1][1], 1)
+    assert [n for n, _, _ in content(sending.pull_again(ROOM, 2, 0.0))] == [3, 4]
+    assert sending.pull_again(ROOM, 3, 0.0) is None
+
+
+def test_nothing_is_remembered_of_parts_that_arrived() -> None:
+    sending = channel()
+    sending.queue([bytes(3000), bytes(3000)])
+    tokens = []
+    while (pulled := sending.pull_new(ROOM, 0, 0.0)) is not None:
+        tokens.append(pulled[1])
+    assert sorted(sending._parts) == [1, 2]
+    for token in tokens:
+        if token[0] == 1:
+            sending.on_acked(token)
+    assert sorted(sending._parts) == [2]
+    sending.on_receipt(2)
+    assert sending._parts == {}
+
+
+def test_an_empty_queueing_and_an_empty_message_are_our_mistakes() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^no message to queue$"):
+        channel().queue([])
+    with pytest.raises(LocalProtocolError, match=r"^a message has 1 to"):
+        channel().queue([b"x", b""])

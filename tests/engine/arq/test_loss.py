@@ -267,3 +267,34 @@ def test_what_left_before_anybody_answered_says_nothing_about_the_line() -> None
         bench.send(number, 2.0)
     bench.ack(2.1, (11, 14))
     assert bench.loss.counters.loss_rate > 0.0
+
+
+def test_a_span_of_losses_ends_at_the_first_packet_that_got_through() -> None:
+    """Lost packets around a delivered one are no outage, however far they are apart."""
+    bench = Bench()
+    for number, at in enumerate((0.0, 0.01, 0.02, 5.0, 5.01, 5.02, 5.03, 5.04)):
+        bench.send(number, at)
+    bench.ack(0.05, (2, 2))
+    bench.ack(5.2, (7, 7), (2, 2))
+    assert set(bench.fates.lost) >= {0, 1, 3, 4}
+    assert "persistent" not in bench.window.told
+
+
+def calmed(rounds: int) -> tuple[int, float]:
+    """Both thresholds after so many losses, each in an episode of its own, without reordering."""
+    bench = Bench()
+    bench.loss._packet_threshold, bench.loss._time_threshold = 40, 2.0
+    for turn in range(rounds):
+        first, at = 100 * turn, 10.0 * turn
+        bench.send(first, at)
+        for number in range(first + 1, first + 50):
+            bench.send(number, at + 1.0)
+        bench.ack(at + 1.1, (first + 1, first + 49))
+    return bench.loss._packet_threshold, bench.loss._time_threshold
+
+
+def test_patience_learned_from_reordering_is_halved_after_sixteen_calm_losses() -> None:
+    assert calmed(CALM_ROUNDS - 1) == (40, 2.0)
+    assert calmed(CALM_ROUNDS) == (20, 1.75)
+    assert calmed(2 * CALM_ROUNDS) == (10, 1.5)
+    assert calmed(8 * CALM_ROUNDS) == (CONFIG.packet_threshold, CONFIG.time_threshold)

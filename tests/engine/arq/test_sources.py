@@ -1,0 +1,88 @@
+"""The order in which things go into a packet, and how room is shared out."""
+
+from chatnet_engine.arq.acks import Acks
+from chatnet_engine.arq.channel_out import SendChannel
+from chatnet_engine.arq.sources import MIN_USEFUL_ROOM, Draft, Sources
+from chatnet_protocol.wire import frames
+
+ROOM = 1000
+
+
+def sources(*channels: int) -> Sources:
+    out = Sources(Acks())
+    for number in channels:
+        out.open_channel(SendChannel(number, 1, 1 << 20, 8192))
+    return out
+
+
+def channels_in(draft: Draft) -> list[int]:
+    found = [frame for chunk in draft.chunks for frame in frames.decode(chunk)]
+    return [frame.channel for frame in found if isinstance(frame, frames.Message | frames.Messages)]
+
+
+def test_what_is_added_takes_its_room_and_asks_for_an_answer() -> None:
+    draft = Draft(ROOM)
+    draft.add_bare(b"x" * 9)
+    assert (draft.room, draft.eliciting, draft.contents) == (ROOM - 9, True, [])
+    draft = Draft(ROOM)
+    acks = Acks()
+    draft.add(acks, (b"x" * 9, (1,)), eliciting=False)
+    assert (draft.room, draft.eliciting, draft.contents) == (ROOM - 9, False, [(acks, (1,))])
+    draft.add(acks, (b"y", (2,)))
+    draft.add(acks, (b"z", (3,)), eliciting=False)
+    assert (draft.room, draft.eliciting) == (ROOM - 11, True)
+
+
+def test_bulk_channels_take_turns() -> None:
+    out = sources(1, 2)
+    for channel in (1, 2):
+        out.channels[channel].queue([bytes(5000)])
+    served = []
+    for packet in range(6):
+        draft = Draft(ROOM)
+        out.add_bulk(draft, packet, 0.0)
+        served += channels_in(draft)
+    assert served == [1, 2, 1, 2, 1, 2]
+
+
+def test_a_channel_with_nothing_to_say_keeps_its_place() -> None:
+    out = sources(1, 2, 3)
+    out.channels[2].queue([b"two"])
+    out.add_bulk(Draft(ROOM), 0, 0.0)
+    assert [channel.channel for channel in out._bulk] == [1, 3, 2]
+
+
+def test_lost_content_also_sends_a_channel_to_the_end_of_the_line() -> None:
+    out = sources(1, 2)
+    out.channels[1].queue([b"one"])
+    pulled = out.channels[1].pull_new(ROOM, 0, 0.0)
+    assert pulled
+    out.channels[1].on_lost(pulled[1], 0)
+    draft = Draft(ROOM)
+    out.add_bulk(draft, 1, 0.0)
+    assert channels_in(draft) == [1]
+    assert [channel.channel for channel in out._bulk] == [2, 1]
+
+
+def test_no_channel_is_asked_with_too_little_room_but_with_just_enough() -> None:
+    for room, found in ((MIN_USEFUL_ROOM - 1, []), (MIN_USEFUL_ROOM, [0])):
+        out = sources(0)
+        out.channels[0].queue([b"x"])
+        draft = Draft(room)
+        out.add_chat(draft, 0, 0.0)
+        assert channels_in(draft) == found
+        pulled = out.channels[0].pull_new(ROOM, 0, 0.0)
+        for token in [token for _, token in draft.contents] or [pulled[1] if pulled else (1, 1)]:
+            out.channels[0].on_lost(token, 0)
+        again = Draft(room)
+        out.add_chat(again, 1, 0.0)
+        assert channels_in(again) == found
+
+
+def test_chat_is_nobody_until_it_is_opened() -> None:
+    out = sources(1)
+    draft = Draft(ROOM)
+    out.add_chat(draft, 0, 0.0)
+    out.add_copies(draft, 0, 0.0, every=True)
+    out.on_line(0.5, 0.1, 0.1)
+    assert (draft.chunks, out.has_chat, out.copies_at()) == ([], False, None)
