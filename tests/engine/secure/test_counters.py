@@ -1,12 +1,13 @@
 """The counters against a tally from outside: what was on the wire, and which events came of it."""
 
 from collections import Counter
+from dataclasses import asdict
 
 import pytest
 
 from chatnet_engine.secure.events import LinkUp, PacketArrived, VersionSeen
 from chatnet_protocol.wire import datagrams as d
-from simworld.secure_world import A, B, Line, Node, World
+from simworld.secure_world import A, B, Line, Node, World, agreed, two
 
 STRANGER = ("203.0.113.5", 9)
 
@@ -60,6 +61,29 @@ def test_counters_say_what_was_sent_and_taken_in(seed: int) -> None:
         assert counters.packets_opened == node.count(PacketArrived) > 50
         taken = counters.handshakes_initiated + counters.handshakes_responded
         assert taken == node.count(LinkUp) > 3
+        other = B if node is tally.a else A
+        assert {event.addr for event in node.events if isinstance(event, LinkUp)} == {other}
+        assert counters.stranger_inits <= 3, "a renewal is made for the key that is known"
+
+
+def test_a_clean_start_drops_nothing_but_the_losing_of_two_attempts() -> None:
+    world, a, b = two(3)
+    assert world.run(5, lambda: agreed(a, b))
+    for node in (a, b):
+        counts = asdict(node.endpoint.counters)
+        dropped = {name for name, n in counts.items() if name.startswith("dropped") and n}
+        assert dropped <= {"dropped_simultaneous", "dropped_unknown_index"}
+        status = node.endpoint.peer_status(1)
+        assert status
+        assert status.confirmed
+
+
+def test_a_session_is_confirmed_by_the_first_answer_and_not_before() -> None:
+    world, a, b = two(4)
+    world.filter = lambda data, source, to: data[0] != d.DATA
+    world.run(2)
+    found = [node.endpoint.peer_status(1) for node in (a, b)]
+    assert not all(status and status.confirmed for status in found)
 
 
 def init_of_version(version: int) -> bytes:
