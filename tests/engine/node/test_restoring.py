@@ -1,6 +1,7 @@
 """Who may ask for what, and when; what a page holds."""
 
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,8 +10,10 @@ from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.restoring import MAX_WISHES, Restoring, page_of
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, RemoteProtocolError
+from chatnet_protocol.ipc.commands import HistoryPage
 from chatnet_protocol.ipc.rows import MessageRow, SessionRow
 from chatnet_protocol.ipc.view import View
+from chatnet_protocol.limits import MAX_TOTAL_AHEAD
 from chatnet_protocol.wire import restoring as wire
 
 ASKER = Asker(b"route", 1)
@@ -68,6 +71,101 @@ def test_there_is_nothing_to_answer_when_nobody_asks() -> None:
     assert commits.idle
     assert not ours.want(1, True, ASKER)
     assert not commits.idle
+
+
+class Line:
+    """A conversation as far as restoring knows one."""
+
+    def __init__(self) -> None:
+        self.said: list[wire.Restoring] = []
+        self.streaming = True
+        self.source = "10.0.0.2:5002"
+        self.state = SimpleNamespace(acked_total=3, received_total=3, lamport=9)
+
+    def send(self, channel: int, body: bytes) -> None:
+        self.said.append(wire.decode_restoring(body))
+
+
+def on_a_line(**fields: object) -> tuple[Restoring, CommitQueue, Line]:
+    ours, commits = restoring(**fields)
+    line = Line()
+    ours._conversations[1] = line  # type: ignore[index]
+    ours.handle_link(1)
+    return ours, commits, line
+
+
+def test_what_is_answered_already_is_not_stored_again() -> None:
+    ours, commits = restoring(theirs="giving", their_want=5)
+    assert ours.answer(1, True, ASKER)
+    assert commits.idle
+    assert not ours.answer(1, False, ASKER), "consent can be taken back"
+    [waiting] = commits._waiting
+    assert waiting.op == cr.StoreTheirWish(1, 5, "refused")  # type: ignore[arg-type]
+
+
+def test_a_new_link_asks_again_where_the_last_page_ended() -> None:
+    _, _, line = on_a_line(mine="running", want=5, after=7, after_id=b"i" * 16)
+    assert line.said == [wire.RestoreAsk(5, 7, b"i" * 16)]
+
+
+def test_a_page_that_cannot_be_read_can_be_asked_for_again() -> None:
+    ours, _, line = on_a_line(theirs="given", their_want=5)
+    for _ in range(2):
+        ours.handle_arrived(1, wire.encode_restoring(ASK))
+        [read] = ours.take_reads()
+        ours.handle_read(read.token, None)
+    assert line.said == []
+
+
+def test_a_place_that_means_another_message_now_starts_over() -> None:
+    ours, commits, line = on_a_line(theirs="giving", their_want=5)
+    ours.handle_arrived(1, wire.encode_restoring(wire.RestoreAsk(5, 2, b"?" * 16)))
+    [read] = ours.take_reads()
+    ours.handle_read(read.token, HistoryPage([row(2), row(3)], [], False))
+    [again] = ours.take_reads()
+    assert again.query.after_no == 0
+    ours.handle_read(again.token, HistoryPage([row(1), row(2), row(3)], [], False))
+    [page] = line.said
+    assert isinstance(page, wire.RestorePage)
+    assert (page.after, len(page.rows), page.more) == (0, 3, False)
+    [waiting] = commits._waiting
+    assert waiting.op == cr.StoreTheirWish(1, 5, "given")  # type: ignore[arg-type]
+
+
+def test_a_page_read_for_a_wish_that_ended_is_not_sent() -> None:
+    ours, _, line = on_a_line(theirs="giving", their_want=5)
+    ours.handle_arrived(1, wire.encode_restoring(ASK))
+    [read] = ours.take_reads()
+    ours.handle_arrived(1, wire.encode_restoring(wire.RestoreStop(5)))
+    ours.handle_read(read.token, HistoryPage([row(1)], [], False))
+    assert line.said == []
+
+
+def test_who_was_refused_is_refused_again_on_the_next_link() -> None:
+    ours, commits, line = on_a_line(theirs="refused", their_want=5)
+    ours.handle_arrived(1, wire.encode_restoring(ASK))
+    assert line.said == [wire.RestoreRefuse(5)]
+    assert commits.idle
+
+
+def test_too_many_wishes_on_one_link_are_refused() -> None:
+    ours, _, line = on_a_line()
+    for want in range(1, MAX_WISHES + 2):
+        ours.handle_arrived(1, wire.encode_restoring(wire.RestoreAsk(want, 0, b"")))
+    assert line.said == [wire.RestoreRefuse(MAX_WISHES + 1)]
+
+
+@pytest.mark.parametrize(
+    ("lamport", "ack", "what"),
+    [(9 + MAX_TOTAL_AHEAD + 1, 1, "Lamport"), (1, 3 + MAX_TOTAL_AHEAD + 1, "ACK")],
+)
+def test_counters_too_far_ahead_are_a_violation(lamport: int, ack: int, what: str) -> None:
+    ours, commits, _ = on_a_line(mine="asking", want=5)
+    given = wire.RestoredRow(True, 1, b"i" * 16, lamport, 1, 1, ack, b"x")
+    page = wire.encode_restoring(wire.RestorePage(5, 0, 1, b"i" * 16, False, [given]))
+    with pytest.raises(RemoteProtocolError, match=what):
+        ours.handle_arrived(1, page)
+    assert commits.idle
 
 
 def test_a_page_holds_what_both_sides_had_within_its_bounds() -> None:
