@@ -157,9 +157,11 @@ def test_a_flood_of_spoofed_inits_holds_four_half_open_and_no_session_suffers() 
     world, a, b = two(1)
     assert world.run(5, lambda: agreed(a, b))
     world.run(1)
-    before = b.endpoint.peer_status(1)
+    before, strangers = b.endpoint.peer_status(1), b.endpoint.counters.stranger_inits
     flood(world, b, 5000)
     after = b.endpoint.peer_status(1)
+    examined = b.endpoint.counters.stranger_inits - strangers
+    assert examined == CONFIG.free_half_open, "the rest gets its cookie before any mac1 is computed"
     assert before is not None
     assert after is not None
     assert (after.slots, after.addr) == (before.slots, before.addr)

@@ -110,3 +110,52 @@ def test_hanging_up_takes_the_deadlines_of_the_peer_along() -> None:
     assert a.endpoint.next_timeout() != idle
     a.endpoint.hang_up(1)
     assert a.endpoint.next_timeout() == idle
+
+
+def test_each_repetition_of_a_fin_is_counted() -> None:
+    world = World(5)
+    world.capture = True
+    a, b = world.add("a", A), world.add("b", B)
+    b.decide = lambda event: 1
+    a.talkative = False
+    world.filter = lambda data, source, to: source == A or data[0] != d.DATA
+    a.dial(1, B)
+    world.run(5)
+    fins = sum(data[0] == d.FIN for data, _, _ in world.captured)
+    assert a.endpoint.counters.fins_repeated == fins - 1 > 1
+
+
+def test_each_forged_answer_is_counted_and_the_genuine_one_still_taken() -> None:
+    world = World(6)
+    world.capture = True
+    a, b = world.add("a", A), world.add("b", B)
+    b.decide = lambda event: 1
+    world.filter = lambda data, source, to: data[0] != d.RESP
+    a.dial(1, B)
+    world.run(0.2)
+    resp = next(data for data, _, _ in world.captured if data[0] == d.RESP)
+    for at in (8, 40, len(resp) - 1):
+        a.endpoint.handle_datagram(resp[:at] + bytes([resp[at] ^ 1]) + resp[at + 1 :], B, world.now)
+    assert a.endpoint.counters.dropped_forged == 3
+    world.filter = lambda data, source, to: True
+    a.receive(resp, B)
+    assert world.run(0.5, lambda: agreed(a, b))
+    assert a.endpoint.counters.dropped_forged == 3
+
+
+def test_each_duplicate_of_an_init_is_counted_before_its_fin_and_after() -> None:
+    world = World(7)
+    world.capture = True
+    a, b = world.add("a", A), world.add("b", B)
+    b.decide = lambda event: 1
+    a.dial(1, B)
+    init = world.captured[0][0]
+    world.run(0.06)
+    assert b.endpoint.half_open == 1
+    for _ in range(2):  # the ephemeral of an INIT under another index
+        b.endpoint.handle_datagram(init[:4] + bytes(4) + init[8:], STRANGER, world.now)
+    assert b.endpoint.counters.dropped_duplicate_init == 2
+    assert world.run(1, lambda: agreed(a, b))
+    for _ in range(2):
+        b.endpoint.handle_datagram(init, A, world.now)
+    assert b.endpoint.counters.dropped_duplicate_init == 4

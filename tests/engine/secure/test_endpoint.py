@@ -371,6 +371,7 @@ def test_an_answer_overtaken_by_a_newer_incarnation_is_stale() -> None:
     assert (first.initiator, second.initiator) == (True, False)
     assert first.incarnation != second.incarnation
     a.endpoint.accept(second.attempt, 1, world.now)
+    assert a.endpoint.counters.dropped_stale == 0
     a.endpoint.accept(first.attempt, 1, world.now)
     assert a.endpoint.counters.dropped_stale == 1
     ups = [e for e in a.endpoint.take_events() if isinstance(e, LinkUp)]

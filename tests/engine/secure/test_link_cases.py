@@ -301,6 +301,9 @@ def test_a_session_ends_after_three_minutes_of_silence_and_is_dialled_anew() -> 
     world.filter = lambda data, source, to: True
     assert world.run(3, lambda: agreed(a, b))
     assert [e.rekey for e in a.events if isinstance(e, LinkUp)] == [False, True]
+    world.filter = lambda data, source, to: False
+    world.run(181)
+    assert (a.count(SessionExpired), a.endpoint.counters.expired_sessions) == (2, 2)
 
 
 def test_a_captured_session_replayed_is_worth_nothing() -> None:

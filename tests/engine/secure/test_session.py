@@ -161,3 +161,17 @@ def test_a_handshake_begun_before_the_present_session_was_made_is_stale() -> Non
     slots.put_next(session(link=OTHER, started=0.0, made=2.0))
     assert slots.is_stale(LINK, 1.0)
     assert not slots.is_stale(LINK, 2.0)
+
+
+@pytest.mark.parametrize(("ephemeral", "wins"), [(9, False), (3, True)])
+def test_a_handshake_begun_at_the_instant_of_settling_still_crosses(
+    ephemeral: int, wins: bool
+) -> None:
+    """One reading of the clock serves a batch: INIT may have come before what settled ours."""
+    slots = Slots()
+    current = session(ephemeral=ephemeral, started=1.0)
+    slots.promote(current, 2.0)
+    newcomer = session(initiator=False, ephemeral=5, started=2.0)
+    slots.promote(newcomer, 2.1)
+    assert (slots.current is newcomer) == wins
+    assert (slots.previous is current) == wins

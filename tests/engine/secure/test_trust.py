@@ -3,7 +3,14 @@
 import pytest
 
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.events import Authenticated, LinkUp, PacketArrived, Refused, VersionSeen
+from chatnet_engine.secure.events import (
+    Authenticated,
+    LinkUp,
+    PacketArrived,
+    Refused,
+    SessionExpired,
+    VersionSeen,
+)
 from chatnet_engine.secure.invite import invite_psk
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol.errors import LocalProtocolError
@@ -147,6 +154,26 @@ def test_without_the_secret_of_the_invite_no_link_comes_up(theirs: dict[int, byt
     world.run(60)
     assert a.count(LinkUp) == b.count(LinkUp) == b.count(Authenticated) == 0
     assert not agreed(a, b)
+
+
+def test_a_link_that_was_never_announced_is_not_said_to_have_expired() -> None:
+    """Under an invite nothing is announced before the other side proved to know the secret."""
+    world, a, b = alone()
+    b.endpoint.set_invites({1: PSK})
+    answered: list[bytes] = []
+
+    def only_one_answer(data: bytes, source: object, to: object) -> bool:
+        if source == B and data[0] == datagrams.RESP:
+            answered.append(data)
+            return len(answered) == 1
+        return source == A
+
+    world.filter = only_one_answer
+    a.dial(1, B, psk=PSK)
+    assert world.run(1, lambda: b.count(Authenticated) == 1)
+    world.run(200)
+    assert a.endpoint.counters.expired_sessions == 1
+    assert a.count(LinkUp) == a.count(SessionExpired) == 0
 
 
 def test_both_holding_an_invite_and_dialling_at_once_agree() -> None:
