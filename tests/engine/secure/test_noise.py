@@ -203,6 +203,14 @@ def test_turns_are_kept() -> None:
         responder.read(bytes(65536))
 
 
+def test_the_longest_message_that_noise_allows_is_read() -> None:
+    initiator, responder, _ = pair(NAMES[2], Random(6))
+    payload = Random(6).randbytes(65535 - 32)
+    message = initiator.write(payload)
+    assert len(message) == 65535
+    assert responder.read(message) == payload
+
+
 def test_what_is_missing_is_said() -> None:
     key = private(bytes([1]) * 32)
     xx = Handshake(Protocol(NAMES[2]), initiator=False, prologue=b"", ephemeral=key)
