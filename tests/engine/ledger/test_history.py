@@ -1,13 +1,14 @@
 """Pages in both directions over normal and restored rows, search, and the bounds of a page."""
 
 import random
+import re
 
 import pytest
 
 from chatnet_engine.ledger import pages
 from chatnet_engine.ledger.history import MAX_SEARCH_CHARACTERS, ROW_BYTES, History
 from chatnet_protocol import commit as c
-from chatnet_protocol.errors import CommandError
+from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import AckRun, MessageRow
 from chatnet_protocol.ipc.view import screen_order
@@ -202,11 +203,20 @@ def test_a_cursor_that_is_gone_still_gives_what_was_before_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": 0}, {"limit": -5}, {"search": "x" * (MAX_SEARCH_CHARACTERS + 1)}]
+    ("query", "code"),
+    [
+        ({"limit": 0}, ErrorCode.INVALID),
+        ({"limit": -5}, ErrorCode.INVALID),
+        ({"search": "x" * (MAX_SEARCH_CHARACTERS + 1)}, ErrorCode.TOO_LARGE),
+    ],
 )
-def test_a_query_without_sense_is_refused(query: dict[str, int | str]) -> None:
-    with pytest.raises(CommandError):
+def test_a_query_without_sense_is_refused_in_a_sentence_for_people(
+    query: dict[str, int | str], code: ErrorCode
+) -> None:
+    with pytest.raises(CommandError) as refused:
         page(Desk(), **query)
+    assert refused.value.code == code
+    assert re.fullmatch(r"[A-Z][a-z ]+\.", str(refused.value))
 
 
 def test_the_longest_search_is_possible() -> None:

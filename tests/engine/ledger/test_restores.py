@@ -95,6 +95,16 @@ def test_both_sides_messages_come_back_with_numbers_times_and_places() -> None:
     assert not index_is_there(desk)
 
 
+def test_a_wish_given_up_half_way_is_begun_anew_from_the_start() -> None:
+    desk = asking()
+    desk.do(page(back(1, True, 1, 1), upto=4, more=True))
+    given_up = desk.do(cr.StoreWish(1, WANT, "refused")).state
+    assert given_up == cr.RestoreState(1, "refused", WANT, 4, message_id(1), 1)
+    assert desk.do(cr.StoreWish(1, 78, "asking")).state == cr.RestoreState(1, "asking", 78)
+    last = desk.do(page(back(1, True, 1, 1), back(2, False, 1, 2), want=78))
+    assert (len(last.rows), last.state.restored) == (1, 1)
+
+
 def test_a_page_comes_between_what_was_before_and_after_it() -> None:
     desk = Desk()
     desk.add_peer()

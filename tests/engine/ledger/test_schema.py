@@ -1,6 +1,7 @@
 """Connections to files: durable settings, the check after an unclean stop, read-only readers."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_reader_sees_commits_and_cannot_write(path: str) -> None:
         reader.execute("DELETE FROM messages")
     reader.close()
     close_file(desk.connection)
+
+
+def test_a_connection_may_be_handed_to_another_thread(path: str) -> None:
+    desk = Desk(open_file(path))
+    desk.add_peer()
+    reader = open_read_only(path)
+    with ThreadPoolExecutor(1) as other:
+        rows = other.submit(desk.queue, 1, texts(1, 2)).result().rows
+        found = other.submit(History(reader).page, FetchHistory(after_no=0)).result()
+        other.submit(reader.close).result()
+        other.submit(close_file, desk.connection).result()
+    assert found.rows == rows
 
 
 def damage(path: str) -> None:
