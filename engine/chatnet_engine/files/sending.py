@@ -159,6 +159,8 @@ class Sending(Transfer):
         """The receiver knows whether the files are there: this side takes over what it says."""
         if isinstance(control, ct.Done):
             self._done(at)
+        elif control.code == ct.EndCode.HEARD:
+            return  # of a cancel that came before the offer: no ending
         elif control.code == ct.EndCode.UNKNOWN:
             if not self.ended:
                 self._told(control.code, at)

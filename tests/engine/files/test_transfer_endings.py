@@ -248,8 +248,12 @@ def test_what_is_said_of_transfers_without_a_record(world: World) -> None:
 
 def test_an_answer_to_an_ending_ends_nothing(world: World) -> None:
     world.offer("big", auto=0)
-    assert hear(world, world.b, ct.End(ID, ct.EndCode.HEARD)) == []
+    for side in (world.a, world.b):
+        assert hear(world, side, ct.End(ID, ct.EndCode.HEARD)) == []
     assert world.states() == ("offered", "offered")
+    world.do(world.a, "cancel")  # of which a receiver may be told before it has the offer
+    assert hear(world, world.a, ct.End(ID, ct.EndCode.HEARD)) == []
+    assert world.states()[0] == "cancelled"
 
 
 def test_done_is_not_said_before_it_is_stored(world: World) -> None:
