@@ -93,6 +93,16 @@ def test_damage_is_found_after_an_unclean_stop(path: str) -> None:
         open_file(path)
 
 
+def test_damage_is_found_in_a_store_of_the_first_version_too(path: str) -> None:
+    desk = Desk(open_file(path))
+    desk.add_peer()
+    desk.connection.execute("PRAGMA user_version = 1")
+    desk.connection.close()
+    damage(path)
+    with pytest.raises(StoreDamaged):
+        open_file(path)
+
+
 def test_an_index_that_lost_rows_is_found_after_an_unclean_stop(path: str) -> None:
     desk = Desk(open_file(path))
     desk.add_peer()
