@@ -14,8 +14,7 @@ from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 class ReceiveChannel:
     """Delivers messages in order from `start`; before it, keeps what comes within the limits."""
 
-    def __init__(self, channel: int, limit_bytes: int, window_messages: int) -> None:
-        self.channel = channel
+    def __init__(self, limit_bytes: int, window_messages: int) -> None:
         self.duplicates = 0
         self.started = False
         self.receipted = 0

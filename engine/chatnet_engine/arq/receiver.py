@@ -120,7 +120,7 @@ class Receiver:
 
     def _new_channel(self, number: int) -> ReceiveChannel:
         limit_bytes = 2 * self._config.window_bytes
-        channel = ReceiveChannel(number, limit_bytes, self._config.window_messages)
+        channel = ReceiveChannel(limit_bytes, self._config.window_messages)
         if number:
             channel.start(1, 0.0)
         return channel

@@ -26,6 +26,7 @@ def test_an_eliciting_packet_makes_an_ack_due_with_its_delay() -> None:
     acks.on_packet(6, True, 2.0)
     assert acks.due
     assert told(acks, 2.0015) == frames.Ack(1500, [(5, 6)])
+    assert told(acks, 3.0) == frames.Ack(1_000_000, [(5, 6)])
     assert not acks.due
 
 

@@ -10,7 +10,7 @@ from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 
 
 def started(limit_bytes: int = 10_000, window_messages: int = 100) -> ReceiveChannel:
-    channel = ReceiveChannel(0, limit_bytes, window_messages)
+    channel = ReceiveChannel(limit_bytes, window_messages)
     channel.start(1, 0.0)
     return channel
 
@@ -57,6 +57,16 @@ def test_receipts_free_the_window_in_whole_batches() -> None:
     assert channel.receipted == 3
 
 
+def test_a_batch_frees_nothing_before_its_last_message_is_receipted() -> None:
+    channel = started(limit_bytes=2 * (1000 + MESSAGE_OVERHEAD_BYTES))
+    channel.accept(1, [bytes(1000), bytes(1000)], 0.0)
+    channel.on_receipt(1)
+    with pytest.raises(RemoteProtocolError, match="window holds"):
+        channel.check(3, 1, 1, None)
+    channel.on_receipt(2)
+    channel.check(4, 2000, 2, None)
+
+
 def test_numbers_beyond_the_window_are_refused_and_old_ones_cost_nothing() -> None:
     channel = started(limit_bytes=200, window_messages=3)
     channel.check(3, 1, 1, None)
@@ -82,7 +92,7 @@ def test_further_parts_cost_nothing_and_must_agree() -> None:
 
 
 def test_what_came_before_the_start_is_kept_and_the_old_dropped() -> None:
-    channel = ReceiveChannel(0, 10_000, 100)
+    channel = ReceiveChannel(10_000, 100)
     channel.accept(3, [b"c", b"d"], 0.0)
     channel.accept_part(1, 0, 9, b"old part", 0.0)
     channel.accept_part(5, 0, 9, b"new part", 0.0)

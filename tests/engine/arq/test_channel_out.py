@@ -144,6 +144,17 @@ def test_copies_ride_in_runs_and_a_loss_waits_for_them() -> None:
     assert sending.pull_copies(0, 4, 9.0, every=True, spare=True) == []
 
 
+def test_a_copy_rides_when_it_just_fits() -> None:
+    sending = channel()
+    sending.queue([b"a", b"b"])
+    sending.pull_new(ROOM, 0, 0.0)
+    room = 2 * (frames.messages_head_bytes(2) + 2 + 1)
+    (copy,) = sending.pull_copies(room - 1, 1, 1.0, every=True, spare=True)
+    assert content(copy) == [(1, 0, b"a")]
+    (copy,) = sending.pull_copies(room, 2, 2.0, every=True, spare=True)
+    assert content(copy) == [(1, 0, b"a"), (2, 0, b"b")]
+
+
 def test_only_what_the_lost_packet_held_is_sent_again() -> None:
     sending = channel()
     sending.queue([b"a" * 500, b"b" * 500, b"c" * 500, b"d" * 500])

@@ -1,5 +1,7 @@
 """HELLO, states, channel receipts and path tokens by themselves."""
 
+import pytest
+
 from chatnet_engine.arq.control import (
     MAX_PATH_TOKENS,
     ChannelReceipts,
@@ -7,6 +9,7 @@ from chatnet_engine.arq.control import (
     PathTokens,
     StateBoard,
 )
+from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.wire import frames
 
 
@@ -27,6 +30,22 @@ def test_hello_rides_until_acknowledged_and_a_loss_makes_it_due() -> None:
     hello.on_lost((), 1)
     hello.on_probe(())
     assert not hello.due
+
+
+def test_a_second_hello_is_our_mistake_even_when_the_first_has_arrived() -> None:
+    hello = HelloSlot()
+    hello.set(b"hi")
+    hello.on_acked(())
+    with pytest.raises(LocalProtocolError, match="already"):
+        hello.set(b"hi again")
+
+
+def test_a_state_takes_the_last_byte_of_room() -> None:
+    board = StateBoard()
+    board.set(1, b"away")
+    frame = frames.encode_state(1, 1, b"away")
+    assert board.pull(len(frame) - 1) is None
+    assert board.pull(len(frame)) == (frame, (1, 1))
 
 
 def test_only_the_newest_state_is_repeated() -> None:

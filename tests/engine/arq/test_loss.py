@@ -177,6 +177,18 @@ def test_a_late_ack_of_a_lost_packet_takes_the_loss_back_and_teaches_patience() 
     assert bench.fates.lost == [0]
 
 
+def test_each_loss_taken_back_adds_a_quarter_of_a_round_trip_of_patience() -> None:
+    bench = Bench()
+    for number in range(5):
+        bench.send(number, 0.0)
+    bench.ack(0.1, (1, 4))
+    bench.ack(0.11, (0, 4))
+    bench.send(5, 1.0)
+    bench.send(6, 1.0)
+    bench.ack(1.1, (6, 6))
+    assert bench.loss.next_timeout() == pytest.approx(1.0 + 0.1 * (9 / 8 + 1 / 4))
+
+
 def test_patience_fades_when_losses_are_real() -> None:
     bench = Bench()
     for number in range(5):
@@ -239,6 +251,15 @@ def test_losing_everything_for_long_is_persistent_congestion() -> None:
     bench.send(10, 5.0)
     bench.ack(5.1, (10, 10))
     assert bench.window.told[-1] == "lost"
+
+
+def test_two_lost_packets_far_apart_are_enough_for_persistent_congestion() -> None:
+    bench = Bench()
+    bench.send(0, 0.0)
+    bench.send(1, 4.0)
+    bench.send(2, 5.0)
+    bench.ack(5.1, (2, 2))
+    assert bench.window.told[-1] == "persistent"
 
 
 def test_the_loss_rate_follows_what_happens() -> None:
