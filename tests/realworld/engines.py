@@ -6,6 +6,7 @@ else is waited for through an attached client.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Self
 
 from chatnet_client.client import Client
-from chatnet_protocol.ipc.commands import AddPeer
 from chatnet_protocol.ipc.rows import ClientRole, LinkState
 from chatnet_protocol.ipc.session_files import (
     CONNECTION_FILE,
@@ -183,16 +183,33 @@ def is_up(client: Client) -> bool:
     return bool(client.view.peers) and client.view.peers[0].link.state == LinkState.UP
 
 
+def free_port() -> int:
+    """One that nobody uses for UDP or TCP at the moment."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        ):
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(udp.getsockname())
+            except OSError:
+                continue
+            return int(udp.getsockname()[1])
+
+
 @contextmanager
 def two_engines(root: Path, *args: str) -> Iterator[tuple[RealEngine, RealEngine]]:
     """Two engines that have typed each other's address."""
     a = RealEngine(root, "a", "--bind", "127.0.0.1", *args)
     b = RealEngine(root, "b", "--bind", "127.0.0.1", *args)
     try:
-        a.start()
+        # Both know the other before it calls: else it would be a pending stranger at first, and
+        # the number of the typed peer depend on who is quicker.
+        b.port = free_port()
+        a.start("127.0.0.1", str(b.port))
         b.start("127.0.0.1", str(a.port))
         with a.attach("introduce") as client:
-            client.request(AddPeer("127.0.0.1", b.port))
             assert client.wait_until(lambda: is_up(client), START_S), "the link did not come up"
         yield a, b
     finally:

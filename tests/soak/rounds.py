@@ -10,10 +10,10 @@ from pathlib import Path
 from random import Random
 
 from chatnet_client.client import Client
-from chatnet_protocol.ipc.commands import AddPeer, TrustPeer
+from chatnet_protocol.ipc.commands import TrustPeer
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES
 from checker.histories import read_file
-from realworld.engines import START_S, RealEngine, is_up
+from realworld.engines import START_S, RealEngine, free_port, is_up
 from soak.actors import Follower, Talker, file_process_of
 from soak.inboxes import Inbox
 from soak.recording import attach_taped
@@ -42,9 +42,12 @@ class Soak:
         for number, name in enumerate("ab"):
             line = f"{LINE},seed={2 * seed + number + 1}"
             engine = RealEngine(root, name, "--bind", "127.0.0.1", "--impair", line)
+            engine.port = free_port()
             stack.callback(engine.stop)
-            self.engines.append(engine.start())
-        self._introduce()
+            self.engines.append(engine)
+        for engine, other in zip(self.engines, reversed(self.engines), strict=True):
+            engine.start("127.0.0.1", str(other.port))
+        self._trust()
         self.talkers = [Talker(e, root / f"people-{e.name}", str(seed)) for e in self.engines]
         self.followers = [Follower(engine) for engine in self.engines]
         inboxes = [Path(engine.env["HOME"]) / "Downloads" / "ChatNet" for engine in self.engines]
@@ -56,11 +59,9 @@ class Soak:
             actor.start()
             stack.callback(actor.end)
 
-    def _introduce(self) -> None:
+    def _trust(self) -> None:
         with ExitStack() as stack:
             clients = [stack.enter_context(each.attach("introduce")) for each in self.engines]
-            for client, other in zip(clients, reversed(self.engines), strict=True):
-                client.request(AddPeer("127.0.0.1", other.port))
             for client in clients:
                 assert client.wait_until(lambda c=client: is_up(c), START_S), "no link"
                 # Otherwise a peer's files begin to wait for a person after the first GiB.
