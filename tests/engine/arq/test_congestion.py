@@ -67,6 +67,13 @@ def test_with_an_empty_queue_it_gives_little_and_takes_much() -> None:
     assert window.window_bytes == pytest.approx(before * (1 - BETA_MIN), abs=1)
 
 
+def test_without_a_reduction_there_is_nothing_to_take_back() -> None:
+    window = Illinois(CONFIG)
+    window.on_spurious()
+    assert window.window_bytes == 10 * PACKET
+    assert window.in_slow_start
+
+
 def test_a_spurious_loss_is_undone_once() -> None:
     window = Illinois(CONFIG)
     window.on_lost(1.0, 1.1)

@@ -26,5 +26,5 @@ def test_parts_in_any_order_make_the_message(body: bytes, cuts: list[tuple[int, 
 
 def test_a_different_total_is_refused() -> None:
     partial = Partial(10)
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(RemoteProtocolError, match=r"^parts of one message disagree about its"):
         partial.add(0, 11, b"x")

@@ -19,7 +19,7 @@ def test_the_same_bytes_give_the_same_key() -> None:
 
 @pytest.mark.parametrize("size", [0, 31, 33])
 def test_other_lengths_are_refused(size: int) -> None:
-    with pytest.raises(DecodeError):
+    with pytest.raises(DecodeError, match=r"^an identity key has 32 bytes$"):
         Identity.from_private_bytes(bytes(size))
 
 
@@ -38,5 +38,5 @@ def test_public_keys_survive_their_text_form() -> None:
 
 @pytest.mark.parametrize("text", ["", "a" * 51, "a" * 53, "a" * 51 + "b", "1" * 52, "ä" * 52])
 def test_damaged_public_keys_are_refused(text: str) -> None:
-    with pytest.raises(DecodeError):
+    with pytest.raises(DecodeError, match=r"^a public key has 52 base-32 characters$"):
         parse_public_key(text)
