@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from chatnet_protocol.ipc.rows import (
+    BY_RESTORED,
     ENDED_TRANSFER_STATES,
     LinkState,
     PeerRow,
@@ -31,8 +32,6 @@ LINK_WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """A newer engine may know more states: show the state itself then."""
-BY_RESTORED = "restored"
-"""Who ended a transfer that is only a record."""
 
 
 def size_words(size_bytes: float) -> str:

@@ -8,11 +8,7 @@ from chatnet_protocol.ipc.rows import (
     RestoreRow,
     RestoreTheirs,
 )
-from chatnet_protocol.transfer_ops import StoredTransfer
-
-
-class RestoreOpBase(Struct, frozen=True, gc=False, tag=True, array_like=True):
-    """Common shape of these operations and results."""
+from chatnet_protocol.transfer_ops import OpBase, StoredTransfer
 
 
 class RestoredMessage(Struct, array_like=True, gc=False, frozen=True):
@@ -63,7 +59,7 @@ _SENTENCES = {
 ASKED = "The other side lost its history and asks for this conversation back."
 
 
-class StoreWish(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+class StoreWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Where our wish stands: `asking` begins `want`, unless one is under way; `refused` and
     `none` end it, if it is still this one. Result: RestoreStored."""
 
@@ -72,7 +68,7 @@ class StoreWish(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True)
     mine: str
 
 
-class StoreTheirWish(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+class StoreTheirWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Where the peer's wish stands: `asked` begins `want`, all others are about the one that
     was last asked. Result: RestoreStored."""
 
@@ -81,14 +77,14 @@ class StoreTheirWish(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=
     theirs: str
 
 
-class RestoreStored(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+class RestoreStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """As it now stands."""
 
     peer: int
     state: RestoreState
 
 
-class PutBack(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+class PutBack(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Insert a page of what comes back for `want`, from place `after` of the peer's history to
     `next`, where the message `next_id` is; `more`: it was cut. Nothing happens when `want` is
     over, or something after `after` is missing. Result: MessagesPutBack."""
@@ -103,7 +99,7 @@ class PutBack(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
     source: str
 
 
-class MessagesPutBack(RestoreOpBase, frozen=True, gc=False, tag=True, array_like=True):
+class MessagesPutBack(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """`rows`: the new ones, dense in `no`. `changed`: known ones whose Lamport counter, failure
     or ACK number is another one now. `tail`: the newest afterwards, as many as a view holds."""
 

@@ -8,10 +8,9 @@ from chatnet_engine.files.detail import Detail, encode_detail
 from chatnet_engine.files.names import safe_name, shown
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.ipc.offer import decode_offer
-from chatnet_protocol.ipc.rows import MessageRow, TransferRow, TransferState
+from chatnet_protocol.ipc.rows import BY_RESTORED, MessageRow, TransferRow, TransferState
 from chatnet_protocol.wire.control import EndCode
 
-BY = "restored"
 THEIRS = "This offer came back with the conversation; accept it to fetch the files."
 MINE = "This offer came back with the conversation, without the files."
 
@@ -30,7 +29,7 @@ def restored_transfer(message: MessageRow, peer: int, wall_ms: int) -> StoreTran
         name=shown(name) if message.mine else safe_name(name),
         files=len(offer.files),
         size_bytes=offer.size_bytes,
-        by=BY,
+        by=BY_RESTORED,
         reason=MINE if message.mine else THEIRS,
         changed_ms=wall_ms,
     )

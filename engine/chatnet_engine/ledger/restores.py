@@ -7,17 +7,23 @@ neither for it nor for what is on its way.
 
 import sqlite3
 from collections.abc import Sequence
+from enum import StrEnum
 
 import msgspec
 
 from chatnet_engine.ledger import batches, pages, transfers
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.ipc.rows import MessageRow, RestoreMine, RestoreTheirs
+from chatnet_protocol.ipc.rows import (
+    RESTORE_UNDER_WAY,
+    MessageRow,
+    RestoreMine,
+    RestoreTheirs,
+)
 
 _COLUMNS = "peer, mine, want, after, after_id, restored, theirs, their_want"
+"""In the order of the fields of RestoreState."""
 _SELECT = f"SELECT {_COLUMNS} FROM restores"  # noqa: S608
-_UNDER_WAY = (RestoreMine.ASKING, RestoreMine.RUNNING)
 _MAKE_INDEX = "CREATE INDEX IF NOT EXISTS restoring ON messages (peer, lamport)"
 """Only while something comes back: for good it would cost every message 5 % of its insertion."""
 
@@ -49,7 +55,7 @@ def note_loss(
     What is being put back starts over: the peer's places may mean other messages now.
     """
     state = load(db, peer)
-    if state.mine in _UNDER_WAY:
+    if state.mine in RESTORE_UNDER_WAY:
         if (here or there) and state.after:
             return _store(db, state, after=0, after_id=b"")
     elif here:
@@ -60,7 +66,7 @@ def note_loss(
 def store_wish(db: sqlite3.Connection, op: cr.StoreWish) -> cr.RestoreStored:
     """Begin or end our wish; see StoreWish."""
     state = load(db, op.peer)
-    under_way = state.mine in _UNDER_WAY
+    under_way = state.mine in RESTORE_UNDER_WAY
     if op.mine == RestoreMine.ASKING and not under_way:
         db.execute(_MAKE_INDEX)
         state = _store(db, state, mine=op.mine, want=op.want, after=0, after_id=b"", restored=0)
@@ -89,7 +95,9 @@ def put_back(db: sqlite3.Connection, op: cr.PutBack) -> cr.MessagesPutBack:
     changed: list[int] = []
     fresh: list[cr.RestoredMessage] = []
     moved: list[c.StoredTransfer] = []
-    wanted = state.mine in _UNDER_WAY and state.want == op.want and op.after in (0, state.after)
+    wanted = (
+        state.mine in RESTORE_UNDER_WAY and state.want == op.want and op.after in (0, state.after)
+    )
     for row in op.rows if wanted else ():
         known = db.execute(
             "SELECT no, lamport, sent_ms, failed FROM messages WHERE id = ? AND author = ?",
@@ -216,18 +224,17 @@ def _has_gaps(db: sqlite3.Connection, peer: int) -> bool:
 def _keep_index(db: sqlite3.Connection) -> None:
     """As long as anything comes back."""
     query = "SELECT 1 FROM restores WHERE mine IN (?, ?)"
-    if db.execute(query, tuple(map(str, _UNDER_WAY))).fetchone() is None:
+    if db.execute(query, tuple(map(str, RESTORE_UNDER_WAY))).fetchone() is None:
         db.execute("DROP INDEX IF EXISTS restoring")
 
 
 def _store(
     db: sqlite3.Connection, state: cr.RestoreState, **changes: int | str | bytes
 ) -> cr.RestoreState:
-    values = {name: getattr(state, name) for name in state.__struct_fields__} | changes
-    values = {k: str(v) if k in ("mine", "theirs") else v for k, v in values.items()}
-    marks = ", ".join("?" for _ in values)
+    plain = {name: str(v) if isinstance(v, StrEnum) else v for name, v in changes.items()}
+    state = msgspec.structs.replace(state, **plain)
     db.execute(
-        f"REPLACE INTO restores ({_COLUMNS}) VALUES ({marks})",  # noqa: S608
-        [values[name.strip()] for name in _COLUMNS.split(",")],
+        f"REPLACE INTO restores ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        msgspec.structs.astuple(state),
     )
-    return cr.RestoreState(**values)
+    return state

@@ -17,7 +17,13 @@ from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
-from chatnet_protocol.ipc.rows import MessageKind, MessageRow, RestoreMine, RestoreTheirs
+from chatnet_protocol.ipc.rows import (
+    RESTORE_UNDER_WAY,
+    MessageKind,
+    MessageRow,
+    RestoreMine,
+    RestoreTheirs,
+)
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD
 from chatnet_protocol.transfer_ops import StoredTransfer
 from chatnet_protocol.wire import restoring as wire
@@ -25,7 +31,6 @@ from chatnet_protocol.wire.messages import CHANNEL_RESTORE
 
 MAX_WISHES = 8
 """Different wishes of a peer on one link that its user here is shown; the rest are refused."""
-UNDER_WAY = (RestoreMine.ASKING, RestoreMine.RUNNING)
 CONSENTED = (RestoreTheirs.GIVING, RestoreTheirs.GIVEN)
 
 
@@ -67,7 +72,7 @@ class Restoring:
     def want(self, peer: int, wanted: bool, asker: Asker) -> bool:
         """Ask the peer for what is missing, or stop that; whether it is so already."""
         state = self._state(peer)
-        if (state.mine in UNDER_WAY) is wanted:
+        if (state.mine in RESTORE_UNDER_WAY) is wanted:
             return True
         if wanted:
             name = int.from_bytes(self._random(8), "big") >> 2 or 1
@@ -101,9 +106,11 @@ class Restoring:
         match said:
             case wire.RestoreAsk():
                 self._asked(peer, said, state)
-            case wire.RestorePage() if said.want == state.want and state.mine in UNDER_WAY:
+            case wire.RestorePage() if said.want == state.want and state.mine in RESTORE_UNDER_WAY:
                 self._page(peer, said)
-            case wire.RestoreRefuse() if said.want == state.want and state.mine in UNDER_WAY:
+            case wire.RestoreRefuse() if (
+                said.want == state.want and state.mine in RESTORE_UNDER_WAY
+            ):
                 self._commits.add(cr.StoreWish(peer, said.want, RestoreMine.REFUSED))
             case wire.RestoreStop() if said.want == state.their_want:
                 self._talk(peer).ask = None
@@ -123,7 +130,10 @@ class Restoring:
         """A wish as it now stands, told to front ends and, where it waits for it, to the peer."""
         before = self._state(state.peer)
         self._changed(state)
-        if before.mine in UNDER_WAY and state.mine in (RestoreMine.NONE, RestoreMine.POSSIBLE):
+        if before.mine in RESTORE_UNDER_WAY and state.mine in (
+            RestoreMine.NONE,
+            RestoreMine.POSSIBLE,
+        ):
             self._say(state.peer, wire.RestoreStop(before.want))
         elif state.mine == RestoreMine.ASKING and before.want != state.want:
             self._ask(state.peer)
@@ -210,7 +220,7 @@ class Restoring:
     def _ask(self, peer: int) -> None:
         state, talk = self._state(peer), self._talk(peer)
         conversation = self._conversations.get(peer)
-        if state.mine in UNDER_WAY and conversation and conversation.streaming:
+        if state.mine in RESTORE_UNDER_WAY and conversation and conversation.streaming:
             talk.asked = state.after
             self._say(peer, wire.RestoreAsk(state.want, state.after, state.after_id))
 

@@ -11,11 +11,17 @@ from chatnet_client.client_events import Changed, Reset
 from chatnet_client.words import asking_words, count_words
 from chatnet_protocol.ipc.commands import AnswerRestore, AskRestore
 from chatnet_protocol.ipc.events import RestoreChanged
-from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreRow, RestoreTheirs, Trust
+from chatnet_protocol.ipc.rows import (
+    RESTORE_UNDER_WAY,
+    LinkState,
+    RestoreMine,
+    RestoreRow,
+    RestoreTheirs,
+    Trust,
+)
 from chatnet_protocol.ipc.view import PeerView
 
 TURN_S = 0.5
-UNDER_WAY = (RestoreMine.ASKING, RestoreMine.RUNNING)
 FOREVER_S = 10.0 * 365 * 86400
 STANDS = "The request stands; chatnet history --restore --stop takes it back."
 
@@ -59,7 +65,7 @@ def _ask(env: Environment, client: Client, peer: PeerView, timeout_s: float | No
     until = time.monotonic() + (FOREVER_S if timeout_s is None else timeout_s)
     while client.next_event(0) is not None:
         pass  # how an earlier request went says nothing about this one
-    under_way = peer.restore.mine in UNDER_WAY
+    under_way = peer.restore.mine in RESTORE_UNDER_WAY
     client.request(AskRestore(number))
     env.say(f"{name} has to consent; {name} is asked until then, also if this command ends.")
     if peer.link.state != LinkState.UP:
@@ -96,7 +102,7 @@ def _follow(
             continue
         words = asking_words(row, name)
         match row.mine:
-            case mine if mine in UNDER_WAY:
+            case mine if mine in RESTORE_UNDER_WAY:
                 under_way = True
                 progress.show(words)
             case RestoreMine.DONE:

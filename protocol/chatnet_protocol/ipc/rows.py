@@ -160,6 +160,10 @@ ENDED_TRANSFER_STATES = frozenset(
 )
 
 
+BY_RESTORED = "restored"
+"""`TransferRow.by` of a mere record: it came back with the conversation, nobody here ended it."""
+
+
 class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     """One offer of files; `id` is the id of the message that offered them."""
 
@@ -179,7 +183,7 @@ class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     done_bytes: int = 0
     """Verified and durable at the receiver, at the time of this row."""
     by: str = ""
-    """Who paused, rejected or cancelled: `me` or `peer`."""
+    """Who paused, rejected or cancelled: `me` or `peer`; or BY_RESTORED."""
     reason: str = ""
     """Why it failed or waits: one sentence."""
     path: str = ""
@@ -199,6 +203,10 @@ class RestoreMine(enum.StrEnum):
     DONE = "done"
     """Everything the peer has is here."""
     REFUSED = "refused"
+
+
+RESTORE_UNDER_WAY = frozenset({RestoreMine.ASKING, RestoreMine.RUNNING})
+"""The wish stands: it is told to the peer on every link."""
 
 
 class RestoreTheirs(enum.StrEnum):

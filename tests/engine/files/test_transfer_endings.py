@@ -3,10 +3,11 @@
 import pytest
 
 from chatnet_engine.files.detail import decode_detail
-from chatnet_engine.files.restored import BY, restored_transfer
+from chatnet_engine.files.restored import restored_transfer
 from chatnet_protocol.commit import StoredTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.rows import BY_RESTORED
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 from chatnet_protocol.wire import control as ct
 from fake_files import SOURCES, FakeSide, World
@@ -360,7 +361,13 @@ def test_a_record_that_came_back_is_fetched_by_accepting_it(world: World) -> Non
     world.b.process.disk.clear()
     restored(world, False, world.b)
     row = world.b.row()
-    assert (row.state, row.by, row.no, row.name, row.files) == ("failed", BY, 5, "a.txt", 1)
+    assert (row.state, row.by, row.no, row.name, row.files) == (
+        "failed",
+        BY_RESTORED,
+        5,
+        "a.txt",
+        1,
+    )
     relink(world)
     world.b.restart()
     relink(world)
