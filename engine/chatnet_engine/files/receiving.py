@@ -5,7 +5,7 @@ sender listens and this side dials. A complete file gets its final name only aft
 the file's inode are durable in the history, so that a restart recognises what happened.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import msgspec
@@ -31,7 +31,7 @@ MAX_MISMATCHES = 3
 DIFFERENT = "What arrived is not what was sent, repeatedly; one of the two machines is faulty."
 QUEUED = "Waiting for other files to finish."
 
-END_SENTENCES = {
+END_SENTENCES: Mapping[int, str] = {
     ct.EndCode.CANCELLED: "",
     ct.EndCode.REJECTED: "",
     ct.EndCode.TOO_MANY: "Too many offers waited for an answer.",
@@ -53,6 +53,8 @@ class Receiving(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.DONE: S.DONE},
     }
+    told = END_SENTENCES
+    told_else = ct.EndCode.SOURCE
 
     def __init__(
         self,
@@ -167,13 +169,9 @@ class Receiving(Transfer):
         if control.code == ct.EndCode.HEARD:
             self.heard = True
         elif not self.ended:
-            known = control.code in END_SENTENCES
-            code = ct.EndCode(control.code) if known else ct.EndCode.SOURCE
-            sentence = END_SENTENCES[code]
-            if code == ct.EndCode.UNKNOWN:
-                code = ct.EndCode.LOST
-            by = "me" if code in OWN_ENDINGS else "peer"
-            self._end(code, by, sentence, at, tell=False)
+            ending, sentence = self._told_ending(control.code)
+            by = "me" if ending in OWN_ENDINGS else "peer"
+            self._end(ending, by, sentence, at, tell=False)
 
     def _say_end(self) -> None:
         """Done is said only when that is in the store."""

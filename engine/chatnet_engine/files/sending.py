@@ -4,7 +4,7 @@ The receiver decides when a connection is tried; this side dials the receiver's 
 listens itself when that does not work. The receiver's word also holds where both say how it ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import msgspec
@@ -22,7 +22,7 @@ MIN_START_INTERVAL_S = 0.2
 
 NO_FILES = "Only the record of these files is left; offer them again."
 
-END_SENTENCES = {
+END_SENTENCES: Mapping[int, str] = {
     ct.EndCode.CANCELLED: "",
     ct.EndCode.REJECTED: "",
     ct.EndCode.TOO_MANY: "The other side has too many unanswered offers.",
@@ -42,6 +42,8 @@ class Sending(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.LOST: S.WAITING},
     }
+    told = END_SENTENCES
+    told_else = ct.EndCode.TARGET
 
     def __init__(
         self,
@@ -182,13 +184,9 @@ class Sending(Transfer):
         self._touch(at, reason="", by="")
 
     def _told(self, code: int, at: Moment) -> None:
-        known = code in END_SENTENCES
-        code = ct.EndCode(code) if known else ct.EndCode.TARGET
-        sentence = END_SENTENCES[code]
-        if code == ct.EndCode.UNKNOWN:
-            code = ct.EndCode.LOST
-        if self.phase is not END_STATES.get(code, S.FAILED):
-            self._end(code, "peer", sentence, at, tell=False)
+        ending, sentence = self._told_ending(code)
+        if self.phase is not END_STATES.get(ending, S.FAILED):
+            self._end(ending, "peer", sentence, at, tell=False)
 
     def _offer_listener(self, at: Moment) -> None:
         if not self._out.port:

@@ -55,6 +55,10 @@ class Transfer(ABC):
     """One offer of files, seen from one side. Subclasses own what differs."""
 
     table: ClassVar[Table]
+    told: ClassVar[Mapping[int, str]]
+    """What each ending that the other side may tell means to people here: one sentence or none."""
+    told_else: ClassVar[ct.EndCode]
+    """What a code that this version does not know is taken for."""
 
     def __init__(
         self,
@@ -274,6 +278,11 @@ class Transfer(ABC):
         if tell:
             self._say_end()
         self._touch(at, reason=reason, by=by)
+
+    def _told_ending(self, code: int) -> tuple[ct.EndCode, str]:
+        """The ending that the other side told, as this side has it, and its sentence."""
+        known = ct.EndCode(code) if code in self.told else self.told_else
+        return ct.EndCode.LOST if known == ct.EndCode.UNKNOWN else known, self.told[known]
 
     def _begin_again(self, at: Moment) -> None:
         """It had ended, and the receiver wants the files after all, or once more."""

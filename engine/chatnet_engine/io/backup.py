@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chatnet_engine.io.private_dir import sync_dir
+from chatnet_engine.io.private_dir import sync_dir, write_atomically
 from chatnet_engine.io.worker import Worker
 from chatnet_engine.ledger.copying import copy_store
 from chatnet_engine.ledger.schema import StoreDamaged, open_read_only
@@ -160,12 +160,7 @@ def _copy_small(path: str, folder: str) -> None:
             data = source.read()
     except FileNotFoundError:
         return
-    copy = os.path.join(folder, os.path.basename(path))
-    fd = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(fd)
+    write_atomically(os.path.join(folder, os.path.basename(path)), data)
 
 
 def _explain(folder: str, error: sqlite3.Error) -> CommandError:
