@@ -124,24 +124,22 @@ def _size(text: str) -> int:
     return value
 
 
-def _count(text: str) -> int:
+def _whole(text: str, maximum: int, what: str) -> int:
     try:
         value = int(text)
     except ValueError:
         value = -1
-    if not 0 <= value <= MAX_SIZE_BYTES:
-        raise argparse.ArgumentTypeError(f"{text!r} is no count")
+    if not 0 <= value <= maximum:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}")
     return value
+
+
+def _count(text: str) -> int:
+    return _whole(text, MAX_SIZE_BYTES, "count")
 
 
 def _port(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port")
-    return value
+    return _whole(text, MAX_PORT, "port")
 
 
 def _add_starting(verbs: Verbs) -> None:

@@ -21,6 +21,7 @@ from chatnet_client.client_events import (
 )
 from chatnet_client.draft import SharedDraft
 from chatnet_client.mirror import Mirror
+from chatnet_client.words import count_words
 from chatnet_protocol.ipc.commands import (
     Command,
     DraftSet,
@@ -361,8 +362,7 @@ class Room:
             peer = self.mirror.peer(number)
             if peer is not None:
                 self._print(render.message_line(row, peer, day=True), "quiet")
-        count = f"{len(rows)} message{'s' if len(rows) != 1 else ''}"
-        self.say(count + (", and more before" if page.more else ""))
+        self.say(count_words(len(rows)) + (", and more before" if page.more else ""))
 
     def _mark(self) -> None:
         """What a person could see was shown, and in a terminal that is all reading there is."""

@@ -6,6 +6,7 @@ two streams are merged. Every query is bounded by what it returns, not by the hi
 """
 
 import sqlite3
+from typing import Literal
 
 from msgspec import Struct
 
@@ -70,42 +71,12 @@ def offers_without_transfer(db: sqlite3.Connection) -> list[tuple[int, MessageRo
 
 def backwards(db: sqlite3.Connection, which: Slice, before: MessageRow | None) -> list[Found]:
     """Messages that stand before `before` on screen, or the newest; newest first."""
-    key = screen_order(before) if before else END
-    condition, parameters = which.condition()
-    normal = db.execute(
-        f"{_SELECT} WHERE {condition} AND no <= ? AND place = no"
-        " AND (place, lamport, mine, id) < (?, ?, ?, ?) ORDER BY no DESC LIMIT ?",
-        (*parameters, key[0], *key, which.max_rows),
-    )
-    moved = db.execute(
-        f"{_SELECT} WHERE {condition} AND place != no"
-        " AND (place, lamport, mine, id) < (?, ?, ?, ?)"
-        " ORDER BY place DESC, lamport DESC, mine DESC, id DESC LIMIT ?",
-        (*parameters, *key, which.max_rows),
-    )
-    rows = _read(normal, which.max_bytes) + _read(moved, which.max_bytes)
-    rows.sort(key=lambda found: screen_order(found[0]), reverse=True)
-    return rows[: which.max_rows]
+    return _beside(db, which, screen_order(before) if before else END, "<", "DESC")
 
 
 def onwards(db: sqlite3.Connection, which: Slice, after: MessageRow) -> list[Found]:
     """Messages that stand after `after` on screen, oldest first."""
-    key = screen_order(after)
-    condition, parameters = which.condition()
-    normal = db.execute(
-        f"{_SELECT} WHERE {condition} AND no >= ? AND place = no"
-        " AND (place, lamport, mine, id) > (?, ?, ?, ?) ORDER BY no LIMIT ?",
-        (*parameters, key[0], *key, which.max_rows),
-    )
-    moved = db.execute(
-        f"{_SELECT} WHERE {condition} AND place != no"
-        " AND (place, lamport, mine, id) > (?, ?, ?, ?)"
-        " ORDER BY place, lamport, mine, id LIMIT ?",
-        (*parameters, *key, which.max_rows),
-    )
-    rows = _read(normal, which.max_bytes) + _read(moved, which.max_bytes)
-    rows.sort(key=lambda found: screen_order(found[0]))
-    return rows[: which.max_rows]
+    return _beside(db, which, screen_order(after), ">", "ASC")
 
 
 def forwards(db: sqlite3.Connection, which: Slice, after_no: int) -> list[Found]:
@@ -122,6 +93,30 @@ def message(db: sqlite3.Connection, no: int) -> MessageRow | None:
     """The message with that number, if there is one."""
     found = _read(db.execute(f"{_SELECT} WHERE no = ?", (no,)), 1)
     return found[0][0] if found else None
+
+
+def _beside(
+    db: sqlite3.Connection,
+    which: Slice,
+    key: tuple[int, int, int, bytes],
+    side: Literal["<", ">"],
+    order: Literal["ASC", "DESC"],
+) -> list[Found]:
+    """The messages nearest to `key`, on one side of it; the nearest first."""
+    condition, parameters = which.condition()
+    beside = f"{condition} AND (place, lamport, mine, id) {side} (?, ?, ?, ?)"
+    normal = db.execute(
+        f"{_SELECT} WHERE {beside} AND no {side}= ? AND place = no ORDER BY no {order} LIMIT ?",
+        (*parameters, *key, key[0], which.max_rows),
+    )
+    moved = db.execute(
+        f"{_SELECT} WHERE {beside} AND place != no ORDER BY place {order}, lamport {order},"
+        f" mine {order}, id {order} LIMIT ?",
+        (*parameters, *key, which.max_rows),
+    )
+    rows = _read(normal, which.max_bytes) + _read(moved, which.max_bytes)
+    rows.sort(key=lambda found: screen_order(found[0]), reverse=order == "DESC")
+    return rows[: which.max_rows]
 
 
 def _read(cursor: sqlite3.Cursor, max_bytes: int) -> list[Found]:

@@ -2,6 +2,7 @@
 view and is stored again comes last, in the view as here."""
 
 import sqlite3
+from typing import Any
 
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
@@ -76,7 +77,7 @@ def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:
         )
 
 
-def _stored(values: tuple[object, ...]) -> c.StoredTransfer:
+def _stored(values: tuple[Any, ...]) -> c.StoredTransfer:
     _, transfer_id, peer, no, mine, *rest, detail, waiting_seq = values
-    row = TransferRow(transfer_id, peer, no, bool(mine), *rest)  # type: ignore[arg-type]
-    return c.StoredTransfer(row, detail, waiting_seq)  # type: ignore[arg-type]
+    row = TransferRow(transfer_id, peer, no, bool(mine), *rest)
+    return c.StoredTransfer(row, detail, waiting_seq)

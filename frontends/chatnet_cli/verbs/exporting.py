@@ -77,9 +77,10 @@ def read_all(source: Source, only: int) -> dict[int, list[MessageRow]]:
         if not page.rows or not page.more:
             break
         after_no = page.rows[-1].no
-    for peer, rows in by_peer.items():
-        rows.sort(key=lambda row, peer=peer: (row.lamport, _author(source, peer, row), row.id))  # type: ignore[misc]
-    return by_peer
+    return {
+        peer: sorted(rows, key=lambda row: (row.lamport, _author(source, peer, row), row.id))
+        for peer, rows in by_peer.items()
+    }
 
 
 def _author(source: Source, peer: int, row: MessageRow) -> bytes:
