@@ -4,6 +4,7 @@ from chatnet_protocol.ipc.view import PeerView
 from simworld.client import SimClient
 from simworld.clock import Clock
 from simworld.engine import COMMIT_S, SimEngine
+from simworld.files import FilesNet
 from simworld.network import Line, Network
 
 A, B = ("10.0.0.1", 5001), ("10.0.0.2", 5002)
@@ -20,11 +21,13 @@ class Pair:
         *,
         both_dial: bool = True,
         commit_s: tuple[float, float] = COMMIT_S,
+        with_files: bool = False,
     ) -> None:
         self.clock = Clock(seed)
         self.network = Network(self.clock, line)
-        self.a = SimEngine(self.clock, self.network, "a", A)
-        self.b = SimEngine(self.clock, self.network, "b", B)
+        self.shared = FilesNet(self.clock) if with_files else None
+        self.a = SimEngine(self.clock, self.network, "a", A, self.shared)
+        self.b = SimEngine(self.clock, self.network, "b", B, self.shared)
         for engine, other in ((self.a, B), (self.b, A)):
             engine.commit_s = commit_s
             engine.up()

@@ -12,46 +12,19 @@ from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
 from chatnet_protocol.ipc.rows import LinkState, TransferState, Trust
 from simworld.client import SimClient
-from simworld.clock import Clock
 from simworld.engine import SimEngine
-from simworld.files import FilesNet
-from simworld.network import Network
-from simworld.pair import A, B, Pair
-
-OFFER = b"offer".rjust(16)
+from simworld.file_pair import OFFER, FilePair, states
+from simworld.pair import Pair
 
 
-class FilePair(Pair):
-    """Two engines with pretended file processes, and one file at `a`."""
-
-    def __init__(self) -> None:
-        self.clock = Clock(1)
-        self.network = Network(self.clock)
-        self.shared = shared = FilesNet(self.clock)
-        self.a = SimEngine(self.clock, self.network, "a", A, shared)
-        self.b = SimEngine(self.clock, self.network, "b", B, shared)
-        for engine, other in ((self.a, B), (self.b, A)):
-            engine.up()
-            engine.dial(other)
-        self.at_a, self.at_b = self.a.attach(), self.b.attach()
-        self.run(1)
-        assert self.a.files
-        self.a.files.sources["data"] = bytes(100_000)
-
-    def network_cut(self, cut: bool) -> None:
-        """Neither datagrams nor file connections get through."""
-        self.set_line(cut=cut)
-        self.shared.cut(cut)
-
-    def offer(self, *paths: str) -> int:
-        request = self.at_a.ask(cmd.OfferFiles(OFFER, 1, list(paths or ["/home/data"])))
-        self.run(0.5)
-        return request
+def file_pair() -> FilePair:
+    return FilePair(1, size_bytes=100_000)
 
 
-def states(client: SimClient) -> list[str]:
-    assert client.view
-    return [transfer.state for transfer in client.view.transfers]
+def offer(pair: FilePair, *paths: str) -> int:
+    request = pair.offer(*paths)
+    pair.run(0.5)
+    return request
 
 
 def notices(client: SimClient) -> list[str]:
@@ -64,10 +37,10 @@ def parts_of(engine: SimEngine) -> Parts:
 
 
 def test_an_offer_is_queued_and_becomes_a_transfer_on_both_sides() -> None:
-    pair = FilePair()
+    pair = file_pair()
     pair.at_b.ask(cmd.SetPeer(1, auto_accept_bytes=0))
     pair.run(0.1)
-    request = pair.offer()
+    request = offer(pair)
     assert isinstance(pair.at_a.replies[request].result, cmd.Queued)
     assert states(pair.at_b) == [TransferState.OFFERED]
     pair.at_b.ask(cmd.AcceptTransfer(OFFER))
@@ -76,16 +49,16 @@ def test_an_offer_is_queued_and_becomes_a_transfer_on_both_sides() -> None:
 
 
 def test_files_of_a_pinned_peer_arrive_by_themselves() -> None:
-    pair = FilePair()
-    pair.offer()
+    pair = file_pair()
+    offer(pair)
     pair.run(5)
     assert states(pair.at_b) == [TransferState.DONE]
 
 
 def test_files_that_cannot_be_listed_are_no_offer() -> None:
-    pair = FilePair()
+    pair = file_pair()
     pair.a.tell_files = lambda frame: None  # type: ignore[method-assign]
-    request = pair.offer("/home/none")
+    request = offer(pair, "/home/none")
     error = pw.Scanned(OFFER, [], "invalid", "There is no such file.")
     pair.a.hear(FilesSaid(pw.encode(error)))
     pair.run(0.1)
@@ -106,10 +79,10 @@ ENDS = {
 def test_a_transfer_is_paused_refused_or_ended_by_its_sender_or_receiver(
     command: type[cmd.PauseTransfer | cmd.CancelTransfer | cmd.RejectTransfer],
 ) -> None:
-    pair = FilePair()
+    pair = file_pair()
     pair.at_b.ask(cmd.SetPeer(1, auto_accept_bytes=0))
     pair.run(0.1)
-    pair.offer()
+    offer(pair)
     if command is not cmd.RejectTransfer:
         pair.network_cut(True)
         pair.at_b.ask(cmd.AcceptTransfer(OFFER))
@@ -126,10 +99,10 @@ def test_a_transfer_is_paused_refused_or_ended_by_its_sender_or_receiver(
 
 
 def test_an_offer_that_was_committed_and_no_transfer_yet_becomes_one_at_the_next_start() -> None:
-    pair = FilePair()
+    pair = file_pair()
     pair.at_b.ask(cmd.SetPeer(1, auto_accept_bytes=0))
     pair.run(0.1)
-    pair.offer()
+    offer(pair)
     for engine in (pair.a, pair.b):
         engine.crash()
     pair.b.connection.execute("DELETE FROM transfers")
@@ -140,8 +113,8 @@ def test_an_offer_that_was_committed_and_no_transfer_yet_becomes_one_at_the_next
 
 
 def test_a_file_process_that_dies_is_started_again_and_told_everything() -> None:
-    pair = FilePair()
-    pair.offer()
+    pair = file_pair()
+    offer(pair)
     assert pair.a.files
     pair.a.files.kill()
     pair.run(20)

@@ -23,7 +23,7 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> FilePair:
     pair = FilePair(3)
     pair.offer()
     pair.run(5)
-    pair.offer(OTHER)
+    pair.offer(transfer_id=OTHER)
     pair.run(5)
     assert fetched(pair) == 2
     return pair
