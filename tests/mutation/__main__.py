@@ -28,7 +28,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--jobs", type=int, default=1, help="packages at a time (default 1)")
     parser.add_argument("--keep", type=Path, help="work in this folder and go on there later")
+    parser.add_argument(
+        "--again", action="store_true", help="with --keep: try survivors without a reason once more"
+    )
     args = parser.parse_args(argv)
+    if args.again and not args.keep:
+        parser.error("--again needs the results that --keep keeps")
     unknown = set(args.packages) - set(PACKAGES)
     if unknown:
         parser.error(f"no such package: {', '.join(sorted(unknown))}")
@@ -54,6 +59,8 @@ def _mutate(args: argparse.Namespace, package: str) -> int:
             place.prepare([f"tests/engine/{package}"])
             mutants = dict(place.mutants())
             names = chosen(mutants, args.sample, args.seed)
+            if args.again:
+                place.forget_survivors(mutants, load(package))
             tried = place.results()
             if untried := [name for name in names if name not in tried]:
                 place.run(untried)

@@ -1,12 +1,13 @@
 """The sample, the list of survivors and the verdict: without mutmut, which takes minutes."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from mutation import survivors
 from mutation.__main__ import PACKAGES, chosen, report
-from mutation.workplace import Change, _changes
+from mutation.workplace import Change, Workplace, _changes
 
 GENERATED = """\
 class Box:
@@ -79,3 +80,17 @@ def test_only_new_survivors_and_too_few_kills_are_failures(
     assert str(new) not in capsys.readouterr().out
     assert report("arq", [known, new], 100, of=0.9) == 1
     assert str(new) in capsys.readouterr().out
+
+
+def test_only_survivors_without_a_reason_are_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "mutants"
+    folder.mkdir()
+    (folder / "mutmut-stats.json").write_text("{}")
+    codes = {"killed": 1, "known": 0, "new": 0, "timeout": -24, "untried": None}
+    (folder / "box.py.meta").write_text(json.dumps({"exit_code_by_key": codes, "more": 1}))
+    place = Workplace(tmp_path, "arq")
+    mutants = {name: Change("f", "a", name) for name in codes}
+    place.forget_survivors(mutants, {mutants["known"]: "why"})
+    assert place.results() == {"killed": True, "known": False, "timeout": True}
+    assert json.loads((folder / "box.py.meta").read_text())["more"] == 1
+    assert not (folder / "mutmut-stats.json").exists()

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -93,6 +93,17 @@ class Workplace:
                 capitals = change.before.lower() == change.after.lower()
                 if self.package != "ledger" or not capitals:
                     yield name, change
+
+    def forget_survivors(self, mutants: Mapping[str, Change], but: Container[Change]) -> None:
+        """They are to be tried once more, with new tests, which may reach other functions."""
+        (self.folder / "mutants/mutmut-stats.json").unlink(missing_ok=True)
+        for path in (self.folder / "mutants").rglob("*.meta"):
+            kept = json.loads(path.read_text())
+            codes = kept["exit_code_by_key"]
+            for name in codes:
+                if codes[name] in SURVIVED and name in mutants and mutants[name] not in but:
+                    codes[name] = None
+            path.write_text(json.dumps(kept))
 
     def results(self) -> dict[str, bool]:
         """Whether each mutant that was tried was killed, by mutmut's name."""
