@@ -175,7 +175,7 @@ class Node:
             case c.CommitFailed():
                 answers.handle_failed(parts, result, now)
             case HistoryRead() if result.token < 0:
-                parts.restoring.handle_read(result.token, result.page)
+                parts.restoring.handle_read(result.token, result.page, now)
             case HistoryRead():
                 asker = parts.read_askers.pop(result.token, None)
                 if asker and result.page is not None:
@@ -203,6 +203,7 @@ class Node:
         self._after_endpoint(now)
         parts.links.handle_timeout(now)
         inviting.handle_timeout(parts, now)
+        parts.restoring.handle_timeout(now)
         for conversation in parts.conversations.values():
             conversation.handle_timeout(now)
             connection = conversation.connection
@@ -271,6 +272,7 @@ class Node:
         dues = [
             parts.endpoint.next_timeout(),
             parts.invites.next_timeout(),
+            parts.restoring.next_timeout(),
             parts.commits.next_timeout(),
             parts.publisher.next_timeout(),
             parts.clients.next_timeout(),

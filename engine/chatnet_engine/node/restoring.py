@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from chatnet_engine.files.restored import restored_transfer
 from chatnet_engine.node.commits import Asker, CommitQueue
+from chatnet_engine.node.config import Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import ReadHistory
 from chatnet_engine.node.publisher import Publisher, split_rows
@@ -31,6 +32,8 @@ from chatnet_protocol.wire.messages import CHANNEL_RESTORE
 
 MAX_WISHES = 8
 """Different wishes of a peer on one link that its user here is shown; the rest are refused."""
+READ_AGAIN_S = 5.0
+"""After a page of the history could not be read."""
 CONSENTED = (RestoreTheirs.GIVING, RestoreTheirs.GIVEN)
 
 
@@ -42,6 +45,8 @@ class _Talk:
     """Place that we asked for; None: nothing."""
     ask: wire.RestoreAsk | None = None
     """What the peer asked for and has not been given."""
+    read_at: float | None = None
+    """When that is tried again, since it could not be read."""
     wishes: int = 0
 
 
@@ -161,15 +166,16 @@ class Restoring:
         if self._talk(peer).asked is None:
             self._ask(peer)
 
-    def handle_read(self, token: int, page: HistoryPage | None) -> None:
-        """A page for a peer was read; None: it could not be, and the peer asks on its next link."""
+    def handle_read(self, token: int, page: HistoryPage | None, now: Now) -> None:
+        """A page for a peer was read; None: it could not be, and is tried again."""
         peer, ask = self._reading.pop(token)
         talk, state = self._talk(peer), self._state(peer)
         if talk.ask is not ask or state.theirs not in CONSENTED:
             return
-        talk.ask = None
         if page is None:
+            talk.read_at = now.mono_s + READ_AGAIN_S
             return
+        talk.ask = None
         rows = page.rows
         if ask.after:
             if not rows or (rows[0].no, rows[0].id) != (ask.after, ask.after_id):
@@ -186,6 +192,21 @@ class Restoring:
         """Pages to read; their tokens are below 0."""
         out, self._reads = self._reads, []
         return out
+
+    # --- time ---
+
+    def handle_timeout(self, now: Now) -> None:
+        """Read again what could not be read; harmless when nothing is due."""
+        for peer, talk in self._talks.items():
+            if talk.read_at is not None and talk.read_at <= now.mono_s:
+                talk.read_at = None
+                if talk.ask is not None and self._state(peer).theirs in CONSENTED:
+                    self._read(peer, talk.ask)
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` has something to do."""
+        dues = [talk.read_at for talk in self._talks.values() if talk.read_at is not None]
+        return min(dues, default=None)
 
     # --- inside ---
 
@@ -213,6 +234,7 @@ class Restoring:
 
     def _read(self, peer: int, ask: wire.RestoreAsk) -> None:
         query = FetchHistory(peer, after_no=max(0, ask.after - 1), limit=wire.MAX_PAGE_ROWS)
+        self._talk(peer).read_at = None
         self._last_token -= 1
         self._reading[self._last_token] = (peer, ask)
         self._reads.append(ReadHistory(self._last_token, query))

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from chatnet_engine.node.commits import Asker, CommitQueue
+from chatnet_engine.node.config import Now
 from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.restoring import MAX_WISHES, Restoring, page_of
+from chatnet_engine.node.restoring import MAX_WISHES, READ_AGAIN_S, Restoring, page_of
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, RemoteProtocolError
 from chatnet_protocol.ipc.commands import HistoryPage
@@ -18,6 +19,7 @@ from chatnet_protocol.wire import restoring as wire
 
 ASKER = Asker(b"route", 1)
 ASK = wire.RestoreAsk(5, 0, b"")
+NOW = Now(100.0, 1_000)
 
 
 def restoring(**fields: object) -> tuple[Restoring, CommitQueue]:
@@ -25,6 +27,10 @@ def restoring(**fields: object) -> tuple[Restoring, CommitQueue]:
     publisher = Publisher(b"bootboot", View(SessionRow("a", "", "", 1, b"", "", "")))
     states = [cr.RestoreState(1, **fields)] if fields else []  # type: ignore[arg-type]
     return Restoring(states, commits, publisher, {}, Random(1).randbytes), commits
+
+
+def later(seconds: float) -> Now:
+    return Now(NOW.mono_s + seconds, NOW.wall_ms)
 
 
 def row(no: int, *, mine: bool = True, ack: int = 1, size: int = 1, failed: str = "") -> MessageRow:
@@ -108,23 +114,41 @@ def test_a_new_link_asks_again_where_the_last_page_ended() -> None:
     assert line.said == [wire.RestoreAsk(5, 7, b"i" * 16)]
 
 
-def test_a_page_that_cannot_be_read_can_be_asked_for_again() -> None:
+def test_a_page_that_cannot_be_read_is_read_again_later_while_the_consent_stands() -> None:
     ours, _, line = on_a_line(theirs="given", their_want=5)
-    for _ in range(2):
-        ours.handle_arrived(1, wire.encode_restoring(ASK))
-        [read] = ours.take_reads()
-        ours.handle_read(read.token, None)
-    assert line.said == []
+    ours.handle_arrived(1, wire.encode_restoring(ASK))
+    [read] = ours.take_reads()
+    ours.handle_read(read.token, None, NOW)
+    assert ours.next_timeout() == NOW.mono_s + READ_AGAIN_S
+    ours.handle_timeout(later(READ_AGAIN_S - 0.1))
+    assert ours.take_reads() == []
+    ours.handle_timeout(later(READ_AGAIN_S))
+    [again] = ours.take_reads()
+    assert (again.query, ours.next_timeout()) == (read.query, None)
+    ours.handle_read(again.token, HistoryPage([row(1)], [], False), NOW)
+    assert [type(said) for said in line.said] == [wire.RestorePage]
+
+
+@pytest.mark.parametrize("theirs", ["refused", "none"])
+def test_a_page_is_not_read_again_for_a_wish_that_has_ended(theirs: str) -> None:
+    ours, _, line = on_a_line(theirs="giving", their_want=5)
+    ours.handle_arrived(1, wire.encode_restoring(ASK))
+    [read] = ours.take_reads()
+    ours.handle_read(read.token, None, NOW)
+    ours.handle_stored(cr.RestoreState(1, theirs=theirs, their_want=5))
+    ours.handle_timeout(later(READ_AGAIN_S))
+    assert (ours.take_reads(), ours.next_timeout()) == ([], None)
+    assert line.said == ([wire.RestoreRefuse(5)] if theirs == "refused" else [])
 
 
 def test_a_place_that_means_another_message_now_starts_over() -> None:
     ours, commits, line = on_a_line(theirs="giving", their_want=5)
     ours.handle_arrived(1, wire.encode_restoring(wire.RestoreAsk(5, 2, b"?" * 16)))
     [read] = ours.take_reads()
-    ours.handle_read(read.token, HistoryPage([row(2), row(3)], [], False))
+    ours.handle_read(read.token, HistoryPage([row(2), row(3)], [], False), NOW)
     [again] = ours.take_reads()
     assert again.query.after_no == 0
-    ours.handle_read(again.token, HistoryPage([row(1), row(2), row(3)], [], False))
+    ours.handle_read(again.token, HistoryPage([row(1), row(2), row(3)], [], False), NOW)
     [page] = line.said
     assert isinstance(page, wire.RestorePage)
     assert (page.after, len(page.rows), page.more) == (0, 3, False)
@@ -137,7 +161,7 @@ def test_a_page_read_for_a_wish_that_ended_is_not_sent() -> None:
     ours.handle_arrived(1, wire.encode_restoring(ASK))
     [read] = ours.take_reads()
     ours.handle_arrived(1, wire.encode_restoring(wire.RestoreStop(5)))
-    ours.handle_read(read.token, HistoryPage([row(1)], [], False))
+    ours.handle_read(read.token, HistoryPage([row(1)], [], False), NOW)
     assert line.said == []
 
 
