@@ -242,8 +242,9 @@ COUNTED = (
     "lost", "burst", "duplicated", "reordered", "delay spike", "one-way cut", "partition", "cut",
     "too_big", "rebind", "stale_mapping", "clock set", "suspend", "lost in sleep", "crash",
     "all at once", "crash at an effect", "crash at a statement", "stop", "disk full",
-    "disk io error", "disk busy", "disk read only", "slow disk", "front end killed",
-    "file process killed", "wipe", "rollback", "restore finished", "fetched again",
+    "disk io error", "disk busy", "disk read only", "history unreadable", "slow disk",
+    "front end killed", "file process killed", "wipe", "rollback", "restore finished",
+    "fetched again",
 )  # fmt: skip
 """Every one of these has to be above 0 over a run."""
 

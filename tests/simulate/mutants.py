@@ -18,13 +18,22 @@ from chatnet_engine.arq.control import HelloSlot
 from chatnet_engine.files import transfers
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.sending import Sending
-from chatnet_engine.ledger import counters, incoming, ledger, migrations, outgoing, schema
+from chatnet_engine.ledger import (
+    counters,
+    incoming,
+    ledger,
+    migrations,
+    outgoing,
+    restores,
+    schema,
+)
 from chatnet_engine.node import answers, conversation
 from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.outbox import Outbox
 from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.node.restoring import Restoring
 from chatnet_engine.secure.dial import FinRepeat
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import AckRun
@@ -396,6 +405,27 @@ def done_is_final() -> Patches:
             late(self, said, at)
 
     return [swap(Sending, "_handle_late", refuse)]
+
+
+@mutant
+def unread_page_forgotten() -> Patches:
+    """A page that comes back and could not be read is not read again."""
+    read = Restoring.handle_read
+
+    def forgetful(self: Restoring, token: int, page: Any, now: Any) -> None:
+        if page is None:
+            peer, _ = self._reading.pop(token)
+            self._talk(peer).ask = None
+        else:
+            read(self, token, page, now)
+
+    return [swap(Restoring, "handle_read", forgetful)]
+
+
+@mutant
+def restored_failures_stay() -> Patches:
+    """A text that failed here is not said to have arrived when the peer gives it back."""
+    return [swap(restores, "_agree", lambda db, row, known: False)]
 
 
 @contextmanager

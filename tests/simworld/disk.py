@@ -29,10 +29,21 @@ class SimDisk:
         """This many statements from now the disk begins to fail."""
         self.failing = ""
         """A name in FAULTS while the disk fails, at every statement that writes."""
+        self.unreadable_pages = 0
+        """So many pages of the history cannot be read at first."""
         self.statements = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
+
+    def unreadable(self) -> bool:
+        """Whether the page that is wanted now cannot be read."""
+        unreadable = bool(self.unreadable_pages) or (
+            self.failing == "io error" and self.fail_in <= 1
+        )
+        self.unreadable_pages -= bool(self.unreadable_pages)
+        self._counts["history unreadable"] += unreadable
+        return unreadable
 
     def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
         """As sqlite3's, unless the process or the disk dies of it."""

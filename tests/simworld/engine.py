@@ -237,8 +237,11 @@ class SimEngine:
     def read_history(self, ask: ReadHistory) -> None:
         """A page, a moment later."""
         life = self._life
-        page = History(self.connection).page(ask.query)
-        self.clock.after(0.001, lambda: self._answer(life, HistoryRead(ask.token, page)))
+        if self.disk.unreadable():
+            read = HistoryRead(ask.token, None, "disk I/O error")
+        else:
+            read = HistoryRead(ask.token, History(self.connection).page(ask.query))
+        self.clock.after(0.001, lambda: self._answer(life, read))
 
     def copy_session(self, ask: CopySession) -> None:
         """There are no folders in this world."""
