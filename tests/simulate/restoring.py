@@ -33,14 +33,11 @@ def _act(engine: SimEngine, chosen: float) -> None:
 
 
 class EverybodyAsks:
-    """Who ever lost anything asks once more, all at the same time; everybody consents. The first
-    page cannot be read at first."""
+    """Who ever lost anything asks once more, all at the same time; everybody consents."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._asked: dict[tuple[str, bytes], str] = {}
-        for engine in world.engines:
-            engine.disk.unreadable_pages = 1
         self._look()
 
     def done(self) -> bool:

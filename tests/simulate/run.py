@@ -97,6 +97,8 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     if not rested:
         outcome.problems += _restless(world)
     if rested and wishes.random() < RESTORING and any(world.lost.values()):
+        for engine in world.engines:
+            engine.disk.unreadable_pages = 1
         asking = EverybodyAsks(world)
         world.restored = world.clock.run(world.clock.now_s + RESTORE_S, asking.done)
         if not world.restored:
