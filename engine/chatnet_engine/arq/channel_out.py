@@ -129,11 +129,9 @@ class SendChannel:
             if number not in self._unacked:
                 self._again_set.discard(heappop(again))
                 continue
-            size = len(self._bodies[number])
-            if end - offset == size:
-                pulled = self._whole_again(room, packet, now)
-                if pulled is not None:
-                    return pulled
+            pulled = self._whole_again(room, packet, now)
+            if pulled is not None:
+                return pulled
             part_end = end
             received = self._parts.get(number)
             if received is not None:
@@ -188,7 +186,7 @@ class SendChannel:
             return
         number, offset, end = token
         received = self._parts.get(number)
-        if received is None or number not in self._unacked:
+        if received is None:
             return
         received.add(offset, end - 1)
         if not received.missing(0, len(self._bodies[number]) - 1):
@@ -247,6 +245,7 @@ class SendChannel:
             heappush(self._again, entry)
 
     def _whole_again(self, room: int, packet: int, now: float) -> Pulled | None:
+        """As many whole messages as follow each other; None when a part is next."""
         first = self._again[0][0]
         left = room - frames.messages_head_bytes(first)
         batch: list[bytes] = []

@@ -120,7 +120,7 @@ def test_receipts_free_and_reopen() -> None:
     assert sending.receipted == 2
     assert sending.room() == 1000 - 520
     assert content(sending.pull_new(ROOM, 1, 0.0)) == [(4, 0, b"x"), (5, 0, b"x")]
-    with pytest.raises(LocalProtocolError, match="over the window"):
+    with pytest.raises(LocalProtocolError, match=r"^over the window$"):
         sending.queue([bytes(500)])
 
 

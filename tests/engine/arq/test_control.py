@@ -10,6 +10,7 @@ from chatnet_engine.arq.control import (
     StateBoard,
 )
 from chatnet_protocol.errors import LocalProtocolError
+from chatnet_protocol.limits import MAX_HELLO_BYTES, MAX_STATE_BYTES
 from chatnet_protocol.wire import frames
 
 
@@ -26,6 +27,7 @@ def test_hello_rides_until_acknowledged_and_a_loss_makes_it_due() -> None:
     hello.on_probe(())
     assert hello.due
     hello.on_acked(())
+    assert not hello.due
     assert hello.pull() is None
     hello.on_lost((), 1)
     hello.on_probe(())
@@ -36,16 +38,36 @@ def test_a_second_hello_is_our_mistake_even_when_the_first_has_arrived() -> None
     hello = HelloSlot()
     hello.set(b"hi")
     hello.on_acked(())
-    with pytest.raises(LocalProtocolError, match="already"):
+    with pytest.raises(LocalProtocolError, match=r"^HELLO was set already$"):
         hello.set(b"hi again")
 
 
-def test_a_state_takes_the_last_byte_of_room() -> None:
-    board = StateBoard()
+def test_a_frame_takes_the_last_byte_of_room() -> None:
+    board, receipts, paths = StateBoard(), ChannelReceipts(), PathTokens()
     board.set(1, b"away")
+    receipts.set(2, 5)
+    paths.challenge(b"answer!?")
     frame = frames.encode_state(1, 1, b"away")
     assert board.pull(len(frame) - 1) is None
     assert board.pull(len(frame)) == (frame, (1, 1))
+    frame = frames.encode_channel_receipt(2, 5)
+    assert receipts.pull(len(frame) - 1) is None
+    assert receipts.pull(len(frame)) == (frame, (2, 5))
+    frame = frames.encode_path_challenge(b"answer!?")
+    assert paths.pull(len(frame) - 1) is None
+    assert paths.pull(len(frame)) == frame
+
+
+def test_the_longest_hello_and_state_are_taken() -> None:
+    hello, board = HelloSlot(), StateBoard()
+    with pytest.raises(LocalProtocolError, match="longer than 512 bytes"):
+        hello.set(bytes(MAX_HELLO_BYTES + 1))
+    hello.set(bytes(MAX_HELLO_BYTES))
+    assert hello.due
+    with pytest.raises(LocalProtocolError, match="longer than 256 bytes"):
+        board.set(1, bytes(MAX_STATE_BYTES + 1))
+    board.set(1, bytes(MAX_STATE_BYTES))
+    assert board.due
 
 
 def test_only_the_newest_state_is_repeated() -> None:

@@ -28,6 +28,10 @@ def test_only_what_was_sent_may_be_acknowledged() -> None:
             numbers.check([(number, number)])
     with pytest.raises(RemoteProtocolError, match="left out"):
         numbers.check([(7, taken[-1])])
+    with pytest.raises(RemoteProtocolError, match="never sent"):
+        numbers.check([(6, 7)])
+    with pytest.raises(RemoteProtocolError, match="never sent"):
+        numbers.check([(taken[-1], numbers.next)])
 
 
 def test_only_so_many_left_out_numbers_are_remembered() -> None:

@@ -24,6 +24,13 @@ def test_parts_in_any_order_make_the_message(body: bytes, cuts: list[tuple[int, 
         assert whole == (body if len(covered) == len(body) else None)
 
 
+def test_a_middle_without_its_ends_is_no_message() -> None:
+    partial = Partial(10)
+    assert partial.add(1, 10, b"12345678") is None
+    assert partial.add(9, 10, b"9") is None
+    assert partial.add(0, 10, b"0") == b"0123456789"
+
+
 def test_a_different_total_is_refused() -> None:
     partial = Partial(10)
     with pytest.raises(RemoteProtocolError, match=r"^parts of one message disagree about its"):

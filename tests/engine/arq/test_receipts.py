@@ -79,13 +79,23 @@ def test_a_frame_that_does_not_fit_waits() -> None:
     queue.add(3, 3, 3)
     assert queue.pull(3) is None
     assert queue.due
+    assert queue.pull(len(frames.encode_receipt(3, 3, 3))) is not None
 
 
-@pytest.mark.parametrize("wrong", [(4, 4, 5), (4, 2, 3), (4, 4, -1), (3, 3, 1), (2, 2, 1)])
-def test_impossible_receipts_are_refused(wrong: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ((4, 4, 5), "a receipt for more messages than there are"),
+        ((4, 2, 3), "a receipt for more messages than there are"),
+        ((4, 4, -1), "a receipt for more messages than there are"),
+        ((3, 3, 1), "receipts have to ascend"),
+        ((2, 2, 1), "receipts have to ascend"),
+    ],
+)
+def test_impossible_receipts_are_refused(wrong: tuple[int, int, int], why: str) -> None:
     queue = ReceiptQueue()
     queue.add(3, 3, 3)
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(LocalProtocolError, match=f"^{why}$"):
         queue.add(*wrong)
 
 
@@ -111,6 +121,17 @@ def test_repeated_and_overlapping_receipts_report_the_news_only() -> None:
     assert log.upto == 9
 
 
+def test_a_run_that_came_piecemeal_gets_the_ack_numbers_of_its_place() -> None:
+    log = ReceiptLog(1)
+    log.add(frames.Receipt(4, 14, 1))
+    log.add(frames.Receipt(8, 18, 2))
+    assert log.add(frames.Receipt(9, 19, 9)) == [
+        ReceiptRun(3, 13, 3),
+        ReceiptRun(6, 16, 2),
+        ReceiptRun(9, 19, 1),
+    ]
+
+
 def test_a_commit_without_ack_numbers_is_reported_once() -> None:
     log = ReceiptLog(1)
     assert log.add(frames.Receipt(3, 0, 0)) == [ReceiptRun(3, 0, 0)]
@@ -128,7 +149,7 @@ def test_holes_are_bounded() -> None:
     log = ReceiptLog(1)
     for n in range(MAX_OPEN_RUNS):
         log.add(frames.Receipt(2 * n + 2, 2 * n + 2, 1))
-    with pytest.raises(RemoteProtocolError, match="holes"):
+    with pytest.raises(RemoteProtocolError, match=r"^too many holes between receipts$"):
         log.add(frames.Receipt(10**6, 10**6, 1))
 
 
