@@ -113,22 +113,21 @@ def test_what_came_before_the_start_is_kept_and_the_old_dropped() -> None:
 
 
 def test_parts_hold_the_window_until_the_whole_message_does() -> None:
-    weight = 1000 + MESSAGE_OVERHEAD_BYTES
-    channel = started(limit_bytes=2 * weight)
+    channel = started(limit_bytes=1500 + 2 * MESSAGE_OVERHEAD_BYTES)
     channel.accept_part(1, 0, 1000, b"x", 0.0)
-    channel.accept_part(2, 0, 1000, b"x", 0.0)
+    channel.accept_part(2, 0, 500, b"x", 0.0)
     channel.accept(1, [bytes(1000)], 0.0)
     with pytest.raises(RemoteProtocolError, match="window holds"):
         channel.check(3, 1, 1, None)
-    channel.accept_part(2, 1, 1000, bytes(999), 0.0)
+    channel.accept_part(2, 1, 500, bytes(499), 0.0)
     channel.on_receipt(1)
     with pytest.raises(RemoteProtocolError, match="window holds"):
         channel.check(3, 1001, 1, None)
     channel.check(3, 1000, 1, None)
     channel.on_receipt(2)
-    channel.check(4, 2000, 2, None)
+    channel.check(4, 1500, 2, None)
     with pytest.raises(RemoteProtocolError, match="window holds"):
-        channel.check(4, 2001, 2, None)
+        channel.check(4, 1501, 2, None)
 
 
 def test_what_is_dropped_at_the_start_gives_its_room_back() -> None:

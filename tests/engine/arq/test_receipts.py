@@ -138,6 +138,9 @@ def test_a_commit_without_ack_numbers_is_reported_once() -> None:
     assert log.add(frames.Receipt(3, 0, 0)) == []
     assert log.add(frames.Receipt(2, 0, 0)) == []
     assert log.add(frames.Receipt(3, 1, 1)) == [ReceiptRun(3, 1, 1)]
+    log = ReceiptLog(10)
+    assert log.add(frames.Receipt(9, 0, 0)) == []
+    assert log.add(frames.Receipt(10, 0, 0)) == [ReceiptRun(10, 0, 0)]
 
 
 def test_numbers_before_the_first_are_cut_off() -> None:
