@@ -8,6 +8,7 @@ from chatnet_engine.ledger import pages
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.view import screen_order
 from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS
 
 MAX_SEARCH_CHARACTERS = 1000
@@ -50,11 +51,11 @@ class History:
         """
         exact = query.search.isascii()
         needle = query.search.lower()
-        cursor = self._cursor(query)
+        last: MessageRow | None = None
         hits: list[pages.Found] = []
         left = which
         while True:
-            found = self._next(query, left, cursor)
+            found = self._next(query, left, last)
             if exact or not found:
                 return hits + found
             hits += [item for item in found if needle in item[0].text.lower()]
@@ -64,38 +65,31 @@ class History:
             left = msgspec.structs.replace(
                 which, max_rows=which.max_rows - len(hits), max_bytes=which.max_bytes - size
             )
-            cursor = found[-1][0]
+            last = found[-1][0]
 
     def _next(
-        self, query: FetchHistory, which: pages.Slice, cursor: MessageRow | None
+        self, query: FetchHistory, which: pages.Slice, last: MessageRow | None
     ) -> list[pages.Found]:
-        """In the direction that the query asks for, from `cursor` on."""
-        if cursor is not None and query.after_place is not None:
-            return pages.onwards(self._db, which, cursor)
-        if cursor is not None and query.after_no is not None:
-            return pages.forwards(self._db, which, cursor.no)
-        return pages.backwards(self._db, which, cursor)
+        """In the direction that the query asks for, behind `last`; None: from its beginning on."""
+        if query.after_no is not None and query.after_place is None:
+            return pages.forwards(self._db, which, last.no if last else query.after_no)
+        key = screen_order(last) if last else self._start(query)
+        if query.after_place is not None:
+            return pages.onwards(self._db, which, key)
+        return pages.backwards(self._db, which, key)
 
-    def _cursor(self, query: FetchHistory) -> MessageRow | None:
-        """The row that a page goes on from; any row at that place if it is not there (any more).
-
-        None: from the newest backwards.
-        """
+    def _start(self, query: FetchHistory) -> pages.ScreenKey:
+        """Where a page in screen order begins: at the row that the query names, or at its place
+        when it is not there (any more)."""
         place, no = query.before_place, query.before_no
         if query.after_place is not None:
             place, no = query.after_place, query.after_no or 0
-        elif query.after_no is not None:
-            return _nobody(query.after_no, 0)
         elif not place + no:
-            return None
+            return pages.END
         row = pages.message(self._db, no)
         if row and row.place == place:
-            return row
-        return _nobody(0, max(0, min(place, pages.END[0])))
-
-
-def _nobody(no: int, place: int) -> MessageRow:
-    return MessageRow(no, b"", False, 0, b"", 0, 0, 0, 0, "", 0, place)
+            return screen_order(row)
+        return (max(0, min(place, pages.END[0])), 0, 0, b"")
 
 
 def _fitting(rows: list[MessageRow]) -> int:

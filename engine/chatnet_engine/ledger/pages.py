@@ -18,8 +18,10 @@ _SELECT = (
     "SELECT no, id, mine, kind, body, sent_ms, arrived_ms, seq, ack, source, lamport, place,"
     " failed, peer FROM conversation"
 )
-END = (2**63 - 1, 2**63 - 1, 2, b"")
-"""A key in screen order that is after any message."""
+ScreenKey = tuple[int, int, int, bytes]
+"""Where something stands on screen; see `screen_order`."""
+END: ScreenKey = (2**63 - 1, 2**63 - 1, 2, b"")
+"""After any message."""
 NEWEST_ROWS = 8192
 """Where an offer can be whose transfer is not stored: some commits after it, the engine died."""
 OFFERS_BYTES = 1024 * 1024
@@ -54,7 +56,7 @@ class Slice(Struct, frozen=True):
 
 def tail(db: sqlite3.Connection, peer: int) -> list[MessageRow]:
     """The newest messages of one conversation, as a view holds them, oldest first."""
-    found = backwards(db, Slice(peer, VIEW_MESSAGES, VIEW_TEXT_BYTES), None)
+    found = backwards(db, Slice(peer, VIEW_MESSAGES, VIEW_TEXT_BYTES), END)
     return bounded_tail([row for row, _ in reversed(found)])
 
 
@@ -69,14 +71,14 @@ def offers_without_transfer(db: sqlite3.Connection) -> list[tuple[int, MessageRo
     return [(peer, row) for row, peer in _read(found, OFFERS_BYTES)]
 
 
-def backwards(db: sqlite3.Connection, which: Slice, before: MessageRow | None) -> list[Found]:
-    """Messages that stand before `before` on screen, or the newest; newest first."""
-    return _beside(db, which, screen_order(before) if before else END, "<", "DESC")
+def backwards(db: sqlite3.Connection, which: Slice, before: ScreenKey) -> list[Found]:
+    """Messages that stand before `before` on screen, newest first."""
+    return _beside(db, which, before, "<", "DESC")
 
 
-def onwards(db: sqlite3.Connection, which: Slice, after: MessageRow) -> list[Found]:
+def onwards(db: sqlite3.Connection, which: Slice, after: ScreenKey) -> list[Found]:
     """Messages that stand after `after` on screen, oldest first."""
-    return _beside(db, which, screen_order(after), ">", "ASC")
+    return _beside(db, which, after, ">", "ASC")
 
 
 def forwards(db: sqlite3.Connection, which: Slice, after_no: int) -> list[Found]:
@@ -98,7 +100,7 @@ def message(db: sqlite3.Connection, no: int) -> MessageRow | None:
 def _beside(
     db: sqlite3.Connection,
     which: Slice,
-    key: tuple[int, int, int, bytes],
+    key: ScreenKey,
     side: Literal["<", ">"],
     order: Literal["ASC", "DESC"],
 ) -> list[Found]:
