@@ -33,7 +33,7 @@ def parse_invite(text: str) -> bytes:
     """
     letters = "".join(text.split()).replace("-", "").upper().translate(_CONFUSED)
     try:
-        secret = base64.b32decode(letters) if letters.isascii() else b""
+        secret = base64.b32decode(letters)
     except ValueError:
         secret = b""
     if len(letters) != _CHARACTERS or len(secret) != INVITE_BYTES:

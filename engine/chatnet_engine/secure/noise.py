@@ -1,6 +1,6 @@
 """The Noise Protocol Framework (revision 34) on PyCA primitives: the part that ChatNet uses.
 
-Patterns NN and XX with any psk modifier, 25519, ChaChaPoly or AESGCM, SHA256. Reading is
+Patterns NN and XX with at most one psk modifier, 25519, ChaChaPoly or AESGCM, SHA256. Reading is
 transactional: a message that does not authenticate leaves the handshake as it was. Randomness
 is handed in: the ephemeral key is 32 bytes given by the caller.
 """
@@ -46,15 +46,15 @@ class Protocol:
     def __init__(self, name: str) -> None:
         parts = name.split("_")
         pattern = parts[1] if len(parts) == 5 else ""
-        base, modifiers = pattern[:2], pattern[2:]
+        base, modifier = pattern[:2], pattern[2:]
         if parts[2:3] != ["25519"] or parts[4:] != ["SHA256"] or base not in _MESSAGES:
             raise LocalProtocolError(f"Noise protocol {name!r} is not supported")
         if parts[3] not in _CIPHERS:
             raise LocalProtocolError(f"Noise cipher {parts[3]!r} is not supported")
         self.name = name
         self.cipher = parts[3]
-        self.psk = modifiers != ""
-        self.messages = _with_psk(_MESSAGES[base], modifiers)
+        self.psk = modifier != ""
+        self.messages = _with_psk(_MESSAGES[base], modifier)
 
 
 class CipherState:
@@ -273,17 +273,18 @@ class Handshake:
         return psk
 
 
-def _with_psk(messages: tuple[tuple[str, ...], ...], modifiers: str) -> tuple[tuple[str, ...], ...]:
+def _with_psk(messages: tuple[tuple[str, ...], ...], modifier: str) -> tuple[tuple[str, ...], ...]:
     """Section 9.4: psk0 goes to the front of the first message, pskN to the end of message N."""
+    if not modifier:
+        return messages
     out = list(messages)
-    for modifier in modifiers.split("+") if modifiers else ():
-        place = modifier.removeprefix("psk")
-        if not place.isdigit() or int(place) > len(out):
-            raise LocalProtocolError(f"Noise modifier {modifier!r} is not supported")
-        if place == "0":
-            out[0] = ("psk", *out[0])
-        else:
-            out[int(place) - 1] = (*out[int(place) - 1], "psk")
+    place = modifier.removeprefix("psk")
+    if not place.isdigit() or int(place) > len(out):
+        raise LocalProtocolError(f"Noise modifier {modifier!r} is not supported")
+    if place == "0":
+        out[0] = ("psk", *out[0])
+    else:
+        out[int(place) - 1] = (*out[int(place) - 1], "psk")
     return tuple(out)
 
 

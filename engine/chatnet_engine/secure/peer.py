@@ -90,7 +90,7 @@ class PeerLink:
     def erase(self) -> bool:
         """Forget sessions and initiation; True if a link had been announced."""
         for session in self._slots.all():
-            self._local.sessions.pop(session.index, None)
+            del self._local.sessions[session.index]
         had_link = self._link is not None
         self._slots = Slots()
         self._drop_initiation()
@@ -317,7 +317,7 @@ class PeerLink:
         if initiation is None:
             return
         local = self._local
-        local.initiations.pop(initiation.index, None)
+        del local.initiations[initiation.index]
         for addr in initiation.addrs:
             held = local.initiating.get(addr)
             if held is not None and held[0] is initiation:
@@ -376,7 +376,7 @@ class PeerLink:
 
     def _forget(self, sessions: Sequence[Session]) -> None:
         for session in sessions:
-            self._local.sessions.pop(session.index, None)
+            del self._local.sessions[session.index]
 
     def _expire(self, now: float) -> None:
         usable = self._slots.sending is not None

@@ -70,9 +70,7 @@ class Path:
         self._give_up_at = now + self._config.validation_s
 
     def spend(self, size_bytes: int) -> bool:
-        """Whether a datagram of `size_bytes` may go out now."""
-        if self.validated:
-            return True
+        """Whether a datagram of `size_bytes` may go to the present, not validated address."""
         if size_bytes > self._budget_bytes:
             return False
         self._budget_bytes -= size_bytes
@@ -85,12 +83,10 @@ class Path:
         self._challenge_at = now + self._config.challenge_repeat_s
         return self._token
 
-    def echo(self, token: bytes) -> bool:
-        """The peer returned `token`; True when that validated the present address."""
-        if self.validated or token != self._token:
-            return False
-        self.settle(self.addr)
-        return True
+    def echo(self, token: bytes) -> None:
+        """The peer returned `token`: the present address is validated if it was sent there."""
+        if not self.validated and token == self._token:
+            self.settle(self.addr)
 
     def give_up(self, now: float) -> bool:
         """Falls back to the last validated address when its time is over; True when it did."""
@@ -121,7 +117,6 @@ class Roaming:
     def forget(self) -> None:
         """The peer is to be found anew."""
         self.path = None
-        self.highest = -1
 
     def addrs(self) -> list[Addr]:
         """Where to look for the peer besides the typed addresses."""

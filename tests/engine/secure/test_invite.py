@@ -8,7 +8,7 @@ SECRET = bytes(range(100, 110))
 
 def test_a_code_reads_back_however_it_is_typed() -> None:
     code = invite_code(SECRET)
-    assert [len(group) for group in code.split("-")] == [4] * 4
+    assert code == "mrsw-mz3i-nfvg-w3dn"
     spaced = " " + code.upper().replace("-", " ") + "\n"
     assert parse_invite(code) == parse_invite(spaced) == SECRET
 

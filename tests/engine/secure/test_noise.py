@@ -243,6 +243,7 @@ def test_a_static_key_is_needed_for_its_exchange() -> None:
         "Noise_XX_25519_Salsa_SHA256",
         "Noise_XXpsk9_25519_ChaChaPoly_SHA256",
         "Noise_XXfallback_25519_ChaChaPoly_SHA256",
+        "Noise_XXpsk0+psk3_25519_ChaChaPoly_SHA256",
         "nonsense",
     ],
 )

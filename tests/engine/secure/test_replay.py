@@ -25,6 +25,16 @@ def test_the_window_is_as_wide_as_it_says(start: int) -> None:
     assert window.highest == start + 3000
 
 
+def test_places_in_the_ring_are_emptied_before_they_are_used_again() -> None:
+    """Neighbours swapped on the way, three times around."""
+    window = ReplayWindow()
+    for first in range(0, 12_400, 2):
+        for number in (first + 1, first):
+            assert window.is_fresh(number)
+            window.mark(number)
+            assert not window.is_fresh(number)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_agrees_with_a_plain_set(seed: int) -> None:
     """Gaps of every size against a model that remembers all."""

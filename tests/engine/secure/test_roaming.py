@@ -13,6 +13,7 @@ from chatnet_engine.secure.events import (
 from chatnet_engine.secure.identity import Identity
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.roaming import Path, Roaming
+from chatnet_protocol.wire import datagrams
 from simworld.secure_world import PING, A, B, Node, Peer, World, agreed, two
 
 NEW = ("192.0.2.7", 4444)
@@ -56,6 +57,7 @@ def test_r9_rebinding_every_thirty_seconds() -> None:
         a.send(1, PING)
         assert world.run(0.5, lambda turn=turn: addr_of(b) == (("192.0.2.7", 5000 + turn), True))
     assert agreed(a, b)
+    assert b.endpoint.counters.roamed == b.count(Roamed) == 10
 
 
 def test_r9_an_old_packet_from_elsewhere_moves_nothing() -> None:
@@ -88,29 +90,34 @@ def test_a_new_address_gets_three_bytes_per_byte_until_it_answers() -> None:
     assert sealed is not None
     b.endpoint.handle_datagram(sealed[0], EVIL, world.now)
     assert any(isinstance(e, PathChallengeNeeded) for e in b.endpoint.take_events())
-    sent = 0
+    sent = allowed = 0
     for n in range(100):
         out = b.endpoint.seal(1, b.peers[1].next_number + n, bytes(300))
         if out is not None:
             assert out[1] == EVIL
             sent += len(out[0])
+            allowed += 1
     assert 0 < sent <= 3 * len(sealed[0])
-    assert b.endpoint.counters.dropped_amplification > 90
+    assert b.endpoint.counters.dropped_amplification == 100 - allowed > 90
 
 
 def test_an_address_that_never_answers_is_left_for_the_last_good_one() -> None:
     world, a, b = connected()
     a.talkative = b.talkative = False
-    number = a.peers[1].next_number
-    a.peers[1].next_number += 1
-    sealed = a.endpoint.seal(1, number, PING)
-    assert sealed is not None
-    world.inject(sealed[0], EVIL, B)
-    world.run(1)
-    assert addr_of(b) == (EVIL, False)
-    world.run(10)
-    assert addr_of(b) == (A, True)
-    assert b.endpoint.counters.roamed_back == 1
+    for times in (1, 2):
+        number = a.peers[1].next_number
+        a.peers[1].next_number += 1
+        sealed = a.endpoint.seal(1, number, PING)
+        assert sealed is not None
+        world.inject(sealed[0], EVIL, B)
+        world.run(1)
+        assert addr_of(b) == (EVIL, False)
+        world.run(10)
+        assert addr_of(b) == (A, True)
+        assert b.endpoint.counters.roamed_back == times
+    roamed = [e for e in b.events if isinstance(e, Roamed)]
+    assert roamed == [Roamed(1, EVIL), Roamed(1, A)] * 2
+    assert {e.addr for e in b.events if isinstance(e, PathChallengeNeeded)} == {EVIL}
 
 
 def test_a_wrong_token_validates_nothing() -> None:
@@ -171,22 +178,39 @@ def test_path_hearing_more_allows_more() -> None:
     moved(path, NEW)
     assert path.spend(300)
     assert not path.spend(1)
+    path.heard(100, 0.5)
     path.heard(100, 1.0)
-    assert path.spend(300)
+    assert path.spend(600)
+    assert not path.spend(1)
     assert not path.give_up(8.5)
     assert path.give_up(9.0)
     assert path.addr == A
-    assert not path.echo(b"")
 
 
-def test_a_peer_that_was_never_reached_has_no_address() -> None:
-    local = Local(
+def local_part() -> Local:
+    return Local(
         identity=Identity.from_private_bytes(bytes([1]) * 32),
         incarnation=1,
         port=1,
         random=Random(1).randbytes,
         config=CONFIG,
     )
+
+
+def test_the_first_packet_of_a_link_already_moves_the_address() -> None:
+    roaming = Roaming(1, local_part())
+    for turn in range(2):
+        roaming.settle(A)
+        roaming.heard(0, 100, NEW, float(turn))
+        assert roaming.path is not None
+        assert roaming.path.addr == NEW
+        roaming.settle(NEW)
+        assert roaming.path.validated
+        roaming.restart_numbers()
+
+
+def test_a_peer_that_was_never_reached_has_no_address() -> None:
+    local = local_part()
     roaming = Roaming(1, local)
     roaming.move(NEW, 100, 0.0)
     roaming.heard(5, 100, NEW, 0.0)
@@ -222,3 +246,61 @@ def test_an_answer_from_an_address_we_did_not_write_to_must_prove_it() -> None:
         assert mover.count(PathChallengeNeeded) >= 1
         if not dialler_moves:
             assert addr_of(mover) == (EVIL, False)
+
+
+def dialler_and_host() -> tuple[World, Node, Node]:
+    world = World(4)
+    a, b = world.add("a", A), world.add("b", B)
+    b.decide = lambda event: 1
+    b.talkative = a.talkative = False
+    return world, a, b
+
+
+def is_data(data: bytes) -> bool:
+    return data[0] == datagrams.DATA and data[8:16] != datagrams.CONFIRM_NUMBER.to_bytes(
+        8, "little"
+    )
+
+
+def test_the_address_that_answered_is_known_to_work_among_several_dialled() -> None:
+    world, a, _ = dialler_and_host()
+    a.dial(1, ("10.0.0.99", 9), B)
+    world.filter = lambda data, source, to: not is_data(data)
+    world.run(1)
+    assert addr_of(a) == (B, True)
+    assert a.count(Roamed) == a.count(PathChallengeNeeded) == 0
+    assert [e.addr for e in a.events if isinstance(e, LinkUp)] == [B]
+
+
+def test_each_address_that_the_answer_went_to_is_known_to_work() -> None:
+    """An initiator with two ways out: INIT came by both, FIN by the second."""
+    world, a, b = dialler_and_host()
+    world.at[NEW] = a
+
+    def by_two_ways(data: bytes, source: object, to: tuple[str, int]) -> bool:
+        if data[0] in (datagrams.INIT, datagrams.FIN) and to == B:
+            world.inject(data, NEW, to, 0.05)
+        return data[0] != datagrams.FIN and not is_data(data)
+
+    world.filter = by_two_ways
+    a.dial(1, B)
+    world.run(1)
+    assert addr_of(b) == (NEW, True)
+    assert b.count(Roamed) == b.count(PathChallengeNeeded) == 0
+
+
+def test_a_confirmation_validates_the_address_it_comes_from_if_fin_went_there() -> None:
+    """A responder whose answers come from elsewhere than where it was dialled."""
+    for who, where in (((datagrams.RESP, datagrams.DATA), NEW), ((datagrams.DATA,), B)):
+        world, a, b = dialler_and_host()
+        world.at[NEW] = b
+        world.filter = lambda data, source, to, world=world, who=who: (
+            not (
+                is_data(data)
+                or (source == B and data[0] in who and not world.inject(data, NEW, to, 0.05))
+            )
+        )
+        a.dial(1, B)
+        world.run(1)
+        assert a.current() is not None
+        assert addr_of(a) == (where, True)

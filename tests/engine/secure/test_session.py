@@ -59,6 +59,8 @@ def test_the_largest_payloads_fit() -> None:
 
 def test_numbers_only_rise_and_end_at_the_limit() -> None:
     sender, _ = two_ends()
+    with pytest.raises(LocalProtocolError, match="used up"):
+        sender.seal(-1, b"")
     sender.seal(0, b"")
     sender.seal(MAX_PACKET_NUMBER - 1, b"")
     for number in (0, 5, MAX_PACKET_NUMBER - 1, MAX_PACKET_NUMBER):

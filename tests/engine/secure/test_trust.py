@@ -36,8 +36,8 @@ def test_a_refusal_reaches_the_dialler_sealed_and_pauses_it_for_a_minute() -> No
     a.dial(1, B)
     world.run(5)
     refused = [e for e in a.events if isinstance(e, Refused)]
-    assert [(e.peer, e.key, e.payload.rstrip(b"\0")) for e in refused] == [
-        (1, b.identity.public, b"refused")
+    assert [(e.peer, e.key, e.payload.rstrip(b"\0"), e.addr) for e in refused] == [
+        (1, b.identity.public, b"refused", B)
     ]
     assert not any(b"refused" in data for data, _, _ in world.captured)
     assert a.count(PacketArrived) == b.count(PacketArrived) == 0
