@@ -217,8 +217,7 @@ class Handshake:
                 if self._protocol.psk:
                     transcript.mix_key(public)
             elif step == "s":
-                length = KEY_BYTES + (TAG_BYTES if transcript.cipher is not None else 0)
-                sealed, at = _take(message, at, length)
+                sealed, at = _take(message, at, KEY_BYTES + TAG_BYTES)  # it always follows "ee"
                 remote_static = transcript.decrypt_and_hash(sealed)
             elif step == "psk":
                 transcript.mix_key_and_hash(self._need_psk(psk or self._psk))

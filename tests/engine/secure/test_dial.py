@@ -2,6 +2,10 @@ import pytest
 
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.dial import Cadence, Dial, FinRepeat
+from chatnet_engine.secure.endpoint import Endpoint
+from chatnet_engine.secure.events import VersionSeen
+from chatnet_engine.secure.identity import Identity
+from chatnet_protocol.wire import datagrams as d
 from simworld.secure_world import A, B, World
 
 CONFIG = SecureConfig()
@@ -112,3 +116,45 @@ def test_an_unanswered_dial_draws_a_new_ephemeral_every_quarter_minute() -> None
 def test_set_urgent_of_an_unknown_peer_is_nothing(urgent: bool) -> None:
     world = World(3)
     world.add("a", A).endpoint.set_urgent(9, urgent)
+
+
+def test_an_ephemeral_key_is_used_for_inits_of_fifteen_seconds() -> None:
+    drawn = iter(range(1, 100))
+
+    def random(size: int) -> bytes:
+        return b"\0" if size == 1 else bytes([next(drawn)]) * size
+
+    a = Endpoint(
+        identity=Identity.from_private_bytes(bytes([1]) * 32),
+        incarnation=1,
+        local_port=1,
+        random=random,
+        now=0.0,
+        config=SecureConfig(init_repeat_s=(14.5, 0.5, 0.5)),
+    )
+    a.dial(1, [B], 0.0, remote_key=None)
+    for now in (14.5, 15.0, 15.5):
+        assert a.next_timeout() == now
+        a.handle_timeout(now)
+    first, again, fresh, fresh_again = (data for data, _ in a.take_datagrams())
+    assert first == again != fresh == fresh_again
+
+
+def test_what_comes_from_an_address_belongs_to_the_dial_that_is_left_there() -> None:
+    """Two dials go to one address; hanging up one, in any order, leaves the other's."""
+    world = World(1)
+    a = world.add("a", A)
+    for gone in (1, 2):
+        for peer in (1, 2):
+            a.endpoint.dial(peer, [B], world.now, remote_key=None)
+        a.endpoint.take_datagrams()
+        a.endpoint.hang_up(gone)
+        world.now += 30
+        a.endpoint.handle_timeout(world.now)
+        ((init, _),) = a.endpoint.take_datagrams()
+        told = bytes([d.VERSION, 9]) + init[2:8]
+        a.endpoint.handle_datagram(told, B, world.now)
+        assert a.endpoint.take_events() == [VersionSeen(B, 9)]
+        a.endpoint.hang_up(3 - gone)
+        a.endpoint.handle_datagram(told, B, world.now)
+        assert a.endpoint.take_events() == []

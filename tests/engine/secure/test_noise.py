@@ -262,3 +262,10 @@ def test_a_forged_ciphertext_does_not_advance_the_nonce() -> None:
         receive.decrypt(sealed, b"other")
     assert receive.decrypt(sealed, b"ad") == b"one"
     assert receive.decrypt(send.encrypt(b"two")) == b"two"
+
+
+def test_no_nonce_is_used_twice() -> None:
+    send, receive = CipherState("ChaChaPoly", bytes(32)), CipherState("ChaChaPoly", bytes(32))
+    sealed = [send.encrypt(b"same") for _ in range(4)]
+    assert len(set(sealed)) == 4
+    assert [receive.decrypt(one) for one in sealed] == [b"same"] * 4

@@ -9,6 +9,7 @@ def test_each_number_is_fresh_once_in_any_order() -> None:
     numbers = list(range(300))
     Random(1).shuffle(numbers)
     window = ReplayWindow()
+    assert window.highest == -1
     for number in numbers:
         assert window.is_fresh(number)
         window.mark(number)

@@ -279,7 +279,7 @@ def test_each_address_that_the_answer_went_to_is_known_to_work() -> None:
 
     def by_two_ways(data: bytes, source: object, to: tuple[str, int]) -> bool:
         if data[0] in (datagrams.INIT, datagrams.FIN) and to == B:
-            world.inject(data, NEW, to, 0.05)
+            world.inject(data, NEW, to, 0.06)
         return data[0] != datagrams.FIN and not is_data(data)
 
     world.filter = by_two_ways
