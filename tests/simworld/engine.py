@@ -238,9 +238,13 @@ class SimEngine:
         """A page, a moment later."""
         life = self._life
         if self.disk.unreadable():
-            read = HistoryRead(ask.token, None, "disk I/O error")
+            failed = CommandError(ErrorCode.STORE, "The history cannot be read: disk I/O error.")
+            read = HistoryRead(ask.token, None, failed)
         else:
-            read = HistoryRead(ask.token, History(self.connection).page(ask.query))
+            try:
+                read = HistoryRead(ask.token, History(self.connection).page(ask.query))
+            except CommandError as refused:
+                read = HistoryRead(ask.token, None, refused)
         self.clock.after(0.001, lambda: self._answer(life, read))
 
     def copy_session(self, ask: CopySession) -> None:

@@ -22,7 +22,7 @@ from chatnet_protocol.commit import (
     decode_commit,
     encode,
 )
-from chatnet_protocol.errors import LocalProtocolError
+from chatnet_protocol.errors import CommandError, ErrorCode, LocalProtocolError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_protocol.ipc.view import View
@@ -118,7 +118,11 @@ class HistoryReader:
             self._worker = Worker("history", self._open, self._ring)
         if self._worker.pending >= MAX_HISTORY_READS:
             self._refused.append(
-                HistoryRead(ask.token, None, "Too many history pages are asked for at once.")
+                HistoryRead(
+                    ask.token,
+                    None,
+                    CommandError(ErrorCode.BUSY, "Too many history pages are asked for at once."),
+                )
             )
             self._ring()
             return
@@ -161,9 +165,12 @@ class _HistoryDesk:
             if self._history is None:
                 self._history = self._open_history()
             return HistoryRead(request.token, self._history.page(request.query))
+        except CommandError as refused:
+            return HistoryRead(request.token, None, refused)
         except sqlite3.Error as error:
             logger.warning("a history page could not be read: %s", error)
-            return HistoryRead(request.token, None, f"The history cannot be read: {error}.")
+            failed = CommandError(ErrorCode.STORE, f"The history cannot be read: {error}.")
+            return HistoryRead(request.token, None, failed)
 
     def close(self) -> None:
         if self._history is not None:

@@ -4,7 +4,7 @@ import msgspec
 
 from chatnet_engine.node import inviting
 from chatnet_engine.node.addresses import format_addr
-from chatnet_engine.node.commits import Asker, Waiting
+from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import SessionCopied
@@ -291,11 +291,6 @@ def seed_view(parts: Parts) -> None:
     """Give links to the peers that the loaded view brought along."""
     for peer in parts.publisher.view.peers:
         peer.link = parts.links.row(peer.info.peer) or idle_link(peer.info.peer)
-
-
-def history_failed(parts: Parts, asker: Asker, reason: str) -> None:
-    """A history page could not be read."""
-    parts.fail(asker, CommandError(ErrorCode.STORE, f"The history cannot be read: {reason}"))
 
 
 def handle_copied(parts: Parts, copied: SessionCopied) -> None:

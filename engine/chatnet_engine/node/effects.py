@@ -115,11 +115,11 @@ Effect = (
 
 @dataclass(frozen=True, slots=True)
 class HistoryRead:
-    """The page, or one sentence why not."""
+    """The page, or why not."""
 
     token: int
     page: HistoryPage | None
-    error: str = ""
+    error: CommandError | None = None
 
 
 @dataclass(frozen=True, slots=True)

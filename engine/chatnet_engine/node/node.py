@@ -178,10 +178,10 @@ class Node:
                 parts.restoring.handle_read(result.token, result.page, now)
             case HistoryRead():
                 asker = parts.read_askers.pop(result.token, None)
-                if asker and result.page is not None:
+                if result.page is not None:
                     parts.reply(asker, result.page)
-                elif asker:
-                    answers.history_failed(parts, asker, result.error)
+                elif result.error is not None:
+                    parts.fail(asker, result.error)
             case SessionCopied():
                 answers.handle_copied(parts, result)
             case WorldCounted():

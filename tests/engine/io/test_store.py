@@ -14,7 +14,7 @@ from chatnet_protocol.commit import (
     MarksStored,
     StoreMarks,
 )
-from chatnet_protocol.errors import LocalProtocolError
+from chatnet_protocol.errors import CommandError, ErrorCode, LocalProtocolError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 
 LOADED = Loaded([], [], [], 7)
@@ -175,7 +175,24 @@ def test_a_page_that_cannot_be_read_is_one_sentence():
     bell.wait()
     [answer] = reader.take_answers()
     assert (answer.token, answer.page) == (3, None)
-    assert answer.error == "The history cannot be read: malformed."
+    assert answer.error.code == ErrorCode.STORE
+    assert answer.error.detail == "The history cannot be read: malformed."
+    reader.stop()
+
+
+def test_a_page_that_makes_no_sense_is_refused_and_the_next_is_read():
+    bell = Bell()
+    history = FakeHistory(CommandError(ErrorCode.TOO_LARGE, "Too long."))
+    reader = HistoryReader(lambda: history, bell)
+    reader.ask(ReadHistory(3, FetchHistory()))
+    bell.wait()
+    [answer] = reader.take_answers()
+    assert (answer.token, answer.page, answer.error) == (3, None, history.error)
+    history.error = None
+    reader.ask(ReadHistory(4, FetchHistory(limit=1)))
+    bell.wait()
+    [answer] = reader.take_answers()
+    assert (answer.token, answer.page.more) == (4, True)
     reader.stop()
 
 

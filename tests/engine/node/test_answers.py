@@ -8,6 +8,7 @@ from chatnet_engine.node.effects import FilesSaid, HistoryRead
 from chatnet_engine.node.hello import loss_notices
 from chatnet_engine.node.parts import Parts
 from chatnet_protocol import commit as c
+from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
 from chatnet_protocol.ipc.rows import LinkState, TransferState, Trust
@@ -152,13 +153,25 @@ def test_a_history_that_cannot_be_read_is_told_to_who_asked() -> None:
     pair = Pair(1)
     pair.a.read_history = lambda ask: None  # type: ignore[method-assign]
     request = pair.at_a.ask(cmd.FetchHistory())
+    broken = CommandError(ErrorCode.STORE, "the disk is broken")
     assert pair.a.node
     for _ in range(2):  # nobody waits for the second answer
-        pair.a.node.handle_io(HistoryRead(1, None, "the disk is broken"), pair.a.now)
+        pair.a.node.handle_io(HistoryRead(1, None, broken), pair.a.now)
         pair.a.turn()
     failure = pair.at_a.replies[request].failure
     assert failure
-    assert (failure.code, "the disk is broken" in failure.text) == ("store", True)
+    assert (failure.code, failure.text) == ("store", "the disk is broken")
+
+
+def test_a_search_that_cannot_be_is_refused_and_the_engine_goes_on() -> None:
+    pair = Pair(1)
+    refused = pair.at_a.ask(cmd.FetchHistory(search="x" * 1001))
+    longest = pair.at_a.ask(cmd.FetchHistory(search="x" * 1000))
+    pair.run(0.1)
+    failure = pair.at_a.replies[refused].failure
+    assert failure
+    assert (failure.code, failure.text) == ("too-large", "The text to search for is too long.")
+    assert pair.at_a.replies[longest].failure is None
 
 
 def test_a_stranger_that_calls_twice_is_listed_once() -> None:
