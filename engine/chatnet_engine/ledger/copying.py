@@ -23,7 +23,7 @@ def copy_store(source: sqlite3.Connection, path: str, on_step: Callable[[], None
     source.execute("BEGIN")
     try:
         (messages,) = source.execute("SELECT last_no FROM totals").fetchone()
-        target = sqlite3.connect(path, isolation_level=None)
+        target = sqlite3.connect(path)
         try:
             # Whoever asked for it throws an incomplete copy away and flushes a complete one.
             target.execute("PRAGMA synchronous = OFF")

@@ -89,7 +89,7 @@ class History:
         row = pages.message(self._db, no)
         if row and row.place == place:
             return screen_order(row)
-        return (max(0, min(place, pages.END[0])), 0, 0, b"")
+        return (place, 0, 0, b"")
 
 
 def _fitting(rows: list[MessageRow]) -> int:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import bounded_tail, screen_order
-from chatnet_protocol.limits import VIEW_MESSAGES, VIEW_TEXT_BYTES
+from chatnet_protocol.limits import MAX_INTEGER, VIEW_MESSAGES, VIEW_TEXT_BYTES
 
 _SELECT = (
     "SELECT no, id, mine, kind, body, sent_ms, arrived_ms, seq, ack, source, lamport, place,"
@@ -20,7 +20,7 @@ _SELECT = (
 )
 ScreenKey = tuple[int, int, int, bytes]
 """Where something stands on screen; see `screen_order`."""
-END: ScreenKey = (2**63 - 1, 2**63 - 1, 2, b"")
+END: ScreenKey = (MAX_INTEGER, MAX_INTEGER, 2, b"")
 """After any message."""
 NEWEST_ROWS = 8192
 """Where an offer can be whose transfer is not stored: some commits after it, the engine died."""

@@ -250,11 +250,9 @@ def _connect(name: str) -> sqlite3.Connection:
 
 
 def _was_clean(connection: sqlite3.Connection) -> bool:
-    if connection.execute("PRAGMA user_version").fetchone() == (0,):
-        return True
     known = "SELECT 1 FROM pragma_table_info('totals') WHERE name = 'clean'"
     if not connection.execute(known).fetchone():
-        return True  # of a version that cannot be judged here; the migration will say so
+        return True  # nothing yet, or of a version that only the migration can judge
     return bool(connection.execute("SELECT clean FROM totals").fetchone()[0])
 
 

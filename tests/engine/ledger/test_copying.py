@@ -55,6 +55,19 @@ def test_what_a_step_raises_ends_the_copying(tmp_path: Path) -> None:
     desk.connection.close()
 
 
+def test_a_copy_that_breaks_a_rule_is_none(tmp_path: Path) -> None:
+    desk = Desk(open_file(str(tmp_path / "store.db")))
+    desk.connection.execute("PRAGMA ignore_check_constraints = ON")
+    desk.connection.execute("UPDATE totals SET one = 2")
+    source = open_read_only(str(tmp_path / "store.db"))
+    with pytest.raises(
+        StoreDamaged, match=r"^The history file is damaged: [a-z ]+ copy [a-z ]+\.$"
+    ):
+        copy_store(source, str(tmp_path / "copy.db"), lambda: None)
+    source.close()
+    desk.connection.close()
+
+
 def test_a_damaged_history_gives_no_copy(tmp_path: Path) -> None:
     desk = Desk(open_file(str(tmp_path / "store.db")))
     desk.add_peer()

@@ -12,7 +12,7 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import AckRun, MessageRow
 from chatnet_protocol.ipc.view import screen_order
-from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS
+from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS, MAX_INTEGER
 from simworld.ledger_desk import Desk, arrived, message_id, texts
 
 
@@ -113,6 +113,9 @@ def test_a_page_holds_no_more_bytes_than_allowed() -> None:
     found = page(desk_of(body, body, body, body, body))
     assert (len(found.rows), found.more) == (3, True)
     assert sum(len(row.body) + ROW_BYTES for row in found.rows) <= MAX_HISTORY_BYTES
+    body = b"x" * (MAX_HISTORY_BYTES // 4 - ROW_BYTES)
+    found = page(desk_of(body, body, body, body, body))
+    assert (len(found.rows), found.more) == (4, True), "exactly as many"
 
 
 def test_one_row_comes_however_large() -> None:
@@ -187,7 +190,34 @@ def test_onwards_finds_texts_and_takes_a_cursor_that_is_gone() -> None:
     assert [row.no for row in page(desk, after_place=0, search="\xe4", limit=1).rows] == [2]
     assert [row.no for row in page(desk, after_place=2, after_no=2, search="\xe4").rows] == [4]
     assert [row.no for row in page(desk, after_place=3, after_no=99).rows] == [3, 4]
-    assert page(desk, after_place=2**80).rows == []
+    assert [row.no for row in page(desk, after_place=1).rows] == [1, 2, 3, 4]
+    assert [row.no for row in page(desk, after_place=3, after_no=0).rows] == [3, 4]
+
+
+def test_numbers_that_no_message_can_have_lead_to_the_ends() -> None:
+    desk = desk_of(b"a", b"b")
+    top = MAX_INTEGER
+    assert page(desk, peer=top).rows == []
+    assert page(desk, after_no=top).rows == []
+    assert page(desk, after_place=top, after_no=top).rows == []
+    assert len(page(desk, before_place=top, before_no=top, limit=top).rows) == 2
+    assert page(desk, before_place=-top).rows == []
+    assert len(page(desk, after_place=-top).rows) == 2
+
+
+def test_a_search_reads_no_more_than_its_page_can_hold() -> None:
+    body = ("ä" + "x" * (MAX_HISTORY_BYTES // 2)).encode()
+    desk = desk_of(*[body] * 6)
+    asked: list[str] = []
+    desk.connection.set_trace_callback(asked.append)
+    page(desk, search="ä", after_no=0)
+    assert len(asked) == 1
+
+
+def test_a_search_reads_on_behind_one_large_hit_to_see_whether_there_are_more() -> None:
+    large = ("x" * MAX_HISTORY_BYTES).encode()
+    found = page(desk_of(large + "ä".encode(), "ö".encode(), "ä".encode()), search="ä", after_no=0)
+    assert ([row.no for row in found.rows], found.more) == ([1], True)
 
 
 def test_a_search_page_is_bounded_in_bytes() -> None:
@@ -199,7 +229,7 @@ def test_a_search_page_is_bounded_in_bytes() -> None:
 def test_a_cursor_that_is_gone_still_gives_what_was_before_it() -> None:
     desk = desk_of(b"a", b"b", b"c")
     assert [row.no for row in page(desk, before_place=3, before_no=99).rows] == [2, 1]
-    assert page(desk, before_place=2**80, before_no=2).rows[0].no == 3
+    assert page(desk, before_place=5, before_no=2).rows[0].no == 3
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from chatnet_protocol import commit as c
+from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow
 from simworld.ledger_desk import Desk, arrived, message_id, texts
 
@@ -92,6 +93,15 @@ def test_a_forgotten_peer_leaves_the_list_and_its_rows_stay(desk: Desk) -> None:
         desk.ledger.apply(c.Commit(9, [c.StorePeer(PeerRow(1, "x", "h", 1))]))
 
 
+def test_a_wish_for_the_conversation_goes_with_its_peer(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    desk.hello(1, 7, acked_total=5)
+    desk.do(cr.StoreWish(1, 9, "asking"))
+    desk.do(c.ForgetPeer(1))
+    assert desk.ledger.load().restores == []
+    assert desk.connection.execute("SELECT count(*) FROM restores").fetchone() == (0,)
+
+
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_key_that_comes_back_goes_on_where_it_was(desk: Desk, at_once: bool) -> None:
     desk.add_peer(KEY)
@@ -139,6 +149,7 @@ def test_a_typed_peer_merges_into_the_one_whose_key_it_has(desk: Desk) -> None:
     assert result.state == desk.state(1)
     assert (result.state.last_seq, result.state.delivered_seq) == (4, 1)
     assert (result.state.draft, result.state.draft_revision) == ("half", 1)
+    assert result.seq_offset == 2
     page = desk.do(c.LoadOutbox(1, 1, 10**9, 100))
     assert [(row.seq, row.id, row.lamport) for row in page.rows] == [
         (2, message_id(2), 2),

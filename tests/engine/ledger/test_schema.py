@@ -11,6 +11,7 @@ from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import (
     StoreDamaged,
     close_file,
+    mark_in_use,
     open_file,
     open_memory,
     open_read_only,
@@ -110,7 +111,7 @@ def test_an_index_that_lost_rows_is_found_after_an_unclean_stop(path: str) -> No
 
 def test_another_kind_of_file_is_not_a_history(path: str) -> None:
     Path(path).write_bytes(b"not a database" * 500)
-    with pytest.raises(StoreDamaged):
+    with pytest.raises(StoreDamaged, match=r"^The history file is damaged \(SQLITE_NOTADB\)\.$"):
         open_file(path)
 
 
@@ -126,19 +127,25 @@ def test_a_newer_clean_flag_is_not_needed_for_an_empty_file(path: str) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_broken_rule_is_found_after_an_unclean_stop(path: str, version: int) -> None:
+def test_a_broken_rule_is_looked_for_after_an_unclean_stop_only(path: str, version: int) -> None:
     desk = Desk(open_file(path))
     desk.connection.execute(f"PRAGMA user_version = {version}")
     desk.connection.execute("PRAGMA ignore_check_constraints = ON")
     desk.connection.execute("UPDATE totals SET one = 2")
-    desk.connection.close()
-    with pytest.raises(StoreDamaged):
+    close_file(desk.connection)
+    connection = open_file(path)
+    mark_in_use(connection)
+    connection.close()
+    with pytest.raises(StoreDamaged, match=r"^The history file is damaged: [a-z ]+\.$"):
         open_file(path)
 
 
 def test_a_newer_store_is_left_to_the_migration(path: str) -> None:
     connection = open_file(path)
-    connection.executescript("CREATE TABLE totals (later); PRAGMA user_version = 99;")
+    connection.executescript(
+        "CREATE TABLE totals (later CHECK (later > 0)); PRAGMA ignore_check_constraints = ON;"
+        "INSERT INTO totals VALUES (0); PRAGMA user_version = 99;"
+    )
     connection.close()
     with pytest.raises(VersionMismatch):
         Ledger(open_file(path))
