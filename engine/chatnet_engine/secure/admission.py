@@ -137,7 +137,7 @@ class Admission:
         late = now >= self._secret_until + self._config.cookie_secret_s
         self._old_secret = self._random(32) if late else self._secret
         self._secret = self._random(32)
-        self._secret_until = now + self._config.cookie_secret_s
+        self._secret_until = (now if late else self._secret_until) + self._config.cookie_secret_s
 
     def _source(self, addr: Addr, now: float) -> TokenBucket:
         source = _network(addr[0])
@@ -159,9 +159,6 @@ def _cookie(secret: bytes, index: int, addr: Addr) -> bytes:
 def _network(host: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 one: what one household can make up."""
     try:
-        parsed = ipaddress.ip_address(host.partition("%")[0])
+        return ipaddress.ip_address(host).packed[:8].hex()
     except ValueError:
         return host
-    if parsed.version == 4:
-        return host
-    return parsed.packed[:8].hex()

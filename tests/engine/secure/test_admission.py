@@ -95,12 +95,40 @@ def test_a_cookie_outlives_one_change_of_the_secret_not_two() -> None:
     assert gate.judge(late, now=400.0, half_open=5) is Verdict.COOKIE
 
 
+@pytest.mark.parametrize("first_asked", [60.0, 119.0])
+def test_a_cookie_is_taken_for_two_minutes_at_most(first_asked: float) -> None:
+    """However late the secret was changed after its time."""
+    gate = Gate()
+    cookie = gate.with_cookie()
+    for now in (first_asked, first_asked + 0.5):
+        assert gate.judge(cookie, now=now, half_open=5) is Verdict.ADMIT
+    assert gate.judge(cookie, now=120.0, half_open=5) is Verdict.COOKIE
+
+
+def test_a_cookie_that_was_never_asked_for_in_two_minutes_is_over() -> None:
+    gate = Gate()
+    cookie = gate.with_cookie()
+    assert gate.judge(cookie, now=120.0, half_open=5) is Verdict.COOKIE
+
+
+@pytest.mark.parametrize("quiet_s", [0.0, 500.0])
+def test_a_cookie_is_taken_for_a_minute_at_least(quiet_s: float) -> None:
+    gate = Gate()
+    gate.judge(gate.with_cookie(), now=1.0)
+    made = 59.5 + quiet_s
+    cookie = gate.with_cookie(now=made)
+    for age_s in (1.0, 59.0):
+        assert gate.judge(cookie, now=made + age_s, half_open=5) is Verdict.ADMIT
+
+
 @pytest.mark.parametrize(
     ("hosts", "admitted"),
     [
         (["198.51.100.1"] * 9, 5),
         ([f"2001:db8::{n}" for n in range(9)], 5),
+        ([f"2001:db8::{n}00:0:0:1" for n in range(9)], 5),
         ([f"2001:db8:0:{n}::1" for n in range(9)], 9),
+        ([f"198.51.100.{n}" for n in range(9)], 9),
         (["fe80::1%eth0"] * 9, 5),
         (["not an address"] * 9, 5),
     ],
@@ -123,11 +151,25 @@ def test_the_table_of_sources_is_bounded() -> None:
     assert len(gate.admission._sources) == CONFIG.max_sources
 
 
+def test_a_source_that_keeps_coming_is_not_forgotten_for_newer_ones() -> None:
+    gate = Gate()
+
+    def come(addr: tuple[str, int]) -> Verdict:
+        return gate.judge(gate.with_cookie(addr=addr), addr=addr, half_open=5)
+
+    eager = ("10.9.0.1", 1)
+    assert [come(eager) for _ in range(6)][-1] is Verdict.DROP_RATE
+    for n in range(2 * CONFIG.max_sources):
+        come((f"10.1.{n // 256}.{n % 256}", 1))
+        if n % 100 == 99:
+            assert come(eager) is Verdict.DROP_RATE
+
+
 def test_a_bucket_does_not_fill_when_time_stands_or_goes_back() -> None:
     bucket = TokenBucket(1.0, 2.0, 10.0)
     assert [bucket.take(10.0) for _ in range(3)] == [True, True, False]
     assert not bucket.take(5.0)
-    assert bucket.take(11.0)
+    assert [bucket.take(11.0) for _ in range(2)] == [True, False]
     assert [bucket.take(1000.0) for _ in range(3)] == [True, True, False]
 
 
