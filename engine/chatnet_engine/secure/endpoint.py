@@ -338,7 +338,7 @@ class Endpoint:
             if not session.initiator and session.fin == data:
                 self._links[session.peer].confirm(session, addr)
             return
-        completed = self._responder.handle_fin(data, addr, now)
+        completed = self._responder.handle_fin(data, addr)
         if completed is None:
             return
         half_open, proof = completed

@@ -70,7 +70,7 @@ class Responder:
             counters.stranger_inits += 1
         self._admit(init, addr, now, known)
 
-    def handle_fin(self, data: bytes, addr: Addr, now: float) -> tuple[HalfOpen, Proof] | None:
+    def handle_fin(self, data: bytes, addr: Addr) -> tuple[HalfOpen, Proof] | None:
         """The proof of a FIN that completes a half-open handshake."""
         local = self._local
         try:
@@ -139,8 +139,8 @@ class Responder:
         config = local.config
         open_now = list(local.half_open.values())
         strangers = [h for h in open_now if not h.known]
-        full = len(open_now) >= config.max_half_open
-        crowd = open_now if full or known else strangers
+        crowded = not known and len(strangers) >= config.max_half_open_strangers
+        crowd = strangers if crowded else open_now  # a stranger too many costs no known one a place
         evictable = bool(crowd) and now >= crowd[0].started + config.evict_half_open_s
         verdict = self._admission.judge(
             init,
@@ -148,7 +148,7 @@ class Responder:
             now,
             known=known,
             half_open=len(open_now),
-            full=full or (not known and len(strangers) >= config.max_half_open_strangers),
+            full=crowded or len(open_now) >= config.max_half_open,
             evictable=evictable,
         )
         if verdict is Verdict.COOKIE:
@@ -192,9 +192,9 @@ class Responder:
         local.send(half_open.resp, addr)
 
     def _close(self, half_open: HalfOpen) -> None:
-        self._local.half_open.pop(half_open.index, None)
+        del self._local.half_open[half_open.index]
+        del self._by_ephemeral[half_open.initiator_ephemeral]
         self._local.timeout_known = False
-        self._by_ephemeral.pop(half_open.initiator_ephemeral, None)
 
     def _loses_to_ours(self, init: datagrams.Init, addr: Addr, now: float) -> bool:
         """Simultaneous open: our own INIT went there a moment ago and has the larger key.
