@@ -33,6 +33,17 @@ def test_an_idle_dial_slows_down_to_a_minute_and_never_ends() -> None:
     assert set(out[20:]) == {60.0}
 
 
+@pytest.mark.parametrize(("age_s", "pause_s"), [(89.5, CONFIG.idle_s), (90.0, CONFIG.slow_s)])
+def test_a_dial_is_idle_from_an_age_on_whatever_the_clock_says(
+    age_s: float, pause_s: float
+) -> None:
+    cadence = Cadence(CONFIG, 1000.0)
+    for _ in range(8):
+        cadence.sent(1000.0, 0, urgent=False)
+    cadence.sent(1000.0 + age_s, 0, urgent=False)
+    assert cadence.next_at == 1000.0 + age_s + pause_s
+
+
 def test_jitter_shortens_pauses_by_at_most_a_quarter() -> None:
     for plain, short in zip(
         pauses(9, urgent=False), pauses(9, urgent=False, jitter=255), strict=True
@@ -62,6 +73,16 @@ def test_fin_is_repeated_five_times() -> None:
             times.append(now)
     assert times == [0.5, 1.5, 3.5, 7.5, 11.5]
     assert fin.addr == B
+
+
+def test_after_the_last_repetition_of_fin_its_pause_is_waited_again() -> None:
+    fin = FinRepeat(SecureConfig(fin_repeat_s=(1.0, 3.0)))
+    fin.start(B, 0.0)
+    due = []
+    while fin.running:
+        due.append(fin.next_at)
+        fin.advance(fin.next_at)
+    assert due == [1.0, 4.0, 7.0]
 
 
 def test_fin_goes_in_front_of_data_but_not_of_each() -> None:

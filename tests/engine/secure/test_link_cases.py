@@ -204,6 +204,11 @@ def test_a_delayed_handshake_of_a_dead_incarnation_does_not_win() -> None:
     world.run(3)
     assert agreed(a, reborn)
     assert a.endpoint.counters.dropped_stale == 1
+    before = a.count(LinkUp)
+    reborn.endpoint.rehandshake(1, world.now)
+    reborn.flush()
+    assert world.run(1, lambda: a.count(LinkUp) > before)
+    assert a.endpoint.counters.dropped_stale == 1, "what is taken does not count"
 
 
 def test_r17_a_forged_copy_before_each_handshake_datagram() -> None:
