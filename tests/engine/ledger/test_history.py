@@ -258,3 +258,11 @@ def test_a_tail_is_cut_like_a_view() -> None:
     desk = desk_of(*[b"x" * 5000] * 60)
     assert pages.tail(desk.connection, 1) == desk.view.peers[0].messages
     assert len(desk.view.peers[0].messages) == 13
+
+
+def test_what_is_read_ends_with_the_row_that_passes_its_bytes() -> None:
+    desk = desk_of(*[b"0123456789"] * 6)
+    for max_bytes, count in ((25, 3), (29, 3), (30, 4), (0, 2)):
+        which = pages.Slice(1, 100, max_bytes)
+        assert len(pages.forwards(desk.connection, which, 0)) == count
+        assert len(pages.backwards(desk.connection, which, pages.END)) == count
