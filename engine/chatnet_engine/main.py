@@ -39,6 +39,11 @@ def main(argv: Sequence[str]) -> int:
     if sys.platform != "linux":
         _say(f"ChatNet runs on Linux; this is {sys.platform}.")
         return ExitStatus.FAILED
+    try:
+        " ".join(argv).encode()
+    except UnicodeEncodeError:
+        _say("The arguments are not valid UTF-8.")
+        return ExitStatus.USAGE
     options = _parse(argv)
     problem = _problem_with(options)
     if problem:
@@ -86,7 +91,7 @@ def _problem_with(options: argparse.Namespace) -> str:
         return "The peer's host name is too long."
     if options.session and not SESSION_NAME.fullmatch(options.session):
         return f"{options.session!r} is no session name: use 1 to 32 of a-z, 0-9 and '-'."
-    if len(options.name.encode("utf-8", "replace")) > MAX_DISPLAY_NAME_BYTES:
+    if len(options.name.encode()) > MAX_DISPLAY_NAME_BYTES:
         return f"A display name has at most {MAX_DISPLAY_NAME_BYTES} bytes."
     return ""
 

@@ -80,6 +80,13 @@ def _run(words: list[str], env: Environment) -> int:
     if sys.platform != "linux":
         env.say(f"ChatNet runs on Linux; this is {sys.platform}.")
         return ExitStatus.FAILED
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{word!r} is not valid UTF-8; set the terminal to UTF-8, or rename the file."
+            ) from None
     position = _first_word(words)
     if position is not None and words[position].isdigit():
         words.insert(position, "start")

@@ -276,7 +276,7 @@ def _add_peers(verbs: Verbs) -> None:
     peer = _verb(
         verbs,
         "peer",
-        "add, name, verify, trust, limit, retry or remove a peer",
+        "add, name, verify, auto-accept, trust, retry or remove a peer",
         "chatnet peer add 192.168.233.128 12346 --name bob\nchatnet peer verify bob\n"
         "chatnet peer auto-accept bob 1GB",
         peer=False,

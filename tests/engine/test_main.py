@@ -45,6 +45,7 @@ def read_log(name):
         (["1", "host", "0"], "0 is no UDP port of a peer: use 1 to 65535."),
         (["1", "h" * 300, "5"], "The peer's host name is too long."),
         (["0", "--session", "No Name"], "'No Name' is no session name"),
+        (["0", "--name", "\udcff"], "The arguments are not valid UTF-8."),
         (["0", "--name", "n" * 65], "A display name has at most 64 bytes."),
         (["0", "--impair", "loss=2"], "--impair: loss is at most 1 or 100%, not '2'."),
         (["0", "--bind", "host.example"], "'host.example' is no IP address to bind to."),

@@ -51,8 +51,16 @@ class ConnectionFile(Struct, frozen=True):
 
 
 def home_dir(environ: Mapping[str, str], default: str) -> str:
-    """CHATNET_HOME if it is set, else `default` (the platform's folder for application data)."""
-    return environ.get("CHATNET_HOME") or default
+    """CHATNET_HOME if it is set, else `default` (the platform's folder for application data).
+
+    Raises CommandError(invalid) for a name that front ends could not be told.
+    """
+    home = environ.get("CHATNET_HOME") or default
+    try:
+        home.encode()
+    except UnicodeEncodeError:
+        raise CommandError(ErrorCode.INVALID, "CHATNET_HOME is not valid UTF-8.") from None
+    return home
 
 
 def session_dir(home: str, name: str) -> str:

@@ -113,6 +113,15 @@ def test_engine_replaces_the_process(shell, replaced) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "words", [("history", "--search", "\udcff"), ("peer", "add", "h\udcff", "5"), ("\udcff",)]
+)
+def test_words_that_are_no_text_are_refused_before_anything_is_done(shell, engine, words) -> None:
+    assert shell.run(*words) == 2
+    assert "is not valid UTF-8; set" in shell.err
+    assert shell.err.count("\n") == 1
+
+
 def test_bugs_interrupts_and_closed_pipes_are_quiet(shell, monkeypatch, engine) -> None:
     def broken(error: BaseException) -> None:
         def verb(env: object, options: object) -> None:

@@ -32,6 +32,8 @@ def test_the_home_is_relocated_by_the_environment() -> None:
     assert home_dir({}, "/data/chatnet") == "/data/chatnet"
     assert home_dir({"CHATNET_HOME": ""}, "/data/chatnet") == "/data/chatnet"
     assert home_dir({"CHATNET_HOME": "/tmp/x"}, "/data/chatnet") == "/tmp/x"
+    with pytest.raises(CommandError, match="CHATNET_HOME is not"):
+        home_dir({"CHATNET_HOME": "/tmp/\udcff"}, "")
 
 
 @pytest.mark.parametrize("name", ["a", "12345", "a-b-9", "z" * 32])
