@@ -96,7 +96,8 @@ def _count(
 def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRun], mark: int) -> None:
     """Keep receipts for repetition; those no honest peer can still lack are let go.
 
-    A peer has at most MAX_MESSAGES_IN_WINDOW messages on the way that it has no receipt of.
+    A peer has at most MAX_MESSAGES_IN_WINDOW messages on the way that it has no receipt of. Only
+    the first of `runs` can go on the last one kept: none of them goes on the one before it.
     """
     last = db.execute(
         "SELECT last_number, ack, run FROM inbound_runs WHERE peer = ?"
@@ -111,7 +112,6 @@ def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRun], 
                 " WHERE peer = ? AND last_number = ?",
                 (run.number, run.ack, last[2] + run.run, peer, last[0]),
             )
-            last = (run.number, run.ack, last[2] + run.run)
         else:
             last = (run.number, run.ack, run.run)
             db.execute("INSERT INTO inbound_runs VALUES (?, ?, ?, ?)", (peer, *last))

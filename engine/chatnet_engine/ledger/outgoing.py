@@ -122,7 +122,7 @@ def load_outbox(db: sqlite3.Connection, op: c.LoadOutbox) -> c.OutboxPage:
 
 
 def store_receipts(db: sqlite3.Connection, op: c.StoreReceipts) -> c.ReceiptsStored:
-    """Settle what the peer says it committed; see StoreReceipts."""
+    """Settle what the peer says it committed, a run at least; see StoreReceipts."""
     last_seq, acked, delivered = db.execute(
         "SELECT last_seq, acked_total, delivered_seq FROM counters WHERE peer = ?", (op.peer,)
     ).fetchone()
@@ -136,7 +136,7 @@ def store_receipts(db: sqlite3.Connection, op: c.StoreReceipts) -> c.ReceiptsSto
             _settle(db, op.peer, first, part.run, part.ack - part.run + 1)
             told.append(part)
         delivered = _advance(db, op.peer, delivered)
-    known = max((run.seq for run in op.runs), default=0)
+    known = max(run.seq for run in op.runs)
     db.execute(
         "UPDATE counters SET acked_total = ?, delivered_seq = ?, sent_seq = max(sent_seq, ?2),"
         " released_seq = max(released_seq, ?) WHERE peer = ?",
@@ -161,7 +161,7 @@ def fail(db: sqlite3.Connection, op: c.FailMessage) -> c.MessageFailedStored:
             known = bool(found and found[1])
             return c.MessageFailedStored(op.peer, 0, op.reason, delivered, known)
         op = c.FailMessage(op.peer, found[0], op.reason)
-    if not 0 < op.seq <= last_seq or not _unsettled(db, op.peer, op.seq, op.seq, delivered):
+    if op.seq > last_seq or not _unsettled(db, op.peer, op.seq, op.seq, delivered):
         return c.MessageFailedStored(op.peer, 0, op.reason, delivered)
     (no,) = db.execute(
         "UPDATE messages SET failed = ? WHERE peer = ? AND seq = ? AND author = 0 RETURNING no",

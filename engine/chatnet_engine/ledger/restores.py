@@ -7,7 +7,6 @@ neither for it nor for what is on its way.
 
 import sqlite3
 from collections.abc import Sequence
-from enum import StrEnum
 
 import msgspec
 
@@ -231,8 +230,7 @@ def _keep_index(db: sqlite3.Connection) -> None:
 def _store(
     db: sqlite3.Connection, state: cr.RestoreState, **changes: int | str | bytes
 ) -> cr.RestoreState:
-    plain = {name: str(v) if isinstance(v, StrEnum) else v for name, v in changes.items()}
-    state = msgspec.structs.replace(state, **plain)
+    state = msgspec.structs.replace(state, **changes)
     db.execute(
         f"REPLACE INTO restores ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         msgspec.structs.astuple(state),
