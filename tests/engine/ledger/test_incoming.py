@@ -39,6 +39,15 @@ def test_batches_of_any_size_are_stored_whole(desk: Desk, count: int) -> None:
     assert result.runs == [ReceiptRun(count, count, count)]
 
 
+def test_a_conversation_in_order_is_one_receipt_run(desk: Desk) -> None:
+    """Also when the peer has started anew since, and its numbers lie behind the ACK numbers."""
+    desk.accept(1, FIRST, 1, arrived(1, 2))
+    desk.hello(1, SECOND)
+    for number in (1, 3, 5):
+        desk.accept(1, SECOND, number, arrived(100 + number, 101 + number))
+    assert desk.hello(1, SECOND).runs == [ReceiptRun(6, 8, 6)]
+
+
 def test_numbers_at_or_below_the_mark_are_skipped(desk: Desk) -> None:
     desk.accept(1, FIRST, 1, arrived(1, 2))
     assert desk.accept(1, FIRST, 1, arrived(1, 2)) == c.MessagesAccepted(1, [], [], 2)
@@ -181,15 +190,17 @@ def test_a_peer_that_has_more_of_ours_than_we_know_shows_what_we_lost(desk: Desk
 
 
 def test_a_hello_behind_ours_raises_nothing(desk: Desk) -> None:
-    desk.queue(1, texts(1, 2, 3))
+    desk.queue(1, texts(1, 2), release=True)
+    desk.queue(1, texts(3))
     result = desk.hello(1, SECOND, lamport=3)
-    assert result.raised_by == 0
+    assert (result.raised_after_seq, result.raised_by) == (0, 0)
     assert result.state.lamport == 3
     assert [row.lamport for row in desk.history()] == [1, 2, 3]
 
 
 def test_a_hello_ahead_raises_the_counter_even_with_nothing_waiting(desk: Desk) -> None:
-    assert desk.hello(1, FIRST, lamport=9).state.lamport == 9
+    result = desk.hello(1, FIRST, lamport=9)
+    assert (result.raised_by, result.state.lamport) == (0, 9)
     assert desk.queue(1, texts(1)).rows[0].lamport == 10
 
 

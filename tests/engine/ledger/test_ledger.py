@@ -108,6 +108,7 @@ def test_the_view_holds_the_newest_of_each_conversation() -> None:
     desk.add_peer()
     desk.queue(1, texts(*range(VIEW_MESSAGES * 2)))
     view = desk.ledger.load_view(SESSION)
+    assert view.session == SESSION
     assert [row.seq for row in view.peers[0].messages] == list(
         range(VIEW_MESSAGES + 1, 2 * VIEW_MESSAGES + 1)
     )

@@ -40,6 +40,14 @@ def test_batches_of_any_size_are_stored_whole(desk: Desk, count: int) -> None:
     assert desk.history() == rows
 
 
+def test_new_messages_are_stored_without_a_question_for_each(desk: Desk) -> None:
+    statements: list[str] = []
+    desk.connection.set_trace_callback(statements.append)
+    desk.ledger.apply(c.Commit(1, [c.QueueMessages(1, texts(*range(256)), 1, False)]))
+    desk.connection.set_trace_callback(None)
+    assert len(statements) < 20
+
+
 def test_a_known_id_changes_nothing_and_tells_its_numbers(desk: Desk) -> None:
     desk.queue(1, texts(1, 2))
     before = desk.history()
@@ -169,13 +177,15 @@ def test_failing_the_only_message_leaves_nothing_waiting(desk: Desk) -> None:
     assert desk.view.peers[0].waiting == 0
 
 
-@pytest.mark.parametrize("seq", [0, 1, 2, 99])
+@pytest.mark.parametrize("seq", [-1, 0, 1, 2, 4, 5, 99])
 def test_nothing_is_failed_that_does_not_wait(desk: Desk, seq: int) -> None:
-    desk.queue(1, texts(1, 2))
-    receipts(desk, (1, 1, 1))
+    desk.queue(1, texts(1, 2, 3, 4, 5))
+    receipts(desk, (1, 1, 1), (5, 5, 1))
     desk.do(c.FailMessage(1, 2, "no"))
-    assert desk.do(c.FailMessage(1, seq, "again")).no == 0
-    assert [row.failed for row in desk.history()] == ["", "no"]
+    desk.do(c.FailMessage(1, 4, "no"))
+    again = desk.do(c.FailMessage(1, seq, "again"))
+    assert again == c.MessageFailedStored(1, 0, "again", delivered_seq=2)
+    assert [row.failed for row in desk.history()] == ["", "no", "", "no", ""]
 
 
 def test_a_receipt_after_a_failure_does_not_undo_it(desk: Desk) -> None:
@@ -210,4 +220,18 @@ def test_what_is_queued_for_a_merged_peer_goes_where_it_went(desk: Desk) -> None
     desk.do(c.ForgetPeer(typed, 1))
     result = desk.do(c.QueueMessages(typed, texts(1), 1, True))
     assert (result.peer, result.rows[0].seq) == (1, 1)
-    assert waiting(desk) == [1]
+    withdrawn = desk.do(c.FailMessage(1, 0, "withdrawn", message_id(1)))
+    assert withdrawn.no == 1, "the link it was meant for is gone, so nobody was given it"
+
+
+def test_a_merge_raises_only_counters_that_are_not_above_the_others(desk: Desk) -> None:
+    typed = desk.do(c.StorePeer(PeerRow(0, "typed", "h", 2))).row.peer
+    desk.queue(typed, texts(1, 2))
+    desk.do(c.ForgetPeer(typed, 1))
+    assert [row.lamport for row in desk.history()] == [1, 2]
+
+
+def test_a_merge_of_empty_conversations_raises_no_counter(desk: Desk) -> None:
+    typed = desk.do(c.StorePeer(PeerRow(0, "typed", "h", 2))).row.peer
+    desk.do(c.ForgetPeer(typed, 1))
+    assert desk.queue(1, texts(1)).rows[0].lamport == 1

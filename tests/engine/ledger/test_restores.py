@@ -118,6 +118,7 @@ def test_a_page_comes_between_what_was_before_and_after_it() -> None:
     assert shown(first.rows) == [(4, False, 0, 4, 4, 2)]
     last = desk.do(page(back(3, False, 3, 3), back(5, False, 5, 5), after=9))
     assert [(r.no, r.place) for r in last.rows] == [(5, 2), (6, 2)]
+    assert last.state == cr.RestoreState(1, "done", WANT, restored=3), "the place is not needed"
     assert [r.id[-1] for r in desk.view.peers[0].messages] == [1, 2, 3, 4, 5, 6]
     assert [r.ack for r in desk.view.peers[0].messages] == [1, 2, 3, 4, 5, 6]
     assert (desk.view.peers[0].last_ack, desk.state(1).received_total) == (6, 6)
@@ -141,7 +142,16 @@ def test_the_same_page_again_changes_nothing() -> None:
     assert desk.do(page(back(4, False, 3, 4), after=0)).rows == [], "the wish is over"
 
 
-@pytest.mark.parametrize("wrong", [{"want": 5}, {"after": 3}])
+def test_a_page_from_the_start_is_taken_at_any_time() -> None:
+    """The peer begins anew when it does not know the place we named."""
+    desk = asking()
+    desk.do(page(back(2, False, 2, 2), upto=4, more=True))
+    anew = desk.do(page(back(1, True, 1, 1), after=0, upto=3, more=True))
+    assert [r.id for r in anew.rows] == [message_id(1)]
+    assert anew.state == cr.RestoreState(1, "running", WANT, 3, message_id(1), 2)
+
+
+@pytest.mark.parametrize("wrong", [{"want": 5}, {"after": 1}, {"after": 3}])
 def test_a_page_of_another_wish_or_place_changes_nothing(wrong: dict[str, int]) -> None:
     desk = asking()
     done = desk.do(page(back(1, True, 1, 1), **wrong))
@@ -201,6 +211,18 @@ def test_ack_numbers_that_come_back_above_the_totals_raise_them() -> None:
     assert desk.accept(1, 7, 2, arrived(61, lamport=22)).rows[0].ack == 12
 
 
+def test_what_comes_back_of_one_side_leaves_the_total_of_the_other() -> None:
+    desk = Desk()
+    desk.add_peer()
+    desk.add_peer(b"o" * 32, "other")
+    desk.queue(2, texts(9))
+    desk.hello(1, 7, acked_total=5)
+    desk.do(cr.StoreWish(1, WANT, "asking"))
+    done = desk.do(page(back(2, False, 2, 2)))
+    assert (done.received_total, done.acked_total) == (5, 0)
+    assert done.tail == done.rows, "of this conversation only"
+
+
 def test_a_merge_takes_restored_messages_along() -> None:
     desk = asking()
     desk.do(page(back(1, True, 1, 1), back(2, False, 1, 2)))
@@ -223,14 +245,21 @@ def test_a_second_loss_starts_what_is_under_way_over() -> None:
     assert desk.hello(1, 10, acked_total=9).restore == cr.RestoreState(1, "possible", WANT)
 
 
-def test_an_offer_comes_back_with_a_transfer_that_is_over() -> None:
+def offer_back(number: int) -> cr.RestoredMessage:
+    row = TransferRow(message_id(number), 99, 0, False, "failed", "a", 1, 9, reason="Came back.")
+    stored = c.StoredTransfer(row, b"opaque")
+    return back(number, False, number, number, kind=2, transfer=stored)
+
+
+def test_offers_come_back_with_transfers_that_are_over() -> None:
     desk = asking()
-    row = TransferRow(message_id(2), 1, 0, False, "failed", "a.bin", 1, 9, reason="Came back.")
-    offer = back(2, False, 1, 2, kind=2, transfer=c.StoredTransfer(row, b"opaque"))
-    done = desk.do(page(offer, upto=3, more=True))
-    assert [(t.row.no, t.detail) for t in done.transfers] == [(1, b"opaque")]
-    assert desk.view.transfers == [done.transfers[0].row]
-    assert desk.do(page(offer)).transfers == []
+    desk.add_peer(b"o" * 32, "other")
+    offers = [offer_back(2), offer_back(3)]
+    done = desk.do(page(*offers, upto=3, more=True))
+    told = [(t.row.id, t.row.peer, t.row.no, t.detail) for t in done.transfers]
+    assert told == [(message_id(2), 1, 1, b"opaque"), (message_id(3), 1, 2, b"opaque")]
+    assert desk.view.transfers == [t.row for t in done.transfers]
+    assert desk.do(page(*offers)).transfers == []
     assert Desk.from_image(desk.image()).ledger.load().offers == [], "it is no new offer"
 
 
