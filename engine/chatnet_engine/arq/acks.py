@@ -40,7 +40,7 @@ class Acks:
 
     def pull(self, now: float) -> Pulled | None:
         """The ACK frame, if there is anything that the peer may not know."""
-        if not self._received or not (self.due or self._late or self._largest > self._confirmed):
+        if not (self.due or self._late or self._largest > self._confirmed):
             return None
         self.due = False
         self._late = False
@@ -55,6 +55,8 @@ class Acks:
         if token[0] > self._confirmed:
             self._confirmed = token[0]
             self._received.drop_below(token[0] + 1)
+            if not self._received:  # a late packet went with it: its sender will say it again
+                self.due = self._late = False
 
     def on_lost(self, token: Token, packet: int) -> None:
         """Nothing: the next packet carries a newer one."""

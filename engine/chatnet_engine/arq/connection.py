@@ -305,7 +305,6 @@ class Connection:
         elif isinstance(frame, frames.Close):
             self._closed = True
             self._events.append(Closed(frame.code, frame.reason))
-            return False
         return True
 
     def _add_path_event(self, event: PathChallenged | PathResponded) -> None:

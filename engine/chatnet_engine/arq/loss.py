@@ -163,9 +163,9 @@ class LossRecovery:
                 del self._given_up[number]
             elif number >= lowest and any(low <= number <= high for low, high in ranges):
                 del self._given_up[number]
-                self._on_spurious(packet, ranges[0][1], now)
+                self._on_spurious(packet)
 
-    def _on_spurious(self, packet: SentPacket, largest: int, now: float) -> None:
+    def _on_spurious(self, packet: SentPacket) -> None:
         self.counters.packets_spurious += 1
         self.counters.loss_rate *= 1 - LOSS_RATE_GAIN
         for source, token in packet.contents:

@@ -71,3 +71,38 @@ def test_loss_and_probe_ask_for_nothing() -> None:
     acks.on_lost((1,), 7)
     acks.on_probe((1,))
     assert not acks.due
+
+
+def test_what_arrived_after_an_ack_left_is_still_known_when_that_ack_arrived() -> None:
+    acks = Acks()
+    acks.on_packet(5, True, 0.0)
+    told(acks, 0.0)
+    acks.on_packet(6, True, 0.1)
+    acks.on_acked((5,))
+    assert acks.seen(6)
+    assert told(acks, 0.1) == frames.Ack(0, [(6, 6)])
+
+
+def test_the_very_first_packet_has_a_delay_too() -> None:
+    acks = Acks()
+    acks.on_packet(0, True, 1.0)
+    assert told(acks, 1.002) == frames.Ack(2000, [(0, 0)])
+
+
+def test_a_late_packet_is_told_once_when_nothing_newer_is_to_be_told() -> None:
+    acks = Acks()
+    acks.on_packet(9, True, 0.0)
+    told(acks, 0.0)
+    acks.on_acked((9,))
+    acks.on_packet(4, True, 5.0)
+    assert told(acks, 5.0) == frames.Ack(0, [(4, 4)])
+    assert told(acks, 5.0) is None
+
+
+def test_a_late_packet_that_was_forgotten_with_a_confirmed_ack_is_not_due() -> None:
+    acks = Acks()
+    acks.on_packet(5, True, 0.0)
+    told(acks, 0.0)
+    acks.on_packet(3, True, 0.1)
+    acks.on_acked((5,))
+    assert (acks.due, told(acks, 0.1)) == (False, None)

@@ -135,3 +135,16 @@ def test_a_longer_path_becomes_the_base_and_a_stall_is_forgotten() -> None:
         now += 0.3
     gauge.add(0.4, now)
     assert gauge.beta == BETA_MAX
+
+
+def test_a_window_however_large_grows() -> None:
+    window = out_of_slow_start()
+    window.window_bytes = 10**9
+    window.on_acked(PACKET, 2.0, used=True)
+    assert window.window_bytes == 10**9 + 1
+
+
+def test_what_left_at_the_moment_of_a_reduction_belongs_to_it() -> None:
+    window = out_of_slow_start()
+    window.on_lost(1.1, 1.2)
+    assert window.window_bytes == 20 * PACKET

@@ -2,76 +2,12 @@
 
 import pytest
 
-from chatnet_engine.arq.config import ArqConfig
-from chatnet_engine.arq.loss import CALM_ROUNDS, MAX_LOST_KEPT, LossRecovery
-from chatnet_engine.arq.packets import SentPacket, Token
-from chatnet_engine.arq.rtt import RttEstimator
-
-CONFIG = ArqConfig()
-
-
-class Fates:
-    """A source that writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.acked: list[int] = []
-        self.lost: list[int] = []
-
-    def on_acked(self, token: Token) -> None:
-        self.acked.append(token[0])
-
-    def on_lost(self, token: Token, packet: int) -> None:
-        assert token == (packet,)
-        self.lost.append(packet)
-
-    def on_probe(self, token: Token) -> None:
-        raise AssertionError("loss recovery does not choose what a probe carries")
-
-
-class Window:
-    """A congestion controller that writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.window_bytes = 10**6
-        self.in_slow_start = False
-        self.told: list[str] = []
-        self.samples: list[float] = []
-
-    def on_rtt(self, sample_s: float, now: float) -> None:
-        self.samples.append(sample_s)
-
-    def on_acked(self, size_bytes: int, sent_at: float, used: bool) -> None:
-        self.told.append("acked")
-
-    def on_lost(self, sent_at: float, now: float) -> None:
-        self.told.append("lost")
-
-    def on_spurious(self) -> None:
-        self.told.append("spurious")
-
-    def on_persistent(self) -> None:
-        self.told.append("persistent")
-
-
-class Bench:
-    def __init__(self, rtt_s: float | None = 0.1) -> None:
-        self.rtt = RttEstimator(CONFIG)
-        self.window = Window()
-        self.fates = Fates()
-        self.loss = LossRecovery(CONFIG, self.rtt, self.window)
-        if rtt_s is not None:
-            for _ in range(100):
-                self.rtt.add(rtt_s, 0)
-
-    def send(self, number: int, at: float) -> None:
-        self.loss.on_sent(SentPacket(number, at, 100, [(self.fates, (number,))]))
-
-    def ack(self, now: float, *ranges: tuple[int, int]) -> None:
-        self.loss.on_ack(list(ranges), 0.0, now, used=True)
+from chatnet_engine.arq.loss import CALM_ROUNDS, MAX_LOST_KEPT
+from loss_bench import CONFIG, LossBench
 
 
 def test_three_later_packets_declare_a_loss() -> None:
-    bench = Bench()
+    bench = LossBench()
     for number in range(4):
         bench.send(number, 0.0)
     bench.ack(0.1, (1, 2))
@@ -85,7 +21,7 @@ def test_three_later_packets_declare_a_loss() -> None:
 
 
 def test_an_eighth_of_a_round_trip_later_time_declares_it() -> None:
-    bench = Bench()
+    bench = LossBench()
     bench.send(0, 0.0)
     bench.send(1, 0.01)
     bench.ack(0.11, (1, 1))
@@ -99,7 +35,7 @@ def test_an_eighth_of_a_round_trip_later_time_declares_it() -> None:
 
 
 def test_an_ack_of_unknown_packets_changes_little() -> None:
-    bench = Bench()
+    bench = LossBench()
     bench.ack(0.1, (0, 5))
     bench.send(6, 0.2)
     bench.ack(0.3, (0, 2))
@@ -108,7 +44,7 @@ def test_an_ack_of_unknown_packets_changes_little() -> None:
 
 
 def test_wide_ranges_cost_no_more_than_what_is_on_the_way() -> None:
-    bench = Bench()
+    bench = LossBench()
     bench.send(0, 0.0)
     bench.send(2**40, 0.0)
     bench.ack(0.1, (0, 2**40))
@@ -116,19 +52,20 @@ def test_wide_ranges_cost_no_more_than_what_is_on_the_way() -> None:
 
 
 def test_only_the_largest_newly_acknowledged_gives_a_sample() -> None:
-    bench = Bench(rtt_s=None)
+    bench = LossBench(rtt_s=None)
     for number in range(3):
-        bench.send(number, float(number))
+        bench.send(number, 2.0)
     bench.ack(2.1, (2, 2))
     assert bench.rtt.samples == 1
     assert bench.rtt.latest_s == pytest.approx(0.1)
-    bench.ack(9.0, (1, 2))
+    bench.ack(2.11, (1, 2))
+    assert bench.fates.acked == [2, 1]
     assert bench.rtt.samples == 1
     assert bench.window.samples == [pytest.approx(0.1)]
 
 
 def test_probes_back_off_to_the_cap_and_an_answer_resets_them() -> None:
-    bench = Bench()
+    bench = LossBench()
     bench.send(0, 0.0)
     now, gaps = 0.0, []
     for _ in range(8):
@@ -148,7 +85,7 @@ def test_probes_back_off_to_the_cap_and_an_answer_resets_them() -> None:
 
 
 def test_on_a_lossy_line_the_first_probes_do_not_back_off() -> None:
-    bench = Bench()
+    bench = LossBench()
     bench.loss.counters.loss_rate = 0.3
     bench.send(0, 0.0)
     now, gaps = 0.0, []
@@ -162,7 +99,7 @@ def test_on_a_lossy_line_the_first_probes_do_not_back_off() -> None:
 
 
 def test_a_late_ack_of_a_lost_packet_takes_the_loss_back_and_teaches_patience() -> None:
-    bench = Bench()
+    bench = LossBench()
     for number in range(5):
         bench.send(number, 0.0)
     bench.ack(0.1, (1, 4))
@@ -178,7 +115,7 @@ def test_a_late_ack_of_a_lost_packet_takes_the_loss_back_and_teaches_patience() 
 
 
 def test_each_loss_taken_back_adds_a_quarter_of_a_round_trip_of_patience() -> None:
-    bench = Bench()
+    bench = LossBench()
     for number in range(5):
         bench.send(number, 0.0)
     bench.ack(0.1, (1, 4))
@@ -190,7 +127,7 @@ def test_each_loss_taken_back_adds_a_quarter_of_a_round_trip_of_patience() -> No
 
 
 def test_patience_fades_when_losses_are_real() -> None:
-    bench = Bench()
+    bench = LossBench()
     for number in range(5):
         bench.send(number, 0.0)
     bench.ack(0.1, (1, 4))
@@ -209,7 +146,7 @@ def test_patience_fades_when_losses_are_real() -> None:
 
 
 def test_a_partly_spurious_loss_is_not_undone() -> None:
-    bench = Bench()
+    bench = LossBench()
     for number in range(6):
         bench.send(number, 0.0)
     bench.ack(0.1, (2, 5))
@@ -221,7 +158,7 @@ def test_a_partly_spurious_loss_is_not_undone() -> None:
 
 
 def test_given_up_packets_are_forgotten_in_time_and_number() -> None:
-    bench = Bench()
+    bench = LossBench()
     for number in range(5):
         bench.send(number, 0.0)
     bench.ack(0.1, (1, 4))
@@ -239,13 +176,13 @@ def test_given_up_packets_are_forgotten_in_time_and_number() -> None:
 
 
 def test_losing_everything_for_long_is_persistent_congestion() -> None:
-    bench = Bench()
+    bench = LossBench()
     for number in range(10):
         bench.send(number, 0.1 * number)
     bench.send(10, 5.0)
     bench.ack(5.1, (10, 10))
     assert bench.window.told[-1] == "persistent"
-    bench = Bench()
+    bench = LossBench()
     for number in range(10):
         bench.send(number, 0.01 * number)
     bench.send(10, 5.0)
@@ -254,7 +191,7 @@ def test_losing_everything_for_long_is_persistent_congestion() -> None:
 
 
 def test_two_lost_packets_far_apart_are_enough_for_persistent_congestion() -> None:
-    bench = Bench()
+    bench = LossBench()
     bench.send(0, 0.0)
     bench.send(1, 4.0)
     bench.send(2, 5.0)
@@ -263,7 +200,7 @@ def test_two_lost_packets_far_apart_are_enough_for_persistent_congestion() -> No
 
 
 def test_the_loss_rate_follows_what_happens() -> None:
-    bench = Bench()
+    bench = LossBench()
     number = 0
     for _ in range(400):
         for _ in range(10):
@@ -275,7 +212,7 @@ def test_the_loss_rate_follows_what_happens() -> None:
 
 
 def test_what_left_before_anybody_answered_says_nothing_about_the_line() -> None:
-    bench = Bench()
+    bench = LossBench()
     for number in range(3):
         bench.send(number, 0.0)
     for number in range(3, 10):
@@ -292,7 +229,7 @@ def test_what_left_before_anybody_answered_says_nothing_about_the_line() -> None
 
 def test_a_span_of_losses_ends_at_the_first_packet_that_got_through() -> None:
     """Lost packets around a delivered one are no outage, however far they are apart."""
-    bench = Bench()
+    bench = LossBench()
     for number, at in enumerate((0.0, 0.01, 0.02, 5.0, 5.01, 5.02, 5.03, 5.04)):
         bench.send(number, at)
     bench.ack(0.05, (2, 2))
@@ -303,8 +240,8 @@ def test_a_span_of_losses_ends_at_the_first_packet_that_got_through() -> None:
 
 def calmed(rounds: int) -> tuple[int, float]:
     """Both thresholds after so many losses, each in an episode of its own, without reordering."""
-    bench = Bench()
-    bench.loss._packet_threshold, bench.loss._time_threshold = 40, 2.0
+    bench = LossBench()
+    bench.loss._packet_threshold, bench.loss._time_threshold = 45, 2.0
     for turn in range(rounds):
         first, at = 100 * turn, 10.0 * turn
         bench.send(first, at)
@@ -315,7 +252,7 @@ def calmed(rounds: int) -> tuple[int, float]:
 
 
 def test_patience_learned_from_reordering_is_halved_after_sixteen_calm_losses() -> None:
-    assert calmed(CALM_ROUNDS - 1) == (40, 2.0)
-    assert calmed(CALM_ROUNDS) == (20, 1.75)
-    assert calmed(2 * CALM_ROUNDS) == (10, 1.5)
+    assert calmed(CALM_ROUNDS - 1) == (45, 2.0)
+    assert calmed(CALM_ROUNDS) == calmed(2 * CALM_ROUNDS - 1) == (22, 1.75)
+    assert calmed(2 * CALM_ROUNDS) == (11, 1.5)
     assert calmed(8 * CALM_ROUNDS) == (CONFIG.packet_threshold, CONFIG.time_threshold)

@@ -1,5 +1,7 @@
 """The pacer: bursts pass, a stream keeps the pace, text has a credit."""
 
+import pytest
+
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.pacing import Pacer
 
@@ -61,3 +63,17 @@ def test_debt_is_bounded() -> None:
     for _ in range(1000):
         pacer.on_sent(PACKET)
     assert pacer.ready_at(0.0, 0) <= 1.5 * CONFIG.burst_packets / (1.25 * 16)
+
+
+@pytest.mark.parametrize(("slow_start", "pace"), [(True, 2.0), (False, 1.25)])
+def test_an_empty_bucket_opens_again_half_full_less_its_credit(
+    slow_start: bool, pace: float
+) -> None:
+    pacer = Pacer(CONFIG, 0.0)
+    pacer.set_rate(100 * PACKET, 1.0, slow_start=slow_start, now=0.0)
+    spend(pacer, 0.0)
+    half = CONFIG.burst_packets / 2
+    assert pacer.ready_at(0.0, 0) == pytest.approx(half / (100 * pace))
+    for _ in range(4):
+        pacer.on_sent(PACKET)
+    assert pacer.ready_at(0.0, 4) == pytest.approx(half / (100 * pace))

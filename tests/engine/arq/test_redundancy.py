@@ -8,6 +8,7 @@ from chatnet_engine.arq.redundancy import (
     MAX_ROUNDS,
     MAX_SENDS,
     MAX_TRACKED,
+    MIN_RTT_S,
     EarlyCopies,
     sends_wanted,
 )
@@ -107,3 +108,30 @@ def test_arrived_messages_are_forgotten_and_the_book_is_bounded() -> None:
     assert copies.riders(2, 1.0, every=True, spare=True) == []
     assert copies.due_at() is None
     assert not copies.on_the_way(1, 0)
+
+
+def test_each_round_waits_twice_as_long_and_there_are_no_more_than_three() -> None:
+    copies = lossy()
+    copies.on_sent([1], 0, 0.0)
+    began, waits, packet = 0.0, [], 0
+    for _ in range(MAX_ROUNDS):
+        while (due := copies.due_at()) is not None and due < began + 0.05:
+            packet += 1
+            copies.on_ride(1, packet, due)
+        assert due is not None
+        waits.append(due - began)
+        began = due
+        assert copies.riders(packet + 1, due, every=False, spare=False) == [1]
+    assert waits == [pytest.approx(0.056 * 2**turn) for turn in range(MAX_ROUNDS)]
+    for _ in range(2 * MAX_RIDES):
+        packet += 1
+        if copies.riders(packet, began + 0.1, every=False, spare=True):
+            copies.on_ride(1, packet, began)
+    assert copies.riders(packet + 1, began + 99.0, every=False, spare=True) == []
+
+
+def test_copies_begin_with_a_path_of_ten_milliseconds() -> None:
+    copies = EarlyCopies()
+    copies.on_sent([1], 1, 0.0)
+    copies.on_line(0.5, MIN_RTT_S, 0.02)
+    assert copies.due_at() == COPY_GAP_S

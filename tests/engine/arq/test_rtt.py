@@ -11,6 +11,7 @@ CONFIG = ArqConfig()
 def test_before_any_sample_the_initial_values_hold() -> None:
     rtt = RttEstimator(CONFIG)
     assert rtt.smoothed_s == 0.333
+    assert (rtt.samples, rtt.latest_s, rtt.min_s) == (0, 0.0, 0.0)
     assert rtt.probe_timeout_s() == pytest.approx(0.333 + 4 * 0.333 / 2 + 0.005)
 
 
@@ -52,3 +53,10 @@ def test_a_steady_path_leaves_the_granularity() -> None:
     for _ in range(200):
         rtt.add(0.05, 0)
     assert rtt.probe_timeout_s() == pytest.approx(0.05 + 0.001 + 0.005)
+
+
+def test_a_delay_that_leads_just_to_the_minimum_comes_off() -> None:
+    rtt = RttEstimator(CONFIG)
+    rtt.add(0.125, 0)
+    rtt.add(0.125 + 2**-8, 2**-8)
+    assert rtt.smoothed_s == 0.125

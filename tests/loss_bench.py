@@ -1,0 +1,72 @@
+"""Loss recovery with a window and a source that write down what they are told, for its tests."""
+
+from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.arq.loss import LossRecovery
+from chatnet_engine.arq.packets import SentPacket, Token
+from chatnet_engine.arq.rtt import RttEstimator
+
+CONFIG = ArqConfig()
+
+
+class Fates:
+    """A source that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.acked: list[int] = []
+        self.lost: list[int] = []
+
+    def on_acked(self, token: Token) -> None:
+        self.acked.append(token[0])
+
+    def on_lost(self, token: Token, packet: int) -> None:
+        assert token == (packet,)
+        self.lost.append(packet)
+
+    def on_probe(self, token: Token) -> None:
+        raise AssertionError("loss recovery does not choose what a probe carries")
+
+
+class Window:
+    """A congestion controller that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.window_bytes = 10**6
+        self.in_slow_start = False
+        self.told: list[str] = []
+        self.samples: list[float] = []
+
+    def on_rtt(self, sample_s: float, now: float) -> None:
+        self.samples.append(sample_s)
+
+    def on_acked(self, size_bytes: int, sent_at: float, used: bool) -> None:
+        self.told.append("acked")
+
+    def on_lost(self, sent_at: float, now: float) -> None:
+        self.told.append("lost")
+
+    def on_spurious(self) -> None:
+        self.told.append("spurious")
+
+    def on_persistent(self) -> None:
+        self.told.append("persistent")
+
+
+class LossBench:
+    """Packets of 100 bytes by their numbers; a path whose round trip is known, if one is given."""
+
+    def __init__(self, rtt_s: float | None = 0.1) -> None:
+        self.rtt = RttEstimator(CONFIG)
+        self.window = Window()
+        self.fates = Fates()
+        self.loss = LossRecovery(CONFIG, self.rtt, self.window)
+        if rtt_s is not None:
+            for _ in range(100):
+                self.rtt.add(rtt_s, 0)
+
+    def send(self, number: int, at: float) -> None:
+        """A packet leaves."""
+        self.loss.on_sent(SentPacket(number, at, 100, [(self.fates, (number,))]))
+
+    def ack(self, now: float, *ranges: tuple[int, int]) -> None:
+        """The peer says that it has these, highest first."""
+        self.loss.on_ack(list(ranges), 0.0, now, used=True)
