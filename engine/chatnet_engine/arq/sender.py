@@ -49,7 +49,6 @@ class Sender:
         self._probe = False
         self._full_probe = False
         self._limited = False
-        self._cut_short = False
         self._idle_probes: deque[int] = deque()
         self._last_sent_at = now
         self.packets_sent = 0
@@ -89,7 +88,7 @@ class Sender:
 
     def next_timeout(self, now: float) -> float:
         """When `on_timeout` or another round of `take` has something to do."""
-        if self._cut_short or self._ping or self._probe or self._sources.has_control:
+        if self._ping or self._probe or self._sources.has_control:
             return now
         deadline = self._last_sent_at + self._keepalive_s
         loss_at = self.loss.next_timeout()
@@ -109,7 +108,6 @@ class Sender:
         """Packets to send now."""
         packets: list[Packet] = []
         sources = self._sources
-        self._cut_short = False
         while not self.numbers.exhausted:
             chat_waits = sources.has_chat or self._copies_due(now)
             bulk_waits = sources.has_bulk
@@ -119,7 +117,6 @@ class Sender:
                 self._limited = chat_waits or bulk_waits
                 break
             if len(packets) == max_packets:
-                self._cut_short = True
                 break
             packet = self._build(now, chat, bulk, with_ack=not packets)
             if packet is None:

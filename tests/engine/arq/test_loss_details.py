@@ -1,4 +1,4 @@
-"""Loss recovery: what a late ACK teaches and how late it may be, where an outage begins and ends."""
+"""Loss recovery: what a late ACK teaches, how late it may be, where an outage begins and ends."""
 
 import pytest
 

@@ -1,11 +1,16 @@
 """The order in which things go into a packet, and how room is shared out."""
 
+import pytest
+
 from chatnet_engine.arq.acks import Acks
 from chatnet_engine.arq.channel_out import SendChannel
+from chatnet_engine.arq.packets import SentPacket
 from chatnet_engine.arq.sources import MIN_USEFUL_ROOM, Draft, Sources
 from chatnet_protocol.wire import frames
 
 ROOM = 1000
+LITTLE_ROOM = 40
+"""For a small message, and for no part of a long one."""
 
 
 def sources(*channels: int) -> Sources:
@@ -86,3 +91,67 @@ def test_chat_is_nobody_until_it_is_opened() -> None:
     out.add_copies(draft, 0, 0.0, every=True)
     out.on_line(0.5, 0.1, 0.1)
     assert (draft.chunks, out.has_chat, out.copies_at()) == ([], False, None)
+
+
+def test_what_does_not_fit_again_does_not_hold_back_what_is_new_and_fits() -> None:
+    out = sources(1)
+    out.channels[1].queue([bytes(900)])
+    pulled = out.channels[1].pull_new(ROOM, 0, 0.0)
+    assert pulled
+    out.channels[1].on_lost(pulled[1], 0)
+    out.channels[1].queue([b"small"])
+    draft = Draft(LITTLE_ROOM)
+    out.add_bulk(draft, 1, 0.0)
+    assert frames.decode(draft.chunks[0]) == [frames.Messages(1, 2, [b"small"])]
+
+
+def test_a_channel_was_served_even_if_its_next_message_did_not_fit() -> None:
+    out = sources(1, 2)
+    out.channels[1].queue([b"small", bytes(900)])
+    draft = Draft(LITTLE_ROOM)
+    out.add_bulk(draft, 0, 0.0)
+    assert channels_in(draft) == [1]
+    assert [channel.channel for channel in out._bulk] == [2, 1]
+
+
+def test_bulk_is_asked_with_just_enough_room() -> None:
+    out = sources(1)
+    out.channels[1].queue([b"x"])
+    draft = Draft(MIN_USEFUL_ROOM)
+    out.add_bulk(draft, 0, 0.0)
+    assert channels_in(draft) == [1]
+
+
+@pytest.mark.parametrize(("bulk_waits", "rides"), [(False, [0]), (True, [])])
+def test_a_copy_too_many_rides_only_where_nothing_else_wants_the_room(
+    bulk_waits: bool, rides: list[int]
+) -> None:
+    out = sources(0, 1)
+    out.on_line(0.05, 0.05, 0.056)  # two packets for each small message
+    out.channels[0].queue([b"x"])
+    out.add_chat(Draft(ROOM), 0, 0.0)
+    owed = Draft(ROOM)
+    out.add_copies(owed, 1, 0.01, every=False)
+    assert channels_in(owed) == [0]
+    if bulk_waits:
+        out.channels[1].queue([b"file"])
+    spare = Draft(ROOM)
+    out.add_copies(spare, 2, 0.02, every=False)
+    assert channels_in(spare) == rides
+
+
+@pytest.mark.parametrize("kind", ["chat", "bulk", "control", "nothing"])
+def test_a_packet_is_worth_sending_again_for_any_content_of_it(kind: str) -> None:
+    out = sources(0, 1)
+    draft = Draft(ROOM)
+    if kind == "chat":
+        out.channels[0].queue([bytes(500)])
+        out.add_chat(draft, 0, 0.0)
+    elif kind == "bulk":
+        out.channels[1].queue([bytes(500)])
+        out.add_bulk(draft, 0, 0.0)
+    elif kind == "control":
+        out.states.set(1, b"typing")
+        out.add_control(draft, 0.0, with_ack=False)
+    packet = SentPacket(0, 0.0, 100, draft.contents)
+    assert out.resend(packet) is (kind != "nothing")
