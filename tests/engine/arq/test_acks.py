@@ -42,13 +42,14 @@ def test_the_ack_is_repeated_until_it_is_acknowledged_itself() -> None:
     assert told(acks, 0.0) == frames.Ack(0, [(3, 3)])
 
 
-def test_a_late_packet_below_what_was_forgotten_is_told() -> None:
+def test_a_late_packet_below_what_was_forgotten_is_told_once() -> None:
     acks = Acks()
     acks.on_packet(9, True, 0.0)
     told(acks, 0.0)
     acks.on_acked((9,))
     acks.on_packet(4, False, 5.0)
     assert told(acks, 5.0) == frames.Ack(0, [(4, 4)])
+    assert told(acks, 5.0) is None
 
 
 def test_ranges_and_delay_are_bounded() -> None:
@@ -87,16 +88,6 @@ def test_the_very_first_packet_has_a_delay_too() -> None:
     acks = Acks()
     acks.on_packet(0, True, 1.0)
     assert told(acks, 1.002) == frames.Ack(2000, [(0, 0)])
-
-
-def test_a_late_packet_is_told_once_when_nothing_newer_is_to_be_told() -> None:
-    acks = Acks()
-    acks.on_packet(9, True, 0.0)
-    told(acks, 0.0)
-    acks.on_acked((9,))
-    acks.on_packet(4, True, 5.0)
-    assert told(acks, 5.0) == frames.Ack(0, [(4, 4)])
-    assert told(acks, 5.0) is None
 
 
 def test_a_late_packet_that_was_forgotten_with_a_confirmed_ack_is_not_due() -> None:
