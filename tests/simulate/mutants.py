@@ -49,6 +49,8 @@ PROMPT_S = 9.0
 """Mean time of the first words at 50 % loss: 7 s as it should be, 11 without repeated FINs."""
 TRIES = 400
 """A mutant that so many seeds do not notice has survived."""
+BROKEN = ("AttributeError", "NameError", "no such table", "no such column")
+"""A patch that no longer fits what it patches is no mutant: it dies of itself."""
 
 Patches = list[Any]
 MUTANTS: dict[str, Callable[[], Patches]] = {}
@@ -97,7 +99,8 @@ def no_dedupe() -> Patches:
     unique = "CREATE UNIQUE INDEX messages_id"
     assert unique in schema.TABLES
     tables = schema.TABLES.replace(unique, "CREATE INDEX messages_id")
-    return [swap(ledger, "migrate", lambda db: migrations.migrate(db, (tables,)))]
+    steps = (tables, *migrations.STEPS[1:])
+    return [swap(ledger, "migrate", lambda db: migrations.migrate(db, steps))]
 
 
 @mutant
@@ -321,7 +324,7 @@ def told_before_it_is_durable() -> Patches:
         message = wire.decode_message(event.messages[0])
         row = conversation.MessageRow(
             no, message.id, False, message.kind, message.body, message.sent_ms, now.wall_ms, 0,
-            self.state.received_total + 1, self._source, message.lamport, no,
+            self.state.received_total + 1, self.source, message.lamport, no,
         )  # fmt: skip
         self._publisher.publish(conversation.ev.MessagesAdded(self.peer, no, [row]))
 
@@ -456,7 +459,7 @@ def first_words_s(worlds: int = 60) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """How a mutant ended; `seed` -1: it survived."""
+    """How a mutant ended; `seed` -1: it survived, or is none."""
 
     name: str
     seed: int
@@ -469,7 +472,10 @@ def try_mutant(name: str, tries: int = TRIES) -> Fate:
         for seed in range(tries):
             outcome = run_seed(seed)
             if outcome.problems:
-                return Fate(name, seed, outcome.problems[0].strip().splitlines()[-1])
+                symptom = outcome.problems[0].strip().splitlines()[-1]
+                if any(word in symptom for word in BROKEN):
+                    return Fate(name, -1, f"BROKEN: {symptom}")
+                return Fate(name, seed, symptom)
         if (mean_s := first_words_s()) > PROMPT_S:
             return Fate(name, tries, f"two first words take {mean_s:.1f} s at 50 % loss")
     return Fate(name, -1, "SURVIVED")
