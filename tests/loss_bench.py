@@ -70,3 +70,13 @@ class LossBench:
     def ack(self, now: float, *ranges: tuple[int, int]) -> None:
         """The peer says that it has these, highest first."""
         self.loss.on_ack(list(ranges), 0.0, now, used=True)
+
+
+def lost_first(count: int = 5, at: float = 0.0) -> LossBench:
+    """The first of `count` packets is believed lost, the others have arrived."""
+    bench = LossBench()
+    for number in range(count):
+        bench.send(number, at)
+    bench.ack(at + 0.1, (1, count - 1))
+    assert bench.fates.lost == [0]
+    return bench

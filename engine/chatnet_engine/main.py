@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.session_files import SESSION_NAME
 from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES
+from chatnet_protocol.text import is_text
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_HOST_CHARACTERS = 253
@@ -39,9 +40,7 @@ def main(argv: Sequence[str]) -> int:
     if sys.platform != "linux":
         _say(f"ChatNet runs on Linux; this is {sys.platform}.")
         return ExitStatus.FAILED
-    try:
-        " ".join(argv).encode()
-    except UnicodeEncodeError:
+    if not all(map(is_text, argv)):
         _say("The arguments are not valid UTF-8.")
         return ExitStatus.USAGE
     options = _parse(argv)

@@ -19,6 +19,7 @@ from chatnet_client.errors import (
     SeveralSessions,
 )
 from chatnet_protocol.errors import ChatNetError, CommandError, ErrorCode
+from chatnet_protocol.text import is_text
 from chatnet_protocol.version import PRODUCT_VERSION
 
 Verb: TypeAlias = Callable[[Environment, argparse.Namespace], ExitStatus]
@@ -81,12 +82,10 @@ def _run(words: list[str], env: Environment) -> int:
         env.say(f"ChatNet runs on Linux; this is {sys.platform}.")
         return ExitStatus.FAILED
     for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
+        if not is_text(word):
             raise UsageError(
                 f"{word!r} is not valid UTF-8; set the terminal to UTF-8, or rename the file."
-            ) from None
+            )
     position = _first_word(words)
     if position is not None and words[position].isdigit():
         words.insert(position, "start")

@@ -98,7 +98,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
         outcome.problems += _restless(world)
     if rested and wishes.random() < RESTORING and any(world.lost.values()):
         for engine in world.engines:
-            engine.disk.unreadable_pages = 1
+            engine.disk.page_fails = True
         asking = EverybodyAsks(world)
         world.restored = world.clock.run(world.clock.now_s + RESTORE_S, asking.done)
         if not world.restored:

@@ -29,8 +29,8 @@ class SimDisk:
         """This many statements from now the disk begins to fail."""
         self.failing = ""
         """A name in FAULTS while the disk fails, at every statement that writes."""
-        self.unreadable_pages = 0
-        """So many pages of the history cannot be read at first."""
+        self.page_fails = False
+        """The next page of the history cannot be read."""
         self.statements = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -38,10 +38,8 @@ class SimDisk:
 
     def unreadable(self) -> bool:
         """Whether the page that is wanted now cannot be read."""
-        unreadable = bool(self.unreadable_pages) or (
-            self.failing == "io error" and self.fail_in <= 1
-        )
-        self.unreadable_pages -= bool(self.unreadable_pages)
+        unreadable = self.page_fails or (self.failing == "io error" and self.fail_in <= 1)
+        self.page_fails = False
         self._counts["history unreadable"] += unreadable
         return unreadable
 

@@ -17,6 +17,8 @@ from chatnet_engine.secure.events import (
     Refused,
 )
 from chatnet_engine.secure.identity import Identity
+from chatnet_protocol.limits import MAX_PACKET_NUMBER
+from chatnet_protocol.wire import datagrams
 
 PING = b"\x01"
 PONG = b"\x02"
@@ -284,6 +286,13 @@ def two(seed: int, line: Line | None = None, **options: object) -> tuple[World, 
     a.dial(1, B)
     b.dial(1, A)
     return world, a, b
+
+
+def is_data(data: bytes) -> bool:
+    """Whether a datagram carries a packet, and not the end of a handshake."""
+    return data[0] == datagrams.DATA and (
+        datagrams.DATA_HEADER.unpack_from(data)[2] < MAX_PACKET_NUMBER
+    )
 
 
 def agreed(a: Node, b: Node) -> bool:

@@ -12,6 +12,7 @@ from chatnet_engine.files.names import shown
 from chatnet_engine.files.process_wire import Scanned, ScannedFile
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.limits import MAX_FILE_BYTES, MAX_FILES_IN_OFFER, MAX_PATH_COMPONENTS
+from chatnet_protocol.text import is_text
 
 MAX_ENTRIES = 100_000
 """Directory entries looked at, so that a folder of empty folders ends too."""
@@ -89,12 +90,10 @@ def _walk(number: int, root: str) -> Iterator[ScannedFile]:
 
 
 def _scanned(number: int, path: list[str], full: str, status: os.stat_result) -> ScannedFile:
-    try:
-        full.encode()
-    except UnicodeEncodeError:
+    if not is_text(full):
         raise ScanError(
             ErrorCode.FILE, f"The name of {shown(full)} is not valid UTF-8; rename it first."
-        ) from None
+        )
     if not os.access(full, os.R_OK):
         raise ScanError(ErrorCode.FILE, f"{shown(full)} cannot be read: permission denied.")
     if status.st_size > MAX_FILE_BYTES:

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
+from chatnet_protocol.text import is_text
 
 SESSION_NAME = re.compile(r"[a-z0-9-]{1,32}")
 
@@ -56,10 +57,8 @@ def home_dir(environ: Mapping[str, str], default: str) -> str:
     Raises CommandError(invalid) for a name that front ends could not be told.
     """
     home = environ.get("CHATNET_HOME") or default
-    try:
-        home.encode()
-    except UnicodeEncodeError:
-        raise CommandError(ErrorCode.INVALID, "CHATNET_HOME is not valid UTF-8.") from None
+    if not is_text(home):
+        raise CommandError(ErrorCode.INVALID, "CHATNET_HOME is not valid UTF-8.")
     return home
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.arq.loss import CALM_ROUNDS, MAX_LOST_KEPT
-from loss_bench import CONFIG, LossBench
+from loss_bench import CONFIG, LossBench, lost_first
 
 
 def test_three_later_packets_declare_a_loss() -> None:
@@ -99,11 +99,7 @@ def test_on_a_lossy_line_the_first_probes_do_not_back_off() -> None:
 
 
 def test_a_late_ack_of_a_lost_packet_takes_the_loss_back_and_teaches_patience() -> None:
-    bench = LossBench()
-    for number in range(5):
-        bench.send(number, 0.0)
-    bench.ack(0.1, (1, 4))
-    assert bench.fates.lost == [0]
+    bench = lost_first()
     bench.ack(0.11, (0, 4))
     assert bench.fates.acked == [1, 2, 3, 4, 0]
     assert bench.window.told[-1] == "spurious"
@@ -115,10 +111,7 @@ def test_a_late_ack_of_a_lost_packet_takes_the_loss_back_and_teaches_patience() 
 
 
 def test_each_loss_taken_back_adds_a_quarter_of_a_round_trip_of_patience() -> None:
-    bench = LossBench()
-    for number in range(5):
-        bench.send(number, 0.0)
-    bench.ack(0.1, (1, 4))
+    bench = lost_first()
     bench.ack(0.11, (0, 4))
     bench.send(5, 1.0)
     bench.send(6, 1.0)
@@ -127,10 +120,7 @@ def test_each_loss_taken_back_adds_a_quarter_of_a_round_trip_of_patience() -> No
 
 
 def test_patience_fades_when_losses_are_real() -> None:
-    bench = LossBench()
-    for number in range(5):
-        bench.send(number, 0.0)
-    bench.ack(0.1, (1, 4))
+    bench = lost_first()
     bench.ack(0.11, (0, 4))
     first, now, rounds = 5, 1.0, 0
     while rounds < 2 * CALM_ROUNDS:
@@ -158,10 +148,7 @@ def test_a_partly_spurious_loss_is_not_undone() -> None:
 
 
 def test_given_up_packets_are_forgotten_in_time_and_number() -> None:
-    bench = LossBench()
-    for number in range(5):
-        bench.send(number, 0.0)
-    bench.ack(0.1, (1, 4))
+    bench = lost_first()
     bench.ack(60.0, (0, 4))
     assert bench.loss.counters.packets_spurious == 0
     for number in range(10, 10 + MAX_LOST_KEPT + 20):

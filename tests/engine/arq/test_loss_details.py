@@ -8,17 +8,7 @@ from chatnet_engine.arq.loss import (
     LOSS_RATE_PRIOR_PACKETS,
     LossCounters,
 )
-from loss_bench import LossBench
-
-
-def lost_first(count: int = 5, at: float = 0.0) -> LossBench:
-    """The first of `count` packets is believed lost, the others have arrived."""
-    bench = LossBench()
-    for number in range(count):
-        bench.send(number, at)
-    bench.ack(at + 0.1, (1, count - 1))
-    assert bench.fates.lost == [0]
-    return bench
+from loss_bench import LossBench, lost_first
 
 
 def test_the_first_packets_weigh_as_if_sixteen_had_arrived_before() -> None:

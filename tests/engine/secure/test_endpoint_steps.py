@@ -29,10 +29,9 @@ def claim_of(endpoint: Endpoint) -> Authenticated:
 class Steps:
     """a, which dials b as its peer 1, and b, for which a is peer 1."""
 
-    def __init__(self, **config: object) -> None:
+    def __init__(self, config: SecureConfig = CONFIG) -> None:
         self.world = World(1)
-        chosen = SecureConfig(**config)  # type: ignore[arg-type]
-        self.a = self.world.add("a", A, config=chosen).endpoint
+        self.a = self.world.add("a", A, config=config).endpoint
         self.b = self.world.add("b", B).endpoint
         self.a.dial(1, [B], START, remote_key=None)
 
@@ -161,7 +160,7 @@ def test_a_session_receives_until_its_last_instant() -> None:
 
 def test_so_many_refused_keys_are_known_and_each_of_their_answers_is_counted() -> None:
     """A dialled address may answer with ever new keys; what we keep of them is bounded."""
-    steps = Steps(max_pending=2)
+    steps = Steps(SecureConfig(max_pending=2))
     ((init, _),) = steps.a.take_datagrams()
     answers = []
     for number in range(3):

@@ -1,3 +1,5 @@
+"""Receiver indices: nobody gets one that is held."""
+
 from random import Random
 from typing import Any
 

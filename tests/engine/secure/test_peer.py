@@ -13,9 +13,8 @@ from chatnet_engine.secure.events import (
     PeerStatus,
     SessionExpired,
 )
-from chatnet_protocol.limits import MAX_PACKET_NUMBER
 from chatnet_protocol.wire import datagrams as d
-from simworld.secure_world import PING, A, B, Node, World, agreed
+from simworld.secure_world import PING, A, B, Node, World, agreed, is_data
 
 PSK = bytes([7]) * 32
 NO_REKEY = SecureConfig(rekey_after_s=1000.0, rekey_responder_after_s=1000.0)
@@ -61,14 +60,6 @@ def status_of(node: Node) -> PeerStatus:
 
 def link_ups(node: Node) -> list[bool]:
     return [event.rekey for event in node.events if isinstance(event, LinkUp)]
-
-
-def number_of(data: bytes) -> int:
-    return int(d.DATA_HEADER.unpack_from(data)[2])
-
-
-def is_data(data: bytes) -> bool:
-    return data[0] == d.DATA and number_of(data) < MAX_PACKET_NUMBER
 
 
 def lose_all(data: bytes, source: Addr) -> bool:
@@ -341,7 +332,9 @@ def test_a_cookie_for_an_attempt_that_nobody_wants_any_more_does_no_harm() -> No
     assert b.endpoint.counters.cookies_received == 1
 
 
-def test_both_of_two_crossing_handshakes_of_one_link_are_taken() -> None:
+def test_both_of_two_crossing_handshakes_of_one_link_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """RESP waits for its owner's word while the other side's FIN arrives and is accepted first."""
     tap = Tap()
     world, a, b = tap.world, tap.a, tap.b
@@ -354,7 +347,7 @@ def test_both_of_two_crossing_handshakes_of_one_link_are_taken() -> None:
         for data, to in a.endpoint.take_datagrams():
             world.transmit(a, data, to)
 
-    a.flush = only_listen  # type: ignore[method-assign]
+    monkeypatch.setattr(a, "flush", only_listen)
     world.run(3)
     b.dial(1, A)
     world.run(1)

@@ -46,9 +46,9 @@ class Visitor:
 class Door:
     """An endpoint, and what it answers to each datagram."""
 
-    def __init__(self, **config: object) -> None:
+    def __init__(self, config: SecureConfig = CONFIG) -> None:
         self.now = 1000.0
-        node = World(1).add("b", B, config=SecureConfig(**config))  # type: ignore[arg-type]
+        node = World(1).add("b", B, config=config)
         self.public, self.endpoint = node.identity.public, node.endpoint
         self.counters = node.endpoint.counters
 
@@ -129,13 +129,13 @@ def test_one_who_knows_our_key_takes_the_place_of_the_oldest_of_all() -> None:
 
 
 def test_those_who_know_our_key_come_at_once_without_a_cookie() -> None:
-    door = Door(free_half_open=8)
+    door = Door(SecureConfig(free_half_open=8))
     assert all(door.admits(door.visitor(n, known=True)) for n in range(1, 9))
     assert (door.counters.cookies_sent, door.counters.stranger_inits) == (0, 0)
 
 
 def test_each_handshake_too_many_from_one_address_is_counted() -> None:
-    door = Door(free_half_open=0, max_half_open=20, max_half_open_strangers=20)
+    door = Door(SecureConfig(free_half_open=0, max_half_open=20, max_half_open_strangers=20))
     visitors = [door.visitor(n) for n in range(1, 9)]
     for port, visitor in enumerate(visitors):
         visitor.addr = ("198.51.100.1", port)
@@ -167,7 +167,7 @@ def test_an_init_is_answered_to_a_few_addresses_only() -> None:
 
 
 def test_so_many_spent_inits_are_known_and_the_oldest_is_forgotten() -> None:
-    door = Door(max_spent_inits=2)
+    door = Door(SecureConfig(max_spent_inits=2))
     spent = [door.complete(n)[0] for n in (1, 2, 3)]
     for visitor in spent[1:]:
         assert door.hear(visitor.init(), visitor.addr) == []
@@ -176,7 +176,7 @@ def test_so_many_spent_inits_are_known_and_the_oldest_is_forgotten() -> None:
 
 
 def test_so_many_refusals_are_repeated_and_the_oldest_is_forgotten() -> None:
-    door = Door(max_refusals=2)
+    door = Door(SecureConfig(max_refusals=2))
     refused = []
     for number in (1, 2, 3):
         visitor, attempt = door.complete(number)

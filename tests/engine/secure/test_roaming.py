@@ -14,7 +14,7 @@ from chatnet_engine.secure.identity import Identity
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.roaming import Path, Roaming
 from chatnet_protocol.wire import datagrams
-from simworld.secure_world import PING, A, B, Node, Peer, World, agreed, two
+from simworld.secure_world import PING, A, B, Node, Peer, World, agreed, is_data, two
 
 NEW = ("192.0.2.7", 4444)
 EVIL = ("203.0.113.9", 666)
@@ -254,12 +254,6 @@ def dialler_and_host() -> tuple[World, Node, Node]:
     b.decide = lambda event: 1
     b.talkative = a.talkative = False
     return world, a, b
-
-
-def is_data(data: bytes) -> bool:
-    return data[0] == datagrams.DATA and data[8:16] != datagrams.CONFIRM_NUMBER.to_bytes(
-        8, "little"
-    )
 
 
 def test_the_address_that_answered_is_known_to_work_among_several_dialled() -> None:
