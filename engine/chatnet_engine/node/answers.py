@@ -207,7 +207,8 @@ def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now)
         parts.commits.add(c.StorePeer(owner))
         return
     if is_new:
-        conversation = Conversation(result.state, parts.commits, parts.publisher)
+        window_bytes = parts.config.arq.window_bytes
+        conversation = Conversation(result.state, parts.commits, parts.publisher, window_bytes)
         parts.conversations[row.peer] = conversation
     parts.peers.put(row)
     parts.strangers.discard(row.key)

@@ -1,8 +1,9 @@
 """What a node is told once, at the start, and the clock reading it is fed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from chatnet_engine.arq.config import ArqConfig
 from chatnet_protocol.ipc.rows import SessionRow
 
 
@@ -28,3 +29,6 @@ class NodeConfig:
     """X25519, 32 bytes."""
     fast_aes: bool = False
     """Whether AES-GCM was faster than ChaCha20-Poly1305 in the self-test at the start."""
+    arq: ArqConfig = field(default_factory=ArqConfig)
+    """Of every link; both ends of a link need the same windows. The default is the specified one.
+    """

@@ -9,7 +9,7 @@ from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.commits import Asker, CommitQueue, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.hello import check_hello, loss_notices
-from chatnet_engine.node.outbox import Outbox
+from chatnet_engine.node.outbox import PAGE_ROWS, Outbox
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.typing_peer import TypingPeer
 from chatnet_protocol import commit as c
@@ -18,15 +18,12 @@ from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.limits import (
-    MAX_MESSAGES_IN_WINDOW,
     MAX_TOTAL_AHEAD,
     MESSAGE_OVERHEAD_BYTES,
     RECEIVE_WINDOW_BYTES,
 )
 from chatnet_protocol.wire import messages as wire
 
-PAGE_BYTES = RECEIVE_WINDOW_BYTES // 2
-PAGE_ROWS = 2048
 SENT_LAG_S = 0.1
 """`sent` is committed this much later, unless `delivered` comes first and makes it needless."""
 
@@ -34,7 +31,13 @@ SENT_LAG_S = 0.1
 class Conversation:
     """One peer's conversation; see the module."""
 
-    def __init__(self, state: c.PeerState, commits: CommitQueue, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        state: c.PeerState,
+        commits: CommitQueue,
+        publisher: Publisher,
+        window_bytes: int = RECEIVE_WINDOW_BYTES,
+    ) -> None:
         self.state = state
         self.connection: Connection | None = None
         self.remote_incarnation = 0
@@ -55,7 +58,7 @@ class Conversation:
         self.fast_aes = False
         self._commits = commits
         self._publisher = publisher
-        self._outbox = Outbox(state.delivered_seq)
+        self._outbox = Outbox(state.delivered_seq, window_bytes)
         self.source = ""
         """`ip:port` the peer's messages come from."""
         self._local_incarnation = 0
@@ -181,11 +184,9 @@ class Conversation:
         room = self.connection.room(wire.CHANNEL_CONVERSATION)
         if outbox.unsent and (batch := outbox.take_unsent(room, MESSAGE_OVERHEAD_BYTES)):
             self.connection.queue(wire.CHANNEL_CONVERSATION, batch)
-        if outbox.complete or outbox.loading or outbox.unsent:
-            return
-        if len(outbox) < MAX_MESSAGES_IN_WINDOW // 2 and room > PAGE_BYTES // 2:
+        if outbox.wants_page(room):
             outbox.loading = True
-            page = c.LoadOutbox(self.peer, outbox.loaded_seq, PAGE_BYTES, PAGE_ROWS)
+            page = c.LoadOutbox(self.peer, outbox.loaded_seq, outbox.page_bytes, PAGE_ROWS)
             self._commits.add(page)
 
     def resume(self, state: c.PeerState) -> None:

@@ -215,7 +215,7 @@ class Links:
             self.restart(event.peer, now)
             return
         if not event.rekey or conversation.connection is None:
-            connection = Connection(now=now.mono_s, random=self._random)
+            connection = Connection(now=now.mono_s, random=self._random, config=self._config.arq)
             conversation.open_link(
                 connection,
                 (event.local_incarnation, event.remote_incarnation),

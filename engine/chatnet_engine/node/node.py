@@ -90,7 +90,8 @@ class Node:
         gate = Gate(endpoint, peers)
         invites = Invites()
         conversations = {
-            state.peer: Conversation(state, commits, publisher) for state in loaded.states
+            state.peer: Conversation(state, commits, publisher, config.arq.window_bytes)
+            for state in loaded.states
         }
         self._parts = Parts(
             config=config,

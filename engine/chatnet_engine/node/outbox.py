@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from chatnet_protocol.commit import OutboxRow, ReceiptRun
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRun
-from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW
+from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW, RECEIVE_WINDOW_BYTES
 from chatnet_protocol.wire.messages import encode_message
+
+PAGE_ROWS = 2048
+"""Messages read from the store at once."""
 
 
 @dataclass(slots=True)
@@ -26,7 +29,9 @@ class _Entry:
 class Outbox:
     """The window of one peer's outbox that is in memory."""
 
-    def __init__(self, delivered_seq: int) -> None:
+    def __init__(self, delivered_seq: int, window_bytes: int = RECEIVE_WINDOW_BYTES) -> None:
+        self.page_bytes = window_bytes // 2
+        """Of texts read from the store at once."""
         self.base = 1
         """Wire number of the oldest entry, or the next number to be given."""
         self.loaded_seq = delivered_seq
@@ -53,6 +58,12 @@ class Outbox:
     def next_number(self) -> int:
         """Wire number of the next entry to be added."""
         return self.base + len(self._entries)
+
+    def wants_page(self, room_bytes: int) -> bool:
+        """Whether to read on in the store; `room_bytes`: what the link's window takes now."""
+        if self.complete or self.loading or self.unsent:
+            return False
+        return len(self) < MAX_MESSAGES_IN_WINDOW // 2 and room_bytes > self.page_bytes // 2
 
     def extend(self, rows: Sequence[OutboxRow]) -> None:
         """Add the next messages of the store, in order."""

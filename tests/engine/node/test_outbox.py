@@ -56,6 +56,22 @@ def test_a_later_receipt_first_keeps_the_earlier_entries() -> None:
     assert (outbox.base, len(outbox)) == (6, 0)
 
 
+def test_the_store_is_read_on_by_halves_of_the_window_once_a_quarter_is_open() -> None:
+    outbox = Outbox(0, window_bytes=4096)
+    assert outbox.page_bytes == 2048
+    assert [outbox.wants_page(room) for room in (1024, 1025)] == [False, True]
+    outbox.loading = True
+    assert not outbox.wants_page(4096)
+    outbox.loading = False
+    outbox.extend(rows(1, 1))
+    assert not outbox.wants_page(4096), "what is in memory goes first"
+    outbox.restart(0, receiver_is_new=True)
+    outbox.take_unsent(4096, 64)
+    assert outbox.wants_page(4096)
+    outbox.complete = True
+    assert not outbox.wants_page(4096)
+
+
 def test_a_repeated_receipt_tells_nothing() -> None:
     outbox = started(2)
     assert outbox.handle_receipts([ReceiptRun(2, 2, 2)])
