@@ -16,12 +16,14 @@ from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.transfers import FailedOffer, Transfers
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.node.effects import FilesRestarted
-from chatnet_protocol.commit import StoredTransfer
+from chatnet_protocol.commit import AutomaticUse, StoredTransfer
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
 from chatnet_protocol.limits import MIB
 
 PEER = 1
 ID = bytes(range(16))
+KEY = b"k" * 32
+"""Of the peer, as both sides know it."""
 
 
 def message(transfer_id: bytes, no: int, mine: bool, body: bytes) -> MessageRow:
@@ -38,6 +40,7 @@ class Side:
         self.inbox = inbox
         self.random = Random(f"{name}{seed}")
         self.store: dict[bytes, StoredTransfer] = {}
+        self.automatic: dict[bytes, AutomaticUse] = {}
         self.said: list[bytes] = []
         self.offers: list[ReadyOffer | FailedOffer] = []
         self.history: list[TransferRow] = []
@@ -56,6 +59,7 @@ class Side:
         self.incarnation += 1
         return Transfers(
             loaded=list(self.store.values()),
+            automatic=list(self.automatic.values()),
             random=self.random.randbytes,
             inbox=self.inbox,
             now=self.now(),
@@ -80,6 +84,8 @@ class Side:
         while ops := self.transfers.take_stores():
             for op in ops:
                 self.store[op.row.id] = StoredTransfer(op.row, op.detail)
+                if op.automatic is not None:
+                    self.automatic[op.automatic.key] = op.automatic
                 self.history.append(op.row)
                 self.transfers.handle_stored(op.row, now, 1000)
         while ids := self.transfers.lookups.take():
@@ -207,6 +213,7 @@ class Pair:
         self.b.transfers.handle_peer_offer(
             message(transfer_id, 1, False, body),
             PEER,
+            key=KEY,
             auto_accept_bytes=self.b.auto_accept_bytes,
             verified=self.b.verified,
             now=self.b.now(),

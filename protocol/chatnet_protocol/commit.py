@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from chatnet_protocol.commit_restore import RestoreOp, RestoreResult, RestoreState
 from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow
+from chatnet_protocol.transfer_ops import AutomaticUse as AutomaticUse
 from chatnet_protocol.transfer_ops import LoadTransfers as LoadTransfers
 from chatnet_protocol.transfer_ops import OpBase as OpBase
 from chatnet_protocol.transfer_ops import StoredTransfer as StoredTransfer
@@ -344,6 +345,8 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
     last_no: int
     offers: list[tuple[int, MessageRow]] = []
     """Offers of peers, by peer, whose transfers were not stored before the engine died."""
+    automatic: list[AutomaticUse] = []
+    """Newest use of the quota for files that nobody was asked about."""
     restores: list[RestoreState] = []
     """Wishes to have a conversation back, of listed peers that have any."""
 

@@ -46,6 +46,12 @@ MAX_PEERS = 256
 MAX_FILES_IN_OFFER = 1000
 MAX_OFFER_BYTES = 60 * KIB
 """An offer is one message of the conversation; a larger list is split over several offers."""
+MAX_AUTOMATIC_BYTES_A_DAY = 1024 * MIB
+MAX_AUTOMATIC_FILES_A_DAY = 1000
+"""What the files of a peer that is not verified may take in a day without a question: bytes, and
+files, since empty ones cost inodes."""
+MAX_OPEN_OFFERS = 256
+"""Offers of one peer that have not ended; further ones are rejected automatically."""
 MAX_PATH_COMPONENTS = 32
 MAX_NAME_BYTES = 200
 """One path component after sanitising; leaves room for " (123)" within 255."""

@@ -9,12 +9,24 @@ class OpBase(Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Common shape of all operations."""
 
 
+class AutomaticUse(Struct, array_like=True, gc=False, frozen=True):
+    """What the files of one key took without a question on one day."""
+
+    key: bytes
+    day: int
+    """Days since 1970 (UTC), after this machine's clock."""
+    size_bytes: int
+    files: int
+
+
 class StoreTransfer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Insert or replace a transfer; `detail` is the owner's private state (paths, verified
     offsets, digests), opaque here. Result: TransferStored."""
 
     row: TransferRow
     detail: bytes
+    automatic: AutomaticUse | None = None
+    """The peer's use of its quota, this transfer included, when it was accepted automatically."""
 
 
 class TransferStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):

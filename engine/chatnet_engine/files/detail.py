@@ -27,8 +27,8 @@ class Detail(Struct, array_like=True, gc=False):
     placing: list[tuple[int, list[str], int]] = []
     """Receiver: complete files (index, final path, inode) that may not have their name yet."""
     mismatches: int = 0
-    automatic_bytes: int = 0
-    """Bytes that this peer's files took without a question, this transfer included."""
+    unused: int = 0
+    """Had a meaning in schema version 2; the quota is in a table of its own."""
     again: bool = False
     """Sender: the files were there already once, and are sent only as they were."""
 

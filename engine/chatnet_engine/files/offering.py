@@ -20,6 +20,8 @@ MAX_WAITING_OFFERS = 64
 MAX_ROOT_BYTES = 256 * 1024
 """All paths of one offer together: they have to fit a frame to the file process."""
 LIST_WITHIN_S = 60.0
+MAX_SCANS = 3
+"""File processes that may die over one list; then it is this list that kills them."""
 
 TOO_MANY = f"That is more than {MAX_FILES_IN_OFFER:,} files; offer an archive of them instead."
 TOO_LONG = "The list of these files is too long for one offer; offer an archive of them instead."
@@ -53,6 +55,7 @@ class Listed:
     peer: int
     roots: list[str]
     deadline_s: float
+    scans: int = 1
     body: bytes = b""
     store: StoreTransfer | None = None
 
@@ -88,9 +91,14 @@ class Offering:
 
     def handle_ready(self) -> None:
         """A new file process: ask again for what is not listed."""
-        for transfer_id, listed in self._waiting.items():
-            if not listed.body:
-                self._out.ask(pw.Scan(transfer_id, listed.roots))
+        for transfer_id, listed in list(self._waiting.items()):
+            if listed.body:
+                continue
+            if listed.scans >= MAX_SCANS:
+                self._fail(transfer_id, ErrorCode.FILE, NOT_LISTED)
+                continue
+            listed.scans += 1
+            self._out.ask(pw.Scan(transfer_id, listed.roots))
 
     def handle_scanned(self, report: pw.Scanned) -> None:
         """The list, or why there is none."""

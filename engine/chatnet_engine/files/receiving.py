@@ -12,12 +12,13 @@ import msgspec
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail
-from chatnet_engine.files.names import safe_path
+from chatnet_engine.files.names import safe_name, safe_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.transfer import NO_WAY, S, Step, Table, Transfer
-from chatnet_protocol.commit import StoreTransfer
+from chatnet_protocol.commit import AutomaticUse, StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
-from chatnet_protocol.ipc.rows import TransferRow
+from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.rows import MessageRow, TransferRow
 from chatnet_protocol.wire import control as ct
 
 FIRST_RETRY_S = 0.2
@@ -28,6 +29,11 @@ SLOT_RETRY_S = 1.0
 MAX_MISMATCHES = 3
 """Times a transfer may arrive other than it was read; then something is broken for good."""
 
+MIN_DIAL_INTERVAL_S = 0.2
+MAX_DIAL_INTERVAL_S = 10.0
+"""Between two dials of one transfer, however often the sender asks; doubles while they fail."""
+
+TOO_MANY = "Too many offers of this peer wait for an answer."
 DIFFERENT = "What arrived is not what was sent, repeatedly; one of the two machines is faulty."
 QUEUED = "Waiting for other files to finish."
 
@@ -42,6 +48,23 @@ END_SENTENCES: Mapping[int, str] = {
 }
 OWN_ENDINGS = frozenset({ct.EndCode.REJECTED, ct.EndCode.TOO_MANY})
 """Only a receiver ends it so, even if it has forgotten."""
+
+
+def arrived(message: MessageRow, peer: int, wall_ms: int) -> tuple[TransferRow, Detail]:
+    """The transfer of an offer that has just been committed. Raises DecodeError."""
+    offer = decode_offer(message.body)
+    row = TransferRow(
+        id=message.id,
+        peer=peer,
+        no=message.no,
+        mine=False,
+        state=S.OFFERED,
+        name=safe_name(offer.files[0].path[-1]),
+        files=len(offer.files),
+        size_bytes=offer.size_bytes,
+        changed_ms=wall_ms,
+    )
+    return row, Detail(S.OFFERED, False, False, message.body)
 
 
 class Receiving(Transfer):
@@ -70,6 +93,11 @@ class Receiving(Transfer):
         """So many of `placing` are in the store."""
         self._in_store = 0
         self._place_again_at: float | None = None
+        self._asked: ct.Listen | None = None
+        """The sender's newest request to dial that no job has been started for."""
+        self._next_dial_s = 0.0
+        self._dial_interval_s = MIN_DIAL_INTERVAL_S
+        self._automatic: AutomaticUse | None = None
         self.heard = True
         """The sender knows how it ended."""
 
@@ -89,6 +117,15 @@ class Receiving(Transfer):
         self._out.say(self.peer, ct.Accept(self.id))
         self.retry_at = at.s
         self._touch(at)
+
+    def accept_automatically(self, folder: str, use: AutomaticUse, at: Moment) -> None:
+        """The files arrive without a question; `use` is stored with that decision."""
+        self._automatic = use
+        self.accept(folder, at)
+
+    def refuse_one_more(self, at: Moment) -> None:
+        """The peer has as many open offers as it may have."""
+        self._end(ct.EndCode.TOO_MANY, "me", TOO_MANY, at, tell=True)
 
     def reject(self, at: Moment) -> None:
         """The files are not wanted; only before they were accepted."""
@@ -129,15 +166,24 @@ class Receiving(Transfer):
         if self.phase is S.WAITING and self.detail.index == len(self.offer.files):
             self._step(Step.MOVED)
             self._touch(at)
-        if self.phase is not S.WAITING or self.held or self.job or not self.link.up:
+        if self.phase is not S.WAITING or self.held or not self.link.up:
+            self._asked = None
             self.retry_at = self._place_again_at
+            return
+        if self.job and self._asked is None:
+            self.retry_at = self._place_again_at
+            return
+        if at.s < self._not_before_s:
+            self.retry_at = self._not_before_s
             return
         if not may_start:
             self.retry_at = at.s + SLOT_RETRY_S
             if self._row.reason != QUEUED:
                 self._touch(at, reason=QUEUED)
             return
-        if self._out.port:
+        if self._asked is not None:
+            self._dial_asked(self._asked, at)
+        elif self._out.port:
             self._start(self._listen())
         else:
             self._out.say(self.peer, ct.DialBack(self.id))
@@ -157,8 +203,17 @@ class Receiving(Transfer):
         elif not isinstance(control, ct.Listen):
             raise RemoteProtocolError("a receiver of files was told what only a sender is told")
         elif self.phase is S.WAITING and not self.held and self._out.ready:
-            self._stop_job()
-            self._start(self._dial(control))
+            self._asked = control
+            self.retry_at = at.s
+
+    def _dial_asked(self, listen: ct.Listen, at: Moment) -> None:
+        if at.s < self._next_dial_s:
+            self.retry_at = self._next_dial_s
+            return
+        self._asked = None
+        self._next_dial_s = at.s + self._dial_interval_s
+        self._stop_job()
+        self._start(self._dial(listen))
 
     def _handle_late(self, control: ct.Control, at: Moment) -> None:
         self._say_end()
@@ -194,11 +249,13 @@ class Receiving(Transfer):
                 self.detail.index, self.detail.offset = report.index, report.offset
                 if report.offset:
                     self._retry_s = FIRST_RETRY_S
+                    self._dial_interval_s = MIN_DIAL_INTERVAL_S
                 self._progress(report, at)
             case pw.FileComplete():
                 self.detail.index, self.detail.offset = report.index + 1, 0
                 self.detail.placing.append((report.index, report.path, report.inode))
                 self._retry_s = FIRST_RETRY_S
+                self._dial_interval_s = MIN_DIAL_INTERVAL_S
                 self._touch(at)
             case pw.Placed():
                 self._placed(report, at)
@@ -240,8 +297,9 @@ class Receiving(Transfer):
         self._touch(at)
 
     def _try_later(self, reason: str, at: Moment) -> None:
+        self._dial_interval_s = min(MAX_DIAL_INTERVAL_S, self._dial_interval_s * 2)
         self._retry_s = min(MAX_RETRY_S, max(self._retry_s, 5.0) * 2)
-        self.retry_at = at.s + self._retry_s
+        self.retry_at = at.s + (0.0 if self._asked else self._retry_s)
         if self.link.up and self._row.reason != reason:
             self._touch(at, reason=reason)
 
@@ -250,9 +308,11 @@ class Receiving(Transfer):
     def take_store(self) -> StoreTransfer | None:
         """Remembers which names become durable with it."""
         store = super().take_store()
-        if store is not None:
-            self._in_store = len(self.detail.placing)
-        return store
+        if store is None:
+            return None
+        self._in_store = len(self.detail.placing)
+        use, self._automatic = self._automatic, None
+        return msgspec.structs.replace(store, automatic=use)
 
     def handle_stored(self, at: Moment) -> None:
         """Names are durable now: files may get them. And done may be said."""

@@ -56,7 +56,6 @@ class Sending(Transfer):
         super().__init__(row, detail, link, out, random)
         self._wanted: ct.Listen | ct.DialBack | None = None
         """The receiver's newest wish that no job has been started for."""
-        self._next_start_s = 0.0
         self.waiting_seq = 0
         """Number of the offering message until the receiver has it, and could know of what this
         side speaks."""
@@ -82,11 +81,11 @@ class Sending(Transfer):
         wanted = self._wanted
         if self.held or wanted is None or not self._out.ready or self.phase is not S.WAITING:
             return
-        if not may_start or at.s < self._next_start_s:
-            self.retry_at = max(self._next_start_s, at.s + MIN_START_INTERVAL_S)
+        if not may_start or at.s < self._not_before_s:
+            self.retry_at = max(self._not_before_s, at.s + MIN_START_INTERVAL_S)
             return
         self._wanted = None
-        self._next_start_s = at.s + MIN_START_INTERVAL_S
+        self._not_before_s = at.s + MIN_START_INTERVAL_S
         if isinstance(wanted, ct.Listen) and self.link.addrs:
             self._start(self._dial(wanted))
         else:

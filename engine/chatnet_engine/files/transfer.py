@@ -25,6 +25,10 @@ from chatnet_protocol.wire import control as ct
 PROGRESS_STORED_EVERY_S = 1.0
 HANDLE_AND_TOKEN_BYTES = ct.HANDLE_BYTES + ct.TOKEN_BYTES
 
+DEATHS_WITHOUT_PAUSE = 2
+MAX_DEATH_PAUSE_S = 60.0
+"""A job that the file process dies of again and again must not keep everybody's transfers still."""
+
 NO_WAY = "No TCP connection between the two sides; open the port of ChatNet on one of them."
 
 S = TransferState
@@ -79,6 +83,10 @@ class Transfer(ABC):
         self.job = 0
         """The job of the file process that works on it; 0: none."""
         self.retry_at: float | None = None
+        self._deaths = 0
+        """Deaths of the file process while it had this job, since something was achieved."""
+        self._not_before_s = 0.0
+        """No job is started before."""
         self._announced: ct.Listen | None = None
         """To be said once the listener knows the token."""
         self._dirty = False
@@ -207,6 +215,10 @@ class Transfer(ABC):
     def handle_job_lost(self, at: Moment) -> None:
         """The file process died, and the job with it."""
         self.job = 0
+        self._deaths += 1
+        if self._deaths > DEATHS_WITHOUT_PAUSE:
+            pause_s = min(MAX_DEATH_PAUSE_S, 2.0 ** (self._deaths - DEATHS_WITHOUT_PAUSE - 1))
+            self._not_before_s = at.s + pause_s
         self._announced = None
         self._lost(at)
 
@@ -313,6 +325,7 @@ class Transfer(ABC):
 
     def _progress(self, report: pw.Progress, at: Moment) -> None:
         """Note how far things are; stored now and then."""
+        self._deaths = 0
         self.progress.measure(report.moved_bytes, at.s)
         done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
         if done != self._row.done_bytes:

@@ -16,21 +16,19 @@ from chatnet_engine.files.detail import Detail, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
 from chatnet_engine.files.offering import FailedOffer, Offering
 from chatnet_engine.files.outputs import Addr, Moment, Outputs, PeerLink
-from chatnet_engine.files.receiving import Receiving
+from chatnet_engine.files.quota import Quota
+from chatnet_engine.files.receiving import Receiving, arrived
+from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.transfer import Transfer
-from chatnet_engine.files.welcome import arrived, welcome
-from chatnet_protocol.commit import StoredTransfer, StoreTransfer
+from chatnet_protocol.commit import AutomaticUse, StoredTransfer, StoreTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow
-from chatnet_protocol.limits import MAX_ACTIVE_TRANSFERS, MAX_VIEW_TRANSFERS
+from chatnet_protocol.limits import MAX_OPEN_OFFERS, MAX_VIEW_TRANSFERS
 from chatnet_protocol.wire import control as ct
 
 __all__ = ["FailedOffer", "Transfers"]
-
-MAX_RECEIVING_JOBS = 8
-"""Transfers that receive at a time; the next ones wait for a free place."""
 
 
 class Act(enum.Enum):
@@ -53,6 +51,7 @@ class Transfers:
         self,
         *,
         loaded: list[StoredTransfer],
+        automatic: Sequence[AutomaticUse] = (),
         random: Callable[[int], bytes],
         inbox: str,
         now: float,
@@ -60,25 +59,24 @@ class Transfers:
         self._random = random
         self._inbox = inbox
         self._out = Outputs()
+        self._quota = Quota(automatic)
+        self._schedule = Schedule()
         self.offering = Offering(self._out)
         """Offers that are no transfers yet; its `take` gives those that can be sent."""
         self._links: dict[int, PeerLink] = {}
         self._all: dict[bytes, Transfer] = {}
         self._open: dict[bytes, Transfer] = {}
         """Those of `_all` that have not ended, or not been stored since."""
-        self._jobs: dict[int, Transfer] = {}
         self._undelivered: dict[bytes, Sending] = {}
         """Own offers that their receiver has not committed."""
         self.lookups = Lookups()
         """Its `take` gives ids of transfers that are wanted from the store."""
         self._changed: dict[bytes, Transfer] = {}
         """May have something to store."""
-        self._due_s: float | None = None
         self.unreadable: list[bytes] = []
         """Ids of stored transfers that no version of ours could have written."""
         for stored in loaded:
             self._load(stored)
-        self._find_due()
 
     # --- commands ---
 
@@ -91,7 +89,6 @@ class Transfers:
             self.offering.repeat(transfer_id, known.peer, known.detail.offer)
         else:
             self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))
-            self._find_due()
 
     def peer_of(self, transfer_id: bytes) -> int:
         """Whose transfer it is; 0 if it is not in memory."""
@@ -137,19 +134,33 @@ class Transfers:
         row: MessageRow,
         peer: int,
         *,
+        key: bytes,
         auto_accept_bytes: int,
         verified: bool,
         now: float,
         wall_ms: int,
     ) -> None:
-        """The peer's OFFER message was committed as `row`. Raises DecodeError."""
+        """The peer's OFFER message was committed as `row`. Raises DecodeError.
+
+        It is accepted automatically up to `auto_accept_bytes`, while the key's quota lasts.
+        """
         if row.id in self._all:
             return
         at = Moment(now, wall_ms)
-        of_peer = [known for known in self._all.values() if known.peer == peer]
+        waiting = sum(
+            one.peer == peer and not (one.ended or one.row.mine) for one in self._open.values()
+        )
         transfer = self._add_new(*arrived(row, peer, wall_ms), at)
         assert isinstance(transfer, Receiving)
-        welcome(transfer, of_peer, auto_accept_bytes, verified, self._inbox, at)
+        offer = transfer.offer
+        if waiting >= MAX_OPEN_OFFERS:
+            transfer.refuse_one_more(at)
+        elif offer.size_bytes <= auto_accept_bytes and (
+            use := self._quota.take(key, offer, verified, at)
+        ):
+            transfer.accept_automatically(self._inbox, use, at)
+        else:
+            transfer.handle_link_up(at)
         self._after(transfer, at)
 
     def handle_stored(self, row: TransferRow, now: float, wall_ms: int) -> None:
@@ -245,14 +256,13 @@ class Transfers:
                 self._handle_ready(report, at)
             case pw.Scanned():
                 self.offering.handle_scanned(report)
-                self._find_due()
             case pw.Placed() | pw.NotPlaced():
                 transfer = self._all.get(report.id)
                 if transfer is not None:
                     transfer.handle_report(report, at)
                     self._after(transfer, at)
             case _:
-                transfer = self._jobs.get(report.job)
+                transfer = self._schedule.by_job(report.job)
                 if transfer is not None and transfer.job == report.job:
                     transfer.handle_report(report, at)
                     self._after(transfer, at)
@@ -263,20 +273,16 @@ class Transfers:
         self._out.port = 0
         self._out.frames.clear()
         at = Moment(now, wall_ms)
-        for transfer in list(self._jobs.values()):
+        for transfer in self._schedule.working():
             transfer.handle_job_lost(at)
             self._after(transfer, at)
 
     def handle_timeout(self, now: float, wall_ms: int) -> None:
         """Time has passed; harmless when nothing is due."""
-        if self._due_s is None or now < self._due_s:
-            return
         at = Moment(now, wall_ms)
         self.offering.handle_timeout(at)
-        for transfer in list(self._open.values()):
-            if transfer.retry_at is not None and transfer.retry_at <= now:
-                self._after(transfer, at)
-        self._find_due()
+        for transfer in self._schedule.take_due(now):
+            self._after(transfer, at)
 
     # --- outputs ---
 
@@ -302,7 +308,8 @@ class Transfers:
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` next."""
-        return self._due_s
+        dues = (self._schedule.next_timeout(), self.offering.next_timeout())
+        return min((due for due in dues if due is not None), default=None)
 
     # --- inside ---
 
@@ -371,29 +378,16 @@ class Transfers:
     def _after(self, transfer: Transfer, at: Moment) -> None:
         """An input was handled: start what is due, keep the books."""
         if transfer.retry_at is not None and transfer.retry_at <= at.s:
-            transfer.handle_due(at, self._may_start(transfer))
+            transfer.handle_due(at, self._schedule.may_start(transfer))
         self._changed[transfer.id] = transfer
         if transfer.settled:
             self._open.pop(transfer.id, None)
             self._forget_oldest()
         else:
             self._open[transfer.id] = transfer
-        self._jobs = {one.job: one for one in self._open.values() if one.job}
-        self._find_due()
-
-    def _may_start(self, transfer: Transfer) -> bool:
-        others = [one for one in self._jobs.values() if one is not transfer and one.job]
-        if isinstance(transfer, Receiving):
-            return sum(isinstance(one, Receiving) for one in others) < MAX_RECEIVING_JOBS
-        return len(others) < MAX_ACTIVE_TRANSFERS
+        self._schedule.note(transfer)
 
     def _forget_oldest(self) -> None:
         while len(self._all) - len(self._open) > MAX_VIEW_TRANSFERS:
             oldest = next(id for id in self._all if id not in self._open)
             del self._all[oldest]
-
-    def _find_due(self) -> None:
-        dues = [one.retry_at for one in self._open.values() if one.retry_at is not None]
-        if (due := self.offering.next_timeout()) is not None:
-            dues.append(due)
-        self._due_s = min(dues, default=None)

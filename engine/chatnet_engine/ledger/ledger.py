@@ -70,6 +70,7 @@ class Ledger:
             transfers=transfers.load(db),
             last_no=batches.last_no(db),
             offers=self._offers,
+            automatic=transfers.automatic(db),
             restores=restores.listed(db),
         )
 

@@ -114,6 +114,7 @@ def purge(db: sqlite3.Connection) -> None:
     ).fetchall()
     for table in ("drafts", "inbound_runs", "restores", "counters", "peers"):
         db.executemany(f"DELETE FROM {table} WHERE peer = ?", unused)  # noqa: S608
+    db.execute("DELETE FROM automatic WHERE key NOT IN (SELECT key FROM peers)")
 
 
 def _merge(db: sqlite3.Connection, peer: int, into: int) -> int:

@@ -170,6 +170,17 @@ FROM messages m;
 """Schema version 2: wishes to have a conversation back; own messages that came back have seq = -no,
 which nobody outside is shown."""
 
+QUOTAS = """
+CREATE TABLE automatic (
+    key BLOB PRIMARY KEY,
+    day INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    files INTEGER NOT NULL
+) STRICT;
+"""
+"""Schema version 3: what the files of each key took without a question, on the newest such day. By
+key, so that a peer who is removed and added again has no new quota."""
+
 BUSY_TIMEOUT_MS = 5000
 KEPT_WAL_BYTES = 16 * 1024 * 1024
 """After a checkpoint the write-ahead log is cut to this, so that a burst does not keep the disk."""

@@ -41,7 +41,17 @@ def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
         " ended = excluded.ended, detail = excluded.detail",
         values,
     )
+    if (use := op.automatic) is not None:
+        db.execute(
+            "REPLACE INTO automatic VALUES (?, ?, ?, ?)",
+            (use.key, use.day, use.size_bytes, use.files),
+        )
     return c.TransferStored(row)
+
+
+def automatic(db: sqlite3.Connection) -> list[c.AutomaticUse]:
+    """What the files of each key took without a question, on the newest such day."""
+    return [c.AutomaticUse(*values) for values in db.execute("SELECT * FROM automatic")]
 
 
 def load(db: sqlite3.Connection) -> list[c.StoredTransfer]:

@@ -164,6 +164,7 @@ def _offer(parts: Parts, offer: MessageRow, peer: PeerRow, now: Now) -> None:
         parts.transfers.handle_peer_offer(
             offer,
             peer.peer,
+            key=peer.key,
             auto_accept_bytes=peer.auto_accept_bytes,
             verified=peer.trust == Trust.VERIFIED,
             now=now.mono_s,

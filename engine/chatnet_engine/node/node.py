@@ -110,6 +110,7 @@ class Node:
             backups=Backups(),
             transfers=Transfers(
                 loaded=loaded.transfers,
+                automatic=loaded.automatic,
                 random=random,
                 inbox=config.session.inbox,
                 now=now.mono_s,

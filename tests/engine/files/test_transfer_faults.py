@@ -3,8 +3,8 @@
 import pytest
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files import schedule
 from chatnet_engine.files import transfers as owner
-from chatnet_engine.files import welcome
 from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.transfers import FailedOffer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
@@ -13,7 +13,7 @@ from chatnet_protocol.ipc.rows import TransferState
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS, MIB
 from chatnet_protocol.wire import control as ct
 from fake_files import SOURCES, World
-from file_pair import ID, PEER, message
+from file_pair import ID, KEY, PEER, message
 
 
 @pytest.fixture
@@ -103,12 +103,12 @@ def test_a_changed_source_is_remembered(world: World) -> None:
 
 
 def test_at_most_so_many_receive_at_a_time(world: World) -> None:
-    for number in range(owner.MAX_RECEIVING_JOBS + 2):
+    for number in range(schedule.MAX_RECEIVING_JOBS + 2):
         world.offer("big", transfer_id=bytes([number]) * 16)
-    assert len(world.net.connections) == owner.MAX_RECEIVING_JOBS
+    assert len(world.net.connections) == schedule.MAX_RECEIVING_JOBS
     waiting = [row for row in world.b.history if row.reason]
     assert {row.reason for row in waiting} == {"Waiting for other files to finish."}
-    states = [f"{bytes([number]) * 16}" for number in range(owner.MAX_RECEIVING_JOBS + 2)]
+    states = [f"{bytes([number]) * 16}" for number in range(schedule.MAX_RECEIVING_JOBS + 2)]
     world.run(
         lambda: all(world.pair.both("done", bytes([number]) * 16) for number in range(len(states))),
         turns=2000,
@@ -118,7 +118,7 @@ def test_at_most_so_many_receive_at_a_time(world: World) -> None:
 def test_too_many_unanswered_offers_are_rejected(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(welcome, "MAX_OPEN_OFFERS", 3)
+    monkeypatch.setattr(owner, "MAX_OPEN_OFFERS", 3)
     for number in range(4):
         world.offer("big", transfer_id=bytes([number]) * 16, auto=0)
     ids = [bytes([number]) * 16 for number in range(4)]
@@ -240,6 +240,7 @@ def test_an_offer_that_the_sender_has_forgotten_fails(world: World) -> None:
     world.b.transfers.handle_peer_offer(
         message(ID, 1, False, body),
         PEER,
+        key=KEY,
         auto_accept_bytes=MIB,
         verified=False,
         now=world.b.clock,

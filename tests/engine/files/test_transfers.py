@@ -7,7 +7,7 @@ from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.limits import MIB
 from chatnet_protocol.wire import control as ct
 from fake_files import SOURCES, World
-from file_pair import ID, PEER, message
+from file_pair import ID, KEY, PEER, message
 
 
 @pytest.fixture
@@ -52,6 +52,7 @@ def test_an_unverified_peer_fills_at_most_a_gibibyte_unasked(world: World) -> No
         world.b.transfers.handle_peer_offer(
             message(transfer_id, number, False, body),
             PEER,
+            key=KEY,
             auto_accept_bytes=400 * MIB,
             verified=verified,
             now=world.b.clock,

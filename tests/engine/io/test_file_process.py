@@ -17,7 +17,7 @@ from chatnet_engine.files.transfers import Act
 from chatnet_engine.io.file_link import child_environ
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.wire.file_records import FIRST_MESSAGE_BYTES, MAX_UNKNOWN_CONNECTIONS
-from file_pair import ID, PEER, Pair, RealSide, message
+from file_pair import ID, KEY, PEER, Pair, RealSide, message
 from tcp_proxy import Proxy
 
 MIDDLE = "127.0.0.2"
@@ -300,6 +300,7 @@ def test_hostile_names_stay_inside(pair: Pair, make: Make, hostile: list[str], s
     pair.b.transfers.handle_peer_offer(
         message(ID, 1, False, body),
         PEER,
+        key=KEY,
         auto_accept_bytes=1000,
         verified=False,
         now=now,

@@ -1,0 +1,77 @@
+"""Owns when each transfer is due, and which ones have a job of the file process.
+
+What an input costs does not depend on how many transfers there are: a peer may have hundreds of
+open offers, and every message about one of them comes through here.
+"""
+
+from heapq import heapify, heappop, heappush
+
+from chatnet_engine.files.receiving import Receiving
+from chatnet_engine.files.transfer import Transfer
+from chatnet_protocol.limits import MAX_ACTIVE_TRANSFERS
+
+MAX_RECEIVING_JOBS = 8
+"""Transfers that receive at a time; the next ones wait for a free place."""
+STALE_DUES = 64
+"""Superseded entries that the heap may hold besides as many as there are valid ones."""
+
+
+class Schedule:
+    """The jobs and deadlines of all transfers."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[int, Transfer] = {}
+        self._job_of: dict[bytes, int] = {}
+        self._dues: dict[bytes, tuple[float, Transfer]] = {}
+        self._heap: list[tuple[float, bytes]] = []
+
+    def note(self, transfer: Transfer) -> None:
+        """An input was handled: its job and its deadline may be others now."""
+        self._jobs.pop(self._job_of.pop(transfer.id, 0), None)
+        if transfer.job:
+            self._jobs[transfer.job] = transfer
+            self._job_of[transfer.id] = transfer.job
+        due_s = transfer.retry_at
+        if due_s is None:
+            self._dues.pop(transfer.id, None)
+            return
+        former = self._dues.get(transfer.id)
+        if former is None or former[0] != due_s:
+            self._dues[transfer.id] = (due_s, transfer)
+            heappush(self._heap, (due_s, transfer.id))
+            if len(self._heap) > 2 * len(self._dues) + STALE_DUES:
+                self._heap = [(due[0], transfer_id) for transfer_id, due in self._dues.items()]
+                heapify(self._heap)
+
+    def by_job(self, job: int) -> Transfer | None:
+        """The transfer that this job is for."""
+        return self._jobs.get(job)
+
+    def working(self) -> list[Transfer]:
+        """Transfers that have a job."""
+        return list(self._jobs.values())
+
+    def may_start(self, transfer: Transfer) -> bool:
+        """Whether there is room for one more job of this transfer's kind."""
+        others = [one for one in self._jobs.values() if one is not transfer]
+        if isinstance(transfer, Receiving):
+            return sum(isinstance(one, Receiving) for one in others) < MAX_RECEIVING_JOBS
+        return len(others) < MAX_ACTIVE_TRANSFERS
+
+    def take_due(self, now: float) -> list[Transfer]:
+        """Transfers whose time has come; each is to be noted again."""
+        due: list[Transfer] = []
+        while (due_s := self.next_timeout()) is not None and due_s <= now:
+            _, transfer_id = heappop(self._heap)
+            due.append(self._dues.pop(transfer_id)[1])
+        return due
+
+    def next_timeout(self) -> float | None:
+        """When the next transfer is due."""
+        heap = self._heap
+        while heap:
+            due = self._dues.get(heap[0][1])
+            if due is not None and due[0] == heap[0][0]:
+                return heap[0][0]
+            heappop(heap)
+        return None
