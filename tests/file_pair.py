@@ -108,7 +108,6 @@ class RealSide(Side):
     """With the real file process, on the loopback."""
 
     def __init__(self, name: str, folder: Path, bind: str = "127.0.0.1") -> None:
-        self.log = open(folder / f"{name}.log", "ab")  # noqa: SIM115 (closed in `close`)
         self.bind = bind
         self.umask = 0o027
         self.port = 0
@@ -123,7 +122,7 @@ class RealSide(Side):
         module = "chatnet_engine.io.file_process"
         where = ["--port", "0", "--bind", self.bind, "--umask", str(self.umask)]
         command = [sys.executable, "-P", "-m", module, *where]
-        link = FileLink(command, self.log.fileno())
+        link = FileLink(command)
         link.start(self.now())
         return link
 
@@ -173,7 +172,6 @@ class RealSide(Side):
 
     def close(self) -> None:
         self._link.close()
-        self.log.close()
 
 
 class Pair:

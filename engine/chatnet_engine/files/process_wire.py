@@ -9,6 +9,10 @@ import enum
 import msgspec
 from msgspec import Struct
 
+MAX_FRAME_BYTES = 1024 * 1024
+"""Of a report: its maker keeps below it, so a longer one means that the two have lost step, and the
+process is started anew."""
+
 
 class WireBase(Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Common shape of requests and reports."""

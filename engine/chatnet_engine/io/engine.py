@@ -161,7 +161,7 @@ class Engine:
             backups=BackupMaker(_paths(folder), wakeup.ring),
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
-            files=FileLink(file_command(udp.local[1], udp.local[0], config.umask), self.log_fd),
+            files=FileLink(file_command(udp.local[1], udp.local[0], config.umask)),
             impairment=Impairment(config.impair) if config.impair else None,
             now=now,
         )

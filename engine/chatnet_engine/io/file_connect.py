@@ -6,6 +6,7 @@ proves itself with its first packet.
 """
 
 import contextlib
+import errno
 import logging
 import secrets
 import selectors
@@ -18,7 +19,7 @@ from functools import partial
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from chatnet_engine.files.process_wire import Connect
-from chatnet_engine.io.addresses import to_sockaddr
+from chatnet_engine.io.addresses import SockAddr, to_sockaddr
 from chatnet_engine.io.file_channel import FileChannel, tune
 from chatnet_engine.secure.noise import KEY_BYTES, Handshake, NoiseError, Protocol
 from chatnet_protocol.wire.control import HANDLE_BYTES
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 DIAL_TIMEOUT_S = 4.0
 BACKLOG = 128
 ACCEPTS_PER_TURN = 128
+FULL_PAUSE_S = 0.5
+"""Without descriptors for another connection."""
 MAX_EXPECTED = 256
 """Tokens that are waited for; the oldest is forgotten first."""
 
@@ -43,14 +46,20 @@ class Unreachable(Exception):
     """No address led to a listener that knew the token."""
 
 
-def dial(connect: Connect, stopped: Callable[[], bool]) -> FileChannel:
-    """Try the addresses one after the other. Raises Unreachable."""
+def dial(connect: Connect, keep: Callable[[socket.socket], bool]) -> FileChannel:
+    """Try the addresses one after the other. Raises Unreachable.
+
+    `keep` gets each socket before it connects, so that `shutdown` on it can end the wait, and says
+    whether to go on.
+    """
     for addr in connect.addrs:
-        if stopped():
-            break
         sock = None
         try:
-            sock = _connected(addr)
+            sock, sockaddr = _socket_for(addr)
+            if not keep(sock):
+                sock.close()
+                break
+            sock.connect(sockaddr)
             return _introduce(sock, connect)
         except (OSError, NoiseError) as error:
             logger.info("dialling port %d for files failed: %s", addr[1], error)
@@ -59,7 +68,7 @@ def dial(connect: Connect, stopped: Callable[[], bool]) -> FileChannel:
     raise Unreachable
 
 
-def _connected(addr: tuple[str, int]) -> socket.socket:
+def _socket_for(addr: tuple[str, int]) -> tuple[socket.socket, SockAddr]:
     for family in (socket.AF_INET, socket.AF_INET6):
         sockaddr = to_sockaddr(addr, family)
         if sockaddr is not None:
@@ -70,11 +79,10 @@ def _connected(addr: tuple[str, int]) -> socket.socket:
     try:
         tune(sock)
         sock.settimeout(DIAL_TIMEOUT_S)
-        sock.connect(sockaddr)
     except BaseException:
         sock.close()
         raise
-    return sock
+    return sock, sockaddr
 
 
 def _introduce(sock: socket.socket, connect: Connect) -> FileChannel:
@@ -129,6 +137,7 @@ class Listener:
         self._sock = _listening_socket(bind, port)
         self.port: int = self._sock.getsockname()[1]
         selector.register(self._sock, selectors.EVENT_READ, self._accept)
+        self._accept_again_s: float | None = None
         self._ready: list[tuple[int, FileChannel]] = []
 
     def expect(self, job: int, connect: Connect) -> None:
@@ -150,6 +159,9 @@ class Listener:
     def take_expired(self) -> list[int]:
         """Jobs that nobody connected to in time. Also drops silent connections."""
         now_s = time.monotonic()
+        if self._accept_again_s is not None and now_s >= self._accept_again_s:
+            self._accept_again_s = None
+            self._selector.register(self._sock, selectors.EVENT_READ, self._accept)
         for fd in [fd for fd, one in self._unknown.items() if one.deadline_s <= now_s]:
             self._drop(fd)
         late = [one for one in self._expected.values() if one.deadline_s <= now_s]
@@ -161,13 +173,19 @@ class Listener:
         """Monotonic time of the next expiry."""
         dues = [one.deadline_s for one in self._unknown.values()]
         dues += [one.deadline_s for one in self._expected.values()]
+        if self._accept_again_s is not None:
+            dues.append(self._accept_again_s)
         return min(dues, default=None)
 
     def _accept(self) -> None:
         for _ in range(ACCEPTS_PER_TURN):
             try:
                 sock, _ = self._sock.accept()
-            except OSError:
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    # It stays readable: looking again at once would take all of a core.
+                    self._selector.unregister(self._sock)
+                    self._accept_again_s = time.monotonic() + FULL_PAUSE_S
                 return
             sock.setblocking(False)
             if len(self._unknown) >= MAX_UNKNOWN_CONNECTIONS:

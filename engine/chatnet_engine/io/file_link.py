@@ -7,19 +7,20 @@ so, and the node asks again.
 
 import collections
 import logging
+import math
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from chatnet_engine.files.process_wire import MAX_FRAME_BYTES
+from chatnet_engine.io.child_log import ChildLog
 from chatnet_engine.node.effects import FilesRestarted, FilesSaid
 
 logger = logging.getLogger(__name__)
 
 LENGTH_BYTES = 4
-MAX_FRAME_BYTES = 1024 * 1024
-"""Longer ones mean that the two sides have lost step: the process is started anew."""
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
 """Waiting for a process that does not read; beyond this it is stuck and is started anew."""
 READ_BYTES = 256 * 1024
@@ -37,11 +38,11 @@ FileReport = FilesSaid | FilesRestarted
 
 
 class FileLink:
-    """`command` is started with `--fd N` added. `log_fd` takes what it writes to stderr."""
+    """`command` is started with `--fd N` added. What it writes to stderr is logged here."""
 
-    def __init__(self, command: Sequence[str], log_fd: int) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
-        self._log_fd = log_fd
+        self._log = ChildLog("file process")
         self._process: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
         self._unread = bytearray()
@@ -125,7 +126,8 @@ class FileLink:
         return reports
 
     def handle_timeout(self, now_s: float) -> list[FileReport]:
-        """Start the process again once its backoff has passed."""
+        """Log what the process wrote; start it again once its backoff has passed."""
+        self._log.handle_timeout(now_s)
         if self._restart_s is None or now_s < self._restart_s:
             return []
         if not self._is_gone(0.0):
@@ -158,6 +160,8 @@ class FileLink:
                 self._process.kill()
                 self._is_gone(KILL_WAIT_S)
             self._process = None
+        self._log.drain(math.inf)
+        self._log.close()
 
     def _start(self, now_s: float) -> None:
         ours, theirs = socket.socketpair()
@@ -167,8 +171,8 @@ class FileLink:
                     [*self._command, "--fd", str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
-                    stdout=self._log_fd,
-                    stderr=self._log_fd,
+                    stdout=self._log.write_fd,
+                    stderr=self._log.write_fd,
                     env=child_environ(),
                     # Ctrl-C in the engine's terminal is the engine's to answer.
                     start_new_session=True,
@@ -216,6 +220,7 @@ class FileLink:
         # It lives on a socket that is closed now, and keeps nothing that a kill could hurt.
         self._process.kill()
         self._is_gone(KILL_WAIT_S)
+        self._log.drain(now_s)
         self._unread.clear()
         self._unsent.clear()
         self._unsent_bytes = 0

@@ -27,6 +27,7 @@ from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, prob
 from chatnet_engine.io.file_receive import FOLDER_MODE, ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
+from chatnet_protocol.errors import ErrorCode
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ MAX_UNSENT_BYTES = 8 * 1024 * 1024
 """Reports that the engine does not take; then it is beyond help, and so is this process."""
 NICENESS = 5
 """Text goes first where cores are few."""
+BROKEN = "An internal error; see the log."
 GONE = "The bytes of a received file have disappeared before it got its name."
 
 JobRequest = pw.Send | pw.Receive
@@ -54,6 +56,7 @@ class Job:
         self._report = report
         self._umask = umask
         self._channel: FileChannel | None = None
+        self._dialling: socket.socket | None = None
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -61,7 +64,13 @@ class Job:
         """With a channel that the listener made, or dial first."""
         self._channel = channel
         name = f"file-job-{self.request.job}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name=name, daemon=True).start()
+        except RuntimeError:  # no room for one more thread
+            logger.warning("no thread for file job %d", self.request.job)
+            if channel is not None:
+                channel.close()
+            self._report(self.request.job, pw.Ended(self.request.job, pw.Outcome.LOST, BROKEN))
 
     def stop(self) -> None:
         """End soon, and silently."""
@@ -69,6 +78,9 @@ class Job:
             self._stopped = True
             if self._channel is not None:
                 self._channel.interrupt()
+            elif self._dialling is not None:
+                with contextlib.suppress(OSError):
+                    self._dialling.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
         number = self.request.job
@@ -76,7 +88,7 @@ class Job:
             ended = self._work()
         except Exception:
             logger.exception("file job %d broke", number)
-            ended = pw.Ended(number, pw.Outcome.LOST, "An internal error; see the log.")
+            ended = pw.Ended(number, pw.Outcome.LOST, BROKEN)
         self._report(number, ended)
 
     def _work(self) -> pw.Ended:
@@ -102,13 +114,19 @@ class Job:
                 channel.close()
 
     def _dial(self) -> FileChannel:
-        channel = dial(self.request.connect, lambda: self._stopped)
+        channel = dial(self.request.connect, self._keep)
         with self._lock:
+            self._dialling = None
             if self._stopped:
                 channel.close()
                 raise Unreachable
             self._channel = channel
         return channel
+
+    def _keep(self, sock: socket.socket) -> bool:
+        with self._lock:
+            self._dialling = sock
+            return not self._stopped
 
 
 class FileProcess:
@@ -264,14 +282,25 @@ class FileProcess:
     def _serve_disk(self) -> None:
         while True:
             request = self._disk.get()
-            match request:
-                case pw.Scan():
-                    self._report(0, scan(request.id, request.roots))
-                case pw.Place():
-                    self._report(0, place(request, FOLDER_MODE & ~self._umask))
-                case pw.Discard():
-                    with contextlib.suppress(FolderError):
-                        discard(request)
+            try:
+                self._use_disk(request)
+            except Exception:
+                logger.exception("a request to the disk broke")
+                if isinstance(request, pw.Scan):
+                    code = ErrorCode.INTERNAL.value
+                    self._report(0, pw.Scanned(request.id, [], code, BROKEN))
+                elif isinstance(request, pw.Place):
+                    self._report(0, pw.NotPlaced(request.id, request.index, [], BROKEN))
+
+    def _use_disk(self, request: pw.Request) -> None:
+        match request:
+            case pw.Scan():
+                self._report(0, scan(request.id, request.roots))
+            case pw.Place():
+                self._report(0, place(request, FOLDER_MODE & ~self._umask))
+            case pw.Discard():
+                with contextlib.suppress(FolderError):
+                    discard(request)
 
 
 def place(request: pw.Place, below_mode: int) -> pw.Placed | pw.NotPlaced:

@@ -9,9 +9,15 @@ import stat
 from collections.abc import Iterator
 
 from chatnet_engine.files.names import shown
+from chatnet_engine.files.offering import TOO_LONG
 from chatnet_engine.files.process_wire import Scanned, ScannedFile
 from chatnet_protocol.errors import ErrorCode
-from chatnet_protocol.limits import MAX_FILE_BYTES, MAX_FILES_IN_OFFER, MAX_PATH_COMPONENTS
+from chatnet_protocol.limits import (
+    MAX_FILE_BYTES,
+    MAX_FILES_IN_OFFER,
+    MAX_OFFER_BYTES,
+    MAX_PATH_COMPONENTS,
+)
 from chatnet_protocol.text import is_text
 
 MAX_ENTRIES = 100_000
@@ -28,14 +34,21 @@ class ScanError(Exception):
 
 
 def scan(transfer_id: bytes, roots: list[str]) -> Scanned:
-    """The report for a Scan request; stops one file after the limit, for the caller to refuse."""
+    """The report for a Scan request, never longer than an offer of these files could be.
+
+    Stops one file after the limit, for the caller to refuse.
+    """
     files: list[ScannedFile] = []
+    size = 0
     try:
         for number, root in enumerate(roots):
             for file in _files_of(number, root):
                 files.append(file)
                 if len(files) > MAX_FILES_IN_OFFER:
                     return Scanned(transfer_id, files)
+                size += sum(len(name.encode()) for name in file.path)
+                if size > MAX_OFFER_BYTES:
+                    raise ScanError(ErrorCode.TOO_LARGE, TOO_LONG)
         if not files:
             raise ScanError(ErrorCode.FILE, "There are no files in there.")
     except ScanError as error:

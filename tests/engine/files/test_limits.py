@@ -1,5 +1,7 @@
 """What a peer can make grow, start or cost, and where that ends."""
 
+from itertools import pairwise
+
 import pytest
 
 from chatnet_engine.files import process_wire as pw
@@ -181,11 +183,13 @@ def test_a_job_that_the_file_process_dies_of_waits_longer_each_time(world: World
 
     world.a.process.handle = die  # type: ignore[method-assign]
     world.offer("big")
-    for _ in range(2000):
-        world.advance(0.05)
-    assert 4 <= len(starts) <= 12, starts
-    world.a.process.handle = handle  # type: ignore[method-assign]
-    world.run(lambda: world.pair.both("done"), turns=3000)
+    listen = ct.encode_control(ct.Listen(ID, bytes(8), bytes(32), 9, ct.Suite.CHACHA))
+    for _ in range(400):
+        world.a.transfers.handle_control(PEER, listen, world.a.clock, 1)
+        world.advance(0.25)
+    pauses = [later - earlier for earlier, later in pairwise(starts)]
+    assert pauses[0] < 1 < 16 < pauses[-1]
+    assert len(starts) < 12
 
 
 def test_what_is_due_is_found_without_looking_at_everything() -> None:

@@ -106,7 +106,7 @@ def machine(own_home):
         undo.callback(ipc.close)
         store = Store(EmptyLedger, None, wakeup.ring)
         undo.callback(store.stop)
-        files = FileLink([sys.executable, "-c", ECHO], sys.stderr.fileno())
+        files = FileLink([sys.executable, "-c", ECHO])
         undo.callback(files.close)
         history = HistoryReader(EmptyLedger, wakeup.ring)
         undo.callback(history.stop)

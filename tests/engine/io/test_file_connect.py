@@ -1,9 +1,12 @@
 """The listener and the handshake, in one process."""
 
 import contextlib
+import errno
+import resource
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -44,7 +47,7 @@ class Hall:
 
         def work() -> None:
             try:
-                self.dialled.append(dial(ask, lambda: False))
+                self.dialled.append(dial(ask, lambda _: True))
             except Unreachable:
                 self.dialled.append(Unreachable)
 
@@ -172,4 +175,56 @@ def test_nobody_to_dial() -> None:
         for addrs in ([("127.0.0.1", port)], [("no-address", 1)], [("127.0.0.1", 0)], []):
             ask = pw.Connect(HANDLE, TOKEN, Suite.CHACHA, addrs, 60.0)
             with pytest.raises(Unreachable):
-                dial(ask, lambda: False)
+                dial(ask, lambda _: True)
+
+
+def test_a_dial_that_hangs_ends_at_once_when_its_socket_is_shut_down() -> None:
+    """A full backlog drops further SYNs, so connecting takes until its time is over."""
+    with socket.socket() as trap, contextlib.ExitStack() as filling:
+        trap.bind(("127.0.0.1", 0))
+        trap.listen(0)
+        for _ in range(3):
+            sock = filling.enter_context(socket.socket())
+            sock.setblocking(False)
+            assert sock.connect_ex(trap.getsockname()) in (0, errno.EINPROGRESS)
+        kept: list[socket.socket] = []
+        is_kept = threading.Event()
+
+        def keep(sock: socket.socket) -> bool:
+            kept.append(sock)
+            is_kept.set()
+            return True
+
+        def work() -> None:
+            with contextlib.suppress(Unreachable):
+                dial(connect(trap.getsockname()[1]), keep)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert is_kept.wait(10)
+        began = time.monotonic()
+        while thread.is_alive():  # connecting may begin right after the socket was kept
+            with contextlib.suppress(OSError):
+                kept[0].shutdown(socket.SHUT_RDWR)
+            thread.join(0.05)
+        assert time.monotonic() - began < file_connect.DIAL_TIMEOUT_S / 2
+
+
+def test_without_descriptors_the_listener_pauses_and_goes_on(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_connect, "FULL_PAUSE_S", 0.01)
+    visitor = socket.create_connection(("127.0.0.1", hall.listener.port))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with visitor, contextlib.ExitStack() as back:
+        back.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (visitor.fileno() + 1, hard))
+        hall.turn()
+        due_s = hall.listener.next_timeout()
+        assert due_s is not None
+        assert hall.selector.select(0) == [], "it does not spin on what it cannot accept"
+    while time.monotonic() < due_s:
+        pass
+    hall.listener.take_expired()
+    hall.listener.expect(1, connect())
+    assert hall.dial(connect(hall.listener.port)) is not None

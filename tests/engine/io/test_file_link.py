@@ -37,7 +37,7 @@ sys.stdin.read(); time.sleep(30)
 
 
 def make_link(script=ECHO):
-    link = FileLink([sys.executable, "-c", script], sys.stderr.fileno())
+    link = FileLink([sys.executable, "-c", script])
     link.start(0.0)
     return link
 
@@ -103,7 +103,7 @@ def test_the_wait_before_a_restart_grows_and_is_forgotten(monkeypatch):
 
 
 def test_a_process_that_cannot_be_started_is_tried_again_and_again():
-    link = FileLink(["/nonexistent/program"], sys.stderr.fileno())
+    link = FileLink(["/nonexistent/program"])
     link.start(0.0)
     now_s, waits = 0.0, []
     for _ in range(12):

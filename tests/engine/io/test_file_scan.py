@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chatnet_engine.files.process_wire import MAX_FRAME_BYTES, encode
 from chatnet_engine.io import file_scan
 from chatnet_engine.io.file_scan import scan, source_path
 from chatnet_protocol.errors import ErrorCode
@@ -87,3 +88,15 @@ def test_folders_too_deep_or_too_full_are_refused(
     assert "too deep" in refused(tmp_path / "d")[1]
     monkeypatch.setattr(file_scan, "MAX_ENTRIES", 3)
     assert "too many entries" in refused(tmp_path / "d")[1]
+
+
+def test_a_list_too_long_for_an_offer_ends_where_it_is_made(tmp_path: Path) -> None:
+    """A report over long paths must never grow beyond what the engine takes for a report."""
+    folder = tmp_path
+    for _ in range(8):
+        folder = folder / ("n" * 200)
+    folder.mkdir(parents=True)
+    for number in range(60):
+        (folder / f"{number}").touch()
+    assert refused(tmp_path / ("n" * 200))[0] == ErrorCode.TOO_LARGE
+    assert len(encode(scan(ID, [os.fspath(tmp_path / ("n" * 200))]))) < MAX_FRAME_BYTES // 4
