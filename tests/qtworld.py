@@ -147,6 +147,8 @@ class FakeClient:
         self._on_event = on_event
         self.commands: list[Command] = []
         self.history: list[MessageRow] = []
+        self.page_of: Callable[[FetchHistory], HistoryPage] = self._page
+        """Answers FetchHistory; CommandError is an answer too."""
         self.unanswered: list[tuple[int, Command]] = []
         self.answers_messages = True
         self.held: set[type] = set()
@@ -163,7 +165,11 @@ class FakeClient:
     def send(self, command: Command) -> int:
         self._token += 1
         self.commands.append(command)
-        result = self._result(command)
+        try:
+            result = self._result(command)
+        except CommandError as error:
+            self._on_event(Answered(self._token, command, None, error))
+            return self._token
         if result is None:
             self.unanswered.append((self._token, command))
         else:
@@ -175,7 +181,7 @@ class FakeClient:
             return None
         match command:
             case FetchHistory():
-                return self._page(command)
+                return self.page_of(command)
             case SetDraft() | MakeInvite() | AddPeer():
                 return None
             case SendMessage():

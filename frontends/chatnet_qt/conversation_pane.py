@@ -39,6 +39,7 @@ from chatnet_qt.wording import peer_name, shown_name
 
 CLOCK_MS = 5000
 """How often words that hold a duration are renewed."""
+HISTORY_FAILED = "That part of the history could not be read. Try again."
 NOTICE_MS = 20_000
 """How long news stay that nobody dismisses."""
 
@@ -102,6 +103,7 @@ class ConversationPane(QWidget):
         view.seen.connect(self._update_jump)
         view.typed.connect(composer.type_key)
         self.model.found.connect(view.go_to)
+        self.model.not_found.connect(lambda: self.tell(HISTORY_FAILED))
         self.find_bar.found.connect(self._on_found)
         self.find_bar.closed.connect(composer.box.setFocus)
         composer.send_wanted.connect(self._send)

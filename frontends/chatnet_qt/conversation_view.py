@@ -3,8 +3,6 @@
 Knows no commands: what a click or key asks for leaves as a signal.
 """
 
-from dataclasses import dataclass
-
 from chatnet_qt.bubble_delegate import BubbleDelegate, Hit
 from chatnet_qt.models import Bubble, ConversationModel
 from chatnet_qt.qt import (
@@ -28,25 +26,16 @@ from chatnet_qt.qt import (
     present,
     pyqtSignal,
 )
+from chatnet_qt.reading_place import ReadingPlace
 from chatnet_qt.theme import colours_of, mix, scroll_bar_style
 from chatnet_qt.wording import clock_words
 
-AT_END_PX = 4
 OLDER_WITHIN_PX = 300
 """Nearer than this to the top, the page before is asked for."""
 SETTLE_MS = 60
 """What is seen is reported after this much quiet."""
 MAX_COPIED = 1000
 NOTHING_YET = "No messages yet. What you write is kept and goes out by itself."
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """What must not move: the end, or one row's distance from the top of the viewport."""
-
-    at_end: bool
-    message_id: bytes = b""
-    offset: int = 0
 
 
 class ConversationView(QListView):
@@ -66,7 +55,7 @@ class ConversationView(QListView):
         super().__init__(parent)
         self._model = model
         self._delegate = BubbleDelegate(model, self)
-        self._anchor = Anchor(at_end=True)
+        self._place = ReadingPlace(self, model, self._bubble_top)
         self._restoring = False
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -100,30 +89,37 @@ class ConversationView(QListView):
     @property
     def at_end(self) -> bool:
         """Whether the newest message is on screen, or will be after the next layout."""
-        return self._model.at_tail and self._anchor.at_end
+        return self._place.at_end
 
     def go_to_end(self) -> None:
         """Show the newest message."""
         self._model.show_tail()
-        self._anchor = Anchor(at_end=True)
+        self._place.follow_end()
         self._lay_out()
 
+    def go_to_start(self) -> None:
+        """Show the first message of all."""
+        self._model.show_first()
+
     def go_to(self, message_id: bytes) -> None:
-        """Show and select a message that is in memory."""
+        """Show a message that is in memory in the middle, and select it."""
         row = self._model.row_of(message_id)
-        if row >= 0:
-            self.executeDelayedItemsLayout()
-            index = self._model.index(row)
-            self.setCurrentIndex(index)
-            self.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
-            self._remember()
+        if row < 0:
+            return
+        self.executeDelayedItemsLayout()
+        index = self._model.index(row)
+        self.setCurrentIndex(index)
+        hint = QAbstractItemView.ScrollHint
+        fits = self.visualRect(index).height() < present(self.viewport()).height()
+        self.scrollTo(index, hint.PositionAtCenter if fits else hint.PositionAtTop)
+        self._place.hold(row)
 
     def go_to_row(self, row: int) -> None:
         """Put a row near the top."""
         if row >= 0:
             self.executeDelayedItemsLayout()
             self.scrollTo(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
-            self._remember()
+            self._place.remember()
 
     def visible_rows(self) -> range:
         """Rows of which a part is on screen."""
@@ -147,16 +143,7 @@ class ConversationView(QListView):
             return
         self._restoring = True
         super().updateGeometries()
-        bar = present(self.verticalScrollBar())
-        if bar.maximum() == 0:
-            self._anchor = Anchor(at_end=True)
-        if self._anchor.at_end:
-            bar.setValue(bar.maximum())
-        else:
-            row = self._model.row_of(self._anchor.message_id)
-            if row >= 0:
-                now = self.visualRect(self._model.index(row)).top()
-                bar.setValue(bar.value() + now - self._anchor.offset)
+        self._place.restore()
         self._restoring = False
         self._settle.start()
 
@@ -165,15 +152,9 @@ class ConversationView(QListView):
         self.scheduleDelayedItemsLayout()
         self.executeDelayedItemsLayout()
 
-    def _remember(self) -> None:
-        """What the person sees at the top is what must not move from now on."""
-        bar = present(self.verticalScrollBar())
-        index = self.indexAt(QPoint(8, 1))
-        if bar.value() >= bar.maximum() - AT_END_PX or not index.isValid():
-            self._anchor = Anchor(at_end=True)
-        else:
-            top = self.visualRect(index).top()
-            self._anchor = Anchor(False, self._model.message(index.row()).id, top)
+    def _bubble_top(self, row: int) -> int:
+        placed = self._delegate.placed(self._model.bubble(row), self.font())
+        return round(placed.bubble.top())
 
     def _on_rows_moved(self, _parent: QModelIndex, first: int, last: int) -> None:
         """New neighbours change groups and day separators, and with them heights."""
@@ -188,7 +169,7 @@ class ConversationView(QListView):
 
     def _on_scrolled(self) -> None:
         if not self._restoring:
-            self._remember()
+            self._place.remember()
         self._settle.start()
 
     def report_now(self) -> None:

@@ -1,20 +1,19 @@
 """The conversation as Qt's item views see it: a list model fed by the session's view and events.
 
-Owns the window of rows, the place of the "new messages" line, and what is asked of the history. It
-draws nothing; `Bubble` holds what the delegate has to know of one row and its neighbours.
+Owns the window of rows and the place of the "new messages" line. It draws nothing; `Bubble` holds
+what the delegate has to know of one row and its neighbours.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatnet_client.client_events import Answered
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
 from chatnet_protocol.ipc.view import PeerView, message_state
+from chatnet_qt.pager import MessageEvent, Pager
 from chatnet_qt.qt import QAbstractListModel, QModelIndex, QObject, Qt, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.timeline import Timeline
@@ -22,10 +21,6 @@ from chatnet_qt.wording import STATE_WORDS, clock_words, day_of, day_words, peer
 
 GROUP_MS = 120_000
 """Messages of one author this close together form a group."""
-PAGE_ROWS = 100
-
-OnPage = Callable[[HistoryPage], None]
-Then = Callable[[], None]
 
 BUBBLE_ROLE = int(Qt.ItemDataRole.UserRole)
 
@@ -54,11 +49,12 @@ class Bubble:
 class ConversationModel(QAbstractListModel):
     """Messages of one peer, oldest first.
 
-    Signals: `found(id)` a row that was asked for is there now; `restated` states or progress moved,
-    which changes no size.
+    Signals: `found(id)` a row that was asked for is there now; `not_found` it could
+    not be read; `restated` states or progress moved, which changes no size.
     """
 
     found = pyqtSignal(bytes)
+    not_found = pyqtSignal()
     restated = pyqtSignal()
 
     def __init__(self, session: Session, peer: int, parent: QObject | None = None) -> None:
@@ -68,8 +64,7 @@ class ConversationModel(QAbstractListModel):
         self._timeline = Timeline()
         self._rows: list[MessageRow] = []
         self._new_after: int | None = None
-        self._fetching = False
-        self._wanted: MessageRow | None = None
+        self._pager = Pager(session, peer, self._timeline, self._sync)
         session.was_reset.connect(self._on_reset)
         session.changed.connect(self._on_event)
         session.gauged.connect(self._on_gauge)
@@ -170,84 +165,58 @@ class ConversationModel(QAbstractListModel):
             self._new_after = None
             self._refresh_all()
 
+    def hold(self, row: MessageRow | None) -> None:
+        """`row` is being read and stays in memory; None: whatever is the newest."""
+        self._timeline.held = row
+
     def fetch_older(self) -> None:
-        """Ask for the page before the first row, unless one is under way or there is none."""
-        if self._fetching or (first := self._timeline.ask_older()) is None:
-            return
-        self._fetch(
-            FetchHistory(
-                peer=self.peer_number,
-                before_place=first.place,
-                before_no=first.no,
-                limit=PAGE_ROWS,
-            ),
-            lambda page: self._timeline.add_older(page.rows, page.more),
-        )
+        """Ask for the page before the first row, unless one is being read or there is none."""
+        self._pager.fetch_older()
 
     def fetch_newer(self) -> None:
         """Ask for the page after the last row, if the end is not in memory."""
-        if self._timeline.at_tail or not self._rows:
-            return
-        last = self._rows[-1]
-        after = FetchHistory(
-            self.peer_number, after_place=last.place, after_no=last.no, limit=PAGE_ROWS
-        )
-        self._fetch(after, lambda page: self._timeline.add_newer(page.rows, page.more))
+        self._pager.fetch_newer()
 
     def show_tail(self) -> None:
         """Go back to the end of the conversation."""
         peer = self.peer()
         if peer is not None and not self._timeline.at_tail:
+            self._pager.drop()
             self._timeline.reset(peer.messages, has_older=True)
             self._sync()
 
+    def show_first(self) -> None:
+        """Bring the first message of the conversation into memory; `found` follows."""
+        if self._rows and not self._timeline.has_older:
+            self._emit_first()
+        else:
+            self._pager.fetch_first(self._emit_first, self.not_found.emit)
+
     def show_message(self, row: MessageRow) -> None:
-        """Bring a message that a search found into memory; `found` follows."""
+        """Bring a message that a search found into memory; `found` follows, or `not_found`."""
         if self.row_of(row.id) >= 0:
             self.found.emit(row.id)
-            return
-        if self._fetching:
-            self._wanted = row
-            return
+        else:
+            self._pager.fetch_around(row, lambda: self.found.emit(row.id), self.not_found.emit)
 
-        def on_page(page: HistoryPage) -> None:
-            self._timeline.show_around([*page.rows, row])
-
-        before = FetchHistory(
-            peer=self.peer_number, before_place=row.place, before_no=row.no, limit=PAGE_ROWS
-        )
-
-        def then() -> None:
-            self.found.emit(row.id)
-            self.fetch_newer()
-
-        self._fetch(before, on_page, then)
+    def _emit_first(self) -> None:
+        if self._rows:
+            self.found.emit(self._rows[0].id)
 
     # --- how it changes ---
 
-    def _fetch(self, command: FetchHistory, on_page: OnPage, then: Then = lambda: None) -> None:
-        if self._fetching:
-            return
-        self._fetching = True
-
-        def on_answer(answer: Answered) -> None:
-            self._fetching = False
-            if isinstance(answer.result, HistoryPage):
-                on_page(answer.result)
-                self._sync()
-                then()
-            wanted, self._wanted = self._wanted, None
-            if wanted is not None:
-                self.show_message(wanted)
-
-        self._session.request(command, on_answer)
-
     def _on_reset(self) -> None:
-        self._fetching = False
+        """Another view. What is being read stays, and is read again: it may be other rows now."""
         peer = self.peer()
         tail = peer.messages if peer else []
-        self._timeline.refresh(tail)
-        self._timeline.has_older = self._timeline.has_older or bool(tail)
+        held = self._timeline.held
+        self._pager.drop()
+        if held is not None and tail and self._rows:
+            self._timeline.at_tail = False
+            self._pager.fetch_around(held, self._refresh_all)
+        else:
+            self._timeline.refresh(tail)
+            self._timeline.has_older = self._timeline.has_older or bool(tail)
         self._sync()
         self._refresh_all()
 
@@ -259,24 +228,13 @@ class ConversationModel(QAbstractListModel):
             if isinstance(event, ev.PeerChanged) and event.row.peer == self.peer_number:
                 self._refresh_all()
             return
-        match event:
-            case ev.MessagesAdded():
-                self._timeline.add(event.rows)
-                self._sync()
-            case ev.MessagesRestored():
-                self._timeline.restore(event.rows)
-                self._sync()
-                self.restated.emit()
-            case ev.MessagesDelivered():
-                self._timeline.apply_runs(event.runs)
-                self._sync()
-                self.restated.emit()
-            case ev.MessageFailed():
-                self._timeline.fail(event.no, event.reason)
-                self._sync()
-                self._refresh_all()
-            case ev.MarksMoved():
-                self.restated.emit()
+        if isinstance(event, MessageEvent):
+            self._pager.handle_event(event)
+            self._sync()
+        if isinstance(event, ev.MessageFailed):
+            self._refresh_all()
+        elif isinstance(event, ev.MessagesRestored | ev.MessagesDelivered | ev.MarksMoved):
+            self.restated.emit()
 
     def _on_gauge(self, gauge: ev.Gauge) -> None:
         if isinstance(gauge, ev.TransferGauge) and gauge.peer == self.peer_number:

@@ -12,8 +12,8 @@ from chatnet_protocol.ipc.rows import AckRun, MessageRow
 from chatnet_protocol.ipc.view import apply_runs, screen_order
 
 MAX_ROWS = 500
-"""Messages of one conversation in memory; beyond it the far end is let go. Qt measures each of them
-at every layout: 500 keep a resize at some 50 ms."""
+"""Messages of one conversation in memory; beyond it the end that is farther from what is being read
+is let go. Qt measures each of them at every layout: 500 keep a resize at some 50 ms."""
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Their text in memory."""
 MIN_ROWS = 50
@@ -26,14 +26,12 @@ class Timeline:
         self.rows: list[MessageRow] = []
         self.has_older = False
         self.at_tail = True
-        self._passed_over = False
-        """Whether rows came that stand above the first, since the last page was asked for."""
+        self.held: MessageRow | None = None
+        """The message that is being read; None: the newest one, whichever that is."""
 
     def reset(self, tail: Sequence[MessageRow], has_older: bool) -> None:
         """Show the end of the conversation."""
-        self.rows = list(tail)
-        self.has_older = has_older
-        self.at_tail = True
+        self.show(tail, has_older=has_older, at_tail=True)
 
     def refresh(self, tail: Sequence[MessageRow]) -> None:
         """A new snapshot ends in `tail`: keep what joins it, else start again from it."""
@@ -49,14 +47,12 @@ class Timeline:
         fresh = {row.id: row for row in rows}
         if self.rows and self.has_older:
             first = screen_order(self.rows[0])
-            count = len(fresh)
             fresh = {key: row for key, row in fresh.items() if screen_order(row) >= first}
-            self._passed_over = self._passed_over or len(fresh) < count
         if self.rows and not self.at_tail:
             last = screen_order(self.rows[-1])
             fresh = {key: row for key, row in fresh.items() if screen_order(row) <= last}
         self._merge(fresh)
-        self._trim_old()
+        self._make_room()
 
     def restore(self, rows: Sequence[MessageRow]) -> None:
         """Rows came back, or are other ones now and may stand elsewhere."""
@@ -67,39 +63,23 @@ class Timeline:
             self.rows = kept
         self.add(rows)
 
-    def ask_older(self) -> MessageRow | None:
-        """The row before which a page is wanted; None: there is nothing before."""
-        if not self.has_older or not self.rows:
-            return None
-        self._passed_over = False
-        return self.rows[0]
-
     def add_older(self, rows: Sequence[MessageRow], more: bool) -> None:
-        """A page from before the first row; makes room at the new end.
-
-        One that may have been read before rows came back which stand in it is not taken.
-        """
-        if self._passed_over:
-            return
+        """A page from before the first row."""
         self._merge({row.id: row for row in rows})
         self.has_older = more
-        excess = self._excess(reversed(self.rows))
-        if excess:
-            del self.rows[len(self.rows) - excess :]
-            self.at_tail = False
+        self._make_room()
 
     def add_newer(self, rows: Sequence[MessageRow], more: bool) -> None:
-        """A page from after the last row; makes room at the old end."""
-        first = screen_order(self.rows[0]) if self.rows else None
-        self._merge({r.id: r for r in rows if first is None or screen_order(r) >= first})
+        """A page from after the last row."""
+        self._merge({row.id: row for row in rows})
         self.at_tail = not more
-        self._trim_old()
+        self._make_room()
 
-    def show_around(self, rows: Iterable[MessageRow]) -> None:
-        """Show a part from the middle."""
+    def show(self, rows: Iterable[MessageRow], *, has_older: bool, at_tail: bool) -> None:
+        """Show another part."""
         self.rows = sorted({row.id: row for row in rows}.values(), key=screen_order)
-        self.has_older = True
-        self.at_tail = False
+        self.has_older = has_older
+        self.at_tail = at_tail
 
     def apply_runs(self, runs: Sequence[AckRun]) -> None:
         """Own messages got their ACK numbers."""
@@ -122,19 +102,23 @@ class Timeline:
         if not in_order:
             self.rows.sort(key=screen_order)
 
-    def _trim_old(self) -> None:
-        excess = self._excess(self.rows)
-        if excess:
-            del self.rows[:excess]
-            self.has_older = True
-
-    def _excess(self, far_end_first: Iterable[MessageRow]) -> int:
+    def _make_room(self) -> None:
+        """Let rows go until the rest fits, from the end that is farther from what is read."""
         size = sum(len(row.body) for row in self.rows)
-        excess = 0
-        for row in far_end_first:
-            left = len(self.rows) - excess
-            if left <= MAX_ROWS and (size <= MAX_BODY_BYTES or left <= MIN_ROWS):
-                break
-            size -= len(row.body)
-            excess += 1
-        return excess
+        first, end = 0, len(self.rows)
+        reading = end - 1
+        if self.held is not None:
+            key = screen_order(self.held)
+            reading = sum(screen_order(row) < key for row in self.rows)
+        while end - first > MAX_ROWS or (size > MAX_BODY_BYTES and end - first > MIN_ROWS):
+            if reading - first >= end - 1 - reading:
+                size -= len(self.rows[first].body)
+                first += 1
+            else:
+                end -= 1
+                size -= len(self.rows[end].body)
+        if end < len(self.rows):
+            self.at_tail = False
+        if first:
+            self.has_older = True
+        self.rows = self.rows[first:end]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.ipc.view import View
 from chatnet_qt.main_window import MainWindow
@@ -37,6 +38,7 @@ def make_stage(app: QApplication, tmp_path: Path) -> Iterator[MakeStage]:
         *,
         size: tuple[int, int] = (600, 500),
         history: Sequence[MessageRow] = (),
+        page_of: Callable[[FetchHistory], HistoryPage] | None = None,
     ) -> Stage:
         clients: list[FakeClient] = []
 
@@ -50,6 +52,8 @@ def make_stage(app: QApplication, tmp_path: Path) -> Iterator[MakeStage]:
         stage = Stage(app, session, window, clients[0])
         stages.append(stage)
         clients[0].history = list(history)
+        if page_of is not None:
+            clients[0].page_of = page_of
         window.show()
         app.setActiveWindow(window)
         session.start()

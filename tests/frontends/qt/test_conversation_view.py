@@ -32,7 +32,9 @@ def stage(make_stage) -> Stage:
 
 def top_of(stage: Stage, no: int) -> int:
     view, model = stage.pane.view, stage.pane.model
-    return view.visualRect(model.index(model.row_of(message_id(no)))).top()
+    row = model.row_of(message_id(no))
+    placed = view.itemDelegate().placed(model.bubble(row), view.font())
+    return view.visualRect(model.index(row)).top() + round(placed.bubble.top())
 
 
 def visible_no(stage: Stage) -> int:

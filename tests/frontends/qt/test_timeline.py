@@ -58,12 +58,14 @@ def test_at_the_limit_new_rows_push_out_the_oldest() -> None:
 
 def test_at_the_limit_old_pages_push_out_the_newest() -> None:
     timeline = tail(101, 100 + MAX_ROWS)
+    timeline.held = timeline.rows[3]
     timeline.add_older(rows(51, 100), more=True)
     assert len(timeline.rows) == MAX_ROWS
     assert numbers(timeline)[0] == 51
     assert not timeline.at_tail
     timeline.add(rows(9000, 9000))
     assert 9000 not in numbers(timeline), "it is beyond the window"
+    timeline.held = timeline.rows[-3]
     timeline.add_newer(rows(50 + MAX_ROWS + 1, 100 + MAX_ROWS), more=False)
     assert timeline.at_tail
     assert numbers(timeline) == list(range(101, 101 + MAX_ROWS))
@@ -91,7 +93,7 @@ def test_a_snapshot_beyond_a_gap_starts_again() -> None:
 
 def test_a_search_result_shows_its_surroundings() -> None:
     timeline = tail(900, 950)
-    timeline.show_around([*rows(1, 20), text_row(21, "hit")])
+    timeline.show([*rows(1, 20), text_row(21, "hit")], has_older=True, at_tail=False)
     assert numbers(timeline) == list(range(1, 22))
     assert not timeline.at_tail
 
@@ -119,18 +121,15 @@ def test_a_row_that_is_another_one_now_moves() -> None:
 
 def test_a_window_in_the_middle_keeps_its_place() -> None:
     timeline = Timeline()
-    timeline.show_around(rows(1, 3))
+    timeline.show(rows(1, 3), has_older=True, at_tail=False)
     timeline.restore([moved(no, place=no, lamport=no) for no in (1, 2, 3)])
     assert numbers(timeline) == [1, 2, 3]
 
 
-def test_a_page_read_before_rows_came_back_is_asked_for_again() -> None:
-    timeline = tail(10, 20)
-    assert timeline.ask_older() == timeline.rows[0]
-    timeline.restore([moved(30, place=4, lamport=4)])
-    timeline.add_older(rows(1, 9), more=False)
-    assert numbers(timeline)[0] == 10
-    assert timeline.ask_older() == timeline.rows[0]
-    timeline.add_older([*rows(1, 9), moved(30, place=4, lamport=4)], more=False)
-    assert numbers(timeline)[:6] == [1, 2, 3, 4, 30, 5]
-    assert timeline.ask_older() is None
+def test_new_rows_push_out_nothing_that_is_read() -> None:
+    timeline = tail(1, MAX_ROWS)
+    timeline.held = timeline.rows[10]
+    timeline.add(rows(MAX_ROWS + 1, MAX_ROWS + 3))
+    assert len(timeline.rows) == MAX_ROWS
+    assert numbers(timeline)[0] == 1
+    assert not timeline.at_tail
