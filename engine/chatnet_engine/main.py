@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from chatnet_engine.io.standard_streams import open_standard_streams
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.session_files import SESSION_NAME
 from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES
@@ -37,6 +38,7 @@ class ExitStatus(enum.IntEnum):
 
 def main(argv: Sequence[str]) -> int:
     """Run an engine; the exit code."""
+    open_standard_streams()
     if sys.platform != "linux":
         _say(f"ChatNet runs on Linux; this is {sys.platform}.")
         return ExitStatus.FAILED

@@ -18,6 +18,7 @@ from chatnet_client.errors import (
     RequestTimeout,
     SeveralSessions,
 )
+from chatnet_client.streams import open_standard_streams
 from chatnet_protocol.errors import ChatNetError, CommandError, ErrorCode
 from chatnet_protocol.text import is_text
 from chatnet_protocol.version import PRODUCT_VERSION
@@ -56,6 +57,7 @@ REFUSALS = (ErrorCode.REFUSED, ErrorCode.NOT_ALLOWED)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program; the exit code."""
+    open_standard_streams()
     return run(sys.argv[1:] if argv is None else argv, Environment.real())
 
 
@@ -146,8 +148,9 @@ def _explain(error: Exception) -> tuple[str, ExitStatus]:
             return error.detail, ExitStatus.REFUSED if code in REFUSALS else ExitStatus.FAILED
         case ClientError() | ChatNetError():
             return str(error), ExitStatus.FAILED
-        case OSError(strerror=text, filename=name) if text:
-            return f"{name}: {text}." if name else f"{text}.", ExitStatus.FAILED
+        case OSError(strerror=text, filename=name):
+            words = text or str(error)
+            return f"{name}: {words}." if name else f"{words}.", ExitStatus.FAILED
         case _:
             detail = render.escape_line(str(error))
             return f"A bug in ChatNet: {type(error).__name__} {detail}", ExitStatus.FAILED

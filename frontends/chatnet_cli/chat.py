@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from chatnet_cli.environment import Environment, ExitStatus, UsageError
 
+BARE_TERMINALS = ("", "dumb", "unknown")
+"""Values of TERM that promise no escape sequences, as an editor's shell window has."""
+
 
 def main(argv: list[str], connection_file: str) -> int:
     """Entry point of `chatnet.frontends`."""
@@ -22,7 +25,8 @@ def run(env: Environment, argv: Sequence[str], connection_file: str) -> ExitStat
         raise UsageError(str(error)) from None
     if rest:
         raise UsageError(f"The terminal chat does not know {' '.join(rest)!r}.")
-    if not (env.stdin_is_tty and env.stdout_is_tty):
+    bare = env.environ.get("TERM", "dumb") in BARE_TERMINALS
+    if bare or not (env.stdin_is_tty and env.stdout_is_tty):
         from chatnet_cli import plain
 
         return plain.run(env, options.peer, connection_file)

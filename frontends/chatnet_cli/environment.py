@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TextIO
 
+from chatnet_protocol.text import is_text, valid_text
+
 DEFAULT_WIDTH = 80
 
 
@@ -58,6 +60,8 @@ class Environment:
     wall_ms: Callable[[], int]
     replace_process: Callable[[Sequence[str], Mapping[str, str]], NoReturn]
     width: Callable[[], int]
+    input_encoding: str = "utf-8"
+    """For input that is not UTF-8: what the locale says."""
 
     @classmethod
     def real(cls) -> "Environment":
@@ -66,18 +70,44 @@ class Environment:
             if hasattr(stream, "reconfigure"):
                 # What a terminal of another encoding cannot show is no reason to fail.
                 stream.reconfigure(errors="replace")
+        encoding = sys.stdin.encoding
+        if hasattr(sys.stdin, "reconfigure"):
+            # Read without loss; `_valid` then decides what the bytes mean.
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
         return cls(
             stdin=sys.stdin,
             stdout=sys.stdout,
             stderr=sys.stderr,
             environ=os.environ,
-            stdin_is_tty=sys.stdin is not None and sys.stdin.isatty(),
+            stdin_is_tty=sys.stdin.isatty(),
             stdout_is_tty=sys.stdout.isatty(),
             stderr_is_tty=sys.stderr.isatty(),
             wall_ms=lambda: time.time_ns() // 1_000_000,
             replace_process=replace_process,
             width=lambda: shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns,
+            input_encoding=encoding,
         )
+
+    def read(self, max_characters: int) -> str:
+        """All of the standard input, as valid text, up to that many characters.
+
+        Bytes that are not UTF-8 are taken for the locale's encoding, what that cannot decode
+        either for U+FFFD.
+        """
+        return self._valid(self.stdin.read(max_characters))
+
+    def read_line(self, max_characters: int) -> str:
+        """The next line of the standard input, likewise; empty at its end."""
+        return self._valid(self.stdin.readline(max_characters))
+
+    def _valid(self, text: str) -> str:
+        if is_text(text):
+            return text
+        try:
+            data = text.encode("utf-8", "surrogateescape")
+            return data.decode(self.input_encoding, "replace")
+        except (UnicodeEncodeError, LookupError):
+            return valid_text(text)
 
     def reader_is_gone(self) -> bool:
         """Whether nobody reads the results any more; writing is the only other way to notice."""

@@ -1,10 +1,11 @@
 """What happens besides messages, as lines for people: links, transfers, failures, notices, and
 conversations on their way back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chatnet_cli import render
+from chatnet_cli.hints import AS_VERBS, Hints
 from chatnet_client.mirror import Mirror
 from chatnet_client.words import is_open
 from chatnet_protocol.ipc.events import (
@@ -16,7 +17,9 @@ from chatnet_protocol.ipc.events import (
     RestoreChanged,
     TransferChanged,
 )
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
 from chatnet_protocol.ipc.view import PeerView
+from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,14 @@ class NewsLine:
 
 
 class News:
-    """Remembers how far each conversation had come back, to tell steps and not every count."""
+    """Remembers what was printed of each transfer and of each conversation that comes back, to
+    print steps and not every count."""
 
-    def __init__(self, hints: Mapping[str, str] = render.AS_VERBS) -> None:
+    def __init__(self, hints: Hints = AS_VERBS) -> None:
         self._hints = hints
+        self._transfers: dict[bytes, tuple[str, str, str]] = {}
+        """By transfer that has not ended: (state, by, reason) of its last line; as many as the
+        view has."""
         self._told: dict[int, tuple[str, str]] = {}
         """By peer: (mine, theirs) of its last RestoreRow; as many as there are peers."""
 
@@ -47,8 +54,7 @@ class News:
                     words = f"{render.peer_name(peer.info)} · {render.link_words(peer)}"
                     yield NewsLine(link.peer, words, is_for_all=True)
             case TransferChanged(row=transfer):
-                line = render.transfer_line(transfer, *mirror.progress(transfer))
-                yield NewsLine(transfer.peer, line)
+                yield from self._transfer(transfer, mirror)
             case MessageFailed(peer=number, no=no, reason=reason):
                 words = f"message {no} was not sent: {render.escape_line(reason)}"
                 yield NewsLine(number, words, is_error=True)
@@ -68,6 +74,19 @@ class News:
         """What is under way or waits for an answer when a conversation is opened."""
         if is_open(peer.restore):
             yield from self._restore(peer)
+
+    def _transfer(self, row: TransferRow, mirror: Mirror) -> Iterator[NewsLine]:
+        step = (row.state, row.by, row.reason)
+        if self._transfers.get(row.id) == step:
+            return
+        if row.state in ENDED_TRANSFER_STATES:
+            self._transfers.pop(row.id, None)
+        else:
+            self._transfers[row.id] = step
+            if len(self._transfers) > MAX_VIEW_TRANSFERS:
+                del self._transfers[next(iter(self._transfers))]
+        line = render.transfer_line(row, *mirror.progress(row), self._hints)
+        yield NewsLine(row.peer, line)
 
     def _restore(self, peer: PeerView) -> Iterator[NewsLine]:
         row, number = peer.restore, peer.info.peer

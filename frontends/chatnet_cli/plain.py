@@ -1,41 +1,70 @@
-"""The chat for pipes: each line of input is a message, what happens is printed a line each."""
+"""The chat line by line: for pipes, and for terminals that know no escape sequences.
+
+From a pipe each line is a message, whatever it begins with. A person's lines may be commands; the
+terminal itself does the editing then, as in any program that reads lines.
+"""
 
 import queue
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from chatnet_cli.environment import Environment, ExitStatus
+from chatnet_cli.hints import AS_VERBS, IN_CHAT
 from chatnet_cli.room import Room
+from chatnet_cli.slash import handle_line
 from chatnet_client.client import new_id
 from chatnet_client.client_events import ClientEvent
 from chatnet_client.threaded import ThreadedClient
+from chatnet_client.words import LEAVING
 from chatnet_protocol.limits import MAX_TEXT_BYTES
+from chatnet_protocol.text import typed_text
 
 MAX_WAITING = 1000
 """Lines and events between the threads; whoever brings more has to wait."""
 MAX_UNDER_WAY = 256
 """Lines read and not durable yet; meanwhile the input is read no further."""
 
-Item = ClientEvent | str | None
+
+@dataclass(frozen=True, slots=True)
+class InputEnded:
+    """There is no further line; `problem` says why, unless the input simply ended."""
+
+    problem: str = ""
+
+
+Item = ClientEvent | InputEnded | str
 
 
 def run(env: Environment, wanted_peer: str | None, connection_file: str) -> ExitStatus:
     """Until the input ends and all of it is durable, or the engine refuses."""
+    typed = env.stdin_is_tty
     inbox: queue.Queue[Item] = queue.Queue(MAX_WAITING)
     client = ThreadedClient(connection_file, inbox.put, name="cli", keep_up=True)
     permits = threading.Semaphore(MAX_UNDER_WAY)
     reader = threading.Thread(target=_read, args=(env, inbox, permits), daemon=True)
-    room = Room(wanted_peer, watched=env.stdout_is_tty, new_id=new_id, has_line=False)
+    room = Room(
+        wanted_peer,
+        watched=env.stdout_is_tty,
+        new_id=new_id,
+        has_line=False,
+        hints=IN_CHAT if typed else AS_VERBS,
+    )
     client.start()
     reading = ended = False
     try:
         while not room.done and not (ended and room.is_settled):
             item = inbox.get()
-            if item is None:
+            before = room.unanswered
+            if isinstance(item, InputEnded):
                 ended = True
+                if item.problem:
+                    room.fail(item.problem)
             elif isinstance(item, str):
-                room.send_text(item)
+                (_handle_typed if typed else _send)(room, item)
+                if room.unanswered == before:
+                    permits.release()
             else:
-                before = room.unanswered
                 room.handle_event(item)
                 if room.unanswered < before:
                     permits.release(before - room.unanswered)
@@ -55,15 +84,47 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
                 inbox.get(timeout=0.05)
             except queue.Empty:
                 continue
+    if typed and not room.failed:
+        env.say(LEAVING)
     return ExitStatus.FAILED if room.failed else ExitStatus.DONE
 
 
+def _send(room: Room, line: str) -> None:
+    room.send_text(line)
+
+
+def _handle_typed(room: Room, line: str) -> None:
+    handle_line(room, typed_text(line), new_id)
+
+
+def lines_of(env: Environment) -> Iterator[str]:
+    """The lines of the input that say something, without their ends (LF or CRLF).
+
+    A line too long for one message comes as several.
+    """
+    while line := env.read_line(MAX_TEXT_BYTES):
+        text = line.removesuffix("\n").removesuffix("\r")
+        if text.strip():
+            yield from _pieces(text)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    data = text.encode()
+    while len(data) > MAX_TEXT_BYTES:
+        piece = data[:MAX_TEXT_BYTES].decode("utf-8", "ignore")
+        yield piece
+        data = data[len(piece.encode()) :]
+    yield data.decode()
+
+
 def _read(env: Environment, inbox: "queue.Queue[Item]", permits: threading.Semaphore) -> None:
-    while True:
-        line = env.stdin.readline(MAX_TEXT_BYTES)
-        if not line:
-            break
-        if line.strip("\n"):
+    problem = ""
+    try:
+        for line in lines_of(env):
             permits.acquire()
-            inbox.put(line.removesuffix("\n"))
-    inbox.put(None)
+            inbox.put(line)
+    except OSError as error:
+        problem = f"The input cannot be read: {error.strerror or error}."
+    except Exception as error:  # noqa: BLE001 - whatever ends this thread ends the chat
+        problem = f"Reading the input failed because of a bug in ChatNet: {error!r}."
+    inbox.put(InputEnded(problem))

@@ -13,12 +13,15 @@ from prompt_toolkit.shortcuts import print_formatted_text
 from prompt_toolkit.styles import Style
 
 from chatnet_cli.environment import Environment, ExitStatus
+from chatnet_cli.line_keys import line_keys
 from chatnet_cli.room import Line, Room
 from chatnet_cli.slash import handle_line
 from chatnet_client.client import new_id
 from chatnet_client.client_events import ClientEvent
 from chatnet_client.driver import clock
 from chatnet_client.threaded import ThreadedClient
+from chatnet_client.words import LEAVING
+from chatnet_protocol.text import typed_text
 
 STYLE = Style.from_dict(
     {
@@ -51,6 +54,10 @@ class Terminal:
         self._screen = screen
         self._session: PromptSession[str] = PromptSession(
             message="› ",
+            multiline=True,
+            prompt_continuation="  ",
+            key_bindings=line_keys(),
+            enable_suspend=True,
             bottom_toolbar=self._toolbar,
             erase_when_done=True,
             style=STYLE,
@@ -70,12 +77,13 @@ class Terminal:
         self._client = ThreadedClient(self._file, self._from_thread, name="cli", keep_up=True)
         self._client.start()
         sharing = asyncio.create_task(self._share_drafts())
+        sharing.add_done_callback(self._sharing_ended)
         try:
             with patch_stdout():
                 while not self.room.done:
                     default, self._default = self._default, ""
                     line = await self._session.prompt_async(default=default)
-                    handle_line(self.room, line, new_id)
+                    handle_line(self.room, typed_text(line), new_id)
                     self._flush()
                     if not self._default:
                         self.room.typed("", clock())
@@ -88,7 +96,7 @@ class Terminal:
             sharing.cancel()
             await asyncio.to_thread(self._client.close)
         if not self.room.failed:
-            self._env.say("The engine goes on; chatnet stop ends it.")
+            self._env.say(LEAVING)
         return ExitStatus.FAILED if self.room.failed else ExitStatus.DONE
 
     def _from_thread(self, event: ClientEvent) -> None:
@@ -96,14 +104,31 @@ class Terminal:
             self._loop.call_soon_threadsafe(self._handle, event)
 
     def _handle(self, event: ClientEvent) -> None:
-        self.room.handle_event(event)
-        self._flush()
-        if self.room.done and self._session.app.is_running:
+        try:
+            self.room.handle_event(event)
+            self._flush()
+        except Exception as error:  # noqa: BLE001 - a chat that shows nothing any more must end
+            self._break(error)
+        if self.room.done:
+            self._leave()
+
+    def _sharing_ended(self, task: "asyncio.Task[None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._break(error)
+            self._leave()
+
+    def _break(self, error: BaseException) -> None:
+        self._env.say(f"The chat ends because of a bug in ChatNet: {error!r}.")
+        self.room.failed = self.room.done = True
+
+    def _leave(self) -> None:
+        if self._session.app.is_running and not self._session.app.is_done:
             self._session.app.exit(exception=EOFError())
 
     def _typed(self, buffer: Buffer) -> None:
         if self._session.app.is_running:
-            self.room.typed(buffer.text, clock())
+            self.room.typed(typed_text(buffer.text), clock())
             self._flush()
 
     async def _share_drafts(self) -> None:
@@ -141,4 +166,4 @@ class Terminal:
         print_formatted_text(FormattedText(words), end="", **options)
 
     def _toolbar(self) -> str:
-        return self.room.toolbar(max(20, self._env.width() - 1))
+        return "\n".join(self.room.status(max(20, self._env.width() - 1)))

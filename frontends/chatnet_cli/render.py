@@ -7,12 +7,11 @@ override becomes a visible escape. JSON is ASCII, which escapes the same and los
 import json
 import re
 import time
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from chatnet_cli.hints import AS_VERBS, Hints
 from chatnet_client.words import (
     LINK_WORDS,
     asking_words,
@@ -30,8 +29,6 @@ from chatnet_protocol.ipc.rows import (
     MessageKind,
     MessageRow,
     PeerRow,
-    RestoreMine,
-    RestoreTheirs,
     TransferRow,
     TransferState,
 )
@@ -50,6 +47,12 @@ TICKS = {
     "read": "✓✓ read",
     "failed": "✗",
 }
+
+
+def ticks_words(state: str) -> str:
+    """Ticks with their word: `✓✓ delivered`."""
+    ticks = TICKS[state]
+    return ticks if state in ticks else f"{ticks} {state}"
 
 
 def escape(text: str) -> str:
@@ -152,60 +155,44 @@ def link_words(peer: PeerView) -> str:
     return f"{words}: {detail}" if detail else words
 
 
-IN_CHAT: Mapping[str, str] = MappingProxyType(
-    {
-        RestoreMine.POSSIBLE: "/restore asks for it",
-        RestoreMine.ASKING: "/restore stop takes that back",
-        RestoreTheirs.ASKED: "/give sends it, /refuse does not",
-    }
-)
-AS_VERBS: Mapping[str, str] = MappingProxyType(
-    {
-        RestoreMine.POSSIBLE: "chatnet history --restore asks for it",
-        RestoreMine.ASKING: "chatnet history --restore --stop takes that back",
-        RestoreTheirs.ASKED: "answer: chatnet history --give, or --refuse",
-    }
-)
-
-
-def asking_line(peer: PeerView, hints: Mapping[str, str] = AS_VERBS) -> str:
+def asking_line(peer: PeerView, hints: Hints = AS_VERBS) -> str:
     """Our wish to have the conversation back, and what can be done; empty: there is none."""
     row = peer.restore
-    return _hinted(asking_words(row, peer_name(peer.info)), hints.get(row.mine))
+    return _hinted(asking_words(row, peer_name(peer.info)), hints.restore.get(row.mine))
 
 
-def giving_line(peer: PeerView, hints: Mapping[str, str] = AS_VERBS) -> str:
+def giving_line(peer: PeerView, hints: Hints = AS_VERBS) -> str:
     """The peer's wish to have the conversation back; empty: there is none."""
     row = peer.restore
-    return _hinted(giving_words(row, peer_name(peer.info)), hints.get(row.theirs))
+    return _hinted(giving_words(row, peer_name(peer.info)), hints.restore.get(row.theirs))
 
 
 def _hinted(words: str, hint: str | None) -> str:
     return f"{words} ({hint})" if words and hint else words
 
 
-def transfer_words(row: TransferRow) -> str:
+def transfer_words(row: TransferRow, hints: Hints = AS_VERBS) -> str:
     """Where a transfer stands, honestly."""
     who = {"me": "me", "peer": "the peer"}.get(row.by, "")
     reason = f" ({escape_line(row.reason)})" if row.reason else ""
     match row.state:
         case TransferState.OFFERED if not row.mine:
-            return f"offered: chatnet accept {row.no}, or reject {row.no}"
+            return f"offered: {hints.accept_or_reject(row.no)}"
         case TransferState.ACTIVE:
             return "sending" if row.mine else "receiving"
         case TransferState.DONE:
             path = f", {escape_line(row.path)}" if row.path and not row.mine else ""
             return f"done, verified{path}"
         case TransferState.FAILED if is_record(row):
-            return "a record" + _fetch_hint(row)
+            return "a record" + _fetch_hint(row, hints)
         case TransferState.PAUSED | TransferState.REJECTED | TransferState.CANCELLED if who:
             return f"{row.state} by {who}{reason}"
         case _:
-            return f"{row.state}{reason}{_fetch_hint(row)}"
+            return f"{row.state}{reason}{_fetch_hint(row, hints)}"
 
 
-def _fetch_hint(row: TransferRow) -> str:
-    return f"; chatnet accept {row.no} fetches it again" if can_fetch(row) else ""
+def _fetch_hint(row: TransferRow, hints: Hints) -> str:
+    return f"; {hints.fetch(row.no)}" if can_fetch(row) else ""
 
 
 def progress_words(done_bytes: int, size_bytes: int, rate_bytes_s: float) -> str:
@@ -224,14 +211,29 @@ def transfer_name(row: TransferRow) -> str:
     return f"{escape_line(row.name)}{more}"
 
 
-def transfer_line(row: TransferRow, done_bytes: int, rate_bytes_s: float) -> str:
+def transfer_line(
+    row: TransferRow, done_bytes: int, rate_bytes_s: float, hints: Hints = AS_VERBS
+) -> str:
     """One transfer for people; the number in front is what accept, cancel, ... take."""
-    arrow = "→" if row.mine else "←"
-    line = f"{row.no} {arrow} {transfer_name(row)}, {size_words(row.size_bytes)}: "
-    line += transfer_words(row)
+    line = f"{_transfer_head(row)}: {transfer_words(row, hints)}"
     if row.state == TransferState.ACTIVE:
         line += f" {progress_words(done_bytes, row.size_bytes, rate_bytes_s)}"
     return line
+
+
+def transfer_gauge_line(row: TransferRow, done_bytes: int, rate_bytes_s: float) -> str:
+    """How far a transfer is; only one that moves has a rate."""
+    rate = rate_bytes_s if row.state == TransferState.ACTIVE else 0.0
+    words = progress_words(done_bytes, row.size_bytes, rate)
+    if row.state != TransferState.ACTIVE:
+        by = {"me": " by me", "peer": " by the peer"}.get(row.by, "")
+        words = f"{row.state}{by}" + (f" · {words}" if done_bytes else "")
+    return f"{_transfer_head(row)} · {words}"
+
+
+def _transfer_head(row: TransferRow) -> str:
+    arrow = "→" if row.mine else "←"
+    return f"{row.no} {arrow} {transfer_name(row)}, {size_words(row.size_bytes)}"
 
 
 # --- JSON --------------------------------------------------------------------------------------

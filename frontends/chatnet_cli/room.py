@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatnet_cli import render
+from chatnet_cli.hints import IN_CHAT, Hints
 from chatnet_cli.news import News
+from chatnet_cli.status_line import status_lines
 from chatnet_client.client_events import (
     Answered,
     Changed,
     ClientEvent,
+    ClientFailed,
     EngineLost,
     Live,
     Missed,
@@ -21,7 +24,7 @@ from chatnet_client.client_events import (
 )
 from chatnet_client.draft import SharedDraft
 from chatnet_client.mirror import Mirror
-from chatnet_client.words import count_words
+from chatnet_client.words import count_words, engine_lost_words
 from chatnet_protocol.ipc.commands import (
     Command,
     DraftSet,
@@ -39,8 +42,9 @@ from chatnet_protocol.ipc.events import (
     MessagesAdded,
     MessagesDelivered,
 )
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, MessageRow, RestoreMine
-from chatnet_protocol.ipc.view import PeerView, message_state, screen_order
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.view import PeerView, screen_order
+from chatnet_protocol.text import valid_text
 
 FIRST_ROWS = 20
 """Messages shown when a chat opens; more by /history."""
@@ -67,9 +71,11 @@ class Room:
         watched: bool,
         new_id: Callable[[], bytes],
         has_line: bool = True,
+        hints: Hints = IN_CHAT,
     ) -> None:
         """`watched`: a person sees what is printed. `has_line`: a person writes a line here, which
-        is the session's draft; without one the draft is somebody else's and left alone."""
+        is the session's draft; without one the draft is somebody else's and left alone. `hints`:
+        how advice names commands."""
         self.mirror = Mirror()
         self.number = 0
         """The peer that is talked to; 0 before the first snapshot."""
@@ -81,7 +87,7 @@ class Room:
         self._wanted = wanted_peer
         self._watched = watched
         self._has_line = has_line
-        self._news = News(render.IN_CHAT if has_line else render.AS_VERBS)
+        self._news = News(hints)
         self._new_id = new_id
         self._lines: list[Line] = []
         self._commands: list[Command] = []
@@ -120,10 +126,12 @@ class Room:
             case Changed():
                 self._changed(event)
             case EngineLost(reason=reason):
-                self.say(f"{reason}; attaching again by itself")
-            case Refused(text=text, final=final):
+                self.say(engine_lost_words(reason))
+            case Refused(text=text, final=False):
                 self.say(text, "error")
-                self.done = self.failed = final or self.done
+            case Refused(text=text) | ClientFailed(reason=text):
+                self.fail(text)
+                self.done = True
             case Answered():
                 self._answered(event)
             case Live():
@@ -134,9 +142,13 @@ class Room:
                 pass
 
     def send_text(self, text: str) -> None:
-        """Send one message to the peer that is shown."""
+        """Send one message to the peer that is shown; blanks alone are none."""
+        text = valid_text(text)
+        if not text.strip():
+            return
         if not self.number:
-            self.say("not attached yet", "error")
+            self.say("not connected to the engine yet", "error")
+            self._new_input = text
             return
         revision = 0
         if self._draft:
@@ -148,6 +160,7 @@ class Room:
 
     def typed(self, line: str, now: float) -> None:
         """The line being written changed."""
+        line = valid_text(line)
         if self._draft is None or line == self._draft.text:
             return
         is_command = line.startswith("/")
@@ -175,6 +188,11 @@ class Room:
         """A line for the screen that is nobody's message."""
         self._print(f"-- {text}", style)
 
+    def fail(self, text: str) -> None:
+        """Something that this chat was to do cannot be done: it will end with FAILED."""
+        self.say(text, "error")
+        self.failed = True
+
     def switch(self, number: int) -> None:
         """Show another peer."""
         self.number = number
@@ -201,44 +219,11 @@ class Room:
         """When handle_timeout has something to do."""
         return self._draft.next_timeout() if self._draft else None
 
-    def toolbar(self, width: int) -> str:
-        """The line at the bottom: peer, link, waiting, last own message, progress."""
-        peer = self.peer
-        if peer is None:
-            return (self.mirror.lost_reason or "attaching …")[:width]
-        words = [render.peer_name(peer.info)]
-        if self.mirror.lost_reason:
-            words.append("engine gone")
-        words.append(render.state_words(peer.link))
-        gauge = self.mirror.link_gauge(self.number)
-        if gauge is not None and gauge.rtt_ms:
-            words.append(f"{gauge.rtt_ms:.0f} ms")
-        if gauge is not None and gauge.loss >= 0.005:
-            words.append(f"loss {100 * gauge.loss:.0f} %")
-        if peer.waiting:
-            words.append(f"{peer.waiting} waiting")
-        own = [row for row in peer.messages if row.mine]
-        if own:
-            words.append(f"last {render.TICKS[message_state(own[-1], peer)]}")
-        if peer.restore.mine == RestoreMine.RUNNING:
-            words.append(f"{peer.restore.restored} came back")
-        if peer.typing:
-            words.append("typing …")
-        words += self._transfer_words()
-        line = " · ".join(words)
-        return line if len(line) <= width else line[: max(0, width - 1)] + "…"
+    def status(self, width: int) -> list[str]:
+        """The lines at the bottom: transfers under way, then peer and link."""
+        return status_lines(self.mirror, self.number, width)
 
     # --- inside ------------------------------------------------------------------------------
-
-    def _transfer_words(self) -> list[str]:
-        assert self.mirror.view is not None
-        words = []
-        for row in self.mirror.view.transfers:
-            if row.peer == self.number and row.state not in ENDED_TRANSFER_STATES:
-                done_bytes, rate_bytes_s = self.mirror.progress(row)
-                progress = render.progress_words(done_bytes, row.size_bytes, rate_bytes_s)
-                words.append(f"{render.transfer_name(row)} {progress}")
-        return words[-2:]
 
     def _open(self) -> None:
         assert self.mirror.view is not None

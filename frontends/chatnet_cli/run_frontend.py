@@ -7,11 +7,14 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from chatnet_client.streams import open_standard_streams
+
 USAGE = "usage: python -m chatnet_cli.run_frontend MODULE:FUNCTION CONNECTION_FILE [ARGUMENT...]"
 
 
 def main(argv: Sequence[str]) -> int:
     """Import the front end and call `main(argv, connection_file)`; its exit code."""
+    open_standard_streams()
     if len(argv) < 2 or ":" not in argv[0]:
         sys.stderr.write(USAGE + "\n")
         return 2

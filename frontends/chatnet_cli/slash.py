@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Failure, UsageError
+from chatnet_cli.hints import IN_CHAT
 from chatnet_cli.room import Room
 from chatnet_client.words import is_open
 from chatnet_protocol.ipc.commands import (
@@ -86,7 +87,7 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
         room.ask(OfferFiles(new_id(), room.number, [path]))
     elif word in ON_TRANSFERS:
         make, states = ON_TRANSFERS[word]
-        room.ask(make(_transfer(room, rest, states).id))
+        room.ask(make(_transfer(room, word, rest, states).id))
     elif word == "withdraw":
         room.ask(WithdrawMessage(_never_sent(room, rest).id, room.number))
     elif word == "peers":
@@ -120,7 +121,7 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
         raise UsageError(f"There is no /{render.escape_line(word)}; see /help.")
 
 
-def _transfer(room: Room, wanted: str, states: frozenset[str]) -> TransferRow:
+def _transfer(room: Room, word: str, wanted: str, states: frozenset[str]) -> TransferRow:
     assert room.mirror.view is not None
     if wanted:
         return targets.find_transfer(room.mirror.view, wanted)
@@ -135,7 +136,7 @@ def _transfer(room: Room, wanted: str, states: frozenset[str]) -> TransferRow:
         raise Failure("There is no such transfer now.")
     if len(found) > 1:
         numbers = ", ".join(str(row.no) for row in found)
-        raise UsageError(f"Which one? {numbers}")
+        raise UsageError(f"Several are possible: {numbers}. Use /{word} NUMBER.")
     return found[0]
 
 
@@ -163,11 +164,8 @@ def _status(room: Room) -> None:
         room.say(f"RTT {gauge.rtt_ms:.1f} ms · {loss} · {gauge.waiting} waiting")
     for row in view.transfers:
         if row.state not in ENDED_TRANSFER_STATES:
-            room.say(render.transfer_line(row, *room.mirror.progress(row)))
-    for line in (
-        render.asking_line(peer, render.IN_CHAT),
-        render.giving_line(peer, render.IN_CHAT),
-    ):
+            room.say(render.transfer_line(row, *room.mirror.progress(row), IN_CHAT))
+    for line in (render.asking_line(peer, IN_CHAT), render.giving_line(peer, IN_CHAT)):
         if line and is_open(peer.restore):
             room.say(line)
     room.say("attached: " + ", ".join(render.escape_line(row.name) for row in view.clients))

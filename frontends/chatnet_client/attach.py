@@ -34,6 +34,7 @@ from chatnet_client.client_events import (
 )
 from chatnet_client.requests import DEFAULT_TIMEOUT_S, Answer, Requests
 from chatnet_client.snapshot import SnapshotFetch
+from chatnet_client.words import NO_ANSWER
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.commands import (
@@ -181,7 +182,13 @@ class AttachMachine:
 
     def handle_reply(self, data: bytes, now: float) -> None:
         """Raises DecodeError; nothing has changed then."""
-        answer = self._requests.handle_reply(envelope.decode_reply(data))
+        self._take_answer(self._requests.handle_reply(envelope.decode_reply(data)), now)
+
+    def handle_unsendable(self, request_id: int, error: CommandError, now: float) -> None:
+        """A request cannot be packed: it fails alone, as if the engine had refused it."""
+        self._take_answer(self._requests.handle_unsendable(request_id, error), now)
+
+    def _take_answer(self, answer: Answer | None, now: float) -> None:
         if answer is None:
             return
         if answer.error is not None and answer.error.code == ErrorCode.UNKNOWN_CLIENT:
@@ -200,7 +207,7 @@ class AttachMachine:
                 self._answered(answer)
         attached = self.state in (AttachState.SYNC, AttachState.LIVE)
         if attached and now - self._heard >= LOST_AFTER_S:
-            self._lose("the engine does not answer", now)
+            self._lose(NO_ANSWER, now)
         elif attached and now >= self._keep_alive_at:
             self._keep_alive_at = now + KEEP_ALIVE_S
             self._ask(KeepAlive(self._seq), now)

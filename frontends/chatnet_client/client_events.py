@@ -93,4 +93,26 @@ class Answered:
     """No answer came in time; the error says so, and the command may still be carried out."""
 
 
-ClientEvent = Reset | Missed | Changed | Gauged | Behind | Live | EngineLost | Refused | Answered
+@dataclass(frozen=True, slots=True)
+class ClientFailed:
+    """The client's own thread has ended because of a mistake in it; nothing comes afterwards.
+
+    The front end ends, too, and shows `reason`, one sentence. `trace` is for a file.
+    """
+
+    reason: str
+    trace: str = ""
+
+
+ClientEvent = (
+    Reset
+    | Missed
+    | Changed
+    | Gauged
+    | Behind
+    | Live
+    | EngineLost
+    | Refused
+    | Answered
+    | ClientFailed
+)

@@ -11,8 +11,9 @@ from chatnet_client.channel import Channel
 from chatnet_client.client_events import ClientEvent
 from chatnet_client.errors import EngineUnreachable
 from chatnet_protocol import codec
-from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.ipc.envelope import TOPIC_EVENTS, TOPIC_GAUGES, TOPIC_HEAD
+from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
+from chatnet_protocol.ipc.envelope import TOPIC_EVENTS, TOPIC_GAUGES, TOPIC_HEAD, Request
+from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
 
 Handler = Callable[[bytes, float], None]
 REOPEN_S = 0.25
@@ -65,7 +66,12 @@ class Driver:
         """Hand every request that is due to the socket."""
         if self.channel.connection is not None:
             for request in self.machine.take_requests(now):
-                self.channel.send(codec.pack(request))
+                try:
+                    frame = pack_request(request)
+                except CommandError as error:
+                    self.machine.handle_unsendable(request.id, error, now)
+                else:
+                    self.channel.send(frame)
 
     def _send(self, now: float) -> None:
         if now >= self._reopen_at:
@@ -86,3 +92,18 @@ class Driver:
             handle(frame, now)
         except DecodeError:
             self.undecodable += 1
+
+
+def pack_request(request: Request) -> bytes:
+    """The frame of one request. Raises CommandError when no frame can carry the command."""
+    name = type(request.command).__name__
+    try:
+        frame = codec.pack(request)
+    except UnicodeEncodeError:
+        raise CommandError(ErrorCode.INVALID, "That is not valid text (UTF-8).") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        detail = f"{name} cannot be sent to the engine: {error}."
+        raise CommandError(ErrorCode.INVALID, detail) from None
+    if len(frame) > MAX_IPC_FRAME_BYTES:
+        raise CommandError(ErrorCode.TOO_LARGE, f"{name} is too large for the engine.")
+    return frame

@@ -7,6 +7,7 @@ what it shows is what `View.apply` makes of the events.
 from chatnet_client.client_events import (
     Changed,
     ClientEvent,
+    ClientFailed,
     EngineLost,
     Gauged,
     Live,
@@ -52,7 +53,7 @@ class Mirror:
             case Live():
                 self.live = True
                 self.lost_reason = ""
-            case EngineLost(reason=reason):
+            case EngineLost(reason=reason) | ClientFailed(reason=reason):
                 self.live = False
                 self.lost_reason = reason
             case _:

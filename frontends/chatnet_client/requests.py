@@ -92,7 +92,7 @@ class Requests:
         pending = self._pending.pop(reply.id, None)
         if pending is None:
             return None
-        error = None
+        error: CommandError | None = None
         if reply.failure is not None:
             error = CommandError(_error_code(reply.failure.code), reply.failure.text)
             if error.code == ErrorCode.UNKNOWN_CLIENT and pending.user:
@@ -101,6 +101,13 @@ class Requests:
         elif reply.result is None:
             error = CommandError(ErrorCode.INTERNAL, "The engine's answer is empty.")
         return Answer(pending.token, pending.command, reply.result, error, pending.user)
+
+    def handle_unsendable(self, number: int, error: CommandError) -> Answer | None:
+        """The answer to a command that no frame can carry: `error`."""
+        pending = self._pending.pop(number, None)
+        if pending is None:
+            return None
+        return Answer(pending.token, pending.command, None, error, pending.user)
 
     def finish(self, kind: type[CommandBase], result: Result) -> list[Answer]:
         """End all commands of one type: an event said what their reply would have said."""

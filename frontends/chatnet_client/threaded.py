@@ -5,13 +5,15 @@ signal, `loop.call_soon_threadsafe`, a queue) and returns at once. The Mirror be
 receiving side; the thread keeps no picture of its own.
 """
 
+import contextlib
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 
 from chatnet_client.attach import AttachMachine
 from chatnet_client.channel import Channel
-from chatnet_client.client_events import Answered, ClientEvent
+from chatnet_client.client_events import Answered, ClientEvent, ClientFailed
 from chatnet_client.driver import Driver, clock
 from chatnet_client.requests import DEFAULT_TIMEOUT_S
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -79,8 +81,19 @@ class ThreadedClient:
             self._take_inbox()
             self._driver.machine.detach(clock())
             self._driver.flush(clock())
+        except Exception as error:  # noqa: BLE001 - whatever ends this thread ends the front end
+            self._fail(error)
         finally:
             self._driver.channel.close()
+
+    def _fail(self, error: Exception) -> None:
+        if self._closing:
+            return
+        kind = type(error).__name__
+        reason = f"Lost the connection to the engine because of a bug in ChatNet ({kind})."
+        # The callback may be what failed; then the program knows already.
+        with contextlib.suppress(Exception):
+            self._on_event(ClientFailed(reason, "".join(traceback.format_exception(error))))
 
     def _take_inbox(self) -> None:
         with self._lock:

@@ -34,6 +34,19 @@ LINK_WORDS: Mapping[str, str] = MappingProxyType(
 """A newer engine may know more states: show the state itself then."""
 
 
+NO_ANSWER = "the engine does not answer"
+"""EngineLost.reason of one that fell silent."""
+LEAVING = 'The engine keeps running; stop it with "chatnet stop".'
+"""When a front end ends."""
+
+
+def engine_lost_words(reason: str) -> str:
+    """What to say when the engine went away for `reason` (EngineLost.reason)."""
+    if reason == NO_ANSWER:
+        return "Lost contact with the engine; reconnecting …"
+    return f"The engine was stopped ({reason}); reconnecting when it is back …"
+
+
 def size_words(size_bytes: float) -> str:
     """`812 B`, `1.4 MB`: decimal units, as file managers show them."""
     value = float(size_bytes)

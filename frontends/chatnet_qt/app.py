@@ -10,6 +10,8 @@ import argparse
 import os
 import sys
 
+from chatnet_client.streams import open_standard_streams
+
 FAILED = 1
 NO_QT = (
     "The window needs PyQt5 and its system libraries ({reason}). Install the packages in "
@@ -20,6 +22,7 @@ NO_DISPLAY = "There is no display here (DISPLAY and WAYLAND_DISPLAY are unset): 
 
 def main(argv: list[str], connection_file: str) -> int:
     """Show the session behind `connection_file` until the window closes. Returns 0, or 1."""
+    open_standard_streams()
     headless = os.environ.get("QT_QPA_PLATFORM", "") in ("offscreen", "minimal", "vnc")
     if not headless and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         print(NO_DISPLAY, file=sys.stderr)  # noqa: T201
@@ -40,6 +43,7 @@ def main(argv: list[str], connection_file: str) -> int:
 
 def run_module(argv: list[str]) -> int:
     """`python -m chatnet_qt`."""
+    open_standard_streams()
     parser = argparse.ArgumentParser(
         prog="python -m chatnet_qt", description="The ChatNet window for a running session."
     )

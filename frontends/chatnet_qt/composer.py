@@ -11,6 +11,7 @@ from chatnet_client.draft import SharedDraft
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import DraftSet, SetDraft, SetTyping
 from chatnet_protocol.limits import MAX_TEXT_BYTES
+from chatnet_protocol.text import typed_text
 from chatnet_qt.attachments import AttachmentRow, local_paths, save_picture
 from chatnet_qt.icons import draw_paperclip, draw_send, icon_of
 from chatnet_qt.labels import tool_button
@@ -70,6 +71,10 @@ class TextBox(QPlainTextEdit):
         self.setViewportMargins(PAD_PX, PAD_PX, PAD_PX, PAD_PX)
         present(present(self.document()).documentLayout()).documentSizeChanged.connect(self._fit)
         self._fit()
+
+    def written(self) -> str:
+        """The text as a message may hold it."""
+        return typed_text(self.toPlainText())
 
     def _fit(self) -> None:
         """QPlainTextEdit counts its document's height in lines."""
@@ -137,7 +142,7 @@ class TextBox(QPlainTextEdit):
             if path:
                 self.files.emit([path])
         elif source.hasText():
-            self.insertPlainText(source.text())
+            self.insertPlainText(typed_text(source.text()))
 
 
 class Composer(QFrame):
@@ -200,7 +205,7 @@ class Composer(QFrame):
 
     def send(self) -> None:
         """Send what is written and attached."""
-        text = self.box.toPlainText()
+        text = self.box.written()
         if len(text.encode()) > MAX_TEXT_BYTES:
             self.refused.emit("One message holds 64 KiB at most: send longer texts as a file.")
             return
@@ -227,7 +232,7 @@ class Composer(QFrame):
 
     def put_back(self, text: str) -> None:
         """A text that is not sent after all: into the box, unless something else stands there."""
-        if not self.box.toPlainText():
+        if not self.box.written():
             self.box.setPlainText(text)
             self.box.moveCursor(QTextCursor.MoveOperation.End)
             self.box.setFocus()
@@ -248,7 +253,7 @@ class Composer(QFrame):
         self._update()
         if self._adopting:
             return
-        text = self.box.toPlainText()
+        text = self.box.written()
         follows = self._draft.handle_edit(text, time.monotonic())
         self._say_typing(bool(text))
         self._follow(follows)
@@ -295,7 +300,7 @@ class Composer(QFrame):
             self._follow(self._draft.handle_snapshot(peer.draft, peer.draft_revision))
 
     def _show(self, text: str) -> None:
-        if self.box.toPlainText() == text:
+        if self.box.written() == text:
             return
         self._adopting = True
         self.box.setPlainText(text)
@@ -329,7 +334,7 @@ class Composer(QFrame):
         painter.drawRoundedRect(field, 9, 9)
 
     def _update(self) -> None:
-        something = bool(self.box.toPlainText().strip() or self.attachments.paths)
+        something = bool(self.box.written().strip() or self.attachments.paths)
         self.send_button.setEnabled(something)
 
     def _draw_icons(self) -> None:

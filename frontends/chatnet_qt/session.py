@@ -12,6 +12,7 @@ from chatnet_client.client_events import (
     Answered,
     Changed,
     ClientEvent,
+    ClientFailed,
     EngineLost,
     Gauged,
     Live,
@@ -39,7 +40,8 @@ class Session(QObject):
 
     Signals: `was_reset` the view is another one; `changed(event)` the view took the event;
     `gauged(gauge)`; `connection_changed` the engine was lost or is back; `refused(peer, sentence)`
-    a command failed; `unconfirmed_changed` another number of messages waits for the engine.
+    a command failed; `unconfirmed_changed` another number of messages waits for the engine;
+    `client_failed(sentence, traceback)` nothing will arrive any more.
     """
 
     was_reset = pyqtSignal()
@@ -48,6 +50,7 @@ class Session(QObject):
     connection_changed = pyqtSignal()
     refused = pyqtSignal(int, str)
     unconfirmed_changed = pyqtSignal()
+    client_failed = pyqtSignal(str, str)
 
     def __init__(self, make_client: MakeClient, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -126,6 +129,9 @@ class Session(QObject):
                 self.was_reset.emit()
             case Live() | EngineLost():
                 self.connection_changed.emit()
+            case ClientFailed():
+                self.connection_changed.emit()
+                self.client_failed.emit(event.reason, event.trace)
             case Refused(final=True):
                 self.mirror.handle(EngineLost(event.text))
                 self.connection_changed.emit()

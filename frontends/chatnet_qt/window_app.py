@@ -53,7 +53,9 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     window.show()
     session.start()
     hook = sys.excepthook
-    sys.excepthook = report_mistake(os.path.dirname(path), app)
+    folder = os.path.dirname(path)
+    sys.excepthook = report_mistake(folder, app)
+    session.client_failed.connect(lambda words, trace: end_after(folder, app, words, trace))
     status = app.exec_()
     sys.excepthook = hook
     ending.close()
@@ -68,13 +70,20 @@ def report_mistake(folder: str, app: QApplication) -> ExceptHook:
     """
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        path = os.path.join(folder, MISTAKE_FILE)
-        with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
-            traceback.print_exception(kind, error, trace, file=file)
-        sys.stderr.write(f"The window made a mistake and ends; the engine goes on. See {path}\n")
-        app.exit(1)
+        details = "".join(traceback.format_exception(kind, error, trace))
+        end_after(folder, app, "The window crashed.", details)
 
     return hook
+
+
+def end_after(folder: str, app: QApplication, words: str, details: str) -> None:
+    """End the window because of a mistake: one sentence for people, the details in a file."""
+    path = os.path.join(folder, MISTAKE_FILE)
+    with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
+        file.write(details)
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{words} The engine is still running. Details: {path}\n")
+    app.exit(1)
 
 
 class EndBySignal:

@@ -39,7 +39,7 @@ def read_code(env: Environment, options: argparse.Namespace) -> str:
         if env.stdin_is_tty:
             env.stderr.write("Invite code: ")
             env.stderr.flush()
-        code = env.stdin.readline(MAX_CODE_CHARACTERS)
+        code = env.read_line(MAX_CODE_CHARACTERS)
     else:
         return ""
     if not code.strip():

@@ -19,6 +19,9 @@ from chatnet_protocol.ipc.commands import (
 from chatnet_protocol.ipc.rows import ClientRole, PeerRow, Trust
 from chatnet_protocol.ipc.view import PeerView
 
+MAX_ANSWER_CHARACTERS = 100
+"""Of a yes or no."""
+
 
 def peers(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """List everybody this session knows."""
@@ -96,7 +99,7 @@ def _verify(env: Environment, client: Client, info: PeerRow, yes: bool) -> ExitS
             return ExitStatus.DONE
         env.stderr.write("Is it the same there? [y/N] ")
         env.stderr.flush()
-        if env.stdin.readline().strip().lower() not in ("y", "yes"):
+        if env.read_line(MAX_ANSWER_CHARACTERS).strip().lower() not in ("y", "yes"):
             raise Failure("Not verified.", ExitStatus.REFUSED)
     client.request(TrustPeer(info.peer, "verified", info.key))
     env.out(f"verified · peer {info.peer}")

@@ -82,14 +82,11 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
 
 def _text_of(env: Environment, text: str) -> str:
     if text == "-":
-        text = env.stdin.read(MAX_TEXT_BYTES + 1).removesuffix("\n")
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise UsageError("The text is not valid in this terminal's encoding.") from None
-    if not text:
+        text = env.read(MAX_TEXT_BYTES + 1)
+    text = text.replace("\r\n", "\n").removesuffix("\n")
+    if not text.strip():
         raise UsageError("There is no text to send.")
-    if size > MAX_TEXT_BYTES:
+    if len(text.encode()) > MAX_TEXT_BYTES:
         raise Failure(f"A text has at most {MAX_TEXT_BYTES} bytes; send it as a file.")
     return text
 

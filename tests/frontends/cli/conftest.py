@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import pytest
 
@@ -30,11 +30,12 @@ class Shell:
         self.stdin_is_tty = False
         self.stderr_is_tty = False
         self.stdout: io.StringIO | None = None
+        self.input_encoding = "utf-8"
 
-    def run(self, *words: str, stdin: str = "") -> int:
+    def run(self, *words: str, stdin: str | TextIO = "") -> int:
         stdout, stderr = self.stdout or io.StringIO(), io.StringIO()
         env = Environment(
-            stdin=io.StringIO(stdin),
+            stdin=io.StringIO(stdin) if isinstance(stdin, str) else stdin,
             stdout=stdout,
             stderr=stderr,
             environ=self.environ,
@@ -44,6 +45,7 @@ class Shell:
             wall_ms=lambda: 0,
             replace_process=replace_process,
             width=lambda: 80,
+            input_encoding=self.input_encoding,
         )
         try:
             return app.run(words, env)

@@ -5,15 +5,18 @@ import io
 from collections.abc import Callable
 from contextlib import suppress
 
+import pytest
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chatnet_cli.environment import Environment, ExitStatus
 from chatnet_cli.prompt import Terminal
+from chatnet_cli.room import Room
 from chatnet_client.client import Client
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.text import typed_text
 from fake_engine import FakeEngine, make_view
 
 Step = Callable[[], bool]
@@ -43,7 +46,7 @@ def chat(
             terminal = Terminal(env, None, engine.connection_file, source=source, screen=output)
             task = asyncio.create_task(terminal.run())
             for text, holds in steps:
-                source.send_text(text)
+                source.send_bytes(text.encode("utf-8", "surrogateescape"))
                 for _ in range(1000):
                     if holds() or task.done():
                         break
@@ -135,3 +138,60 @@ def test_no_peer_ends_it(engine: FakeEngine) -> None:
     status, screen = chat(engine)
     assert status == ExitStatus.FAILED
     assert "no peer is known" in screen
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ("one\x1b\rtwo", "one\ntwo"),
+        ("one\ntwo", "one\ntwo"),
+        ("\x1b[200~one\r\ntwo\x1b[31m\x07\x1b[201~", "one\ntwo[31m"),
+        ("a\x16\x1bb\x16\tc\x16\x16d", "ab\tcd"),
+        ("a\x16\x1b[Ab", "a[Ab"),
+        ("not this\x03that", "that"),
+        ("two words\x17one\x15all", "all"),
+        ("a\x0cb\x00\x1cc\x1d\x1e\x1f", None),
+        ("br\udcfccke", "br\ufffdcke"),
+    ],
+    ids=[
+        "alt-enter",
+        "ctrl-j",
+        "paste",
+        "literal",
+        "literal-key",
+        "interrupt",
+        "kill",
+        "odd",
+        "byte",
+    ],
+)
+def test_the_keys_of_a_line_editor(engine: FakeEngine, keys: str, text: str | None) -> None:
+    status, _ = chat(
+        engine,
+        ("", lambda: len(engine.core.clients) == 1),
+        ("", settled(20)),
+        (keys, settled(20)),
+        ("!\r", lambda: engine.core.view.last_no == 1),
+        ("/quit\r", lambda: True),
+    )
+    assert status == ExitStatus.DONE
+    sent = engine.core.history[0][1].text
+    assert sent == typed_text(sent)
+    assert text is None or sent == f"{text}!"
+
+
+def test_a_chat_that_can_no_longer_draw_ends_with_a_sentence(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(room: Room, event: object) -> None:
+        raise KeyError("no such thing")
+
+    def broke() -> bool:
+        monkeypatch.setattr(Room, "handle_event", broken)
+        engine.do(lambda core: core.receive(1, "hello"))
+        return True
+
+    status, _ = chat(
+        engine, ("", lambda: len(engine.core.clients) == 1), ("", settled(20)), ("", broke)
+    )
+    assert status == ExitStatus.FAILED

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chatnet_cli import room as module
+from chatnet_cli.hints import AS_VERBS
 from chatnet_cli.room import Room
 from chatnet_cli.slash import handle_line
 from chatnet_client.attach import AttachMachine
@@ -96,7 +97,7 @@ def test_sending_shows_the_line_when_it_is_durable() -> None:
     chat = Chat()
     assert chat.write("hello") == ["22:13:21 me: hello"]
     assert chat.room.unanswered == 0
-    assert "last ✓✓" in chat.room.toolbar(80)
+    assert "last ✓✓" in chat.room.status(80)[-1]
     assert chat.write("   ") == []
     assert "/quit" in chat.write("//quit")[0]
 
@@ -199,10 +200,10 @@ def test_waiting_and_typing_in_the_toolbar() -> None:
     chat.write("hello")
     chat.core.publish(ev.TypingChanged(1, True))
     chat.turn()
-    assert chat.room.toolbar(80) == "bob · connected · 1 waiting · last · · typing …"
+    assert chat.room.status(80)[-1] == "bob · connected · 1 waiting · last · queued · typing …"
     chat.core.publish(ev.PeerRemoved(1, 0))
     chat.turn()
-    assert chat.room.toolbar(80) == "attaching …"
+    assert chat.room.status(80)[-1] == "this peer was removed"
     chat.room.switch(7)
     assert chat.turn() == []
 
@@ -232,8 +233,8 @@ def test_link_changes_notices_failures_and_losses_are_quiet_lines() -> None:
         "-- message 7 was not sent: too old",
     ]
     chat.room.handle_event(EngineLost("gone"))
-    assert "attaching again" in chat.turn()[0]
-    assert "engine gone" in chat.room.toolbar(80)
+    assert "(gone); reconnecting" in chat.turn()[0]
+    assert "engine not running" in chat.room.status(80)[-1]
 
 
 def test_after_a_restart_only_what_was_missed_is_printed() -> None:
@@ -267,12 +268,12 @@ def test_transfers_by_slash(tmp_path: Path) -> None:
     first = chat.core.offer(1, "a.bin", 1000)
     chat.core.offer(1, "b.bin", 1000)
     chat.turn()
-    assert chat.write("/accept") == ["-- Which one? 1, 2"]
+    assert chat.write("/accept") == ["-- Several are possible: 1, 2. Use /accept NUMBER."]
     assert "receiving" in chat.write("/accept 1")[0]
     chat.core.transfer_gauge(first, 500, 100.0)
     chat.turn()
-    assert "a.bin 50 % · 100 B/s · 0:05 left" in chat.room.toolbar(120)
-    assert len(chat.room.toolbar(40)) == 40
+    assert "a.bin, 1.0 kB · 50 % · 100 B/s · 0:05 left" in chat.room.status(120)[0]
+    assert len(chat.room.status(40)[0]) == 40
     assert "paused" in chat.write("/pause")[0]
     assert "receiving" in chat.write("/resume")[0]
     assert "rejected" in chat.write("/reject")[0]
@@ -300,7 +301,7 @@ def test_history_search_status_help() -> None:
     status = chat.write("/status")
     assert "session 12345" in status[0]
     assert "RTT 31.0 ms · loss 10.0 %" in status[2]
-    assert "31 ms · loss 10 %" in chat.room.toolbar(80)
+    assert "31 ms · loss 10 %" in chat.room.status(80)[-1]
     assert any("/file" in line for line in chat.write("/help"))
     for bad in ("/history x", "/search", "/nonsense \x1b", "/peer nobody"):
         assert len(chat.write(bad)) == 1
@@ -323,7 +324,7 @@ def test_a_text_that_was_never_sent_is_taken_back() -> None:
     assert chat.write("/withdraw 3") == ["-- No text of yours waits as message 3."]
     asked = [command.id for command in chat.seen(cmd.WithdrawMessage)]
     assert asked == [chat.core.history[1][1].id, chat.core.history[2][1].id]
-    assert "✗" in chat.room.toolbar(80)
+    assert "✗" in chat.room.status(80)[-1]
 
 
 def test_what_was_sent_meanwhile_is_not_taken_back() -> None:
@@ -353,7 +354,7 @@ def test_asking_for_a_lost_conversation() -> None:
     assert chat.turn() == ["-- Your conversation with bob is coming back: 3 messages so far."]
     core.restore(1, ["older"])
     assert chat.turn() == [], "old messages do not scroll by as new ones"
-    assert "4 came back" in chat.room.toolbar(80)
+    assert "4 came back" in chat.room.status(80)[-1]
     core.move_restore(1, mine=RestoreMine.DONE)
     assert chat.turn() == ["-- Your conversation with bob is back: 4 messages."]
     assert "older" in chat.write("/history")[-2]
@@ -391,7 +392,7 @@ def test_what_came_back_while_the_engine_was_away_is_not_printed() -> None:
 
 
 def test_in_a_pipe_the_way_to_answer_is_a_verb() -> None:
-    piped = Room(None, watched=False, new_id=bytes, has_line=False)
+    piped = Room(None, watched=False, new_id=bytes, has_line=False, hints=AS_VERBS)
     core = FakeCore()
     core.move_restore(1, theirs=RestoreTheirs.ASKED)
     (line,) = piped._news.opening(core.peer(1))
@@ -412,7 +413,8 @@ def test_before_anything_is_known() -> None:
     handle_line(room, "hello", bytes)
     handle_line(room, "/status", bytes)
     assert [line.style for line in room.take_lines()] == ["error", "error"]
-    assert room.toolbar(80) == "attaching …"
+    assert room.status(80)[-1] == "connecting to the engine …"
+    assert room.take_input() == "hello", "the text is not lost"
     room.typed("x", 0.0)
     assert room.take_commands() == []
     assert room.next_timeout() is None

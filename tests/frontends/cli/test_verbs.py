@@ -398,3 +398,15 @@ def test_doctor(shell, home: Path, engine: FakeEngine) -> None:
     home.chmod(0o777)
     assert shell.run("doctor") == 1
     assert "chmod go-w" in shell.out
+
+
+@pytest.mark.parametrize("words", [("send", " \t "), ("send", "-")])
+def test_blanks_alone_are_not_sent(shell, engine: FakeEngine, words: tuple[str, ...]) -> None:
+    assert shell.run(*words, stdin=" \r\n\n") == 2
+    assert "There is no text to send." in shell.err
+    assert engine.seen(cmd.SendMessage) == []
+
+
+def test_a_text_from_a_pipe_ends_its_lines_with_lf(shell, engine: FakeEngine) -> None:
+    assert shell.run("send", "-", stdin="one\r\ntwo\r\n") == 0
+    assert engine.seen(cmd.SendMessage)[0].text == "one\ntwo"

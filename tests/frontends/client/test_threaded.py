@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from chatnet_client import threaded as module
-from chatnet_client.client_events import Answered, Changed, ClientEvent, Live, Reset
+from chatnet_client.client_events import Answered, Changed, ClientEvent, ClientFailed, Live, Reset
 from chatnet_client.threaded import ThreadedClient
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -95,4 +95,48 @@ def test_pending_commands_are_bounded_too(
     refused = inbox.until(Answered)
     assert refused.token == tokens[1]
     assert refused.error is not None
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (cmd.SendMessage(b"i" * 16, 1, "half \ud83d"), ErrorCode.INVALID),
+        (cmd.OfferFiles(b"i" * 16, 1, ["x" * 1000] * 2000), ErrorCode.TOO_LARGE),
+        (cmd.MarkRead(1, 2**70), ErrorCode.INVALID),
+        (cmd.SendMessage(b"i" * 16, 1, object()), ErrorCode.INVALID),  # type: ignore[arg-type]
+    ],
+)
+def test_a_command_that_cannot_be_packed_fails_alone(
+    engine: FakeEngine, inbox: Inbox, command: cmd.Command, code: ErrorCode
+) -> None:
+    engine.start()
+    client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
+    client.start()
+    first = client.send(command)
+    second = client.send(cmd.SendMessage(b"j" * 16, 1, "good"))
+    failed = inbox.until(Answered)
+    assert failed.error is not None
+    assert (failed.token, failed.error.code) == (first, code)
+    answer = inbox.until(Answered)
+    assert (answer.token, answer.result) == (second, cmd.Queued(1, 1))
+    client.close()
+
+
+def test_a_thread_that_dies_says_so(
+    engine: FakeEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.start()
+    client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
+    client.start()
+    inbox.until(Live)
+
+    def broken(max_wait_s: float) -> list[ClientEvent]:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(client._driver, "turn", broken)
+    client.send(cmd.FetchStatus())
+    failed = inbox.until(ClientFailed)
+    assert "KeyError" in failed.reason
+    assert "no such thing" in failed.trace
     client.close()

@@ -181,3 +181,27 @@ def test_typing_is_said_once_in_a_while_and_taken_back_by_sending(stage: Stage) 
     assert stage.client.asked(SetTyping) == [SetTyping(1, True)]
     stage.pane.composer.send()
     assert stage.client.asked(SetTyping)[-1] == SetTyping(1, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [("half \ud83d", "half \ufffd"), ("a\x1b[0mb\x00c\x85", "a[0mbc"), ("a\r\nb\tc", "a\nb\tc")],
+)
+def test_whatever_is_typed_or_pasted_can_be_shared_and_sent(
+    stage: Stage, given: str, sent: str
+) -> None:
+    data = QMimeData()
+    data.setText(given)
+    stage.pane.composer.box.insertFromMimeData(data)
+    stage.until(lambda: bool(stage.client.asked(SetDraft)))
+    assert stage.client.asked(SetDraft)[0].text == sent
+    stage.pane.composer.send()
+    assert [command.text for command in stage.client.asked(SendMessage)] == [sent]
+
+
+def test_half_a_character_that_an_input_method_brings_is_made_valid(stage: Stage) -> None:
+    stage.pane.composer.box.insertPlainText("\ud83d")
+    stage.until(lambda: bool(stage.client.asked(SetDraft)))
+    assert stage.client.asked(SetDraft)[0].text == "\ufffd"
+    stage.pane.composer.send()
+    assert stage.client.asked(SendMessage)[0].text == "\ufffd"

@@ -1,6 +1,6 @@
 """Commands and their answers: nothing is lost while the engine is away, nothing is sent twice."""
 
-from chatnet_client.client_events import Refused
+from chatnet_client.client_events import ClientFailed, Live, Refused
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc.commands import Done, OfferFiles, Queued, RetryPeer, SendMessage
 from chatnet_qt.session import MAX_UNCONFIRMED
@@ -64,3 +64,14 @@ def test_an_engine_that_will_never_take_us_is_named(make_stage) -> None:
     stage.settle()
     assert not stage.session.online
     assert "Upgrade ChatNet" in stage.window.engine_strip.shown.words
+
+
+def test_a_client_that_dies_is_no_connection_any_more(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    failed: list[tuple[str, str]] = []
+    stage.session.client_failed.connect(lambda words, trace: failed.append((words, trace)))
+    stage.client._on_event(Live(1))
+    stage.client._on_event(ClientFailed("The thread died.", "trace"))
+    stage.settle()
+    assert failed == [("The thread died.", "trace")]
+    assert not stage.session.online

@@ -143,3 +143,10 @@ def test_a_mistake_of_the_window_ends_it_by_one_sentence(app, tmp_path: Path, ca
     assert app.exec_() == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert "KeyError" in (tmp_path / window_app.MISTAKE_FILE).read_text()
+
+
+def test_a_client_that_dies_ends_the_window_by_one_sentence(app, tmp_path: Path, capsys) -> None:
+    QTimer.singleShot(0, lambda: window_app.end_after(str(tmp_path), app, "It died.", "trace"))
+    assert app.exec_() == 1
+    assert capsys.readouterr().err.startswith("It died. The engine is still running.")
+    assert (tmp_path / window_app.MISTAKE_FILE).read_text() == "trace"

@@ -1,0 +1,46 @@
+"""The keys of the line being written, where they differ from prompt_toolkit's own."""
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.bindings.named_commands import get_by_name
+from prompt_toolkit.keys import Keys
+
+from chatnet_protocol.text import typed_text
+
+
+def line_keys() -> KeyBindings:
+    """Enter sends, Alt+Enter and Ctrl+J begin a line, Ctrl+V takes the next key literally, Ctrl+C
+    clears the line and leaves an empty one."""
+    keys = KeyBindings()
+    quoting = Condition(lambda: get_app().quoted_insert)
+
+    @keys.add("enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    @keys.add("c-j")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    keys.add("c-v")(get_by_name("quoted-insert"))
+
+    @keys.add(Keys.Any, filter=quoting, eager=True)
+    def _(event: KeyPressEvent) -> None:
+        event.app.quoted_insert = False
+        event.current_buffer.insert_text(typed_text(event.data))
+
+    @keys.add(Keys.BracketedPaste)
+    def _(event: KeyPressEvent) -> None:
+        event.app.quoted_insert = False
+        event.current_buffer.insert_text(typed_text(event.data))
+
+    @keys.add("c-c")
+    def _(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=KeyboardInterrupt())
+
+    return keys
