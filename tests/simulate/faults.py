@@ -160,6 +160,25 @@ def stop(world: World, random: Random) -> None:
     _come_back(world, random, engine)
 
 
+def stop_in_a_backlog(world: World, random: Random) -> None:
+    """Everybody writes to one person, who ends the engine over it."""
+    engine = random.choice(world.engines)
+    for other in world.engines:
+        client = next(client for client in other.clients if client.role == "full")
+        known = world.peer(client, engine) if other is not engine and other.node else None
+        for number in range(random.randint(20, 100) if known else 0):
+            client.say(f"{number} before you go", known.info.peer if known else 0)
+
+    def leave() -> None:
+        if engine.node:
+            world.counts["stop in a backlog"] += 1
+            engine.node.stop("test", engine.now)
+            engine.turn()
+        _come_back(world, random, engine)
+
+    world.clock.after(random.uniform(0.03, 0.8), leave)
+
+
 def disk_fault(world: World, random: Random) -> None:
     """From one of the next statements on the disk is full, broken or locked for a while."""
     engine = random.choice(world.engines)
@@ -180,7 +199,7 @@ def slow_disk(world: World, random: Random) -> None:
     engine.commit_s = (0.05, random.choice((0.5, 2.0, 5.0)))
 
     def over() -> None:
-        engine.commit_s = COMMIT_S
+        engine.commit_s = engine.usual_commit_s
 
     _for_a_while(world, random, 8.0, over)
 
@@ -235,6 +254,8 @@ ORDINARY: tuple[Fault, ...] = (
     die_at_statement, stop, disk_fault, disk_fault, slow_disk, kill_front_end, kill_file_process,
 )  # fmt: skip
 """What promise 1 is about."""
+CROWDED: tuple[Fault, ...] = (stop_in_a_backlog, stop_in_a_backlog, stop_in_a_backlog)
+"""Where a turn takes more than one datagram and a window fills."""
 MEMORY_LOSS: tuple[Fault, ...] = (back_up, back_up, wipe, roll_back, roll_back)
 """What promise 2 is about."""
 
@@ -247,6 +268,10 @@ COUNTED = (
     "fetched again",
 )  # fmt: skip
 """Every one of these has to be above 0 over a run."""
+COUNTED_NEW = (
+    "batch", "large batch", "mixed turn", "slow store", "full window", "stop in a backlog",
+)  # fmt: skip
+"""The same, of the worlds that are not plain."""
 
 
 def heal(world: World) -> None:

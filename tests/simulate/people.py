@@ -4,7 +4,7 @@ from random import Random
 
 from chatnet_protocol.ids import uuid7
 from chatnet_protocol.ipc import commands as cmd
-from chatnet_protocol.ipc.rows import TransferRow
+from chatnet_protocol.ipc.rows import LinkState, TransferRow
 from simulate.world import World
 from simworld.client import SimClient
 from simworld.engine import SimEngine
@@ -14,6 +14,8 @@ WORDS = (
     "<b>bold</b>", "\x1b[31m", "C:\\temp", "%s", "e\u0301", "\u202egnirts",
 )  # fmt: skip
 LONG_BYTES = (2_000, 65_536)
+SHORT_BYTES = 64 + 40
+"""What a short text takes of a window."""
 FILE_BYTES = (0, 9_000)
 ENDED = frozenset({"done", "rejected", "cancelled", "failed"})
 
@@ -46,7 +48,10 @@ class People:
         peers = client.view.peers
         if not peers:
             return
-        peer = self.random.choice(peers).info.peer
+        shown = self.random.choice(peers)
+        peer = shown.info.peer
+        if shown.waiting * SHORT_BYTES > self.world.kind.window_bytes:
+            self.world.counts["full window"] += shown.link.state == LinkState.UP
         if client.role == "read-only":
             self._try(client, peer)
             return
@@ -70,12 +75,14 @@ class People:
         self._say(client, peer, self._words())
 
     def _burst(self, client: SimClient, peer: int) -> None:
-        for _ in range(min(self.left, self.random.randint(3, 25))):
+        most = 80 if self.world.kind.small_windows else 25
+        for _ in range(min(self.left, self.random.randint(3, most))):
             self._say(client, peer, self._words())
 
     def _long(self, client: SimClient, peer: int) -> None:
         words = self._words() + " "
         size = self.random.choice((LONG_BYTES[0], LONG_BYTES[0] * 3, LONG_BYTES[1]))
+        size = min(size, self.world.kind.longest_text)
         text = (words * (size // len(words) + 1)).encode()[:size].decode(errors="ignore")
         self._say(client, peer, text)
 

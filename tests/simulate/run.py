@@ -1,6 +1,7 @@
 """One seed, one run: people and faults for a while, then all is healed and has to end well."""
 
 import signal
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from checker.histories import read
 from checker.told import check_last_told
 from checker.verdict import check
 from simulate.exports import check_exports
-from simulate.faults import MEMORY_LOSS, ORDINARY, heal, spoil
+from simulate.faults import CROWDED, MEMORY_LOSS, ORDINARY, heal, spoil
+from simulate.kinds import Kind, kind_of
 from simulate.people import People
 from simulate.restoring import RESTORE_S, EverybodyAsks, at_random
 from simulate.world import World
@@ -28,7 +30,9 @@ class Outcome:
 
     seed: int
     committed: int = 0
+    kind: Kind = field(default_factory=Kind)
     simulated_s: float = 0.0
+    cpu_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -48,10 +52,13 @@ class Stuck(Exception):
 def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Outcome:
     """Everything that this seed decides; problems are sentences, empty when all is well."""
     outcome = Outcome(seed)
+    outcome.kind = kind = kind_of(seed)
     random = Random(f"plan {seed}")
     signal.signal(signal.SIGVTALRM, _stuck)
     signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU_S)
-    world = World(seed, 3 if random.random() < 0.08 else 2, tell)
+    began_s = time.process_time()
+    world = World(seed, 3 if random.random() < 0.08 else 2, tell, kind)
+    world.note("", f"world: {kind}")
     try:
         world.begin()
         _live(world, random, outcome)
@@ -59,8 +66,11 @@ def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Outcome:
         outcome.problems.append(traceback.format_exc(limit=-8))
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    if kind.slow_store:
+        world.counts["slow store"] += sum(engine.commits for engine in world.engines)
     outcome.counts += world.counts + world.network.counts
     outcome.simulated_s = world.clock.now_s - 1000
+    outcome.cpu_s = time.process_time() - began_s
     return outcome
 
 
@@ -72,7 +82,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     duration_s = random.choice((5.0, 20.0, 60.0))
     end_s = world.clock.now_s + duration_s
     people = People(world, random, end_s, random.choice((80, 120, 180, 260)))
-    faults = list(ORDINARY)
+    faults = list(ORDINARY) if world.kind.plain else [*ORDINARY, *CROWDED]
     if random.random() < 0.3:
         faults += MEMORY_LOSS * 2
     if random.random() < 0.5:
@@ -86,7 +96,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
 
         world.clock.after(random.uniform(0, duration_s), happen)
     wishes = Random(f"wishes {outcome.seed}")
-    if wishes.random() < RESTORING:
+    if wishes.random() < RESTORING and not world.kind.small_windows:
         at_random(world, wishes, end_s)
     world.clock.run(end_s)
     heal(world)
@@ -96,7 +106,8 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     rested = world.clock.run(world.clock.now_s + HEAL_S, world.at_rest)
     if not rested:
         outcome.problems += _restless(world)
-    if rested and wishes.random() < RESTORING and any(world.lost.values()):
+    asks = wishes.random() < RESTORING and not world.kind.small_windows
+    if rested and asks and any(world.lost.values()):
         for engine in world.engines:
             engine.disk.page_fails = True
         asking = EverybodyAsks(world)

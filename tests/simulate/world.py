@@ -13,6 +13,7 @@ from chatnet_protocol.ipc.view import PeerView
 from checker.histories import read_image
 from checker.tapes import Tape
 from checker.verdict import Side
+from simulate.kinds import Kind
 from simworld.client import SimClient
 from simworld.clock import Clock
 from simworld.disk import Died
@@ -40,8 +41,13 @@ class World:
     """Engines `a`, `b` and perhaps `c` that all know each other, with front ends attached."""
 
     def __init__(
-        self, seed: int, engines: int = 2, tell: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        engines: int = 2,
+        tell: Callable[[str], None] | None = None,
+        kind: Kind = Kind(),  # noqa: B008  (frozen)
     ) -> None:
+        self.kind = kind
         self.clock = Clock(seed)
         self.network = Network(self.clock)
         self.files = FilesNet(self.clock)
@@ -148,6 +154,7 @@ class World:
             getattr(tape, kind)(frame)
 
         client.record = record
+        client.gives_up = not self.kind.plain
         engine.clients.append(client)
         if engine.node:
             client.engine_started()
@@ -233,6 +240,8 @@ class World:
         engine = SimEngine(self.clock, self.network, name, addr, self.files)
         engine.private_key = private_key((seed + index) % IDENTITIES)
         engine.counts = self.counts
+        engine.turn_s, engine.arq = self.kind.turn_s, self.kind.arq
+        engine.commit_s = engine.usual_commit_s = self.kind.commit_s
         engine.tell = lambda text: self.note(name, text)
         self.engines.append(engine)
         self.tapes[name], self.lost[name], self.backups[name] = [], [], []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chatnet_protocol import codec
+from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ids import uuid7
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 KEEP_ALIVE_S = 5.0
+FINAL = (ErrorCode.UNKNOWN_PEER, ErrorCode.REFUSED)
 RETRY_S = 0.5
 """A text that was refused is sent again after this."""
 
@@ -45,6 +47,8 @@ class SimClient:
         """Given every frame: (`asked` | `reply` | `told`, frame)."""
         self.gone = False
         """The front end died; nothing reaches it any more."""
+        self.gives_up = False
+        """A text to a peer that is not there, or not accepted, is not sent again."""
         self.peer_of: dict[bytes, int] = {}
         """To whom they go."""
         self._asked: dict[int, bytes] = {}
@@ -129,6 +133,8 @@ class SimClient:
             self.unanswered.pop(self._asked[reply.id], None)
         elif reply.failure and reply.id in self._asked:
             message_id = self._asked[reply.id]
+            if self.gives_up and reply.failure.code in FINAL:
+                self.unanswered.pop(message_id, None)
             self.engine.clock.after(RETRY_S, lambda: self._insist_again(message_id))
         match reply.result:
             case cmd.Attached() as attached:

@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable
 
+from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.io.perform import perform
 from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
@@ -32,6 +33,7 @@ from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import SessionRow
+from simworld.arrivals import Arrivals
 from simworld.client import SimClient
 from simworld.clock import Clock
 from simworld.disk import Died, SimDisk
@@ -75,10 +77,14 @@ class SimEngine:
         self.stopped = ""
         self.store_fails = ""
         """While set, every transaction fails with this sentence."""
-        self.commit_s = COMMIT_S
+        self.commit_s = self.usual_commit_s = COMMIT_S
+        """How long a transaction takes: between these."""
         self.committing = False
         """A transaction is under way, or its answer is."""
-        """How long a transaction takes: between these."""
+        self.turn_s = 0.0
+        """What arrives within this is taken in one turn; 0: everything is a turn of its own."""
+        self.arq = ArqConfig()
+        """Windows, for one."""
         self.counts: Counter[str] = Counter()
         """Faults that happened."""
         self.die_in_effects = 0
@@ -89,6 +95,8 @@ class SimEngine:
         """How wrong this machine's wall clock is."""
         self.disk = SimDisk(self.connection, self.counts)
         self.files = SimFiles(self, files) if files else None
+        self._arrivals = Arrivals()
+        self._turn_planned = False
         self._asleep = False
         self._performing = False
         self._missed: list[Callable[[], None]] = []
@@ -114,6 +122,7 @@ class SimEngine:
             boot=self.random(8),
             incarnation=int.from_bytes(self.random(8)) | 1,
             private_key=self.private_key,
+            arq=self.arq,
         )
         loaded = self.ledger.load()
         view = self.ledger.load_view(session)
@@ -145,6 +154,8 @@ class SimEngine:
         self.node = None
         self._asleep = False
         self._missed = []
+        self._arrivals = Arrivals()
+        self._turn_planned = False
         self.network.silence(self.addr)
         if self.files:
             self.files.ended()
@@ -161,7 +172,9 @@ class SimEngine:
         missed, self._missed = self._missed, []
         for action in missed:
             action()
-        if self.node:
+        if self.turn_s:
+            self._turn_soon()
+        elif self.node:
             self.node.handle_timeout(self.now)
             self.turn()
 
@@ -183,6 +196,9 @@ class SimEngine:
         """A front end's message on the ROUTER socket."""
         if self._asleep:
             self._missed.append(lambda: self.request(route, frame))
+        elif self.turn_s and self.node:
+            self._arrivals.requests.append((route, frame))
+            self._turn_soon()
         elif self._performing:
             # Asked from within a reply: it crosses the sockets as anything else does.
             self.clock.after(0.0, lambda: self.request(route, frame))
@@ -291,6 +307,9 @@ class SimEngine:
     def _receive(self, data: bytes, source: Addr) -> None:
         if self._asleep:
             self.counts["lost in sleep"] += 1
+        elif self.node and self.turn_s:
+            self._arrivals.datagrams.append((data, source))
+            self._turn_soon()
         elif self.node:
             self.node.handle_datagrams([(data, source)], self.now)
             self.turn()
@@ -299,10 +318,35 @@ class SimEngine:
         if self._asleep and life == self._life:
             self._missed.append(lambda: self._answer(life, result))
         elif life == self._life and self.node:
+            if self.turn_s:
+                self._arrivals.results.append(result)
+                self._turn_soon()
+                return
             if isinstance(result, Committed | CommitFailed):
                 self.committing = False
             self.node.handle_io(result, self.now)  # type: ignore[arg-type]
             self.turn()
+
+    def _turn_soon(self) -> None:
+        if not self._turn_planned:
+            self._turn_planned = True
+            life = self._life
+            self.clock.after(self.turn_s, lambda: self._take_turn(life))
+
+    def _take_turn(self, life: int) -> None:
+        """One turn over whatever has arrived."""
+        if life != self._life or self.node is None:
+            return
+        self._turn_planned = False
+        if self._asleep:
+            return
+        self.committing = self.committing and not self._arrivals.committed
+        if self._arrivals.feed(self.node, self.now, self.counts):
+            self._turn_soon()
+        due = self.node.next_timeout()
+        if due is not None and due <= self.clock.now_s:
+            self.node.handle_timeout(self.now)
+        self.turn()
 
     def turn(self) -> None:
         """Do what the node asks for, and come back when it wants to."""
@@ -332,7 +376,7 @@ class SimEngine:
         if life != self._life or self.node is None or self._wake_at != due:
             return
         self._wake_at = None
-        if self._asleep:
+        if self._asleep or self._turn_planned:
             return
         self.node.handle_timeout(self.now)
         self.turn()

@@ -1,0 +1,43 @@
+"""What reached one engine since its last turn: as much as the product's pump takes in one."""
+
+from collections import Counter
+
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.node import Node
+from chatnet_protocol.commit import CommitFailed, Committed
+from simworld.network import Addr
+
+DATAGRAMS_AT_ONCE = 64
+LARGE = 16
+MAX_DATAGRAMS = 256
+
+
+class Arrivals:
+    """In the order of the pump: the world's answers, datagrams, requests of front ends."""
+
+    def __init__(self) -> None:
+        self.results: list[object] = []
+        self.datagrams: list[tuple[bytes, Addr]] = []
+        self.requests: list[tuple[bytes, bytes]] = []
+
+    @property
+    def committed(self) -> bool:
+        """Whether the answer to a transaction is among them."""
+        return any(isinstance(result, Committed | CommitFailed) for result in self.results)
+
+    def feed(self, node: Node, now: Now, counts: Counter[str]) -> bool:
+        """Hand them to the node; whether some have to wait for the next turn."""
+        results, self.results = self.results, []
+        for result in results:
+            node.handle_io(result, now)  # type: ignore[arg-type]
+        taken, self.datagrams = self.datagrams[:MAX_DATAGRAMS], self.datagrams[MAX_DATAGRAMS:]
+        for first in range(0, len(taken), DATAGRAMS_AT_ONCE):
+            batch = taken[first : first + DATAGRAMS_AT_ONCE]
+            counts["batch"] += len(batch) > 1
+            counts["large batch"] += len(batch) >= LARGE
+            node.handle_datagrams(batch, now)
+        requests, self.requests = self.requests, []
+        counts["mixed turn"] += bool(results and taken)
+        for route, frame in requests:
+            node.handle_request(route, [frame], now)
+        return bool(self.datagrams)
