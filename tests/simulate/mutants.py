@@ -72,8 +72,8 @@ def receipt_before_commit() -> Patches:
     """A message is receipted when it arrives."""
     arrived = Conversation._arrived
 
-    def early(self: Conversation, event: Any, now: Any) -> None:
-        arrived(self, event, now)
+    def early(self: Conversation, event: Any, link: Any, now: Any) -> None:
+        arrived(self, event, link, now)
         total = self.state.received_total
         waiting = sum(
             len(w.op.rows)
@@ -85,9 +85,8 @@ def receipt_before_commit() -> Patches:
             self.connection.receipt(last, total + waiting, len(event.messages))
 
     def silent(self: Conversation, result: Any, waiting: Any) -> None:
-        streaming, self.streaming = self.streaming, False
+        waiting.link = None
         accepted(self, result, waiting)
-        self.streaming = streaming
 
     accepted = Conversation._accepted
     return [swap(Conversation, "_arrived", early), swap(Conversation, "_accepted", silent)]
@@ -318,13 +317,13 @@ def told_before_it_is_durable() -> Patches:
     """Front ends see a message when it arrives, whatever becomes of its commit."""
     arrived = Conversation._arrived
 
-    def early(self: Conversation, event: Any, now: Any) -> None:
-        arrived(self, event, now)
+    def early(self: Conversation, event: Any, link: Any, now: Any) -> None:
+        arrived(self, event, link, now)
         no = self._publisher.view.last_no + 1
         message = wire.decode_message(event.messages[0])
         row = conversation.MessageRow(
             no, message.id, False, message.kind, message.body, message.sent_ms, now.wall_ms, 0,
-            self.state.received_total + 1, self.source, message.lamport, no,
+            self.state.received_total + 1, link.source, message.lamport, no,
         )  # fmt: skip
         self._publisher.publish(conversation.ev.MessagesAdded(self.peer, no, [row]))
 
@@ -348,11 +347,10 @@ def receipt_without_hello() -> Patches:
     """A link is told of messages that came on another."""
 
     def accepted(self: Conversation, result: Any, waiting: Any) -> None:
-        streaming, self.streaming = self.streaming, True
-        try:
-            original(self, result, waiting)
-        finally:
-            self.streaming = streaming
+        original(self, result, waiting)
+        if self.link and self.link is not waiting.link:
+            for run in result.runs:
+                self.link.connection.receipt(run.number, run.ack, run.run)
 
     original = Conversation._accepted
     return [swap(Conversation, "_accepted", accepted)]

@@ -56,7 +56,8 @@ class Connection:
         self._close: bytes | None = None
         self._close_due = False
         self._close_answers = 0
-        self._closed = False
+        self.closed = False
+        """The peer has ended the link."""
         self._last_heard: float | None = None
         self._packets_received = 0
         self._duplicate_packets = 0
@@ -72,7 +73,7 @@ class Connection:
         Raises RemoteProtocolError, with nothing changed, when the peer broke the specification.
         """
         self._now = now
-        if self._closed:
+        if self.closed:
             return
         if self._acks.seen(number):
             self._duplicate_packets += 1
@@ -97,7 +98,7 @@ class Connection:
     def handle_timeout(self, now: float) -> None:
         """The time of `next_timeout` has come; earlier calls do no harm."""
         self._now = now
-        if self._close is None and not self._closed:
+        if self._close is None and not self.closed:
             self._sender.on_timeout(now)
 
     # --- asks -----------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ class Connection:
         Raises LocalProtocolError over the window, for a message that is empty or longer than
         MAX_MESSAGE_BYTES, on channel 0 before `start_sending`, or after `close`.
         """
-        if self._close is not None or self._closed:
+        if self._close is not None or self.closed:
             raise LocalProtocolError("the link is closed")
         sending = self._sources.channels.get(channel)
         if sending is None:
@@ -175,7 +176,7 @@ class Connection:
     def take_packets(self, now: float, max_packets: int) -> list[Packet]:
         """What has to leave now. When `max_packets` cut it short, `next_timeout` is now."""
         self._now = now
-        if self._closed or max_packets < 1:
+        if self.closed or max_packets < 1:
             return []
         if self._close is None:
             return self._sender.take(now, max_packets)
@@ -200,8 +201,8 @@ class Connection:
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` and then `take_packets`; None once closed."""
-        if self._closed or self._close is not None:
-            return self._now if self._close_due and not self._closed else None
+        if self.closed or self._close is not None:
+            return self._now if self._close_due and not self.closed else None
         return self._sender.next_timeout(self._now)
 
     @property
@@ -303,7 +304,7 @@ class Connection:
         elif isinstance(frame, frames.PathResponse):
             self._add_path_event(PathResponded(frame.token))
         elif isinstance(frame, frames.Close):
-            self._closed = True
+            self.closed = True
             self._events.append(Closed(frame.code, frame.reason))
         return True
 
@@ -315,7 +316,7 @@ class Connection:
         """Answer the 1st, 2nd, 4th, 8th … packet with CLOSE again, RFC 9000 section 10.2.1."""
         for frame in arrived:
             if isinstance(frame, frames.Close):
-                self._closed = True
+                self.closed = True
                 self._events.append(Closed(frame.code, frame.reason))
                 return
         self._close_answers += 1

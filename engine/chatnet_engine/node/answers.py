@@ -122,7 +122,7 @@ def _follow(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> Non
                 parts.publisher.publish(event)
             parts.reply(asker, cmd.DraftSet(result.accepted, result.revision, result.text))
         case c.HelloApplied():
-            _hello_applied(parts, result, now)
+            _hello_applied(parts, result, waiting, now)
         case _:
             pass
 
@@ -172,29 +172,33 @@ def _offer(parts: Parts, offer: MessageRow, peer: PeerRow, now: Now) -> None:
         )
 
 
-def _hello_applied(parts: Parts, result: c.HelloApplied, now: Now) -> None:
+def _hello_applied(parts: Parts, result: c.HelloApplied, waiting: Waiting, now: Now) -> None:
     row = parts.peers.get(result.peer)
     conversation = parts.conversations.get(result.peer)
     if row is None or conversation is None:
         return
-    if (name := conversation.remote_name) != row.display_name:
+    assert isinstance(waiting.op, c.ApplyHello)
+    if (name := waiting.op.display_name) != row.display_name:
         row = msgspec.structs.replace(row, display_name=name)
         parts.peers.put(row)
         parts.publisher.publish(ev.PeerChanged(row))
     if result.restore:
         parts.restoring.handle_loss(result.restore)
-    if conversation.streaming:
-        parts.links.opened(result.peer, now)
-        parts.restoring.handle_link(result.peer)
-        parts.transfers.handle_link(
-            result.peer,
-            True,
-            parts.links.addrs(result.peer),
-            incarnation=conversation.remote_incarnation,
-            fast_aes=conversation.fast_aes and parts.config.fast_aes,
-            now=now.mono_s,
-            wall_ms=now.wall_ms,
-        )
+    link = conversation.link
+    if link is None or link is not waiting.link or not link.streaming:
+        return
+    parts.links.opened(result.peer, now)
+    parts.restoring.handle_link(result.peer)
+    assert link.hello
+    parts.transfers.handle_link(
+        result.peer,
+        True,
+        parts.links.addrs(result.peer),
+        incarnation=link.remote_incarnation,
+        fast_aes=link.hello.fast_aes and parts.config.fast_aes,
+        now=now.mono_s,
+        wall_ms=now.wall_ms,
+    )
 
 
 def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_protocol import commit as c
 
 MAX_ROWS_IN_COMMIT = 2048
@@ -32,11 +33,13 @@ class Asker:
 class Waiting:
     """One operation and who waits for what of it.
 
-    `askers[i]` waits for row i of a QueueMessages; other operations have at most one.
+    `askers[i]` waits for row i of a QueueMessages; other operations have at most one. `link`: the
+    one that it was asked for, if what follows from it is only for that link.
     """
 
     op: c.Op
     askers: list[Asker | None] = field(default_factory=list)
+    link: LinkSession | None = None
 
 
 class CommitQueue:
@@ -67,13 +70,13 @@ class CommitQueue:
         asked = [*(self._flight or []), *self._waiting]
         return {one.op.row.key for one in asked if isinstance(one.op, c.StorePeer)} - {b""}
 
-    def add(self, op: c.Op, asker: Asker | None = None) -> None:
+    def add(self, op: c.Op, asker: Asker | None = None, *, link: LinkSession | None = None) -> None:
         """Ask for `op` in the next transaction."""
         if not isinstance(op, c.QueueMessages):
-            last = self._waiting[-1].op if self._waiting else None
-            if last is not None and asker is None and _absorb(last, op, self._waiting[-1]):
+            before = self._waiting[-1] if self._waiting else None
+            if before and asker is None and before.link is link and _absorb(before.op, op, before):
                 return
-            self._waiting.append(Waiting(op, [asker] if asker else []))
+            self._waiting.append(Waiting(op, [asker] if asker else [], link))
             return
         self._waiting_rows += len(op.rows)
         last = self._waiting[-1].op if self._waiting else None

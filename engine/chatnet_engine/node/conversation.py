@@ -1,5 +1,6 @@
-"""Owns one conversation: its counters, what is on its way, and the ARQ connection that carries it.
-A message is handed to the ARQ, receipted and published only in `handle_result`: after its commit.
+"""Owns one conversation: its counters, what waits to be sent, and which link carries it now.
+
+A message is handed to the link, receipted and published only in `handle_result`: after its commit.
 """
 
 import msgspec
@@ -8,7 +9,9 @@ from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.commits import Asker, CommitQueue, Waiting
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import Addr
 from chatnet_engine.node.hello import check_hello, loss_notices
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.outbox import PAGE_ROWS, Outbox
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.typing_peer import TypingPeer
@@ -39,32 +42,14 @@ class Conversation:
         window_bytes: int = RECEIVE_WINDOW_BYTES,
     ) -> None:
         self.state = state
-        self.connection: Connection | None = None
-        self.remote_incarnation = 0
-        self.streaming = False
-        """HELLO has been exchanged and applied on the present link."""
+        self.link: LinkSession | None = None
+        """The present one, if any."""
         self.offers: list[MessageRow] = []
         """Committed offers, own and the peer's, for the owner of transfers to take."""
-        self.controls: list[bytes] = []
-        """Arrived control messages, for the owner of transfers to take."""
-        self.restores: list[bytes] = []
-        """What arrived about having the conversation back, for `Restoring` to take."""
-        self.closed: arq.Closed | None = None
-        """The peer ended the link; for the owner of links to take."""
-        self.path_tokens: list[bytes] = []
-        """Echoes of path challenges, for the owner of links to take."""
-        self.remote_name = ""
-        """What the peer calls itself."""
-        self.fast_aes = False
         self._commits = commits
         self._publisher = publisher
         self._outbox = Outbox(state.delivered_seq, window_bytes)
-        self.source = ""
-        """`ip:port` the peer's messages come from."""
         self._local_incarnation = 0
-        self._numbers_new = True
-        self._hellos_pending = 0
-        self._first_number = 1
         self._sent_seq = 0
         self._sent_due: float | None = None
         self._typing = TypingPeer(state.peer, publisher)
@@ -80,9 +65,19 @@ class Conversation:
         return self.state.last_seq - self.state.delivered_seq
 
     @property
+    def connection(self) -> Connection | None:
+        """That of the present link."""
+        return self.link.connection if self.link else None
+
+    @property
+    def streaming(self) -> bool:
+        """HELLO has been exchanged and applied on the present link."""
+        return self.link is not None and self.link.streaming
+
+    @property
     def unanswered_since(self) -> float | None:
         """When the oldest packet left that asked for an answer and got none, on a live link."""
-        return self.connection.first_unanswered if self.connection else None
+        return self.link.connection.first_unanswered if self.link else None
 
     # --- what front ends ask ---
 
@@ -94,16 +89,14 @@ class Conversation:
 
     def set_typing(self, typing: bool) -> None:
         """Tell the peer; the newest value wins."""
-        if self.connection and self.streaming:
-            self.connection.set_state(wire.STATE_TYPING, wire.encode_state(wire.Typing(typing)))
+        if self.link:
+            self.link.set_state(wire.Typing(typing))
 
     def send(self, channel: int, body: bytes) -> None:
         """Say it on a volatile channel; said again by its owner on the next link if this one is
         down or its window full."""
-        if self.connection is None or not self.streaming:
-            return
-        if self.connection.room(channel) >= len(body) + MESSAGE_OVERHEAD_BYTES:
-            self.connection.queue(channel, [body])
+        if self.link:
+            self.link.send(channel, body)
 
     # --- the link ---
 
@@ -111,20 +104,16 @@ class Conversation:
         self,
         connection: Connection,
         incarnations: tuple[int, int],
-        source: str,
+        addr: Addr,
         name: str,
         fast_aes: bool,
     ) -> None:
         """A new link between (our, the peer's) incarnations: say HELLO, wait for the peer's."""
-        local, incarnation = incarnations
-        self._numbers_new = local != self._local_incarnation
-        self._local_incarnation = local
-        self.connection = connection
-        self.remote_incarnation = incarnation
-        self.streaming = False
-        self.closed = None
-        self.source = source
-        same = self.state.incarnation == incarnation
+        self.close_link()
+        numbers_new = incarnations[0] != self._local_incarnation
+        self._local_incarnation = incarnations[0]
+        self.link = LinkSession(connection, incarnations, addr, numbers_new=numbers_new)
+        same = self.state.incarnation == self.link.remote_incarnation
         hello = wire.Hello(
             base=self._outbox.base,
             mark=self.state.mark if same else 0,
@@ -136,54 +125,49 @@ class Conversation:
         )
         connection.set_hello(wire.encode_hello(hello))
 
-    def moved(self, source: str) -> None:
-        """The peer's address changed; messages from now on come from there."""
-        self.source = source
-
     def close_link(self) -> None:
         """The link is over; what was not receipted is sent again on the next one."""
-        self.connection = None
-        self.streaming = False
-        self.remote_incarnation = 0
+        if self.link:
+            self.link.end()
+        self.link = None
         self._typing.end()
 
     def drain(self, now: Now) -> None:
         """Take in what the ARQ has to tell. Raises RemoteProtocolError, DecodeError."""
-        if self.connection is None:
+        link = self.link
+        if link is None:
             return
-        for event in self.connection.take_events():
+        for event in link.take_events():
             match event:
                 case arq.MessagesArrived(channel=wire.CHANNEL_CONVERSATION):
-                    self._arrived(event, now)
+                    self._arrived(event, link, now)
                 case arq.MessagesArrived(channel=wire.CHANNEL_RESTORE):
-                    self.restores.extend(event.messages)
+                    link.restores.extend(event.messages)
                 case arq.MessagesArrived():
-                    self.controls.extend(event.messages)
+                    link.controls.extend(event.messages)
                 case arq.ReceiptsArrived():
-                    runs = [c.ReceiptRun(r.number, r.ack, r.run) for r in event.runs]
-                    if told := self._outbox.handle_receipts(runs):
-                        self._commits.add(c.StoreReceipts(self.peer, told))
+                    self._receipts_arrived(event)
                 case arq.MessagesSent(channel=wire.CHANNEL_CONVERSATION):
                     self._sent_seq = self._outbox.seq_of(event.upto) or self._sent_seq
                     self._sent_due = self._sent_due or now.mono_s + SENT_LAG_S
                 case arq.StateArrived():
                     self._state_arrived(event, now)
                 case arq.HelloArrived():
-                    self._hello_arrived(event)
+                    self._hello_arrived(event, link)
                 case arq.PathResponded():
-                    self.path_tokens.append(event.token)
+                    link.path_tokens.append(event.token)
                 case arq.Closed():
-                    self.closed = event
+                    link.closed = event
         self.fill()
 
     def fill(self) -> None:
-        """Give the ARQ what fits its window; ask the store for more when memory runs low."""
-        if not self.streaming or self.connection is None:
+        """Give the link what fits its window; ask the store for more when memory runs low."""
+        link, outbox = self.link, self._outbox
+        if link is None or not link.streaming:
             return
-        outbox = self._outbox
-        room = self.connection.room(wire.CHANNEL_CONVERSATION)
+        room = link.room(wire.CHANNEL_CONVERSATION)
         if outbox.unsent and (batch := outbox.take_unsent(room, MESSAGE_OVERHEAD_BYTES)):
-            self.connection.queue(wire.CHANNEL_CONVERSATION, batch)
+            link.send_messages(batch)
         if outbox.wants_page(room):
             outbox.loading = True
             page = c.LoadOutbox(self.peer, outbox.loaded_seq, outbox.page_bytes, PAGE_ROWS)
@@ -245,7 +229,7 @@ class Conversation:
                 self._outbox.complete = not result.more
                 self.fill()
             case c.HelloApplied():
-                self._hello_applied(result)
+                self._hello_applied(result, waiting.link)
             case c.MarksStored():
                 self._marks_stored(result)
             case c.DraftStored():
@@ -285,35 +269,22 @@ class Conversation:
             self._typing.end()
             self._publisher.publish(ev.MessagesAdded(self.peer, rows[0].no, rows))
             self.offers += [row for row in rows if row.kind == MessageKind.OFFER]
-        # On a new link whose HELLO is not applied, the answer to it repeats what is committed now.
-        if self.connection and self.streaming and op.incarnation == self.remote_incarnation:
-            for run in result.runs:
-                self.connection.receipt(run.number, run.ack, run.run)
+        # A later link repeats what is committed now, by its HELLO.
+        if self.link and self.link is waiting.link:
+            self.link.receipt(result.runs)
 
-    def _hello_applied(self, result: c.HelloApplied) -> None:
+    def _hello_applied(self, result: c.HelloApplied, link: LinkSession | None) -> None:
         before, self.state = self.state, result.state
         if (before.my_shown, before.my_read) != (self.state.my_shown, self.state.my_read):
             self._publish_marks()
-        self._hellos_pending -= 1
         if result.raised_by:
             raised = ev.CountersRaised(self.peer, result.raised_after_seq, result.raised_by)
             self._publisher.publish(raised)
-        if (
-            self._hellos_pending
-            or self.connection is None
-            or result.state.incarnation != (self.remote_incarnation)
-        ):
-            return
-        connection = self.connection
-        connection.start_receiving(result.mark + 1)
-        for run in result.runs:
-            connection.receipt(run.number, run.ack, run.run)
-        connection.start_sending(self._first_number, self._outbox.base)
-        self.streaming = True
-        self._send_marks()
         for notice in loss_notices(result):
             self._publisher.publish(notice)
-        self.fill()
+        if link and link is self.link and link.start(result.mark, result.runs, self._outbox.base):
+            self._send_marks()
+            self.fill()
 
     def _marks_stored(self, result: c.MarksStored) -> None:
         mine_moved = (result.my_shown, result.my_read) != (self.state.my_shown, self.state.my_read)
@@ -324,7 +295,7 @@ class Conversation:
             my_shown=result.my_shown,
             my_read=result.my_read,
         )
-        if mine_moved and self.streaming:
+        if mine_moved:
             self._send_marks()
         if result.changed:
             self._publish_marks()
@@ -336,7 +307,7 @@ class Conversation:
 
     # --- what the peer says ---
 
-    def _arrived(self, event: arq.MessagesArrived, now: Now) -> None:
+    def _arrived(self, event: arq.MessagesArrived, link: LinkSession, now: Now) -> None:
         rows: list[c.ArrivedMessage] = []
         ceiling = self.state.lamport + MAX_TOTAL_AHEAD
         for data in event.messages:
@@ -348,37 +319,35 @@ class Conversation:
                     message.id, message.kind, message.lamport, message.sent_ms, message.body
                 )
             )
-        self._commits.add(
-            c.AcceptMessages(
-                self.peer,
-                self.remote_incarnation,
-                event.first_number,
-                rows,
-                self.source,
-                now.wall_ms,
-            )
+        op = c.AcceptMessages(
+            self.peer, link.remote_incarnation, event.first_number, rows, link.source, now.wall_ms
         )
+        self._commits.add(op, link=link)
 
-    def _hello_arrived(self, event: arq.HelloArrived) -> None:
+    def _receipts_arrived(self, event: arq.ReceiptsArrived) -> None:
+        runs = [c.ReceiptRun(run.number, run.ack, run.run) for run in event.runs]
+        ceiling = max(self.state.acked_total, self._outbox.acked) + MAX_TOTAL_AHEAD
+        if any(run.ack > ceiling for run in runs):
+            raise RemoteProtocolError("an ACK number is too far ahead")
+        if new := self._outbox.handle_receipts(runs):
+            self._commits.add(c.StoreReceipts(self.peer, new))
+
+    def _hello_arrived(self, event: arq.HelloArrived, link: LinkSession) -> None:
         hello = wire.decode_hello(event.body)
-        s = self.state
-        check_hello(hello, s)
-        is_new = self._numbers_new or s.incarnation != self.remote_incarnation
-        self._first_number = self._outbox.restart(hello.mark, is_new)
-        self.fast_aes = hello.fast_aes
-        self.remote_name = hello.name
-        self._hellos_pending += 1
-        self._commits.add(
-            c.ApplyHello(
-                self.peer,
-                self.remote_incarnation,
-                hello.base,
-                hello.acked_total,
-                hello.received_total,
-                hello.lamport,
-                hello.name,
-            )
+        check_hello(hello, self.state)
+        is_new = link.numbers_new or self.state.incarnation != link.remote_incarnation
+        link.first_number = self._outbox.restart(hello.mark, is_new)
+        link.hello = hello
+        op = c.ApplyHello(
+            self.peer,
+            link.remote_incarnation,
+            hello.base,
+            hello.acked_total,
+            hello.received_total,
+            hello.lamport,
+            hello.name,
         )
+        self._commits.add(op, link=link)
 
     def _state_arrived(self, event: arq.StateArrived, now: Now) -> None:
         if event.key == wire.STATE_MARKS:
@@ -391,9 +360,8 @@ class Conversation:
             self._typing.handle(wire.decode_typing(event.value).typing, now)
 
     def _send_marks(self) -> None:
-        if self.connection and (self.state.my_shown or self.state.my_read):
-            marks = wire.Marks(self.state.my_shown, self.state.my_read)
-            self.connection.set_state(wire.STATE_MARKS, wire.encode_state(marks))
+        if self.link and (self.state.my_shown or self.state.my_read):
+            self.link.set_state(wire.Marks(self.state.my_shown, self.state.my_read))
 
     def _update(self, **changes: int | str) -> None:
         self.state = msgspec.structs.replace(self.state, **changes)

@@ -1,18 +1,16 @@
 """Owns one peer's link as people see it, and when something has to be done about it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
 
 SILENT_AFTER_S = 6.5
 """Something unanswered for this long is shown; mosh's threshold."""
 REHANDSHAKE_AFTER_S = 15.0
 """Something unanswered for this long starts a new handshake, and again each time it passes."""
-RESOLVE_AGAIN_S = 60.0
 MAX_DIAL_ADDRS = 8
 """Addresses of one peer that are tried in turn."""
 KEY_CHANGED = (
@@ -36,19 +34,11 @@ class Link:
     row: LinkRow
     told: LinkRow | None = None
     """The row that was published last."""
-    typed: list[Addr] = field(default_factory=list)
-    """Addresses its typed host name stands for."""
-    resolve_at: float | None = None
-    """When to look the host name up (again)."""
     hold_until: float | None = None
     """Not dialled before this: it refused us, or broke the specification."""
     shunned: bool = False
     """It broke the specification: while it is held, its calls are refused. One that refused us
     and calls now has changed its mind."""
-    pair: str = ""
-    """Both incarnations of the newest link, `ours-theirs` in hex."""
-    addr: Addr | None = None
-    """Where the newest link leads."""
     urgent: bool = False
     """Own messages wait, so the endpoint tries more often."""
     challenged_at: float | None = None
@@ -65,9 +55,28 @@ class Link:
         """Whether the peer's calls are refused for now."""
         return self.shunned and self.hold_until is not None and now.mono_s < self.hold_until
 
+    def watch(self, since: float | None, now: Now) -> bool:
+        """Show silence and its end; whether a new handshake is to be tried.
+
+        `since`: when the oldest packet left that asked for an answer and got none.
+        """
+        if since is None or now.mono_s < since + SILENT_AFTER_S:
+            self.challenged_at = None
+            if self.row.state in (LinkState.SILENT, LinkState.KEY_CHANGED):
+                self.tell(LinkState.UP, now, self.row.address)
+            return False
+        if self.row.state == LinkState.UP:
+            detail = "What was sent has not been answered for a while; still trying."
+            self.tell(LinkState.SILENT, now, self.row.address, detail)
+        last = self.challenged_at if self.challenged_at is not None else since
+        if now.mono_s < last + REHANDSHAKE_AFTER_S:
+            return False
+        self.challenged_at = now.mono_s
+        return True
+
     def next_timeout(self, unanswered_since: float | None) -> float | None:
-        """The earliest of: look up again, dial again, show silence, handshake again."""
-        dues = [due for due in (self.resolve_at, self.hold_until) if due is not None]
+        """The earliest of: dial again, show silence, handshake again."""
+        dues = [] if self.hold_until is None else [self.hold_until]
         if unanswered_since is not None:
             if self.row.state == LinkState.UP:
                 dues.append(unanswered_since + SILENT_AFTER_S)

@@ -1,7 +1,7 @@
 """Owns the link to each peer: whom to dial, who may answer, and what people are told about it.
 
 The secure endpoint does the handshakes; `Gate` decides about keys, this file keeps one
-LinkRow per peer, and opens and closes the conversations' ARQ connections.
+LinkRow per peer, and opens and ends the session of each link.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,9 @@ from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.addresses import format_addr, parse_addr
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.conversation import Conversation
-from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
+from chatnet_engine.node.effects import Addr, HostResolved
 from chatnet_engine.node.gate import Gate
+from chatnet_engine.node.host_names import HostNames
 from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.link import (
     KEY_CHANGED,
@@ -22,12 +23,10 @@ from chatnet_engine.node.link import (
     MAX_DIAL_ADDRS,
     NO_INVITE,
     REFUSED_WAIT_S,
-    REHANDSHAKE_AFTER_S,
-    RESOLVE_AGAIN_S,
-    SILENT_AFTER_S,
     UNINVITED,
     Link,
 )
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.peers import Meaning, Peers, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
@@ -59,9 +58,10 @@ class Links:
         self._conversations = conversations
         self._random = random
         self._links: dict[int, Link] = {}
-        self._resolve: list[ResolveHost] = []
+        self.names = HostNames()
         self._addresses: list[PeerRow] = []
         self._sealed: list[tuple[bytes, Addr]] = []
+        self._ended: list[int] = []
 
     # --- who is to be dialled ---
 
@@ -72,21 +72,23 @@ class Links:
             link = self._links[row.peer] = Link(LinkRow(row.peer, LinkState.IDLE, now.wall_ms))
         if row.trust == Trust.PENDING:
             return
-        if row.host and not link.typed:
-            link.resolve_at = now.mono_s
+        if row.host and not self.names.addrs(row.peer):
+            self.names.want(row, now)
             link.tell(LinkState.RESOLVING, now)
-        elif row.address or link.typed:
+        elif row.address or self.names.addrs(row.peer):
             self.dial(row.peer, now)
 
     def remove(self, peer: int) -> None:
         """Stop keeping a link to this peer."""
+        self._end(peer)
         self._endpoint.hang_up(peer)
         self._links.pop(peer, None)
+        self.names.forget(peer)
 
     def restart(self, peer: int, now: Now) -> None:
         """Forget the sessions with this peer: it is to be somebody else from now on."""
         self._endpoint.hang_up(peer)
-        self._conversations[peer].close_link()
+        self._end(peer)
         self._links[peer].hold_until = None
         self._links[peer].tell(LinkState.IDLE, now)
 
@@ -97,7 +99,7 @@ class Links:
         if row is None:
             return
         link.hold_until = None
-        addrs = self._dial_addrs(row, link)
+        addrs = self._dial_addrs(row)
         psk = None if row.key else self._invites.psk(peer)
         unready = row.trust == Trust.INVITED and psk is None
         if unready and not self._invites.get(peer):
@@ -117,10 +119,7 @@ class Links:
         row = self._peers.get(result.peer)
         if link is None or row is None:
             return
-        link.resolve_at = now.mono_s + RESOLVE_AGAIN_S
-        if result.addrs:
-            link.typed = result.addrs
-        elif not link.typed:
+        if not self.names.handle_resolved(result.peer, result.addrs, now):
             detail = result.error or f"The host name {row.host} is not known."
             link.tell(LinkState.RESOLVING, now, "", detail)
         if link.hold_until is None:
@@ -139,14 +138,10 @@ class Links:
     def _handle_event(self, event: secure.Event, touched: set[int], now: Now) -> None:
         match event:
             case secure.PacketArrived():
-                conversation = self._conversations.get(event.peer)
-                if (
-                    conversation
-                    and conversation.connection
-                    and conversation.remote_incarnation == event.remote_incarnation
-                ):
+                session = self._session(event.peer)
+                if session and session.remote_incarnation == event.remote_incarnation:
                     touched.add(event.peer)
-                    self._packet(event, conversation.connection, now)
+                    self._packet(event, session, now)
             case secure.Authenticated():
                 self._authenticated(event, now)
             case secure.LinkUp():
@@ -160,18 +155,17 @@ class Links:
             case secure.Refused():
                 self._handle_refused(event, now)
             case secure.PathChallengeNeeded():
-                conversation = self._conversations.get(event.peer)
-                if conversation and conversation.connection:
-                    conversation.connection.challenge(event.token)
+                if session := self._session(event.peer):
+                    session.connection.challenge(event.token)
 
-    def _packet(self, event: secure.PacketArrived, connection: Connection, now: Now) -> None:
+    def _packet(self, event: secure.PacketArrived, session: LinkSession, now: Now) -> None:
         try:
-            connection.handle_packet(event.number, event.payload, now.mono_s)
+            session.connection.handle_packet(event.number, event.payload, now.mono_s)
         except (RemoteProtocolError, DecodeError) as error:
             self.violated(event.peer, str(error), now)
 
     def _authenticated(self, event: secure.Authenticated, now: Now) -> None:
-        typed = {peer: link.typed for peer, link in self._links.items()}
+        typed = self.names.all_addrs()
         shunned = {peer for peer, link in self._links.items() if link.shuns(now)}
         verdict = self._gate.answer(event, typed, shunned, now)
         if verdict.meaning in (Meaning.KEY_CHANGED, Meaning.OURSELVES):
@@ -214,29 +208,30 @@ class Links:
         if not self._gate.proves(event):
             self.restart(event.peer, now)
             return
-        if not event.rekey or conversation.connection is None:
+        session = conversation.link
+        if not event.rekey or session is None:
+            self._end(event.peer)
             connection = Connection(now=now.mono_s, random=self._random, config=self._config.arq)
             conversation.open_link(
                 connection,
                 (event.local_incarnation, event.remote_incarnation),
-                format_addr(event.addr),
+                event.addr,
                 self._config.session.display_name,
                 self._config.fast_aes,
             )
-            link.pair = f"{event.local_incarnation:016x}-{event.remote_incarnation:016x}"
-            link.addr = event.addr
         else:
-            conversation.connection.ping()
-            self._up(link, event.addr, now)
+            session.connection.ping()
+            if session.streaming:
+                self._up(link, event.addr, now)
         link.challenged_at = None
 
     def opened(self, peer: int, now: Now) -> None:
         """HELLO was exchanged: the peer has accepted us, the link is up."""
-        link = self._links.get(peer)
-        if link is not None and link.addr is not None:
+        link, session = self._links.get(peer), self._session(peer)
+        if link and session:
             count = link.row.links + 1
-            link.row = msgspec.structs.replace(link.row, incarnation=link.pair, links=count)
-            self._up(link, link.addr, now)
+            link.row = msgspec.structs.replace(link.row, incarnation=session.name, links=count)
+            self._up(link, session.addr, now)
 
     def _up(self, link: Link, addr: Addr, now: Now) -> None:
         link.tell(LinkState.UP, now, format_addr(addr))
@@ -245,12 +240,10 @@ class Links:
             self._addresses.append(msgspec.structs.replace(row, address=format_addr(addr)))
 
     def _roamed(self, event: secure.Roamed, now: Now) -> None:
-        conversation = self._conversations.get(event.peer)
-        link = self._links.get(event.peer)
-        if conversation and link and conversation.connection:
-            conversation.moved(format_addr(event.addr))
-            link.addr = event.addr
-            if conversation.streaming:
+        link, session = self._links.get(event.peer), self._session(event.peer)
+        if link and session:
+            session.addr = event.addr
+            if session.streaming:
                 self._up(link, event.addr, now)
 
     # --- liveness ---
@@ -265,19 +258,8 @@ class Links:
             self._endpoint.set_urgent(peer, link.urgent)
         if connection is None:
             return
-        since = connection.first_unanswered
-        if since is None or now.mono_s < since + SILENT_AFTER_S:
-            link.challenged_at = None
-            if link.row.state in (LinkState.SILENT, LinkState.KEY_CHANGED):
-                link.tell(LinkState.UP, now, link.row.address)
-            return
-        if link.row.state == LinkState.UP:
-            detail = "What was sent has not been answered for a while; still trying."
-            link.tell(LinkState.SILENT, now, link.row.address, detail)
-        last = link.challenged_at if link.challenged_at is not None else since
-        if now.mono_s >= last + REHANDSHAKE_AFTER_S:
-            link.challenged_at = now.mono_s
-            link.resolve_at = now.mono_s if link.typed else None
+        if link.watch(connection.first_unanswered, now):
+            self.names.look_again(peer, now)
             self.dial(peer, now)
             self._endpoint.rehandshake(peer, now.mono_s)
 
@@ -295,7 +277,7 @@ class Links:
                 detail = f"{name} closed the link: {closed.reason or 'protocol error'}."
                 self._hold(peer, LinkState.REFUSED, detail, now, by_peer=True)
             case _:
-                self._conversations[peer].close_link()
+                self._end(peer)
                 self._endpoint.end_link(peer, now.mono_s, by_peer=True)
                 link = self._links[peer]
                 detail = f"{name} is not running ChatNet at the moment; messages wait."
@@ -307,13 +289,19 @@ class Links:
         detail = f"The link to {self._name(peer)} was closed: {reason}."
         self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False, shun=True)
 
+    def shut_down(self, now: Now) -> None:
+        """The engine ends: every link does, and its peer is told so."""
+        for peer in self._links:
+            self.goodbye(peer, CloseCode.SHUTDOWN, "", now)
+            self._end(peer)  # what is committed now waits for the next link
+
     def goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
         """Put a CLOSE on the wire; the caller drops the link afterwards."""
-        connection = self._conversations[peer].connection
-        if connection is None:
+        session = self._session(peer)
+        if session is None:
             return
-        connection.close(code, reason)
-        for packet in connection.take_packets(now.mono_s, 1):
+        session.close(code, reason)
+        for packet in session.connection.take_packets(now.mono_s, 1):
             if sealed := self._endpoint.seal(peer, packet.number, packet.payload):
                 self._sealed.append(sealed)
 
@@ -328,7 +316,7 @@ class Links:
         shun: bool = False,
     ) -> None:
         link = self._links[peer]
-        self._conversations[peer].close_link()
+        self._end(peer)
         self._endpoint.end_link(peer, now.mono_s, pause_s=REFUSED_WAIT_S, by_peer=by_peer)
         link.hold_until, link.shunned = now.mono_s + REFUSED_WAIT_S, shun
         link.tell(state, now, link.row.address, detail)
@@ -337,14 +325,9 @@ class Links:
 
     def handle_timeout(self, now: Now) -> None:
         """Look names up again, dial again whom we left alone."""
+        up = {peer for peer, link in self._links.items() if link.row.state == LinkState.UP}
+        self.names.handle_timeout(up, now)
         for peer, link in self._links.items():
-            row = self._peers.get(peer)
-            if row is None:
-                continue
-            if link.resolve_at is not None and now.mono_s >= link.resolve_at:
-                link.resolve_at = now.mono_s + RESOLVE_AGAIN_S
-                if link.row.state != LinkState.UP:
-                    self._resolve.append(ResolveHost(peer, row.host, row.port))
             if link.hold_until is not None and now.mono_s >= link.hold_until:
                 self.dial(peer, now)
 
@@ -354,14 +337,10 @@ class Links:
             link.next_timeout(self._conversations[peer].unanswered_since)
             for peer, link in self._links.items()
         ]
+        dues.append(self.names.next_timeout())
         return min((due for due in dues if due is not None), default=None)
 
     # --- what comes out ---
-
-    def take_resolves(self) -> list[ResolveHost]:
-        """Host names to look up."""
-        out, self._resolve = self._resolve, []
-        return out
 
     def take_sealed(self) -> list[tuple[bytes, Addr]]:
         """Goodbyes to send."""
@@ -388,12 +367,26 @@ class Links:
     def addrs(self, peer: int) -> list[Addr]:
         """Where the peer may be, the present address first."""
         row = self._peers.get(peer)
-        link = self._links.get(peer)
-        return self._dial_addrs(row, link) if row and link else []
+        return self._dial_addrs(row) if row and peer in self._links else []
 
-    def _dial_addrs(self, row: PeerRow, link: Link) -> list[Addr]:
+    def take_ended(self) -> list[int]:
+        """Peers whose link has ended since the last call, for whoever used it."""
+        out, self._ended = self._ended, []
+        return out
+
+    def _session(self, peer: int) -> LinkSession | None:
+        conversation = self._conversations.get(peer)
+        return conversation.link if conversation else None
+
+    def _end(self, peer: int) -> None:
+        conversation = self._conversations.get(peer)
+        if conversation and conversation.link:
+            conversation.close_link()
+            self._ended.append(peer)
+
+    def _dial_addrs(self, row: PeerRow) -> list[Addr]:
         addrs = [addr] if (addr := parse_addr(row.address)) else []
-        return addrs + [addr for addr in link.typed if addr not in addrs]
+        return addrs + [addr for addr in self.names.addrs(row.peer) if addr not in addrs]
 
     def _name(self, peer: int) -> str:
         row = self._peers.get(peer)

@@ -46,7 +46,6 @@ from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import (
-    CloseCode,
     CommandError,
     DecodeError,
     RemoteProtocolError,
@@ -229,15 +228,14 @@ class Node:
         parts.stopping = reason
         self._stop_by = now.mono_s + STOP_WITHIN_S
         parts.publisher.publish(EngineStopping(reason))
-        for peer in parts.conversations:
-            parts.links.goodbye(peer, CloseCode.SHUTDOWN, "", now)
-            parts.conversations[peer].close_link()  # what is committed now waits for the next
+        parts.links.shut_down(now)
 
     # --- outputs ---
 
     def take_effects(self, now: Now) -> list[Effect]:
         """End the turn: what the world is asked for, in the order in which to do it."""
         parts = self._parts
+        self._end_links(now)
         self._move_transfers(now)
         out: list[Effect] = []
         datagrams: list[tuple[bytes, Addr]] = []
@@ -253,7 +251,7 @@ class Node:
             out.append(CommitOps(msgspec.structs.replace(commit, known_peers=known)))
         if datagrams:
             out.append(SendDatagrams(datagrams))
-        out += parts.links.take_resolves()
+        out += parts.links.names.take_resolves()
         out += [TellFiles(frame) for frame in parts.transfers.take_process_frames()]
         for row in parts.links.take_changed():
             parts.publisher.publish(LinkChanged(row))
@@ -299,38 +297,45 @@ class Node:
             self._drain(peer, now)
         for verdict, event in parts.gate.take_verdicts():
             answers.handle_verdict(parts, verdict, event)
+        self._end_links(now)
 
     def _drain(self, peer: int, now: Now) -> None:
         parts = self._parts
-        conversation = parts.conversations[peer]
+        conversation = parts.conversations.get(peer)
+        link = conversation.link if conversation else None
+        if conversation is None or link is None:
+            return
         try:
             conversation.drain(now)
-            controls, conversation.controls = conversation.controls, []
+            controls, link.controls = link.controls, []
             for body in controls:
                 parts.transfers.handle_control(peer, body, now.mono_s, now.wall_ms)
-            restores, conversation.restores = conversation.restores, []
+            restores, link.restores = link.restores, []
             for body in restores:
                 parts.restoring.handle_arrived(peer, body)
         except (RemoteProtocolError, DecodeError) as error:
             parts.links.violated(peer, str(error), now)
-        for token in conversation.path_tokens:
+            return
+        for token in link.path_tokens:
             parts.endpoint.path_validated(peer, token, now.mono_s)
-        conversation.path_tokens.clear()
-        if conversation.closed is not None:
-            closed, conversation.closed = conversation.closed, None
-            parts.links.closed(peer, closed, now)
-        if conversation.connection is None:
-            parts.transfers.handle_link(
+        link.path_tokens.clear()
+        if link.closed is not None:
+            parts.links.closed(peer, link.closed, now)
+
+    def _end_links(self, now: Now) -> None:
+        for peer in self._parts.links.take_ended():
+            self._parts.transfers.handle_link(
                 peer, False, [], incarnation=0, fast_aes=False, now=now.mono_s, wall_ms=now.wall_ms
             )
 
     def _serve(self, peer: int, conversation: Conversation, now: Now) -> list[tuple[bytes, Addr]]:
         parts = self._parts
         parts.links.watch(peer, now)
-        if conversation.connection is None:
+        link = conversation.link
+        if link is None:
             return []
         conversation.fill()
-        packets = conversation.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
+        packets = link.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
         if not packets:
             return []
         self._drain(peer, now)  # what has just been sent for the first time

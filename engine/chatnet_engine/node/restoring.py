@@ -252,6 +252,7 @@ class Restoring:
             raise RemoteProtocolError("a page of history that was not asked for")
         talk.asked = None
         conversation = self._conversations[peer]
+        source = conversation.link.source if conversation.link else ""
         counters = conversation.state
         for row in page.rows:
             total = counters.acked_total if row.yours else counters.received_total
@@ -261,7 +262,7 @@ class Restoring:
                 raise RemoteProtocolError("an ACK number is too far ahead")
         op = cr.PutBack(
             peer, page.want, page.after, page.next, page.next_id, page.more,
-            [_put_back(peer, row) for row in page.rows], conversation.source,
+            [_put_back(peer, row) for row in page.rows], source,
         )  # fmt: skip
         self._commits.add(op)
 

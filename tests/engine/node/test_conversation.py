@@ -122,7 +122,7 @@ def test_without_a_link_nothing_is_said_about_typing_or_transfers() -> None:
     talk.send(wire.CHANNEL_CONTROL, b"x")
     talk.drain(pair.a.now)
     talk.fill()
-    assert (talk.connection, talk.streaming, talk.controls) == (None, False, [])
+    assert (talk.connection, talk.streaming) == (None, False)
 
 
 def test_a_control_message_waits_for_nobody_when_the_window_is_full() -> None:
@@ -173,15 +173,3 @@ def test_receipts_told_twice_and_answers_of_a_former_link_change_nothing() -> No
     pair.a.turn()
     assert talk.state == state
     assert len([e for e in pair.at_a.events if isinstance(e, MessagesDelivered)]) == delivered
-
-
-def test_a_hello_applied_for_a_link_that_is_gone_opens_nothing() -> None:
-    pair = connected()
-    talk = talk_of(pair.a)
-    talk.close_link()
-    talk._hellos_pending = 1
-    talk.handle_result(
-        c.HelloApplied(1, 0, [], 0, 0, talk.state),
-        Waiting(c.ApplyHello(1, 1, 1, 0, 0, 0, "")),
-    )
-    assert not talk.streaming

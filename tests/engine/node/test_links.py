@@ -247,7 +247,7 @@ def test_nothing_is_looked_up_or_dialled_for_a_peer_without_a_row(pair: Pair) ->
     parts = parts_of(pair.a)
     assert isinstance(parts.links, Links)
     parts.peers.remove(1)
-    parts.links._links[1].resolve_at = 0.0
+    parts.links.names.forget(1)
     parts.links.dial(1, pair.a.now)
     parts.links.handle_timeout(pair.a.now)
-    assert parts.links.take_resolves() == []
+    assert parts.links.names.take_resolves() == []

@@ -85,7 +85,7 @@ class Line:
     def __init__(self) -> None:
         self.said: list[wire.Restoring] = []
         self.streaming = True
-        self.source = "10.0.0.2:5002"
+        self.link = SimpleNamespace(source="10.0.0.2:5002")
         self.state = SimpleNamespace(acked_total=3, received_total=3, lamport=9)
 
     def send(self, channel: int, body: bytes) -> None:

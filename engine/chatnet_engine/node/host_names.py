@@ -1,0 +1,75 @@
+"""Owns what addresses the typed host name of each peer stands for, and when to look again."""
+
+from dataclasses import dataclass, field
+
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import Addr, ResolveHost
+from chatnet_protocol.ipc.rows import PeerRow
+
+RESOLVE_AGAIN_S = 60.0
+
+
+@dataclass(slots=True)
+class _Host:
+    host: str
+    port: int
+    due_s: float
+    addrs: list[Addr] = field(default_factory=list)
+
+
+class HostNames:
+    """All typed host names, by peer."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[int, _Host] = {}
+        self._asks: list[ResolveHost] = []
+
+    def want(self, row: PeerRow, now: Now) -> None:
+        """Look the name of this peer up, and again every RESOLVE_AGAIN_S while it is not linked."""
+        known = self._hosts.setdefault(row.peer, _Host(row.host, row.port, now.mono_s))
+        known.due_s = now.mono_s
+
+    def look_again(self, peer: int, now: Now) -> None:
+        """The addresses may be old."""
+        known = self._hosts.get(peer)
+        if known and known.addrs:
+            known.due_s = now.mono_s
+
+    def forget(self, peer: int) -> None:
+        """The peer is not in the list any more."""
+        self._hosts.pop(peer, None)
+
+    def addrs(self, peer: int) -> list[Addr]:
+        """What the name stood for last; empty before the first answer."""
+        known = self._hosts.get(peer)
+        return known.addrs if known else []
+
+    def all_addrs(self) -> dict[int, list[Addr]]:
+        """Of every peer whose name is known."""
+        return {peer: known.addrs for peer, known in self._hosts.items()}
+
+    def handle_resolved(self, peer: int, addrs: list[Addr], now: Now) -> bool:
+        """The answer; whether there are addresses, of now or of before."""
+        known = self._hosts.get(peer)
+        if known is None:
+            return False
+        known.due_s = now.mono_s + RESOLVE_AGAIN_S
+        known.addrs = addrs or known.addrs
+        return bool(known.addrs)
+
+    def handle_timeout(self, linked: set[int], now: Now) -> None:
+        """Ask again for those that are due; a peer with a live link needs none."""
+        for peer, known in self._hosts.items():
+            if now.mono_s >= known.due_s:
+                known.due_s = now.mono_s + RESOLVE_AGAIN_S
+                if peer not in linked:
+                    self._asks.append(ResolveHost(peer, known.host, known.port))
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` has something to do."""
+        return min((known.due_s for known in self._hosts.values()), default=None)
+
+    def take_resolves(self) -> list[ResolveHost]:
+        """Host names to look up."""
+        out, self._asks = self._asks, []
+        return out

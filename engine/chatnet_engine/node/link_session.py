@@ -1,0 +1,123 @@
+"""Owns what lives as long as one link to a peer, and ends with it.
+
+That is the ARQ connection, the pair of incarnations, HELLO both ways, where the peer is, and what
+arrived for others to take. The object itself is the identity of the link: whatever is asked of the
+store for a link carries it, and the answer counts only while it is alive. Acts on a link that has
+ended, by either side, do nothing.
+"""
+
+from collections.abc import Sequence
+
+from chatnet_engine.arq import events as arq
+from chatnet_engine.arq.connection import Connection
+from chatnet_engine.node.addresses import format_addr
+from chatnet_engine.node.effects import Addr
+from chatnet_protocol import commit as c
+from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
+from chatnet_protocol.wire import messages as wire
+
+
+class LinkSession:
+    """One link; see the module."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        incarnations: tuple[int, int],
+        addr: Addr,
+        *,
+        numbers_new: bool,
+    ) -> None:
+        """`incarnations`: ours and the peer's. `numbers_new`: ours is another one than that of
+        the link before, so the peer may count our messages anew."""
+        self.connection = connection
+        self.local_incarnation, self.remote_incarnation = incarnations
+        self.addr = addr
+        self.numbers_new = numbers_new
+        self.hello: wire.Hello | None = None
+        """What the peer said, once it is checked and its commit asked for."""
+        self.first_number = 1
+        """Our first message on this link, by the peer's HELLO."""
+        self.controls: list[bytes] = []
+        """Arrived control messages, for the owner of transfers to take."""
+        self.restores: list[bytes] = []
+        """What arrived about having the conversation back, for `Restoring` to take."""
+        self.path_tokens: list[bytes] = []
+        """Echoes of path challenges, for the owner of links to take."""
+        self.closed: arq.Closed | None = None
+        """The peer ended the link; for the owner of links to take."""
+        self._started = False
+        self._over = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether neither side has ended it."""
+        return not self._over and not self.connection.closed
+
+    @property
+    def streaming(self) -> bool:
+        """Alive, and HELLO has been exchanged and applied."""
+        return self._started and self.alive
+
+    @property
+    def source(self) -> str:
+        """`ip:port` the peer's messages come from."""
+        return format_addr(self.addr)
+
+    @property
+    def name(self) -> str:
+        """Both incarnations, `ours-theirs` in hex, as people are shown them."""
+        return f"{self.local_incarnation:016x}-{self.remote_incarnation:016x}"
+
+    def close(self, code: int, reason: str) -> None:
+        """This side ends it; the CLOSE is the connection's next packet."""
+        self.connection.close(code, reason)
+        self._over = True
+
+    def end(self) -> None:
+        """Nothing is done with it from now on."""
+        self._over = True
+        self.controls.clear()
+        self.restores.clear()
+        self.path_tokens.clear()
+
+    def take_events(self) -> list[arq.Event]:
+        """What the ARQ reports; also what came before the peer's CLOSE, which is the last."""
+        return [] if self._over else self.connection.take_events()
+
+    def start(self, mark: int, runs: Sequence[c.ReceiptRun], base: int) -> bool:
+        """The peer's HELLO is applied: deliver from `mark` + 1, repeat the receipts `runs`, send;
+        `base` is the lowest number whose receipt is still news. Whether the link was alive."""
+        if not self.alive or self._started:
+            return False
+        self._started = True
+        self.connection.start_receiving(mark + 1)
+        self.receipt(runs)
+        self.connection.start_sending(self.first_number, base)
+        return True
+
+    def receipt(self, runs: Sequence[c.ReceiptRun]) -> None:
+        """These are committed."""
+        if self.streaming:
+            for run in runs:
+                self.connection.receipt(run.number, run.ack, run.run)
+
+    def room(self, channel: int) -> int:
+        """Bytes that may be sent on a channel now."""
+        return self.connection.room(channel) if self.streaming else 0
+
+    def send(self, channel: int, body: bytes) -> None:
+        """Say it on a volatile channel; dropped over the window: its owner says it again."""
+        if self.room(channel) >= len(body) + MESSAGE_OVERHEAD_BYTES:
+            self.connection.queue(channel, [body])
+
+    def send_messages(self, batch: Sequence[bytes]) -> None:
+        """Messages of the conversation that fit `room`."""
+        if self.streaming:
+            self.connection.queue(wire.CHANNEL_CONVERSATION, batch)
+
+    def set_state(self, state: wire.Marks | wire.Typing) -> None:
+        """Tell the peer; the newest value wins."""
+        if self.streaming:
+            key = wire.STATE_MARKS if isinstance(state, wire.Marks) else wire.STATE_TYPING
+            self.connection.set_state(key, wire.encode_state(state))
