@@ -27,6 +27,14 @@ the interpreter's own 5 ms make it 11, at no measurable cost to the pump."""
 READY = b"ready\n"
 MAX_REPORT_BYTES = 4096
 
+ONCE = {
+    "--new-identity": "where the identity key is lost: make one; all peers meet a changed key",
+    "--without-history": "where the history is lost: begin an empty one",
+    "--without-known-peers": "where the trusted keys are lost: trust each again by hand",
+    "--adopt-history": "where the history is another identity's: go on with it under this key",
+}
+"""Answers to a refused start, each once: whoever starts an engine again leaves them out."""
+
 
 class ExitStatus(enum.IntEnum):
     """The exit codes of every ChatNet program that an engine can end with."""
@@ -76,6 +84,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "seed=7",
     )
     parser.add_argument("--log-level", default="info", choices=LOG_LEVELS)
+    for option, summary in ONCE.items():
+        parser.add_argument(option, action="store_true", help=summary)
     parser.add_argument("--report-fd", type=int, default=None, help=argparse.SUPPRESS)
     return parser.parse_intermixed_args(argv)
 
@@ -115,6 +125,7 @@ def _run(options: argparse.Namespace) -> int:
             display_name=options.name,
             impair=parse_impair(options.impair, seed=seed) if options.impair else None,
             log_level=options.log_level,
+            ways=tuple(way for way in ONCE if vars(options)[way[2:].replace("-", "_")]),
             umask=umask,
         )
         engine = Engine(config, os.environ)

@@ -143,7 +143,8 @@ class Channel:
 def read_connection_file(path: str) -> ConnectionFile:
     """Raises EngineUnreachable when it is missing, unreadable or damaged."""
     try:
-        with open(path, "rb") as file:
+        # Without waiting: in the place of the file there may be a FIFO.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             return decode_connection_file(file.read(MAX_CONNECTION_FILE_BYTES + 1))
     except FileNotFoundError:
         raise EngineUnreachable("The engine of this session does not run.") from None

@@ -1,6 +1,6 @@
 """Puts an engine together, in the only order that is safe, and takes it apart again.
 
-Lock, then UDP port, then log and key, then history, then local sockets, then the connection file
+Lock, then UDP port, then log, then key and history, then local sockets, then the connection file
 that tells front ends to come. (With port 0 and no session name the UDP port comes first, because
 it names the session.)
 """
@@ -65,6 +65,8 @@ class EngineConfig:
     display_name: str = ""
     impair: ImpairSpec | None = None
     log_level: str = "info"
+    ways: tuple[str, ...] = ()
+    """Of `session_state.COSTS`: what the user accepts to lose."""
     umask: int = 0o077
     """Of the user, for files that arrive; everything else is private."""
 
@@ -133,8 +135,7 @@ class Engine:
             udp = open_udp(config.bind, config.local_port)
             undo.callback(udp.close)
         self.log_fd = _open_log(folder, config.log_level, undo)
-        private_key = folder.load_identity(random)
-        known_peers = folder.load_known_peers()
+        private_key, known_peers = folder.open_state(random, config.ways)
         self.session = _session_row(config, folder, udp, private_key, environ)
         now = read_now()
         wakeup = WakeUp()

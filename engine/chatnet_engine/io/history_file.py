@@ -3,10 +3,11 @@
 import os
 import sqlite3
 
-from chatnet_engine.io.private_dir import write_atomically
+from chatnet_engine.io.private_dir import open_regular, write_atomically
 from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
-from chatnet_engine.ledger.schema import close_file, open_file, open_read_only
+from chatnet_engine.ledger.ownership import adopt
+from chatnet_engine.ledger.schema import close_file, open_file, open_read_only, reading
 from chatnet_protocol.commit import Commit, CommitFailed, Committed, Loaded
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import SessionRow
@@ -16,14 +17,19 @@ from chatnet_protocol.ipc.view import View
 class LedgerFile:
     """The one writing connection. Raises StoreDamaged or sqlite3.Error when it cannot be had."""
 
-    def __init__(self, path: str, known_peers_path: str) -> None:
+    def __init__(
+        self, path: str, known_peers_path: str, own_key: bytes, *, checked: bool = False
+    ) -> None:
+        """From here on it is the history of `own_key`. `checked`: see `open_file`."""
         self._known_peers_path = known_peers_path
         # SQLite gives its side files the mode of the database.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(open_regular(path, os.O_RDWR | os.O_CREAT))
         os.chmod(path, 0o600)
-        self._connection: sqlite3.Connection = open_file(path)
+        self._connection: sqlite3.Connection = open_file(path, checked=checked)
         try:
-            self._ledger = Ledger(self._connection)
+            with reading():
+                self._ledger = Ledger(self._connection)
+                adopt(self._connection, own_key)
         except BaseException:
             self._connection.close()
             raise

@@ -237,6 +237,8 @@ def choose_socket_dir(environ: Mapping[str, str], session_path: str) -> str:
     for folder in candidates:
         if len(os.fsencode(folder)) + longest > zmq.IPC_PATH_MAX_LEN:
             continue
+        if not os.path.isdir(os.path.dirname(folder)):
+            continue  # a login without a session has no runtime folder: it is not ours to make
         try:
             make_private_dir(folder)
         except CommandError as error:

@@ -2,8 +2,11 @@
 
 import logging
 import logging.handlers
+import os
 import re
 import sys
+
+from chatnet_engine.io.private_dir import open_regular
 
 MAX_LOG_BYTES = 2 * 1024 * 1024
 KEPT_LOGS = 1
@@ -37,6 +40,7 @@ def open_log(path: str, level: str) -> int:
 
     `level` is one of LEVELS. Raises OSError.
     """
+    os.close(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     handler = logging.handlers.RotatingFileHandler(
         path, maxBytes=MAX_LOG_BYTES, backupCount=KEPT_LOGS, encoding="utf-8"
     )

@@ -7,22 +7,23 @@ holds it, however that process ends; the text in the file only tells people who 
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from chatnet_engine.io.history_file import LedgerFile
-from chatnet_engine.io.private_dir import make_private_dir, write_atomically
-from chatnet_engine.node.known_peers import (
-    MAX_KNOWN_PEERS_BYTES,
-    KnownPeers,
-    parse_known_peers,
+from chatnet_engine.io.private_dir import (
+    make_dirs,
+    make_private_dir,
+    open_regular,
+    write_atomically,
 )
-from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
+from chatnet_engine.io.session_state import SessionState
+from chatnet_engine.node.known_peers import KnownPeers
+from chatnet_engine.secure.identity import Identity
+from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import session_files
 from chatnet_protocol.ipc.session_files import ConnectionFile, encode_connection_file
 
 logger = logging.getLogger(__name__)
-
-IDENTITY_BYTES = 32
 
 
 class SessionFolder:
@@ -31,8 +32,8 @@ class SessionFolder:
     def __init__(self, path: str, name: str) -> None:
         self.name = name
         self.path = path
-        make_private_dir(os.path.dirname(path))
-        make_private_dir(path)
+        self._own_key = b""
+        _make_folders(path)
         self._lock_fd = _lock(self._file(session_files.LOCK), name)
         # What a killed engine left must not send anybody to its sockets.
         self.remove_connection_file()
@@ -52,9 +53,17 @@ class SessionFolder:
         """The keys that are trusted."""
         return self._file(session_files.KNOWN_PEERS)
 
+    def open_state(
+        self, random: Callable[[int], bytes], ways: Collection[str] = ()
+    ) -> tuple[bytes, KnownPeers]:
+        """See `SessionState.open`."""
+        private_key, known = SessionState(self.path).open(random, ways)
+        self._own_key = Identity.from_private_bytes(private_key).public
+        return private_key, known
+
     def open_ledger(self) -> LedgerFile:
-        """The one writing connection to the history."""
-        return LedgerFile(self.history_path, self.known_peers_path)
+        """The one writing connection to the history; after `open_state`, which has checked it."""
+        return LedgerFile(self.history_path, self.known_peers_path, self._own_key, checked=True)
 
     @property
     def log_path(self) -> str:
@@ -65,52 +74,6 @@ class SessionFolder:
     def inbox_path(self) -> str:
         """The session's own folder for received files."""
         return self._file(session_files.INBOX)
-
-    def load_identity(self, random: Callable[[int], bytes]) -> bytes:
-        """The private key, made at the first start. Raises CommandError for a damaged one.
-
-        A damaged key is never replaced: peers would meet a stranger.
-        """
-        path = self.identity_path
-        try:
-            private_key = _read_private(path, IDENTITY_BYTES + 1)
-        except FileNotFoundError:
-            private_key = random(IDENTITY_BYTES)
-            write_atomically(path, private_key)
-        except OSError as error:
-            raise CommandError(
-                ErrorCode.FILE, f"The identity key {path} cannot be read: {error.strerror}."
-            ) from None
-        if len(private_key) != IDENTITY_BYTES:
-            raise CommandError(
-                ErrorCode.FILE,
-                f"The identity key {path} is damaged; put back a copy of it, or remove it to "
-                "become somebody new.",
-            )
-        return private_key
-
-    def load_known_peers(self) -> KnownPeers:
-        """The keys that are trusted. Raises CommandError for a damaged file.
-
-        That is never taken for an empty one: then everybody's next key would be trusted.
-        """
-        path = self.known_peers_path
-        try:
-            data = _read_private(path, MAX_KNOWN_PEERS_BYTES + 1)
-        except FileNotFoundError:
-            return KnownPeers()
-        except OSError as error:
-            raise CommandError(
-                ErrorCode.FILE, f"{path} cannot be read: {error.strerror}."
-            ) from None
-        try:
-            return KnownPeers(parse_known_peers(data))
-        except DecodeError as error:
-            raise CommandError(
-                ErrorCode.FILE,
-                f"{path} is damaged: {error}. It says which keys are trusted; mend that, or put "
-                "back a copy.",
-            ) from None
 
     def write_connection_file(self, value: ConnectionFile) -> None:
         """After both sockets are bound: front ends may come."""
@@ -131,12 +94,16 @@ class SessionFolder:
         return os.path.join(self.path, name)
 
 
-def _read_private(path: str, size: int) -> bytes:
-    with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_mode & 0o077:
-            logger.warning("others could get at %s; closing it to them", path)
-            os.fchmod(file.fileno(), 0o600)
-        return file.read(size)
+def _make_folders(path: str) -> None:
+    sessions = os.path.dirname(path)
+    try:
+        make_dirs(os.path.dirname(sessions))
+    except OSError as error:
+        raise CommandError(
+            ErrorCode.FILE, f"{sessions} cannot be made: {error.strerror}."
+        ) from None
+    make_private_dir(sessions)
+    make_private_dir(path)
 
 
 def default_home(environ: Mapping[str, str]) -> str:
@@ -158,7 +125,7 @@ def choose_inbox(folder: SessionFolder, user_home: str) -> str:
     if os.path.isdir(downloads):
         inbox = os.path.join(downloads, "ChatNet")
         try:
-            os.makedirs(inbox, mode=0o700, exist_ok=True)
+            make_dirs(inbox)
         except OSError as error:
             logger.warning("%s cannot be used: %s", inbox, error)
         else:
@@ -170,7 +137,7 @@ def choose_inbox(folder: SessionFolder, user_home: str) -> str:
 
 def _lock(path: str, name: str) -> int:
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise CommandError(ErrorCode.FILE, f"{path} cannot be opened: {error.strerror}.") from None
     try:

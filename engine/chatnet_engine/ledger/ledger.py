@@ -21,24 +21,31 @@ from chatnet_engine.ledger.migrations import migrate
 from chatnet_engine.ledger.schema import mark_in_use
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.ipc.rows import PeerRow, RestoreRow, SessionRow
+from chatnet_protocol.ipc.rows import MessageRow, PeerRow, RestoreRow, SessionRow
 from chatnet_protocol.ipc.view import PeerView, View, idle_link
 
 
 class Ledger:
     """The durable store of one session; see the module."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Brings the store to the present schema. Raises VersionMismatch when it is newer."""
+    def __init__(self, connection: sqlite3.Connection, *, writes: bool = True) -> None:
+        """Brings the store to the present schema; without `writes` only `load` works.
+
+        Raises VersionMismatch when it is newer.
+        """
+        self._db = connection
+        self._offers: list[tuple[int, MessageRow]] = []
+        if not writes:
+            return
         migrate(connection)
         # An engine that was stopped properly has stored the transfer of every offer.
         clean = connection.execute("SELECT clean FROM totals").fetchone()[0]
-        self._offers = [] if clean else pages.offers_without_transfer(connection)
+        if not clean:
+            self._offers = pages.offers_without_transfer(connection)
         connection.execute("BEGIN IMMEDIATE")
         people.purge(connection)
         mark_in_use(connection)
         connection.execute("COMMIT")
-        self._db = connection
 
     def apply(self, commit: c.Commit) -> c.Committed | c.CommitFailed:
         """Do the operations in one transaction, in order.

@@ -6,6 +6,8 @@ peer, so that neither a receipt nor the start of an engine touches more rows the
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 from chatnet_protocol.errors import ChatNetError
@@ -181,7 +183,15 @@ CREATE TABLE automatic (
 """Schema version 3: what the files of each key took without a question, on the newest such day. By
 key, so that a peer who is removed and added again has no new quota."""
 
+OWN_KEY = """
+ALTER TABLE totals ADD COLUMN own_key BLOB NOT NULL DEFAULT x'';
+"""
+"""Schema version 3: the public key of the identity whose history this is; empty until it is opened
+under one."""
+
 BUSY_TIMEOUT_MS = 5000
+BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+"""Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""
 KEPT_WAL_BYTES = 16 * 1024 * 1024
 """After a checkpoint the write-ahead log is cut to this, so that a burst does not keep the disk."""
 STATEMENTS_KEPT = 256
@@ -191,30 +201,39 @@ class StoreDamaged(ChatNetError):
     """The history file is not what was written; the text is one sentence for people."""
 
 
-def open_file(path: str) -> sqlite3.Connection:
+def open_file(path: str, *, checked: bool = False) -> sqlite3.Connection:
     """The one writing connection to the history at `path`, created if missing.
 
     Its directory and mode are the caller's business, as is the lock that keeps other engines away.
-    It may be handed to another thread, to be used by one at a time. Raises StoreDamaged when the
-    file is not a database, or fails the check that follows an unclean stop; sqlite3.Error when it
-    cannot be opened.
+    It may be handed to another thread, to be used by one at a time. `checked`: the check that
+    follows an unclean stop was made already. Raises StoreDamaged when the file is not a database,
+    or fails that check; sqlite3.Error when it cannot be opened.
     """
     connection = _connect(path)
     try:
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA journal_size_limit = {KEPT_WAL_BYTES}").fetchone()
-        if not _was_clean(connection):
-            _check(connection)
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        if (error.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise StoreDamaged(f"The history file is damaged ({error.sqlite_errorname}).") from None
-        raise
-    except StoreDamaged:
+        with reading():
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA journal_size_limit = {KEPT_WAL_BYTES}").fetchone()
+            if not checked:
+                check_unclean(connection)
+    except BaseException:
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """What a damaged file makes SQLite, or who reads its rows, raise becomes StoreDamaged."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", -1) & 0xFF in BAD_CONTENT:
+            raise StoreDamaged(f"The history file is damaged ({error.sqlite_errorname}).") from None
+        raise
+    except UnicodeDecodeError:
+        raise StoreDamaged("The history file is damaged (text that is not UTF-8).") from None
 
 
 def open_memory() -> sqlite3.Connection:
@@ -264,10 +283,16 @@ def _was_clean(connection: sqlite3.Connection) -> bool:
     known = "SELECT 1 FROM pragma_table_info('totals') WHERE name = 'clean'"
     if not connection.execute(known).fetchone():
         return True  # nothing yet, or of a version that only the migration can judge
-    return bool(connection.execute("SELECT clean FROM totals").fetchone()[0])
+    found = connection.execute("SELECT clean FROM totals").fetchone()
+    if found is None:
+        raise StoreDamaged("The history file is damaged: its totals are gone.")
+    return bool(found[0])
 
 
-def _check(connection: sqlite3.Connection) -> None:
+def check_unclean(connection: sqlite3.Connection) -> None:
+    """After an unclean stop: raises StoreDamaged unless SQLite finds the file whole."""
+    if _was_clean(connection):
+        return
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise StoreDamaged("The history file is damaged: its check found an error.")

@@ -1,10 +1,12 @@
 """The keys this session trusts, as the file `known_peers` says it, and what it says of the history.
 
 One line a peer: `name key first_seen verified`, divided by spaces. The key has 52 base-32
-characters, `first_seen` is Unix time in seconds, `verified` is yes or no; whatever follows is
-kept. Empty lines and lines that begin with # are kept as they are. In a name, space, % and # stand
-as %20, %25, %23. The file has the last word about keys: a peer of the history whose key it does
-not name is not trusted any more. Reading and writing it is the business of io.
+characters and 7 of a check (52 alone will do), `first_seen` is Unix time in seconds, `verified` is
+yes or no; whatever follows is kept. Empty lines and lines that begin with # are kept as they are.
+In a name, space, % and # stand as %20, %25, %23. A comment `# chatnet known_peers of KEY` names the
+identity that trusts them; a file without one is taken as it is. The file has the last word about
+keys: a peer of the history whose key it does not name is not trusted any more. Reading and writing
+it is the business of io.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from chatnet_engine.secure.identity import parse_public_key, public_key_text
+from chatnet_engine.secure.identity import checked_key_text, parse_checked_key
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import DecodeError
@@ -20,6 +22,8 @@ from chatnet_protocol.ipc.rows import PeerRow, Trust
 
 MAX_KNOWN_PEERS_BYTES = 1024 * 1024
 """Of the file; a longer one is refused as damaged."""
+OWNER = "# chatnet known_peers of "
+"""Begins the comment that ends with the key of the file's owner, as checked_key_text."""
 TRUSTED = (Trust.PINNED, Trust.VERIFIED)
 _FIELDS = 4
 
@@ -37,7 +41,7 @@ class KnownPeer:
     def line(self) -> str:
         """As the file has it."""
         verified = "yes" if self.verified else "no"
-        words = [_escape(self.name), public_key_text(self.key), str(self.first_seen_s), verified]
+        words = [_escape(self.name), checked_key_text(self.key), str(self.first_seen_s), verified]
         return " ".join([*words, self.rest] if self.rest else words)
 
 
@@ -67,6 +71,20 @@ def parse_known_peers(data: bytes) -> list[KnownPeer | str]:
     return lines
 
 
+def owner_of(lines: Iterable[KnownPeer | str]) -> bytes:
+    """The public key of the identity that trusts these; empty when no line says so.
+
+    Raises DecodeError.
+    """
+    for number, line in enumerate(lines, 1):
+        if isinstance(line, str) and line.startswith(OWNER):
+            try:
+                return parse_checked_key(line.removeprefix(OWNER).strip())
+            except DecodeError as error:
+                raise DecodeError(f"line {number}: {error}") from None
+    return b""
+
+
 class KnownPeers:
     """The file's content while the engine runs, and which peers of the history it vouches for."""
 
@@ -78,27 +96,38 @@ class KnownPeers:
         """Peers with a key that the file does not name: any key of theirs counts as a changed
         one until a person decides."""
 
+    def claim(self, own_key: bytes) -> None:
+        """From the next writing on the file names its owner, at its top."""
+        if owner_of(self._lines) != own_key:
+            others = [x for x in self._lines if not (isinstance(x, str) and x.startswith(OWNER))]
+            self._lines = [OWNER + checked_key_text(own_key), *others]
+
     def reconcile(self, rows: Iterable[PeerRow], own_key: bytes) -> list[PeerRow]:
         """Compare with the history, once, at the start; the rows that change.
 
         A line without a peer of that key belongs to the peer of its name, if just one is called
         so: that heals a crash between the file and the history, and a history from a backup.
         """
+        rows = list(rows)
         listed = [row for row in rows if row.trust != Trust.PENDING]
-        changed = []
+        changed = [
+            _with_key(row, row.key, Trust.PENDING, own_key)
+            for row in rows
+            if row.trust == Trust.PENDING and not row.safety_number
+        ]
         for row in listed:
             key = row.key if self._find(row.key) else self._key_for(row, listed)
             if not key:
                 if row.key:
                     self.doubted.add(row.peer)
-                    if row.trust == Trust.VERIFIED:
-                        changed.append(msgspec.structs.replace(row, trust=Trust.PINNED))
+                    if row.trust == Trust.VERIFIED or not row.safety_number:
+                        changed.append(_with_key(row, row.key, Trust.PINNED, own_key))
                 continue
             known = self._find(key)
             assert known
             self._keys[row.peer] = key
             trust = Trust.VERIFIED if known.verified else Trust.PINNED
-            if (row.key, row.trust) != (key, trust):
+            if (row.key, row.trust) != (key, trust) or not row.safety_number:
                 changed.append(_with_key(row, key, trust, own_key))
         return changed
 
@@ -179,19 +208,21 @@ def _parse_line(line: str) -> KnownPeer:
         raise DecodeError("the fourth word is yes (verified) or no")
     rest = words[_FIELDS] if len(words) > _FIELDS else ""
     return KnownPeer(
-        _unescape(name), parse_public_key(key), int(first_seen), verified == "yes", rest
+        _unescape(name), parse_checked_key(key), int(first_seen), verified == "yes", rest
     )
 
 
 def _with_key(row: PeerRow, key: bytes, trust: Trust, own_key: bytes) -> PeerRow:
-    number = row.safety_number if row.key == key else safety_number(own_key, key)
+    number = row.safety_number if row.key == key else ""
+    number = number or safety_number(own_key, key)
     return msgspec.structs.replace(row, key=key, trust=trust, safety_number=number)
 
 
 def _escape(name: str) -> str:
-    special = "%#"
     return "".join(
-        f"%{ord(letter):02X}" if letter in special or letter.isspace() else letter
+        "".join(f"%{byte:02X}" for byte in letter.encode())
+        if letter in "%#" or letter.isspace()
+        else letter
         for letter in name
     )
 
@@ -199,12 +230,12 @@ def _escape(name: str) -> str:
 def _unescape(text: str) -> str:
     head, *tail = text.split("%")
     try:
-        return head + "".join(_letter(part[:2]) + part[2:] for part in tail)
+        return b"".join([head.encode(), *(_byte(x[:2]) + x[2:].encode() for x in tail)]).decode()
     except ValueError:
         raise DecodeError("a % in a name is followed by two hexadecimal digits") from None
 
 
-def _letter(code: str) -> str:
-    if len(code) != 2 or not code.isalnum():
+def _byte(code: str) -> bytes:
+    if len(code) != 2:
         raise ValueError(code)
-    return chr(int(code, 16))
+    return bytes.fromhex(code)

@@ -5,7 +5,7 @@ Pure: paths are put together from what the caller read of its environment.
     HOME/sessions/NAME/          0700
         lock                     held with flock while the engine runs
         connection.json          0600, written after both sockets are bound, removed at the end
-        identity.key             0600, 32 bytes
+        identity.key             0600, 32 bytes and their check
         known_peers              0600, the keys that are trusted, one line a peer
         history.db               SQLite, WAL
         engine.log

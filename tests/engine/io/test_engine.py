@@ -132,4 +132,4 @@ def test_a_damaged_known_peers_starts_nothing_and_says_which_line(start):
         file.write(b"bob\n")
     with pytest.raises(CommandError, match="known_peers is damaged: line 1") as caught:
         start(session="a")
-    assert caught.value.code == ErrorCode.FILE
+    assert caught.value.code == ErrorCode.STORE

@@ -10,6 +10,7 @@ from chatnet_protocol.commit import Commit, CommitFailed, NewMessage, QueueMessa
 from chatnet_protocol.ipc.commands import FetchHistory
 from chatnet_protocol.ipc.rows import PeerRow, SessionRow
 
+KEY = b"o" * 32
 SESSION = SessionRow("s", "", "", 1, b"k" * 32, "", "")
 PEER = StorePeer(PeerRow(0, "friend", "host", 9))
 MESSAGE = QueueMessages(1, [NewMessage(b"i" * 16, 1, b"hello", 5)], 5, False)
@@ -21,14 +22,14 @@ def path(own_home):
 
 
 def test_what_is_committed_is_there_after_the_next_start_and_on_pages(path):
-    ledger = LedgerFile(path, path + ".known")
+    ledger = LedgerFile(path, path + ".known", KEY)
     ledger.apply(Commit(1, [PEER, MESSAGE]))
     history = HistoryFile(path)
     [row] = history.page(FetchHistory(peer=1)).rows
     assert row.text == "hello"
     history.close()
     ledger.close()
-    again = LedgerFile(path, path + ".known")
+    again = LedgerFile(path, path + ".known", KEY)
     assert again.load().last_no == 1
     assert again.load_view(SESSION).last_no == 1
     again.close()
@@ -38,7 +39,7 @@ def test_an_open_history_is_closed_to_others(path):
     with open(path, "wb"):
         pass
     os.chmod(path, 0o644)
-    ledger = LedgerFile(path, path + ".known")
+    ledger = LedgerFile(path, path + ".known", KEY)
     ledger.apply(Commit(1, [PEER]))
     for name in os.listdir(os.path.dirname(path)):
         if name.startswith("history.db"):
@@ -48,7 +49,7 @@ def test_an_open_history_is_closed_to_others(path):
 
 
 def test_pages_cannot_write(path):
-    LedgerFile(path, path + ".known").close()
+    LedgerFile(path, path + ".known", KEY).close()
     history = HistoryFile(path)
     with pytest.raises(sqlite3.OperationalError):
         history._connection.execute("DELETE FROM peers")
@@ -56,21 +57,21 @@ def test_pages_cannot_write(path):
 
 
 def test_a_history_of_a_newer_version_is_left_alone_and_closed(path):
-    LedgerFile(path, path + ".known").close()
+    LedgerFile(path, path + ".known", KEY).close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 999")
     db.close()
     with pytest.raises(Exception, match="upgrade ChatNet on this side"):
-        LedgerFile(path, path + ".known")
+        LedgerFile(path, path + ".known", KEY)
     with open(path, "r+b") as file:
         file.write(b"junk" * 100)
     with pytest.raises(StoreDamaged):
-        LedgerFile(path, path + ".known")
+        LedgerFile(path, path + ".known", KEY)
 
 
 def test_trusted_keys_are_on_disk_before_the_transaction(path, own_home):
     known = str(own_home / "known_peers")
-    ledger = LedgerFile(path, known)
+    ledger = LedgerFile(path, known, KEY)
     ledger.apply(Commit(1, [PEER], b"bob\n"))
     with open(known, "rb") as file:
         assert file.read() == b"bob\n"

@@ -220,11 +220,16 @@ def test_closing_removes_own_socket_files_only(own_home):
 
 def test_a_socket_folder_is_found_when_the_login_folder_will_not_do(own_home, monkeypatch):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(own_home / "tmp"))
+    (own_home / "tmp").mkdir()
+    (own_home / "run").mkdir(exist_ok=True)
     expected = str(own_home / "tmp" / f"chatnet-{os.geteuid()}")
     assert choose_socket_dir({"XDG_RUNTIME_DIR": "/" + "x" * 100}, "s") == expected
     assert choose_socket_dir({"XDG_RUNTIME_DIR": str(own_home / "run")}, "s") == str(
         own_home / "run" / "chatnet"
     )
+    missing = own_home / "logged out" / "deep"
+    assert choose_socket_dir({"XDG_RUNTIME_DIR": str(missing)}, "s") == expected
+    assert not missing.parent.exists()
     os.symlink(own_home, own_home / "run2")
     (own_home / "chatnet").mkdir(exist_ok=True)
     os.rmdir(own_home / "chatnet")

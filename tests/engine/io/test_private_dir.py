@@ -3,7 +3,13 @@ import stat
 
 import pytest
 
-from chatnet_engine.io.private_dir import make_private_dir, socket_dirs, write_atomically
+from chatnet_engine.io.private_dir import (
+    make_dirs,
+    make_private_dir,
+    read_private,
+    socket_dirs,
+    write_atomically,
+)
 from chatnet_protocol.errors import CommandError
 
 
@@ -11,11 +17,24 @@ def mode(path):
     return stat.S_IMODE(os.lstat(path).st_mode)
 
 
-def test_a_folder_is_made_with_its_parents_for_us_only(own_home):
+def test_folders_are_made_with_their_parents_for_us_only(own_home):
     path = str(own_home / "a" / "b")
-    make_private_dir(path)
-    make_private_dir(path)
-    assert mode(path) == 0o700
+    for _ in range(2):
+        make_dirs(path)
+        make_private_dir(f"{path}/c")
+    assert {mode(path), mode(own_home / "a"), mode(f"{path}/c")} == {0o700}
+    (own_home / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        make_dirs(str(own_home / "file"))
+
+
+def test_a_file_is_read_only_if_it_is_one(own_home):
+    path = own_home / "file"
+    path.write_bytes(b"12345")
+    assert read_private(str(path), 3) == b"123"
+    os.mkfifo(own_home / "fifo")
+    with pytest.raises(OSError, match="no regular file"):
+        read_private(str(own_home / "fifo"), 3)
 
 
 def test_an_own_open_folder_is_closed(own_home):

@@ -1,19 +1,22 @@
 import os
+import socket
 import stat
 import subprocess
 import sys
 
 import pytest
 
-from chatnet_engine.io import private_dir
 from chatnet_engine.io.file_link import child_environ
+from chatnet_engine.io.log import open_log
 from chatnet_engine.io.session import SessionFolder, choose_inbox, default_home
+from chatnet_engine.io.session_state import COSTS
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.session_files import ConnectionFile, decode_connection_file
 
 CONNECTION = ConnectionFile("s", "00", 1, 1, "0", "ipc://e", "ipc://c", 5)
 HOLDER = """
 import sys
+from chatnet_engine.io.log import open_log
 from chatnet_engine.io.session import SessionFolder
 folder = SessionFolder(sys.argv[1], "s")
 print("locked", flush=True)
@@ -85,41 +88,57 @@ def test_a_lock_that_is_a_symlink_is_refused(path, own_home):
     assert (own_home / "victim").read_text() == "precious"
 
 
-def test_the_identity_is_made_once(folder):
-    first = folder.load_identity(lambda size: b"k" * size)
-    again = folder.load_identity(lambda size: b"x" * size)
-    assert first == again == b"k" * 32
-    assert mode(os.path.join(folder.path, "identity.key")) == 0o600
-
-
-def test_an_identity_that_others_could_read_is_closed_to_them(folder):
-    folder.load_identity(lambda size: b"k" * size)
+def test_a_key_that_others_could_read_is_closed_to_them(folder):
+    folder.open_state(lambda size: b"k" * size)
     key = os.path.join(folder.path, "identity.key")
     os.chmod(key, 0o644)
-    assert folder.load_identity(os.urandom) == b"k" * 32
+    assert folder.open_state(os.urandom)[0] == b"k" * 32
     assert mode(key) == 0o600
 
 
-@pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
-def test_a_damaged_identity_is_never_replaced(folder, content):
-    key = os.path.join(folder.path, "identity.key")
-    with open(key, "wb") as file:
-        file.write(content)
-    with pytest.raises(CommandError, match="is damaged"):
-        folder.load_identity(os.urandom)
-    with open(key, "rb") as file:
-        assert file.read() == content
+@pytest.mark.parametrize("name", ["identity.key", "known_peers", "history.db", "history.db-wal"])
+@pytest.mark.parametrize("kind", ["fifo", "folder", "socket", "link", "hard link"])
+def test_what_is_no_file_of_its_own_is_refused_at_once(folder, own_home, name, kind):
+    folder.open_state(os.urandom)
+    path = os.path.join(folder.path, name)
+    if os.path.exists(path):
+        os.rename(path, own_home / "elsewhere")
+    else:
+        (own_home / "elsewhere").touch()
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "folder":
+            os.mkdir(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as bound:
+                bound.bind(path)
+        case "link":
+            os.symlink(own_home / "elsewhere", path)
+        case "hard link":
+            os.link(own_home / "elsewhere", path)
+    with pytest.raises(CommandError, match=rf"{name} cannot be used: .*\.$"):
+        folder.open_state(os.urandom, COSTS)
 
 
-def test_a_start_that_dies_while_making_the_key_makes_it_next_time(folder, monkeypatch):
-    def die(*args):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("lock", lambda folder: SessionFolder(folder, "s")),
+        ("engine.log", lambda folder: open_log(f"{folder}/engine.log", "info")),
+    ],
+)
+def test_a_fifo_never_makes_a_start_wait(path, name, start):
+    os.makedirs(path)
+    os.mkfifo(os.path.join(path, name))
+    with pytest.raises((CommandError, OSError), match="no regular file"):
+        start(path)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(private_dir.os, "replace", die)
-        with pytest.raises(KeyboardInterrupt):
-            folder.load_identity(lambda size: b"k" * size)
-    assert folder.load_identity(lambda size: b"n" * size) == b"n" * 32
+
+def test_a_fifo_in_the_place_of_a_draft_is_replaced(folder):
+    os.mkfifo(os.path.join(folder.path, "connection.json.new"))
+    folder.write_connection_file(CONNECTION)
+    assert stat.S_ISREG(os.lstat(os.path.join(folder.path, "connection.json")).st_mode)
 
 
 def test_the_connection_file_comes_and_goes(folder):
@@ -150,22 +169,3 @@ def test_downloads_that_cannot_be_used_give_the_sessions_inbox(folder, own_home)
 def test_chatnet_home_moves_all_state(own_home):
     assert default_home({"CHATNET_HOME": str(own_home)}) == str(own_home)
     assert default_home({}).startswith(str(own_home / "data"))
-
-
-def test_a_missing_known_peers_is_empty_and_a_damaged_one_is_named_by_line(folder):
-    assert folder.load_known_peers().encode() == b""
-    with open(folder.known_peers_path, "wb") as file:
-        file.write(b"# keys\nbob not-a-key 7 no\n")
-    os.chmod(folder.known_peers_path, 0o644)
-    with pytest.raises(CommandError, match="known_peers is damaged: line 2: a public key has 52"):
-        folder.load_known_peers()
-    assert mode(folder.known_peers_path) == 0o600
-    with open(folder.known_peers_path, "wb") as file:
-        file.write(b"# keys\n")
-    assert folder.load_known_peers().encode() == b"# keys\n"
-
-
-def test_a_known_peers_that_cannot_be_read_is_no_empty_one(folder):
-    os.mkdir(folder.known_peers_path)
-    with pytest.raises(CommandError, match="known_peers cannot be read"):
-        folder.load_known_peers()

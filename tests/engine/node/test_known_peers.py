@@ -1,5 +1,6 @@
 """The file of trusted keys: its lines, and what it says of a history."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,17 +9,18 @@ from chatnet_engine.node.known_peers import (
     MAX_KNOWN_PEERS_BYTES,
     KnownPeer,
     KnownPeers,
+    owner_of,
     parse_known_peers,
 )
 from chatnet_engine.node.peers import Meaning, Peers, Verdict
-from chatnet_engine.secure.identity import public_key_text
+from chatnet_engine.secure.identity import checked_key_text, public_key_text
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 
 OWN, KEY, OTHER = b"o" * 32, b"k" * 32, b"x" * 32
-BOB = f"bob {public_key_text(KEY)} 1700000000 no"
+BOB = f"bob {checked_key_text(KEY)} 1700000000 no"
 
 
 def load(*lines: str) -> KnownPeers:
@@ -46,7 +48,9 @@ def test_what_is_not_understood_is_kept() -> None:
         (BOB.replace("bob ", ""), "line 2: a peer has a name"),
         (BOB.replace("no", "maybe"), "line 2: the fourth word"),
         (BOB.replace("1700000000", "yesterday"), "line 2: the third word"),
-        (BOB.replace(" 17", "a 17"), "line 2: a public key"),
+        (BOB.replace(" 17", "a 17"), "line 2: the key does not fit its check"),
+        (BOB.replace(f"{checked_key_text(KEY)} ", "key "), "line 2: a public key"),
+        (BOB.replace(checked_key_text(KEY)[-3:], "aaa"), "line 2: the key does not fit its check"),
         (BOB.replace("bob", "b%zz"), "line 2: a % in a name"),
         (BOB.replace("bob", "b%4"), "line 2: a % in a name"),
         (BOB.replace("no", "no\n") + BOB, "line 3 repeats the key of line 2"),
@@ -74,7 +78,7 @@ def test_anything_is_read_or_refused(data: bytes) -> None:
 
 @given(
     st.text(st.characters(codec="utf-8"), min_size=1, max_size=64).filter(
-        lambda name: name.isprintable()
+        lambda name: not name.startswith("\n")
     ),
     st.binary(min_size=32, max_size=32),
     st.booleans(),
@@ -97,7 +101,7 @@ def test_a_replaced_key_takes_the_place_of_the_old_one() -> None:
     known = load(BOB, "# end")
     known.reconcile([row()], OWN)
     data = known.note([c.StorePeer(row(OTHER))], 1_800_000_000)
-    assert data == f"bob {public_key_text(OTHER)} 1800000000 no\n# end\n".encode()
+    assert data == f"bob {checked_key_text(OTHER)} 1800000000 no\n# end\n".encode()
 
 
 def test_a_removed_peer_is_forgotten_there_too() -> None:
@@ -164,3 +168,35 @@ def test_a_doubted_peer_that_is_removed_is_not_doubted_any_more() -> None:
     known.reconcile([row()], OWN)
     known.note([c.ForgetPeer(1)], 1)
     assert not known.doubted
+
+
+def test_the_file_names_its_owner_from_its_first_line_on() -> None:
+    known = load("# mine", BOB)
+    known.claim(OWN)
+    known.claim(OWN)
+    assert owner_of(parse_known_peers(known.encode())) == OWN
+    assert known.encode().splitlines()[1:] == [b"# mine", BOB.encode()]
+    known.claim(OTHER)
+    assert owner_of(parse_known_peers(known.encode())) == OTHER
+    damaged = known.encode().replace(b" of ", b" of a")
+    with pytest.raises(DecodeError, match="line 1: "):
+        owner_of(parse_known_peers(damaged))
+
+
+def test_a_bare_key_will_do_and_gets_its_check() -> None:
+    known = load(f"bob {public_key_text(KEY)} 1700000000 no")
+    assert known.encode() == f"{BOB}\n".encode()
+
+
+def test_safety_numbers_that_an_adopted_history_lacks_are_computed() -> None:
+    known = load(BOB)
+    rows = [
+        row(peer=1),
+        row(OTHER, name="doubted", peer=2),
+        row(b"p" * 32, trust=Trust.PENDING, peer=3),
+    ]
+    changed = known.reconcile([msgspec.structs.replace(r, safety_number="") for r in rows], OWN)
+    assert [(r.key, r.trust) for r in sorted(changed, key=lambda r: r.peer)] == [
+        (r.key, r.trust) for r in rows
+    ]
+    assert all(r.safety_number == safety_number(OWN, r.key) for r in changed)

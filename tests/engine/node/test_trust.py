@@ -4,7 +4,7 @@ import sqlite3
 
 import msgspec
 
-from chatnet_engine.secure.identity import public_key_text
+from chatnet_engine.secure.identity import checked_key_text
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, Trust
@@ -23,7 +23,7 @@ def test_a_pin_is_in_known_peers_before_any_message_flows() -> None:
     pair.at_a.say("hello")
     pair.settle(5)
     key = pair.peer(pair.at_a).info.key
-    assert pair.a.known_peers == f"10.0.0.2:5002 {public_key_text(key)} 1700001000 no\n".encode()
+    assert pair.a.known_peers == f"10.0.0.2:5002 {checked_key_text(key)} 1700001000 no\n".encode()
 
 
 def test_a_pin_that_cannot_be_stored_lets_nothing_through() -> None:
@@ -91,7 +91,7 @@ def test_a_crash_between_file_and_history_leaves_the_pin() -> None:
     pair = Pair(6)
     key = pair.b.session().key
     pair.a.crash()
-    pair.a.known_peers = f"10.0.0.2:5002 {public_key_text(key)} 7 no\n".encode()
+    pair.a.known_peers = f"10.0.0.2:5002 {checked_key_text(key)} 7 no\n".encode()
     pair.a.connection.execute("UPDATE peers SET key = x'', trust = 'none'")
     pair.a.up()
     pair.run(5)

@@ -127,8 +127,8 @@ CREATE TABLE totals (
     last_no INTEGER NOT NULL,
     last_peer INTEGER NOT NULL,
     clean INTEGER NOT NULL
-) STRICT;
-INSERT INTO "totals" VALUES(1,16,4,0);
+, own_key BLOB NOT NULL DEFAULT x'') STRICT;
+INSERT INTO "totals" VALUES(1,16,4,0,X'');
 CREATE TABLE transfers (
     place INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
