@@ -193,8 +193,9 @@ class FakeClient:
         rows = [row for row in self.history if command.search in row.text]
         if command.after_place is not None:
             rows.sort(key=screen_order)
+            after = (command.after_place, command.after_no or 0)
             at = [(row.place, row.no) for row in rows]
-            rows = rows[at.index((command.after_place, command.after_no or 0)) + 1 :]
+            rows = rows[at.index(after) + 1 :] if after in at else rows
             page, more = rows[: command.limit], len(rows) > command.limit
         elif command.after_no is not None:
             rows = sorted((r for r in rows if r.no > command.after_no), key=lambda r: r.no)

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed, place, room_for
-from chatnet_qt.bubble_painter import BubblePainter
+from chatnet_qt.bubble_painter import BubblePainter, Looks
 from chatnet_qt.models import BUBBLE_ROLE, Bubble, ConversationModel
 from chatnet_qt.qt import (
     QAbstractItemView,
@@ -22,6 +22,7 @@ from chatnet_qt.qt import (
     QPoint,
     QPointF,
     QSize,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QToolTip,
@@ -70,6 +71,10 @@ class BubbleDelegate(QStyledItemDelegate):
         self._layouts: OrderedDict[tuple[object, ...], Placed] = OrderedDict()
         self._heights: dict[bytes, QSize] = {}
         self.hover: tuple[bytes, str] = (b"", "")
+        self.ring = False
+        """Whether the current message of the list in focus is framed."""
+        self.found = ""
+        """Words that are marked in texts."""
 
     def set_footers(self, on: bool) -> None:
         """Whether ACK number and source stand under the peer's messages."""
@@ -144,9 +149,13 @@ class BubbleDelegate(QStyledItemDelegate):
         painter.save()
         painter.translate(QPointF(option.rect.topLeft()))
         hovered = self.hover[1] if self.hover[0] == bubble.row.id else ""
-        BubblePainter(painter, self._colours, self._fonts, hovered).paint(
-            bubble, placed, option, option.rect.width()
+        looks = Looks(
+            hovered=hovered,
+            selected=bool(option.state & QStyle.StateFlag.State_Selected),
+            ring=self.ring and bool(option.state & QStyle.StateFlag.State_HasFocus),
+            found=self.found,
         )
+        BubblePainter(painter, self._colours, self._fonts, looks).paint(bubble, placed)
         painter.restore()
 
     def hit(self, bubble: Bubble, font: QFont, at: QPoint) -> Hit:

@@ -11,7 +11,7 @@ from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.models import Bubble
 from chatnet_qt.qt import QFont, QFontMetricsF, QPointF, QRectF, QSize, Qt, QTextLayout, QTextOption
 from chatnet_qt.theme import scaled
-from chatnet_qt.wording import clock_words, cut_text, day_of, links_in, shown_name
+from chatnet_qt.wording import clock_words, cut_text, day_of, links_in, shown_name, utf16_span
 
 MAX_BUBBLE_EM = 30
 """Widest bubble in font heights: lines longer than this are hard to read."""
@@ -214,7 +214,9 @@ def _place_text(
         _lay_lines(layout, wide)
     placed.text = layout
     placed.text_at = (0.0, top)
-    placed.links = links_in(text)
+    placed.links = [
+        (*utf16_span(text, start, length), address) for start, length, address in links_in(text)
+    ]
     _put_meta(placed, sizes, wide, bottom)
     bottom += 0.38 * em
     if bubble.row.failed:

@@ -1,5 +1,8 @@
 """Paints one laid-out bubble in the theme's colours. Decides nothing, changes nothing."""
 
+import re
+from dataclasses import dataclass
+
 from chatnet_client.words import is_record, size_words
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed
@@ -15,31 +18,42 @@ from chatnet_qt.qt import (
     QPen,
     QPointF,
     QRectF,
-    QStyle,
-    QStyleOptionViewItem,
     Qt,
+    QTextCharFormat,
     QTextLayout,
 )
 from chatnet_qt.theme import Colours, mix
-from chatnet_qt.wording import progress_words, shown_name, transfer_words
+from chatnet_qt.wording import progress_words, shown_name, transfer_words, utf16_span
 
 LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 CENTRE = int(Qt.AlignmentFlag.AlignCenter)
+RING_PX = 2
 FIRST_BUTTONS = frozenset({"accept", "resume", "again", "fetch"})
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What a bubble's drawing depends on besides the bubble."""
+
+    hovered: str = ""
+    """The action under the mouse."""
+    selected: bool = False
+    ring: bool = False
+    """It is what keys act on."""
+    found: str = ""
+    """Words to mark."""
 
 
 class BubblePainter:
     """One bubble on one painter, whose origin is the item's corner."""
 
-    def __init__(self, painter: QPainter, colours: Colours, fonts: Fonts, hovered: str) -> None:
+    def __init__(self, painter: QPainter, colours: Colours, fonts: Fonts, looks: Looks) -> None:
         self._painter = painter
         self._colours = colours
         self._fonts = fonts
-        self._hovered = hovered
+        self._looks = looks
 
-    def paint(
-        self, bubble: Bubble, placed: Placed, option: QStyleOptionViewItem, width: float
-    ) -> None:
+    def paint(self, bubble: Bubble, placed: Placed) -> None:
         """Draw everything from the day separator to the tick."""
         painter, colours = self._painter, self._colours
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -47,19 +61,17 @@ class BubblePainter:
             self._day(placed.day_box, bubble.day)
         if placed.new_box is not None:
             self._new_line(placed.new_box)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
         own = bubble.row.mine
         fill = colours.own_bubble if own else colours.peer_bubble
         if bubble.row.failed:
             fill = colours.failed_bubble
-        if selected:
+        if self._looks.selected:
             fill = mix(fill, colours.accent, 0.28)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QBrush(fill))
         painter.drawPath(self._outline(placed.bubble, bubble))
-        focused = bool(option.state & QStyle.StateFlag.State_HasFocus)
-        if focused and option.state & QStyle.StateFlag.State_KeyboardFocusChange:
-            painter.setPen(QPen(colours.accent, 1.5))
+        if self._looks.ring:
+            painter.setPen(QPen(colours.accent, RING_PX))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawPath(self._outline(placed.bubble, bubble))
         if bubble.offer is not None:
@@ -111,7 +123,8 @@ class BubblePainter:
     def _text(self, placed: Placed, layout: QTextLayout) -> None:
         painter, colours = self._painter, self._colours
         painter.setPen(colours.text)
-        layout.draw(painter, QPointF(*placed.text_at))
+        marks = marked(layout.text(), self._looks.found, colours)
+        layout.draw(painter, QPointF(*placed.text_at), marks)
         painter.setPen(QPen(mix(colours.accent, colours.text, 0.25), 1))
         for start, length, _ in placed.links:
             for number in range(layout.lineCount()):
@@ -212,7 +225,7 @@ class BubblePainter:
         painter, colours = self._painter, self._colours
         first = action in FIRST_BUTTONS
         ground = colours.accent if first else mix(fill, colours.text, 0.10)
-        if action == self._hovered:
+        if action == self._looks.hovered:
             ground = mix(ground, colours.text, 0.14)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QBrush(ground))
@@ -227,6 +240,22 @@ class BubblePainter:
         self._painter.setFont(font or self._fonts.small)
         self._painter.setPen(colour)
         self._painter.drawText(box, flags | int(Qt.TextFlag.TextDontClip), words)
+
+
+def marked(text: str, words: str, colours: Colours) -> list[QTextLayout.FormatRange]:
+    """Where `words` stand in `text`, whatever their case, in the colours of a mark."""
+    if not words:
+        return []
+    marks = []
+    for match in re.finditer(re.escape(words), text, re.IGNORECASE):
+        mark = QTextLayout.FormatRange()
+        mark.start, mark.length = utf16_span(text, match.start(), match.end() - match.start())
+        ink = QTextCharFormat()
+        ink.setBackground(QBrush(colours.mark))
+        ink.setForeground(QBrush(colours.on_mark))
+        mark.format = ink
+        marks.append(mark)
+    return marks
 
 
 def rounded(

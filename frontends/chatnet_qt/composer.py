@@ -43,6 +43,7 @@ from chatnet_qt.qt import (
     present,
     pyqtSignal,
 )
+from chatnet_qt.reading_keys import step_of
 from chatnet_qt.session import Session
 from chatnet_qt.theme import colours_of
 
@@ -110,6 +111,8 @@ class TextBox(QPlainTextEdit):
                 self.enter.emit()
         elif event.key() == Qt.Key.Key_Escape:
             self.escaped.emit()
+        elif step_of(event) is not None:
+            event.ignore()  # the conversation is read with it
         else:
             super().keyPressEvent(event)
 

@@ -23,6 +23,7 @@ from chatnet_qt.qt import (
     QDragLeaveEvent,
     QDropEvent,
     QEvent,
+    QKeyEvent,
     QPushButton,
     QResizeEvent,
     Qt,
@@ -32,6 +33,7 @@ from chatnet_qt.qt import (
     present,
 )
 from chatnet_qt.read_marker import ReadMarker
+from chatnet_qt.reading_keys import step_of
 from chatnet_qt.restore_strip import RestoreStrip
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.session import Session
@@ -102,9 +104,11 @@ class ConversationPane(QWidget):
         session.refused.connect(self._on_refused)
         view.seen.connect(self._update_jump)
         view.typed.connect(composer.type_key)
+        view.left.connect(composer.box.setFocus)
         self.model.found.connect(view.go_to)
         self.model.not_found.connect(lambda: self.tell(HISTORY_FAILED))
         self.find_bar.found.connect(self._on_found)
+        self.find_bar.searched.connect(view.mark_found)
         self.find_bar.closed.connect(composer.box.setFocus)
         composer.send_wanted.connect(self._send)
         composer.refused.connect(self.tell)
@@ -262,6 +266,14 @@ class ConversationPane(QWidget):
         self.jump.setIcon(icon_of(draw_down, self.palette().color(self.palette().ButtonText), 32))
 
     # --- Qt's events ---
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """The conversation is read with the same keys wherever the focus is."""
+        step = step_of(event) if event is not None else None
+        if step is not None:
+            self.view.read(step)
+        else:
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Keep the button in its corner."""

@@ -1,226 +1,37 @@
-"""The list of bubbles: keeps its place while rows come and go, fetches pages, reports what is seen.
+"""The conversation as bubbles: what is clicked, copied and asked for by key leaves as a signal.
 
-Knows no commands: what a click or key asks for leaves as a signal.
+Knows no commands.
 """
 
-from chatnet_qt.bubble_delegate import BubbleDelegate, Hit
-from chatnet_qt.models import Bubble, ConversationModel
+from chatnet_qt.bubble_delegate import Hit
+from chatnet_qt.models import Bubble
 from chatnet_qt.qt import (
-    QAbstractItemView,
     QContextMenuEvent,
-    QEvent,
-    QFrame,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
-    QListView,
     QModelIndex,
     QMouseEvent,
-    QPainter,
-    QPaintEvent,
     QPoint,
-    QResizeEvent,
     Qt,
-    QTimer,
-    QWidget,
     present,
     pyqtSignal,
 )
-from chatnet_qt.reading_place import ReadingPlace
-from chatnet_qt.theme import colours_of, mix, scroll_bar_style
+from chatnet_qt.reading_list import ReadingList
 from chatnet_qt.wording import clock_words
 
-OLDER_WITHIN_PX = 300
-"""Nearer than this to the top, the page before is asked for."""
-SETTLE_MS = 60
-"""What is seen is reported after this much quiet."""
 MAX_COPIED = 1000
-NOTHING_YET = "No messages yet. What you write is kept and goes out by itself."
 
 
-class ConversationView(QListView):
+class ConversationView(ReadingList):
     """Signals: `acted(id, action)` a button in a bubble; `link_clicked(address)`;
-    `details_wanted(id)`; `withdraw_wanted(id)`; `menu_wanted(id, position)`; `seen` what is on
-    screen may be other rows; `typed(key event)` a key that belongs into the composer."""
+    `details_wanted(id)`; `withdraw_wanted(id)`; `menu_wanted(id, position)`."""
 
     acted = pyqtSignal(bytes, str)
     link_clicked = pyqtSignal(str)
     details_wanted = pyqtSignal(bytes)
     withdraw_wanted = pyqtSignal(bytes)
     menu_wanted = pyqtSignal(bytes, QPoint)
-    seen = pyqtSignal()
-    typed = pyqtSignal(object)
-
-    def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._model = model
-        self._delegate = BubbleDelegate(model, self)
-        self._place = ReadingPlace(self, model, self._bubble_top)
-        self._restoring = False
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self.report_now)
-        self.setItemDelegate(self._delegate)
-        self.setAccessibleName("Conversation")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAutoScroll(False)
-        self.setMouseTracking(True)
-        self.setTabKeyNavigation(False)
-        self.setModel(model)
-        model.rowsInserted.connect(self._on_rows_moved)
-        model.rowsRemoved.connect(self._on_rows_moved)
-        model.dataChanged.connect(self._on_data_changed)
-        model.modelReset.connect(self._delegate.forget_heights)
-        model.restated.connect(self._repaint)
-        bar = present(self.verticalScrollBar())
-        bar.valueChanged.connect(self._on_scrolled)
-        bar.rangeChanged.connect(lambda _low, high: bar.setEnabled(high > 0))
-        bar.setEnabled(False)
-        self._style_canvas()
-
-    # --- place ---
-
-    @property
-    def at_end(self) -> bool:
-        """Whether the newest message is on screen, or will be after the next layout."""
-        return self._place.at_end
-
-    def go_to_end(self) -> None:
-        """Show the newest message."""
-        self._model.show_tail()
-        self._place.follow_end()
-        self._lay_out()
-
-    def go_to_start(self) -> None:
-        """Show the first message of all."""
-        self._model.show_first()
-
-    def go_to(self, message_id: bytes) -> None:
-        """Show a message that is in memory in the middle, and select it."""
-        row = self._model.row_of(message_id)
-        if row < 0:
-            return
-        self.executeDelayedItemsLayout()
-        index = self._model.index(row)
-        self.setCurrentIndex(index)
-        hint = QAbstractItemView.ScrollHint
-        fits = self.visualRect(index).height() < present(self.viewport()).height()
-        self.scrollTo(index, hint.PositionAtCenter if fits else hint.PositionAtTop)
-        self._place.hold(row)
-
-    def go_to_row(self, row: int) -> None:
-        """Put a row near the top."""
-        if row >= 0:
-            self.executeDelayedItemsLayout()
-            self.scrollTo(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
-            self._place.remember()
-
-    def visible_rows(self) -> range:
-        """Rows of which a part is on screen."""
-        self.executeDelayedItemsLayout()
-        height = present(self.viewport()).height()
-        first, last = self.indexAt(QPoint(8, 1)), self.indexAt(QPoint(8, height - 1))
-        if not first.isValid():
-            return range(0)
-        return range(
-            first.row(), (last.row() if last.isValid() else self._model.rowCount() - 1) + 1
-        )
-
-    def set_footers(self, on: bool) -> None:
-        """Whether ACK number and source stand under the peer's messages."""
-        self._delegate.set_footers(on)
-        self._lay_out()
-
-    def updateGeometries(self) -> None:
-        """Qt's last step of every layout: what must not move goes back to where it was."""
-        if self._restoring:
-            return
-        self._restoring = True
-        super().updateGeometries()
-        self._place.restore()
-        self._restoring = False
-        self._settle.start()
-
-    def _lay_out(self) -> None:
-        """Measure every row anew, now."""
-        self.scheduleDelayedItemsLayout()
-        self.executeDelayedItemsLayout()
-
-    def _bubble_top(self, row: int) -> int:
-        placed = self._delegate.placed(self._model.bubble(row), self.font())
-        return round(placed.bubble.top())
-
-    def _on_rows_moved(self, _parent: QModelIndex, first: int, last: int) -> None:
-        """New neighbours change groups and day separators, and with them heights."""
-        count = self._model.rowCount()
-        for row in range(max(0, first - 1), min(count, last + 2)):
-            self._delegate.forget_height(self._model.message(row).id)
-
-    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
-        for row in range(first.row(), last.row() + 1):
-            self._delegate.forget_height(self._model.message(row).id)
-        self.scheduleDelayedItemsLayout()
-
-    def _on_scrolled(self) -> None:
-        if not self._restoring:
-            self._place.remember()
-        self._settle.start()
-
-    def report_now(self) -> None:
-        """Ask for pages that are near, and say that other rows may be on screen."""
-        self.executeDelayedItemsLayout()
-        self._settle.stop()
-        bar = present(self.verticalScrollBar())
-        if bar.value() < OLDER_WITHIN_PX:
-            self._model.fetch_older()
-        if bar.value() > bar.maximum() - OLDER_WITHIN_PX:
-            self._model.fetch_newer()
-        self.seen.emit()
-
-    def _repaint(self) -> None:
-        present(self.viewport()).update()
-
-    def _style_canvas(self) -> None:
-        palette = self.palette()
-        window, base = palette.color(palette.Window), palette.color(palette.Base)
-        present(self.viewport()).setAutoFillBackground(True)
-        present(self.verticalScrollBar()).setStyleSheet(scroll_bar_style(palette))
-        inner = present(self.viewport()).palette()
-        inner.setColor(palette.Base, mix(base, window, 0.35))
-        present(self.viewport()).setPalette(inner)
-
-    # --- Qt's events ---
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """A new width lays out anew; the place stays."""
-        if self._delegate.set_width(present(self.viewport()).width(), self.font()):
-            self._lay_out()
-        super().resizeEvent(event)
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """The bubbles, or a word where there are none yet."""
-        super().paintEvent(event)
-        if self._model.rowCount() == 0:
-            painter = QPainter(self.viewport())
-            painter.setPen(colours_of(self.palette()).muted)
-            area = present(self.viewport()).rect().adjusted(30, 30, -30, -30)
-            flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
-            painter.drawText(area, flags, NOTHING_YET)
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the theme and the font."""
-        super().changeEvent(event)
-        kinds = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange)
-        if event is not None and event.type() in kinds:
-            self._delegate.forget()
-            self._style_canvas()
-            self._lay_out()
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Show what can be clicked."""
@@ -267,7 +78,7 @@ class ConversationView(QListView):
             self.menu_wanted.emit(self._model.message(index.row()).id, at)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Enter opens details, Del withdraws, Ctrl+C copies, letters go to the composer."""
+        """Enter opens details, Del withdraws, Ctrl+C copies."""
         if event is None:
             return
         current = self.currentIndex()
@@ -281,10 +92,6 @@ class ConversationView(QListView):
         elif on_message is not None:
             if current.isValid():
                 on_message.emit(self._model.message(current.row()).id)
-        elif event.key() == Qt.Key.Key_End:
-            self.go_to_end()
-        elif event.text().isprintable() and event.text():
-            self.typed.emit(event)
         else:
             super().keyPressEvent(event)
 

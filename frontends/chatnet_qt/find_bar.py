@@ -25,8 +25,10 @@ MAX_SEARCH_CHARACTERS = 200
 
 
 class FindBar(QFrame):
-    """`found(row)` show this message; `closed` back to the conversation."""
+    """`searched(words)` is being looked for, nothing when empty; `found(row)` show this message;
+    `closed` back to the conversation."""
 
+    searched = pyqtSignal(str)
     found = pyqtSignal(object)
     closed = pyqtSignal()
 
@@ -73,6 +75,7 @@ class FindBar(QFrame):
         """Hide it."""
         self._pause.stop()
         self.hide()
+        self.searched.emit("")
         self.closed.emit()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
@@ -92,6 +95,7 @@ class FindBar(QFrame):
         self._pause.stop()
         self._hits, self._at, self._more = [], -1, False
         self._asked += 1
+        self.searched.emit(self.box.text())
         if self.box.text():
             self._fetch()
         else:

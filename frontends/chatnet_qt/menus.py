@@ -89,6 +89,7 @@ class Menus(QObject):
         footers.toggled.connect(self.footers_toggled)
         self._add(menu, "&Safety number…").triggered.connect(self._safety)
         menu.addSeparator()
+        self._add(menu, "To the &first message", "Ctrl+Home").triggered.connect(self._start)
         self._add(menu, "To the &newest message", "Ctrl+End").triggered.connect(self._end)
         self._add(menu, "Ne&xt conversation", "Ctrl+Tab").triggered.connect(
             lambda: self.stepped.emit(1)
@@ -139,6 +140,11 @@ class Menus(QObject):
         peer = pane.model.peer() if pane is not None else None
         unmet = peer.info if peer is not None and not peer.info.key else None
         InviteDialog(self._session, unmet, self._window).show()
+
+    def _start(self) -> None:
+        pane = self._pane()
+        if pane is not None:
+            pane.view.go_to_start()
 
     def _end(self) -> None:
         pane = self._pane()

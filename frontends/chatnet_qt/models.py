@@ -13,7 +13,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
 from chatnet_protocol.ipc.view import PeerView, message_state
-from chatnet_qt.pager import MessageEvent, Pager
+from chatnet_qt.pager import MessageEvent, Pager, Then
 from chatnet_qt.qt import QAbstractListModel, QModelIndex, QObject, Qt, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.timeline import Timeline
@@ -185,12 +185,12 @@ class ConversationModel(QAbstractListModel):
             self._timeline.reset(peer.messages, has_older=True)
             self._sync()
 
-    def show_first(self) -> None:
-        """Bring the first message of the conversation into memory; `found` follows."""
+    def show_first(self, then: Then) -> None:
+        """Bring the first message of the conversation into memory, `then` show it."""
         if self._rows and not self._timeline.has_older:
-            self._emit_first()
+            then()
         else:
-            self._pager.fetch_first(self._emit_first, self.not_found.emit)
+            self._pager.fetch_first(then, self.not_found.emit)
 
     def show_message(self, row: MessageRow) -> None:
         """Bring a message that a search found into memory; `found` follows, or `not_found`."""
@@ -198,10 +198,6 @@ class ConversationModel(QAbstractListModel):
             self.found.emit(row.id)
         else:
             self._pager.fetch_around(row, lambda: self.found.emit(row.id), self.not_found.emit)
-
-    def _emit_first(self) -> None:
-        if self._rows:
-            self.found.emit(self._rows[0].id)
 
     # --- how it changes ---
 

@@ -42,6 +42,8 @@ class Colours:
     warning_fill: QColor
     danger_fill: QColor
     info_fill: QColor
+    mark: QColor
+    on_mark: QColor
 
 
 def mix(one: QColor, other: QColor, share: float) -> QColor:
@@ -92,6 +94,8 @@ def colours_of(palette: QPalette) -> Colours:
         warning_fill=mix(window, amber, 0.16),
         danger_fill=mix(window, red, 0.15),
         info_fill=mix(window, accent, 0.12),
+        mark=QColor("#f2c14b") if dark else QColor("#ffe08a"),
+        on_mark=QColor("#131518") if dark else QColor("#191d23"),
     )
 
 

@@ -73,6 +73,14 @@ def links_in(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
+def utf16_span(text: str, start: int, length: int) -> tuple[int, int]:
+    """A part of `text` as Qt counts: what Unicode put beyond 16 bits, emoji for one, is two."""
+    if text.isascii():
+        return start, length
+    before, inside = text[:start], text[start : start + length]
+    return len(before.encode("utf-16-le")) // 2, len(inside.encode("utf-16-le")) // 2
+
+
 def duration_words(seconds: float) -> str:
     """`8 s`, `3 min`, `1 h 20 min`, rounded for people."""
     whole = max(1, round(seconds))

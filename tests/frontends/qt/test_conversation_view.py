@@ -176,6 +176,16 @@ def test_a_link_is_found_under_the_mouse_and_only_there(make_stage) -> None:
     assert delegate.hit(bubble, view.font(), QPoint(595, 3)) == Hit()
 
 
+def test_a_link_behind_emoji_is_where_it_is_drawn(make_stage) -> None:
+    text = "\N{PARTY POPPER}\N{PARTY POPPER} https://a.example/x more"
+    row = text_row(1, text, ack=1)
+    stage = make_stage(session_view(with_rows(peer_view(my_read=9), [row])))
+    placed = stage.pane.view.itemDelegate().placed(stage.pane.model.bubble(0), stage.app.font())
+    start, length, address = placed.links[0]
+    as_qt_counts = placed.text.text().encode("utf-16-le")
+    assert as_qt_counts[2 * start : 2 * (start + length)].decode("utf-16-le") == address
+
+
 def test_tooltips_say_the_state_and_are_no_markup(make_stage) -> None:
     row = text_row(1, "x", mine=True, seq=1)
     stage = make_stage(session_view(with_rows(peer_view(sent_seq=1), [row])))

@@ -1,0 +1,316 @@
+"""A list of bubbles that is read: it keeps its place while rows come and go, fetches pages,
+reports what is seen, and is walked through by keyboard."""
+
+from chatnet_qt.bubble_delegate import BubbleDelegate
+from chatnet_qt.models import ConversationModel
+from chatnet_qt.pager import Then, nothing
+from chatnet_qt.qt import (
+    QAbstractItemView,
+    QEvent,
+    QFocusEvent,
+    QFrame,
+    QKeyEvent,
+    QListView,
+    QModelIndex,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPoint,
+    QResizeEvent,
+    Qt,
+    QTimer,
+    QWidget,
+    present,
+    pyqtSignal,
+)
+from chatnet_qt.reading_keys import (
+    Step,
+    bring_into_sight,
+    page_px,
+    step_in_list,
+    step_of,
+    walk_within,
+)
+from chatnet_qt.reading_place import ReadingPlace
+from chatnet_qt.theme import colours_of, mix, scroll_bar_style
+
+OLDER_WITHIN_PX = 300
+"""Nearer than this to the top, the page before is asked for."""
+SETTLE_MS = 60
+"""What is seen is reported after this much quiet."""
+NOTHING_YET = "No messages yet. What you write is kept and goes out by itself."
+
+
+class ReadingList(QListView):
+    """Signals: `seen` what is on screen may be other rows; `typed(key event)` a key that belongs
+    into the composer; `left` back to the composer."""
+
+    seen = pyqtSignal()
+    typed = pyqtSignal(object)
+    left = pyqtSignal()
+
+    def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._delegate = BubbleDelegate(model, self)
+        self._place = ReadingPlace(self, model, self._bubble_top)
+        self._restoring = False
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self.report_now)
+        self.setItemDelegate(self._delegate)
+        self.setAccessibleName("Conversation")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAutoScroll(False)
+        self.setMouseTracking(True)
+        self.setTabKeyNavigation(False)
+        self.setModel(model)
+        model.rowsInserted.connect(self._on_rows_moved)
+        model.rowsRemoved.connect(self._on_rows_moved)
+        model.dataChanged.connect(self._on_data_changed)
+        model.modelReset.connect(self._delegate.forget_heights)
+        model.restated.connect(self._repaint)
+        bar = present(self.verticalScrollBar())
+        bar.valueChanged.connect(self._on_scrolled)
+        bar.rangeChanged.connect(lambda _low, high: bar.setEnabled(high > 0))
+        bar.setEnabled(False)
+        self._style_canvas()
+
+    # --- place ---
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the newest message is on screen, or will be after the next layout."""
+        return self._place.at_end
+
+    def go_to_end(self) -> None:
+        """Show the newest message."""
+        self._model.show_tail()
+        self._place.follow_end()
+        self._lay_out()
+
+    def go_to_start(self, then: Then = nothing) -> None:
+        """Show the first message of all."""
+
+        def show() -> None:
+            self.go_to_row(0)
+            then()
+
+        self._model.show_first(show)
+
+    def read(self, step: Step) -> None:
+        """Go on reading; nothing is selected by that."""
+        bar = present(self.verticalScrollBar())
+        match step:
+            case Step.PAGE_UP:
+                bar.setValue(bar.value() - page_px(self))
+            case Step.PAGE_DOWN:
+                bar.setValue(bar.value() + page_px(self))
+            case Step.FIRST:
+                self.go_to_start()
+            case Step.NEWEST:
+                self.go_to_end()
+
+    def mark_found(self, words: str) -> None:
+        """Mark these words wherever they stand; empty: none."""
+        self._delegate.found = words
+        self._repaint()
+
+    def go_to(self, message_id: bytes) -> None:
+        """Show a message that is in memory in the middle, and select it."""
+        row = self._model.row_of(message_id)
+        if row < 0:
+            return
+        self.executeDelayedItemsLayout()
+        index = self._model.index(row)
+        self.setCurrentIndex(index)
+        hint = QAbstractItemView.ScrollHint
+        fits = self.visualRect(index).height() < present(self.viewport()).height()
+        self.scrollTo(index, hint.PositionAtCenter if fits else hint.PositionAtTop)
+        self._place.hold(row)
+
+    def go_to_row(self, row: int) -> None:
+        """Put a row near the top."""
+        if row >= 0:
+            self.executeDelayedItemsLayout()
+            self.scrollTo(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
+            self._place.remember()
+
+    def visible_rows(self) -> range:
+        """Rows of which a part is on screen."""
+        self.executeDelayedItemsLayout()
+        height = present(self.viewport()).height()
+        first, last = self.indexAt(QPoint(8, 1)), self.indexAt(QPoint(8, height - 1))
+        if not first.isValid():
+            return range(0)
+        return range(
+            first.row(), (last.row() if last.isValid() else self._model.rowCount() - 1) + 1
+        )
+
+    def whole_rows(self) -> list[int]:
+        """Rows that are on screen as a whole; those of which a part is, if there is none."""
+        visible = list(self.visible_rows())
+        area = present(self.viewport()).rect()
+        return [
+            row for row in visible if area.contains(self.visualRect(self._model.index(row)))
+        ] or visible
+
+    def set_footers(self, on: bool) -> None:
+        """Whether ACK number and source stand under the peer's messages."""
+        self._delegate.set_footers(on)
+        self._lay_out()
+
+    def updateGeometries(self) -> None:
+        """Qt's last step of every layout: what must not move goes back to where it was."""
+        if self._restoring:
+            return
+        self._restoring = True
+        super().updateGeometries()
+        self._place.restore()
+        self._restoring = False
+        self._settle.start()
+
+    def _lay_out(self) -> None:
+        """Measure every row anew, now."""
+        self.scheduleDelayedItemsLayout()
+        self.executeDelayedItemsLayout()
+
+    def _bubble_top(self, row: int) -> int:
+        placed = self._delegate.placed(self._model.bubble(row), self.font())
+        return round(placed.bubble.top())
+
+    def _on_rows_moved(self, _parent: QModelIndex, first: int, last: int) -> None:
+        """New neighbours change groups and day separators, and with them heights."""
+        count = self._model.rowCount()
+        for row in range(max(0, first - 1), min(count, last + 2)):
+            self._delegate.forget_height(self._model.message(row).id)
+
+    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        for row in range(first.row(), last.row() + 1):
+            self._delegate.forget_height(self._model.message(row).id)
+        self.scheduleDelayedItemsLayout()
+
+    def _on_scrolled(self) -> None:
+        if not self._restoring:
+            self._place.remember()
+        self._settle.start()
+
+    def report_now(self) -> None:
+        """Ask for pages that are near, and say that other rows may be on screen."""
+        self.executeDelayedItemsLayout()
+        self._settle.stop()
+        bar = present(self.verticalScrollBar())
+        if bar.value() < OLDER_WITHIN_PX:
+            self._model.fetch_older()
+        if bar.value() > bar.maximum() - OLDER_WITHIN_PX:
+            self._model.fetch_newer()
+        self.seen.emit()
+
+    def _repaint(self) -> None:
+        present(self.viewport()).update()
+
+    def _style_canvas(self) -> None:
+        palette = self.palette()
+        window, base = palette.color(palette.Window), palette.color(palette.Base)
+        present(self.viewport()).setAutoFillBackground(True)
+        present(self.verticalScrollBar()).setStyleSheet(scroll_bar_style(palette))
+        inner = present(self.viewport()).palette()
+        inner.setColor(palette.Base, mix(base, window, 0.35))
+        present(self.viewport()).setPalette(inner)
+
+    # --- Qt's events ---
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """A new width lays out anew; the place stays."""
+        if self._delegate.set_width(present(self.viewport()).width(), self.font()):
+            self._lay_out()
+        super().resizeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """The bubbles, or a word where there are none yet."""
+        super().paintEvent(event)
+        if self._model.rowCount() == 0:
+            painter = QPainter(self.viewport())
+            painter.setPen(colours_of(self.palette()).muted)
+            area = present(self.viewport()).rect().adjusted(30, 30, -30, -30)
+            flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(area, flags, NOTHING_YET)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow the theme and the font."""
+        super().changeEvent(event)
+        kinds = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange)
+        if event is not None and event.type() in kinds:
+            self._delegate.forget()
+            self._style_canvas()
+            self._lay_out()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Arrows, pages and ends read on; letters go to the composer."""
+        if event is None:
+            return
+        self._by_keyboard(True)
+        step = step_of(event) or step_in_list(event.key())
+        if step is not None:
+            self._read_here(step)
+        elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._walk(event, down=event.key() == Qt.Key.Key_Down)
+        elif event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        elif event.text().isprintable() and event.text():
+            self.typed.emit(event)
+        else:
+            super().keyPressEvent(event)
+
+    def _read_here(self, step: Step) -> None:
+        """Read on, with the current row along."""
+        if step is Step.FIRST:
+            self.go_to_start(lambda: self._choose(0))
+            return
+        self.read(step)
+        rows = self.whole_rows()
+        if rows:
+            self._choose(rows[0] if step is Step.PAGE_UP else rows[-1])
+
+    def _walk(self, event: QKeyEvent, *, down: bool) -> None:
+        """To the next message, beginning with what is in sight."""
+        if self.currentIndex().row() not in self.visible_rows():
+            self._enter()
+        elif not walk_within(self, down=down):
+            super().keyPressEvent(event)
+            bring_into_sight(self, down=down)
+
+    def _enter(self) -> None:
+        """Begin at the newest message in sight."""
+        rows = self.whole_rows()
+        if rows:
+            self._choose(rows[-1])
+
+    def _choose(self, row: int) -> None:
+        self.setCurrentIndex(self._model.index(row))
+
+    def _by_keyboard(self, on: bool) -> None:
+        """Whether the current message is drawn as the one that keys act on."""
+        if self._delegate.ring != on:
+            self._delegate.ring = on
+            self._repaint()
+
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
+        """By key: begin with what is in sight, at the message that one was at if it is there."""
+        by_key = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        if event is not None and event.reason() in by_key:
+            self._by_keyboard(True)
+            if self.currentIndex().row() not in self.visible_rows():
+                self._enter()
+        super().focusInEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """The mouse needs no frame to show where it is."""
+        self._by_keyboard(False)
+        super().mousePressEvent(event)
