@@ -141,14 +141,19 @@ class Grammar:
         random = self.random
         wanted = min(int(random.expovariate(1 / self._mean_bytes)), MAX_PAYLOAD_BYTES)
         out = b""
+        acked = False  # a packet holds one ACK at most
         if self._wrong and random.random() < self._violations:
             out = random.choice(self._wrong).make(self)
         for _ in range(MAX_PIECES):
             piece = self._kept or self._piece()
+            if piece[0] == frames.ACK and acked:
+                self._kept = b""
+                continue
             if len(out) + len(piece) > MAX_PAYLOAD_BYTES:
                 self._kept = piece
                 break
             self._kept = b""
+            acked = acked or piece[0] == frames.ACK
             out += piece
             if len(out) >= wanted:
                 break

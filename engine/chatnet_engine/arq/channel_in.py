@@ -1,7 +1,8 @@
 """The receiving side of one channel.
 
 Owns what arrived out of order, what is in order and not yet taken, and the peer's use of the window
-as this side knows it. Everything here may come twice.
+as this side knows it (a message of which a part came uses its whole size; kept is only what came).
+Everything here may come twice.
 """
 
 from collections import deque
@@ -11,21 +12,32 @@ from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 
 
+class Held:
+    """What all channels of a link together keep out of order."""
+
+    __slots__ = ("weight_bytes",)
+
+    def __init__(self) -> None:
+        self.weight_bytes = 0
+        """Bytes that came, MESSAGE_OVERHEAD_BYTES a message, PIECE_OVERHEAD_BYTES a piece."""
+
+
 class ReceiveChannel:
     """Delivers messages in order from `start`; before it, keeps what comes within the limits."""
 
-    def __init__(self, limit_bytes: int, window_messages: int) -> None:
+    def __init__(self, limit_bytes: int, window_messages: int, held: Held) -> None:
         self.duplicates = 0
         self.started = False
         self.receipted = 0
         self.next_number = 0
         self.ready: list[bytes] = []
         self.ready_at = 0.0
+        self._held = held
         self._limit_bytes = limit_bytes
         self._window_messages = window_messages
         self._early: dict[int, bytes] = {}
         self._partial: dict[int, Partial] = {}
-        self._held_bytes = 0
+        self._used_bytes = 0
         self._unreceipted: deque[tuple[int, int]] = deque()
 
     @property
@@ -38,7 +50,8 @@ class ReceiveChannel:
         if self.started:
             raise LocalProtocolError("receiving has started already")
         for number in [n for n in self._early if n < next_number]:
-            self._held_bytes -= len(self._early.pop(number)) + MESSAGE_OVERHEAD_BYTES
+            size_bytes = len(self._take_early(number))
+            self._used_bytes -= size_bytes + MESSAGE_OVERHEAD_BYTES
             self.duplicates += 1
         for number in [n for n in self._partial if n < next_number]:
             self._drop_partial(number)
@@ -64,7 +77,7 @@ class ReceiveChannel:
                 if partial.total != total_bytes:
                     raise RemoteProtocolError("parts of one message disagree about its size")
                 return
-        if self._held_bytes + total_bytes + count * MESSAGE_OVERHEAD_BYTES > self._limit_bytes:
+        if self._used_bytes + total_bytes + count * MESSAGE_OVERHEAD_BYTES > self._limit_bytes:
             raise RemoteProtocolError("more bytes than the window holds")
 
     def accept(self, first_number: int, messages: list[bytes], now: float) -> None:
@@ -72,7 +85,7 @@ class ReceiveChannel:
         number = first_number
         if self.started and number == self.next_number and not self._early and not self._partial:
             self._deliver(messages, now)
-            self._hold(sum(map(len, messages)), len(messages))
+            self._use(sum(map(len, messages)), len(messages))
             return
         for body in messages:
             self._keep(number, body)
@@ -88,11 +101,14 @@ class ReceiveChannel:
         partial = self._partial.get(number)
         if partial is None:
             partial = self._partial[number] = Partial(total)
-            self._hold(total, 1)
+            self._use(total, 1)
+        before = partial.held_bytes
         body = partial.add(offset, total, data)
+        self._held.weight_bytes += partial.held_bytes - before
         if body is not None:
+            self._held.weight_bytes -= partial.held_bytes
             del self._partial[number]
-            self._early[number] = body
+            self._put_early(number, body)
             if self.started:
                 self._deliver_early(now)
 
@@ -108,23 +124,33 @@ class ReceiveChannel:
         self.receipted = max(self.receipted, number)
         unreceipted = self._unreceipted
         while unreceipted and unreceipted[0][0] <= number:
-            self._held_bytes -= unreceipted.popleft()[1]
+            self._used_bytes -= unreceipted.popleft()[1]
 
     def _keep(self, number: int, body: bytes) -> None:
         if (self.started and number < self.next_number) or number in self._early:
             self.duplicates += 1
             return
         self._drop_partial(number)
-        self._early[number] = body
-        self._hold(len(body), 1)
+        self._put_early(number, body)
+        self._use(len(body), 1)
 
-    def _hold(self, size_bytes: int, count: int) -> None:
-        self._held_bytes += size_bytes + count * MESSAGE_OVERHEAD_BYTES
+    def _put_early(self, number: int, body: bytes) -> None:
+        self._early[number] = body
+        self._held.weight_bytes += len(body) + MESSAGE_OVERHEAD_BYTES
+
+    def _take_early(self, number: int) -> bytes:
+        body = self._early.pop(number)
+        self._held.weight_bytes -= len(body) + MESSAGE_OVERHEAD_BYTES
+        return body
+
+    def _use(self, size_bytes: int, count: int) -> None:
+        self._used_bytes += size_bytes + count * MESSAGE_OVERHEAD_BYTES
 
     def _drop_partial(self, number: int) -> None:
         partial = self._partial.pop(number, None)
         if partial is not None:
-            self._held_bytes -= partial.total + MESSAGE_OVERHEAD_BYTES
+            self._used_bytes -= partial.total + MESSAGE_OVERHEAD_BYTES
+            self._held.weight_bytes -= partial.held_bytes
 
     def _deliver_early(self, now: float) -> None:
         early = self._early
@@ -133,7 +159,7 @@ class ReceiveChannel:
             return
         messages = []
         while number in early:
-            messages.append(early.pop(number))
+            messages.append(self._take_early(number))
             number += 1
         self._deliver(messages, now)
 

@@ -68,9 +68,10 @@ class Connection:
         """A decrypted payload and its packet number.
 
         Frames that cannot be taken now are left, and the packet is not acknowledged, so that they
-        come again; the others of it take effect, which repeating does not change.
+        come again; the others of it take effect, which repeating does not change. Each frame is
+        checked against what the ones before it have changed.
 
-        Raises RemoteProtocolError, with nothing changed, when the peer broke the specification.
+        Raises RemoteProtocolError when the peer broke the specification: the link has to end.
         """
         self._now = now
         if self.closed:
@@ -82,17 +83,19 @@ class Connection:
             arrived = frames.decode(payload)
         except DecodeError as error:
             raise RemoteProtocolError(error.reason) from None
-        taken = [frame for frame in arrived if self._check(frame)]
         self._last_heard = now
         self._sender.first_unanswered = None
         self._packets_received += 1
         if self._close is not None:
             self._handle_while_closing(arrived)
             return
-        eliciting = False
-        for frame in taken:
-            eliciting = self._apply(frame, now) or eliciting
-        if len(taken) == len(arrived):
+        eliciting, whole = False, True
+        for frame in arrived:
+            if self._check(frame):
+                eliciting = self._apply(frame, now) or eliciting
+            else:
+                whole = False
+        if whole:
             self._acks.on_packet(number, eliciting, now)
 
     def handle_timeout(self, now: float) -> None:

@@ -65,7 +65,7 @@ class StateBoard:
         """Replace the value of `key`."""
         if len(value) > MAX_STATE_BYTES:
             raise LocalProtocolError(f"a state is longer than {MAX_STATE_BYTES} bytes")
-        if key not in self._values and len(self._values) == MAX_STATES:
+        if key not in self._values and len(self._values) >= MAX_STATES:
             raise LocalProtocolError(f"more than {MAX_STATES} states")
         revision = self._values.get(key, (0, b""))[0] + 1
         self._values[key] = (revision, value)

@@ -1,7 +1,8 @@
 """Loss recovery: RFC 9002 sections 5 and 6, adapting to reordering in the manner of RFC 8985.
 
-Owns the ack-eliciting packets on the way, the ones given up lately, and the probe timer. It does
-not know what is in a packet: it tells each content's source its fate.
+Owns the ack-eliciting packets in flight, the ones declared lost lately, and the probe timer. It
+does not know what is in a packet: it tells each content's source its fate. An ACK costs what it
+takes out and two bisections a range.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.congestion import Congestion
-from chatnet_engine.arq.packets import SentPacket
+from chatnet_engine.arq.packets import PacketLog, SentPacket
 from chatnet_engine.arq.redundancy import sends_wanted
 from chatnet_engine.arq.rtt import RttEstimator
 
@@ -47,8 +48,8 @@ class LossRecovery:
         self._config = config
         self._rtt = rtt
         self._congestion = congestion
-        self._sent: dict[int, SentPacket] = {}
-        self._given_up: dict[int, tuple[SentPacket, float]] = {}
+        self._sent = PacketLog()
+        self._given_up = PacketLog()
         self._largest_acked = -1
         self._first_acked_sent_at: float | None = None
         """What left before this may have met nobody, which says nothing about the line."""
@@ -61,6 +62,8 @@ class LossRecovery:
         self._episode_at = float("-inf")
         self._calm_rounds = 0
         self.in_flight_bytes = 0
+        self.control_packets = 0
+        """Packets in flight that left outside the window."""
         self.pto_count = 0
         self.counters = LossCounters()
 
@@ -71,8 +74,9 @@ class LossRecovery:
 
     def on_sent(self, packet: SentPacket) -> None:
         """An ack-eliciting packet leaves."""
-        self._sent[packet.number] = packet
+        self._sent.add(packet)
         self.in_flight_bytes += packet.size_bytes
+        self.control_packets += packet.is_control
         self._last_eliciting_at = packet.sent_at
 
     def on_ack(
@@ -80,7 +84,7 @@ class LossRecovery:
     ) -> None:
         """The peer has processed `ranges` (highest first; already known to have been sent)."""
         largest = ranges[0][1]
-        acked = self._take_acked(ranges)
+        acked = [packet for low, high in reversed(ranges) for packet in self._sent.take(low, high)]
         if self._given_up:
             self._find_spurious(ranges, now)
         if acked:
@@ -91,7 +95,7 @@ class LossRecovery:
                 self._rtt.add(now - newest.sent_at, delay_s)
                 self._congestion.on_rtt(self._rtt.latest_s, now)
             for packet in acked:
-                self.in_flight_bytes -= packet.size_bytes
+                self._left(packet)
                 self._congestion.on_acked(packet.size_bytes, packet.sent_at, used)
                 self.counters.judge(lost=False)
                 for source, token in packet.contents:
@@ -102,11 +106,13 @@ class LossRecovery:
         if acked:
             self._last_acked_sent_at = max(self._last_acked_sent_at, acked[-1].sent_at)
 
-    def forget(self, number: int) -> None:
-        """Whatever becomes of this packet is of no interest any more."""
-        packet = self._sent.pop(number, None)
-        if packet is not None:
-            self.in_flight_bytes -= packet.size_bytes
+    def forget(self, number: int) -> SentPacket | None:
+        """Whatever becomes of this packet is of no interest any more; it, if it was in flight."""
+        taken = self._sent.take(number, number)
+        if not taken:
+            return None
+        self._left(taken[0])
+        return taken[0]
 
     def on_timeout(self, now: float) -> bool:
         """Deadline passed: give up what is late. True when a probe has to be sent instead."""
@@ -127,7 +133,7 @@ class LossRecovery:
 
     def oldest(self) -> Iterable[SentPacket]:
         """Packets on the way, oldest first."""
-        return self._sent.values()
+        return self._sent
 
     def _probe_at(self) -> float | None:
         if not self._sent:
@@ -139,31 +145,23 @@ class LossRecovery:
         expected = sends_wanted(self.counters.loss_rate) - 1
         return min(max(self.pto_count - expected, 0), 16)
 
-    def _take_acked(self, ranges: Sequence[tuple[int, int]]) -> list[SentPacket]:
-        sent = self._sent
-        if not sent:
-            return []
-        oldest = next(iter(sent))
-        acked = []
-        for low, high in reversed(ranges):
-            if high < oldest:
-                continue
-            low = max(low, oldest)
-            if high - low <= 2 * len(sent):
-                numbers: Iterable[int] = [n for n in range(low, high + 1) if n in sent]
-            else:
-                numbers = [n for n in sent if low <= n <= high]
-            acked += [sent.pop(n) for n in numbers]
-        return acked
+    def _left(self, packet: SentPacket) -> None:
+        """Not in flight any more."""
+        self.in_flight_bytes -= packet.size_bytes
+        self.control_packets -= packet.is_control
 
     def _find_spurious(self, ranges: Sequence[tuple[int, int]], now: float) -> None:
-        lowest = ranges[-1][0]
-        for number, (packet, forget_at) in list(self._given_up.items()):
-            if now >= forget_at:
-                del self._given_up[number]
-            elif number >= lowest and any(low <= number <= high for low, high in ranges):
-                del self._given_up[number]
-                self._on_spurious(packet)
+        given_up = self._given_up
+        for low, high in reversed(ranges):
+            for packet in given_up.take(low, high):
+                if now < packet.forget_at:
+                    self._on_spurious(packet)
+        expired = 0
+        for packet in given_up:
+            if now < packet.forget_at:
+                break
+            expired += 1
+        given_up.take_oldest(expired)
 
     def _on_spurious(self, packet: SentPacket) -> None:
         self.counters.packets_spurious += 1
@@ -190,7 +188,7 @@ class LossRecovery:
             self._config.granularity_s,
         )
         lost = []
-        for packet in self._sent.values():
+        for packet in self._sent:
             if packet.number >= largest:
                 break
             late_at = packet.sent_at + patience_s
@@ -199,6 +197,7 @@ class LossRecovery:
                 break
             lost.append(packet)
         if lost:
+            self._sent.take_oldest(len(lost))
             self._give_up(lost, now)
             self._check_persistent(lost, just_acked)
 
@@ -212,17 +211,16 @@ class LossRecovery:
             if self._calm_rounds >= CALM_ROUNDS:
                 self._calm_down()
         for packet in lost:
-            del self._sent[packet.number]
-            self.in_flight_bytes -= packet.size_bytes
-            self._given_up[packet.number] = (packet, forget_at)
+            self._left(packet)
+            packet.forget_at = forget_at
+            self._given_up.add(packet)
             self._episode.add(packet.number)
             first = self._first_acked_sent_at
             if first is None or packet.sent_at >= first:
                 self.counters.judge(lost=True)
             for source, token in packet.contents:
                 source.on_lost(token, packet.number)
-        while len(self._given_up) > MAX_LOST_KEPT:
-            del self._given_up[next(iter(self._given_up))]
+        self._given_up.take_oldest(max(0, len(self._given_up) - MAX_LOST_KEPT))
         self.counters.packets_lost += len(lost)
         self._congestion.on_lost(newest.sent_at, now)
 

@@ -3,6 +3,8 @@
 Packets are never resent, content is: each source of content is told the fate of what it put in.
 """
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -40,3 +42,49 @@ class SentPacket(Struct):
     sent_at: float
     size_bytes: int
     contents: list[tuple[Source, Token]]
+    is_control: bool = False
+    """It left for the sake of receipts, states or HELLO, outside window and pace."""
+    forget_at: float = 0.0
+    """Declared lost: until then a late ACK of it says that it was not."""
+
+
+class PacketLog:
+    """Packets in ascending order of their numbers: added at the end, taken out by ranges.
+
+    Taking a range costs two bisections and what is taken, whatever else is kept.
+    """
+
+    __slots__ = ("_numbers", "_packets")
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self._packets: list[SentPacket] = []
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[SentPacket]:
+        """Oldest first; not while taking."""
+        return iter(self._packets)
+
+    def add(self, packet: SentPacket) -> None:
+        """A packet with a higher number than all."""
+        self._numbers.append(packet.number)
+        self._packets.append(packet)
+
+    def take(self, low: int, high: int) -> list[SentPacket]:
+        """Remove and return what is within low … high, both inclusive."""
+        numbers = self._numbers
+        first = bisect_left(numbers, low)
+        end = bisect_right(numbers, high, first)
+        if first == end:
+            return []
+        taken = self._packets[first:end]
+        del numbers[first:end], self._packets[first:end]
+        return taken
+
+    def take_oldest(self, count: int) -> list[SentPacket]:
+        """Remove and return the first `count`, or all there are."""
+        taken = self._packets[:count]
+        del self._numbers[:count], self._packets[:count]
+        return taken

@@ -4,6 +4,8 @@
 numbers. `ReceiptLog` makes sure that each message of ours is reported receipted once.
 """
 
+from heapq import heappop, heappush
+
 from msgspec import Struct
 
 from chatnet_engine.arq.events import ReceiptRun
@@ -35,6 +37,8 @@ class ReceiptQueue:
     def __init__(self) -> None:
         self._runs: dict[int, _Run] = {}
         self._due: set[int] = set()
+        self._oldest: list[int] = []
+        """A heap of what is due, and of what was."""
         self._last_id = 0
 
     @property
@@ -58,19 +62,21 @@ class ReceiptQueue:
                 raise LocalProtocolError("receipts have to ascend")
             if run == gap and last.run and ack - last.ack == gap:
                 last.number, last.ack, last.run = number, ack, last.run + run
-                self._due.add(self._last_id)
+                self._make_due(self._last_id)
                 return
             if last.run == 0:
                 self._remove(self._last_id)
         self._last_id += 1
         self._runs[self._last_id] = _Run(number, ack, run)
-        self._due.add(self._last_id)
+        self._make_due(self._last_id)
 
     def pull(self, room: int) -> Pulled | None:
         """The oldest frame that is due, if it fits."""
         if not self._due:
             return None
-        key = min(self._due)
+        while self._oldest[0] not in self._due:
+            heappop(self._oldest)
+        key = self._oldest[0]
         run = self._runs[key]
         frame = frames.encode_receipt(run.number, run.ack, run.run)
         if len(frame) > room:
@@ -95,12 +101,17 @@ class ReceiptQueue:
         key, number = token
         run = self._runs.get(key)
         if run is not None and run.sent_number <= number:
-            self._due.add(key)
+            self._make_due(key)
 
     def on_probe(self, token: Token) -> None:
         """Repeat."""
         if token[0] in self._runs:
-            self._due.add(token[0])
+            self._make_due(token[0])
+
+    def _make_due(self, key: int) -> None:
+        if key not in self._due:
+            self._due.add(key)
+            heappush(self._oldest, key)
 
     def _remove(self, key: int) -> None:
         del self._runs[key]

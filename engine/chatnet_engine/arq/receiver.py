@@ -4,7 +4,7 @@ Owns the receiving channels, the peer's HELLO and states, and the events not tak
 know when or in what packets answers leave.
 """
 
-from chatnet_engine.arq.channel_in import ReceiveChannel
+from chatnet_engine.arq.channel_in import Held, ReceiveChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.control import ChannelReceipts
 from chatnet_engine.arq.events import (
@@ -14,8 +14,12 @@ from chatnet_engine.arq.events import (
     StateArrived,
 )
 from chatnet_protocol.errors import RemoteProtocolError
-from chatnet_protocol.limits import MAX_STATES
+from chatnet_protocol.limits import MAX_STATES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
+
+HELD_WINDOWS = 4
+"""Windows of content that all channels of a link together may keep out of order. Beyond it only
+the next message of each channel is taken; the rest is left and comes again."""
 
 
 class Receiver:
@@ -28,6 +32,7 @@ class Receiver:
         self._states: dict[int, tuple[int, bytes]] = {}
         self._fresh_states: dict[int, bytes] = {}
         self._hello_is_fresh = False
+        self._held = Held()
         self.channels: dict[int, ReceiveChannel] = {0: self._new_channel(0)}
         self.started = False
 
@@ -44,16 +49,17 @@ class Receiver:
         if isinstance(frame, frames.Messages):
             sizes = sum(map(len, frame.messages))
             last = frame.first_number + len(frame.messages) - 1
-            return self._check(frame.channel, last, sizes, len(frame.messages), None)
+            return self._check(frame.channel, last, sizes, len(frame.messages), None, sizes)
         if isinstance(frame, frames.Message):
-            return self._check(frame.channel, frame.number, frame.total, 1, frame.number)
+            size = len(frame.data)
+            return self._check(frame.channel, frame.number, frame.total, 1, frame.number, size)
         if isinstance(frame, frames.Hello):
             if self._hello is not None and frame.body != self._hello:
                 raise RemoteProtocolError("two different HELLOs on one link")
         elif (
             isinstance(frame, frames.State)
             and frame.key not in self._states
-            and len(self._states) == MAX_STATES
+            and len(self._states) >= MAX_STATES
         ):
             raise RemoteProtocolError(f"more than {MAX_STATES} states")
         return True
@@ -99,7 +105,13 @@ class Receiver:
         return events
 
     def _check(
-        self, channel_number: int, last: int, total_bytes: int, count: int, part_of: int | None
+        self,
+        channel_number: int,
+        last: int,
+        total_bytes: int,
+        count: int,
+        part_of: int | None,
+        size_bytes: int,
     ) -> bool:
         channel = self.channels.get(channel_number)
         if channel is None:
@@ -110,7 +122,13 @@ class Receiver:
             if channel.started:
                 raise
             return False
-        return channel.started or channel.held_messages + count <= self._config.window_messages
+        if not channel.started and channel.held_messages + count > self._config.window_messages:
+            return False
+        if channel.started and last - count < channel.next_number:
+            return True  # the next one, or nothing new
+        weight_bytes = size_bytes + count * MESSAGE_OVERHEAD_BYTES
+        limit_bytes = HELD_WINDOWS * self._config.window_bytes
+        return self._held.weight_bytes + weight_bytes <= limit_bytes
 
     def _channel(self, number: int) -> ReceiveChannel:
         channel = self.channels.get(number)
@@ -120,7 +138,7 @@ class Receiver:
 
     def _new_channel(self, number: int) -> ReceiveChannel:
         limit_bytes = 2 * self._config.window_bytes
-        channel = ReceiveChannel(limit_bytes, self._config.window_messages)
+        channel = ReceiveChannel(limit_bytes, self._config.window_messages, self._held)
         if number:
             channel.start(1, 0.0)
         return channel

@@ -23,8 +23,12 @@ FULL_PROBES = 4
 resent grows with the logarithm of the silence."""
 SMALL_PROBES_FROM = 2
 """From this probe on, probes are small, so that a path that swallows large packets answers."""
-MAX_IDLE_PROBES = 16
-"""Probes without content that are remembered: a silence may last for weeks."""
+MAX_SMALL_PROBES = 16
+"""Probes in flight without messages that are remembered: a silence may last for weeks. What an
+older one carried is due again."""
+MAX_CONTROL_IN_FLIGHT = 256
+"""Packets in flight that left for receipts, states or HELLO alone, outside the window. Beyond it
+these wait for an ACK, or for the next probe: who acknowledges nothing gets no more of them."""
 CHAT_CREDIT_PACKETS = 4
 """Channel 0 may exceed window and pace by this much, so that bulk never holds text back."""
 
@@ -49,7 +53,7 @@ class Sender:
         self._probe = False
         self._full_probe = False
         self._limited = False
-        self._idle_probes: deque[int] = deque()
+        self._small_probes: deque[int] = deque()
         self._last_sent_at = now
         self.packets_sent = 0
         self.first_unanswered: float | None = None
@@ -59,7 +63,8 @@ class Sender:
         """Whether an answer, or a chance to send, is outstanding."""
         sources = self._sources
         content = sources.has_chat or sources.has_bulk
-        return self.loss.waiting or content or sources.has_control or self._ping
+        due = sources.has_control or sources.has_answers or self._ping
+        return self.loss.waiting or content or due
 
     def ping(self) -> None:
         """Ask for an ACK soon; after a silence, with the oldest content along."""
@@ -88,7 +93,7 @@ class Sender:
 
     def next_timeout(self, now: float) -> float:
         """When `on_timeout` or another round of `take` has something to do."""
-        if self._ping or self._probe or self._sources.has_control:
+        if self._ping or self._probe or self._control_due():
             return now
         deadline = self._last_sent_at + self._keepalive_s
         loss_at = self.loss.next_timeout()
@@ -113,7 +118,7 @@ class Sender:
             bulk_waits = sources.has_bulk
             chat = chat_waits and self._may_send(now, CHAT_CREDIT_PACKETS)
             bulk = bulk_waits and self._may_send(now, 0)
-            if not (chat or bulk or sources.has_control or self._ping or self._probe):
+            if not (chat or bulk or self._control_due() or self._ping or self._probe):
                 self._limited = chat_waits or bulk_waits
                 break
             if len(packets) == max_packets:
@@ -131,14 +136,16 @@ class Sender:
         draft = Draft(limit_bytes)
         number = self.numbers.next
         ack_due = self._sources.acks.due
-        self._sources.add_control(draft, now, with_ack)
+        repeated = self._probe or self._control_open
+        self._sources.add_control(draft, now, with_ack=with_ack, repeated=repeated)
         if chat or self._full_probe:
             self._sources.add_chat(draft, number, now)
         if chat or draft.eliciting:
             self._sources.add_copies(draft, number, now, self._full_probe)
         if bulk or self._full_probe:
             self._sources.add_bulk(draft, number, now)
-        if (self._ping or self._probe) and not draft.eliciting:
+        asking = self._ping or self._probe
+        if asking and not draft.eliciting:
             draft.add_bare(frames.encode_ping())
         probe, self._ping, self._probe, self._full_probe = self._probe, False, False, False
         if not (draft.eliciting or ack_due):
@@ -153,17 +160,31 @@ class Sender:
                 draft.contents.append((self.size, ()))
                 self.size.on_sent(number)
             self._pacer.on_sent(size_bytes)
-            self.loss.on_sent(SentPacket(number, now, size_bytes, draft.contents))
-            if self.first_unanswered is None:
-                self.first_unanswered = now
-            if probe and self._sources.is_idle(draft):
-                self._remember_idle_probe(number)
+            if asking or self._sources.is_worth_keeping(draft):
+                is_control = not (chat or bulk or probe)
+                packet = SentPacket(number, now, size_bytes, draft.contents, is_control)
+                self._keep(packet, small_probe=probe and not self._sources.has_messages(draft))
         return Packet(number, payload)
 
-    def _remember_idle_probe(self, number: int) -> None:
-        self._idle_probes.append(number)
-        if len(self._idle_probes) > MAX_IDLE_PROBES:
-            self.loss.forget(self._idle_probes.popleft())
+    def _keep(self, packet: SentPacket, small_probe: bool) -> None:
+        """An answer to this packet is awaited."""
+        self.loss.on_sent(packet)
+        if self.first_unanswered is None:
+            self.first_unanswered = packet.sent_at
+        if small_probe:
+            self._small_probes.append(packet.number)
+            if len(self._small_probes) > MAX_SMALL_PROBES:
+                forgotten = self.loss.forget(self._small_probes.popleft())
+                if forgotten is not None:
+                    self._sources.forgotten(forgotten)
+
+    @property
+    def _control_open(self) -> bool:
+        return self.loss.control_packets < MAX_CONTROL_IN_FLIGHT
+
+    def _control_due(self) -> bool:
+        sources = self._sources
+        return sources.has_answers or (sources.has_control and self._control_open)
 
     def _copies_due(self, now: float) -> bool:
         copies_at = self._sources.copies_at()

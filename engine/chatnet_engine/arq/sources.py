@@ -58,16 +58,14 @@ class Sources:
             self._bulk.append(channel)
 
     @property
+    def has_answers(self) -> bool:
+        """Whether something is due that goes out once and is not repeated."""
+        return self.acks.due or self.paths.due
+
+    @property
     def has_control(self) -> bool:
-        """Whether something is due that waits for no window."""
-        return (
-            self.acks.due
-            or self.receipts.due
-            or self.states.due
-            or self.channel_receipts.due
-            or self.hello.due
-            or self.paths.due
-        )
+        """Whether something is due that waits for no window and is repeated until acknowledged."""
+        return self.receipts.due or self.states.due or self.channel_receipts.due or self.hello.due
 
     @property
     def has_bulk(self) -> bool:
@@ -91,9 +89,9 @@ class Sources:
         if chat is not None:
             chat.copies.on_line(loss_rate, rtt_s, patience_s)
 
-    def add_control(self, draft: Draft, now: float, with_ack: bool) -> None:
-        """What waits for no window."""
-        hello = self.hello.pull()
+    def add_control(self, draft: Draft, now: float, *, with_ack: bool, repeated: bool) -> None:
+        """What waits for no window; without `repeated` only what goes out once."""
+        hello = self.hello.pull() if repeated else None
         if hello is not None:
             draft.add(self.hello, hello)
         if with_ack:
@@ -102,6 +100,8 @@ class Sources:
                 draft.add(self.acks, ack, eliciting=False)
         while (token := self.paths.pull(draft.room)) is not None:
             draft.add_bare(token)
+        if not repeated:
+            return
         for source in (self.receipts, self.channel_receipts, self.states):
             while source.due and (pulled := source.pull(draft.room)) is not None:
                 draft.add(source, pulled)
@@ -129,15 +129,25 @@ class Sources:
                 self._bulk.remove(channel)
                 self._bulk.append(channel)
 
-    def is_idle(self, draft: Draft) -> bool:
-        """Whether a packet carries nothing that later packets would not carry anyway."""
-        return all(source is self.acks or source is self.hello for source, _ in draft.contents)
+    def is_worth_keeping(self, draft: Draft) -> bool:
+        """Whether anybody wants to know what becomes of a packet: not of answers alone."""
+        return any(source is not self.acks for source, _ in draft.contents)
+
+    def has_messages(self, draft: Draft) -> bool:
+        """Whether a packet carries anything of a channel."""
+        return any(isinstance(source, SendChannel) for source, _ in draft.contents)
+
+    def forgotten(self, packet: SentPacket) -> None:
+        """Nobody will know what became of `packet`: its content is due again."""
+        for source, token in packet.contents:
+            if source is not self.hello:  # it is in later packets anyway
+                source.on_probe(token)
 
     def resend(self, packet: SentPacket) -> bool:
         """Make the content of `packet` due again; whether there was any."""
         for source, token in packet.contents:
             source.on_probe(token)
-        return self.has_chat or self.has_bulk or self.has_control
+        return self.has_chat or self.has_bulk or self.has_control or self.has_answers
 
     def _add_channel(self, draft: Draft, channel: SendChannel, number: int, now: float) -> bool:
         served = False

@@ -224,6 +224,7 @@ def encode_path_response(token: bytes) -> bytes:
 def decode(payload: bytes) -> list[Frame]:
     """The frames of one payload, padding left out. Raises DecodeError."""
     frames: list[Frame] = []
+    acks = 0
     pos = 0
     end = len(payload)
     decoders = _DECODERS
@@ -236,6 +237,8 @@ def decode(payload: bytes) -> list[Frame]:
                 continue
             if kind >= known:
                 raise DecodeError(f"unknown frame type {kind}")
+            if kind == ACK:
+                acks += 1
             frame, pos = decoders[kind](payload, pos)
             if pos > end:
                 raise DecodeError("frame is cut short")
@@ -246,6 +249,8 @@ def decode(payload: bytes) -> list[Frame]:
         raise DecodeError("no frame in the packet")
     if len(frames) > MAX_FRAMES:
         raise DecodeError(f"more than {MAX_FRAMES} frames in one packet")
+    if acks > 1:
+        raise DecodeError("more than one ACK in one packet")
     return frames
 
 

@@ -9,7 +9,7 @@ from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.packets import Packet
-from chatnet_engine.arq.sender import CHAT_CREDIT_PACKETS, MAX_IDLE_PROBES, Sender
+from chatnet_engine.arq.sender import CHAT_CREDIT_PACKETS, MAX_SMALL_PROBES, Sender
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES
 from chatnet_engine.arq.sources import Sources
 from chatnet_protocol.wire import frames
@@ -110,9 +110,9 @@ def test_only_the_last_probes_without_content_are_remembered() -> None:
     line = Line()
     line.sender.ping()
     (first,) = line.sender.take(0.0, 100)
-    probes = [line.probe() for _ in range(MAX_IDLE_PROBES + 5)]
+    probes = [line.probe() for _ in range(MAX_SMALL_PROBES + 5)]
     known = [packet.number for packet in line.sender.loss.oldest()]
-    assert known == [first.number, *(packet.number for packet in probes[-MAX_IDLE_PROBES:])]
+    assert known == [first.number, *(packet.number for packet in probes[-MAX_SMALL_PROBES:])]
 
 
 def test_a_probe_with_content_is_not_forgotten() -> None:

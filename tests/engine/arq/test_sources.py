@@ -152,6 +152,6 @@ def test_a_packet_is_worth_sending_again_for_any_content_of_it(kind: str) -> Non
         out.add_bulk(draft, 0, 0.0)
     elif kind == "control":
         out.states.set(1, b"typing")
-        out.add_control(draft, 0.0, with_ack=False)
+        out.add_control(draft, 0.0, with_ack=False, repeated=True)
     packet = SentPacket(0, 0.0, 100, draft.contents)
     assert out.resend(packet) is (kind != "nothing")
