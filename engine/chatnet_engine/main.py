@@ -9,23 +9,26 @@ import argparse
 import enum
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from chatnet_engine.io.restart_policy import EXIT_CRASHED
 from chatnet_engine.io.standard_streams import open_standard_streams
+from chatnet_engine.io.start_report import FAILED, READY, REFUSED, StartReport
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.session_files import SESSION_NAME
+from chatnet_protocol.ipc.session_files import SESSION_NAME, session_dir
 from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES
 from chatnet_protocol.text import is_text
+
+if TYPE_CHECKING:
+    from chatnet_engine.io.engine import EngineConfig
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_HOST_CHARACTERS = 253
 SWITCH_INTERVAL_S = 0.0005
 """How soon a busy pump lets the store's thread run: commits beside it take 1.4 ms at p50 where
 the interpreter's own 5 ms make it 11, at no measurable cost to the pump."""
-READY = b"ready\n"
-MAX_REPORT_BYTES = 4096
 
 ONCE = {
     "--new-identity": "where the identity key is lost: make one; all peers meet a changed key",
@@ -37,11 +40,13 @@ ONCE = {
 
 
 class ExitStatus(enum.IntEnum):
-    """The exit codes of every ChatNet program that an engine can end with."""
+    """What an engine can end with."""
 
     DONE = 0
     FAILED = 1
     USAGE = 2
+    CRASHED = EXIT_CRASHED
+    """An internal error: whoever keeps the engine starts it again, as after a signal."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -58,8 +63,10 @@ def main(argv: Sequence[str]) -> int:
     if problem:
         _say(problem)
         return ExitStatus.USAGE
+    if options.print_unit:
+        return _print_unit(argv, options)
     if options.daemon:
-        return _start_daemon([word for word in argv if word not in ("-d", "--daemon")])
+        return _start_in_background(argv, options)
     return _run(options)
 
 
@@ -86,7 +93,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--log-level", default="info", choices=LOG_LEVELS)
     for option, summary in ONCE.items():
         parser.add_argument(option, action="store_true", help=summary)
-    parser.add_argument("--report-fd", type=int, default=None, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--print-unit", action="store_true", help="print a systemd user unit for these arguments"
+    )
+    hidden = argparse.SUPPRESS  # said by whoever keeps the engine
+    parser.add_argument("--report-fd", type=int, default=None, help=hidden)
+    parser.add_argument("--kept-by", default="", help=hidden)
+    parser.add_argument("--restarts", type=int, default=0, help=hidden)
+    parser.add_argument("--died-of", default="", help=hidden)
     return parser.parse_intermixed_args(argv)
 
 
@@ -102,104 +116,122 @@ def _problem_with(options: argparse.Namespace) -> str:
         return "The peer's host name is too long."
     if options.session and not SESSION_NAME.fullmatch(options.session):
         return f"{options.session!r} is no session name: use 1 to 32 of a-z, 0-9 and '-'."
+    if options.print_unit and not options.local_port:
+        return "A unit needs a port: 0 would be another one at each start."
     if len(options.name.encode()) > MAX_DISPLAY_NAME_BYTES:
         return f"A display name has at most {MAX_DISPLAY_NAME_BYTES} bytes."
     return ""
 
 
 def _run(options: argparse.Namespace) -> int:
-    from chatnet_engine.io.engine import Engine, EngineConfig
-    from chatnet_engine.io.impair import parse_impair
+    from chatnet_engine.io.engine import Engine
 
     umask = os.umask(0o077)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    report = _Report(options.report_fd)
+    report = StartReport(options.report_fd)
     try:
-        seed = int.from_bytes(os.urandom(2), "big")
-        config = EngineConfig(
-            local_port=options.local_port,
-            peer_host=options.peer_host,
-            peer_port=options.peer_port or 0,
-            session=options.session,
-            bind=options.bind,
-            display_name=options.name,
-            impair=parse_impair(options.impair, seed=seed) if options.impair else None,
-            log_level=options.log_level,
-            ways=tuple(way for way in ONCE if vars(options)[way[2:].replace("-", "_")]),
-            umask=umask,
-        )
-        engine = Engine(config, os.environ)
+        engine = Engine(_config(options, umask), os.environ)
     except CommandError as error:
-        report.failed(error.detail)
+        _tell(report, REFUSED, error.detail)
         return ExitStatus.USAGE if error.code == ErrorCode.INVALID else ExitStatus.FAILED
     except KeyboardInterrupt:
         return ExitStatus.FAILED
     except Exception as error:  # noqa: BLE001 (what is known of it is in the log)
         kind = type(error).__name__
-        report.failed(f"The engine cannot start because of an internal error ({kind}).")
-        return ExitStatus.FAILED
+        _tell(report, FAILED, f"The engine cannot start because of an internal error ({kind}).")
+        return ExitStatus.CRASHED
     try:
-        report.ready(engine.greeting(), engine.log_fd)
+        if report.is_wanted:
+            report.send(READY, engine.folder, *engine.arguments)
+            _leave_terminal(engine.log_fd)
+        else:
+            _say(engine.greeting())
         engine.run()
     except KeyboardInterrupt:
         return ExitStatus.FAILED
     except Exception:
         logging.getLogger(__name__).exception("the engine ends")
         _say(f"The engine hit an internal error and ended; the log is {engine.session.log}.")
-        return ExitStatus.FAILED
+        return ExitStatus.CRASHED
     finally:
         engine.close()
     return ExitStatus.DONE
 
 
-class _Report:
-    """Tells whoever started the engine how the start went: a terminal, or the parent of -d."""
+def _config(options: argparse.Namespace, umask: int) -> "EngineConfig":
+    """What an engine is made from. Raises CommandError."""
+    from chatnet_engine.io.engine import EngineConfig
+    from chatnet_engine.io.impair import parse_impair
 
-    def __init__(self, fd: int | None) -> None:
-        self._fd = fd
-
-    def ready(self, greeting: str, log_fd: int) -> None:
-        if self._fd is None:
-            _say(greeting)
-            return
-        os.write(self._fd, READY)
-        os.close(self._fd)
-        # From here on nobody reads what this process prints.
-        os.chdir("/")
-        os.dup2(log_fd, 1)
-        os.dup2(log_fd, 2)
-
-    def failed(self, sentence: str) -> None:
-        if self._fd is None:
-            _say(sentence)
-        else:
-            os.write(self._fd, sentence.encode("utf-8", "replace")[:MAX_REPORT_BYTES])
+    seed = int.from_bytes(os.urandom(2), "big")
+    return EngineConfig(
+        local_port=options.local_port,
+        peer_host=options.peer_host,
+        peer_port=options.peer_port or 0,
+        session=options.session,
+        bind=options.bind,
+        display_name=options.name,
+        impair=parse_impair(options.impair, seed=seed) if options.impair else None,
+        log_level=options.log_level,
+        umask=umask,
+        ways=tuple(way for way in ONCE if vars(options)[way[2:].replace("-", "_")]),
+        lasting=_lasting(options),
+        kept_by=options.kept_by,
+        restarts=options.restarts,
+        died_of=options.died_of,
+    )
 
 
-def _start_daemon(argv: list[str]) -> int:
-    """Start the same engine as a process of its own; wait until it serves, or says why not."""
-    from chatnet_engine.io.file_link import child_environ
+def _lasting(options: argparse.Namespace) -> tuple[str, ...]:
+    """The options that hold for the next start of this engine as well."""
+    lasting = [f"--log-level={options.log_level}"]
+    for name in ("bind", "name", "impair"):
+        if value := getattr(options, name):
+            lasting.append(f"--{name}={value}")
+    return tuple(lasting)
 
-    read_fd, write_fd = os.pipe()
-    command = [sys.executable, "-P", "-m", "chatnet_engine", *argv, "--report-fd", str(write_fd)]
-    with os.fdopen(read_fd, "rb") as reports:
-        child = subprocess.Popen(  # noqa: S603 (our own program)
-            command,
-            pass_fds=[write_fd],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env=child_environ(),
-        )
-        os.close(write_fd)
-        report = reports.read(MAX_REPORT_BYTES)
-    if report == READY:
-        # It goes on without us; we end before it does.
-        child.returncode = 0
-        return ExitStatus.DONE
-    _say(report.decode("utf-8", "replace") or "The engine ended while starting.")
-    return child.wait() or ExitStatus.FAILED
+
+def _print_unit(argv: Sequence[str], options: argparse.Namespace) -> int:
+    from chatnet_engine.systemd_unit import unit_text
+
+    mine = ("-d", "--daemon", "--print-unit", *ONCE)
+    arguments = [word for word in argv if word not in mine]
+    command = [sys.executable, "-P", "-m", "chatnet_engine", *arguments, "--kept-by", "systemd"]
+    home = os.environ.get("CHATNET_HOME")
+    environment = [("CHATNET_HOME", os.path.abspath(home))] if home else []
+    sys.stdout.write(unit_text(options.session or str(options.local_port), command, environment))
+    return ExitStatus.DONE
+
+
+def _start_in_background(argv: Sequence[str], options: argparse.Namespace) -> int:
+    from chatnet_engine.io.background import start_in_background
+    from chatnet_engine.io.session import default_home
+
+    name = options.session or (str(options.local_port) if options.local_port else "")
+    try:
+        folder = session_dir(default_home(os.environ), name) if name else ""
+    except CommandError as error:
+        _say(error.detail)
+        return ExitStatus.USAGE
+    arguments = [word for word in argv if word not in ("-d", "--daemon")]
+    status, sentence = start_in_background(arguments, folder)
+    if sentence:
+        _say(sentence)
+    return status
+
+
+def _leave_terminal(log_fd: int) -> None:
+    """Nobody reads what this process prints from here on."""
+    os.chdir("/")
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+
+
+def _tell(report: StartReport, kind: str, sentence: str) -> None:
+    if report.is_wanted:
+        report.send(kind, sentence)
+    else:
+        _say(sentence)
 
 
 def _say(sentence: str) -> None:

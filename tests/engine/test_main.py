@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import select
@@ -9,10 +10,17 @@ import sys
 
 import pytest
 
+from chatnet_client.client import Client
 from chatnet_engine import main as main_module
 from chatnet_engine.io.file_link import child_environ
 from chatnet_engine.main import main
-from chatnet_protocol.ipc.session_files import decode_connection_file, session_dir
+from chatnet_protocol.ipc.commands import StopEngine
+from chatnet_protocol.ipc.session_files import (
+    decode_connection_file,
+    decode_ended_file,
+    decode_start_file,
+    session_dir,
+)
 
 
 def run_engine(*argv):
@@ -85,7 +93,7 @@ def test_an_internal_error_is_one_sentence_with_the_trace_in_the_log(monkeypatch
 
     monkeypatch.setattr("chatnet_engine.io.engine.Engine.run", broken)
     monkeypatch.setattr("sys.excepthook", lambda *args: None)
-    assert main(["0", "--session", "a"]) == 1
+    assert main(["0", "--session", "a"]) == 70
     err = capsys.readouterr().err
     assert "Traceback" not in err
     assert "internal error" in err.splitlines()[-1]
@@ -98,7 +106,7 @@ def test_an_internal_error_while_starting_is_told_the_same_way(monkeypatch, caps
 
     monkeypatch.setattr("chatnet_engine.io.engine.Node", broken)
     monkeypatch.setattr("sys.excepthook", lambda *args: None)
-    assert main(["0", "--session", "a"]) == 1
+    assert main(["0", "--session", "a"]) == 70
     expected = "The engine cannot start because of an internal error (AssertionError).\n"
     assert capsys.readouterr().err == expected
     assert "AssertionError: no node" in read_log("a")
@@ -175,13 +183,50 @@ def test_a_killed_engine_leaves_a_session_that_starts_again():
         assert engine.wait(10) == 0
 
 
+def test_a_killed_background_engine_is_back_with_the_same_port_and_says_why():
+    with run_engine("0", "192.0.2.7", "5000", "-d", "--session", "a") as starter:
+        assert starter.wait(20) == 0
+    folder = session_dir(os.environ["CHATNET_HOME"], "a")
+    first = connection_of("a")
+    with open(f"{folder}/start.json", "rb") as file:
+        lasting = ["--log-level=info", "--session", "a"]
+        assert decode_start_file(file.read()).arguments == [str(first.port), *lasting]
+    os.kill(first.pid, signal.SIGKILL)
+    second = first
+    while second.boot == first.boot:
+        select.select([], [], [], 0.02)
+        with contextlib.suppress(FileNotFoundError):
+            second = connection_of("a")
+    assert second.port == first.port
+    with Client.attach(f"{folder}/connection.json", name="test", timeout_s=20) as client:
+        row = client.view.session
+        assert (row.restarts, row.died_of) == (1, "SIGKILL")
+        assert [peer.info.host for peer in client.view.peers] == ["192.0.2.7"]
+        client.request(StopEngine("enough"))
+    ended = os.pidfd_open(second.pid)
+    assert select.select([ended], [], [], 10)[0]
+    os.close(ended)
+    with open(f"{folder}/ended", "rb") as file:
+        value = decode_ended_file(file.read())
+    assert (value.code, value.detail) == ("stopped", "enough")
+
+
+def test_a_refused_start_of_a_session_is_noted_beside_it():
+    folder = session_dir(os.environ["CHATNET_HOME"], "a")
+    assert main(["0", "--session", "a", "--bind", "192.0.2.1"]) == 2
+    with open(f"{folder}/ended", "rb") as file:
+        value = decode_ended_file(file.read())
+    assert value.code == "refused"
+    assert "192.0.2.1" in value.detail
+
+
 def test_the_background_engine_is_there_when_the_command_returns():
     with run_engine("0", "-d", "--session", "a") as starter:
         assert starter.wait(20) == 0
         assert starter.stderr.read() == ""
     pid = connection_of("a").pid
     assert pid != starter.pid
-    assert os.getpgid(pid) == pid
+    assert os.getpgid(pid) not in (os.getpgid(0), starter.pid)
     ended = os.pidfd_open(pid)
     with run_engine("0", "-d", "--session", "a") as second:
         assert second.wait(20) == 1

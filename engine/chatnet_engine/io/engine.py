@@ -24,9 +24,11 @@ from chatnet_engine.io.ipc import IpcServer, choose_socket_dir, socket_name
 from chatnet_engine.io.log import close_log, open_log
 from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.resolver import Resolver
+from chatnet_engine.io.restart_policy import STOP_SIGNALS
 from chatnet_engine.io.runner import Runner
 from chatnet_engine.io.self_test import is_aes_fast
 from chatnet_engine.io.session import SessionFolder, choose_inbox, default_home
+from chatnet_engine.io.start_files import remove_ended, write_ended, write_start_file
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.stretcher import Stretcher
 from chatnet_engine.io.udp import ANY_IPV4, UdpSocket, open_udp
@@ -39,14 +41,15 @@ from chatnet_protocol.errors import ChatNetError, CommandError, ErrorCode
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.envelope import BOOT_BYTES
 from chatnet_protocol.ipc.rows import SessionRow
-from chatnet_protocol.ipc.session_files import ConnectionFile, session_dir
+from chatnet_protocol.ipc.session_files import ConnectionFile, Ended, session_dir
 from chatnet_protocol.ipc.view import View
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
 
 logger = logging.getLogger(__name__)
 
 ANY_ADDRESS = ("::", ANY_IPV4)
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TYPED_PEER_S = 2.0
+"""A start waits this long for the first commit of a peer that was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,13 @@ class EngineConfig:
     """Of `session_state.COSTS`: what the user accepts to lose."""
     umask: int = 0o077
     """Of the user, for files that arrive; everything else is private."""
+    lasting: tuple[str, ...] = ()
+    """The options that hold for the next start of this engine too."""
+    kept_by: str = ""
+    """Who starts this engine again, if that is no supervisor of ours."""
+    restarts: int = 0
+    died_of: str = ""
+    """Of the engine before, which died."""
 
 
 class Engine:
@@ -83,12 +93,18 @@ class Engine:
     ) -> None:
         """Heeds signals from here on. Raises CommandError with one sentence for a person."""
         with ExitStack() as undo:
+            self.folder = ""
+            self.arguments: list[str] = []
+            """Of the command line, for the next start of this engine."""
             try:
                 self._build(config, environ, random, undo)
-            except CommandError:
+            except CommandError as error:
+                self._note_ended(Ended.REFUSED, error.detail)
                 raise
             except OSError as error:
-                raise CommandError(ErrorCode.FILE, f"The engine cannot start: {error}.") from None
+                words = f"The engine cannot start: {error}."
+                self._note_ended(Ended.REFUSED, words)
+                raise CommandError(ErrorCode.FILE, words) from None
             except Exception:
                 logger.exception("the engine cannot start")
                 raise
@@ -98,6 +114,7 @@ class Engine:
         """Until a signal, a command or a broken invariant ends it; the reason."""
         self._machine.files.start(read_now().mono_s)
         reason = self._runner.run()
+        self._note_ended(Ended.STOPPED, reason)
         counted = ((name, count) for name, count in self._machine.counters().items() if count)
         counts = ", ".join(f"{name} {count}" for name, count in counted)
         logger.info("stopping: %s; %s", reason, counts)
@@ -123,17 +140,7 @@ class Engine:
         random: Callable[[int], bytes],
         undo: ExitStack,
     ) -> None:
-        home = default_home(environ)
-        udp: UdpSocket | None = None
-        if not config.session and config.local_port == 0:
-            udp = open_udp(config.bind, 0)
-            undo.callback(udp.close)
-        name = config.session or str(udp.local[1] if udp else config.local_port)
-        folder = SessionFolder(session_dir(home, name), name)
-        undo.callback(folder.close)
-        if udp is None:
-            udp = open_udp(config.bind, config.local_port)
-            undo.callback(udp.close)
+        folder, udp = self._open_session(config, default_home(environ), undo)
         self.log_fd = _open_log(folder, config.log_level, undo)
         private_key, known_peers = folder.open_state(random, config.ways)
         self.session = _session_row(config, folder, udp, private_key, environ)
@@ -172,9 +179,46 @@ class Engine:
         self._runner = Runner(node, self._machine, read_now)
         undo.callback(self._machine.close)
         self._heed_signals(undo)
+        self._keep_typed_peer()
+        self.arguments = [str(self.session.port), *config.lasting, "--session", folder.name]
+        write_start_file(folder.path, self.arguments, config.kept_by)
         folder.write_connection_file(_connection_file(self.session, node_config.boot, ipc))
         undo.callback(folder.remove_connection_file)
+        self._log_start()
+
+    def _open_session(
+        self, config: EngineConfig, home: str, undo: ExitStack
+    ) -> tuple[SessionFolder, UdpSocket]:
+        udp: UdpSocket | None = None
+        if not config.session and config.local_port == 0:
+            udp = open_udp(config.bind, 0)
+            undo.callback(udp.close)
+        name = config.session or str(udp.local[1] if udp else config.local_port)
+        folder = SessionFolder(session_dir(home, name), name)
+        undo.callback(folder.close)
+        self.folder = folder.path
+        remove_ended(folder.path)
+        if udp is None:
+            udp = open_udp(config.bind, config.local_port)
+            undo.callback(udp.close)
+        return folder, udp
+
+    def _log_start(self) -> None:
         logger.info("%s", self.greeting())
+        row = self.session
+        if row.restarts:
+            logger.warning("restart %d: the engine before died of %s", row.restarts, row.died_of)
+
+    def _keep_typed_peer(self) -> None:
+        """A typed peer is durable before anybody may rely on this engine being started again."""
+        deadline_s = read_now().mono_s + TYPED_PEER_S
+        self._runner.flush()
+        while not self._machine.store.idle and read_now().mono_s < deadline_s:
+            self._runner.turn()
+
+    def _note_ended(self, code: Ended, detail: str) -> None:
+        if self.folder:
+            write_ended(self.folder, code, detail)
 
     def _heed_signals(self, undo: ExitStack) -> None:
         for number in STOP_SIGNALS:
@@ -217,6 +261,8 @@ def _session_row(
         impair=config.impair.text() if config.impair else "",
         log=folder.log_path,
         version=PRODUCT_VERSION,
+        restarts=config.restarts,
+        died_of=config.died_of,
     )
 
 

@@ -23,6 +23,8 @@ def collect(parts: Parts, counts: dict[str, int]) -> Status:
         "inbox": session.inbox,
         "log": session.log,
         "impair": session.impair,
+        "restarts": session.restarts,
+        "died_of": session.died_of,
         "incarnation": f"{parts.config.incarnation:016x}",
         "events": parts.publisher.seq,
         "last_no": parts.publisher.view.last_no,

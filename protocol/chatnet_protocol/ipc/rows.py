@@ -270,3 +270,7 @@ class SessionRow(Struct, array_like=True, gc=False, frozen=True):
     log: str = ""
     """Path of the engine's log file."""
     version: str = ""
+    restarts: int = 0
+    """How often this engine was started again after it died, since a person started it."""
+    died_of: str = ""
+    """What the engine before this one died of, such as `SIGKILL`; empty: it did not die."""
