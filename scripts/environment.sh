@@ -13,13 +13,16 @@ ensure_environment() {
     VENV=$ROOT/.venv
     PYTHON=$VENV/bin/python
     environment_is_ready "$1" || prepare_environment "$1"
+    # The system's PyQt5 may have been installed since.
+    if [ -e "$VENV/no-window" ] && link_system_window; then rm -f "$VENV/no-window"; fi
 }
 
 # environment_recipe KIND: what the environment is made from. A moved checkout, another lock or
 # other metadata make it anew.
 environment_recipe() {
     printf '%s\n' "$ROOT"
-    cat "$ROOT/pyproject.toml" "$ROOT/scripts/requirements.lock"
+    cat "$ROOT/pyproject.toml" "$ROOT/scripts/requirements.lock" \
+        "$ROOT/scripts/requirements-window.lock"
     [ "$1" = runtime ] || cat "$ROOT/scripts/requirements-dev.lock"
 }
 
@@ -61,15 +64,55 @@ build_environment() {
     [ "$kind" = runtime ] || set -- "$@" -r "$ROOT/scripts/requirements-dev.lock"
     setup_step "$PYTHON" -I -m pip install --no-deps --require-hashes "$@"
     setup_step "$PYTHON" -I -m pip install --no-deps --no-build-isolation --editable "$ROOT"
+    install_window
     say_missing_qt_libraries
     write_stamp runtime
     [ "$kind" = runtime ] || write_stamp "$kind"
     say "$VENV is ready"
 }
 
+# install_window: the window's packages never keep the engine and the terminal from starting.
+# Where there is no PyQt5 for this machine, the system's own is taken.
+install_window() {
+    rm -f "$VENV/no-window"
+    if installed=$(site_packages) && [ -L "$installed/PyQt5" ]; then rm "$installed/PyQt5"; fi
+    quietly "$PYTHON" -I -m pip install --no-deps --require-hashes --only-binary :all: \
+        -r "$ROOT/scripts/requirements-window.lock" && return 0
+    case $log in
+    *"No matching distribution"* | *"not a supported wheel"*) ;;
+    *) say_failure "installing the window's packages" ;;
+    esac
+    link_system_window && return 0
+    : >"$VENV/no-window"
+    say "PyQt5 has no package for this machine, so the window cannot open; the terminal works" \
+        "without. On Debian and Ubuntu: apt-get install python3-pyqt5, then start this again"
+}
+
+# link_system_window: PyQt5 of the system's own Python, which this environment was made from. A link
+# to that one package: nothing else of the system's packages is let in.
+link_system_window() {
+    found=$("$PYTHON" -I -c 'import subprocess, sys; sys.exit(subprocess.call([
+        sys._base_executable, "-I", "-c",
+        "import os, PyQt5.QtWidgets; print(os.path.dirname(PyQt5.__file__))"]))' 2>/dev/null) &&
+        installed=$(site_packages) && ln -sfn "$found" "$installed/PyQt5"
+}
+
+site_packages() {
+    "$PYTHON" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2>/dev/null
+}
+
+# quietly COMMAND...: what it printed is in $log.
+quietly() {
+    log=$(PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 "$@" 2>&1)
+}
+
 # setup_step COMMAND...: quiet when it works, its last lines when it does not.
 setup_step() {
-    log=$(PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 "$@" 2>&1) && return 0
+    quietly "$@" || say_failure "$@"
+}
+
+# say_failure WHAT...: say what is in $log, and end.
+say_failure() {
     printf '%s\n' "$log" | tail -n 15 >&2
     case $log in
     *"Temporary failure in name resolution"* | *"Name or service not known"* | \

@@ -15,7 +15,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
-TOOLS = ("awk", "cat", "chmod", "cmp", "cp", "flock", "ldd", "mkdir", "mv", "readlink", "tail")
+TOOLS = (
+    *("awk", "cat", "chmod", "cmp", "cp", "flock", "ldd", "ln", "mkdir", "mv", "readlink", "rm"),
+    "tail",
+)
 
 FAKE_PYTHON = """#!/bin/sh
 # Started as: -I -c CODE | -I -m venv --clear DIR | -I -m pip ... | -P -m MODULE ARGS
@@ -29,6 +32,7 @@ case "$2 $3" in
     shift 3
     [ "$1" = --version ] && exit 0
     echo "pip $*" >>"$NOTES"
+    case "$*" in *requirements-window*) PIP_SAYS=${WINDOW_SAYS:-${PIP_SAYS:-}} ;; esac
     [ -z "${PIP_SAYS:-}" ] && exit 0
     echo "$PIP_SAYS"
     exit 1
@@ -43,6 +47,8 @@ case "$2 $3" in
 *version_info*) echo "$VERSION" ;;
 *ensurepip*) [ -z "${NO_ENSUREPIP:-}" ] ;;
 *realpath*) echo "$0" ;;
+*PyQt5*) [ -n "${SYSTEM_PYQT:-}" ] && echo "$SYSTEM_PYQT" ;;
+*purelib*) echo "$SITE" ;;
 *) exit 9 ;;
 esac
 """
@@ -63,6 +69,7 @@ class Machine:
         for name in (
             "pyproject.toml",
             "scripts/requirements.lock",
+            "scripts/requirements-window.lock",
             "scripts/requirements-dev.lock",
         ):
             (self.root / name).write_text(f"{name} 1\n")
@@ -142,7 +149,9 @@ def test_set_up_once_then_nothing(machine: Machine) -> None:
     assert machine.installed() == first
 
 
-@pytest.mark.parametrize("changed", ["pyproject.toml", "scripts/requirements.lock"])
+@pytest.mark.parametrize(
+    "changed", ["pyproject.toml", "scripts/requirements.lock", "scripts/requirements-window.lock"]
+)
 def test_a_changed_requirement_is_installed_into_the_same_environment(
     machine: Machine, changed: str
 ) -> None:
@@ -151,7 +160,7 @@ def test_a_changed_requirement_is_installed_into_the_same_environment(
     (machine.root / changed).write_text("2\n")
     machine.run("chatnet")
     kinds = [line.partition(" ")[0] for line in machine.installed()]
-    assert kinds == ["venv", "pip", "pip", "pip", "pip"]
+    assert kinds == ["venv", *["pip"] * 6]
 
 
 def test_a_moved_checkout_is_wired_again(machine: Machine) -> None:
@@ -159,7 +168,43 @@ def test_a_moved_checkout_is_wired_again(machine: Machine) -> None:
     machine.run("chatnet")
     machine.root = machine.root.rename(machine.root.with_name("moved"))
     machine.run("chatnet")
-    assert machine.installed()[-1].endswith(f"--editable {machine.root}")
+    assert machine.installed()[-2].endswith(f"--editable {machine.root}")
+
+
+NO_WHEEL = "ERROR: No matching distribution found for pyqt5==5.15.11"
+
+
+def test_without_a_wheel_of_pyqt_the_terminal_works_and_says_what_to_install(
+    machine: Machine,
+) -> None:
+    machine.give_python()
+    machine.env["WINDOW_SAYS"] = NO_WHEEL
+    status, _, err = machine.run("chatnet")
+    assert status == 0
+    assert "the terminal works" in err
+    assert "apt-get install python3-pyqt5" in err
+    assert machine.run("chatnet")[2] == "", "said once"
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_without_a_wheel_the_pyqt_of_the_system_is_taken_also_when_it_comes_later(
+    machine: Machine, tmp_path: Path, later: bool
+) -> None:
+    machine.give_python()
+    site, system = tmp_path / "site", tmp_path / "system" / "PyQt5"
+    site.mkdir()
+    system.mkdir(parents=True)
+    machine.env |= {"WINDOW_SAYS": NO_WHEEL, "SITE": str(site)}
+    if later:
+        machine.run("chatnet")
+    machine.env["SYSTEM_PYQT"] = str(system)
+    status, _, err = machine.run("chatnet")
+    assert (status, (site / "PyQt5").resolve()) == (0, system)
+    assert "python3-pyqt5" not in err
+    (machine.root / "pyproject.toml").write_text("2\n")
+    del machine.env["WINDOW_SAYS"]
+    assert machine.run("chatnet")[0] == 0
+    assert not (site / "PyQt5").exists(), "a wheel is not written into the system's package"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +279,7 @@ def test_paths_given_to_the_tests_are_those_of_the_caller(machine: Machine, tmp_
 
 
 def test_locks_hold_hashes_and_no_addresses() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-window.lock", "requirements-dev.lock"):
         text = (SCRIPTS / name).read_text("ascii")
         assert not re.search(r"://|@ |file:|^-|\bindex\b", text, re.MULTILINE)
         entries = re.split(r"\n(?=\w)", text.partition("\n")[2])
@@ -245,10 +290,13 @@ def test_locks_hold_hashes_and_no_addresses() -> None:
 def test_locks_cover_what_is_declared() -> None:
     data = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = data["project"]
-    runtime = [*project["dependencies"], *project["optional-dependencies"]["qt"]]
-    runtime += data["build-system"]["requires"]
+    extra = project["optional-dependencies"]["qt"]
+    window = [entry for entry in extra if entry.startswith("PyQt5")]
+    runtime = [*project["dependencies"], *data["build-system"]["requires"]]
+    runtime += [entry for entry in extra if entry not in window]
     for name, declared in (
         ("requirements.lock", runtime),
+        ("requirements-window.lock", window),
         ("requirements-dev.lock", data["dependency-groups"]["dev"]),
     ):
         locked = set(re.findall(r"^([\w.-]+)==", (SCRIPTS / name).read_text(), re.MULTILINE))

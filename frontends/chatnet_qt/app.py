@@ -10,33 +10,43 @@ import argparse
 import os
 import sys
 
+from chatnet_client.front_end import OR_TERMINAL
 from chatnet_client.streams import open_standard_streams
 
 FAILED = 1
+TERMINAL = "chatnet_cli.chat:main"
 NO_QT = (
     "The window needs PyQt5 and its system libraries ({reason}). Install the packages in "
     "scripts/debian-packages.txt, or use the terminal: chatnet attach cli"
 )
+TERMINAL_INSTEAD = "The window cannot open here ({reason}). This is the terminal chat."
 NO_DISPLAY = "There is no display here (DISPLAY and WAYLAND_DISPLAY are unset): chatnet attach cli"
 
 
 def main(argv: list[str], connection_file: str) -> int:
     """Show the session behind `connection_file` until the window closes. Returns 0, or 1."""
     open_standard_streams()
+    or_terminal = OR_TERMINAL in argv
+    argv = [word for word in argv if word != OR_TERMINAL]
+
+    def cannot_open(sentence: str, reason: str) -> int:
+        if or_terminal and sys.stdin and sys.stdin.isatty():
+            print(TERMINAL_INSTEAD.format(reason=reason), file=sys.stderr, flush=True)  # noqa: T201
+            terminal = [sys.executable, "-P", "-m", "chatnet_cli.run_frontend", TERMINAL]
+            os.execv(terminal[0], [*terminal, connection_file, *argv])  # noqa: S606
+        print(sentence.format(reason=reason), file=sys.stderr, flush=True)  # noqa: T201
+        return FAILED
+
     headless = os.environ.get("QT_QPA_PLATFORM", "") in ("offscreen", "minimal", "vnc")
     if not headless and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        print(NO_DISPLAY, file=sys.stderr)  # noqa: T201
-        return FAILED
+        return cannot_open(NO_DISPLAY, "there is no display")
     try:
         from chatnet_qt import window_app
     except ImportError as error:
-        reason = str(error).partition("\n")[0]
-        print(NO_QT.format(reason=reason), file=sys.stderr)  # noqa: T201
-        return FAILED
+        return cannot_open(NO_QT, str(error).partition("\n")[0])
 
     def give_up(reason: str) -> None:
-        print(NO_QT.format(reason=reason), file=sys.stderr, flush=True)  # noqa: T201
-        os._exit(FAILED)
+        os._exit(cannot_open(NO_QT, reason))
 
     return window_app.run(argv, connection_file, give_up)
 

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ def attached_program(
 ) -> Iterator["subprocess.Popen[str]"]:
     """`chatnet attach FACE` in a process of its own, ended at the end."""
     program = subprocess.Popen(
-        [sys.executable, "-P", "-m", "chatnet_cli", "attach", face, "--session", engine.name],
+        [engine.python, "-P", "-m", "chatnet_cli", "attach", face, "--session", engine.name],
         env=engine.env | env,
         text=True,
         stdin=subprocess.PIPE,

@@ -48,6 +48,9 @@ def environment(root: Path, name: str) -> dict[str, str]:
 class RealEngine:
     """`python -m chatnet_engine PORT …`, to be started and killed as often as the test likes."""
 
+    python = sys.executable
+    """What runs engines and command lines; where ChatNet is installed for it is what is tested."""
+
     def __init__(
         self, root: Path, name: str, *args: str, env: Mapping[str, str] | None = None
     ) -> None:
@@ -69,7 +72,7 @@ class RealEngine:
 
     def launch(self, *more: str) -> None:
         """Start the process without waiting for anything."""
-        command = [sys.executable, "-P", "-m", *self.program, str(self.port)]
+        command = [self.python, "-P", "-m", *self.program, str(self.port)]
         command += ["--session", self.name, *more, *self.args]
         self.process = subprocess.Popen(
             command,
@@ -163,13 +166,13 @@ class RealEngine:
         if "input" in kwargs:
             options.pop("stdin")
         return subprocess.run(  # type: ignore[call-overload,no-any-return]
-            [sys.executable, "-P", "-m", "chatnet_cli", *args], check=False, **(options | kwargs)
+            [self.python, "-P", "-m", "chatnet_cli", *args], check=False, **(options | kwargs)
         )
 
     def spawn_cli(self, *args: str) -> "subprocess.Popen[str]":
         """A command line that goes on, its output to be read."""
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "chatnet_cli", *args],
+            [self.python, "-P", "-m", "chatnet_cli", *args],
             env=self.env,
             text=True,
             stdin=subprocess.DEVNULL,

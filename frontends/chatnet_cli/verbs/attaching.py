@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from typing import NoReturn
@@ -11,11 +10,16 @@ from chatnet_cli.environment import Environment, ExitStatus, UsageError
 from chatnet_cli.verbs import invites
 from chatnet_client import sessions
 from chatnet_client.client import Client
+from chatnet_client.front_end import OR_TERMINAL
 from chatnet_client.launch import ENGINE_COMMAND, ensure_engine
 from chatnet_protocol.ipc.commands import AddPeer, PeerAdded
 from chatnet_protocol.ipc.session_files import session_dir
 
 GROUP = "chatnet.frontends"
+NO_PYQT = (
+    "The window needs PyQt5, which is not installed (on Debian and Ubuntu: apt-get install "
+    "python3-pyqt5); the terminal is used instead."
+)
 BUILT_IN = {"cli": "chatnet_cli.chat:main", "qt": "chatnet_qt.app:main"}
 """What the installed entry points say too; here for a checkout that nobody installed."""
 
@@ -25,7 +29,7 @@ def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
     for port in (options.local_port, options.peer_port):
         if not 1 <= port <= 65535:
             raise UsageError(f"{port} is no UDP port: use 1 to 65535.")
-    front_end = options.front_end or best_front_end(env.environ)
+    front_end = options.front_end or best_front_end(env)
     check_front_end(front_end)
     name = options.session or str(options.local_port)
     session_dir("", name)
@@ -43,14 +47,19 @@ def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
         env.say(f"Session {name} is running; it goes on when the front end closes.")
         env.say(f"It ends with: chatnet stop --session {name}")
     peer = _know_peer(session, options.peer_host, options.peer_port, code)
-    return run_front_end(env, front_end, session, ["--peer", str(peer)])
+    arguments = ["--peer", str(peer)]
+    if not options.front_end:
+        arguments += or_terminal(front_end)
+    return run_front_end(env, front_end, session, arguments)
 
 
 def attach(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Attach a front end to a running session."""
     session = sessions.choose(env.environ, options.session)
-    front_end = options.front_end or best_front_end(env.environ)
+    front_end = options.front_end or best_front_end(env)
     arguments = list(options.arguments)
+    if not options.front_end:
+        arguments = [*or_terminal(front_end), *arguments]
     if options.peer is not None:
         arguments = ["--peer", options.peer, *arguments]
     return run_front_end(env, front_end, session, arguments)
@@ -61,10 +70,19 @@ def engine(env: Environment, arguments: list[str]) -> NoReturn:
     env.replace_process([*ENGINE_COMMAND, *arguments], env.environ)
 
 
-def best_front_end(environ: Mapping[str, str]) -> str:
-    """The window where there is a screen and Qt, else the terminal."""
-    screen = environ.get("WAYLAND_DISPLAY") or environ.get("DISPLAY")
-    return "qt" if screen and find_spec("PyQt5") and find_spec("chatnet_qt") else "cli"
+def best_front_end(env: Environment) -> str:
+    """The window where there is a screen and Qt, else the terminal; says so if only Qt lacks."""
+    if not (env.environ.get("WAYLAND_DISPLAY") or env.environ.get("DISPLAY")):
+        return "cli"
+    if find_spec("PyQt5") and find_spec("chatnet_qt"):
+        return "qt"
+    env.say(NO_PYQT)
+    return "cli"
+
+
+def or_terminal(front_end: str) -> list[str]:
+    """Nobody asked for the window by name: where it cannot open, the terminal does instead."""
+    return [OR_TERMINAL] if front_end == "qt" else []
 
 
 def front_ends() -> dict[str, str]:

@@ -42,7 +42,7 @@ def demo(env: Environment, options: argparse.Namespace) -> ExitStatus:
     home = tempfile.mkdtemp(prefix="chatnet-demo-")
     try:
         with _two_sessions(env, home, options, seed) as (alice, bob):
-            if not options.script and best_front_end(env.environ) == "qt":
+            if not options.script and best_front_end(env) == "qt":
                 _windows(env, home, (alice, bob))
             else:
                 play(env, alice.connection_file, bob.connection_file, Path(home))

@@ -1,16 +1,29 @@
 """The three-argument usage and front ends by name."""
 
+import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chatnet_cli import run_frontend
+from chatnet_cli.environment import Environment
 from chatnet_cli.verbs import attaching
 from chatnet_client import sessions
 from chatnet_client.errors import EngineStartFailed
+from chatnet_client.front_end import OR_TERMINAL
 from chatnet_protocol.ipc import commands as cmd
 from fake_engine import INVITE_CODE, FakeEngine
+
+
+def environment(environ: dict[str, str]) -> Environment:
+    return replace(Environment.real(), environ=environ, stderr=io.StringIO())
+
+
+def printed(env: Environment) -> str:
+    assert isinstance(env.stderr, io.StringIO)
+    return env.stderr.getvalue()
 
 
 def test_a_running_session_is_attached_to(shell, engine: FakeEngine) -> None:
@@ -88,7 +101,26 @@ def test_an_engine_that_does_not_start(shell, monkeypatch) -> None:
     [({}, "cli"), ({"DISPLAY": ":0"}, "qt"), ({"WAYLAND_DISPLAY": "wayland-0"}, "qt")],
 )
 def test_the_best_front_end(environ: dict[str, str], name: str) -> None:
-    assert attaching.best_front_end(environ) == name
+    env = environment(environ)
+    assert attaching.best_front_end(env) == name
+    assert printed(env) == ""
+
+
+def test_a_screen_without_pyqt_gets_the_terminal_and_what_to_install(monkeypatch) -> None:
+    monkeypatch.setattr(attaching, "find_spec", lambda _: None)
+    env = environment({"DISPLAY": ":0"})
+    assert attaching.best_front_end(env) == "cli"
+    assert "apt-get install python3-pyqt5" in printed(env)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_only_a_window_that_nobody_asked_for_may_be_the_terminal_instead(
+    shell, engine, replaced, monkeypatch, asked: bool
+) -> None:
+    monkeypatch.setattr(attaching, "best_front_end", lambda _: "qt")
+    with pytest.raises(replaced) as caught:
+        shell.run("attach", *(["qt"] if asked else []))
+    assert (OR_TERMINAL in caught.value.command) is not asked
 
 
 def test_other_front_ends_are_processes_of_their_own(shell, engine, replaced) -> None:
