@@ -5,11 +5,13 @@ end, and the engine remembers the answers of one connection by request id. StopE
 sent once, because the engine that hears the repeat could be the next one.
 """
 
+import itertools
 from dataclasses import dataclass
 
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Command, CommandBase, Result, StopEngine
 from chatnet_protocol.ipc.envelope import Reply, Request
+from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
 
 REPEAT_S = 1.0
 """After this long without an answer a command is sent again."""
@@ -117,9 +119,9 @@ class Requests:
         return [Answer(p.token, p.command, result, None, p.user) for p in done]
 
     def take_requests(self, now: float) -> list[Request]:
-        """What to send now, first times and repeats."""
+        """What to send now, first times and repeats; MAX_REQUESTS_UNDER_WAY at a time."""
         due: list[Request] = []
-        for number, pending in self._pending.items():
+        for number, pending in self._under_way():
             if pending.repeat_at > now:
                 continue
             if pending.sent and isinstance(pending.command, StopEngine):
@@ -141,9 +143,14 @@ class Requests:
 
     def next_timeout(self) -> float | None:
         """When the next repeat or deadline is due."""
-        times = [min(p.repeat_at, p.until) for p in self._pending.values()]
+        times = [min(p.repeat_at, p.until) for _, p in self._under_way()]
+        times += [p.until for p in self._pending.values()]
         times += [p.until for p in self._held]
         return min(times, default=None)
+
+    def _under_way(self) -> list[tuple[int, _Pending]]:
+        """The oldest ones; the engine drops what a client sends beyond these."""
+        return list(itertools.islice(self._pending.items(), MAX_REQUESTS_UNDER_WAY))
 
     def _put(self, pending: _Pending) -> None:
         self._ids += 1

@@ -4,42 +4,63 @@ Owns their options, paths and counters; knows nothing of what frames mean. Nothi
 for a front end: what one does not take is kept within limits, then dropped and counted, and the
 front end asks again.
 
-What libzmq forces on this file: bind unlinks whatever is at the path, so the session's lock must
-be held before; a socket file that vanishes or is replaced is bound again beside the old listener,
-because unbind would cut the clients that are attached.
+What libzmq forces on this file:
+
+- bind unlinks whatever is at the path, so the session's lock must be held before; a socket file
+  that vanishes or is replaced is bound again.
+- input must never be stopped: when the receive mark stops a client's input, the client hangs up,
+  and a heartbeat is due or a PING of the client is still to be decoded, libzmq aborts
+  (zeromq/libzmq#4841). So there is no receive mark, and memory is bounded by emptying the ROUTER
+  each turn and by ending connections that do harm (`connection_guard`). Before sockets are closed,
+  which stops input too, all connections are ended.
+- accept without a free descriptor aborts, so connections are counted and the limit is raised.
 """
 
 import hashlib
 import logging
 import os
 import tempfile
+import time
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import zmq
 
+from chatnet_engine.io.connection_guard import EVENTS_SUFFIX, ConnectionGuard
+from chatnet_engine.io.connections import Connection, look_at
+from chatnet_engine.io.event_relay import EventRelay
 from chatnet_engine.io.private_dir import make_private_dir, socket_dirs
 from chatnet_engine.io.reply_queue import ReplyQueue, Sent
+from chatnet_engine.io.request_queue import MAX_ROUTES, RequestQueue
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES, MAX_IPC_PARTS
+from chatnet_protocol.limits import MAX_IPC_PARTS, MAX_REQUEST_BYTES
 
 logger = logging.getLogger(__name__)
 
-PUB_SEND_MARK = 128
-"""Publications kept for a front end that does not read; it fetches the rest afterwards."""
 ROUTER_SEND_MARK = 64
 """Replies in a client's pipe, at most a history page each; more of them wait in the queue."""
-ROUTER_RECEIVE_MARK = 32
-"""Requests of one client in memory before its socket pushes back: 32 MiB at most."""
-SUBSCRIPTION_BYTES = 1024
-"""Longest subscription that is taken."""
-ROUTER_LINGER_MS = 200
+MAX_DRAIN_S = 0.004
+"""Longest time a turn spends on taking requests in; beyond it the link has its turn first."""
+HANDSHAKE_MS = 2000
+"""A connection that has not said what it is by then is closed."""
+LEAVE_S = 0.2
+"""Given to the last replies and publications to reach front ends that read."""
+LEAVE_STEP_S = 0.02
 HEARTBEAT_MS = 2000
 HEARTBEAT_TIMEOUT_MS = 6000
 PATH_CHECK_S = 1.0
 MAX_REBINDS = 1000
 """Each costs a file descriptor; who removes the sockets more often than this wants them gone."""
 HASH_CHARACTERS = 16
+_COMMON_OPTIONS: Mapping[int, int] = {
+    zmq.RCVHWM: 0,
+    zmq.HANDSHAKE_IVL: HANDSHAKE_MS,
+    zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
+    zmq.HEARTBEAT_TIMEOUT: HEARTBEAT_TIMEOUT_MS,
+    zmq.HEARTBEAT_TTL: HEARTBEAT_TIMEOUT_MS,
+    zmq.IPC_FILTER_UID: os.geteuid(),
+}
 
 
 @dataclass(slots=True)
@@ -47,25 +68,32 @@ class IpcCounters:
     """Since the start."""
 
     requests: int = 0
+    requests_dropped: int = 0
+    """More than a client may have waiting."""
     malformed: int = 0
     """Multipart messages that are not one identity and 1 to MAX_IPC_PARTS frames."""
     published: int = 0
+    publications_dropped: int = 0
+    """The relay was held up; front ends notice the gap and ask."""
     replies: int = 0
     rebinds: int = 0
+    connections_ended: int = 0
+    """Disconnected because they were too many, flooded, or did harm."""
 
 
 @dataclass(slots=True)
-class _Bound:
-    socket: "zmq.Socket[bytes]"
+class _Path:
+    """Where a socket is bound."""
+
     path: str
-    inode: int = field(default=0)
+    inode: int = 0
 
     @property
     def endpoint(self) -> str:
         return f"ipc://{self.path}"
 
-    def bind(self) -> None:
-        self.socket.bind(self.endpoint)
+    def note(self) -> None:
+        """The file that is there now is ours."""
         self.inode = os.lstat(self.path).st_ino
 
     def is_in_place(self) -> bool:
@@ -83,15 +111,24 @@ class IpcServer:
 
     def __init__(self, folder: str, name: str, now_s: float) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.counters = IpcCounters()
+        self._counters = IpcCounters()
         self._replies = ReplyQueue(self._try_reply)
+        self._requests = RequestQueue()
+        self._senders: OrderedDict[bytes, Connection | None] = OrderedDict()
+        """By route: the connection it was seen on first; None once that was ended."""
+        self._floods_ended = 0
+        self._dropped_before = 0
+        self._guard = ConnectionGuard()
         self._folder = folder
         self._next_check_s = now_s + PATH_CHECK_S
-        self._events = _Bound(self._make_pub(), os.path.join(folder, f"{name}.e"))
-        self._commands = _Bound(self._make_router(), os.path.join(folder, f"{name}.c"))
+        self._events_path = _Path(os.path.join(folder, f"{name}{EVENTS_SUFFIX.decode()}"))
+        self._commands_path = _Path(os.path.join(folder, f"{name}.c"))
+        self._router = self._make_router()
+        self._relay: EventRelay | None = None
+        self._guard.start()
         try:
-            self._events.bind()
-            self._commands.bind()
+            self._bind_events()
+            self._bind_commands()
         except (zmq.ZMQError, OSError) as error:
             self.close()
             raise CommandError(
@@ -99,48 +136,70 @@ class IpcServer:
             ) from None
 
     @property
+    def counters(self) -> IpcCounters:
+        """What was counted so far."""
+        self._counters.requests_dropped = self._dropped_before + self._requests.dropped
+        self._counters.connections_ended = self._guard.ended + self._floods_ended
+        return self._counters
+
+    @property
     def events_endpoint(self) -> str:
         """Where front ends subscribe."""
-        return self._events.endpoint
+        return self._events_path.endpoint
 
     @property
     def commands_endpoint(self) -> str:
         """Where front ends ask."""
-        return self._commands.endpoint
+        return self._commands_path.endpoint
 
     @property
     def commands(self) -> "zmq.Socket[bytes]":
-        """For the poller."""
-        return self._commands.socket
+        """For the poller; another one after it had to be made anew."""
+        return self._router
 
     def publish(self, topic: bytes, frame: bytes) -> None:
-        """To all who listen; PUB drops for those who do not read."""
-        self._events.socket.send_multipart((topic, frame), zmq.NOBLOCK)
-        self.counters.published += 1
+        """To all who listen; dropped for those who do not read."""
+        if self._relay is not None and self._relay.publish(topic, frame):
+            self._counters.published += 1
+        else:
+            self._counters.publications_dropped += 1
 
     def reply(self, route: bytes, frame: bytes, now_s: float) -> None:
         """To one client, in order, if it is there and reads."""
         self._replies.reply(route, frame, now_s)
 
-    def receive(self) -> tuple[bytes, list[bytes]] | None:
-        """The next well-formed request as (route, frames), or None when there is none."""
-        router = self._commands.socket
-        while True:
+    def drain(self) -> None:
+        """Take in the requests that have arrived, so that little of them waits inside libzmq."""
+        router = self._router
+        enough_s = time.perf_counter() + MAX_DRAIN_S
+        while time.perf_counter() < enough_s:
             try:
                 route = router.recv(zmq.NOBLOCK)
             except zmq.Again:
-                return None
+                return
             parts: list[bytes] = []
             count = 0
             while router.getsockopt(zmq.RCVMORE):
-                part = router.recv(zmq.NOBLOCK)
+                if route in self._senders:
+                    part = router.recv(zmq.NOBLOCK)
+                else:
+                    first = router.recv(zmq.NOBLOCK, copy=False)
+                    self._meet(route, first)
+                    part = first.bytes
                 count += 1
                 if count <= MAX_IPC_PARTS:
                     parts.append(part)
-            if 0 < count <= MAX_IPC_PARTS:
-                self.counters.requests += 1
-                return route, parts
-            self.counters.malformed += 1
+            if not 0 < count <= MAX_IPC_PARTS:
+                self._counters.malformed += 1
+            elif not self._requests.put(route, parts):
+                self._disconnect(route)
+
+    def receive(self) -> tuple[bytes, list[bytes]] | None:
+        """The next well-formed request as (route, frames), clients in turn; None: there is none."""
+        request = self._requests.take()
+        if request is not None:
+            self._counters.requests += 1
+        return request
 
     @property
     def replies_dropped(self) -> int:
@@ -148,74 +207,143 @@ class IpcServer:
         return self._replies.dropped
 
     def next_timeout(self) -> float:
-        """When `handle_timeout` has something to do."""
+        """When `handle_timeout` or `receive` has something to do without anything arriving."""
+        if self._requests:
+            return 0.0
         retry_s = self._replies.next_timeout()
         return self._next_check_s if retry_s is None else min(retry_s, self._next_check_s)
 
     def handle_timeout(self, now_s: float) -> None:
         """Replies that wait go out; once a second, the paths are looked at."""
         self._replies.handle_timeout(now_s)
+        if self._guard.wants_renewal:
+            self._guard.wants_renewal = False
+            self._renew()
         if now_s >= self._next_check_s:
             self._next_check_s = now_s + PATH_CHECK_S
-            self._check_paths()
-
-    def _check_paths(self) -> None:
-        """Bind again what somebody removed or replaced."""
-        for bound in (self._events, self._commands):
-            if bound.is_in_place() or self.counters.rebinds >= MAX_REBINDS:
-                continue
-            self.counters.rebinds += 1
-            try:
-                make_private_dir(self._folder)
-                bound.bind()
-            except (zmq.ZMQError, OSError, CommandError) as error:
-                logger.warning("the socket %s cannot be bound again: %s", bound.path, error)
-            else:
-                logger.warning("the socket %s had vanished; bound again", bound.path)
+            self._check_path(self._events_path)
+            self._check_path(self._commands_path)
 
     def close(self) -> None:
         """Give replies a moment to leave, and remove the socket files that are ours."""
-        self._events.socket.close(linger=ROUTER_LINGER_MS)
-        self._commands.socket.close(linger=ROUTER_LINGER_MS)
-        for bound in (self._events, self._commands):
-            if bound.inode and bound.is_in_place():
-                os.unlink(bound.path)
+        if self._relay is not None:
+            self._let_leave()
+        for path in (self._events_path, self._commands_path):
+            if path.inode and path.is_in_place():
+                os.unlink(path.path)
+        self._end_all()
+        self._guard.stop()
+        if self._relay is not None:
+            self._relay.close()
+        self._router.close(linger=0)
         self._context.term()
+
+    def _renew(self) -> None:
+        """New sockets in new contexts: the memory of the old ones goes with them."""
+        logger.warning("the local sockets are made anew to free memory; front ends attach again")
+        self._end_all()
+        self._router.close(linger=0)
+        self._context.term()
+        self._senders.clear()
+        self._dropped_before += self._requests.dropped
+        self._requests = RequestQueue()
+        self._context = zmq.Context()
+        self._router = self._make_router()
+        for path in (self._events_path, self._commands_path):
+            path.inode = 0  # so that it is bound again now or at the next look
+            self._check_path(path)
+
+    def _end_all(self) -> None:
+        """No connection is left when this returns: closing a socket with one stops its input."""
+        for connection in self._guard.connections():
+            connection.end()
+        time.sleep(LEAVE_STEP_S)
+
+    def _let_leave(self) -> None:
+        """Until front ends have taken what was sent, for LEAVE_S at most."""
+        until_s = time.monotonic() + LEAVE_S
+        while True:
+            time.sleep(LEAVE_STEP_S)  # libzmq's threads hand over what they have
+            unsent = any(connection.unsent_bytes for connection in self._guard.connections())
+            if not unsent or time.monotonic() >= until_s:
+                return
+
+    def _check_path(self, path: _Path) -> None:
+        """Bind again where somebody removed or replaced the socket's file."""
+        if path.is_in_place() or self._counters.rebinds >= MAX_REBINDS:
+            return
+        self._counters.rebinds += 1
+        try:
+            make_private_dir(self._folder)
+            if path is self._events_path:
+                self._bind_events()
+            else:
+                self._bind_commands()
+        except (zmq.ZMQError, OSError, CommandError) as error:
+            logger.warning("the socket %s cannot be bound again: %s", path.path, error)
+        else:
+            logger.info("the socket %s is bound again", path.path)
+
+    def _bind_events(self) -> None:
+        """A new relay for the old one: subscribers reconnect and fetch what they missed."""
+        relay = EventRelay(_COMMON_OPTIONS)
+        self._guard.watch(relay.context, relay.pub)
+        try:
+            relay.bind(self._events_path.endpoint)
+            self._events_path.note()
+        except (zmq.ZMQError, OSError):
+            relay.close()
+            raise
+        old, self._relay = self._relay, relay
+        relay.start()
+        if old is not None:
+            old.close()
+
+    def _bind_commands(self) -> None:
+        """Beside the old listener if there is one: to unbind would cut the attached clients."""
+        self._router.bind(self._commands_path.endpoint)
+        self._commands_path.note()
+
+    def _meet(self, route: bytes, frame: zmq.Frame) -> None:
+        """Remember which connection a route is, while its descriptor is known to be its own."""
+        while len(self._senders) >= MAX_ROUTES:
+            self._senders.popitem(last=False)
+        try:
+            self._senders[route] = look_at(frame.get(zmq.SRCFD))
+        except zmq.ZMQError:
+            self._senders[route] = None
+
+    def _disconnect(self, route: bytes) -> None:
+        """End the connection of a client that floods."""
+        self._requests.shut(route)
+        connection = self._senders.get(route)
+        if connection is not None:
+            self._senders[route] = None
+            self._guard.keep_out(connection.pid)
+            if connection.end():
+                self._floods_ended += 1
+                logger.warning("a front end that floods was disconnected (pid %d)", connection.pid)
 
     def _try_reply(self, route: bytes, frame: bytes) -> Sent:
         try:
-            self._commands.socket.send_multipart((route, frame), zmq.NOBLOCK)
+            self._router.send_multipart((route, frame), zmq.NOBLOCK)
         except zmq.Again:
             return Sent.FULL
         except zmq.ZMQError as error:
             logger.debug("a reply was dropped: %s", error)
             return Sent.GONE
-        self.counters.replies += 1
+        self._counters.replies += 1
         return Sent.TAKEN
-
-    def _make_pub(self) -> "zmq.Socket[bytes]":
-        pub = self._context.socket(zmq.PUB)
-        pub.sndhwm = PUB_SEND_MARK
-        pub.linger = ROUTER_LINGER_MS
-        pub.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
-        self._guard(pub)
-        return pub
 
     def _make_router(self) -> "zmq.Socket[bytes]":
         router = self._context.socket(zmq.ROUTER)
         router.sndhwm = ROUTER_SEND_MARK
-        router.rcvhwm = ROUTER_RECEIVE_MARK
-        router.linger = ROUTER_LINGER_MS
         router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        router.setsockopt(zmq.MAXMSGSIZE, MAX_IPC_FRAME_BYTES)
-        self._guard(router)
+        router.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
+        for option, value in _COMMON_OPTIONS.items():
+            router.setsockopt(option, value)
+        self._guard.watch(self._context, router)
         return router
-
-    def _guard(self, socket: "zmq.Socket[bytes]") -> None:
-        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
-        socket.setsockopt(zmq.HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS)
-        socket.setsockopt(zmq.IPC_FILTER_UID, os.geteuid())
 
 
 def socket_name(session_path: str) -> str:

@@ -59,7 +59,8 @@ class Runner:
         self._files_flags = 0
         self._poller.register(self._udp_fd, zmq.POLLIN)
         self._poller.register(self._bell_fd, zmq.POLLIN)
-        self._poller.register(machine.ipc.commands, zmq.POLLIN)
+        self._commands = machine.ipc.commands
+        self._poller.register(self._commands, zmq.POLLIN)
         self.turns = 0
 
     def ask_stop(self, reason: str) -> None:
@@ -84,6 +85,7 @@ class Runner:
     def turn(self) -> None:
         """Wait for something to do, do it, perform what comes of it."""
         self._watch_files()
+        self._watch_commands()
         ready = dict(self._poller.poll(self._wait_ms()))
         self.turns += 1
         node, machine = self._node, self._machine
@@ -101,8 +103,9 @@ class Runner:
             node.handle_io(result, now)
         if self._udp_fd in ready:
             self._take_datagrams(now)
-        if machine.ipc.commands in ready:
-            self._serve(now)
+        if self._commands in ready:
+            machine.ipc.drain()
+        self._serve(now)
         deadline_s = node.next_timeout()
         if deadline_s is not None and deadline_s <= now.mono_s:
             node.handle_timeout(now)
@@ -159,6 +162,13 @@ class Runner:
         if fd >= 0:
             self._poller.register(fd, flags)
         self._files_fd, self._files_flags = fd, flags
+
+    def _watch_commands(self) -> None:
+        """The command socket may have been made anew."""
+        if self._machine.ipc.commands is not self._commands:
+            self._poller.unregister(self._commands)
+            self._commands = self._machine.ipc.commands
+            self._poller.register(self._commands, zmq.POLLIN)
 
     def _heed_stop(self, now: Now) -> None:
         if self._leave_s != math.inf:

@@ -7,6 +7,7 @@ from chatnet_client.requests import REPEAT_S, Requests
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Done, FetchStatus, KeepAlive, StopEngine
 from chatnet_protocol.ipc.envelope import Failure, Reply
+from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
 
 
 def ready() -> Requests:
@@ -89,3 +90,19 @@ def test_the_limit_is_for_users_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == ErrorCode.BUSY
     requests.ask(KeepAlive(1), 0.0, user=False)
     assert len(requests) == 3
+
+
+def test_no_more_requests_are_under_way_than_the_engine_takes() -> None:
+    requests = ready()
+    for number in range(MAX_REQUESTS_UNDER_WAY + 10):
+        requests.ask(KeepAlive(number), 0.0)
+    first = requests.take_requests(0.0)
+    assert len(first) == MAX_REQUESTS_UNDER_WAY
+    assert requests.take_requests(0.5) == []
+    assert requests.next_timeout() == REPEAT_S
+    for request in first[:3]:
+        requests.handle_reply(Reply(request.id, None, Done()))
+    more = requests.take_requests(0.5)
+    news = [KeepAlive(MAX_REQUESTS_UNDER_WAY + extra) for extra in range(3)]
+    assert [request.command for request in more] == news
+    assert len(requests.take_requests(REPEAT_S)) == MAX_REQUESTS_UNDER_WAY - 3
