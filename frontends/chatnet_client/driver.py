@@ -13,7 +13,7 @@ from chatnet_client.errors import EngineUnreachable
 from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.envelope import TOPIC_EVENTS, TOPIC_GAUGES, TOPIC_HEAD, Request
-from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
+from chatnet_protocol.limits import MAX_REQUEST_BYTES
 
 Handler = Callable[[bytes, float], None]
 REOPEN_S = 0.25
@@ -104,6 +104,6 @@ def pack_request(request: Request) -> bytes:
     except (TypeError, ValueError, OverflowError) as error:
         detail = f"{name} cannot be sent to the engine: {error}."
         raise CommandError(ErrorCode.INVALID, detail) from None
-    if len(frame) > MAX_IPC_FRAME_BYTES:
+    if len(frame) > MAX_REQUEST_BYTES:
         raise CommandError(ErrorCode.TOO_LARGE, f"{name} is too large for the engine.")
     return frame

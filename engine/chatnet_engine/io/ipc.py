@@ -221,8 +221,8 @@ class IpcServer:
             self._renew()
         if now_s >= self._next_check_s:
             self._next_check_s = now_s + PATH_CHECK_S
-            self._check_path(self._events_path)
             self._check_path(self._commands_path)
+            self._check_path(self._events_path)
 
     def close(self) -> None:
         """Give replies a moment to leave, and remove the socket files that are ours."""
@@ -249,7 +249,7 @@ class IpcServer:
         self._requests = RequestQueue()
         self._context = zmq.Context()
         self._router = self._make_router()
-        for path in (self._events_path, self._commands_path):
+        for path in (self._commands_path, self._events_path):
             path.inode = 0  # so that it is bound again now or at the next look
             self._check_path(path)
 
