@@ -1,6 +1,7 @@
 """The keys of the line being written, where they differ from prompt_toolkit's own."""
 
 from prompt_toolkit.application import get_app
+from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.bindings.named_commands import get_by_name
@@ -10,8 +11,8 @@ from chatnet_protocol.text import typed_text
 
 
 def line_keys() -> KeyBindings:
-    """Enter sends, Alt+Enter and Ctrl+J begin a line, Ctrl+V takes the next key literally, Ctrl+C
-    clears the line and leaves an empty one."""
+    """Tab completes, Enter sends, Alt+Enter and Ctrl+J begin a line, Ctrl+V takes the next key
+    literally, Ctrl+C clears the line and leaves an empty one."""
     keys = KeyBindings()
     quoting = Condition(lambda: get_app().quoted_insert)
 
@@ -35,6 +36,18 @@ def line_keys() -> KeyBindings:
     def _(event: KeyPressEvent) -> None:
         event.app.quoted_insert = False
         event.current_buffer.insert_text(typed_text(event.data))
+
+    @keys.add("tab")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state:
+            buffer.complete_next()
+            return
+        found = list(buffer.completer.get_completions(buffer.document, CompleteEvent(False, True)))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+        elif found:
+            buffer.start_completion(insert_common_part=True)
 
     @keys.add("c-c")
     def _(event: KeyPressEvent) -> None:

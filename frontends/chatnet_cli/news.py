@@ -54,7 +54,7 @@ class News:
                     words = f"{render.peer_name(peer.info)} · {render.link_words(peer)}"
                     yield NewsLine(link.peer, words, is_for_all=True)
             case TransferChanged(row=transfer):
-                yield from self._transfer(transfer, mirror)
+                yield from self._transfer(transfer)
             case MessageFailed(peer=number, no=no, reason=reason):
                 words = f"message {no} was not sent: {render.escape_line(reason)}"
                 yield NewsLine(number, words, is_error=True)
@@ -75,7 +75,7 @@ class News:
         if is_open(peer.restore):
             yield from self._restore(peer)
 
-    def _transfer(self, row: TransferRow, mirror: Mirror) -> Iterator[NewsLine]:
+    def _transfer(self, row: TransferRow) -> Iterator[NewsLine]:
         step = (row.state, row.by, row.reason)
         if self._transfers.get(row.id) == step:
             return
@@ -85,8 +85,7 @@ class News:
             self._transfers[row.id] = step
             if len(self._transfers) > MAX_VIEW_TRANSFERS:
                 del self._transfers[next(iter(self._transfers))]
-        line = render.transfer_line(row, *mirror.progress(row), self._hints)
-        yield NewsLine(row.peer, line)
+        yield NewsLine(row.peer, render.transfer_step_line(row, self._hints))
 
     def _restore(self, peer: PeerView) -> Iterator[NewsLine]:
         row, number = peer.restore, peer.info.peer

@@ -74,7 +74,7 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
             for command in room.take_commands():
                 client.send(command)
             for line in room.take_lines():
-                (env.say if line.style == "error" else env.out)(line.text)
+                (env.say if line.style == "error" else env.out)(str(line))
     finally:
         # The client's thread may wait for room in the queue; nobody reads it any more.
         closing = threading.Thread(target=client.close)

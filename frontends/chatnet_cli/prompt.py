@@ -1,21 +1,28 @@
 """The chat for a terminal, on prompt_toolkit: what arrives stands above the line being written."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import print_formatted_text
 from prompt_toolkit.styles import Style
+from prompt_toolkit.utils import get_cwidth
 
+from chatnet_cli.completion import folder_entries, offers
 from chatnet_cli.environment import Environment, ExitStatus
 from chatnet_cli.line_keys import line_keys
-from chatnet_cli.room import Line, Room
+from chatnet_cli.room import Room
 from chatnet_cli.slash import handle_line
+from chatnet_cli.transcript import Line
+from chatnet_cli.wrapping import wrap
 from chatnet_client.client import new_id
 from chatnet_client.client_events import ClientEvent
 from chatnet_client.driver import clock
@@ -33,6 +40,18 @@ STYLE = Style.from_dict(
     }
 )
 DRAFT_POLL_S = 0.1
+
+
+class _Completer(Completer):
+    """Brings what `completion` offers to prompt_toolkit."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    def get_completions(self, document: Document, event: CompleteEvent) -> Iterator[Completion]:
+        line, room = document.text_before_cursor, self._room
+        for text, length in offers(line, room.mirror.view, room.number, folder_entries):
+            yield Completion(text, -length)
 
 
 class Terminal:
@@ -57,6 +76,8 @@ class Terminal:
             multiline=True,
             prompt_continuation="  ",
             key_bindings=line_keys(),
+            completer=_Completer(self.room),
+            complete_while_typing=False,
             enable_suspend=True,
             bottom_toolbar=self._toolbar,
             erase_when_done=True,
@@ -157,7 +178,11 @@ class Terminal:
         if not lines:
             return
         # All at once: every call erases the line being written and draws it again.
-        words = [(f"class:{line.style}", f"{line.text}\n") for line in lines]
+        width = self._env.width()
+        words = [
+            (f"class:{line.style}", wrap(line.text, line.tail, width, get_cwidth) + "\n")
+            for line in lines
+        ]
         options: dict[str, Any] = {"style": STYLE}
         if self._plain:
             options["color_depth"] = ColorDepth.DEPTH_1_BIT

@@ -19,6 +19,7 @@ from chatnet_client.words import (
     giving_words,
     is_record,
     name_of,
+    no_answer_words,
     size_words,
 )
 from chatnet_protocol.errors import DecodeError
@@ -37,7 +38,9 @@ from chatnet_protocol.ipc.view import PeerView, View, message_state
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\uffff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
+    "|(\U0001f3f4[\U000e0020-\U000e007e]{1,16}\U000e007f)"
 )
+"""Or, as a group, the flag of a region: a black flag and its tags."""
 _BREAKS = re.compile("[\t\n]")
 TICKS = {
     "queued": "·",
@@ -66,6 +69,8 @@ def escape_line(text: str) -> str:
 
 
 def _visible(match: re.Match[str]) -> str:
+    if match.lastindex:
+        return match.group()
     code = ord(match.group())
     if code < 0x100:
         return f"\\x{code:02x}"
@@ -88,6 +93,11 @@ def clock_words(unix_ms: int) -> str:
 def moment_words(unix_ms: int) -> str:
     """`2026-11-22 14:02`, local time."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_ms / 1000))
+
+
+def day_words(unix_ms: int) -> str:
+    """`Sunday, 22 November 2026`, local time."""
+    return time.strftime("%A, %d %B %Y", time.localtime(unix_ms / 1000))
 
 
 def peer_name(row: PeerRow) -> str:
@@ -151,7 +161,7 @@ def link_words(peer: PeerView) -> str:
     words = state_words(link)
     detail = escape_line(link.detail)
     if link.state == LinkState.DIALLING and not detail:
-        detail = f"nothing heard from {peer_name(peer.info)} yet, is its UDP port open?"
+        detail = no_answer_words(peer_name(peer.info))
     return f"{words}: {detail}" if detail else words
 
 
@@ -215,10 +225,15 @@ def transfer_line(
     row: TransferRow, done_bytes: int, rate_bytes_s: float, hints: Hints = AS_VERBS
 ) -> str:
     """One transfer for people; the number in front is what accept, cancel, ... take."""
-    line = f"{_transfer_head(row)}: {transfer_words(row, hints)}"
+    line = transfer_step_line(row, hints)
     if row.state == TransferState.ACTIVE:
         line += f" {progress_words(done_bytes, row.size_bytes, rate_bytes_s)}"
     return line
+
+
+def transfer_step_line(row: TransferRow, hints: Hints = AS_VERBS) -> str:
+    """A step of a transfer, without what moves on."""
+    return f"{_transfer_head(row)}: {transfer_words(row, hints)}"
 
 
 def transfer_gauge_line(row: TransferRow, done_bytes: int, rate_bytes_s: float) -> str:

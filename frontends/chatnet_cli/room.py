@@ -5,12 +5,12 @@ line being written come out. The interactive face and the one for pipes are loop
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from chatnet_cli import render
 from chatnet_cli.hints import IN_CHAT, Hints
 from chatnet_cli.news import News
 from chatnet_cli.status_line import status_lines
+from chatnet_cli.transcript import Line, Transcript
 from chatnet_client.client_events import (
     Answered,
     Changed,
@@ -42,23 +42,13 @@ from chatnet_protocol.ipc.events import (
     MessagesAdded,
     MessagesDelivered,
 )
-from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.rows import AckRun, LinkState, MessageRow
 from chatnet_protocol.ipc.view import PeerView, screen_order
 from chatnet_protocol.text import valid_text
 
 FIRST_ROWS = 20
 """Messages shown when a chat opens; more by /history."""
 TYPING_REPEAT_S = 3.0
-MAX_LINES = 10_000
-"""Lines waiting to be printed; beyond it the oldest are dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line for the screen; `style`: incoming, own, quiet or error."""
-
-    text: str
-    style: str
 
 
 class Room:
@@ -88,14 +78,16 @@ class Room:
         self._watched = watched
         self._has_line = has_line
         self._news = News(hints)
+        self._transcript = Transcript(days=watched)
         self._new_id = new_id
-        self._lines: list[Line] = []
         self._commands: list[Command] = []
         self._draft: SharedDraft | None = None
         self._new_input: str | None = None
         self._typing_until = 0.0
         self._shown = 0
         self._queued_no = 0
+        self._away_seq = 0
+        """The newest own message that was written while the link was down."""
 
     @property
     def is_settled(self) -> bool:
@@ -186,7 +178,7 @@ class Room:
 
     def say(self, text: str, style: str = "quiet") -> None:
         """A line for the screen that is nobody's message."""
-        self._print(f"-- {text}", style)
+        self._transcript.say(text, style)
 
     def fail(self, text: str) -> None:
         """Something that this chat was to do cannot be done: it will end with FAILED."""
@@ -196,14 +188,15 @@ class Room:
     def switch(self, number: int) -> None:
         """Show another peer."""
         self.number = number
+        self._transcript.start_over()
+        self._away_seq = 0
         self._show_peer()
 
     # --- outputs -----------------------------------------------------------------------------
 
     def take_lines(self) -> list[Line]:
         """What to print."""
-        lines, self._lines = self._lines, []
-        return lines
+        return self._transcript.take_lines()
 
     def take_commands(self) -> list[Command]:
         """What to send."""
@@ -253,7 +246,7 @@ class Room:
             if not row.mine and row.ack > peer.my_read and not unread:
                 unread = True
                 self.say("new messages")
-            self._row(row, peer)
+            self._transcript.message(row, peer)
         self._open_draft()
         self._mark()
 
@@ -274,7 +267,7 @@ class Room:
         if follows:
             self._new_input = self._draft.text
         if self._draft.apart and not was_apart:
-            self.say("somebody writes in another window; your line stays yours")
+            self.say("a draft is being written in another window; your line is unchanged")
 
     def _changed(self, changed: Changed) -> None:
         match changed.event:
@@ -283,8 +276,7 @@ class Room:
                     self._message(number, row)
                 self._mark()
             case MessagesDelivered(peer=number, runs=runs) if number == self.number:
-                if runs and not self._watched:
-                    self.say(f"{render.TICKS['delivered']} delivered up to ACK {runs[-1].ack}")
+                self._delivered(runs)
             case DraftChanged(peer=number) as draft if self._draft and number == self.number:
                 was_apart = self._draft.apart
                 follows = self._draft.handle_changed(draft.text, draft.revision)
@@ -294,20 +286,30 @@ class Room:
                     if line.is_for_all or line.peer == self.number:
                         self.say(line.text, "error" if line.is_error else "quiet")
 
+    def _delivered(self, runs: list[AckRun]) -> None:
+        peer = self.peer
+        if peer is None or not runs:
+            return
+        words = f"{render.TICKS['delivered']} delivered up to ACK {runs[-1].ack}"
+        if not self._watched:
+            self.say(words)
+        elif self._away_seq and peer.delivered_seq >= self._away_seq:
+            # The status line shows how far the newest message got; this one is old news there.
+            self._away_seq = 0
+            self.say(f"{words}: {render.peer_name(peer.info)} has everything you wrote")
+
     def _message(self, number: int, row: MessageRow) -> None:
         peer = self.mirror.peer(number)
         if peer is None:
             return
         if number == self.number:
-            self._row(row, peer, tail=not row.mine)
+            if row.mine and peer.link.state != LinkState.UP:
+                self._away_seq = row.seq
+            # A line that scrolls away cannot change its ticks: the status line shows them.
+            self._transcript.message(row, peer, tail=not row.mine)
         elif not row.mine:
             name = render.peer_name(peer.info)
-            self.say(f"{name} wrote, {peer.unread} unread; /peer {peer.info.peer} shows it")
-
-    def _row(self, row: MessageRow, peer: PeerView, *, tail: bool = True) -> None:
-        # A line that scrolls away cannot change its ticks: the toolbar says how far the last got.
-        line = render.message_line(row, peer, tail=tail)
-        self._print(line, "own" if row.mine else "incoming")
+            self.say(f"New message from {name} ({peer.unread} unread): /peer {peer.info.peer}")
 
     def _answered(self, answer: Answered) -> None:
         if isinstance(answer.command, SendMessage):
@@ -346,7 +348,7 @@ class Room:
         for row, number in rows:
             peer = self.mirror.peer(number)
             if peer is not None:
-                self._print(render.message_line(row, peer, day=True), "quiet")
+                self._transcript.old_message(row, peer)
         self.say(count_words(len(rows)) + (", and more before" if page.more else ""))
 
     def _mark(self) -> None:
@@ -358,7 +360,3 @@ class Room:
             self._shown = peer.last_ack
             self.ask(MarkShown(self.number, peer.last_ack))
             self.ask(MarkRead(self.number, peer.last_ack))
-
-    def _print(self, text: str, style: str) -> None:
-        self._lines.append(Line(text, style))
-        del self._lines[:-MAX_LINES]

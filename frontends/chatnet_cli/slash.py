@@ -1,13 +1,14 @@
 """What lines that begin with a slash do in a chat. Pure but for looking at the files named."""
 
 import os
+import shlex
 from collections.abc import Callable
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Failure, UsageError
 from chatnet_cli.hints import IN_CHAT
 from chatnet_cli.room import Room
-from chatnet_client.words import is_open
+from chatnet_client.words import guess_words, is_open
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     AnswerRestore,
@@ -33,7 +34,7 @@ from chatnet_protocol.ipc.view import message_state
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
 HELP = (
-    "/file PATH        send a file or folder",
+    "/file PATH...     send files or folders; quote names with spaces",
     "/accept [ID]      take offered files        /reject [ID]   refuse them",
     "/pause [ID]  /resume [ID]  /cancel [ID]     the transfer under way",
     "/withdraw [NO]    take back your last text, if it was not sent yet",
@@ -42,9 +43,30 @@ HELP = (
     "/restore [stop]   ask for messages lost here, or stop asking",
     "/give             send a peer that asks what it lost       /refuse  do not",
     "/status           link and transfers",
-    "/quit             leave; the engine goes on",
+    "/quit             leave; the engine keeps running",
     "/stop             end the engine too",
     "//...             a message that begins with a slash",
+    "Enter sends, Alt+Enter begins a new line, Tab completes, Ctrl+Z suspends.",
+)
+COMMANDS = (
+    "accept",
+    "cancel",
+    "file",
+    "give",
+    "help",
+    "history",
+    "pause",
+    "peer",
+    "peers",
+    "quit",
+    "refuse",
+    "reject",
+    "restore",
+    "resume",
+    "search",
+    "status",
+    "stop",
+    "withdraw",
 )
 ON_TRANSFERS: dict[str, tuple[Callable[[bytes], Command], frozenset[str]]] = {
     "accept": (AcceptTransfer, frozenset({TransferState.OFFERED})),
@@ -81,10 +103,7 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
     elif view is None:
         raise Failure("Not attached yet.")
     elif word == "file":
-        path = os.path.abspath(os.path.expanduser(rest))
-        if not rest or not os.path.exists(path):
-            raise Failure(f"{render.escape_line(rest) or 'The file'} does not exist.")
-        room.ask(OfferFiles(new_id(), room.number, [path]))
+        room.ask(OfferFiles(new_id(), room.number, _paths(rest)))
     elif word in ON_TRANSFERS:
         make, states = ON_TRANSFERS[word]
         room.ask(make(_transfer(room, word, rest, states).id))
@@ -96,7 +115,7 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
             name = render.peer_name(peer.info)
             room.say(f"{mark} {peer.info.peer} {name} · {render.link_words(peer)}")
     elif word == "peer":
-        room.switch(targets.find_peer(view, rest or None).info.peer)
+        room.switch(targets.find_peer(view, rest or None, IN_CHAT).info.peer)
     elif word == "history":
         if rest and not rest.isdigit():
             raise UsageError("/history takes a number.")
@@ -118,13 +137,31 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
         room.ask(StopEngine("asked to stop from the terminal"))
         room.done = True
     else:
-        raise UsageError(f"There is no /{render.escape_line(word)}; see /help.")
+        guess = guess_words(word, COMMANDS, "/")
+        raise UsageError(f"There is no /{render.escape_line(word)}.{guess} See /help.")
+
+
+def _paths(words: str) -> list[str]:
+    """The files and folders that `/file` names: one path as it stands, or several, quoted as in a
+    shell. Raises UsageError, Failure."""
+    if not words:
+        raise UsageError("/file takes the path of a file or folder.")
+    paths = [words]
+    if not os.path.exists(os.path.expanduser(words)):
+        try:
+            paths = shlex.split(words)
+        except ValueError:
+            raise UsageError("A quotation mark is missing.") from None
+    for path in paths:
+        if not os.path.exists(os.path.expanduser(path)):
+            raise Failure(f"{render.escape_line(path) or 'The file'} does not exist.")
+    return [os.path.abspath(os.path.expanduser(path)) for path in paths]
 
 
 def _transfer(room: Room, word: str, wanted: str, states: frozenset[str]) -> TransferRow:
     assert room.mirror.view is not None
     if wanted:
-        return targets.find_transfer(room.mirror.view, wanted)
+        return targets.find_transfer(room.mirror.view, wanted, IN_CHAT)
     found = [
         row
         for row in room.mirror.view.transfers

@@ -3,13 +3,16 @@
 import argparse
 
 from chatnet_cli.environment import Environment, Failure, UsageError
-from chatnet_cli.render import escape_line, peer_name
+from chatnet_cli.hints import AS_VERBS, Hints
+from chatnet_cli.render import peer_name
 from chatnet_client import sessions
 from chatnet_client.client import Client
 from chatnet_protocol.ipc.rows import ClientRole, TransferRow, Trust
 from chatnet_protocol.ipc.view import PeerView, View
 
 MIN_ID_PREFIX = 4
+MAX_NAMES = 10
+"""Listed in one sentence."""
 
 
 def attach(
@@ -34,7 +37,7 @@ def attach(
     )
 
 
-def find_peer(view: View, wanted: str | None) -> PeerView:
+def find_peer(view: View, wanted: str | None, hints: Hints = AS_VERBS) -> PeerView:
     """The peer of that number, name, address or start of a name; without a word, the only one.
 
     Raises UsageError when several could be meant, Failure when there is none.
@@ -42,9 +45,10 @@ def find_peer(view: View, wanted: str | None) -> PeerView:
     if wanted is None:
         known = [peer for peer in view.peers if peer.info.trust != Trust.PENDING]
         if not known:
-            raise Failure("This session knows no peer. Add one with: chatnet peer add HOST PORT")
+            raise Failure(f"You have no peers yet. Add one: {hints.add_peer}")
         if len(known) > 1:
-            raise UsageError(f"Several peers are known: {_names(known)}. Choose one with --peer.")
+            names = _names(known)
+            raise UsageError(f"There are several peers: {names}. Use {hints.choose_peer}.")
         return known[0]
     word = wanted.casefold()
     exact = [peer for peer in view.peers if word in _words_for(peer)]
@@ -56,7 +60,7 @@ def find_peer(view: View, wanted: str | None) -> PeerView:
     return found[0]
 
 
-def find_transfer(view: View, wanted: str) -> TransferRow:
+def find_transfer(view: View, wanted: str, hints: Hints = AS_VERBS) -> TransferRow:
     """The transfer of that number or start of an id. Raises UsageError, Failure."""
     if wanted.isascii() and wanted.isdigit() and not wanted.startswith("0"):
         for row in view.transfers:
@@ -65,7 +69,7 @@ def find_transfer(view: View, wanted: str) -> TransferRow:
     prefix = wanted.lower()
     found = [row for row in view.transfers if row.id.hex().startswith(prefix)]
     if len(prefix) < MIN_ID_PREFIX or not found:
-        raise Failure(f"There is no transfer {wanted!r}. See: chatnet transfers")
+        raise Failure(f"There is no transfer {wanted!r}. See: {hints.list_transfers}")
     if len(found) > 1:
         raise UsageError(f"Several transfers begin with {wanted!r}; give more of the id.")
     return found[0]
@@ -79,4 +83,7 @@ def _words_for(peer: PeerView) -> set[str]:
 
 
 def _names(peers: list[PeerView]) -> str:
-    return ", ".join(f"{peer_name(p.info)} ({escape_line(str(p.info.peer))})" for p in peers)
+    names = [f"{peer_name(p.info)} ({p.info.peer})" for p in peers[:MAX_NAMES]]
+    if len(peers) > MAX_NAMES:
+        names.append(f"and {len(peers) - MAX_NAMES} more")
+    return ", ".join(names)

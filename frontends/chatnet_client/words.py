@@ -4,7 +4,8 @@ a conversation on its way back.
 Pure. What is returned may hold what a peer wrote: a front end makes it harmless for its own screen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 
 from chatnet_protocol.ipc.rows import (
@@ -21,9 +22,9 @@ from chatnet_protocol.ipc.rows import (
 
 LINK_WORDS: Mapping[str, str] = MappingProxyType(
     {
-        LinkState.IDLE: "waiting to be found",
+        LinkState.IDLE: "no address",
         LinkState.RESOLVING: "looking up the address",
-        LinkState.DIALLING: "dialling",
+        LinkState.DIALLING: "connecting",
         LinkState.UP: "connected",
         LinkState.SILENT: "not answering",
         LinkState.PENDING: "waiting to be accepted",
@@ -38,6 +39,11 @@ NO_ANSWER = "the engine does not answer"
 """EngineLost.reason of one that fell silent."""
 LEAVING = 'The engine keeps running; stop it with "chatnet stop".'
 """When a front end ends."""
+
+
+def no_answer_words(name: str) -> str:
+    """While nothing has come from a peer that is being dialled."""
+    return f"No answer from {name} yet. Is ChatNet running there, and is its UDP port open?"
 
 
 def engine_lost_words(reason: str) -> str:
@@ -55,6 +61,12 @@ def size_words(size_bytes: float) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
+
+
+def guess_words(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """` Did you mean "send"?` for a mistyped `word`, else nothing."""
+    close = get_close_matches(word.lower(), list(known), n=1)
+    return f' Did you mean "{prefix}{close[0]}"?' if close else ""
 
 
 def is_named(row: PeerRow) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet_cli import render
+from chatnet_client.words import no_answer_words
 from chatnet_protocol.ipc.events import LinkChanged, TypingChanged
 from chatnet_protocol.ipc.offer import Offer, OfferedFile
 from chatnet_protocol.ipc.rows import (
@@ -105,7 +106,11 @@ def test_failed_offers_and_unknown_kinds() -> None:
     ("state", "detail", "words"),
     [
         (LinkState.UP, "", "connected"),
-        (LinkState.DIALLING, "", "dialling: nothing heard from bob yet, is its UDP port open?"),
+        (
+            LinkState.DIALLING,
+            "",
+            f"connecting: {no_answer_words('bob')}",
+        ),
         (LinkState.SILENT, "since 14:02\x1b", "not answering: since 14:02\\x1b"),
     ],
 )

@@ -4,64 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from chatnet_cli import room as module
+from chat_room import Chat
+from chatnet_cli import transcript
 from chatnet_cli.hints import AS_VERBS
-from chatnet_cli.room import Room
+from chatnet_cli.room import FIRST_ROWS, Room
 from chatnet_cli.slash import handle_line
-from chatnet_client.attach import AttachMachine
 from chatnet_client.client_events import EngineLost, Refused
-from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
-from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreTheirs, TransferState
 from fake_engine import FakeCore, make_view
-
-
-class Chat:
-    """A room, its attach machine and a core, wired without sockets."""
-
-    def __init__(self, core: FakeCore | None = None, peer: str | None = None, watched: bool = True):
-        self.core = core or FakeCore()
-        self.ids = 0
-        self.room = Room(peer, watched=watched, new_id=self.new_id)
-        self.machine = AttachMachine("test", keep_up=True)
-        self.now = 0.0
-        self.first_lines = self.turn()
-
-    def new_id(self) -> bytes:
-        self.ids += 1
-        return (1000 + self.ids).to_bytes(16, "big")
-
-    def turn(self) -> list[str]:
-        """Everything that is under way arrives; the lines that were printed."""
-        for _ in range(6):
-            self.now += 0.01
-            self.room.handle_timeout(self.now)
-            for command in self.room.take_commands():
-                self.machine.ask(command, self.now)
-            self.machine.handle_timeout(self.now)
-            for request in self.machine.take_requests(self.now):
-                self.machine.handle_reply(
-                    self.core.handle_request(b"r", codec.pack(request)), self.now
-                )
-            for topic, frame in self.core.publications:
-                if topic == envelope.TOPIC_EVENTS:
-                    self.machine.handle_publication(frame, self.now)
-                else:
-                    self.machine.handle_gauges(frame, self.now)
-            self.core.publications.clear()
-            for event in self.machine.take_events():
-                self.room.handle_event(event)
-        return [line.text for line in self.room.take_lines()]
-
-    def write(self, line: str) -> list[str]:
-        handle_line(self.room, line, self.new_id)
-        return self.turn()
-
-    def seen(self, kind: type) -> list[cmd.Command]:
-        return [command for command in self.core.seen if isinstance(command, kind)]
 
 
 def test_opening_shows_the_newest_and_where_reading_stopped() -> None:
@@ -71,7 +24,7 @@ def test_opening_shows_the_newest_and_where_reading_stopped() -> None:
     core.marks(1, my_read=29)
     lines = Chat(core).first_lines
     assert lines[0] == "-- bob · connected"
-    assert len(lines) == 1 + module.FIRST_ROWS + 1
+    assert len(lines) == 1 + FIRST_ROWS + 1
     assert lines[-2] == "-- new messages"
     assert lines[-1] == "22:13:50 bob: text 29  [ACK 30 · 10.0.0.1:5001]"
 
@@ -113,7 +66,7 @@ def test_a_message_that_was_not_queued_comes_back() -> None:
 def test_other_peers_are_announced_and_can_be_switched_to() -> None:
     chat = Chat(FakeCore(make_view(peers=2)), peer="bob")
     chat.core.receive(2, "psst")
-    assert chat.turn() == ["-- peer2 wrote, 1 unread; /peer 2 shows it"]
+    assert chat.turn() == ["-- New message from peer2 (1 unread): /peer 2"]
     assert "psst" in chat.write("/peer peer2")[-1]
     assert chat.core.peer(2).my_read == 1
     assert chat.write("/peers")[1].startswith("-- * 2 peer2")
@@ -130,7 +83,7 @@ def test_drafts_are_shared_both_ways() -> None:
     assert chat.room.take_input() == "hello"
     chat.room.typed("hello!", chat.now)
     chat.core.publish(ev.DraftChanged(1, 3, "other", 99))
-    assert chat.turn() == ["-- somebody writes in another window; your line stays yours"]
+    assert chat.turn() == ["-- a draft is being written in another window; your line is unchanged"]
     assert chat.room.take_input() is None
 
 
@@ -147,7 +100,7 @@ def test_another_windows_draft_is_shown_once_the_own_line_is_sent_or_emptied() -
     chat = Chat()
     chat.room.typed("mine", chat.now)
     chat.core.publish(ev.DraftChanged(1, 1, "theirs", 99))
-    assert chat.turn() == ["-- somebody writes in another window; your line stays yours"]
+    assert chat.turn() == ["-- a draft is being written in another window; your line is unchanged"]
     chat.write("mine")
     assert chat.room.take_input() == "theirs"
     chat.room.typed("theirs, not", chat.now)
@@ -178,7 +131,7 @@ def test_a_draft_lost_to_a_faster_one_is_told() -> None:
     )
     chat.room.typed("mine", chat.now)
     chat.now += 1.0
-    assert chat.turn() == ["-- somebody writes in another window; your line stays yours"]
+    assert chat.turn() == ["-- a draft is being written in another window; your line is unchanged"]
 
 
 def test_the_own_line_outlives_the_engine() -> None:
@@ -190,7 +143,7 @@ def test_the_own_line_outlives_the_engine() -> None:
     chat.machine.handle_connected(chat.now)
     chat.turn()
     assert chat.room.take_input() is None
-    assert chat.write("mine") == ["22:13:21 me: mine"]
+    assert chat.write("mine")[0] == "22:13:21 me: mine"
     assert chat.core.peer(1).draft == "theirs", "what another window writes stays there"
 
 
@@ -283,7 +236,7 @@ def test_transfers_by_slash(tmp_path: Path) -> None:
     assert "c.txt" in chat.write(f"/file {path}")[0]
     assert chat.core.view.transfers[-1].state == TransferState.OFFERED
     assert chat.write("/file /does/not/exist") == ["-- /does/not/exist does not exist."]
-    assert "does not exist" in chat.write("/file")[0]
+    assert "takes the path" in chat.write("/file")[0]
     assert "There is no transfer" in chat.write("/cancel 99")[0]
 
 
@@ -421,7 +374,7 @@ def test_before_anything_is_known() -> None:
 
 
 def test_lines_nobody_takes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_LINES", 3)
+    monkeypatch.setattr(transcript, "MAX_LINES", 3)
     room = Room(None, watched=True, new_id=bytes)
     for number in range(9):
         room.say(str(number))

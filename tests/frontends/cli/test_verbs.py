@@ -75,7 +75,7 @@ def test_send_needs_to_know_to_whom(shell, engine: FakeEngine) -> None:
     assert "Known: bob (1)" in shell.err
     assert shell.run("peer-add", "10.0.0.9", "99", "--name", "bobby") == 0
     assert shell.run("send", "x") == 2
-    assert "Choose one with --peer" in shell.err
+    assert "Use --peer NAME." in shell.err
     assert shell.run("send", "x", "--peer", "BOB") == 0, "an exact name wins"
     assert shell.run("send", "x", "--peer", "bo") == 2
     assert shell.run("send", "x", "--peer", "10.0.0.9:99") == 0
@@ -257,7 +257,7 @@ def test_peers_are_added_named_listed_removed(shell, engine: FakeEngine) -> None
     assert shell.run("peers") == 0
     assert shell.out.splitlines() == [
         "1 · bob · 10.0.0.1:5001 · connected · pinned · 1 unread",
-        "2 · Carol C · 10.0.0.9:99 · waiting to be found · none",
+        "2 · Carol C · 10.0.0.9:99 · no address · none",
     ]
     assert shell.run("peers", "--json") == 0
     assert [peer["name"] for peer in shell.objects()] == ["bob", "Carol C"]
@@ -392,7 +392,7 @@ def test_doctor(shell, home: Path, engine: FakeEngine) -> None:
     left.mkdir()
     (left / "connection.json").write_text("{}")
     assert shell.run("doctor") == 1
-    assert "BAD session 12345, bob: dialling: nothing heard from bob yet" in shell.out
+    assert "BAD session 12345, bob: connecting: No answer from bob yet" in shell.out
     assert "10.0.0.1" in shell.out
     assert "BAD session killed: its engine was killed" in shell.out
     home.chmod(0o777)

@@ -1,0 +1,65 @@
+"""Owns the lines that a chat prints, until its loop takes them. Pure."""
+
+from dataclasses import dataclass
+
+from chatnet_cli import render
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.view import PeerView
+
+MAX_LINES = 10_000
+"""Lines waiting to be printed; beyond it the oldest are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line for the screen; `style`: incoming, own, quiet or error."""
+
+    text: str
+    style: str
+    tail: str = ""
+    """Stands behind the text and is never broken."""
+
+    def __str__(self) -> str:
+        return f"{self.text}  {self.tail}" if self.tail else self.text
+
+
+class Transcript:
+    """Messages and remarks in the order in which they are printed."""
+
+    def __init__(self, *, days: bool) -> None:
+        """`days`: print a line where a new day begins."""
+        self._days = days
+        self._day = ""
+        self._lines: list[Line] = []
+
+    def say(self, text: str, style: str = "quiet") -> None:
+        """A remark: nobody's message."""
+        self._print(f"-- {text}", style)
+
+    def message(self, row: MessageRow, peer: PeerView, *, tail: bool = True) -> None:
+        """A message in its place; without `tail`, without what may still change."""
+        day = render.day_words(row.arrived_ms)
+        if self._days and day != self._day:
+            self._day = day
+            self.say(day)
+        line = render.message_line(row, peer, tail=False)
+        end = render.message_tail(row, peer) if tail else ""
+        self._print(line, "own" if row.mine else "incoming", end)
+
+    def old_message(self, row: MessageRow, peer: PeerView) -> None:
+        """A message of a page from the history, with its date."""
+        line = render.message_line(row, peer, day=True, tail=False)
+        self._print(line, "quiet", render.message_tail(row, peer))
+
+    def start_over(self) -> None:
+        """Another conversation is shown from here on."""
+        self._day = ""
+
+    def take_lines(self) -> list[Line]:
+        """What to print."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _print(self, text: str, style: str, tail: str = "") -> None:
+        self._lines.append(Line(text, style, tail))
+        del self._lines[:-MAX_LINES]
