@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 
 from chatnet_engine.files.names import numbered, shown
+from chatnet_engine.io.private_dir import make_dirs
 
 PARTIAL_FOLDER = ".chatnet-partial"
 PARTIAL_KEPT_S = 30 * 24 * 3600
@@ -67,7 +68,7 @@ class Folder:
         self.path = path
         self._below_mode = below_mode
         try:
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            make_dirs(path)
             self._fd = os.open(path, _FOLDER)
         except (OSError, ValueError) as error:
             raise problem(error if isinstance(error, OSError) else OSError(), path) from None
@@ -103,6 +104,11 @@ class Folder:
             raise OSError(errno.EINVAL, "the partial is no regular file")
         return fd
 
+    def keep_partials(self) -> None:
+        """Make durable that the partial files are found again. Raises OSError."""
+        os.fsync(self._partial_fd)
+        os.fsync(self._fd)
+
     def discard(self, transfer_id: bytes) -> None:
         """Remove what a transfer left behind."""
         self._remove(transfer_id.hex() + "-", older_than_s=float("inf"))
@@ -123,16 +129,18 @@ class Folder:
     def place(self, transfer_id: bytes, index: int, path: list[str], inode: int) -> bool:
         """Give the complete partial its final name; False when that is taken by another file.
 
-        Recognises what an earlier call did. Raises PartialGone, OSError, FolderError.
+        Recognises what an earlier call did; the name is durable, and so are those of the folders
+        that lead to it. Raises PartialGone, OSError, FolderError.
         """
         partial = _partial_name(transfer_id, index)
-        with self._parent(path) as parent_fd:
+        with self._parent(path, sync=True) as parent_fd:
             if _inode(parent_fd, path[-1]) != inode:
                 if _inode(self._partial_fd, partial) != inode:
                     raise PartialGone
                 if not _link(self._partial_fd, partial, parent_fd, path[-1]):
                     return False
-                os.fsync(parent_fd)
+            # Also when an earlier call had linked it: that one may have died before this.
+            os.fsync(parent_fd)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial, dir_fd=self._partial_fd)
         return True
@@ -148,11 +156,13 @@ class Folder:
         raise OSError(errno.ENOENT, "the folder of the partial files does not stay")
 
     @contextlib.contextmanager
-    def _parent(self, path: list[str]) -> Iterator[int]:
+    def _parent(self, path: list[str], *, sync: bool = False) -> Iterator[int]:
         fd = os.dup(self._fd)
         try:
             for name in path[:-1]:
                 below = _subfolder(fd, name, self._below_mode)
+                if sync:  # whoever made it, perhaps a process that died right after
+                    os.fsync(fd)
                 os.close(fd)
                 fd = below
             yield fd

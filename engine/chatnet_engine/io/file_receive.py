@@ -32,10 +32,14 @@ class Mismatch(Exception):
 
 
 class Syncer:
-    """A thread that makes written bytes durable, and knows how far they are."""
+    """A thread that makes written bytes durable, and knows how far they are.
 
-    def __init__(self, fd: int, durable: int) -> None:
+    `keep_name` makes durable that the file is found: bytes of a file without a name are none.
+    """
+
+    def __init__(self, fd: int, durable: int, keep_name: Callable[[], None]) -> None:
         self.durable = durable
+        self._keep_name: Callable[[], None] | None = keep_name
         self._fd = fd
         self._written = durable
         self._error: OSError | None = None
@@ -58,6 +62,8 @@ class Syncer:
         if self._error is not None:
             raise self._error
         os.fsync(self._fd)
+        if self._keep_name:
+            self._keep_name()
 
     def abandon(self) -> None:
         """End without more ado; afterwards the descriptor is not used any more."""
@@ -76,8 +82,13 @@ class Syncer:
                 written = self._written
             try:
                 os.fdatasync(self._fd)
+                if self._keep_name and not self._stopping:
+                    self._keep_name()
+                    self._keep_name = None
             except OSError as error:
                 self._error = error
+                return
+            if self._keep_name:
                 return
             self.durable = written
             with self._wake:
@@ -91,6 +102,7 @@ class PartialFile:
     def __init__(self, folder: Folder, transfer_id: bytes, index: int, size: int) -> None:
         """Raises OSError."""
         self.fd = folder.open_partial(transfer_id, index)
+        self._folder = folder
         self.size = size
         self.length = 0
         self._durable = 0
@@ -116,7 +128,7 @@ class PartialFile:
         self._durable = length
         self.hasher = blake3.blake3()
         self._hash_prefix()
-        self._syncer = Syncer(self.fd, length)
+        self._syncer = Syncer(self.fd, length, self._folder.keep_partials)
         self._allocation = Allocation(self.fd, self.size, length)
 
     def append(self, bodies: list[memoryview]) -> None:
@@ -143,6 +155,7 @@ class PartialFile:
             self._durable = syncer.durable
             syncer.abandon()
             os.fdatasync(self.fd)
+            self._folder.keep_partials()
             self._durable = self.length
 
     def complete(self, umask: int) -> int:

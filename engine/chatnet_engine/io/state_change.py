@@ -7,7 +7,7 @@ What a new file takes the place of is kept in a folder `set-aside-N`.
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -37,26 +37,39 @@ Maker = Callable[[str], None]
 
 class _Ready(msgspec.Struct):
     files: list[str]
+    gone: list[str]
+    """Set aside without a new one."""
     aside: str
     own_key: str
     """Hex; the key that the history, where it stays, is made to belong to."""
 
 
-def install(folder: str, files: Mapping[str, Maker], own_key: bytes = b"") -> None:
+def install(
+    folder: str, files: Mapping[str, Maker], own_key: bytes = b"", gone: Sequence[str] = ()
+) -> str:
     """Put new files in the place of those of the session in `folder`, whose lock is held.
 
-    `own_key`: also make the history belong to that key. Raises OSError, sqlite3.Error.
+    `own_key`: also make the history belong to that key. `gone`: files that go without a new one.
+    Returns the folder of what was set aside, empty if nothing was. Raises OSError, sqlite3.Error
+    and what a maker raises; then nothing has changed.
     """
     draft = os.path.join(folder, DRAFT)
     shutil.rmtree(draft, ignore_errors=True)
     make_private_dir(draft)
-    for name, make in files.items():
-        make(os.path.join(draft, name))
-    sync_dir(draft)
-    ready = _Ready(list(files), _free_name(folder), own_key.hex())
+    try:
+        for name, make in files.items():
+            make(os.path.join(draft, name))
+        sync_dir(draft)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    aside = _free_name(folder)
+    ready = _Ready(list(files), list(gone), aside, own_key.hex())
     write_durably(os.path.join(draft, READY), msgspec.json.encode(ready))
     sync_dir(draft)
     finish(folder)
+    aside = os.path.join(folder, aside)
+    return aside if os.path.isdir(aside) else ""
 
 
 def finish(folder: str) -> None:
@@ -71,13 +84,17 @@ def finish(folder: str) -> None:
         return
     ready = msgspec.json.decode(data, type=_Ready)
     aside = os.path.join(folder, ready.aside)
+    for name in ready.gone:
+        _set_aside(os.path.join(folder, name), aside)
     for name in ready.files:
         new, place = os.path.join(draft, name), os.path.join(folder, name)
         if name == HISTORY:
             for end in SIDE_FILES:
                 _set_aside(place + end, aside)
         if os.path.lexists(new):
-            _set_aside(place, aside)
+            # A power loss may leave the new file under both names.
+            if not (os.path.lexists(place) and os.path.samefile(new, place)):
+                _set_aside(place, aside)
             os.rename(new, place)
     if os.path.isdir(aside):
         sync_dir(aside)

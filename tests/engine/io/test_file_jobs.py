@@ -203,6 +203,32 @@ def test_a_disk_that_refuses_ends_the_job_with_a_sentence(
     assert jobs.ended.error.endswith(".")
 
 
+def test_a_disk_that_takes_a_part_of_what_is_written_loses_nothing(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_write = os.pwritev
+    turns = iter(range(10**6))
+
+    def write_a_part(fd: int, bodies: list[memoryview], offset: int) -> int:
+        room = (1, 999, 70_000)[next(turns) % 3]
+        part = []
+        for body in bodies:
+            part.append(body[:room])
+            room -= len(part[-1])
+        return really_write(fd, part, offset)
+
+    monkeypatch.setattr(os, "pwritev", write_a_part)
+    jobs.receive(sizes=(len(CONTENT),))
+    jobs.say(T.FILE, header(0, 0))
+    for at in range(0, len(CONTENT), 65536):
+        jobs.say(T.DATA, CONTENT[at : at + 65536])
+    jobs.say(T.FILE_END, digest(CONTENT))
+    jobs.say(T.END)
+    assert jobs.outcome() == pw.Outcome.MOVED
+    assert partial(jobs).read_bytes() == CONTENT
+    assert next(turns) > 5
+
+
 def test_a_sync_that_fails_ends_the_job(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = threading.Event()
 
