@@ -36,6 +36,7 @@ VERBS = {
     "history": ("reading", "history"),
     "export": ("exporting", "export"),
     "backup": ("backups", "backup"),
+    "restore-backup": ("backups", "restore_backup"),
     "transfers": ("transfers", "transfers"),
     "accept": ("transfers", "change"),
     "reject": ("transfers", "change"),

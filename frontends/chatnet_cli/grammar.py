@@ -254,6 +254,15 @@ def _add_reading(verbs: Verbs) -> None:
     backup.add_argument("folder", metavar="FOLDER", help="not there yet, or empty")
     backup.add_argument("--history-only", action="store_true", help="no keys, only the messages")
     _timeout(backup)
+    restore = _verb(
+        verbs,
+        "restore-backup",
+        "put a backup back into a session that does not run",
+        "chatnet restore-backup ~/backup/today --session 12345 --replace",
+        peer=False,
+    )
+    restore.add_argument("folder", metavar="FOLDER", help="what `chatnet backup` made")
+    restore.add_argument("--replace", action="store_true", help="what is there now is set aside")
 
 
 def _add_transfers(verbs: Verbs) -> None:

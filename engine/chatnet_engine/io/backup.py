@@ -9,12 +9,11 @@ import logging
 import os
 import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chatnet_engine.io.private_dir import sync_dir, write_atomically
+from chatnet_engine.io.private_dir import read_private, sync_dir, write_atomically
 from chatnet_engine.io.worker import Worker
 from chatnet_engine.ledger.copying import copy_store
 from chatnet_engine.ledger.schema import StoreDamaged, open_read_only
@@ -24,6 +23,10 @@ from chatnet_protocol.ipc import session_files
 
 logger = logging.getLogger(__name__)
 
+BACKUP_NOTE = "backup.part"
+"""In the session's folder: the path of a draft, while it is being made."""
+PART = ".part"
+MAX_NOTE_BYTES = 8192
 FLUSH_STEPS = 8
 """Steps of a MiB between flushes: more unwritten data would hold the store's own fsync up."""
 STOP_TIMEOUT_S = 2.0
@@ -95,8 +98,14 @@ class _BackupDesk:
         target = os.path.realpath(ask.folder)
         _refuse_used(target, ask.folder)
         parent, name = os.path.split(target)
-        draft = tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=parent)  # 0700
+        draft = os.path.join(parent, f".{name}.{os.urandom(8).hex()}{PART}")
+        session = os.path.dirname(self._paths.history)
+        sweep(session)
+        # First the note: a process that is killed leaves no draft that nobody knows of.
+        note = os.path.join(session, BACKUP_NOTE)
+        write_atomically(note, os.fsencode(draft))
         try:
+            os.mkdir(draft, 0o700)
             messages = self._copy_history(os.path.join(draft, session_files.HISTORY))
             if not ask.history_only:
                 for path in (self._paths.known_peers, self._paths.identity):
@@ -111,8 +120,10 @@ class _BackupDesk:
                 raise
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
+            os.unlink(note)
             raise
         sync_dir(parent)
+        os.unlink(note)
         logger.info("a backup of %d messages was made", messages)
         return SessionCopied(messages, size_bytes)
 
@@ -142,6 +153,22 @@ class _BackupDesk:
 
     def close(self) -> None:
         """Nothing is kept open between backups."""
+
+
+def sweep(session: str) -> None:
+    """Remove the draft that a killed engine left; called under the lock of the session."""
+    note = os.path.join(session, BACKUP_NOTE)
+    try:
+        draft = os.fsdecode(read_private(note, MAX_NOTE_BYTES))
+        status = os.lstat(draft)
+        name = os.path.basename(draft)
+        if name.startswith(".") and name.endswith(PART) and status.st_uid == os.geteuid():
+            shutil.rmtree(draft)
+        os.unlink(note)
+    except FileNotFoundError:
+        pass  # nothing was left, or on a disk that is not here now
+    except (OSError, ValueError) as error:
+        logger.warning("what a backup left cannot be removed: %s", error)
 
 
 def _refuse_used(target: str, folder: str) -> None:

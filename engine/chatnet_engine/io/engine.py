@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from chatnet_engine.io.addresses import show_addr
-from chatnet_engine.io.backup import BackupMaker, SessionPaths
+from chatnet_engine.io.backup import BackupMaker, SessionPaths, sweep
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.descriptors import complaint, raise_descriptor_limit
 from chatnet_engine.io.file_link import FileLink, file_command
@@ -143,6 +143,7 @@ class Engine:
     ) -> None:
         folder, udp = self._open_session(config, default_home(environ), undo)
         self.log_fd = _open_log(folder, config.log_level, undo)
+        sweep(folder.path)
         private_key, known_peers = folder.open_state(random, config.ways)
         self.session = _session_row(config, folder, udp, private_key, environ)
         now = read_now()

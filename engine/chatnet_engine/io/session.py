@@ -7,8 +7,10 @@ holds it, however that process ends; the text in the file only tells people who 
 import fcntl
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Mapping
 
+from chatnet_engine.io import state_change
 from chatnet_engine.io.history_file import LedgerFile
 from chatnet_engine.io.private_dir import (
     make_dirs,
@@ -16,7 +18,7 @@ from chatnet_engine.io.private_dir import (
     open_regular,
     write_atomically,
 )
-from chatnet_engine.io.session_state import SessionState
+from chatnet_engine.io.session_state import open_state
 from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -53,11 +55,21 @@ class SessionFolder:
         """The keys that are trusted."""
         return self._file(session_files.KNOWN_PEERS)
 
+    def finish_change(self) -> None:
+        """Complete a change of state files that was cut. Raises CommandError."""
+        try:
+            state_change.finish(self.path)
+        except (OSError, sqlite3.Error) as error:
+            raise CommandError(
+                ErrorCode.FILE, f"A change of {self.path} cannot be completed: {error}."
+            ) from None
+
     def open_state(
         self, random: Callable[[int], bytes], ways: Collection[str] = ()
     ) -> tuple[bytes, KnownPeers]:
-        """See `SessionState.open`."""
-        private_key, known = SessionState(self.path).open(random, ways)
+        """See `open_state` of the module of that name."""
+        self.finish_change()
+        private_key, known = open_state(self.path, random, ways)
         self._own_key = Identity.from_private_bytes(private_key).public
         return private_key, known
 

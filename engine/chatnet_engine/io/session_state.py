@@ -37,84 +37,74 @@ COSTS = {
 """What each way on costs, for the sentence that refuses a start."""
 
 
-class SessionState:
-    """The state files in a folder whose lock is held."""
+def open_state(
+    folder: str, random: Callable[[int], bytes], ways: Collection[str]
+) -> tuple[bytes, KnownPeers]:
+    """(the private key, the trusted keys) of the locked `folder`, when all in it belong together.
 
-    def __init__(self, folder: str) -> None:
-        """Completes a change that was cut. Raises OSError, sqlite3.Error."""
-        self._folder = folder
-        state_change.finish(folder)
+    Made, with an empty history, where there is none of the three. `ways`: those of COSTS that
+    the user takes. Raises CommandError.
+    """
+    try:
+        if not has_state(folder):
+            _begin(folder, random(KEY_BYTES))
+        found = find_state(folder)
+        needs = found.needs()
+        if needs:
+            _refuse_unless_taken(needs, ways)
+            _go_on(folder, found, needs, ways, random)
+            found = find_state(folder)
+            _refuse_unless_taken(found.needs(), ())
+        return found.private_key, _bring_forward(folder, found)
+    except sqlite3.Error as error:
+        raise CommandError(ErrorCode.STORE, f"The history cannot be opened: {error}.") from None
 
-    def open(
-        self, random: Callable[[int], bytes], ways: Collection[str]
-    ) -> tuple[bytes, KnownPeers]:
-        """(the private key, the keys that are trusted), when all belong together.
 
-        Made, with an empty history, where there is none of the three. `ways`: those of COSTS that
-        the user takes. Raises CommandError.
-        """
-        try:
-            if not has_state(self._folder):
-                self._begin(random(KEY_BYTES))
-            found = find_state(self._folder)
-            needs = found.needs()
-            if needs:
-                _refuse_unless_taken(needs, ways)
-                self._go_on(found, needs, ways, random)
-                found = find_state(self._folder)
-                _refuse_unless_taken(found.needs(), ())
-            return found.private_key, self._bring_forward(found)
-        except sqlite3.Error as error:
-            raise CommandError(ErrorCode.STORE, f"The history cannot be opened: {error}.") from None
+def _begin(folder: str, private_key: bytes) -> None:
+    public_key = Identity.from_private_bytes(private_key).public
+    files = {
+        HISTORY: state_change.history_of(public_key),
+        IDENTITY: state_change.file_of(encode_private_key(private_key)),
+    }
+    state_change.install(folder, files)
 
-    def _begin(self, private_key: bytes) -> None:
-        public_key = Identity.from_private_bytes(private_key).public
-        files = {
-            HISTORY: state_change.history_of(public_key),
-            IDENTITY: state_change.file_of(encode_private_key(private_key)),
-        }
-        state_change.install(self._folder, files)
 
-    def _go_on(
-        self,
-        found: FoundState,
-        needs: Mapping[str, str],
-        ways: Collection[str],
-        random: Callable[[int], bytes],
-    ) -> None:
-        files: dict[str, state_change.Maker] = {}
-        public_key, own_key = found.public_key, b""
-        if NEW_IDENTITY in needs:
-            private_key = random(KEY_BYTES)
-            public_key = own_key = Identity.from_private_bytes(private_key).public
-            files[IDENTITY] = state_change.file_of(encode_private_key(private_key))
-        if WITHOUT_HISTORY in needs or (ADOPT_HISTORY in needs and ADOPT_HISTORY not in ways):
-            files[HISTORY] = state_change.history_of(public_key)
-            own_key = b""
-        elif ADOPT_HISTORY in needs:
-            own_key = public_key
-        if WITHOUT_KNOWN_PEERS in needs:
-            files[KNOWN_PEERS] = state_change.file_of(_claimed([], public_key).encode())
-        elif found.owner not in (b"", public_key):
-            files[KNOWN_PEERS] = state_change.file_of(
-                _claimed(found.lines or [], public_key).encode()
-            )
-        state_change.install(self._folder, files, own_key)
-        for way, problem in needs.items():
-            logger.warning("%s: went on with %s", problem, way)
+def _go_on(
+    folder: str,
+    found: FoundState,
+    needs: Mapping[str, str],
+    ways: Collection[str],
+    random: Callable[[int], bytes],
+) -> None:
+    files: dict[str, state_change.Maker] = {}
+    public_key, own_key = found.public_key, b""
+    if NEW_IDENTITY in needs:
+        private_key = random(KEY_BYTES)
+        public_key = own_key = Identity.from_private_bytes(private_key).public
+        files[IDENTITY] = state_change.file_of(encode_private_key(private_key))
+    if WITHOUT_HISTORY in needs or (ADOPT_HISTORY in needs and ADOPT_HISTORY not in ways):
+        files[HISTORY] = state_change.history_of(public_key)
+        own_key = b""
+    elif ADOPT_HISTORY in needs:
+        own_key = public_key
+    if WITHOUT_KNOWN_PEERS in needs:
+        files[KNOWN_PEERS] = state_change.file_of(_claimed([], public_key).encode())
+    elif found.owner not in (b"", public_key):
+        files[KNOWN_PEERS] = state_change.file_of(_claimed(found.lines or [], public_key).encode())
+    state_change.install(folder, files, own_key)
+    for way, problem in needs.items():
+        logger.warning("%s: went on with %s", problem, way)
 
-    def _bring_forward(self, found: FoundState) -> KnownPeers:
-        """Files of before get their checks; what is trusted."""
-        if not found.is_checked:
-            write_atomically(self._path(IDENTITY), encode_private_key(found.private_key))
-        lines = found.lines or []
-        known = _claimed(lines, found.public_key)
-        if not found.owner and any(isinstance(line, KnownPeer) for line in lines):
-            write_atomically(self._path(KNOWN_PEERS), known.encode())
-        return known
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self._folder, name)
+def _bring_forward(folder: str, found: FoundState) -> KnownPeers:
+    """Files of before get their checks; what is trusted."""
+    if not found.is_checked:
+        write_atomically(os.path.join(folder, IDENTITY), encode_private_key(found.private_key))
+    lines = found.lines or []
+    known = _claimed(lines, found.public_key)
+    if not found.owner and any(isinstance(line, KnownPeer) for line in lines):
+        write_atomically(os.path.join(folder, KNOWN_PEERS), known.encode())
+    return known
 
 
 def _claimed(lines: list[KnownPeer | str], public_key: bytes) -> KnownPeers:

@@ -115,6 +115,36 @@ def test_a_folder_that_is_filled_meanwhile_is_not_replaced(
     assert session.left() == ["today"]
 
 
+def test_what_a_killed_engine_left_is_swept_at_its_next_start_or_backup(session: Session) -> None:
+    note = session.folder / "backup.part"
+    for sweep in (
+        lambda: backup_module.sweep(str(session.folder)),
+        lambda: session.make(session.parent / "today"),
+    ):
+        draft = session.parent / ".today.0011223344556677.part"
+        draft.mkdir()
+        (draft / "history.db").touch()
+        note.write_text(str(draft))
+        sweep()
+        assert not draft.exists()
+        assert not note.exists()
+
+
+def test_a_sweep_removes_nothing_else(session: Session) -> None:
+    note = session.folder / "backup.part"
+    mine = session.parent / "mine"
+    mine.mkdir()
+    link = session.parent / ".link.part"
+    link.symlink_to(mine)
+    for named in (mine, link, session.parent / ".not there.part", session.parent / "\0"):
+        note.write_text(str(named))
+        backup_module.sweep(str(session.folder))
+    assert mine.is_dir()
+    note.unlink(missing_ok=True)
+    note.mkdir()
+    backup_module.sweep(str(session.folder))
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [

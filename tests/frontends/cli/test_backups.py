@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from fake_engine import FakeCore, FakeEngine
@@ -24,3 +26,26 @@ def test_what_the_engine_says_instead_is_told(shell, core: FakeCore, engine: Fak
     core.refuse[cmd.MakeBackup] = CommandError(ErrorCode.FILE, sentence)
     assert shell.run("backup", "/x") == 1
     assert (shell.out, shell.err) == ("", f"{sentence}\n")
+
+
+def test_restoring_becomes_the_engines_program_for_it(shell, replaced) -> None:
+    with pytest.raises(replaced) as caught:
+        shell.run("restore-backup", "today", "--session", "other", "--replace")
+    assert caught.value.command[1:] == [
+        *("-P", "-m", "chatnet_engine.io.restore_backup", "--replace", "--"),
+        *(os.path.abspath("today"), "other"),
+    ]
+    assert shell.run("restore-backup", "today", "--session", "No Name") == 1
+
+
+def test_the_session_to_restore_is_named_where_there_is_not_just_one(shell, replaced) -> None:
+    assert shell.run("restore-backup", "today") == 2
+    assert shell.err == "There is none yet. Say which session with --session NAME.\n"
+    sessions = os.path.join(shell.environ["CHATNET_HOME"], "sessions")
+    os.makedirs(f"{sessions}/a")
+    with pytest.raises(replaced) as caught:
+        shell.run("restore-backup", "today")
+    assert caught.value.command[-1] == "a"
+    os.mkdir(f"{sessions}/b")
+    assert shell.run("restore-backup", "today") == 2
+    assert shell.err.startswith("There are several: a, b. ")
