@@ -37,7 +37,7 @@ def check_exchange(author: Side, reader: Side, *, at_rest: bool) -> Iterator[str
             yield f"message {message.seq} was lost on the way"
         elif message.settled and message.id not in there and not reader.lost_memory:
             yield f"message {message.seq} vanished after its arrival"
-        elif at_rest and not message.settled:
+        elif at_rest and not message.settled and message.peer in author.now.conversations:
             yield f"message {message.seq} still waits"
     if at_rest and not (author.lost_memory or reader.lost_memory):
         yield from _marks(author, reader)
@@ -98,11 +98,11 @@ def _order(
 ) -> Iterator[str]:
     """What an author lost and wrote again had another place before."""
     moved = {i for i, rows in ever.items() if len({(row.seq, row.lamport) for row in rows}) > 1}
-    place = {m.id: m.seq for m in written if m.id not in moved and not m.came_back}
+    place = {m.id: (m.peer, m.seq) for m in written if m.id not in moved and not m.came_back}
     seen = [place[m.id] for m in read if m.id in place and not m.came_back]
     for earlier, later in pairwise(seen):
         if later <= earlier:
-            yield f"message {later} came after message {earlier}"
+            yield f"message {later[1]} came after message {earlier[1]}"
             return
 
 

@@ -60,7 +60,8 @@ def check_export(export: Export, database: sqlite3.Connection) -> Iterator[str]:
         author = own_key if mine else keys.get(peer, "").lower()
         stored = {
             "no": no, "peer": peer, "id": bytes(m_id).hex(), "mine": bool(mine),
-            "kind": KINDS[kind], "text": bytes(body).decode() if kind == 1 else None,
+            "kind": KINDS.get(kind, "text"),
+            "text": bytes(body).decode(errors="replace") if kind == 1 else None,
             "author": author,
         }  # fmt: skip
         names = ("sent_ms", "arrived_ms", "ack", "from", "lamport", "failed")

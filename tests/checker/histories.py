@@ -32,6 +32,8 @@ class Message:
     """Own: it has left the outbox."""
     came_back: bool = False
     """It was lost, and given back by the other person."""
+    peer: int = 0
+    """Number of the peer in whose conversation it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,21 @@ class History:
     key_of: dict[int, bytes] = field(default_factory=dict)
     transfers: dict[bytes, Transfer] = field(default_factory=dict)
     """By id."""
+    parted: set[bytes] = field(default_factory=set)
+    """Keys of the people who were taken from the list at some time."""
+    merged: set[int] = field(default_factory=set)
+    """Numbers of peers that became one with others, and of those others."""
     last_no: int = 0
     damage: str = ""
 
     def own(self, key: bytes) -> list[Message]:
         """What the owner wrote to `key`, in the order of writing."""
         found = [m for m in self.messages if m.mine and m.with_key == key]
+        return sorted(found, key=lambda m: m.seq)
+
+    def own_in(self, peer: int) -> list[Message]:
+        """What the owner wrote in one conversation, in the order of writing."""
+        found = [m for m in self.messages if m.mine and m.peer == peer]
         return sorted(found, key=lambda m: m.seq)
 
     def got(self, key: bytes) -> list[Message]:
@@ -138,6 +149,12 @@ def _read_peers(connection: sqlite3.Connection, history: History) -> None:
         )
     for author, key in by_author.items():
         history.key_of.setdefault(author, key)
+    gone = "SELECT peer, merged_into FROM peers WHERE NOT listed"
+    for peer, into in connection.execute(gone):
+        if into:
+            history.merged |= {peer, into}
+        else:
+            history.parted.add(history.key_of[peer])
 
 
 def _read_messages(connection: sqlite3.Connection, history: History) -> None:
@@ -173,6 +190,6 @@ def _read_messages(connection: sqlite3.Connection, history: History) -> None:
         history.messages.append(
             Message(
                 no, key, mine, m_id, kind, bytes(body), sent_ms, max(seq, 0), ack, lamport, place,
-                failed, mine and (seq < 0 or (peer, seq) in settled), came_back,
+                failed, mine and (seq < 0 or (peer, seq) in settled), came_back, peer,
             )
         )  # fmt: skip

@@ -103,15 +103,16 @@ def _queued(life: Life, history: History) -> Iterator[str]:
         text = life.wrote[message_id][1]
         if message is None:
             yield f"{text[:20]!r} was said to be queued and is not in the history"
-        elif (message.no, message.seq) != (no, seq):
+        elif (message.no, message.seq) != (no, seq) and message.peer not in history.merged:
             yield f"{text[:20]!r} was said to be queued as {no} and is {message.no}"
         elif text and message.body != text.encode():
             yield f"{text[:20]!r} was queued as something else"
 
 
 def _delivered(event: dict[str, Any], history: History) -> Iterator[str]:
-    key = history.key_of.get(event["peer"], b"")
-    own = {message.seq: message for message in history.own(key)}
+    if event["peer"] in history.merged:
+        return  # the running numbers are others now
+    own = {message.seq: message for message in history.own_in(event["peer"])}
     for seq, ack, run in event["runs"]:
         for k in range(run):
             message = own.get(seq - k)
@@ -130,6 +131,10 @@ def last_told(tape: Tape) -> dict[int, dict[str, Any]]:
     for seq in sorted(life.events):
         event = life.events[seq]
         fields = out.get(event.get("peer", 0))
+        if event["type"] == "PeerRemoved" and seq > life.snapshot_seq:
+            # What it was merged into has the counters and the draft of both.
+            out.pop(event["peer"], None)
+            out.pop(event["into"], None)
         if seq <= life.snapshot_seq or fields is None:
             continue
         if event["type"] == "MessagesDelivered":

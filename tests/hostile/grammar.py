@@ -66,9 +66,11 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Relink:
-    """Begin a new link at once, without a word; `same`: under the incarnation of the last one."""
+    """Begin a new link at once; `same`: under the incarnation of the last one; `goodbye`: after a
+    CLOSE, else without a word."""
 
     same: bool
+    goodbye: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class Grammar:
         """Mostly a packet; now and then a new link, noise, or silence."""
         draw = self.random.random()
         if draw < self._relinks:
-            return Relink(self.random.random() < 0.5)
+            return Relink(self.random.random() < 0.5, self.random.random() < 0.5)
         if draw < 2 * self._relinks:
             return Quiet(self.random.choice((0.01, 0.1, 1.0)))
         if draw < 0.02:

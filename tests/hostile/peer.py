@@ -18,13 +18,14 @@ from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
-from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.errors import CloseCode, DecodeError
 from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_protocol.wire import frames, messages, restoring
 from hostile.grammar import Act, Grammar, Known, Payload, Quiet, Raw, Relink, hello
 
 Addr = tuple[str, int]
 THE_VICTIM = 1
+GOODBYE = frames.encode_close(CloseCode.SHUTDOWN, "")
 KEPT_DATAGRAMS = 32
 CONFIG = SecureConfig(refused_wait_s=0.5, idle_s=1.0)
 """It does not wait as politely as it should."""
@@ -42,12 +43,15 @@ class HostilePeer:
         target: Addr,
         now: float,
         grammar: Callable[[Random, Known], Grammar] = Grammar,
+        hasty: float = 0.0,
     ) -> None:
+        """`hasty`: share of links that end with their HELLO and come back as they were."""
         self.random = random
         self.target = target
         self.counts: Counter[str] = Counter()
-        """Acts, links, and CLOSE codes that came, by name."""
+        """Acts, links, hasty ones, and CLOSE codes that came, by name."""
         self.known = Known()
+        self._hasty = hasty
         self._new_grammar = grammar
         self._grammar = grammar(random, self.known)
         self._endpoint = Endpoint(
@@ -94,9 +98,11 @@ class HostilePeer:
         self.counts[type(act).__name__] += 1
         match act:
             case Payload(payload):
-                return self._seal(payload)
-            case Relink(same):
+                return self._seal(payload, now)
+            case Relink(same, goodbye):
+                out = self._seal(GOODBYE, now) if goodbye else []
                 self._relink(same, now)
+                return out
             case Quiet(seconds):
                 self._quiet_until = now + seconds
             case Raw(data, again):
@@ -105,9 +111,10 @@ class HostilePeer:
                 return [(data, self.target)]
         return []
 
-    def _seal(self, payload: bytes) -> list[tuple[bytes, Addr]]:
+    def _seal(self, payload: bytes, now: float) -> list[tuple[bytes, Addr]]:
+        hasty = not self._greeted and self.random.random() < self._hasty
         if not self._greeted:
-            payload = hello("mallory")
+            payload = hello("mallory") + (GOODBYE if hasty else b"")
         number = self._number + self.random.choice((0, 0, 0, 0, 1, 40))
         sealed = self._endpoint.seal(THE_VICTIM, number, payload)
         if sealed is None:
@@ -115,6 +122,9 @@ class HostilePeer:
         self._greeted = True
         self._number = number + 1
         self._latest = [*self._latest[1 - KEPT_DATAGRAMS :], sealed[0]]
+        if hasty:
+            self.counts["hasty"] += 1
+            self._relink(True, now)
         return [sealed]
 
     def _changed(self, data: bytes) -> bytes:

@@ -270,6 +270,10 @@ COUNTED = (
 """Every one of these has to be above 0 over a run."""
 COUNTED_NEW = (
     "batch", "large batch", "mixed turn", "slow store", "full window", "stop in a backlog",
+    "hostile payload", "hostile raw", "hostile relink", "hostile links", "hostile hasty",
+    "hostile closed", "peer added", "peer removed", "peer added again", "peer renamed",
+    "peer accepted", "peer verified", "key replaced", "key offered", "invite made",
+    "invite entered", "peer retried", "addresses swapped",
 )  # fmt: skip
 """The same, of the worlds that are not plain."""
 
@@ -280,6 +284,7 @@ def heal(world: World) -> None:
     _all_usual(world)
     world.files.cut(False)
     world.network.forget_rebindings()
+    world.everybody_home()
     for engine in world.engines:
         engine.die_in_effects = 0
         engine.disk.die_in = 0

@@ -22,6 +22,12 @@ class Kind:
     """What arrives within this is taken in one turn; 0: each thing is a turn of its own."""
     window_bytes: int = RECEIVE_WINDOW_BYTES
     commit_s: tuple[float, float] = COMMIT_S
+    hostile: bool = False
+    """Somebody with a right key sends what he likes."""
+    peers_change: bool = False
+    """People add, trust and remove each other."""
+    calm: bool = False
+    """Nothing else goes wrong."""
 
     @property
     def plain(self) -> bool:
@@ -54,7 +60,10 @@ class Kind:
         turns = f"turns of {self.turn_s * 1000:.0f} ms" if self.turn_s else ""
         window = f"windows of {self.window_bytes // 1024} KiB" if self.small_windows else ""
         slow = f"commits of up to {self.commit_s[1]} s" if self.slow_store else ""
-        return ", ".join(filter(None, (turns, window, slow)))
+        hostile = "somebody hostile" if self.hostile else ""
+        calm = "nothing else is wrong" if self.calm else ""
+        change = "people change peers" if self.peers_change else ""
+        return ", ".join(filter(None, (turns, window, slow, hostile, change, calm)))
 
 
 def kind_of(seed: int) -> Kind:
@@ -66,10 +75,15 @@ def kind_of(seed: int) -> Kind:
         turn_s = random.choice(TURN_S) if random.random() < 0.8 else 0.0
         window_bytes = random.choice(WINDOW_BYTES) if random.random() < 0.5 else 0
         slow = random.random() < 0.4
+        hostile = random.random() < 0.3
+        peers_change = not hostile and random.random() < 0.5
         kind = Kind(
             turn_s=turn_s,
             window_bytes=window_bytes or RECEIVE_WINDOW_BYTES,
             commit_s=random.choice(SLOW_COMMIT_S) if slow else COMMIT_S,
+            hostile=hostile,
+            peers_change=peers_change,
+            calm=hostile and random.random() < 0.4,
         )
         if not kind.plain:
             return kind

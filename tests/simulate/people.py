@@ -197,8 +197,12 @@ class People:
         """Nothing stays paused or unanswered, so that every transfer can end."""
         for engine in self.world.engines:
             client = next(client for client in engine.clients if client.role == "full")
+            judged = {peer.info.peer for peer in self.world.judged(client)}
             for row in client.view.transfers if client.view else []:
-                if row.state == "paused":
+                if row.peer not in judged:
+                    if row.state not in ENDED:  # they would take the places of the others
+                        client.ask(cmd.CancelTransfer(row.id))
+                elif row.state == "paused":
                     client.ask(cmd.ResumeTransfer(row.id))
                 elif row.state == "offered" and not row.mine:
                     self._take(client, row)

@@ -9,17 +9,22 @@ from dataclasses import dataclass, field
 from random import Random
 from types import FrameType
 
+from chatnet_protocol.ipc.rows import LinkState
 from checker.histories import read
 from checker.told import check_last_told
 from checker.verdict import check
+from simulate.acquaintances import Acquaintances, swap_addresses
 from simulate.exports import check_exports
-from simulate.faults import CROWDED, MEMORY_LOSS, ORDINARY, heal, spoil
+from simulate.faults import CROWDED, MEMORY_LOSS, ORDINARY, Fault, heal, spoil
+from simulate.hostile_world import Mallory
 from simulate.kinds import Kind, kind_of
 from simulate.people import People
 from simulate.restoring import RESTORE_S, EverybodyAsks, at_random
 from simulate.world import World
 from simworld.engine import SimEngine
 
+MAKE_UP_S = 240.0
+"""And before that, everybody has a link to everybody; who was refused waits a minute at a time."""
 HEAL_S = 60.0
 """Both outboxes are empty and every transfer has ended within this, once nothing is wrong."""
 
@@ -57,7 +62,8 @@ def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Outcome:
     signal.signal(signal.SIGVTALRM, _stuck)
     signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU_S)
     began_s = time.process_time()
-    world = World(seed, 3 if random.random() < 0.08 else 2, tell, kind)
+    three = 0.5 if kind.peers_change else 0.08
+    world = World(seed, 3 if random.random() < three else 2, tell, kind)
     world.note("", f"world: {kind}")
     try:
         world.begin()
@@ -85,25 +91,36 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     faults = list(ORDINARY) if world.kind.plain else [*ORDINARY, *CROWDED]
     if random.random() < 0.3:
         faults += MEMORY_LOSS * 2
-    if random.random() < 0.5:
+    if random.random() < 0.5 and not world.kind.calm:
         spoil(world, random)
-    for _ in range(random.choice((3, 8, 16, 30))):
-        fault = random.choice(faults)
-
-        def happen(fault: Callable[[World, Random], None] = fault) -> None:
-            world.note("", fault.__name__)
-            fault(world, random)
-
-        world.clock.after(random.uniform(0, duration_s), happen)
+    people_too = mallory = None
+    if world.kind.peers_change:
+        people_too = Acquaintances(world, Random(f"peers {outcome.seed}"), end_s)
+        faults += [swap_addresses] * 3
+    if world.kind.hostile:
+        mallory = Mallory(world, Random(f"hostile {outcome.seed}"), random.choice(world.engines))
+    if not world.kind.calm:
+        _plan(world, random, faults, duration_s)
     wishes = Random(f"wishes {outcome.seed}")
     if wishes.random() < RESTORING and not world.kind.small_windows:
         at_random(world, wishes, end_s)
     world.clock.run(end_s)
+    if mallory:
+        mallory.end()
+        outcome.problems += mallory.problems()
+    if world.kind.calm:
+        outcome.problems += _disturbed(world)
     heal(world)
     world.note("", "everything is healed")
+    heal_s = HEAL_S
+    if people_too:
+        heal_s = MAKE_UP_S
+        people_too.make_up()
+        if not world.clock.run(world.clock.now_s + heal_s, people_too.acquainted):
+            outcome.problems += _strangers(world)
     for after_s in (1.0, 10.0, 25.0, 40.0):
         world.clock.after(after_s, people.resume_everything)
-    rested = world.clock.run(world.clock.now_s + HEAL_S, world.at_rest)
+    rested = world.clock.run(world.clock.now_s + heal_s, world.at_rest)
     if not rested:
         outcome.problems += _restless(world)
     asks = wishes.random() < RESTORING and not world.kind.small_windows
@@ -115,13 +132,47 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
         if not world.restored:
             outcome.problems.append(f"not everything came back within {RESTORE_S:.0f} s")
     world.run(2.0)
-    world.clock.run(world.clock.now_s + HEAL_S, world.nothing_under_way)
+    still = world.at_rest if rested else world.nothing_under_way
+    world.clock.run(world.clock.now_s + HEAL_S, lambda: world.nothing_under_way() and still())
     outcome.committed = sum(_rows(engine) for engine in world.engines)
     outcome.problems += check(world.evidence(), at_rest=rested)
     if outcome.seed % EXPORTS_EVERY == 0:
         outcome.problems += check_exports(world, at_rest=rested)
     for engine in world.engines:
         outcome.problems += _mirrors(world, engine)
+
+
+def _plan(world: World, random: Random, faults: list[Fault], duration_s: float) -> None:
+    """Some of these faults, at any time."""
+    for _ in range(random.choice((3, 8, 16, 30))):
+        fault = random.choice(faults)
+
+        def happen(fault: Fault = fault) -> None:
+            world.note("", fault.__name__)
+            fault(world, random)
+
+        world.clock.after(random.uniform(0, duration_s), happen)
+
+
+def _strangers(world: World) -> list[str]:
+    return [
+        f"{client.name}: {p.info.name} {p.info.host} {p.info.key.hex()[:6]} {p.info.trust} is "
+        f"{p.link.state} {p.link.detail}"
+        for engine in world.engines
+        for client in engine.clients[:1]
+        for p in (client.view.peers if client.view else [])
+    ]
+
+
+def _disturbed(world: World) -> list[str]:
+    """Where nothing is wrong but a hostile peer, honest ones do not notice."""
+    return [
+        f"{engine.name}: the link of {other.name} is {peer.link.state}, the {peer.link.links}th"
+        for engine in world.engines
+        for other in world.engines
+        if other is not engine and (peer := world.peer(engine.clients[0], other))
+        if (peer.link.state, peer.link.links) != (LinkState.UP, 1)
+    ]
 
 
 def _restless(world: World) -> list[str]:
@@ -137,14 +188,13 @@ def _restless(world: World) -> list[str]:
                 out.append(f"{client.name}: {len(client.unanswered)} texts are not queued")
             out += [
                 f"{client.name}: {peer.waiting} wait for {peer.info.name}, link {peer.link.state}"
-                for peer in client.view.peers
+                for peer in world.judged(client)
                 if peer.waiting
             ]
             out += [
                 f"{client.name}: transfer {row.state}, {row.done_bytes} of {row.size_bytes}"
                 f" {row.reason}"
-                for row in client.view.transfers
-                if row.state not in ("done", "rejected", "cancelled", "failed")
+                for row in world.unended(client)
             ]
     return [f"not at rest after {HEAL_S:.0f} s: {text}" for text in out]
 

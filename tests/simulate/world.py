@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 
 from chatnet_engine.secure.identity import Identity
+from chatnet_protocol.ipc.rows import TransferRow
 from chatnet_protocol.ipc.view import PeerView
 from checker.histories import read_image
 from checker.tapes import Tape
@@ -34,7 +35,12 @@ def private_key(number: int) -> bytes:
 
 def public_key(engine: SimEngine) -> bytes:
     """By which the others know it."""
-    return Identity.from_private_bytes(engine.private_key).public
+    return _public(engine.private_key)
+
+
+@cache
+def _public(private: bytes) -> bytes:
+    return Identity.from_private_bytes(private).public
 
 
 class World:
@@ -61,6 +67,10 @@ class World:
         """Everybody who lost a history has asked for it, and was given all of it."""
         self.backups: dict[str, list[bytes]] = {}
         self.offered: dict[str, dict[bytes, dict[str, bytes]]] = {}
+        self.typed: dict[str, list[Addr]] = {}
+        """Whom each dials besides the other engines."""
+        self.replaced: dict[str, set[bytes]] = {}
+        """Keys that a user declared to be one person's."""
         self.usual = Line()
         """What a line is like when no passing fault is on it."""
         self._tell = tell
@@ -103,10 +113,27 @@ class World:
         for other in self.engines:
             if other is not engine and engine.node:
                 engine.dial(self.address_of(other))
+        for addr in self.typed[engine.name]:
+            if engine.node:
+                engine.dial(addr)
 
     def address_of(self, engine: SimEngine) -> Addr:
         """What the others type."""
-        return engine.addr
+        return engine.home
+
+    def swap(self, one: SimEngine, other: SimEngine) -> None:
+        """Each machine has the other's address from now on."""
+        self.note("", f"{one.name} and {other.name} swap addresses")
+        one.addr, other.addr = other.addr, one.addr
+        one.listen()
+        other.listen()
+
+    def everybody_home(self) -> None:
+        """Each machine has its own address again."""
+        for engine in self.engines:
+            engine.addr = engine.home
+        for engine in self.engines:
+            engine.listen()
 
     def crash(self, engine: SimEngine) -> None:
         """kill -9."""
@@ -180,6 +207,20 @@ class World:
                 return peer
         return None
 
+    def judged(self, client: SimClient) -> list[PeerView]:
+        """The peers at which everything has to arrive."""
+        peers = client.view.peers if client.view else []
+        if self.kind.plain:
+            return peers
+        keys = {public_key(engine) for engine in self.engines}
+        return [peer for peer in peers if peer.info.key in keys]
+
+    def unended(self, client: SimClient) -> list[TransferRow]:
+        """Transfers with those that are not over."""
+        peers = {peer.info.peer for peer in self.judged(client)}
+        rows = client.view.transfers if client.view else []
+        return [row for row in rows if row.state in UNENDED and row.peer in peers]
+
     def at_rest(self) -> bool:
         """Everything asked for is durable, delivered, and told; transfers have ended."""
         for engine in self.engines:
@@ -188,9 +229,9 @@ class World:
             for client in engine.clients:
                 if client.unanswered or client.view is None:
                     return False
-                if any(peer.waiting for peer in client.view.peers):
+                if any(peer.waiting for peer in self.judged(client)):
                     return False
-                if any(row.state in UNENDED for row in client.view.transfers):
+                if self.unended(client):
                     return False
         return any(self.lost.values()) or self._marks_told()
 
@@ -230,6 +271,7 @@ class World:
                 if engine.files
                 else {},
                 self.offered[engine.name],
+                self.replaced[engine.name],
             )
             for engine in self.engines
         ]
@@ -245,7 +287,7 @@ class World:
         engine.tell = lambda text: self.note(name, text)
         self.engines.append(engine)
         self.tapes[name], self.lost[name], self.backups[name] = [], [], []
-        self.offered[name] = {}
+        self.offered[name], self.typed[name], self.replaced[name] = {}, [], set()
 
 
 UNENDED = frozenset({"offered", "waiting", "active", "paused", "verifying"})

@@ -62,7 +62,8 @@ class SimEngine:
         self.clock = clock
         self.network = network
         self.name = name
-        self.addr = addr
+        self.addr = self.home = addr
+        """Where it is, and where it was at first."""
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         self.known_peers = b""
         """The file of that name."""
@@ -139,7 +140,7 @@ class SimEngine:
         """What the view says of this session."""
         key = Identity.from_private_bytes(self.private_key).public
         return SessionRow(
-            name=self.name, display_name=self.name, host=self.addr[0], port=self.addr[1],
+            name=self.name, display_name=self.name, host=self.home[0], port=self.home[1],
             key=key, fingerprint=key.hex()[:16], inbox="/inbox",
         )  # fmt: skip
 
@@ -177,6 +178,12 @@ class SimEngine:
         elif self.node:
             self.node.handle_timeout(self.now)
             self.turn()
+
+    def listen(self) -> None:
+        """Be reached at `addr`, which may be another one than before, or somebody else's."""
+        self.network.silence(self.addr)
+        if self.node:
+            self.network.listen(self.addr, self._receive)
 
     def dial(self, addr: Addr) -> None:
         """The three-argument usage."""
