@@ -57,7 +57,7 @@ def write_history(desk: Desk) -> None:
     desk.do(c.StoreDraft(bob, "half a thought – ½", 0))
     eve = desk.add_peer(EVE, "eve")
     desk.queue(eve, texts(21))
-    typed = desk.do(c.StorePeer(PeerRow(0, "typed", "host", 2))).row.peer
+    typed = desk.do(c.StorePeer(PeerRow(0, "typed", "host", 2, refused_keys=[EVE, OLD]))).row.peer
     desk.queue(typed, texts(31, 32))
     desk.do(c.ForgetPeer(typed, eve))
     old = desk.add_peer(OLD, "old")

@@ -77,6 +77,7 @@ PEER = rows.PeerRow(
     display_name="Bob",
     address="192.168.233.128:12346",
     safety_number="12345 67890 12345 67890 12345 67890 12345 67890 12345 67890 12345 67890",
+    refused_keys=[OTHER_KEY],
 )
 LINK = rows.LinkRow(
     peer=1,

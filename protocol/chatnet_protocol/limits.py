@@ -41,6 +41,9 @@ MAX_INTEGER = 2**63 - 1
 # --- people and names --------------------------------------------------------------------------
 MAX_DISPLAY_NAME_BYTES = 64
 MAX_PEERS = 256
+MAX_REFUSED_KEYS = 8
+"""Of one peer that a person decided to keep refusing; beyond it the oldest is forgotten, and asked
+about again when it shows up."""
 
 # --- files -------------------------------------------------------------------------------------
 MAX_FILES_IN_OFFER = 1000

@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Sequence
 
-from chatnet_engine.ledger.schema import OWN_KEY, QUOTAS, RESTORES, TABLES
+from chatnet_engine.ledger.schema import OWN_KEY, QUOTAS, REFUSED_KEYS, RESTORES, TABLES
 from chatnet_protocol.errors import VersionMismatch
 
-STEPS: tuple[str, ...] = (TABLES, RESTORES, QUOTAS + OWN_KEY)
+STEPS: tuple[str, ...] = (TABLES, RESTORES, QUOTAS + OWN_KEY + REFUSED_KEYS)
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 
 

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+import msgspec
+
 from chatnet_engine.ledger import outgoing, pages, restores
 from chatnet_engine.ledger.counters import peer_state
 from chatnet_protocol import commit as c
@@ -9,14 +11,18 @@ from chatnet_protocol.ipc.rows import PeerRow
 
 _COLUMNS = (
     "peer, name, host, port, key, trust, display_name, address, safety_number, offered_key,"
-    " auto_accept_bytes"
+    " auto_accept_bytes, refused_keys"
 )
+_KEY_BYTES = 32
 
 
 def listed(db: sqlite3.Connection) -> list[PeerRow]:
     """The peers in the list, in the order of their numbers."""
     found = db.execute(f"SELECT {_COLUMNS} FROM peers WHERE listed ORDER BY peer")  # noqa: S608
-    return [PeerRow(*values) for values in found]
+    return [
+        msgspec.structs.replace(PeerRow(*values), refused_keys=_split(keys))
+        for *values, keys in found
+    ]
 
 
 def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
@@ -30,7 +36,7 @@ def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
         (number,) = db.execute(
             "UPDATE totals SET last_peer = last_peer + 1 RETURNING last_peer"
         ).fetchone()
-        row = PeerRow(number, *_identity(row))
+        row = msgspec.structs.replace(row, peer=number)
         db.execute(
             "INSERT INTO peers (listed, merged_into, author, peer, name, host, port, key, trust,"
             " display_name, address, safety_number, offered_key, auto_accept_bytes)"
@@ -42,9 +48,9 @@ def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
         _take_key(db, row)
     updated = db.execute(
         "UPDATE peers SET name = ?, host = ?, port = ?, key = ?, trust = ?, display_name = ?,"
-        " address = ?, safety_number = ?, offered_key = ?, auto_accept_bytes = ?"
+        " address = ?, safety_number = ?, offered_key = ?, auto_accept_bytes = ?, refused_keys = ?"
         " WHERE peer = ? AND listed",
-        (*_identity(row), row.peer),
+        (*_identity(row), b"".join(row.refused_keys), row.peer),
     )
     assert updated.rowcount == 1, "only a listed peer can be changed"
     return c.PeerStored(row, peer_state(db, row.peer))
@@ -55,6 +61,10 @@ def _identity(row: PeerRow) -> tuple[str, str, int, bytes, str, str, str, str, b
         row.name, row.host, row.port, row.key, str(row.trust), row.display_name, row.address,
         row.safety_number, row.offered_key, row.auto_accept_bytes,
     )  # fmt: skip
+
+
+def _split(keys: bytes) -> list[bytes]:
+    return [keys[start : start + _KEY_BYTES] for start in range(0, len(keys), _KEY_BYTES)]
 
 
 def _take_key(db: sqlite3.Connection, row: PeerRow) -> None:

@@ -189,6 +189,11 @@ ALTER TABLE totals ADD COLUMN own_key BLOB NOT NULL DEFAULT x'';
 """Schema version 3: the public key of the identity whose history this is; empty until it is opened
 under one."""
 
+REFUSED_KEYS = """
+ALTER TABLE peers ADD COLUMN refused_keys BLOB NOT NULL DEFAULT x'';
+"""
+"""Schema version 3: the keys of a peer that a person keeps refusing, 32 bytes each."""
+
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""

@@ -261,7 +261,7 @@ def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) 
             if row.trust not in TRUSTED or event.invite is not None:
                 row = _pinned(parts, row, event)
             parts.remember(row)
-        case Meaning.KEY_CHANGED if row and row.offered_key != event.key:
+        case Meaning.KEY_CHANGED if row and event.key not in (row.offered_key, *row.refused_keys):
             row = msgspec.structs.replace(row, offered_key=event.key)
             parts.remember(row)
         case Meaning.STRANGER if event.key not in parts.strangers:

@@ -8,6 +8,7 @@ from chatnet_engine.node import answers, inviting
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import CountWorld, ReadHistory
+from chatnet_engine.node.known_peers import TRUSTED
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
@@ -21,6 +22,7 @@ from chatnet_protocol.limits import (
     MAX_DRAFT_BYTES,
     MAX_HISTORY_ROWS,
     MAX_PEERS,
+    MAX_REFUSED_KEYS,
     MAX_TEXT_BYTES,
 )
 from chatnet_protocol.version import IPC_VERSION
@@ -263,6 +265,13 @@ def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker, now: Now) -> None
     match command.decision:
         case "verified" if row.key and row.trust != Trust.PENDING:
             row = msgspec.structs.replace(row, trust=Trust.VERIFIED)
+        case "unverified" if row.key and row.trust in TRUSTED:
+            row = msgspec.structs.replace(row, trust=Trust.PINNED)
+        case "keep" if command.key and command.key == row.offered_key:
+            refused = [*row.refused_keys, command.key][-MAX_REFUSED_KEYS:]
+            row = msgspec.structs.replace(row, offered_key=b"", refused_keys=refused)
+        case "keep" if command.key in row.refused_keys:
+            pass
         case "accept" if row.trust == Trust.PENDING:
             row = msgspec.structs.replace(row, trust=Trust.PINNED)
         case "accept" if row.trust == Trust.INVITED and row.host and not row.key:
@@ -270,24 +279,26 @@ def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker, now: Now) -> None
             row = msgspec.structs.replace(row, trust=Trust.NONE)
             parts.peers.put(row)
             parts.links.restart(row.peer, now)
-        case "replace" if row.offered_key and command.key == row.offered_key:
-            number = safety_number(parts.config.session.key, row.offered_key)
+        case "replace" if command.key and command.key in (row.offered_key, *row.refused_keys):
+            number = safety_number(parts.config.session.key, command.key)
             row = msgspec.structs.replace(
                 row,
-                key=row.offered_key,
+                key=command.key,
                 offered_key=b"",
+                refused_keys=[key for key in row.refused_keys if key != command.key],
                 trust=Trust.PINNED,
                 safety_number=number,
             )
             parts.known.vouch(row.peer)
             parts.links.restart(row.peer, now)
-        case "verified" | "accept" | "replace":
+        case "verified" | "unverified" | "accept" | "keep" | "replace":
             raise CommandError(
                 ErrorCode.NOT_ALLOWED, f"{row.name} has no key to which that applies."
             )
         case _:
             raise CommandError(
-                ErrorCode.INVALID, "A decision is 'verified', 'accept' or 'replace'."
+                ErrorCode.INVALID,
+                "A decision is 'verified', 'unverified', 'accept', 'keep' or 'replace'.",
             )
     parts.commits.add(c.StorePeer(row), asker)
 

@@ -198,10 +198,11 @@ class SetPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
 class TrustPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Decide about a key. Result: Done.
 
-    `verified`: safety numbers were compared. `accept`: talk to this pending stranger, or pin the
-    first contact of an invited peer after all, without the invite. `replace`:
-    take the refused key instead of the pinned one; `key` must name it, so that what is trusted is
-    what the person saw.
+    `verified`: safety numbers were compared; `unverified`: that counts no longer. `accept`: talk
+    to this pending stranger, or pin the first contact of an invited peer after all, without the
+    invite. `keep`: go on refusing the offered key without asking again. `replace`: take a refused
+    key instead of the pinned one. For these two `key` must name it, so that what is decided about
+    is what the person saw.
     """
 
     peer: int

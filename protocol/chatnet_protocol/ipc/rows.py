@@ -94,9 +94,12 @@ class PeerRow(Struct, array_like=True, gc=False, frozen=True):
     safety_number: str = ""
     """60 digits in groups of five, to compare by voice; empty until pinned."""
     offered_key: bytes = b""
-    """A different key that claimed to be this peer and was refused; empty if none."""
+    """A different key that claimed to be this peer and was refused, and that nobody has decided
+    about; empty if none."""
     auto_accept_bytes: int = 256 * 1024 * 1024
     """Files up to this size arrive without a question."""
+    refused_keys: list[bytes] = []
+    """Keys that a person decided to keep refusing, oldest first, at most MAX_REFUSED_KEYS."""
 
 
 class LinkState(enum.StrEnum):
