@@ -416,8 +416,13 @@ class FakeCore:
             self.publish(ev.PeerChanged(msgspec.structs.replace(info, **given)))
         else:
             trust = Trust.VERIFIED if command.decision == "verified" else Trust.PINNED
-            key = info.offered_key if command.decision == "replace" else info.key
-            row = msgspec.structs.replace(info, trust=trust, key=key, offered_key=b"")
+            key = command.key if command.decision == "replace" else info.key
+            refused = [known for known in info.refused_keys if known != key]
+            if command.decision == "keep":
+                trust, refused = Trust(info.trust), [*refused, command.key]
+            row = msgspec.structs.replace(
+                info, trust=trust, key=key, offered_key=b"", refused_keys=refused
+            )
             self.publish(ev.PeerChanged(row))
         return cmd.Done()
 

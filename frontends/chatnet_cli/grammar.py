@@ -301,6 +301,7 @@ def _add_peers(verbs: Verbs) -> None:
         ("verify", "compare the safety number"),
         ("auto-accept", "up to which size files arrive unasked; 0: none"),
         ("trust", "accept a stranger or an uninvited first contact; --replace: a changed key"),
+        ("keep", "keep refusing a different key; it is not asked about again"),
         ("retry", "dial now"),
         ("remove", "forget address and key; the history stays"),
     ):
@@ -316,6 +317,7 @@ def _add_peers(verbs: Verbs) -> None:
             )
         elif name == "verify":
             parser.add_argument("--yes", action="store_true", help="the numbers were compared")
+            parser.add_argument("--undo", action="store_true", help="take a verification back")
         elif name == "trust":
             parser.add_argument("--replace", action="store_true", help="take the offered key")
     _verb(

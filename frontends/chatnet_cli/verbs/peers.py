@@ -53,7 +53,9 @@ def peer(env: Environment, options: argparse.Namespace) -> ExitStatus:
             case "remove":
                 client.request(RemovePeer(info.peer))
             case "verify":
-                return _verify(env, client, info, options.yes)
+                return _verify(env, client, info, options)
+            case "keep":
+                return _keep(env, client, info)
             case _:
                 return _trust(env, client, info, options.replace)
         env.out(f"{options.action} · peer {info.peer}")
@@ -79,8 +81,7 @@ def _line(peer: PeerView) -> str:
     words += [render.link_words(peer), info.trust]
     if info.trust == Trust.PENDING:
         words.append(f"wants to talk: chatnet peer trust {info.peer}")
-    if info.offered_key:
-        words.append(f"another key was offered: chatnet peer trust {info.peer} --replace")
+    words += key_lines(info)
     if peer.unread:
         words.append(f"{peer.unread} unread")
     if peer.waiting:
@@ -88,11 +89,31 @@ def _line(peer: PeerView) -> str:
     return " · ".join(words)
 
 
-def _verify(env: Environment, client: Client, info: PeerRow, yes: bool) -> ExitStatus:
+def key_lines(info: PeerRow) -> list[str]:
+    """What is to be decided or was decided about other keys in a peer's name."""
+    lines = []
+    if info.offered_key:
+        lines.append(
+            f"a different key was refused: chatnet peer keep {info.peer} to keep refusing it,"
+            f" chatnet peer trust {info.peer} --replace to trust it"
+        )
+    if info.refused_keys:
+        keys = "key" if len(info.refused_keys) == 1 else "keys"
+        lines.append(f"keeps refusing {len(info.refused_keys)} {keys}")
+    return lines
+
+
+def _verify(
+    env: Environment, client: Client, info: PeerRow, options: argparse.Namespace
+) -> ExitStatus:
+    if options.undo:
+        client.request(TrustPeer(info.peer, "unverified", info.key))
+        env.out(f"not verified · peer {info.peer}")
+        return ExitStatus.DONE
     if not info.key:
         raise Failure("Nothing was heard from this peer yet, so there is no key to compare.")
     env.out(info.safety_number)
-    if not yes:
+    if not options.yes:
         env.say("Compare this number with the one on the other side, by voice or side by side.")
         if not env.stdin_is_tty:
             env.say("The same? Then: chatnet peer verify --yes")
@@ -115,15 +136,24 @@ def _auto_accept(env: Environment, client: Client, info: PeerRow, size: int | No
     return ExitStatus.DONE
 
 
+def _keep(env: Environment, client: Client, info: PeerRow) -> ExitStatus:
+    if not info.offered_key:
+        raise Failure("No other key was offered in this peer's name.")
+    client.request(TrustPeer(info.peer, "keep", info.offered_key))
+    env.out(f"keeps refusing {fingerprint(info.offered_key)} · peer {info.peer}")
+    return ExitStatus.DONE
+
+
 def _trust(env: Environment, client: Client, info: PeerRow, replace: bool) -> ExitStatus:
     if replace:
-        if not info.offered_key:
+        offered = info.offered_key or (info.refused_keys[-1] if info.refused_keys else b"")
+        if not offered:
             raise Failure("No other key was offered in this peer's name.")
         env.say(f"known key   {fingerprint(info.key)}")
-        env.say(f"offered key {fingerprint(info.offered_key)}")
-        if info.key == info.offered_key:
+        env.say(f"offered key {fingerprint(offered)}")
+        if info.key == offered:
             env.say("They are the same: known_peers had lost it.")
-        client.request(TrustPeer(info.peer, "replace", info.offered_key))
+        client.request(TrustPeer(info.peer, "replace", offered))
         env.out(f"replaced · peer {info.peer}")
         return ExitStatus.DONE
     if info.trust not in (Trust.PENDING, Trust.INVITED):

@@ -7,7 +7,7 @@ from typing import Any
 
 from chatnet_cli import render
 from chatnet_cli.environment import Environment, ExitStatus, Failure
-from chatnet_cli.verbs.peers import peer_object
+from chatnet_cli.verbs.peers import key_lines, peer_object
 from chatnet_client import sessions as found
 from chatnet_client.client import Client
 from chatnet_client.errors import ClientError, RequestTimeout
@@ -129,6 +129,8 @@ def _print_status(env: Environment, session: found.Session, client: Client, fact
         env.out(f"peer {peer.info.peer} {render.peer_name(peer.info)} · {peer.info.trust}")
         env.out(f"  link {_link_line(client, peer, facts)}")
         env.out(f"  {peer.unread} unread · {peer.waiting} waiting to be delivered")
+        for line in key_lines(peer.info):
+            env.out(f"  {line}")
         for line in (render.asking_line(peer), render.giving_line(peer)):
             if line and is_open(peer.restore):
                 env.out(f"  {line}")

@@ -4,16 +4,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from chatnet_cli.verbs import doctor
 from chatnet_cli.verbs import session as session_verbs
-from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import LinkState, PeerRow, TransferState, Trust
-from fake_engine import INVITE_CODE, SAFETY_NUMBER, FakeCore, FakeEngine
+from chatnet_protocol.ipc.rows import LinkState, TransferState
+from fake_engine import INVITE_CODE, FakeCore, FakeEngine
 
 
 def when(engine: FakeEngine, kind: type, then: Callable[[FakeCore], object]) -> None:
@@ -263,39 +261,6 @@ def test_peers_are_added_named_listed_removed(shell, engine: FakeEngine) -> None
     assert [peer["name"] for peer in shell.objects()] == ["bob", "Carol C"]
     assert shell.run("peer", "remove", "2") == 0
     assert len(engine.core.view.peers) == 1
-
-
-def test_verifying_shows_the_number_and_asks(shell, engine: FakeEngine) -> None:
-    assert shell.run("peer", "verify") == 0
-    assert shell.out == f"{SAFETY_NUMBER}\n"
-    assert engine.seen(cmd.TrustPeer) == []
-    shell.stdin_is_tty = True
-    assert shell.run("peer", "verify", stdin="n\n") == 5
-    assert shell.run("peer", "verify", stdin="y\n") == 0
-    assert shell.run("peer", "verify", "bob", "--yes") == 0
-    assert {c.decision for c in engine.seen(cmd.TrustPeer)} == {"verified"}
-    shell.run("peer-add", "h", "1", "--name", "carol")
-    assert shell.run("peer", "verify", "carol") == 1
-
-
-def test_trusting_strangers_and_changed_keys(shell, engine: FakeEngine) -> None:
-    assert shell.run("peer", "trust", "bob") == 2
-    assert shell.run("peer", "trust", "bob", "--replace") == 1
-    info = engine.core.view.peers[0].info
-    changed = msgspec.structs.replace(info, offered_key=b"C" * 32)
-    stranger = PeerRow(2, "", "", 0, b"S" * 32, Trust.PENDING, address="1.2.3.4:5")
-    engine.do(lambda core: core.publish(ev.PeerChanged(changed), ev.PeerChanged(stranger)))
-    assert shell.run("send", "x") == 0, "a stranger is not meant by default"
-    assert shell.run("peers") == 0
-    assert "wants to talk: chatnet peer trust 2" in shell.out
-    assert shell.run("peer", "trust", "2") == 0
-    assert shell.run("peer", "trust", "bob", "--replace") == 0
-    assert fingerprint(b"C" * 32) in shell.err
-    assert fingerprint(info.key) in shell.err
-    assert engine.seen(cmd.TrustPeer) == [
-        cmd.TrustPeer(2, "accept", b"S" * 32),
-        cmd.TrustPeer(1, "replace", b"C" * 32),
-    ]
 
 
 def test_an_invite_is_printed_for_whoever_has_no_key(shell, engine: FakeEngine) -> None:
