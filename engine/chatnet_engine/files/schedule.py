@@ -11,7 +11,9 @@ from chatnet_engine.files.transfer import Transfer
 from chatnet_protocol.limits import MAX_ACTIVE_TRANSFERS
 
 MAX_RECEIVING_JOBS = 8
-"""Transfers that receive at a time; the next ones wait for a free place."""
+MAX_SENDING_JOBS = 16
+"""Transfers of one peer that have a job at a time; its next ones wait for a free place. By peer,
+because one that offers files and never connects must not take the places of the others."""
 STALE_DUES = 64
 """Superseded entries that the heap may hold besides as many as there are valid ones."""
 
@@ -52,11 +54,11 @@ class Schedule:
         return list(self._jobs.values())
 
     def may_start(self, transfer: Transfer) -> bool:
-        """Whether there is room for one more job of this transfer's kind."""
+        """Whether there is room for one more job, of its peer and of all."""
         others = [one for one in self._jobs.values() if one is not transfer]
-        if isinstance(transfer, Receiving):
-            return sum(isinstance(one, Receiving) for one in others) < MAX_RECEIVING_JOBS
-        return len(others) < MAX_ACTIVE_TRANSFERS
+        of_peer = sum(one.peer == transfer.peer and type(one) is type(transfer) for one in others)
+        limit = MAX_RECEIVING_JOBS if isinstance(transfer, Receiving) else MAX_SENDING_JOBS
+        return of_peer < limit and len(others) < MAX_ACTIVE_TRANSFERS
 
     def take_due(self, now: float) -> list[Transfer]:
         """Transfers whose time has come; each is to be noted again."""

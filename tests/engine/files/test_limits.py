@@ -158,6 +158,18 @@ def test_requests_to_dial_for_many_transfers_get_the_places_there_are(world: Wor
         assert len(dialling) <= MAX_RECEIVING_JOBS
 
 
+def test_a_peer_that_offers_and_never_connects_takes_no_place_of_another(world: World) -> None:
+    sender = Sender(world.b)
+    for _ in range(MAX_RECEIVING_JOBS + 4):
+        sender.offer([1], peer=2, key=b"q" * 32)
+        world.b.transfers.handle_link(
+            2, True, [("10.0.0.2", 1)], incarnation=1, fast_aes=True, now=world.b.clock, wall_ms=1
+        )
+        world.b.move()
+    world.offer("big")
+    world.run(lambda: world.pair.both("done"))
+
+
 def test_a_list_that_kills_the_file_process_again_and_again_fails(world: World) -> None:
     world.a.process.handle = lambda _: None  # type: ignore[method-assign]
     world.a.transfers.offer(ID, PEER, ["/home/a/big"], world.a.clock, 1)
