@@ -13,6 +13,7 @@ from typing import Protocol
 
 import zmq
 
+from chatnet_engine.io.intake import Intake
 from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.perform import perform
 from chatnet_engine.node.config import Now
@@ -21,10 +22,17 @@ from chatnet_engine.node.effects import Addr, Effect, IoResult
 logger = logging.getLogger(__name__)
 
 MAX_WAIT_S = 1.0
+MAX_READS_PER_TURN = 32
+MAX_READ_S = 0.002
+"""Taking datagrams off the socket: fast, so that a flood fills its sender's queue and not the
+socket's buffer, which all peers share."""
+DATAGRAMS_PER_READ = 64
 MAX_DATAGRAMS_PER_TURN = 256
 MAX_DATAGRAMS_S = 0.002
-"""A burst of forged datagrams does not keep the store's answers and the front ends waiting."""
-DATAGRAMS_PER_READ = 64
+"""Handling them: a burst does not keep the store's answers and the front ends waiting."""
+FIRST_SLICE = 2
+"""Datagrams handled before the time is looked at; each further slice of a turn is twice as long,
+as nothing is known of what a datagram costs before the first is handled."""
 MAX_REQUESTS_PER_TURN = 256
 MAX_REQUESTS_S = 0.002
 STOP_TIMEOUT_S = 1.5
@@ -34,6 +42,7 @@ STOP_TIMEOUT_S = 1.5
 class NodeLike(Protocol):
     """What the pump drives; `chatnet_engine.node.node.Node`, or a fake."""
 
+    def peer_of(self, data: bytes) -> int: ...
     def handle_datagrams(self, batch: list[tuple[bytes, Addr]], now: Now) -> None: ...
     def handle_request(self, route: bytes, frames: list[bytes], now: Now) -> None: ...
     def handle_io(self, result: IoResult, now: Now) -> None: ...
@@ -50,6 +59,7 @@ class Runner:
         self._node = node
         self._machine = machine
         self._clock = clock
+        self.intake = Intake(node.peer_of, machine.udp.counters)
         self._stop_asked: str | None = None
         self._leave_s = math.inf
         self._poller = zmq.Poller()
@@ -102,7 +112,9 @@ class Runner:
         for result in machine.take_results():
             node.handle_io(result, now)
         if self._udp_fd in ready:
-            self._take_datagrams(now)
+            self._read_datagrams()
+        if self.intake:
+            self._handle_datagrams(now)
         if self._commands in ready:
             machine.ipc.drain()
         self._serve(now)
@@ -112,16 +124,22 @@ class Runner:
         for effect in node.take_effects(now):
             perform(effect, machine)
 
-    def _take_datagrams(self, now: Now) -> None:
-        enough_s = time.perf_counter() + MAX_DATAGRAMS_S
-        taken = 0
-        while taken < MAX_DATAGRAMS_PER_TURN:
+    def _read_datagrams(self) -> None:
+        enough_s = time.perf_counter() + MAX_READ_S
+        for _ in range(MAX_READS_PER_TURN):
             batch = self._machine.udp.receive(DATAGRAMS_PER_READ)
-            if not batch:
-                return
-            taken += len(batch)
-            self._node.handle_datagrams(batch, now)
+            self.intake.add(batch)
             if len(batch) < DATAGRAMS_PER_READ or time.perf_counter() >= enough_s:
+                return
+
+    def _handle_datagrams(self, now: Now) -> None:
+        enough_s = time.perf_counter() + MAX_DATAGRAMS_S
+        left, slice_size = MAX_DATAGRAMS_PER_TURN, FIRST_SLICE
+        while left > 0 and (batch := self.intake.take(min(slice_size, left))):
+            self._node.handle_datagrams(batch, now)
+            left -= len(batch)
+            slice_size *= 2
+            if time.perf_counter() >= enough_s:
                 return
 
     def _serve(self, now: Now) -> None:
@@ -145,7 +163,7 @@ class Runner:
         if node_s is not None:
             deadline_s = min(deadline_s, node_s)
         deadline_s = min(deadline_s, self._leave_s)
-        if self._stop_asked is not None and self._leave_s == math.inf:
+        if self.intake or (self._stop_asked is not None and self._leave_s == math.inf):
             return 0
         wait_s = min(deadline_s - self._clock().mono_s, MAX_WAIT_S)
         # Rounded up: a wait that ends early would turn again for nothing.

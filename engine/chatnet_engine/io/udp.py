@@ -50,6 +50,8 @@ class UdpCounters:
     received: int = 0
     received_bytes: int = 0
     oversized: int = 0
+    overrun: int = 0
+    """Arrived faster than they could be handled, and were dropped."""
     receive_errors: int = 0
     sent: int = 0
     sent_bytes: int = 0

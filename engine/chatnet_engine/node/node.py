@@ -136,6 +136,10 @@ class Node:
 
     # --- inputs ---
 
+    def peer_of(self, data: bytes) -> int:
+        """Number of the peer whose session a datagram names, 0 for none; not authenticated."""
+        return self._parts.endpoint.peer_of(data)
+
     def handle_datagrams(self, batch: Sequence[tuple[bytes, Addr]], now: Now) -> None:
         """Datagrams as they came from the socket; nothing in them raises."""
         endpoint = self._parts.endpoint

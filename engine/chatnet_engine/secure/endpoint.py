@@ -61,6 +61,12 @@ class Endpoint:
 
     # --- inputs ---------------------------------------------------------------------------------
 
+    def peer_of(self, data: bytes) -> int:
+        """Number of the peer whose session a DATA names, 0 for none; nothing is authenticated."""
+        is_data = len(data) >= _MIN_DATA_BYTES and data[0] == datagrams.DATA
+        session = self._local.sessions.get(datagrams.peek_index(data)) if is_data else None
+        return session.peer if session else 0
+
     def handle_datagram(self, data: bytes, addr: Addr, now: float) -> None:
         """Anything that arrived on the socket. Never raises for what is in it."""
         self._now = now
@@ -138,9 +144,8 @@ class Endpoint:
     ) -> None:
         """Forget the sessions, so that the next one makes a new link; a dial goes on.
 
-        Draws a new incarnation, which makes every peer's link new at its next handshake: for a
-        link that must not continue (a violation, packet numbers used up, our CLOSE). `by_peer`:
-        the peer sent the CLOSE and will come with a new incarnation, so ours may stay.
+        Draws a new incarnation, which makes every peer's link new at its next handshake; not when
+        the peer sent the CLOSE (`by_peer`) and will come with a new one.
         """
         link = self._links.get(peer)
         if link is None:
@@ -252,11 +257,6 @@ class Endpoint:
     def incarnation(self) -> int:
         """What the next handshake will say of us."""
         return self._local.incarnation
-
-    @property
-    def half_open(self) -> int:
-        """Handshakes that strangers have begun here."""
-        return self._responder.half_open
 
     def peer_status(self, peer: int) -> PeerStatus | None:
         """How a peer is reached; None for one that is neither dialled nor connected."""

@@ -62,6 +62,9 @@ class FakeNode:
         self.stops_at_once = True
         self.nows = []
 
+    def peer_of(self, data):
+        return data[0]
+
     def handle_datagrams(self, batch, now):
         self.datagrams += batch
 

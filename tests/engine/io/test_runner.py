@@ -11,11 +11,12 @@ from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.impair import Impairment, ImpairSpec
 from chatnet_engine.io.runner import (
     DATAGRAMS_PER_READ,
+    FIRST_SLICE,
     MAX_DATAGRAMS_PER_TURN,
     STOP_TIMEOUT_S,
     Runner,
 )
-from chatnet_engine.io.udp import MAX_SEGMENTS, open_udp
+from chatnet_engine.io.udp import open_udp
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     CommitOps,
@@ -121,31 +122,55 @@ def test_the_nodes_deadline_ends_the_wait(runner, node):
     assert due_s <= node.timeouts[0] < due_s + 0.5
 
 
-def test_a_turn_takes_its_cap_and_leaves_the_rest(runner, node, machine, peer, client):
+def test_a_turn_handles_its_cap_and_leaves_the_rest(
+    runner, node, machine, peer, client, monkeypatch
+):
+    monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 10.0)
+    monkeypatch.setattr(runner_module, "MAX_READ_S", 10.0)
     sent = MAX_DATAGRAMS_PER_TURN + 100
     for _ in range(sent):
         peer.send([(b"x", machine.udp.local)])
     client.send(b"ask")
     assert machine.ipc.commands.poll(5000)
     runner.turn()
-    first = len(node.datagrams)
-    assert MAX_DATAGRAMS_PER_TURN <= first < MAX_DATAGRAMS_PER_TURN + MAX_SEGMENTS
+    assert len(node.datagrams) == MAX_DATAGRAMS_PER_TURN
     assert len(node.requests) == 1
     turn_until(runner, lambda: len(node.datagrams) == sent)
 
 
-def test_a_burst_of_datagrams_is_taken_in_slices_of_time(
-    runner, node, machine, peer, client, monkeypatch
-):
+def test_the_time_is_looked_at_after_each_slice(runner, node, machine, peer, client, monkeypatch):
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
     for _ in range(2 * DATAGRAMS_PER_READ):
         peer.send([(b"x", machine.udp.local)])
     client.send(b"ask")
     assert machine.ipc.commands.poll(5000)
     runner.turn()
-    assert DATAGRAMS_PER_READ <= len(node.datagrams) < 2 * DATAGRAMS_PER_READ
+    assert len(node.datagrams) == FIRST_SLICE
     assert len(node.requests) == 1
     turn_until(runner, lambda: len(node.datagrams) == 2 * DATAGRAMS_PER_READ)
+
+
+def test_what_waits_for_its_turn_is_not_waited_for(runner, node, machine, peer, monkeypatch):
+    monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
+    for _ in range(10):
+        peer.send([(b"x", machine.udp.local)])
+    runner.turn()
+    assert len(node.datagrams) == FIRST_SLICE
+    assert runner._wait_ms() == 0
+
+
+def test_a_peer_that_floods_delays_another_by_one_datagram(
+    runner, node, machine, peer, monkeypatch
+):
+    monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
+    monkeypatch.setattr(runner_module, "MAX_READ_S", 10.0)
+    for _ in range(200):
+        peer.send([(b"flood", machine.udp.local)])
+    peer.send([(b"honest", machine.udp.local)])
+    turn_until(runner, lambda: len(runner.intake) + len(node.datagrams) == 201)
+    handled = [data for data, _ in node.datagrams]
+    turn_until(runner, lambda: (b"honest", peer.local) in node.datagrams)
+    assert len(node.datagrams) <= len(handled) + FIRST_SLICE
 
 
 def test_a_flood_of_requests_is_served_in_slices(runner, node, machine, client, monkeypatch):

@@ -151,7 +151,7 @@ def test_each_duplicate_of_an_init_is_counted_before_its_fin_and_after() -> None
     a.dial(1, B)
     init = world.captured[0][0]
     world.run(0.06)
-    assert b.endpoint.half_open == 1
+    assert b.endpoint._responder.half_open == 1
     for _ in range(2):  # the ephemeral of an INIT under another index
         b.endpoint.handle_datagram(init[:4] + bytes(4) + init[8:], STRANGER, world.now)
     assert b.endpoint.counters.dropped_duplicate_init == 2

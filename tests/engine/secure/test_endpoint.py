@@ -52,6 +52,16 @@ def test_payload_arrives_once_with_its_number_and_address() -> None:
     ]
 
 
+def test_a_datagram_is_of_the_peer_whose_session_it_names() -> None:
+    _, a, b = connected(2)
+    (sealed, _) = a.endpoint.seal(1, a.peers[1].next_number, b"\x01") or (b"", A)
+    assert b.endpoint.peer_of(sealed) == 1
+    assert a.endpoint.peer_of(sealed) == 0, "the index is the receiver's"
+    handshake = bytes([datagrams.INIT]) + sealed[1:]
+    for strange in (b"", sealed[:31], handshake, sealed[:4] + bytes(4) + sealed[8:]):
+        assert b.endpoint.peer_of(strange) == 0
+
+
 def test_the_initiator_sends_data_after_one_round_trip() -> None:
     """Before the responder has confirmed: FIN goes in front, in the same flight."""
     world, a, b = dialler_and_host()
@@ -160,9 +170,9 @@ def test_answers_of_a_former_incarnation_are_not_continued() -> None:
     c = world.add("c", ("10.0.0.3", 3))
     c.dial(1, B)
     world.run(0.06)
-    assert b.endpoint.half_open == 1
+    assert b.endpoint._responder.half_open == 1
     b.endpoint.hang_up(1)
-    assert b.endpoint.half_open == 0
+    assert b.endpoint._responder.half_open == 0
 
 
 def test_attempts_must_be_answered_once_and_in_time() -> None:
@@ -289,7 +299,7 @@ def test_an_invite_handshake_of_small_order_is_dropped() -> None:
     covered = datagrams.init_covered(5, 1, bytes(48))
     a.endpoint.handle_datagram(datagrams.encode_init(covered, bytes(16)), B, world.now)
     assert a.endpoint.counters.dropped_forged == 1
-    assert a.endpoint.half_open == 0
+    assert a.endpoint._responder.half_open == 0
 
 
 def test_a_forged_control_packet_is_dropped() -> None:
@@ -316,7 +326,7 @@ def test_init_again_from_elsewhere_is_answered_and_a_stolen_key_is_not() -> None
     other_index = init[:4] + bytes(4) + init[8:]
     b.endpoint.handle_datagram(other_index, A, world.now)
     assert b.endpoint.counters.dropped_duplicate_init == 1
-    assert b.endpoint.half_open == 1
+    assert b.endpoint._responder.half_open == 1
 
 
 def test_a_late_duplicate_of_an_answered_init_opens_nothing() -> None:
@@ -326,7 +336,7 @@ def test_a_late_duplicate_of_an_answered_init_opens_nothing() -> None:
     assert world.run(1, lambda: agreed(a, b))
     init = next(data for data, _, _ in world.captured if data[0] == datagrams.INIT)
     b.endpoint.handle_datagram(init, A, world.now)
-    assert b.endpoint.half_open == 0
+    assert b.endpoint._responder.half_open == 0
     assert b.endpoint.counters.dropped_duplicate_init == 1
 
 

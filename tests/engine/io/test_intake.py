@@ -1,0 +1,61 @@
+"""A queue for each peer: fair, bounded, and a flood drops its own."""
+
+import pytest
+
+from chatnet_engine.io import intake as intake_module
+from chatnet_engine.io.intake import MAX_QUEUED_OF_ONE, Intake
+from chatnet_engine.io.udp import UdpCounters
+
+ADDR = ("10.0.0.1", 1)
+
+
+def of(owner: int, number: int) -> tuple[bytes, tuple[str, int]]:
+    return bytes([owner, number % 256]), ADDR
+
+
+@pytest.fixture
+def counters() -> UdpCounters:
+    return UdpCounters()
+
+
+@pytest.fixture
+def intake(counters: UdpCounters) -> Intake:
+    return Intake(lambda data: data[0], counters)
+
+
+def test_one_of_each_in_turn_and_each_in_order(intake: Intake) -> None:
+    intake.add([of(1, 1), of(1, 2), of(1, 3), of(2, 1), of(0, 1), of(2, 2)])
+    assert len(intake) == 6
+    first = intake.take(4)
+    assert first == [of(1, 1), of(2, 1), of(0, 1), of(1, 2)]
+    assert intake.take(10) == [of(2, 2), of(1, 3)]
+    assert len(intake) == 0
+    assert intake.take(1) == []
+
+
+def test_turns_go_on_where_the_last_ended(intake: Intake) -> None:
+    intake.add([of(1, 1), of(1, 2), of(2, 1), of(2, 2)])
+    assert intake.take(1) == [of(1, 1)]
+    assert intake.take(2) == [of(2, 1), of(1, 2)]
+
+
+def test_a_flood_drops_its_own(intake: Intake, counters: UdpCounters) -> None:
+    intake.add([of(1, number) for number in range(MAX_QUEUED_OF_ONE + 7)])
+    intake.add([of(2, 1)])
+    assert counters.overrun == 7
+    assert intake.take(2) == [of(1, 0), of(2, 1)]
+
+
+def test_when_all_is_full_the_longest_queue_makes_room(
+    intake: Intake, counters: UdpCounters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MAX_QUEUED", 10)
+    intake.add([of(1, number) for number in range(12)])
+    assert (len(intake), counters.overrun) == (10, 2)
+    intake.add([of(2, 1)])
+    assert (len(intake), counters.overrun) == (10, 3)
+    intake.add([of(2, number) for number in range(2, 20)])
+    assert len(intake) == 10
+    assert {data[0] for data, _ in intake.take(10)} == {1, 2}
+    intake.add([of(3, 1)])
+    assert intake.take(9) == [of(3, 1)]
