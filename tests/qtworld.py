@@ -12,8 +12,10 @@ from chatnet_client.client_events import (
     EngineLost,
     Gauged,
     Live,
+    Outage,
     Reset,
 )
+from chatnet_client.words import outage_words
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import (
@@ -154,10 +156,14 @@ class FakeClient:
         self.held: set[type] = set()
         """Commands that wait until the test answers them."""
         self.closed = False
+        self.engine_starts = 0
         self._token = 0
 
     def start(self) -> None:
         pass
+
+    def start_engine(self) -> None:
+        self.engine_starts += 1
 
     def close(self) -> None:
         self.closed = True
@@ -240,8 +246,8 @@ class FakeClient:
     def gauge(self, gauge: ev.Gauge) -> None:
         self.say(Gauged(gauge))
 
-    def lose(self, reason: str = "no heartbeat for 3 s") -> None:
-        self.say(EngineLost(reason))
+    def lose(self, reason: str = "no heartbeat for 3 s", outage: Outage | None = None) -> None:
+        self.say(EngineLost(outage_words(outage) if outage else reason, outage))
 
 
 @dataclass

@@ -27,7 +27,7 @@ from chatnet_client.client import new_id
 from chatnet_client.client_events import ClientEvent
 from chatnet_client.driver import clock
 from chatnet_client.threaded import ThreadedClient
-from chatnet_client.words import LEAVING
+from chatnet_client.words import LEAVING, LEAVING_WITHOUT_ENGINE
 from chatnet_protocol.text import typed_text
 
 STYLE = Style.from_dict(
@@ -95,7 +95,9 @@ class Terminal:
     async def run(self) -> ExitStatus:
         """Until the person leaves or the engine refuses."""
         self._loop = asyncio.get_running_loop()
-        self._client = ThreadedClient(self._file, self._from_thread, name="cli", keep_up=True)
+        self._client = ThreadedClient(
+            self._file, self._from_thread, name="cli", keep_up=True, starts_engine=True
+        )
         self._client.start()
         sharing = asyncio.create_task(self._share_drafts())
         sharing.add_done_callback(self._sharing_ended)
@@ -117,7 +119,7 @@ class Terminal:
             sharing.cancel()
             await asyncio.to_thread(self._client.close)
         if not self.room.failed:
-            self._env.say(LEAVING)
+            self._env.say(LEAVING if self.room.mirror.live else LEAVING_WITHOUT_ENGINE)
         return ExitStatus.FAILED if self.room.failed else ExitStatus.DONE
 
     def _from_thread(self, event: ClientEvent) -> None:

@@ -13,6 +13,7 @@ from chatnet_cli.status_line import status_lines
 from chatnet_cli.transcript import Line, Transcript
 from chatnet_client.client_events import (
     Answered,
+    Cause,
     Changed,
     ClientEvent,
     ClientFailed,
@@ -24,7 +25,13 @@ from chatnet_client.client_events import (
 )
 from chatnet_client.draft import SharedDraft
 from chatnet_client.mirror import Mirror
-from chatnet_client.words import count_words, engine_lost_words
+from chatnet_client.words import (
+    ENGINE_DIED,
+    count_words,
+    engine_lost_words,
+    outage_words,
+    restarted_words,
+)
 from chatnet_protocol.ipc.commands import (
     Command,
     DraftSet,
@@ -85,6 +92,7 @@ class Room:
         self._new_input: str | None = None
         self._typing_until = 0.0
         self._shown = 0
+        self._was_lost = False
         self._queued_no = 0
         self._away_seq = 0
         """The newest own message that was written while the link was down."""
@@ -106,7 +114,10 @@ class Room:
         """Whatever the client tells."""
         self.mirror.handle(event)
         match event:
-            case Reset() if self.number:
+            case Reset(view=view) if self.number:
+                if view.session.restarts and self._was_lost:
+                    self.say(restarted_words(view.session))
+                self._was_lost = False
                 self._open_draft()
             case Missed() | Changed() if not self.number:
                 pass  # the snapshot may be seconds old; the chat opens once it is the present
@@ -117,8 +128,8 @@ class Room:
                         self._message(number, row)
             case Changed():
                 self._changed(event)
-            case EngineLost(reason=reason):
-                self.say(engine_lost_words(reason))
+            case EngineLost():
+                self._lost(event)
             case Refused(text=text, final=False):
                 self.say(text, "error")
             case Refused(text=text) | ClientFailed(reason=text):
@@ -132,6 +143,18 @@ class Room:
                 self._mark()
             case _:
                 pass
+
+    def _lost(self, lost: EngineLost) -> None:
+        self._was_lost = True
+        if lost.outage is None:
+            if lost.reason != ENGINE_DIED:  # more is known at once
+                self.say(engine_lost_words(lost.reason))
+            return
+        view = self.mirror.view
+        if lost.outage.cause != Cause.STOPPED or view is None or not view.stopping:
+            self.say(render.escape_line(outage_words(lost.outage)))
+        if lost.outage.command and lost.outage.cause != Cause.RESTARTING:
+            self.say(f"Start it with: {render.escape_line(lost.outage.command)}")
 
     def send_text(self, text: str) -> None:
         """Send one message to the peer that is shown; blanks alone are none."""

@@ -34,7 +34,7 @@ from chatnet_client.client_events import (
 )
 from chatnet_client.requests import DEFAULT_TIMEOUT_S, Answer, Requests
 from chatnet_client.snapshot import SnapshotFetch
-from chatnet_client.words import NO_ANSWER
+from chatnet_client.words import ENGINE_DIED, NO_ANSWER
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.commands import (
@@ -116,6 +116,10 @@ class AttachMachine:
         self._gauge_revisions: dict[tuple[str, object], int] = {}
 
     @property
+    def _is_attached(self) -> bool:
+        return self.state in (AttachState.SYNC, AttachState.LIVE)
+
+    @property
     def cursor(self) -> Cursor | None:
         """How far this client has come; None before the first snapshot of one without a past."""
         if not self._boot and not self._has_no:
@@ -133,13 +137,18 @@ class AttachMachine:
 
     def detach(self, now: float) -> None:
         """Tell the engine that this client leaves; nothing more may be asked afterwards."""
-        if self.state in (AttachState.SYNC, AttachState.LIVE):
+        if self._is_attached:
             self._ask(Detach(), now)
 
     def handle_connected(self, now: float) -> None:
         """The sockets are new: nothing asked before can be answered any more."""
         if self.state != AttachState.REFUSED:
             self._attach_again(now)
+
+    def handle_engine_ended(self, now: float) -> None:
+        """The engine's process is gone; harmless when that is known."""
+        if self._is_attached:
+            self._lose(ENGINE_DIED, now)
 
     def handle_publication(self, data: bytes, now: float) -> None:
         """Raises DecodeError; nothing has changed then."""
@@ -158,10 +167,9 @@ class AttachMachine:
         """Raises DecodeError; nothing has changed then."""
         head = envelope.decode_head(data)
         self._heard = now
-        if self.state not in (AttachState.SYNC, AttachState.LIVE):
+        if not self._is_attached:
             return
-        awaited = self._snapshot.attached.boot if self._snapshot else self._boot
-        if head.boot not in (self._boot, awaited):
+        if head.boot not in (self._boot, self._snapshot.attached.boot if self._snapshot else None):
             self._attach_again(now)
         elif head.boot == self._boot:
             self._head = max(self._head, head.seq)
@@ -205,10 +213,9 @@ class AttachMachine:
         for answer in self._requests.take_expired(now):
             if answer.user:
                 self._answered(answer)
-        attached = self.state in (AttachState.SYNC, AttachState.LIVE)
-        if attached and now - self._heard >= LOST_AFTER_S:
+        if self._is_attached and now - self._heard >= LOST_AFTER_S:
             self._lose(NO_ANSWER, now)
-        elif attached and now >= self._keep_alive_at:
+        elif self._is_attached and now >= self._keep_alive_at:
             self._keep_alive_at = now + KEEP_ALIVE_S
             self._ask(KeepAlive(self._seq), now)
         if self._attach_at is not None and now >= self._attach_at:
@@ -228,11 +235,9 @@ class AttachMachine:
     def next_timeout(self) -> float | None:
         """When handle_timeout or take_requests has something to do, if nothing arrives."""
         times = [t for t in (self._attach_at, self._requests.next_timeout()) if t is not None]
-        if self.state in (AttachState.SYNC, AttachState.LIVE):
+        if self._is_attached:
             times += [self._heard + LOST_AFTER_S, self._keep_alive_at]
         return min(times, default=None)
-
-    # --- states ------------------------------------------------------------------------------
 
     def _attach_again(self, now: float) -> None:
         self.state = AttachState.WAIT
@@ -288,10 +293,9 @@ class AttachMachine:
             return
         try:
             self._snapshot = SnapshotFetch(attached)
+            self._fetch_parts(self._snapshot, now)
         except DecodeError as error:
             self._lose(error.reason, now)
-        else:
-            self._fetch_parts(self._snapshot, now)
 
     def _fetch_parts(self, snapshot: SnapshotFetch, now: float) -> None:
         if not snapshot.is_complete:

@@ -5,6 +5,7 @@ sockets are made anew, so that nothing written for the old one reaches the new. 
 channel; `wake` alone may be called from others.
 """
 
+import contextlib
 import os
 import threading
 from collections import deque
@@ -37,6 +38,9 @@ class Channel:
         self.path = path
         self.connection: ConnectionFile | None = None
         """The engine the sockets lead to."""
+        self.engine_ended = False
+        """Whether its process has ended, where that can be seen."""
+        self._process = -1
         self._context = zmq.Context()
         self._events: zmq.Socket[bytes] | None = None
         self._commands: zmq.Socket[bytes] | None = None
@@ -55,6 +59,7 @@ class Channel:
             return False
         self._close_sockets()
         self.connection = connection
+        self._watch(connection.pid)
         self._unsent.clear()
         # Subscribed before anything is asked: what happens meanwhile waits in the queue.
         self._events = self._socket(zmq.SUB, connection.events)
@@ -77,9 +82,14 @@ class Channel:
         if self._commands is not None:
             flags = zmq.POLLIN | zmq.POLLOUT if self._unsent else zmq.POLLIN
             poller.register(self._commands, flags)
+        if self._process >= 0:
+            poller.register(self._process, zmq.POLLIN)
         ready = dict(poller.poll(max(0, round(timeout_s * 1000 + 0.5))))
         if self._wake in ready:
             os.eventfd_read(self._wake)
+        if self._process in ready:
+            self._watch(0)
+            self.engine_ended = True
         self._flush()
 
     def take_replies(self) -> list[bytes]:
@@ -99,10 +109,20 @@ class Channel:
     def close(self) -> None:
         """Free everything; a request that has not left yet is given 200 ms."""
         self._close_sockets(linger_ms=200)
+        self._watch(0)
         self._context.term()
         with self._wake_lock:  # a late `wake` must not write into whatever gets this number next
             self._closed = True
             os.close(self._wake)
+
+    def _watch(self, pid: int) -> None:
+        """Notice the end of that process; 0: of none. Numbers of another machine are nothing."""
+        if self._process >= 0:
+            os.close(self._process)
+        self._process, self.engine_ended = -1, False
+        if pid > 0:
+            with contextlib.suppress(OSError):
+                self._process = os.pidfd_open(pid)
 
     def _socket(self, kind: int, endpoint: str) -> "zmq.Socket[bytes]":
         socket = self._context.socket(kind)

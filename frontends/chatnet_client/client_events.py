@@ -5,6 +5,7 @@ After a gap that the engine can no longer fill, another `Reset` comes, and, for 
 asked for it, the durable messages between as `Missed`.
 """
 
+import enum
 from dataclasses import dataclass
 
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -65,11 +66,46 @@ class Live:
     client: int
 
 
+class Cause(enum.StrEnum):
+    """Why there is no engine to talk to."""
+
+    SILENT = "silent"
+    """Its process is there but does not answer."""
+    RESTARTING = "restarting"
+    """It died, and is being started again."""
+    ABSENT = "absent"
+    """It is gone and nobody starts it; a front end of a person may."""
+    STOPPED = "stopped"
+    """Its user ended it."""
+    REFUSED = "refused"
+    """It could not start; `detail` is its sentence."""
+    GAVE_UP = "gave-up"
+    """It died too often; `detail` is what of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why no engine answers; `command` starts one, where that is known."""
+
+    cause: Cause
+    detail: str = ""
+    command: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing but a person brings the engine back."""
+        return self.cause in (Cause.STOPPED, Cause.REFUSED, Cause.GAVE_UP)
+
+
 @dataclass(frozen=True, slots=True)
 class EngineLost:
-    """The engine ended or fell silent. What was known stays readable; attaching goes on quietly."""
+    """The engine ended or fell silent. What was known stays readable; attaching goes on quietly.
+
+    Comes again when more is known: then with an Outage.
+    """
 
     reason: str
+    outage: Outage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from chatnet_client.attach import AttachMachine, AttachState
 from chatnet_client.channel import Channel
-from chatnet_client.client_events import ClientEvent
+from chatnet_client.client_events import Cause, ClientEvent, EngineLost, Outage
 from chatnet_client.errors import EngineUnreachable
+from chatnet_client.reviver import Reviver
+from chatnet_client.words import outage_words
 from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.envelope import TOPIC_EVENTS, TOPIC_GAUGES, TOPIC_HEAD, Request
@@ -30,8 +32,13 @@ def clock() -> float:
 class Driver:
     """A machine, its sockets, and what moves between them."""
 
-    def __init__(self, machine: AttachMachine, channel: Channel) -> None:
+    def __init__(
+        self, machine: AttachMachine, channel: Channel, reviver: Reviver | None = None
+    ) -> None:
         self.machine = machine
+        self._reviver = reviver
+        self._outage: Outage | None = None
+        self._look_at = 0.0
         self.channel = channel
         self.undecodable = 0
         """Frames from the engine that did not parse: dropped."""
@@ -51,9 +58,11 @@ class Driver:
                 self._feed(self.machine.handle_head, frame, now)
             elif topic == TOPIC_GAUGES:
                 self._feed(self.machine.handle_gauges, frame, now)
+        if self.channel.engine_ended:
+            self.machine.handle_engine_ended(now)
         self.machine.handle_timeout(now)
         self._send(now)
-        return self.machine.take_events()
+        return [*self.machine.take_events(), *self._look(now)]
 
     def open(self, now: float) -> None:
         """Follow the connection file. Raises EngineUnreachable."""
@@ -80,6 +89,21 @@ class Driver:
             except EngineUnreachable:
                 pass  # attaching goes on quietly until there is an engine again
         self.flush(now)
+
+    def _look(self, now: float) -> list[ClientEvent]:
+        """While there is no engine: why, whenever that changes."""
+        if self._reviver is None or self.machine.state != AttachState.WAIT:
+            self._outage = None
+            return []
+        if now < self._look_at:
+            return []
+        self._look_at = now + REOPEN_S
+        outage = self._reviver.look(now)
+        if outage == self._outage:
+            return []
+        self._outage = outage
+        # That it has not answered yet is nothing to say: it was asked just now.
+        return [EngineLost(outage_words(outage), outage)] if outage.cause != Cause.SILENT else []
 
     def _wait_s(self, max_wait_s: float) -> float:
         now = clock()

@@ -14,11 +14,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from chatnet_client import sessions
+from chatnet_client import outage, sessions
 from chatnet_client.errors import EngineStartFailed
+from chatnet_protocol.ipc.session_files import START_LOCK
 
 ENGINE_COMMAND = (sys.executable, "-P", "-m", "chatnet_engine")
-START_LOCK = "start.lock"
 START_TIMEOUT_S = 15.0
 POLL_S = 0.02
 MAX_ERROR_CHARACTERS = 2000
@@ -31,11 +31,13 @@ def ensure_engine(
     *,
     command: Sequence[str] = ENGINE_COMMAND,
     timeout_s: float = START_TIMEOUT_S,
+    unasked: bool = False,
 ) -> tuple[sessions.Session, bool]:
     """(the running session `name`, whether it was started now).
 
-    `arguments` are those of the engine's command line; `-d` is added. Raises EngineStartFailed
-    with the engine's own sentence, and CommandError for an impossible name.
+    `arguments` are those of the engine's command line; `-d` is added. `unasked`: no person asked
+    for it, so that it is done only where the specification lets a front end do so. Raises
+    EngineStartFailed with the engine's own sentence, and CommandError for an impossible name.
     """
     session = sessions.find(environ, name)
     if session.engine is not None:
@@ -45,6 +47,8 @@ def ensure_engine(
         session = sessions.find(environ, name)
         if session.engine is not None:
             return session, False
+        if unasked and not outage.may_start_unasked(session.folder):
+            raise EngineStartFailed(f"Session {name} is not to be started now.", 0)
         problem = _spawn([*command, *arguments, "-d"], environ, timeout_s)
         until = time.monotonic() + (0.0 if problem else timeout_s)
         while (session := sessions.find(environ, name)).engine is None:
@@ -54,6 +58,32 @@ def ensure_engine(
                 raise EngineStartFailed(f"The engine of session {name} did not come up.", 1)
             time.sleep(POLL_S)
     return session, problem is None
+
+
+def start_again(
+    environ: Mapping[str, str],
+    folder: str,
+    *,
+    unasked: bool,
+    command: Sequence[str] = ENGINE_COMMAND,
+) -> None:
+    """Start the engine of a session as it was started last, and wait until it serves.
+
+    Raises EngineStartFailed.
+    """
+    start = outage.read_start_file(folder)
+    if start is None or not outage.is_session_folder(folder):
+        raise EngineStartFailed(
+            "It is not known how this engine was started. Use: chatnet engine LOCAL_PORT", 1
+        )
+    home = os.path.dirname(os.path.dirname(folder))
+    ensure_engine(
+        {**environ, "CHATNET_HOME": home},
+        os.path.basename(folder),
+        start.arguments,
+        command=command,
+        unasked=unasked,
+    )
 
 
 def _spawn(

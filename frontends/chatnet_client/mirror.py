@@ -11,6 +11,7 @@ from chatnet_client.client_events import (
     EngineLost,
     Gauged,
     Live,
+    Outage,
     Reset,
 )
 from chatnet_protocol.ipc.events import LinkGauge, PeerRemoved, TransferChanged, TransferGauge
@@ -26,6 +27,8 @@ class Mirror:
         self.live = False
         self.lost_reason = ""
         """Why the engine is gone, while it is."""
+        self.outage: Outage | None = None
+        """More about that, where it is known."""
         self.client = 0
         self._links: dict[int, LinkGauge] = {}
         self._transfers: dict[bytes, TransferGauge] = {}
@@ -37,6 +40,7 @@ class Mirror:
                 self.view = view
                 self.client = client
                 self.lost_reason = ""
+                self.outage = None
                 self._links.clear()
                 self._transfers.clear()
             case Changed(event=change):
@@ -53,9 +57,11 @@ class Mirror:
             case Live():
                 self.live = True
                 self.lost_reason = ""
+                self.outage = None
             case EngineLost(reason=reason) | ClientFailed(reason=reason):
                 self.live = False
                 self.lost_reason = reason
+                self.outage = event.outage if isinstance(event, EngineLost) else None
             case _:
                 pass
 

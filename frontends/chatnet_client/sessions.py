@@ -4,7 +4,9 @@ A session is a folder below HOME/sessions. It runs when its connection file name
 whether that process answers is found out by attaching.
 """
 
+import contextlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,12 +14,17 @@ from chatnet_client.channel import read_connection_file
 from chatnet_client.errors import EngineUnreachable, NoSession, SeveralSessions
 from chatnet_protocol.ipc.session_files import (
     CONNECTION_FILE,
+    LOCK,
     SESSION_NAME,
     ConnectionFile,
     home_dir,
     session_dir,
 )
 
+STARTED_FIELD = 19
+"""Of /proc/PID/stat, counted behind the name: when it started, in clock ticks since boot."""
+CLOCK_GRACE_S = 5.0
+"""A file and its writer may seem this much apart."""
 MAX_SESSIONS = 1000
 """Folders looked at; more are not listed."""
 
@@ -44,7 +51,7 @@ def home(environ: Mapping[str, str]) -> str:
 def find(environ: Mapping[str, str], name: str) -> Session:
     """The session of that name, whether it runs or not. Raises CommandError for a bad name."""
     folder = session_dir(home(environ), name)
-    return Session(name, folder, _running_engine(f"{folder}/{CONNECTION_FILE}"))
+    return Session(name, folder, _running_engine(folder))
 
 
 def find_all(environ: Mapping[str, str]) -> list[Session]:
@@ -96,12 +103,49 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
-def _running_engine(path: str) -> ConnectionFile | None:
+def is_running(connection: ConnectionFile, folder: str) -> bool:
+    """Whether the engine that a connection file names lives.
+
+    After a restart of the machine its number may be that of any other process: one that is younger
+    than the file and does not have the session's lock open is not it.
+    """
+    if not is_alive(connection.pid):
+        return False
+    return not _is_younger(connection.pid, f"{folder}/{CONNECTION_FILE}") or _has_open(
+        connection.pid, f"{folder}/{LOCK}"
+    )
+
+
+def _is_younger(pid: int, path: str) -> bool:
     try:
-        connection = read_connection_file(path)
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            started = int(file.read(1024).rpartition(b")")[2].split()[STARTED_FIELD])
+        age_s = time.time() - os.stat(path).st_mtime
+    except (OSError, IndexError, ValueError):
+        return False
+    process_age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+    return process_age_s < age_s - CLOCK_GRACE_S
+
+
+def _has_open(pid: int, path: str) -> bool:
+    """True as well when that cannot be seen."""
+    try:
+        wanted = os.stat(path)
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{name}"), wanted):
+                    return True
+    except OSError:
+        return True
+    return False
+
+
+def _running_engine(folder: str) -> ConnectionFile | None:
+    try:
+        connection = read_connection_file(f"{folder}/{CONNECTION_FILE}")
     except EngineUnreachable:
         return None
-    return connection if is_alive(connection.pid) else None
+    return connection if is_running(connection, folder) else None
 
 
 def _default_home() -> str:

@@ -16,6 +16,7 @@ from chatnet_client.channel import Channel
 from chatnet_client.client_events import Answered, ClientEvent, ClientFailed
 from chatnet_client.driver import Driver, clock
 from chatnet_client.requests import DEFAULT_TIMEOUT_S
+from chatnet_client.reviver import Reviver
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Command
 from chatnet_protocol.ipc.rows import ClientRole
@@ -36,9 +37,14 @@ class ThreadedClient:
         role: str = ClientRole.FULL,
         since_no: int | None = None,
         keep_up: bool = False,
+        starts_engine: bool = False,
     ) -> None:
+        """`starts_engine`: for a front end of a person, see `reviver`; full-role ones only."""
         machine = AttachMachine(name, role, since_no=since_no, keep_up=keep_up)
-        self._driver = Driver(machine, Channel(connection_file))
+        channel = Channel(connection_file)
+        unasked = starts_engine and role == ClientRole.FULL
+        self._reviver = Reviver(connection_file, unasked=unasked, wake=channel.wake)
+        self._driver = Driver(machine, channel, self._reviver)
         self._on_event = on_event
         self._lock = threading.Lock()
         self._inbox: deque[tuple[int, Command, float]] = deque()
@@ -50,6 +56,10 @@ class ThreadedClient:
     def start(self) -> None:
         """Begin to attach; an engine that is not there yet is waited for."""
         self._thread.start()
+
+    def start_engine(self) -> None:
+        """A person asks for the engine to be started; EngineLost events say how it goes."""
+        self._reviver.ask()
 
     def send(self, command: Command, timeout_s: float = DEFAULT_TIMEOUT_S) -> int:
         """Hand a command over from any thread; its Answered carries the token returned here."""

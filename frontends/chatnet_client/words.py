@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from chatnet_client.client_events import Cause, Outage
 from chatnet_protocol.ipc.rows import (
     BY_RESTORED,
     ENDED_TRANSFER_STATES,
@@ -16,6 +17,7 @@ from chatnet_protocol.ipc.rows import (
     RestoreMine,
     RestoreRow,
     RestoreTheirs,
+    SessionRow,
     TransferRow,
     TransferState,
 )
@@ -35,10 +37,50 @@ LINK_WORDS: Mapping[str, str] = MappingProxyType(
 """A newer engine may know more states: show the state itself then."""
 
 
+ENGINE_DIED = "the engine's process ended"
+"""EngineLost.reason of one that said nothing before."""
 NO_ANSWER = "the engine does not answer"
 """EngineLost.reason of one that fell silent."""
 LEAVING = 'The engine keeps running; stop it with "chatnet stop".'
 """When a front end ends."""
+
+
+LEAVING_WITHOUT_ENGINE = "The engine is not running."
+"""When a front end ends while the engine is away."""
+RESTARTED = "The engine crashed ({cause}) and was started again."
+RESTARTING = "The engine crashed and is being started again …"
+GAVE_UP = "The engine crashed five times within a minute ({cause}) and is not started again."
+
+
+def cause_words(died_of: str) -> str:
+    """What an engine died of (`SessionRow.died_of`), for people."""
+    if died_of == "internal-error":
+        return "an internal error; the log says which"
+    return f"killed by {died_of}" if died_of.startswith("SIG") else died_of
+
+
+def restarted_words(row: SessionRow) -> str:
+    """That this engine was started again after it died; empty: it was not."""
+    return RESTARTED.format(cause=cause_words(row.died_of)) if row.restarts else ""
+
+
+def outage_words(outage: Outage) -> str:
+    """Why no engine answers, one or two sentences; how to start one is said by each front end."""
+    match outage.cause:
+        case Cause.SILENT:
+            return "Lost contact with the engine; reconnecting …"
+        case Cause.RESTARTING:
+            return RESTARTING
+        case Cause.ABSENT if outage.detail:
+            return f"The engine is not running; {outage.detail} starts it."
+        case Cause.ABSENT:
+            return "The engine is not running."
+        case Cause.STOPPED:
+            return "The engine was stopped."
+        case Cause.REFUSED:
+            return f"The engine could not start. {outage.detail}"
+        case Cause.GAVE_UP:
+            return GAVE_UP.format(cause=cause_words(outage.detail))
 
 
 def no_answer_words(name: str) -> str:
@@ -48,9 +90,9 @@ def no_answer_words(name: str) -> str:
 
 def engine_lost_words(reason: str) -> str:
     """What to say when the engine went away for `reason` (EngineLost.reason)."""
-    if reason == NO_ANSWER:
+    if reason in (NO_ANSWER, ENGINE_DIED):
         return "Lost contact with the engine; reconnecting …"
-    return f"The engine was stopped ({reason}); reconnecting when it is back …"
+    return f"The engine was stopped ({reason})."
 
 
 def size_words(size_bytes: float) -> str:

@@ -4,6 +4,15 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatnet_client.client_events import Cause
+from chatnet_client.mirror import Mirror
+from chatnet_client.words import (
+    ENGINE_DIED,
+    NO_ANSWER,
+    count_words,
+    engine_lost_words,
+    outage_words,
+)
 from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.labels import label
@@ -89,13 +98,23 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
     return Banner(Tone.INFO, shown_name(link.detail or link.state, 300))
 
 
-def engine_banner(reason: str, unconfirmed: int) -> Banner:
-    """The engine itself is away: nothing can be sent, everything can be read and written."""
-    words = f"The engine does not answer ({shown_name(reason, 200)}). Reconnecting by itself."
-    if unconfirmed:
-        plural = "messages wait" if unconfirmed > 1 else "message waits"
-        words += f" {unconfirmed} {plural} in this window."
-    return Banner(Tone.DANGER, words)
+def engine_banner(mirror: Mirror, waiting: int) -> Banner | None:
+    """The engine itself is away: everything can be read and written; None while it is there."""
+    if mirror.live or not mirror.lost_reason:
+        return None
+    outage, stopping = mirror.outage, mirror.view.stopping if mirror.view else ""
+    actions: tuple[tuple[str, str], ...] = ()
+    if outage is not None:
+        words = outage_words(outage)
+        if outage.command and outage.cause != Cause.RESTARTING and outage.cause != Cause.SILENT:
+            actions = (("start", "Start the engine"),)
+    elif stopping or mirror.lost_reason in (NO_ANSWER, ENGINE_DIED):
+        words = engine_lost_words(stopping or mirror.lost_reason)
+    else:
+        words = mirror.lost_reason
+    if waiting:
+        words += f" {count_words(waiting)} kept until then."
+    return Banner(Tone.DANGER, shown_name(words, 400), actions)
 
 
 class BannerStrip(QFrame):

@@ -34,6 +34,9 @@ class Client(Protocol):
     def send(self, command: Command) -> int:
         """Hand a command over; one Answered with this token follows."""
 
+    def start_engine(self) -> None:
+        """A person asks for the engine to be started."""
+
     def close(self) -> None:
         """Detach and end the thread."""
 
@@ -62,6 +65,10 @@ class Bridge(QObject):
     def start(self) -> None:
         """Begin to attach."""
         self._client.start()
+
+    def start_engine(self) -> None:
+        """A person asks for the engine to be started."""
+        self._client.start_engine()
 
     def request(self, command: Command, on_answer: OnAnswer) -> None:
         """Send `command`; `on_answer` is called in this thread, never before this returns."""

@@ -5,6 +5,7 @@ Knows which conversation is on screen; everything about one lives in its pane.
 
 import sys
 
+from chatnet_client.words import restarted_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.limits import MAX_PEERS
 from chatnet_qt.banner import BannerStrip, engine_banner
@@ -46,6 +47,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._panes: dict[int, ConversationPane] = {}
         self._current = 0
+        self._was_lost = False
         self.engine_strip = BannerStrip("Engine")
         self.peers = PeerList(session)
         self.stack = QStackedWidget()
@@ -85,6 +87,7 @@ class MainWindow(QMainWindow):
         session.changed.connect(self._on_event)
         session.connection_changed.connect(self._show_connection)
         session.unconfirmed_changed.connect(self._show_connection)
+        self.engine_strip.acted.connect(lambda _name: session.start_engine())
         self.peers.chosen.connect(self.show_peer)
         self.menus.footers_toggled.connect(self.set_footers)
         self.menus.stepped.connect(self.peers.step)
@@ -154,13 +157,12 @@ class MainWindow(QMainWindow):
 
     def _show_connection(self) -> None:
         mirror = self._session.mirror
-        lost = mirror.view is not None and not mirror.live and bool(mirror.lost_reason)
-        stopping = mirror.view.stopping if mirror.view else ""
-        reason = stopping or mirror.lost_reason
-        banner = engine_banner(reason, self._session.unconfirmed) if lost else None
-        self.engine_strip.show_banner(banner)
-        if mirror.view is None and mirror.lost_reason:
-            self._empty.setText(f"Looking for the engine…\n{mirror.lost_reason}")
+        self.engine_strip.show_banner(engine_banner(mirror, self._session.unconfirmed))
+        back = self._was_lost and mirror.live
+        words = restarted_words(mirror.view.session) if mirror.view is not None and back else ""
+        if words and self.pane is not None:
+            self.pane.tell(words)
+        self._was_lost = bool(mirror.lost_reason) or (self._was_lost and not mirror.live)
 
     def _show_title(self) -> None:
         view = self._session.view

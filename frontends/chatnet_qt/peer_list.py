@@ -105,6 +105,10 @@ class PeerListModel(QAbstractListModel):
 class PeerDelegate(QStyledItemDelegate):
     """Draws name, time, last message, unread count and the state of the link."""
 
+    def __init__(self, session: Session, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         """Two lines and air."""
         return QSize(120, round(QFontMetricsF(option.font).height() * 3.1))
@@ -127,12 +131,13 @@ class PeerDelegate(QStyledItemDelegate):
             painter.setBrush(QBrush(mix(colours.window, colours.accent, 0.2 if chosen else 0.08)))
             painter.drawRoundedRect(box.adjusted(5, 2, -5, -2), 0.5 * em, 0.5 * em)
         dot = QRectF(box.left() + 0.9 * em, box.top() + 0.85 * em, 0.55 * em, 0.55 * em)
+        state = peer.link.state if self._session.online else ""  # without an engine: unknown
         shade = {LinkState.UP.value: colours.good, LinkState.KEY_CHANGED.value: colours.danger}.get(
-            peer.link.state, colours.muted
+            state, colours.muted
         )
         if peer.info.trust == Trust.PENDING:
             shade = colours.warning
-        if peer.link.state == LinkState.UP:
+        if state == LinkState.UP:
             painter.setBrush(QBrush(shade))
         else:
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -191,7 +196,8 @@ class PeerList(QListView):
         super().__init__(parent)
         self.peers = PeerListModel(session, self)
         self.setModel(self.peers)
-        self.setItemDelegate(PeerDelegate(self))
+        self.setItemDelegate(PeerDelegate(session, self))
+        session.connection_changed.connect(present(self.viewport()).update)
         self.setAccessibleName("Conversations")
         self.setFrameShape(QListView.Shape.NoFrame)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)

@@ -62,6 +62,10 @@ class Session(QObject):
         """Attach."""
         self._bridge.start()
 
+    def start_engine(self) -> None:
+        """A person wants the engine started."""
+        self._bridge.start_engine()
+
     def close(self) -> None:
         """Detach."""
         self._bridge.close()

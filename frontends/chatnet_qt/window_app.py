@@ -45,7 +45,7 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     path = os.path.abspath(connection_file)
 
     def make_client(on_event: OnEvent) -> Client:
-        return ThreadedClient(path, on_event, name=FRONT_END_NAME)
+        return ThreadedClient(path, on_event, name=FRONT_END_NAME, starts_engine=True)
 
     session = Session(make_client)
     window = MainWindow(session, Settings(os.path.dirname(path)))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from chat_room import Chat
@@ -9,7 +10,8 @@ from chatnet_cli import transcript
 from chatnet_cli.hints import AS_VERBS
 from chatnet_cli.room import FIRST_ROWS, Room
 from chatnet_cli.slash import handle_line
-from chatnet_client.client_events import EngineLost, Refused
+from chatnet_client.client_events import Cause, EngineLost, Outage, Refused
+from chatnet_client.words import ENGINE_DIED
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
@@ -186,8 +188,24 @@ def test_link_changes_notices_failures_and_losses_are_quiet_lines() -> None:
         "-- message 7 was not sent: too old",
     ]
     chat.room.handle_event(EngineLost("gone"))
-    assert "(gone); reconnecting" in chat.turn()[0]
+    assert chat.turn() == ["-- The engine was stopped (gone)."]
     assert "engine not running" in chat.room.status(80)[-1]
+
+
+def test_why_the_engine_is_away_and_how_to_start_it_is_said_once() -> None:
+    chat = Chat()
+    chat.turn()
+    chat.room.handle_event(EngineLost(ENGINE_DIED))
+    assert chat.turn() == []
+    chat.room.handle_event(EngineLost("", Outage(Cause.RESTARTING, command="chatnet engine 1 -d")))
+    assert chat.turn() == ["-- The engine crashed and is being started again …"]
+    chat.room.handle_event(EngineLost("", Outage(Cause.GAVE_UP, "SIGKILL", "chatnet engine 1 -d")))
+    assert chat.turn()[-1] == "-- Start it with: chatnet engine 1 -d"
+    chat.core.start_boot()
+    row = msgspec.structs.replace(chat.core.view.session, restarts=2, died_of="SIGABRT")
+    chat.core.view.session = row
+    chat.machine.handle_connected(chat.now)
+    assert "-- The engine crashed (killed by SIGABRT) and was started again." in chat.turn()
 
 
 def test_after_a_restart_only_what_was_missed_is_printed() -> None:

@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
+from chatnet_client.client_events import Cause, Outage
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
 from chatnet_qt.banner import Tone, link_banner
 from chatnet_qt.qt import QPushButton
+from chatnet_qt.theme import colours_of
 from qtworld import NOW_MS, Stage, peer_view, session_view
 
 
@@ -78,6 +80,47 @@ def test_a_lost_engine_leaves_the_conversation_readable(make_stage) -> None:
     stage.client.reset(session_view(peer_view(state="up")), b"boot2")
     stage.settle()
     assert not stage.window.engine_strip.isVisible()
+
+
+def test_what_has_ended_is_said_with_a_button_that_starts_it(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    strip = stage.window.engine_strip
+    stage.client.lose("", Outage(Cause.RESTARTING, command="chatnet engine 1 -d"))
+    stage.settle()
+    assert "being started again" in strip.shown.words
+    assert strip.shown.actions == ()
+    stage.client.lose("", Outage(Cause.GAVE_UP, "SIGKILL", "chatnet engine 1 -d"))
+    stage.settle()
+    assert "five times" in strip.shown.words
+    strip.findChildren(QPushButton)[-1].click()
+    assert stage.client.engine_starts == 1
+
+
+def test_an_engine_that_was_restarted_says_so_once(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    stage.client.lose("", Outage(Cause.RESTARTING))
+    stage.settle()
+    view = session_view(peer_view())
+    view.session = msgspec.structs.replace(view.session, restarts=1, died_of="SIGKILL")
+    stage.client.reset(view, b"boot2")
+    stage.settle()
+    assert "killed by SIGKILL" in stage.pane.notice_strip.shown.words
+    assert stage.window.engine_strip.shown is None
+
+
+def test_no_peer_looks_connected_while_the_engine_is_away(make_stage) -> None:
+    stage = make_stage(session_view(peer_view(), peer_view(2)))
+    colours = colours_of(stage.window.peers.palette())
+
+    def has_good_dots() -> bool:
+        image = stage.window.peers.grab().toImage()
+        points = ((x, y) for x in range(image.width()) for y in range(image.height()))
+        return any(image.pixelColor(x, y) == colours.good for x, y in points)
+
+    assert has_good_dots()
+    stage.client.lose("", Outage(Cause.RESTARTING))
+    stage.settle()
+    assert not has_good_dots()
 
 
 def test_news_of_the_engine_are_shown_and_dismissed(make_stage) -> None:

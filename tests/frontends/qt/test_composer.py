@@ -83,7 +83,7 @@ def test_it_works_while_the_engine_is_away(stage: Stage) -> None:
     write(stage, "later")
     stage.pane.composer.send()
     stage.settle()
-    assert "1 message waits" in stage.window.engine_strip.shown.words
+    assert "1 message kept" in stage.window.engine_strip.shown.words
 
 
 def test_files_wait_in_a_row_until_they_are_sent(stage: Stage, tmp_path: Path) -> None:
