@@ -278,6 +278,7 @@ def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) 
                 trust=Trust.PENDING,
                 address=name,
                 safety_number=safety_number(parts.config.session.key, event.key),
+                auto_accept_bytes=0,  # nobody typed its address: its files are asked about
             )
             parts.commits.add(c.StorePeer(stranger))
         case _:

@@ -79,6 +79,7 @@ def test_one_typed_address_is_enough() -> None:
     assert pair.at_b.view
     (stranger,) = pair.at_b.view.peers
     assert stranger.info.trust == Trust.PENDING
+    assert stranger.info.auto_accept_bytes == 0, "its files are asked about, once it is accepted"
     assert pair.peer(pair.at_a).link.state == LinkState.PENDING
     assert pair.texts(pair.b, mine=False) == []
     pair.at_b.ask(cmd.TrustPeer(1, "accept"))
