@@ -268,28 +268,33 @@ class MessageFailedStored(OpBase, frozen=True, gc=False, tag=True, array_like=Tr
 class StorePeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Insert (peer 0: a new number is given) or update who a peer is. Result: PeerStored.
 
-    A row that differs only in `address` is written without telling anybody.
+    `display_name` is what HELLO said and stays so. Nothing is stored of a peer that is not listed
+    any more, nor a key that another listed peer has.
     """
 
     row: PeerRow
 
 
 class PeerStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """The row with its number, and the counters (all zero for a new peer)."""
+    """The row as it now stands, with its number, and the counters (all zero for a new peer)."""
 
     row: PeerRow
     state: PeerState
+    refused: int = 0
+    """Nothing was stored: the number of the listed peer that has the key, or the row's own when
+    it is not listed any more."""
 
 
 class ForgetPeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Remove a peer from the list; rows stay, or move `into` another. Result: PeerForgotten."""
+    """Remove a peer from the list; rows stay, or move `into` another. Nothing happens when it is
+    not listed any more, and nothing moves `into` one that is not. Result: PeerForgotten."""
 
     peer: int
     into: int = 0
 
 
 class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """`state`: counters of `into` afterwards, if there is one."""
+    """`state`: counters of `into` afterwards, if something moved."""
 
     peer: int
     into: int

@@ -154,6 +154,8 @@ def events_of(op: c.Op, result: c.OpResult, view: View) -> list[ev.Event]:
         case c.MessageFailedStored(peer=peer, no=no):
             failed = [ev.MessageFailed(peer, no, result.reason)] if no else []
             return [*failed, ev.MessagesDelivered(peer, result.delivered_seq, [])]
+        case c.PeerStored() if result.refused:
+            return []
         case c.PeerStored():
             return [ev.PeerChanged(result.row), marks_moved(result.state)]
         case c.PeerForgotten():

@@ -1,6 +1,7 @@
 """Owns who the peers are: their rows, their keys, forgetting and merging them."""
 
 import sqlite3
+from typing import Any
 
 import msgspec
 
@@ -19,10 +20,7 @@ _KEY_BYTES = 32
 def listed(db: sqlite3.Connection) -> list[PeerRow]:
     """The peers in the list, in the order of their numbers."""
     found = db.execute(f"SELECT {_COLUMNS} FROM peers WHERE listed ORDER BY peer")  # noqa: S608
-    return [
-        msgspec.structs.replace(PeerRow(*values), refused_keys=_split(keys))
-        for *values, keys in found
-    ]
+    return [_row(*values) for values in found]
 
 
 def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
@@ -32,34 +30,67 @@ def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
     with that key goes on here, so that the two sides still agree and nothing comes twice.
     """
     row = op.row
+    if row.key and (holder := _holder(db, row)) and holder[1]:
+        return c.PeerStored(_listed_row(db, holder[0]), peer_state(db, holder[0]), holder[0])
     if row.peer == 0:
-        (number,) = db.execute(
-            "UPDATE totals SET last_peer = last_peer + 1 RETURNING last_peer"
-        ).fetchone()
-        row = msgspec.structs.replace(row, peer=number)
-        db.execute(
-            "INSERT INTO peers (listed, merged_into, author, peer, name, host, port, key, trust,"
-            " display_name, address, safety_number, offered_key, auto_accept_bytes)"
-            " VALUES (1, 0, ?1, ?1, '', '', 0, x'', '', '', '', '', x'', 0)",
-            (number,),
-        )
-        db.execute("INSERT INTO counters (peer) VALUES (?)", (number,))
+        row = _insert(db, row)
+    elif not _is_listed(db, row.peer):
+        nothing = c.PeerState(row.peer, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0)
+        return c.PeerStored(row, nothing, row.peer)
     if row.key:
         _take_key(db, row)
-    updated = db.execute(
-        "UPDATE peers SET name = ?, host = ?, port = ?, key = ?, trust = ?, display_name = ?,"
+    (display_name,) = db.execute(
+        "UPDATE peers SET name = ?, host = ?, port = ?, key = ?, trust = ?,"
         " address = ?, safety_number = ?, offered_key = ?, auto_accept_bytes = ?, refused_keys = ?"
-        " WHERE peer = ? AND listed",
+        " WHERE peer = ? RETURNING display_name",
         (*_identity(row), b"".join(row.refused_keys), row.peer),
-    )
-    assert updated.rowcount == 1, "only a listed peer can be changed"
+    ).fetchone()
+    row = msgspec.structs.replace(row, display_name=display_name)
     return c.PeerStored(row, peer_state(db, row.peer))
 
 
-def _identity(row: PeerRow) -> tuple[str, str, int, bytes, str, str, str, str, bytes, int]:
+def _insert(db: sqlite3.Connection, row: PeerRow) -> PeerRow:
+    (number,) = db.execute(
+        "UPDATE totals SET last_peer = last_peer + 1 RETURNING last_peer"
+    ).fetchone()
+    db.execute(
+        "INSERT INTO peers (listed, merged_into, author, peer, name, host, port, key, trust,"
+        " display_name, address, safety_number, offered_key, auto_accept_bytes)"
+        " VALUES (1, 0, ?1, ?1, '', '', 0, x'', '', ?2, '', '', x'', 0)",
+        (number, row.display_name),
+    )
+    db.execute("INSERT INTO counters (peer) VALUES (?)", (number,))
+    return msgspec.structs.replace(row, peer=number)
+
+
+def _is_listed(db: sqlite3.Connection, peer: int) -> bool:
+    found = db.execute("SELECT 1 FROM peers WHERE peer = ? AND listed", (peer,)).fetchone()
+    return found is not None
+
+
+def _listed_row(db: sqlite3.Connection, peer: int) -> PeerRow:
+    query = f"SELECT {_COLUMNS} FROM peers WHERE peer = ?"  # noqa: S608
+    return _row(*db.execute(query, (peer,)).fetchone())
+
+
+def _row(*values: Any) -> PeerRow:
+    *fields, keys = values
+    return msgspec.structs.replace(PeerRow(*fields), refused_keys=_split(keys))
+
+
+def _holder(db: sqlite3.Connection, row: PeerRow) -> tuple[int, int, int] | None:
+    """Who has the key besides this peer: (peer, listed, author)."""
+    found: tuple[int, int, int] | None = db.execute(
+        "SELECT peer, listed, author FROM peers WHERE key = ? AND key != x'' AND peer != ?",
+        (row.key, row.peer),
+    ).fetchone()
+    return found
+
+
+def _identity(row: PeerRow) -> tuple[str, str, int, bytes, str, str, str, bytes, int]:
     return (
-        row.name, row.host, row.port, row.key, str(row.trust), row.display_name, row.address,
-        row.safety_number, row.offered_key, row.auto_accept_bytes,
+        row.name, row.host, row.port, row.key, str(row.trust), row.address, row.safety_number,
+        row.offered_key, row.auto_accept_bytes,
     )  # fmt: skip
 
 
@@ -68,14 +99,11 @@ def _split(keys: bytes) -> list[bytes]:
 
 
 def _take_key(db: sqlite3.Connection, row: PeerRow) -> None:
-    holder = db.execute(
-        "SELECT peer, listed, author FROM peers WHERE key = ? AND key != x'' AND peer != ?",
-        (row.key, row.peer),
-    ).fetchone()
+    """From a forgotten peer, if one has it: what was counted with it goes on here."""
+    holder = _holder(db, row)
     if holder is None:
         return
-    former, is_listed, author = holder
-    assert not is_listed, "a key belongs to one peer"
+    former, _, author = holder
     db.execute("UPDATE peers SET key = x'' WHERE peer = ?", (former,))
     begun = db.execute(
         "SELECT 1 FROM counters WHERE peer = ? AND (received_total OR incarnation != zeroblob(8))",
@@ -101,8 +129,10 @@ def forget(db: sqlite3.Connection, op: c.ForgetPeer) -> c.PeerForgotten:
     A forgotten peer keeps its key, so that its messages are recognised should it come back.
     Operations on it that are still on their way do no harm.
     """
+    if not _is_listed(db, op.peer):
+        return c.PeerForgotten(op.peer, 0, None)
     restores.forget(db, op.peer)
-    if op.into:
+    if op.into not in (0, op.peer) and _is_listed(db, op.into):
         offset = _merge(db, op.peer, op.into)
         tail = pages.tail(db, op.into)
         return c.PeerForgotten(op.peer, op.into, peer_state(db, op.into), tail, offset)
@@ -132,7 +162,6 @@ def _merge(db: sqlite3.Connection, peer: int, into: int) -> int:
 
     Own messages count on after those of `into`; ACK numbers stay what people were told.
     """
-    assert peer != into, "a peer cannot be merged into itself"
     offset, delivered, lamport = db.execute(
         "SELECT last_seq, delivered_seq, lamport FROM counters WHERE peer = ?", (into,)
     ).fetchone()

@@ -4,7 +4,7 @@ import msgspec
 
 from chatnet_engine.node import inviting
 from chatnet_engine.node.addresses import format_addr
-from chatnet_engine.node.commits import Waiting
+from chatnet_engine.node.commits import Asker, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import SessionCopied
@@ -96,11 +96,30 @@ def handle_failed(parts: Parts, failed: c.CommitFailed, now: Now) -> None:
     if not parts.commits.failing:
         text = f"The history cannot be written: {failed.reason} Nothing is lost; trying again."
         parts.publisher.publish(ev.Notice("error", "store-failed", text))
-    for asker in parts.commits.handle_failed(failed, now):
-        parts.invites.drop(asker)
-        parts.adding.discard(asker)
-        parts.accepting.pop(asker, None)
-        parts.fail_store(asker, failed.reason)
+    parts.known.handle_failed()
+    for waiting in parts.commits.handle_failed(failed, now):
+        match waiting.op:
+            case c.ForgetPeer(peer=peer):
+                if row := parts.peers.take_back(peer):
+                    parts.links.add(row, now)
+            case c.StorePeer(row=row) if row.peer:
+                _take_back_changes(parts, row.peer, now)
+            case _:
+                pass
+        for asker in filter(None, waiting.askers):
+            parts.invites.drop(asker)
+            parts.adding.discard(asker)
+            parts.accepting.pop(asker, None)
+            parts.fail_store(asker, failed.reason)
+
+
+def _take_back_changes(parts: Parts, peer: int, now: Now) -> None:
+    """A peer is as it was committed last, and its link begins anew on that."""
+    shown = parts.publisher.view.peer(peer)
+    if shown and parts.peers.get(peer):
+        parts.peers.put(shown.info)
+        parts.links.restart(peer, now)
+        parts.links.add(shown.info, now)
 
 
 def _follow(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> None:
@@ -178,10 +197,11 @@ def _hello_applied(parts: Parts, result: c.HelloApplied, waiting: Waiting, now: 
     if row is None or conversation is None:
         return
     assert isinstance(waiting.op, c.ApplyHello)
-    if (name := waiting.op.display_name) != row.display_name:
-        row = msgspec.structs.replace(row, display_name=name)
-        parts.peers.put(row)
-        parts.publisher.publish(ev.PeerChanged(row))
+    shown = parts.publisher.view.peer(result.peer)
+    if shown and (name := waiting.op.display_name) != shown.info.display_name:
+        parts.peers.put(msgspec.structs.replace(row, display_name=name))
+        committed = msgspec.structs.replace(shown.info, display_name=name)
+        parts.publisher.publish(ev.PeerChanged(committed))
     if result.restore:
         parts.restoring.handle_loss(result.restore)
     link = conversation.link
@@ -203,11 +223,16 @@ def _hello_applied(parts: Parts, result: c.HelloApplied, waiting: Waiting, now: 
 
 def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now) -> None:
     row = result.row
+    asker = waiting.askers[0] if waiting.askers else None
+    assert isinstance(waiting.op, c.StorePeer)
+    parts.peers.strangers.discard(waiting.op.row.key)
+    if result.refused:
+        _peer_refused(parts, waiting.op.row.peer, result, asker, now)
+        return
     is_new = row.peer not in parts.conversations
     owner = parts.peers.by_key(row.key) if row.trust == Trust.PENDING else None
     if owner and owner.peer != row.peer:
         # A stranger that was pinned as a typed peer while it was on its way into the store.
-        parts.strangers.discard(row.key)
         parts.commits.add(c.ForgetPeer(row.peer, owner.peer))
         parts.commits.add(c.StorePeer(owner))
         return
@@ -215,15 +240,15 @@ def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now)
         window_bytes = parts.config.arq.window_bytes
         conversation = Conversation(result.state, parts.commits, parts.publisher, window_bytes)
         parts.conversations[row.peer] = conversation
-    parts.peers.put(row)
-    parts.strangers.discard(row.key)
+    if row.peer not in parts.peers.leaving and not parts.commits.changes_peer(row.peer):
+        parts.peers.put(row)
     parts.publisher.publish(ev.PeerChanged(row))
     parts.conversations[row.peer].resume(result.state)
     if is_new and row.trust == Trust.PENDING:
         text = f"{row.name} wants to talk; accept it with its safety number in view."
         parts.publisher.publish(ev.Notice("info", "peer-pending", text, row.peer))
-    parts.links.add(row, now)
-    asker = waiting.askers[0] if waiting.askers else None
+    if listed := parts.peers.get(row.peer):
+        parts.links.add(listed, now)
     if not inviting.handle_stored(parts, row, asker):
         added = asker in parts.adding
         parts.reply(asker, cmd.PeerAdded(row.peer) if added else cmd.Done())
@@ -231,8 +256,24 @@ def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now)
         parts.adding.discard(asker)
 
 
+def _peer_refused(
+    parts: Parts, peer: int, result: c.PeerStored, asker: Asker | None, now: Now
+) -> None:
+    """The peer was removed meanwhile, or another one has the key."""
+    if peer == result.refused:
+        error = CommandError(
+            ErrorCode.UNKNOWN_PEER, f"Peer {peer} is not in this session any more."
+        )
+    else:
+        error = CommandError(ErrorCode.NOT_ALLOWED, f"That key is {result.row.name}'s.")
+        _take_back_changes(parts, peer, now)
+    if asker:
+        parts.invites.drop(asker)
+        parts.adding.discard(asker)
+        parts.fail(asker, error)
+
+
 def _peer_forgotten(parts: Parts, result: c.PeerForgotten, waiting: Waiting, now: Now) -> None:
-    inviting.close(parts, result.peer)
     parts.links.remove(result.peer)
     parts.peers.remove(result.peer)
     parts.conversations.pop(result.peer, None)
@@ -255,19 +296,18 @@ def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) 
                 retired = parts.peers.get(verdict.retires)
                 if retired and retired.host and not row.host:
                     row = msgspec.structs.replace(row, host=retired.host, port=retired.port)
-                parts.commits.add(c.ForgetPeer(verdict.retires, verdict.peer))
-            for invited in (verdict.peer, verdict.retires):
-                inviting.close(parts, invited)
+                parts.forget_peer(verdict.retires, verdict.peer)
+            parts.close_invite(verdict.peer)
             if row.trust not in TRUSTED or event.invite is not None:
                 row = _pinned(parts, row, event)
             parts.remember(row)
         case Meaning.KEY_CHANGED if row and event.key not in (row.offered_key, *row.refused_keys):
             row = msgspec.structs.replace(row, offered_key=event.key)
             parts.remember(row)
-        case Meaning.STRANGER if event.key not in parts.strangers:
+        case Meaning.STRANGER if event.key not in parts.peers.strangers:
             if event.key in parts.commits.keys_on_the_way():
                 return  # no stranger: it will call again when it is in the list
-            parts.strangers.add(event.key)
+            parts.peers.strangers.add(event.key)
             name = format_addr((event.addr[0], event.port))
             stranger = PeerRow(
                 peer=0,

@@ -213,13 +213,14 @@ def _change_peer(
                 add_peer(parts, command, asker)
         case cmd.RemovePeer():
             parts.peers.need(command.peer)
-            parts.commits.add(c.ForgetPeer(command.peer), asker)
+            parts.forget_peer(command.peer, asker=asker)
         case cmd.SetPeer():
             row = parts.peers.need(command.peer)
             name = row.name if command.name is None else _name(command.name)
             size = command.auto_accept_bytes
             size = row.auto_accept_bytes if size is None else max(0, size)
             row = msgspec.structs.replace(row, name=name, auto_accept_bytes=size)
+            parts.peers.put(row)
             parts.commits.add(c.StorePeer(row), asker)
         case cmd.TrustPeer():
             _trust(parts, command, asker, now)
@@ -246,10 +247,13 @@ def _peer_to_add(parts: Parts, command: cmd.AddPeer) -> PeerRow:
     known = parts.peers.typed_at(host, command.port)
     if known:
         return msgspec.structs.replace(known, name=name or known.name)
-    if len(parts.peers) >= MAX_PEERS:
+    if any((host, command.port) == (row.host, row.port) for row in parts.commits.new_peers()):
+        raise CommandError(ErrorCode.BUSY, "That address is being added already; try again.")
+    if parts.full:
         raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
     row = PeerRow(0, name or f"{host}:{command.port}", host, command.port)
-    taken = parts.commits.keys_on_the_way() | {peer.key for peer in parts.peers}
+    rows = [*parts.peers, *parts.peers.leaving.values()]
+    taken = parts.commits.keys_on_the_way() | {peer.key for peer in rows}
     return parts.known.adopt(row, parts.config.session.key, taken)
 
 
@@ -275,11 +279,11 @@ def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker, now: Now) -> None
         case "accept" if row.trust == Trust.PENDING:
             row = msgspec.structs.replace(row, trust=Trust.PINNED)
         case "accept" if row.trust == Trust.INVITED and row.host and not row.key:
-            inviting.close(parts, row.peer)
+            parts.close_invite(row.peer)
             row = msgspec.structs.replace(row, trust=Trust.NONE)
-            parts.peers.put(row)
             parts.links.restart(row.peer, now)
         case "replace" if command.key and command.key in (row.offered_key, *row.refused_keys):
+            _check_key_is_free(parts, row, command.key)
             number = safety_number(parts.config.session.key, command.key)
             row = msgspec.structs.replace(
                 row,
@@ -300,7 +304,23 @@ def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker, now: Now) -> None
                 ErrorCode.INVALID,
                 "A decision is 'verified', 'unverified', 'accept', 'keep' or 'replace'.",
             )
+    parts.peers.put(row)
     parts.commits.add(c.StorePeer(row), asker)
+
+
+def _check_key_is_free(parts: Parts, row: PeerRow, key: bytes) -> None:
+    """A key belongs to one peer. Raises CommandError when the offered one has an owner."""
+    owner = parts.peers.by_key(key)
+    if owner == row:
+        return  # known_peers does not vouch for it any more
+    if owner and owner.trust == Trust.PENDING:
+        sentence = f"That key is asking to be accepted as {owner.name}: remove that request first."
+        raise CommandError(ErrorCode.NOT_ALLOWED, sentence)
+    if owner:
+        sentence = f"That key is {owner.name}'s: {owner.name} answers at the address of {row.name}."
+        raise CommandError(ErrorCode.NOT_ALLOWED, sentence)
+    if key in parts.commits.keys_on_the_way(of_others_than=row.peer):
+        raise CommandError(ErrorCode.BUSY, "That key is being stored for a peer; try again.")
 
 
 def _accept_transfer(parts: Parts, command: cmd.AcceptTransfer, asker: Asker, now: Now) -> None:

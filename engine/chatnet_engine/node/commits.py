@@ -12,6 +12,7 @@ import msgspec
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.rows import PeerRow
 
 MAX_ROWS_IN_COMMIT = 2048
 """A transaction stays short, so that a receipt never waits long for its turn."""
@@ -65,10 +66,21 @@ class CommitQueue:
         """Own messages have to wait outside for now."""
         return self._waiting_rows >= MAX_WAITING_ROWS
 
-    def keys_on_the_way(self) -> set[bytes]:
+    def new_peers(self) -> list[PeerRow]:
+        """Rows that are about to become peers."""
+        asked = [*(self._flight or []), *self._waiting]
+        rows = (one.op.row for one in asked if isinstance(one.op, c.StorePeer))
+        return [row for row in rows if row.peer == 0]
+
+    def changes_peer(self, peer: int) -> bool:
+        """Whether another row of this peer is about to be stored."""
+        return any(isinstance(w.op, c.StorePeer) and w.op.row.peer == peer for w in self._waiting)
+
+    def keys_on_the_way(self, *, of_others_than: int = 0) -> set[bytes]:
         """Keys of peers that are about to be stored: they are taken, though not in the list yet."""
         asked = [*(self._flight or []), *self._waiting]
-        return {one.op.row.key for one in asked if isinstance(one.op, c.StorePeer)} - {b""}
+        rows = [one.op.row for one in asked if isinstance(one.op, c.StorePeer)]
+        return {row.key for row in rows if row.key and (row.peer or -1) != of_others_than}
 
     def add(self, op: c.Op, asker: Asker | None = None, *, link: LinkSession | None = None) -> None:
         """Ask for `op` in the next transaction."""
@@ -118,27 +130,35 @@ class CommitQueue:
                 self._waiting_rows -= len(waiting.op.rows)
         return list(zip(done.results, flight, strict=True))
 
-    def handle_failed(self, failed: c.CommitFailed, now: Now) -> list[Asker]:
-        """Keep what must not be lost for another try; give back who has to be told otherwise.
+    def handle_failed(self, failed: c.CommitFailed, now: Now) -> list[Waiting]:
+        """Keep what must not be lost for another try; give back what is not tried again.
 
         Operations that somebody waits for are dropped: they are told and still have their text.
+        So are other changes of a peer that somebody wanted changed, since they build on it.
         """
-        flight = self._landed(failed.number)
-        told: list[Asker] = []
+        asked = self._landed(failed.number) + self._waiting
+        dropped: list[Waiting] = []
         kept: list[Waiting] = []
-        for waiting in flight + self._waiting:
+        changed = {
+            one.op.row.peer
+            for one in asked
+            if isinstance(one.op, c.StorePeer) and one.askers and one.op.row.peer
+        }
+        for waiting in asked:
             if isinstance(waiting.op, c.QueueMessages):
                 self._waiting_rows -= len(waiting.op.rows)
-                told += [asker for asker in waiting.askers if asker]
-            elif waiting.askers:
-                told += [asker for asker in waiting.askers if asker]
+                dropped.append(waiting)
+            elif waiting.askers or (
+                isinstance(waiting.op, c.StorePeer) and waiting.op.row.peer in changed
+            ):
+                dropped.append(waiting)
             else:
                 kept.append(waiting)
         self._waiting = kept
         self.failing = failed.reason
         self._retry_at = now.mono_s + self._retry_s
         self._retry_s = min(MAX_RETRY_S, self._retry_s * 2)
-        return told
+        return dropped
 
     def next_timeout(self) -> float | None:
         """When a failed transaction is tried again."""

@@ -25,6 +25,8 @@ class Invite:
     asker: Asker
     made: bool
     """Made here: whoever asked for it waits for the code."""
+    peer: int
+    """For whom it was asked; 0: for one that gets its number only now."""
     psk: bytes = b""
     until_s: float = float("inf")
     until_ms: int = 0
@@ -40,8 +42,13 @@ class Invites:
     def ask(self, asker: Asker, secret: bytes, peer: int, *, made: bool) -> None:
         """An invite for `peer` (0: a new one), whose row is on its way into the store.
 
-        Raises CommandError(busy) at the limit.
+        Raises CommandError(busy) at the limit, or while the last one for this peer is being made.
         """
+        last = self._open.get(peer)
+        if peer and (
+            (last and not last.psk) or any(one.peer == peer for one in self._asked.values())
+        ):
+            raise CommandError(ErrorCode.BUSY, "An invite for this peer is being made; try again.")
         others = len(self._asked) + len(self._open.keys() - {peer})
         if others >= MAX_INVITES:
             raise CommandError(
@@ -49,7 +56,7 @@ class Invites:
                 f"At most {MAX_INVITES} invites are open at a time; an unused one ends after a "
                 "day, or with its peer.",
             )
-        self._asked[asker] = Invite(secret, asker, made)
+        self._asked[asker] = Invite(secret, asker, made, peer)
 
     def handle_stored(self, asker: Asker | None, peer: int) -> StretchInvite | None:
         """The row of the peer is stored; what is to be done next if there is an invite for it."""

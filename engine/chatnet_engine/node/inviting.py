@@ -20,7 +20,7 @@ def make(parts: Parts, command: cmd.MakeInvite, asker: Asker, now: Now) -> None:
     """Draw a code for a peer without a key, or for a new one. Raises CommandError."""
     if command.peer:
         row = parts.peers.need(command.peer)
-    elif len(parts.peers) >= MAX_PEERS:
+    elif parts.full:
         raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
     else:
         row = PeerRow(0, GUEST, "", 0)
@@ -74,12 +74,6 @@ def handle_stretched(parts: Parts, peer: int, psk: bytes, now: Now) -> None:
         parts.reply(invite.asker, cmd.Invited(peer, code, invite.until_ms))
 
 
-def close(parts: Parts, peer: int) -> None:
-    """The invite was used, or is not wanted any more."""
-    if parts.invites.close(peer):
-        parts.endpoint.set_invites(parts.invites.psks())
-
-
 def handle_timeout(parts: Parts, now: Now) -> None:
     """Invites that nobody used end; guests that never came are forgotten."""
     over = parts.invites.take_expired(now)
@@ -92,10 +86,10 @@ def handle_timeout(parts: Parts, now: Now) -> None:
 
 def forget_guests(parts: Parts) -> None:
     """At a start: invites ended with the last engine."""
-    for row in parts.peers:
+    for row in list(parts.peers):
         _forget_guest(parts, row)
 
 
 def _forget_guest(parts: Parts, row: PeerRow | None) -> None:
     if row and row.trust == Trust.INVITED and not row.key and not row.host:
-        parts.commits.add(c.ForgetPeer(row.peer))
+        parts.forget_peer(row.peer)

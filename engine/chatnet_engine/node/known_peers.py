@@ -92,6 +92,10 @@ class KnownPeers:
         self._lines = list(lines)
         self._keys: dict[int, bytes] = {}
         """The key in the file of each peer of the session."""
+        self._before: tuple[list[KnownPeer | str], dict[int, bytes], set[int]] | None = None
+        """Lines, keys and doubts before the transaction in flight."""
+        self._uncertain = False
+        """A transaction failed: the file may say what it would have said after that one."""
         self.doubted: set[int] = set()
         """Peers with a key that the file does not name: any key of theirs counts as a changed
         one until a person decides."""
@@ -146,6 +150,7 @@ class KnownPeers:
     def note(self, ops: Iterable[c.Op], now_s: int) -> bytes | None:
         """What is about to be committed; the file's new content if it changes by that."""
         before = list(self._lines)
+        self._before = (before, dict(self._keys), set(self.doubted))
         for op in ops:
             match op:
                 case c.StorePeer(row) if row.peer and row.trust in TRUSTED:
@@ -156,7 +161,16 @@ class KnownPeers:
                     self._drop(self._keys.pop(peer, b""))
                 case _:
                     pass
-        return None if before == self._lines else self.encode()
+        if before == self._lines and not self._uncertain:
+            return None
+        self._uncertain = False
+        return self.encode()
+
+    def handle_failed(self) -> None:
+        """What was noted last did not become true."""
+        if self._before:
+            self._lines, self._keys, self.doubted = self._before
+            self._before, self._uncertain = None, True
 
     def encode(self) -> bytes:
         """The whole file."""

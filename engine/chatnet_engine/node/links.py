@@ -59,7 +59,7 @@ class Links:
         self._random = random
         self._links: dict[int, Link] = {}
         self.names = HostNames()
-        self._addresses: list[PeerRow] = []
+        self._addresses: dict[int, str] = {}
         self._sealed: list[tuple[bytes, Addr]] = []
         self._ended: list[int] = []
 
@@ -237,7 +237,7 @@ class Links:
         link.tell(LinkState.UP, now, format_addr(addr))
         row = self._peers.get(link.row.peer)
         if row and row.key and row.address != format_addr(addr):
-            self._addresses.append(msgspec.structs.replace(row, address=format_addr(addr)))
+            self._addresses[row.peer] = format_addr(addr)
 
     def _roamed(self, event: secure.Roamed, now: Now) -> None:
         link, session = self._links.get(event.peer), self._session(event.peer)
@@ -251,7 +251,9 @@ class Links:
     def watch(self, peer: int, now: Now) -> None:
         """Look whether the peer still answers; shown after a while, then a new handshake."""
         conversation = self._conversations[peer]
-        link = self._links[peer]
+        link = self._links.get(peer)
+        if link is None:
+            return  # its removal is under way
         connection = conversation.connection
         if link.urgent != (conversation.waiting > 0):
             link.urgent = conversation.waiting > 0
@@ -347,9 +349,9 @@ class Links:
         out, self._sealed = self._sealed, []
         return out
 
-    def take_addresses(self) -> list[PeerRow]:
+    def take_addresses(self) -> dict[int, str]:
         """Peers whose validated address changed and is to be remembered."""
-        out, self._addresses = self._addresses, []
+        out, self._addresses = self._addresses, {}
         return out
 
     def take_changed(self) -> list[LinkRow]:

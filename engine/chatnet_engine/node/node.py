@@ -48,6 +48,7 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.errors import (
     CommandError,
     DecodeError,
+    ErrorCode,
     RemoteProtocolError,
 )
 from chatnet_protocol.ipc.commands import AddPeer
@@ -248,11 +249,12 @@ class Node:
             if self._stop_by is None:
                 sealed += self._serve(peer, conversation, now)
         datagrams += parts.endpoint.take_datagrams() + sealed
-        for address_row in parts.links.take_addresses():
-            parts.remember(address_row)
+        for peer, address in parts.links.take_addresses().items():
+            if known := parts.peers.get(peer):
+                parts.remember(msgspec.structs.replace(known, address=address))
         if (commit := parts.commits.take(now)) is not None:
-            known = parts.known.note(commit.ops, now.wall_ms // 1000)
-            out.append(CommitOps(msgspec.structs.replace(commit, known_peers=known)))
+            file = parts.known.note(commit.ops, now.wall_ms // 1000)
+            out.append(CommitOps(msgspec.structs.replace(commit, known_peers=file)))
         if datagrams:
             out.append(SendDatagrams(datagrams))
         out += parts.links.names.take_resolves()
@@ -357,8 +359,11 @@ class Node:
             message = c.NewMessage(
                 offer.transfer_id, MessageKind.OFFER, offer.body, now.wall_ms, transfer=offer.store
             )
-            if conversation := parts.conversations.get(offer.peer):
-                conversation.queue(message, asker, now)
+            if parts.peers.get(offer.peer):
+                parts.conversations[offer.peer].queue(message, asker, now)
+            else:
+                gone = CommandError(ErrorCode.UNKNOWN_PEER, "The peer was removed meanwhile.")
+                parts.fail(asker, gone)
         for peer, body in parts.transfers.take_controls():
             if conversation := parts.conversations.get(peer):
                 conversation.send(CHANNEL_CONTROL, body)

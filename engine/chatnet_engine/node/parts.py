@@ -22,11 +22,12 @@ from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.restoring import Restoring
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol import codec
-from chatnet_protocol.commit import StorePeer
+from chatnet_protocol.commit import ForgetPeer, StorePeer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import AcceptTransfer, Result
 from chatnet_protocol.ipc.envelope import Failure, Reply
 from chatnet_protocol.ipc.rows import PeerRow
+from chatnet_protocol.limits import MAX_PEERS
 
 STORE_FAILED = "The history cannot be written ({}); nothing was changed, try again later."
 
@@ -62,21 +63,38 @@ class Parts:
     """Who waits for an offer whose files are being looked at."""
     accepting: dict[Asker, AcceptTransfer] = field(default_factory=dict)
     """Who accepts a transfer that has to be read from the store first."""
-    strangers: set[bytes] = field(default_factory=set)
-    """Keys of strangers on their way into the store."""
     adding: set[Asker] = field(default_factory=set)
     """Who waits for the number of a peer."""
     stopping: str = ""
 
     def remember(self, row: PeerRow) -> None:
-        """Know something new about a peer, and store it.
+        """Know something new about a peer that is listed, and store it.
 
-        While a stranger of the same key is on its way into the store nothing is stored: both
-        become one when that one is there, with the row as it then is.
+        While a stranger of the same key is about to be stored nothing is stored: both become one
+        when that one is there, with the row as it then is.
         """
+        if self.peers.get(row.peer) is None:
+            return
         self.peers.put(row)
-        if row.key not in self.strangers:
+        if row.key not in self.peers.strangers:
             self.commits.add(StorePeer(row))
+
+    def forget_peer(self, peer: int, into: int = 0, asker: Asker | None = None) -> None:
+        """Have a peer removed, or merged `into` another: from now on it is gone here."""
+        self.peers.retire(peer)
+        self.links.remove(peer)
+        self.close_invite(peer)
+        self.commits.add(ForgetPeer(peer, into), asker)
+
+    def close_invite(self, peer: int) -> None:
+        """The invite for this peer was used, or is not wanted any more."""
+        if self.invites.close(peer):
+            self.endpoint.set_invites(self.invites.psks())
+
+    @property
+    def full(self) -> bool:
+        """No further peer is taken in: those listed and those about to be are enough."""
+        return len(self.peers) + len(self.commits.new_peers()) >= MAX_PEERS
 
     def await_read(self, asker: Asker) -> int:
         """A token under which `asker` waits for something read outside.

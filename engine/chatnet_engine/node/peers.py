@@ -57,6 +57,11 @@ class Peers:
         self._rows = {row.peer: row for row in rows}
         self._known = known or KnownPeers()
         self._own_key = own_key
+        self.leaving: dict[int, PeerRow] = {}
+        """Peers whose removal is asked of the store: gone for everybody but the one that waits
+        for the answer."""
+        self.strangers: set[bytes] = set()
+        """Keys of strangers that are about to be stored as pending."""
 
     def __iter__(self) -> Iterator[PeerRow]:
         return iter(self._rows.values())
@@ -68,9 +73,22 @@ class Peers:
         """Know a peer, or something new about it."""
         self._rows[row.peer] = row
 
+    def retire(self, peer: int) -> None:
+        """Its removal is asked of the store."""
+        if row := self._rows.pop(peer, None):
+            self.leaving[peer] = row
+
+    def take_back(self, peer: int) -> PeerRow | None:
+        """The removal failed; the row, if there was one."""
+        row = self.leaving.pop(peer, None)
+        if row:
+            self._rows[peer] = row
+        return row
+
     def remove(self, peer: int) -> None:
         """Forget a peer."""
         self._rows.pop(peer, None)
+        self.leaving.pop(peer, None)
 
     def get(self, peer: int) -> PeerRow | None:
         """The row of a peer, if it is known."""
@@ -92,8 +110,8 @@ class Peers:
 
     @property
     def pending(self) -> int:
-        """How many strangers wait."""
-        return sum(row.trust == Trust.PENDING for row in self)
+        """How many strangers wait, or are about to."""
+        return len(self.strangers) + sum(row.trust == Trust.PENDING for row in self)
 
     def judge_dialled(self, dialled: int, key: bytes) -> Verdict:
         """`key` answered when we dialled the peer `dialled`."""

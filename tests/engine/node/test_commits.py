@@ -128,7 +128,8 @@ def test_a_failure_tells_askers_and_keeps_what_the_peer_sent() -> None:
     commit = queue.take(NOW)
     assert commit
     queue.add(queued("later"), Asker(b"r", 5))
-    told = queue.handle_failed(c.CommitFailed(commit.number, "The disk is full.", False), NOW)
+    dropped = queue.handle_failed(c.CommitFailed(commit.number, "The disk is full.", False), NOW)
+    told = [asker for waiting in dropped for asker in waiting.askers]
     assert told == [asker, Asker(b"r", 4), Asker(b"r", 5)]
     assert queue.failing == "The disk is full."
     assert queue.take(NOW) is None
