@@ -35,6 +35,7 @@ from chatnet_engine.node.effects import (
     WorldCounted,
 )
 from chatnet_engine.node.gate import Gate
+from chatnet_engine.node.gauges import Gauges
 from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.known_peers import KnownPeers
 from chatnet_engine.node.links import Links
@@ -53,10 +54,9 @@ from chatnet_protocol.errors import (
 )
 from chatnet_protocol.ipc.commands import AddPeer
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
-from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged, LinkGauge
+from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged
 from chatnet_protocol.ipc.rows import MessageKind, PeerRow
 from chatnet_protocol.ipc.view import View
-from chatnet_protocol.limits import GAUGE_INTERVAL_S
 from chatnet_protocol.wire.messages import CHANNEL_CONTROL
 
 PACKETS_PER_TURN = 64
@@ -118,9 +118,7 @@ class Node:
         )
         self._stop_by: float | None = None
         self._stopped = False
-        self._gauge_due = 0.0
-        self._gauges: dict[int, LinkGauge] = {}
-        self._revision = 0
+        self._gauges = Gauges()
         self.garbled_requests = 0
         self._meet_peers(loaded.peers, now)
         inviting.forget_guests(self._parts)
@@ -261,7 +259,7 @@ class Node:
         out += [TellFiles(frame) for frame in parts.transfers.take_process_frames()]
         for row in parts.links.take_changed():
             parts.publisher.publish(LinkChanged(row))
-        self._publish_gauges(now)
+        self._gauges.publish(parts, now)
         out += parts.publisher.take_effects(now)
         out += parts.effects
         out += parts.restoring.take_reads()
@@ -374,20 +372,6 @@ class Node:
         if len(parts.clients):
             for gauge in parts.transfers.take_gauges(now.mono_s):
                 parts.publisher.gauge(gauge)
-
-    def _publish_gauges(self, now: Now) -> None:
-        parts = self._parts
-        if now.mono_s < self._gauge_due or not len(parts.clients):
-            return
-        self._gauge_due = now.mono_s + GAUGE_INTERVAL_S
-        self._revision += 1
-        for peer in parts.conversations:
-            gauge = status.link_gauge(parts, peer, 0)
-            if gauge is not None and self._gauges.get(peer) != gauge:
-                self._gauges[peer] = gauge
-                current = status.link_gauge(parts, peer, self._revision)
-                if current is not None:
-                    parts.publisher.gauge(current)
 
     def _decode_request(self, route: bytes, frames: Sequence[bytes]) -> Request | None:
         parts = self._parts
