@@ -25,7 +25,7 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
 from chatnet_protocol.ipc.rows import (
     AckRun,
     ClientRole,
@@ -361,7 +361,7 @@ class FakeCore:
         rows = [
             (peer, row)
             for peer, row in self.history
-            if query.peer in (0, peer) and query.search.lower() in row.text.lower()
+            if query.peer in (0, peer) and query.search.lower() in searched_text(row).lower()
         ]
         if query.after_no is not None:
             rows = [item for item in rows if item[1].no > query.after_no]
@@ -456,6 +456,13 @@ class FakeCore:
         if self.clients[route].role != ClientRole.FULL:
             raise CommandError(ErrorCode.NOT_ALLOWED, "This front end is attached read-only.")
         return True
+
+
+def searched_text(row: MessageRow) -> str:
+    """A text, or the paths of offered files."""
+    if row.kind == MessageKind.TEXT:
+        return row.text
+    return "\n".join("/".join(file.path) for file in decode_offer(row.body).files)
 
 
 class FakeEngine:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from chatnet_cli import grammar, render
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
+from chatnet_cli.parser import GrammarError
 from chatnet_client.errors import (
     ClientError,
     EngineStartFailed,
@@ -110,7 +111,7 @@ def _run(words: list[str], env: Environment) -> int:
             if options.verb is None:
                 parser.print_help(env.stderr)
                 return ExitStatus.USAGE
-    except grammar.GrammarError as error:
+    except GrammarError as error:
         env.stderr.write(str(error))
         return error.status
     module, function = VERBS[options.verb]

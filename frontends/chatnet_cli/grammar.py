@@ -2,7 +2,9 @@
 
 import argparse
 import re
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
+
+from chatnet_cli.parser import HelpFormatter, Parser
 
 VERB_OPTIONS = ("--session", "--peer")
 """Options that stand anywhere and take a value."""
@@ -10,33 +12,6 @@ MAX_SIZE_BYTES = 2**63 - 1
 """More than any store can count."""
 MAX_PORT = 65535
 WHO = "name, number or address of the peer"
-
-
-class GrammarError(Exception):
-    """The words do not make a command: exit with that status, having printed `text`."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Leaves room for the longest verb; argparse forgets that verbs are indented."""
-
-    def add_argument(self, action: argparse.Action) -> None:
-        super().add_argument(action)
-        if action.nargs == argparse.PARSER:
-            self._action_max_length += self._indent_increment
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises instead of ending the process."""
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise GrammarError(status, message or "")
-
-    def error(self, message: str) -> NoReturn:
-        raise GrammarError(2, f"{self.format_usage()}{message}\n")
 
 
 EXAMPLES = """\
@@ -57,15 +32,15 @@ exit codes: 0 done, 1 failed, 2 usage, 3 no such session or not running,
 
 def build() -> argparse.ArgumentParser:
     """The parser; `verb` in its result names what to do."""
-    parser = _Parser(
+    parser = Parser(
         prog="chatnet",
         usage="chatnet LOCAL_PORT PEER_HOST PEER_PORT\n       chatnet VERB ...",
         description="Chat and send files directly between two machines: no server, no account.",
         epilog=EXAMPLES,
-        formatter_class=_Help,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="print the version")
-    verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB", parser_class=_Parser)
+    verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="VERB", parser_class=Parser)
     _add_starting(verbs)
     _add_sending(verbs)
     _add_reading(verbs)
@@ -75,29 +50,29 @@ def build() -> argparse.ArgumentParser:
     return parser
 
 
-Verbs: TypeAlias = "argparse._SubParsersAction[_Parser]"
+Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
-def _verb(verbs: Verbs, name: str, summary: str, example: str, *, peer: bool = True) -> _Parser:
-    parser: _Parser = verbs.add_parser(
+def _verb(verbs: Verbs, name: str, summary: str, example: str, *, peer: bool = True) -> Parser:
+    parser: Parser = verbs.add_parser(
         name,
         prog=f"chatnet {name}",
         help=summary,
         description=summary,
         epilog="examples:\n" + "\n".join(f"  {line}" for line in example.splitlines()),
-        formatter_class=_Help,
+        formatter_class=HelpFormatter,
     )
-    parser.add_argument("--session", metavar="NAME", help="needed only when several run")
+    parser.add_argument("--session", metavar="NAME", help="only needed if several are running")
     if peer:
         parser.add_argument("--peer", metavar="NAME", help=WHO)
     return parser
 
 
-def _json(parser: _Parser) -> None:
+def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
-def _timeout(parser: _Parser | argparse._ArgumentGroup) -> None:
+def _timeout(parser: Parser | argparse._ArgumentGroup) -> None:
     parser.add_argument(
         "--timeout", type=_seconds, metavar="S", help="give up waiting after S seconds (exit 4)"
     )
@@ -109,14 +84,15 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = -1
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return value
 
 
-def _size(text: str) -> int:
+def size_of(text: str) -> int:
+    """Bytes, of `500MB` or `1GiB`. Raises ArgumentTypeError."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?)b?", text.strip().lower())
     if match is None or (match[3] and not match[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500MB or 1GiB")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size (try 500MB or 1GiB)")
     unit = (1024 if match[3] else 1000) ** " kmgt".index(match[2] or " ")
     value = round(float(match[1]) * float(unit))
     if value > MAX_SIZE_BYTES:
@@ -130,16 +106,16 @@ def _whole(text: str, maximum: int, what: str) -> int:
     except ValueError:
         value = -1
     if not 0 <= value <= maximum:
-        raise argparse.ArgumentTypeError(f"{text!r} is no {what}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
     return value
 
 
 def _count(text: str) -> int:
-    return _whole(text, MAX_SIZE_BYTES, "count")
+    return _whole(text, MAX_SIZE_BYTES, "a number")
 
 
 def _port(text: str) -> int:
-    return _whole(text, MAX_PORT, "port")
+    return _whole(text, MAX_PORT, f"a valid port (1 to {MAX_PORT})")
 
 
 def _add_starting(verbs: Verbs) -> None:
@@ -203,6 +179,7 @@ def _add_sending(verbs: Verbs) -> None:
     files.add_argument("paths", nargs="+", metavar="PATH")
     files.add_argument("--wait", choices=("accepted", "done"))
     _timeout(files)
+    _json(files)
 
 
 def _add_reading(verbs: Verbs) -> None:
@@ -213,7 +190,7 @@ def _add_reading(verbs: Verbs) -> None:
         "chatnet events\nchatnet events --json --since 0",
     )
     events.add_argument(
-        "--since", type=_count, metavar="N", help="first everything after history number N"
+        "--since", type=_count, metavar="N", help="start with everything after message N"
     )
     _json(events)
     history = _verb(
@@ -225,7 +202,7 @@ def _add_reading(verbs: Verbs) -> None:
         "chatnet history --give       (on the other side: consent)",
     )
     history.add_argument("--limit", type=_count, default=50, metavar="N", help="default: 50")
-    history.add_argument("--search", default="", metavar="TEXT")
+    history.add_argument("--search", default="", metavar="TEXT", help="in texts and file names")
     _json(history)
     back = history.add_argument_group("after a loss")
     what = back.add_mutually_exclusive_group()
@@ -268,7 +245,7 @@ def _add_reading(verbs: Verbs) -> None:
 def _add_transfers(verbs: Verbs) -> None:
     _json(_verb(verbs, "transfers", "list files sent and received", "chatnet transfers --json"))
     for name, summary in (
-        ("accept", "take offered files; fetch ones that ended again"),
+        ("accept", "accept files; download finished ones again"),
         ("reject", "refuse offered files"),
         ("pause", "stop moving a file for now"),
         ("resume", "go on with a paused file"),
@@ -288,32 +265,33 @@ def _add_peers(verbs: Verbs) -> None:
         "add, name, verify, auto-accept, trust, retry or remove a peer",
         "chatnet peer add 192.168.233.128 12346 --name bob\nchatnet peer verify bob\n"
         "chatnet peer auto-accept bob 1GB",
-        peer=False,
     )
-    actions = peer.add_subparsers(dest="action", required=True, parser_class=_Parser)
+    actions = peer.add_subparsers(dest="action", required=True, parser_class=Parser)
     _add_address(
-        actions.add_parser(
-            "add", help="know a peer at an address", description="know a peer at an address"
-        )
+        actions.add_parser("add", help="add a peer by address", description="add a peer by address")
     )
     for name, summary in (
         ("name", "change what a peer is called"),
         ("verify", "compare the safety number"),
-        ("auto-accept", "up to which size files arrive unasked; 0: none"),
+        ("auto-accept", "accept files up to this size automatically; 0: always ask"),
         ("trust", "accept a stranger or an uninvited first contact; --replace: a changed key"),
         ("keep", "keep refusing a different key; it is not asked about again"),
-        ("retry", "dial now"),
+        ("retry", "reconnect now"),
         ("remove", "forget address and key; the history stays"),
     ):
         parser = actions.add_parser(name, help=summary, description=summary)
         parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
-        needs_peer = name in ("name", "auto-accept")
-        parser.add_argument("who", nargs=None if needs_peer else "?", metavar="PEER", help=WHO)
+        parser.add_argument("--peer", default=argparse.SUPPRESS, metavar="NAME", help=WHO)
+        parser.add_argument("who", nargs="?", metavar="PEER", help=WHO)
         if name == "name":
             parser.add_argument("name", metavar="NAME")
         elif name == "auto-accept":
             parser.add_argument(
-                "size", nargs="?", type=_size, metavar="SIZE", help="500MB, 1GiB; without: tell"
+                "size",
+                nargs="?",
+                type=size_of,
+                metavar="SIZE",
+                help="500MB, 1GiB; none: show it",
             )
         elif name == "verify":
             parser.add_argument("--yes", action="store_true", help="the numbers were compared")
@@ -323,7 +301,7 @@ def _add_peers(verbs: Verbs) -> None:
     _verb(
         verbs,
         "invite",
-        "print a code that makes sure of the first contact",
+        "create an invite code for a new peer",
         "chatnet invite\nchatnet peer add 192.168.233.128 12346 --invite    (on the other side)",
     )
     alias = _verb(
@@ -333,7 +311,7 @@ def _add_peers(verbs: Verbs) -> None:
     alias.set_defaults(action="add")
 
 
-def _add_address(parser: _Parser, *, session: bool = True) -> None:
+def _add_address(parser: Parser, *, session: bool = True) -> None:
     if session:
         parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
     parser.add_argument("host", metavar="HOST")
@@ -342,7 +320,7 @@ def _add_address(parser: _Parser, *, session: bool = True) -> None:
     _add_invite(parser)
 
 
-def _add_invite(parser: _Parser) -> None:
+def _add_invite(parser: Parser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--invite", action="store_true", help="ask for the code that the peer's chatnet invite gave"

@@ -47,16 +47,16 @@ def find_peer(view: View, wanted: str | None, hints: Hints = AS_VERBS) -> PeerVi
         if not known:
             raise Failure(f"You have no peers yet. Add one: {hints.add_peer}")
         if len(known) > 1:
-            names = _names(known)
+            names = peer_names(known)
             raise UsageError(f"There are several peers: {names}. Use {hints.choose_peer}.")
         return known[0]
     word = wanted.casefold()
     exact = [peer for peer in view.peers if word in _words_for(peer)]
     found = exact or [p for p in view.peers if p.info.name.casefold().startswith(word)]
     if not found:
-        raise Failure(f"There is no peer {wanted!r}. Known: {_names(view.peers) or 'none'}.")
+        raise Failure(f"There is no peer {wanted!r}. Known: {peer_names(view.peers) or 'none'}.")
     if len(found) > 1:
-        raise UsageError(f"{wanted!r} could be any of {_names(found)}; use the number.")
+        raise UsageError(f"{wanted!r} could be any of {peer_names(found)}; use the number.")
     return found[0]
 
 
@@ -82,7 +82,8 @@ def _words_for(peer: PeerView) -> set[str]:
     return {word.casefold() for word in words if word}
 
 
-def _names(peers: list[PeerView]) -> str:
+def peer_names(peers: list[PeerView]) -> str:
+    """Names and numbers of the first MAX_NAMES."""
     names = [f"{peer_name(p.info)} ({p.info.peer})" for p in peers[:MAX_NAMES]]
     if len(peers) > MAX_NAMES:
         names.append(f"and {len(peers) - MAX_NAMES} more")

@@ -14,6 +14,9 @@ from chatnet_client.channel import read_connection_file
 from chatnet_client.errors import EngineUnreachable, NoSession, SeveralSessions
 from chatnet_protocol.ipc.session_files import (
     CONNECTION_FILE,
+    HISTORY,
+    IDENTITY,
+    KNOWN_PEERS,
     LOCK,
     SESSION_NAME,
     ConnectionFile,
@@ -25,6 +28,8 @@ STARTED_FIELD = 19
 """Of /proc/PID/stat, counted behind the name: when it started, in clock ticks since boot."""
 CLOCK_GRACE_S = 5.0
 """A file and its writer may seem this much apart."""
+STATE_FILES = (CONNECTION_FILE, IDENTITY, HISTORY, KNOWN_PEERS)
+"""One of them makes a folder a session."""
 MAX_SESSIONS = 1000
 """Folders looked at; more are not listed."""
 
@@ -55,13 +60,18 @@ def find(environ: Mapping[str, str], name: str) -> Session:
 
 
 def find_all(environ: Mapping[str, str]) -> list[Session]:
-    """All sessions by name, at most MAX_SESSIONS."""
+    """All sessions by name, at most MAX_SESSIONS.
+
+    A folder that never held a key or a history is none: an engine refused to start there.
+    """
     try:
         names = sorted(os.listdir(f"{home(environ)}/sessions"))
     except OSError:
         return []
+    folder = f"{home(environ)}/sessions"
     known = [name for name in names if SESSION_NAME.fullmatch(name)]
-    return [find(environ, name) for name in known[:MAX_SESSIONS]]
+    begun = [name for name in known if _has_begun(f"{folder}/{name}")]
+    return [find(environ, name) for name in begun[:MAX_SESSIONS]]
 
 
 def choose(environ: Mapping[str, str], name: str | None) -> Session:
@@ -72,7 +82,7 @@ def choose(environ: Mapping[str, str], name: str | None) -> Session:
     if name is not None:
         session = find(environ, name)
         if session.engine is None:
-            raise NoSession(f"Session {name} does not run. Start it with: chatnet engine ...")
+            raise NoSession(f"Session {name} is not running. Start it with: chatnet engine ...")
         return session
     running = [session for session in find_all(environ) if session.engine is not None]
     if not running:
@@ -93,6 +103,10 @@ def is_alive(pid: int) -> bool:
     except (PermissionError, OverflowError):
         pass
     return not _is_zombie(pid)
+
+
+def _has_begun(folder: str) -> bool:
+    return any(os.path.lexists(f"{folder}/{name}") for name in STATE_FILES)
 
 
 def _is_zombie(pid: int) -> bool:

@@ -5,9 +5,10 @@ import sqlite3
 import msgspec
 
 from chatnet_engine.ledger import pages
-from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
-from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import screen_order
 from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS
 
@@ -22,12 +23,13 @@ class History:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        connection.create_function("file_names", 1, _file_names, deterministic=True)
 
     def page(self, query: FetchHistory) -> HistoryPage:
         """At most MAX_HISTORY_ROWS rows and MAX_HISTORY_BYTES, but at least one row if any.
 
-        Search ignores case. Raises CommandError when the query makes no sense, sqlite3.Error when
-        the store fails.
+        Search ignores case and looks into texts and into the names of offered files. Raises
+        CommandError when the query makes no sense, sqlite3.Error when the store fails.
         """
         if len(query.search) > MAX_SEARCH_CHARACTERS:
             raise CommandError(ErrorCode.TOO_LARGE, "The text to search for is too long.")
@@ -58,7 +60,7 @@ class History:
             found = self._next(query, left, last)
             if exact or not found:
                 return hits + found
-            hits += [item for item in found if needle in item[0].text.lower()]
+            hits += [item for item in found if needle in searched_text(item[0]).lower()]
             size = sum(len(row.body) for row, _ in hits)
             if len(hits) >= which.max_rows or (size > which.max_bytes and len(hits) > 1):
                 return hits
@@ -100,6 +102,20 @@ def _fitting(rows: list[MessageRow]) -> int:
         if count and size > MAX_HISTORY_BYTES:
             return count
     return len(rows)
+
+
+def searched_text(row: MessageRow) -> str:
+    """What search looks into: a text, or the paths of the files that are offered, one a line."""
+    return _file_names(row.body) if row.kind == MessageKind.OFFER else row.text
+
+
+def _file_names(body: bytes) -> str:
+    """The paths in an offer; empty for a damaged one."""
+    try:
+        offer = decode_offer(body)
+    except DecodeError:
+        return ""
+    return "\n".join("/".join(file.path) for file in offer.files)
 
 
 def like_pattern(text: str) -> str:

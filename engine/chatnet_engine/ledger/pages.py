@@ -39,7 +39,7 @@ class Slice(Struct, frozen=True):
     """Of bodies; the row that passes it is the last, and there are at least two if there can be,
     so that the caller sees whether there are more."""
     like: str = ""
-    """A LIKE pattern for the bodies of texts; empty: all messages."""
+    """A LIKE pattern for texts and the names of offered files; empty: all messages."""
 
     def condition(self) -> tuple[str, list[object]]:
         """SQL for a WHERE clause and its parameters."""
@@ -49,8 +49,11 @@ class Slice(Struct, frozen=True):
             parts.append("peer = ?")
             parameters.append(self.peer)
         if self.like:
-            parts.append("kind = 1 AND CAST(body AS TEXT) LIKE ? ESCAPE '\\'")
-            parameters.append(self.like)
+            parts.append(
+                "(kind = 1 AND CAST(body AS TEXT) LIKE ? ESCAPE '\\'"
+                " OR kind = 2 AND file_names(body) LIKE ? ESCAPE '\\')"
+            )
+            parameters += [self.like, self.like]
         return " AND ".join(["1", *parts]), parameters
 
 

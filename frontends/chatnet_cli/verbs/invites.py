@@ -2,11 +2,12 @@
 
 import argparse
 
-from chatnet_cli import render, targets
+from chatnet_cli import targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure
 from chatnet_client.client import Client
 from chatnet_protocol.ipc.commands import Invited, MakeInvite
 from chatnet_protocol.ipc.rows import Trust
+from chatnet_protocol.ipc.view import PeerView, View
 
 MAX_CODE_CHARACTERS = 100
 """Read from a file or a pipe; what is longer is no code."""
@@ -18,12 +19,16 @@ def invite(env: Environment, options: argparse.Namespace) -> ExitStatus:
         peer = _meant(client, options.peer)
         invited = client.ask(MakeInvite(peer), Invited)
         row = client.view.session
+        others = [] if peer else waiting_peers(client.view)
     env.out(invited.code)
-    env.say("Good once, for 24 hours, while this engine runs. Tell it by another way than this.")
+    env.say("Valid once, for 24 hours, while the engine runs. Share it over a different channel.")
     env.say(
         f"The other side: chatnet peer add HOST {row.port} --invite, with the address of this "
         "machine, and types the code when asked."
     )
+    if others:
+        names = targets.peer_names(others)
+        env.say(f"It invites somebody new; for one of {names}: chatnet invite --peer NAME")
     return ExitStatus.DONE
 
 
@@ -51,12 +56,15 @@ def _meant(client: Client, wanted: str | None) -> int:
     """The peer to invite: the one named, else the only one without a key, else (0) a new one."""
     if wanted is not None:
         return targets.find_peer(client.view, wanted).info.peer
-    waiting = [
-        peer.info
-        for peer in client.view.peers
-        if peer.info.host and not peer.info.key and peer.info.trust in (Trust.NONE, Trust.INVITED)
+    waiting = waiting_peers(client.view)
+    return waiting[0].info.peer if len(waiting) == 1 else 0
+
+
+def waiting_peers(view: View) -> list[PeerView]:
+    """Those with an address that were never reached."""
+    trust = (Trust.NONE, Trust.INVITED)
+    return [
+        peer
+        for peer in view.peers
+        if peer.info.host and not peer.info.key and peer.info.trust in trust
     ]
-    if len(waiting) > 1:
-        names = ", ".join(render.peer_name(info) for info in waiting)
-        raise Failure(f"Several peers wait for a first contact: {names}. Choose with --peer.")
-    return waiting[0].peer if waiting else 0

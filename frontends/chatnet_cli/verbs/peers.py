@@ -4,6 +4,7 @@ import argparse
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
+from chatnet_cli.grammar import size_of
 from chatnet_cli.verbs import invites
 from chatnet_client.client import Client
 from chatnet_client.words import size_words
@@ -42,7 +43,7 @@ def peer(env: Environment, options: argparse.Namespace) -> ExitStatus:
             command = AddPeer(options.host, options.port, options.name or "", code)
             env.out(f"added · peer {client.ask(command, PeerAdded).peer}")
             return ExitStatus.DONE
-        info = targets.find_peer(client.view, options.who).info
+        info = targets.find_peer(client.view, _who(options)).info
         match options.action:
             case "name":
                 client.request(SetPeer(info.peer, name=options.name))
@@ -60,6 +61,20 @@ def peer(env: Environment, options: argparse.Namespace) -> ExitStatus:
                 return _trust(env, client, info, options.replace)
         env.out(f"{options.action} · peer {info.peer}")
     return ExitStatus.DONE
+
+
+def _who(options: argparse.Namespace) -> str | None:
+    """The peer that is meant: in its place, or by --peer, whose argument may then move up."""
+    who: str | None = options.who
+    if options.peer is None or who is None:
+        return who or options.peer
+    if options.action == "auto-accept" and options.size is None:
+        try:
+            options.size = size_of(options.who)
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(f"{error}.") from None
+        return str(options.peer)
+    raise UsageError(f"Which peer is meant, {options.who!r} or {options.peer!r}? Name one.")
 
 
 def peer_object(peer: PeerView) -> dict[str, object]:
@@ -111,14 +126,14 @@ def _verify(
         env.out(f"not verified · peer {info.peer}")
         return ExitStatus.DONE
     if not info.key:
-        raise Failure("Nothing was heard from this peer yet, so there is no key to compare.")
+        raise Failure("This peer has never answered yet, so there is no key to compare.")
     env.out(info.safety_number)
     if not options.yes:
         env.say("Compare this number with the one on the other side, by voice or side by side.")
         if not env.stdin_is_tty:
-            env.say("The same? Then: chatnet peer verify --yes")
+            env.say(f"If they match: chatnet peer verify {info.peer} --yes")
             return ExitStatus.DONE
-        env.stderr.write("Is it the same there? [y/N] ")
+        env.stderr.write("Do they match? [y/N] ")
         env.stderr.flush()
         if env.read_line(MAX_ANSWER_CHARACTERS).strip().lower() not in ("y", "yes"):
             raise Failure("Not verified.", ExitStatus.REFUSED)
@@ -152,7 +167,7 @@ def _trust(env: Environment, client: Client, info: PeerRow, replace: bool) -> Ex
         env.say(f"known key   {fingerprint(info.key)}")
         env.say(f"offered key {fingerprint(offered)}")
         if info.key == offered:
-            env.say("They are the same: known_peers had lost it.")
+            env.say("They match: known_peers had lost it.")
         client.request(TrustPeer(info.peer, "replace", offered))
         env.out(f"replaced · peer {info.peer}")
         return ExitStatus.DONE

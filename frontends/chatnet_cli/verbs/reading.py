@@ -48,7 +48,10 @@ def history(env: Environment, options: argparse.Namespace) -> ExitStatus:
         number = 0
         if options.peer is not None:
             number = targets.find_peer(client.view, options.peer).info.peer
-        for peer, row in reversed(_newest(client, number, options.limit, options.search)):
+        found = _newest(client, number, options.limit, options.search)
+        if options.search and not found:
+            env.say("No message and no file name matches.")
+        for peer, row in reversed(found):
             view = client.view.peer(peer)
             if options.json:
                 env.out(render.dumps(render.message_object(row, client.view, peer)))

@@ -54,7 +54,7 @@ def _answer(env: Environment, client: Client, options: argparse.Namespace) -> Ex
         raise Failure(f"{name} has not asked for your conversation.")
     client.request(AnswerRestore(peer.info.peer, consent=bool(options.give)))
     if options.give and peer.info.trust != Trust.VERIFIED:
-        env.say(f"You have not compared safety numbers: chatnet peer verify {peer.info.peer}")
+        env.say(f"You have not verified {name}: chatnet peer verify {peer.info.peer}")
     done = "sending the conversation" if options.give else "refused"
     env.out(f"{done} · peer {peer.info.peer}")
     return ExitStatus.DONE
@@ -69,7 +69,7 @@ def _ask(env: Environment, client: Client, peer: PeerView, timeout_s: float | No
     client.request(AskRestore(number))
     env.say(f"{name} has to consent; {name} is asked until then, also if this command ends.")
     if peer.link.state != LinkState.UP:
-        env.say(f"{name} is {render.state_words(peer.link)} now; the question goes out by itself.")
+        env.say(f"{name} is {render.state_words(peer.link)} now; it is asked once connected.")
     progress = ProgressLine(env)
     if under_way:
         progress.show(asking_words(peer.restore, name))

@@ -16,6 +16,7 @@ from chatnet_protocol.ipc.view import message_state
 from chatnet_protocol.limits import MAX_TEXT_BYTES
 
 PROGRESS_INTERVAL_S = 0.2
+EVENT_TIMEOUT_S = 5.0
 FOREVER_S = 10.0 * 365 * 86400
 NOT_ACCEPTED = (TransferState.OFFERED, TransferState.REJECTED)
 BROKEN = (TransferState.CANCELLED, TransferState.FAILED)
@@ -60,9 +61,14 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
     with targets.attach(env, options) as client:
         peer = targets.find_peer(client.view, options.peer).info.peer
         transfer, queued = client.offer_files(peer, paths)
-        env.out(f"offered · no {queued.no} · {transfer.hex()}")
         if options.wait is None:
+            # Its row comes with an event, which may be later than the answer.
+            client.wait_until(lambda: client.view.transfer(transfer) is not None, EVENT_TIMEOUT_S)
+            row = client.view.transfer(transfer)
+            _print_transfer(env, options, "offered", queued.no, transfer, row)
             return ExitStatus.DONE
+        if not options.json:
+            env.out(f"offered · no {queued.no} · {transfer.hex()}")
         progress = ProgressLine(env)
         until = _deadline(options)
         while True:
@@ -72,12 +78,27 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
                 status = _outcome(row, options.wait)
                 if status is not None:
                     progress.end()
-                    env.out(f"{row.state} · no {queued.no} · {transfer.hex()}")
+                    _print_transfer(env, options, row.state, queued.no, transfer, row)
                     return status
             if time.monotonic() >= until:
                 progress.end()
                 raise Failure("Not yet; the transfer goes on.", ExitStatus.TIMED_OUT)
             client.next_event(min(PROGRESS_INTERVAL_S, until - time.monotonic()))
+
+
+def _print_transfer(
+    env: Environment,
+    options: argparse.Namespace,
+    state: str,
+    no: int,
+    transfer: bytes,
+    row: TransferRow | None,
+) -> None:
+    if not options.json:
+        env.out(f"{state} · no {no} · {transfer.hex()}")
+        return
+    known = render.struct_object(row) if row else {}
+    env.out(render.dumps({"type": "transfer", "id": transfer.hex(), "no": no, **known}))
 
 
 def _text_of(env: Environment, text: str) -> str:
@@ -127,7 +148,7 @@ def _wait_for_peer(client: Client, peer: int, queued: Queued, options: argparse.
                 return ack
         left = until - time.monotonic()
         if left <= 0:
-            raise Failure(f"Not {options.wait} yet; it goes on by itself.", ExitStatus.TIMED_OUT)
+            raise Failure(f"Not {options.wait} yet; ChatNet keeps trying.", ExitStatus.TIMED_OUT)
         event = client.next_event(min(left, 1.0))
         change = event.event if isinstance(event, Changed) else None
         if isinstance(change, MessageFailed) and change.no == queued.no:

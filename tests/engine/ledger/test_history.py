@@ -10,6 +10,7 @@ from chatnet_engine.ledger.history import MAX_SEARCH_CHARACTERS, ROW_BYTES, Hist
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import AckRun, MessageRow
 from chatnet_protocol.ipc.view import screen_order
 from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS, MAX_INTEGER
@@ -150,10 +151,28 @@ def test_search_ignores_case_and_knows_no_wildcards(
     assert [row.no for row in rows] == hits
 
 
-def test_search_looks_into_texts_only() -> None:
+@pytest.mark.parametrize(
+    ("search", "hits"),
+    [
+        ("word", [1]),
+        ("REPORT.pdf", [2]),
+        ("docs/r", [2]),
+        ("GRÖSSE", []),
+        ("größe", [2]),
+        ("ß.TXT", []),
+    ],
+)
+@pytest.mark.parametrize("forwards", [True, False])
+def test_search_looks_into_texts_and_the_names_of_offered_files(
+    search: str, hits: list[int], forwards: bool
+) -> None:
     desk = desk_of(b"word")
-    desk.queue(1, [c.NewMessage(message_id(9), 2, b"word", 1)])
-    assert [row.no for row in page(desk, search="word").rows] == [1]
+    paths = [["docs", "Report.pdf"], ["Größe.txt"]]
+    offer = encode_offer(Offer([OfferedFile(path, 0, 7) for path in paths]))
+    desk.queue(1, [c.NewMessage(message_id(8), 2, offer, 1)])
+    desk.queue(1, [c.NewMessage(message_id(9), 2, b"no offer, but word", 1)])
+    found = page(desk, search=search, after_no=0 if forwards else None)
+    assert [row.no for row in found.rows] == hits
 
 
 @pytest.mark.parametrize("forwards", [True, False])

@@ -42,10 +42,10 @@ def test_the_session_to_restore_is_named_where_there_is_not_just_one(shell, repl
     assert shell.run("restore-backup", "today") == 2
     assert shell.err == "There is none yet. Say which session with --session NAME.\n"
     sessions = os.path.join(shell.environ["CHATNET_HOME"], "sessions")
-    os.makedirs(f"{sessions}/a")
+    os.makedirs(f"{sessions}/a/identity.key")
     with pytest.raises(replaced) as caught:
         shell.run("restore-backup", "today")
     assert caught.value.command[-1] == "a"
-    os.mkdir(f"{sessions}/b")
+    os.makedirs(f"{sessions}/b/identity.key")
     assert shell.run("restore-backup", "today") == 2
     assert shell.err.startswith("There are several: a, b. ")

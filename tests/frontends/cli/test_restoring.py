@@ -85,7 +85,7 @@ def test_a_refusal_says_so(shell, engine: FakeEngine) -> None:
 def test_a_peer_that_is_away_is_told(shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.set_link(1, LinkState.SILENT))
     assert shell.run("history", "--restore", "--timeout", "0") == 4
-    assert "bob is not answering now; the question goes out by itself." in shell.err
+    assert "bob is not answering now; it is asked once connected." in shell.err
 
 
 def test_the_request_can_be_taken_back(shell, engine: FakeEngine) -> None:
@@ -157,7 +157,7 @@ def test_the_peer_that_asks_is_answered(shell, home) -> None:
         engine.do(lambda core: core.move_restore(2, theirs=RestoreTheirs.ASKED))
         assert shell.run("history", "--give") == 0
         assert shell.out == "sending the conversation · peer 2\n"
-        assert shell.err == "You have not compared safety numbers: chatnet peer verify 2\n"
+        assert shell.err == "You have not verified peer2: chatnet peer verify 2\n"
         assert shell.run("history", "--refuse", "--peer", "2") == 0
         assert shell.out == "refused · peer 2\n"
         assert engine.seen(cmd.AnswerRestore) == [

@@ -270,9 +270,6 @@ def test_an_invite_is_printed_for_whoever_has_no_key(shell, engine: FakeEngine) 
     shell.run("peer", "add", "10.0.0.9", "99", "--name", "carol")
     assert shell.run("invite") == 0
     assert shell.run("invite", "--peer", "bob") == 0
-    shell.run("peer", "add", "10.0.0.10", "99", "--name", "dave")
-    assert shell.run("invite") == 1
-    assert "carol, dave" in shell.err
     assert [command.peer for command in engine.seen(cmd.MakeInvite)] == [0, 2, 1]
 
 
@@ -313,6 +310,7 @@ def test_status(shell, engine: FakeEngine) -> None:
 
 def test_sessions(shell, home: Path, engine: FakeEngine) -> None:
     (home / "sessions" / "asleep").mkdir()
+    (home / "sessions" / "asleep" / "identity.key").touch()
     assert shell.run("sessions") == 0
     assert shell.out.splitlines()[1] == "asleep · not running"
     assert shell.run("sessions", "--json") == 0

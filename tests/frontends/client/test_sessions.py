@@ -38,7 +38,7 @@ def test_nothing_runs(environ: dict[str, str], tmp_path: Path) -> None:
     put(tmp_path, "left-over", DEAD_PID)
     with pytest.raises(NoSession, match="No session runs"):
         sessions.choose(environ, None)
-    with pytest.raises(NoSession, match="Session left-over does not run"):
+    with pytest.raises(NoSession, match="Session left-over is not running"):
         sessions.choose(environ, "left-over")
     assert [session.engine for session in sessions.find_all(environ)] == [None]
 

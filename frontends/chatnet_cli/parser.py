@@ -1,0 +1,90 @@
+"""A command line that is wrong: first one sentence that says how, then the short usage."""
+
+import argparse
+from typing import Any, NoReturn
+
+from chatnet_client.words import guess_words
+
+
+class GrammarError(Exception):
+    """The words do not make a command: exit with that status, having printed `text`."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest verb; argparse forgets that verbs are indented."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if action.nargs == argparse.PARSER:
+            self._action_max_length += self._indent_increment
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises GrammarError instead of ending the process, and guesses what was meant."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise GrammarError(status, message or "")
+
+    def error(self, message: str) -> NoReturn:
+        """Raises GrammarError with argparse's `message` made a sentence."""
+        missing = message.removeprefix("the following arguments are required: ")
+        if missing != message:
+            message = f"{missing} is missing"
+        message = message.removeprefix("argument ")
+        sentence = message[:1].upper() + message[1:]
+        if not sentence.endswith((".", "?")):
+            sentence += "."
+        raise GrammarError(2, f"{sentence}\n{self._short_usage()}\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, but what belongs to nothing is an error of this verb."""
+        parsed, rest = super().parse_known_args(args, namespace)
+        if rest:
+            word = rest[0]
+            known = [option for action in self._actions for option in action.option_strings]
+            if word.startswith("-"):
+                self.error(f"There is no option {word!r}.{guess_words(word, known)}")
+            self.error(f"Unexpected argument {word!r}; quote text that has spaces")
+        return parsed, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        guess = guess_words(str(value), action.choices)
+        if action.nargs == argparse.PARSER:
+            raise argparse.ArgumentError(None, f"{value!r} is not a {self.prog} command.{guess}")
+        choices = ", ".join(map(str, action.choices))
+        raise argparse.ArgumentError(action, f"{value!r} is not one of {choices}.{guess}")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse ignores that the disk behind a help text is full.
+        if message and file is not None:
+            file.write(message)
+            file.flush()
+
+    def _short_usage(self) -> str:
+        usage = self.usage
+        if usage is None:
+            words = [self.prog]
+            if any(action.option_strings for action in self._actions):
+                words.append("[OPTIONS]")
+            words += [_shape(a) for a in self._actions if not a.option_strings]
+            usage = " ".join(words)
+        return f"usage: {usage}\nMore: {self.prog} --help"
+
+
+def _shape(action: argparse.Action) -> str:
+    """How a positional argument stands in a usage line."""
+    name = str(action.metavar or action.dest)
+    match action.nargs:
+        case "?":
+            return f"[{name}]"
+        case "*":
+            return f"[{name} ...]"
+        case "+" | argparse.PARSER:
+            return f"{name} ..."
+    return name
