@@ -99,7 +99,7 @@ def test_a_flood_makes_nothing_while_a_conversation_runs() -> None:
     for number in range(0, FLOOD, 50):
         batch = [forged(pair.clock, number + n, key) for n in range(50)]
         node_of(pair.b).handle_datagrams(batch, pair.b.now)
-        assert endpoint.half_open <= config.free_half_open, "no cookie ever came back"
+        assert endpoint._responder.half_open <= config.free_half_open, "no cookie ever came back"
         pair.b.turn()
         if number % 2000 == 0:
             said.append(f"a{number}")

@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chatnet_engine.io.addresses import SockAddr, from_sockaddr, to_sockaddr
+from chatnet_engine.io.source_address import SourceAddress
 from chatnet_engine.node.effects import Addr
+from chatnet_engine.secure.events import ArrivedFrom, local_of
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.limits import MAX_DATAGRAM_BYTES, MIB
 
@@ -56,6 +58,8 @@ class UdpCounters:
     sent: int = 0
     sent_bytes: int = 0
     send_errors: int = 0
+    unpinned: int = 0
+    """Could not leave from the address that the peer had written to, and left from another."""
     unsendable: int = 0
     """To addresses that this socket cannot reach."""
 
@@ -76,8 +80,10 @@ class UdpSocket:
         self.can_coalesce = offload and _set_option(sock, UDP_GRO)
         self._buffer = bytearray(COALESCED_BYTES)
         self._view = memoryview(self._buffer)
-        self._ancillary_bytes = socket.CMSG_SPACE(4) if self.can_coalesce else 0
-        self._addrs: dict[SockAddr, Addr] = {}
+        self._source = SourceAddress(sock)
+        self._ancillary_bytes = self._source.ancillary_bytes
+        self._ancillary_bytes += socket.CMSG_SPACE(4) if self.can_coalesce else 0
+        self._addrs: dict[tuple[SockAddr, bytes], Addr] = {}
         self._sockaddrs: dict[Addr, SockAddr | None] = {}
 
     @property
@@ -108,11 +114,13 @@ class UdpSocket:
                 counters.receive_errors += 1
                 logger.debug("receiving failed: %s", error)
                 break
-            segment = size
-            for _, kind, data in ancillary:
-                if kind == UDP_GRO:
+            segment, local = size, b""
+            for level, kind, data in ancillary:
+                if level == SOL_UDP:
                     segment = int.from_bytes(data[:4], "little") or size
-            addr = self._addrs.get(sockaddr) or self._learn_addr(sockaddr)
+                elif kind == self._source.kind:
+                    local = data
+            addr = self._addrs.get((sockaddr, local)) or self._learn_addr(sockaddr, local)
             counters.received_bytes += size
             if segment >= size:
                 if size > MAX_DATAGRAM_BYTES:
@@ -152,14 +160,17 @@ class UdpSocket:
         if sockaddr is None:
             self.counters.unsendable += len(run)
             return
-        option = (SOL_UDP, UDP_SEGMENT, struct.pack("=H", len(run[0])))
+        options = [(SOL_UDP, UDP_SEGMENT, struct.pack("=H", len(run[0])))]
+        local = local_of(addr)
+        if local:
+            options.append(self._source.pin(local))
         try:
-            size = self._sock.sendmsg(run, (option,), 0, sockaddr)
+            size = self._sock.sendmsg(run, options, 0, sockaddr)
         except OSError as error:
             if error.errno in (errno.EIO, errno.EOPNOTSUPP, errno.ENOPROTOOPT):
                 logger.info("segmentation offload is off: %s", error)
                 self.can_segment = False
-            elif error.errno not in (errno.EINVAL, errno.EMSGSIZE):
+            elif not local and error.errno not in (errno.EINVAL, errno.EMSGSIZE):
                 self._count_error(error, len(run))
                 return
             for data in run:
@@ -173,22 +184,37 @@ class UdpSocket:
         if sockaddr is None:
             self.counters.unsendable += 1
             return
-        try:
-            self._sock.sendto(data, sockaddr)
-        except OSError as error:
-            self._count_error(error, 1)
-            return
+        local = local_of(addr)
+        if not (local and self._send_pinned(data, sockaddr, local)):
+            try:
+                self._sock.sendto(data, sockaddr)
+            except OSError as error:
+                self._count_error(error, 1)
+                return
         self.counters.sent += 1
         self.counters.sent_bytes += len(data)
+
+    def _send_pinned(self, data: bytes, sockaddr: SockAddr, local: str) -> bool:
+        """From `local`; False when that is no address of this machine any more, or no way out."""
+        try:
+            self._sock.sendmsg((data,), (self._source.pin(local),), 0, sockaddr)
+        except OSError as error:
+            self.counters.unpinned += 1
+            logger.debug("sending from where it was dialled failed: %s", error)
+            return False
+        return True
 
     def _count_error(self, error: OSError, datagrams: int) -> None:
         self.counters.send_errors += datagrams
         logger.debug("sending failed: %s", error)
 
-    def _learn_addr(self, sockaddr: SockAddr) -> Addr:
+    def _learn_addr(self, sockaddr: SockAddr, local: bytes) -> Addr:
         if len(self._addrs) >= ADDRESS_CACHE:
             self._addrs.clear()
-        addr = self._addrs[sockaddr] = from_sockaddr(sockaddr)
+        addr = from_sockaddr(sockaddr)
+        if local:
+            addr = ArrivedFrom(addr, self._source.read(local))
+        self._addrs[sockaddr, local] = addr
         return addr
 
     def _sockaddr(self, addr: Addr) -> SockAddr | None:
@@ -216,6 +242,7 @@ def segment_runs(datagrams: list[Datagram]) -> Iterator[tuple[list[bytes], Addr]
         if (
             closed
             or addr != run_addr
+            or local_of(addr) != local_of(run_addr)
             or size > segment
             or len(run) == MAX_SEGMENTS
             or total + size > MAX_SEGMENTED_BYTES

@@ -8,6 +8,27 @@ Addr = tuple[str, int]
 """IP address as text, and port."""
 
 
+class ArrivedFrom(tuple[str, int]):
+    """The Addr that a datagram came from; `local` is the address of ours that it came to.
+
+    Equal to the bare Addr: `local` says how to answer, not who it is. What is sent to it leaves
+    from `local` while that works.
+    """
+
+    local: str
+
+    def __new__(cls, addr: Addr, local: str) -> "ArrivedFrom":
+        """A copy of `addr` that remembers `local`."""
+        made = super().__new__(cls, addr)
+        made.local = local
+        return made
+
+
+def local_of(addr: Addr) -> str:
+    """The address of ours that belongs to `addr`; "" when any will do."""
+    return addr.local if isinstance(addr, ArrivedFrom) else ""
+
+
 class Authenticated(msgspec.Struct, frozen=True, gc=False):
     """Somebody proved a key; the owner must accept or refuse `attempt` in the same turn.
 

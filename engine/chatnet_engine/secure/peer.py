@@ -29,6 +29,7 @@ from chatnet_engine.secure.events import (
     PeerStatus,
     Refused,
     SessionExpired,
+    local_of,
 )
 from chatnet_engine.secure.handshake import Initiation, Proof
 from chatnet_engine.secure.local import Local
@@ -190,6 +191,7 @@ class PeerLink:
         if session is self._slots.current and path is not None and path.settled == addr:
             if number > roaming.highest:
                 roaming.highest = number
+                path.addr = path.settled = path.last_validated = addr  # with where it came to
             return
         self._local.timeout_known = False
         if session is self._slots.next:
@@ -272,8 +274,10 @@ class PeerLink:
         return self._renew
 
     def _addrs(self) -> list[Addr]:
-        typed = self.dial.addrs if self.dial is not None else ()
-        return list(dict.fromkeys((*typed, *self._roaming.addrs())))
+        """Each from whatever address the kernel chooses, and the present one as it was."""
+        typed, found = self.dial.addrs if self.dial else (), self._roaming.addrs()
+        bare = dict.fromkeys((host, port) for host, port in (*typed, *found))
+        return [*bare, *(addr for addr in found[:1] if local_of(addr))]
 
     def _send_inits(self, now: float) -> None:
         local = self._local

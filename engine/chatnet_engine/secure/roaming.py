@@ -129,7 +129,7 @@ class Roaming:
         """A handshake went to `addr` and back."""
         if self.path is None:
             self.path = Path(addr, self._local.config)
-        elif self.path.addr != addr or not self.path.validated:
+        else:
             self.path.settle(addr)
 
     def settle_among(self, addrs: Sequence[Addr], addr: Addr) -> None:
@@ -157,8 +157,11 @@ class Roaming:
             if addr != path.addr:
                 if number > self.highest:
                     self.move(addr, size_bytes, now)
-            elif not path.validated:
-                path.heard(size_bytes, now)
+            else:
+                if number > self.highest:
+                    path.addr = addr  # with where it came to
+                if not path.validated:
+                    path.heard(size_bytes, now)
         if number > self.highest:
             self.highest = number
 

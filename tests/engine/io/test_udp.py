@@ -184,7 +184,7 @@ def test_address_caches_are_bounded(monkeypatch):
     end = UdpSocket(sock)
     for number in range(1, 20):
         end.send([(b"x", ("127.0.0.1", number))])
-        end._learn_addr(("127.0.0.1", number))
+        end._learn_addr(("127.0.0.1", number), b"")
     assert len(sock.sent) == 19
     assert len(end._sockaddrs) <= 4
     assert len(end._addrs) <= 4

@@ -189,7 +189,7 @@ def flood(
         covered = datagrams.init_covered(rng.getrandbits(32), 0, rng.randbytes(32))
         data = datagrams.encode_init(covered, mac1(mac1_key(dial), covered))
         node.endpoint.handle_datagram(data, (f"10.7.{n % 256}.{n // 256 % 256}", 7), world.now)
-        assert node.endpoint.half_open <= CONFIG.max_half_open
+        assert node.endpoint._responder.half_open <= CONFIG.max_half_open
         if n % 10 == 0:
             node.endpoint.take_datagrams()
     assert not any(isinstance(e, Authenticated) for e in node.endpoint.take_events())
@@ -207,7 +207,7 @@ def test_a_flood_of_spoofed_inits_holds_four_half_open_and_no_session_suffers() 
     assert before is not None
     assert after is not None
     assert (after.slots, after.addr) == (before.slots, before.addr)
-    assert b.endpoint.half_open == CONFIG.free_half_open
+    assert b.endpoint._responder.half_open == CONFIG.free_half_open
     assert b.endpoint.counters.cookies_sent == 4996
     arrived = len(b.peers[1].arrived)
     a.send(1, b"\x09")
@@ -263,8 +263,8 @@ def test_a_captured_cookie_does_not_fill_all_places_for_the_others() -> None:
             covered = datagrams.init_covered(index, 0, first, cookie)
             data = datagrams.encode_init(covered, mac1(mac1_key(None), covered))
             b.endpoint.handle_datagram(data, addr, world.now)
-        assert b.endpoint.half_open <= CONFIG.max_half_open_strangers
-    assert b.endpoint.half_open == CONFIG.max_half_open_strangers
+        assert b.endpoint._responder.half_open <= CONFIG.max_half_open_strangers
+    assert b.endpoint._responder.half_open == CONFIG.max_half_open_strangers
     strangers = b.endpoint.counters.stranger_inits
     known = world.add("a", A)
     known.peers[1] = Peer(key=b.identity.public)
@@ -278,11 +278,11 @@ def test_half_open_handshakes_are_forgotten_in_time() -> None:
     world = World(4)
     b = world.add("b", B)
     flood(world, b, 10)
-    assert b.endpoint.half_open == 4
+    assert b.endpoint._responder.half_open == 4
     when = b.endpoint.next_timeout()
     assert when is not None
     b.endpoint.handle_timeout(world.now + CONFIG.half_open_s)
-    assert b.endpoint.half_open == 0
+    assert b.endpoint._responder.half_open == 0
     assert b.endpoint.next_timeout() is None
 
 
@@ -304,7 +304,7 @@ def test_fresh_handshakes_keep_their_places_against_cookies() -> None:
     b = world.add("b", B)
     for n in range(1, 12):
         knock(b, n, (f"198.51.100.{n}", 1), world.now)
-    assert b.endpoint.half_open == CONFIG.max_half_open_strangers
+    assert b.endpoint._responder.half_open == CONFIG.max_half_open_strangers
     assert b.endpoint.counters.dropped_half_open_full == 5
 
 

@@ -102,7 +102,7 @@ def test_strangers_leave_two_places_to_those_who_know_our_key() -> None:
     crowd(door, known=0)
     assert not door.admits(door.visitor(20))
     assert [door.admits(door.visitor(n, known=True)) for n in (21, 22, 23)] == [True, True, False]
-    assert door.endpoint.half_open == CONFIG.max_half_open
+    assert door.endpoint._responder.half_open == CONFIG.max_half_open
     assert door.counters.dropped_half_open_full == 2
 
 
@@ -114,7 +114,7 @@ def test_a_stranger_takes_the_place_of_the_oldest_stranger_only(known: int) -> N
     for n in range(3):
         door.now += CONFIG.evict_half_open_s
         assert door.admits(door.visitor(20 + n))
-    assert door.endpoint.half_open == len(visitors)
+    assert door.endpoint._responder.half_open == len(visitors)
     assert [door.holds(visitor) for visitor in visitors[: known + 4]] == (
         [True] * known + [False] * 3 + [True]
     )
@@ -149,7 +149,7 @@ def test_an_init_may_come_again_when_its_handshake_was_forgotten() -> None:
     first = door.knock(visitor)
     door.now += CONFIG.half_open_s
     door.endpoint.handle_timeout(door.now)
-    assert door.endpoint.half_open == 0
+    assert door.endpoint._responder.half_open == 0
     again = door.knock(visitor)
     assert again is not None
     assert again != first

@@ -227,7 +227,7 @@ def test_another_version_is_told_and_shown() -> None:
     assert set(seen) == {VersionSeen(B, WIRE_VERSION)}
     assert b.endpoint.counters.dropped_version > 0
     assert b.endpoint.counters.inits_received == 0
-    assert b.endpoint.half_open == 0
+    assert b.endpoint._responder.half_open == 0
 
 
 def test_dialling_oneself_makes_no_link() -> None:
