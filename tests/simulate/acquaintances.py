@@ -161,6 +161,9 @@ class Acquaintances:
         if known is not None:
             if known.info.trust == Trust.PENDING:
                 client.ask(cmd.TrustPeer(known.info.peer, "accept"))
+            elif known.info.offered_key == known.info.key:
+                # A history that was rolled back knows a key that known_peers does not name.
+                client.ask(cmd.TrustPeer(known.info.peer, "replace", known.info.key))
             elif known.link.state != LinkState.UP:
                 client.ask(cmd.RetryPeer(known.info.peer))
         elif not there:

@@ -194,6 +194,14 @@ def _merge(db: sqlite3.Connection, peer: int, into: int) -> int:
         " FROM counters AS old WHERE new.peer = ?2 AND old.peer = ?1",
         (peer, into, delivered, highest),
     )
+    # Who was forgotten and came back as a stranger stays the author of what it sent before.
+    db.execute(
+        "UPDATE peers AS new SET author = old.author FROM peers AS old"
+        " WHERE new.peer = ? AND old.peer = ?"
+        " AND EXISTS (SELECT 1 FROM messages m WHERE m.author = old.author)"
+        " AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.author = new.author)",
+        (into, peer),
+    )
     _move_draft(db, peer, into)
     db.execute("DELETE FROM inbound_runs WHERE peer = ?", (peer,))
     db.execute("UPDATE transfers SET peer = ? WHERE peer = ?", (into, peer))

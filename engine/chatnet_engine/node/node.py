@@ -297,10 +297,12 @@ class Node:
 
     def _after_endpoint(self, now: Now) -> None:
         parts = self._parts
-        for peer in parts.links.handle_events(now):
-            self._drain(peer, now)
+        touched = parts.links.handle_events(now)
+        # First the keys: what came from one in the same turn belongs to the peer that has it then.
         for verdict, event in parts.gate.take_verdicts():
             answers.handle_verdict(parts, verdict, event)
+        for peer in touched:
+            self._drain(peer, now)
         self._end_links(now)
 
     def _drain(self, peer: int, now: Now) -> None:

@@ -142,6 +142,23 @@ def test_a_peer_in_use_that_takes_a_forgotten_key_keeps_its_own_counters(desk: D
     assert (desk.state(2).received_total, desk.state(2).incarnation) == (1, 8)
 
 
+def test_a_key_that_comes_back_as_a_stranger_and_is_merged_is_who_it_was(desk: Desk) -> None:
+    desk.add_peer(KEY)
+    desk.hello(1, 7)
+    desk.accept(1, 7, 1, arrived(11, 12))
+    desk.do(c.ForgetPeer(1))
+    stranger = desk.do(c.StorePeer(PeerRow(0, "s", "", 0, key=KEY, trust="pending"))).row.peer
+    number = typed(desk)
+    desk.do(c.ForgetPeer(stranger, number))
+    desk.do(c.StorePeer(PeerRow(number, "typed", "h", 2, key=KEY, trust="pinned")))
+    assert desk.state(number).received_total == 2
+    desk.hello(number, 8)
+    result = desk.accept(number, 8, 1, arrived(12, 13))
+    assert [(row.id, row.ack) for row in result.rows] == [(message_id(13), 3)]
+    authors = desk.connection.execute("SELECT DISTINCT author FROM messages").fetchall()
+    assert len(authors) == 1
+
+
 def test_a_typed_peer_merges_into_the_one_whose_key_it_has(desk: Desk) -> None:
     desk.add_peer(KEY)
     desk.hello(1, 7)
