@@ -155,7 +155,9 @@ class ConversationPane(QWidget):
         """Open the digits to compare."""
         peer = self.model.peer()
         if peer is not None:
-            SafetyDialog(self._session, peer.info, self).show()
+            dialog = SafetyDialog(self._session, peer.info, self)
+            dialog.review_wanted.connect(self.show_offered_key)
+            dialog.show()
 
     def show_offered_key(self) -> None:
         """Open the question about a key that was refused."""

@@ -5,55 +5,47 @@ from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of, more_ac
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.models import Bubble
 from chatnet_qt.qt import (
-    QDialog,
     QFormLayout,
-    QHBoxLayout,
     QKeySequence,
     QPlainTextEdit,
     QPushButton,
     Qt,
-    QVBoxLayout,
     QWidget,
     pyqtSignal,
 )
+from chatnet_qt.sheet import Sheet
 from chatnet_qt.wording import STATE_SENTENCES, moment_words, shown_name, shown_text, transfer_words
 
 MAX_FILES_LISTED = 1000
+TEXT_LINES = 6
+"""Of the text box, at least."""
 
 
-class MessageDetails(QDialog):
+class MessageDetails(Sheet):
     """The inspector. `acted(id, action)` as from the bubble itself."""
 
     acted = pyqtSignal(bytes, str)
 
     def __init__(self, bubble: Bubble, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Message details")
-        self.setModal(False)
-        column = QVBoxLayout(self)
+        super().__init__("Message details", parent)
         text = QPlainTextEdit()
         text.setReadOnly(True)
         text.setPlainText(content_of(bubble))
         text.setAccessibleName("Text")
         text.setTabChangesFocus(True)
-        column.addWidget(text, 1)
+        text.setMinimumHeight(TEXT_LINES * text.fontMetrics().lineSpacing())
+        self.body.addWidget(text, 1)
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
         for name, value in facts_of(bubble):
             form.addRow(label(name), selectable(value))
-        column.addLayout(form)
-        row = QHBoxLayout()
-        for action in actions_of(bubble) + more_actions_of(bubble):
-            if action != SHOW_ALL:
-                row.addWidget(self._button(bubble.row.id, action))
-        row.addStretch(1)
+        self.body.addLayout(form)
+        actions = [act for act in actions_of(bubble) + more_actions_of(bubble) if act != SHOW_ALL]
         close = QPushButton("Close")
         close.setShortcut(QKeySequence(Qt.Key.Key_Escape))
         close.clicked.connect(self.reject)
-        row.addWidget(close)
-        column.addLayout(row)
-        self.resize(520, 460)
+        buttons = tuple(self._button(bubble.row.id, action) for action in actions)
+        self.add_buttons(close, left=buttons)
 
     def _button(self, message_id: bytes, action: str) -> QPushButton:
         button = QPushButton(ACTION_WORDS[action])

@@ -3,7 +3,6 @@
 from chatnet_qt.icons import draw_tick
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.qt import (
-    QDialog,
     QFormLayout,
     QLabel,
     QPainter,
@@ -11,10 +10,10 @@ from chatnet_qt.qt import (
     QPushButton,
     QRectF,
     Qt,
-    QVBoxLayout,
     QWidget,
 )
 from chatnet_qt.session import Session
+from chatnet_qt.sheet import Sheet
 from chatnet_qt.wording import STATE_SENTENCES, shown_name
 
 KEYS = (
@@ -33,29 +32,27 @@ KEYS = (
 )
 
 
-class HelpDialog(QDialog):
+class HelpDialog(Sheet):
     """A small table; blocks nothing."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Ticks and keys")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 16, 20, 14)
+        super().__init__("Ticks and keys", parent)
         form = QFormLayout()
         for state, sentence in STATE_SENTENCES.items():
-            form.addRow(self._tick(state), label(f"{state.capitalize()}. {sentence}"))
+            words = label(f"{state.capitalize()}. {sentence}", wrap=True)
+            form.addRow(self._tick(state), words)
         for keys, what in KEYS:
-            form.addRow(label(keys), label(what))
+            form.addRow(label(keys), label(what, wrap=True))
         view = session.view
         if view is not None:
             form.addRow(label("Session"), selectable(view.session.name))
             form.addRow(label("Received files"), selectable(shown_name(view.session.inbox, 400)))
             form.addRow(label("Log"), selectable(shown_name(view.session.log, 400) or "none"))
-        column.addLayout(form)
+        self.body.addLayout(form)
+        self.body.addStretch(1)
         close = QPushButton("Close")
         close.clicked.connect(self.reject)
-        column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+        self.add_buttons(close)
 
     def _tick(self, state: str) -> QLabel:
         size = self.fontMetrics().height()

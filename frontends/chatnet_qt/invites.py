@@ -5,17 +5,15 @@ from chatnet_protocol.ipc.commands import AddPeer, Invited, MakeInvite
 from chatnet_protocol.ipc.rows import PeerRow
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.qt import (
-    QDialog,
     QFontDatabase,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QPushButton,
     Qt,
-    QVBoxLayout,
     QWidget,
 )
 from chatnet_qt.session import Session
+from chatnet_qt.sheet import Sheet
 from chatnet_qt.theme import scaled
 from chatnet_qt.wording import peer_name, shown_name
 
@@ -25,19 +23,13 @@ def failure_words(answer: Answered) -> str:
     return shown_name(answer.error.detail, 300) if answer.error else ""
 
 
-class InviteDialog(QDialog):
+class InviteDialog(Sheet):
     """Asks the engine for a code and shows it; `info`: a peer without a key, or None."""
 
     def __init__(
         self, session: Session, info: PeerRow | None, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Invite")
-        self.setModal(False)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 18, 20, 16)
-        column.setSpacing(12)
+        super().__init__("Invite", parent)
         whom = peer_name(info) if info else "somebody"
         port = session.view.session.port if session.view else 0
         words = (
@@ -45,16 +37,17 @@ class InviteDialog(QDialog):
             f"address of this machine and port {port} is who you meant, and nobody in between. "
             "It is good once, for 24 hours, while the engine runs."
         )
-        column.addWidget(label(words, wrap=True))
+        self.body.addWidget(label(words, wrap=True))
         self.code = selectable("…")
         fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         self.code.setFont(scaled(fixed, 1.5))
         self.code.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.code.setAccessibleName("Invite code")
-        column.addWidget(self.code)
+        self.body.addWidget(self.code)
+        self.body.addStretch(1)
         close = QPushButton("Close")
         close.clicked.connect(self.reject)
-        column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+        self.add_buttons(close)
         session.request(MakeInvite(info.peer if info else 0), self._take)
 
     def _take(self, answer: Answered) -> None:
@@ -65,18 +58,12 @@ class InviteDialog(QDialog):
             self.code.setWordWrap(True)
 
 
-class AddPeerDialog(QDialog):
+class AddPeerDialog(Sheet):
     """Somebody's address, and the code that they gave, if they did."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Add somebody")
-        self.setModal(False)
+        super().__init__("Add somebody", parent)
         self._session = session
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 18, 20, 16)
-        column.setSpacing(12)
         self.host, self.port, self.called, self.code = (QLineEdit() for _ in range(4))
         self.code.setPlaceholderText("if you were given one")
         form = QFormLayout()
@@ -84,19 +71,19 @@ class AddPeerDialog(QDialog):
         form.addRow("&Port", self.port)
         form.addRow("&Name", self.called)
         form.addRow("&Invite code", self.code)
-        column.addLayout(form)
+        self.body.addLayout(form)
         self.problem = label(wrap=True)
-        column.addWidget(self.problem)
-        row = QHBoxLayout()
-        row.addStretch(1)
+        self.body.addWidget(self.problem)
+        self.body.addStretch(1)
         self.add = QPushButton("Add")
-        self.add.setDefault(True)
         self.add.clicked.connect(self._ask)
         cancel = QPushButton("Cancel")
         cancel.clicked.connect(self.reject)
-        row.addWidget(self.add)
-        row.addWidget(cancel)
-        column.addLayout(row)
+        self.add_buttons(cancel, self.add)
+
+    def first_focus(self) -> QWidget | None:
+        """Where one begins to type; adding somebody can be taken back."""
+        return self.host
 
     def _ask(self) -> None:
         port = self.port.text().strip()

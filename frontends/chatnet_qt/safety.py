@@ -1,13 +1,14 @@
-"""Comparing keys: the safety number of a peer, and what to do about a key that changed."""
+"""Comparing keys: the safety number of a peer, and what to do about a key that was refused."""
 
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.commands import TrustPeer
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.qr import QrCode
-from chatnet_qt.qt import QDialog, QFontDatabase, QHBoxLayout, QPushButton, Qt, QVBoxLayout, QWidget
+from chatnet_qt.qt import QFontDatabase, QHBoxLayout, QPushButton, Qt, QWidget, pyqtSignal
 from chatnet_qt.session import Session
-from chatnet_qt.theme import scaled
+from chatnet_qt.sheet import Sheet
+from chatnet_qt.theme import colours_of, scaled
 from chatnet_qt.wording import peer_name
 
 GROUPS_PER_LINE = 4
@@ -21,100 +22,148 @@ def number_lines(safety_number: str) -> str:
     return "\n".join("  ".join(line) for line in lines)
 
 
-class SafetyDialog(QDialog):
-    """The digits both people should see, to be read to each other."""
+def comparing_words(info: PeerRow) -> str:
+    """What to do with the number."""
+    name = peer_name(info)
+    if not info.safety_number:
+        return f"There is no safety number yet: {name} has not been reached."
+    if info.trust == Trust.VERIFIED:
+        return (
+            f"You compared this number with {name}. As long as it stays the same, nobody is "
+            "intercepting the connection."
+        )
+    return (
+        f"Compare this number with {name} over a call or in person. If both of you see the same "
+        "one, nobody is intercepting the connection. The code holds the same digits."
+    )
+
+
+class SafetyDialog(Sheet):
+    """The digits both people should see. `review_wanted`: the key that was refused is asked for."""
+
+    review_wanted = pyqtSignal()
 
     def __init__(self, session: Session, info: PeerRow, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Safety number")
-        self.setModal(False)
+        super().__init__("Safety number", parent)
         name = peer_name(info)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 18, 20, 16)
-        column.setSpacing(14)
-        if info.safety_number:
-            words = (
-                f"Read these digits to {name} in a call or side by side, or scan the code on the "
-                "other screen: it holds the same digits. If both of you see the same number, "
-                "nobody sits between you."
-            )
-        else:
-            words = f"There is no safety number yet: {name} has not been reached."
-        column.addWidget(label(words, wrap=True))
+        verified = info.trust == Trust.VERIFIED
+        state = label(f"{name} is verified." if verified else f"{name} is not verified.", wrap=True)
+        bold = state.font()
+        bold.setBold(True)
+        state.setFont(bold)
+        self.body.addWidget(state)
+        self.body.addWidget(label(comparing_words(info), wrap=True))
         self.digits = selectable(number_lines(info.safety_number))
         fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        self.digits.setFont(scaled(fixed, 1.5))
+        self.digits.setFont(scaled(fixed, 1.35))
         self.digits.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.digits.setWordWrap(False)
         self.digits.setAccessibleName("Safety number")
-        column.addWidget(self.digits)
+        self.body.addWidget(self.digits)
         self.code = QrCode("".join(info.safety_number.split()), "Safety number as a QR code")
-        column.addWidget(self.code, 0, Qt.AlignmentFlag.AlignHCenter)
-        verified = info.trust == Trust.VERIFIED
-        state = "Verified: these digits were compared." if verified else "Not compared yet."
-        column.addWidget(label(state))
-        row = QHBoxLayout()
-        row.addStretch(1)
-        self.verify = QPushButton("They are the same")
-        self.verify.setEnabled(bool(info.safety_number) and not verified)
+        self.body.addWidget(self.code, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.review: QPushButton | None = None
+        if info.offered_key or info.refused_keys:
+            self._add_review()
+        self.body.addStretch(1)
+        self.verify = QPushButton("Remove verification" if verified else "They match")
+        self.verify.setEnabled(bool(info.safety_number))
         close = QPushButton("Close")
-        close.setDefault(True)
         close.clicked.connect(self.reject)
-        row.addWidget(self.verify)
-        row.addWidget(close)
-        column.addLayout(row)
+        self.add_buttons(close, left=(self.verify,))
+        decision = "unverified" if verified else "verified"
 
-        def on_verify() -> None:
-            session.request(TrustPeer(info.peer, "verified", info.key))
+        def on_decide() -> None:
+            session.request(TrustPeer(info.peer, decision, info.key))
             self.close()
 
-        self.verify.clicked.connect(on_verify)
+        self.verify.clicked.connect(on_decide)
+
+    def _add_review(self) -> None:
+        self.review = QPushButton("Review…")
+        self.review.setAutoDefault(False)
+        self.review.clicked.connect(self._review)
+        row = QHBoxLayout()
+        row.addWidget(label("A different key was refused.", wrap=True), 1)
+        row.addWidget(self.review)
+        self.body.addLayout(row)
+
+    def _review(self) -> None:
+        self.review_wanted.emit()
+        self.close()
 
 
-class KeyChangedDialog(QDialog):
-    """A refused key: keep the known one, or take the new one after asking the person."""
+class KeyChangedDialog(Sheet):
+    """A refused key: go on refusing it, or trust it after asking the person."""
 
     def __init__(self, session: Session, info: PeerRow, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Another key")
-        self.setModal(False)
+        super().__init__("A different key", parent)
+        self._session = session
+        self._info = info
+        kept = info.refused_keys[-1] if info.refused_keys else b""
+        self._key = info.offered_key or kept
         name = peer_name(info)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 18, 20, 16)
-        column.setSpacing(12)
         words = (
-            f"Somebody answers in the name of {name} with a key that is not the known one. That "
-            f"happens when {name} has set up ChatNet anew, and also when somebody else pretends "
-            "to be them. Ask them in another way before you take the new key: their own screen "
-            "shows its fingerprint."
+            f"Someone is using {name}'s address with a different key. This happens when {name} "
+            f"reinstalls ChatNet, and also when someone pretends to be {name}. Ask {name} over a "
+            "call to read out the new key before you trust it: it is on their screen."
         )
-        if info.key == info.offered_key:
+        if info.key == self._key:
             words = (
                 f"{name} has the key that this history remembers, but the file known_peers does "
                 "not name it any more. Somebody deleted or changed that file. Compare before you "
-                "take the key again."
+                "trust the key again."
             )
-        column.addWidget(label(words, wrap=True))
-        column.addWidget(label("Known key"))
-        column.addWidget(selectable(fingerprint(info.key) if info.key else "none"))
-        column.addWidget(label("New key"))
-        column.addWidget(selectable(fingerprint(info.offered_key)))
-        row = QHBoxLayout()
-        row.addStretch(1)
-        self.replace = QPushButton("Take the new key")
-        self.replace.setEnabled(bool(info.offered_key))
-        self.replace.setAutoDefault(False)
-        keep = QPushButton("Keep the known key")
-        keep.setDefault(True)
-        keep.clicked.connect(self.reject)
-        row.addWidget(self.replace)
-        row.addWidget(keep)
-        column.addLayout(row)
+        self.body.addWidget(label(words, wrap=True))
+        self.body.addWidget(label("Key you trust"))
+        self.body.addWidget(self._print(info.key))
+        self.body.addWidget(label("Key that was refused"))
+        self.body.addWidget(self._print(self._key))
+        self.question = label(wrap=True)
+        self.question.hide()
+        self.body.addWidget(self.question)
+        self.body.addStretch(1)
+        self.replace = QPushButton("Trust the new key…")
+        self.confirm = QPushButton("Trust it")
+        self.later = QPushButton("Decide later")
+        self.keep = QPushButton("Keep refusing")
+        self.later.setVisible(bool(info.offered_key))
+        self.confirm.hide()
+        for button in (self.replace, self.confirm):
+            button.setEnabled(bool(self._key))
+            palette = button.palette()
+            palette.setColor(palette.ButtonText, colours_of(self.palette()).danger)
+            button.setPalette(palette)
+        self.replace.clicked.connect(self._ask)
+        self.confirm.clicked.connect(lambda: self._decide("replace"))
+        self.later.clicked.connect(self.reject)
+        self.keep.clicked.connect(self._keep)
+        self.add_buttons(self.later, self.keep, left=(self.replace, self.confirm))
 
-        def on_replace() -> None:
-            session.request(TrustPeer(info.peer, "replace", info.offered_key))
+    def _print(self, key: bytes) -> QWidget:
+        made = selectable(fingerprint(key) if key else "none")
+        made.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        return made
+
+    def _ask(self) -> None:
+        """The second question."""
+        name = peer_name(self._info)
+        self.question.setText(
+            f"Did {name} read out this very key? From then on messages that wait, and all others, "
+            "go to whoever has it."
+        )
+        self.question.show()
+        self.replace.hide()
+        self.confirm.show()
+        self.keep.setFocus()
+        self.fit_screen()
+
+    def _keep(self) -> None:
+        if self._info.offered_key:
+            self._decide("keep")
+        else:
             self.close()
 
-        self.replace.clicked.connect(on_replace)
+    def _decide(self, decision: str) -> None:
+        self._session.request(TrustPeer(self._info.peer, decision, self._key))
+        self.close()
