@@ -70,9 +70,6 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
             return Banner(Tone.INFO, shown_name(link.detail, 300), (("invite", "New invite"),))
         words = f"Waiting for {name}. Nobody else is let in: an invite is open."
         return Banner(Tone.INFO, words)
-    if info.offered_key:
-        words = f"Somebody with another key answers in the name of {name}. It was not let in."
-        return Banner(Tone.DANGER, words, (("key", "Look at it"),))
     match link.state:
         case LinkState.UP:
             return None
@@ -93,9 +90,24 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
             detail = shown_name(link.detail, 300) if link.detail else "Messages stay here."
             return Banner(Tone.WARNING, f"{name} refuses the connection. {detail}", retry)
         case LinkState.KEY_CHANGED:
-            words = f"{name} shows another key than before. Messages wait for the known one."
-            return Banner(Tone.DANGER, words, (("key", "Look at it"),))
+            words = (
+                f"{name} is not connected: someone with a different key answers there. Your "
+                f"messages are held until {name}'s own key is back."
+            )
+            review = () if info.offered_key else (("key", "Review…"),)
+            return Banner(Tone.WARNING, words, (*review, *retry))
     return Banner(Tone.INFO, shown_name(link.detail or link.state, 300))
+
+
+def key_banner(peer: PeerView) -> Banner | None:
+    """A key that was refused and that nobody has decided about."""
+    info, name = peer.info, peer_name(peer.info)
+    if not info.offered_key:
+        return None
+    words = f"Someone is using {name}'s address with a different key. The connection was refused."
+    if info.offered_key == info.key:
+        words = f"The key of {name} is missing from the file known_peers, so it was refused."
+    return Banner(Tone.DANGER, words, (("key", "Review…"), ("keep", "Keep refusing")))
 
 
 def engine_banner(mirror: Mirror, waiting: int) -> Banner | None:

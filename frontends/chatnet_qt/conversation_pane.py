@@ -9,10 +9,11 @@ from chatnet_client.client_events import Answered
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
 from chatnet_protocol.ipc.rows import LinkState, MessageRow
-from chatnet_qt.banner import Banner, BannerStrip, Tone, link_banner
+from chatnet_qt.banner import Banner, BannerStrip, Tone, key_banner, link_banner
 from chatnet_qt.composer import Composer
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.find_bar import FindBar
+from chatnet_qt.header import Header
 from chatnet_qt.icons import draw_down, icon_of
 from chatnet_qt.invites import InviteDialog
 from chatnet_qt.labels import ElidedLabel
@@ -57,6 +58,8 @@ class ConversationPane(QWidget):
         self.view = ConversationView(self.model)
         self.composer = Composer(session, peer)
         self.find_bar = FindBar(session, peer)
+        self.header = Header(session, peer)
+        self.key_strip = BannerStrip("Key")
         self.link_strip = BannerStrip("Connection")
         self.draft_strip = BannerStrip("Draft")
         self.notice_strip = BannerStrip("News")
@@ -82,7 +85,14 @@ class ConversationPane(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for strip in (self.link_strip, self.restore_strip, self.notice_strip, self.find_bar):
+        column.addWidget(self.header)
+        for strip in (
+            self.key_strip,
+            self.link_strip,
+            self.restore_strip,
+            self.notice_strip,
+            self.find_bar,
+        ):
             column.addWidget(strip)
         column.addWidget(self.view, 1)
         self.typing.setContentsMargins(16, 2, 16, 2)
@@ -115,6 +125,8 @@ class ConversationPane(QWidget):
         composer.apart_changed.connect(self._on_apart)
         self._actions.refused.connect(self.tell)
         self._actions.withdrawn.connect(composer.put_back)
+        self.header.safety_wanted.connect(self.show_safety_number)
+        self.key_strip.acted.connect(self._act)
         self.link_strip.acted.connect(self._act)
         self.draft_strip.acted.connect(lambda _name: composer.take_theirs())
         self.notice_strip.acted.connect(lambda _name: self._hide_notice())
@@ -171,6 +183,7 @@ class ConversationPane(QWidget):
         known = peer is not None and self._session.online
         banner = link_banner(peer, int(time.time() * 1000)) if peer and known else None
         self.link_strip.show_banner(banner)
+        self.key_strip.show_banner(key_banner(peer) if peer and known else None)
 
     def _send(self, text: str, revision: int, paths: list[str]) -> None:
         if paths and not self._session.offer_files(self.peer_number, paths):
@@ -191,9 +204,16 @@ class ConversationPane(QWidget):
             self._session.request(RemovePeer(number))
         elif name == "key":
             self.show_offered_key()
+        elif name == "keep":
+            self._keep_refusing()
         elif name == "invite":
             peer = self.model.peer()
             InviteDialog(self._session, peer.info if peer else None, self).show()
+
+    def _keep_refusing(self) -> None:
+        peer = self.model.peer()
+        if peer is not None and peer.info.offered_key:
+            self._session.request(TrustPeer(self.peer_number, "keep", peer.info.offered_key))
 
     # --- what happens ---
 

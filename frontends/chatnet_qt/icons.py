@@ -132,6 +132,30 @@ def draw_close(painter: QPainter, box: QRectF, colour: QColor) -> None:
     _line(painter, box, (0.7, 0.3), (0.3, 0.7))
 
 
+def draw_shield(painter: QPainter, box: QRectF, colour: QColor) -> None:
+    """Somebody was compared and is who they say."""
+    _pen(painter, colour, box.width() * 0.085)
+    outline = QPainterPath()
+    at = [
+        QPointF(box.x() + x * box.width(), box.y() + y * box.height())
+        for x, y in (
+            (0.5, 0.09),
+            (0.83, 0.21),
+            (0.83, 0.72),
+            (0.5, 0.91),
+            (0.17, 0.72),
+            (0.17, 0.21),
+        )
+    ]
+    outline.moveTo(at[0])
+    outline.lineTo(at[1])
+    outline.cubicTo(at[2], at[2], at[3])
+    outline.cubicTo(at[4], at[4], at[5])
+    outline.closeSubpath()
+    painter.drawPath(outline)
+    _line(painter, box, (0.35, 0.50), (0.46, 0.61), (0.66, 0.40))
+
+
 def draw_file(painter: QPainter, box: QRectF, paper: QColor, ink: QColor, ending: str) -> None:
     """A sheet with a folded corner and the file's ending on it."""
     sheet = QRectF(box.x() + box.width() * 0.12, box.y(), box.width() * 0.76, box.height())

@@ -17,11 +17,18 @@ UNWRAPPED_CHARACTERS = 72
 
 
 class ElidedLabel(QLabel):
-    """One quiet line that gives way: what does not fit ends in dots."""
+    """One line that gives way: what does not fit ends in dots. Quiet, or `strong`."""
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, text: str = "", parent: QWidget | None = None, *, strong: bool = False
+    ) -> None:
         super().__init__(text, parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
+        self._strong = strong
+        if strong:
+            font = self.font()
+            font.setBold(True)
+            self.setFont(font)
 
     def minimumSizeHint(self) -> QSize:
         """Nothing at all, if need be."""
@@ -30,7 +37,8 @@ class ElidedLabel(QLabel):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw what fits."""
         painter = QPainter(self)
-        painter.setPen(colours_of(self.palette()).muted)
+        colours = colours_of(self.palette())
+        painter.setPen(colours.text if self._strong else colours.muted)
         place = self.contentsRect()
         words = self.fontMetrics().elidedText(
             self.text(), Qt.TextElideMode.ElideRight, place.width()

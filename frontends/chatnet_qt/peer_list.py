@@ -3,6 +3,7 @@
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, MessageKind, Trust
 from chatnet_protocol.ipc.view import PeerView
+from chatnet_qt.icons import draw_shield
 from chatnet_qt.models import offer_of
 from chatnet_qt.qt import (
     QAbstractListModel,
@@ -73,7 +74,9 @@ class PeerListModel(QAbstractListModel):
             return peer
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             unread = f", {peer.unread} unread" if peer.unread else ""
-            return f"{peer_name(peer.info)}, {link_words(peer.link, peer.info)}{unread}"
+            verified = ", verified" if peer.info.trust == Trust.VERIFIED else ""
+            link = link_words(peer.link, peer.info)
+            return f"{peer_name(peer.info)}{verified}, {link}{unread}"
         return None
 
     def number_at(self, row: int) -> int:
@@ -176,6 +179,8 @@ class PeerDelegate(QStyledItemDelegate):
             painter.setPen(colours.on_accent)
             painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), badge)
             bottom.setRight(pill.left() - 0.4 * em)
+        if peer.info.trust == Trust.VERIFIED:
+            self._badge(painter, peer, bold, top, colours)
         words = preview_of(peer) or link_words(peer.link, peer.info)
         for area, text, used, ink in (
             (top, peer_name(peer.info), bold, colours.text),
@@ -185,6 +190,19 @@ class PeerDelegate(QStyledItemDelegate):
             painter.setPen(ink)
             cut = QFontMetricsF(used).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
             painter.drawText(area, LEFT, cut)
+
+    def _badge(
+        self, painter: QPainter, peer: PeerView, bold: QFont, top: QRectF, colours: Colours
+    ) -> None:
+        """Behind the name, which gives way."""
+        metrics = QFontMetricsF(bold)
+        side = metrics.height() * 0.95
+        top.setRight(top.right() - side - 4)
+        wide = min(metrics.horizontalAdvance(peer_name(peer.info)), top.width())
+        middle = top.center().y()
+        draw_shield(
+            painter, QRectF(top.left() + wide + 4, middle - side / 2, side, side), colours.good
+        )
 
 
 class PeerList(QListView):

@@ -68,16 +68,20 @@ class Sheet(QDialog):
         em = self.fontMetrics().height()
         least = max(self._content.minimumSizeHint().width(), self._row_width())
         wide = min(width, max(WIDTH_EM * em, least))
-        tall = self._content.heightForWidth(wide)
-        if tall < 0:
-            tall = self._content.sizeHint().height()
-        buttons = self._buttons.sizeHint().height() + present(self.layout()).spacing()
-        self.resize(wide, min(height, tall + buttons))
+        hint = self._content.minimumSizeHint().height()
+        tall = max(self._content.heightForWidth(wide), hint)
+        tall += self._buttons.sizeHint().height() + present(self.layout()).spacing()
+        if tall > height:
+            wide = min(width, wide + present(self._scroll.verticalScrollBar()).sizeHint().width())
+        self.resize(wide, min(height, tall))
 
     def fit_screen(self) -> None:
         """The same on the screen it is on."""
         room = present(self.screen()).availableGeometry()
         self.fit(int(room.width() * OF_SCREEN), int(room.height() * OF_SCREEN))
+        x = max(room.left(), min(self.x(), room.right() - self.width()))
+        y = max(room.top(), min(self.y(), room.bottom() - self.height()))
+        self.move(x, y)
 
     def first_focus(self) -> QWidget | None:
         """What has the focus at first."""

@@ -7,7 +7,7 @@ from chatnet_client.client_events import Cause, Outage
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
-from chatnet_qt.banner import Tone, link_banner
+from chatnet_qt.banner import BannerStrip, Tone, key_banner, link_banner
 from chatnet_qt.qt import QPushButton
 from chatnet_qt.theme import colours_of
 from qtworld import NOW_MS, Stage, peer_view, session_view
@@ -18,8 +18,8 @@ def strip_words(stage: Stage) -> str:
     return shown.words if shown else ""
 
 
-def press(stage: Stage, words: str) -> None:
-    buttons = stage.pane.link_strip.findChildren(QPushButton)
+def press(stage: Stage, words: str, strip: BannerStrip | None = None) -> None:
+    buttons = (strip or stage.pane.link_strip).findChildren(QPushButton)
     next(button for button in buttons if button.text() == words).click()
     stage.settle()
 
@@ -62,13 +62,65 @@ def test_a_changed_key_is_replaced_only_by_the_key_that_was_shown(make_stage) ->
     peer = peer_view()
     peer.info = msgspec.structs.replace(peer.info, offered_key=b"N" * 32)
     stage = make_stage(session_view(peer))
-    assert stage.pane.link_strip.shown.tone is Tone.DANGER
-    press(stage, "Look at it")
+    assert stage.pane.key_strip.shown.tone is Tone.DANGER
+    press(stage, "Review…", stage.pane.key_strip)
     dialog = next(
         child for child in stage.pane.children() if type(child).__name__ == "KeyChangedDialog"
     )
     dialog.replace.click()
+    dialog.confirm.click()
     assert stage.client.asked(TrustPeer) == [TrustPeer(1, "replace", b"N" * 32)]
+
+
+def test_a_refused_key_hides_nothing_and_can_be_put_to_rest(make_stage) -> None:
+    peer = peer_view(state="silent")
+    peer.info = msgspec.structs.replace(peer.info, offered_key=b"N" * 32)
+    stage = make_stage(session_view(peer))
+    assert "has not answered" in strip_words(stage), "the link's real state"
+    assert stage.pane.header.link.text() == "Not answering"
+    press(stage, "Keep refusing", stage.pane.key_strip)
+    assert stage.client.asked(TrustPeer) == [TrustPeer(1, "keep", b"N" * 32)]
+    rested = msgspec.structs.replace(peer.info, offered_key=b"", refused_keys=[b"N" * 32])
+    stage.client.change(ev.PeerChanged(rested))
+    stage.settle()
+    assert not stage.pane.key_strip.isVisible()
+    assert stage.pane.link_strip.isVisible()
+    stage.client.change(ev.LinkChanged(LinkRow(1, "up", NOW_MS)))
+    stage.settle()
+    assert not stage.pane.link_strip.isVisible()
+    assert stage.pane.header.link.text() == "Connected"
+    another = msgspec.structs.replace(rested, offered_key=b"M" * 32)
+    stage.client.change(ev.PeerChanged(another))
+    stage.settle()
+    assert stage.pane.key_strip.isVisible(), "another key asks again"
+    assert not stage.pane.link_strip.isVisible()
+
+
+def test_where_only_a_refused_key_answers_the_window_says_so_quietly() -> None:
+    peer = peer_view(state="key-changed")
+    peer.info = msgspec.structs.replace(peer.info, refused_keys=[b"N" * 32])
+    assert key_banner(peer) is None
+    banner = link_banner(peer, NOW_MS)
+    assert banner is not None
+    assert banner.tone is Tone.WARNING
+    assert ("key", "Review…") in banner.actions
+
+
+def test_verified_is_seen_in_header_and_list(make_stage) -> None:
+    stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
+    index = stage.window.peers.peers.index(0)
+    before = stage.window.peers.grab(stage.window.peers.visualRect(index)).toImage()
+    assert not stage.pane.header.badge.isVisible()
+    info = msgspec.structs.replace(peer_view().info, trust="verified")
+    stage.client.change(ev.PeerChanged(info))
+    stage.settle()
+    assert stage.pane.header.badge.isVisible()
+    assert stage.window.peers.grab(stage.window.peers.visualRect(index)).toImage() != before
+    assert "verified" in index.data()
+    stage.client.change(ev.PeerChanged(msgspec.structs.replace(info, trust="pinned")))
+    stage.settle()
+    assert not stage.pane.header.badge.isVisible()
+    assert stage.window.peers.grab(stage.window.peers.visualRect(index)).toImage() == before
 
 
 def test_a_lost_engine_leaves_the_conversation_readable(make_stage) -> None:
