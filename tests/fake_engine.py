@@ -270,7 +270,8 @@ class FakeCore:
         try:
             if type(command) in self.refuse:
                 raise self.refuse[type(command)]
-            if route not in self.clients and not isinstance(command, cmd.Attach | cmd.FetchStatus):
+            free = cmd.Attach | cmd.FetchStatus | cmd.FetchSnapshot | cmd.StopEngine
+            if route not in self.clients and not isinstance(command, free):
                 raise CommandError(ErrorCode.UNKNOWN_CLIENT, "Attach first.")
             result = self.answer(route, command)
         except CommandError as error:
@@ -293,12 +294,13 @@ class FakeCore:
                 return self.events_page(boot, first_seq)
             case cmd.FetchHistory():
                 return self.history_page(command)
-            case cmd.FetchStatus():
+            case cmd.FetchStatus(view=view):
                 facts: dict[str, int | float | str | bool] = {
                     "pid": os.getpid(),
                     "session": self.view.session.name,
                 }
-                return cmd.Status(facts, [], [])
+                parts = self.open_snapshot() if view else 0
+                return cmd.Status(facts, [], [], self.boot, self.seq, parts)
             case cmd.StopEngine(reason=reason):
                 self.publish(ev.EngineStopping(reason))
                 self.stopped = True
@@ -338,14 +340,18 @@ class FakeCore:
             or cursor.boot != self.boot
             or not self.seq - len(self.ring) <= cursor.seq <= self.seq
         ):
-            data = b"".join(self.view.pack_parts())
-            size = self.part_bytes
-            cut = [data[start : start + size] for start in range(0, len(data), size)]
-            parts = len(cut)
-            self.snapshots.update({(self.seq, n): part for n, part in enumerate(cut)})
+            parts = self.open_snapshot()
         return cmd.Attached(
             self.boot, row.client, self.seq, parts, self.seq, self.view.last_no, IPC_VERSION, []
         )
+
+    def open_snapshot(self) -> int:
+        """One of the present, under the last event's number; how many parts it has."""
+        data = b"".join(self.view.pack_parts())
+        size = self.part_bytes
+        cut = [data[start : start + size] for start in range(0, len(data), size)]
+        self.snapshots.update({(self.seq, n): part for n, part in enumerate(cut)})
+        return len(cut)
 
     def events_page(self, boot: bytes, first_seq: int) -> cmd.EventsPage:
         """At most 64 events from the ring."""

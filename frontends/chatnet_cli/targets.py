@@ -34,6 +34,7 @@ def attach(
         role=role,
         since_no=since_no,
         keep_up=keep_up,
+        brief=since_no is None and not keep_up,
     )
 
 

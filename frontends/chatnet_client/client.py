@@ -65,15 +65,20 @@ class Client:
         role: str = ClientRole.FULL,
         since_no: int | None = None,
         keep_up: bool = False,
+        brief: bool = False,
         timeout_s: float = ATTACH_TIMEOUT_S,
     ) -> Self:
         """A client that is live; with `since_no` it has its snapshot, and Missed messages follow.
 
         `keep_up`: messages that a snapshot stands in for come as Missed, see AttachMachine.
+        `brief`: it is there for one command, and takes one of the places kept for that.
         Raises EngineUnreachable when there is no engine or it does not answer in time, and
         CommandError when it refuses this client.
         """
-        machine = AttachMachine(name, role, since_no=since_no, keep_up=keep_up)
+        capabilities = ("brief",) if brief else ()
+        machine = AttachMachine(
+            name, role, since_no=since_no, keep_up=keep_up, capabilities=capabilities
+        )
         driver = Driver(machine, Channel(connection_file))
         client = cls(driver)
         try:

@@ -74,15 +74,29 @@ MAX_IPC_PARTS = 4
 MAX_EVENT_BYTES = 96 * KIB
 MAX_PUBLICATION_BYTES = 256 * KIB
 SNAPSHOT_PART_BYTES = 256 * KIB
+SNAPSHOT_FRESH_S = 10.0
+"""A snapshot is handed to newcomers for this long from its making ..."""
+SNAPSHOT_FRESH_EVENTS = 500
+"""... and while no more events than this came after it."""
 SNAPSHOT_KEPT_S = 10.0
+"""Its parts stay for this long after the last one was asked for ..."""
+MAX_SNAPSHOT_KEPT_S = 120.0
+"""... but not longer than this from its making."""
+MAX_SNAPSHOTS = 4
+MAX_SNAPSHOTS_BYTES = 64 * MIB
+"""Of all snapshots kept; the oldest go."""
 EVENT_RING_BYTES = 8 * MIB
 """Packed events kept for clients that missed some; older ones are answered by a snapshot."""
 EVENT_RING_EVENTS = 65536
 MAX_CLIENTS = 32
+MAX_BRIEF_CLIENTS = 8
+"""Clients with capability `brief`, besides: for programs that attach for one command."""
 MAX_CLIENT_NAME_BYTES = 64
 HEARTBEAT_INTERVAL_S = 1.0
 CLIENT_TIMEOUT_S = 15.0
 """A client that has not been heard for this long is shown as gone."""
+CLIENT_SILENT_S = 6.0
+"""One that was silent for longer gives its place to a newcomer when all are taken."""
 MAX_RESULTS_KEPT = 4096
 """Command results per boot, so that a repeated command gets its first answer."""
 GAUGE_INTERVAL_S = 0.2

@@ -1,7 +1,8 @@
 """Owns who is attached, in which role, and the answers already given to each.
 
 A client is known by the route of its socket. One that has not been heard for CLIENT_TIMEOUT_S is
-gone; whoever attaches again, does so under a new client number.
+gone; whoever attaches again, does so under a new client number. When all places are taken, the one
+that was silent longest makes room for a newcomer.
 """
 
 from collections import OrderedDict
@@ -10,14 +11,26 @@ from dataclasses import dataclass
 
 from chatnet_engine.node.config import Now
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import READ_ONLY_COMMANDS, Attach, Command, FetchStatus
+from chatnet_protocol.ipc.commands import (
+    READ_ONLY_COMMANDS,
+    Attach,
+    Command,
+    FetchSnapshot,
+    FetchStatus,
+    StopEngine,
+)
 from chatnet_protocol.ipc.rows import ClientRole, ClientRow
 from chatnet_protocol.limits import (
+    CLIENT_SILENT_S,
     CLIENT_TIMEOUT_S,
+    MAX_BRIEF_CLIENTS,
     MAX_CLIENT_NAME_BYTES,
     MAX_CLIENTS,
     MAX_RESULTS_KEPT,
 )
+
+BRIEF = "brief"
+"""Capability of a client that attaches for one command."""
 
 
 @dataclass(slots=True)
@@ -28,6 +41,8 @@ class Client:
     heard: float
     seq: int
     """Last event it says it has applied."""
+    brief: bool = False
+    """It is there for one command, and takes one of the places kept for that."""
 
 
 class Clients:
@@ -49,22 +64,40 @@ class Clients:
 
         Raises CommandError for an unknown role, a bad name, or too many clients.
         """
-        if command.role not in (ClientRole.FULL, ClientRole.READ_ONLY):
-            raise CommandError(ErrorCode.INVALID, "A role is 'full' or 'read-only'.")
-        if not command.name or len(command.name.encode()) > MAX_CLIENT_NAME_BYTES:
-            raise CommandError(ErrorCode.INVALID, "A client name has 1 to 64 bytes.")
+        _check_attach(command)
         known = self._by_route.get(route)
         if known and (known.row.name, known.row.role) == (command.name, command.role):
             known.heard = now.mono_s
             return known, known.row.client
-        if not known and len(self._by_route) >= MAX_CLIENTS:
+        brief = BRIEF in command.capabilities
+        if not known and self._is_full(brief):
             raise CommandError(
                 ErrorCode.BUSY, f"{MAX_CLIENTS} front ends are attached already; close one."
             )
         self._count += 1
         row = ClientRow(self._count, command.name, command.role, now.wall_ms)
-        client = self._by_route[route] = Client(row, now.mono_s, 0)
+        client = self._by_route[route] = Client(row, now.mono_s, 0, brief)
         return client, known.row.client if known else 0
+
+    def make_room(self, route: bytes, command: Attach, now: Now) -> int:
+        """The number of the client that gives its place to this newcomer; 0: none has to or can.
+
+        Raises CommandError for what `attach` would refuse.
+        """
+        _check_attach(command)
+        brief = BRIEF in command.capabilities
+        if route in self._by_route or not self._is_full(brief):
+            return 0
+        silent = [
+            (client.heard, other)
+            for other, client in self._by_route.items()
+            if client.brief == brief and client.heard + CLIENT_SILENT_S < now.mono_s
+        ]
+        return self.detach(min(silent)[1]) if silent else 0
+
+    def _is_full(self, brief: bool) -> bool:
+        taken = sum(client.brief == brief for client in self)
+        return taken >= (MAX_BRIEF_CLIENTS if brief else MAX_CLIENTS)
 
     def detach(self, route: bytes) -> int:
         """The number of the client that was on this route; 0: none."""
@@ -75,7 +108,7 @@ class Clients:
         """The client that may ask this. Raises CommandError when it may not."""
         client = self._by_route.get(route)
         if client is None:
-            if isinstance(command, Attach | FetchStatus):
+            if isinstance(command, Attach | FetchStatus | FetchSnapshot | StopEngine):
                 return None
             raise CommandError(ErrorCode.UNKNOWN_CLIENT, "Attach first.")
         client.heard = now.mono_s
@@ -126,3 +159,10 @@ class Clients:
         """Keep an answer, so that a repeated command gets it again."""
         if (route, request) in self._answers:
             self._answers[(route, request)] = frame
+
+
+def _check_attach(command: Attach) -> None:
+    if command.role not in (ClientRole.FULL, ClientRole.READ_ONLY):
+        raise CommandError(ErrorCode.INVALID, "A role is 'full' or 'read-only'.")
+    if not command.name or len(command.name.encode()) > MAX_CLIENT_NAME_BYTES:
+        raise CommandError(ErrorCode.INVALID, "A client name has 1 to 64 bytes.")

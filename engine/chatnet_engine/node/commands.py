@@ -27,7 +27,7 @@ from chatnet_protocol.limits import (
 )
 from chatnet_protocol.version import IPC_VERSION
 
-CAPABILITIES = ["snapshot-parts", "gauges", "drafts", "read-marker", "transfers"]
+CAPABILITIES = ["snapshot-parts", "gauges", "drafts", "read-marker", "transfers", "brief"]
 MAX_PATHS = 1000
 WITHDRAWN = "Withdrawn before it was sent."
 TRANSFER_COMMANDS = cmd.RejectTransfer | cmd.PauseTransfer | cmd.ResumeTransfer | cmd.CancelTransfer
@@ -46,7 +46,7 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
             parts.clients.note(asker.route, command.seq)
             parts.reply(asker, cmd.Done())
         case cmd.FetchSnapshot():
-            data = parts.publisher.snapshot_part(command.boot, command.seq, command.part)
+            data = parts.publisher.snapshot_part(command.boot, command.seq, command.part, now)
             parts.reply(asker, cmd.SnapshotPart(command.part, data))
         case cmd.FetchEvents():
             data = parts.publisher.events_page(command.boot, command.first_seq)
@@ -54,7 +54,10 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
         case cmd.FetchHistory():
             _fetch_history(parts, command, asker)
         case cmd.FetchStatus():
-            parts.effects.append(CountWorld(parts.await_read(asker)))
+            token = parts.await_read(asker)
+            if command.view:
+                parts.viewers.add(token)
+            parts.effects.append(CountWorld(token))
         case cmd.SendMessage():
             _send_message(parts, command, asker, now)
         case cmd.WithdrawMessage():
@@ -93,8 +96,10 @@ def _attach(parts: Parts, command: cmd.Attach, asker: Asker, now: Now) -> None:
             f"The front end speaks local protocol {command.ipc_version}, the engine "
             f"{IPC_VERSION}: upgrade {side}.",
         )
-    client, replaced = parts.clients.attach(asker.route, command, now)
     publisher = parts.publisher
+    if gone := parts.clients.make_room(asker.route, command, now):
+        publisher.publish(ClientDetached(gone))
+    client, replaced = parts.clients.attach(asker.route, command, now)
     if client.row.client != replaced:
         if replaced:
             publisher.publish(ClientDetached(replaced))

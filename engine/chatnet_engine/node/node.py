@@ -189,8 +189,7 @@ class Node:
             case SessionCopied():
                 answers.handle_copied(parts, result)
             case WorldCounted():
-                counted = parts.read_askers.pop(result.token, None)
-                parts.reply(counted, status.collect(parts, result.counts))
+                status.answer(parts, result, now)
             case HostResolved():
                 parts.links.handle_resolved(result, now)
             case InviteStretched():

@@ -59,6 +59,8 @@ class Parts:
     """Effects that came up during the turn, besides what the parts hold."""
     read_askers: dict[int, Asker] = field(default_factory=dict)
     """Who waits for which history page or counters, by token."""
+    viewers: set[int] = field(default_factory=set)
+    """Which of them want a snapshot with the counters."""
     offer_askers: dict[bytes, Asker] = field(default_factory=dict)
     """Who waits for an offer whose files are being looked at."""
     accepting: dict[Asker, AcceptTransfer] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 Events are numbered densely per boot and packed once; the packed bytes go out on PUB and stay in a
 bounded ring. Whoever missed more than the ring holds takes a snapshot: the view encoded in one
-turn into immutable parts, kept SNAPSHOT_KEPT_S for everybody who attaches meanwhile.
+turn into immutable parts, for everybody who attaches while it is fresh.
 """
 
 from collections import deque
@@ -24,6 +24,11 @@ from chatnet_protocol.limits import (
     HEARTBEAT_INTERVAL_S,
     MAX_EVENT_BYTES,
     MAX_PUBLICATION_BYTES,
+    MAX_SNAPSHOT_KEPT_S,
+    MAX_SNAPSHOTS,
+    MAX_SNAPSHOTS_BYTES,
+    SNAPSHOT_FRESH_EVENTS,
+    SNAPSHOT_FRESH_S,
     SNAPSHOT_KEPT_S,
 )
 
@@ -36,8 +41,10 @@ PAGE_BYTES = MAX_PUBLICATION_BYTES
 @dataclass(slots=True)
 class _Snapshot:
     parts: list[bytes]
+    made: float
     until: float
     last_no: int
+    size_bytes: int
 
 
 class Publisher:
@@ -103,27 +110,45 @@ class Publisher:
             and self.seq - len(self._ring) <= cursor.seq <= self.seq
         )
 
-    def open_snapshot(self, now: Now, after_no: int = 0) -> tuple[int, int]:
+    def open_snapshot(
+        self, now: Now, after_no: int = 0, *, current: bool = False
+    ) -> tuple[int, int]:
         """A snapshot to fetch: its event number and how many parts it has.
 
-        One that is still kept, and whose later events are all in the ring, serves again; but not
-        for a client that has seen a later message than it, `after_no`, and must not be told twice.
+        One that is still fresh, and whose later events are all in the ring, serves again; but not
+        for a client that has seen a later message than it, `after_no`, and must not be told twice,
+        nor when it has to be `current`, because no events will follow it.
         """
         for seq, snapshot in self._snapshots.items():
-            if self.seq - len(self._ring) <= seq and after_no <= snapshot.last_no:
-                snapshot.until = now.mono_s + SNAPSHOT_KEPT_S
+            fresh = now.mono_s < snapshot.made + SNAPSHOT_FRESH_S
+            most_later = 0 if current else min(SNAPSHOT_FRESH_EVENTS, len(self._ring))
+            few_later = self.seq - seq <= most_later
+            if fresh and few_later and after_no <= snapshot.last_no:
+                snapshot.until = max(snapshot.until, now.mono_s + SNAPSHOT_KEPT_S)
                 return seq, len(snapshot.parts)
         parts = self.view.pack_parts()
         until = now.mono_s + SNAPSHOT_KEPT_S
-        self._snapshots[self.seq] = _Snapshot(parts, until, self.view.last_no)
+        size = sum(map(len, parts))
+        self._snapshots.pop(self.seq, None)
+        self._snapshots[self.seq] = _Snapshot(parts, now.mono_s, until, self.view.last_no, size)
+        self._bound_snapshots()
         return self.seq, len(parts)
 
-    def snapshot_part(self, boot: bytes, seq: int, part: int) -> bytes:
+    def snapshot_part(self, boot: bytes, seq: int, part: int, now: Now) -> bytes:
         """Raises CommandError(gone) when the snapshot is not kept any more: attach again."""
         snapshot = self._snapshots.get(seq) if boot == self.boot else None
         if snapshot is None or not 0 <= part < len(snapshot.parts):
             raise CommandError(ErrorCode.GONE, "That snapshot is gone; attach again.")
+        latest = snapshot.made + MAX_SNAPSHOT_KEPT_S
+        snapshot.until = max(snapshot.until, min(now.mono_s + SNAPSHOT_KEPT_S, latest))
         return snapshot.parts[part]
+
+    def _bound_snapshots(self) -> None:
+        """The oldest go, but never the one just made."""
+        sizes = [snapshot.size_bytes for snapshot in self._snapshots.values()]
+        while len(sizes) > 1 and (len(sizes) > MAX_SNAPSHOTS or sum(sizes) > MAX_SNAPSHOTS_BYTES):
+            del self._snapshots[next(iter(self._snapshots))]
+            del sizes[0]
 
     def events_page(self, boot: bytes, first_seq: int) -> bytes:
         """A publication that starts at `first_seq`; empty bytes when nothing is newer.

@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import resource
 import socket
 import stat
 import sys
@@ -14,14 +15,15 @@ from chatnet_cli import render
 from chatnet_cli.environment import Environment, ExitStatus
 from chatnet_cli.verbs.session import answers
 from chatnet_client import sessions
+from chatnet_client.asking import ask_status
 from chatnet_client.channel import read_connection_file
-from chatnet_client.client import Client
 from chatnet_client.errors import EngineUnreachable
-from chatnet_protocol.ipc.rows import ClientRole, LinkState, PeerRow
+from chatnet_protocol.ipc.rows import LinkState, PeerRow
 from chatnet_protocol.ipc.session_files import LOG
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION, WIRE_VERSION
 
 PACKAGES = ("pyzmq", "msgpack", "msgspec", "cryptography", "blake3", "prompt_toolkit", "PyQt5")
+ENOUGH_DESCRIPTORS = 4096
 Check = tuple[bool | None, str]
 """Whether it is as it should be; None: neither good nor bad, worth knowing."""
 MARKS = {True: "ok ", False: "BAD", None: "-- "}
@@ -52,6 +54,7 @@ def _checks(env: Environment) -> Iterator[Check]:
         yield None, f"the window cannot open here: {missing}; the terminal chat works everywhere"
     yield _home_check(sessions.home(env.environ))
     yield _bind_check()
+    yield _descriptor_check()
     yield from _session_checks(env)
 
 
@@ -60,6 +63,16 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _descriptor_check() -> Check:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= ENOUGH_DESCRIPTORS:
+        return True, "enough files can be open at once"
+    return False, (
+        f"at most {hard} files can be open at once (ulimit -Hn); ChatNet wants "
+        f"{ENOUGH_DESCRIPTORS:,} or more, because running out of them ends an engine"
+    )
 
 
 def _home_check(home: str) -> Check:
@@ -115,15 +128,13 @@ def _peer_checks(session: sessions.Session) -> Iterator[Check]:
         read_connection_file(session.connection_file)
     except EngineUnreachable:
         return
-    with Client.attach(
-        session.connection_file, name="chatnet doctor", role=ClientRole.READ_ONLY
-    ) as client:
-        for peer in client.view.peers:
-            name = render.peer_name(peer.info)
-            good = peer.link.state in (LinkState.UP, LinkState.IDLE)
-            yield good, f"session {session.name}, {name}: {render.link_words(peer)}"
-            if not good and peer.info.host:
-                yield _route_check(peer.info)
+    _, view = ask_status(session.connection_file)
+    for peer in view.peers:
+        name = render.peer_name(peer.info)
+        good = peer.link.state in (LinkState.UP, LinkState.IDLE)
+        yield good, f"session {session.name}, {name}: {render.link_words(peer)}"
+        if not good and peer.info.host:
+            yield _route_check(peer.info)
 
 
 def _route_check(info: PeerRow) -> Check:

@@ -9,13 +9,13 @@ from chatnet_cli import render
 from chatnet_cli.environment import Environment, ExitStatus, Failure
 from chatnet_cli.verbs.peers import key_lines, peer_object
 from chatnet_client import sessions as found
-from chatnet_client.client import Client
-from chatnet_client.errors import ClientError, RequestTimeout
+from chatnet_client.asking import ask_status, ask_to_stop
+from chatnet_client.errors import ClientError, EngineUnreachable
 from chatnet_client.words import is_open
 from chatnet_protocol.errors import CommandError
-from chatnet_protocol.ipc.commands import FetchStatus, Status, StopEngine
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, ClientRole
-from chatnet_protocol.ipc.view import PeerView
+from chatnet_protocol.ipc.commands import Status
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES
+from chatnet_protocol.ipc.view import PeerView, View
 
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.02
@@ -29,15 +29,11 @@ SHOWN_FACTS = frozenset(
 def status(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Show engine, links, clients, transfers, and where the log is."""
     session = found.choose(env.environ, options.session)
-    with Client.attach(
-        session.connection_file, name="chatnet status", role=ClientRole.READ_ONLY
-    ) as client:
-        facts = client.ask(FetchStatus(), Status)
-        value = _status_object(session, client, facts)
-        if options.json:
-            env.out(render.dumps(value))
-        else:
-            _print_status(env, session, client, facts)
+    facts, view = ask_status(session.connection_file)
+    if options.json:
+        env.out(render.dumps(_status_object(session, view, facts)))
+    else:
+        _print_status(env, session, view, facts)
     return ExitStatus.DONE
 
 
@@ -71,12 +67,11 @@ def stop(env: Environment, options: argparse.Namespace) -> ExitStatus:
     session = found.choose(env.environ, options.session)
     assert session.engine is not None
     pid = session.engine.pid
-    with Client.attach(session.connection_file, name="chatnet stop") as client:
-        try:
-            client.request(StopEngine("asked to stop by chatnet stop"), STOP_TIMEOUT_S)
-        except RequestTimeout:
-            if not client.view.stopping:
-                raise
+    try:
+        ask_to_stop(session.connection_file, "asked to stop by chatnet stop")
+    except EngineUnreachable:
+        if found.is_alive(pid) and os.path.exists(session.connection_file):
+            raise
     until = time.monotonic() + STOP_TIMEOUT_S
     while found.is_alive(pid) and os.path.exists(session.connection_file):
         if time.monotonic() >= until:
@@ -89,19 +84,13 @@ def stop(env: Environment, options: argparse.Namespace) -> ExitStatus:
 def answers(session: found.Session) -> str:
     """Empty when the engine of a session answers, else one sentence."""
     try:
-        Client.attach(
-            session.connection_file,
-            name="chatnet doctor",
-            role=ClientRole.READ_ONLY,
-            timeout_s=PROBE_TIMEOUT_S,
-        ).close()
+        ask_status(session.connection_file, PROBE_TIMEOUT_S)
     except (ClientError, CommandError) as error:
         return str(error)
     return ""
 
 
-def _status_object(session: found.Session, client: Client, facts: Status) -> dict[str, Any]:
-    view = client.view
+def _status_object(session: found.Session, view: View, facts: Status) -> dict[str, Any]:
     return {
         "type": "status",
         "session": render.struct_object(view.session),
@@ -116,8 +105,7 @@ def _status_object(session: found.Session, client: Client, facts: Status) -> dic
     }
 
 
-def _print_status(env: Environment, session: found.Session, client: Client, facts: Status) -> None:
-    view = client.view
+def _print_status(env: Environment, session: found.Session, view: View, facts: Status) -> None:
     row = view.session
     pid = session.engine.pid if session.engine else "?"
     env.out(f"session {row.name} · port {row.port} · pid {pid} · version {row.version}")
@@ -127,7 +115,7 @@ def _print_status(env: Environment, session: found.Session, client: Client, fact
         env.out(f"impaired on purpose: {row.impair}")
     for peer in view.peers:
         env.out(f"peer {peer.info.peer} {render.peer_name(peer.info)} · {peer.info.trust}")
-        env.out(f"  link {_link_line(client, peer, facts)}")
+        env.out(f"  link {_link_line(peer, facts)}")
         env.out(f"  {peer.unread} unread · {peer.waiting} waiting to be delivered")
         for line in key_lines(peer.info):
             env.out(f"  {line}")
@@ -139,8 +127,7 @@ def _print_status(env: Environment, session: found.Session, client: Client, fact
                 f" · {client_row.role}")  # fmt: skip
     for transfer in view.transfers:
         if transfer.state not in ENDED_TRANSFER_STATES:
-            progress = client.mirror.progress(transfer)
-            env.out(f"transfer {render.transfer_line(transfer, *progress)}")
+            env.out(f"transfer {render.transfer_line(transfer, transfer.done_bytes, 0.0)}")
     for name, fact in facts.facts.items():
         if fact and name not in SHOWN_FACTS:
             env.out(f"{render.escape_line(name)} {render.escape_line(str(fact))}")
@@ -148,14 +135,13 @@ def _print_status(env: Environment, session: found.Session, client: Client, fact
     env.out(f"log {render.escape_line(row.log)}")
 
 
-def _link_line(client: Client, peer: PeerView, facts: Status) -> str:
+def _link_line(peer: PeerView, facts: Status) -> str:
     words = [render.link_words(peer)]
     if peer.link.address:
         words.append(render.escape_line(peer.link.address))
-    gauge = client.mirror.link_gauge(peer.info.peer)
     link = next((link for link in facts.links if link.get("peer") == peer.info.peer), {})
-    rtt_ms = gauge.rtt_ms if gauge else link.get("rtt_ms")
-    loss = gauge.loss if gauge else link.get("loss")
+    rtt_ms = link.get("rtt_ms")
+    loss = link.get("loss")
     if isinstance(rtt_ms, int | float) and rtt_ms:
         words.append(f"RTT {rtt_ms:.1f} ms")
     if isinstance(loss, int | float):

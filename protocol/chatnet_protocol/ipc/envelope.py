@@ -26,6 +26,9 @@ TOPIC_GAUGES = b"G"
 BOOT_BYTES = 8
 """Length of a boot id: random, drawn at each engine start."""
 
+LONGEST_ID_BYTES = 5 + 9
+"""The longest header of an array, and the longest integer."""
+
 _COMMAND_NAMES = frozenset(kind.__name__ for kind in get_args(Command))
 
 
@@ -121,16 +124,29 @@ def decode_reply(data: bytes) -> Reply:
 def answer_garbled(data: bytes, error: DecodeError) -> Reply:
     """What to tell who sent `data`, in which `decode_request` found `error`.
 
-    Under the request's own number, or 0 when even that cannot be read.
+    Under the request's own number, also where the rest makes no sense, or 0 when even that cannot
+    be read.
     """
     try:
         plain = codec.unpack_plain(data, MAX_IPC_FRAME_BYTES)
     except DecodeError:
         plain = []
-    number, command, *_ = [*plain, 0, 0] if isinstance(plain, list) else [0, 0]
+    _, command, *_ = [*plain, 0, 0] if isinstance(plain, list) else [0, 0]
     kind = command.get("type") if isinstance(command, dict) else None
     if isinstance(kind, str) and kind not in _COMMAND_NAMES:
         code, text = ErrorCode.UNKNOWN_COMMAND, "This engine does not know that command."
     else:
         code, text = ErrorCode.INVALID, f"Not a command: {error.reason}."
-    return Reply(number if type(number) is int else 0, Failure(code, text), None)
+    return Reply(_read_id(data), Failure(code, text), None)
+
+
+def _read_id(data: bytes) -> int:
+    """The first element of an array, if that is an integer; else 0."""
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(data[:LONGEST_ID_BYTES])
+    try:
+        unpacker.read_array_header()
+        number = unpacker.unpack()
+    except (ValueError, msgpack.UnpackException):
+        return 0
+    return number if type(number) is int else 0

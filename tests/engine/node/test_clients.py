@@ -2,11 +2,25 @@
 
 import pytest
 
-from chatnet_engine.node.clients import Clients
+from chatnet_engine.node.clients import BRIEF, Clients
 from chatnet_engine.node.config import Now
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Attach, Detach, FetchStatus, KeepAlive, MarkRead
-from chatnet_protocol.limits import CLIENT_TIMEOUT_S, MAX_CLIENTS, MAX_RESULTS_KEPT
+from chatnet_protocol.ipc.commands import (
+    Attach,
+    Detach,
+    FetchSnapshot,
+    FetchStatus,
+    KeepAlive,
+    MarkRead,
+    StopEngine,
+)
+from chatnet_protocol.limits import (
+    CLIENT_SILENT_S,
+    CLIENT_TIMEOUT_S,
+    MAX_BRIEF_CLIENTS,
+    MAX_CLIENTS,
+    MAX_RESULTS_KEPT,
+)
 from chatnet_protocol.version import IPC_VERSION
 
 NOW = Now(10.0, 1)
@@ -53,10 +67,53 @@ def test_the_number_of_clients_is_bounded() -> None:
     assert code_of(clients.attach, b"one more", attach(), NOW) == ErrorCode.BUSY
 
 
-def test_strangers_may_only_attach_or_ask_for_the_status() -> None:
+def full(clients: Clients, now: Now = NOW) -> None:
+    for number in range(MAX_CLIENTS):
+        clients.attach(bytes([number]), attach(), now)
+
+
+def test_the_longest_silent_client_gives_way_to_a_newcomer() -> None:
+    clients = Clients()
+    full(clients)
+    later = Now(NOW.mono_s + CLIENT_SILENT_S + 0.1, 1)
+    for number in range(MAX_CLIENTS):
+        if number != 7:
+            clients.check(bytes([number]), KeepAlive(0), later)
+    assert clients.make_room(b"\x03", attach(), later) == 0  # it is attached already
+    assert clients.make_room(b"one more", attach(), later) == 8
+    assert clients.number(b"\x07") == 0
+    client, _ = clients.attach(b"one more", attach(), later)
+    assert client.row.client == MAX_CLIENTS + 1
+    assert clients.make_room(b"and one", attach(), later) == 0
+    assert code_of(clients.attach, b"and one", attach(), later) == ErrorCode.BUSY
+
+
+def test_nobody_gives_way_to_what_is_refused_anyway() -> None:
+    clients = Clients()
+    full(clients)
+    later = Now(NOW.mono_s + CLIENT_SILENT_S + 0.1, 1)
+    assert code_of(clients.make_room, b"bad", attach(role="root"), later) == ErrorCode.INVALID
+    assert len(clients) == MAX_CLIENTS
+
+
+def test_brief_clients_have_places_of_their_own() -> None:
+    clients = Clients()
+    full(clients)
+    brief = Attach("verb", "full", IPC_VERSION, [BRIEF])
+    for number in range(MAX_BRIEF_CLIENTS):
+        assert clients.make_room(b"v%d" % number, brief, NOW) == 0
+        clients.attach(b"v%d" % number, brief, NOW)
+    assert code_of(clients.attach, b"v", brief, NOW) == ErrorCode.BUSY
+    later = Now(NOW.mono_s + CLIENT_SILENT_S + 0.1, 1)
+    assert clients.make_room(b"v", brief, later) == MAX_CLIENTS + 1
+
+
+def test_strangers_may_only_attach_ask_for_the_status_or_stop() -> None:
     clients = Clients()
     assert clients.check(b"r", FetchStatus(), NOW) is None
     assert clients.check(b"r", attach(), NOW) is None
+    assert clients.check(b"r", FetchSnapshot(b"", 0, 0), NOW) is None
+    assert clients.check(b"r", StopEngine(), NOW) is None
     assert code_of(clients.check, b"r", KeepAlive(0), NOW) == ErrorCode.UNKNOWN_CLIENT
 
 

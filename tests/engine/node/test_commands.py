@@ -9,7 +9,10 @@ from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import Trust
+from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import (
+    CLIENT_SILENT_S,
+    MAX_CLIENTS,
     MAX_DRAFT_BYTES,
     MAX_HISTORY_ROWS,
     MAX_PEERS,
@@ -140,6 +143,33 @@ def test_who_is_not_attached_is_told_to_attach(alone: Alone) -> None:
     alone.done(cmd.Detach())
     assert "unknown-client" in alone.refused(cmd.KeepAlive(0))
     assert isinstance(alone.done(cmd.FetchStatus()), cmd.Status)
+
+
+def test_who_is_not_attached_gets_the_view_and_can_stop_the_engine(alone: Alone) -> None:
+    alone.done(cmd.Detach())
+    status = alone.done(cmd.FetchStatus(view=True))
+    assert isinstance(status, cmd.Status)
+    assert status.parts == 1
+    now = alone.engine.now
+    publisher = alone.engine.node._parts.publisher
+    view = View.from_parts([publisher.snapshot_part(status.boot, status.seq, 0, now)])
+    assert view.session.name == "a"
+    assert not view.clients
+    assert isinstance(alone.done(cmd.StopEngine()), cmd.Done)
+
+
+def test_with_all_places_taken_the_longest_silent_client_gives_way(alone: Alone) -> None:
+    others = [alone.engine.attach(f"other {number}") for number in range(MAX_CLIENTS - 1)]
+    alone.run()
+    early = alone.engine.attach("too early")
+    alone.client.gone = True
+    alone.run(CLIENT_SILENT_S + 0.1)
+    newcomer = alone.engine.attach("newcomer")
+    alone.run()
+    assert early.view is None
+    assert newcomer.view is not None
+    assert ev.ClientDetached(1) in others[-1].events
+    assert len(newcomer.view.clients) == MAX_CLIENTS
 
 
 def test_detaching_is_told_to_the_others_once(alone: Alone) -> None:

@@ -15,6 +15,10 @@ from chatnet_protocol.limits import (
     HEARTBEAT_INTERVAL_S,
     MAX_EVENT_BYTES,
     MAX_PUBLICATION_BYTES,
+    MAX_SNAPSHOT_KEPT_S,
+    MAX_SNAPSHOTS,
+    SNAPSHOT_FRESH_EVENTS,
+    SNAPSHOT_FRESH_S,
     SNAPSHOT_KEPT_S,
 )
 
@@ -113,19 +117,87 @@ def test_the_ring_is_bounded_and_tells_what_it_lost() -> None:
     assert not out.covers(None)
 
 
-def test_a_snapshot_is_kept_for_a_while_and_serves_all_who_attach() -> None:
+def later(seconds: float) -> Now:
+    return Now(NOW.mono_s + seconds, 1)
+
+
+def test_a_fresh_snapshot_serves_all_who_attach() -> None:
     out = publisher()
     seq, parts = out.open_snapshot(NOW)
-    before = View.from_parts([out.snapshot_part(BOOT, seq, n) for n in range(parts)])
+    before = View.from_parts([out.snapshot_part(BOOT, seq, n, NOW) for n in range(parts)])
     assert before == out.view
     out.publish(MessagesAdded(1, 1, rows(1, 1)))
-    assert out.open_snapshot(NOW) == (seq, parts)
-    assert View.from_parts([out.snapshot_part(BOOT, seq, 0)]) == before
-    out.take_effects(Now(NOW.mono_s + SNAPSHOT_KEPT_S, 1))
-    with pytest.raises(CommandError) as caught:
-        out.snapshot_part(BOOT, seq, 0)
-    assert caught.value.code == ErrorCode.GONE
+    assert out.open_snapshot(later(SNAPSHOT_FRESH_S - 0.1)) == (seq, parts)
+    assert View.from_parts([out.snapshot_part(BOOT, seq, 0, NOW)]) == before
+
+
+def test_a_snapshot_goes_stale_from_its_making_however_often_it_is_asked_for() -> None:
+    out = publisher()
+    seq, _ = out.open_snapshot(NOW)
+    out.publish(MessagesAdded(1, 1, rows(1, 1)))
+    out.open_snapshot(later(SNAPSHOT_FRESH_S - 0.1))
+    assert out.open_snapshot(later(SNAPSHOT_FRESH_S))[0] == out.seq != seq
+
+
+def test_a_snapshot_goes_stale_by_what_happens_after_it() -> None:
+    out = publisher()
+    seq, _ = out.open_snapshot(NOW)
+    for _ in range(SNAPSHOT_FRESH_EVENTS):
+        out.publish(Notice("info", "x", "y"))
+    assert out.open_snapshot(NOW)[0] == seq
+    out.publish(Notice("info", "x", "y"))
     assert out.open_snapshot(NOW)[0] == out.seq
+
+
+def test_parts_stay_for_whoever_goes_on_asking_for_them_but_not_for_ever() -> None:
+    out = publisher()
+    seq, _ = out.open_snapshot(NOW)
+    passed = 0.0
+    while passed < MAX_SNAPSHOT_KEPT_S:
+        out.take_effects(later(passed))
+        assert out.snapshot_part(BOOT, seq, 0, later(passed))
+        passed += SNAPSHOT_KEPT_S - 0.1
+    out.take_effects(later(MAX_SNAPSHOT_KEPT_S))
+    with pytest.raises(CommandError) as caught:
+        out.snapshot_part(BOOT, seq, 0, later(MAX_SNAPSHOT_KEPT_S))
+    assert caught.value.code == ErrorCode.GONE
+
+
+def test_a_snapshot_that_nobody_asks_for_goes() -> None:
+    out = publisher()
+    seq, _ = out.open_snapshot(NOW)
+    out.take_effects(later(SNAPSHOT_KEPT_S - 0.1))
+    assert out.snapshot_part(BOOT, seq, 0, NOW)
+    out.take_effects(later(SNAPSHOT_KEPT_S + HEARTBEAT_INTERVAL_S))
+    with pytest.raises(CommandError):
+        out.snapshot_part(BOOT, seq, 0, NOW)
+
+
+def test_the_number_and_the_size_of_snapshots_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def kept(out: Publisher, opened: list[int]) -> list[int]:
+        found = []
+        for seq in opened:
+            try:
+                out.snapshot_part(BOOT, seq, 0, NOW)
+            except CommandError:
+                continue
+            found.append(seq)
+        return found
+
+    def open_six() -> tuple[Publisher, list[int]]:
+        out, opened = publisher(), []
+        for number in range(6):
+            out.publish(Notice("info", "x", "y"))
+            opened.append(out.open_snapshot(later(number * SNAPSHOT_FRESH_S))[0])
+        return out, opened
+
+    out, opened = open_six()
+    assert kept(out, opened) == opened[-MAX_SNAPSHOTS:]
+    monkeypatch.setattr("chatnet_engine.node.publisher.MAX_SNAPSHOTS_BYTES", 1)
+    out, opened = open_six()
+    assert kept(out, opened) == opened[-1:]
 
 
 def test_a_snapshot_older_than_what_a_client_has_seen_does_not_serve_it() -> None:
@@ -140,7 +212,7 @@ def test_snapshot_and_later_events_give_the_later_view() -> None:
     out = publisher()
     out.publish(MessagesAdded(1, 1, rows(1, 60)))
     seq, parts = out.open_snapshot(NOW)
-    mirror = View.from_parts([out.snapshot_part(BOOT, seq, n) for n in range(parts)])
+    mirror = View.from_parts([out.snapshot_part(BOOT, seq, n, NOW) for n in range(parts)])
     out.publish(MessagesAdded(1, 61, rows(61, 3)))
     for event in envelope.decode_publication(out.events_page(BOOT, seq + 1)).events:
         mirror.apply(event)

@@ -100,6 +100,20 @@ def test_wrong_shapes_are_refused(decode: Callable[[bytes], object], content: ob
         decode(codec.pack_plain(content))
 
 
+def nested(depth: int) -> object:
+    value: object = {}
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_an_answer_goes_to_an_id_that_no_reader_of_ours_takes() -> None:
+    data = codec.pack_plain([2**64 - 1, {"type": "KeepAlive", "seq": 1}])
+    with pytest.raises(DecodeError) as caught:
+        envelope.decode_request(data)
+    assert envelope.answer_garbled(data, caught.value).id == 2**64 - 1
+
+
 @pytest.mark.parametrize(
     ("data", "number", "code"),
     [
@@ -109,6 +123,11 @@ def test_wrong_shapes_are_refused(decode: Callable[[bytes], object], content: ob
         (codec.pack_plain([7, {"type": 5}]), 7, "invalid"),
         (codec.pack_plain([7, "Detach"]), 7, "invalid"),
         (codec.pack_plain([7]), 7, "invalid"),
+        (codec.pack_plain([7, {"type": "KeepAlive", "seq": 2**63}]), 7, "invalid"),
+        (codec.pack_plain([2**63 - 1, {"type": "KeepAlive", "seq": "x"}]), 2**63 - 1, "invalid"),
+        (codec.pack_plain([7, nested(100)]), 7, "invalid"),
+        (codec.pack_plain([7, {"type": "Detach"}])[:-3], 7, "invalid"),
+        (codec.pack_plain([7, {"type": "Detach"}]) + b"more", 7, "invalid"),
         (codec.pack_plain(["7", {"type": "Detach"}]), 0, "invalid"),
         (codec.pack_plain([True, {"type": "Detach"}]), 0, "invalid"),
         (codec.pack_plain([]), 0, "invalid"),
