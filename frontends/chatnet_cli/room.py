@@ -85,7 +85,7 @@ class Room:
         self._watched = watched
         self._has_line = has_line
         self._news = News(hints)
-        self._transcript = Transcript(days=watched)
+        self._transcript = Transcript(watched=watched)
         self._new_id = new_id
         self._commands: list[Command] = []
         self._draft: SharedDraft | None = None

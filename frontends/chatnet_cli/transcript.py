@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 from chatnet_cli import render
-from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_client.links import links_in
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import PeerView
 
+MAX_LINKS = 3
+"""Explained below one message."""
 MAX_LINES = 10_000
 """Lines waiting to be printed; beyond it the oldest are dropped."""
 
@@ -26,9 +29,9 @@ class Line:
 class Transcript:
     """Messages and remarks in the order in which they are printed."""
 
-    def __init__(self, *, days: bool) -> None:
-        """`days`: print a line where a new day begins."""
-        self._days = days
+    def __init__(self, *, watched: bool) -> None:
+        """`watched`: a person reads it, for whom there are lines about days and links."""
+        self._watched = watched
         self._day = ""
         self._lines: list[Line] = []
 
@@ -39,12 +42,20 @@ class Transcript:
     def message(self, row: MessageRow, peer: PeerView, *, tail: bool = True) -> None:
         """A message in its place; without `tail`, without what may still change."""
         day = render.day_words(row.arrived_ms)
-        if self._days and day != self._day:
+        if self._watched and day != self._day:
             self._day = day
             self.say(day)
         line = render.message_line(row, peer, tail=False)
         end = render.message_tail(row, peer) if tail else ""
         self._print(line, "own" if row.mine else "incoming", end)
+        if self._watched and row.kind == MessageKind.TEXT and not row.mine:
+            self._odd_links(row.text)
+
+    def _odd_links(self, text: str) -> None:
+        """Where links lead whose writing could be taken for another host."""
+        odd = [link for link in links_in(text) if not link.is_plain]
+        for link in odd[:MAX_LINKS]:
+            self.say(f"a link above leads to {render.escape_line(link.host)}")
 
     def old_message(self, row: MessageRow, peer: PeerView) -> None:
         """A message of a page from the history, with its date."""

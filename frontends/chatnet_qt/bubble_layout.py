@@ -6,12 +6,13 @@ Text is laid out by QTextLayout, which knows no markup.
 
 from dataclasses import dataclass, field
 
+from chatnet_client.links import links_in
 from chatnet_client.words import can_fetch
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.models import Bubble
 from chatnet_qt.qt import QFont, QFontMetricsF, QPointF, QRectF, QSize, Qt, QTextLayout, QTextOption
 from chatnet_qt.theme import scaled
-from chatnet_qt.wording import clock_words, cut_text, day_of, links_in, shown_name, utf16_span
+from chatnet_qt.wording import clock_words, cut_text, day_of, shown_name, utf16_span
 
 MAX_BUBBLE_EM = 30
 """Widest bubble in font heights: lines longer than this are hard to read."""
@@ -215,7 +216,7 @@ def _place_text(
     placed.text = layout
     placed.text_at = (0.0, top)
     placed.links = [
-        (*utf16_span(text, start, length), address) for start, length, address in links_in(text)
+        (*utf16_span(text, link.start, link.length), link.address) for link in links_in(text)
     ]
     _put_meta(placed, sizes, wide, bottom)
     bottom += 0.38 * em

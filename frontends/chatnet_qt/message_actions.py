@@ -3,6 +3,7 @@
 import os
 
 from chatnet_client.client_events import Answered
+from chatnet_client.links import Link, link_of, links_in
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     CancelTransfer,
@@ -30,7 +31,7 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.session import Session
-from chatnet_qt.wording import links_in, shown_name
+from chatnet_qt.wording import shown_name
 
 COMMANDS = {
     "accept": AcceptTransfer,
@@ -118,7 +119,7 @@ class MessageActions(QObject):
     def offer_link(self, address: str) -> None:
         """Ask before opening: the menu shows where it really leads."""
         menu = self._new_menu()
-        self._add_link(menu, address)
+        self._add_link(menu, link_of(address))
         menu.popup(QCursor.pos())
 
     def show_menu(self, message_id: bytes, at: QPoint) -> None:
@@ -143,8 +144,8 @@ class MessageActions(QObject):
         if bubble.text:
             copy = present(menu.addAction("&Copy text"))
             copy.triggered.connect(lambda: self._copy(bubble.text))
-        for _start, _length, address in links_in(bubble.text)[:MAX_LINKS_IN_MENU]:
-            self._add_link(menu, address)
+        for link in links_in(bubble.text)[:MAX_LINKS_IN_MENU]:
+            self._add_link(menu, link)
         if can_withdraw(bubble):
             back = present(menu.addAction("&Withdraw\tDel"))
             back.triggered.connect(lambda: self.withdraw(message_id))
@@ -160,13 +161,14 @@ class MessageActions(QObject):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         return menu
 
-    def _add_link(self, menu: QMenu, address: str) -> None:
-        host = QUrl(address).host()
-        go = present(menu.addAction(f"Open {menu_words(address)}"))
-        go.setToolTip(host)
-        go.triggered.connect(lambda: self._open(address))
-        copy = present(menu.addAction(f"Copy address of {menu_words(host)}"))
-        copy.triggered.connect(lambda: self._copy(address))
+    def _add_link(self, menu: QMenu, link: Link) -> None:
+        host = menu_words(link.host)
+        where = "" if link.is_plain else f" (leads to {host})"
+        go = present(menu.addAction(f"Open {menu_words(link.honest)}{where}"))
+        go.setToolTip(link.host)
+        go.triggered.connect(lambda: self._open(link.address))
+        copy = present(menu.addAction(f"Copy address of {host}"))
+        copy.triggered.connect(lambda: self._copy(link.address))
 
     def _open(self, address: str) -> None:
         QDesktopServices.openUrl(QUrl(address))

@@ -18,7 +18,6 @@ MAX_SHOWN_LINES = 60
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufff9-\ufffb]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BREAKS = re.compile("[\n\t\u0085\u2028\u2029]+")
-_LINK = re.compile(r"https?://[^\s<>\"'\x00-\x1f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 STATE_WORDS = {
     "queued": "queued",
@@ -61,16 +60,6 @@ def cut_text(text: str) -> tuple[str, bool]:
     if len(lines) > MAX_SHOWN_LINES:
         cut = "\n".join(lines[:MAX_SHOWN_LINES])
     return cut, len(cut) < len(text)
-
-
-def links_in(text: str) -> list[tuple[int, int, str]]:
-    """Web addresses as (start, length, address); nothing but http and https is one."""
-    found = []
-    for match in _LINK.finditer(text):
-        address = match.group().rstrip(".,;:!?)]}…")
-        if len(address) > len("https://"):
-            found.append((match.start(), len(address), address))
-    return found
 
 
 def utf16_span(text: str, start: int, length: int) -> tuple[int, int]:

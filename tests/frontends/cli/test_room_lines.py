@@ -129,3 +129,13 @@ def test_blanks_alone_are_not_sent() -> None:
     chat.room.send_text("  ")
     chat.turn()
     assert chat.seen(cmd.SendMessage) == []
+
+
+def test_where_a_link_leads_that_looks_like_another() -> None:
+    chat = Chat()
+    chat.core.receive(1, "https://\u0430pple.com/ https://example.org/ https://a.example@b.example")
+    assert chat.turn()[1:] == [
+        "-- a link above leads to xn--pple-43d.com",
+        "-- a link above leads to b.example",
+    ]
+    assert len(chat.write("https://\u0430pple.com/")) == 1

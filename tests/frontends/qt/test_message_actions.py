@@ -99,3 +99,15 @@ def test_files_that_came_back_as_a_record_are_fetched(make_stage) -> None:
     assert entries(stage, 1)[0] == entries(stage, 2)[0] == "Download again"
     stage.pane._actions.act(message_id(1), "fetch")
     assert stage.client.asked(AcceptTransfer) == [AcceptTransfer(message_id(1))]
+
+
+def test_the_menu_says_where_a_link_really_leads(make_stage) -> None:
+    text = "https://\u0430pple.com/x and https://apple.com@evil.example/y"
+    stage = make_stage(session_view(with_rows(peer_view(), [text_row(1, text, ack=1)])))
+    links = [words for words in entries(stage, 1) if "http" in words or "address of" in words]
+    assert links == [
+        "Open https://xn--pple-43d.com/x (leads to xn--pple-43d.com)",
+        "Copy address of xn--pple-43d.com",
+        "Open https://apple.com@evil.example/y (leads to evil.example)",
+        "Copy address of evil.example",
+    ]

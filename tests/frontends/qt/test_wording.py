@@ -39,22 +39,6 @@ def test_a_long_text_is_cut_by_characters_or_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "addresses"),
-    [
-        ("see https://a.example/x?y=1.", ["https://a.example/x?y=1"]),
-        ("(http://a.example)", ["http://a.example"]),
-        ("javascript:alert(1) file:///etc/passwd ftp://x", []),
-        ("https://", []),
-        ("https://a.example/\u202egnp.exe", ["https://a.example/"]),
-    ],
-)
-def test_only_web_addresses_are_links(text: str, addresses: list[str]) -> None:
-    found = wording.links_in(text)
-    assert [address for _, _, address in found] == addresses
-    assert all(text[start : start + length] == address for start, length, address in found)
-
-
-@pytest.mark.parametrize(
     ("seconds", "words"),
     [
         (0.2, "1 s"),
