@@ -58,6 +58,8 @@ class RealEngine:
         self.args = args
         self.env = environment(root, name) | dict(env or {})
         self.port = 0
+        self.within: tuple[str, ...] = ()
+        """A command that runs the engine's somewhere else, as in a network namespace."""
         self.program: tuple[str, ...] = ("chatnet_engine",)
         """The module that is run, and what it is given before the engine's own arguments."""
         self.process: subprocess.Popen[str] | None = None
@@ -72,7 +74,7 @@ class RealEngine:
 
     def launch(self, *more: str) -> None:
         """Start the process without waiting for anything."""
-        command = [self.python, "-P", "-m", *self.program, str(self.port)]
+        command = [*self.within, self.python, "-P", "-m", *self.program, str(self.port)]
         command += ["--session", self.name, *more, *self.args]
         self.process = subprocess.Popen(
             command,
