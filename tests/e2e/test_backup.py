@@ -1,6 +1,5 @@
 """A backup made while messages flow is put back, and the two sides agree again."""
 
-import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -38,11 +37,16 @@ def known_missing(database: Path) -> int:
 
 def put_back(engine: RealEngine, backup: Path) -> History:
     """What people are told to do; what the session held until then."""
+    refused = engine.cli("restore-backup", str(backup))
+    assert refused.returncode == 1
+    assert "is running already" in refused.stderr
     assert engine.stop() == 0
-    folder = engine.database.parent
     before = read_file(engine.database)
-    folder.rename(folder.with_name("old"))
-    shutil.copytree(backup, folder)
+    restored = engine.cli("restore-backup", str(backup), "--replace")
+    assert restored.returncode == 0, restored.stderr
+    assert restored.stdout.startswith("restored · ")
+    [kept] = engine.database.parent.glob("set-aside-1/history.db")
+    assert read_file(kept) == before
     engine.start()
     return before
 
@@ -105,9 +109,8 @@ def test_the_history_alone_is_put_back_under_the_keys_of_now(tmp_path: Path) -> 
         assert made.returncode == 0, made.stderr
         assert [path.name for path in backup.iterdir()] == ["history.db"]
         a.stop()
-        for path in a.database.parent.glob("history.db*"):
-            path.unlink()
-        shutil.copy(backup / "history.db", a.database)
+        restored = a.cli("restore-backup", str(backup), "--replace")
+        assert restored.returncode == 0, restored.stderr
         a.start()
         with b.attach() as client:
             client.send_message(1, "still you")

@@ -71,7 +71,7 @@ def test_a_wiped_history_comes_back_from_the_peer(tmp_path: Path) -> None:
         assert before == exported(a)
         assert len(before) == 2 * ROUNDS + 1
         lose_history(b)
-        b.start("127.0.0.1", str(a.port))
+        b.start("127.0.0.1", str(a.port), "--without-history")
         assert exported(b) == []
         with a.attach("a") as one, b.attach("b") as other:
             assert other.wait_until(lambda: is_up(other), WITHIN_S)
@@ -132,7 +132,7 @@ def test_a_peer_that_is_refused_is_told(tmp_path: Path) -> None:
         one.send_message(1, "hello")
         assert one.wait_until(lambda: delivered(one), WITHIN_S)
         lose_history(b)
-        b.start("127.0.0.1", str(a.port))
+        b.start("127.0.0.1", str(a.port), "--without-history")
         waiting = b.cli("history", "--restore", "--timeout", "0.5")
         assert waiting.returncode == 4
         assert waiting.stderr.endswith(

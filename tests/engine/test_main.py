@@ -125,6 +125,23 @@ def test_a_full_disk_at_the_start_is_one_sentence(monkeypatch, capsys):
     assert err.count("\n") == 1
 
 
+def test_a_lost_identity_is_one_sentence_and_a_way_on_is_an_option(capsys):
+    with run_engine("0", "--session", "a") as engine:
+        assert engine.stderr.readline()
+        engine.kill()
+    os.unlink(f"{session_dir(os.environ['CHATNET_HOME'], 'a')}/identity.key")
+    for options in ((), ("-d",), ("--without-history",)):
+        with run_engine("0", "--session", "a", *options) as engine:
+            assert engine.wait(20) == 1
+            sentence = engine.stderr.read()
+        assert sentence.startswith("The session does not start: identity.key is missing;")
+        assert "--new-identity (" in sentence
+        assert sentence.count("\n") == 1
+    with run_engine("0", "--session", "a", "--new-identity") as engine:
+        assert engine.stderr.readline().startswith("session a")
+        engine.terminate()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_foreground_says_where_it_is_and_ends_at_a_signal(number):
     with run_engine("0", "--session", "a") as engine:

@@ -16,6 +16,7 @@ from chatnet_engine.io.private_dir import (
     read_private,
     sync_dir,
     sync_dirs_above,
+    write_atomically,
     write_durably,
 )
 from chatnet_engine.ledger.ledger import Ledger
@@ -65,8 +66,7 @@ def install(
         raise
     aside = _free_name(folder)
     ready = _Ready(list(files), list(gone), aside, own_key.hex())
-    write_durably(os.path.join(draft, READY), msgspec.json.encode(ready))
-    sync_dir(draft)
+    write_atomically(os.path.join(draft, READY), msgspec.json.encode(ready))
     finish(folder)
     aside = os.path.join(folder, aside)
     return aside if os.path.isdir(aside) else ""
@@ -144,4 +144,7 @@ def _set_aside(path: str, aside: str) -> None:
     if not os.path.lexists(path):
         return
     make_private_dir(aside)
-    os.rename(path, os.path.join(aside, os.path.basename(path)))
+    kept = os.path.join(aside, os.path.basename(path))
+    os.rename(path, kept)
+    if os.path.lexists(path):
+        os.unlink(path)  # a power loss had left it under both names: then rename does nothing
