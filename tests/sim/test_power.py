@@ -5,7 +5,6 @@ import pytest
 from simulate import power
 from simulate.spoiled import taken_in_silence
 
-
 CUTS = {"first start": 30, "pin": 10, "receive": 30, "backup": 15, "restore": 20}
 """Different states that are left, at least."""
 
