@@ -75,6 +75,7 @@ class QueueMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 class MessagesQueued(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """`rows`: the new ones, dense in `no`. `known`: (id, no, seq) of ids that were there already.
+    `refused`: places in the operation whose id is that of another message.
 
     `cleared_draft`: new revision of the draft if it was cleared, else 0.
     """
@@ -83,6 +84,7 @@ class MessagesQueued(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     rows: list[MessageRow]
     known: list[tuple[bytes, int, int]]
     cleared_draft: int
+    refused: tuple[int, ...] = ()
 
 
 class AcceptMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):

@@ -27,6 +27,9 @@ class StoreTransfer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     detail: bytes
     automatic: AutomaticUse | None = None
     """The peer's use of its quota, this transfer included, when it was accepted automatically."""
+    given: bytes = b""
+    """Digest of the paths that a new own offer was made of, for telling a repeated command from
+    another one under the same id; kept when it is empty."""
 
 
 class TransferStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):

@@ -3,6 +3,7 @@
 An offer waits here twice: for its list, and for its message to be committed.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 
 from chatnet_engine.files import process_wire as pw
@@ -10,7 +11,7 @@ from chatnet_engine.files.detail import new_detail
 from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Moment, Outputs
 from chatnet_protocol.commit import StoreTransfer
-from chatnet_protocol.errors import ErrorCode
+from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES, MAX_PATH_COMPONENTS
@@ -19,12 +20,14 @@ MAX_WAITING_OFFERS = 64
 """Offers on their way to the history; more are refused."""
 MAX_ROOT_BYTES = 256 * 1024
 """All paths of one offer together: they have to fit a frame to the file process."""
+GIVEN_BYTES = 16
 LIST_WITHIN_S = 60.0
 MAX_SCANS = 3
 """File processes that may die over one list; then it is this list that kills them."""
 
 TOO_MANY = f"That is more than {MAX_FILES_IN_OFFER:,} files; offer an archive of them instead."
 TOO_LONG = "The list of these files is too long for one offer; offer an archive of them instead."
+OTHER_MESSAGE = "That id is another message already."
 NOT_LISTED = "The files could not be listed in time; try again."
 
 
@@ -60,6 +63,17 @@ class Listed:
     store: StoreTransfer | None = None
 
 
+def check_same(known_peer: int, known_paths: list[str], peer: int, paths: list[str]) -> None:
+    """Raises CommandError unless the repeated command is the one that was known."""
+    if (known_peer, known_paths) != (peer, paths):
+        raise CommandError(ErrorCode.INVALID, OTHER_MESSAGE)
+
+
+def digest_paths(paths: list[str]) -> bytes:
+    """What tells one list of paths from another; no path has a zero byte."""
+    return hashlib.sha256("\0".join(paths).encode()).digest()[:GIVEN_BYTES]
+
+
 class Offering:
     """Offers that are not transfers yet."""
 
@@ -69,9 +83,13 @@ class Offering:
         self._results: list[ReadyOffer | FailedOffer] = []
 
     def offer(self, transfer_id: bytes, peer: int, paths: list[str], at: Moment) -> None:
-        """Have the files listed; the result comes by `take`. Harmless to repeat."""
+        """Have the files listed; the result comes by `take`. Harmless to repeat.
+
+        Raises CommandError when that id is another offer.
+        """
         known = self._waiting.get(transfer_id)
         if known is not None:
+            check_same(known.peer, known.roots, peer, paths)
             if known.body:
                 self._results.append(ReadyOffer(transfer_id, known.peer, known.body, known.store))
             return
@@ -134,6 +152,7 @@ class Offering:
                 path=shown(listed.roots[0]),
             ),
             new_detail(body, listed.roots, report.files),
+            given=digest_paths(listed.roots),
         )
         self._results.append(ReadyOffer(report.id, listed.peer, body, listed.store))
 

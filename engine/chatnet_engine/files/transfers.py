@@ -14,7 +14,7 @@ import msgspec
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
-from chatnet_engine.files.offering import FailedOffer, Offering
+from chatnet_engine.files.offering import FailedOffer, Offering, check_same
 from chatnet_engine.files.outputs import Addr, Moment, Outputs, PeerLink
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.receiving import Receiving, arrived
@@ -83,9 +83,13 @@ class Transfers:
     def offer(
         self, transfer_id: bytes, peer: int, paths: list[str], now: float, wall_ms: int
     ) -> None:
-        """Prepare an offer; the result comes by `offering.take`. Harmless to repeat."""
+        """Prepare an offer; the result comes by `offering.take`. Harmless to repeat.
+
+        Raises CommandError when that id is another message.
+        """
         known = self._all.get(transfer_id)
         if known is not None:
+            check_same(known.peer, known.detail.roots, peer, paths)
             self.offering.repeat(transfer_id, known.peer, known.detail.offer)
         else:
             self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))

@@ -3,10 +3,17 @@
 import sqlite3
 from collections.abc import Sequence
 
-from chatnet_engine.ledger.schema import OWN_KEY, QUOTAS, REFUSED_KEYS, RESTORES, TABLES
+from chatnet_engine.ledger.schema import (
+    GIVEN_PATHS,
+    OWN_KEY,
+    QUOTAS,
+    REFUSED_KEYS,
+    RESTORES,
+    TABLES,
+)
 from chatnet_protocol.errors import VersionMismatch
 
-STEPS: tuple[str, ...] = (TABLES, RESTORES, QUOTAS + OWN_KEY + REFUSED_KEYS)
+STEPS: tuple[str, ...] = (TABLES, RESTORES, QUOTAS + OWN_KEY + REFUSED_KEYS + GIVEN_PATHS)
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 
 

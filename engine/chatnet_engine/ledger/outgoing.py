@@ -19,7 +19,8 @@ NO_ACK = 0
 def queue(db: sqlite3.Connection, op: c.QueueMessages) -> c.MessagesQueued:
     """Append own messages that are not in the history yet; see QueueMessages.
 
-    What is queued for a peer that was merged goes to the one it was merged into.
+    One whose id is that of a message with another content is refused. What is queued for a peer
+    that was merged goes to the one it was merged into.
     """
     peer, release = op.peer, op.release
     (into,) = db.execute("SELECT merged_into FROM peers WHERE peer = ?", (peer,)).fetchone()
@@ -30,7 +31,7 @@ def queue(db: sqlite3.Connection, op: c.QueueMessages) -> c.MessagesQueued:
     ).fetchone()
     no = batches.last_no(db)
     new = op.rows
-    twice: list[bytes] = []
+    twice: list[int] = []
     try:
         rows = batches.insert_own(db, peer, new, op.now_ms, (no, seq, lamport))
     except sqlite3.IntegrityError:
@@ -47,30 +48,44 @@ def queue(db: sqlite3.Connection, op: c.QueueMessages) -> c.MessagesQueued:
         for row, message in zip(rows, new, strict=True):
             if message.transfer:
                 _store_offer(db, peer, row, message.transfer)
-    known = [_own_message(db, message_id) for message_id in twice]
-    return c.MessagesQueued(peer, rows, known, _clear_draft(db, peer, new))
+    refused = tuple(at for at in twice if not _is_repeated(db, peer, op.rows[at]))
+    known = [_own_message(db, op.rows[at].id) for at in twice if at not in refused]
+    return c.MessagesQueued(peer, rows, known, _clear_draft(db, peer, new), refused)
 
 
 def _store_offer(
     db: sqlite3.Connection, peer: int, message: MessageRow, op: c.StoreTransfer
 ) -> None:
     row = msgspec.structs.replace(op.row, peer=peer, no=message.no, changed_ms=message.arrived_ms)
-    transfers.store(db, c.StoreTransfer(row, op.detail))
+    transfers.store(db, msgspec.structs.replace(op, row=row))
 
 
 def _unknown(
     db: sqlite3.Connection, rows: list[c.NewMessage]
-) -> tuple[list[c.NewMessage], list[bytes]]:
-    """The rows that are new, and the ids of the others: in the history, or twice in the batch."""
+) -> tuple[list[c.NewMessage], list[int]]:
+    """The rows that are new, and the places of the others: in the history, or twice here."""
     new: dict[bytes, c.NewMessage] = {}
-    twice: list[bytes] = []
-    for row in rows:
+    twice: list[int] = []
+    for place, row in enumerate(rows):
         query = "SELECT 1 FROM messages WHERE id = ? AND author = 0"
         if row.id in new or db.execute(query, (row.id,)).fetchone():
-            twice.append(row.id)
+            twice.append(place)
         else:
             new[row.id] = row
     return list(new.values()), twice
+
+
+def _is_repeated(db: sqlite3.Connection, peer: int, message: c.NewMessage) -> bool:
+    """Whether the message of that id is this one: kind, peer, and text or paths as given."""
+    query = "SELECT peer, kind, body FROM messages WHERE id = ? AND author = 0"
+    known_peer, kind, body = db.execute(query, (message.id,)).fetchone()
+    if (known_peer, kind) != (peer, message.kind):
+        return False
+    if kind != MessageKind.OFFER:
+        return bool(body == message.body)
+    found = db.execute("SELECT given FROM transfers WHERE id = ?", (message.id,)).fetchone()
+    given = message.transfer.given if message.transfer else b""
+    return not (found and found[0] and given) or bool(found[0] == given)
 
 
 def _own_message(db: sqlite3.Connection, message_id: bytes) -> tuple[bytes, int, int]:

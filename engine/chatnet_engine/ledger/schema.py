@@ -194,6 +194,11 @@ ALTER TABLE peers ADD COLUMN refused_keys BLOB NOT NULL DEFAULT x'';
 """
 """Schema version 3: the keys of a peer that a person keeps refusing, 32 bytes each."""
 
+GIVEN_PATHS = """
+ALTER TABLE transfers ADD COLUMN given BLOB NOT NULL DEFAULT x'';
+"""
+"""Schema version 3: digest of the paths that an own offer was made of, or empty."""
+
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""

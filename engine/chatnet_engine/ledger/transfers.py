@@ -28,11 +28,11 @@ def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
     values = (
         row.id, row.peer, row.no, row.mine, str(row.state), row.name, row.files, row.size_bytes,
         row.done_bytes, row.by, row.reason, row.path, row.changed_ms,
-        row.state in ENDED_TRANSFER_STATES, op.detail,
+        row.state in ENDED_TRANSFER_STATES, op.detail, op.given,
     )  # fmt: skip
     db.execute(
-        f"INSERT INTO transfers ({_COLUMNS}, ended, detail)"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO transfers ({_COLUMNS}, ended, detail, given)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET peer = excluded.peer, no = excluded.no,"
         " mine = excluded.mine, state = excluded.state, name = excluded.name,"
         " files = excluded.files, size_bytes = excluded.size_bytes,"

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from chatnet_engine.files.offering import OTHER_MESSAGE
 from chatnet_engine.node import inviting
 from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.commits import Asker, Waiting
@@ -18,7 +19,7 @@ from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import MessageRow, PeerRow, Trust
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow, PeerRow, Trust
 from chatnet_protocol.ipc.view import idle_link
 
 
@@ -152,7 +153,12 @@ def _answer_queued(parts: Parts, result: c.MessagesQueued, waiting: Waiting) -> 
         return
     numbers = {row.id: (row.no, row.seq) for row in result.rows}
     numbers |= {known_id: (no, seq) for known_id, no, seq in result.known}
-    for row, asker in zip(waiting.op.rows, waiting.askers, strict=True):
+    for place, (row, asker) in enumerate(zip(waiting.op.rows, waiting.askers, strict=True)):
+        if place in result.refused:
+            if row.kind == MessageKind.OFFER:
+                parts.transfers.offering.pop_listed(row.id)
+            parts.fail(asker, CommandError(ErrorCode.INVALID, OTHER_MESSAGE))
+            continue
         no, seq = numbers[row.id]
         parts.reply(asker, cmd.Queued(no, seq))
 

@@ -164,8 +164,8 @@ def _offer_files(parts: Parts, command: cmd.OfferFiles, asker: Asker, now: Now) 
         raise CommandError(ErrorCode.INVALID, "Offer between 1 and 1,000 files or folders.")
     if not all(path.startswith("/") and "\0" not in path for path in command.paths):
         raise CommandError(ErrorCode.INVALID, "Files are offered by absolute path.")
-    parts.offer_askers[command.id] = asker
     parts.transfers.offer(command.id, command.peer, command.paths, now.mono_s, now.wall_ms)
+    parts.offer_askers[command.id] = asker
 
 
 def _conversation_state(

@@ -44,6 +44,43 @@ def test_a_repeated_offer_does_not_touch_its_transfer(desk: Desk) -> None:
     assert (after.row.state, after.detail) == ("active", b"later")
 
 
+def given(number: int, digest: bytes) -> c.NewMessage:
+    offer = own_offer(number)
+    assert offer.transfer
+    store = msgspec.structs.replace(offer.transfer, given=digest)
+    return msgspec.structs.replace(offer, transfer=store, body=digest + b" listed anew")
+
+
+def queue(desk: Desk, *rows: c.NewMessage) -> c.MessagesQueued:
+    done = desk.ledger.apply(c.Commit(0, [c.QueueMessages(1, list(rows), 4000, False)]))
+    assert isinstance(done.results[0], c.MessagesQueued)
+    return done.results[0]
+
+
+def test_an_offer_is_repeated_when_the_paths_are_the_same_whatever_they_hold_now(
+    desk: Desk,
+) -> None:
+    queue(desk, given(2, b"these paths"))
+    again = msgspec.structs.replace(given(2, b"these paths"), body=b"a file has changed")
+    assert queue(desk, again).known == [(message_id(2), 1, 1)]
+    assert queue(desk, given(2, b"other paths")).refused == (0,)
+    assert queue(desk, *texts(2)).refused == (0,)
+
+
+def test_what_becomes_of_an_offer_does_not_make_it_another_one(desk: Desk) -> None:
+    queue(desk, given(2, b"these paths"))
+    (stored,) = desk.ledger.load().transfers
+    done = msgspec.structs.replace(stored.row, state="done")
+    desk.ledger.apply(c.Commit(0, [c.StoreTransfer(done, b"later")]))
+    assert queue(desk, given(2, b"these paths")).known == [(message_id(2), 1, 1)]
+    assert queue(desk, given(2, b"other paths")).refused == (0,)
+
+
+def test_an_offer_of_an_older_history_is_not_told_from_another(desk: Desk) -> None:
+    queue(desk, own_offer(2))
+    assert queue(desk, given(2, b"any paths")).known == [(message_id(2), 1, 1)]
+
+
 def test_offers_without_a_transfer_are_told_at_the_start_after_a_crash(desk: Desk) -> None:
     desk.hello(1, 7)
     desk.accept(1, 7, 1, offered(1, 2))

@@ -1,9 +1,10 @@
 """Own messages: queued once, loaded in pages, settled by receipts, failed with a reason."""
 
+import msgspec
 import pytest
 
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import AckRun, PeerRow
+from chatnet_protocol.ipc.rows import AckRun, MessageKind, PeerRow
 from simworld.ledger_desk import Desk, message_id, texts
 
 
@@ -64,10 +65,36 @@ def test_known_and_new_ids_mix_and_repeat_in_one_batch(desk: Desk) -> None:
     assert result.known == [(message_id(7), 8, 8), (message_id(1000), 301, 301)]
 
 
-def test_an_id_known_with_another_peer_is_known(desk: Desk) -> None:
+def test_an_id_known_with_another_peer_is_refused(desk: Desk) -> None:
     other = desk.add_peer(b"o" * 32)
     desk.queue(1, texts(5))
-    assert desk.queue(other, texts(5)) == c.MessagesQueued(other, [], [(message_id(5), 1, 1)], 0)
+    assert desk.queue(other, texts(5)) == c.MessagesQueued(other, [], [], 0, (0,))
+
+
+def test_an_id_known_with_another_text_is_refused(desk: Desk) -> None:
+    desk.queue(1, texts(5))
+    before = desk.history()
+    another = msgspec.structs.replace(texts(5)[0], body=b"something else")
+    later = msgspec.structs.replace(texts(5)[0], sent_ms=9, draft_revision=3)
+    result = desk.queue(1, [*texts(6), another, later])
+    assert [row.id for row in result.rows] == [message_id(6)]
+    assert result.known == [(message_id(5), 1, 1)]
+    assert result.refused == (1,)
+    assert desk.history()[:1] == before
+
+
+def test_of_two_messages_under_one_id_in_a_batch_the_first_counts(desk: Desk) -> None:
+    first, other = texts(5)[0], msgspec.structs.replace(texts(5)[0], body=b"something else")
+    result = desk.queue(1, [first, other, first])
+    assert [row.body for row in result.rows] == [first.body]
+    assert (result.known, result.refused) == ([(first.id, 1, 1)], (1,))
+
+
+def test_a_text_and_an_offer_are_never_the_same(desk: Desk) -> None:
+    text = texts(5)[0]
+    desk.queue(1, [text])
+    offer = msgspec.structs.replace(text, kind=MessageKind.OFFER)
+    assert desk.queue(1, [offer]).refused == (0,)
 
 
 def test_a_sent_message_clears_the_draft_it_was_made_of(desk: Desk) -> None:

@@ -41,6 +41,7 @@ class Story:
         self.rng = random.Random(seed)
         self.desk = Desk()
         self.talks: dict[int, Talk] = {}
+        self.bodies: dict[int, bytes] = {}
         self.next_id = 1
         self.transfers = 0
         self.add_peer()
@@ -76,16 +77,22 @@ class Story:
         peer, talk = self.pick()
         ids = self.new_ids() + self.rng.sample(talk.own, min(2, len(talk.own)))
         self.rng.shuffle(ids)
+        changed = {n for n in talk.own if self.rng.random() < 0.3}
+        bodies = {n: self.bodies.setdefault(n, self.body()) for n in ids}
         rows = [
-            c.NewMessage(message_id(n), 1, self.body(), 5, self.rng.choice((0, 1))) for n in ids
+            c.NewMessage(
+                message_id(n), 1, bodies[n] + b"!" * (n in changed), 5, self.rng.choice((0, 1))
+            )
+            for n in ids
         ]
         result = self.desk.queue(peer, rows, release=self.rng.random() < 0.3)
         fresh = [n for n in ids if n not in talk.own]
         assert [row.id for row in result.rows] == [message_id(n) for n in fresh]
         talk.own += fresh
         assert {(i, s) for i, _, s in result.known} == {
-            (message_id(n), talk.own.index(n) + 1) for n in ids if n not in fresh
+            (message_id(n), talk.own.index(n) + 1) for n in ids if n not in {*fresh, *changed}
         }
+        assert [ids[place] for place in result.refused] == [n for n in ids if n in changed]
 
     def accept(self) -> None:
         peer, talk = self.pick()

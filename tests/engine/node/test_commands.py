@@ -172,6 +172,51 @@ def test_with_all_places_taken_the_longest_silent_client_gives_way(alone: Alone)
     assert len(newcomer.view.clients) == MAX_CLIENTS
 
 
+OTHER = "invalid: That id is another message already."
+
+
+def failure(alone: Alone, command: cmd.Command) -> str:
+    reply = alone.ask(command)
+    assert reply.failure, reply.result
+    return f"{reply.failure.code}: {reply.failure.text}"
+
+
+def test_another_message_under_a_known_id_is_refused_and_the_same_one_is_queued(
+    alone: Alone,
+) -> None:
+    first = alone.done(cmd.SendMessage(ID, 1, "hello", 1))
+    assert alone.done(cmd.SendMessage(ID, 1, "hello", 2)) == first
+    assert failure(alone, cmd.SendMessage(ID, 1, "something else")) == OTHER
+    alone.engine.dial(("10.0.0.9", 9))
+    alone.run()
+    assert failure(alone, cmd.SendMessage(ID, 2, "hello")) == OTHER
+    assert alone.done(cmd.SendMessage(ID, 1, "hello")) == first
+
+
+def test_of_two_at_once_under_one_id_the_second_is_refused(alone: Alone) -> None:
+    asked = [alone.client.ask(cmd.SendMessage(ID, 1, text)) for text in ("a", "b", "a")]
+    alone.run()
+    first, second, third = (alone.client.replies[number] for number in asked)
+    assert first.result == third.result == cmd.Queued(1, 1)
+    assert second.failure == envelope.Failure("invalid", "That id is another message already.")
+
+
+def test_an_offer_is_known_by_the_paths_as_given(alone: Alone) -> None:
+    assert alone.engine.files
+    alone.engine.files.sources |= {"a": b"content", "b": b"content"}
+    asked = [alone.client.ask(cmd.OfferFiles(ID, 1, [path])) for path in ("/home/a", "/home/b")]
+    alone.run()
+    first, second = (alone.client.replies[number] for number in asked)
+    assert first.result == cmd.Queued(1, 1)
+    assert second.failure
+    assert alone.done(cmd.OfferFiles(ID, 1, ["/home/a"])) == cmd.Queued(1, 1)
+    assert failure(alone, cmd.OfferFiles(ID, 1, ["/home/b"])) == OTHER
+    assert failure(alone, cmd.SendMessage(ID, 1, "a text")) == OTHER
+    text = b"t" * 16
+    alone.done(cmd.SendMessage(text, 1, "a text"))
+    assert failure(alone, cmd.OfferFiles(text, 1, ["/home/a"])) == OTHER
+
+
 def test_detaching_is_told_to_the_others_once(alone: Alone) -> None:
     other = alone.engine.attach("other")
     alone.run()

@@ -146,9 +146,9 @@ CREATE TABLE transfers (
     path TEXT NOT NULL,
     changed_ms INTEGER NOT NULL,
     detail BLOB NOT NULL
-) STRICT;
-INSERT INTO "transfers" VALUES(1,X'00000000000000000000000000000010',0,1,12,0,'paused','a.bin',1,9,4,'','','',0,X'6F7061717565');
-INSERT INTO "transfers" VALUES(2,X'00000000000000000000000000000063',1,1,1,1,'done','b.bin',2,9,9,'','','/home/b.bin',0,X'');
+, given BLOB NOT NULL DEFAULT x'') STRICT;
+INSERT INTO "transfers" VALUES(1,X'00000000000000000000000000000010',0,1,12,0,'paused','a.bin',1,9,4,'','','',0,X'6F7061717565',X'');
+INSERT INTO "transfers" VALUES(2,X'00000000000000000000000000000063',1,1,1,1,'done','b.bin',2,9,9,'','','/home/b.bin',0,X'',X'');
 CREATE UNIQUE INDEX peers_key ON peers (key) WHERE key != x'';
 CREATE UNIQUE INDEX messages_id ON messages (id, author);
 CREATE INDEX messages_peer ON messages (peer);
