@@ -82,7 +82,10 @@ def _ticks(
             continue
         # When both histories were gone, nobody knew which ACK numbers had been given; those of
         # then and those of later may meet again in what comes back.
-        forgotten = message.came_back and author.lost_memory and reader.lost_memory
+        # So may those of who was removed, when the other side lost its history meanwhile.
+        forgotten = reader.lost_memory and (
+            (message.came_back and author.lost_memory) or author.parted_from(reader)
+        )
         if message.ack in acks and not forgotten:
             yield f"ACK {message.ack} stands for two messages"
         acks.add(message.ack)

@@ -18,7 +18,7 @@ from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
-from chatnet_protocol.errors import CloseCode, DecodeError
+from chatnet_protocol.errors import CloseCode, DecodeError, LocalProtocolError
 from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_protocol.wire import frames, messages, restoring
 from hostile.grammar import Act, Grammar, Known, Payload, Quiet, Raw, Relink, hello
@@ -26,6 +26,7 @@ from hostile.grammar import Act, Grammar, Known, Payload, Quiet, Raw, Relink, he
 Addr = tuple[str, int]
 THE_VICTIM = 1
 GOODBYE = frames.encode_close(CloseCode.SHUTDOWN, "")
+NUMBERS_AHEAD = 1000
 KEPT_DATAGRAMS = 32
 CONFIG = SecureConfig(refused_wait_s=0.5, idle_s=1.0)
 """It does not wait as politely as it should."""
@@ -116,7 +117,11 @@ class HostilePeer:
         if not self._greeted:
             payload = hello("mallory") + (GOODBYE if hasty else b"")
         number = self._number + self.random.choice((0, 0, 0, 0, 1, 40))
-        sealed = self._endpoint.seal(THE_VICTIM, number, payload)
+        try:
+            sealed = self._endpoint.seal(THE_VICTIM, number, payload)
+        except LocalProtocolError:  # the session is that of the last link, and has come further
+            self._number = number + NUMBERS_AHEAD
+            return []
         if sealed is None:
             return []
         self._greeted = True
