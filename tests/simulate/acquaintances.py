@@ -46,6 +46,21 @@ class Acquaintances:
         if not self.acquainted():
             self.world.clock.after(MAKE_UP_S, self.make_up)
 
+    def swap_addresses(self, world: World, random: Random) -> None:
+        """Two machines get each other's address for a while; one that is started then looks for
+        people where others are."""
+        if len(world.engines) < 3:
+            return
+        one, other, third = random.sample(world.engines, 3)
+        world.counts["addresses swapped"] += 1
+        world.swap(one, other)
+        if random.random() < 0.7:
+            world.crash(third)
+            world.clock.after(0.3, lambda: world.up(third))
+            for wait_s in (1.0, 2.0, 5.0):
+                world.clock.after(wait_s, self.replace_offered)
+        world.clock.after(random.uniform(3.0, 20.0), world.everybody_home)
+
     def acquainted(self) -> bool:
         """Everybody has a link to everybody."""
         return all(
@@ -117,10 +132,16 @@ class Acquaintances:
     def _verify(self, client: SimClient, peer: PeerView) -> None:
         self._ask(client, cmd.TrustPeer(peer.info.peer, "verified"), "peer verified")
 
+    def replace_offered(self) -> None:
+        """Everybody who is shown another key for somebody takes it."""
+        for engine in self.world.engines:
+            for client in _full(engine)[:1]:
+                for peer in client.view.peers if client.view else []:
+                    if peer.info.offered_key:
+                        self._replace(client, peer)
+
     def _replace(self, client: SimClient, peer: PeerView) -> None:
-        rows = [p for p in client.view.peers if p.info.offered_key] if client.view else []
-        row = self.random.choice(rows) if rows else peer
-        info = row.info
+        info = peer.info
         number = self._ask(
             client, cmd.TrustPeer(info.peer, "replace", info.offered_key), "key replaced"
         )
@@ -174,16 +195,6 @@ class Acquaintances:
             client.ask(cmd.TrustPeer(there[0].info.peer, "accept"))
         else:
             client.ask(cmd.RetryPeer(there[0].info.peer))
-
-
-def swap_addresses(world: World, random: Random) -> None:
-    """Two machines get each other's address for a while."""
-    if len(world.engines) < 3:
-        return
-    one, other = random.sample(world.engines, 2)
-    world.counts["addresses swapped"] += 1
-    world.swap(one, other)
-    world.clock.after(random.uniform(3.0, 20.0), world.everybody_home)
 
 
 def _full(engine: SimEngine) -> list[SimClient]:

@@ -13,7 +13,7 @@ from chatnet_protocol.ipc.rows import LinkState
 from checker.histories import read
 from checker.told import check_last_told
 from checker.verdict import check
-from simulate.acquaintances import Acquaintances, swap_addresses
+from simulate.acquaintances import Acquaintances
 from simulate.exports import check_exports
 from simulate.faults import CROWDED, MEMORY_LOSS, ORDINARY, Fault, heal, spoil
 from simulate.hostile_world import Mallory
@@ -96,7 +96,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     people_too = mallory = None
     if world.kind.peers_change:
         people_too = Acquaintances(world, Random(f"peers {outcome.seed}"), end_s)
-        faults += [swap_addresses] * 3
+        faults += [people_too.swap_addresses] * 3
     if world.kind.hostile:
         mallory = Mallory(world, Random(f"hostile {outcome.seed}"), random.choice(world.engines))
     if not world.kind.calm:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from chatnet_engine.arq.channel_out import SendChannel
-from chatnet_engine.node import answers
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links import Links
@@ -71,18 +70,3 @@ def a_turn_forgets_the_rest_of_a_batch() -> Patches:
         handle(self, batch[:1], now)
 
     return [swap(Node, "handle_datagrams", first)]
-
-
-@noticed_in("people change peers")
-def keys_are_taken_after_what_came_with_them() -> Patches:
-    """A HELLO that comes in one turn with its key is stored before the key is."""
-
-    def late(self: Node, now: Any) -> None:
-        parts = self._parts
-        for peer in parts.links.handle_events(now):
-            self._drain(peer, now)
-        for verdict, event in parts.gate.take_verdicts():
-            answers.handle_verdict(parts, verdict, event)
-        self._end_links(now)
-
-    return [swap(Node, "_after_endpoint", late)]
