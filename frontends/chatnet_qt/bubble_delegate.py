@@ -54,7 +54,7 @@ def key_of(bubble: Bubble) -> tuple[object, ...]:
         bubble.is_first_new,
         bubble.starts_group,
         bubble.ends_group,
-        (transfer.state, transfer.by, bool(transfer.path)) if transfer else None,
+        (transfer.state, transfer.by, transfer.reason, bool(transfer.path)) if transfer else None,
     )
 
 

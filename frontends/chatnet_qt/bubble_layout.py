@@ -12,7 +12,16 @@ from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.models import Bubble
 from chatnet_qt.qt import QFont, QFontMetricsF, QPointF, QRectF, QSize, Qt, QTextLayout, QTextOption
 from chatnet_qt.theme import scaled
-from chatnet_qt.wording import clock_words, cut_text, day_of, shown_name, utf16_span
+from chatnet_qt.wording import (
+    MAX_REASON_CHARACTERS,
+    card_words,
+    clock_words,
+    cut_text,
+    day_of,
+    longest_card_words,
+    shown_name,
+    utf16_span,
+)
 
 MAX_BUBBLE_EM = 30
 """Widest bubble in font heights: lines longer than this are hard to read."""
@@ -88,6 +97,34 @@ def meta_words(bubble: Bubble, footers: bool) -> str:
         if row.source:
             words += f" · {shown_name(row.source, 60)}"
     return words
+
+
+def state_words(bubble: Bubble) -> str:
+    """The line about the transfer in a bubble."""
+    if bubble.transfer is None:
+        return "An earlier transfer"
+    return card_words(
+        bubble.transfer,
+        bubble.peer_name,
+        _is_delivered(bubble),
+        bubble.done_bytes,
+        bubble.rate_bytes_s,
+    )
+
+
+def _longest_state_words(bubble: Bubble) -> str:
+    if bubble.transfer is None:
+        return state_words(bubble)
+    return longest_card_words(bubble.transfer, bubble.peer_name)
+
+
+def _is_delivered(bubble: Bubble) -> bool:
+    return bubble.state not in ("queued", "sent")
+
+
+def failed_words(bubble: Bubble) -> str:
+    """Why a text was not sent."""
+    return f"Not sent: {shown_name(bubble.row.failed, MAX_REASON_CHARACTERS)}"
 
 
 def actions_of(bubble: Bubble) -> list[str]:
@@ -189,8 +226,7 @@ def _place_text(
     if was_cut:
         text += " …"
     layout = QTextLayout(text.replace("\n", "\N{LINE SEPARATOR}"), fonts.text)
-    option = QTextOption()
-    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    option = wrapping()
     option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
     option.setTabStopDistance(2.5 * em)
     layout.setTextOption(option)
@@ -221,14 +257,26 @@ def _place_text(
     _put_meta(placed, sizes, wide, bottom)
     bottom += 0.38 * em
     if bubble.row.failed:
-        reason = f"Not sent: {shown_name(bubble.row.failed, 300)}"
-        bounds = QFontMetricsF(fonts.small).boundingRect(
-            QRectF(0, 0, inner, 1e6), int(Qt.TextFlag.TextWordWrap), reason
-        )
+        bounds = _bounds(failed_words(bubble), inner, fonts)
         wide = max(wide, bounds.width())
         placed.failed_box = QRectF(0, bottom - 0.1 * em, wide, bounds.height())
         bottom = placed.failed_box.bottom() + 0.4 * em
     return wide, bottom
+
+
+def wrapping() -> QTextOption:
+    """At words, and inside one that alone is too wide: paths are."""
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    return option
+
+
+def _bounds(words: str, width: float, fonts: Fonts) -> QRectF:
+    """The room that small words take, wrapped."""
+    layout = QTextLayout(words, fonts.small)
+    layout.setTextOption(wrapping())
+    widest, _, height = _lay_lines(layout, width)
+    return QRectF(0, 0, min(widest, width), height)
 
 
 def _lay_lines(layout: QTextLayout, width: float) -> tuple[float, float, float]:
@@ -273,8 +321,9 @@ def _place_transfer(
     ):
         placed.bar_box = QRectF(0, bottom, wide, max(4.0, 0.32 * em))
         bottom += placed.bar_box.height() + 0.35 * em
-    placed.state_box = QRectF(0, bottom, wide, small)
-    bottom += small
+    tall = _bounds(_longest_state_words(bubble), wide, fonts).height()
+    placed.state_box = QRectF(0, bottom, wide, max(small, tall))
+    bottom = placed.state_box.bottom()
     actions = actions_of(bubble)
     if actions:
         _put_buttons(placed, actions, 0, bottom + 0.45 * em, wide, fonts, em)

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from chatnet_client.words import is_record, size_words
 from chatnet_protocol.ipc.rows import TransferState
-from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed
+from chatnet_qt.bubble_layout import (
+    ACTION_WORDS,
+    Fonts,
+    Placed,
+    failed_words,
+    state_words,
+    wrapping,
+)
 from chatnet_qt.icons import draw_file, draw_tick
 from chatnet_qt.models import Bubble
 from chatnet_qt.qt import (
@@ -23,12 +30,13 @@ from chatnet_qt.qt import (
     QTextLayout,
 )
 from chatnet_qt.theme import Colours, mix
-from chatnet_qt.wording import progress_words, shown_name, transfer_words, utf16_span
+from chatnet_qt.wording import shown_name, utf16_span
 
 LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 CENTRE = int(Qt.AlignmentFlag.AlignCenter)
 RING_PX = 2
-FIRST_BUTTONS = frozenset({"accept", "resume", "again", "fetch"})
+LOUD = frozenset({"accept", "resume"})
+"""Buttons of what waits for a decision; to do again what has ended is an offer."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +89,7 @@ class BubblePainter:
             for box, action in placed.buttons:
                 self._button(box, action, fill)
         if placed.failed_box is not None:
-            self._words(
-                placed.failed_box,
-                f"Not sent: {shown_name(bubble.row.failed, 300)}",
-                colours.danger,
-                int(Qt.TextFlag.TextWordWrap),
-            )
+            self._wrapped(placed.failed_box, failed_words(bubble), colours.danger)
         self._meta(bubble, placed)
 
     def _outline(self, box: QRectF, bubble: Bubble) -> QPainterPath:
@@ -175,35 +178,24 @@ class BubblePainter:
         self._words(placed.size_box, size, quiet, LEFT)
         if placed.bar_box is not None and transfer is not None:
             self._bar(placed.bar_box, bubble, fill)
-        words, colour = self._state(bubble)
-        small = QFontMetricsF(fonts.small)
-        words = small.elidedText(words, Qt.TextElideMode.ElideRight, placed.state_box.width())
-        self._words(placed.state_box, words, colour, LEFT)
+        self._wrapped(placed.state_box, state_words(bubble), self._state_ink(bubble))
         for box, action in placed.buttons:
             self._button(box, action, fill)
 
-    def _state(self, bubble: Bubble) -> tuple[str, QColor]:
+    def _state_ink(self, bubble: Bubble) -> QColor:
         colours, transfer = self._colours, bubble.transfer
         if transfer is None:
-            return "An earlier transfer", colours.muted
-        delivered = bubble.state not in ("queued", "sent")
-        words = transfer_words(transfer, bubble.peer_name, delivered)
-        quiet = colours.own_muted if transfer.mine else colours.muted
+            return colours.muted
         match transfer.state:
-            case TransferState.ACTIVE:
-                return progress_words(
-                    bubble.done_bytes, transfer.size_bytes, bubble.rate_bytes_s
-                ), quiet
             case TransferState.PAUSED | TransferState.WAITING:
-                done = f"{size_words(bubble.done_bytes)} of {size_words(transfer.size_bytes)}"
-                return f"{words} · {done}", colours.warning
+                return colours.warning
             case TransferState.DONE:
-                return f"✓ {words}", colours.good
+                return colours.good
             case TransferState.FAILED if not is_record(transfer):
-                return words, colours.danger
+                return colours.danger
             case TransferState.OFFERED if not transfer.mine:
-                return words, colours.text
-        return words, quiet
+                return colours.text
+        return colours.own_muted if transfer.mine else colours.muted
 
     def _bar(self, box: QRectF, bubble: Bubble, fill: QColor) -> None:
         painter, colours, transfer = self._painter, self._colours, bubble.transfer
@@ -223,7 +215,7 @@ class BubblePainter:
 
     def _button(self, box: QRectF, action: str, fill: QColor) -> None:
         painter, colours = self._painter, self._colours
-        first = action in FIRST_BUTTONS
+        first = action in LOUD
         ground = colours.accent if first else mix(fill, colours.text, 0.10)
         if action == self._looks.hovered:
             ground = mix(ground, colours.text, 0.14)
@@ -232,6 +224,12 @@ class BubblePainter:
         painter.drawRoundedRect(box, box.height() * 0.32, box.height() * 0.32)
         ink = colours.on_accent if first else colours.text
         self._words(box, ACTION_WORDS[action], ink, CENTRE, self._fonts.text)
+
+    def _wrapped(self, box: QRectF, words: str, colour: QColor) -> None:
+        """Small plain text on as many lines as it needs."""
+        self._painter.setFont(self._fonts.small)
+        self._painter.setPen(colour)
+        self._painter.drawText(box, words, wrapping())
 
     def _words(
         self, box: QRectF, words: str, colour: QColor, flags: int, font: QFont | None = None

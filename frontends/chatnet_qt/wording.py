@@ -14,6 +14,8 @@ from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, TransferRow, 
 MAX_SHOWN_CHARACTERS = 4000
 """A longer text is cut in its bubble and shown whole in the details window."""
 MAX_SHOWN_LINES = 60
+MAX_REASON_CHARACTERS = 1000
+"""Of a sentence about a failure; ours are far shorter, paths in them are not."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufff9-\ufffb]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -137,7 +139,8 @@ def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:
         case TransferState.OFFERED:
             return "Accept this?"
         case TransferState.WAITING:
-            return shown_name(row.reason) if row.reason else "Waiting for the connection"
+            reason = shown_name(row.reason, MAX_REASON_CHARACTERS)
+            return reason if row.reason else "Waiting for the connection"
         case TransferState.PAUSED:
             return f"Paused by {who}"
         case TransferState.VERIFYING:
@@ -151,8 +154,36 @@ def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:
         case TransferState.FAILED if is_record(row):
             return "Sent before the loss" if row.mine else "The files are not here"
         case TransferState.FAILED:
-            return f"Failed: {shown_name(row.reason, 300) if row.reason else 'no reason given'}"
+            reason = shown_name(row.reason, MAX_REASON_CHARACTERS)
+            return f"Failed: {reason if row.reason else 'no reason given'}"
     return "Sending" if row.mine else "Receiving"
+
+
+def card_words(
+    row: TransferRow, name: str, delivered: bool, done_bytes: int, rate_bytes_s: float
+) -> str:
+    """The line about a transfer in its bubble."""
+    words = transfer_words(row, name, delivered)
+    match row.state:
+        case TransferState.ACTIVE:
+            return progress_words(done_bytes, row.size_bytes, rate_bytes_s)
+        case TransferState.PAUSED | TransferState.WAITING:
+            return f"{words} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
+        case TransferState.DONE:
+            return f"✓ {words}"
+    return words
+
+
+def longest_card_words(row: TransferRow, name: str) -> str:
+    """What `card_words` may become while the transfer stays in this state."""
+    may_be = [
+        card_words(row, name, delivered, done, 0)
+        for delivered in (False, True)
+        for done in (row.size_bytes, 999_000_000)
+    ]
+    if row.state == TransferState.ACTIVE:
+        may_be.append(f"999 MB of {size_words(row.size_bytes)} · 999 MB/s · 23 h 59 min left")
+    return max(may_be, key=len)
 
 
 def progress_words(done_bytes: int, size_bytes: int, rate_bytes_s: float) -> str:

@@ -5,18 +5,23 @@ import pytest
 
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferState
 from chatnet_qt.bubble_layout import (
+    ACTION_WORDS,
     SHOW_ALL,
     Fonts,
     Placed,
     actions_of,
+    failed_words,
     meta_words,
     more_actions_of,
     place,
+    state_words,
+    wrapping,
 )
-from chatnet_qt.bubble_painter import name_of
+from chatnet_qt.bubble_painter import LOUD, name_of
 from chatnet_qt.icons import draw_tick
 from chatnet_qt.models import Bubble, offer_of
-from chatnet_qt.qt import QApplication, QColor, QImage, QPainter, QRectF
+from chatnet_qt.qt import QApplication, QColor, QFontMetricsF, QImage, QPainter, QRectF, QTextLayout
+from chatnet_qt.theme import scaled
 from qtworld import NOW_MS, offer_row, text_row, transfer_row
 
 
@@ -84,6 +89,76 @@ def test_transfers_lie_inside_theirs(fonts, state: str, width: float) -> None:
     wide = placed.bubble.adjusted(-1, -1, 1, 1)
     assert all(wide.contains(box) for box in inner_boxes(placed))
     assert [action for _, action in placed.buttons] == actions_of(bubble_of(row, transfer=transfer))
+
+
+REASONS = {
+    "a sentence": "The other side no longer has these files as they were when they were offered.",
+    "a path": "/home/ann/" + "deep/" * 30 + "second.bin cannot be read: no such file or directory",
+    "an unbroken name": "x" * 280,
+}
+
+
+@pytest.mark.parametrize("width", [180.0, 260.0, 480.0, 1200.0])
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+@pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
+def test_a_reason_is_there_to_its_last_word(
+    app: QApplication, reason: str, factor: float, width: float
+) -> None:
+    fonts = Fonts.of(scaled(app.font(), factor))
+    offer, text = offer_row(1, "a", 1, ack=1), text_row(1, "ok", mine=True)
+    for state in (TransferState.FAILED, TransferState.WAITING):
+        bubble = bubble_of(offer, transfer=transfer_row(offer, state, "a", 1, reason=reason))
+        placed = place(bubble, width, fonts, footers=True)
+        words = state_words(bubble)
+        assert reason in words
+        assert placed.state_box is not None
+        assert_room(placed.state_box, words, fonts)
+        below = [box.top() for box, _ in placed.buttons] + [placed.meta_box.top()]
+        assert placed.state_box.bottom() <= min(below)
+    bubble = bubble_of(msgspec.structs.replace(text, failed=reason), state="failed")
+    placed = place(bubble, width, fonts, footers=True)
+    assert placed.failed_box is not None
+    assert reason in failed_words(bubble)
+    assert_room(placed.failed_box, failed_words(bubble), fonts)
+    assert placed.bubble.adjusted(-1, -1, 1, 1).contains(placed.failed_box)
+
+
+def assert_room(box: QRectF, words: str, fonts: Fonts) -> None:
+    """All of it fits, and no word is broken that has room on a line of its own."""
+    metrics = QFontMetricsF(fonts.small)
+    layout = QTextLayout(words, fonts.small)
+    layout.setTextOption(wrapping())
+    layout.beginLayout()
+    height, ends = 0.0, []
+    while (line := layout.createLine()).isValid():
+        line.setLineWidth(box.width())
+        height += line.height()
+        ends.append(line.textStart() + line.textLength())
+    layout.endLayout()
+    assert height <= box.height() + 1
+    for end in ends[:-1]:
+        word = words[:end].rsplit(" ", 1)[-1] + words[end:].split(" ", 1)[0]
+        whole = words[end - 1] in " /-" or metrics.horizontalAdvance(word) > box.width()
+        assert whole, f"{word!r} is broken"
+
+
+@pytest.mark.parametrize("width", [180.0, 260.0, 600.0])
+def test_progress_has_room_from_the_first_byte_to_the_last(fonts, width: float) -> None:
+    row = offer_row(1, "a", 10**12, ack=1)
+    for state in (TransferState.ACTIVE, TransferState.PAUSED):
+        transfer = transfer_row(row, state, "a", 10**12, by="me")
+        heights = set()
+        for done in (0, 10**9 - 1, 999_900_000_000, 10**12):
+            bubble = bubble_of(row, transfer=transfer, done_bytes=done, rate_bytes_s=987_654_321.0)
+            placed = place(bubble, width, fonts, footers=True)
+            heights.add(placed.height)
+            assert placed.state_box is not None
+            assert_room(placed.state_box, state_words(bubble), fonts)
+        assert len(heights) == 1, "the bubble does not grow while bytes come"
+
+
+def test_only_what_has_to_be_decided_is_loud() -> None:
+    assert {action for action in ACTION_WORDS if action in LOUD} == {"accept", "resume"}
 
 
 def test_what_can_be_done_depends_on_side_and_state() -> None:
