@@ -3,6 +3,7 @@
 from chatnet_cli.room import Room
 from chatnet_cli.slash import handle_line
 from chatnet_client.attach import AttachMachine
+from chatnet_client.kept import Keeper, KeptTexts
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
@@ -15,10 +16,21 @@ DAY = "-- Tuesday, 14 November 2023"
 class Chat:
     """A room, its attach machine and a core, wired without sockets."""
 
-    def __init__(self, core: FakeCore | None = None, peer: str | None = None, watched: bool = True):
+    def __init__(
+        self,
+        core: FakeCore | None = None,
+        peer: str | None = None,
+        watched: bool = True,
+        keeper: Keeper | None = None,
+    ):
         self.core = core or FakeCore()
         self.ids = 0
-        self.room = Room(peer, watched=watched, new_id=self.new_id)
+        self.kept = (
+            KeptTexts(keeper, new_id=self.new_id, wall_ms=lambda: 1_700_000_000_000)
+            if keeper is not None
+            else None
+        )
+        self.room = Room(peer, watched=watched, new_id=self.new_id, kept=self.kept)
         self.machine = AttachMachine("test", keep_up=True)
         self.now = 0.0
         self.first_lines = self.turn()

@@ -1,6 +1,7 @@
 """The chat for a terminal, on prompt_toolkit: what arrives stands above the line being written."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,8 +27,10 @@ from chatnet_cli.wrapping import wrap
 from chatnet_client.client import new_id
 from chatnet_client.client_events import ClientEvent
 from chatnet_client.driver import clock
+from chatnet_client.kept import KeptTexts
+from chatnet_client.kept_file import KeptFile
 from chatnet_client.threaded import ThreadedClient
-from chatnet_client.words import LEAVING, LEAVING_WITHOUT_ENGINE
+from chatnet_client.words import LEAVING, LEAVING_WITHOUT_ENGINE, kept_words
 from chatnet_protocol.text import typed_text
 
 STYLE = Style.from_dict(
@@ -66,7 +69,9 @@ class Terminal:
         source: Input | None = None,
         screen: Output | None = None,
     ) -> None:
-        self.room = Room(wanted_peer, watched=True, new_id=new_id)
+        folder = os.path.dirname(os.path.abspath(connection_file))
+        self._kept = KeptTexts(KeptFile(folder), new_id=new_id, wall_ms=env.wall_ms)
+        self.room = Room(wanted_peer, watched=True, new_id=new_id, kept=self._kept)
         self._env = env
         self._file = connection_file
         self._plain = bool(env.environ.get("NO_COLOR"))
@@ -118,8 +123,11 @@ class Terminal:
         finally:
             sharing.cancel()
             await asyncio.to_thread(self._client.close)
+            self._kept.close()
         if not self.room.failed:
             self._env.say(LEAVING if self.room.mirror.live else LEAVING_WITHOUT_ENGINE)
+            if self._kept:
+                self._env.say(kept_words(len(self._kept)))
         return ExitStatus.FAILED if self.room.failed else ExitStatus.DONE
 
     def _from_thread(self, event: ClientEvent) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from chatnet_cli import render
 from chatnet_cli.hints import IN_CHAT, Hints
+from chatnet_cli.kept_lines import KeptLines
 from chatnet_cli.news import News
+from chatnet_cli.outage_lines import outage_lines
 from chatnet_cli.status_line import status_lines
 from chatnet_cli.transcript import Line, Transcript
 from chatnet_client.client_events import (
     Answered,
-    Cause,
     Changed,
     ClientEvent,
     ClientFailed,
@@ -24,14 +25,9 @@ from chatnet_client.client_events import (
     Reset,
 )
 from chatnet_client.draft import SharedDraft
+from chatnet_client.kept import KeptTexts
 from chatnet_client.mirror import Mirror
-from chatnet_client.words import (
-    ENGINE_DIED,
-    count_words,
-    engine_lost_words,
-    outage_words,
-    restarted_words,
-)
+from chatnet_client.words import count_words, restarted_words
 from chatnet_protocol.ipc.commands import (
     Command,
     DraftSet,
@@ -69,10 +65,11 @@ class Room:
         new_id: Callable[[], bytes],
         has_line: bool = True,
         hints: Hints = IN_CHAT,
+        kept: KeptTexts | None = None,
     ) -> None:
         """`watched`: a person sees what is printed. `has_line`: a person writes a line here, which
         is the session's draft; without one the draft is somebody else's and left alone. `hints`:
-        how advice names commands."""
+        how advice names commands. `kept`: where texts wait until they are durable."""
         self.mirror = Mirror()
         self.number = 0
         """The peer that is talked to; 0 before the first snapshot."""
@@ -86,13 +83,13 @@ class Room:
         self._has_line = has_line
         self._news = News(hints)
         self._transcript = Transcript(watched=watched)
+        self._kept = KeptLines(kept, self._transcript) if kept is not None else None
         self._new_id = new_id
         self._commands: list[Command] = []
         self._draft: SharedDraft | None = None
         self._new_input: str | None = None
         self._typing_until = 0.0
-        self._shown = 0
-        self._was_lost = False
+        self._shown, self._was_lost = 0, False
         self._queued_no = 0
         self._away_seq = 0
         """The newest own message that was written while the link was down."""
@@ -129,7 +126,11 @@ class Room:
             case Changed():
                 self._changed(event)
             case EngineLost():
-                self._lost(event)
+                self._was_lost = True
+                for line in outage_lines(event, self.mirror):
+                    self.say(line)
+                if self._kept and self.number:
+                    self._kept.show(self.number)
             case Refused(text=text, final=False):
                 self.say(text, "error")
             case Refused(text=text) | ClientFailed(reason=text):
@@ -138,23 +139,13 @@ class Room:
             case Answered():
                 self._answered(event)
             case Live():
+                if self._kept:
+                    self._kept.texts.adopt()
                 if not self.number:
                     self._open()
                 self._mark()
             case _:
                 pass
-
-    def _lost(self, lost: EngineLost) -> None:
-        self._was_lost = True
-        if lost.outage is None:
-            if lost.reason != ENGINE_DIED:  # more is known at once
-                self.say(engine_lost_words(lost.reason))
-            return
-        view = self.mirror.view
-        if lost.outage.cause != Cause.STOPPED or view is None or not view.stopping:
-            self.say(render.escape_line(outage_words(lost.outage)))
-        if lost.outage.command and lost.outage.cause != Cause.RESTARTING:
-            self.say(f"Start it with: {render.escape_line(lost.outage.command)}")
 
     def send_text(self, text: str) -> None:
         """Send one message to the peer that is shown; blanks alone are none."""
@@ -165,13 +156,20 @@ class Room:
             self.say("not connected to the engine yet", "error")
             self._new_input = text
             return
+        if self._kept and (problem := self._kept.texts.add(self.number, text)):
+            self.say(problem, "error")
+            self._new_input = text
+            return
         revision = 0
         if self._draft:
             revision = self._draft.take_sent()
             self._new_input = self._draft.text or self._new_input
-        self.ask(SendMessage(self._new_id(), self.number, text, revision))
-        self.unanswered += 1
         self._typing_until = 0.0
+        if self._kept is None:
+            self.ask(SendMessage(self._new_id(), self.number, text, revision))
+            self.unanswered += 1
+        else:
+            self._kept.handle_written(self.number, revision, self.mirror.live)
 
     def typed(self, line: str, now: float) -> None:
         """The line being written changed."""
@@ -194,6 +192,8 @@ class Room:
         command = self._draft.take_command(now) if self._draft else None
         if command is not None:
             self.ask(command)
+        if self._kept:
+            self._kept.texts.handle_timeout(now)
 
     def ask(self, command: Command) -> None:
         """A command for the engine."""
@@ -224,6 +224,8 @@ class Room:
     def take_commands(self) -> list[Command]:
         """What to send."""
         commands, self._commands = self._commands, []
+        if self._kept:
+            commands += self._kept.texts.take_commands(self.mirror.live)
         return commands
 
     def take_input(self) -> str | None:
@@ -233,7 +235,9 @@ class Room:
 
     def next_timeout(self) -> float | None:
         """When handle_timeout has something to do."""
-        return self._draft.next_timeout() if self._draft else None
+        owners = (self._draft, self._kept and self._kept.texts)
+        times = [owner.next_timeout() for owner in owners if owner]
+        return min((due for due in times if due is not None), default=None)
 
     def status(self, width: int) -> list[str]:
         """The lines at the bottom: transfers under way, then peer and link."""
@@ -334,7 +338,17 @@ class Room:
             name = render.peer_name(peer.info)
             self.say(f"New message from {name} ({peer.unread} unread): /peer {peer.info.peer}")
 
+    def take_back_kept(self) -> bool:
+        """Put the newest text that waits into an empty line; false when there is none."""
+        free = self._draft is None or not self._draft.text
+        text = self._kept.take_back(self.number) if self._kept and free else None
+        self._new_input = text or self._new_input
+        return text is not None
+
     def _answered(self, answer: Answered) -> None:
+        if isinstance(answer.command, SendMessage) and self._kept:
+            self._kept.handle_answer(answer)
+            return
         if isinstance(answer.command, SendMessage):
             self.unanswered -= 1
             if isinstance(answer.result, Queued):

@@ -108,7 +108,8 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
         make, states = ON_TRANSFERS[word]
         room.ask(make(_transfer(room, word, rest, states).id))
     elif word == "withdraw":
-        room.ask(WithdrawMessage(_never_sent(room, rest).id, room.number))
+        if rest or not room.take_back_kept():
+            room.ask(WithdrawMessage(_never_sent(room, rest).id, room.number))
     elif word == "peers":
         for peer in view.peers:
             mark = "*" if peer.info.peer == room.number else " "

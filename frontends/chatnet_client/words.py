@@ -52,6 +52,12 @@ RESTARTING = "The engine crashed and is being started again …"
 GAVE_UP = "The engine crashed five times within a minute ({cause}) and is not started again."
 
 
+def kept_words(count: int) -> str:
+    """When a front end ends while texts wait for the engine."""
+    are = "is" if count == 1 else "are"
+    return f"{count_words(count)} {are} kept and sent by the next window or chat."
+
+
 def cause_words(died_of: str) -> str:
     """What an engine died of (`SessionRow.died_of`), for people."""
     if died_of == "internal-error":

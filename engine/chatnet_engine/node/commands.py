@@ -153,7 +153,9 @@ def _send_message(parts: Parts, command: cmd.SendMessage, asker: Asker, now: Now
         )
     if parts.commits.full:
         raise CommandError(ErrorCode.BUSY, "Too many messages wait to be stored; send it again.")
-    message = c.NewMessage(command.id, MessageKind.TEXT, body, now.wall_ms, command.draft_revision)
+    # A text may have waited for the engine; nobody writes in the future.
+    sent_ms = min(command.sent_ms, now.wall_ms) if command.sent_ms > 0 else now.wall_ms
+    message = c.NewMessage(command.id, MessageKind.TEXT, body, sent_ms, command.draft_revision)
     parts.conversations[command.peer].queue(message, asker, now)
 
 

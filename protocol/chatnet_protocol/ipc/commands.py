@@ -112,11 +112,12 @@ class SendMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"
     peer: int
     text: str
     draft_revision: int = 0
+    sent_ms: int = 0
+    """When it was written; 0, or later than now: now."""
 
 
 class WithdrawMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """Never send an own text that was never sent. Result: Done; `not-allowed` when it may have
-    been sent."""
+    """Never send an own text. Result: Done; `not-allowed` when it may have been sent."""
 
     id: bytes
     peer: int
@@ -248,8 +249,7 @@ class RetryPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
 
 
 class AskRestore(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """Ask the peer for the messages that are missing here; `wanted` false: stop asking. The
-    peer's user has to consent. Result: Done."""
+    """Ask the peer, whose user decides, for what is missing here, or stop asking. Result: Done."""
 
     peer: int
     wanted: bool = True

@@ -372,3 +372,13 @@ def test_a_repeated_command_is_done_once_and_answered_again(alone: Alone) -> Non
     assert alone.client.replies[500] == first
     assert alone.client.view
     assert len(alone.client.view.peers[0].messages) == 1
+
+
+@pytest.mark.parametrize(("typed_ms", "ago_ms"), [(-60_000, 60_000), (60_000, 0), (None, 0)])
+def test_a_text_that_waited_for_the_engine_was_sent_when_it_was_written(typed_ms, ago_ms):
+    alone = Alone()
+    now_ms = alone.clock.wall_ms
+    sent_ms = 0 if typed_ms is None else now_ms + typed_ms
+    alone.done(cmd.SendMessage(ID, 1, "x", 0, sent_ms))
+    page = alone.done(cmd.FetchHistory(peer=1))
+    assert 0 <= page.rows[0].sent_ms - (now_ms - ago_ms) < 1000
