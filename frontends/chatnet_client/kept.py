@@ -100,6 +100,11 @@ class KeptTexts:
     def __len__(self) -> int:
         return len(self._texts)
 
+    @property
+    def waiting(self) -> int:
+        """How many will still be sent."""
+        return sum(not one.refused for one in self._texts.values())
+
     def texts(self, peer: int) -> list[Waiting]:
         """What waits for one peer, oldest first."""
         return [waiting for waiting in self._texts.values() if waiting.text.peer == peer]

@@ -10,7 +10,6 @@ from chatnet_client.client_events import Answered
 from chatnet_client.draft import SharedDraft
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import DraftSet, SetDraft, SetTyping
-from chatnet_protocol.limits import MAX_TEXT_BYTES
 from chatnet_protocol.text import typed_text
 from chatnet_qt.attachments import AttachmentRow, local_paths, save_picture
 from chatnet_qt.icons import draw_paperclip, draw_send, icon_of
@@ -209,10 +208,10 @@ class Composer(QFrame):
     def send(self) -> None:
         """Send what is written and attached."""
         text = self.box.written()
-        if len(text.encode()) > MAX_TEXT_BYTES:
-            self.refused.emit("One message holds 64 KiB at most: send longer texts as a file.")
-            return
         if not text.strip() and not self.attachments.paths:
+            return
+        if text.strip() and (problem := self._session.keep_text(self._peer, text)):
+            self.refused.emit(problem)
             return
         sent, revision = (text, self._draft.take_sent()) if text.strip() else ("", 0)
         self._show(self._draft.text)
@@ -236,9 +235,14 @@ class Composer(QFrame):
     def put_back(self, text: str) -> None:
         """A text that is not sent after all: into the box, unless something else stands there."""
         if not self.box.written():
-            self.box.setPlainText(text)
-            self.box.moveCursor(QTextCursor.MoveOperation.End)
-            self.box.setFocus()
+            self.put_below(text)
+
+    def put_below(self, text: str) -> None:
+        """A text that is nowhere else: into the box, below what stands there."""
+        written = self.box.written()
+        self.box.setPlainText(f"{written}\n{text}" if written else text)
+        self.box.moveCursor(QTextCursor.MoveOperation.End)
+        self.box.setFocus()
 
     def type_key(self, event: QKeyEvent) -> None:
         """A key pressed elsewhere that belongs here."""

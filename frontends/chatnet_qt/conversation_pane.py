@@ -125,6 +125,7 @@ class ConversationPane(QWidget):
         composer.apart_changed.connect(self._on_apart)
         self._actions.refused.connect(self.tell)
         self._actions.withdrawn.connect(composer.put_back)
+        self._actions.taken_back.connect(composer.put_below)
         self.header.safety_wanted.connect(self.show_safety_number)
         self.key_strip.acted.connect(self._act)
         self.link_strip.acted.connect(self._act)
@@ -189,9 +190,8 @@ class ConversationPane(QWidget):
         if paths and not self._session.offer_files(self.peer_number, paths):
             self.composer.attachments.add(paths)
             self.tell("Too many messages wait for the engine.")
-        if text and not self._session.send_text(self.peer_number, text, revision):
-            self.composer.put_back(text)
-            self.tell("Too many messages wait for the engine.")
+        if text:
+            self._session.hand_over(revision)
         self.view.go_to_end()
 
     def _act(self, name: str) -> None:

@@ -63,6 +63,9 @@ def draw_tick(painter: QPainter, box: QRectF, colour: QColor, state: str) -> Non
     _pen(painter, colour, width)
     tall = QRectF(box.x(), box.y(), box.height(), box.height())
     match state:
+        case "waiting":
+            for x in (0.14, 0.5, 0.86):
+                _line(painter, tall, (x, 0.6), (x, 0.61))
         case "queued":
             painter.drawEllipse(tall.adjusted(width, width, -width, -width))
             _line(painter, tall, (0.5, 0.26), (0.5, 0.52), (0.68, 0.62))

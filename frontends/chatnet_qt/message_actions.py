@@ -42,6 +42,7 @@ COMMANDS = {
     "cancel": CancelTransfer,
 }
 MAX_LINKS_IN_MENU = 10
+JUST_NOW = "It is being handed to the engine at this moment."
 TOO_LATE = "Only a text of yours that has not been sent yet can be withdrawn."
 
 
@@ -52,16 +53,19 @@ def menu_words(text: str) -> str:
 
 def can_withdraw(bubble: Bubble) -> bool:
     """Whether a message looks as if it had never been sent; the engine has the last word."""
-    return bubble.row.mine and bubble.row.kind == MessageKind.TEXT and bubble.state == "queued"
+    own_text = bubble.row.mine and bubble.row.kind == MessageKind.TEXT
+    return bubble.is_kept or (own_text and bubble.state == "queued")
 
 
 class MessageActions(QObject):
     """Carries out what the view's signals ask for.
 
-    Signals: `withdrawn(text)` a text will never be sent; `refused(sentence)`.
+    Signals: `withdrawn(text)` a text will never be sent; `taken_back(text)` one that waited is
+    nowhere else now; `refused(sentence)`.
     """
 
     withdrawn = pyqtSignal(str)
+    taken_back = pyqtSignal(str)
     refused = pyqtSignal(str)
 
     def __init__(
@@ -97,6 +101,13 @@ class MessageActions(QObject):
         row = self._model.row_of(message_id)
         if row < 0 or not can_withdraw(bubble := self._model.bubble(row)):
             self.refused.emit(TOO_LATE)
+            return
+        if bubble.is_kept:
+            text = self._session.take_back(message_id)
+            if text is None:
+                self.refused.emit(JUST_NOW)
+            else:
+                self.taken_back.emit(text)
             return
 
         def on_answer(answer: Answered) -> None:
@@ -149,7 +160,7 @@ class MessageActions(QObject):
         if can_withdraw(bubble):
             back = present(menu.addAction("&Withdraw\tDel"))
             back.triggered.connect(lambda: self.withdraw(message_id))
-        if bubble.row.failed and bubble.text:
+        if bubble.row.failed and bubble.text and not bubble.is_kept:
             again = present(menu.addAction("&Send again"))
             again.triggered.connect(lambda: self._send_again(bubble.text))
         details = present(menu.addAction("&Details…"))
@@ -174,7 +185,11 @@ class MessageActions(QObject):
         QDesktopServices.openUrl(QUrl(address))
 
     def _send_again(self, text: str) -> None:
-        self._session.send_text(self._model.peer_number, text, 0)
+        problem = self._session.keep_text(self._model.peer_number, text)
+        if problem:
+            self.refused.emit(problem)
+        else:
+            self._session.hand_over(0)
 
     def _copy(self, text: str) -> None:
         present(QGuiApplication.clipboard()).setText(text)

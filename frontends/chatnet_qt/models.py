@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chatnet_client.kept import Waiting
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.offer import Offer, decode_offer
@@ -22,6 +23,8 @@ from chatnet_qt.wording import STATE_WORDS, clock_words, day_of, day_words, peer
 GROUP_MS = 120_000
 """Messages of one author this close together form a group."""
 
+FIRST_WAITING_NO = 2**62
+"""Numbers of rows for texts that wait: above any in a history."""
 BUBBLE_ROLE = int(Qt.ItemDataRole.UserRole)
 
 
@@ -44,6 +47,8 @@ class Bubble:
     transfer: TransferRow | None = None
     rate_bytes_s: float = 0.0
     done_bytes: int = 0
+    is_kept: bool = False
+    """A text that is in this window alone."""
 
 
 class ConversationModel(QAbstractListModel):
@@ -68,6 +73,7 @@ class ConversationModel(QAbstractListModel):
         session.was_reset.connect(self._on_reset)
         session.changed.connect(self._on_event)
         session.gauged.connect(self._on_gauge)
+        session.unconfirmed_changed.connect(self._on_kept)
         self._on_reset()
 
     # --- Qt's side ---
@@ -133,7 +139,7 @@ class ConversationModel(QAbstractListModel):
         return Bubble(
             row=row,
             text="" if offer else shown_text(row.text),
-            state=message_state(row, peer) if peer else "",
+            state=self._state(row, peer),
             day=day_words(row.arrived_ms, int(time.time() * 1000)) if new_day else "",
             is_first_new=is_first_new,
             starts_group=starts,
@@ -144,6 +150,7 @@ class ConversationModel(QAbstractListModel):
             transfer=transfer,
             rate_bytes_s=rate_bytes_s,
             done_bytes=done_bytes,
+            is_kept=is_waiting(row),
         )
 
     def first_new_row(self) -> int:
@@ -167,7 +174,7 @@ class ConversationModel(QAbstractListModel):
 
     def hold(self, row: MessageRow | None) -> None:
         """`row` is being read and stays in memory; None: whatever is the newest."""
-        self._timeline.held = row
+        self._timeline.held = None if row is not None and is_waiting(row) else row
 
     def fetch_older(self) -> None:
         """Ask for the page before the first row, unless one is being read or there is none."""
@@ -232,6 +239,18 @@ class ConversationModel(QAbstractListModel):
         elif isinstance(event, ev.MessagesRestored | ev.MessagesDelivered | ev.MarksMoved):
             self.restated.emit()
 
+    def _on_kept(self) -> None:
+        before = {row.id: row for row in self._rows if is_waiting(row)}
+        self._sync()
+        for row in self._rows[-len(before) :] if before else []:
+            if row.id in before and row != before[row.id]:
+                self._refresh(row.id)
+
+    def _state(self, row: MessageRow, peer: PeerView | None) -> str:
+        if is_waiting(row):
+            return "failed" if row.failed else "waiting"
+        return message_state(row, peer) if peer else ""
+
     def _on_gauge(self, gauge: ev.Gauge) -> None:
         if isinstance(gauge, ev.TransferGauge) and gauge.peer == self.peer_number:
             self.restated.emit()
@@ -239,9 +258,13 @@ class ConversationModel(QAbstractListModel):
     def _sync(self) -> None:
         """Make the rows Qt knows those of the timeline, as insertions and removals if possible."""
         rows = list(self._timeline.rows)
+        if self._timeline.at_tail:
+            stored = {row.id for row in rows}
+            kept = self._session.waiting(self.peer_number)
+            rows += [row for row in waiting_rows(kept) if row.id not in stored]
         old, new = {row.id for row in self._rows}, {row.id for row in rows}
-        kept = [row.id for row in self._rows if row.id in new]
-        if (old and new and not kept) or kept != [row.id for row in rows if row.id in old]:
+        staying = [row.id for row in self._rows if row.id in new]
+        if (old and new and not staying) or staying != [row.id for row in rows if row.id in old]:
             self.beginResetModel()
             self._rows = rows
             self.endResetModel()
@@ -281,6 +304,25 @@ class ConversationModel(QAbstractListModel):
         if one.mine != other.mine or not close or one.kind != other.kind:
             return False
         return bool(one.failed) == bool(other.failed)
+
+
+def waiting_rows(kept: Iterable[Waiting]) -> list[MessageRow]:
+    """Texts that no engine has yet as rows below all others."""
+    rows = []
+    for number, waiting in enumerate(kept, FIRST_WAITING_NO):
+        text = waiting.text
+        rows.append(
+            MessageRow(
+                number, text.id, True, MessageKind.TEXT, text.text.encode(), text.typed_ms,
+                text.typed_ms, 0, 0, "", 0, number, waiting.refused,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def is_waiting(row: MessageRow) -> bool:
+    """Whether a row stands for a text that no engine has yet."""
+    return row.no >= FIRST_WAITING_NO
 
 
 def runs_of(flags: Iterable[bool]) -> list[tuple[int, int]]:

@@ -19,20 +19,25 @@ from chatnet_client.client_events import (
     Refused,
     Reset,
 )
+from chatnet_client.kept import Keeper, KeptTexts, MemoryKeeper, Waiting
 from chatnet_client.mirror import Mirror
 from chatnet_protocol.ids import uuid7
-from chatnet_protocol.ipc.commands import Command, OfferFiles, SendMessage
+from chatnet_protocol.ipc.commands import Command, OfferFiles
 from chatnet_protocol.ipc.view import PeerView, View
 from chatnet_qt.bridge import Bridge, MakeClient, OnAnswer
-from chatnet_qt.qt import QObject, pyqtSignal
+from chatnet_qt.qt import QObject, QTimer, pyqtSignal
 
-MAX_UNCONFIRMED = 100
-"""Texts and offers that wait for the engine's word; beyond it sending is refused."""
+MAX_OFFERS = 100
+"""Offers that wait for the engine's word; beyond it offering is refused."""
 
 
 def new_id() -> bytes:
     """A fresh, time-ordered message id."""
     return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Session(QObject):
@@ -52,11 +57,21 @@ class Session(QObject):
     unconfirmed_changed = pyqtSignal()
     client_failed = pyqtSignal(str, str)
 
-    def __init__(self, make_client: MakeClient, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        make_client: MakeClient,
+        parent: QObject | None = None,
+        *,
+        keeper: Keeper | None = None,
+    ) -> None:
         super().__init__(parent)
         self.mirror = Mirror()
         self._bridge = Bridge(make_client, self._take, self)
-        self._unconfirmed: dict[bytes, SendMessage | OfferFiles] = {}
+        self._kept = KeptTexts(keeper or MemoryKeeper(), new_id=new_id, wall_ms=_wall_ms)
+        self._offers: dict[bytes, OfferFiles] = {}
+        self._retry = QTimer(self)
+        self._retry.setSingleShot(True)
+        self._retry.timeout.connect(self._on_retry)
 
     def start(self) -> None:
         """Attach."""
@@ -69,6 +84,7 @@ class Session(QObject):
     def close(self) -> None:
         """Detach."""
         self._bridge.close()
+        self._kept.close()
 
     @property
     def view(self) -> View | None:
@@ -82,8 +98,8 @@ class Session(QObject):
 
     @property
     def unconfirmed(self) -> int:
-        """Messages handed over that the engine has not confirmed."""
-        return len(self._unconfirmed)
+        """Texts and offers that wait for the engine's word."""
+        return len(self._offers) + self._kept.waiting
 
     def peer(self, number: int) -> PeerView | None:
         """The conversation with peer `number`, if the view has it."""
@@ -93,30 +109,62 @@ class Session(QObject):
         """Send a command; without `on_answer` a failure is told by `refused`."""
         self._bridge.request(command, on_answer or self._report)
 
-    def send_text(self, peer: int, text: str, draft_revision: int) -> bool:
-        """Queue a text; false if too many wait already."""
-        return self._send(SendMessage(new_id(), peer, text, draft_revision))
+    def waiting(self, peer: int) -> list[Waiting]:
+        """Texts that no engine has made durable, oldest first."""
+        return self._kept.texts(peer)
+
+    def keep_text(self, peer: int, text: str) -> str:
+        """Before the box is cleared: keep what was written. One sentence when it has to stay."""
+        return self._kept.add(peer, text)
+
+    def hand_over(self, draft_revision: int) -> None:
+        """After the box was cleared: the text that was kept last clears that draft, and goes."""
+        self._kept.set_draft_revision(draft_revision)
+        self._pump()
+
+    def take_back(self, text_id: bytes) -> str | None:
+        """A text that waits, which is not sent then; None while it is being handed over."""
+        text = self._kept.take_back(text_id)
+        self._pump()
+        return text
 
     def offer_files(self, peer: int, paths: list[str]) -> bool:
-        """Offer files by absolute path; false if too many messages wait already."""
-        return self._send(OfferFiles(new_id(), peer, paths))
-
-    def _send(self, command: SendMessage | OfferFiles) -> bool:
-        if len(self._unconfirmed) >= MAX_UNCONFIRMED:
+        """Offer files by absolute path; false if too many offers wait already."""
+        if len(self._offers) >= MAX_OFFERS:
             return False
-        self._unconfirmed[command.id] = command
-        self._bridge.request(command, self._on_sent)
+        command = OfferFiles(new_id(), peer, paths)
+        self._offers[command.id] = command
+        self._bridge.request(command, self._on_offered)
         self.unconfirmed_changed.emit()
         return True
 
-    def _on_sent(self, answer: Answered) -> None:
-        assert isinstance(answer.command, SendMessage | OfferFiles)
+    def _on_offered(self, answer: Answered) -> None:
+        assert isinstance(answer.command, OfferFiles)
         if answer.timed_out:
-            self._bridge.request(answer.command, self._on_sent)
+            self._bridge.request(answer.command, self._on_offered)
             return
-        self._unconfirmed.pop(answer.command.id, None)
+        self._offers.pop(answer.command.id, None)
         self.unconfirmed_changed.emit()
         self._report(answer)
+
+    def _pump(self) -> None:
+        """Hand over the text whose turn it is, and say that something may have changed."""
+        for command in self._kept.take_commands(self.online):
+            self._bridge.request(command, self._on_kept)
+        due = self._kept.next_timeout()
+        if due is not None and not self._retry.isActive():
+            self._retry.start(max(0, round((due - time.monotonic()) * 1000)))
+        self.unconfirmed_changed.emit()
+
+    def _on_kept(self, answer: Answered) -> None:
+        refused = self._kept.handle_answer(answer)
+        if refused is not None:
+            self.refused.emit(refused.text.peer, refused.refused)
+        self._pump()
+
+    def _on_retry(self) -> None:
+        self._kept.handle_timeout(time.monotonic())
+        self._pump()
 
     def _report(self, answer: Answered) -> None:
         if answer.error is not None and not answer.timed_out:
@@ -131,7 +179,11 @@ class Session(QObject):
                 self.gauged.emit(event.gauge)
             case Reset():
                 self.was_reset.emit()
-            case Live() | EngineLost():
+            case Live():
+                self._kept.adopt()
+                self._pump()
+                self.connection_changed.emit()
+            case EngineLost():
                 self.connection_changed.emit()
             case ClientFailed():
                 self.connection_changed.emit()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from chatnet_client.kept_file import KeptFile
 from chatnet_client.threaded import ThreadedClient
 from chatnet_qt.bridge import Client, OnEvent
 from chatnet_qt.main_window import MainWindow
@@ -47,7 +48,7 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     def make_client(on_event: OnEvent) -> Client:
         return ThreadedClient(path, on_event, name=FRONT_END_NAME, starts_engine=True)
 
-    session = Session(make_client)
+    session = Session(make_client, keeper=KeptFile(os.path.dirname(path)))
     window = MainWindow(session, Settings(os.path.dirname(path)))
     ending = EndBySignal(app, window)
     window.show()

@@ -22,6 +22,7 @@ _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BREAKS = re.compile("[\n\t\u0085\u2028\u2029]+")
 
 STATE_WORDS = {
+    "waiting": "waiting for the engine",
     "queued": "queued",
     "sent": "sent",
     "delivered": "delivered",
@@ -32,6 +33,7 @@ STATE_WORDS = {
 SHORT_LINK_WORDS = {**LINK_WORDS, LinkState.DIALLING: "not reached yet"}
 """Without the sentence that a terminal adds to it."""
 STATE_SENTENCES = {
+    "waiting": "Kept in this window until the engine has stored it.",
     "queued": "Stored here; goes out as soon as the link allows.",
     "sent": "On its way; the other machine has not confirmed it yet.",
     "delivered": "Stored safely on the other machine.",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chatnet_client.kept import Keeper
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.ipc.view import View
@@ -39,6 +40,7 @@ def make_stage(app: QApplication, tmp_path: Path) -> Iterator[MakeStage]:
         size: tuple[int, int] = (600, 500),
         history: Sequence[MessageRow] = (),
         page_of: Callable[[FetchHistory], HistoryPage] | None = None,
+        keeper: Keeper | None = None,
     ) -> Stage:
         clients: list[FakeClient] = []
 
@@ -46,7 +48,7 @@ def make_stage(app: QApplication, tmp_path: Path) -> Iterator[MakeStage]:
             clients.append(FakeClient(on_event))
             return clients[0]
 
-        session = Session(make_client)
+        session = Session(make_client, keeper=keeper)
         window = MainWindow(session, Settings(str(tmp_path)))
         window.resize(*size)
         stage = Stage(app, session, window, clients[0])

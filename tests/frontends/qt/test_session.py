@@ -1,53 +1,81 @@
 """Commands and their answers: nothing is lost while the engine is away, nothing is sent twice."""
 
+from chatnet_client import kept
 from chatnet_client.client_events import ClientFailed, Live, Refused
 from chatnet_protocol.errors import ErrorCode
-from chatnet_protocol.ipc.commands import Done, OfferFiles, Queued, RetryPeer, SendMessage
-from chatnet_qt.session import MAX_UNCONFIRMED
+from chatnet_protocol.ipc.commands import Done, Queued, RetryPeer, SendMessage
+from chatnet_qt.session import MAX_OFFERS
 from qtworld import peer_view, session_view
+
+
+def send(stage, text: str, revision: int = 0, peer: int = 1) -> str:
+    problem = stage.session.keep_text(peer, text)
+    if not problem:
+        stage.session.hand_over(revision)
+    stage.settle()
+    return problem
 
 
 def test_a_text_is_asked_again_under_its_id_until_it_is_confirmed(make_stage) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.client.answers_messages = False
-    assert stage.session.send_text(1, "hello", 3)
+    assert send(stage, "hello", 3) == ""
     stage.client.time_out()
     stage.settle()
     first, second = stage.client.asked(SendMessage)
     assert first == second
+    assert first.draft_revision == 3
     assert stage.session.unconfirmed == 1
     stage.client.answer(Queued(no=1, seq=1))
     stage.settle()
     assert stage.session.unconfirmed == 0
 
 
-def test_texts_that_wait_are_bounded(make_stage) -> None:
+def test_what_waits_is_bounded(make_stage, monkeypatch) -> None:
+    monkeypatch.setattr(kept, "MAX_TEXTS", 3)
     stage = make_stage(session_view(peer_view()))
     stage.client.answers_messages = False
-    assert all(stage.session.send_text(1, "x", 0) for _ in range(MAX_UNCONFIRMED))
-    assert not stage.session.send_text(1, "one too many", 0)
+    assert [send(stage, "x") for _ in range(4)] == ["", "", "", kept.FULL]
+    assert len(stage.client.asked(SendMessage)) == 1
+    assert all(stage.session.offer_files(1, ["/tmp/x"]) for _ in range(MAX_OFFERS))
     assert not stage.session.offer_files(1, ["/tmp/x"])
-    assert len(stage.client.asked(SendMessage)) == MAX_UNCONFIRMED
-    assert not stage.client.asked(OfferFiles)
 
 
-def test_a_refused_text_ends_waiting_and_is_told(make_stage) -> None:
+def test_a_refused_text_is_told_and_stays_with_its_content(make_stage) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.client.answers_messages = False
     told: list[tuple[int, str]] = []
     stage.session.refused.connect(lambda peer, words: told.append((peer, words)))
-    stage.session.send_text(1, "hello", 0)
+    send(stage, "hello")
     stage.client.answer(error="The peer is unknown.")
     stage.settle()
     assert told == [(1, "The peer is unknown.")]
     assert stage.session.unconfirmed == 0
+    (waiting,) = stage.session.waiting(1)
+    assert (waiting.text.text, waiting.refused) == ("hello", "The peer is unknown.")
 
 
-def test_every_message_has_an_id_of_its_own(make_stage) -> None:
+def test_every_message_has_an_id_of_its_own_and_all_go_in_order(make_stage) -> None:
     stage = make_stage(session_view(peer_view()))
-    for _ in range(20):
-        stage.session.send_text(1, "same", 0)
-    assert len({command.id for command in stage.client.asked(SendMessage)}) == 20
+    for number in range(20):
+        stage.session.keep_text(1, str(number))
+        stage.session.hand_over(0)
+    stage.until(lambda: stage.session.unconfirmed == 0)
+    sent = stage.client.asked(SendMessage)
+    assert len({command.id for command in sent}) == 20
+    assert [command.text for command in sent] == [str(number) for number in range(20)]
+
+
+def test_nothing_is_handed_over_while_the_engine_is_away(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    stage.client.lose()
+    stage.settle()
+    send(stage, "one")
+    send(stage, "two")
+    assert stage.client.asked(SendMessage) == []
+    stage.client.reset(session_view(peer_view()), b"boot2")
+    stage.until(lambda: stage.session.unconfirmed == 0)
+    assert [command.text for command in stage.client.asked(SendMessage)] == ["one", "two"]
 
 
 def test_an_answer_reaches_whoever_asked(make_stage) -> None:
