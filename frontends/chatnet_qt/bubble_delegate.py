@@ -8,6 +8,7 @@ import html
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from chatnet_client.links import link_of
 from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed, place, room_for
 from chatnet_qt.bubble_painter import BubblePainter, Looks
 from chatnet_qt.models import BUBBLE_ROLE, Bubble, ConversationModel
@@ -197,7 +198,7 @@ class BubbleDelegate(QStyledItemDelegate):
 def tip_words(bubble: Bubble, found: Hit) -> str:
     """The tooltip of a bubble."""
     if found.link:
-        return f"Opens after a question: {found.link}"
+        return f"Opens after a question: {link_of(found.link).honest}"
     if found.action:
         return ACTION_WORDS[found.action]
     row = bubble.row

@@ -35,6 +35,8 @@ from chatnet_qt.wording import shown_name, utf16_span
 LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 CENTRE = int(Qt.AlignmentFlag.AlignCenter)
 RING_PX = 2
+UNDERLINE_SHARE = 0.95
+"""How far down what is below the baseline a link is underlined."""
 LOUD = frozenset({"accept", "resume"})
 """Buttons of what waits for a decision; to do again what has ended is an offer."""
 
@@ -129,6 +131,8 @@ class BubblePainter:
         marks = marked(layout.text(), self._looks.found, colours)
         layout.draw(painter, QPointF(*placed.text_at), marks)
         painter.setPen(QPen(mix(colours.accent, colours.text, 0.25), 1))
+        # Below an underscore, which it would hide.
+        below = QFontMetricsF(self._fonts.text).descent() * UNDERLINE_SHARE
         for start, length, _ in placed.links:
             for number in range(layout.lineCount()):
                 line = layout.lineAt(number)
@@ -136,7 +140,7 @@ class BubblePainter:
                 last = min(start + length, line.textStart() + line.textLength())
                 if first < last:
                     x1, x2 = _cursor(line.cursorToX(first)), _cursor(line.cursorToX(last))
-                    y = line.y() + line.ascent() + 2 + placed.text_at[1]
+                    y = line.y() + line.ascent() + below + placed.text_at[1]
                     painter.drawLine(
                         QPointF(x1 + placed.text_at[0], y), QPointF(x2 + placed.text_at[0], y)
                     )

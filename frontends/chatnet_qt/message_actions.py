@@ -177,7 +177,7 @@ class MessageActions(QObject):
         where = "" if link.is_plain else f" (leads to {host})"
         go = present(menu.addAction(f"Open {menu_words(link.honest)}{where}"))
         go.setToolTip(link.host)
-        go.triggered.connect(lambda: self._open(link.address))
+        go.triggered.connect(lambda: self._open(link.honest))
         copy = present(menu.addAction(f"Copy address of {host}"))
         copy.triggered.connect(lambda: self._copy(link.address))
 

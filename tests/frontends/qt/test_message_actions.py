@@ -4,6 +4,7 @@ import pytest
 
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import AcceptTransfer, WithdrawMessage
+from chatnet_qt.bubble_delegate import Hit, tip_words
 from chatnet_qt.message_actions import TOO_LATE
 from chatnet_qt.qt import QEvent, QKeyEvent, Qt
 from qtworld import (
@@ -111,3 +112,22 @@ def test_the_menu_says_where_a_link_really_leads(make_stage) -> None:
         "Open https://apple.com@evil.example/y (leads to evil.example)",
         "Copy address of evil.example",
     ]
+
+
+def test_what_is_opened_and_what_the_tooltip_says_is_what_the_menu_showed(
+    make_stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "https://\u0430pple.com/Build_(nightly)"
+    row = text_row(1, f"see ({address}).", ack=1)
+    stage = make_stage(session_view(with_rows(peer_view(), [row])))
+    opened: list[str] = []
+    monkeypatch.setattr(stage.pane._actions, "_open", opened.append)
+    menu = stage.pane._actions.menu_for(message_id(1))
+    assert menu is not None
+    next(action for action in menu.actions() if action.text().startswith("Open ")).trigger()
+    honest = "https://xn--pple-43d.com/Build_(nightly)"
+    assert opened == [honest]
+    assert tip_words(stage.pane.model.bubble(0), Hit(link=address)).endswith(honest)
+    assert stage.pane.view.itemDelegate().placed(
+        stage.pane.model.bubble(0), stage.pane.view.font()
+    ).links == [(5, len(address), address)]
