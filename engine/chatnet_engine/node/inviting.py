@@ -57,6 +57,11 @@ def handle_stored(parts: Parts, row: PeerRow, asker: Asker | None) -> bool:
     stretch = parts.invites.handle_stored(asker, row.peer)
     if stretch is None:
         return False
+    if parts.peers.get(row.peer) is None:
+        parts.close_invite(row.peer)
+        sentence = "The peer was removed while its invite was being made."
+        parts.fail(asker, CommandError(ErrorCode.UNKNOWN_PEER, sentence))
+        return True
     parts.effects.append(stretch)
     invite = parts.invites.get(row.peer)
     return invite is not None and invite.made

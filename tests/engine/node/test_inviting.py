@@ -198,6 +198,20 @@ def test_invites_are_few_and_only_for_first_contacts() -> None:
     assert party.ask(party.at_b, cmd.MakeInvite(77)) == "unknown-peer"
 
 
+def test_an_invite_for_a_peer_that_is_removed_meanwhile_is_refused() -> None:
+    party = Party(12)
+    party.ask(party.at_a, cmd.AddPeer("10.0.0.9", 9))
+    made = party.at_a.ask(cmd.MakeInvite(1))
+    removed = party.at_a.ask(cmd.RemovePeer(1))
+    party.run(2)
+    failure = party.at_a.replies[made].failure
+    assert failure
+    assert failure.code == "unknown-peer"
+    assert party.at_a.replies[removed].failure is None
+    assert party.rows(party.at_a) == []
+    assert isinstance(party.ask(party.at_a, cmd.MakeInvite()), cmd.Invited)
+
+
 def test_a_store_that_fails_makes_no_invite() -> None:
     party = Party(9)
     party.a.store_fails = "The disk is full."
