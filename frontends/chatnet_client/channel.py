@@ -160,11 +160,15 @@ class Channel:
         self._events = self._commands = None
 
 
+def open_at_once(path: str, flags: int) -> int:
+    """For `open`: in the place of a session's file there may be a FIFO, which would wait."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def read_connection_file(path: str) -> ConnectionFile:
     """Raises EngineUnreachable when it is missing, unreadable or damaged."""
     try:
-        # Without waiting: in the place of the file there may be a FIFO.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(path, "rb", opener=open_at_once) as file:
             return decode_connection_file(file.read(MAX_CONNECTION_FILE_BYTES + 1))
     except FileNotFoundError:
         raise EngineUnreachable("The engine of this session does not run.") from None

@@ -7,7 +7,7 @@ import fcntl
 import os
 import shlex
 
-from chatnet_client.channel import read_connection_file
+from chatnet_client.channel import open_at_once, read_connection_file
 from chatnet_client.client_events import Cause, Outage
 from chatnet_client.errors import EngineUnreachable
 from chatnet_client.sessions import is_running
@@ -108,7 +108,7 @@ def is_session_folder(folder: str) -> bool:
 
 def _read(path: str, size: int) -> bytes | None:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=open_at_once) as file:
             return file.read(size)
     except OSError:
         return None

@@ -128,6 +128,6 @@ def _refuse_unless_taken(needs: Mapping[str, str], ways: Collection[str]) -> Non
         answer += f", or {WITHOUT_HISTORY} ({COSTS[WITHOUT_HISTORY]})"
     raise CommandError(
         ErrorCode.STORE,
-        f"The session does not start: {' and '.join(open_needs.values())}; put back what belongs "
-        f"there (chatnet restore-backup FOLDER), or start once with {answer}.",
+        f"The session does not start: {', '.join(open_needs.values())}; put back what belongs "
+        f"there (chatnet restore-backup FOLDER), or run chatnet engine once with {answer}.",
     )

@@ -19,7 +19,7 @@ from chatnet_client.asking import ask_status
 from chatnet_client.channel import read_connection_file
 from chatnet_client.errors import EngineUnreachable
 from chatnet_protocol.ipc.rows import LinkState, PeerRow
-from chatnet_protocol.ipc.session_files import LOG
+from chatnet_protocol.ipc.session_files import HISTORY, IDENTITY, KNOWN_PEERS, LOG
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION, WIRE_VERSION
 
 PACKAGES = ("pyzmq", "msgpack", "msgspec", "cryptography", "blake3", "prompt_toolkit", "PyQt5")
@@ -106,6 +106,7 @@ def _session_checks(env: Environment) -> Iterator[Check]:
     if not found:
         yield True, "there is no session yet"
     for session in found:
+        yield from _state_checks(session)
         log = f"log {session.folder}/{LOG}"
         if session.engine is None:
             killed = os.path.exists(session.connection_file)
@@ -121,6 +122,32 @@ def _session_checks(env: Environment) -> Iterator[Check]:
         )
         if not problem:
             yield from _peer_checks(session)
+
+
+def _state_checks(session: sessions.Session) -> Iterator[Check]:
+    """What its engine would refuse to start with; all three missing is a session before its
+    first start."""
+    folder = session.folder
+    if not any(os.path.lexists(f"{folder}/{name}") for name in (IDENTITY, HISTORY, KNOWN_PEERS)):
+        return
+    for name in (IDENTITY, HISTORY):
+        problem = _file_problem(f"{folder}/{name}")
+        if problem:
+            yield (
+                False,
+                f"session {session.name}: {name} {problem}; put it back "
+                "(chatnet restore-backup FOLDER), chatnet engine says what the other ways cost",
+            )
+
+
+def _file_problem(path: str) -> str:
+    try:
+        status = os.lstat(path)
+    except OSError as error:
+        return "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+    if not stat.S_ISREG(status.st_mode):
+        return "is no regular file"
+    return "" if status.st_size else "is empty"
 
 
 def _peer_checks(session: sessions.Session) -> Iterator[Check]:

@@ -1,5 +1,6 @@
 """Each verb against a fake engine: results on stdout, the rest on stderr."""
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -361,6 +362,22 @@ def test_doctor(shell, home: Path, engine: FakeEngine) -> None:
     home.chmod(0o777)
     assert shell.run("doctor") == 1
     assert "chmod go-w" in shell.out
+
+
+def test_doctor_says_which_state_files_are_lost(shell, home: Path, engine: FakeEngine) -> None:
+    folder = home / "sessions" / "lost"
+    folder.mkdir()
+    assert shell.run("doctor") == 0
+    (folder / "known_peers").touch()
+    (folder / "history.db").touch()
+    assert shell.run("doctor") == 1
+    assert "BAD session lost: identity.key is missing; put it back " in shell.out
+    assert "BAD session lost: history.db is empty" in shell.out
+    (folder / "history.db").write_bytes(b"x")
+    os.mkfifo(folder / "identity.key")
+    assert shell.run("doctor") == 1
+    assert "BAD session lost: identity.key is no regular file" in shell.out
+    assert "history.db" not in shell.out
 
 
 @pytest.mark.parametrize("words", [("send", " \t "), ("send", "-")])

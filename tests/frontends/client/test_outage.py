@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from chatnet_client import outage
-from chatnet_client.channel import Channel
+from chatnet_client.channel import Channel, read_connection_file
 from chatnet_client.client_events import Cause, Outage
-from chatnet_client.errors import EngineStartFailed
+from chatnet_client.errors import EngineStartFailed, EngineUnreachable
 from chatnet_client.launch import start_again
 from chatnet_client.reviver import RETRY_S, Reviver
 from chatnet_client.words import outage_words
@@ -240,3 +240,11 @@ def test_the_end_of_the_engine_s_process_is_noticed_at_once(folder: Folder) -> N
         channel.wait(30.0)
         assert channel.engine_ended
     channel.close()
+
+
+def test_a_fifo_in_the_place_of_a_file_makes_nobody_wait(tmp_path: Path) -> None:
+    for name in ("connection.json", "start.json", "ended"):
+        os.mkfifo(tmp_path / name)
+        assert outage._read(str(tmp_path / name), 10) == b""
+    with pytest.raises(EngineUnreachable):
+        read_connection_file(str(tmp_path / "connection.json"))
