@@ -21,8 +21,8 @@ def make_dirs(path: str) -> None:
     try:
         os.mkdir(path, 0o700)
     except FileNotFoundError:
-        if parent == path:
-            raise
+        if os.path.isdir(parent):
+            raise  # a place like /proc, where nothing can be made
         make_dirs(parent)
         make_dirs(path)
     except FileExistsError:

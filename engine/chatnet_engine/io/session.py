@@ -37,8 +37,12 @@ class SessionFolder:
         self._own_key = b""
         _make_folders(path)
         self._lock_fd = _lock(self._file(session_files.LOCK), name)
-        # What a killed engine left must not send anybody to its sockets.
-        self.remove_connection_file()
+        try:
+            # What a killed engine left must not send anybody to its sockets.
+            self.remove_connection_file()
+        except CommandError:
+            self.close()
+            raise
 
     @property
     def history_path(self) -> str:
@@ -92,11 +96,16 @@ class SessionFolder:
         write_atomically(self._file(session_files.CONNECTION_FILE), encode_connection_file(value))
 
     def remove_connection_file(self) -> None:
-        """Before the sockets are closed."""
+        """Before the sockets are closed. Raises CommandError where something else is in its place."""
+        path = self._file(session_files.CONNECTION_FILE)
         try:
-            os.unlink(self._file(session_files.CONNECTION_FILE))
+            os.unlink(path)
         except FileNotFoundError:
             pass
+        except OSError as error:
+            raise CommandError(
+                ErrorCode.FILE, f"{path} cannot be removed: {error.strerror}."
+            ) from None
 
     def close(self) -> None:
         """Let go of the lock."""

@@ -26,6 +26,8 @@ def test_folders_are_made_with_their_parents_for_us_only(own_home):
     (own_home / "file").touch()
     with pytest.raises(NotADirectoryError):
         make_dirs(str(own_home / "file"))
+    with pytest.raises(FileNotFoundError):
+        make_dirs("/proc/nothing/deep")
 
 
 def test_a_file_is_read_only_if_it_is_one(own_home):

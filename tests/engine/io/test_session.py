@@ -135,6 +135,12 @@ def test_a_fifo_never_makes_a_start_wait(path, name, start):
         start(path)
 
 
+def test_a_folder_in_the_place_of_the_connection_file_is_one_sentence(path):
+    os.makedirs(os.path.join(path, "connection.json"))
+    with pytest.raises(CommandError, match=r"connection\.json cannot be removed: .*\.$"):
+        SessionFolder(path, "s")
+
+
 def test_a_fifo_in_the_place_of_a_draft_is_replaced(folder):
     os.mkfifo(os.path.join(folder.path, "connection.json.new"))
     folder.write_connection_file(CONNECTION)
