@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 
 from chatnet_engine.files.names import numbered, shown
-from chatnet_engine.io.private_dir import make_dirs
+from chatnet_engine.io.private_dir import make_dirs, sync_dir_fd
 
 PARTIAL_FOLDER = ".chatnet-partial"
 PARTIAL_KEPT_S = 30 * 24 * 3600
@@ -106,8 +106,8 @@ class Folder:
 
     def keep_partials(self) -> None:
         """Make durable that the partial files are found again. Raises OSError."""
-        os.fsync(self._partial_fd)
-        os.fsync(self._fd)
+        sync_dir_fd(self._partial_fd)
+        sync_dir_fd(self._fd)
 
     def discard(self, transfer_id: bytes) -> None:
         """Remove what a transfer left behind."""
@@ -140,7 +140,7 @@ class Folder:
                 if not _link(self._partial_fd, partial, parent_fd, path[-1]):
                     return False
             # Also when an earlier call had linked it: that one may have died before this.
-            os.fsync(parent_fd)
+            sync_dir_fd(parent_fd)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial, dir_fd=self._partial_fd)
         return True
@@ -162,7 +162,7 @@ class Folder:
             for name in path[:-1]:
                 below = _subfolder(fd, name, self._below_mode)
                 if sync:  # whoever made it, perhaps a process that died right after
-                    os.fsync(fd)
+                    sync_dir_fd(fd)
                 os.close(fd)
                 fd = below
             yield fd

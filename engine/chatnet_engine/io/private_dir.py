@@ -4,6 +4,7 @@ What is no regular file is refused at once: opening a FIFO or a device would wai
 behind a link another session may write.
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -13,6 +14,9 @@ from collections.abc import Mapping
 from chatnet_protocol.errors import CommandError, ErrorCode
 
 logger = logging.getLogger(__name__)
+
+NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EROFS, errno.EOPNOTSUPP})
+"""What file systems answer that keep names some other way, or cannot have changed."""
 
 
 def make_dirs(path: str) -> None:
@@ -85,7 +89,8 @@ def read_private(path: str, size: int) -> bytes:
     with open(open_regular(path, os.O_RDONLY), "rb") as file:
         if os.fstat(file.fileno()).st_mode & 0o077:
             logger.warning("others could get at %s; closing it to them", path)
-            os.fchmod(file.fileno(), 0o600)
+            with contextlib.suppress(OSError):  # a read-only disk, a file system without modes
+                os.fchmod(file.fileno(), 0o600)
         return file.read(size)
 
 
@@ -121,9 +126,18 @@ def sync_dir(path: str) -> None:
     except PermissionError:
         return  # a parent that others own; they made it, and it was there before us
     try:
-        os.fsync(folder)
+        sync_dir_fd(folder)
     finally:
         os.close(folder)
+
+
+def sync_dir_fd(folder: int) -> None:
+    """The same of an open folder. Raises OSError, but not where folders have no sync."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
 
 
 def sync_dirs_above(path: str) -> None:

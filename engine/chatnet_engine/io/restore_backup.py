@@ -132,6 +132,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         try:
             done = restore(os.path.abspath(options.folder), folder, replace=options.replace)
         finally:
+            folder.remove_if_unused()
             folder.close()
     except CommandError as error:
         sys.stderr.write(f"{error.detail}\n")

@@ -4,6 +4,7 @@ The lock is taken before anything else is touched. It is a flock, so it ends wit
 holds it, however that process ends; the text in the file only tells people who it is.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -96,7 +97,7 @@ class SessionFolder:
         write_atomically(self._file(session_files.CONNECTION_FILE), encode_connection_file(value))
 
     def remove_connection_file(self) -> None:
-        """Before the sockets are closed. Raises CommandError where something else is in its place."""
+        """Before the sockets are closed. Raises CommandError where it is no file."""
         path = self._file(session_files.CONNECTION_FILE)
         try:
             os.unlink(path)
@@ -106,6 +107,13 @@ class SessionFolder:
             raise CommandError(
                 ErrorCode.FILE, f"{path} cannot be removed: {error.strerror}."
             ) from None
+
+    def remove_if_unused(self) -> None:
+        """Leave no folder behind in which nothing was made; the lock is still held."""
+        if os.listdir(self.path) == [session_files.LOCK]:
+            os.unlink(self._file(session_files.LOCK))
+            with contextlib.suppress(OSError):
+                os.rmdir(self.path)
 
     def close(self) -> None:
         """Let go of the lock."""

@@ -1,3 +1,5 @@
+import contextlib
+import errno
 import os
 import stat
 
@@ -8,6 +10,7 @@ from chatnet_engine.io.private_dir import (
     make_private_dir,
     read_private,
     socket_dirs,
+    sync_dir,
     write_atomically,
 )
 from chatnet_protocol.errors import CommandError
@@ -88,3 +91,28 @@ def test_socket_dirs_prefer_the_login_folder():
     ]
     assert socket_dirs({"XDG_RUNTIME_DIR": "relative"}, "/tmp", 5) == ["/tmp/chatnet-5"]
     assert socket_dirs({}, "/var/tmp", 5) == ["/var/tmp/chatnet-5"]
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"), [(errno.EINVAL, False), (errno.EROFS, False), (errno.EIO, True)]
+)
+def test_a_folder_that_has_no_sync_is_no_error_and_a_sick_disk_is(
+    own_home, monkeypatch, code, raised
+):
+    def refuse(fd):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match=os.strerror(code)) if raised else contextlib.nullcontext():
+        sync_dir(str(own_home))
+
+
+def test_a_file_that_others_could_read_is_read_where_modes_cannot_change(own_home, monkeypatch):
+    def refuse(fd, mode):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    path = own_home / "key"
+    path.write_bytes(b"k")
+    path.chmod(0o644)
+    monkeypatch.setattr(os, "fchmod", refuse)
+    assert read_private(str(path), 5) == b"k"

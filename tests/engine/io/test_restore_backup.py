@@ -156,6 +156,7 @@ def test_what_is_no_backup_is_refused(restoring: Restoring, tmp_path: Path) -> N
     assert restoring.err == f"{tmp_path / 'nowhere'} is no folder.\n"
     assert restoring.run(str(tmp_path), "new") == 1
     assert "is missing" in restoring.err
+    assert not restoring.folder("new").exists(), "nothing is left of the attempt"
 
 
 def test_a_disk_that_is_full_changes_nothing(
