@@ -133,7 +133,7 @@ class ReadingList(QListView):
         hint = QAbstractItemView.ScrollHint
         fits = self.visualRect(index).height() < present(self.viewport()).height()
         self.scrollTo(index, hint.PositionAtCenter if fits else hint.PositionAtTop)
-        self._place.hold(row)
+        self._place.hold_here(row)
 
     def go_to_row(self, row: int) -> None:
         """Put a row near the top."""

@@ -45,6 +45,12 @@ class ReadingPlace:
         self._offset = self._top(row) + self._origin()
         self._model.hold(self._row)
 
+    def hold_here(self, row: int) -> None:
+        """The message at `row`, which has been scrolled to; the end, if that is in sight."""
+        self.remember()
+        if self._row is not None:
+            self.hold(row)
+
     def remember(self) -> None:
         """What is at the top of the list now stays there; the end, if that is in sight."""
         bar = self._bar()

@@ -51,7 +51,7 @@ OpenOn = Callable[[int, frozenset[int]], Stage]
 @pytest.fixture
 def open_on(make_stage) -> OpenOn:
     def make(last: int, needles: frozenset[int] = frozenset()) -> Stage:
-        rows = [row_of(no, needles) for no in range(last - 49, last + 1)]
+        rows = [row_of(no, needles) for no in range(max(1, last - 49), last + 1)]
         view = session_view(with_rows(peer_view(my_read=last), rows))
         return make_stage(view, page_of=LongHistory(last, needles).page)
 
@@ -334,6 +334,19 @@ def test_marks_move_while_one_reads_far_back_and_nothing_is_marked_read(open_on:
     stage.settle()
     assert top_on_screen(stage, 300) == before
     assert [type(c).__name__ for c in stage.client.commands if "Mark" in type(c).__name__] == []
+
+
+@pytest.mark.parametrize("last", [50, 3], ids=["at the end", "all on one screen"])
+def test_a_hit_beside_the_newest_message_leaves_the_end_followed(
+    open_on: OpenOn, last: int
+) -> None:
+    stage = open_on(last, frozenset({last - 1}))
+    find(stage)
+    assert stage.pane.view.currentIndex().row() == stage.pane.model.rowCount() - 2
+    assert stage.pane.view.at_end
+    assert not stage.pane.jump.isVisible()
+    stage.arrive(*[row_of(no) for no in range(last + 1, last + 30)])
+    assert stage.bar.value() == stage.bar.maximum()
 
 
 def test_the_hand_on_the_scroll_bar_is_what_counts(open_on: OpenOn) -> None:
