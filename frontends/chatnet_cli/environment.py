@@ -46,6 +46,17 @@ def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> NoRet
     os.execve(command[0], list(command), dict(environ))  # noqa: S606 - our own interpreter
 
 
+def valid_input(text: str, encoding: str) -> str:
+    """What was read as UTF-8 with surrogateescape, as valid text; see `Environment.read`."""
+    if is_text(text):
+        return text
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+        return valid_text(data.decode(encoding, "replace"))
+    except (UnicodeError, LookupError):
+        return valid_text(text)
+
+
 @dataclass(frozen=True)
 class Environment:
     """Streams, terminals, variables, clock, and how to become another program."""
@@ -72,7 +83,7 @@ class Environment:
                 stream.reconfigure(errors="replace")
         encoding = sys.stdin.encoding
         if hasattr(sys.stdin, "reconfigure"):
-            # Read without loss; `_valid` then decides what the bytes mean.
+            # Read without loss; `valid_input` then decides what the bytes mean.
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
         return cls(
             stdin=sys.stdin,
@@ -94,20 +105,11 @@ class Environment:
         Bytes that are not UTF-8 are taken for the locale's encoding, what that cannot decode
         either for U+FFFD.
         """
-        return self._valid(self.stdin.read(max_characters))
+        return valid_input(self.stdin.read(max_characters), self.input_encoding)
 
     def read_line(self, max_characters: int) -> str:
         """The next line of the standard input, likewise; empty at its end."""
-        return self._valid(self.stdin.readline(max_characters))
-
-    def _valid(self, text: str) -> str:
-        if is_text(text):
-            return text
-        try:
-            data = text.encode("utf-8", "surrogateescape")
-            return data.decode(self.input_encoding, "replace")
-        except (UnicodeEncodeError, LookupError):
-            return valid_text(text)
+        return valid_input(self.stdin.readline(max_characters), self.input_encoding)
 
     def reader_is_gone(self) -> bool:
         """Whether nobody reads the results any more; writing is the only other way to notice."""

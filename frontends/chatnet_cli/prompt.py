@@ -19,7 +19,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from chatnet_cli.completion import folder_entries, offers
 from chatnet_cli.environment import Environment, ExitStatus
-from chatnet_cli.line_keys import line_keys
+from chatnet_cli.line_keys import Keyboard, line_keys
 from chatnet_cli.room import Room
 from chatnet_cli.slash import handle_line
 from chatnet_cli.transcript import Line
@@ -83,12 +83,11 @@ class Terminal:
             key_bindings=line_keys(),
             completer=_Completer(self.room),
             complete_while_typing=False,
-            enable_suspend=True,
             bottom_toolbar=self._toolbar,
             erase_when_done=True,
             style=STYLE,
             color_depth=ColorDepth.DEPTH_1_BIT if self._plain else None,
-            input=source,
+            input=source or Keyboard(env.stdin),
             output=screen,
         )
         self._session.default_buffer.on_text_changed += self._typed
@@ -107,7 +106,7 @@ class Terminal:
         sharing = asyncio.create_task(self._share_drafts())
         sharing.add_done_callback(self._sharing_ended)
         try:
-            with patch_stdout():
+            with self._session.input.raw_mode(), patch_stdout():
                 while not self.room.done:
                     default, self._default = self._default, ""
                     line = await self._session.prompt_async(default=default)

@@ -11,6 +11,7 @@ from chatnet_client.words import (
     NO_ANSWER,
     count_words,
     engine_lost_words,
+    no_answer_words,
     outage_words,
 )
 from chatnet_protocol.ipc.rows import LinkState, Trust
@@ -79,7 +80,7 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
         case LinkState.RESOLVING:
             return Banner(Tone.INFO, f"Looking up {shown_name(info.host)}…")
         case LinkState.DIALLING:
-            words = f"Nothing heard from {address} yet. Is its UDP port open?"
+            words = no_answer_words(address)
             return Banner(Tone.INFO, words, retry)
         case LinkState.SILENT:
             words = f"{name} has not answered{since}. Messages wait and go out by themselves."

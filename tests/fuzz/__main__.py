@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+from fuzz import doors
 from fuzz.harnesses import HARNESSES
 from fuzz.mutation import mutate
 from fuzz.seeds import honest
@@ -36,7 +37,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=sorted(HARNESSES), help="one harness")
     parser.add_argument("--keep", action="store_true", help="write new inputs into the corpus")
+    parser.add_argument("--doors", action="store_true", help="what people bring in, instead")
+    parser.add_argument("--depth", type=int, default=2, help="--doors: every sequence this long")
     args = parser.parse_args(argv)
+    if args.doors:
+        return doors.main(args.seconds, args.seed, args.depth)
     names = [args.only] if args.only else list(HARNESSES)
     given = honest()
     failed = 0

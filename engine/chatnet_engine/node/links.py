@@ -107,7 +107,8 @@ class Links:
         if unready or not addrs:
             return
         if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
-            detail = f"Nothing heard from {row.name} yet; is its UDP port open?"
+            reasons = "Is ChatNet running there, and is its UDP port open?"
+            detail = f"No answer from {row.name} yet. {reasons}"
             link.tell(LinkState.DIALLING, now, format_addr(addrs[0]), detail)
         key = row.key or None
         self._endpoint.dial(peer, addrs[:MAX_DIAL_ADDRS], now.mono_s, remote_key=key, psk=psk)
