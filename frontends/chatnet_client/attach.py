@@ -129,16 +129,18 @@ class AttachMachine:
     # --- inputs ------------------------------------------------------------------------------
 
     def ask(self, command: Command, now: float, timeout_s: float = DEFAULT_TIMEOUT_S) -> int:
-        """Send a command once attached; the token comes back in Answered.
-
-        Raises CommandError(busy) at the limit of commands under way.
-        """
+        """Send a command once attached: the token of its Answered. Raises CommandError(busy)."""
         return self._requests.ask(command, now, timeout_s)
 
     def detach(self, now: float) -> None:
         """Tell the engine that this client leaves; nothing more may be asked afterwards."""
         if self._is_attached:
             self._ask(Detach(), now)
+
+    def start_over(self, no: int, now: float) -> None:
+        """Begin again with a snapshot, and with the messages after `no` if the client keeps up."""
+        self._boot, self._seq, self._no = b"", 0, no
+        self._attach_again(now)
 
     def handle_connected(self, now: float) -> None:
         """The sockets are new: nothing asked before can be answered any more."""

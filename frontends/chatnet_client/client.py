@@ -15,7 +15,16 @@ from typing import Self, TypeVar
 
 from chatnet_client.attach import AttachMachine
 from chatnet_client.channel import Channel
-from chatnet_client.client_events import Answered, ClientEvent, EngineLost, Live, Refused
+from chatnet_client.client_events import (
+    Answered,
+    Changed,
+    ClientEvent,
+    EngineLost,
+    Live,
+    Missed,
+    Refused,
+    Reset,
+)
 from chatnet_client.driver import Driver, clock
 from chatnet_client.errors import EngineUnreachable, RequestTimeout
 from chatnet_client.mirror import Mirror
@@ -30,12 +39,13 @@ from chatnet_protocol.ipc.commands import (
     Result,
     SendMessage,
 )
+from chatnet_protocol.ipc.events import MessagesAdded, MessagesRestored
 from chatnet_protocol.ipc.rows import ClientRole
 from chatnet_protocol.ipc.view import View
 
 ATTACH_TIMEOUT_S = 5.0
 MAX_UNREAD_EVENTS = 65536
-"""Events kept while the program asks other things; beyond it the oldest go (the mirror stays)."""
+"""Events kept while the program asks other things; beyond it everything begins anew."""
 
 R = TypeVar("R")
 
@@ -48,10 +58,12 @@ def new_id() -> bytes:
 class Client:
     """One attached front end. Not for use by two threads."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, since_no: int | None = None) -> None:
         self.mirror = Mirror()
         self._driver = driver
-        self._unread: deque[ClientEvent] = deque(maxlen=MAX_UNREAD_EVENTS)
+        self._unread: deque[ClientEvent] = deque()
+        self._taken_no: int | None = since_no
+        """Last durable message that the program was given."""
         self._answers: dict[int, Answered] = {}
         self._waiting: set[int] = set()
         self._refused: Refused | None = None
@@ -80,7 +92,7 @@ class Client:
             name, role, since_no=since_no, keep_up=keep_up, capabilities=capabilities
         )
         driver = Driver(machine, Channel(connection_file))
-        client = cls(driver)
+        client = cls(driver, since_no)
         try:
             driver.open(clock())
             until = clock() + timeout_s
@@ -155,7 +167,11 @@ class Client:
             if left <= 0:
                 return None
             self._turn(left)
-        return self._unread.popleft()
+        event = self._unread.popleft()
+        told = event.event if isinstance(event, Changed) else event
+        if isinstance(told, Missed | MessagesAdded | MessagesRestored):
+            self._taken_no = max(self._taken_no or 0, *(row.no for row in told.rows))
+        return event
 
     def events(self) -> Iterator[ClientEvent]:
         """Everything that happens, for ever: over gaps, engine restarts and silence."""
@@ -198,14 +214,23 @@ class Client:
         self.close()
 
     def _turn(self, max_wait_s: float) -> None:
+        starting_over = False
         for event in self._driver.turn(max_wait_s):
             self.mirror.handle(event)
             if isinstance(event, Answered):
                 if event.token in self._waiting:
                     self._answers[event.token] = event
                 continue
+            if starting_over:
+                continue
+            if isinstance(event, Reset) and self._taken_no is None:
+                self._taken_no = event.view.last_no
             if isinstance(event, Refused):
                 self._refused = event
             elif isinstance(event, Live):
                 self._refused = None
             self._unread.append(event)
+            if len(self._unread) > MAX_UNREAD_EVENTS:
+                starting_over = True
+                self._unread.clear()
+                self._driver.machine.start_over(self._taken_no or 0, clock())

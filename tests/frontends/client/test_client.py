@@ -7,7 +7,7 @@ import pytest
 
 from chatnet_client import client as module
 from chatnet_client.client import Client
-from chatnet_client.client_events import Changed, EngineLost, Missed, Reset
+from chatnet_client.client_events import Changed, ClientEvent, EngineLost, Missed, Reset
 from chatnet_client.errors import EngineUnreachable, RequestTimeout
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -119,17 +119,48 @@ def test_an_endpoint_that_is_none(engine: FakeEngine) -> None:
         attach(engine)
 
 
-def test_unread_events_are_bounded(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_UNREAD_EVENTS", 5)
+def read_all(client: Client) -> list[ClientEvent]:
+    found = []
+    while (event := client.next_event(0.2)) is not None:
+        found.append(event)
+    return found
+
+
+def test_more_unread_events_than_are_kept_begin_with_a_reset(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with attach(engine) as client:
+        read_all(client)
+        monkeypatch.setattr(module, "MAX_UNREAD_EVENTS", 5)
         for number in range(20):
             client.send_message(1, str(number))
-        client.wait_until(lambda: client.view.peers[0].delivered_seq == 20, 5)
-        unread = 0
-        while client.next_event(0) is not None:
-            unread += 1
-        assert unread <= 5
+        assert client.request(cmd.FetchStatus())
+        monkeypatch.undo()
+        first, *later = read_all(client)
+        assert isinstance(first, Reset)
+        assert not any(isinstance(event, Reset) for event in later)
         assert client.view.last_no == 20
+        assert client.mirror.live
+
+
+def test_no_message_is_lost_or_doubled_when_too_many_events_are_unread(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with attach(engine, keep_up=True) as client:
+        client.send_message(1, "first")
+        told = read_all(client)
+        monkeypatch.setattr(module, "MAX_UNREAD_EVENTS", 5)
+        for number in range(20):
+            client.send_message(1, str(number))
+        monkeypatch.undo()
+        told += read_all(client)
+        numbers = []
+        for event in told:
+            if isinstance(event, Missed):
+                numbers += [row.no for row in event.rows]
+            elif isinstance(event, Changed) and isinstance(event.event, MessagesAdded):
+                numbers += [row.no for row in event.event.rows]
+        assert numbers == list(range(1, 22))
 
 
 def test_garbage_from_the_engine_is_counted(engine: FakeEngine) -> None:
