@@ -1,7 +1,7 @@
 """Asks an engine without attaching, so that it works also when all places of front ends are taken:
 what the session is and does, and that the engine ends."""
 
-from chatnet_client.channel import Channel
+from chatnet_client.channel import Channel, read_connection_file
 from chatnet_client.driver import clock, pack_request
 from chatnet_client.errors import EngineUnreachable
 from chatnet_client.requests import Requests
@@ -20,6 +20,7 @@ from chatnet_protocol.ipc.view import View
 
 STEP_S = 0.25
 ASK_TIMEOUT_S = 5.0
+STOP_AGAIN_S = 1.5
 MAX_ATTEMPTS = 3
 """A snapshot may be gone before its last part is fetched; then another one is asked for."""
 
@@ -47,9 +48,21 @@ def ask_status(connection_file: str, timeout_s: float = ASK_TIMEOUT_S) -> tuple[
 
 
 def ask_to_stop(connection_file: str, reason: str, timeout_s: float = ASK_TIMEOUT_S) -> None:
-    """Have the engine end; it may go on for a moment. Raises EngineUnreachable, CommandError."""
-    with _Asking(connection_file, timeout_s) as asking:
-        asking.ask(StopEngine(reason))
+    """Have the engine end; it may go on for a moment. Raises EngineUnreachable, CommandError.
+
+    A request can be lost when the engine cuts connections to save itself. It is sent again over
+    another one, as long as the connection file names the same engine.
+    """
+    until = clock() + timeout_s
+    boot = read_connection_file(connection_file).boot
+    while True:
+        try:
+            with _Asking(connection_file, min(STOP_AGAIN_S, until - clock())) as asking:
+                asking.ask(StopEngine(reason))
+            return
+        except EngineUnreachable:
+            if clock() >= until or read_connection_file(connection_file).boot != boot:
+                raise
 
 
 class _Asking:
@@ -82,7 +95,10 @@ class _Asking:
             self._channel.wait(STEP_S)
             self._channel.take_publications()
             for frame in self._channel.take_replies():
-                answer = self._requests.handle_reply(decode_reply(frame))
+                try:
+                    answer = self._requests.handle_reply(decode_reply(frame))
+                except DecodeError:
+                    continue
                 if answer is None or answer.token != token:
                     continue
                 if answer.error is not None:

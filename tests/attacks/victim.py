@@ -1,5 +1,6 @@
 """An engine under attack: its memory, a well-behaved client beside the attackers, the verbs."""
 
+import os
 import subprocess
 import sys
 import time
@@ -74,7 +75,8 @@ class Victim:
     def attack(self, kind: str) -> "subprocess.Popen[bytes]":
         """A process that attacks until it is killed."""
         command = [sys.executable, "-P", "-m", "attacks.attackers", kind]
-        return subprocess.Popen([*command, self.engine.connection_path])
+        env = self.engine.env | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        return subprocess.Popen([*command, self.engine.connection_path], env=env)
 
     def watch(self, report: Report, seconds: float) -> None:
         """Ask as a well-behaved client does, and note how long the answers and how much memory."""
@@ -103,10 +105,10 @@ class Victim:
             report.problems.append(f"stop: {done.stderr.strip()[:200]}")
         assert self.engine.process
         try:
-            code = self.engine.process.wait(STOP_S)
+            self.engine.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            code = self.engine.stop()
             report.problems.append("stop: it did not end")
+        code = self.engine.stop()
         if code:
             report.problems.append(f"the engine ended with {code}")
 

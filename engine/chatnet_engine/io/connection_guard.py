@@ -20,7 +20,7 @@ import zmq
 from chatnet_engine.io.connections import Connection, look_at
 from chatnet_engine.io.memory import give_back_free_memory, resident_bytes
 from chatnet_engine.io.memory_watch import MemoryWatch, Remedy
-from chatnet_protocol.limits import KIB
+from chatnet_protocol.limits import KIB, MIB
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,14 @@ BUSY_BYTES = 32 * KIB
 does not read."""
 LOG_S = 5.0
 """At most this often it is logged what was ended."""
+HASTE_S = 0.02
+"""The same while a subscriber sends much or memory grows quickly."""
+HASTE_BYTES = 4 * MIB
+"""Growth from one tick to the next that calls for haste."""
+MAX_SUBSCRIBER_BYTES = 512
+"""Unread of one subscriber: more than all that one has to say when it connects."""
 MAX_BUSY_TICKS = 3
-"""A subscriber has something unread at this many ticks in a row only if it sends without end."""
+"""At this many ticks in a row there is more unread only of a subscriber that sends without end."""
 KEPT_OUT_S = 5.0
 """A process whose connection was ended for what it did gets no other one for this long: without
 it a flood would come back before what it left is taken in."""
@@ -72,6 +78,7 @@ class ConnectionGuard:
         self._kept_out: dict[int, float] = {}
         """By process: until when."""
         self._memory = MemoryWatch()
+        self._in_haste = False
         self._size_bytes = 0
         """Of the process, at the last tick."""
         self._next_tick_s = 0.0
@@ -125,13 +132,13 @@ class ConnectionGuard:
     def _run(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wake, zmq.POLLIN)
-        tick_ms = round(TICK_S * 1000)
         had_some = False
         while not self._stopping:
             has_some = bool(self._open) or self._memory.is_over(self._size_bytes)
             try:
                 # One tick more after the last connection, to give back what it took.
-                ready = dict(poller.poll(tick_ms if has_some or had_some else None))
+                wait_ms = round((HASTE_S if self._in_haste else TICK_S) * 1000)
+                ready = dict(poller.poll(wait_ms if has_some or had_some else None))
             except zmq.ContextTerminated:
                 ready = {}
             had_some = has_some
@@ -149,8 +156,8 @@ class ConnectionGuard:
                     monitor.close(linger=0)
             now_s = time.monotonic()
             if now_s >= self._next_tick_s:
-                self._next_tick_s = now_s + TICK_S
                 self._tick(now_s)
+                self._next_tick_s = now_s + (HASTE_S if self._in_haste else TICK_S)
 
     def _follow(self, monitor: "zmq.Socket[bytes]") -> bool:
         """Take in what the monitor says; False when its socket is closed."""
@@ -195,9 +202,11 @@ class ConnectionGuard:
             self._reasons[reason] += 1
 
     def _tick(self, now_s: float) -> None:
+        self._in_haste = False
         for watched in list(self._open.values()):
             if watched.subscribes:
-                busy = watched.connection.unread_bytes > 0
+                busy = watched.connection.unread_bytes > MAX_SUBSCRIBER_BYTES
+                self._in_haste |= busy
                 watched.busy_ticks = watched.busy_ticks + 1 if busy else 0
                 if watched.busy_ticks >= MAX_BUSY_TICKS:
                     self.keep_out(watched.connection.pid)
@@ -214,6 +223,7 @@ class ConnectionGuard:
 
     def _mind_memory(self, now_s: float) -> None:
         size = resident_bytes()
+        self._in_haste |= size > self._size_bytes + HASTE_BYTES
         due = now_s >= self._next_trim_s or not self._open
         if self._memory.is_over(size) or (due and self._memory.is_grown(size)):
             give_back_free_memory()

@@ -1,0 +1,77 @@
+"""Asking an engine without attaching to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatnet_client import asking
+from chatnet_client.asking import ask_status, ask_to_stop
+from chatnet_client.errors import EngineUnreachable
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc import commands as cmd
+from fake_engine import FakeEngine
+
+
+@pytest.fixture
+def engine(own_home: Path) -> Iterator[FakeEngine]:
+    with FakeEngine(own_home) as engine:
+        yield engine
+
+
+def test_the_status_comes_with_the_view_and_takes_no_place(engine: FakeEngine) -> None:
+    engine.core.part_bytes = 50
+    status, view = ask_status(engine.connection_file)
+    assert status.facts["session"] == view.session.name
+    assert status.parts > 1
+    assert engine.seen(cmd.Attach) == []
+
+
+def test_a_snapshot_that_is_gone_is_asked_for_again(engine: FakeEngine) -> None:
+    engine.core.refuse[cmd.FetchSnapshot] = CommandError(ErrorCode.GONE, "Gone.")
+    with pytest.raises(EngineUnreachable, match="cannot be read"):
+        ask_status(engine.connection_file)
+    assert len(engine.seen(cmd.FetchStatus)) == asking.MAX_ATTEMPTS
+    engine.core.refuse[cmd.FetchSnapshot] = CommandError(ErrorCode.BUSY, "Later.")
+    with pytest.raises(CommandError, match="Later"):
+        ask_status(engine.connection_file)
+
+
+def test_stopping_needs_no_place(engine: FakeEngine) -> None:
+    ask_to_stop(engine.connection_file, "enough")
+    assert engine.core.stopped
+    assert engine.seen(cmd.Attach) == []
+
+
+def test_a_stop_that_is_lost_is_asked_for_again(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "STOP_AGAIN_S", 0.2)
+    answer = engine.core.answer
+    lost = []
+
+    def lose_the_first(route: bytes, command: cmd.Command) -> cmd.Result:
+        if isinstance(command, cmd.StopEngine) and not lost:
+            lost.append(command)
+            return cmd.Done()
+        return answer(route, command)
+
+    handle = engine.core.handle_request
+
+    def lose_its_answer(route: bytes, frame: bytes) -> bytes:
+        before = len(lost)
+        answered = handle(route, frame)
+        return b"" if len(lost) > before else answered
+
+    monkeypatch.setattr(engine.core, "answer", lose_the_first)
+    monkeypatch.setattr(engine.core, "handle_request", lose_its_answer)
+    ask_to_stop(engine.connection_file, "enough")
+    assert lost
+    assert engine.core.stopped
+
+
+def test_no_engine_and_no_answer_are_one_sentence(engine: FakeEngine, own_home: Path) -> None:
+    with pytest.raises(EngineUnreachable, match="does not run"):
+        ask_status(str(own_home / "missing.json"))
+    with pytest.raises(EngineUnreachable, match="does not answer"):
+        ask_status(engine.connection_file, timeout_s=0.0)
