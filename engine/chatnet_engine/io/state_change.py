@@ -5,6 +5,7 @@ return: without it the folder is thrown away at the next start, with it the rest
 What a new file takes the place of is kept in a folder `set-aside-N`.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +83,10 @@ def finish(folder: str) -> None:
     except FileNotFoundError:
         shutil.rmtree(draft)
         return
-    ready = msgspec.json.decode(data, type=_Ready)
+    try:
+        ready = msgspec.json.decode(data, type=_Ready)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise OSError(errno.EINVAL, f"{DRAFT}/{READY} is damaged") from None
     aside = os.path.join(folder, ready.aside)
     for name in ready.gone:
         _set_aside(os.path.join(folder, name), aside)

@@ -269,6 +269,15 @@ def test_an_adopted_history_gets_the_safety_numbers_of_its_new_key(path: Path, m
     assert (row.key, row.trust, len(row.safety_number)) == (PEERS[0], Trust.PINNED, 71)
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"files": 1}'])
+def test_a_change_whose_list_is_damaged_is_one_sentence(path: Path, content: bytes) -> None:
+    (path / "state.new").mkdir()
+    (path / "state.new" / "ready").write_bytes(content)
+    assert "state.new/ready is damaged" in refused(path)
+    (path / "state.new" / "ready").unlink()
+    assert Start(path).texts == ["hello"], "a change without a list never happened"
+
+
 # --- flipped bits --------------------------------------------------------------------------------
 
 
