@@ -7,8 +7,9 @@ by the test that is named with it.
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import islice
 from typing import Any
 
@@ -100,7 +101,8 @@ def _try_seeds(one: Mutant, tries: int) -> Fate:
 
 def _try_test(one: Mutant) -> Fate:
     failures = _Failures()
-    code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", one.test], plugins=[failures])
+    with redirect_stdout(StringIO()):
+        code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", one.test], plugins=[failures])
     if code == pytest.ExitCode.OK:
         return Fate(one.name, "", f"SURVIVED {one.test}")
     if code != pytest.ExitCode.TESTS_FAILED or not failures.symptoms:

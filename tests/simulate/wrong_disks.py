@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
-from chatnet_engine.arq import sender
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.receiver import Receiver
+from chatnet_engine.arq.sender import Sender
 from chatnet_engine.files import quota
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.io import history_file
@@ -52,7 +52,7 @@ def a_count_is_compared_with_is_rather_than_at_least() -> Patches:
 @noticed_by(LINK_LIMITS + "test_receipts_that_nobody_acknowledges_wait_for_probes")
 def control_frames_are_in_flight_without_end() -> Patches:
     """A peer that never acknowledges makes a list longer and longer."""
-    return [swap(sender, "MAX_CONTROL_IN_FLIGHT", 1 << 30)]
+    return [swap(Sender, "_control_open", property(lambda self: True))]
 
 
 @noticed_by(FILE_LIMITS + "test_offers_withdrawn_by_the_hundred_do_not_bring_the_quota_back")
@@ -112,7 +112,8 @@ def known_peers_after_the_transaction() -> Patches:
             try:
                 history_file.write_atomically(self._known_peers_path, commit.known_peers)
             except OSError as error:
-                return history_file.CommitFailed(commit.number, str(error), False)
+                reason = f"{self._known_peers_path} cannot be written: {error.strerror}."
+                return history_file.CommitFailed(commit.number, reason, False)
         return done
 
     return [swap(LedgerFile, "apply", late)]
