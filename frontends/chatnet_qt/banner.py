@@ -33,6 +33,8 @@ from chatnet_qt.wording import duration_words, peer_name, shown_name
 
 SAY_SINCE_MS = 10_000
 """How long a link has been away is said after this long."""
+SHORT_NAME = 24
+"""Characters of a name in a sentence that is long without it."""
 WORDS_EM = 12
 """Less room than this many font heights makes words unreadable."""
 
@@ -92,8 +94,8 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
             return Banner(Tone.WARNING, f"{name} refuses the connection. {detail}", retry)
         case LinkState.KEY_CHANGED:
             words = (
-                f"{name} is not connected: someone with a different key answers there. Your "
-                f"messages are held until {name}'s own key is back."
+                f"{peer_name(info, SHORT_NAME)} is not connected: someone with a different key "
+                "answers. Messages are held until the key you trust is back."
             )
             review = () if info.offered_key else (("key", "Review…"),)
             return Banner(Tone.WARNING, words, (*review, *retry))
@@ -102,7 +104,7 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
 
 def key_banner(peer: PeerView) -> Banner | None:
     """A key that was refused and that nobody has decided about."""
-    info, name = peer.info, peer_name(peer.info)
+    info, name = peer.info, peer_name(peer.info, SHORT_NAME)
     if not info.offered_key:
         return None
     words = f"Someone is using {name}'s address with a different key. The connection was refused."

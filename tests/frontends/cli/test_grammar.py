@@ -51,7 +51,9 @@ def test_help_on_a_full_disk_is_a_failure(shell) -> None:
     assert shell.err == "No space left on device.\n"
 
 
-@pytest.mark.parametrize("action", ["verify", "trust", "retry", "remove", "name", "auto-accept"])
+@pytest.mark.parametrize(
+    "action", ["verify", "trust", "keep", "retry", "remove", "name", "auto-accept"]
+)
 def test_peer_is_taken_wherever_advice_names_it(shell, home: Path, action: str) -> None:
     core = FakeCore(make_view(peers=3))
     more = {"name": ["new"], "auto-accept": ["1GB"], "verify": ["--yes"], "trust": ["--replace"]}
@@ -59,7 +61,7 @@ def test_peer_is_taken_wherever_advice_names_it(shell, home: Path, action: str) 
         if action not in ("name", "auto-accept"):
             assert shell.run("peer", action, *more.get(action, [])) == 2
             assert "Use --peer NAME." in shell.err
-        wanted = 1 if action == "trust" else 0  # nobody has another key here
+        wanted = 1 if action in ("trust", "keep") else 0  # nobody has another key here
         for words in (
             ["peer", action, *more.get(action, []), "--peer", "peer2"],
             ["peer", "--peer", "2", action, *more.get(action, [])],
