@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import attach, drain, files, latency, partition, secure, stages
+from benchmarks import attach, drain, files, hostile, latency, partition, secure, stages
 
 ALL = {
     "latency": latency.run,
@@ -15,9 +15,10 @@ ALL = {
     "files": files.run,
     "secure": secure.run,
     "partition": partition.run,
+    "hostile": hostile.run,
 }
-WHEN_ASKED = {"partition"}
-"""Takes ten minutes."""
+WHEN_ASKED = {"partition", "hostile"}
+"""Take ten minutes and more."""
 
 
 def main(names: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Owns when the statistics of links are published next, and what they said last."""
+"""Owns when the statistics of links and transfers are published next, and what links said last."""
 
 from chatnet_engine.node import status
 from chatnet_engine.node.config import Now
@@ -8,7 +8,7 @@ from chatnet_protocol.limits import GAUGE_INTERVAL_S
 
 
 class Gauges:
-    """Of all links, at most five a second each."""
+    """Of all links and transfers, at most five a second each."""
 
     def __init__(self) -> None:
         self._due_s = 0.0
@@ -21,6 +21,8 @@ class Gauges:
             return
         self._due_s = now.mono_s + GAUGE_INTERVAL_S
         self._revision += 1
+        for moving in parts.transfers.take_gauges(now.mono_s):
+            parts.publisher.gauge(moving)
         for peer in parts.conversations:
             gauge = status.link_gauge(parts, peer, 0)
             if gauge is not None and self._last.get(peer) != gauge:

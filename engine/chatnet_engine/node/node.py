@@ -370,9 +370,6 @@ class Node:
             parts.commits.add(op)
         if ids := parts.transfers.lookups.take():
             parts.commits.add(c.LoadTransfers(ids))
-        if len(parts.clients):
-            for gauge in parts.transfers.take_gauges(now.mono_s):
-                parts.publisher.gauge(gauge)
 
     def _decode_request(self, route: bytes, frames: Sequence[bytes]) -> Request | None:
         parts = self._parts

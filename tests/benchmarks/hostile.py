@@ -1,0 +1,220 @@
+"""What peers with right keys can do to an engine: CPU, memory, and how an honest peer fares.
+
+Half an hour for a million datagrams; interrupted, it goes on where it was:
+CHATNET_HOSTILE_KEEP=FOLDER keeps what was measured, CHATNET_HOSTILE_DATAGRAMS=20000 makes it
+shorter, CHATNET_HOSTILE_SECONDS=20 is the length of each measured phase.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import cpu_s, memory_mib, percentile
+from chatnet_client.client import Client
+from chatnet_client.client_events import Changed
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.events import MessagesAdded
+from chatnet_protocol.ipc.rows import LinkState
+from hostile.flood import Flood
+from realworld.engines import RealEngine, free_port, two_engines
+
+DATAGRAMS = int(os.environ.get("CHATNET_HOSTILE_DATAGRAMS", "1000000"))
+SECONDS = float(os.environ.get("CHATNET_HOSTILE_SECONDS", "20"))
+KEEP = os.environ.get("CHATNET_HOSTILE_KEEP", "")
+ROUND_DATAGRAMS = 50_000
+"""At full speed on one pair of engines; then the next seed, on new ones."""
+HOSTILE_PEERS = 4
+"""One that breaks the specification is left alone for a minute; the others go on."""
+MEGABIT_BYTES_S = 125_000
+MANY_A_SECOND = 5_000
+MAX_CORE = 0.25
+MAX_GROWTH_MIB = 32
+MAX_RATIO = 2.0
+MAX_P99_S = 1.0
+GAP_S = 0.02
+WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An engine under attack, its honest peer, and a front end at each."""
+
+    victim: RealEngine
+    at_victim: Client
+    at_honest: Client
+    ports: list[int]
+
+    @property
+    def pid(self) -> int:
+        """Of the victim."""
+        assert self.victim.process
+        return self.victim.process.pid
+
+
+@contextmanager
+def scene(root: Path) -> Iterator[Scene]:
+    """Two engines that are linked; the victim also knows the hostile addresses."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (
+        two_engines(root) as (victim, honest),
+        victim.attach("reader") as at_victim,
+        honest.attach("sender") as at_honest,
+    ):
+        ports = [free_port() for _ in range(HOSTILE_PEERS)]
+        for port in ports:
+            at_victim.request(cmd.AddPeer("127.0.0.1", port))
+        yield Scene(victim, at_victim, at_honest, ports)
+
+
+@contextmanager
+def flooding(on: Scene, seed: int, **limits: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A process of hostile peers; ended with the block if it has not ended before."""
+    flood = Flood(seed=seed, target=("127.0.0.1", on.victim.port), ports=on.ports, **limits)
+    command = [sys.executable, "-P", "-m", "hostile.flood", flood.to_json()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        first = process.stdout.readline().strip()
+        if first != "linked":
+            raise RuntimeError(f"the hostile peers found no link: {first}")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def report_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """What a flood did, when it has ended."""
+    assert process.stdout
+    found: dict[str, Any] = json.loads(process.stdout.readline())
+    return found
+
+
+def message_times(on: Scene, seconds: float, name: str) -> list[float]:
+    """Seconds from the honest sender's command to the event at the victim's front end."""
+    times: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        text = f"{name} {len(times)}"
+        start = time.perf_counter()
+        on.at_honest.send_message(1, text)
+        wait_for(on.at_victim, text)
+        times.append(time.perf_counter() - start)
+        time.sleep(GAP_S)
+    return times
+
+
+def wait_for(reader: Client, text: str) -> None:
+    """Until that text is there. Raises TimeoutError."""
+    end = time.monotonic() + WITHIN_S
+    while time.monotonic() < end:
+        event = reader.next_event(1.0)
+        rows = []
+        if isinstance(event, Changed) and isinstance(event.event, MessagesAdded):
+            rows = event.event.rows
+        if any(row.text == text for row in rows):
+            return
+    raise TimeoutError(f"{text} did not arrive in {WITHIN_S:.0f} s")
+
+
+def verdict(holds: bool) -> str:
+    """For the end of a line."""
+    return "holds" if holds else "DOES NOT HOLD"
+
+
+def at_one_megabit(on: Scene) -> str:
+    """CPU and memory at 1 Mbit/s."""
+    time.sleep(1)
+    cpu, memory, begin = cpu_s(on.pid), memory_mib(on.pid), time.monotonic()
+    limits = {"bytes_per_second": MEGABIT_BYTES_S, "seconds": SECONDS}
+    with flooding(on, 1, datagrams=10**9, **limits) as process:
+        report = report_of(process)
+        core = (cpu_s(on.pid) - cpu) / (time.monotonic() - begin)
+    grown = memory_mib(on.pid) - memory
+    mean = report["size_bytes"] / max(1, report["datagrams"])
+    holds = core <= MAX_CORE and grown <= MAX_GROWTH_MIB
+    return (
+        f"1 Mbit/s, {report['datagrams']} datagrams of {mean:.0f} B on average: "
+        f"{core:.0%} of a core, RSS {grown:+.1f} MiB; {verdict(holds)}"
+    )
+
+
+def beside_an_honest_peer(on: Scene) -> str:
+    """Latency of an honest message at 5,000 hostile datagrams a second."""
+    quiet = percentile(message_times(on, SECONDS, "quiet"), 0.99)
+    limits = {"per_second": MANY_A_SECOND, "seconds": 2 * SECONDS}
+    with flooding(on, 2, datagrams=10**9, **limits) as process:
+        loud = percentile(message_times(on, SECONDS, "loud"), 0.99)
+        report = report_of(process)
+    rate = report["datagrams"] / max(report["seconds"], 0.001)
+    return (
+        f"{rate:.0f} datagrams/s: honest p99 {loud * 1e3:.1f} ms, quiet {quiet * 1e3:.1f} ms, "
+        f"ratio {loud / quiet:.2f}; {verdict(loud <= MAX_RATIO * quiet)}"
+    )
+
+
+def at_full_speed(root: Path, seed: int, datagrams: int) -> dict[str, Any]:
+    """One round: as fast as the hostile process can, an honest peer meanwhile."""
+    with scene(root) as on:
+        links = link_count(on)
+        with flooding(on, seed, datagrams=datagrams) as process:
+            times: list[float] = []
+            while process.poll() is None:
+                times += message_times(on, 1.0, f"full {len(times)}")
+            report = report_of(process)
+        alive = on.victim.process is not None and on.victim.process.poll() is None
+        return {
+            "seed": seed,
+            "datagrams": report["datagrams"],
+            "per_second": report["datagrams"] / max(report["seconds"], 0.001),
+            "alive": alive,
+            "link_stays": link_count(on) == links,
+            "p99_s": percentile(times, 0.99),
+            "messages": len(times),
+            "memory_mib": memory_mib(on.pid),
+        }
+
+
+def link_count(on: Scene) -> int:
+    """How many links there were with the honest peer; 0 while there is none."""
+    peer = on.at_honest.view.peers[0]
+    return peer.link.links if peer.link.state == LinkState.UP else 0
+
+
+def run(root: Path) -> Iterator[str]:
+    """Peers with right keys and wrong words: CPU, memory, an honest peer beside them."""
+    kept = Path(KEEP) if KEEP else root
+    kept.mkdir(parents=True, exist_ok=True)
+    state_path = kept / "hostile.json"
+    state: dict[str, Any] = {"lines": [], "rounds": []}
+    if state_path.exists():
+        state = json.loads(state_path.read_text())
+    phases = (at_one_megabit, beside_an_honest_peer)
+    for index, phase in enumerate(phases):
+        if index == len(state["lines"]):
+            with scene(root / f"phase {index}") as on:
+                state["lines"].append(phase(on))
+            state_path.write_text(json.dumps(state))
+        yield state["lines"][index]
+    rounds: list[dict[str, Any]] = state["rounds"]
+    while (done := sum(each["datagrams"] for each in rounds)) < DATAGRAMS:
+        seed = 100 + len(rounds)
+        more = min(ROUND_DATAGRAMS, DATAGRAMS - done)
+        rounds.append(at_full_speed(root / f"round {seed}", seed, more))
+        state_path.write_text(json.dumps(state))
+    p99_s = max(each["p99_s"] for each in rounds)
+    holds = all(each["alive"] and each["link_stays"] for each in rounds) and p99_s <= MAX_P99_S
+    rate = sum(each["per_second"] for each in rounds) / len(rounds)
+    yield (
+        f"full speed, {done} datagrams at {rate:.0f}/s: alive, link stays, all "
+        f"{sum(each['messages'] for each in rounds)} honest messages delivered, "
+        f"worst p99 {p99_s * 1e3:.0f} ms; {verdict(holds)}"
+    )
