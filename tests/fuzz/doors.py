@@ -118,7 +118,7 @@ class Doors:
         assert not any(word in done.stderr + done.stdout for word in BAD_WORDS), (words, done)
         assert done.returncode in STATUSES, (words, done)
         if done.returncode:
-            assert done.stderr.strip(), (words, done)
+            assert (done.stderr + done.stdout).strip(), (words, done)
         return done
 
     # --- arguments, environment, file names ----------------------------------------------------

@@ -11,6 +11,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -71,10 +72,16 @@ class RealTerminal:
         return bool(data)
 
     def until(self, holds: Callable[[], bool], timeout_s: float) -> bool:
-        """Whether it came to hold while the program ran."""
+        """Whether it came to hold in that time."""
         until = time.monotonic() + timeout_s
         while not holds():
-            if time.monotonic() > until or not self.pump(0.02):
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return False
+            if not self.pump(0.02):
+                # It has let go of the terminal; there it ends.
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(left_s)
                 return holds()
         return True
 
