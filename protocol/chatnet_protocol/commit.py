@@ -9,6 +9,9 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
+from chatnet_protocol.commit_peer import LoadPeer as LoadPeer
+from chatnet_protocol.commit_peer import PeerLoaded as PeerLoaded
+from chatnet_protocol.commit_peer import PeerState as PeerState
 from chatnet_protocol.commit_restore import RestoreOp, RestoreResult, RestoreState
 from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow
 from chatnet_protocol.transfer_ops import AutomaticUse as AutomaticUse
@@ -171,7 +174,7 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     runs: list[ReceiptRun]
     gap: int
     peer_lost: int
-    state: "PeerState"
+    state: PeerState
     raised_after_seq: int = 0
     """Own messages after this one, never sent, had their Lamport counters raised by `raised_by`."""
     raised_by: int = 0
@@ -179,31 +182,6 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Messages of ours that the peer has and our history does not account for. Told once."""
     restore: RestoreState | None = None
     """How the wish to have them back stands, if a loss has changed that."""
-
-
-class PeerState(Struct, array_like=True, gc=False, frozen=True):
-    """What the node keeps in memory of a peer's durable counters."""
-
-    peer: int
-    incarnation: int
-    """The peer's incarnation that `mark` counts in; 0: none yet."""
-    mark: int
-    received_total: int
-    """Highest ACK number given to the peer's messages."""
-    acked_total: int
-    """Highest ACK number the peer gave to ours."""
-    lamport: int
-    last_seq: int
-    """Own messages to this peer so far."""
-    delivered_seq: int
-    """All own messages up to here have left the outbox."""
-    sent_seq: int
-    peer_shown: int
-    peer_read: int
-    my_shown: int
-    my_read: int
-    draft: str
-    draft_revision: int
 
 
 class StoreMarks(OpBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -308,13 +286,13 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 MessageOp = QueueMessages | AcceptMessages | StoreReceipts | LoadOutbox | FailMessage
-StateOp = ApplyHello | StoreMarks | StoreDraft | StorePeer | ForgetPeer
+StateOp = ApplyHello | StoreMarks | StoreDraft | StorePeer | ForgetPeer | LoadPeer
 Op = MessageOp | StateOp | StoreTransfer | LoadTransfers | RestoreOp
 
 MessageResult = (
     MessagesQueued | MessagesAccepted | ReceiptsStored | OutboxPage | MessageFailedStored
 )
-StateResult = HelloApplied | MarksStored | DraftStored | PeerStored | PeerForgotten
+StateResult = HelloApplied | MarksStored | DraftStored | PeerStored | PeerForgotten | PeerLoaded
 OpResult = MessageResult | StateResult | TransferStored | TransfersLoaded | RestoreResult
 
 
@@ -340,6 +318,10 @@ class CommitFailed(Struct, array_like=True, gc=False, frozen=True, tag=True):
     number: int
     reason: str
     fatal: bool
+    culprit: int = -1
+    """Index of the operation that raised what is no error of the disk; -1: none did."""
+    traceback: str = ""
+    """For the log, if there is a culprit."""
 
 
 class Loaded(Struct, array_like=True, gc=False, frozen=True):

@@ -29,6 +29,7 @@ OPS: list[c.Op] = [
     c.FailMessage(1, 6, "why"),
     c.StorePeer(PEER),
     c.ForgetPeer(1, 2),
+    c.LoadPeer(1, 3, 6),
     c.StoreTransfer(TRANSFER, b"private"),
     c.LoadTransfers([ID]),
     cr.StoreWish(1, 2**62 - 1, "asking"),
@@ -46,6 +47,9 @@ RESULTS: list[c.OpResult] = [
     c.MessageFailedStored(1, 3, "why", 6),
     c.PeerStored(PEER, STATE),
     c.PeerForgotten(1, 2, STATE, [MESSAGE], 6),
+    c.PeerLoaded(
+        1, PEER, STATE, [MESSAGE], [AckRun(6, 7, 2)], [MESSAGE], WISH, [STORED], [MESSAGE]
+    ),
     c.TransferStored(TRANSFER),
     c.TransfersLoaded([c.StoredTransfer(TRANSFER, b"private", 6)]),
     cr.RestoreStored(1, WISH),

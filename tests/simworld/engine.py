@@ -77,6 +77,10 @@ class SimEngine:
         """Time and size of each datagram sent."""
         self.stopped = ""
         self.store_fails = ""
+        self.contain = False
+        """Whether exceptions are contained, as in the product; else they fail the test."""
+        self.problems: list[str] = []
+        """What was contained."""
         """While set, every transaction fails with this sentence."""
         self.commit_s = self.usual_commit_s = COMMIT_S
         """How long a transaction takes: between these."""
@@ -123,6 +127,7 @@ class SimEngine:
             boot=self.random(8),
             incarnation=int.from_bytes(self.random(8)) | 1,
             private_key=self.private_key,
+            contain=self.contain,
             arq=self.arq,
         )
         loaded = self.ledger.load()
@@ -298,6 +303,10 @@ class SimEngine:
         """A request for the file process, if this world has any."""
         if self.files:
             self.files.handle(frame)
+
+    def log_problem(self, text: str) -> None:
+        """What was contained; only a test that injects exceptions lets it."""
+        self.problems.append(text)
 
     def stop(self, reason: str) -> None:
         """The engine ended on purpose."""

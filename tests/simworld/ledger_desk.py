@@ -40,6 +40,11 @@ def arrived(*numbers: int, lamport: int = 1) -> list[c.ArrivedMessage]:
     ]
 
 
+def raised(answer: c.Committed | c.CommitFailed) -> bool:
+    """Whether an operation broke an invariant, so that nothing of the transaction is stored."""
+    return isinstance(answer, c.CommitFailed) and answer.culprit >= 0
+
+
 class Desk:
     """See the module. Peers are added with `add_peer`; operations go through `do`."""
 

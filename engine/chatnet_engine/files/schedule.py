@@ -45,6 +45,11 @@ class Schedule:
                 self._heap = [(due[0], transfer_id) for transfer_id, due in self._dues.items()]
                 heapify(self._heap)
 
+    def forget(self, transfer_id: bytes) -> None:
+        """It is not in memory any more."""
+        self._jobs.pop(self._job_of.pop(transfer_id, 0), None)
+        self._dues.pop(transfer_id, None)
+
     def by_job(self, job: int) -> Transfer | None:
         """The transfer that this job is for."""
         return self._jobs.get(job)

@@ -55,6 +55,19 @@ END_STATES: Mapping[int, S] = {
 """Every other code is a failure."""
 
 
+class Act(enum.Enum):
+    """What people do to a transfer besides offering and accepting it."""
+
+    REJECT = enum.auto()
+    """Refuse an offer."""
+    PAUSE = enum.auto()
+    """Hold it from this side."""
+    RESUME = enum.auto()
+    """Let go from this side."""
+    CANCEL = enum.auto()
+    """End it, from either side."""
+
+
 class Transfer(ABC):
     """One offer of files, seen from one side. Subclasses own what differs."""
 

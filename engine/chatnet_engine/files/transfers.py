@@ -6,7 +6,6 @@ where it stands.
 """
 
 import contextlib
-import enum
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -15,12 +14,12 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
 from chatnet_engine.files.offering import FailedOffer, Offering, check_same
-from chatnet_engine.files.outputs import Addr, Moment, Outputs, PeerLink
+from chatnet_engine.files.outputs import Addr, Moment, PeerLink
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.receiving import Receiving, arrived
-from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.sending import Sending
-from chatnet_engine.files.transfer import Transfer
+from chatnet_engine.files.table import TransferTable
+from chatnet_engine.files.transfer import Act, Transfer
 from chatnet_protocol.commit import AutomaticUse, StoredTransfer, StoreTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.events import TransferGauge
@@ -28,23 +27,10 @@ from chatnet_protocol.ipc.rows import MessageRow, TransferRow
 from chatnet_protocol.limits import MAX_OPEN_OFFERS, MAX_VIEW_TRANSFERS
 from chatnet_protocol.wire import control as ct
 
-__all__ = ["FailedOffer", "Transfers"]
+__all__ = ["Act", "FailedOffer", "Transfers"]
 
 
-class Act(enum.Enum):
-    """What people do to a transfer besides offering and accepting it."""
-
-    REJECT = enum.auto()
-    """Refuse an offer."""
-    PAUSE = enum.auto()
-    """Hold it from this side."""
-    RESUME = enum.auto()
-    """Let go from this side."""
-    CANCEL = enum.auto()
-    """End it, from either side."""
-
-
-class Transfers:
+class Transfers(TransferTable):
     """Owner of every transfer that has not ended, and of the newest ended ones."""
 
     def __init__(
@@ -58,21 +44,13 @@ class Transfers:
     ) -> None:
         self._random = random
         self._inbox = inbox
-        self._out = Outputs()
+        super().__init__()
         self._quota = Quota(automatic)
-        self._schedule = Schedule()
         self.offering = Offering(self._out)
         """Offers that are no transfers yet; its `take` gives those that can be sent."""
         self._links: dict[int, PeerLink] = {}
-        self._all: dict[bytes, Transfer] = {}
-        self._open: dict[bytes, Transfer] = {}
-        """Those of `_all` that have not ended, or not been stored since."""
-        self._undelivered: dict[bytes, Sending] = {}
-        """Own offers that their receiver has not committed."""
         self.lookups = Lookups()
         """Its `take` gives ids of transfers that are wanted from the store."""
-        self._changed: dict[bytes, Transfer] = {}
-        """May have something to store."""
         self.unreadable: list[bytes] = []
         """Ids of stored transfers that no version of ours could have written."""
         for stored in loaded:
@@ -93,11 +71,6 @@ class Transfers:
             self.offering.repeat(transfer_id, known.peer, known.detail.offer)
         else:
             self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))
-
-    def peer_of(self, transfer_id: bytes) -> int:
-        """Whose transfer it is; 0 if it is not in memory."""
-        known = self._all.get(transfer_id)
-        return known.peer if known else 0
 
     def accept(self, transfer_id: bytes, folder: str, now: float, wall_ms: int) -> None:
         """Take the files, into `folder` or the inbox, also once more. Raises CommandError."""
@@ -182,6 +155,10 @@ class Transfers:
         for stored in found:
             if stored.row.id not in self._all:
                 self._load(stored)
+                loaded = self._open.get(stored.row.id)
+                if loaded is not None and self._link(loaded.peer).up:
+                    loaded.handle_link_up(Moment(now, wall_ms))
+                    self._after(loaded, Moment(now, wall_ms))
         at = Moment(now, wall_ms)
         for transfer_id in ids:
             for peer, control in self.lookups.pop(transfer_id):

@@ -3,6 +3,7 @@
 Performs what the node asks, and collects what the workers answer. Decides nothing.
 """
 
+import logging
 from dataclasses import asdict, dataclass, field
 
 from chatnet_engine.io.backup import BackupMaker
@@ -28,6 +29,9 @@ from chatnet_engine.node.effects import (
 from chatnet_protocol.commit import Commit
 
 NOT_YET = Now(0.0, 0)
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -90,6 +94,10 @@ class Machine:
     def tell_files(self, frame: bytes) -> None:
         """To the file process."""
         self.files.tell(frame, self.now.mono_s)
+
+    def log_problem(self, text: str) -> None:
+        """What should not have happened, with its traceback."""
+        logger.error("%s", text)
 
     def stop(self, reason: str) -> None:
         """The runner leaves its loop when nothing is in flight any more."""

@@ -10,6 +10,7 @@ from chatnet_engine.node.effects import (
     CopySession,
     CountWorld,
     Effect,
+    LogProblem,
     Publish,
     ReadHistory,
     ResolveHost,
@@ -35,6 +36,7 @@ class World(Protocol):
     def resolve(self, ask: ResolveHost) -> None: ...
     def stretch(self, ask: StretchInvite) -> None: ...
     def tell_files(self, frame: bytes) -> None: ...
+    def log_problem(self, text: str) -> None: ...
     def stop(self, reason: str) -> None: ...
 
 
@@ -61,5 +63,7 @@ def perform(effect: Effect, world: World) -> None:
             world.resolve(effect)
         case StretchInvite():
             world.stretch(effect)
+        case LogProblem(text):
+            world.log_problem(text)
         case StopRunner(reason):
             world.stop(reason)

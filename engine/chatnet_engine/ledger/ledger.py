@@ -5,6 +5,7 @@ It knows no threads, sockets or clocks: times come with the operations.
 """
 
 import sqlite3
+import traceback
 
 from chatnet_engine.ledger import (
     batches,
@@ -13,6 +14,7 @@ from chatnet_engine.ledger import (
     outgoing,
     pages,
     people,
+    reload,
     restores,
     transfers,
 )
@@ -50,12 +52,15 @@ class Ledger:
     def apply(self, commit: c.Commit) -> c.Committed | c.CommitFailed:
         """Do the operations in one transaction, in order.
 
-        Raises AssertionError or sqlite3.Error when an invariant is broken; nothing is stored then.
+        An operation that raises anything but SQLite's own errors is named in the answer. Raises
+        sqlite3.Error for those that are mistakes of ours; nothing is stored then.
         """
         db = self._db
+        results: list[c.OpResult] = []
         try:
             db.execute("BEGIN IMMEDIATE")
-            results = [_perform(db, op) for op in commit.ops]
+            for op in commit.ops:
+                results.append(_perform(db, op))
             db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
@@ -63,6 +68,13 @@ class Ledger:
             if failed is None:
                 raise
             return failed
+        except Exception:
+            self._roll_back()
+            if len(results) == len(commit.ops):
+                raise
+            sentence = "An operation on the history failed inside the engine."
+            trace = traceback.format_exc()
+            return c.CommitFailed(commit.number, sentence, False, len(results), trace)
         except BaseException:
             self._roll_back()
             raise
@@ -147,6 +159,8 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
             return people.store(db, op)
         case c.ForgetPeer():
             return people.forget(db, op)
+        case c.LoadPeer():
+            return reload.load_peer(db, op)
         case c.StoreTransfer():
             return transfers.store(db, op)
         case c.LoadTransfers():

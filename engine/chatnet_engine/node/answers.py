@@ -1,14 +1,17 @@
 """What follows from a committed transaction: rows into the parts, events out, askers answered."""
 
+from functools import partial
+
 import msgspec
 
 from chatnet_engine.files.offering import OTHER_MESSAGE
-from chatnet_engine.node import inviting
+from chatnet_engine.node import inviting, reloading
 from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.commits import Asker, Waiting
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.conversation import Conversation
-from chatnet_engine.node.effects import SessionCopied
+from chatnet_engine.node.effects import HistoryRead, SessionCopied
 from chatnet_engine.node.known_peers import TRUSTED
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.peers import Meaning, Verdict
@@ -23,41 +26,65 @@ from chatnet_protocol.ipc.rows import MessageKind, MessageRow, PeerRow, Trust
 from chatnet_protocol.ipc.view import idle_link
 
 
-def handle_committed(parts: Parts, done: c.Committed, now: Now) -> None:
+def handle_committed(parts: Parts, contained: Containment, done: c.Committed, now: Now) -> None:
     """Everything that waited for this transaction."""
     if parts.commits.failing:
         parts.publisher.publish(ev.Notice("info", "store-works", "The history is written again."))
     for result, waiting in parts.commits.handle_committed(done):
-        match result:
-            case c.PeerStored():
-                _peer_stored(parts, result, waiting, now)
-            case c.PeerForgotten():
-                _peer_forgotten(parts, result, waiting, now)
-            case c.TransferStored():
-                parts.publisher.publish(ev.TransferChanged(result.row))
-                parts.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
-            case c.TransfersLoaded():
-                _transfers_loaded(parts, result, waiting, now)
-            case c.MessageFailedStored():
-                _message_failed(parts, result, waiting)
-            case cr.RestoreStored():
-                parts.restoring.handle_stored(result.state)
-                parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
-            case cr.MessagesPutBack():
-                parts.restoring.handle_put_back(result)
-                for stored in result.transfers:
-                    parts.publisher.publish(ev.TransferChanged(stored.row))
-                parts.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
-            case _:
-                if conversation := parts.conversations.get(result.peer):
-                    conversation.handle_result(result, waiting)
-                _follow(parts, result, waiting, now)
+        act = partial(_handle_result, parts, result, waiting, now)
+        if not contained.result(result, waiting.op, now, act):
+            _answer_anyway(parts, result, waiting)
+
+
+def _answer_anyway(parts: Parts, result: c.OpResult, waiting: Waiting) -> None:
+    """It is committed, though what follows from it failed here."""
+    if isinstance(result, c.MessagesQueued):
+        _answer_queued(parts, result, waiting)
+        return
+    for asker in filter(None, waiting.askers):
+        parts.forget_asker(asker)
+        parts.reply(asker, cmd.Done())
+
+
+def _handle_result(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> None:
+    match result:
+        case c.PeerStored():
+            _peer_stored(parts, result, waiting, now)
+        case c.PeerForgotten():
+            _peer_forgotten(parts, result, waiting, now)
+        case c.TransferStored():
+            parts.publisher.publish(ev.TransferChanged(result.row))
+            parts.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
+        case c.TransfersLoaded():
+            _transfers_loaded(parts, result, waiting, now)
+        case c.MessageFailedStored():
+            _message_failed(parts, result, waiting)
+        case cr.RestoreStored():
+            parts.restoring.handle_stored(result.state)
+            parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
+        case cr.MessagesPutBack():
+            parts.restoring.handle_put_back(result)
+            for stored in result.transfers:
+                parts.publisher.publish(ev.TransferChanged(stored.row))
+            parts.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
+        case c.PeerLoaded():
+            reloading.handle_loaded(parts, result, now)
+            resume_offers(parts, [(result.peer, offer) for offer in result.offers], now)
+        case _:
+            conversation = parts.conversations.get(result.peer)
+            if conversation and result.peer not in parts.links.reloading:
+                conversation.handle_result(result, waiting)
+            _follow(parts, result, waiting, now)
 
 
 def _transfers_loaded(parts: Parts, result: c.TransfersLoaded, waiting: Waiting, now: Now) -> None:
     assert isinstance(waiting.op, c.LoadTransfers)
     ids = waiting.op.ids
     parts.transfers.handle_loaded(ids, result.found, now.mono_s, now.wall_ms)
+    for stored in result.found:
+        if stored.row.id in parts.reread_transfers:
+            parts.publisher.publish(ev.TransferChanged(stored.row))
+    parts.reread_transfers.difference_update(ids)
     for asker in waiting.askers:
         accept = parts.accepting.pop(asker, None) if asker else None
         if accept is None:
@@ -108,9 +135,7 @@ def handle_failed(parts: Parts, failed: c.CommitFailed, now: Now) -> None:
             case _:
                 pass
         for asker in filter(None, waiting.askers):
-            parts.invites.drop(asker)
-            parts.adding.discard(asker)
-            parts.accepting.pop(asker, None)
+            parts.forget_asker(asker)
             parts.fail_store(asker, failed.reason)
 
 
@@ -344,6 +369,14 @@ def seed_view(parts: Parts) -> None:
     """Give links to the peers that the loaded view brought along."""
     for peer in parts.publisher.view.peers:
         peer.link = parts.links.row(peer.info.peer) or idle_link(peer.info.peer)
+
+
+def handle_read(parts: Parts, result: HistoryRead, asker: Asker | None) -> None:
+    """A page that a client asked for."""
+    if result.page is not None:
+        parts.reply(asker, result.page)
+    elif result.error is not None:
+        parts.fail(asker, result.error)
 
 
 def handle_copied(parts: Parts, copied: SessionCopied) -> None:

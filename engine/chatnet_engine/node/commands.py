@@ -104,6 +104,7 @@ def _attach(parts: Parts, command: cmd.Attach, asker: Asker, now: Now) -> None:
         if replaced:
             publisher.publish(ClientDetached(replaced))
         publisher.publish(ClientAttached(client.row))
+        publisher.settle()  # the snapshot shows it
     if publisher.covers(command.cursor) and command.cursor:
         seq, count = command.cursor.seq, 0
     else:

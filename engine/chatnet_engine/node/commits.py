@@ -5,7 +5,9 @@ peer are merged into one batch on the way. Each operation carries a `context`, g
 result, so that whatever depends on the commit (replies, events, receipts) waits for it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -53,6 +55,8 @@ class CommitQueue:
         self._waiting_rows = 0
         self._retry_at: float | None = None
         self._retry_s = FIRST_RETRY_S
+        self._undo: list[Callable[[], None]] = []
+        """How to take back what was asked since `begin`, newest last."""
         self.failing = ""
         """Why the store does not work at the moment; empty while it does."""
 
@@ -76,6 +80,11 @@ class CommitQueue:
         """Whether another row of this peer is about to be stored."""
         return any(isinstance(w.op, c.StorePeer) and w.op.row.peer == peer for w in self._waiting)
 
+    def forgets_peer(self, peer: int) -> bool:
+        """Whether its removal is about to be stored."""
+        asked = [*(self._flight or []), *self._waiting]
+        return any(isinstance(w.op, c.ForgetPeer) and w.op.peer == peer for w in asked)
+
     def keys_on_the_way(self, *, of_others_than: int = 0) -> set[bytes]:
         """Keys of peers that are about to be stored: they are taken, though not in the list yet."""
         asked = [*(self._flight or []), *self._waiting]
@@ -86,8 +95,12 @@ class CommitQueue:
         """Ask for `op` in the next transaction."""
         if not isinstance(op, c.QueueMessages):
             before = self._waiting[-1] if self._waiting else None
-            if before and asker is None and before.link is link and _absorb(before.op, op, before):
-                return
+            if before and asker is None and before.link is link:
+                self._undo.append(_restorer(before))
+                if _absorb(before.op, op, before):
+                    return
+                self._undo.pop()
+            self._undo.append(self._drop_last)
             self._waiting.append(Waiting(op, [asker] if asker else [], link))
             return
         self._waiting_rows += len(op.rows)
@@ -97,10 +110,52 @@ class CommitQueue:
             and (last.peer, last.release) == (op.peer, op.release)
             and len(last.rows) < MAX_ROWS_IN_COMMIT
         ):
+            self._undo.append(_restorer(self._waiting[-1]))
+            self._undo.append(self._count_less(len(op.rows)))
             last.rows.extend(op.rows)
             self._waiting[-1].askers.extend([asker] * len(op.rows))
         else:
+            self._undo.append(self._drop_last)
+            self._undo.append(self._count_less(len(op.rows)))
             self._waiting.append(Waiting(op, [asker] * len(op.rows)))
+
+    def begin(self) -> None:
+        """From now on `roll_back` takes back what is asked for."""
+        self._undo.clear()
+
+    def roll_back(self) -> None:
+        """Take back what was asked for since `begin`."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _drop_last(self) -> None:
+        self._waiting.pop()
+
+    def _count_less(self, rows: int) -> Callable[[], None]:
+        def undo() -> None:
+            self._waiting_rows -= rows
+
+        return undo
+
+    def drop_peer(self, peer: int, culprit: int, number: int) -> list[Waiting]:
+        """The transaction failed at that operation: everything of its peer (0: that operation
+        alone) is dropped, the rest is tried again at once. What was dropped."""
+        flight = self._landed(number)
+        dropped: list[Waiting] = []
+        kept: list[Waiting] = []
+        for index, waiting in enumerate(flight + self._waiting):
+            is_it = index == culprit or (peer and peer_of(waiting.op) == peer)
+            (dropped if is_it else kept).append(waiting)
+        for waiting in dropped:
+            if isinstance(waiting.op, c.QueueMessages):
+                self._waiting_rows -= len(waiting.op.rows)
+        self._waiting = kept
+        return dropped
+
+    def op_in_flight(self, index: int) -> c.Op:
+        """One operation of the transaction in flight."""
+        assert self._flight is not None, "an answer without a transaction in flight"
+        return self._flight[index].op
 
     def take(self, now: Now) -> c.Commit | None:
         """The next transaction, if the last one has been answered."""
@@ -115,6 +170,7 @@ class CommitQueue:
             if count and rows > MAX_ROWS_IN_COMMIT:
                 break
             count += 1
+        self._undo.clear()
         self._flight, self._waiting = self._waiting[:count], self._waiting[count:]
         self._number += 1
         return c.Commit(self._number, [waiting.op for waiting in self._flight])
@@ -169,6 +225,39 @@ class CommitQueue:
         assert number == self._number, "an answer to another transaction"
         flight, self._flight = self._flight, None
         return flight
+
+
+def peer_of(op: c.Op) -> int:
+    """Whose operation it is; 0: nobody's alone."""
+    match op:
+        case c.StorePeer() | c.StoreTransfer():
+            return op.row.peer
+        case c.LoadTransfers():
+            return 0
+        case _:
+            return op.peer
+
+
+def _restorer(waiting: Waiting) -> Callable[[], None]:
+    """Brings an operation back to what it is now: more is about to be put into it."""
+    op, askers = waiting.op, len(waiting.askers)
+    batch: list[Any] | None = None
+    match op:
+        case c.QueueMessages() | c.AcceptMessages():
+            batch = op.rows
+        case c.StoreReceipts():
+            batch = op.runs
+        case _:
+            pass
+    size = len(batch) if batch is not None else 0
+
+    def undo() -> None:
+        waiting.op = op
+        del waiting.askers[askers:]
+        if batch is not None:
+            del batch[size:]
+
+    return undo
 
 
 def _row_count(op: c.Op) -> int:

@@ -29,6 +29,9 @@ class NodeConfig:
     """X25519, 32 bytes."""
     fast_aes: bool = False
     """Whether AES-GCM was faster than ChaCha20-Poly1305 in the self-test at the start."""
+    contain: bool = True
+    """Whether what handling a peer, a command or a transfer raises is contained there. Tests let
+    it through, but for those that inject it."""
     arq: ArqConfig = field(default_factory=ArqConfig)
     """Of every link; both ends of a link need the same windows. The default is the specified one.
     """

@@ -177,7 +177,8 @@ class Conversation:
         """The counters as the store has them; a key known from before brings its own along."""
         self.state = state
         shown = self._publisher.view.peer(self.peer)
-        if shown and (shown.my_shown, shown.my_read) != (state.my_shown, state.my_read):
+        marks = (shown.my_shown, shown.my_read) if shown else (0, 0)
+        if marks != (state.my_shown, state.my_read):
             self._publish_marks()
 
     def put_back(self, result: cr.MessagesPutBack) -> None:
@@ -203,10 +204,15 @@ class Conversation:
             if self._sent_seq > max(self.state.delivered_seq, self.state.sent_seq):
                 self._commits.add(c.StoreMarks(self.peer, sent_seq=self._sent_seq))
         self._typing.handle_timeout(now)
+        if self.link:
+            due = self.link.connection.next_timeout()
+            if due is not None and due <= now.mono_s:
+                self.link.connection.handle_timeout(now.mono_s)
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` has something to do."""
-        dues = [due for due in (self._sent_due, self._typing.until) if due is not None]
+        linked = self.link.connection.next_timeout() if self.link else None
+        dues = [due for due in (self._sent_due, self._typing.until, linked) if due is not None]
         return min(dues, default=None)
 
     # --- what the ledger answers ---

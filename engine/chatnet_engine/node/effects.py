@@ -92,6 +92,13 @@ class TellFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class LogProblem:
+    """Write to the log what should not have happened: a traceback of ours."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopRunner:
     """End the engine: flush what is in flight, then leave the loop."""
 
@@ -109,6 +116,7 @@ Effect = (
     | ResolveHost
     | StretchInvite
     | TellFiles
+    | LogProblem
     | StopRunner
 )
 

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from chatnet_engine.arq.events import Closed
 from chatnet_engine.node.config import Now
+from chatnet_protocol.errors import CloseCode, DecodeError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
+from chatnet_protocol.wire import frames
 
 SILENT_AFTER_S = 6.5
 """Something unanswered for this long is shown; mosh's threshold."""
@@ -23,8 +26,40 @@ KEY_NOT_VOUCHED = (
 )
 UNINVITED = "Somebody calls from there without the invite code; waiting for one who knows it."
 NO_INVITE = "The invite is over, or ended with the engine; make a new one, or enter it."
+OWN_ADDRESS = "This address leads back to this very session; type the peer's address."
+MAX_CONTAINED_S = 600.0
+"""Longest pause after an exception of ours about a peer; the first is 1 s, each next one twice."""
 REFUSED_WAIT_S = 60.0
 """How long to leave a peer alone that refused us or has not accepted us yet."""
+
+
+def close_in(payload: bytes) -> Closed | None:
+    """The CLOSE of a refusal, if it is one."""
+    try:
+        found = [frame for frame in frames.decode(payload) if isinstance(frame, frames.Close)]
+    except DecodeError:
+        return None
+    return Closed(found[0].code, found[0].reason) if found else None
+
+
+def why_closed(closed: Closed, name: str) -> tuple[LinkState, str]:
+    """What people are shown when the peer ends the link."""
+    match closed.code:
+        case CloseCode.PENDING:
+            detail = f"{name} has to accept you first; asking again in a minute."
+            return LinkState.PENDING, detail
+        case CloseCode.REFUSED:
+            return LinkState.REFUSED, f"{name} does not trust this key; its user can accept it."
+        case CloseCode.PROTOCOL_VIOLATION | CloseCode.VERSION:
+            return (
+                LinkState.REFUSED,
+                f"{name} closed the link: {closed.reason or 'protocol error'}.",
+            )
+        case CloseCode.NONE:
+            return LinkState.DIALLING, f"{name} closed the link; it is made anew, messages wait."
+        case _:
+            detail = f"{name} is not running ChatNet at the moment; messages wait."
+            return LinkState.DIALLING, detail
 
 
 @dataclass(slots=True)
@@ -39,6 +74,9 @@ class Link:
     shunned: bool = False
     """It broke the specification: while it is held, its calls are refused. One that refused us
     and calls now has changed its mind."""
+    contained_at: float = 0.0
+    contained_s: float = 0.0
+    """When the last exception about it was contained, and for how long it was left alone."""
     urgent: bool = False
     """Own messages wait, so the endpoint tries more often."""
     challenged_at: float | None = None
@@ -54,6 +92,14 @@ class Link:
     def shuns(self, now: Now) -> bool:
         """Whether the peer's calls are refused for now."""
         return self.shunned and self.hold_until is not None and now.mono_s < self.hold_until
+
+    def next_pause(self, now: Now) -> float:
+        """How long the peer is left alone after an exception of ours about it."""
+        if now.mono_s > self.contained_at + 2 * MAX_CONTAINED_S:
+            self.contained_s = 0.0
+        self.contained_at = now.mono_s
+        self.contained_s = min(MAX_CONTAINED_S, max(1.0, 2 * self.contained_s))
+        return self.contained_s
 
     def watch(self, since: float | None, now: Now) -> bool:
         """Show silence and its end; whether a new handshake is to be tried.

@@ -4,6 +4,8 @@ The secure endpoint does the handshakes; `Gate` decides about keys, this file ke
 LinkRow per peer, and opens and ends the session of each link.
 """
 
+import contextlib
+import traceback
 from collections.abc import Callable
 
 import msgspec
@@ -15,6 +17,7 @@ from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Addr, HostResolved
 from chatnet_engine.node.gate import Gate
+from chatnet_engine.node.goodbyes import Goodbyes
 from chatnet_engine.node.host_names import HostNames
 from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.link import (
@@ -22,9 +25,12 @@ from chatnet_engine.node.link import (
     KEY_NOT_VOUCHED,
     MAX_DIAL_ADDRS,
     NO_INVITE,
+    OWN_ADDRESS,
     REFUSED_WAIT_S,
     UNINVITED,
     Link,
+    close_in,
+    why_closed,
 )
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.peers import Meaning, Peers, Verdict
@@ -32,9 +38,6 @@ from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
-from chatnet_protocol.wire.frames import Close, decode
-
-OWN_ADDRESS = "This address leads back to this very session; type the peer's address."
 
 
 class Links:
@@ -60,8 +63,10 @@ class Links:
         self._links: dict[int, Link] = {}
         self.names = HostNames()
         self._addresses: dict[int, str] = {}
-        self._sealed: list[tuple[bytes, Addr]] = []
+        self.goodbyes = Goodbyes(endpoint)
         self._ended: list[int] = []
+        self.reloading: set[int] = set()
+        """Peers that are being read again from the store: not linked meanwhile."""
 
     # --- who is to be dialled ---
 
@@ -128,21 +133,26 @@ class Links:
 
     # --- what the endpoint tells ---
 
-    def handle_events(self, now: Now) -> set[int]:
-        """Take in the endpoint's events; the peers whose conversations have to be drained."""
+    def handle_events(self, now: Now) -> tuple[set[int], dict[int, str]]:
+        """Take in the endpoint's events; the peers whose conversations have to be drained, and
+        those that could not be handled, with the traceback."""
         touched: set[int] = set()
+        broken: dict[int, str] = {}
         while events := self._endpoint.take_events():
             for event in events:  # answering some brings up more
-                self._handle_event(event, touched, now)
-        return touched
+                try:
+                    self._handle_event(event, touched, now)
+                except Exception:
+                    if not self._config.contain:
+                        raise
+                    peer = getattr(event, "peer", 0) or getattr(event, "peer_hint", 0) or 0
+                    broken[peer] = traceback.format_exc()
+        return touched, broken
 
     def _handle_event(self, event: secure.Event, touched: set[int], now: Now) -> None:
         match event:
             case secure.PacketArrived():
-                session = self._session(event.peer)
-                if session and session.remote_incarnation == event.remote_incarnation:
-                    touched.add(event.peer)
-                    self._packet(event, session, now)
+                self._packet(event, touched, now)
             case secure.Authenticated():
                 self._authenticated(event, now)
             case secure.LinkUp():
@@ -159,7 +169,11 @@ class Links:
                 if session := self._session(event.peer):
                     session.connection.challenge(event.token)
 
-    def _packet(self, event: secure.PacketArrived, session: LinkSession, now: Now) -> None:
+    def _packet(self, event: secure.PacketArrived, touched: set[int], now: Now) -> None:
+        session = self._session(event.peer)
+        if session is None or session.remote_incarnation != event.remote_incarnation:
+            return
+        touched.add(event.peer)
         try:
             session.connection.handle_packet(event.number, event.payload, now.mono_s)
         except (RemoteProtocolError, DecodeError) as error:
@@ -168,6 +182,7 @@ class Links:
     def _authenticated(self, event: secure.Authenticated, now: Now) -> None:
         typed = self.names.all_addrs()
         shunned = {peer for peer, link in self._links.items() if link.shuns(now)}
+        shunned |= self.reloading
         verdict = self._gate.answer(event, typed, shunned, now)
         if verdict.meaning in (Meaning.KEY_CHANGED, Meaning.OURSELVES):
             self._refused(verdict, event, now)
@@ -179,12 +194,7 @@ class Links:
         link = self._links.get(event.peer)
         if link is None or link.row.state == LinkState.UP:
             return  # the late answer to an attempt that another one has overtaken
-        try:
-            closes = [frame for frame in decode(event.payload) if isinstance(frame, Close)]
-        except DecodeError:
-            return
-        if closes:
-            closed = arq.Closed(closes[0].code, closes[0].reason)
+        if closed := close_in(event.payload):
             agreed = not self._conversations[event.peer].streaming
             self.closed(event.peer, closed, now, agreed=agreed)
 
@@ -268,23 +278,15 @@ class Links:
 
     def closed(self, peer: int, closed: arq.Closed, now: Now, *, agreed: bool = True) -> None:
         """The peer ended the link and said why; `agreed`: it has forgotten the link as we do."""
-        name = self._name(peer)
-        match closed.code:
-            case CloseCode.PENDING:
-                detail = f"{name} has to accept you first; asking again in a minute."
-                self._hold(peer, LinkState.PENDING, detail, now, by_peer=agreed)
-            case CloseCode.REFUSED:
-                detail = f"{name} does not trust this key; its user can accept it."
-                self._hold(peer, LinkState.REFUSED, detail, now, by_peer=agreed)
-            case CloseCode.PROTOCOL_VIOLATION | CloseCode.VERSION:
-                detail = f"{name} closed the link: {closed.reason or 'protocol error'}."
-                self._hold(peer, LinkState.REFUSED, detail, now, by_peer=True)
-            case _:
-                self._end(peer)
-                self._endpoint.end_link(peer, now.mono_s, by_peer=True)
-                link = self._links[peer]
-                detail = f"{name} is not running ChatNet at the moment; messages wait."
-                link.tell(LinkState.DIALLING, now, link.row.address, detail)
+        state, detail = why_closed(closed, self._name(peer))
+        if state == LinkState.DIALLING:
+            self._end(peer)
+            self._endpoint.end_link(peer, now.mono_s, by_peer=True)
+            link = self._links[peer]
+            link.tell(state, now, link.row.address, detail)
+        else:
+            broken = closed.code in (CloseCode.PROTOCOL_VIOLATION, CloseCode.VERSION)
+            self._hold(peer, state, detail, now, by_peer=agreed or broken)
 
     def violated(self, peer: int, reason: str, now: Now) -> None:
         """The peer broke the specification: say so, and leave it alone for a while."""
@@ -298,15 +300,22 @@ class Links:
             self.goodbye(peer, CloseCode.SHUTDOWN, "", now)
             self._end(peer)  # what is committed now waits for the next link
 
+    def contain(self, peer: int, detail: str, now: Now) -> float:
+        """What we hold of this peer is not to be trusted: end its link, in whatever state that is,
+        and leave the peer alone for so many seconds as it returns."""
+        link = self._links.get(peer)
+        if link is None:
+            return 0.0
+        with contextlib.suppress(Exception):  # it may be what has just failed
+            self.goodbye(peer, CloseCode.NONE, "", now)
+        pause_s = link.next_pause(now)
+        self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False, shun=True, pause_s=pause_s)
+        return pause_s
+
     def goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
         """Put a CLOSE on the wire; the caller drops the link afterwards."""
-        session = self._session(peer)
-        if session is None:
-            return
-        session.close(code, reason)
-        for packet in session.connection.take_packets(now.mono_s, 1):
-            if sealed := self._endpoint.seal(peer, packet.number, packet.payload):
-                self._sealed.append(sealed)
+        if session := self._session(peer):
+            self.goodbyes.say(peer, session, code, reason, now)
 
     def _hold(
         self,
@@ -317,11 +326,12 @@ class Links:
         *,
         by_peer: bool,
         shun: bool = False,
+        pause_s: float = REFUSED_WAIT_S,
     ) -> None:
         link = self._links[peer]
         self._end(peer)
-        self._endpoint.end_link(peer, now.mono_s, pause_s=REFUSED_WAIT_S, by_peer=by_peer)
-        link.hold_until, link.shunned = now.mono_s + REFUSED_WAIT_S, shun
+        self._endpoint.end_link(peer, now.mono_s, pause_s=pause_s, by_peer=by_peer)
+        link.hold_until, link.shunned = now.mono_s + pause_s, shun
         link.tell(state, now, link.row.address, detail)
 
     # --- time ---
@@ -344,11 +354,6 @@ class Links:
         return min((due for due in dues if due is not None), default=None)
 
     # --- what comes out ---
-
-    def take_sealed(self) -> list[tuple[bytes, Addr]]:
-        """Goodbyes to send."""
-        out, self._sealed = self._sealed, []
-        return out
 
     def take_addresses(self) -> dict[int, str]:
         """Peers whose validated address changed and is to be remembered."""

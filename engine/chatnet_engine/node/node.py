@@ -8,15 +8,17 @@ datagrams, files, publications, replies).
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
-from chatnet_engine.files.transfers import FailedOffer, Transfers
-from chatnet_engine.node import answers, commands, inviting, status
+from chatnet_engine.files.transfers import Transfers
+from chatnet_engine.node import answers, commands, inviting, offers, status
 from chatnet_engine.node.backups import Backups
 from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig, Now
+from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import (
     Addr,
@@ -49,15 +51,14 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.errors import (
     CommandError,
     DecodeError,
-    ErrorCode,
     RemoteProtocolError,
 )
+from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import AddPeer
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
 from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged
-from chatnet_protocol.ipc.rows import MessageKind, PeerRow
+from chatnet_protocol.ipc.rows import PeerRow
 from chatnet_protocol.ipc.view import View
-from chatnet_protocol.wire.messages import CHANNEL_CONTROL
 
 PACKETS_PER_TURN = 64
 """A busy link lets the others, the store and the front ends have their turn."""
@@ -119,6 +120,7 @@ class Node:
         self._stop_by: float | None = None
         self._stopped = False
         self._gauges = Gauges()
+        self.contained = Containment(self._parts)
         self.garbled_requests = 0
         self._meet_peers(loaded.peers, now)
         inviting.forget_guests(self._parts)
@@ -131,7 +133,11 @@ class Node:
             parts.peers.put(row)
             parts.commits.add(c.StorePeer(row))
         for row in parts.peers:
-            parts.links.add(row, now)
+            self.contained.peer(row.peer, now, partial(parts.links.add, row, now))
+        if parts.transfers.unreadable:
+            count = len(parts.transfers.unreadable)
+            text = f"{count} transfers in the history cannot be read and are left out."
+            parts.publisher.publish(ev.Notice("error", "contained", text, 0))
 
     # --- inputs ---
 
@@ -160,7 +166,8 @@ class Node:
             return
         try:
             parts.clients.check(route, request.command, now)
-            commands.handle(parts, request.command, asker, now)
+            act = partial(commands.handle, parts, request.command, asker, now)
+            self.contained.command(asker, request.command, now, act)
         except CommandError as error:
             parts.fail(asker, error)
         if parts.stopping:
@@ -171,33 +178,34 @@ class Node:
         parts = self._parts
         match result:
             case c.Committed():
-                answers.handle_committed(parts, result, now)
+                answers.handle_committed(parts, self.contained, result, now)
                 for done in result.results:
-                    if isinstance(done, c.HelloApplied) and done.peer in parts.conversations:
+                    if isinstance(done, c.HelloApplied):
                         # Messages that came before can be taken from now on.
                         self._drain(done.peer, now)
+            case c.CommitFailed() if result.culprit >= 0:
+                self.contained.operation(result, now)
             case c.CommitFailed():
                 answers.handle_failed(parts, result, now)
             case HistoryRead() if result.token < 0:
-                parts.restoring.handle_read(result.token, result.page, now)
+                read = partial(parts.restoring.handle_read, result.token, result.page, now)
+                self.contained.peer(parts.restoring.reader(result.token), now, read)
             case HistoryRead():
                 asker = parts.read_askers.pop(result.token, None)
-                if result.page is not None:
-                    parts.reply(asker, result.page)
-                elif result.error is not None:
-                    parts.fail(asker, result.error)
+                self.contained.answer(asker, partial(answers.handle_read, parts, result, asker))
             case SessionCopied():
                 answers.handle_copied(parts, result)
             case WorldCounted():
-                status.answer(parts, result, now)
+                asker = parts.read_askers.get(result.token)
+                self.contained.answer(asker, partial(status.answer, parts, result, now))
             case HostResolved():
-                parts.links.handle_resolved(result, now)
+                act = partial(parts.links.handle_resolved, result, now)
+                self.contained.peer(result.peer, now, act)
             case InviteStretched():
-                inviting.handle_stretched(parts, result.peer, result.psk, now)
-            case FilesSaid():
-                parts.transfers.handle_process(result.frame, now.mono_s, now.wall_ms)
-            case FilesRestarted():
-                parts.transfers.handle_process_restarted(now.mono_s, now.wall_ms)
+                act = partial(inviting.handle_stretched, parts, result.peer, result.psk, now)
+                self.contained.peer(result.peer, now, act)
+            case FilesSaid() | FilesRestarted():
+                self.contained.transfers(now, partial(offers.handle_files, parts, result, now))
 
     def handle_timeout(self, now: Now) -> None:
         """Time has passed; harmless when nothing is due."""
@@ -207,14 +215,12 @@ class Node:
         parts.links.handle_timeout(now)
         inviting.handle_timeout(parts, now)
         parts.restoring.handle_timeout(now)
-        for conversation in parts.conversations.values():
-            conversation.handle_timeout(now)
-            connection = conversation.connection
-            if connection is not None:
-                due = connection.next_timeout()
-                if due is not None and due <= now.mono_s:
-                    connection.handle_timeout(now.mono_s)
-        parts.transfers.handle_timeout(now.mono_s, now.wall_ms)
+        for peer, conversation in parts.conversations.items():
+            if (due := conversation.next_timeout()) is not None and due <= now.mono_s:
+                self.contained.peer(peer, now, partial(conversation.handle_timeout, now))
+        if (due := parts.transfers.next_timeout()) is not None and due <= now.mono_s:
+            act = partial(parts.transfers.handle_timeout, now.mono_s, now.wall_ms)
+            self.contained.transfers(now, act)
         for number in parts.clients.take_expired(now):
             parts.publisher.publish(ClientDetached(number))
 
@@ -238,14 +244,13 @@ class Node:
         """End the turn: what the world is asked for, in the order in which to do it."""
         parts = self._parts
         self._end_links(now)
-        self._move_transfers(now)
+        self.contained.transfers(now, partial(offers.move, parts, now))
         out: list[Effect] = []
-        datagrams: list[tuple[bytes, Addr]] = []
-        sealed = parts.links.take_sealed()
-        for peer, conversation in parts.conversations.items():
+        sealed: list[tuple[bytes, Addr]] = []
+        for peer in parts.conversations:
             if self._stop_by is None:
-                sealed += self._serve(peer, conversation, now)
-        datagrams += parts.endpoint.take_datagrams() + sealed
+                self.contained.peer(peer, now, partial(self._serve, peer, sealed, now))
+        datagrams = parts.endpoint.take_datagrams() + parts.links.goodbyes.take() + sealed
         for peer, address in parts.links.take_addresses().items():
             if known := parts.peers.get(peer):
                 parts.remember(msgspec.structs.replace(known, address=address))
@@ -288,23 +293,28 @@ class Node:
         dues.append(parts.links.next_timeout())
         for conversation in parts.conversations.values():
             dues.append(conversation.next_timeout())
-            if conversation.connection is not None:
-                dues.append(conversation.connection.next_timeout())
         return min((due for due in dues if due is not None), default=None)
 
     # --- the turn ---
 
     def _after_endpoint(self, now: Now) -> None:
         parts = self._parts
-        touched = parts.links.handle_events(now)
+        touched, broken = parts.links.handle_events(now)
+        for peer, error in broken.items():
+            self.contained.end_peer(peer, now, error)
         # First the keys: what came from one in the same turn belongs to the peer that has it then.
         for verdict, event in parts.gate.take_verdicts():
-            answers.handle_verdict(parts, verdict, event)
+            act = partial(answers.handle_verdict, parts, verdict, event)
+            self.contained.peer(verdict.peer, now, act)
         for peer in touched:
             self._drain(peer, now)
         self._end_links(now)
 
     def _drain(self, peer: int, now: Now) -> None:
+        """Take in what arrived on the link of a peer."""
+        self.contained.peer(peer, now, partial(self._take_arrived, peer, now))
+
+    def _take_arrived(self, peer: int, now: Now) -> None:
         parts = self._parts
         conversation = parts.conversations.get(peer)
         link = conversation.link if conversation else None
@@ -333,43 +343,22 @@ class Node:
                 peer, False, [], incarnation=0, fast_aes=False, now=now.mono_s, wall_ms=now.wall_ms
             )
 
-    def _serve(self, peer: int, conversation: Conversation, now: Now) -> list[tuple[bytes, Addr]]:
+    def _serve(self, peer: int, sealed: list[tuple[bytes, Addr]], now: Now) -> None:
+        """Put what leaves for this peer now behind `sealed`."""
         parts = self._parts
+        conversation = parts.conversations[peer]
         parts.links.watch(peer, now)
         link = conversation.link
         if link is None:
-            return []
+            return
         conversation.fill()
         packets = link.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
         if not packets:
-            return []
-        self._drain(peer, now)  # what has just been sent for the first time
+            return
+        self._take_arrived(peer, now)  # what has just been sent for the first time
         payloads = [(packet.number, packet.payload) for packet in packets]
-        sealed = parts.endpoint.seal_many(peer, payloads)
-        return [(datagram, sealed[1]) for datagram in sealed[0]] if sealed else []
-
-    def _move_transfers(self, now: Now) -> None:
-        parts = self._parts
-        for offer in parts.transfers.offering.take():
-            asker = parts.offer_askers.pop(offer.transfer_id, None)
-            if isinstance(offer, FailedOffer):
-                parts.fail(asker, CommandError(offer.code, offer.sentence))
-                continue
-            message = c.NewMessage(
-                offer.transfer_id, MessageKind.OFFER, offer.body, now.wall_ms, transfer=offer.store
-            )
-            if parts.peers.get(offer.peer):
-                parts.conversations[offer.peer].queue(message, asker, now)
-            else:
-                gone = CommandError(ErrorCode.UNKNOWN_PEER, "The peer was removed meanwhile.")
-                parts.fail(asker, gone)
-        for peer, body in parts.transfers.take_controls():
-            if conversation := parts.conversations.get(peer):
-                conversation.send(CHANNEL_CONTROL, body)
-        for op in parts.transfers.take_stores():
-            parts.commits.add(op)
-        if ids := parts.transfers.lookups.take():
-            parts.commits.add(c.LoadTransfers(ids))
+        if out := parts.endpoint.seal_many(peer, payloads):
+            sealed.extend((datagram, out[1]) for datagram in out[0])
 
     def _decode_request(self, route: bytes, frames: Sequence[bytes]) -> Request | None:
         parts = self._parts

@@ -67,7 +67,24 @@ class Parts:
     """Who accepts a transfer that has to be read from the store first."""
     adding: set[Asker] = field(default_factory=set)
     """Who waits for the number of a peer."""
+    contained: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("contained_peer", "contained_command", "contained_transfer"), 0
+        )
+    )
+    """How often what was handled raised, by what it was."""
+    reread_transfers: set[bytes] = field(default_factory=set)
+    """Transfers that are."""
     stopping: str = ""
+
+    def forget_asker(self, asker: Asker) -> None:
+        """What it asked for failed: nobody waits for it any more."""
+        self.invites.drop(asker)
+        self.adding.discard(asker)
+        self.accepting.pop(asker, None)
+        for waiting in (self.read_askers, self.offer_askers):
+            for token in [token for token, one in waiting.items() if one == asker]:
+                del waiting[token]  # type: ignore[arg-type]
 
     def remember(self, row: PeerRow) -> None:
         """Know something new about a peer that is listed, and store it.

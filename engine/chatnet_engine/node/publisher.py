@@ -61,9 +61,29 @@ class Publisher:
         self._gauges: list[Gauge] = []
         self._snapshots: dict[int, _Snapshot] = {}
         self._head_due = 0.0
+        self._staged: list[Event] | None = None
+        """Events since `begin`, not applied yet."""
+
+    def begin(self) -> None:
+        """From now on events wait for `settle`, or are dropped by `roll_back`."""
+        self.settle()
+        self._staged = []
+
+    def settle(self) -> None:
+        """What was published since `begin` becomes true, in its order."""
+        staged, self._staged = self._staged, None
+        for event in staged or ():
+            self.publish(event)
+
+    def roll_back(self) -> None:
+        """Drop what was published since `begin`."""
+        self._staged = None
 
     def publish(self, event: Event) -> None:
         """Apply and number one event; it goes out at the end of the turn."""
+        if self._staged is not None:
+            self._staged.append(event)
+            return
         if isinstance(event, MessagesAdded) and len(event.rows) > 1:
             for rows in split_rows(event.rows):
                 self._publish(MessagesAdded(event.peer, rows[0].no, rows))

@@ -168,6 +168,8 @@ class Restoring:
 
     def handle_read(self, token: int, page: HistoryPage | None, now: Now) -> None:
         """A page for a peer was read; None: it could not be, and is tried again."""
+        if token not in self._reading:
+            return
         peer, ask = self._reading.pop(token)
         talk, state = self._talk(peer), self._state(peer)
         if talk.ask is not ask or state.theirs not in CONSENTED:
@@ -187,6 +189,10 @@ class Restoring:
         self._say(peer, given)
         if not given.more and state.theirs == RestoreTheirs.GIVING:
             self._commits.add(cr.StoreTheirWish(peer, ask.want, RestoreTheirs.GIVEN))
+
+    def reader(self, token: int) -> int:
+        """The peer for which that page is read."""
+        return self._reading[token][0] if token in self._reading else 0
 
     def take_reads(self) -> list[ReadHistory]:
         """Pages to read; their tokens are below 0."""

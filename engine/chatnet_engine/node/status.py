@@ -48,7 +48,7 @@ def collect(parts: Parts, counts: dict[str, int]) -> Status:
     }
     for name, count in asdict(parts.endpoint.counters).items():
         facts[f"udp_{name}"] = count
-    facts |= counts
+    facts |= counts | parts.contained
     clients: list[Facts] = [
         {
             "client": client.row.client,

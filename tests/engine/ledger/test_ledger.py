@@ -46,8 +46,10 @@ def test_a_broken_invariant_leaves_nothing_of_its_transaction() -> None:
     desk.add_peer()
     before = desk.image()
     ops = [c.QueueMessages(1, texts(1), 1, False), c.StoreReceipts(1, [AckRun(5, 5, 1)])]
-    with pytest.raises(AssertionError):
-        desk.ledger.apply(c.Commit(7, ops))
+    failed = desk.ledger.apply(c.Commit(7, ops))
+    assert isinstance(failed, c.CommitFailed)
+    assert (failed.culprit, failed.fatal) == (1, False)
+    assert "a receipt for a message that does not exist" in failed.traceback
     assert desk.image() == before
     assert desk.queue(1, texts(2)).rows[0].no == 1
 

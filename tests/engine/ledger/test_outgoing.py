@@ -5,7 +5,7 @@ import pytest
 
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import AckRun, MessageKind, PeerRow
-from simworld.ledger_desk import Desk, message_id, texts
+from simworld.ledger_desk import Desk, message_id, raised, texts
 
 
 @pytest.fixture
@@ -185,8 +185,7 @@ def test_ack_numbers_that_jump_start_a_new_run(desk: Desk) -> None:
 @pytest.mark.parametrize("run", [(4, 4, 1), (2, 1, 2), (2, 3, 3), (1, 1, 0)])
 def test_an_impossible_receipt_is_a_broken_invariant(desk: Desk, run: tuple[int, int, int]) -> None:
     desk.queue(1, texts(1, 2, 3))
-    with pytest.raises(AssertionError):
-        desk.ledger.apply(c.Commit(9, [c.StoreReceipts(1, [AckRun(*run)])]))
+    assert raised(desk.ledger.apply(c.Commit(9, [c.StoreReceipts(1, [AckRun(*run)])])))
     assert waiting(desk) == [1, 2, 3]
 
 

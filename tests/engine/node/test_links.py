@@ -135,7 +135,7 @@ def test_why_a_peer_ended_the_link_is_told(
     pair.b.node, node = None, pair.b.node
     assert node
     node._parts.links.goodbye(1, code, "too fast", pair.b.now)
-    for data, target in node._parts.links.take_sealed():
+    for data, target in node._parts.links.goodbyes.take():
         pair.network.send(B, target, data)
     pair.run(0.1)
     link = pair.peer(pair.at_a).link
@@ -146,7 +146,7 @@ def test_a_link_that_is_down_is_not_closed_again(pair: Pair) -> None:
     links = parts_of(pair.a).links
     talk_of(pair.a).close_link()
     links.goodbye(1, CloseCode.SHUTDOWN, "", pair.a.now)
-    assert links.take_sealed() == []
+    assert links.goodbyes.take() == []
 
 
 def tells(engine: SimEngine, key: int, value: bytes) -> None:

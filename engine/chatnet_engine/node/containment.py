@@ -1,0 +1,147 @@
+"""Owns what happens when handling one peer, one command or one transfer raises.
+
+Each such handling is a unit: what it asked to be committed, published or answered is taken back
+when it raises, and the peer or transfer is read again from the store, so that memory is what a
+start would load. What the turn shares (endpoint, ring, commits, clock, timers) is no unit: there
+an exception ends the engine.
+"""
+
+import traceback
+from collections.abc import Callable
+
+from chatnet_engine.node import reloading
+from chatnet_engine.node.commits import Asker, peer_of
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import LogProblem
+from chatnet_engine.node.parts import Parts
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ipc import events as ev
+
+COMMAND_FAILED = "The engine failed inside while doing this; nothing was changed. See its log."
+PEER_CONTAINED = (
+    "The engine failed inside while handling what came from {}: the link was closed, and is made "
+    "anew in {:.0f} s. The engine's log says more."
+)
+LINK_CONTAINED = "The engine failed inside while handling this peer; the link is made anew."
+TRANSFERS_CONTAINED = "The engine failed inside while handling transfers of files; they go on."
+
+
+class Containment:
+    """See the module."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def peer(self, peer: int, now: Now, act: Callable[[], None]) -> bool:
+        """Handle something of one peer; whether that went well."""
+        error = self._unit(act)
+        if error is not None:
+            self.end_peer(peer, now, error)
+        return error is None
+
+    def command(self, asker: Asker, command: object, now: Now, act: Callable[[], None]) -> None:
+        """Do a command. Raises CommandError, with nothing of it done."""
+        parts = self._parts
+        if (error := self._unit(act)) is None:
+            return
+        self._note("contained_command", type(command).__name__, error)
+        parts.forget_asker(asker)
+        peer = getattr(command, "peer", 0)
+        if isinstance(peer, int) and peer:
+            reloading.take_back_row(parts, peer, now)
+        transfer_id = getattr(command, "id", b"")
+        if isinstance(transfer_id, bytes) and parts.transfers.peer_of(transfer_id):
+            reloading.read_transfers(parts, [transfer_id])
+        raise CommandError(ErrorCode.INTERNAL, COMMAND_FAILED)
+
+    def result(self, result: c.OpResult, op: c.Op, now: Now, act: Callable[[], None]) -> bool:
+        """Handle what the store answered to one operation; whether that went well."""
+        peer = result.row.peer if isinstance(result, c.PeerStored) else peer_of(op)
+        if isinstance(op, c.StoreTransfer | c.LoadTransfers):
+            self.transfers(now, act)
+            return True
+        if self.peer(peer, now, act):
+            return True
+        if isinstance(op, c.ForgetPeer) and op.into:
+            self.end_peer(op.into, now, "its other number could not be merged into it")
+        return False
+
+    def answer(self, asker: Asker | None, act: Callable[[], None]) -> None:
+        """Answer what was read outside."""
+        if (error := self._unit(act)) is not None:
+            self._note("contained_command", "an answer", error)
+            self._parts.fail(asker, CommandError(ErrorCode.INTERNAL, COMMAND_FAILED))
+
+    def transfers(self, now: Now, act: Callable[[], None]) -> None:
+        """Handle something of the transfers that is no peer's input."""
+        if (error := self._unit(act)) is None:
+            return
+        self._note("contained_transfer", "transfers", error)
+        self._parts.publisher.publish(ev.Notice("error", "contained", TRANSFERS_CONTAINED, 0))
+        reloading.read_transfers(self._parts, self._parts.transfers.ids_of())
+
+    def end_peer(self, peer: int, now: Now, error: str) -> None:
+        """End this peer's link, and have its state read again."""
+        parts = self._parts
+        self._note("contained_peer", f"peer {peer}", error)
+        if not peer:
+            return  # a stranger, of whom nothing is kept
+        name = row.name if (row := parts.peers.get(peer)) else f"peer {peer}"
+        pause_s = parts.links.contain(peer, LINK_CONTAINED, now)
+        text = PEER_CONTAINED.format(name, pause_s)
+        parts.publisher.publish(ev.Notice("error", "contained", text, peer))
+        reloading.read_peer(parts, peer)
+
+    def operation(self, failed: c.CommitFailed, now: Now) -> None:
+        """The store raised at one operation: the rest of the transaction is tried again."""
+        parts = self._parts
+        if not parts.config.contain:
+            raise AssertionError(failed.traceback)
+        op = parts.commits.op_in_flight(failed.culprit)
+        was_reloading = isinstance(op, c.LoadPeer)
+        peer = peer_of(op)
+        parts.known.handle_failed()
+        dropped = parts.commits.drop_peer(peer, failed.culprit, failed.number)
+        for waiting in dropped:
+            if isinstance(waiting.op, c.ForgetPeer):
+                parts.peers.take_back(waiting.op.peer)
+            for asker in filter(None, waiting.askers):
+                parts.forget_asker(asker)
+                parts.fail(asker, CommandError(ErrorCode.INTERNAL, COMMAND_FAILED))
+        if was_reloading:
+            # It cannot be read: the peer is left out until the next start.
+            self._note("contained_peer", f"peer {peer} cannot be read", failed.traceback)
+        elif peer:
+            self.end_peer(peer, now, failed.traceback)
+            if isinstance(op, c.ForgetPeer) and op.into:
+                self.end_peer(op.into, now, failed.traceback)
+        else:
+            self._note("contained_transfer", type(op).__name__, failed.traceback)
+            parts.peers.strangers.clear()
+
+    def _unit(self, act: Callable[[], None]) -> str | None:
+        """The traceback of what `act` raised, with what it did taken back; None: it did well."""
+        parts = self._parts
+        commits, publisher = parts.commits, parts.publisher
+        commits.begin()
+        publisher.begin()
+        effects = len(parts.effects)
+        try:
+            act()
+        except CommandError:
+            publisher.settle()
+            raise
+        except Exception:
+            commits.roll_back()
+            publisher.roll_back()
+            del parts.effects[effects:]
+            if not parts.config.contain:
+                raise
+            return traceback.format_exc()
+        publisher.settle()
+        return None
+
+    def _note(self, counter: str, subject: str, error: str) -> None:
+        self._parts.contained[counter] += 1
+        self._parts.effects.append(LogProblem(f"contained: {subject}\n{error}"))

@@ -1,0 +1,57 @@
+"""The part of the wire to the store that is one peer's state, and reads it again; see `commit`."""
+
+from msgspec import Struct
+
+from chatnet_protocol.commit_restore import RestoreState
+from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow
+from chatnet_protocol.transfer_ops import OpBase, StoredTransfer
+
+
+class PeerState(Struct, array_like=True, gc=False, frozen=True):
+    """What the node keeps in memory of a peer's durable counters."""
+
+    peer: int
+    incarnation: int
+    """The peer's incarnation that `mark` counts in; 0: none yet."""
+    mark: int
+    received_total: int
+    """Highest ACK number given to the peer's messages."""
+    acked_total: int
+    """Highest ACK number the peer gave to ours."""
+    lamport: int
+    last_seq: int
+    """Own messages to this peer so far."""
+    delivered_seq: int
+    """All own messages up to here have left the outbox."""
+    sent_seq: int
+    peer_shown: int
+    peer_read: int
+    my_shown: int
+    my_read: int
+    draft: str
+    draft_revision: int
+
+
+class LoadPeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Read everything of one peer again, as an engine's start does. `after_no`, `after_seq`: up to
+    which message and which delivered own one front ends know it. Result: PeerLoaded."""
+
+    peer: int
+    after_no: int
+    after_seq: int
+
+
+class PeerLoaded(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`row` is None when the peer is not listed any more. `rows`: messages after `after_no`, in
+    the order of their numbers. `runs`: receipts of own messages after `after_seq`. `tail`: the
+    newest messages, as many as a view holds. `offers`: of the peer, without a transfer."""
+
+    peer: int
+    row: PeerRow | None
+    state: PeerState
+    rows: list[MessageRow]
+    runs: list[AckRun]
+    tail: list[MessageRow]
+    restore: RestoreState
+    transfers: list[StoredTransfer]
+    offers: list[MessageRow]

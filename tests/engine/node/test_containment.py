@@ -1,0 +1,119 @@
+"""What the engine does when handling one peer, command or transfer raises: that ends, no more."""
+
+import random
+from typing import Any
+
+import pytest
+
+from chatnet_engine.ledger import ledger, people
+from chatnet_engine.node import commands
+from chatnet_engine.node.conversation import Conversation
+from chatnet_protocol.errors import ErrorCode
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.rows import LinkState
+from injection.scenario import World, inject, link_count, points
+
+SAMPLE = 14
+"""Statements of some 800; `scripts/inject` does all."""
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, times: int = 1) -> None:
+    original = getattr(owner, name)
+    left = [times]
+
+    def failing(*args: Any, **kwargs: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise ZeroDivisionError("injected")
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, failing)
+
+
+def test_an_exception_at_any_statement_is_contained() -> None:
+    every = points()
+    for point in random.Random(29).sample(every, SAMPLE):
+        assert inject(point) == [], point
+
+
+def test_a_peer_whose_input_raises_is_told_apart_and_linked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    before = link_count(world.at_a, 2)
+    fail_once(monkeypatch, Conversation, "_arrived")
+    world.at_b.say("it is said again")
+    world.run(0.5)
+    assert world.at_a.view
+    shown = world.at_a.view.peers[0].link
+    assert shown.state == LinkState.REFUSED
+    assert "failed inside" in shown.detail
+    [notice] = world.notices()
+    assert (notice.level, notice.peer) == ("error", 1)
+    assert "made anew in 1 s" in notice.text
+    assert "ZeroDivisionError: injected" in world.a.problems[0]
+    assert world.problems() == []
+    assert link_count(world.at_a, 2) == before
+
+
+def test_the_pause_doubles_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    fail_once(monkeypatch, Conversation, "_arrived", times=4)
+    world.at_b.say("again and again")
+    world.run(90)
+    pauses = [notice.text.split(" in ")[-1].split()[0] for notice in world.notices()]
+    assert pauses == ["1", "2", "4", "8"]
+    assert world.problems() == []
+
+
+def test_a_command_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    fail_once(monkeypatch, commands, "_name")
+    request = world.at_a.ask(cmd.SetPeer(1, name="Bob"))
+    other = world.at_a.ask(cmd.SetPeer(2, name="Carol"))
+    world.run(0.5)
+    failure = world.at_a.replies[request].failure
+    assert failure
+    assert failure.code == ErrorCode.INTERNAL
+    assert world.at_a.replies[other].failure is None
+    assert world.problems() == []
+
+
+def test_an_operation_that_raises_in_the_store_costs_its_peer_the_link_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    before = link_count(world.at_a, 2)
+    fail_once(monkeypatch, ledger.incoming, "accept")
+    world.at_b.say("committed at the second try")
+    world.at_c.say("committed beside it")
+    world.run(0.5)
+    assert len(world.a.problems) == 1
+    assert world.problems() == []
+    assert link_count(world.at_a, 2) == before
+
+
+def test_a_removal_that_raises_in_the_store_leaves_the_peer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    fail_once(monkeypatch, people, "forget")
+    request = world.at_a.ask(cmd.RemovePeer(1))
+    world.run(0.5)
+    failure = world.at_a.replies[request].failure
+    assert failure
+    assert failure.code == ErrorCode.INTERNAL
+    world.at_b.say("still here")
+    assert world.problems() == []
+
+
+def test_without_containment_an_exception_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.a.crash()
+    world.a.contain = False
+    world.a.up()
+    world.run(3)
+    fail_once(monkeypatch, Conversation, "_arrived")
+    world.at_b.say("as in every other test")
+    with pytest.raises(ZeroDivisionError):
+        world.run(1)

@@ -1,0 +1,45 @@
+"""Exceptions at every statement of the node's handlers: `python -m injection --results FILE`.
+
+One line a statement; interrupted, it goes on where FILE ends. About 0.7 s each, 800 of them.
+"""
+
+import argparse
+import pathlib
+import sys
+import traceback
+
+from injection.scenario import Point, inject, points
+
+
+def wrong_at(point: Point) -> list[str]:
+    """What is wrong after an exception there, also when it was not contained."""
+    try:
+        return inject(point)
+    except Exception:  # noqa: BLE001  (that is a finding, too)
+        return [traceback.format_exc()]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="injection", description=__doc__)
+    parser.add_argument("--results", type=pathlib.Path, required=True, help="appended to")
+    args = parser.parse_args()
+    done = args.results.read_text().splitlines() if args.results.exists() else []
+    seen = {line.split(" ", 1)[0] for line in done}
+    failed = sum(" wrong " in line for line in done)
+    with args.results.open("a") as results:
+        for point in points():
+            name = f"{point[0]}:{point[1]}"
+            if name in seen:
+                continue
+            problems = wrong_at(point)
+            verdict = "wrong " + " | ".join(problems).replace("\n", " ") if problems else "held"
+            print(f"{name} {verdict}", file=results, flush=True)
+            if problems:
+                failed += 1
+                print(name, *problems, sep="\n  ")
+    print(f"{failed} statements at which an exception is not contained")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
