@@ -40,7 +40,7 @@ def handle_loaded(parts: Parts, result: c.PeerLoaded, now: Now) -> None:
     peer = result.peer
     parts.links.reloading.discard(peer)
     if result.row is None:
-        _remove(parts, peer)
+        _remove(parts, result, now)
         return
     parts.conversations[peer] = _conversation(parts, result.state)
     if peer not in parts.peers.leaving and not parts.commits.changes_peer(peer):
@@ -57,12 +57,16 @@ def _conversation(parts: Parts, state: c.PeerState) -> Conversation:
     return Conversation(state, parts.commits, parts.publisher, parts.config.arq.window_bytes)
 
 
-def _remove(parts: Parts, peer: int) -> None:
+def _remove(parts: Parts, result: c.PeerLoaded, now: Now) -> None:
     """The peer is not listed any more, and memory may not have taken that in."""
-    if parts.conversations.pop(peer, None):
-        parts.links.remove(peer)
-        parts.peers.remove(peer)
+    peer = result.peer
+    parts.links.remove(peer)
+    parts.peers.remove(peer)
+    parts.conversations.pop(peer, None)
+    if parts.publisher.view.peer(peer):
         parts.publisher.publish(ev.PeerRemoved(peer, 0, []))
+    parts.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
+    parts.transfers.handle_peer_forgotten(peer, 0, 0, now.mono_s, now.wall_ms)
 
 
 def take_back_row(parts: Parts, peer: int, now: Now) -> None:
