@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from chatnet_engine.node.addresses import parse_addr
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr, ResolveHost
 from chatnet_protocol.ipc.rows import PeerRow
@@ -43,6 +44,11 @@ class HostNames:
         """What the name stood for last; empty before the first answer."""
         known = self._hosts.get(peer)
         return known.addrs if known else []
+
+    def dial_addrs(self, row: PeerRow) -> list[Addr]:
+        """Where the peer may be, its last validated address first."""
+        addrs = [addr] if (addr := parse_addr(row.address)) else []
+        return addrs + [addr for addr in self.addrs(row.peer) if addr not in addrs]
 
     def all_addrs(self) -> dict[int, list[Addr]]:
         """Of every peer whose name is known."""

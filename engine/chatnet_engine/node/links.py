@@ -12,7 +12,7 @@ import msgspec
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
-from chatnet_engine.node.addresses import format_addr, parse_addr
+from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Addr, HostResolved
@@ -104,7 +104,7 @@ class Links:
         if row is None:
             return
         link.hold_until = None
-        addrs = self._dial_addrs(row)
+        addrs = self.names.dial_addrs(row)
         psk = None if row.key else self._invites.psk(peer)
         unready = row.trust == Trust.INVITED and psk is None
         if unready and not self._invites.get(peer):
@@ -278,7 +278,7 @@ class Links:
 
     def closed(self, peer: int, closed: arq.Closed, now: Now, *, agreed: bool = True) -> None:
         """The peer ended the link and said why; `agreed`: it has forgotten the link as we do."""
-        state, detail = why_closed(closed, self._name(peer))
+        state, detail = why_closed(closed, self._peers.name(peer))
         if state == LinkState.DIALLING:
             self._end(peer)
             self._endpoint.end_link(peer, now.mono_s, by_peer=True)
@@ -291,7 +291,7 @@ class Links:
     def violated(self, peer: int, reason: str, now: Now) -> None:
         """The peer broke the specification: say so, and leave it alone for a while."""
         self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, reason, now)
-        detail = f"The link to {self._name(peer)} was closed: {reason}."
+        detail = f"The link to {self._peers.name(peer)} was closed: {reason}."
         self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False, shun=True)
 
     def shut_down(self, now: Now) -> None:
@@ -375,7 +375,7 @@ class Links:
     def addrs(self, peer: int) -> list[Addr]:
         """Where the peer may be, the present address first."""
         row = self._peers.get(peer)
-        return self._dial_addrs(row) if row and peer in self._links else []
+        return self.names.dial_addrs(row) if row and peer in self._links else []
 
     def take_ended(self) -> list[int]:
         """Peers whose link has ended since the last call, for whoever used it."""
@@ -391,11 +391,3 @@ class Links:
         if conversation and conversation.link:
             conversation.close_link()
             self._ended.append(peer)
-
-    def _dial_addrs(self, row: PeerRow) -> list[Addr]:
-        addrs = [addr] if (addr := parse_addr(row.address)) else []
-        return addrs + [addr for addr in self.names.addrs(row.peer) if addr not in addrs]
-
-    def _name(self, peer: int) -> str:
-        row = self._peers.get(peer)
-        return row.name if row else "The peer"

@@ -100,6 +100,11 @@ class Peers:
             return row
         raise CommandError(ErrorCode.UNKNOWN_PEER, f"There is no peer {peer} in this session.")
 
+    def name(self, peer: int) -> str:
+        """What people call it."""
+        row = self._rows.get(peer)
+        return row.name if row else "The peer"
+
     def by_key(self, key: bytes) -> PeerRow | None:
         """The peer with that key."""
         return next((row for row in self if row.key == key), None)

@@ -240,7 +240,7 @@ def test_a_peer_that_was_forgotten_is_not_linked_any_more(pair: Pair) -> None:
     links.opened(1, now)
     links.handle_timeout(now)
     assert links.take_changed() == []
-    assert links._name(1) == "The peer"
+    assert parts_of(pair.a).peers.name(1) == "The peer"
 
 
 def test_nothing_is_looked_up_or_dialled_for_a_peer_without_a_row(pair: Pair) -> None:
