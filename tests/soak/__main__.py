@@ -12,6 +12,7 @@ from random import SystemRandom
 
 from soak.judging import judge
 from soak.rounds import LINE, Soak
+from soak.stops import run_stops
 
 
 def main(argv: list[str]) -> int:
@@ -19,13 +20,22 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="kills, one a round (default 20)")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))
+    parser.add_argument("--stops", type=int, help="stops of one engine under a backlog instead")
+    parser.add_argument("--results", type=Path, help="of --stops: appended to, gone on with")
     parser.add_argument("--keep", action="store_true", help="keep everything that was written")
     args = parser.parse_args(argv)
     root = Path(tempfile.mkdtemp(prefix="cns-", dir="/tmp"))
     problems: list[str] = []
     try:
-        for line in run(root, args.seed, args.rounds, problems):
+        lines = (
+            run_stops(root, args.seed, args.stops, args.results)
+            if args.stops
+            else run(root, args.seed, args.rounds, problems)
+        )
+        for line in lines:
             print(line, flush=True)
+            if line.startswith("BROKEN: "):
+                problems.append(line.removeprefix("BROKEN: "))
     finally:
         if args.keep or problems:
             print(f"everything is in {root}")
