@@ -36,11 +36,13 @@ from chatnet_protocol.ipc.rows import (
 from chatnet_protocol.ipc.view import PeerView, View, message_state
 
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\uffff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e007f]"
+    "|(?<![^\x00-\x7f\\s\u200b-\u200d])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f\\s\u200b-\u200d])"
     "|(\U0001f3f4[\U000e0020-\U000e007e]{1,16}\U000e007f)"
 )
-"""Or, as a group, the flag of a region: a black flag and its tags."""
+"""Zero-width characters too, but joiners between letters of other scripts or emoji. Or, as a group,
+the flag of a region: a black flag and its tags."""
 _BREAKS = re.compile("[\t\n]")
 TICKS = {
     "queued": "·",

@@ -19,6 +19,11 @@ MAX_REASON_CHARACTERS = 1000
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufff9-\ufffb]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(
+    "[\u200b\u2060-\u2065\ufeff]|(?<![^\x00-\x7f\\s\u200b-\u200d])[\u200c\u200d]"
+    "|[\u200c\u200d](?![^\x00-\x7f\\s\u200b-\u200d])"
+)
+"""Zero-width characters, but joiners between letters of other scripts or emoji."""
 _BREAKS = re.compile("[\n\t\u0085\u2028\u2029]+")
 
 STATE_WORDS = {
@@ -43,13 +48,15 @@ STATE_SENTENCES = {
 
 
 def shown_text(text: str) -> str:
-    """A message as it may be drawn: lines, tabs and emoji stay, control characters go."""
+    """A message as it may be drawn: lines, tabs and emoji stay, control characters go, zero-width
+    ones become visible."""
+    text = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def shown_name(name: str, limit: int = 120) -> str:
     """A name in one line: breaks become spaces, direction marks become visible."""
-    line = _BREAKS.sub(" ", name)
+    line = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub(" ", name))
     line = _BIDI.sub("\N{REPLACEMENT CHARACTER}", _CONTROLS.sub("", line)).strip()
     kept = "".join(c for c in line if unicodedata.category(c) not in {"Cs", "Zl", "Zp"})
     if len(kept) > limit:

@@ -8,6 +8,7 @@ from chatnet_engine.arq.events import Closed
 from chatnet_engine.node.config import Now
 from chatnet_protocol.errors import CloseCode, DecodeError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
+from chatnet_protocol.version import WIRE_VERSION
 from chatnet_protocol.wire import frames
 
 SILENT_AFTER_S = 6.5
@@ -26,11 +27,23 @@ KEY_NOT_VOUCHED = (
 )
 UNINVITED = "Somebody calls from there without the invite code; waiting for one who knows it."
 NO_INVITE = "The invite is over, or ended with the engine; make a new one, or enter it."
-OWN_ADDRESS = "This address leads back to this very session; type the peer's address."
+UNCONFIRMED = "An unconfirmed answer"
+OWN_ADDRESS = (
+    f"{UNCONFIRMED}: this address leads back to this very session; type the peer's address."
+)
 MAX_CONTAINED_S = 600.0
 """Longest pause after an exception of ours about a peer; the first is 1 s, each next one twice."""
 REFUSED_WAIT_S = 60.0
 """How long to leave a peer alone that refused us or has not accepted us yet."""
+
+
+def other_version(version: int) -> str:
+    """What is shown of an answer in another version of the wire, which nobody has to prove."""
+    older = "the other side" if version < WIRE_VERSION else "this side"
+    return (
+        f"{UNCONFIRMED} from there says that it speaks version {version} of the protocol, this "
+        f"side speaks {WIRE_VERSION}: upgrade ChatNet on {older}."
+    )
 
 
 def close_in(payload: bytes) -> Closed | None:
@@ -88,6 +101,11 @@ class Link:
         self.row = msgspec.structs.replace(
             self.row, state=state, since_ms=since, address=address, detail=detail
         )
+
+    def hint(self, detail: str, now: Now) -> None:
+        """Nobody has proved this: it is shown while nothing better is known, and once."""
+        if self.row.state == LinkState.DIALLING and not self.row.detail.startswith(UNCONFIRMED):
+            self.tell(LinkState.DIALLING, now, self.row.address, detail)
 
     def shuns(self, now: Now) -> bool:
         """Whether the peer's calls are refused for now."""

@@ -30,6 +30,7 @@ from chatnet_engine.node.link import (
     UNINVITED,
     Link,
     close_in,
+    other_version,
     why_closed,
 )
 from chatnet_engine.node.link_session import LinkSession
@@ -160,7 +161,12 @@ class Links:
                 touched.add(event.peer)
             case secure.Reflected():
                 if link := self._links.get(event.peer):
-                    link.tell(LinkState.DIALLING, now, link.row.address, OWN_ADDRESS)
+                    link.hint(OWN_ADDRESS, now)
+            case secure.VersionSeen():
+                for row in self._peers:
+                    link = self._links.get(row.peer)
+                    if link and event.addr in self.names.dial_addrs(row):
+                        link.hint(other_version(event.version), now)
             case secure.Roamed():
                 self._roamed(event, now)
             case secure.Refused():

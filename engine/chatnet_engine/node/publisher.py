@@ -15,7 +15,7 @@ from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.commands import Cursor
-from chatnet_protocol.ipc.events import Event, Gauge, MessagesAdded
+from chatnet_protocol.ipc.events import Event, Gauge, MessagesAdded, MessagesDelivered
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import (
@@ -36,6 +36,8 @@ ROW_OVERHEAD_BYTES = 128
 """Upper bound of a packed row's fields besides its body."""
 EVENT_HEADER_BYTES = 256
 PAGE_BYTES = MAX_PUBLICATION_BYTES
+MAX_RUNS_IN_EVENT = 3000
+"""Of at most 28 bytes each, so that the event stays below MAX_EVENT_BYTES."""
 
 
 @dataclass(slots=True)
@@ -87,6 +89,10 @@ class Publisher:
         if isinstance(event, MessagesAdded) and len(event.rows) > 1:
             for rows in split_rows(event.rows):
                 self._publish(MessagesAdded(event.peer, rows[0].no, rows))
+        elif isinstance(event, MessagesDelivered) and len(event.runs) > MAX_RUNS_IN_EVENT:
+            for start in range(0, len(event.runs), MAX_RUNS_IN_EVENT):
+                runs = event.runs[start : start + MAX_RUNS_IN_EVENT]
+                self._publish(MessagesDelivered(event.peer, event.delivered_seq, runs))
         else:
             self._publish(event)
 
