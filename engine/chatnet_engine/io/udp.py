@@ -262,6 +262,7 @@ def open_udp(bind: str, port: int, *, offload: bool = True) -> UdpSocket:
 
     Port 0 is any free one. Raises CommandError with one sentence when it cannot be had.
     """
+    bind = bind.removeprefix("[").removesuffix("]")
     try:
         if bind in ("", "::"):
             sock = _bind_dual_stack(port)

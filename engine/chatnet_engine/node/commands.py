@@ -5,6 +5,7 @@ import msgspec
 
 from chatnet_engine.files.transfers import Act
 from chatnet_engine.node import answers, inviting
+from chatnet_engine.node.addresses import format_addr, plain_host
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import CountWorld, ReadHistory
@@ -246,7 +247,7 @@ def add_peer(parts: Parts, command: cmd.AddPeer, asker: Asker | None) -> None:
 
 
 def _peer_to_add(parts: Parts, command: cmd.AddPeer) -> PeerRow:
-    host = command.host.strip()
+    host = plain_host(command.host)
     if not host or len(host) > 253 or not host.isprintable() or " " in host:
         raise CommandError(ErrorCode.INVALID, f"{command.host!r} is no host name or address.")
     if not 1 <= command.port <= 65535:
@@ -259,7 +260,7 @@ def _peer_to_add(parts: Parts, command: cmd.AddPeer) -> PeerRow:
         raise CommandError(ErrorCode.BUSY, "That address is being added already; try again.")
     if parts.full:
         raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
-    row = PeerRow(0, name or f"{host}:{command.port}", host, command.port)
+    row = PeerRow(0, name or format_addr((host, command.port)), host, command.port)
     rows = [*parts.peers, *parts.peers.leaving.values()]
     taken = parts.commits.keys_on_the_way() | {peer.key for peer in rows}
     return parts.known.adopt(row, parts.config.session.key, taken)

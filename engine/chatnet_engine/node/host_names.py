@@ -8,6 +8,7 @@ from chatnet_engine.node.effects import Addr, ResolveHost
 from chatnet_protocol.ipc.rows import PeerRow
 
 RESOLVE_AGAIN_S = 60.0
+"""Between lookups of a name; after failed ones 1, 2, 4 … seconds, up to this."""
 
 
 @dataclass(slots=True)
@@ -16,6 +17,8 @@ class _Host:
     port: int
     due_s: float
     addrs: list[Addr] = field(default_factory=list)
+    failures: int = 0
+    """Lookups in a row that found nothing."""
 
 
 class HostNames:
@@ -59,7 +62,9 @@ class HostNames:
         known = self._hosts.get(peer)
         if known is None:
             return False
-        known.due_s = now.mono_s + RESOLVE_AGAIN_S
+        pause_s = RESOLVE_AGAIN_S if addrs else min(RESOLVE_AGAIN_S, 2.0 ** min(known.failures, 6))
+        known.failures = 0 if addrs else known.failures + 1
+        known.due_s = now.mono_s + pause_s
         known.addrs = addrs or known.addrs
         return bool(known.addrs)
 

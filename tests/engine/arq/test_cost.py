@@ -1,8 +1,7 @@
 """What a hostile byte costs: steps of Python and kept bytes, for each frame type.
 
-Every kind of frame has a row: the packets that make it as
-expensive as a peer with a right key can, with bounds. Steps are lines of our code that ran, so
-they are the same on every machine.
+Every kind of frame has a row: the packets that make it as expensive as a peer with a right key can,
+with bounds. Steps are lines of our code that ran, so they are the same on every machine.
 """
 
 import sys
