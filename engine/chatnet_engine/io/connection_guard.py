@@ -1,10 +1,10 @@
-"""Watches the connections to the local sockets from a thread of its own, and ends what harms.
+"""Watches the connections to the command socket from a thread of its own, and ends what harms.
 
 libzmq accepts whoever connects and reads whatever comes; it has no limit for either that does not
-bring it to abort. So its socket monitors are followed, and a connection is shut down from outside
-when there are too many, when a subscriber sends without end, or when the process grows. Front
-ends reconnect and repeat by themselves. The thread exists because the engine's loop may be busy
-for longer than it takes to open a thousand connections.
+bring it to abort. So its socket monitor is followed, and a connection is shut down from outside
+when there are too many, or when the process grows. Front ends reconnect and repeat by themselves.
+The thread exists because the engine's loop may be busy for longer than it takes to open a thousand
+connections.
 """
 
 import logging
@@ -13,7 +13,6 @@ import struct
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
 
 import zmq
 
@@ -25,7 +24,7 @@ from chatnet_protocol.limits import KIB, MIB
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
-"""To both sockets: 32 front ends have two each, and every verb of the command line two more."""
+"""To the command socket: 40 front ends, and those that only ask."""
 TICK_S = 0.1
 """How often memory and input are looked at while there are connections: a program that sends
 2 GB/s is seen within 200 MB."""
@@ -35,29 +34,16 @@ does not read."""
 LOG_S = 5.0
 """At most this often it is logged what was ended."""
 HASTE_S = 0.02
-"""The same while a subscriber sends much or memory grows quickly."""
+"""The same while memory grows quickly."""
 HASTE_BYTES = 4 * MIB
 """Growth from one tick to the next that calls for haste."""
-MAX_SUBSCRIBER_BYTES = 512
-"""Unread of one subscriber: more than all that one has to say when it connects."""
-MAX_BUSY_TICKS = 3
-"""At this many ticks in a row there is more unread only of a subscriber that sends without end."""
 KEPT_OUT_S = 5.0
 """A process whose connection was ended for what it did gets no other one for this long: without
 it a flood would come back before what it left is taken in."""
 TRIM_S = 5.0
 """At most this often freed memory is given back unasked."""
 MONITOR = "inproc://monitor"
-EVENTS_SUFFIX = b".e"
-"""Of the endpoint of subscribers."""
 _EVENT = struct.Struct("=hi")
-
-
-@dataclass(slots=True)
-class _Watched:
-    connection: Connection
-    subscribes: bool
-    busy_ticks: int = 0
 
 
 class ConnectionGuard:
@@ -72,7 +58,7 @@ class ConnectionGuard:
         self._lock = threading.Lock()
         """Guards `_arriving` and `_open`, which the engine's loop reads or changes."""
         self._arriving: list[zmq.Socket[bytes]] = []
-        self._open: dict[int, _Watched] = {}
+        self._open: dict[int, Connection] = {}
         """By descriptor, oldest first."""
         self._monitors: list[zmq.Socket[bytes]] = []
         self._kept_out: dict[int, float] = {}
@@ -118,7 +104,7 @@ class ConnectionGuard:
     def connections(self) -> list[Connection]:
         """All that are open, from any thread."""
         with self._lock:
-            return [watched.connection for watched in self._open.values()]
+            return list(self._open.values())
 
     def stop(self) -> None:
         """End the thread and close the monitors; connections stay."""
@@ -163,54 +149,46 @@ class ConnectionGuard:
         """Take in what the monitor says; False when its socket is closed."""
         while True:
             try:
-                event, endpoint = monitor.recv_multipart(zmq.NOBLOCK)
+                event, _ = monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return True
             except zmq.ContextTerminated:
                 return False
             kind, fd = _EVENT.unpack(event)
             if kind == zmq.EVENT_ACCEPTED:
-                self._accepted(fd, endpoint.endswith(EVENTS_SUFFIX))
+                self._accepted(fd)
             elif kind == zmq.EVENT_DISCONNECTED:
                 with self._lock:
                     self._open.pop(fd, None)
 
-    def _accepted(self, fd: int, subscribes: bool) -> None:
+    def _accepted(self, fd: int) -> None:
         connection = look_at(fd)
         if connection is None:
             return
         with self._lock:
             self._open.pop(fd, None)
-            watched = self._open[fd] = _Watched(connection, subscribes)
+            self._open[fd] = connection
             kept_out = self._kept_out.get(connection.pid, 0.0) > time.monotonic()
         if kept_out:
-            self._end(watched, "of a process that did harm")
+            self._end(connection, "of a process that did harm")
         while len(self._open) > MAX_CONNECTIONS:
             self._end(self._newest_of_the_most(), "too many")
 
-    def _newest_of_the_most(self) -> _Watched:
+    def _newest_of_the_most(self) -> Connection:
         """Of the process that has most connections; so a flood takes from itself."""
-        counts = Counter(watched.connection.pid for watched in self._open.values())
+        counts = Counter(connection.pid for connection in self._open.values())
         [(pid, _)] = counts.most_common(1)
-        return next(w for w in reversed(self._open.values()) if w.connection.pid == pid)
+        return next(c for c in reversed(self._open.values()) if c.pid == pid)
 
-    def _end(self, watched: _Watched, reason: str) -> None:
+    def _end(self, connection: Connection, reason: str) -> None:
         with self._lock:
-            self._open.pop(watched.connection.fd, None)
-        if watched.connection.end():
+            self._open.pop(connection.fd, None)
+        if connection.end():
             self.ended += 1
             self._reasons[reason] += 1
 
     def _tick(self, now_s: float) -> None:
         self._in_haste = False
-        for watched in list(self._open.values()):
-            if watched.subscribes:
-                busy = watched.connection.unread_bytes > MAX_SUBSCRIBER_BYTES
-                self._in_haste |= busy
-                watched.busy_ticks = watched.busy_ticks + 1 if busy else 0
-                if watched.busy_ticks >= MAX_BUSY_TICKS:
-                    self.keep_out(watched.connection.pid)
-                    self._end(watched, "a subscriber that sends without end")
         self._mind_memory(now_s)
         with self._lock:
             self._kept_out = {pid: s for pid, s in self._kept_out.items() if s > now_s}
@@ -232,14 +210,13 @@ class ConnectionGuard:
         self._size_bytes = size
         match self._memory.look(size, now_s):
             case Remedy.END_BUSY:
-                for watched in list(self._open.values()):
-                    connection = watched.connection
+                for connection in list(self._open.values()):
                     if max(connection.unread_bytes, connection.unsent_bytes) >= BUSY_BYTES:
-                        self.keep_out(watched.connection.pid)
-                        self._end(watched, "memory has grown, and it was busy")
+                        self.keep_out(connection.pid)
+                        self._end(connection, "memory has grown, and it was busy")
             case Remedy.END_ALL:
-                for watched in list(self._open.values()):
-                    self._end(watched, "memory has grown")
+                for connection in list(self._open.values()):
+                    self._end(connection, "memory has grown")
             case Remedy.RENEW:
                 self.wants_renewal = True
             case Remedy.NOTHING:

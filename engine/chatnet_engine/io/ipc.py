@@ -1,4 +1,4 @@
-"""The two local sockets of an engine: PUB for events, ROUTER for commands.
+"""The two local sockets of an engine: PUB for events (our own), ROUTER for commands (libzmq's).
 
 Owns their options, paths and counters; knows nothing of what frames mean. Nothing here ever waits
 for a front end: what one does not take is kept within limits, then dropped and counted, and the
@@ -27,9 +27,9 @@ from dataclasses import dataclass
 
 import zmq
 
-from chatnet_engine.io.connection_guard import EVENTS_SUFFIX, ConnectionGuard
+from chatnet_engine.io.connection_guard import ConnectionGuard
 from chatnet_engine.io.connections import Connection, look_at
-from chatnet_engine.io.event_relay import EventRelay
+from chatnet_engine.io.event_socket import EventSocket
 from chatnet_engine.io.private_dir import make_private_dir, socket_dirs
 from chatnet_engine.io.reply_queue import ReplyQueue, Sent
 from chatnet_engine.io.request_queue import MAX_ROUTES, RequestQueue
@@ -73,8 +73,6 @@ class IpcCounters:
     malformed: int = 0
     """Multipart messages that are not one identity and 1 to MAX_IPC_PARTS frames."""
     published: int = 0
-    publications_dropped: int = 0
-    """The relay was held up; front ends notice the gap and ask."""
     replies: int = 0
     rebinds: int = 0
     connections_ended: int = 0
@@ -121,13 +119,14 @@ class IpcServer:
         self._guard = ConnectionGuard()
         self._folder = folder
         self._next_check_s = now_s + PATH_CHECK_S
-        self._events_path = _Path(os.path.join(folder, f"{name}{EVENTS_SUFFIX.decode()}"))
+        self._events_path = _Path(os.path.join(folder, f"{name}.e"))
         self._commands_path = _Path(os.path.join(folder, f"{name}.c"))
         self._router = self._make_router()
-        self._relay: EventRelay | None = None
+        self._events: EventSocket | None = None
         self._guard.start()
         try:
-            self._bind_events()
+            self._events = EventSocket(self._events_path.path, now_s)
+            self._events_path.note()
             self._bind_commands()
         except (zmq.ZMQError, OSError) as error:
             self.close()
@@ -139,7 +138,8 @@ class IpcServer:
     def counters(self) -> IpcCounters:
         """What was counted so far."""
         self._counters.requests_dropped = self._dropped_before + self._requests.dropped
-        self._counters.connections_ended = self._guard.ended + self._floods_ended
+        ended = self._events.ended if self._events else 0
+        self._counters.connections_ended = self._guard.ended + self._floods_ended + ended
         return self._counters
 
     @property
@@ -153,20 +153,30 @@ class IpcServer:
         return self._commands_path.endpoint
 
     @property
+    def events_fd(self) -> int:
+        """For the poller: readable when `handle_events` has something to do."""
+        assert self._events
+        return self._events.fileno()
+
+    @property
     def commands(self) -> "zmq.Socket[bytes]":
         """For the poller; another one after it had to be made anew."""
         return self._router
 
     def publish(self, topic: bytes, frame: bytes) -> None:
         """To all who listen; dropped for those who do not read."""
-        if self._relay is not None and self._relay.publish(topic, frame):
-            self._counters.published += 1
-        else:
-            self._counters.publications_dropped += 1
+        assert self._events, "nothing is published before the sockets are bound"
+        self._events.publish(topic, frame)
+        self._counters.published += 1
 
     def reply(self, route: bytes, frame: bytes, now_s: float) -> None:
         """To one client, in order, if it is there and reads."""
         self._replies.reply(route, frame, now_s)
+
+    def handle_events(self, now_s: float) -> None:
+        """What subscribers do."""
+        if self._events is not None:
+            self._events.handle_ready(now_s)
 
     def drain(self) -> None:
         """Take in the requests that have arrived, so that little of them waits inside libzmq."""
@@ -210,12 +220,16 @@ class IpcServer:
         """When `handle_timeout` or `receive` has something to do without anything arriving."""
         if self._requests:
             return 0.0
-        retry_s = self._replies.next_timeout()
-        return self._next_check_s if retry_s is None else min(retry_s, self._next_check_s)
+        dues = [self._next_check_s, self._replies.next_timeout()]
+        if self._events is not None:
+            dues.append(self._events.next_timeout())
+        return min(due for due in dues if due is not None)
 
     def handle_timeout(self, now_s: float) -> None:
         """Replies that wait go out; once a second, the paths are looked at."""
         self._replies.handle_timeout(now_s)
+        if self._events is not None:
+            self._events.handle_timeout(now_s)
         if self._guard.wants_renewal:
             self._guard.wants_renewal = False
             self._renew()
@@ -226,21 +240,21 @@ class IpcServer:
 
     def close(self) -> None:
         """Give replies a moment to leave, and remove the socket files that are ours."""
-        if self._relay is not None:
-            self._let_leave()
+        if self._events is not None:
+            self._let_leave(self._events)
         for path in (self._events_path, self._commands_path):
             if path.inode and path.is_in_place():
                 os.unlink(path.path)
         self._end_all()
         self._guard.stop()
-        if self._relay is not None:
-            self._relay.close()
+        if self._events is not None:
+            self._events.close()
         self._router.close(linger=0)
         self._context.term()
 
     def _renew(self) -> None:
-        """New sockets in new contexts: the memory of the old ones goes with them."""
-        logger.warning("the local sockets are made anew to free memory; front ends attach again")
+        """A new ROUTER in a new context: the old one's memory goes with it."""
+        logger.warning("the command socket is made anew to free memory; front ends attach again")
         self._end_all()
         self._router.close(linger=0)
         self._context.term()
@@ -249,9 +263,8 @@ class IpcServer:
         self._requests = RequestQueue()
         self._context = zmq.Context()
         self._router = self._make_router()
-        for path in (self._commands_path, self._events_path):
-            path.inode = 0  # so that it is bound again now or at the next look
-            self._check_path(path)
+        self._commands_path.inode = 0  # so that it is bound again now or at the next look
+        self._check_path(self._commands_path)
 
     def _end_all(self) -> None:
         """No connection is left when this returns: closing a socket with one stops its input."""
@@ -259,13 +272,14 @@ class IpcServer:
             connection.end()
         time.sleep(LEAVE_STEP_S)
 
-    def _let_leave(self) -> None:
+    def _let_leave(self, events: EventSocket) -> None:
         """Until front ends have taken what was sent, for LEAVE_S at most."""
         until_s = time.monotonic() + LEAVE_S
         while True:
             time.sleep(LEAVE_STEP_S)  # libzmq's threads hand over what they have
+            events.flush()
             unsent = any(connection.unsent_bytes for connection in self._guard.connections())
-            if not unsent or time.monotonic() >= until_s:
+            if not (unsent or events.unsent_bytes) or time.monotonic() >= until_s:
                 return
 
     def _check_path(self, path: _Path) -> None:
@@ -275,29 +289,15 @@ class IpcServer:
         self._counters.rebinds += 1
         try:
             make_private_dir(self._folder)
-            if path is self._events_path:
-                self._bind_events()
+            if path is self._events_path and self._events is not None:
+                self._events.rebind(path.path)
+                path.note()
             else:
                 self._bind_commands()
         except (zmq.ZMQError, OSError, CommandError) as error:
             logger.warning("the socket %s cannot be bound again: %s", path.path, error)
         else:
             logger.info("the socket %s is bound again", path.path)
-
-    def _bind_events(self) -> None:
-        """A new relay for the old one: subscribers reconnect and fetch what they missed."""
-        relay = EventRelay(_COMMON_OPTIONS)
-        self._guard.watch(relay.context, relay.pub)
-        try:
-            relay.bind(self._events_path.endpoint)
-            self._events_path.note()
-        except (zmq.ZMQError, OSError):
-            relay.close()
-            raise
-        old, self._relay = self._relay, relay
-        relay.start()
-        if old is not None:
-            old.close()
 
     def _bind_commands(self) -> None:
         """Beside the old listener if there is one: to unbind would cut the attached clients."""

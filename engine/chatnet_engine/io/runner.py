@@ -71,6 +71,7 @@ class Runner:
         self._poller.register(self._bell_fd, zmq.POLLIN)
         self._commands = machine.ipc.commands
         self._poller.register(self._commands, zmq.POLLIN)
+        self._poller.register(machine.ipc.events_fd, zmq.POLLIN)
         self.turns = 0
 
     def ask_stop(self, reason: str) -> None:
@@ -115,6 +116,8 @@ class Runner:
             self._read_datagrams()
         if self.intake:
             self._handle_datagrams(now)
+        if machine.ipc.events_fd in ready:
+            machine.ipc.handle_events(now.mono_s)
         if self._commands in ready:
             machine.ipc.drain()
         self._serve(now)

@@ -94,15 +94,6 @@ def test_a_process_that_is_kept_out_gets_no_connection(guard, bound):
         old.close()
 
 
-def test_a_subscriber_that_sends_without_end_is_cut(guard, bound):
-    endpoint = bound(zmq.PUB, "s.e")
-    with zmtp.join(endpoint, b"SUB") as raw:
-        raw.settimeout(WAIT_S)
-        # Nobody uses the PUB socket here, but libzmq reads what comes.
-        assert zmtp.is_cut_while_sending(raw, zmtp.frame(b"\1topic") * 100_000)
-    until(lambda: guard.ended == 1)
-
-
 def test_memory_that_grows_ends_the_busy_connections_first(guard, bound, monkeypatch):
     size = [40 * 2**20]
     monkeypatch.setattr(connection_guard, "resident_bytes", lambda: size[0])

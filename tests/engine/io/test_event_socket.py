@@ -1,0 +1,175 @@
+import os
+
+import pytest
+import zmq
+
+from attacks import zmtp
+from chatnet_engine.io import event_socket
+from chatnet_engine.io.event_socket import (
+    ALLOWANCE_BYTES,
+    HANDSHAKE_S,
+    HEARTBEAT_S,
+    SEND_MARK,
+    SILENT_S,
+    EventSocket,
+)
+
+TURNS = 2000
+
+
+@pytest.fixture
+def events(tmp_path):
+    events = EventSocket(str(tmp_path / "s.e"), 0.0)
+    yield events
+    events.close()
+
+
+def turn_until(events, condition, now_s=0.0):
+    for _ in range(TURNS):
+        events.handle_ready(now_s)
+        if condition():
+            return
+        zmq.select([events.fileno()], [], [], 0.01)
+    raise AssertionError("it never came")
+
+
+def join(events, tmp_path, *topics):
+    """A subscriber after the handshake, whose subscriptions have been taken in."""
+    known = set(events._open)
+    raw = zmtp.connect(f"ipc://{tmp_path}/s.e")
+    ready = zmtp.command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x03SUB")
+    raw.sendall(zmtp.GREETING + ready + b"".join(zmtp.frame(b"\1" + topic) for topic in topics))
+    turn_until(
+        events,
+        lambda: any(
+            connection.subscriber.topics == set(topics) and connection.subscriber.is_ready
+            for fd, connection in events._open.items()
+            if fd not in known
+        ),
+    )
+    raw.settimeout(20)
+    return raw
+
+
+def is_cut(raw):
+    try:
+        while raw.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def test_publications_reach_who_subscribed(events, tmp_path):
+    with join(events, tmp_path, b"E") as raw:
+        events.publish(b"H", b"not for it")
+        events.publish(b"E", b"event")
+        data = b""
+        while not data.endswith(b"event"):
+            data += raw.recv(4096)
+        assert b"not for it" not in data
+
+
+def test_libzmq_subscribes_and_both_heartbeats_are_answered(events, tmp_path):
+    with zmq.Context() as context, context.socket(zmq.SUB) as listener:
+        listener.linger = 0
+        listener.setsockopt(zmq.HEARTBEAT_IVL, 10)
+        listener.subscribe(b"E")
+        listener.connect(f"ipc://{tmp_path}/s.e")
+        turn_until(events, lambda: any(c.subscriber.topics for c in events._open.values()))
+        events.handle_timeout(HEARTBEAT_S)
+        (connection,) = events._open.values()
+        connection.heard_s = -1.0
+        turn_until(events, lambda: connection.heard_s == 1.0, 1.0)
+        large = os.urandom(300_000)
+        events.publish(b"E", large)
+        events.publish(b"E", b"small")
+        turn_until(events, lambda: listener.poll(0))
+        assert listener.recv_multipart() == [b"E", large]
+        assert listener.recv_multipart() == [b"E", b"small"]
+
+
+def test_who_does_not_read_loses_and_is_not_waited_for(events, tmp_path):
+    with join(events, tmp_path, b"E"):
+        for _ in range(10 * SEND_MARK):
+            events.publish(b"E", bytes(65536))
+        (connection,) = events._open.values()
+        assert len(connection.waiting) <= SEND_MARK
+        assert events.unsent_bytes <= event_socket.SEND_MARK_BYTES + 2 * 65536
+
+
+def test_who_says_too_much_is_cut(events, tmp_path):
+    with join(events, tmp_path, b"E") as raw:
+        raw.sendall(zmtp.frame(b"\1E") * ALLOWANCE_BYTES)
+        turn_until(events, lambda: not events._open)
+        assert is_cut(raw)
+        assert events.ended == 1
+
+
+def test_who_says_little_for_long_may_go_on(events, tmp_path):
+    with join(events, tmp_path, b"E") as raw:
+        (connection,) = events._open.values()
+        for number in range(1, 200):
+            raw.sendall(zmtp.command(b"PONG", bytes(40)))
+            turn_until(events, lambda now=float(number): connection.heard_s == now, float(number))
+        assert events._open
+
+
+def test_too_many_subscribers_take_from_the_process_that_has_most(events, tmp_path, monkeypatch):
+    monkeypatch.setattr(event_socket, "MAX_SUBSCRIBERS", 3)
+    first = [join(events, tmp_path, b"E") for _ in range(3)]
+    last = zmtp.connect(f"ipc://{tmp_path}/s.e")
+    last.settimeout(20)
+    turn_until(events, lambda: events.ended == 1)
+    assert is_cut(last)
+    assert len(events._open) == 3
+    for raw in (*first, last):
+        raw.close()
+
+
+def test_the_silent_and_those_that_never_say_what_they_are_go(events, tmp_path):
+    with join(events, tmp_path, b"E"), zmtp.connect(f"ipc://{tmp_path}/s.e"):
+        turn_until(events, lambda: len(events._open) == 2)
+        events.handle_timeout(HANDSHAKE_S)
+        assert len(events._open) == 1
+        assert events.next_timeout() == HANDSHAKE_S + HEARTBEAT_S
+        events.handle_timeout(HANDSHAKE_S + 0.1)
+        events.handle_timeout(SILENT_S)
+        assert not events._open
+
+
+def test_who_asks_for_answers_and_reads_none_is_cut(events, tmp_path, monkeypatch):
+    monkeypatch.setattr(event_socket, "ALLOWANCE_BYTES", 10**9)
+    monkeypatch.setattr(event_socket, "SEND_MARK", 4)
+    with join(events, tmp_path, b"E") as raw:
+        (connection,) = events._open.values()
+        connection.allowance_bytes = 10.0**9
+        connection.socket.setsockopt(1, 7, 4096)
+        events.publish(b"E", bytes(500_000))
+        raw.sendall(zmtp.command(b"PING", b"\0\0") * 100)
+        turn_until(events, lambda: not events._open)
+
+
+def test_noise_is_cut(events, tmp_path):
+    with zmtp.connect(f"ipc://{tmp_path}/s.e") as raw:
+        raw.settimeout(20)
+        raw.sendall(bytes(100))
+        turn_until(events, lambda: events.ended == 1)
+        assert is_cut(raw)
+
+
+def test_a_new_file_takes_newcomers_and_subscribers_stay(events, tmp_path):
+    with join(events, tmp_path, b"E") as old:
+        os.unlink(tmp_path / "s.e")
+        events.rebind(str(tmp_path / "s.e"))
+        with join(events, tmp_path, b"E") as new:
+            events.publish(b"E", b"event")
+            for raw in (old, new):
+                data = b""
+                while not data.endswith(b"event"):
+                    data += raw.recv(4096)
+
+
+def test_a_place_where_nothing_can_be_bound_is_an_error(tmp_path):
+    with pytest.raises(OSError, match="No such file"):
+        EventSocket(str(tmp_path / "missing" / "s.e"), 0.0)
