@@ -214,9 +214,6 @@ class ConnectionGuard:
                     if max(connection.unread_bytes, connection.unsent_bytes) >= BUSY_BYTES:
                         self.keep_out(connection.pid)
                         self._end(connection, "memory has grown, and it was busy")
-            case Remedy.END_ALL:
-                for connection in list(self._open.values()):
-                    self._end(connection, "memory has grown")
             case Remedy.RENEW:
                 self.wants_renewal = True
             case Remedy.NOTHING:

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 ROUTER_SEND_MARK = 64
 """Replies in a client's pipe, at most a history page each; more of them wait in the queue."""
-MAX_DRAIN_S = 0.004
+MAX_DRAIN_S = 0.01
 """Longest time a turn spends on taking requests in; beyond it the link has its turn first."""
 HANDSHAKE_MS = 2000
 """A connection that has not said what it is by then is closed."""

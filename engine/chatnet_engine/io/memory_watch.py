@@ -24,13 +24,12 @@ class Remedy(enum.Enum):
     NOTHING = enum.auto()
     END_BUSY = enum.auto()
     """End the connections that have bytes waiting in either direction."""
-    END_ALL = enum.auto()
     RENEW = enum.auto()
-    """Make the command socket anew: it keeps for ever what a second client under a taken identity
-    has sent."""
+    """End all connections and make the command socket anew: it keeps for ever what a second client
+    under a taken identity has sent."""
 
 
-_STEPS = (Remedy.END_BUSY, Remedy.END_ALL, Remedy.RENEW)
+_STEPS = (Remedy.END_BUSY, Remedy.RENEW)
 
 
 class MemoryWatch:
