@@ -20,6 +20,7 @@ from chatnet_protocol.ipc.view import View
 
 STEP_S = 0.25
 ASK_TIMEOUT_S = 5.0
+BUSY_PAUSE_S = 0.1
 STOP_AGAIN_S = 1.5
 MAX_ATTEMPTS = 3
 """A snapshot may be gone before its last part is fetched; then another one is asked for."""
@@ -86,7 +87,17 @@ class _Asking:
         self._channel.close()
 
     def ask(self, command: Command) -> Result:
-        """The answer. Raises EngineUnreachable when there is none in time, or CommandError."""
+        """The answer, also of a busy engine. Raises EngineUnreachable when there is none in time,
+        or CommandError."""
+        while True:
+            try:
+                return self._ask_once(command)
+            except CommandError as error:
+                if error.code != ErrorCode.BUSY or clock() + BUSY_PAUSE_S >= self._until:
+                    raise
+            self._channel.wait(BUSY_PAUSE_S)
+
+    def _ask_once(self, command: Command) -> Result:
         now = clock()
         token = self._requests.ask(command, now, self._until - now)
         while (now := clock()) < self._until:

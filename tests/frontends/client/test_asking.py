@@ -32,9 +32,16 @@ def test_a_snapshot_that_is_gone_is_asked_for_again(engine: FakeEngine) -> None:
     with pytest.raises(EngineUnreachable, match="cannot be read"):
         ask_status(engine.connection_file)
     assert len(engine.seen(cmd.FetchStatus)) == asking.MAX_ATTEMPTS
-    engine.core.refuse[cmd.FetchSnapshot] = CommandError(ErrorCode.BUSY, "Later.")
-    with pytest.raises(CommandError, match="Later"):
+    engine.core.refuse[cmd.FetchSnapshot] = CommandError(ErrorCode.STORE, "Broken.")
+    with pytest.raises(CommandError, match="Broken"):
         ask_status(engine.connection_file)
+
+
+def test_a_busy_engine_is_asked_again_until_the_time_is_over(engine: FakeEngine) -> None:
+    engine.core.refuse[cmd.FetchStatus] = CommandError(ErrorCode.BUSY, "Later.")
+    with pytest.raises(CommandError, match="Later"):
+        ask_status(engine.connection_file, timeout_s=0.5)
+    assert len(engine.seen(cmd.FetchStatus)) > 1
 
 
 def test_stopping_needs_no_place(engine: FakeEngine) -> None:
