@@ -25,6 +25,7 @@ from chatnet_protocol.ipc.commands import (
 )
 from chatnet_protocol.ipc.rows import (
     ENDED_TRANSFER_STATES,
+    LinkState,
     MessageKind,
     MessageRow,
     TransferRow,
@@ -197,7 +198,7 @@ def _status(room: Room) -> None:
     room.say(f"session {session.name} · port {session.port} · log {session.log}")
     room.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)} · {peer.link.address}")
     gauge = room.mirror.link_gauge(room.number)
-    if gauge is not None:
+    if gauge is not None and peer.link.state == LinkState.UP:
         loss = f"loss {100 * gauge.loss:.1f} %"
         room.say(f"RTT {gauge.rtt_ms:.1f} ms · {loss} · {gauge.waiting} waiting")
     for row in view.transfers:

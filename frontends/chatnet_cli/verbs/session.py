@@ -14,7 +14,7 @@ from chatnet_client.errors import ClientError, EngineUnreachable
 from chatnet_client.words import is_open
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import Status
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, LinkState
 from chatnet_protocol.ipc.view import PeerView, View
 
 STOP_TIMEOUT_S = 10.0
@@ -139,6 +139,8 @@ def _link_line(peer: PeerView, facts: Status) -> str:
     words = [render.link_words(peer)]
     if peer.link.address:
         words.append(render.escape_line(peer.link.address))
+    if peer.link.state != LinkState.UP:
+        return " · ".join(words)  # the numbers of a link that is down are of the past
     link = next((link for link in facts.links if link.get("peer") == peer.info.peer), {})
     rtt_ms = link.get("rtt_ms")
     loss = link.get("loss")

@@ -82,6 +82,7 @@ def test_the_numbers_of_a_link_that_is_down_are_not_shown() -> None:
     chat.core.set_link(1, LinkState.DIALLING)
     chat.turn()
     assert chat.room.status(80) == ["bob · connecting"]
+    assert not any("RTT" in line for line in chat.write("/status"))
 
 
 def test_several_files_and_names_with_spaces(
