@@ -48,8 +48,8 @@ def count_statements(fate: Fate) -> None:
     """Die before an SQL statement, those of the start and of the schema included."""
     real = history_file.open_file
 
-    def open_file(path: str) -> sqlite3.Connection:
-        connection = real(path)
+    def open_file(path: str, *, checked: bool = False) -> sqlite3.Connection:
+        connection = real(path, checked=checked)
         connection.set_trace_callback(lambda sql: fate.step())
         return connection
 
