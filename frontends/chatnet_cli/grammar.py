@@ -332,7 +332,9 @@ def _add_session(verbs: Verbs) -> None:
     _json(_verb(verbs, "status", "show engine, links, clients, transfers",
                 "chatnet status --json", peer=False))  # fmt: skip
     _json(_verb(verbs, "sessions", "list sessions", "chatnet sessions", peer=False))
-    _verb(verbs, "stop", "end the engine", "chatnet stop --session 12345", peer=False)
+    stop = _verb(verbs, "stop", "end the engine", "chatnet stop --session 12345", peer=False)
+    how_long = "wait for what can still be sent (default: 2; a second stop ends it at once)"
+    stop.add_argument("--timeout", type=_seconds, default=2.0, metavar="S", help=how_long)
     demo = _verb(
         verbs,
         "demo",

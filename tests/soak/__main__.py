@@ -17,6 +17,10 @@ from soak.stops import run_stops
 
 def main(argv: list[str]) -> int:
     """Exit code 0 when every promise held."""
+    if any(word.startswith("--returns") for word in argv):
+        from soak import returns
+
+        return returns.main(argv)
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="kills, one a round (default 20)")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))

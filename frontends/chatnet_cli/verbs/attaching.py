@@ -10,8 +10,10 @@ from chatnet_cli.environment import Environment, ExitStatus, UsageError
 from chatnet_cli.verbs import invites
 from chatnet_client import sessions
 from chatnet_client.client import Client
+from chatnet_client.errors import NoSession
 from chatnet_client.front_end import OR_TERMINAL
-from chatnet_client.launch import ENGINE_COMMAND, ensure_engine
+from chatnet_client.launch import ENGINE_COMMAND, ensure_engine, start_again
+from chatnet_client.outage import may_start_unasked
 from chatnet_protocol.ipc.commands import AddPeer, PeerAdded
 from chatnet_protocol.ipc.session_files import session_dir
 
@@ -54,8 +56,8 @@ def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
 
 
 def attach(env: Environment, options: argparse.Namespace) -> ExitStatus:
-    """Attach a front end to a running session."""
-    session = sessions.choose(env.environ, options.session)
+    """Attach a front end to a running session, or to one that it may start."""
+    session = _running(env, options.session)
     front_end = options.front_end or best_front_end(env)
     arguments = list(options.arguments)
     if not options.front_end:
@@ -63,6 +65,20 @@ def attach(env: Environment, options: argparse.Namespace) -> ExitStatus:
     if options.peer is not None:
         arguments = ["--peer", options.peer, *arguments]
     return run_front_end(env, front_end, session, arguments)
+
+
+def _running(env: Environment, name: str | None) -> sessions.Session:
+    """The session that is meant. One whose engine is gone without anybody having ended it (after a
+    restart of the machine) is started again."""
+    try:
+        return sessions.choose(env.environ, name)
+    except NoSession:
+        known = [one for one in sessions.find_all(env.environ) if name in (None, one.name)]
+        gone = [one for one in known if may_start_unasked(one.folder)]
+        if len(gone) != 1:
+            raise
+    start_again(env.environ, gone[0].folder, unasked=True)
+    return sessions.choose(env.environ, gone[0].name)
 
 
 def engine(env: Environment, arguments: list[str]) -> NoReturn:

@@ -1,8 +1,13 @@
 """`status`, `sessions` and `stop`."""
 
 import argparse
+import contextlib
+import fcntl
+import functools
 import os
+import signal
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from chatnet_cli import render
@@ -10,8 +15,9 @@ from chatnet_cli.environment import Environment, ExitStatus, Failure
 from chatnet_cli.verbs.peers import key_lines, peer_object
 from chatnet_client import sessions as found
 from chatnet_client.asking import ask_status, ask_to_stop
-from chatnet_client.errors import ClientError, EngineUnreachable
-from chatnet_client.words import is_open
+from chatnet_client.errors import ClientError, EngineUnreachable, NoSession
+from chatnet_client.outage import is_supervised, supervisor_of
+from chatnet_client.words import count_words, is_open, restarted_words
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import Status
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, LinkState
@@ -19,9 +25,21 @@ from chatnet_protocol.ipc.view import PeerView, View
 
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.02
+STOP_LOCK = "stop.lock"
 PROBE_TIMEOUT_S = 1.0
 SHOWN_FACTS = frozenset(
-    {"session", "name", "version", "fingerprint", "inbox", "log", "impair", "pid"}
+    {
+        "restarts",
+        "died_of",
+        "session",
+        "name",
+        "version",
+        "fingerprint",
+        "inbox",
+        "log",
+        "impair",
+        "pid",
+    }
 )
 """Facts that `status` says in lines of their own; others are shown unless they are zero."""
 
@@ -64,21 +82,87 @@ def sessions(env: Environment, options: argparse.Namespace) -> ExitStatus:
 
 def stop(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """End the engine and wait until its process is gone."""
-    session = found.choose(env.environ, options.session)
+    try:
+        session = found.choose(env.environ, options.session)
+    except NoSession:
+        return _stop_restarting(env, options.session)
     assert session.engine is not None
     pid = session.engine.pid
+    with _waiting_alone(session.folder) as alone:
+        _wait_sent(env, session, options.timeout if alone else 0.0)
     try:
         ask_to_stop(session.connection_file, "asked to stop by chatnet stop")
     except EngineUnreachable:
         if found.is_alive(pid) and os.path.exists(session.connection_file):
             raise
-    until = time.monotonic() + STOP_TIMEOUT_S
-    while found.is_alive(pid) and os.path.exists(session.connection_file):
-        if time.monotonic() >= until:
-            raise Failure(f"Process {pid} has not ended yet.", ExitStatus.TIMED_OUT)
-        time.sleep(POLL_S)
+    _wait_until(
+        lambda: not (found.is_alive(pid) and os.path.exists(session.connection_file)),
+        f"Process {pid} has not ended yet.",
+    )
     env.out(f"stopped · session {session.name}")
     return ExitStatus.DONE
+
+
+def _wait_sent(env: Environment, session: found.Session, timeout_s: float) -> None:
+    """Give what can still leave that long, and say what stays for whom."""
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            _, view = ask_status(session.connection_file)
+        except (ClientError, CommandError):
+            return  # an engine that says nothing can be asked to stop all the same
+        waiting = [peer for peer in view.peers if peer.waiting]
+        can_leave = any(peer.link.state == LinkState.UP for peer in waiting)
+        if not can_leave or time.monotonic() >= until:
+            break
+        time.sleep(POLL_S)
+    for peer in waiting:
+        verb = "waits" if peer.waiting == 1 else "wait"
+        name = render.peer_name(peer.info)
+        env.out(f"{count_words(peer.waiting)} for {name} still {verb} and will be sent next time")
+
+
+@contextlib.contextmanager
+def _waiting_alone(folder: str) -> Iterator[bool]:
+    """Whether no other `stop` waits for this session: a second one ends it at once."""
+    with contextlib.ExitStack() as stack:
+        try:
+            path = f"{folder}/{STOP_LOCK}"
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            stack.callback(os.close, fd)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            pass  # on a full disk too
+        yield True
+
+
+def _stop_restarting(env: Environment, name: str | None) -> ExitStatus:
+    """Its engine has just died: end the supervisor that is about to start it again."""
+    for session in found.find_all(env.environ):
+        pid = supervisor_of(session.folder) if name in (None, session.name) else 0
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            gone = functools.partial(_has_no_supervisor, session.folder)
+            _wait_until(gone, f"Process {pid} has not ended yet.")
+            env.out(f"stopped · session {session.name}")
+            return ExitStatus.DONE
+    found.choose(env.environ, name)  # says what is wrong
+    return ExitStatus.DONE
+
+
+def _has_no_supervisor(folder: str) -> bool:
+    return not is_supervised(folder)
+
+
+def _wait_until(holds: Callable[[], bool], problem: str) -> None:
+    until = time.monotonic() + STOP_TIMEOUT_S
+    while not holds():
+        if time.monotonic() >= until:
+            raise Failure(problem, ExitStatus.TIMED_OUT)
+        time.sleep(POLL_S)
 
 
 def answers(session: found.Session) -> str:
@@ -111,6 +195,8 @@ def _print_status(env: Environment, session: found.Session, view: View, facts: S
     env.out(f"session {row.name} · port {row.port} · pid {pid} · version {row.version}")
     name = f"name {render.escape_line(row.display_name)} · " if row.display_name else ""
     env.out(f"{name}key {row.fingerprint}")
+    if words := restarted_words(row):
+        env.out(f"{words} Restarts: {row.restarts}.")
     if row.impair:
         env.out(f"impaired on purpose: {row.impair}")
     for peer in view.peers:

@@ -14,6 +14,12 @@ from chatnet_client import sessions
 from chatnet_client.errors import EngineStartFailed
 from chatnet_client.front_end import OR_TERMINAL
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.session_files import (
+    EndedFile,
+    StartFile,
+    encode_ended_file,
+    encode_start_file,
+)
 from fake_engine import INVITE_CODE, FakeEngine
 
 
@@ -154,3 +160,24 @@ def test_running_a_stranger_s_front_end(
     assert run_frontend.main(["no_such_module:main", "/c.json"]) == 1
     assert "cannot be loaded" in capsys.readouterr().err
     assert run_frontend.main(["x"]) == 2
+
+
+def test_attach_starts_what_is_gone_without_anybody_having_ended_it(
+    shell, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[tuple[str, bool]] = []
+
+    def start_again(environ: object, folder: str, *, unasked: bool) -> None:
+        starts.append((folder, unasked))
+
+    monkeypatch.setattr(attaching, "start_again", start_again)
+    folder = home / "sessions" / "12345"
+    folder.mkdir(parents=True)
+    (folder / "identity.key").touch()
+    (folder / "start.json").write_bytes(encode_start_file(StartFile(["12345"])))
+    assert shell.run("attach", "cli") == 3  # this one did not come up
+    assert starts == [(str(folder), True)]
+    assert shell.run("status") == 3
+    (folder / "ended").write_bytes(encode_ended_file(EndedFile("stopped", "")))
+    assert shell.run("attach", "cli") == 3
+    assert len(starts) == 1

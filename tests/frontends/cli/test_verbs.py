@@ -1,10 +1,15 @@
 """Each verb against a fake engine: results on stdout, the rest on stderr."""
 
+import fcntl
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from chatnet_cli.verbs import doctor
@@ -325,6 +330,70 @@ def test_stop_waits_for_the_end(shell, engine: FakeEngine, monkeypatch) -> None:
     assert shell.out == "stopped · session 12345\n"
     assert engine.core.stopped
     assert shell.run("stop") == 3
+
+
+def test_stop_waits_for_what_can_still_leave(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    shell.run("send", "hello")
+    when(engine, cmd.FetchStatus, lambda core: core.deliver(1))
+    assert shell.run("stop", "--timeout", "30") == 0
+    assert shell.out == "stopped · session 12345\n"
+
+
+def test_stop_says_what_stays_for_whom(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    shell.run("send", "one")
+    shell.run("send", "two")
+    assert shell.run("stop", "--timeout", "0.01") == 0
+    stays = "2 messages for bob still wait and will be sent next time"
+    assert shell.out == f"{stays}\nstopped · session 12345\n"
+
+
+def test_stop_does_not_wait_for_a_peer_that_is_away(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    shell.run("send", "one")
+    engine.core.set_link(1, LinkState.SILENT, "")
+    assert shell.run("stop", "--timeout", "600") == 0
+    assert shell.out.startswith("1 message for bob still waits")
+
+
+def test_a_second_stop_ends_it_at_once(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    shell.run("send", "one")
+    folder = Path(engine.connection_file).parent
+    with (folder / session_verbs.STOP_LOCK).open("w") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        assert shell.run("stop", "--timeout", "600") == 0
+    assert shell.out.endswith("stopped · session 12345\n")
+
+
+def test_stop_between_two_lives_ends_the_supervisor(shell, home: Path) -> None:
+    folder = home / "sessions" / "12345"
+    folder.mkdir(parents=True)
+    (folder / "identity.key").touch()
+    program = (
+        "import fcntl, os, sys, time; file = open(sys.argv[1], 'w');"
+        "file.write(str(os.getpid())); file.flush(); fcntl.flock(file, fcntl.LOCK_SH);"
+        "print(flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-S", "-c", program, str(folder / "supervisor.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout is not None
+        try:
+            supervisor.stdout.readline()
+            assert shell.run("stop") == 0
+            assert supervisor.wait(20) == -signal.SIGTERM
+        finally:
+            supervisor.kill()
+    assert shell.out == "stopped · session 12345\n"
+    assert shell.run("stop") == 3
+
+
+def test_status_says_that_the_engine_was_started_again(shell, engine: FakeEngine) -> None:
+    row = msgspec.structs.replace(engine.core.view.session, restarts=2, died_of="SIGKILL")
+    engine.core.view.session = row
+    assert shell.run("status") == 0
+    assert "The engine crashed (killed by SIGKILL) and was started again. Restarts: 2." in shell.out
 
 
 def test_stop_says_when_it_does_not_end(shell, engine: FakeEngine, monkeypatch) -> None:
