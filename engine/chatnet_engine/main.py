@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from chatnet_engine.io.restart_policy import EXIT_CRASHED
 from chatnet_engine.io.standard_streams import open_standard_streams
@@ -70,8 +70,17 @@ def main(argv: Sequence[str]) -> int:
     return _run(options)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A mistake is one sentence, and then the short usage."""
+
+    def error(self, message: str) -> NoReturn:
+        words = message.removeprefix("argument ")
+        usage = f"usage: {self.prog} [OPTIONS] LOCAL_PORT [PEER_HOST PEER_PORT]"
+        self.exit(2, f"{words[:1].upper()}{words[1:]}.\n{usage}\nMore: {self.prog} --help\n")
+
+
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="chatnet engine",
         description="Run the engine of one session: it keeps the link, front ends attach to it.",
         epilog="example: chatnet engine 12345 192.168.233.128 12346",

@@ -252,3 +252,21 @@ def test_the_background_engine_is_there_when_the_command_returns():
     assert select.select([ended], [], [], 10)[0]
     os.close(ended)
     assert "stopping: signal SIGTERM" in read_log("a")
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        ([], "The following arguments are required: LOCAL_PORT."),
+        (["x"], "LOCAL_PORT: invalid int value: 'x'."),
+        (["1", "--no-such"], "Unrecognized arguments: --no-such."),
+    ],
+)
+def test_what_cannot_be_parsed_is_a_sentence_and_then_the_short_usage(argv, sentence, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    first, usage, more = capsys.readouterr().err.splitlines()
+    assert first == sentence
+    assert usage.startswith("usage: chatnet engine [OPTIONS] LOCAL_PORT")
+    assert more == "More: chatnet engine --help"
