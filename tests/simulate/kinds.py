@@ -26,6 +26,8 @@ class Kind:
     """Somebody with a right key sends what he likes."""
     peers_change: bool = False
     """People add, trust and remove each other."""
+    bugs: bool = False
+    """Handling something raises now and then, and is contained."""
     calm: bool = False
     """Nothing else goes wrong."""
 
@@ -62,8 +64,9 @@ class Kind:
         slow = f"commits of up to {self.commit_s[1]} s" if self.slow_store else ""
         hostile = "somebody hostile" if self.hostile else ""
         calm = "nothing else is wrong" if self.calm else ""
+        bugs = "engines with bugs" if self.bugs else ""
         change = "people change peers" if self.peers_change else ""
-        return ", ".join(filter(None, (turns, window, slow, hostile, change, calm)))
+        return ", ".join(filter(None, (turns, window, slow, hostile, change, bugs, calm)))
 
 
 def kind_of(seed: int) -> Kind:
@@ -83,6 +86,7 @@ def kind_of(seed: int) -> Kind:
             commit_s=random.choice(SLOW_COMMIT_S) if slow else COMMIT_S,
             hostile=hostile,
             peers_change=peers_change,
+            bugs=not hostile and not peers_change and random.random() < 0.4,
             calm=hostile and random.random() < 0.4,
         )
         if not kind.plain:

@@ -15,14 +15,21 @@ from typing import Any
 
 import pytest
 
-from simulate import wrong_disks, wrong_engines, wrong_files, wrong_links, wrong_people
+from simulate import (
+    wrong_containment,
+    wrong_disks,
+    wrong_engines,
+    wrong_files,
+    wrong_links,
+    wrong_people,
+)
 from simulate.kinds import kind_of
 from simulate.mutant import MUTANTS, Mutant
 from simulate.run import run_seed
 from simworld.network import Line
 from simworld.pair import Pair
 
-FROM = (wrong_engines, wrong_links, wrong_people, wrong_disks, wrong_files)
+FROM = (wrong_containment, wrong_engines, wrong_links, wrong_people, wrong_disks, wrong_files)
 """The modules that name mutants."""
 PROMPT_S = 9.0
 """Mean time of the first words at 50 % loss: 7 s as it should be, 11 without repeated FINs."""

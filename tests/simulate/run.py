@@ -13,6 +13,7 @@ from chatnet_protocol.ipc.rows import LinkState
 from checker.histories import read
 from checker.told import check_last_told
 from checker.verdict import check
+from simulate import bugs
 from simulate.acquaintances import Acquaintances
 from simulate.exports import check_exports
 from simulate.faults import CROWDED, MEMORY_LOSS, ORDINARY, Fault, heal, spoil
@@ -93,6 +94,8 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
         faults += MEMORY_LOSS * 2
     if random.random() < 0.5 and not world.kind.calm:
         spoil(world, random)
+    if world.kind.bugs:
+        faults += [bugs.inject] * 6
     people_too = mallory = None
     if world.kind.peers_change:
         people_too = Acquaintances(world, Random(f"peers {outcome.seed}"), end_s)
@@ -138,6 +141,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     outcome.problems += check(world.evidence(), at_rest=rested)
     if outcome.seed % EXPORTS_EVERY == 0:
         outcome.problems += check_exports(world, at_rest=rested)
+    outcome.problems += bugs.not_injected(world)
     for engine in world.engines:
         outcome.problems += _mirrors(world, engine)
 

@@ -282,6 +282,7 @@ class World:
         engine = SimEngine(self.clock, self.network, name, addr, self.files)
         engine.private_key = private_key((seed + index) % IDENTITIES)
         engine.counts = self.counts
+        engine.contain = self.kind.bugs
         engine.turn_s, engine.arq = self.kind.turn_s, self.kind.arq
         engine.commit_s = engine.usual_commit_s = self.kind.commit_s
         engine.tell = lambda text: self.note(name, text)

@@ -338,10 +338,12 @@ class Node:
             parts.links.closed(peer, link.closed, now)
 
     def _end_links(self, now: Now) -> None:
+        handle = partial(
+            self._parts.transfers.handle_link, up=False, addrs=[], incarnation=0, fast_aes=False,
+            now=now.mono_s, wall_ms=now.wall_ms,
+        )  # fmt: skip
         for peer in self._parts.links.take_ended():
-            self._parts.transfers.handle_link(
-                peer, False, [], incarnation=0, fast_aes=False, now=now.mono_s, wall_ms=now.wall_ms
-            )
+            self.contained.transfers(now, partial(handle, peer))
 
     def _serve(self, peer: int, sealed: list[tuple[bytes, Addr]], now: Now) -> None:
         """Put what leaves for this peer now behind `sealed`."""
