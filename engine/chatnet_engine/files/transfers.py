@@ -152,14 +152,18 @@ class Transfers(TransferTable):
         self, ids: list[bytes], found: list[StoredTransfer], now: float, wall_ms: int
     ) -> None:
         """The store's answer about ids of `lookups`, or of any others."""
+        at = Moment(now, wall_ms)
         for stored in found:
             if stored.row.id not in self._all:
                 self._load(stored)
                 loaded = self._open.get(stored.row.id)
-                if loaded is not None and self._link(loaded.peer).up:
-                    loaded.handle_link_up(Moment(now, wall_ms))
-                    self._after(loaded, Moment(now, wall_ms))
-        at = Moment(now, wall_ms)
+                if loaded is None:
+                    continue
+                if self._out.ready:
+                    loaded.handle_ready(at)
+                if self._link(loaded.peer).up:
+                    loaded.handle_link_up(at)
+                self._after(loaded, at)
         for transfer_id in ids:
             for peer, control in self.lookups.pop(transfer_id):
                 with contextlib.suppress(RemoteProtocolError):  # that link may be gone by now
