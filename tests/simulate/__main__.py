@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     if args.mutants:
         from simulate.mutants import main as try_mutants
 
-        return try_mutants(args.jobs)
+        return try_mutants(args.jobs, args.results)
     if args.crash_points:
         from simulate.crash_points import main as die_everywhere
 

@@ -58,6 +58,8 @@ class People:
         kinds = ("text", "burst", "long", "draft", "draft and send", "mark", "typing", "file",
                  "transfer", "retry", "page", "withdraw", "policy")  # fmt: skip
         weights = (30, 9, 2, 8, 5, 12, 6, 3, 5, 5, 3, 4, 1)
+        if not self.world.kind.plain:
+            kinds, weights = (*kinds, "used id"), (*weights, 2)
         kind = self.random.choices(kinds, weights)[0]
         getattr(self, "_" + kind.replace(" ", "_"))(client, peer)
 
@@ -121,6 +123,15 @@ class People:
         others = [c for c in client.engine.clients if c.role == "full"]
         if text is not None:
             self.random.choice(others).insist(text, message_id, peer)
+
+    def _used_id(self, client: SimClient, peer: int) -> None:
+        """A front end gives another text the id of one that there is."""
+        assert client.view
+        shown = client.view.peer(peer)
+        own = [row for row in shown.messages if row.mine] if shown else []
+        if own:
+            self.world.counts["used id"] += 1
+            client.ask(cmd.SendMessage(self.random.choice(own).id, peer, self._words()))
 
     def _withdraw(self, client: SimClient, peer: int) -> None:
         assert client.view

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chatnet_engine.ledger import people
+from chatnet_engine.ledger import outgoing, people
 from chatnet_engine.node import answers, commands
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.parts import Parts
@@ -24,6 +24,12 @@ def keys_are_taken_after_what_came_with_them() -> Patches:
         self._end_links(now)
 
     return [swap(Node, "_after_endpoint", late)]
+
+
+@noticed_in("turns of")
+def a_used_id_is_said_to_be_queued() -> Patches:
+    """Another text under the id of one in the history is thrown away, and counts as queued."""
+    return [swap(outgoing, "_is_repeated", lambda db, peer, row: True)]
 
 
 @noticed_in("people change peers")
