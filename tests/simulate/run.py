@@ -111,7 +111,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     if mallory:
         mallory.end()
         outcome.problems += mallory.problems()
-    if world.kind.calm:
+    if world.kind.calm and not world.kind.slow_store:  # whose first links take their time
         outcome.problems += _disturbed(world)
     heal(world)
     world.note("", "everything is healed")
