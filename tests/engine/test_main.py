@@ -228,13 +228,24 @@ def test_a_killed_background_engine_is_back_with_the_same_port_and_says_why():
     assert (value.code, value.detail) == ("stopped", "enough")
 
 
-def test_a_refused_start_of_a_session_is_noted_beside_it():
+def test_a_refused_start_of_a_session_that_ran_is_noted_beside_it():
     folder = session_dir(os.environ["CHATNET_HOME"], "a")
+    os.makedirs(folder, mode=0o700)
+    with open(f"{folder}/engine.log", "w", encoding="ascii"):
+        pass
     assert main(["0", "--session", "a", "--bind", "192.0.2.1"]) == 2
     with open(f"{folder}/ended", "rb") as file:
         value = decode_ended_file(file.read())
     assert value.code == "refused"
     assert "192.0.2.1" in value.detail
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_refused_start_of_a_new_session_leaves_no_folder(background: bool):
+    folder = session_dir(os.environ["CHATNET_HOME"], "a")
+    arguments = ["0", "--session", "a", "--bind", "192.0.2.1"]
+    assert main([*arguments, *(["-d"] if background else [])]) == 2
+    assert not os.path.exists(folder)
 
 
 def test_the_background_engine_is_there_when_the_command_returns():

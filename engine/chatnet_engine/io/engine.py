@@ -97,14 +97,15 @@ class Engine:
             self.folder = ""
             self.arguments: list[str] = []
             """Of the command line, for the next start of this engine."""
+            self._session_folder: SessionFolder | None = None
             try:
                 self._build(config, environ, random, undo)
             except CommandError as error:
-                self._note_ended(Ended.REFUSED, error.detail)
+                self._note_refused(error.detail)
                 raise
             except OSError as error:
                 words = f"The engine cannot start: {error}."
-                self._note_ended(Ended.REFUSED, words)
+                self._note_refused(words)
                 raise CommandError(ErrorCode.FILE, words) from None
             except Exception:
                 logger.exception("the engine cannot start")
@@ -199,6 +200,7 @@ class Engine:
         folder = SessionFolder(session_dir(home, name), name)
         undo.callback(folder.close)
         self.folder = folder.path
+        self._session_folder = folder
         remove_ended(folder.path)
         if udp is None:
             udp = open_udp(config.bind, config.local_port)
@@ -217,6 +219,11 @@ class Engine:
         self._runner.flush()
         while not self._machine.store.idle and read_now().mono_s < deadline_s:
             self._runner.turn()
+
+    def _note_refused(self, sentence: str) -> None:
+        """A session that never ran leaves no folder; another one says why its engine ended."""
+        if self._session_folder and not self._session_folder.remove_if_unused():
+            self._note_ended(Ended.REFUSED, sentence)
 
     def _note_ended(self, code: Ended, detail: str) -> None:
         if self.folder:

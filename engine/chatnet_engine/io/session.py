@@ -28,6 +28,16 @@ from chatnet_protocol.ipc.session_files import ConnectionFile, encode_connection
 
 logger = logging.getLogger(__name__)
 
+UNUSED = frozenset(
+    {
+        session_files.LOCK,
+        session_files.START_LOCK,
+        session_files.SUPERVISOR_LOCK,
+        session_files.ENDED_FILE,
+    }
+)
+"""What a folder holds in which no engine ever ran."""
+
 
 class SessionFolder:
     """The folder at `path`, locked until `close`. Raises CommandError, busy when it is in use."""
@@ -108,12 +118,19 @@ class SessionFolder:
                 ErrorCode.FILE, f"{path} cannot be removed: {error.strerror}."
             ) from None
 
-    def remove_if_unused(self) -> None:
-        """Leave no folder behind in which nothing was made; the lock is still held."""
-        if os.listdir(self.path) == [session_files.LOCK]:
-            os.unlink(self._file(session_files.LOCK))
-            with contextlib.suppress(OSError):
-                os.rmdir(self.path)
+    def remove_if_unused(self) -> bool:
+        """Leave no folder behind in which nothing was made; whether that was so.
+
+        The lock is still held, and goes last: who opened it meanwhile sees that it is gone.
+        """
+        if not set(os.listdir(self.path)) <= UNUSED:
+            return False
+        for name in (*(UNUSED - {session_files.LOCK}), session_files.LOCK):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._file(name))
+        with contextlib.suppress(OSError):
+            os.rmdir(self.path)
+        return True
 
     def close(self) -> None:
         """Let go of the lock."""
@@ -165,6 +182,19 @@ def choose_inbox(folder: SessionFolder, user_home: str) -> str:
 
 
 def _lock(path: str, name: str) -> int:
+    """The lock file, locked; made anew where a refused start has removed it with its folder."""
+    while True:
+        fd = _lock_once(path, name)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(fd), os.stat(path)):
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+                return fd
+        os.close(fd)
+        _make_folders(os.path.dirname(path))
+
+
+def _lock_once(path: str, name: str) -> int:
     try:
         fd = open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
@@ -180,6 +210,4 @@ def _lock(path: str, name: str) -> int:
             ) from None
         pid = f" (process {owner})" if owner.isdigit() else ""
         raise CommandError(ErrorCode.BUSY, f"Session {name} is running already{pid}.") from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return fd

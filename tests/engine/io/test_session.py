@@ -1,3 +1,4 @@
+import fcntl
 import os
 import socket
 import stat
@@ -6,6 +7,7 @@ import sys
 
 import pytest
 
+from chatnet_engine.io import session
 from chatnet_engine.io.file_link import child_environ
 from chatnet_engine.io.log import open_log
 from chatnet_engine.io.session import SessionFolder, choose_inbox, default_home
@@ -175,3 +177,33 @@ def test_downloads_that_cannot_be_used_give_the_sessions_inbox(folder, own_home)
 def test_chatnet_home_moves_all_state(own_home):
     assert default_home({"CHATNET_HOME": str(own_home)}) == str(own_home)
     assert default_home({}).startswith(str(own_home / "data"))
+
+
+def test_who_opened_the_lock_of_a_folder_that_is_removed_makes_a_new_one(folder, path, monkeypatch):
+    """Its folder may go between opening the lock file and locking it: two would hold a lock."""
+    real = fcntl.flock
+    removed = []
+
+    def flock(fd, operation):
+        if not removed:
+            removed.append(folder.remove_if_unused())
+            folder.close()
+        real(fd, operation)
+
+    monkeypatch.setattr(session.fcntl, "flock", flock)
+    second = SessionFolder(path, "s")
+    try:
+        assert removed == [True]
+        with pytest.raises(CommandError):
+            SessionFolder(path, "s")
+    finally:
+        second.close()
+        folder._lock_fd = os.open(os.devnull, os.O_RDONLY)
+
+
+@pytest.mark.parametrize("name", ["identity.key", "history.db", "kept-1", "engine.log"])
+def test_a_folder_in_which_anything_was_made_stays(folder, name):
+    with open(os.path.join(folder.path, name), "wb"):
+        pass
+    assert not folder.remove_if_unused()
+    assert os.path.exists(os.path.join(folder.path, "lock"))
