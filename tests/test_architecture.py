@@ -23,7 +23,7 @@ MAX_FUNCTION_LINES = 60
 MAX_PUBLIC_METHODS = 20
 
 ENGINE = "chatnet_engine"
-FACE = ("ipc", "errors", "ids", "limits", "text", "version")
+FACE = ("addresses", "ipc", "errors", "ids", "limits", "text", "version")
 PROTOCOL_FOR_FACES = tuple(f"chatnet_protocol.{name}" for name in FACE)
 # A part, and the parts of ChatNet that it may import besides itself. The longest match counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {

@@ -5,6 +5,8 @@ import re
 from typing import TypeAlias
 
 from chatnet_cli.parser import HelpFormatter, Parser
+from chatnet_protocol.addresses import parse_host
+from chatnet_protocol.errors import CommandError
 
 VERB_OPTIONS = ("--session", "--peer")
 """Options that stand anywhere and take a value."""
@@ -118,6 +120,13 @@ def _port(text: str) -> int:
     return _whole(text, MAX_PORT, f"a valid port (1 to {MAX_PORT})")
 
 
+def _host(text: str) -> str:
+    try:
+        return parse_host(text)
+    except CommandError as error:
+        raise argparse.ArgumentTypeError(error.detail) from None
+
+
 def _add_starting(verbs: Verbs) -> None:
     start = _verb(
         verbs,
@@ -126,8 +135,9 @@ def _add_starting(verbs: Verbs) -> None:
         "chatnet 12345 192.168.233.128 12346",
         peer=False,
     )
+    start.splits_addresses = True
     start.add_argument("local_port", type=_port, metavar="LOCAL_PORT")
-    start.add_argument("peer_host", metavar="PEER_HOST")
+    start.add_argument("peer_host", type=_host, metavar="PEER_HOST", help="or HOST:PORT")
     start.add_argument("peer_port", type=_port, metavar="PEER_PORT")
     start.add_argument("--front-end", metavar="NAME", help="qt, cli, or another that is installed")
     start.add_argument("--name", metavar="NAME", help="what peers see as your name")
@@ -312,9 +322,10 @@ def _add_peers(verbs: Verbs) -> None:
 
 
 def _add_address(parser: Parser, *, session: bool = True) -> None:
+    parser.splits_addresses = True
     if session:
         parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
-    parser.add_argument("host", metavar="HOST")
+    parser.add_argument("host", type=_host, metavar="HOST", help="or HOST:PORT")
     parser.add_argument("port", type=_port, metavar="PORT")
     parser.add_argument("--name", metavar="NAME")
     _add_invite(parser)

@@ -1,9 +1,11 @@
 """A command line that is wrong: first one sentence that says how, then the short usage."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from chatnet_client.words import guess_words
+from chatnet_protocol.addresses import split_address
 
 
 class GrammarError(Exception):
@@ -26,6 +28,9 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 class Parser(argparse.ArgumentParser):
     """Raises GrammarError instead of ending the process, and guesses what was meant."""
 
+    splits_addresses = False
+    """`HOST:PORT` in one word is taken as the two words that an address is."""
+
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise GrammarError(status, message or "")
 
@@ -42,6 +47,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse, but what belongs to nothing is an error of this verb."""
+        if self.splits_addresses and args is not None:
+            args = self._split_addresses(args)
         parsed, rest = super().parse_known_args(args, namespace)
         if rest:
             word = rest[0]
@@ -50,6 +57,22 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"There is no option {word!r}.{guess_words(word, known)}")
             self.error(f"Unexpected argument {word!r}; quote text that has spaces")
         return parsed, rest
+
+    def _split_addresses(self, words: Sequence[str]) -> list[str]:
+        valued = [
+            option
+            for action in self._actions
+            for option in action.option_strings
+            if action.nargs is None
+        ]
+        split: list[str] = []
+        is_value = False
+        for word in words:
+            parts = None if is_value or word.startswith("-") else split_address(word)
+            split += parts or (word,)
+            # Options may be abbreviated.
+            is_value = word.startswith("--") and any(name.startswith(word) for name in valued)
+        return split
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

@@ -12,6 +12,7 @@ from chatnet_cli.kept_lines import KeptLines
 from chatnet_cli.news import News
 from chatnet_cli.outage_lines import outage_lines
 from chatnet_cli.status_line import status_lines
+from chatnet_cli.targets import is_meant
 from chatnet_cli.transcript import Line, Transcript
 from chatnet_client.client_events import (
     Answered,
@@ -257,9 +258,7 @@ class Room:
         self.done = self.failed = True
 
     def _is_wanted(self, peer: PeerView) -> bool:
-        info = peer.info
-        names = {str(info.peer), info.name, info.display_name, f"{info.host}:{info.port}"}
-        return self._wanted is None or self._wanted in names
+        return self._wanted is None or is_meant(peer.info, self._wanted)
 
     def _show_peer(self) -> None:
         peer = self.peer

@@ -1,13 +1,16 @@
 """What the words on a command line mean: which session, which peer, which transfer."""
 
 import argparse
+import contextlib
 
 from chatnet_cli.environment import Environment, Failure, UsageError
 from chatnet_cli.hints import AS_VERBS, Hints
 from chatnet_cli.render import peer_name
 from chatnet_client import sessions
 from chatnet_client.client import Client
-from chatnet_protocol.ipc.rows import ClientRole, TransferRow, Trust
+from chatnet_protocol.addresses import parse_address, show_address
+from chatnet_protocol.errors import CommandError
+from chatnet_protocol.ipc.rows import ClientRole, PeerRow, TransferRow, Trust
 from chatnet_protocol.ipc.view import PeerView, View
 
 MIN_ID_PREFIX = 4
@@ -51,9 +54,8 @@ def find_peer(view: View, wanted: str | None, hints: Hints = AS_VERBS) -> PeerVi
             names = peer_names(known)
             raise UsageError(f"There are several peers: {names}. Use {hints.choose_peer}.")
         return known[0]
-    word = wanted.casefold()
-    exact = [peer for peer in view.peers if word in _words_for(peer)]
-    found = exact or [p for p in view.peers if p.info.name.casefold().startswith(word)]
+    exact = [peer for peer in view.peers if is_meant(peer.info, wanted)]
+    found = exact or [p for p in view.peers if p.info.name.casefold().startswith(wanted.casefold())]
     if not found:
         raise Failure(f"There is no peer {wanted!r}. Known: {peer_names(view.peers) or 'none'}.")
     if len(found) > 1:
@@ -76,11 +78,14 @@ def find_transfer(view: View, wanted: str, hints: Hints = AS_VERBS) -> TransferR
     return found[0]
 
 
-def _words_for(peer: PeerView) -> set[str]:
-    info = peer.info
-    words = {str(info.peer), info.name, info.display_name, info.address}
-    words.add(f"{info.host}:{info.port}")
-    return {word.casefold() for word in words if word}
+def is_meant(info: PeerRow, wanted: str) -> bool:
+    """Whether `wanted` is this peer's number, one of its names, or an address of it."""
+    address = info.host and show_address(info.host, info.port)
+    words = {str(info.peer), info.name, info.display_name, info.address, address}
+    meant = {wanted.casefold()}
+    with contextlib.suppress(CommandError):
+        meant.add(show_address(*parse_address(wanted)).casefold())
+    return not meant.isdisjoint(word.casefold() for word in words if word)
 
 
 def peer_names(peers: list[PeerView]) -> str:

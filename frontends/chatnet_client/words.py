@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from chatnet_client.client_events import Cause, Outage
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc.rows import (
     BY_RESTORED,
     ENDED_TRANSFER_STATES,
@@ -119,7 +120,7 @@ def guess_words(word: str, known: Iterable[str], prefix: str = "") -> str:
 
 def is_named(row: PeerRow) -> bool:
     """Whether somebody here gave the peer a name; a typed address alone is none."""
-    return bool(row.name) and row.name != f"{row.host}:{row.port}"
+    return bool(row.name) and row.name != show_address(row.host, row.port)
 
 
 def name_of(row: PeerRow) -> str:

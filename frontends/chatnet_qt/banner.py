@@ -14,6 +14,7 @@ from chatnet_client.words import (
     no_answer_words,
     outage_words,
 )
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.labels import label
@@ -59,7 +60,7 @@ class Banner:
 def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
     """What a person should know about the link to a peer; None while all is well."""
     name, link, info = peer_name(peer.info), peer.link, peer.info
-    address = shown_name(link.address or f"{info.host}:{info.port}")
+    address = shown_name(link.address or show_address(info.host, info.port))
     retry = (("retry", "Try now"),)
     since_ms = now_ms - link.since_ms
     since = f" for {duration_words(since_ms / 1000)}" if since_ms >= SAY_SINCE_MS else ""
@@ -79,6 +80,8 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
         case LinkState.IDLE:
             words = f"{name} has no address to call; waiting to be found."
             return Banner(Tone.INFO, words)
+        case LinkState.RESOLVING if link.detail:
+            return Banner(Tone.WARNING, shown_name(link.detail, 300), retry)
         case LinkState.RESOLVING:
             return Banner(Tone.INFO, f"Looking up {shown_name(info.host)}…")
         case LinkState.DIALLING:

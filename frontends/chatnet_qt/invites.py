@@ -1,6 +1,8 @@
 """First contacts from the window: an invite for somebody, and somebody's address and invite."""
 
 from chatnet_client.client_events import Answered
+from chatnet_protocol.addresses import parse_host, parse_port, split_address
+from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import AddPeer, Invited, MakeInvite
 from chatnet_protocol.ipc.rows import PeerRow
 from chatnet_qt.labels import label, selectable
@@ -66,6 +68,10 @@ class AddPeerDialog(Sheet):
         self._session = session
         self.host, self.port, self.called, self.code = (QLineEdit() for _ in range(4))
         self.code.setPlaceholderText("if you were given one")
+        self._host_length = 0
+        self.host.textEdited.connect(self._edited)
+        self.host.editingFinished.connect(self._typed)
+        self.port.editingFinished.connect(self._check)
         form = QFormLayout()
         form.addRow("&Address", self.host)
         form.addRow("&Port", self.port)
@@ -85,14 +91,39 @@ class AddPeerDialog(Sheet):
         """Where one begins to type; adding somebody can be taken back."""
         return self.host
 
+    def _edited(self, text: str) -> None:
+        pasted = len(text) > self._host_length + 1
+        self._host_length = len(text)
+        if pasted:
+            self._typed()
+
+    def _typed(self) -> None:
+        """An address with its port, as it is shown everywhere, fills both boxes."""
+        if parts := split_address(self.host.text()):
+            self.host.setText(parts[0].strip("[]"))
+            self.port.setText(parts[1])
+        self._check()
+
+    def _check(self) -> None:
+        """Say at once what is wrong with what stands there so far."""
+        self.problem.setText("")
+        try:
+            if host := self.host.text().strip():
+                parse_host(host)
+            if port := self.port.text().strip():
+                parse_port(port)
+        except CommandError as error:
+            self.problem.setText(shown_name(error.detail, 300))
+
     def _ask(self) -> None:
-        port = self.port.text().strip()
-        if not (port.isascii() and port.isdigit()):
-            self.problem.setText("A port is a number from 1 to 65535.")
+        self._typed()
+        try:
+            host, port = parse_host(self.host.text()), parse_port(self.port.text())
+        except CommandError as error:
+            self.problem.setText(shown_name(error.detail, 300))
             return
-        texts = (self.host, self.called, self.code)
-        host, name, code = (box.text().strip() for box in texts)
-        self._session.request(AddPeer(host, int(port), name, code), self._take)
+        name, code = self.called.text().strip(), self.code.text().strip()
+        self._session.request(AddPeer(host, port, name, code), self._take)
 
     def _take(self, answer: Answered) -> None:
         if answer.error:

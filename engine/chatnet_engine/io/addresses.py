@@ -48,12 +48,6 @@ def is_numeric(host: str) -> bool:
     return to_sockaddr((host, 1), socket.AF_INET6) is not None
 
 
-def show_addr(addr: Addr) -> str:
-    """`ip:port`, with brackets around IPv6."""
-    host, port = addr
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _is_numeric(family: int, host: str) -> bool:
     try:
         socket.inet_pton(family, host)

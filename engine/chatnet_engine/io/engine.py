@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from chatnet_engine.io.addresses import show_addr
 from chatnet_engine.io.backup import BackupMaker, SessionPaths, sweep
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.descriptors import complaint, raise_descriptor_limit
@@ -37,6 +36,7 @@ from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.node import Node
 from chatnet_engine.secure.identity import Identity
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.commit import Loaded
 from chatnet_protocol.errors import ChatNetError, CommandError, ErrorCode
 from chatnet_protocol.ids import fingerprint
@@ -127,7 +127,7 @@ class Engine:
         row = self.session
         where = f"UDP port {row.port}"
         if row.host not in ANY_ADDRESS:
-            where = f"UDP {show_addr((row.host, row.port))}"
+            where = f"UDP {show_address(row.host, row.port)}"
         line = f"session {row.name} · listening on {where} · fingerprint {row.fingerprint}"
         return f"{line} · impaired: {row.impair}" if row.impair else line
 

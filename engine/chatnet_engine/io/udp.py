@@ -19,6 +19,7 @@ from chatnet_engine.io.addresses import SockAddr, from_sockaddr, to_sockaddr
 from chatnet_engine.io.source_address import SourceAddress
 from chatnet_engine.node.effects import Addr
 from chatnet_engine.secure.events import ArrivedFrom, local_of
+from chatnet_protocol.addresses import parse_host
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.limits import MAX_DATAGRAM_BYTES, MIB
 
@@ -262,7 +263,7 @@ def open_udp(bind: str, port: int, *, offload: bool = True) -> UdpSocket:
 
     Port 0 is any free one. Raises CommandError with one sentence when it cannot be had.
     """
-    bind = bind.removeprefix("[").removesuffix("]")
+    bind = _local_address(bind)
     try:
         if bind in ("", "::"):
             sock = _bind_dual_stack(port)
@@ -279,6 +280,21 @@ def open_udp(bind: str, port: int, *, offload: bool = True) -> UdpSocket:
     except OSError as error:
         raise CommandError(_code_of(error), _bind_problem(error, bind, port)) from None
     return UdpSocket(sock, offload=offload)
+
+
+def _local_address(bind: str) -> str:
+    """An address of this machine as typed, in the form that a socket takes: a zone is a number."""
+    if not bind.strip():
+        return ""
+    host, _, zone = parse_host(bind).partition("%")
+    if not zone or (zone.isascii() and zone.isdigit()):
+        return f"{host}%{zone}" if zone else host
+    try:
+        return f"{host}%{socket.if_nametoindex(zone)}"
+    except OSError:
+        raise CommandError(
+            ErrorCode.INVALID, f"This machine has no network interface {zone!r}."
+        ) from None
 
 
 def _bind_dual_stack(port: int) -> socket.socket | None:

@@ -6,7 +6,6 @@ import msgspec
 
 from chatnet_engine.files.offering import OTHER_MESSAGE
 from chatnet_engine.node import inviting, reloading
-from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.commits import Asker, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.containment import Containment
@@ -19,6 +18,7 @@ from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
@@ -339,7 +339,7 @@ def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) 
             if event.key in parts.commits.keys_on_the_way():
                 return  # no stranger: it will call again when it is in the list
             parts.peers.strangers.add(event.key)
-            name = format_addr((event.addr[0], event.port))
+            name = show_address(event.addr[0], event.port)
             stranger = PeerRow(
                 peer=0,
                 name=name,
@@ -361,7 +361,7 @@ def _pinned(parts: Parts, row: PeerRow, event: secure.Authenticated) -> PeerRow:
     trust = Trust.PINNED if event.invite is None else Trust.VERIFIED
     name = row.name
     if event.invite is not None and row.name == inviting.GUEST:
-        name = format_addr((event.addr[0], event.port))
+        name = show_address(event.addr[0], event.port)
     return msgspec.structs.replace(row, name=name, key=event.key, trust=trust, safety_number=number)
 
 

@@ -5,7 +5,6 @@ import msgspec
 
 from chatnet_engine.files.transfers import Act
 from chatnet_engine.node import answers, inviting
-from chatnet_engine.node.addresses import format_addr, plain_host
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import CountWorld, ReadHistory
@@ -13,6 +12,7 @@ from chatnet_engine.node.known_peers import TRUSTED
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
+from chatnet_protocol.addresses import parse_host, show_address
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import is_id
 from chatnet_protocol.ipc import commands as cmd
@@ -247,9 +247,7 @@ def add_peer(parts: Parts, command: cmd.AddPeer, asker: Asker | None) -> None:
 
 
 def _peer_to_add(parts: Parts, command: cmd.AddPeer) -> PeerRow:
-    host = plain_host(command.host)
-    if not host or len(host) > 253 or not host.isprintable() or " " in host:
-        raise CommandError(ErrorCode.INVALID, f"{command.host!r} is no host name or address.")
+    host = parse_host(command.host)
     if not 1 <= command.port <= 65535:
         raise CommandError(ErrorCode.INVALID, "A port is a number from 1 to 65535.")
     name = _name(command.name) if command.name else ""
@@ -260,7 +258,7 @@ def _peer_to_add(parts: Parts, command: cmd.AddPeer) -> PeerRow:
         raise CommandError(ErrorCode.BUSY, "That address is being added already; try again.")
     if parts.full:
         raise CommandError(ErrorCode.BUSY, f"A session holds at most {MAX_PEERS} peers.")
-    row = PeerRow(0, name or format_addr((host, command.port)), host, command.port)
+    row = PeerRow(0, name or show_address(host, command.port), host, command.port)
     rows = [*parts.peers, *parts.peers.leaving.values()]
     taken = parts.commits.keys_on_the_way() | {peer.key for peer in rows}
     return parts.known.adopt(row, parts.config.session.key, taken)

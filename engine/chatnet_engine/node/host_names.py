@@ -1,10 +1,12 @@
 """Owns what addresses the typed host name of each peer stands for, and when to look again."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from chatnet_engine.node.addresses import parse_addr
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr, ResolveHost
+from chatnet_protocol.addresses import parse_address
+from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.rows import PeerRow
 
 RESOLVE_AGAIN_S = 60.0
@@ -50,7 +52,7 @@ class HostNames:
 
     def dial_addrs(self, row: PeerRow) -> list[Addr]:
         """Where the peer may be, its last validated address first."""
-        addrs = [addr] if (addr := parse_addr(row.address)) else []
+        addrs = _validated(row.address)
         return addrs + [addr for addr in self.addrs(row.peer) if addr not in addrs]
 
     def all_addrs(self) -> dict[int, list[Addr]]:
@@ -84,3 +86,16 @@ class HostNames:
         """Host names to look up."""
         out, self._asks = self._asks, []
         return out
+
+
+@lru_cache(maxsize=1024)
+def _parsed(address: str) -> Addr | None:
+    try:
+        return parse_address(address)
+    except CommandError:
+        return None  # empty, or of an older store
+
+
+def _validated(address: str) -> list[Addr]:
+    parsed = _parsed(address)
+    return [parsed] if parsed else []

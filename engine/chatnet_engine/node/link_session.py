@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
-from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.effects import Addr
 from chatnet_protocol import commit as c
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import messages as wire
 
@@ -62,7 +62,7 @@ class LinkSession:
     @property
     def source(self) -> str:
         """`ip:port` the peer's messages come from."""
-        return format_addr(self.addr)
+        return show_address(*self.addr)
 
     @property
     def name(self) -> str:

@@ -12,7 +12,6 @@ import msgspec
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
-from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Addr, HostResolved
@@ -37,6 +36,7 @@ from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.peers import Meaning, Peers, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
 
@@ -115,7 +115,7 @@ class Links:
         if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
             reasons = "Is ChatNet running there, and is its UDP port open?"
             detail = f"No answer from {row.name} yet. {reasons}"
-            link.tell(LinkState.DIALLING, now, format_addr(addrs[0]), detail)
+            link.tell(LinkState.DIALLING, now, show_address(*addrs[0]), detail)
         key = row.key or None
         self._endpoint.dial(peer, addrs[:MAX_DIAL_ADDRS], now.mono_s, remote_key=key, psk=psk)
         self._endpoint.set_urgent(peer, link.urgent)
@@ -215,7 +215,7 @@ class Links:
         talking = self._conversations[verdict.peer].connection is not None
         if not talking or link.row.state == LinkState.SILENT:
             words = KEY_NOT_VOUCHED if event.key == row.key else KEY_CHANGED
-            link.tell(LinkState.KEY_CHANGED, now, format_addr(event.addr), words.format(row.name))
+            link.tell(LinkState.KEY_CHANGED, now, show_address(*event.addr), words.format(row.name))
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
         conversation = self._conversations.get(event.peer)
@@ -251,10 +251,10 @@ class Links:
             self._up(link, session.addr, now)
 
     def _up(self, link: Link, addr: Addr, now: Now) -> None:
-        link.tell(LinkState.UP, now, format_addr(addr))
+        link.tell(LinkState.UP, now, show_address(*addr))
         row = self._peers.get(link.row.peer)
-        if row and row.key and row.address != format_addr(addr):
-            self._addresses[row.peer] = format_addr(addr)
+        if row and row.key and row.address != show_address(*addr):
+            self._addresses[row.peer] = show_address(*addr)
 
     def _roamed(self, event: secure.Roamed, now: Now) -> None:
         link, session = self._links.get(event.peer), self._session(event.peer)

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import msgspec
 
-from chatnet_engine.node.addresses import format_addr
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import WorldCounted
 from chatnet_engine.node.parts import Parts
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc.commands import Status
 from chatnet_protocol.ipc.events import LinkGauge
 
@@ -34,7 +34,7 @@ def collect(parts: Parts, counts: dict[str, int]) -> Status:
         "name": session.display_name,
         "version": session.version,
         "boot": parts.config.boot.hex(),
-        "listening": format_addr((session.host, session.port)),
+        "listening": show_address(session.host, session.port),
         "fingerprint": session.fingerprint,
         "inbox": session.inbox,
         "log": session.log,

@@ -8,6 +8,7 @@ from chatnet_cli.grammar import size_of
 from chatnet_cli.verbs import invites
 from chatnet_client.client import Client
 from chatnet_client.words import size_words
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.commands import (
     AddPeer,
@@ -91,7 +92,7 @@ def peer_object(peer: PeerView) -> dict[str, object]:
 
 def _line(peer: PeerView) -> str:
     info = peer.info
-    address = info.address or f"{info.host}:{info.port}"
+    address = info.address or show_address(info.host, info.port)
     words = [str(info.peer), render.peer_name(info), render.escape_line(address)]
     words += [render.link_words(peer), info.trust]
     if info.trust == Trust.PENDING:

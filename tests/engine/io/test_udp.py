@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import select
 import socket
@@ -204,7 +205,14 @@ def test_a_busy_port_is_one_sentence(pair):
 
 @pytest.mark.parametrize(
     ("bind", "sentence"),
-    [("nonsense", "is no IP address to bind to"), ("192.0.2.1", "is no address of this machine")],
+    [
+        ("nonsense", "is no IP address to bind to"),
+        ("127.0.0.300", "is no IPv4 address"),
+        ("127.0.0.1:5000", "only the host belongs here"),
+        ("[::1]:5000", "only the host belongs here"),
+        ("fe80::1%none", "has no network interface 'none'"),
+        ("192.0.2.1", "is no address of this machine"),
+    ],
 )
 def test_an_address_that_cannot_be_bound_is_one_sentence(bind, sentence):
     with pytest.raises(CommandError, match=sentence):
@@ -225,3 +233,18 @@ def test_a_machine_without_ipv6_gets_ipv4(monkeypatch):
     end.close()
     with pytest.raises(CommandError, match="has no IPv6"):
         open_udp("::", 0)
+
+
+@pytest.mark.parametrize(
+    ("bind", "host"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("[::ffff:127.0.0.1]", "127.0.0.1"),
+        ("[::1]", "::1"),
+        ("[::1%lo]", "::1"),
+        (" [::] ", "::"),
+    ],
+)
+def test_an_address_to_bind_to_is_taken_in_every_form(bind, host):
+    with contextlib.closing(open_udp(bind, 0)) as end:
+        assert end.local[0].partition("%")[0] == host

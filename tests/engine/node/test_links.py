@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from chatnet_engine.node.addresses import format_addr, parse_addr
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import HostResolved
 from chatnet_engine.node.links import Links
@@ -37,16 +36,6 @@ def pair() -> Pair:
     pair.run(1)
     assert pair.peer(pair.at_a).link.state == LinkState.UP
     return pair
-
-
-@pytest.mark.parametrize("addr", [("10.0.0.1", 1), ("fe80::1", 65535)])
-def test_an_address_is_read_as_it_is_written(addr: tuple[str, int]) -> None:
-    assert parse_addr(format_addr(addr)) == addr
-
-
-@pytest.mark.parametrize("text", ["", "host", ":1", "host:", "host:x"])
-def test_what_is_no_address_is_none(text: str) -> None:
-    assert parse_addr(text) is None
 
 
 def resolved(pair: Pair, *addrs: tuple[str, int], peer: int = 1, error: str = "") -> None:

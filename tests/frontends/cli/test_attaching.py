@@ -13,6 +13,7 @@ from chatnet_cli.verbs import attaching
 from chatnet_client import sessions
 from chatnet_client.errors import EngineStartFailed
 from chatnet_client.front_end import OR_TERMINAL
+from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.session_files import (
     EndedFile,
@@ -43,6 +44,36 @@ def test_a_new_peer_of_a_running_session_is_added_and_talked_to(shell, engine) -
     assert shell.run("--session", "12345", "5000", "10.0.0.9", "99", stdin="hello\n") == 0
     assert engine.seen(cmd.AddPeer) == [cmd.AddPeer("10.0.0.9", 99)]
     assert engine.seen(cmd.SendMessage)[0].peer == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        (("10.0.0.9:99",), ("10.0.0.9", 99)),
+        (("--name", "carol:1", "10.0.0.9:99"), ("10.0.0.9", 99)),
+        (("--na", "carol:1", "10.0.0.9:99"), ("10.0.0.9", 99)),
+        (("--name=carol:1", "10.0.0.9:99"), ("10.0.0.9", 99)),
+        (("10.0.0.9", "--name", "carol:1", "99"), ("10.0.0.9", 99)),
+        (("[::1]:99",), ("::1", 99)),
+        (("[::1]", "99"), ("::1", 99)),
+        (("::1", "99"), ("::1", 99)),
+        (("[::ffff:10.0.0.9]:99",), ("10.0.0.9", 99)),
+        (("fe80::1%eth0", "99"), ("fe80::1%eth0", 99)),
+        (("[fe80::1%2]:99",), ("fe80::1%2", 99)),
+        (("bob.example:99",), ("bob.example", 99)),
+    ],
+)
+def test_an_address_is_one_word_or_two_wherever_it_is_typed(
+    shell, engine: FakeEngine, words: tuple[str, ...], address: tuple[str, int]
+) -> None:
+    assert shell.run("peer", "add", *words) == 0
+    assert shell.run("peer-add", *words) == 0
+    assert shell.run("--session", "12345", "5000", *words) == 0
+    seen = [(command.host, command.port) for command in engine.seen(cmd.AddPeer)]
+    assert set(seen) == {address}
+    assert len(seen) == 2, "the third time it is known"
+    assert shell.run("send", "hello", "--peer", show_address(*address)) == 0
+    assert engine.seen(cmd.SendMessage)[-1].peer == 2
 
 
 def test_otherwise_the_engine_is_started(shell, home, monkeypatch) -> None:

@@ -24,6 +24,14 @@ from fake_engine import FakeCore, FakeEngine, make_view
             ("send", "x", "--wait", "deliverd"),
             "--wait: 'deliverd' is not one of queued, delivered, read. Did you mean \"delivered\"?",
         ),
+        (("peer", "add", "10.0.0.9"), "PORT is missing."),
+        (
+            ("peer", "add", "10.0.0.300:99"),
+            "HOST: '10.0.0.300' is no IPv4 address: that is four numbers from 0 to 255, as in "
+            "10.0.0.7.",
+        ),
+        (("12345", "10.0.0.9:99", "99"), "Unexpected argument '99'; quote text that has spaces."),
+        (("12345", "[::1]:x"), "PEER_PORT: 'x' is not a valid port (1 to 65535)."),
         (("peer", "add", "h", "99999"), "PORT: '99999' is not a valid port (1 to 65535)."),
         (("history", "--limit", "abc"), "--limit: 'abc' is not a number."),
         (("peer", "auto-accept", "bob", "lots"), "SIZE: 'lots' is not a size (try 500MB or 1GiB)."),

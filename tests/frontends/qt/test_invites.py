@@ -1,6 +1,7 @@
 """First contacts from the window, and the safety number as a QR code."""
 
 import msgspec
+import pytest
 
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.commands import AddPeer, Done, Invited, MakeInvite
@@ -9,7 +10,7 @@ from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.banner import link_banner
 from chatnet_qt.invites import AddPeerDialog, InviteDialog
 from chatnet_qt.qr import QUIET_MODULES, QrCode, qr_modules
-from chatnet_qt.qt import QAction, QColor, QLabel, QPushButton, Qt
+from chatnet_qt.qt import QAction, QApplication, QColor, QLabel, QPushButton, Qt
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.wording import link_words
 from qtworld import NOW_MS, Stage, peer_view, session_view
@@ -71,6 +72,51 @@ def test_somebody_is_added_with_the_code_they_gave(make_stage) -> None:
     stage.client.answer(Done())
     stage.settle()
     assert stage.window.findChild(AddPeerDialog) is None
+
+
+@pytest.mark.parametrize(
+    ("pasted", "host", "port"),
+    [
+        ("10.0.0.9:5009", "10.0.0.9", "5009"),
+        ("[::1]:5009", "::1", "5009"),
+        (" [fe80::1%eth0]:5009\n", "fe80::1%eth0", "5009"),
+        ("::1", "::1", ""),
+        ("bob.example", "bob.example", ""),
+    ],
+)
+def test_a_pasted_address_fills_both_boxes(make_stage, pasted: str, host: str, port: str) -> None:
+    stage = make_stage(session_view(peer_view()))
+    dialog = AddPeerDialog(stage.session)
+    QApplication.clipboard().setText(pasted)
+    dialog.host.paste()
+    assert (dialog.host.text(), dialog.port.text()) == (host, port)
+    assert dialog.problem.text() == ""
+    dialog.deleteLater()
+
+
+def test_a_typed_address_is_split_and_judged_when_the_box_is_left(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    dialog = AddPeerDialog(stage.session)
+    for character in "10.0.0.300:50":
+        dialog.host.insert(character)
+    assert dialog.port.text() == "", "somebody is typing"
+    dialog.host.editingFinished.emit()
+    assert (dialog.host.text(), dialog.port.text()) == ("10.0.0.300", "50")
+    assert "is no IPv4 address" in dialog.problem.text()
+    dialog.add.click()
+    assert not stage.client.asked(AddPeer)
+    dialog.host.setText("10.0.0.3")
+    dialog.host.editingFinished.emit()
+    assert dialog.problem.text() == ""
+    dialog.deleteLater()
+
+
+def test_the_reason_why_an_address_is_not_found_is_shown(make_stage) -> None:
+    peer = unmet(state=LinkState.RESOLVING)
+    peer.link = msgspec.structs.replace(peer.link, detail="bob.example cannot be found: no answer.")
+    banner = link_banner(peer, NOW_MS)
+    assert banner is not None
+    assert banner.words == "bob.example cannot be found: no answer."
 
 
 def test_an_invited_peer_is_waited_for_or_invited_again(make_stage) -> None:

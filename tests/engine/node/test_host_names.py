@@ -1,32 +1,8 @@
-"""Addresses as people type them, and when a name that was not found is looked up again."""
+"""When a name is looked up, and looked up again."""
 
-import pytest
-
-from chatnet_engine.node.addresses import format_addr, parse_addr, plain_host
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.host_names import HostNames
 from chatnet_protocol.ipc.rows import PeerRow
-
-
-@pytest.mark.parametrize(
-    ("typed", "host"),
-    [
-        ("[::1]", "::1"),
-        (" ::1 ", "::1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("[::ffff:192.0.2.1]", "192.0.2.1"),
-        ("fe80::1%eth0", "fe80::1%eth0"),
-        ("192.0.2.1", "192.0.2.1"),
-        ("a.example", "a.example"),
-    ],
-)
-def test_a_typed_host_has_one_form(typed: str, host: str) -> None:
-    assert plain_host(typed) == host
-
-
-@pytest.mark.parametrize("addr", [("::1", 5000), ("192.0.2.1", 1), ("fe80::1%2", 65535)])
-def test_what_is_printed_is_read(addr: tuple[str, int]) -> None:
-    assert parse_addr(format_addr(addr)) == addr
 
 
 def test_a_name_that_is_not_found_is_asked_for_again_after_1_2_4_up_to_60_s() -> None:
