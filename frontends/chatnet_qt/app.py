@@ -16,8 +16,8 @@ from chatnet_client.streams import open_standard_streams
 FAILED = 1
 TERMINAL = "chatnet_cli.chat:main"
 NO_QT = (
-    "The window needs PyQt5 and its system libraries ({reason}). Install the packages in "
-    "scripts/debian-packages.txt, or use the terminal: chatnet attach cli"
+    "The window cannot open: {reason}. It needs a display, PyQt5 and the packages in "
+    "scripts/debian-packages.txt; the terminal works without: chatnet attach cli"
 )
 TERMINAL_INSTEAD = "The window cannot open here ({reason}). This is the terminal chat."
 NO_DISPLAY = "There is no display here (DISPLAY and WAYLAND_DISPLAY are unset): chatnet attach cli"

@@ -56,7 +56,7 @@ class StatusPanel(QFrame):
                 part.setText("")
             return
         if not self._session.online:
-            self.link.setText("engine away")
+            self.link.setText("engine not running")
             self.numbers.setText("")
             self.transfers.setText("")
             return

@@ -28,13 +28,17 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     """Show the session until the window closes.
 
     Qt ends the process by abort() when it finds no usable display or lacks a library; `give_up` is
-    called with its words before that and should not return.
+    called with its words before that and should not return. The reason is what it warned of
+    first; its last words say only that it failed.
     """
+    warnings: list[str] = []
 
     def on_message(kind: QtMsgType, _context: object, words: str | None) -> None:
         first = (words or "").strip().partition("\n")[0]
         if kind == QtMsgType.QtFatalMsg:
-            give_up(first)
+            give_up((warnings or [first])[0].rstrip("."))
+        elif kind == QtMsgType.QtWarningMsg and first:
+            warnings.append(first)
 
     qInstallMessageHandler(on_message)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)

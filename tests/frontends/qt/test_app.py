@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 
 import pytest
@@ -51,3 +52,14 @@ def test_who_asked_for_the_window_or_has_no_terminal_gets_a_sentence(
     monkeypatch.setattr(sys, "stdin", stdin)
     assert app.main(argv, "/file") == app.FAILED
     assert "chatnet attach cli" in capsys.readouterr().err
+
+
+def test_the_reason_is_what_qt_warned_of_and_not_its_last_words() -> None:
+    program = "import sys; from chatnet_qt import app; sys.exit(app.main([], '/none'))"
+    environ = {**os.environ, "DISPLAY": ":65000", "QT_QPA_PLATFORM": "xcb"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == app.FAILED
+    assert ":65000" in done.stderr
+    assert "Reinstalling" not in done.stderr
