@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from chatnet_engine.io.address_watch import open_address_watch
 from chatnet_engine.io.backup import BackupMaker, SessionPaths, sweep
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.descriptors import complaint, raise_descriptor_limit
@@ -163,6 +164,8 @@ class Engine:
             fast_aes=is_aes_fast(),
         )
         loaded, view = _wait_loaded(store)
+        addresses = open_address_watch()
+        undo.callback(addresses.close)
         self._machine = Machine(
             wakeup=wakeup,
             udp=udp,
@@ -172,6 +175,7 @@ class Engine:
             backups=BackupMaker(_paths(folder), wakeup.ring),
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
+            addresses=addresses,
             files=FileLink(file_command(udp.local[1], udp.local[0], config.umask)),
             impairment=Impairment(config.impair) if config.impair else None,
             now=now,

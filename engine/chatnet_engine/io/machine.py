@@ -6,6 +6,7 @@ Performs what the node asks, and collects what the workers answer. Decides nothi
 import logging
 from dataclasses import asdict, dataclass, field
 
+from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.backup import BackupMaker
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.io.impair import Impairment
@@ -18,6 +19,7 @@ from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     Addr,
+    AddressesChanged,
     CopySession,
     CountWorld,
     IoResult,
@@ -47,6 +49,7 @@ class Machine:
     resolver: Resolver
     stretcher: Stretcher
     files: FileLink
+    addresses: AddressWatch
     impairment: Impairment | None = None
     now: Now = NOT_YET
     stop_reason: str | None = None
@@ -154,6 +157,8 @@ class Machine:
             if due:
                 self.udp.send(due)
         self.ipc.handle_timeout(now_s)
+        if self.addresses.take_change(now_s):
+            self._reports.append(AddressesChanged())
         self._reports += self.files.handle_timeout(now_s)
 
     def next_timeout(self) -> float:
@@ -162,6 +167,7 @@ class Machine:
             self.ipc.next_timeout(),
             self.files.next_timeout(),
             self.resolver.next_timeout(),
+            self.addresses.next_timeout(),
             self.impairment.next_timeout() if self.impairment is not None else None,
             self.now.mono_s if self._reports else None,
         )

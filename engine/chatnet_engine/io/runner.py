@@ -72,6 +72,9 @@ class Runner:
         self._commands = machine.ipc.commands
         self._poller.register(self._commands, zmq.POLLIN)
         self._poller.register(machine.ipc.events_fd, zmq.POLLIN)
+        self._addresses_fd = machine.addresses.fileno()
+        if self._addresses_fd >= 0:
+            self._poller.register(self._addresses_fd, zmq.POLLIN)
         self.turns = 0
 
     def ask_stop(self, reason: str) -> None:
@@ -109,6 +112,8 @@ class Runner:
             machine.handle_files(
                 readable=bool(flags & ~zmq.POLLOUT), writable=bool(flags & zmq.POLLOUT)
             )
+        if self._addresses_fd in ready:
+            machine.addresses.handle_readable()
         machine.handle_timeout()
         for result in machine.take_results():
             node.handle_io(result, now)

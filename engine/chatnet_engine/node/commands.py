@@ -235,7 +235,7 @@ def _change_peer(
             _trust(parts, command, asker, now)
         case cmd.RetryPeer():
             _talkable(parts, command.peer)
-            parts.links.dial(command.peer, now)
+            parts.links.dial(command.peer, now, at_once=True)
             parts.reply(asker, cmd.Done())
 
 

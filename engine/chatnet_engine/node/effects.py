@@ -157,6 +157,11 @@ class HostResolved:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressesChanged:
+    """This machine has got or lost an address or a network, at most once a second."""
+
+
+@dataclass(frozen=True, slots=True)
 class InviteStretched:
     """The psk of the invite for that peer."""
 
@@ -184,6 +189,7 @@ IoResult = (
     | SessionCopied
     | WorldCounted
     | HostResolved
+    | AddressesChanged
     | FilesSaid
     | FilesRestarted
 )

@@ -1,5 +1,6 @@
 """Owns what addresses the typed host name of each peer stands for, and when to look again."""
 
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -11,6 +12,8 @@ from chatnet_protocol.ipc.rows import PeerRow
 
 RESOLVE_AGAIN_S = 60.0
 """Between lookups of a name; after failed ones 1, 2, 4 … seconds, up to this."""
+MIN_PAUSE_S = 1.0
+"""Between lookups of a name, whatever asks for them: a burst of messages is one lookup."""
 
 
 @dataclass(slots=True)
@@ -18,6 +21,7 @@ class _Host:
     host: str
     port: int
     due_s: float
+    asked_s: float = -math.inf
     addrs: list[Addr] = field(default_factory=list)
     failures: int = 0
     """Lookups in a row that found nothing."""
@@ -35,11 +39,12 @@ class HostNames:
         known = self._hosts.setdefault(row.peer, _Host(row.host, row.port, now.mono_s))
         known.due_s = now.mono_s
 
-    def look_again(self, peer: int, now: Now) -> None:
-        """The addresses may be old."""
+    def look_again(self, peer: int, now: Now, *, afresh: bool = False) -> None:
+        """The last answer may be outdated; `afresh`: failures of before mean nothing any more."""
         known = self._hosts.get(peer)
-        if known and known.addrs:
-            known.due_s = now.mono_s
+        if known:
+            known.due_s = min(known.due_s, max(now.mono_s, known.asked_s + MIN_PAUSE_S))
+            known.failures = 0 if afresh else known.failures
 
     def forget(self, peer: int) -> None:
         """The peer is not in the list any more."""
@@ -76,6 +81,7 @@ class HostNames:
             if now.mono_s >= known.due_s:
                 known.due_s = now.mono_s + RESOLVE_AGAIN_S
                 if peer not in linked:
+                    known.asked_s = now.mono_s
                     self._asks.append(ResolveHost(peer, known.host, known.port))
 
     def next_timeout(self) -> float | None:

@@ -17,6 +17,7 @@ REHANDSHAKE_AFTER_S = 15.0
 """Something unanswered for this long starts a new handshake, and again each time it passes."""
 MAX_DIAL_ADDRS = 8
 """Addresses of one peer that are tried in turn."""
+NO_ANSWER = "No answer from {} yet. Is ChatNet running there, and is its UDP port open?"
 KEY_CHANGED = (
     "Another key answers as {}: it was reinstalled, or somebody is in between. Messages wait; "
     "compare safety numbers before you trust the new key."
@@ -90,8 +91,8 @@ class Link:
     contained_at: float = 0.0
     contained_s: float = 0.0
     """When the last exception about it was contained, and for how long it was left alone."""
-    urgent: bool = False
-    """Own messages wait, so the endpoint tries more often."""
+    waiting: int = 0
+    """Own messages that wait for the peer."""
     challenged_at: float | None = None
     """When the last re-handshake was asked for on the present silence."""
 
@@ -101,6 +102,16 @@ class Link:
         self.row = msgspec.structs.replace(
             self.row, state=state, since_ms=since, address=address, detail=detail
         )
+
+    @property
+    def urgent(self) -> bool:
+        """Own messages wait, so the endpoint tries more often."""
+        return self.waiting > 0
+
+    def refuse_key(self, address: str, name: str, now: Now, *, pinned: bool) -> None:
+        """Another key than the pinned one answers, or the pinned one is not vouched for."""
+        words = KEY_NOT_VOUCHED if pinned else KEY_CHANGED
+        self.tell(LinkState.KEY_CHANGED, now, address, words.format(name))
 
     def hint(self, detail: str, now: Now) -> None:
         """Nobody has proved this: it is shown while nothing better is known, and once."""

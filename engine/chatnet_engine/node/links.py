@@ -20,9 +20,8 @@ from chatnet_engine.node.goodbyes import Goodbyes
 from chatnet_engine.node.host_names import HostNames
 from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.link import (
-    KEY_CHANGED,
-    KEY_NOT_VOUCHED,
     MAX_DIAL_ADDRS,
+    NO_ANSWER,
     NO_INVITE,
     OWN_ADDRESS,
     REFUSED_WAIT_S,
@@ -98,13 +97,16 @@ class Links:
         self._links[peer].hold_until = None
         self._links[peer].tell(LinkState.IDLE, now)
 
-    def dial(self, peer: int, now: Now) -> None:
-        """Keep trying to reach this peer from now on."""
+    def dial(self, peer: int, now: Now, *, at_once: bool = False) -> None:
+        """Keep trying to reach this peer from now on; `at_once`: without the rest of a pause."""
         link = self._links[peer]
         row = self._peers.get(peer)
         if row is None:
             return
         link.hold_until = None
+        if at_once:
+            self.names.look_again(peer, now, afresh=True)
+            self._endpoint.rehandshake(peer, now.mono_s)
         addrs = self.names.dial_addrs(row)
         psk = None if row.key else self._invites.psk(peer)
         unready = row.trust == Trust.INVITED and psk is None
@@ -113,11 +115,9 @@ class Links:
         if unready or not addrs:
             return
         if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
-            reasons = "Is ChatNet running there, and is its UDP port open?"
-            detail = f"No answer from {row.name} yet. {reasons}"
-            link.tell(LinkState.DIALLING, now, show_address(*addrs[0]), detail)
-        key = row.key or None
-        self._endpoint.dial(peer, addrs[:MAX_DIAL_ADDRS], now.mono_s, remote_key=key, psk=psk)
+            link.tell(LinkState.DIALLING, now, show_address(*addrs[0]), NO_ANSWER.format(row.name))
+        addrs, key = addrs[:MAX_DIAL_ADDRS], row.key or None
+        self._endpoint.dial(peer, addrs, now.mono_s, remote_key=key, psk=psk, at_once=at_once)
         self._endpoint.set_urgent(peer, link.urgent)
 
     def handle_resolved(self, result: HostResolved, now: Now) -> None:
@@ -214,8 +214,7 @@ class Links:
             return
         talking = self._conversations[verdict.peer].connection is not None
         if not talking or link.row.state == LinkState.SILENT:
-            words = KEY_NOT_VOUCHED if event.key == row.key else KEY_CHANGED
-            link.tell(LinkState.KEY_CHANGED, now, show_address(*event.addr), words.format(row.name))
+            link.refuse_key(show_address(*event.addr), row.name, now, pinned=event.key == row.key)
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
         conversation = self._conversations.get(event.peer)
@@ -272,8 +271,10 @@ class Links:
         if link is None:
             return  # its removal is under way
         connection = conversation.connection
-        if link.urgent != (conversation.waiting > 0):
-            link.urgent = conversation.waiting > 0
+        if link.waiting != conversation.waiting:
+            if conversation.waiting > link.waiting and link.row.state != LinkState.UP:
+                self.names.look_again(peer, now)
+            link.waiting = conversation.waiting
             self._endpoint.set_urgent(peer, link.urgent)
         if connection is None:
             return

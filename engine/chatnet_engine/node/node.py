@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.node import answers, commands, inviting, offers, status
+from chatnet_engine.node import answers, commands, inviting, network_change, offers, status
 from chatnet_engine.node.backups import Backups
 from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import Asker, CommitQueue
@@ -22,6 +22,7 @@ from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import (
     Addr,
+    AddressesChanged,
     CommitOps,
     Effect,
     FilesRestarted,
@@ -201,6 +202,9 @@ class Node:
             case HostResolved():
                 act = partial(parts.links.handle_resolved, result, now)
                 self.contained.peer(result.peer, now, act)
+            case AddressesChanged():
+                for peer in network_change.handle(parts, now):
+                    self._drain(peer, now)
             case InviteStretched():
                 act = partial(inviting.handle_stretched, parts, result.peer, result.psk, now)
                 self.contained.peer(result.peer, now, act)

@@ -110,17 +110,19 @@ class Endpoint:
         *,
         remote_key: bytes | None,
         psk: bytes | None = None,
+        at_once: bool = False,
     ) -> None:
         """Keep trying to have a session with `peer` at these addresses until hang_up.
 
         States the wanted end: repeating it is harmless, other arguments replace the former ones.
         `remote_key`: the pinned key, if any. `psk`: 32 bytes of an invite, for a first contact.
+        `at_once`: an INIT goes out now, whatever the pause since the last one was to be.
         """
         config = self._local.config
         if len(addrs) > config.max_dial_addrs:
             raise LocalProtocolError(f"more than {config.max_dial_addrs} addresses for one peer")
         link = self._link(peer, now)
-        link.set_dial(Dial(addrs, remote_key, psk), now)
+        link.set_dial(Dial(addrs, remote_key, psk), now, at_once=at_once)
         self._due(link, now)
 
     def set_urgent(self, peer: int, urgent: bool) -> None:

@@ -62,14 +62,14 @@ class PeerLink:
 
     # --- wishes ---------------------------------------------------------------------------------
 
-    def set_dial(self, dial: Dial, now: float) -> None:
-        """Idempotent; other addresses, key or secret start over at once."""
-        if self.dial is not None and self.dial.equals(dial):
+    def set_dial(self, dial: Dial, now: float, *, at_once: bool = False) -> None:
+        """Idempotent without `at_once`; other addresses, key or secret start over at once."""
+        if self.dial is None or not self.dial.equals(dial):
+            self._proved_psk &= self.dial is not None and self.dial.psk == dial.psk
+            self.dial = dial
+            self._drop_initiation()
+        elif not at_once:
             return
-        if self.dial is None or self.dial.psk != dial.psk:
-            self._proved_psk = False
-        self.dial = dial
-        self._drop_initiation()
         self._held_until = -_NEVER
         self._cadence.restart(now)
 

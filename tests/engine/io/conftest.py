@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.backup import BackupMaker, SessionPaths
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.file_link import FileLink
@@ -123,5 +124,6 @@ def machine(own_home):
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
             files=files,
+            addresses=AddressWatch(None),
             now=now,
         )

@@ -1,3 +1,4 @@
+import errno
 import itertools
 import os
 import signal
@@ -7,6 +8,7 @@ import pytest
 import zmq
 
 from chatnet_engine.io import runner as runner_module
+from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.impair import Impairment, ImpairSpec
 from chatnet_engine.io.runner import (
@@ -19,6 +21,7 @@ from chatnet_engine.io.runner import (
 from chatnet_engine.io.udp import open_udp
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
+    AddressesChanged,
     CommitOps,
     FilesRestarted,
     FilesSaid,
@@ -102,6 +105,38 @@ def test_every_worker_answers_through_handle_io(runner, node, machine):
     assert kinds[HistoryRead].token == 4
     assert kinds[HostResolved] == HostResolved(2, [("127.0.0.1", 9)])
     assert kinds[FilesSaid] == FilesSaid(b"hello")
+
+
+class LostMessages:
+    """A netlink socket whose buffer overflowed, once for each byte in a pipe."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def recvfrom(self, size: int):
+        os.read(self.fd, 1)  # BlockingIOError when there is none
+        raise OSError(errno.ENOBUFS, "No buffer space available")
+
+
+def test_changes_of_addresses_reach_the_node_at_most_once_a_second(node, machine):
+    read_fd, write_fd = os.pipe2(os.O_NONBLOCK)
+    machine.addresses = AddressWatch(LostMessages(read_fd))
+    clock = itertools.count(100)
+    runner = Runner(node, machine, lambda: Now(next(clock) / 10, 0))
+    reported = []
+    for _ in range(30):
+        if len(reported) < 10:
+            os.write(write_fd, b"\0")
+        machine.wakeup.ring()
+        runner.turn()
+        reported.append(len(node.results))
+    assert set(node.results) == {AddressesChanged()}
+    assert 2 <= len(node.results) <= 6
+    os.close(write_fd)
+    os.close(read_fd)
 
 
 def test_a_dead_file_process_comes_back(runner, node, machine):

@@ -21,3 +21,38 @@ def test_a_name_that_is_not_found_is_asked_for_again_after_1_2_4_up_to_60_s() ->
     assert names.next_timeout() == now_s + 60
     names.handle_resolved(1, [], Now(now_s, 0))
     assert names.next_timeout() == now_s + 1, "the count begins anew"
+
+
+def names_after_failures(count: int) -> HostNames:
+    """A name that was looked up at 100, 200 … s without success."""
+    names = HostNames()
+    names.want(PeerRow(1, "Bob", "bob.example", 5000), Now(100.0, 0))
+    for number in range(1, count + 1):
+        names.handle_timeout(set(), Now(100.0 * number, 0))
+        names.handle_resolved(1, [], Now(100.0 * number, 0))
+    assert len(names.take_resolves()) == count
+    return names
+
+
+def test_a_failed_lookup_is_done_again_at_once_when_asked_for_and_once_a_second() -> None:
+    names = names_after_failures(9)
+    asked = []
+    for tenth in range(9000, 9060):
+        now = Now(tenth / 10, 0)
+        names.look_again(1, now)
+        names.handle_timeout(set(), now)
+        if names.take_resolves():
+            asked.append(tenth / 10)
+            names.handle_resolved(1, [], now)
+    assert asked == [901, 902, 903, 904, 905]
+    names.look_again(9, Now(906.0, 0))
+
+
+def test_after_a_change_of_network_the_pauses_begin_anew() -> None:
+    names = names_after_failures(9)
+    assert names.next_timeout() == 960
+    names.look_again(1, Now(910.0, 0), afresh=True)
+    assert names.next_timeout() == 910
+    names.handle_timeout(set(), Now(910.0, 0))
+    names.handle_resolved(1, [], Now(910.0, 0))
+    assert names.next_timeout() == 911

@@ -122,6 +122,17 @@ def test_dialling_is_idempotent_and_a_change_starts_at_once() -> None:
     assert [to for _, to in a.endpoint.take_datagrams()] == [B, ("10.0.0.3", 3)]
 
 
+def test_a_dial_at_once_does_not_wait_for_the_rest_of_a_pause() -> None:
+    world = World(1)
+    a = world.add("a", A)
+    a.dial(1, B)
+    world.run(100)
+    for at_once, sent in ((False, 0), (True, 1), (False, 0)):
+        a.endpoint.dial(1, [B], world.now, remote_key=None, at_once=at_once)
+        a.endpoint.handle_timeout(world.now)
+        assert len(a.endpoint.take_datagrams()) == sent
+
+
 def test_an_unanswered_dial_draws_a_new_ephemeral_every_quarter_minute() -> None:
     world = World(2)
     world.capture = True
