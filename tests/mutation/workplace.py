@@ -33,7 +33,7 @@ timeout_constant = 4.0
 pythonpath = [".", "tests"]
 addopts = ["--import-mode=importlib", "--strict-markers", "--strict-config"]
 filterwarnings = ["error"]
-timeout = 12
+timeout = 60
 markers = ["e2e: real processes on real sockets"]
 """
 KILLED = frozenset({1, 3, 36, 24, 152, -24, 255})

@@ -54,6 +54,32 @@ def test_a_broken_invariant_leaves_nothing_of_its_transaction() -> None:
     assert desk.queue(1, texts(2)).rows[0].no == 1
 
 
+class FailsAtTheEnd:
+    """A connection on which COMMIT raises what is no error of SQLite."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __getattr__(self, name: str):
+        return getattr(self.connection, name)
+
+    def execute(self, sql: str, *values):
+        if sql == "COMMIT":
+            raise MemoryError
+        return self.connection.execute(sql, *values)
+
+
+def test_an_error_at_the_end_of_a_commit_blames_no_operation() -> None:
+    desk = Desk()
+    desk.add_peer()
+    before = desk.image()
+    desk.ledger._db = FailsAtTheEnd(desk.connection)  # type: ignore[assignment]
+    with pytest.raises(MemoryError):
+        desk.ledger.apply(c.Commit(1, [c.QueueMessages(1, texts(1), 1, False)]))
+    assert not desk.connection.in_transaction
+    assert desk.image() == before
+
+
 def test_a_mistake_in_sql_is_raised_not_answered() -> None:
     desk = Desk()
     desk.add_peer()

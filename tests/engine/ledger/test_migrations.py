@@ -50,6 +50,21 @@ def test_a_step_that_fails_leaves_the_version_before_it() -> None:
     assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("a",)]
 
 
+def test_a_store_that_another_process_holds_is_not_migrated(tmp_path: Path) -> None:
+    path = str(tmp_path / "store.db")
+    holder, connection = open_file(path), open_file(path)
+    holder.execute("BEGIN IMMEDIATE")
+    connection.execute("PRAGMA busy_timeout = 0")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        migrate(connection, ["CREATE TABLE a (x);"])
+    assert version(connection) == 0
+    holder.execute("ROLLBACK")
+    migrate(connection, ["CREATE TABLE a (x);"])
+    assert version(connection) == 1
+    connection.close()
+    holder.close()
+
+
 def test_a_newer_store_is_refused_untouched() -> None:
     connection = open_memory()
     connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")

@@ -263,6 +263,14 @@ def test_offers_come_back_with_transfers_that_are_over() -> None:
     assert Desk.from_image(desk.image()).ledger.load().offers == [], "it is no new offer"
 
 
+def test_a_transfer_that_is_still_known_is_not_overwritten_by_its_offer() -> None:
+    desk = asking()
+    known = TransferRow(message_id(2), 1, 9, False, "done", "a", 1, 9, path="/here/a")
+    desk.do(c.StoreTransfer(known, b"own"))
+    assert desk.do(page(offer_back(2))).transfers == []
+    assert desk.ledger.load().transfers == [c.StoredTransfer(known, b"own")]
+
+
 def test_large_messages_that_come_back_leave_the_view_as_the_store_has_it() -> None:
     desk = asking()
     desk.queue(1, texts(50))

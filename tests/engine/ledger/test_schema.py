@@ -142,6 +142,26 @@ def test_a_broken_rule_is_looked_for_after_an_unclean_stop_only(path: str, versi
         open_file(path)
 
 
+def test_a_file_that_was_checked_before_is_not_checked_twice(path: str) -> None:
+    desk = Desk(open_file(path))
+    desk.connection.execute("PRAGMA ignore_check_constraints = ON")
+    desk.connection.execute("UPDATE totals SET one = 2")
+    desk.connection.close()
+    open_file(path, checked=True).close()
+    with pytest.raises(StoreDamaged):
+        open_file(path)
+
+
+def test_a_schema_whose_names_are_not_text_is_damage(path: str) -> None:
+    connection = open_file(path)
+    connection.execute("CREATE TABLE odd (x)")
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_schema SET name = CAST(x'ff' AS TEXT), sql = 'CREATE odd'")
+    connection.close()
+    with pytest.raises(StoreDamaged, match="not UTF-8"):
+        open_file(path)
+
+
 def test_a_newer_store_is_left_to_the_migration(path: str) -> None:
     connection = open_file(path)
     connection.executescript(

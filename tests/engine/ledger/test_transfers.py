@@ -72,3 +72,16 @@ def test_an_own_offer_tells_whether_the_peer_has_it() -> None:
     assert desk.do(c.LoadTransfers([message_id(1)])) == c.TransfersLoaded(
         [msgspec.structs.replace(stored, waiting_seq=0)]
     )
+
+
+def test_what_came_without_a_question_is_kept_by_key_for_the_newest_day() -> None:
+    desk = Desk()
+    desk.add_peer()
+    uses = [c.AutomaticUse(b"k" * 32, 5, 30, 2), c.AutomaticUse(b"o" * 32, 5, 7, 1)]
+    for number, use in enumerate(uses):
+        desk.do(c.StoreTransfer(offer(number), b"", use))
+    assert desk.ledger.load().automatic == uses
+    later = c.AutomaticUse(b"k" * 32, 6, 4, 1)
+    desk.do(c.StoreTransfer(offer(0, "active"), b"", later))
+    desk.do(c.StoreTransfer(offer(1, "active"), b""))
+    assert sorted(desk.ledger.load().automatic, key=lambda use: use.key) == [later, uses[1]]

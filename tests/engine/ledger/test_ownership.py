@@ -1,0 +1,114 @@
+"""What a store says of itself before anything is written to it, and whose history it becomes."""
+
+import sqlite3
+
+import msgspec
+import pytest
+
+from chatnet_engine.ledger.migrations import STEPS
+from chatnet_engine.ledger.ownership import HistoryFacts, adopt, examine
+from chatnet_engine.ledger.schema import StoreDamaged, open_memory
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import VersionMismatch
+from chatnet_protocol.ipc.rows import PeerRow
+from freeze_store import load_frozen
+from simworld.ledger_desk import Desk, arrived, texts
+
+OWN, OTHER = b"o" * 32, b"p" * 32
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk()
+    desk.add_peer()
+    return desk
+
+
+def damaged(desk: Desk, sql: str) -> sqlite3.Connection:
+    desk.connection.execute("PRAGMA foreign_keys = OFF")
+    desk.connection.execute(sql)
+    return desk.connection
+
+
+def test_a_store_tells_its_owner_and_how_many_it_trusts() -> None:
+    desk = Desk()
+    for number, trust in enumerate(("pinned", "verified", "none", "pinned", "pinned")):
+        key = b"" if number == 3 else bytes([number]) * 32
+        desk.do(c.StorePeer(PeerRow(0, f"peer {number}", "h", 1, key=key, trust=trust)))
+    desk.do(c.ForgetPeer(5))
+    adopt(desk.connection, OWN)
+    before = desk.image()
+    assert examine(desk.connection) == HistoryFacts(OWN, 2)
+    assert desk.image() == before
+
+
+def test_an_empty_file_says_nothing() -> None:
+    connection = open_memory()
+    assert examine(connection) is None
+    assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_an_older_store_is_read_and_not_migrated(version: int) -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    load_frozen(connection, version)
+    before = connection.serialize()
+    facts = examine(connection)
+    assert facts is not None
+    assert facts.own_key == b""
+    assert facts.trusted > 0
+    assert connection.serialize() == before
+
+
+def test_a_newer_store_is_refused() -> None:
+    connection = open_memory()
+    connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    with pytest.raises(VersionMismatch, match="history file's schema"):
+        examine(connection)
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("PRAGMA user_version = 0", "it has no version"),
+        ("DELETE FROM counters", r"\(\w+Error in its rows\)"),
+        ("DELETE FROM totals", "its totals are gone"),
+        ("DROP TABLE transfers", r"\(SQLITE_ERROR\)"),
+        ("UPDATE peers SET name = CAST(x'ff' AS TEXT)", "text that is not UTF-8"),
+    ],
+)
+def test_what_an_engine_could_not_start_from_is_damage(desk: Desk, sql: str, sentence: str) -> None:
+    desk.queue(1, texts(1))
+    with pytest.raises(StoreDamaged, match=rf"^The history file is damaged.*{sentence}.*\.$"):
+        examine(damaged(desk, sql))
+
+
+def test_a_store_that_may_not_be_read_is_not_called_damaged() -> None:
+    connection = open_memory()
+    connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+        examine(connection)
+
+
+def test_a_new_owner_has_the_safety_numbers_computed_again(desk: Desk) -> None:
+    peer = desk.ledger.load().peers[0]
+    desk.do(c.StorePeer(msgspec.structs.replace(peer, safety_number="12345")))
+
+    def number() -> str:
+        return desk.ledger.load().peers[0].safety_number
+
+    for owner, left in ((OWN, "12345"), (OWN, "12345"), (OTHER, "")):
+        adopt(desk.connection, owner)
+        assert number() == left
+        assert examine(desk.connection) == HistoryFacts(owner, 1)
+        assert not desk.connection.in_transaction
+
+
+def test_a_history_stays_readable_to_its_owner(desk: Desk) -> None:
+    desk.hello(1, 7)
+    desk.queue(1, texts(1))
+    desk.accept(1, 7, 1, arrived(2))
+    adopt(desk.connection, OWN)
+    again = Desk.from_image(desk.image())
+    assert [row.no for row in again.history()] == [1, 2]
+    assert examine(again.connection) == HistoryFacts(OWN, 1)
