@@ -79,9 +79,9 @@ class Invites:
         """The row of the peer could not be stored."""
         self._asked.pop(asker, None)
 
-    def close(self, peer: int) -> bool:
-        """Used, or not wanted any more; whether there was one."""
-        return self._open.pop(peer, None) is not None
+    def close(self, peer: int) -> Invite | None:
+        """Used, or not wanted any more; the one that there was."""
+        return self._open.pop(peer, None)
 
     def get(self, peer: int) -> Invite | None:
         """The invite for this peer."""

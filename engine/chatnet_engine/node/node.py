@@ -31,6 +31,7 @@ from chatnet_engine.node.effects import (
     HostResolved,
     InviteStretched,
     IoResult,
+    LogProblem,
     SendDatagrams,
     SessionCopied,
     StopRunner,
@@ -54,7 +55,6 @@ from chatnet_protocol.errors import (
     DecodeError,
     RemoteProtocolError,
 )
-from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import AddPeer
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
 from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged
@@ -138,7 +138,7 @@ class Node:
         if parts.transfers.unreadable:
             count = len(parts.transfers.unreadable)
             text = f"{count} transfers in the history cannot be read and are left out."
-            parts.publisher.publish(ev.Notice("error", "contained", text, 0))
+            parts.effects.append(LogProblem(text))  # no front end is attached yet
 
     # --- inputs ---
 

@@ -107,8 +107,11 @@ class Parts:
 
     def close_invite(self, peer: int) -> None:
         """The invite for this peer was used, or is not wanted any more."""
-        if self.invites.close(peer):
+        if invite := self.invites.close(peer):
             self.endpoint.set_invites(self.invites.psks())
+            if invite.made and not invite.psk:
+                sentence = "Its peer was removed or accepted meanwhile: there is no invite."
+                self.fail(invite.asker, CommandError(ErrorCode.NOT_ALLOWED, sentence))
 
     @property
     def full(self) -> bool:

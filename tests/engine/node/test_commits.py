@@ -12,7 +12,7 @@ from chatnet_engine.node.commits import (
 )
 from chatnet_engine.node.config import Now
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.ipc.rows import AckRun, PeerRow
 
 NOW = Now(100.0, 1)
 
@@ -162,3 +162,92 @@ def test_retries_slow_down_to_a_limit() -> None:
 def test_an_answer_to_nothing_is_a_broken_invariant() -> None:
     with pytest.raises(AssertionError):
         CommitQueue().handle_committed(c.Committed(1, []))
+
+
+def ops_of(queue: CommitQueue) -> list[c.Op]:
+    commit = queue.take(NOW)
+    return list(commit.ops) if commit else []
+
+
+def test_what_was_asked_for_since_is_taken_back() -> None:
+    asker = Asker(b"r", 1)
+    added: list[list[c.Op]] = [
+        [queued("b")],
+        [queued("other", peer=2)],
+        [queued("b"), arrived(9, 1), c.StoreDraft(1, "d", 0)],
+    ]
+    for later in added:
+        queue = CommitQueue()
+        queue.add(queued("a"), asker)
+        queue.begin()
+        for op in later:
+            queue.add(op, Asker(b"r", 2))
+        queue.roll_back()
+        queue.roll_back()
+        assert queue._waiting_rows == 1
+        (op,) = ops_of(queue)
+        assert isinstance(op, c.QueueMessages)
+        assert [row.body for row in op.rows] == [b"a"]
+        (waiting,) = (one for _, one in queue.handle_committed(results(c.Commit(1, [op]))))
+        assert waiting.askers == [asker]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (arrived(1, 2), arrived(3, 1)),
+        (c.StoreReceipts(1, [AckRun(2, 2, 2)]), c.StoreReceipts(1, [AckRun(3, 3, 1)])),
+        (c.StoreMarks(1, 1, 1, 1, 1, 1), c.StoreMarks(1, 2, 2, 2, 2, 2)),
+    ],
+)
+def test_what_was_merged_into_an_older_operation_is_taken_back(before: c.Op, after: c.Op) -> None:
+    alone = CommitQueue()
+    alone.add(before)
+    (expected,) = ops_of(alone)
+    encoded = c.encode(c.Commit(1, [expected]))
+    queue = CommitQueue()
+    queue.add(before)
+    queue.begin()
+    queue.add(after)
+    queue.roll_back()
+    (op,) = ops_of(queue)
+    assert c.encode(c.Commit(1, [op])) == encoded
+
+
+def test_a_failed_operation_takes_those_of_its_peer_along_and_no_others() -> None:
+    queue = CommitQueue()
+    queue.add(queued("a"), Asker(b"r", 1))
+    queue.add(queued("b", peer=2))
+    commit = queue.take(NOW)
+    assert commit
+    queue.add(queued("c"))
+    queue.add(c.StoreDraft(2, "d", 0))
+    dropped = queue.drop_peer(1, 0, commit.number)
+    assert [one.op.rows[0].body for one in dropped] == [b"a", b"c"]  # type: ignore[union-attr]
+    assert queue._waiting_rows == 1
+    assert [type(op) for op in ops_of(queue)] == [c.QueueMessages, c.StoreDraft]
+
+
+def test_a_failed_operation_of_nobody_is_dropped_alone() -> None:
+    queue = CommitQueue()
+    for name in ("one", "two"):
+        queue.add(c.StorePeer(PeerRow(0, name, "h", 1)), Asker(b"r", 1))
+    commit = queue.take(NOW)
+    assert commit
+    (dropped,) = queue.drop_peer(0, 1, commit.number)
+    assert dropped.op.row.name == "two"  # type: ignore[union-attr]
+    (op,) = ops_of(queue)
+    assert op.row.name == "one"  # type: ignore[union-attr]
+
+
+def test_a_removal_counts_until_it_is_stored() -> None:
+    queue = CommitQueue()
+    assert not queue.forgets_peer(1)
+    queue.add(c.ForgetPeer(1))
+    assert queue.forgets_peer(1)
+    commit = queue.take(NOW)
+    assert commit
+    assert queue.forgets_peer(1)
+    assert not queue.forgets_peer(2)
+    queue.handle_committed(results(commit))
+    assert not queue.forgets_peer(1)

@@ -2,8 +2,10 @@
 
 import pytest
 
-from chatnet_engine.node.invites import LIFETIME_S, MAX_INVITES
+from chatnet_engine.node import invites
+from chatnet_engine.node.invites import MAX_INVITES
 from chatnet_engine.node.inviting import GUEST
+from chatnet_engine.node.link import OWN_ADDRESS
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, PeerRow, Trust
@@ -49,7 +51,8 @@ class Party:
     def invite(self, client: SimClient, peer: int = 0) -> str:
         result = self.ask(client, cmd.MakeInvite(peer))
         assert isinstance(result, cmd.Invited)
-        assert result.until_ms > self.clock.wall_ms
+        lifetime_s = (result.until_ms - self.clock.wall_ms) / 1000
+        assert lifetime_s == pytest.approx(invites.LIFETIME_S, abs=20)
         return result.code
 
     def join(self, code: str, name: str = "") -> cmd.Result | str:
@@ -151,11 +154,14 @@ def test_a_man_in_the_middle_of_an_invited_first_contact_gets_nothing() -> None:
     assert party.at_b.view.peers[0].waiting == 1
 
 
-def test_an_invite_ends_after_a_day_and_its_guest_with_it() -> None:
+def test_an_invite_ends_in_time_and_its_guest_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invites, "LIFETIME_S", 3600.0)
     party = Party(6)
     code = party.invite(party.at_a)
     assert [row.name for row in party.rows(party.at_a)] == [GUEST]
-    party.run(LIFETIME_S)
+    party.run(3500)
+    assert [row.name for row in party.rows(party.at_a)] == [GUEST]
+    party.run(100)
     assert party.rows(party.at_a) == []
     party.join(code)
     party.run(30)
@@ -232,3 +238,29 @@ def test_a_code_is_told_to_its_asker_and_to_nobody_else() -> None:
     assert code.encode() not in told
     assert code.replace("-", "").encode() not in told
     assert all("invite" not in str(reply.result) for reply in second.replies.values())
+
+
+def test_a_guest_that_is_removed_while_its_code_is_made_has_no_invite() -> None:
+    party = Party(12)
+    request = party.at_a.ask(cmd.MakeInvite())
+    assert party.clock.run(party.clock.now_s + 1, lambda: bool(party.rows(party.at_a)))
+    party.at_a.ask(cmd.RemovePeer(1))
+    party.run(1)
+    assert party.rows(party.at_a) == []
+    assert party.a.node
+    assert party.a.node._parts.invites.psks() == {}
+    failure = party.at_a.replies[request].failure
+    assert failure
+    assert failure.code == "not-allowed"
+    assert party.invite(party.at_a)
+
+
+def test_a_peer_at_ones_own_address_is_shown_as_that() -> None:
+    party = Party(13)
+    assert party.ask(party.at_a, cmd.AddPeer(A[0], A[1], "me")) == cmd.PeerAdded(1)
+    party.run(20)
+    assert party.at_a.view
+    (peer,) = party.at_a.view.peers
+    assert peer.info.key == b""
+    assert peer.link.detail == OWN_ADDRESS
+    assert not party.linked(party.at_a)
