@@ -4,10 +4,14 @@ What the peer said waits meanwhile, within limits; whatever is dropped is said a
 link.
 """
 
+from collections import Counter
+from itertools import islice
+
 from chatnet_protocol.wire.control import Accept, Control, Done, End, EndCode, Standing
 
-MAX_LOOKUPS = 1024
-"""Transfers asked for at a time."""
+MAX_LOOKUPS = 128
+"""Transfers of one peer that are asked for at a time: one that speaks of unknown ones without end
+must not take the places of the others."""
 MAX_WAITING_CONTROLS = 4
 """Newest messages kept of each."""
 IDS_AT_A_TIME = 16
@@ -20,13 +24,18 @@ class Lookups:
     def __init__(self) -> None:
         self._waiting: dict[bytes, list[tuple[int, Control]]] = {}
         self._asked: set[bytes] = set()
+        self._begun: Counter[int] = Counter()
+        """How many of `_waiting` each peer was the first to speak of."""
+        self._by: dict[bytes, int] = {}
 
     def wait(self, peer: int, control: Control) -> None:
         """`control` is about a transfer that is not in memory."""
         known = self._waiting.get(control.id)
         if known is None:
-            if len(self._waiting) >= MAX_LOOKUPS:
+            if self._begun[peer] >= MAX_LOOKUPS:
                 return
+            self._begun[peer] += 1
+            self._by[control.id] = peer
             known = self._waiting[control.id] = []
         known.append((peer, control))
         del known[:-MAX_WAITING_CONTROLS]
@@ -35,13 +44,17 @@ class Lookups:
         """Ids to load next, when the last ones have been answered."""
         if self._asked:
             return []
-        ids = list(self._waiting)[:IDS_AT_A_TIME]
+        ids = list(islice(self._waiting, IDS_AT_A_TIME))
         self._asked.update(ids)
         return ids
 
     def pop(self, transfer_id: bytes) -> list[tuple[int, Control]]:
         """The store has answered: what was waiting."""
         self._asked.discard(transfer_id)
+        if peer := self._by.pop(transfer_id, 0):
+            self._begun[peer] -= 1
+            if not self._begun[peer]:
+                del self._begun[peer]
         return self._waiting.pop(transfer_id, [])
 
     def forget(self, peer: int) -> None:

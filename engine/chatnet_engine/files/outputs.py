@@ -6,6 +6,10 @@ from typing import NamedTuple
 from chatnet_engine.files import process_wire as pw
 from chatnet_protocol.wire.control import Control, Suite, encode_control
 
+STATEMENT_INTERVAL_S = 1.0
+STATEMENTS_AT_ONCE = 4
+"""Hundreds of transfers are stated on a new link, and a peer may begin links without end."""
+
 Addr = tuple[str, int]
 """IP address as text, and port."""
 
@@ -29,6 +33,17 @@ class PeerLink:
     addrs: list[Addr] = field(default_factory=list)
     """Where the peer's TCP listener may be, best guess first."""
     suite: int = Suite.CHACHA
+    is_other: bool = False
+    """The peer's engine is another one than when the transfers were last stated."""
+    next_statement_s: float = float("-inf")
+
+    def may_state(self, now: float) -> bool:
+        """Whether a new link may state all transfers at once; if so, that counts."""
+        if self.next_statement_s > now:
+            return False
+        earliest_s = now - (STATEMENTS_AT_ONCE - 1) * STATEMENT_INTERVAL_S
+        self.next_statement_s = max(self.next_statement_s, earliest_s) + STATEMENT_INTERVAL_S
+        return True
 
 
 class Outputs:

@@ -24,7 +24,7 @@ from chatnet_protocol.commit import AutomaticUse, StoredTransfer, StoreTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow
-from chatnet_protocol.limits import MAX_OPEN_OFFERS, MAX_VIEW_TRANSFERS
+from chatnet_protocol.limits import MAX_OPEN_OFFERS
 from chatnet_protocol.wire import control as ct
 
 __all__ = ["Act", "FailedOffer", "Transfers"]
@@ -49,6 +49,8 @@ class Transfers(TransferTable):
         self.offering = Offering(self._out)
         """Offers that are no transfers yet; its `take` gives those that can be sent."""
         self._links: dict[int, PeerLink] = {}
+        self._unstated: set[int] = set()
+        """Peers whose new link has not said yet where their transfers stand."""
         self.lookups = Lookups()
         """Its `take` gives ids of transfers that are wanted from the store."""
         self.unreadable: list[bytes] = []
@@ -124,9 +126,7 @@ class Transfers(TransferTable):
         if row.id in self._all:
             return
         at = Moment(now, wall_ms)
-        waiting = sum(
-            one.peer == peer and not (one.ended or one.row.mine) for one in self._open.values()
-        )
+        waiting = len(self._offered.get(peer, ()))
         transfer = self._add_new(*arrived(row, peer, wall_ms), at)
         assert isinstance(transfer, Receiving)
         offer = transfer.offer
@@ -142,6 +142,7 @@ class Transfers(TransferTable):
 
     def handle_stored(self, row: TransferRow, now: float, wall_ms: int) -> None:
         """What `take_stores` gave for this transfer is committed."""
+        self._storing.over(row.id)
         transfer = self._all.get(row.id)
         if transfer is not None:
             at = Moment(now, wall_ms)
@@ -201,19 +202,16 @@ class Transfers(TransferTable):
         """The link is new, or down. `addrs`: where the peer's listener may be. `incarnation`: the
         peer's; another one may have another history."""
         link = self._link(peer)
+        self._unstated.discard(peer)
         if not up:
             link.up = False
             return
         link.up = True
         link.addrs = list(addrs)
         link.suite = ct.Suite.AESGCM if fast_aes else ct.Suite.CHACHA
-        at = Moment(now, wall_ms)
-        is_other = link.incarnation != incarnation
+        link.is_other = link.is_other or link.incarnation != incarnation
         link.incarnation = incarnation
-        for transfer in [one for one in self._all.values() if one.peer == peer]:
-            transfer.handle_link_up(at, is_other)
-            if not transfer.ended:
-                self._after(transfer, at)
+        self._state_all(peer, Moment(now, wall_ms))
 
     def handle_peer_forgotten(
         self, peer: int, into: int, seq_offset: int, now: float, wall_ms: int
@@ -231,6 +229,8 @@ class Transfers(TransferTable):
                 transfer.end_refused(ct.EndCode.CANCELLED, "The peer was removed.", at)
             self._after(transfer, at)
         self._links.pop(peer, None)
+        self._offered.pop(peer, None)
+        self._unstated.discard(peer)
 
     def handle_process(self, frame: bytes, now: float, wall_ms: int) -> None:
         """A report of the file process."""
@@ -266,6 +266,8 @@ class Transfers(TransferTable):
         """Time has passed; harmless when nothing is due."""
         at = Moment(now, wall_ms)
         self.offering.handle_timeout(at)
+        for peer in list(self._unstated):
+            self._state_all(peer, at)
         for transfer in self._schedule.take_due(now):
             self._after(transfer, at)
 
@@ -284,7 +286,14 @@ class Transfers(TransferTable):
     def take_stores(self) -> list[StoreTransfer]:
         """What has to be durable next; `handle_stored` answers each."""
         changed, self._changed = self._changed, {}
-        return [op for one in changed.values() if (op := one.take_store()) is not None]
+        ops: list[StoreTransfer] = []
+        for one in changed.values():
+            if not self._storing.has_room(one.peer):
+                self._changed[one.id] = one
+            elif (op := one.take_store()) is not None:
+                self._storing.begin(one.id, one.peer, len(op.detail))
+                ops.append(op)
+        return ops
 
     def take_gauges(self, now: float) -> list[TransferGauge]:
         """Progress of what moves, at most five a second each."""
@@ -293,7 +302,8 @@ class Transfers(TransferTable):
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` next."""
-        dues = (self._schedule.next_timeout(), self.offering.next_timeout())
+        dues = [self._schedule.next_timeout(), self.offering.next_timeout()]
+        dues += [self._links[peer].next_statement_s for peer in self._unstated]
         return min((due for due in dues if due is not None), default=None)
 
     # --- inside ---
@@ -321,8 +331,7 @@ class Transfers(TransferTable):
             transfer.waiting_seq = waiting_seq
             self._undelivered[row.id] = transfer
         self._all[row.id] = transfer
-        if not transfer.ended:
-            self._open[row.id] = transfer
+        self._file(transfer)
         return transfer
 
     def _add_new(
@@ -332,6 +341,19 @@ class Transfers(TransferTable):
         transfer.handle_new(at)
         self._after(transfer, at)
         return transfer
+
+    def _state_all(self, peer: int, at: Moment) -> None:
+        """Say on the new link where every transfer stands, now or soon."""
+        link = self._link(peer)
+        if not link.may_state(at.s):
+            self._unstated.add(peer)
+            return
+        self._unstated.discard(peer)
+        is_other, link.is_other = link.is_other, False
+        for transfer in [one for one in self._all.values() if one.peer == peer]:
+            transfer.handle_link_up(at, is_other)
+            if not transfer.ended:
+                self._after(transfer, at)
 
     def _link(self, peer: int) -> PeerLink:
         return self._links.setdefault(peer, PeerLink())
@@ -365,14 +387,5 @@ class Transfers(TransferTable):
         if transfer.retry_at is not None and transfer.retry_at <= at.s:
             transfer.handle_due(at, self._schedule.may_start(transfer))
         self._changed[transfer.id] = transfer
-        if transfer.settled:
-            self._open.pop(transfer.id, None)
-            self._forget_oldest()
-        else:
-            self._open[transfer.id] = transfer
+        self._file(transfer)
         self._schedule.note(transfer)
-
-    def _forget_oldest(self) -> None:
-        while len(self._all) - len(self._open) > MAX_VIEW_TRANSFERS:
-            oldest = next(id for id in self._all if id not in self._open)
-            del self._all[oldest]

@@ -143,8 +143,10 @@ class Conversation:
                     self._arrived(event, link, now)
                 case arq.MessagesArrived(channel=wire.CHANNEL_RESTORE):
                     link.restores.extend(event.messages)
-                case arq.MessagesArrived():
+                case arq.MessagesArrived(channel=wire.CHANNEL_CONTROL):
                     link.controls.extend(event.messages)
+                case arq.MessagesArrived():
+                    raise RemoteProtocolError(f"channel {event.channel} has no use")
                 case arq.ReceiptsArrived():
                     self._receipts_arrived(event)
                 case arq.MessagesSent(channel=wire.CHANNEL_CONVERSATION):

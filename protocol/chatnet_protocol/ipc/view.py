@@ -226,6 +226,8 @@ class View(Struct, array_like=True):
                 break
         else:
             self.transfers.append(row)
+        if row.state not in ENDED_TRANSFER_STATES:
+            return
         ended = [t for t in self.transfers if t.state in ENDED_TRANSFER_STATES]
         for oldest in ended[: max(0, len(ended) - MAX_VIEW_TRANSFERS)]:
             self.transfers.remove(oldest)

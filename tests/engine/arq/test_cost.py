@@ -4,12 +4,10 @@ Every kind of frame has a row: the packets that make it as expensive as a peer w
 with bounds. Steps are lines of our code that ran, so they are the same on every machine.
 """
 
-import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -24,9 +22,9 @@ from chatnet_protocol.limits import (
     MAX_STATES,
 )
 from chatnet_protocol.wire import frames
+from hostile.cost import Steps
 
 PACKETS = 40
-OURS = ("chatnet_engine", "chatnet_protocol")
 
 
 @dataclass(frozen=True)
@@ -134,28 +132,6 @@ FRAMES: dict[type, Row] = {
         lambda n: filled(lambda i: frames.encode_path_response(token(i))), 6, 2
     ),
 }  # fmt: skip
-
-
-class Steps:
-    """Counts lines of our code that run, in the block."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __enter__(self) -> "Steps":
-        self._before = sys.gettrace()
-        sys.settrace(self._called)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(self._before)
-
-    def _called(self, frame: FrameType, event: str, arg: Any) -> Any:
-        return self._ran if frame.f_globals.get("__name__", "").startswith(OURS) else None
-
-    def _ran(self, frame: FrameType, event: str, arg: Any) -> Any:
-        self.count += event == "line"
-        return self._ran
 
 
 def hostile(connection: Connection, payloads: list[bytes]) -> int:

@@ -6,6 +6,7 @@ import pytest
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import MAX_SCANS, FailedOffer
+from chatnet_engine.files.outputs import STATEMENT_INTERVAL_S, STATEMENTS_AT_ONCE
 from chatnet_engine.files.quota import DAY_MS
 from chatnet_engine.files.receiving import MAX_DIAL_INTERVAL_S, MIN_DIAL_INTERVAL_S
 from chatnet_engine.files.schedule import MAX_RECEIVING_JOBS, Schedule
@@ -168,6 +169,20 @@ def test_a_peer_that_offers_and_never_connects_takes_no_place_of_another(world: 
         world.b.move()
     world.offer("big")
     world.run(lambda: world.pair.both("done"))
+
+
+def test_a_peer_that_begins_links_is_not_told_of_its_transfers_each_time(world: World) -> None:
+    world.offer("big", auto=0)
+    world.b.move()
+    world.b.said.clear()
+    for _ in range(20):
+        world.b.link(True)
+        world.b.move()
+    assert 0 < len(world.b.said) <= STATEMENTS_AT_ONCE
+    world.b.said.clear()
+    world.b.clock += STATEMENT_INTERVAL_S
+    world.b.move()
+    assert len(world.b.said) == 1, "the last link is told, a little later"
 
 
 def test_a_list_that_kills_the_file_process_again_and_again_fails(world: World) -> None:

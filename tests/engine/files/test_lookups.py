@@ -30,10 +30,25 @@ def test_what_a_peer_can_make_wait_is_bounded() -> None:
         for one in ids:
             lookups.pop(one)
     assert asked == MAX_LOOKUPS
+    assert not lookups._by
+    assert not lookups._begun
     for held in range(MAX_WAITING_CONTROLS + 2):
         lookups.wait(held, control(1))
     (one,) = lookups.take()
     assert [peer for peer, _ in lookups.pop(one)] == list(range(2, MAX_WAITING_CONTROLS + 2))
+
+
+def test_a_peer_that_fills_its_places_leaves_those_of_the_others() -> None:
+    lookups = Lookups()
+    for number in range(MAX_LOOKUPS + 5):
+        lookups.wait(1, control(number))
+    lookups.wait(2, control(10**6))
+    asked: list[bytes] = []
+    while ids := lookups.take():
+        asked += ids
+        for one in ids:
+            lookups.pop(one)
+    assert asked[-1] == control(10**6).id
 
 
 def test_a_removed_peer_waits_for_nothing() -> None:

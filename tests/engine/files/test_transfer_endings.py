@@ -174,7 +174,7 @@ def test_two_endings_of_different_times_become_the_receivers(world: World) -> No
 def test_what_left_the_memory_is_looked_up_when_the_other_side_speaks_of_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatnet_engine.files.transfers.MAX_VIEW_TRANSFERS", 1)
+    monkeypatch.setattr("chatnet_engine.files.table.MAX_VIEW_TRANSFERS", 1)
     world.offer("big")
     world.run(lambda: world.a.state() == "active")
     before = dict(world.a.store)
@@ -231,6 +231,7 @@ def test_an_ending_is_said_until_it_is_heard_and_then_no_more(world: World) -> N
     world.b.move()
     assert world.b.said == []
     world.b.peer_incarnation += 1
+    world.b.clock += 2.0
     world.b.link(True)
     world.b.move()
     assert [ct.decode_control(body) for body in world.b.said] == [end]

@@ -130,7 +130,7 @@ def test_too_many_unanswered_offers_are_rejected(
 def test_ended_transfers_are_forgotten_oldest_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(owner, "MAX_VIEW_TRANSFERS", 3)
+    monkeypatch.setattr("chatnet_engine.files.table.MAX_VIEW_TRANSFERS", 3)
     ids = [bytes([number]) * 16 for number in range(5)]
     for one in ids:
         world.offer("empty", transfer_id=one)

@@ -19,7 +19,7 @@ def fetched(pair: FilePair) -> int:
 @pytest.fixture
 def pair(monkeypatch: pytest.MonkeyPatch) -> FilePair:
     """One transfer has left the memory of both sides, another has not."""
-    monkeypatch.setattr("chatnet_engine.files.transfers.MAX_VIEW_TRANSFERS", 1)
+    monkeypatch.setattr("chatnet_engine.files.table.MAX_VIEW_TRANSFERS", 1)
     pair = FilePair(3)
     pair.offer()
     pair.run(5)
