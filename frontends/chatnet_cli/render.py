@@ -34,15 +34,12 @@ from chatnet_protocol.ipc.rows import (
     TransferState,
 )
 from chatnet_protocol.ipc.view import PeerView, View, message_state
+from chatnet_protocol.text import UNSEEN
 
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e007f]"
-    "|(?<![^\x00-\x7f\\s\u200b-\u200d])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f\\s\u200b-\u200d])"
-    "|(\U0001f3f4[\U000e0020-\U000e007e]{1,16}\U000e007f)"
+    f"{UNSEEN}|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufff9-\uffff"
+    "\ud800-\udfff]"
 )
-"""Zero-width characters too, but joiners between letters of other scripts or emoji. Or, as a group,
-the flag of a region: a black flag and its tags."""
 _BREAKS = re.compile("[\t\n]")
 TICKS = {
     "queued": "·",
@@ -72,7 +69,7 @@ def escape_line(text: str) -> str:
 
 def _visible(match: re.Match[str]) -> str:
     if match.lastindex:
-        return match.group()
+        return match.group(1)
     code = ord(match.group())
     if code < 0x100:
         return f"\\x{code:02x}"

@@ -10,6 +10,7 @@ import unicodedata
 
 from chatnet_client.words import LINK_WORDS, is_named, is_record, name_of, size_words
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, TransferRow, TransferState, Trust
+from chatnet_protocol.text import UNSEEN
 
 MAX_SHOWN_CHARACTERS = 4000
 """A longer text is cut in its bubble and shown whole in the details window."""
@@ -19,11 +20,7 @@ MAX_REASON_CHARACTERS = 1000
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufff9-\ufffb]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_UNSEEN = re.compile(
-    "[\u200b\u2060-\u2065\ufeff]|(?<![^\x00-\x7f\\s\u200b-\u200d])[\u200c\u200d]"
-    "|[\u200c\u200d](?![^\x00-\x7f\\s\u200b-\u200d])"
-)
-"""Zero-width characters, but joiners between letters of other scripts or emoji."""
+_UNSEEN = re.compile(UNSEEN)
 _BREAKS = re.compile("[\n\t\u0085\u2028\u2029]+")
 
 STATE_WORDS = {
@@ -50,13 +47,17 @@ STATE_SENTENCES = {
 def shown_text(text: str) -> str:
     """A message as it may be drawn: lines, tabs and emoji stay, control characters go, zero-width
     ones become visible."""
-    text = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = _UNSEEN.sub(_marked, text)
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _marked(match: re.Match[str]) -> str:
+    return match.group(1) or "\N{REPLACEMENT CHARACTER}"
 
 
 def shown_name(name: str, limit: int = 120) -> str:
     """A name in one line: breaks become spaces, direction marks become visible."""
-    line = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub(" ", name))
+    line = _UNSEEN.sub(_marked, _BREAKS.sub(" ", name))
     line = _BIDI.sub("\N{REPLACEMENT CHARACTER}", _CONTROLS.sub("", line)).strip()
     kept = "".join(c for c in line if unicodedata.category(c) not in {"Cs", "Zl", "Zp"})
     if len(kept) > limit:

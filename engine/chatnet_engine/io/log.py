@@ -7,13 +7,14 @@ import re
 import sys
 
 from chatnet_engine.io.private_dir import open_regular
+from chatnet_protocol.text import ZERO_WIDTH
 
 MAX_LOG_BYTES = 2 * 1024 * 1024
 KEPT_LOGS = 1
 """Older files kept beside the present one."""
 
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+    f"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff{ZERO_WIDTH}]"
 )
 
 
@@ -24,7 +25,9 @@ def escape(text: str) -> str:
 
 def _escape_one(match: re.Match[str]) -> str:
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 class LineFormatter(logging.Formatter):

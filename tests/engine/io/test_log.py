@@ -17,6 +17,12 @@ def path(own_home, monkeypatch):
     logging.getLogger().setLevel(logging.WARNING)
 
 
+def test_zero_width_characters_are_visible_in_the_log():
+    assert escape("a\u00ad\u200b\u2060\ufeff\u200d\U000e0041") == (
+        "a\\xad\\u200b\\u2060\\ufeff\\u200d\\U000e0041"
+    )
+
+
 def test_escape_disarms_what_terminals_and_readers_obey():
     assert escape("ünïcode 😀") == "ünïcode 😀"
     assert escape("a\nb\x1b[2J\x7f\x9b") == "a\\x0ab\\x1b[2J\\x7f\\x9b"

@@ -43,6 +43,18 @@ def test_escapes_are_visible_and_honest_text_is_untouched() -> None:
     assert render.escape_line("a\nb\tc") == "a\\x0ab\\x09c"
 
 
+def test_zero_width_characters_are_visible_where_nothing_needs_them() -> None:
+    assert render.escape("a\u00adb\u200bc\u2060d\ufeffe\u200df\u200cg\U000e0041") == (
+        "a\\xadb\\u200bc\\u2060d\\ufeffe\\u200df\\u200cg\\U000e0041"
+    )
+    for kept in (
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u0645\u06cc\u200c\u062e\u0648",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "1\ufe0f\u20e3",
+    ):  # fmt: skip
+        assert render.escape(kept) == kept
+
+
 def test_durations() -> None:
     assert [render.duration_words(s) for s in (-1, 8, 725, 4800)] == [
         "0:00", "0:08", "12:05", "1:20:00",

@@ -14,6 +14,19 @@ def test_text_keeps_lines_tabs_and_emoji_and_loses_controls() -> None:
     assert wording.shown_text("a\r\nb\rc\td\x1b[31m\x00 👍🏽\x85") == "a\nb\nc\td[31m 👍🏽"
 
 
+def test_zero_width_characters_are_visible_where_nothing_needs_them() -> None:
+    mark = "\N{REPLACEMENT CHARACTER}"
+    for hidden in "\u00ad\u200b\u2060\ufeff\u200d\U000e0041":
+        assert wording.shown_text(f"pay{hidden}pal") == f"pay{mark}pal"
+        assert wording.shown_name(f"pay{hidden}pal") == f"pay{mark}pal"
+    for kept in (
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u0645\u06cc\u200c\u062e\u0648",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+    ):  # fmt: skip
+        assert wording.shown_text(kept) == kept
+        assert wording.shown_name(kept) == kept
+
+
 def test_markup_stays_what_it_is() -> None:
     assert wording.shown_text("<b>x</b>&lt;") == "<b>x</b>&lt;"
 
