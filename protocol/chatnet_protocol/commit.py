@@ -4,7 +4,7 @@ Operations are batches. One `Commit` is one transaction: operations run in order
 with one result. Node and ledger must not know each other; the store may become a process.
 """
 
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -324,6 +324,25 @@ class CommitFailed(Struct, array_like=True, gc=False, frozen=True, tag=True):
     """For the log, if there is a culprit."""
 
 
+class LeftOut(Struct, array_like=True, gc=False, frozen=True):
+    """A stored row that cannot be read: the engine starts without it."""
+
+    PEER: ClassVar[str] = "peer"
+    TRANSFER: ClassVar[str] = "transfer"
+    MESSAGE: ClassVar[str] = "message"
+    RESTORE: ClassVar[str] = "restore"
+
+    what: str
+    """One of the four above."""
+    peer: int
+    name: str
+    """Of the peer; of a transfer, its file. As far as it can be read."""
+    id: bytes = b""
+    """Of a transfer."""
+    error: str = ""
+    """For the log."""
+
+
 class Loaded(Struct, array_like=True, gc=False, frozen=True):
     """What an engine starts from: one read of the whole durable state that stays in memory."""
 
@@ -338,6 +357,8 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
     """Newest use of the quota for files that nobody was asked about."""
     restores: list[RestoreState] = []
     """Wishes to have a conversation back, of listed peers that have any."""
+    left_out: list[LeftOut] = []
+    """Nothing of these is in the others."""
 
 
 _COMMIT_ENCODER = msgspec.msgpack.Encoder()

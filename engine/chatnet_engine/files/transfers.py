@@ -53,8 +53,8 @@ class Transfers(TransferTable):
         """Peers whose new link has not said yet where their transfers stand."""
         self.lookups = Lookups()
         """Its `take` gives ids of transfers that are wanted from the store."""
-        self.unreadable: list[bytes] = []
-        """Ids of stored transfers that no version of ours could have written."""
+        self.unreadable: dict[bytes, str] = {}
+        """Stored transfers that no version of ours could have written, with the reason."""
         for stored in loaded:
             self._load(stored)
 
@@ -310,11 +310,9 @@ class Transfers(TransferTable):
 
     def _load(self, stored: StoredTransfer) -> None:
         try:
-            detail = decode_detail(stored.detail)
-        except (msgspec.DecodeError, DecodeError):
-            self.unreadable.append(stored.row.id)
-            return
-        self._add(stored.row, detail, stored.waiting_seq)
+            self._add(stored.row, decode_detail(stored.detail), stored.waiting_seq)
+        except (msgspec.MsgspecError, DecodeError, ValueError, TypeError, LookupError) as error:
+            self.unreadable[stored.row.id] = f"{type(error).__name__}: {error}"
 
     def _handle_control(self, peer: int, control: ct.Control, at: Moment) -> None:
         transfer = self._all.get(control.id)

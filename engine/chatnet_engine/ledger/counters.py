@@ -27,12 +27,6 @@ def peer_state(db: sqlite3.Connection, peer: int) -> c.PeerState:
     return _state_of(db.execute(f"{_STATE} WHERE peer = ?", (peer,)).fetchone())
 
 
-def listed_states(db: sqlite3.Connection) -> list[c.PeerState]:
-    """The counters of all peers in the list, in the order of their numbers."""
-    query = f"{_STATE} WHERE peer IN (SELECT peer FROM peers WHERE listed) ORDER BY peer"  # noqa: S608
-    return [_state_of(values) for values in db.execute(query)]
-
-
 def store_marks(db: sqlite3.Connection, op: c.StoreMarks) -> c.MarksStored:
     """Raise watermarks; see StoreMarks.
 

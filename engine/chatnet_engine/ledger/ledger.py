@@ -11,6 +11,7 @@ from chatnet_engine.ledger import (
     batches,
     counters,
     incoming,
+    loading,
     outgoing,
     pages,
     people,
@@ -83,14 +84,16 @@ class Ledger:
     def load(self) -> c.Loaded:
         """What an engine starts from; its cost does not depend on how long the history is."""
         db = self._db
+        rows = loading.read(db, self._offers)
         return c.Loaded(
-            peers=people.listed(db),
-            states=counters.listed_states(db),
-            transfers=transfers.load(db),
+            peers=rows.peers,
+            states=rows.states,
+            transfers=rows.transfers,
             last_no=batches.last_no(db),
-            offers=self._offers,
+            offers=rows.offers,
             automatic=transfers.automatic(db),
-            restores=restores.listed(db),
+            restores=rows.restores,
+            left_out=rows.left_out,
         )
 
     def load_view(self, session: SessionRow) -> View:
@@ -164,7 +167,7 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
         case c.StoreTransfer():
             return transfers.store(db, op)
         case c.LoadTransfers():
-            return transfers.load_some(db, op)
+            return c.TransfersLoaded(loading.readable(transfers.load_some(db, op)))
         case cr.StoreWish():
             return restores.store_wish(db, op)
         case cr.StoreTheirWish():

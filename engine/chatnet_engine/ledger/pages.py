@@ -25,6 +25,8 @@ END: ScreenKey = (MAX_INTEGER, MAX_INTEGER, 2, b"")
 NEWEST_ROWS = 8192
 """Where an offer can be whose transfer is not stored: some commits after it, the engine died."""
 OFFERS_BYTES = 1024 * 1024
+_SOURCE, _FAILED = 4, 7
+"""Where the texts are among the columns after the body."""
 Found = tuple[MessageRow, int]
 """A message and the number of its peer."""
 
@@ -61,6 +63,15 @@ def tail(db: sqlite3.Connection, peer: int) -> list[MessageRow]:
     """The newest messages of one conversation, as a view holds them, oldest first."""
     found = backwards(db, Slice(peer, VIEW_MESSAGES, VIEW_TEXT_BYTES), END)
     return bounded_tail([row for row, _ in reversed(found)])
+
+
+def damaged(db: sqlite3.Connection, peer: int) -> list[int]:
+    """Numbers of those among the newest messages that no page shows: a text in them is none."""
+    found = db.execute(
+        "SELECT no, source, failed FROM messages WHERE peer = ? ORDER BY no DESC LIMIT ?",
+        (peer, VIEW_MESSAGES),
+    )
+    return [no for no, *texts in found if not all(isinstance(text, str) for text in texts)]
 
 
 def offers_without_transfer(db: sqlite3.Connection) -> list[tuple[int, MessageRow]]:
@@ -128,6 +139,8 @@ def _read(cursor: sqlite3.Cursor, max_bytes: int) -> list[Found]:
     rows: list[Found] = []
     size = 0
     for no, message_id, mine, kind, body, *rest, peer in cursor:
+        if not (isinstance(rest[_SOURCE], str) and isinstance(rest[_FAILED], str)):
+            continue  # damaged; a start names it
         rows.append((MessageRow(no, message_id, bool(mine), kind, body, *rest), peer))
         size += len(body)
         if size > max_bytes and len(rows) > 1:

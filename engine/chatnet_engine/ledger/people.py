@@ -17,10 +17,21 @@ _COLUMNS = (
 _KEY_BYTES = 32
 
 
-def listed(db: sqlite3.Connection) -> list[PeerRow]:
-    """The peers in the list, in the order of their numbers."""
-    found = db.execute(f"SELECT {_COLUMNS} FROM peers WHERE listed ORDER BY peer")  # noqa: S608
-    return [_row(*values) for values in found]
+def numbers(db: sqlite3.Connection) -> list[int]:
+    """Of the peers in the list, rising."""
+    return [peer for (peer,) in db.execute("SELECT peer FROM peers WHERE listed ORDER BY peer")]
+
+
+def one(db: sqlite3.Connection, peer: int) -> PeerRow:
+    """The row of a peer, as stored."""
+    query = f"SELECT {_COLUMNS} FROM peers WHERE peer = ?"  # noqa: S608
+    return _row(*db.execute(query, (peer,)).fetchone())
+
+
+def name(db: sqlite3.Connection, peer: int) -> str:
+    """Of a peer whose row may be damaged, with marks for what is no text."""
+    (stored,) = db.execute("SELECT name FROM peers WHERE peer = ?", (peer,)).fetchone()
+    return stored if isinstance(stored, str) else stored.decode("utf-8", "replace")
 
 
 def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
@@ -31,12 +42,13 @@ def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
     """
     row = op.row
     if row.key and (holder := _holder(db, row)) and holder[1]:
-        return c.PeerStored(_listed_row(db, holder[0]), peer_state(db, holder[0]), holder[0])
+        # Who holds it may have been left out at the start: nothing but its name is needed.
+        owner = PeerRow(holder[0], name(db, holder[0]), "", 0)
+        return c.PeerStored(owner, _nothing(holder[0]), holder[0])
     if row.peer == 0:
         row = _insert(db, row)
     elif not _is_listed(db, row.peer):
-        nothing = c.PeerState(row.peer, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0)
-        return c.PeerStored(row, nothing, row.peer)
+        return c.PeerStored(row, _nothing(row.peer), row.peer)
     if row.key:
         _take_key(db, row)
     (display_name,) = db.execute(
@@ -63,14 +75,13 @@ def _insert(db: sqlite3.Connection, row: PeerRow) -> PeerRow:
     return msgspec.structs.replace(row, peer=number)
 
 
+def _nothing(peer: int) -> c.PeerState:
+    return c.PeerState(peer, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0)
+
+
 def _is_listed(db: sqlite3.Connection, peer: int) -> bool:
     found = db.execute("SELECT 1 FROM peers WHERE peer = ? AND listed", (peer,)).fetchone()
     return found is not None
-
-
-def _listed_row(db: sqlite3.Connection, peer: int) -> PeerRow:
-    query = f"SELECT {_COLUMNS} FROM peers WHERE peer = ?"  # noqa: S608
-    return _row(*db.execute(query, (peer,)).fetchone())
 
 
 def _row(*values: Any) -> PeerRow:

@@ -2,9 +2,9 @@
 
 import sqlite3
 
-from chatnet_engine.ledger import pages, people, restores, transfers
-from chatnet_engine.ledger.counters import peer_state
+from chatnet_engine.ledger import loading, pages, people, transfers
 from chatnet_protocol import commit as c
+from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.rows import AckRun
 
 MAX_ROWS = 8192
@@ -13,8 +13,9 @@ since, each far below this."""
 
 
 def load_peer(db: sqlite3.Connection, op: c.LoadPeer) -> c.PeerLoaded:
-    """Everything of one peer; see LoadPeer."""
+    """Everything of one peer; see LoadPeer. Raises one of DAMAGE."""
     peer = op.peer
+    listed = peer in people.numbers(db)
     found = pages.forwards(db, pages.Slice(peer, MAX_ROWS, MAX_ROWS * 64 * 1024), op.after_no)
     runs = db.execute(
         "SELECT first_seq, run, first_ack FROM settled_runs"
@@ -23,12 +24,16 @@ def load_peer(db: sqlite3.Connection, op: c.LoadPeer) -> c.PeerLoaded:
     )
     return c.PeerLoaded(
         peer=peer,
-        row=next((row for row in people.listed(db) if row.peer == peer), None),
-        state=peer_state(db, peer),
+        row=loading.peer_row(db, peer) if listed else None,
+        state=loading.peer_state(db, peer),
         rows=[row for row, _ in found],
         runs=[AckRun(first + run - 1, ack + run - 1, run) for first, run, ack in runs],
         tail=pages.tail(db, peer),
-        restore=restores.load(db, peer),
-        transfers=[stored for stored in transfers.load(db) if stored.row.peer == peer],
-        offers=[row for owner, row in pages.offers_without_transfer(db) if owner == peer],
+        restore=next(iter(loading.restore(db, peer)), cr.RestoreState(peer)),
+        transfers=loading.readable(one for one in transfers.load(db) if one.row.peer == peer),
+        offers=[
+            row
+            for owner, row in pages.offers_without_transfer(db)
+            if owner == peer and loading.is_offer(row)
+        ],
     )

@@ -27,17 +27,15 @@ _MAKE_INDEX = "CREATE INDEX IF NOT EXISTS restoring ON messages (peer, lamport)"
 """Only while something comes back: for good it would cost every message 5 % of its insertion."""
 
 
-def listed(db: sqlite3.Connection) -> list[cr.RestoreState]:
-    """Those of the peers in the list."""
-    query = f"{_SELECT} WHERE peer IN (SELECT peer FROM peers WHERE listed)"  # noqa: S608
-    found = db.execute(query)
-    return [cr.RestoreState(*values) for values in found]
+def stored(db: sqlite3.Connection, peer: int) -> cr.RestoreState | None:
+    """That of one peer; None when there never was any."""
+    found = db.execute(f"{_SELECT} WHERE peer = ?", (peer,)).fetchone()
+    return cr.RestoreState(*found) if found else None
 
 
 def load(db: sqlite3.Connection, peer: int) -> cr.RestoreState:
     """That of one peer; an empty one when there never was any."""
-    found = db.execute(f"{_SELECT} WHERE peer = ?", (peer,)).fetchone()
-    return cr.RestoreState(*found) if found else cr.RestoreState(peer)
+    return stored(db, peer) or cr.RestoreState(peer)
 
 
 def forget(db: sqlite3.Connection, peer: int) -> None:

@@ -273,6 +273,15 @@ def mark_in_use(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE totals SET clean = 0 WHERE clean")
 
 
+def text_of(stored: bytes) -> str | bytes:
+    """A value of type TEXT. What is no UTF-8 stays bytes: sqlite3 would not give the rest of the
+    rows either."""
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored
+
+
 def _connect(name: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         name,
@@ -281,6 +290,7 @@ def _connect(name: str) -> sqlite3.Connection:
         cached_statements=STATEMENTS_KEPT,
         uri=name.startswith("file:"),
     )
+    connection.text_factory = text_of
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").fetchone()
     for pragma in (
         "foreign_keys = ON",

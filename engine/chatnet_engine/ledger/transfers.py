@@ -64,10 +64,10 @@ def load(db: sqlite3.Connection) -> list[c.StoredTransfer]:
     return [_stored(values) for values in found]
 
 
-def load_some(db: sqlite3.Connection, op: c.LoadTransfers) -> c.TransfersLoaded:
+def load_some(db: sqlite3.Connection, op: c.LoadTransfers) -> list[c.StoredTransfer]:
     """Those of `ids` that there are."""
     found = (db.execute(f"{_QUERY} WHERE t.id = ?", (one,)).fetchone() for one in op.ids)
-    return c.TransfersLoaded([_stored(values) for values in found if values])
+    return [_stored(values) for values in found if values]
 
 
 def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:

@@ -36,9 +36,11 @@ TRANSFER_COMMANDS = cmd.RejectTransfer | cmd.PauseTransfer | cmd.ResumeTransfer 
 
 def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
     """Do one command. Raises CommandError with what the client is told."""
+    parts.left_out.check(command)
     match command:
         case cmd.Attach():
             _attach(parts, command, asker, now)
+            parts.left_out.say(parts.publisher)
         case cmd.Detach():
             if number := parts.clients.detach(asker.route):
                 parts.publisher.publish(ClientDetached(number))

@@ -23,6 +23,11 @@ PEER_CONTAINED = (
     "The engine failed inside while handling what came from {}: the link was closed, and is made "
     "anew in {:.0f} s. The engine's log says more."
 )
+UNREAD = "This peer cannot be read from the history; it is tried again."
+PEER_UNREAD = (
+    "What the history has of {} cannot be read; it is tried again in {:.0f} s, and there is no "
+    "link to it until then. The engine's log says more."
+)
 LINK_CONTAINED = "The engine failed inside while handling this peer; the link is made anew."
 TRANSFERS_CONTAINED = "The engine failed inside while handling transfers of files; they go on."
 
@@ -32,6 +37,8 @@ class Containment:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._read_again: dict[int, float] = {}
+        """When a peer that could not be read is read again, in monotonic seconds."""
 
     def peer(self, peer: int, now: Now, act: Callable[[], None]) -> bool:
         """Handle something of one peer; whether that went well."""
@@ -110,8 +117,8 @@ class Containment:
                 parts.forget_asker(asker)
                 parts.fail(asker, CommandError(ErrorCode.INTERNAL, COMMAND_FAILED))
         if was_reloading:
-            # It cannot be read: the peer is left out until the next start.
             self._note("contained_peer", f"peer {peer} cannot be read", failed.traceback)
+            self._read_later(peer, now)
         elif peer:
             self.end_peer(peer, now, failed.traceback)
             if isinstance(op, c.ForgetPeer) and op.into:
@@ -119,6 +126,26 @@ class Containment:
         else:
             self._note("contained_transfer", type(op).__name__, failed.traceback)
             parts.peers.strangers.clear()
+
+    def handle_timeout(self, now: Now) -> None:
+        """Read again who could not be read; harmless when nothing is due."""
+        for peer in [peer for peer, due in self._read_again.items() if due <= now.mono_s]:
+            del self._read_again[peer]
+            reloading.read_peer(self._parts, peer)
+
+    def next_timeout(self) -> float | None:
+        """When to call `handle_timeout` next."""
+        return min(self._read_again.values(), default=None)
+
+    def _read_later(self, peer: int, now: Now) -> None:
+        """The store cannot give this peer: nothing of it works until it can."""
+        parts = self._parts
+        shown = parts.publisher.view.peer(peer)
+        name = shown.info.name if shown else f"peer {peer}"
+        pause_s = parts.links.contain(peer, UNREAD, now) or 1.0
+        self._read_again[peer] = now.mono_s + pause_s
+        text = PEER_UNREAD.format(name, pause_s)
+        parts.publisher.publish(ev.Notice("error", "contained", text, peer))
 
     def _unit(self, act: Callable[[], None]) -> str | None:
         """The traceback of what `act` raised, with what it did taken back; None: it did well."""

@@ -27,6 +27,7 @@ KEY_NOT_VOUCHED = (
     "more). Messages wait; compare safety numbers before you trust it again."
 )
 UNINVITED = "Somebody calls from there without the invite code; waiting for one who knows it."
+NO_ANSWER = "No answer from {} yet. Is ChatNet running there, and is its UDP port open?"
 NO_INVITE = "The invite is over, or ended with the engine; make a new one, or enter it."
 UNCONFIRMED = "An unconfirmed answer"
 OWN_ADDRESS = (
@@ -34,6 +35,8 @@ OWN_ADDRESS = (
 )
 MAX_CONTAINED_S = 600.0
 """Longest pause after an exception of ours about a peer; the first is 1 s, each next one twice."""
+LOOK_AGAIN_S = 0.5
+"""How often it is looked whether a peer whose pause is over has been read again."""
 REFUSED_WAIT_S = 60.0
 """How long to leave a peer alone that refused us or has not accepted us yet."""
 

@@ -20,6 +20,7 @@ from chatnet_engine.node.goodbyes import Goodbyes
 from chatnet_engine.node.host_names import HostNames
 from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.link import (
+    LOOK_AGAIN_S,
     MAX_DIAL_ADDRS,
     NO_ANSWER,
     NO_INVITE,
@@ -122,8 +123,7 @@ class Links:
 
     def handle_resolved(self, result: HostResolved, now: Now) -> None:
         """A host name was looked up."""
-        link = self._links.get(result.peer)
-        row = self._peers.get(result.peer)
+        link, row = self._links.get(result.peer), self._peers.get(result.peer)
         if link is None or row is None:
             return
         if not self.names.handle_resolved(result.peer, result.addrs, now):
@@ -188,8 +188,7 @@ class Links:
     def _authenticated(self, event: secure.Authenticated, now: Now) -> None:
         typed = self.names.all_addrs()
         shunned = {peer for peer, link in self._links.items() if link.shuns(now)}
-        shunned |= self.reloading
-        verdict = self._gate.answer(event, typed, shunned, now)
+        verdict = self._gate.answer(event, typed, shunned | self.reloading, now)
         if verdict.meaning in (Meaning.KEY_CHANGED, Meaning.OURSELVES):
             self._refused(verdict, event, now)
         elif verdict.meaning is Meaning.UNINVITED:
@@ -205,8 +204,7 @@ class Links:
             self.closed(event.peer, closed, now, agreed=agreed)
 
     def _refused(self, verdict: Verdict, event: secure.Authenticated, now: Now) -> None:
-        link = self._links.get(verdict.peer)
-        row = self._peers.get(verdict.peer)
+        link, row = self._links.get(verdict.peer), self._peers.get(verdict.peer)
         if link is None or row is None:
             return
         if verdict.meaning is Meaning.OURSELVES:
@@ -217,8 +215,7 @@ class Links:
             link.refuse_key(show_address(*event.addr), row.name, now, pinned=event.key == row.key)
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
-        conversation = self._conversations.get(event.peer)
-        link = self._links.get(event.peer)
+        conversation, link = self._conversations.get(event.peer), self._links.get(event.peer)
         if conversation is None or link is None:
             return
         if not self._gate.proves(event):
@@ -251,9 +248,9 @@ class Links:
 
     def _up(self, link: Link, addr: Addr, now: Now) -> None:
         link.tell(LinkState.UP, now, show_address(*addr))
-        row = self._peers.get(link.row.peer)
-        if row and row.key and row.address != show_address(*addr):
-            self._addresses[row.peer] = show_address(*addr)
+        row, address = self._peers.get(link.row.peer), show_address(*addr)
+        if row and row.key and row.address != address:
+            self._addresses[row.peer] = address
 
     def _roamed(self, event: secure.Roamed, now: Now) -> None:
         link, session = self._links.get(event.peer), self._session(event.peer)
@@ -266,8 +263,7 @@ class Links:
 
     def watch(self, peer: int, now: Now) -> None:
         """Look whether the peer still answers; shown after a while, then a new handshake."""
-        conversation = self._conversations[peer]
-        link = self._links.get(peer)
+        conversation, link = self._conversations[peer], self._links.get(peer)
         if link is None:
             return  # its removal is under way
         connection = conversation.connection
@@ -349,7 +345,10 @@ class Links:
         self.names.handle_timeout(up, now)
         for peer, link in self._links.items():
             if link.hold_until is not None and now.mono_s >= link.hold_until:
-                self.dial(peer, now)
+                if peer in self.reloading:
+                    link.hold_until = now.mono_s + LOOK_AGAIN_S
+                else:
+                    self.dial(peer, now)
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` or `watch` has something to do."""

@@ -31,7 +31,6 @@ from chatnet_engine.node.effects import (
     HostResolved,
     InviteStretched,
     IoResult,
-    LogProblem,
     SendDatagrams,
     SessionCopied,
     StopRunner,
@@ -42,6 +41,7 @@ from chatnet_engine.node.gate import Gate
 from chatnet_engine.node.gauges import Gauges
 from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.known_peers import KnownPeers
+from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.peers import Peers
@@ -86,15 +86,14 @@ class Node:
             random=random,
             now=now.mono_s,
         )
-        peers = Peers(loaded.peers, config.session.key, known)
         commits = CommitQueue()
         publisher = Publisher(config.boot, view)
+        left_out = LeftOut(loaded.left_out)
+        conversations = _conversations(config, loaded, left_out, commits, publisher)
+        rows = [row for row in loaded.peers if row.peer in conversations]
+        peers = Peers(rows, config.session.key, known)
         gate = Gate(endpoint, peers)
         invites = Invites()
-        conversations = {
-            state.peer: Conversation(state, commits, publisher, config.arq.window_bytes)
-            for state in loaded.states
-        }
         self._parts = Parts(
             config=config,
             endpoint=endpoint,
@@ -102,6 +101,7 @@ class Node:
             known=known,
             gate=gate,
             invites=invites,
+            left_out=left_out,
             random=random,
             conversations=conversations,
             links=Links(config, endpoint, gate, invites, peers, conversations, random),
@@ -123,10 +123,12 @@ class Node:
         self._gauges = Gauges()
         self.contained = Containment(self._parts)
         self.garbled_requests = 0
-        self._meet_peers(loaded.peers, now)
+        self._meet_peers(rows, now)
         inviting.forget_guests(self._parts)
         answers.seed_view(self._parts)
-        answers.resume_offers(self._parts, loaded.offers, now)
+        for offer in loaded.offers:
+            resume = partial(answers.resume_offers, self._parts, [offer], now)
+            self.contained.transfers(now, resume)
 
     def _meet_peers(self, loaded: list[PeerRow], now: Now) -> None:
         parts = self._parts
@@ -135,10 +137,11 @@ class Node:
             parts.commits.add(c.StorePeer(row))
         for row in parts.peers:
             self.contained.peer(row.peer, now, partial(parts.links.add, row, now))
-        if parts.transfers.unreadable:
-            count = len(parts.transfers.unreadable)
-            text = f"{count} transfers in the history cannot be read and are left out."
-            parts.effects.append(LogProblem(text))  # no front end is attached yet
+        for transfer_id, error in parts.transfers.unreadable.items():
+            shown = parts.publisher.view.transfer(transfer_id)
+            peer, name = (shown.peer, shown.name) if shown else (0, "")
+            parts.left_out.add(c.LeftOut(c.LeftOut.TRANSFER, peer, name, transfer_id, error))
+        parts.effects += parts.left_out.log()
 
     # --- inputs ---
 
@@ -217,6 +220,7 @@ class Node:
         parts.endpoint.handle_timeout(now.mono_s)
         self._after_endpoint(now)
         parts.links.handle_timeout(now)
+        self.contained.handle_timeout(now)
         inviting.handle_timeout(parts, now)
         parts.restoring.handle_timeout(now)
         for peer, conversation in parts.conversations.items():
@@ -289,6 +293,7 @@ class Node:
             parts.publisher.next_timeout(),
             parts.clients.next_timeout(),
             parts.transfers.next_timeout(),
+            self.contained.next_timeout(),
         ]
         if self._stop_by is not None:
             # Links are not served any more: what is due of them would be due for ever.
@@ -377,3 +382,17 @@ class Node:
             self.garbled_requests += 1
             parts.answer_garbled(route, answer_garbled(frames[0], error))
             return None
+
+
+def _conversations(
+    config: NodeConfig,
+    loaded: c.Loaded,
+    left_out: LeftOut,
+    commits: CommitQueue,
+    publisher: Publisher,
+) -> dict[int, Conversation]:
+    made: dict[int, Conversation] = {}
+    for row, state in zip(loaded.peers, loaded.states, strict=True):
+        with left_out.failing(row, publisher.view, config.contain):
+            made[row.peer] = Conversation(state, commits, publisher, config.arq.window_bytes)
+    return made

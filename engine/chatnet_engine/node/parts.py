@@ -16,6 +16,7 @@ from chatnet_engine.node.effects import Effect, SendReply
 from chatnet_engine.node.gate import Gate
 from chatnet_engine.node.invites import Invites
 from chatnet_engine.node.known_peers import KnownPeers
+from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.links import Links
 from chatnet_engine.node.peers import Peers
 from chatnet_engine.node.publisher import Publisher
@@ -54,6 +55,7 @@ class Parts:
     transfers: Transfers
     restoring: Restoring
     backups: Backups
+    left_out: LeftOut
     random: Callable[[int], bytes]
     effects: list[Effect] = field(default_factory=list)
     """Effects that came up during the turn, besides what the parts hold."""

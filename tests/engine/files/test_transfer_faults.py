@@ -312,7 +312,7 @@ def test_a_stored_transfer_that_makes_no_sense_is_left_out(world: World) -> None
     stored = world.b.store[ID]
     world.b.store[ID] = type(stored)(stored.row, b"\xc1")
     world.b.restart()
-    assert world.b.transfers.unreadable == [ID]
+    assert list(world.b.transfers.unreadable) == [ID]
     assert world.b.transfers.next_timeout() is None
 
 

@@ -6,6 +6,7 @@ import pytest
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import close_file
 from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import MessageKind, TransferRow
 from simworld.ledger_desk import Desk, message_id, texts
 
@@ -23,8 +24,11 @@ def own_offer(number: int) -> c.NewMessage:
     return c.NewMessage(message_id(number), MessageKind.OFFER, b"files", 1, 0, store)
 
 
+FILES = encode_offer(Offer([OfferedFile(["n"], 1)]))
+
+
 def offered(*numbers: int) -> list[c.ArrivedMessage]:
-    return [c.ArrivedMessage(message_id(n), MessageKind.OFFER, n, 2000, b"files") for n in numbers]
+    return [c.ArrivedMessage(message_id(n), MessageKind.OFFER, n, 2000, FILES) for n in numbers]
 
 
 def test_an_own_offer_brings_its_transfer_with_the_messages_number_and_time(desk: Desk) -> None:
@@ -89,7 +93,7 @@ def test_offers_without_a_transfer_are_told_at_the_start_after_a_crash(desk: Des
     again = Desk.from_image(desk.image())
     assert [(peer, offer.id) for peer, offer in again.ledger.load().offers] == [(1, message_id(2))]
     (_, offer) = again.ledger.load().offers[0]
-    assert (offer.mine, offer.kind, offer.body) == (False, MessageKind.OFFER, b"files")
+    assert (offer.mine, offer.kind, offer.body) == (False, MessageKind.OFFER, FILES)
 
 
 def test_after_a_proper_stop_nobody_looks_for_offers(desk: Desk) -> None:

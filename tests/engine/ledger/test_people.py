@@ -21,8 +21,8 @@ def typed(desk: Desk, name: str = "typed") -> int:
 
 
 def test_a_new_peer_gets_the_next_number_and_counts_from_nothing(desk: Desk) -> None:
-    result = desk.do(c.StorePeer(PeerRow(0, "a", "h", 1, address="h:1", offered_key=b"o")))
-    assert result.row == PeerRow(1, "a", "h", 1, address="h:1", offered_key=b"o")
+    result = desk.do(c.StorePeer(PeerRow(0, "a", "h", 1, address="h:1", offered_key=b"o" * 32)))
+    assert result.row == PeerRow(1, "a", "h", 1, address="h:1", offered_key=b"o" * 32)
     assert result.state == c.PeerState(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0)
     assert typed(desk) == 2
     assert [row.name for row in desk.ledger.load().peers] == ["a", "typed"]
@@ -30,7 +30,7 @@ def test_a_new_peer_gets_the_next_number_and_counts_from_nothing(desk: Desk) -> 
 
 def test_an_update_writes_every_field(desk: Desk) -> None:
     typed(desk)
-    row = PeerRow(1, "n", "h2", 9, KEY, "verified", "", "a:1", "123", b"off", 77)
+    row = PeerRow(1, "n", "h2", 9, KEY, "verified", "", "a:1", "123", b"o" * 32, 77)
     assert desk.do(c.StorePeer(row)).row == row
     assert desk.ledger.load().peers == [row]
 

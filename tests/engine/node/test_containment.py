@@ -107,6 +107,25 @@ def test_a_removal_that_raises_in_the_store_leaves_the_peer(
     assert world.problems() == []
 
 
+def test_a_peer_that_cannot_be_read_is_read_again_with_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    before = link_count(world.at_a, 2)
+    fail_once(monkeypatch, Conversation, "_arrived")
+    fail_once(monkeypatch, ledger.reload, "load_peer", times=3)
+    world.at_b.say("taken in when the store gives the peer again")
+    world.run(1.5)
+    assert "cannot be read" in world.at_a.view.peers[0].link.detail
+    world.run(5.0)  # the first pause is for the link, the next ones for reading
+    pauses = [notice.text.split(" in ")[-1].split()[0] for notice in world.notices()]
+    assert pauses == ["1", "2", "4", "8"]
+    assert world.texts(world.a, 1, mine=False) == []
+    assert world.problems() == []
+    assert world.texts(world.a, 1, mine=False) == ["taken in when the store gives the peer again"]
+    assert link_count(world.at_a, 2) == before
+
+
 def test_without_containment_an_exception_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.a.crash()
