@@ -38,15 +38,16 @@ class InjectedError(Exception):
 class Tracer:
     """Sees each line of the handlers that runs inside a unit; raises at `point` once."""
 
-    def __init__(self, point: Point | None = None) -> None:
+    def __init__(self, names: tuple[str, ...], point: Point | None = None) -> None:
         self.points: set[Point] = set()
+        self._names = names
         self.raised = False
         self._point = point
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
         code = frame.f_code.co_filename
         folder, _, name = code.rpartition("/")
-        if not folder.endswith("/node") or name[:-3] not in HANDLERS:
+        if not folder.endswith(("/node", "/files")) or name[:-3] not in self._names:
             return None
         return self._line
 
@@ -94,10 +95,7 @@ class World:
     def __init__(self) -> None:
         self.clock = Clock(5)
         self.network = Network(self.clock)
-        self.a, self.b, self.c = (
-            SimEngine(self.clock, self.network, name, addr)
-            for name, addr in (("a", A), ("b", B), ("c", C))
-        )
+        self.a, self.b, self.c = self.make_engines()
         self.a.contain = True
         self.engines = (self.a, self.b, self.c)
         for engine in self.engines:
@@ -108,6 +106,13 @@ class World:
         self.c.dial(A)
         self.at_a, self.at_b, self.at_c = (engine.attach() for engine in self.engines)
         self.run(1.0)
+
+    def make_engines(self) -> tuple[SimEngine, SimEngine, SimEngine]:
+        return (
+            SimEngine(self.clock, self.network, "a", A),
+            SimEngine(self.clock, self.network, "b", B),
+            SimEngine(self.clock, self.network, "c", C),
+        )
 
     def run(self, seconds: float) -> None:
         self.clock.run(self.clock.now_s + seconds)
@@ -143,7 +148,7 @@ class World:
 
     def problems(self) -> list[str]:
         """What is not as it should be, once everything has had its time."""
-        self.clock.run(self.clock.now_s + END_S, self.settled)
+        self.clock.run(self.clock.now_s + self.end_s(), self.settled)
         self.run(2.0)
         found = []
         for ours, peer, theirs in ((self.a, 1, self.b), (self.a, 2, self.c)):
@@ -163,6 +168,9 @@ class World:
                 found.append(f"{engine.name}: the view is not the store")
         return found
 
+    def end_s(self) -> float:
+        return END_S
+
     @property
     def clients(self) -> tuple[SimClient, SimClient, SimClient]:
         return self.at_a, self.at_b, self.at_c
@@ -174,7 +182,9 @@ class World:
         )
 
     def texts(self, engine: SimEngine, peer: int, *, mine: bool) -> list[str]:
-        query = "SELECT body FROM messages WHERE peer = ? AND (author = 0) = ? ORDER BY no"
+        query = (
+            "SELECT body FROM messages WHERE peer = ? AND (author = 0) = ? AND kind = 1 ORDER BY no"
+        )
         return [bytes(body).decode() for (body,) in engine.connection.execute(query, (peer, mine))]
 
     def notices(self) -> list[Notice]:
@@ -182,21 +192,22 @@ class World:
         return [event for event in events if event.code == "contained"]
 
 
-def points() -> list[Point]:
-    """Every statement that an exception can be put at."""
-    world = World()
-    tracer = Tracer()
+def points(make: type[World], names: tuple[str, ...]) -> list[Point]:
+    """Every statement of these files that an exception can be put at."""
+    world = make()
+    tracer = Tracer(names)
     with traced(tracer):
         world.talk()
-    assert world.problems() == []
+    problems = world.problems()
+    assert problems == [], problems
     return sorted(tracer.points)
 
 
-def inject(point: Point) -> list[str]:
+def inject(point: Point, make: type[World]) -> list[str]:
     """Run the conversation with an exception at that statement; what is wrong afterwards."""
-    world = World()
+    world = make()
     links_to_c = link_count(world.at_a, 2)
-    tracer = Tracer(point)
+    tracer = Tracer((point[0],), point)
     with traced(tracer):
         world.talk()
     found = world.problems()

@@ -138,8 +138,7 @@ class Offering:
         if len(body) > MAX_OFFER_BYTES or deep:
             self._fail(report.id, ErrorCode.TOO_LARGE, TOO_LONG)
             return
-        listed.body = body
-        listed.store = StoreTransfer(
+        store = StoreTransfer(
             TransferRow(
                 id=report.id,
                 peer=listed.peer,
@@ -154,7 +153,8 @@ class Offering:
             new_detail(body, listed.roots, report.files),
             given=digest_paths(listed.roots),
         )
-        self._results.append(ReadyOffer(report.id, listed.peer, body, listed.store))
+        listed.body, listed.store = body, store
+        self._results.append(ReadyOffer(report.id, listed.peer, body, store))
 
     def pop_listed(self, transfer_id: bytes) -> Listed | None:
         """The offer was committed: what it was made from."""

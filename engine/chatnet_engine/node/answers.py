@@ -84,7 +84,7 @@ def _transfers_loaded(parts: Parts, result: c.TransfersLoaded, waiting: Waiting,
     for stored in result.found:
         if stored.row.id in parts.reread_transfers:
             parts.publisher.publish(ev.TransferChanged(stored.row))
-    parts.reread_transfers.difference_update(ids)
+    reloading.read_owners(parts, result.found, ids, now)
     for asker in waiting.askers:
         accept = parts.accepting.pop(asker, None) if asker else None
         if accept is None:

@@ -75,8 +75,8 @@ class Parts:
         )
     )
     """How often what was handled raised, by what it was."""
-    reread_transfers: set[bytes] = field(default_factory=set)
-    """Transfers that are."""
+    reread_transfers: dict[bytes, int] = field(default_factory=dict)
+    """Transfers that are read again, each with its peer."""
     stopping: str = ""
 
     def forget_asker(self, asker: Asker) -> None:

@@ -12,6 +12,8 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow
 from chatnet_protocol.ipc.view import PeerView, idle_link
 
+READ_AGAIN = "What the history has of this peer is read again; the link is made anew."
+
 
 def read_peer(parts: Parts, peer: int) -> None:
     """Throw away what memory has of a peer and ask the store for it."""
@@ -30,9 +32,21 @@ def read_peer(parts: Parts, peer: int) -> None:
 def read_transfers(parts: Parts, ids: list[bytes]) -> None:
     """Throw these away and ask the store for them."""
     if ids:
+        parts.reread_transfers.update({one: parts.transfers.peer_of(one) for one in ids})
         parts.transfers.throw_away(ids)
-        parts.reread_transfers.update(ids)
         parts.commits.add(c.LoadTransfers(ids))
+
+
+def read_owners(parts: Parts, found: list[c.StoredTransfer], ids: list[bytes], now: Now) -> None:
+    """What the store does not have was an offer just arrived: it becomes a transfer again from its
+    message, with everything else of its peer."""
+    stored = {one.row.id for one in found}
+    owners = {parts.reread_transfers.pop(one, 0) for one in ids if one not in stored}
+    for peer in owners - {0}:
+        parts.links.contain(peer, READ_AGAIN, now)
+        read_peer(parts, peer)
+    for one in stored:
+        parts.reread_transfers.pop(one, None)
 
 
 def handle_loaded(parts: Parts, result: c.PeerLoaded, now: Now) -> None:

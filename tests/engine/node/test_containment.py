@@ -5,16 +5,20 @@ from typing import Any
 
 import pytest
 
+from chatnet_engine.files import offering
 from chatnet_engine.ledger import ledger, people
 from chatnet_engine.node import commands
 from chatnet_engine.node.conversation import Conversation
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState
+from injection import files, scenario
 from injection.scenario import World, inject, link_count, points
 
 SAMPLE = 14
 """Statements of some 800; `scripts/inject` does all."""
+FILES_SAMPLE = 4
+"""Of some 650 of the transfers."""
 
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, times: int = 1) -> None:
@@ -31,9 +35,42 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, times: int
 
 
 def test_an_exception_at_any_statement_is_contained() -> None:
-    every = points()
+    every = points(World, scenario.HANDLERS)
     for point in random.Random(29).sample(every, SAMPLE):
-        assert inject(point) == [], point
+        assert inject(point, World) == [], point
+
+
+def test_an_exception_at_any_statement_of_the_transfers_is_contained() -> None:
+    """Every offer ends alike on both sides, and arrives once."""
+    every = points(files.FilesWorld, files.HANDLERS)
+    for point in random.Random(29).sample(every, FILES_SAMPLE):
+        assert inject(point, files.FilesWorld) == [], point
+
+
+def test_an_offer_whose_transfer_was_never_stored_becomes_one_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = files.FilesWorld()
+    fail_once(monkeypatch, world.a.node._parts.transfers, "take_stores")
+    world.offer(world.at_b, "auto")
+    world.run(5.0)
+    assert world.transfers(world.a) == world.transfers(world.b) == {"auto": "done"}
+
+
+def test_an_offer_that_could_not_be_made_is_none_until_it_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = files.FilesWorld()
+    fail_once(monkeypatch, offering, "new_detail")
+    world.offer(world.at_a, "sent")
+    world.run(0.5)
+    world.offer(world.at_a, "sent")
+    world.run(1.0)
+    assert world.transfers(world.a) == world.transfers(world.b) == {}
+    world.run(65.0)
+    world.offer(world.at_a, "sent")
+    world.run(5.0)
+    assert world.transfers(world.a) == world.transfers(world.b) == {"sent": "done"}
 
 
 def test_a_peer_whose_input_raises_is_told_apart_and_linked_again(
