@@ -18,7 +18,7 @@ from chatnet_engine.ledger import (
     restores,
     schema,
 )
-from chatnet_engine.node import answers, conversation
+from chatnet_engine.node import conversation, offers
 from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.conversation import Conversation
@@ -307,7 +307,7 @@ def offer_without_its_transfer() -> Patches:
 @mutant
 def offers_are_not_resumed() -> Patches:
     """An offer that came right before a crash is forgotten."""
-    return [swap(answers, "resume_offers", lambda parts, offers, now: None)]
+    return [swap(offers, "resume", lambda parts, offers, now: None)]
 
 
 @mutant

@@ -5,7 +5,7 @@ from functools import partial
 import msgspec
 
 from chatnet_engine.files.offering import OTHER_MESSAGE
-from chatnet_engine.node import inviting, reloading
+from chatnet_engine.node import inviting, offers, reloading
 from chatnet_engine.node.commits import Asker, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.containment import Containment
@@ -22,7 +22,7 @@ from chatnet_protocol.addresses import show_address
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import MessageKind, MessageRow, PeerRow, Trust
+from chatnet_protocol.ipc.rows import MessageKind, PeerRow, Trust
 from chatnet_protocol.ipc.view import idle_link
 
 
@@ -69,7 +69,7 @@ def _handle_result(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now)
             parts.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
         case c.PeerLoaded():
             reloading.handle_loaded(parts, result, now)
-            resume_offers(parts, [(result.peer, offer) for offer in result.offers], now)
+            offers.resume(parts, [(result.peer, offer) for offer in result.offers], now)
         case _:
             conversation = parts.conversations.get(result.peer)
             if conversation and result.peer not in parts.links.reloading:
@@ -152,9 +152,12 @@ def _follow(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> Non
     match result:
         case c.MessagesQueued():
             _answer_queued(parts, result, waiting)
-            _offers(parts, result.peer, now)
+            if parts.peers.get(result.peer):
+                offers.take_committed(parts, result.peer, now)
+            else:
+                offers.end(parts, result, now)
         case c.MessagesAccepted():
-            _offers(parts, result.peer, now)
+            offers.take_committed(parts, result.peer, now)
         case c.ReceiptsStored():
             parts.transfers.handle_delivered(
                 result.peer, result.delivered_seq, now.mono_s, now.wall_ms
@@ -186,40 +189,6 @@ def _answer_queued(parts: Parts, result: c.MessagesQueued, waiting: Waiting) -> 
             continue
         no, seq = numbers[row.id]
         parts.reply(asker, cmd.Queued(no, seq))
-
-
-def resume_offers(parts: Parts, offers: list[tuple[int, MessageRow]], now: Now) -> None:
-    """Offers that came right before the engine died: they become transfers now."""
-    for peer, offer in offers:
-        if row := parts.peers.get(peer):
-            _offer(parts, offer, row, now)
-
-
-def _offers(parts: Parts, peer: int, now: Now) -> None:
-    conversation = parts.conversations.get(peer)
-    row = parts.peers.get(peer)
-    if conversation is None or row is None:
-        return
-    offers, conversation.offers = conversation.offers, []
-    for offer in offers:
-        _offer(parts, offer, row, now)
-
-
-def _offer(parts: Parts, offer: MessageRow, peer: PeerRow, now: Now) -> None:
-    if offer.mine:
-        stored = parts.transfers.handle_own_offer(offer, peer.peer, now.mono_s, now.wall_ms)
-        if stored is not None:
-            parts.publisher.publish(ev.TransferChanged(stored))
-    else:
-        parts.transfers.handle_peer_offer(
-            offer,
-            peer.peer,
-            key=peer.key,
-            auto_accept_bytes=peer.auto_accept_bytes,
-            verified=peer.trust == Trust.VERIFIED,
-            now=now.mono_s,
-            wall_ms=now.wall_ms,
-        )
 
 
 def _hello_applied(parts: Parts, result: c.HelloApplied, waiting: Waiting, now: Now) -> None:

@@ -127,7 +127,7 @@ class Node:
         inviting.forget_guests(self._parts)
         answers.seed_view(self._parts)
         for offer in loaded.offers:
-            resume = partial(answers.resume_offers, self._parts, [offer], now)
+            resume = partial(offers.resume, self._parts, [offer], now)
             self.contained.transfers(now, resume)
 
     def _meet_peers(self, loaded: list[PeerRow], now: Now) -> None:

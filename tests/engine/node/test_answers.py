@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.node import answers
+from chatnet_engine.node import answers, offers
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import FilesSaid, HistoryRead
 from chatnet_engine.node.hello import loss_notices
@@ -192,12 +192,12 @@ def test_an_answer_about_a_peer_that_has_gone_does_nothing() -> None:
     parts = parts_of(pair.a)
     state = parts.conversations[1].state
     parts.peers.remove(1)
-    answers.resume_offers(parts, [(1, offer)], pair.a.now)
+    offers.resume(parts, [(1, offer)], pair.a.now)
     gone = c.HelloApplied(1, 0, [], 0, 0, state)
     answers._hello_applied(parts, gone, Waiting(c.ApplyHello(1, 1, 1, 0, 0, 0, "")), pair.a.now)
-    answers._offers(parts, 1, pair.a.now)
+    offers.take_committed(parts, 1, pair.a.now)
     parts.conversations.pop(1)
-    answers._offers(parts, 1, pair.a.now)
+    offers.take_committed(parts, 1, pair.a.now)
     assert parts.transfers.take_stores() == []
 
 

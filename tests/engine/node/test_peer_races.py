@@ -172,6 +172,24 @@ def test_a_peer_removed_and_added_in_one_turn_is_a_new_one(pair: Pair) -> None:
     check_view(pair.a, pair.at_a)
 
 
+def test_an_offer_that_is_committed_for_a_removed_peer_ends_and_is_shown() -> None:
+    """Whenever the removal comes: while the files are listed, queued or committed."""
+    for delay_ms in range(0, 700, 50):
+        pair = Pair(1, commit_s=(0.3, 0.3), with_files=True)
+        pair.run(3)
+        assert pair.a.files
+        pair.a.files.sources["a"] = b"content"
+        offer_id = bytes(range(16))
+        pair.at_a.ask(cmd.OfferFiles(offer_id, 1, ["/home/a"]))
+        pair.run(delay_ms / 1000)
+        pair.at_a.ask(cmd.RemovePeer(1))
+        pair.run(5)
+        check_view(pair.a, pair.at_a)
+        assert pair.at_a.view
+        states = {row.id: row.state for row in pair.at_a.view.transfers}
+        assert states.get(offer_id, "cancelled") == "cancelled", delay_ms
+
+
 def test_more_peers_than_there_may_be_are_refused_however_fast_they_are_asked_for() -> None:
     pair = Pair(2)
     asked = [pair.at_a.ask(cmd.AddPeer("10.1.0.1", port)) for port in range(1, MAX_PEERS + 51)]
