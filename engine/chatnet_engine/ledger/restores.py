@@ -97,7 +97,7 @@ def put_back(db: sqlite3.Connection, op: cr.PutBack) -> cr.MessagesPutBack:
     )
     for row in op.rows if wanted else ():
         known = db.execute(
-            "SELECT no, lamport, sent_ms, failed FROM messages WHERE id = ? AND author = ?",
+            "SELECT peer, no, lamport, sent_ms, failed FROM messages WHERE id = ? AND author = ?",
             (row.id, 0 if row.mine else author),
         ).fetchone()
         if known is None:
@@ -105,8 +105,9 @@ def put_back(db: sqlite3.Connection, op: cr.PutBack) -> cr.MessagesPutBack:
             fresh.append(row)
             _insert(db, op, row, author, no)
             moved += _put_transfer(db, op.peer, row, no)
-        elif known[0] <= before and _agree(db, row, known):
-            changed.append(known[0])
+        elif known[0] == op.peer and known[1] <= before and _agree(db, row, known[1:]):
+            # One of a conversation from before the peer was removed stays as it is there.
+            changed.append(known[1])
     if fresh:
         _count(db, op.peer, fresh, no)
     if wanted:

@@ -171,6 +171,22 @@ def test_a_text_written_again_after_the_loss_takes_its_first_counter() -> None:
     assert again.do(page(back(1, True, 3, 30), want=8)).changed == [], "both take the lower one"
 
 
+def test_a_text_of_the_conversation_before_a_removal_stays_in_that_one() -> None:
+    """Reported as one of the new conversation, it made its views count texts it does not have."""
+    desk = asking()
+    desk.queue(1, texts(1), release=True)
+    desk.do(c.StoreReceipts(1, [AckRun(1, 3, 1)]))
+    desk.do(c.ForgetPeer(1))
+    again = desk.add_peer()
+    desk.hello(again, 7, acked_total=9, received_total=9, lamport=90)
+    desk.do(cr.StoreWish(again, WANT, "asking"))
+    rows = [back(1, True, 3, 2)]
+    put = cr.PutBack(again, WANT, 0, 0, rows[-1].id, False, rows, SOURCE)
+    done = desk.do(put)
+    assert (done.rows, done.changed, done.tail) == ([], [], [])
+    assert desk.state(again).last_seq == 0
+
+
 def test_a_text_withdrawn_after_a_rollback_did_not_fail() -> None:
     desk = asking()
     desk.queue(1, texts(1))
