@@ -23,8 +23,6 @@ def read_peer(parts: Parts, peer: int) -> None:
     parts.restoring.forget(peer)
     parts.transfers.throw_away(parts.transfers.ids_of(peer))
     shown = parts.publisher.view.peer(peer)
-    if shown and shown.typing:
-        parts.publisher.publish(ev.TypingChanged(peer, False))
     after = (shown.last_no, shown.delivered_seq) if shown else (0, 0)
     parts.commits.add(c.LoadPeer(peer, *after))
 
