@@ -216,23 +216,21 @@ def test_a_peer_that_the_store_fails_to_add_is_refused(
     assert world.problems() == []
 
 
-def test_a_peer_that_cannot_be_read_again_is_left_out_and_nobody_else(
+def test_a_peer_that_cannot_be_read_again_is_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = link_count(world.at_a, 2)
     fails_once(monkeypatch, ledger.reload, "load_peer")
     fails_once(monkeypatch, Conversation, "_arrived")
-    world.at_b.say("not taken in before the next start")
+    world.at_b.say("taken in at last")
     world.run(30)
     assert [problem.splitlines()[0] for problem in world.a.problems] == [
         "contained: peer 1", "contained: peer 1 cannot be read",
     ]  # fmt: skip
-    assert world.texts(world.a, 1, mine=False) == []
-    assert link_count(world.at_a, 2) == before
-    world.a.crash()
-    world.a.up()
+    assert "it is tried again in" in world.notices()[-1].text
     assert world.problems() == []
-    assert world.texts(world.a, 1, mine=False) == ["not taken in before the next start"]
+    assert world.texts(world.a, 1, mine=False) == ["taken in at last"]
+    assert link_count(world.at_a, 2) == before
 
 
 def test_an_event_of_the_endpoint_that_fails_costs_its_peer_the_link(
@@ -323,20 +321,6 @@ def test_a_peer_that_is_read_again_keeps_its_transfers(
     pair.at_a.say("in between")
     assert pair.clock.run(pair.clock.now_s + 300, pair.done), states(pair.at_b)
     assert len(pair.b.problems) == 1
-
-
-def test_a_transfer_that_makes_no_sense_is_left_out_at_the_start(pair: FilePair) -> None:
-    assert pair.clock.run(pair.clock.now_s + 300, pair.done)
-    pair.b.crash()
-    pair.b.connection.execute("UPDATE transfers SET detail = x'c1'")
-    pair.b.up()
-    pair.run(2)
-    request = pair.at_b.ask(cmd.AcceptTransfer(OFFER))
-    pair.at_a.say("all else goes on")
-    pair.run(2)
-    assert code_of(pair.at_b, request) == ErrorCode.UNKNOWN_TRANSFER
-    assert pair.at_b.texts[-1][2] == "all else goes on"
-    assert pair.b.problems == ["1 transfers in the history cannot be read and are left out."]
 
 
 def test_files_for_a_peer_that_is_removed_while_they_are_listed_are_not_offered() -> None:
