@@ -202,7 +202,6 @@ ALTER TABLE transfers ADD COLUMN given BLOB NOT NULL DEFAULT x'';
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""
-NOT_UTF8 = "The history file is damaged (text that is not UTF-8)."
 KEPT_WAL_BYTES = 16 * 1024 * 1024
 """After a checkpoint the write-ahead log is cut to this, so that a burst does not keep the disk."""
 STATEMENTS_KEPT = 256
@@ -242,11 +241,9 @@ def reading() -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", -1) & 0xFF in BAD_CONTENT:
             raise StoreDamaged(f"The history file is damaged ({error.sqlite_errorname}).") from None
-        if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode"):
-            raise StoreDamaged(NOT_UTF8) from None  # Python's own, of a column
         raise
     except UnicodeDecodeError:  # in the text of an error of SQLite
-        raise StoreDamaged(NOT_UTF8) from None
+        raise StoreDamaged("The history file is damaged (text that is not UTF-8).") from None
 
 
 def open_memory() -> sqlite3.Connection:

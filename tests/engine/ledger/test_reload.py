@@ -2,8 +2,11 @@
 
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import AckRun, MessageKind, TransferRow
 from simworld.ledger_desk import SOURCE, Desk, arrived, message_id, texts
+
+FILES = encode_offer(Offer([OfferedFile(["a.txt"], 9)]))
 
 
 def world() -> Desk:
@@ -19,7 +22,7 @@ def world() -> Desk:
     desk.do(c.StoreReceipts(1, [AckRun(1, 1, 1)]))
     desk.do(c.StoreReceipts(1, [AckRun(3, 3, 2)]))
     for peer, number in ((1, 12), (2, 22)):
-        offer = c.ArrivedMessage(message_id(number), MessageKind.OFFER, 9, 2000, b"files")
+        offer = c.ArrivedMessage(message_id(number), MessageKind.OFFER, 9, 2000, FILES)
         first = 2 if peer == 1 else 1
         desk.do(c.AcceptMessages(peer, 7, first, [offer], SOURCE, 5000))
         row = TransferRow(message_id(number + 50), peer, 1, True, "active", "n", 1, 9)

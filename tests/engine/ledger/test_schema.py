@@ -15,6 +15,7 @@ from chatnet_engine.ledger.schema import (
     open_file,
     open_memory,
     open_read_only,
+    reading,
 )
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import VersionMismatch
@@ -160,6 +161,13 @@ def test_a_schema_whose_names_are_not_text_is_damage(path: str) -> None:
     connection.close()
     with pytest.raises(StoreDamaged, match="not UTF-8"):
         open_file(path)
+
+
+def test_a_closed_file_is_not_called_damaged(path: str) -> None:
+    connection = open_file(path)
+    connection.close()
+    with pytest.raises(sqlite3.ProgrammingError), reading():
+        connection.execute("SELECT 1")
 
 
 def test_a_newer_store_is_left_to_the_migration(path: str) -> None:
