@@ -170,7 +170,7 @@ class Client:
         event = self._unread.popleft()
         told = event.event if isinstance(event, Changed) else event
         if isinstance(told, Missed | MessagesAdded | MessagesRestored):
-            self._taken_no = max(self._taken_no or 0, *(row.no for row in told.rows))
+            self._taken_no = max([self._taken_no or 0, *(row.no for row in told.rows)])
         return event
 
     def events(self) -> Iterator[ClientEvent]:

@@ -123,7 +123,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--replace", action="store_true")
     options = parser.parse_args(argv)
     os.umask(0o077)
-    logging.disable(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)  # what fails is one sentence here
     try:
         if not os.path.isdir(options.folder):
             raise CommandError(ErrorCode.FILE, f"{options.folder} is no folder.")
@@ -137,6 +137,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except CommandError as error:
         sys.stderr.write(f"{error.detail}\n")
         return 1
+    finally:
+        logging.disable(logging.NOTSET)
     count = f"{done.messages:,} message" + ("s" if done.messages != 1 else "")
     sys.stdout.write(f"restored · {count} · session {options.session}\n")
     if done.aside:

@@ -11,7 +11,7 @@ from chatnet_client.client_events import Changed, ClientEvent, EngineLost, Misse
 from chatnet_client.errors import EngineUnreachable, RequestTimeout
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
-from chatnet_protocol.ipc.events import MessagesAdded
+from chatnet_protocol.ipc.events import MessagesAdded, MessagesRestored
 from fake_engine import FakeCore, FakeEngine
 
 
@@ -141,6 +141,17 @@ def test_more_unread_events_than_are_kept_begin_with_a_reset(
         assert not any(isinstance(event, Reset) for event in later)
         assert client.view.last_no == 20
         assert client.mirror.live
+
+
+def test_an_event_of_messages_without_any_is_an_event(engine: FakeEngine) -> None:
+    """What comes back may change nothing but the newest messages."""
+    with attach(engine) as client:
+        read_all(client)
+        engine.do(lambda core: core.publish(MessagesRestored(1, 0, [], [])))
+        assert any(
+            isinstance(event, Changed) and isinstance(event.event, MessagesRestored)
+            for event in read_all(client)
+        )
 
 
 def test_no_message_is_lost_or_doubled_when_too_many_events_are_unread(
