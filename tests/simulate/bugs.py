@@ -50,7 +50,7 @@ def _once(owner: Any, name: str, late: bool, happened: Callable[[], None]) -> No
     original = getattr(owner, name)
 
     def raising(*args: Any, **kwargs: Any) -> None:
-        delattr(owner, name)
+        vars(owner).pop(name, None)  # a second bug in the same place may have taken it away
         if late:
             original(*args, **kwargs)
         happened()
