@@ -159,8 +159,9 @@ class Restoring:
             self._publisher.publish(ev.MessagesRestored(peer, rows[0].no, rows))
         for row in result.changed:
             self._publisher.publish(ev.MessagesRestored(peer, row.no, [row]))
+        # What was published in this unit is not in the view yet, so it cannot say what that shows.
         shown = self._publisher.view.peer(peer)
-        if shown and shown.messages != result.tail:
+        if result.rows or result.changed or (shown and shown.messages != result.tail):
             self._publisher.publish(ev.MessagesRestored(peer, 0, [], result.tail))
         self._changed(result.state)
         if self._talk(peer).asked is None:
@@ -273,9 +274,9 @@ class Restoring:
         self._commits.add(op)
 
     def _changed(self, state: cr.RestoreState) -> None:
-        self._states[state.peer] = state
+        former, self._states[state.peer] = self._states.get(state.peer), state
         shown = self._publisher.view.peer(state.peer)
-        if shown and shown.restore != state.row():
+        if shown and not (shown.restore == state.row() and former == state):
             self._publisher.publish(ev.RestoreChanged(state.row()))
 
     def _say(self, peer: int, said: wire.Restoring) -> None:

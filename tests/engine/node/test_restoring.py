@@ -3,6 +3,7 @@
 from random import Random
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from chatnet_engine.node.commits import Asker, CommitQueue
@@ -12,9 +13,10 @@ from chatnet_engine.node.restoring import MAX_WISHES, READ_AGAIN_S, Restoring, p
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, RemoteProtocolError
 from chatnet_protocol.ipc.commands import HistoryPage
-from chatnet_protocol.ipc.rows import MessageRow, SessionRow
+from chatnet_protocol.ipc.events import MessagesAdded, PeerChanged
+from chatnet_protocol.ipc.rows import MessageRow, PeerRow, SessionRow
 from chatnet_protocol.ipc.view import View
-from chatnet_protocol.limits import MAX_TOTAL_AHEAD
+from chatnet_protocol.limits import MAX_TOTAL_AHEAD, VIEW_TEXT_BYTES
 from chatnet_protocol.wire import restoring as wire
 
 ASKER = Asker(b"route", 1)
@@ -201,3 +203,21 @@ def test_a_page_holds_what_both_sides_had_within_its_bounds() -> None:
     assert (cut.next, cut.more) == (5, True)
     assert page_of(ASK, [row(7, size=65_536)], more=False).next == 7, "one in any case"
     assert page_of(ASK, [], more=False) == wire.RestorePage(5, 0, 0, b"", False, [])
+
+
+def test_small_old_messages_that_come_back_do_not_pass_a_large_one_that_hides_them() -> None:
+    """A view of 64 KiB ends at the large one; events of a unit are not in the view yet."""
+    ours, _ = restoring(mine="running", want=5)
+    publisher = ours._publisher
+    publisher.publish(PeerChanged(PeerRow(1, "b", "", 0)))
+    publisher.publish(MessagesAdded(1, 4, [row(4, size=VIEW_TEXT_BYTES), row(5)]))
+    (peer,) = publisher.view.peers
+    newest = list(peer.messages)
+    assert [message.no for message in newest] == [5]
+    old = msgspec.structs.replace(row(6), place=0, lamport=0)
+    publisher.begin()
+    ours.handle_put_back(
+        cr.MessagesPutBack(1, [old], [], newest, [], cr.RestoreState(1), 1, 1, 1, 0, 0)
+    )
+    publisher.settle()
+    assert peer.messages == newest
