@@ -54,9 +54,18 @@ def _by_id(histories: list[list[Message]]) -> dict[bytes, list[Message]]:
 def _invented(
     written: dict[bytes, list[Message]], read: dict[bytes, list[Message]], author: Side
 ) -> Iterator[str]:
+    # To a peer that was removed and whose key another row has since: whose it was is not told.
+    ownerless = {
+        message.id
+        for history in author.histories
+        for message in history.messages
+        if message.mine and not message.with_key
+    }
     for message_id, copies in read.items():
         originals = written.get(message_id)
         if originals is None:
+            if message_id in ownerless:
+                continue
             yield f"a message arrived that nobody wrote, ACK {copies[-1].ack}"
             continue
         for copy in copies:
