@@ -1,6 +1,8 @@
 """Asks an engine without attaching, so that it works also when all places of front ends are taken:
 what the session is and does, and that the engine ends."""
 
+import os
+
 from chatnet_client.channel import Channel, read_connection_file
 from chatnet_client.driver import clock, pack_request
 from chatnet_client.errors import EngineUnreachable
@@ -52,7 +54,8 @@ def ask_to_stop(connection_file: str, reason: str, timeout_s: float = ASK_TIMEOU
     """Have the engine end; it may go on for a moment. Raises EngineUnreachable, CommandError.
 
     A request can be lost when the engine cuts connections to save itself. It is sent again over
-    another one, as long as the connection file names the same engine.
+    another one, as long as the connection file names the same engine. The answer can be lost when
+    the engine is quick to end: no connection file any more is an answer, too.
     """
     until = clock() + timeout_s
     boot = read_connection_file(connection_file).boot
@@ -62,6 +65,8 @@ def ask_to_stop(connection_file: str, reason: str, timeout_s: float = ASK_TIMEOU
                 asking.ask(StopEngine(reason))
             return
         except EngineUnreachable:
+            if not os.path.exists(connection_file):
+                return
             if clock() >= until or read_connection_file(connection_file).boot != boot:
                 raise
 

@@ -1,5 +1,6 @@
 """Asking an engine without attaching to it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,17 @@ def test_a_stop_that_is_lost_is_asked_for_again(
     ask_to_stop(engine.connection_file, "enough")
     assert lost
     assert engine.core.stopped
+
+
+def test_an_engine_that_ends_before_its_answer_is_read_has_ended(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_without_a_word(self: object, command: cmd.Command) -> cmd.Result:
+        os.unlink(engine.connection_file)
+        raise EngineUnreachable("The engine does not answer.")
+
+    monkeypatch.setattr(asking._Asking, "ask", end_without_a_word)
+    ask_to_stop(engine.connection_file, "enough")
 
 
 def test_no_engine_and_no_answer_are_one_sentence(engine: FakeEngine, own_home: Path) -> None:
