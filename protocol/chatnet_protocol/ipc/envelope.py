@@ -17,7 +17,7 @@ from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError, ErrorCode
 from chatnet_protocol.ipc.commands import Command, Result
 from chatnet_protocol.ipc.events import Event, Gauge
-from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
+from chatnet_protocol.limits import MAX_INTEGER, MAX_IPC_FRAME_BYTES
 
 TOPIC_EVENTS = b"E"
 TOPIC_HEAD = b"H"
@@ -141,7 +141,7 @@ def answer_garbled(data: bytes, error: DecodeError) -> Reply:
 
 
 def _read_id(data: bytes) -> int:
-    """The first element of an array, if that is an integer; else 0."""
+    """The first element of an array, if that is an integer that an answer can carry; else 0."""
     unpacker = msgpack.Unpacker()
     unpacker.feed(data[:LONGEST_ID_BYTES])
     try:
@@ -149,4 +149,4 @@ def _read_id(data: bytes) -> int:
         number = unpacker.unpack()
     except (ValueError, msgpack.UnpackException):
         return 0
-    return number if type(number) is int else 0
+    return number if type(number) is int and number <= MAX_INTEGER else 0
