@@ -398,7 +398,7 @@ def test_status_says_that_the_engine_was_started_again(shell, engine: FakeEngine
 
 def test_stop_says_when_it_does_not_end(shell, engine: FakeEngine, monkeypatch) -> None:
     monkeypatch.setattr(session_verbs, "STOP_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok: None)
+    monkeypatch.setattr(session_verbs, "ask_to_stop", lambda *_, **__: None)
     assert shell.run("stop") == 4
     assert "has not ended yet" in shell.err
     monkeypatch.undo()
