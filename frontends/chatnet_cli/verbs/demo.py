@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -21,16 +22,20 @@ from typing import NoReturn
 from chatnet_cli.environment import Environment, ExitStatus, Failure
 from chatnet_cli.verbs.attaching import best_front_end
 from chatnet_cli.verbs.demo_script import play
+from chatnet_client.asking import ask_to_stop
 from chatnet_client.client import Client
 from chatnet_client.errors import ClientError
 from chatnet_client.launch import ensure_engine
-from chatnet_client.sessions import Session
+from chatnet_client.outage import supervisor_of
+from chatnet_client.sessions import Session, find
 from chatnet_protocol.errors import CommandError
-from chatnet_protocol.ipc.commands import AddPeer, StopEngine
+from chatnet_protocol.ipc.commands import AddPeer
 
 NAMES = ("alice", "bob")
 HOST = "127.0.0.1"
-STOP_TIMEOUT_S = 5.0
+ASK_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 20.0
+POLL_S = 0.05
 
 
 def demo(env: Environment, options: argparse.Namespace) -> ExitStatus:
@@ -48,7 +53,10 @@ def demo(env: Environment, options: argparse.Namespace) -> ExitStatus:
                 play(env, alice.connection_file, bob.connection_file, Path(home))
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    env.say("The demo is over; nothing is left behind.")
+    if os.path.exists(home):
+        env.say(f"The demo is over. Not everything could be removed: rm -r {home}")
+    else:
+        env.say("The demo is over; nothing is left behind.")
     return ExitStatus.DONE
 
 
@@ -85,19 +93,29 @@ def _two_sessions(
             client.request(AddPeer(HOST, alice.engine.port, "alice"))
         yield alice, bob
     finally:
-        for session in sessions:
-            _stop(session)
+        _end_all(environ)
 
 
-def _stop(session: Session) -> None:
-    assert session.engine
-    with suppress(ClientError, CommandError):
-        with Client.attach(session.connection_file, name="demo") as client:
-            client.request(StopEngine("the demo is over"), STOP_TIMEOUT_S)
-            client.wait_until(lambda: bool(client.view.stopping), STOP_TIMEOUT_S)
-        return
-    with suppress(OSError):
-        os.kill(session.engine.pid, signal.SIGTERM)
+def _end_all(environ: Mapping[str, str]) -> None:
+    """End every engine below the demo's home, one that is still starting too, and wait until
+    engines and supervisors have ended: they write into their folders until then."""
+    until = time.monotonic() + STOP_TIMEOUT_S
+    while time.monotonic() < until:
+        if sum(_is_ending(find(environ, name)) for name in NAMES) == 0:
+            return
+        time.sleep(POLL_S)
+
+
+def _is_ending(session: Session) -> bool:
+    """Ask what still runs of a session to end. False when nothing does."""
+    supervisor = supervisor_of(session.folder)
+    if session.engine is not None:
+        with suppress(ClientError, CommandError):
+            ask_to_stop(session.connection_file, "the demo is over", ASK_TIMEOUT_S)
+    elif supervisor:
+        with suppress(ProcessLookupError):
+            os.kill(supervisor, signal.SIGTERM)
+    return session.engine is not None or supervisor != 0
 
 
 def _windows(env: Environment, home: str, sessions: tuple[Session, Session]) -> None:
