@@ -1,6 +1,6 @@
 """A session made by hand for tests of the window: rows, a view, and a client without an engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,6 +15,7 @@ from chatnet_client.client_events import (
     Outage,
     Reset,
 )
+from chatnet_client.kept import Keeper
 from chatnet_client.words import outage_words
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
@@ -45,8 +46,9 @@ from chatnet_protocol.ipc.view import PeerView, View, screen_order
 from chatnet_qt.bridge import OnEvent
 from chatnet_qt.conversation_pane import ConversationPane
 from chatnet_qt.main_window import MainWindow
-from chatnet_qt.qt import QApplication, QElapsedTimer, QEventLoop, QScrollBar, present
+from chatnet_qt.qt import QApplication, QElapsedTimer, QEvent, QEventLoop, QScrollBar, present
 from chatnet_qt.session import Session
+from chatnet_qt.settings import Settings
 
 NOW_MS = 1_790_000_000_000
 ME = 7
@@ -289,3 +291,45 @@ class Stage:
     def arrive(self, *rows: MessageRow, peer: int = 1) -> None:
         self.client.change(ev.MessagesAdded(peer=peer, first_no=rows[0].no, rows=list(rows)))
         self.settle()
+
+    def close(self) -> None:
+        """Take the window away."""
+        self.window.close()
+        self.session.close()
+        self.window.deleteLater()
+        self.session.deleteLater()
+        self.app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        self.app.processEvents()
+
+
+def open_stage(
+    app: QApplication,
+    folder: str,
+    view: View | None = None,
+    *,
+    size: tuple[int, int] = (600, 500),
+    history: Sequence[MessageRow] = (),
+    page_of: Callable[[FetchHistory], HistoryPage] | None = None,
+    keeper: Keeper | None = None,
+) -> Stage:
+    """A window of `size` on `view`, its settings in `folder`."""
+    clients: list[FakeClient] = []
+
+    def make_client(on_event):
+        clients.append(FakeClient(on_event))
+        return clients[0]
+
+    session = Session(make_client, keeper=keeper)
+    window = MainWindow(session, Settings(folder))
+    window.resize(*size)
+    stage = Stage(app, session, window, clients[0])
+    clients[0].history = list(history)
+    if page_of is not None:
+        clients[0].page_of = page_of
+    window.show()
+    app.setActiveWindow(window)
+    session.start()
+    if view is not None:
+        clients[0].reset(view)
+    stage.settle()
+    return stage

@@ -4,13 +4,14 @@ All lengths derive from the font's height, so that any font and any scale keep t
 Text is laid out by QTextLayout, which knows no markup.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chatnet_client.links import links_in
 from chatnet_client.words import can_fetch
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.models import Bubble
-from chatnet_qt.qt import QFont, QFontMetricsF, QPointF, QRectF, QSize, Qt, QTextLayout, QTextOption
+from chatnet_qt.qt import QFont, QFontMetricsF, QPointF, QRectF, Qt, QTextLayout, QTextOption
 from chatnet_qt.theme import scaled
 from chatnet_qt.wording import (
     MAX_REASON_CHARACTERS,
@@ -80,10 +81,21 @@ class Placed:
     state_box: QRectF | None = None
     buttons: list[tuple[QRectF, str]] = field(default_factory=list)
 
-    @property
-    def size(self) -> QSize:
-        """For the view."""
-        return QSize(10, round(self.height))
+    def parts(self) -> tuple[list[tuple[str, QRectF]], list[tuple[str, QRectF]]]:
+        """What lies in the bubble and what beside it, by name, without what is not there."""
+        inside = [("time", self.meta_box), ("icon", self.icon_box), ("name", self.name_box)]
+        inside += [("size", self.size_box), ("bar", self.bar_box), ("state", self.state_box)]
+        inside += [(f"button {action}", box) for box, action in self.buttons]
+        if self.text is not None:
+            at = QPointF(*self.text_at)
+            lines = [self.text.lineAt(number) for number in range(self.text.lineCount())]
+            inside += [("text", line.naturalTextRect().translated(at)) for line in lines]
+        beside = [("day", self.day_box), ("new", self.new_box)]
+        return _there(inside), _there(beside)
+
+
+def _there(parts: Sequence[tuple[str, QRectF | None]]) -> list[tuple[str, QRectF]]:
+    return [(name, box) for name, box in parts if box is not None and not box.isEmpty()]
 
 
 def meta_words(bubble: Bubble, footers: bool) -> str:
@@ -197,6 +209,7 @@ def place(bubble: Bubble, width: float, fonts: Fonts, footers: bool) -> Placed:
     left = width - side - box_width if bubble.row.mine else side
     placed.bubble = QRectF(left, top, box_width, tall)
     _shift(placed, left + 0.75 * em, top)
+    placed.meta_box.setLeft(max(placed.meta_box.left(), left + 0.4 * em))
     placed.height = placed.bubble.bottom() + (0.3 * em if bubble.ends_group else 0)
     return placed
 

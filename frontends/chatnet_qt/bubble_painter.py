@@ -149,11 +149,8 @@ class BubblePainter:
         colours = self._colours
         metrics = QFontMetricsF(self._fonts.small)
         ink = colours.own_muted if bubble.row.mine else colours.muted
-        room = placed.bubble.width() - metrics.height()
-        words = metrics.elidedText(placed.meta, Qt.TextElideMode.ElideRight, room)
-        box = QRectF(placed.meta_box)
-        if box.width() > room:
-            box.setLeft(placed.bubble.left() + metrics.height() / 2)
+        box = placed.meta_box
+        words = metrics.elidedText(placed.meta, Qt.TextElideMode.ElideRight, box.width())
         self._words(box, words, ink, LEFT)
         if bubble.row.mine:
             strong = {"read": mix(colours.accent, colours.text, 0.15), "failed": colours.danger}

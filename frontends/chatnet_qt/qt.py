@@ -70,7 +70,9 @@ from PyQt5.QtGui import (
     QWheelEvent,
 )
 from PyQt5.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
+    QAbstractScrollArea,
     QAction,
     QActionGroup,
     QApplication,
@@ -104,8 +106,10 @@ from PyQt5.QtWidgets import (
 )
 
 __all__ = [
+    "QAbstractButton",
     "QAbstractItemView",
     "QAbstractListModel",
+    "QAbstractScrollArea",
     "QAction",
     "QActionGroup",
     "QApplication",

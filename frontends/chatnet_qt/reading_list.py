@@ -2,6 +2,7 @@
 reports what is seen, and is walked through by keyboard."""
 
 from chatnet_qt.bubble_delegate import BubbleDelegate
+from chatnet_qt.bubble_layout import Placed
 from chatnet_qt.models import ConversationModel
 from chatnet_qt.pager import Then, nothing
 from chatnet_qt.qt import (
@@ -181,9 +182,12 @@ class ReadingList(QListView):
         self.scheduleDelayedItemsLayout()
         self.executeDelayedItemsLayout()
 
+    def placed(self, row: int) -> Placed:
+        """How the bubble at `row` is laid out."""
+        return self._delegate.placed(self._model.bubble(row), self.font())
+
     def _bubble_top(self, row: int) -> int:
-        placed = self._delegate.placed(self._model.bubble(row), self.font())
-        return round(placed.bubble.top())
+        return round(self.placed(row).bubble.top())
 
     def _on_rows_moved(self, _parent: QModelIndex, first: int, last: int) -> None:
         """New neighbours change groups and day separators, and with them heights."""

@@ -1,0 +1,66 @@
+"""Every state of the window: nothing is cut or covered. Other scales: scripts/screens."""
+
+import pytest
+
+from chatnet_qt.bubble_layout import Placed
+from chatnet_qt.labels import label
+from chatnet_qt.qt import QPushButton, QRectF, QWidget
+from screens.faults import faults_of, wrong_parts
+from screens.states import STATES, Scene
+
+
+@pytest.fixture
+def scene(app, tmp_path):
+    scene = Scene(app, str(tmp_path), "light")
+    yield scene
+    scene.close()
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_nothing_is_cut_and_nothing_overlaps(scene, name) -> None:
+    shown = STATES[name](scene)
+    scene.settle()
+    assert faults_of(shown) == []
+
+
+@pytest.fixture
+def board(app):
+    """A bare window to put wrong things on."""
+    board = QWidget()
+    board.resize(300, 200)
+    yield board
+    board.close()
+
+
+def test_cut_text_is_found(board) -> None:
+    label("These words need more room than they get", board).setGeometry(0, 0, 40, 20)
+    label("And these want more lines than there are", board, wrap=True).setGeometry(0, 50, 60, 15)
+    QPushButton("A button with words", board).setGeometry(0, 100, 40, 30)
+    board.show()
+    assert len(faults_of(board)) == 3
+
+
+def test_what_sticks_out_of_its_parent_is_found(board) -> None:
+    made = label("words", board)
+    made.resize(made.sizeHint())
+    made.move(290, 0)
+    board.show()
+    assert ["cut off" in fault for fault in faults_of(board)] == [True]
+
+
+def test_overlapping_widgets_are_found_unless_one_floats(board) -> None:
+    one, other = label("one", board), label("other", board)
+    one.setGeometry(0, 0, 100, 40)
+    other.setGeometry(50, 20, 100, 40)
+    board.show()
+    assert len(faults_of(board)) == 1
+    other.setProperty("floats", True)
+    assert faults_of(board) == []
+
+
+def test_a_time_over_a_buttons_words_is_found() -> None:
+    placed = Placed(100, QRectF(0, 0, 200, 90), "17:02", QRectF(150, 60, 40, 16), QRectF())
+    placed.buttons.append((QRectF(140, 55, 50, 24), "accept"))
+    assert len(list(wrong_parts(placed, 300))) == 1
+    placed.buttons[0][0].moveLeft(190)
+    assert len(list(wrong_parts(placed, 300))) == 1
