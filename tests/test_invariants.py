@@ -62,8 +62,8 @@ def test_every_invariant_is_reviewed() -> None:
 
 def test_each_kind_is_seen() -> None:
     kinds = {
-        "node/backups.py Backups.handle_copied",
-        "node/conversation.py Conversation.handle_result",
+        "node/front_ends/backups.py Backups.handle_copied",
+        "node/messaging/conversation.py Conversation.handle_result",
         "arq/connection.py Connection.queue",
     }
     assert kinds <= set(collected())

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from chatnet_engine.files.incoming import IncomingFiles
 from chatnet_engine.files.names import numbered, safe_name, safe_path, shown
 from chatnet_engine.files.records import Opener, Sealer, nonce_packer
-from chatnet_engine.node.known_peers import KnownPeers, parse_known_peers
+from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.secure.invite import parse_invite
 from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc import envelope

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from chatnet_engine.node import containment
-from chatnet_engine.node.links import Links
+from chatnet_engine.node.links.links import Links
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
 from simworld.client import SimClient
@@ -47,7 +47,8 @@ class Tracer:
     def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
         code = frame.f_code.co_filename
         folder, _, name = code.rpartition("/")
-        if not folder.endswith(("/node", "/files")) or name[:-3] not in self._names:
+        package = folder.rpartition("/chatnet_engine/")[2].partition("/")[0]
+        if package not in ("node", "files") or name[:-3] not in self._names:
             return None
         return self._line
 

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 import pytest
 
-from chatnet_engine.node.restoring import MAX_WISHES
+from chatnet_engine.node.recovery.restoring import MAX_WISHES
 from chatnet_protocol import limits, version
 from chatnet_protocol.errors import CloseCode, ErrorCode
 from chatnet_protocol.ipc import commands, envelope, events, offer, rows, session_files, view

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from chatnet_engine.node.node import Node
-from chatnet_engine.node.peers import MAX_PENDING_PEERS
+from chatnet_engine.node.people.peers import MAX_PENDING_PEERS
 from chatnet_engine.secure.admission import mac1, mac1_key
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.events import Counters

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from chatnet_engine.node.clients import CLIENT_TIMEOUT_S
+from chatnet_engine.node.front_ends.clients import CLIENT_TIMEOUT_S
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, TransferState

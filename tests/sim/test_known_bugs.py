@@ -7,7 +7,7 @@ from unittest.mock import patch
 import msgspec
 import pytest
 
-from chatnet_engine.node import conversation
+from chatnet_engine.node.messaging import conversation
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.events import Notice
 from chatnet_protocol.ipc.rows import LinkState

@@ -18,13 +18,14 @@ from chatnet_engine.ledger import (
     restores,
     schema,
 )
-from chatnet_engine.node import conversation, offers
-from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import CommitQueue
-from chatnet_engine.node.conversation import Conversation
-from chatnet_engine.node.outbox import Outbox
+from chatnet_engine.node.front_ends.clients import Clients
+from chatnet_engine.node.messaging import conversation
+from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.node.messaging.outbox import Outbox
 from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.restoring import Restoring
+from chatnet_engine.node.recovery.restoring import Restoring
+from chatnet_engine.node.transfers import offers
 from chatnet_engine.secure.dial import FinRepeat
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import AckRun

@@ -6,7 +6,7 @@ from chatnet_engine.ledger import outgoing, people
 from chatnet_engine.node import answers, commands
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.parts import Parts
-from chatnet_engine.node.peers import Peers
+from chatnet_engine.node.people.peers import Peers
 from chatnet_protocol import commit as c
 from simulate.mutant import Patches, noticed_in, swap
 

@@ -27,8 +27,8 @@ from chatnet_engine.node.effects import (
     StretchInvite,
     WorldCounted,
 )
-from chatnet_engine.node.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.node.node import Node
+from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.errors import CommandError, ErrorCode

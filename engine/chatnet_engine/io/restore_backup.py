@@ -18,7 +18,7 @@ from chatnet_engine.io.session import SessionFolder, default_home
 from chatnet_engine.io.state_files import FoundState, find_state, has_state
 from chatnet_engine.ledger.copying import copy_store
 from chatnet_engine.ledger.schema import StoreDamaged, open_read_only
-from chatnet_engine.node.known_peers import MAX_KNOWN_PEERS_BYTES
+from chatnet_engine.node.people.known_peers import MAX_KNOWN_PEERS_BYTES
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.session_files import HISTORY, IDENTITY, KNOWN_PEERS, session_dir
 

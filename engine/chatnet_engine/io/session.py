@@ -20,7 +20,7 @@ from chatnet_engine.io.private_dir import (
     write_atomically,
 )
 from chatnet_engine.io.session_state import open_state
-from chatnet_engine.node.known_peers import KnownPeers
+from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import session_files

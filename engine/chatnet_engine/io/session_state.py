@@ -21,7 +21,7 @@ from chatnet_engine.io.state_files import (
     find_state,
     has_state,
 )
-from chatnet_engine.node.known_peers import KnownPeer, KnownPeers
+from chatnet_engine.node.people.known_peers import KnownPeer, KnownPeers
 from chatnet_engine.secure.identity import KEY_BYTES, Identity, encode_private_key
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.session_files import HISTORY, IDENTITY, KNOWN_PEERS

@@ -9,7 +9,7 @@ from chatnet_engine.io.private_dir import check_regular, read_private
 from chatnet_engine.io.state_change import SIDE_FILES
 from chatnet_engine.ledger.ownership import HistoryFacts, examine
 from chatnet_engine.ledger.schema import StoreDamaged, open_read_only
-from chatnet_engine.node.known_peers import (
+from chatnet_engine.node.people.known_peers import (
     MAX_KNOWN_PEERS_BYTES,
     KnownPeer,
     owner_of,

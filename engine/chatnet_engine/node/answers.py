@@ -5,15 +5,17 @@ from functools import partial
 import msgspec
 
 from chatnet_engine.files.offering import OTHER_MESSAGE
-from chatnet_engine.node import inviting, offers, reloading
+from chatnet_engine.node import reloading
 from chatnet_engine.node.commits import Asker, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.containment import Containment
-from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import HistoryRead, SessionCopied
-from chatnet_engine.node.known_peers import TRUSTED
+from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
-from chatnet_engine.node.peers import Meaning, Verdict
+from chatnet_engine.node.people import inviting
+from chatnet_engine.node.people.known_peers import TRUSTED
+from chatnet_engine.node.people.peers import Meaning, Verdict
+from chatnet_engine.node.transfers import offers
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c

@@ -4,12 +4,13 @@ operation, query or offer whose end is the answer."""
 import msgspec
 
 from chatnet_engine.files.transfers import Act
-from chatnet_engine.node import answers, inviting
+from chatnet_engine.node import answers
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import CountWorld, ReadHistory
-from chatnet_engine.node.known_peers import TRUSTED
 from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.people import inviting
+from chatnet_engine.node.people.known_peers import TRUSTED
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
 from chatnet_protocol.addresses import parse_host, show_address

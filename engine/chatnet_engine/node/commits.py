@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.link_session import LinkSession
+from chatnet_engine.node.links.link_session import LinkSession
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import PeerRow
 

@@ -13,13 +13,10 @@ from functools import partial
 import msgspec
 
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.node import answers, commands, inviting, network_change, offers, status
-from chatnet_engine.node.backups import Backups
-from chatnet_engine.node.clients import Clients
+from chatnet_engine.node import answers, commands
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.containment import Containment
-from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import (
     Addr,
     AddressesChanged,
@@ -37,24 +34,27 @@ from chatnet_engine.node.effects import (
     TellFiles,
     WorldCounted,
 )
-from chatnet_engine.node.gate import Gate
-from chatnet_engine.node.gauges import Gauges
-from chatnet_engine.node.invites import Invites
-from chatnet_engine.node.known_peers import KnownPeers
+from chatnet_engine.node.front_ends import status
+from chatnet_engine.node.front_ends.backups import Backups
+from chatnet_engine.node.front_ends.clients import Clients
+from chatnet_engine.node.front_ends.gauges import Gauges
 from chatnet_engine.node.left_out import LeftOut
-from chatnet_engine.node.links import Links
+from chatnet_engine.node.links import network_change
+from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
-from chatnet_engine.node.peers import Peers
+from chatnet_engine.node.people import inviting
+from chatnet_engine.node.people.gate import Gate
+from chatnet_engine.node.people.invites import Invites
+from chatnet_engine.node.people.known_peers import KnownPeers
+from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.restoring import Restoring
+from chatnet_engine.node.recovery.restoring import Restoring
+from chatnet_engine.node.transfers import offers
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol import commit as c
-from chatnet_protocol.errors import (
-    CommandError,
-    DecodeError,
-    RemoteProtocolError,
-)
+from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.commands import AddPeer
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
 from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged

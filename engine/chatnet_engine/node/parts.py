@@ -7,20 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.node.backups import Backups
-from chatnet_engine.node.clients import Clients
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig
-from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Effect, SendReply
-from chatnet_engine.node.gate import Gate
-from chatnet_engine.node.invites import Invites
-from chatnet_engine.node.known_peers import KnownPeers
+from chatnet_engine.node.front_ends.backups import Backups
+from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_engine.node.left_out import LeftOut
-from chatnet_engine.node.links import Links
-from chatnet_engine.node.peers import Peers
+from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.node.people.gate import Gate
+from chatnet_engine.node.people.invites import Invites
+from chatnet_engine.node.people.known_peers import KnownPeers
+from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.restoring import Restoring
+from chatnet_engine.node.recovery.restoring import Restoring
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol import codec
 from chatnet_protocol.commit import ForgetPeer, StorePeer

@@ -4,7 +4,7 @@ Until the answer is there the peer is not linked, and results about it reach onl
 """
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr

@@ -3,11 +3,12 @@
 import pytest
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.node import answers, offers
+from chatnet_engine.node import answers
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import FilesSaid, HistoryRead
-from chatnet_engine.node.hello import loss_notices
+from chatnet_engine.node.messaging.hello import loss_notices
 from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.transfers import offers
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd

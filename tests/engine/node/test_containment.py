@@ -8,7 +8,7 @@ import pytest
 from chatnet_engine.files import offering
 from chatnet_engine.ledger import ledger, people
 from chatnet_engine.node import commands
-from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState

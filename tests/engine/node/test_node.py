@@ -4,7 +4,7 @@ import pytest
 
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.effects import SessionCopied
-from chatnet_engine.node.hello import check_hello
+from chatnet_engine.node.messaging.hello import check_hello
 from chatnet_engine.node.node import STOP_WITHIN_S
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc import commands as cmd

@@ -6,10 +6,11 @@ import pytest
 
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.ledger import ledger, people
-from chatnet_engine.node import answers, commands, inviting
-from chatnet_engine.node.conversation import Conversation
-from chatnet_engine.node.links import Links
+from chatnet_engine.node import answers, commands
+from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.people import inviting
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice

@@ -2,7 +2,7 @@
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr
-from chatnet_engine.node.link_session import LinkSession
+from chatnet_engine.node.links.link_session import LinkSession
 from chatnet_engine.secure.endpoint import Endpoint
 
 

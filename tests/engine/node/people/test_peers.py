@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatnet_engine.node.known_peers import KnownPeers
-from chatnet_engine.node.peers import Meaning, Peers, Verdict
+from chatnet_engine.node.people.known_peers import KnownPeers
+from chatnet_engine.node.people.peers import Meaning, Peers, Verdict
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from chatnet_engine.files.restored import restored_transfer
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import ReadHistory
+from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.publisher import Publisher, split_rows
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatnet_engine.node.outbox import Outbox
+from chatnet_engine.node.messaging.outbox import Outbox
 from chatnet_protocol.commit import OutboxRow, ReceiptRun
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRun

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatnet_engine.node.clients import BRIEF, Clients
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.front_ends.clients import BRIEF, Clients
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import (
     Attach,

@@ -1,8 +1,8 @@
 """The peer's typing is told once, kept for a while, and forgotten by itself."""
 
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.messaging.typing_peer import TypingPeer
 from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.typing_peer import TypingPeer
 from chatnet_protocol.ipc.events import PeerChanged
 from chatnet_protocol.ipc.rows import PeerRow, SessionRow
 from chatnet_protocol.ipc.view import View

@@ -4,7 +4,7 @@ import pytest
 
 from chatnet_engine.ledger import people
 from chatnet_engine.node import answers
-from chatnet_engine.node.links import Links
+from chatnet_engine.node.links.links import Links
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState

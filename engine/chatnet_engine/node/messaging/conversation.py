@@ -10,11 +10,11 @@ from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.commits import Asker, CommitQueue, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr
-from chatnet_engine.node.hello import check_hello, loss_notices
-from chatnet_engine.node.link_session import LinkSession
-from chatnet_engine.node.outbox import PAGE_ROWS, Outbox
+from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.messaging.hello import check_hello, loss_notices
+from chatnet_engine.node.messaging.outbox import PAGE_ROWS, Outbox
+from chatnet_engine.node.messaging.typing_peer import TypingPeer
 from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.typing_peer import TypingPeer
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import RemoteProtocolError

@@ -13,13 +13,10 @@ import msgspec
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.config import NodeConfig, Now
-from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import Addr, HostResolved
-from chatnet_engine.node.gate import Gate
-from chatnet_engine.node.goodbyes import Goodbyes
-from chatnet_engine.node.host_names import HostNames
-from chatnet_engine.node.invites import Invites
-from chatnet_engine.node.link import (
+from chatnet_engine.node.links.goodbyes import Goodbyes
+from chatnet_engine.node.links.host_names import HostNames
+from chatnet_engine.node.links.link import (
     LOOK_AGAIN_S,
     MAX_DIAL_ADDRS,
     NO_ANSWER,
@@ -32,8 +29,11 @@ from chatnet_engine.node.link import (
     other_version,
     why_closed,
 )
-from chatnet_engine.node.link_session import LinkSession
-from chatnet_engine.node.peers import Meaning, Peers, Verdict
+from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.node.people.gate import Gate
+from chatnet_engine.node.people.invites import Invites
+from chatnet_engine.node.people.peers import Meaning, Peers, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol.addresses import show_address

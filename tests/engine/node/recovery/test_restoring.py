@@ -9,7 +9,7 @@ import pytest
 from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.restoring import MAX_WISHES, READ_AGAIN_S, Restoring, page_of
+from chatnet_engine.node.recovery.restoring import MAX_WISHES, READ_AGAIN_S, Restoring, page_of
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, RemoteProtocolError
 from chatnet_protocol.ipc.commands import HistoryPage

@@ -1,7 +1,7 @@
 """Owns when the statistics of links and transfers are published next, and what links said last."""
 
-from chatnet_engine.node import status
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.front_ends import status
 from chatnet_engine.node.parts import Parts
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.limits import GAUGE_INTERVAL_S

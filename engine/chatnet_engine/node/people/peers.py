@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chatnet_engine.node.effects import Addr
-from chatnet_engine.node.known_peers import KnownPeers
+from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 

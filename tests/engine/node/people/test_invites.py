@@ -5,7 +5,7 @@ import pytest
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import InviteStretched, StretchInvite
-from chatnet_engine.node.invites import LIFETIME_S, MAX_INVITES, Invites
+from chatnet_engine.node.people.invites import LIFETIME_S, MAX_INVITES, Invites
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_protocol.errors import CommandError, ErrorCode
 

@@ -1,8 +1,8 @@
 """Who is let in, and what waits to be committed about it."""
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.gate import Gate
-from chatnet_engine.node.peers import MAX_PENDING_PEERS, Meaning, Peers
+from chatnet_engine.node.people.gate import Gate
+from chatnet_engine.node.people.peers import MAX_PENDING_PEERS, Meaning, Peers
 from chatnet_engine.secure.events import Authenticated, LinkUp
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 

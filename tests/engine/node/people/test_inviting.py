@@ -2,10 +2,10 @@
 
 import pytest
 
-from chatnet_engine.node import invites
-from chatnet_engine.node.invites import MAX_INVITES
-from chatnet_engine.node.inviting import GUEST
-from chatnet_engine.node.link import OWN_ADDRESS
+from chatnet_engine.node.links.link import OWN_ADDRESS
+from chatnet_engine.node.people import invites
+from chatnet_engine.node.people.invites import MAX_INVITES
+from chatnet_engine.node.people.inviting import GUEST
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, PeerRow, Trust

@@ -5,7 +5,7 @@ import sqlite3
 import msgspec
 
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.conversation import Conversation
+from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import MarksMoved, MessagesDelivered, Notice

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet_engine.node.known_peers import (
+from chatnet_engine.node.people.known_peers import (
     MAX_KNOWN_PEERS_BYTES,
     KnownPeer,
     KnownPeers,
     owner_of,
     parse_known_peers,
 )
-from chatnet_engine.node.peers import Meaning, Peers, Verdict
+from chatnet_engine.node.people.peers import Meaning, Peers, Verdict
 from chatnet_engine.secure.identity import checked_key_text, public_key_text
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c

@@ -1,7 +1,7 @@
 """When a name is looked up, and looked up again."""
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.host_names import HostNames
+from chatnet_engine.node.links.host_names import HostNames
 from chatnet_protocol.ipc.rows import PeerRow
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr
-from chatnet_engine.node.peers import MAX_PENDING_PEERS, Meaning, Peers, Verdict
+from chatnet_engine.node.people.peers import MAX_PENDING_PEERS, Meaning, Peers, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol.errors import CloseCode

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from chatnet_engine.node.conversation import Conversation
 from chatnet_engine.node.effects import HostResolved
-from chatnet_engine.node.links import Links
+from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.secure import events as secure
 from chatnet_protocol.errors import CloseCode

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chatnet_engine.node.backups import MAX_BACKUP_ASKERS, Backups
 from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.effects import CopySession
+from chatnet_engine.node.front_ends.backups import MAX_BACKUP_ASKERS, Backups
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import MakeBackup
 

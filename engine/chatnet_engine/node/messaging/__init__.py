@@ -1,0 +1,1 @@
+"""Texts, drafts and marks: the durable conversation with each peer."""

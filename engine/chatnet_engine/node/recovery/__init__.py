@@ -1,0 +1,1 @@
+"""Having the history of a conversation back from its peer."""

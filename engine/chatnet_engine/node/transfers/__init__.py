@@ -1,0 +1,1 @@
+"""Offers and transfers, between the files package and the rest of the node."""
