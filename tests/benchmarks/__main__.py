@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import attach, drain, files, hostile, latency, partition, secure, stages
+from benchmarks import attach, drain, files, hostile, latency, partition, secure, stages, thin
 
 ALL = {
     "latency": latency.run,
@@ -14,6 +14,7 @@ ALL = {
     "attach": attach.run,
     "files": files.run,
     "secure": secure.run,
+    "thin": thin.run,
     "partition": partition.run,
     "hostile": hostile.run,
 }

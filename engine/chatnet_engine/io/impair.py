@@ -1,7 +1,8 @@
 """An artificial bad network in front of the UDP socket, for tests, demonstrations and the curious.
 
 Outgoing datagrams only: each engine impairs its own direction. Decisions depend on the seed and
-on how many datagrams went before, never on time, so that a run can be repeated. Pure: whoever
+on how many datagrams went before, never on time, so that a run can be repeated; only bursts of so
+many milliseconds come at times that the seed gives, counted from the first datagram. Pure: whoever
 owns the socket feeds it `now`.
 """
 
@@ -9,8 +10,9 @@ import heapq
 import math
 import random
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
+from chatnet_engine.io.bursts import LossModel, PacketBursts, TimeBursts
 from chatnet_engine.node.effects import Addr
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.limits import MIB
@@ -21,13 +23,22 @@ MAX_DELAY_S = 60.0
 REORDER_HOLD_S = (0.005, 0.030)
 """How much longer a reordered datagram is held, so that later ones overtake it."""
 
+MAX_BURST_PACKETS = 10_000
+MAX_BURST_SHARE = 0.9
+"""Bursts with a larger share of loss than this are no line."""
+NAMES = ("loss", "burst", "dup", "delay", "jitter", "reorder", "seed")
+
 Datagram = tuple[bytes, Addr]
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(%|ms|s)?")
 
 
 @dataclass(frozen=True, slots=True)
 class ImpairSpec:
-    """How bad the line is. Probabilities from 0 to 1; `jitter_s` is added evenly from 0 up."""
+    """How bad the line is. Probabilities from 0 to 1; `jitter_s` is added evenly from 0 up.
+
+    With `burst_s` or `burst_packets`, at most one of them, the share `loss` is lost in bursts that
+    last so long, or take so many packets, on average.
+    """
 
     loss: float = 0.0
     dup: float = 0.0
@@ -35,21 +46,27 @@ class ImpairSpec:
     jitter_s: float = 0.0
     reorder: float = 0.0
     seed: int = 0
+    burst_s: float = 0.0
+    burst_packets: float = 0.0
 
     def text(self) -> str:
         """The specification again, in the form `parse_impair` reads."""
-        parts = []
-        for name in ("loss", "dup", "delay", "jitter", "reorder"):
-            value = getattr(self, name + "_s" if name in ("delay", "jitter") else name)
-            if value:
-                unit = "ms" if name in ("delay", "jitter") else "%"
-                scale = 1000 if unit == "ms" else 100
-                parts.append(f"{name}={value * scale:.10g}{unit}")
+        shown = (
+            ("loss", self.loss * 100, "%"),
+            ("burst", self.burst_s * 1000, "ms"),
+            ("burst", self.burst_packets, ""),
+            ("dup", self.dup * 100, "%"),
+            ("delay", self.delay_s * 1000, "ms"),
+            ("jitter", self.jitter_s * 1000, "ms"),
+            ("reorder", self.reorder * 100, "%"),
+        )
+        parts = [f"{name}={value:.10g}{unit}" for name, value, unit in shown if value]
         return ",".join([*parts, f"seed={self.seed}"])
 
 
 def parse_impair(text: str, *, seed: int) -> ImpairSpec:
-    """`loss=0.2,dup=5%,delay=50ms,jitter=20ms,reorder=0.1,seed=7`, any of them in any order.
+    """`loss=0.2,dup=5%,delay=50ms,jitter=20ms,reorder=0.1,seed=7`, any of them in any order, and
+    `burst=20ms` or `burst=4` (packets) with `loss`.
 
     `seed` is used when the text names none. Raises CommandError(invalid) with one sentence.
     """
@@ -64,14 +81,21 @@ def parse_impair(text: str, *, seed: int) -> ImpairSpec:
             values[name] = _probability(name, value)
         elif name in ("delay", "jitter"):
             values[name] = _duration(name, value)
+        elif name == "burst":
+            timed = not value.replace(".", "").isdigit()
+            values["burst_s" if timed else "burst_packets"] = (
+                _duration(name, value) if timed else _packets(name, value)
+            )
+            values[name] = 0.0
         elif name == "seed":
             if not (value.isascii() and value.isdigit() and len(value) < 20):
                 raise _invalid(f"seed is a whole number, not {value!r}")
             seed = int(value)
             values[name] = seed
         else:
-            known = ", ".join(field.name.removesuffix("_s") for field in fields(ImpairSpec))
-            raise _invalid(f"{name!r} is not one of {known}")
+            raise _invalid(f"{name!r} is not one of {', '.join(NAMES)}")
+    if "burst" in values and not 0 < values.get("loss", 0.0) <= MAX_BURST_SHARE:
+        raise _invalid(f"burst goes with a loss above 0 and up to {MAX_BURST_SHARE:.0%}")
     return ImpairSpec(
         loss=values.get("loss", 0.0),
         dup=values.get("dup", 0.0),
@@ -79,6 +103,8 @@ def parse_impair(text: str, *, seed: int) -> ImpairSpec:
         jitter_s=values.get("jitter", 0.0),
         reorder=values.get("reorder", 0.0),
         seed=seed,
+        burst_s=values.get("burst_s", 0.0),
+        burst_packets=values.get("burst_packets", 0.0),
     )
 
 
@@ -91,6 +117,7 @@ class Impairment:
         self.duplicated = 0
         self.overflowed = 0
         self._random = random.Random(spec.seed)  # noqa: S311 (a repeatable line, no secret)
+        self._bursts = _bursts_of(spec)
         self._held: list[tuple[float, int, Datagram]] = []
         self._held_bytes = 0
         self._count = 0
@@ -100,7 +127,7 @@ class Impairment:
         for datagram in datagrams:
             # Always the same number of draws, so that decision n depends on nothing but n.
             draws = [self._random.random() for _ in range(6)]
-            if draws[0] < self.spec.loss:
+            if self._bursts.loses(now_s) if self._bursts else draws[0] < self.spec.loss:
                 self.lost += 1
                 continue
             self._hold(datagram, now_s + self._travel_s(draws[2], draws[3]))
@@ -138,6 +165,22 @@ class Impairment:
         self._count += 1
         self._held_bytes += len(datagram[0])
         heapq.heappush(self._held, (due_s, self._count, datagram))
+
+
+def _bursts_of(spec: ImpairSpec) -> LossModel | None:
+    generator = random.Random(spec.seed)  # noqa: S311 (a repeatable line, no secret)
+    if spec.burst_s:
+        return TimeBursts(spec.loss, spec.burst_s, generator)
+    if spec.burst_packets:
+        return PacketBursts(spec.loss, spec.burst_packets, generator)
+    return None
+
+
+def _packets(name: str, value: str) -> float:
+    match = _NUMBER.fullmatch(value)
+    if match is None or not 1 <= float(match[1]) <= MAX_BURST_PACKETS:
+        raise _invalid(f"{name} is 1 to {MAX_BURST_PACKETS} packets, or a time, not {value!r}")
+    return float(match[1])
 
 
 def _probability(name: str, value: str) -> float:

@@ -33,13 +33,39 @@ def test_parse_all_and_text_round_trip():
     assert parse_impair("delay=2s", seed=9).delay_s == 2.0
 
 
+def test_bursts_are_of_a_length_in_time_or_in_packets():
+    timed = parse_impair("loss=10%,burst=20ms", seed=1)
+    assert timed == ImpairSpec(loss=0.1, burst_s=0.02, seed=1)
+    counted = parse_impair("loss=10%,burst=4", seed=1)
+    assert counted == ImpairSpec(loss=0.1, burst_packets=4, seed=1)
+    for spec in (timed, counted):
+        assert parse_impair(spec.text(), seed=0) == spec
+
+
+@pytest.mark.parametrize(
+    ("spec", "step_s", "length"),
+    [
+        (ImpairSpec(loss=0.1, burst_s=0.02, seed=5), 0.002, 10.5),
+        (ImpairSpec(loss=0.1, burst_s=0.02, seed=5), 0.1, 1.1),
+        (ImpairSpec(loss=0.1, burst_packets=4, seed=5), 0.1, 4),
+    ],
+)
+def test_losses_in_bursts_have_their_share_and_length(spec, step_s, length):
+    line, out = run(spec, 20_000, step_s)
+    assert 1500 < line.lost < 2500
+    arrived = {number for number, _ in out}
+    bursts = sum(n not in arrived and n - 1 in arrived for n in range(1, 20_000))
+    assert line.lost / bursts == pytest.approx(length, rel=0.2)
+    assert run(spec, 20_000, step_s)[1] == out
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("", "not of the form"),
         ("loss", "not of the form"),
         ("loss=0.1,loss=0.2", "given twice"),
-        ("los=0.1", "'los' is not one of loss, dup, delay, jitter, reorder, seed"),
+        ("los=0.1", "'los' is not one of loss, burst, dup, delay, jitter, reorder, seed"),
         ("loss=1.5", "at most 1"),
         ("loss=120%", "at most 1"),
         ("loss=-1", "is a share"),
@@ -48,6 +74,12 @@ def test_parse_all_and_text_round_trip():
         ("delay=50", "is a time"),
         ("delay=5%", "is a time"),
         ("jitter=61s", "at most 60s"),
+        ("burst=20ms", "goes with a loss above 0"),
+        ("loss=95%,burst=4", "goes with a loss above 0 and up to 90%"),
+        ("loss=10%,burst=0", "is 1 to 10000 packets"),
+        ("loss=10%,burst=0.5", "is 1 to 10000 packets"),
+        ("loss=10%,burst=5%", "burst is a time"),
+        ("loss=10%,burst=61s", "at most 60s"),
         ("seed=x", "is a whole number"),
         ("seed=²", "is a whole number"),
     ],

@@ -1,0 +1,86 @@
+"""The link's thin stream in the simulator: no clock, no noise, the same figures on any machine."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from simworld import thin_stream
+from simworld.thin_stream import Model, Result, packet_bursts, random_loss, time_bursts
+
+SEEDS = range(1, int(os.environ.get("CHATNET_THIN_SEEDS", "20")) + 1)
+COUNT = int(os.environ.get("CHATNET_THIN_MESSAGES", "1200"))
+LINKS_A_SEED = 10
+FIRST = 20
+
+LINES: dict[str, Model] = {
+    **{f"{share} %": random_loss(share / 100) for share in (0, 5, 10, 20, 30)},
+    "bursts of 4 packets": packet_bursts(),
+    "bursts of 20 ms": time_bursts(),
+}
+
+
+def run(root: Path) -> Iterator[str]:
+    """100 B every 50 ms, 25 ms one way; ms of the median and the worst seed."""
+    yield f"{'':22} {'p50':>13} {'p95':>13} {'p99':>13}   packets   bytes: forward + back"
+    with ProcessPoolExecutor(os.cpu_count(), initializer=partial(os.nice, 10)) as pool:
+        for name in LINES:
+            yield _row(name, list(pool.map(partial(_steady, name), SEEDS)))
+        yield _row("20 at once, 20 %", list(pool.map(_at_once, SEEDS)))
+        yield _row(f"first {FIRST}, 20 %", list(pool.map(partial(_first, 0.2), SEEDS)))
+        yield _row(f"first {FIRST}, 0 %", list(pool.map(partial(_first, 0.0), SEEDS)))
+        yield ""
+        yield from _changes(list(pool.map(_changing, SEEDS)))
+
+
+def _row(name: str, results: list[Result]) -> str:
+    def both(value: Callable[[Result], float]) -> str:
+        values = [value(result) for result in results]
+        return f"{median(values):6.1f} {max(values):6.1f}"
+
+    shares = " ".join(both(lambda r, f=fraction: r.percentile(f)) for fraction in (0.5, 0.95, 0.99))
+    packets = median(result.packets for result in results)
+    forward = median(result.forward_bytes for result in results)
+    back = median(result.back_bytes for result in results)
+    total = f"{forward:.0f} + {back:.0f} = {forward + back:.0f}"
+    return f"{name:22} {shares}   {packets:7.2f}   {total}"
+
+
+def _steady(name: str, seed: int) -> Result:
+    return thin_stream.steady(LINES[name], seed, COUNT)
+
+
+def _at_once(seed: int) -> Result:
+    return thin_stream.steady(random_loss(0.2), seed, COUNT, at_once=20, rest=False)
+
+
+def _first(share: float, seed: int) -> Result:
+    links = [
+        thin_stream.steady(random_loss(share), 1000 * seed + link, FIRST, rest=False)
+        for link in range(LINKS_A_SEED)
+    ]
+    return Result(
+        [ms for link in links for ms in link.latency_ms],
+        [at for link in links for at in link.sent_s],
+        *(
+            sum(getattr(link, name) for link in links) / LINKS_A_SEED
+            for name in ("packets", "forward_bytes", "back_bytes")
+        ),
+    )
+
+
+def _changing(seed: int) -> list[tuple[float, Result]]:
+    return list(thin_stream.changing((0.0, 0.3, 0.0), 8.0, seed))
+
+
+def _changes(seeds: list[list[tuple[float, Result]]]) -> Iterator[str]:
+    yield "the loss changes; p95 of the median and the worst seed by time after it"
+    for index, (share, _) in enumerate(seeds[0]):
+        parts = []
+        for start_s, end_s in ((0, 0.5), (0.5, 1), (1, 2), (2, 8), (0.5, 8)):
+            values = [each[index][1].between(start_s, end_s).percentile(0.95) for each in seeds]
+            parts.append(f"{start_s}-{end_s} s {median(values):5.1f} {max(values):6.1f}")
+        packets = median(each[index][1].packets for each in seeds)
+        yield f"{share:4.0%}: {'   '.join(parts)}   packets from 2 s on {packets:.2f}"
