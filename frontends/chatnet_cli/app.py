@@ -2,14 +2,13 @@
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TypeAlias
 
 from chatnet_cli import grammar, render
-from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
+from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError, discard
 from chatnet_cli.parser import GrammarError
 from chatnet_client.errors import (
     ClientError,
@@ -71,10 +70,11 @@ def run(argv: Sequence[str], env: Environment) -> int:
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # The reader went away, as `head` does; the interpreter must not flush into it again.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), env.stdout.fileno())
+        discard(env.stdout)
         return ExitStatus.DONE
     except Exception as error:  # noqa: BLE001 - the last line of defence against tracebacks
+        if env.reader_is_gone():
+            discard(env.stdout)
         sentence, status = _explain(error)
         with contextlib.suppress(OSError, ValueError):
             env.say(sentence)

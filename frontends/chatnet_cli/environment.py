@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn, TextIO
 
@@ -44,6 +45,14 @@ def replace_process(command: Sequence[str], environ: Mapping[str, str]) -> NoRet
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(command[0], list(command), dict(environ))  # noqa: S606 - our own interpreter
+
+
+def discard(stream: TextIO) -> None:
+    """Whatever is still written there goes nowhere, what the interpreter flushes at its end too."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def valid_input(text: str, encoding: str) -> str:

@@ -24,6 +24,8 @@ MAX_WAITING = 1000
 """Lines and events between the threads; whoever brings more has to wait."""
 MAX_UNDER_WAY = 256
 """Lines read and not durable yet; meanwhile the input is read no further."""
+LOOK_S = 1.0
+"""How often to look whether anybody reads the output, while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
     reading = ended = False
     try:
         while not room.done and not (ended and room.is_settled):
-            item = inbox.get()
+            item = _next(env, inbox)
             before = room.unanswered
             if isinstance(item, InputEnded):
                 ended = True
@@ -87,6 +89,16 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
     if typed and not room.failed:
         env.say(LEAVING)
     return ExitStatus.FAILED if room.failed else ExitStatus.DONE
+
+
+def _next(env: Environment, inbox: "queue.Queue[Item]") -> Item:
+    """Wait for one. Raises BrokenPipeError when nobody reads the output any more."""
+    while True:
+        try:
+            return inbox.get(timeout=LOOK_S)
+        except queue.Empty:
+            if env.reader_is_gone():
+                raise BrokenPipeError from None
 
 
 def _send(room: Room, line: str) -> None:

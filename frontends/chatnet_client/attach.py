@@ -32,6 +32,7 @@ from chatnet_client.client_events import (
     Refused,
     Reset,
 )
+from chatnet_client.gauges import NewestGauges
 from chatnet_client.requests import DEFAULT_TIMEOUT_S, Answer, Requests
 from chatnet_client.snapshot import SnapshotFetch
 from chatnet_client.words import ENGINE_DIED, NO_ANSWER
@@ -113,7 +114,7 @@ class AttachMachine:
         self._heard = 0.0
         self._keep_alive_at = 0.0
         self._attach_at: float | None = 0.0
-        self._gauge_revisions: dict[tuple[str, object], int] = {}
+        self._gauges = NewestGauges()
 
     @property
     def _is_attached(self) -> bool:
@@ -185,9 +186,7 @@ class AttachMachine:
         if frame.boot != self._boot:
             return
         for gauge in frame.gauges:
-            key = (type(gauge).__name__, getattr(gauge, "id", gauge.peer))
-            if gauge.revision > self._gauge_revisions.get(key, -1):
-                self._gauge_revisions[key] = gauge.revision
+            if self._gauges.handle(gauge):
                 self._events.append(Gauged(gauge))
 
     def handle_reply(self, data: bytes, now: float) -> None:
@@ -312,7 +311,7 @@ class AttachMachine:
             return
         attached = snapshot.attached
         self._boot, self._seq, self._head = attached.boot, attached.seq, attached.head_seq
-        self._gauge_revisions.clear()
+        self._gauges.clear()
         self._events.append(Reset(view, self._boot, self._seq, self.client))
         self._missed_until = view.last_no
         if not self._keeps_up or not self._has_no:

@@ -1,23 +1,19 @@
 """From the client's thread to the window's: one queue, one signal.
 
-The client library calls back in its own thread. Here each call becomes an entry of a bounded queue
-and one wake-up of the GUI thread, which drains the queue in turns so short that nothing stutters.
-When the window does not keep up, the client's thread waits: its socket then overflows, and the
-attach machine heals that gap as any other.
+The client library calls back in its own thread. Here each call becomes an entry of the library's
+bounded queue and one wake-up of the GUI thread, which drains it in turns so short that nothing
+stutters.
 """
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from chatnet_client.client_events import Answered, ClientEvent
+from chatnet_client.event_queue import EventQueue
 from chatnet_protocol.ipc.commands import Command
 from chatnet_qt.qt import QObject, Qt, pyqtSignal
 
-MAX_EVENTS_WAITING = 4096
-"""Entries between the threads; at this many the client's thread waits."""
 TURN_S = 0.008
 """How long one drain may take before the window may paint again."""
 
@@ -52,15 +48,12 @@ class Bridge(QObject):
     def __init__(self, make_client: MakeClient, on_event: OnEvent, parent: QObject) -> None:
         super().__init__(parent)
         self._on_event = on_event
-        self._own_thread = threading.get_ident()
-        self._queue: deque[ClientEvent] = deque()
-        self._room = threading.Condition()
-        self._signalled = False
+        self._queue = EventQueue(self._waiting.emit)
         self._closed = False
         self._answers: dict[int, OnAnswer] = {}
         queued = Qt.ConnectionType.QueuedConnection
         self._waiting.connect(self._drain, queued)  # type: ignore[call-arg]  # stubs lack it
-        self._client = make_client(self._put)
+        self._client = make_client(self._queue.put)
 
     def start(self) -> None:
         """Begin to attach."""
@@ -77,35 +70,14 @@ class Bridge(QObject):
 
     def close(self) -> None:
         """End; nothing is delivered any more, and a client thread that waits here goes on."""
-        with self._room:
-            self._closed = True
-            self._queue.clear()
-            self._room.notify_all()
+        self._closed = True
+        self._queue.close()
         self._answers.clear()
         self._client.close()
 
-    def _put(self, event: ClientEvent) -> None:
-        with self._room:
-            may_wait = threading.get_ident() != self._own_thread
-            while may_wait and len(self._queue) >= MAX_EVENTS_WAITING and not self._closed:
-                self._room.wait()
-            if self._closed:
-                return
-            self._queue.append(event)
-            if self._signalled:
-                return
-            self._signalled = True
-        self._waiting.emit()
-
     def _drain(self) -> None:
         until = time.monotonic() + TURN_S
-        while True:
-            with self._room:
-                if not self._queue:
-                    self._signalled = False
-                    return
-                event = self._queue.popleft()
-                self._room.notify()
+        while (event := self._queue.take()) is not None:
             if isinstance(event, Answered):
                 on_answer = self._answers.pop(event.token, None)
                 if on_answer is not None:

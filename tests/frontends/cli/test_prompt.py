@@ -1,18 +1,21 @@
 """The chat on a terminal that is a string: what arrives stands above the line being written."""
 
 import asyncio
+import errno
 import io
+import os
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
-from prompt_toolkit.output.vt100 import Vt100_Output
 
+from chatnet_cli import prompt
 from chatnet_cli.environment import Environment, ExitStatus
 from chatnet_cli.prompt import Terminal
 from chatnet_cli.room import Room
+from chatnet_cli.screen import Screen
 from chatnet_client.client import Client
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
@@ -23,10 +26,13 @@ Step = Callable[[], bool]
 
 
 def chat(
-    engine: FakeEngine, *steps: tuple[str, Step], environ: dict[str, str] | None = None
+    engine: FakeEngine,
+    *steps: tuple[str, Step],
+    environ: dict[str, str] | None = None,
+    screen: io.StringIO | None = None,
 ) -> tuple[ExitStatus, str]:
     """Type each text, and wait until its step holds; (exit code, everything printed)."""
-    screen = io.StringIO()
+    screen = screen or io.StringIO()
     env = Environment(
         stdin=io.StringIO(),
         stdout=screen,
@@ -42,7 +48,7 @@ def chat(
 
     async def run() -> ExitStatus:
         with create_pipe_input() as source:
-            output = Vt100_Output(screen, lambda: Size(24, 80), term="xterm", enable_cpr=False)
+            output = Screen(screen, lambda: Size(24, 80), term="xterm", enable_cpr=False)
             terminal = Terminal(env, None, engine.connection_file, source=source, screen=output)
             task = asyncio.create_task(terminal.run())
             for text, holds in steps:
@@ -195,3 +201,73 @@ def test_a_chat_that_can_no_longer_draw_ends_with_a_sentence(
         engine, ("", lambda: len(engine.core.clients) == 1), ("", settled(20)), ("", broke)
     )
     assert status == ExitStatus.FAILED
+
+
+class HungUp(io.StringIO):
+    """A terminal that may be hung up: writing there fails from then on."""
+
+    hung_up = False
+
+    def write(self, text: str) -> int:
+        if self.hung_up:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().write(text)
+
+
+@pytest.mark.parametrize("keys", ["", "x"], ids=["printing", "echoing"])
+def test_a_chat_whose_terminal_is_gone_ends(engine: FakeEngine, keys: str) -> None:
+    screen = HungUp()
+
+    def hang_up() -> bool:
+        screen.hung_up = True
+        if not keys:
+            for number in range(3):
+                engine.do(lambda core, n=number: core.receive(1, f"hello {n}"))  # type: ignore[misc]
+        return True
+
+    status, _ = chat(
+        engine,
+        ("", lambda: len(engine.core.clients) == 1),
+        ("", settled(20)),
+        ("", hang_up),
+        (keys, settled(5)),
+        screen=screen,
+    )
+    assert status == ExitStatus.INTERRUPTED
+
+
+def test_what_arrives_during_a_print_waits_for_the_next(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[tuple[asyncio.Future[None], Callable[[], None]]] = []
+
+    def slow(write: Callable[[], None]) -> "asyncio.Future[None]":
+        writes.append((asyncio.get_running_loop().create_future(), write))
+        return writes[-1][0]
+
+    def arrive() -> bool:
+        monkeypatch.setattr(prompt, "run_in_terminal", slow)
+        for number in range(20):
+            engine.do(lambda core, n=number: core.receive(1, f"hello {n}"))  # type: ignore[misc]
+        return True
+
+    def finish() -> bool:
+        assert len(writes) == 1
+        monkeypatch.undo()
+        writes[0][1]()
+        writes[0][0].set_result(None)
+        return True
+
+    status, screen = chat(
+        engine,
+        ("", lambda: len(engine.core.clients) == 1),
+        ("", settled(20)),
+        ("", arrive),
+        ("", lambda: engine.core.peer(1).my_read == 20),
+        ("", settled(5)),
+        ("", finish),
+        ("", settled(20)),
+        ("/quit\r", lambda: True),
+    )
+    assert status == ExitStatus.DONE
+    assert [n for n in range(20) if f"hello {n} " in screen] == list(range(20))

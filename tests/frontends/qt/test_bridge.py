@@ -87,7 +87,7 @@ def test_nothing_is_delivered_inside_the_call_that_caused_it(receiver: Receiver)
 def test_a_full_queue_makes_the_client_wait(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_EVENTS_WAITING", 10)
+    monkeypatch.setattr("chatnet_client.event_queue.MAX_EVENTS_WAITING", 10)
     sent: list[int] = []
 
     def talk() -> None:
@@ -108,7 +108,7 @@ def test_a_full_queue_makes_the_client_wait(
 def test_closing_frees_a_waiting_client_and_delivers_no_more(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_EVENTS_WAITING", 1)
+    monkeypatch.setattr("chatnet_client.event_queue.MAX_EVENTS_WAITING", 1)
     thread = threading.Thread(target=lambda: [receiver.client.on_event(Live(n)) for n in range(5)])
     thread.start()
     receiver.bridge.close()
