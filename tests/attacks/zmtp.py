@@ -29,6 +29,16 @@ def connect(endpoint: str) -> socket.socket:
     return raw
 
 
+def ready(kind: bytes, identity: bytes = b"") -> bytes:
+    """The READY of a socket of that kind."""
+    properties = b"".join(
+        bytes([len(name)]) + name + struct.pack("!I", len(value)) + value
+        for name, value in ((b"Socket-Type", kind), (b"Identity", identity))
+        if value
+    )
+    return command(b"READY", properties)
+
+
 def join(endpoint: str, kind: bytes, identity: bytes = b"") -> socket.socket:
     """A connection after the handshake, as a socket of that kind. Raises OSError.
 
@@ -37,12 +47,7 @@ def join(endpoint: str, kind: bytes, identity: bytes = b"") -> socket.socket:
     raw = connect(endpoint)
     raw.settimeout(TIMEOUT_S)
     try:
-        properties = b"".join(
-            bytes([len(name)]) + name + struct.pack("!I", len(value)) + value
-            for name, value in ((b"Socket-Type", kind), (b"Identity", identity))
-            if value
-        )
-        raw.sendall(GREETING + command(b"READY", properties))
+        raw.sendall(GREETING + ready(kind, identity))
         answer = b""
         while b"READY" not in answer:
             received = raw.recv(4096)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from chatnet_engine.io.address_watch import open_address_watch
 from chatnet_engine.io.backup import BackupMaker, SessionPaths, sweep
 from chatnet_engine.io.clock import read_now
-from chatnet_engine.io.descriptors import complaint, raise_descriptor_limit
 from chatnet_engine.io.file_link import FileLink, file_command
 from chatnet_engine.io.history_file import HistoryFile
 from chatnet_engine.io.impair import Impairment, ImpairSpec
@@ -251,8 +250,6 @@ def _open_log(folder: SessionFolder, level: str, undo: ExitStack) -> int:
             ErrorCode.FILE, f"{folder.log_path} cannot be written: {error.strerror}."
         ) from None
     undo.callback(close_log)
-    if problem := complaint(raise_descriptor_limit()):
-        logger.warning("%s", problem)
     return log_fd
 
 

@@ -72,7 +72,7 @@ class Machine:
 
     def reply(self, route: bytes, frame: bytes) -> None:
         """To one front end."""
-        self.ipc.reply(route, frame, self.now.mono_s)
+        self.ipc.reply(route, frame)
 
     def read_history(self, ask: ReadHistory) -> None:
         """Answered from the reader's thread."""
@@ -123,7 +123,6 @@ class Machine:
         """What sockets and processes have counted since the start, by name."""
         facts = {f"socket_{name}": count for name, count in asdict(self.udp.counters).items()}
         facts |= {f"ipc_{name}": count for name, count in asdict(self.ipc.counters).items()}
-        facts["ipc_replies_dropped"] = self.ipc.replies_dropped
         facts["files_restarts"] = self.files.restarts
         facts["files_frames_dropped"] = self.files.dropped
         if self.impairment is not None:

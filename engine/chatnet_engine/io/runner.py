@@ -7,11 +7,10 @@ because poll does not count the time the machine sleeps.
 
 import logging
 import math
+import select
 import time
 from collections.abc import Callable
 from typing import Protocol
-
-import zmq
 
 from chatnet_engine.io.intake import Intake
 from chatnet_engine.io.machine import Machine
@@ -62,19 +61,18 @@ class Runner:
         self.intake = Intake(node.peer_of, machine.udp.counters)
         self._stop_asked: str | None = None
         self._leave_s = math.inf
-        self._poller = zmq.Poller()
+        self._poller = select.poll()
         self._udp_fd = machine.udp.fileno()
         self._bell_fd = machine.wakeup.fileno()
         self._files_fd = -1
         self._files_flags = 0
-        self._poller.register(self._udp_fd, zmq.POLLIN)
-        self._poller.register(self._bell_fd, zmq.POLLIN)
-        self._commands = machine.ipc.commands
-        self._poller.register(self._commands, zmq.POLLIN)
-        self._poller.register(machine.ipc.events_fd, zmq.POLLIN)
+        self._poller.register(self._udp_fd, select.POLLIN)
+        self._poller.register(self._bell_fd, select.POLLIN)
+        self._poller.register(machine.ipc.commands_fd, select.POLLIN)
+        self._poller.register(machine.ipc.events_fd, select.POLLIN)
         self._addresses_fd = machine.addresses.fileno()
         if self._addresses_fd >= 0:
-            self._poller.register(self._addresses_fd, zmq.POLLIN)
+            self._poller.register(self._addresses_fd, select.POLLIN)
         self.turns = 0
 
     def ask_stop(self, reason: str) -> None:
@@ -99,7 +97,6 @@ class Runner:
     def turn(self) -> None:
         """Wait for something to do, do it, perform what comes of it."""
         self._watch_files()
-        self._watch_commands()
         ready = dict(self._poller.poll(self._wait_ms()))
         self.turns += 1
         node, machine = self._node, self._machine
@@ -110,7 +107,7 @@ class Runner:
         if self._files_fd in ready:
             flags = ready[self._files_fd]
             machine.handle_files(
-                readable=bool(flags & ~zmq.POLLOUT), writable=bool(flags & zmq.POLLOUT)
+                readable=bool(flags & ~select.POLLOUT), writable=bool(flags & select.POLLOUT)
             )
         if self._addresses_fd in ready:
             machine.addresses.handle_readable()
@@ -123,8 +120,8 @@ class Runner:
             self._handle_datagrams(now)
         if machine.ipc.events_fd in ready:
             machine.ipc.handle_events(now.mono_s)
-        if self._commands in ready:
-            machine.ipc.drain()
+        if machine.ipc.commands_fd in ready:
+            machine.ipc.handle_commands(now.mono_s)
         self._serve(now)
         deadline_s = node.next_timeout()
         if deadline_s is not None and deadline_s <= now.mono_s:
@@ -153,7 +150,7 @@ class Runner:
     def _serve(self, now: Now) -> None:
         enough_s = time.perf_counter() + MAX_REQUESTS_S
         for _ in range(MAX_REQUESTS_PER_TURN):
-            request = self._machine.ipc.receive()
+            request = self._machine.ipc.receive(now.mono_s)
             if request is None:
                 return
             self._node.handle_request(*request, now)
@@ -180,7 +177,7 @@ class Runner:
     def _watch_files(self) -> None:
         """The file process' socket changes when it is started again."""
         fd = self._machine.files.fileno()
-        flags = zmq.POLLIN | (zmq.POLLOUT if self._machine.files.wants_write else 0)
+        flags = select.POLLIN | (select.POLLOUT if self._machine.files.wants_write else 0)
         if fd == self._files_fd and (flags == self._files_flags or fd < 0):
             return
         if self._files_fd >= 0 and fd != self._files_fd:
@@ -188,13 +185,6 @@ class Runner:
         if fd >= 0:
             self._poller.register(fd, flags)
         self._files_fd, self._files_flags = fd, flags
-
-    def _watch_commands(self) -> None:
-        """The command socket may have been made anew."""
-        if self._machine.ipc.commands is not self._commands:
-            self._poller.unregister(self._commands)
-            self._commands = self._machine.ipc.commands
-            self._poller.register(self._commands, zmq.POLLIN)
 
     def _heed_stop(self, now: Now) -> None:
         if self._leave_s != math.inf:

@@ -1,6 +1,7 @@
-"""One subscriber's end of ZMTP 3.1 (rfc.zeromq.org/spec/37), NULL mechanism, as a PUB socket.
+"""One connection's end of ZMTP 3.0 and 3.1 (rfc.zeromq.org/spec/23 and 37), NULL mechanism.
 
-Bytes in, bytes out; no socket and no clock. Everything a subscriber can make longer has a limit.
+Bytes in, frames and answers out; no socket and no clock. Everything that the other side can make
+longer has a limit, which is checked before the bytes are there.
 """
 
 import struct
@@ -8,18 +9,16 @@ import struct
 SIGNATURE_BYTES = 10
 GREETING_BYTES = 64
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL".ljust(23, b"\0") + bytes(32)
-READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03PUB"
 PING = b"\x04\x07\x04PING\x00\x00"
 MORE, LONG, COMMAND = 1, 2, 4
-MAX_FRAME_BYTES = 256
-"""Of a subscriber: a handshake or heartbeat command, or one subscription."""
-MAX_TOPICS = 16
+MAX_COMMAND_BYTES = 1024
+"""A READY with a socket identity of 255 bytes takes 300."""
 MAX_CONTEXT_BYTES = 16
 """Of a PING, given back in the PONG."""
 
 
 class Violation(Exception):
-    """This is no subscriber, or one that wants too much; the connection is to be closed."""
+    """What no well-behaved client says; the connection is to be closed."""
 
 
 def frame(body: bytes, flags: int = 0) -> bytes:
@@ -29,53 +28,65 @@ def frame(body: bytes, flags: int = 0) -> bytes:
     return struct.pack("!BQ", flags | LONG, len(body)) + body
 
 
-def publication(topic: bytes, body: bytes) -> bytes:
-    """The two frames of one publication."""
-    return frame(topic, MORE) + frame(body)
+def command(name: bytes, body: bytes = b"") -> bytes:
+    """One command frame."""
+    return frame(bytes((len(name),)) + name + body, COMMAND)
 
 
-class Subscriber:
-    """What one connection has said, and what it is to be answered."""
+def ready(socket_type: bytes) -> bytes:
+    """The command that ends a handshake."""
+    return command(b"READY", b"\x0bSocket-Type" + struct.pack("!I", len(socket_type)) + socket_type)
 
-    def __init__(self) -> None:
-        self.topics: set[bytes] = set()
-        self.is_ready = False
-        """The handshake is complete."""
-        self.answers: list[bytes] = [GREETING, READY]
+
+def properties(metadata: bytes) -> dict[bytes, bytes]:
+    """Of a READY, by name in small letters. Raises Violation."""
+    found: dict[bytes, bytes] = {}
+    while metadata:
+        start = 1 + metadata[0]
+        size = int.from_bytes(metadata[start : start + 4], "big")
+        name, value = metadata[1:start], metadata[start + 4 : start + 4 + size]
+        if not name or len(metadata) < start + 4 + size:
+            raise Violation("garbled properties")
+        found[name.lower()] = value
+        metadata = metadata[start + 4 + size :]
+    return found
+
+
+class Wire:
+    """What has arrived on one connection and was not taken yet, and what is to be answered."""
+
+    def __init__(self, own_type: bytes, peer_types: frozenset[bytes]) -> None:
+        self.answers: list[bytes] = [GREETING, ready(own_type)]
         """To be sent; the caller takes them out."""
+        self.peer_type = b""
+        """Empty until the handshake is complete."""
+        self.knows_ping = False
+        """It speaks 3.1."""
+        self._peer_types = peer_types
         self._greeted = False
-        self._unread = b""
+        self._unread = bytearray()
 
-    def wants(self, topic: bytes) -> bool:
-        """Whether it has subscribed to a beginning of that topic."""
-        return topic.startswith(tuple(self.topics))
+    @property
+    def is_ready(self) -> bool:
+        """The handshake is complete."""
+        return bool(self.peer_type)
+
+    @property
+    def held_bytes(self) -> int:
+        """Arrived and not taken yet."""
+        return len(self._unread)
 
     def feed(self, data: bytes) -> None:
-        """Take in what has arrived. Raises Violation."""
+        """Keep what has arrived."""
         self._unread += data
+
+    def take_frame(self, max_bytes: int) -> tuple[int, bytes] | None:
+        """The next frame as (flags, body), None until it is complete.
+
+        Raises Violation, for a message's frame of more than `max_bytes` as soon as that is known.
+        """
         if not self._greeted and not self._take_greeting():
-            return
-        while (found := self._take_frame()) is not None:
-            flags, body = found
-            if flags & COMMAND:
-                self._handle_command(body)
-            elif not self.is_ready:
-                raise Violation("a message before the handshake")
-            elif body[:1] in (b"\0", b"\1"):
-                self._subscribe(body[1:], body[0] == 1)
-
-    def _take_greeting(self) -> bool:
-        if len(self._unread) >= SIGNATURE_BYTES and self._unread[0] != 0xFF:
-            raise Violation("no ZMTP 3")
-        if len(self._unread) < GREETING_BYTES:
-            return False
-        greeting, self._unread = self._unread[:GREETING_BYTES], self._unread[GREETING_BYTES:]
-        if greeting[10] < 3 or greeting[12:32].rstrip(b"\0") != b"NULL":
-            raise Violation("no ZMTP 3 with the NULL mechanism")
-        self._greeted = True
-        return True
-
-    def _take_frame(self) -> tuple[int, bytes] | None:
+            return None
         unread = self._unread
         if len(unread) < 2:
             return None
@@ -84,32 +95,49 @@ class Subscriber:
             if len(unread) < 9:
                 return None
             size, start = int.from_bytes(unread[1:9], "big"), 9
-        if size > MAX_FRAME_BYTES:
-            raise Violation("a frame that is too long")
+        if flags & COMMAND:
+            max_bytes = MAX_COMMAND_BYTES
+        elif not self.is_ready:
+            raise Violation("a message before the handshake")
+        if flags > MORE | LONG | COMMAND or (flags & MORE and flags & COMMAND):
+            raise Violation("unknown flags")
+        if size > max_bytes:
+            raise Violation("too long")
         if len(unread) < start + size:
             return None
-        self._unread = unread[start + size :]
-        return flags, unread[start : start + size]
+        body = bytes(unread[start : start + size])
+        del unread[: start + size]
+        return flags, body
 
-    def _handle_command(self, body: bytes) -> None:
+    def handle_command(self, body: bytes) -> tuple[bytes, bytes] | None:
+        """Do what every socket does; (name, rest) of other commands. Raises Violation."""
         length = body[0] if body else 0
         name, rest = body[1 : 1 + length], body[1 + length :]
+        if not self.is_ready:
+            if name != b"READY":
+                raise Violation("no handshake")
+            self.peer_type = properties(rest).get(b"socket-type", b"")
+            if self.peer_type not in self._peer_types:
+                raise Violation("a socket of another type")
+            return None
         match name:
-            case b"READY":
-                self.is_ready = True
             case b"PING":
-                self.answers.append(frame(b"\x04PONG" + rest[2 : 2 + MAX_CONTEXT_BYTES], COMMAND))
-            case b"SUBSCRIBE" | b"CANCEL" if self.is_ready:
-                self._subscribe(rest, name == b"SUBSCRIBE")
+                self.answers.append(command(b"PONG", rest[2 : 2 + MAX_CONTEXT_BYTES]))
             case b"PONG":
                 pass
             case _:
-                raise Violation("an unknown command")
+                return name, rest
+        return None
 
-    def _subscribe(self, topic: bytes, wanted: bool) -> None:
-        if not wanted:
-            self.topics.discard(topic)
-            return
-        self.topics.add(topic)
-        if len(self.topics) > MAX_TOPICS:
-            raise Violation("too many subscriptions")
+    def _take_greeting(self) -> bool:
+        unread = self._unread
+        if not (b"\xff".startswith(unread[:1]) and b"\x7f".startswith(unread[9:10])):
+            raise Violation("no ZMTP 3")
+        if len(unread) < GREETING_BYTES:
+            return False
+        if unread[10] < 3 or unread[12:32].rstrip(b"\0") != b"NULL":
+            raise Violation("no ZMTP 3 with the NULL mechanism")
+        self.knows_ping = (unread[10], unread[11]) >= (3, 1)
+        del unread[:GREETING_BYTES]
+        self._greeted = True
+        return True

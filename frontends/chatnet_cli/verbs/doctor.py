@@ -3,7 +3,6 @@
 import argparse
 import os
 import platform
-import resource
 import socket
 import stat
 import sys
@@ -23,7 +22,6 @@ from chatnet_protocol.ipc.session_files import HISTORY, IDENTITY, KNOWN_PEERS, L
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION, WIRE_VERSION
 
 PACKAGES = ("pyzmq", "msgpack", "msgspec", "cryptography", "blake3", "prompt_toolkit", "PyQt5")
-ENOUGH_DESCRIPTORS = 4096
 Check = tuple[bool | None, str]
 """Whether it is as it should be; None: neither good nor bad, worth knowing."""
 MARKS = {True: "ok ", False: "BAD", None: "-- "}
@@ -54,7 +52,6 @@ def _checks(env: Environment) -> Iterator[Check]:
         yield None, f"the window cannot open here: {missing}; the terminal chat works everywhere"
     yield _home_check(sessions.home(env.environ))
     yield _bind_check()
-    yield _descriptor_check()
     yield from _session_checks(env)
 
 
@@ -63,16 +60,6 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _descriptor_check() -> Check:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY or hard >= ENOUGH_DESCRIPTORS:
-        return True, "enough files can be open at once"
-    return False, (
-        f"at most {hard} files can be open at once (ulimit -Hn); ChatNet wants "
-        f"{ENOUGH_DESCRIPTORS:,} or more, because running out of them ends an engine"
-    )
 
 
 def _home_check(home: str) -> Check:

@@ -1,20 +1,16 @@
 import os
+from contextlib import suppress
 
 import pytest
 import zmq
 
 from attacks import zmtp
 from chatnet_engine.io import event_socket
-from chatnet_engine.io.event_socket import (
-    ALLOWANCE_BYTES,
-    HANDSHAKE_S,
-    HEARTBEAT_S,
-    SEND_MARK,
-    SILENT_S,
-    EventSocket,
-)
+from chatnet_engine.io.event_socket import ALLOWANCE_BYTES, SEND_MARK, EventSocket
+from chatnet_engine.io.local_socket import HANDSHAKE_S, HEARTBEAT_S, SILENT_S, TICK_S
 
 TURNS = 2000
+PONG = zmtp.command(b"PONG")
 
 
 @pytest.fixture
@@ -42,13 +38,17 @@ def join(events, tmp_path, *topics):
     turn_until(
         events,
         lambda: any(
-            connection.subscriber.topics == set(topics) and connection.subscriber.is_ready
+            connection.peer.topics == set(topics) and connection.peer.wire.is_ready
             for fd, connection in events._open.items()
             if fd not in known
         ),
     )
     raw.settimeout(20)
     return raw
+
+
+def last_heard(events):
+    return max((connection.heard_s for connection in events._open.values()), default=-1.0)
 
 
 def is_cut(raw):
@@ -76,11 +76,10 @@ def test_libzmq_subscribes_and_both_heartbeats_are_answered(events, tmp_path):
         listener.setsockopt(zmq.HEARTBEAT_IVL, 10)
         listener.subscribe(b"E")
         listener.connect(f"ipc://{tmp_path}/s.e")
-        turn_until(events, lambda: any(c.subscriber.topics for c in events._open.values()))
+        turn_until(events, lambda: any(c.peer.topics for c in events._open.values()))
         events.handle_timeout(HEARTBEAT_S)
         (connection,) = events._open.values()
-        connection.heard_s = -1.0
-        turn_until(events, lambda: connection.heard_s == 1.0, 1.0)
+        turn_until(events, lambda: connection.heard_s == HEARTBEAT_S, HEARTBEAT_S)
         large = os.urandom(300_000)
         events.publish(b"E", large)
         events.publish(b"E", b"small")
@@ -115,8 +114,8 @@ def test_who_says_little_for_long_may_go_on(events, tmp_path):
         assert events._open
 
 
-def test_too_many_subscribers_take_from_the_process_that_has_most(events, tmp_path, monkeypatch):
-    monkeypatch.setattr(event_socket, "MAX_SUBSCRIBERS", 3)
+def test_too_many_subscribers_take_from_the_process_that_has_most(events, tmp_path):
+    events._max_connections = 3
     first = [join(events, tmp_path, b"E") for _ in range(3)]
     last = zmtp.connect(f"ipc://{tmp_path}/s.e")
     last.settimeout(20)
@@ -132,22 +131,28 @@ def test_the_silent_and_those_that_never_say_what_they_are_go(events, tmp_path):
         turn_until(events, lambda: len(events._open) == 2)
         events.handle_timeout(HANDSHAKE_S)
         assert len(events._open) == 1
-        assert events.next_timeout() == HANDSHAKE_S + HEARTBEAT_S
+        assert events.next_timeout() == HANDSHAKE_S + TICK_S
         events.handle_timeout(HANDSHAKE_S + 0.1)
         events.handle_timeout(SILENT_S)
         assert not events._open
 
 
-def test_who_asks_for_answers_and_reads_none_is_cut(events, tmp_path, monkeypatch):
-    monkeypatch.setattr(event_socket, "ALLOWANCE_BYTES", 10**9)
-    monkeypatch.setattr(event_socket, "SEND_MARK", 4)
+def test_who_takes_nothing_for_long_is_cut_and_who_takes_a_little_is_not(events, tmp_path):
     with join(events, tmp_path, b"E") as raw:
-        (connection,) = events._open.values()
-        connection.allowance_bytes = 10.0**9
-        connection.socket.setsockopt(1, 7, 4096)
-        events.publish(b"E", bytes(500_000))
-        raw.sendall(zmtp.command(b"PING", b"\0\0") * 100)
-        turn_until(events, lambda: not events._open)
+        events.publish(b"E", bytes(5_000_000))
+        for second in range(1, 20):
+            raw.recv(300_000)
+            raw.sendall(PONG)
+            turn_until(events, lambda now=float(second): last_heard(events) == now, float(second))
+            events.handle_timeout(float(second))
+        assert events.ended == 0
+        for second in range(20, 20 + int(SILENT_S) + 2):
+            with suppress(BrokenPipeError):
+                raw.sendall(PONG)
+            events.handle_ready(float(second))
+            events.handle_timeout(float(second))
+        assert events.ended == 1
+        assert not events._open
 
 
 def test_noise_is_cut(events, tmp_path):

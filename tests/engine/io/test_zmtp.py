@@ -1,76 +1,125 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attacks.zmtp import GREETING, command, frame
 from chatnet_engine.io import zmtp
-from chatnet_engine.io.zmtp import MAX_FRAME_BYTES, MAX_TOPICS, Subscriber, Violation
+from chatnet_engine.io.zmtp import COMMAND, LONG, MAX_COMMAND_BYTES, MORE, Violation, Wire
 
 READY = command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x03SUB")
 HELLO = GREETING + READY
+MAX_BYTES = 300
 
 
-def subscriber(data=HELLO):
-    made = Subscriber()
+def wire(data=b""):
+    made = Wire(b"PUB", frozenset({b"SUB"}))
     made.feed(data)
     return made
 
 
+def take_all(made):
+    """Message frames until nothing is complete; commands are carried out."""
+    taken = []
+    while (found := made.take_frame(MAX_BYTES)) is not None:
+        flags, body = found
+        if flags & COMMAND:
+            made.handle_command(body)
+        else:
+            taken.append((flags & MORE, body))
+    return taken
+
+
 def test_what_it_says_first_is_the_greeting_and_what_it_is():
-    assert Subscriber().answers == [zmtp.GREETING, zmtp.READY]
+    assert wire().answers == [zmtp.GREETING, zmtp.ready(b"PUB")]
     assert len(zmtp.GREETING) == zmtp.GREETING_BYTES
-    assert command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x03PUB") == zmtp.READY
+    assert command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x03PUB") == zmtp.ready(b"PUB")
     assert command(b"PING", b"\0\0") == zmtp.PING
 
 
-def test_every_way_to_cut_the_bytes_is_the_same():
-    data = HELLO + frame(b"\1E") + command(b"SUBSCRIBE", b"H") + frame(b"\0E")
-    for size in (1, 2, 7, 63, 64, 65, len(data)):
-        made = Subscriber()
-        for start in range(0, len(data), size):
-            made.feed(data[start : start + size])
-        assert made.is_ready
-        assert made.topics == {b"H"}
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from([0, MORE]), st.binary(max_size=MAX_BYTES)),
+            st.tuples(st.just(COMMAND), st.binary(max_size=20).map(lambda c: b"\4PING\0\0" + c)),
+        ),
+        max_size=8,
+    ),
+    st.lists(st.integers(1, 400), max_size=40),
+)
+def test_every_way_to_cut_the_bytes_is_the_same(frames, cuts):
+    data = HELLO + b"".join(frame(body, flags) for flags, body in frames)
+    made, taken = wire(), []
+    for size in [*cuts, len(data)]:
+        made.feed(data[:size])
+        data = data[size:]
+        taken += take_all(made)
+    assert taken == [(flags, body) for flags, body in frames if flags != COMMAND]
+    pongs = [command(b"PONG", body[7:23]) for flags, body in frames if flags == COMMAND]
+    assert made.answers[2:] == pongs
+    assert made.held_bytes == 0
 
 
-def test_topics_are_beginnings():
-    made = subscriber(HELLO + frame(b"\1E"))
-    assert (made.wants(b"E"), made.wants(b"Events"), made.wants(b"G")) == (True, True, False)
-    assert not subscriber().wants(b"E")
-    assert subscriber(HELLO + frame(b"\1")).wants(b"anything")
-    assert not subscriber(HELLO + frame(b"\1") + command(b"CANCEL")).wants(b"anything")
-
-
-def test_a_ping_is_answered_with_its_context():
-    made = subscriber()
-    made.answers.clear()
-    made.feed(command(b"PING", b"\0\0" + b"c" * 20) + command(b"PONG", b"x"))
-    assert made.answers == [command(b"PONG", b"c" * 16)]
+@given(st.binary(max_size=400), st.booleans())
+def test_random_bytes_are_taken_wait_or_are_a_violation(noise, greeted):
+    made = wire((HELLO if greeted else b"") + noise)
+    try:
+        take_all(made)
+    except Violation:
+        return
+    assert greeted or len(noise) < len(GREETING) or noise.startswith(GREETING[:10])
+    assert made.held_bytes <= 9 + max(MAX_BYTES, MAX_COMMAND_BYTES)
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"\x01\x00" + bytes(10),
+        b"\x01",
+        GREETING[:9] + b"\x01",
         GREETING[:10] + b"\x01" + GREETING[11:],
         GREETING.replace(b"NULL\0", b"PLAIN"),
-        GREETING + frame(b"\1E"),
+        GREETING + frame(b"\1E")[:2],
         GREETING + command(b"SUBSCRIBE", b"E"),
-        HELLO + command(b"ERROR", b"\0"),
-        HELLO + frame(b"\1" + bytes(MAX_FRAME_BYTES)),
-        HELLO + b"\2" + (2**63).to_bytes(8, "big"),
-        HELLO + frame(b"", zmtp.COMMAND),
-        HELLO + b"".join(frame(b"\1%d" % number) for number in range(MAX_TOPICS + 1)),
+        GREETING + command(b"READY"),
+        GREETING + READY.replace(b"SUB", b"REP"),
+        GREETING + command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x04SUB"),
+        GREETING + command(b"READY", b"\x0bSocket-Type"),
+        GREETING + command(b"READY", b"\x00\x00\x00\x00\x00"),
+        HELLO + frame(b"", COMMAND | MORE),
+        HELLO + frame(b"", 8),
+        HELLO + bytes((LONG,)) + (MAX_BYTES + 1).to_bytes(8, "big"),
+        HELLO + bytes((LONG | COMMAND,)) + (MAX_COMMAND_BYTES + 1).to_bytes(8, "big"),
     ],
 )
-def test_what_no_subscriber_says_is_a_violation(data):
+def test_what_no_client_says_is_a_violation_before_the_rest_is_there(data):
     with pytest.raises(Violation):
-        subscriber(data)
+        take_all(wire(data))
 
 
-def test_messages_that_are_no_subscriptions_are_ignored():
-    made = subscriber(HELLO + frame(b"") + frame(b"\2x", zmtp.MORE) + frame(bytes([1])))
-    assert made.topics == {b""}
+def test_names_of_properties_have_no_case_and_others_do_not_matter():
+    data = b"\x08Identity" + (255).to_bytes(4, "big") + bytes(255)
+    data += b"\x0bsocket-TYPE\x00\x00\x00\x03SUB\x01x\x00\x00\x00\x00"
+    made = wire(GREETING + command(b"READY", data))
+    take_all(made)
+    assert made.is_ready
 
 
-def test_a_publication_is_two_frames_of_either_length():
-    assert zmtp.publication(b"E", b"x") == b"\1\1E\0\1x"
-    assert zmtp.publication(b"E", bytes(300)) == b"\1\1E\2" + (300).to_bytes(8, "big") + bytes(300)
+def test_who_speaks_3_0_is_not_asked_whether_it_lives():
+    old = wire(GREETING[:11] + b"\0" + GREETING[12:] + READY)
+    new = wire(HELLO)
+    take_all(old)
+    take_all(new)
+    assert (old.is_ready, old.knows_ping) == (True, False)
+    assert (new.is_ready, new.knows_ping) == (True, True)
+
+
+def test_a_ping_is_answered_with_its_context():
+    made = wire(HELLO + command(b"PING", b"\0\0" + b"c" * 20) + command(b"PONG", b"x"))
+    take_all(made)
+    assert made.answers[2:] == [command(b"PONG", b"c" * 16)]
+
+
+def test_other_commands_are_the_sockets():
+    made = wire(HELLO)
+    take_all(made)
+    assert made.handle_command(b"\x05ERRORrest") == (b"ERROR", b"rest")
+    assert made.handle_command(b"") == (b"", b"")

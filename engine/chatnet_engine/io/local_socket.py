@@ -1,0 +1,336 @@
+"""A ZMTP socket at a path of the file system, spoken by hand: its connections and their limits.
+
+libzmq's own cannot be used against hostile clients: it aborts when a client whose input it has
+stopped hangs up (zeromq/libzmq#4841) and when accept finds no descriptor, and it bounds neither
+subscriptions nor the parts of a message. Here every connection is read a little at a time and only
+when it is wanted, so that the kernel makes a flood wait; nobody is waited for.
+"""
+
+import errno
+import logging
+import os
+import resource
+import select
+import socket
+import struct
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from chatnet_engine.io import zmtp
+
+logger = logging.getLogger(__name__)
+
+MAX_ACCEPTS = 64
+"""In a turn."""
+BACKLOG = 1024
+"""Connections the kernel keeps until they are accepted; libzmq tries again when it is full."""
+TICK_S = 1.0
+HANDSHAKE_S = 2.0
+"""A connection that has not said what it is by then is closed."""
+HEARTBEAT_S = 2.0
+"""Silent for so long, it is asked whether it lives."""
+SILENT_S = 6.0
+"""After so long without a word, not even a PONG, the other side is gone or stopped; and so is one
+that takes nothing of what waits for it."""
+GATHERED = 64
+"""Frames given to the kernel in one call."""
+LOG_S = 5.0
+"""At most this often it is logged which connections were ended."""
+_CREDENTIALS = struct.Struct("3i")
+_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Peer(Protocol):
+    """What the protocol knows of the other side."""
+
+    wire: zmtp.Wire
+
+
+P = TypeVar("P", bound=Peer)
+
+
+@dataclass(slots=True, eq=False)
+class Connection(Generic[P]):
+    """One accepted connection."""
+
+    socket: socket.socket
+    pid: int
+    """The process that made it."""
+    peer: P
+    since_s: float
+    heard_s: float
+    """When something came last."""
+    asked_s: float
+    """When something came last that only a living program sends."""
+    waiting: deque[bytes]
+    """To be sent."""
+    waiting_bytes: int = 0
+    sent_bytes: int = 0
+    """Of the first that waits."""
+    taken_s: float = 0.0
+    """When it was seen last that it reads, or has nothing to read."""
+    has_taken: bool = True
+    reads: bool = True
+    """More input is wanted."""
+    watched: int = 0
+    """Registered events."""
+
+    @property
+    def is_open(self) -> bool:
+        """Until it is closed by either side."""
+        return self.socket.fileno() >= 0
+
+
+class LocalSocket(ABC, Generic[P]):
+    """Listens at `path` from its making. The session's lock is held by the caller.
+
+    Raises OSError when it cannot be bound.
+    """
+
+    def __init__(self, path: str, now_s: float, max_connections: int) -> None:
+        self.ended = 0
+        """Connections that were ended because they were too many or did what none should."""
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # A quarter: there is another such socket, and the engine has files of its own.
+        few = soft != resource.RLIM_INFINITY and soft // 4 < max_connections
+        self._max_connections = soft // 4 if few else max_connections
+        self._epoll = select.epoll()
+        self._open: dict[int, Connection[P]] = {}
+        """By descriptor, oldest first."""
+        self._accepts = True
+        self._next_tick_s = now_s + TICK_S
+        self._next_log_s = now_s
+        self._reasons: Counter[str] = Counter()
+        self._listener = self._listen(path)
+
+    @abstractmethod
+    def _make_peer(self) -> P:
+        """The protocol's side of a new connection."""
+
+    @abstractmethod
+    def _take_in(self, connection: Connection[P], data: bytes, now_s: float) -> None:
+        """Something has arrived. Raises Violation."""
+
+    @abstractmethod
+    def _read_size(self, connection: Connection[P]) -> int:
+        """Bytes read of it in a turn."""
+
+    def fileno(self) -> int:
+        """Readable when `handle_ready` has something to do."""
+        return self._epoll.fileno()
+
+    def rebind(self, path: str) -> None:
+        """Listen again, where the file has vanished; connections stay. Raises OSError."""
+        listener = self._listen(path)
+        if self._accepts:
+            self._epoll.unregister(self._listener.fileno())
+        self._accepts = True
+        self._listener.close()
+        self._listener = listener
+
+    def handle_ready(self, now_s: float) -> None:
+        """Take in connections and what comes on them; send what waits."""
+        for fd, events in self._epoll.poll(0):
+            if fd == self._listener.fileno():
+                self._accept(now_s)
+                continue
+            connection = self._open.get(fd)
+            if connection is None:
+                continue
+            if events & ~select.EPOLLOUT and connection.reads:
+                self._read(connection, now_s)
+            elif events & ~select.EPOLLOUT:
+                self._watch(connection)  # only now: mostly it reads again before more arrives
+            if events & ~select.EPOLLIN and connection.is_open:
+                self._flush(connection)
+
+    def next_timeout(self) -> float:
+        """When `handle_timeout` has something to do."""
+        return self._next_tick_s
+
+    def handle_timeout(self, now_s: float) -> None:
+        """Heartbeats; who is silent, does not read or never said what it is, goes."""
+        if now_s < self._next_tick_s:
+            return
+        self._next_tick_s = now_s + TICK_S
+        if not self._accepts:
+            self._accepts = True
+            self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        for connection in list(self._open.values()):
+            self._tick(connection, now_s)
+        if self._reasons and now_s >= self._next_log_s:
+            self._next_log_s = now_s + LOG_S
+            for reason, count in self._reasons.items():
+                logger.warning("local connections ended: %d (%s)", count, reason)
+            self._reasons.clear()
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Of all connections."""
+        return sum(connection.waiting_bytes for connection in self._open.values())
+
+    def flush(self) -> None:
+        """Send what the sockets take."""
+        for connection in list(self._open.values()):
+            self._flush(connection)
+
+    def close(self) -> None:
+        """Hang up on everybody; the file stays."""
+        for connection in list(self._open.values()):
+            self._close(connection)
+        self._listener.close()
+        self._epoll.close()
+
+    def _listen(self, path: str) -> socket.socket:
+        if os.path.lexists(path):
+            os.unlink(path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.setblocking(False)
+            listener.bind(path)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        self._epoll.register(listener.fileno(), select.EPOLLIN)
+        return listener
+
+    def _accept(self, now_s: float) -> None:
+        for _ in range(MAX_ACCEPTS):
+            try:
+                accepted, _ = self._listener.accept()
+            except OSError as error:
+                if error.errno in _SCARCE:
+                    self._pause_accepting(now_s)
+                return
+            accepted.setblocking(False)
+            found = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            pid, uid, _ = _CREDENTIALS.unpack(found)
+            if uid != os.geteuid():
+                accepted.close()
+                continue
+            connection = Connection(
+                accepted, pid, self._make_peer(), now_s, now_s, now_s, deque(), taken_s=now_s
+            )
+            self._open[accepted.fileno()] = connection
+            self._watch(connection)
+            self._answer(connection)
+            while len(self._open) > self._max_connections:
+                self._end(self._one_to_give_way(now_s), "too many")
+
+    def _pause_accepting(self, now_s: float) -> None:
+        """No descriptor is left: somebody makes room, and newcomers wait for the next tick."""
+        if self._open:
+            self._end(self._one_to_give_way(now_s), "no descriptors")
+        self._accepts = False
+        self._epoll.unregister(self._listener.fileno())
+
+    def _one_to_give_way(self, now_s: float) -> Connection[P]:
+        """The longest silent; where all live, the newest of the process that has most.
+
+        So a flood takes from itself and not from front ends that are there.
+        """
+        silent = min(self._open.values(), key=lambda connection: connection.asked_s)
+        if now_s - silent.asked_s > SILENT_S:
+            return silent
+        counts = Counter(connection.pid for connection in self._open.values())
+        return max(reversed(self._open.values()), key=lambda found: counts[found.pid])
+
+    def _read(self, connection: Connection[P], now_s: float) -> None:
+        try:
+            data = connection.socket.recv(self._read_size(connection))
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._close(connection)
+            return
+        try:
+            self._take_in(connection, data, now_s)
+        except zmtp.Violation as violation:
+            self._end(connection, str(violation))
+            return
+        connection.heard_s = now_s
+        self._answer(connection)
+
+    def _answer(self, connection: Connection[P]) -> None:
+        wire = connection.peer.wire
+        if wire.answers:
+            answers, wire.answers = wire.answers, []
+            self._send(connection, b"".join(answers))
+
+    def _send(self, connection: Connection[P], packed: bytes) -> None:
+        connection.waiting.append(packed)
+        connection.waiting_bytes += len(packed)
+        if len(connection.waiting) == 1:
+            self._flush(connection)
+
+    def _flush(self, connection: Connection[P]) -> None:
+        waiting = connection.waiting
+        while waiting:
+            first = memoryview(waiting[0])[connection.sent_bytes :]
+            following = [waiting[index] for index in range(1, min(len(waiting), GATHERED))]
+            try:
+                sent = connection.socket.sendmsg([first, *following])
+            except BlockingIOError:
+                break
+            except OSError:
+                self._close(connection)
+                return
+            connection.has_taken = True
+            connection.waiting_bytes -= sent
+            connection.sent_bytes += sent
+            while waiting and connection.sent_bytes >= len(waiting[0]):
+                connection.sent_bytes -= len(waiting.popleft())
+        self._watch(connection)
+
+    def _tick(self, connection: Connection[P], now_s: float) -> None:
+        if connection.has_taken or not connection.waiting:
+            connection.has_taken, connection.taken_s = False, now_s
+        if not connection.reads:
+            connection.heard_s = now_s  # it cannot be heard
+        wire = connection.peer.wire
+        if not wire.is_ready:
+            if now_s - connection.since_s >= HANDSHAKE_S:
+                self._end(connection, "no handshake")
+        elif now_s - connection.taken_s >= SILENT_S:
+            self._end(connection, "does not read")
+        elif not wire.knows_ping:
+            pass
+        elif now_s - connection.heard_s >= SILENT_S:
+            self._close(connection)
+        elif now_s - connection.heard_s >= HEARTBEAT_S and not connection.waiting:
+            self._send(connection, zmtp.PING)
+
+    def _watch(self, connection: Connection[P]) -> None:
+        """Register what is wanted; nothing at all of one whose end may not be noticed yet."""
+        wanted = select.EPOLLIN if connection.reads else 0
+        if connection.waiting:
+            wanted |= select.EPOLLOUT
+        if wanted == connection.watched:
+            return
+        fd = connection.socket.fileno()
+        if not connection.watched:
+            self._epoll.register(fd, wanted)
+        elif wanted:
+            self._epoll.modify(fd, wanted)
+        else:
+            self._epoll.unregister(fd)
+        connection.watched = wanted
+
+    def _end(self, connection: Connection[P], reason: str) -> None:
+        """Close it because of what it did."""
+        self.ended += 1
+        self._reasons[reason] += 1
+        self._close(connection)
+
+    def _close(self, connection: Connection[P]) -> None:
+        fd = connection.socket.fileno()
+        if self._open.pop(fd, None) is not None:
+            if connection.watched:
+                self._epoll.unregister(fd)
+            connection.socket.close()
+            connection.reads, connection.watched = False, 0
