@@ -65,11 +65,11 @@ MAX_ACTIVE_TRANSFERS = 64
 
 # --- local IPC ---------------------------------------------------------------------------------
 MAX_IPC_FRAME_BYTES = 1 * MIB
-"""ZMQ_MAXMSGSIZE of every socket."""
+"""ZMQ_MAXMSGSIZE of every client's socket."""
 MAX_REQUEST_BYTES = 512 * KIB
-"""One request: the largest offers 1,000 paths. ZMQ_MAXMSGSIZE of the engine's ROUTER."""
+"""One request, all its frames together: the largest offers 1,000 paths."""
 MAX_REQUESTS_UNDER_WAY = 128
-"""Requests a client may have unanswered; the engine takes twice that, and drops more."""
+"""Requests a client may have unanswered; the engine reads no further ones."""
 MAX_IPC_PARTS = 4
 MAX_EVENT_BYTES = 96 * KIB
 MAX_PUBLICATION_BYTES = 256 * KIB

@@ -22,6 +22,7 @@ MAX_P99_S = 0.1
 REPEAT_S = 1.0
 STOP_S = 10.0
 ASK_EVERY_S = 0.02
+GIVE_UP_S = 10.0
 PAGE_BYTES = 4096
 
 
@@ -137,7 +138,7 @@ class GoodClient:
         self._dealer.close(linger=0)
         self._context.term()
 
-    def ask(self, give_up_s: float = 10.0) -> float:
+    def ask(self, give_up_s: float = GIVE_UP_S) -> float:
         """Seconds until the answer was here, or `give_up_s`."""
         self._asked += 1
         began = time.monotonic()

@@ -1,19 +1,15 @@
 """Front ends that do what none should, all at once, against one engine: it lives, keeps serving,
-and its memory comes back. `scripts/attack` does it longer, one by one, with figures."""
+and its memory stays. `scripts/attack` does it longer, one by one, with figures."""
 
 import resource
-import time
 from pathlib import Path
 
 import pytest
 
-from attacks.victim import MAX_GROWTH_BYTES, Report, victim
+from attacks.victim import GIVE_UP_S, MAX_GROWTH_BYTES, Report, victim
 
 SECONDS = 2.0
-BACK_WITHIN_S = 30.0
-HARMFUL = ("hang-up", "flood-history", "multipart", "idle")
-"""Without "pour" and "unread-pages": beside them a verb may wait too long, which `scripts/attack`
-shows until it is mended; the engine's life beside "pour" is tried below."""
+HARMFUL = ("hang-up", "flood-history", "pour", "unread-pages", "multipart", "same-identity", "idle")
 
 
 @pytest.mark.e2e
@@ -27,17 +23,15 @@ def test_no_act_of_a_front_end_ends_the_engine(tmp_path: Path) -> None:
             try:
                 found.watch(report, SECONDS)
                 found.check_verbs(report)
+                found.watch(report, SECONDS)
             finally:
                 for attacker in attackers:
                     attacker.kill()
                     attacker.wait()
-            until = time.monotonic() + BACK_WITHIN_S
-            limit = report.quiet_bytes + MAX_GROWTH_BYTES
-            while found.resident_bytes() > limit and time.monotonic() < until:
-                found.watch(report, 0.2)
-            assert found.resident_bytes() <= limit
             found.stop(report)
         assert not report.problems
+        assert report.peak_bytes <= report.quiet_bytes + MAX_GROWTH_BYTES
+        assert max(report.waits_s) < GIVE_UP_S
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

@@ -5,9 +5,10 @@ or does not read its replies, nothing more is read. Identities that clients choo
 route is a number of this socket's own.
 """
 
-from collections import Counter, deque
+from collections import Counter
 
 from chatnet_engine.io.local_socket import Connection, LocalSocket
+from chatnet_engine.io.turns import Turns
 from chatnet_engine.io.zmtp import Violation
 from chatnet_engine.io.zmtp_router import Requester
 from chatnet_protocol.limits import KIB, MAX_REQUESTS_UNDER_WAY, MIB
@@ -52,19 +53,25 @@ class CommandSocket(LocalSocket[_Client]):
         """The client was gone or did not read."""
         self._count = 0
         self._by_route: dict[bytes, Connection[_Client]] = {}
-        self._turns: deque[Connection[_Client]] = deque()
-        """Connections with something to take, whose turn is next first."""
+        self._turns: Turns[Connection[_Client]] = Turns()
+        """Connections with something to take."""
+        self._leaving: Turns[Connection[_Client]] = Turns()
+        """The same of clients that have hung up: they come when nobody else has something."""
 
     @property
     def has_requests(self) -> bool:
         """`receive` has something to do."""
-        return bool(self._turns)
+        return bool(self._turns or self._leaving)
 
     def receive(self, now_s: float) -> tuple[bytes, list[bytes]] | None:
         """The next request as (route, frames); None: none is complete, or others come first."""
-        for _ in range(len(self._turns)):
-            connection = self._turns.popleft()
+        for _ in range(len(self._turns) + len(self._leaving)):
+            turns = self._turns or self._leaving
+            connection = turns.take()
             if not connection.is_open:
+                continue
+            if connection.is_gone and turns is self._turns:
+                self._queue(connection)
                 continue
             if self._is_full(connection):
                 connection.peer.is_parked = True
@@ -81,7 +88,7 @@ class CommandSocket(LocalSocket[_Client]):
                 connection.reads = True
                 self._watch(connection)
             else:
-                self._turns.append(connection)
+                self._queue(connection)
             if request is not None:
                 connection.asked_s = now_s
                 connection.peer.unanswered += 1
@@ -116,7 +123,7 @@ class CommandSocket(LocalSocket[_Client]):
         self._by_route[connection.peer.route] = connection
         connection.peer.feed(data)
         connection.reads = False
-        self._turns.append(connection)
+        self._queue(connection)
         self._mind_memory(connection)
 
     def _is_full(self, connection: Connection[_Client]) -> bool:
@@ -129,7 +136,11 @@ class CommandSocket(LocalSocket[_Client]):
     def _unpark(self, connection: Connection[_Client]) -> None:
         if connection.peer.is_parked and connection.is_open and not self._is_full(connection):
             connection.peer.is_parked = False
-            self._turns.append(connection)
+            self._queue(connection)
+
+    def _queue(self, connection: Connection[_Client]) -> None:
+        turns = self._leaving if connection.is_gone else self._turns
+        turns.add(connection.pid, connection)
 
     def _flush(self, connection: Connection[_Client]) -> None:
         super()._flush(connection)

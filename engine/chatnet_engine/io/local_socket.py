@@ -74,8 +74,10 @@ class Connection(Generic[P]):
     has_taken: bool = True
     reads: bool = True
     """More input is wanted."""
-    watched: int = 0
-    """Registered events."""
+    is_gone: bool = False
+    """The other side has hung up; what it sent before may still be read."""
+    watched: int | None = None
+    """Registered events; None: it is not registered."""
 
     @property
     def is_open(self) -> bool:
@@ -139,11 +141,14 @@ class LocalSocket(ABC, Generic[P]):
             connection = self._open.get(fd)
             if connection is None:
                 continue
-            if events & ~select.EPOLLOUT and connection.reads:
-                self._read(connection, now_s)
-            elif events & ~select.EPOLLOUT:
+            if events & (select.EPOLLHUP | select.EPOLLERR):
+                connection.is_gone = True
+            if connection.reads:
+                if events & ~select.EPOLLOUT:
+                    self._read(connection, now_s)
+            else:
                 self._watch(connection)  # only now: mostly it reads again before more arrives
-            if events & ~select.EPOLLIN and connection.is_open:
+            if events & select.EPOLLOUT and connection.is_open:
                 self._flush(connection)
 
     def next_timeout(self) -> float:
@@ -228,10 +233,13 @@ class LocalSocket(ABC, Generic[P]):
         self._epoll.unregister(self._listener.fileno())
 
     def _one_to_give_way(self, now_s: float) -> Connection[P]:
-        """The longest silent; where all live, the newest of the process that has most.
+        """One that has hung up, or the longest silent; else the newest of whoever has most.
 
-        So a flood takes from itself and not from front ends that are there.
+        So the flood of a process takes from itself and not from front ends that are there.
         """
+        gone = next((found for found in self._open.values() if found.is_gone), None)
+        if gone is not None:
+            return gone
         silent = min(self._open.values(), key=lambda connection: connection.asked_s)
         if now_s - silent.asked_s > SILENT_S:
             return silent
@@ -306,19 +314,21 @@ class LocalSocket(ABC, Generic[P]):
             self._send(connection, zmtp.PING)
 
     def _watch(self, connection: Connection[P]) -> None:
-        """Register what is wanted; nothing at all of one whose end may not be noticed yet."""
-        wanted = select.EPOLLIN if connection.reads else 0
+        """Register what is wanted, if only to notice that the other side hangs up."""
+        wanted: int | None = select.EPOLLIN if connection.reads else 0
         if connection.waiting:
-            wanted |= select.EPOLLOUT
+            wanted = (wanted or 0) | select.EPOLLOUT
+        elif connection.is_gone and not connection.reads:
+            wanted = None  # else it would be reported in every turn
         if wanted == connection.watched:
             return
         fd = connection.socket.fileno()
-        if not connection.watched:
-            self._epoll.register(fd, wanted)
-        elif wanted:
-            self._epoll.modify(fd, wanted)
-        else:
+        if wanted is None:
             self._epoll.unregister(fd)
+        elif connection.watched is None:
+            self._epoll.register(fd, wanted)
+        else:
+            self._epoll.modify(fd, wanted)
         connection.watched = wanted
 
     def _end(self, connection: Connection[P], reason: str) -> None:
@@ -330,7 +340,9 @@ class LocalSocket(ABC, Generic[P]):
     def _close(self, connection: Connection[P]) -> None:
         fd = connection.socket.fileno()
         if self._open.pop(fd, None) is not None:
-            if connection.watched:
+            if connection.watched is not None:
                 self._epoll.unregister(fd)
             connection.socket.close()
-            connection.reads, connection.watched = False, 0
+            connection.is_gone, connection.reads, connection.watched = True, False, None
+            connection.waiting.clear()
+            connection.waiting_bytes = 0

@@ -250,6 +250,35 @@ def test_what_was_sent_before_hanging_up_is_still_done(served):
     assert served.commands.reply(connection.peer.route, b"too late") is False
 
 
+def test_who_has_hung_up_comes_after_the_living_and_gives_way_first(served):
+    gone = [served.join() for _ in range(3)]
+    living, connection = served.join()
+    for raw, _ in gone:
+        raw.sendall(ASK * 2)
+    served.commands.handle_ready(0.0)
+    for raw, _ in gone:
+        raw.close()
+    living.sendall(ASK)
+    served.commands.handle_ready(0.0)
+    assert served.commands.receive(0.0)[0] == connection.peer.route
+    served.commands._max_connections = 4
+    served.join()
+    assert [c.is_open for _, c in gone] == [False, True, True]
+    assert connection.is_open
+
+
+def test_a_process_with_many_connections_has_the_share_of_one(served):
+    flood = [served.join() for _ in range(20)]
+    good, connection = served.join()
+    connection.pid = 1  # another program's
+    for raw, _ in flood:
+        raw.sendall(ASK * 20)
+    served.commands.handle_ready(0.0)
+    good.sendall(ASK * 5)
+    taken = served.turn_until(lambda: connection.peer.unanswered == 5)
+    assert len(taken) <= 11
+
+
 def test_who_hangs_up_in_a_flood_is_gone_with_the_first_reply(served):
     """This sequence, with a heartbeat in it, makes libzmq abort."""
     for _ in range(20):
