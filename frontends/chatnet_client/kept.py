@@ -139,8 +139,12 @@ class KeptTexts:
             adopted = self._keeper.adopt()
         except OSError:
             return False  # they stay where they are, for the next front end or the next call
+        # They were written before what no engine was asked for here, and go first.
+        newer = {one: waiting for one, waiting in self._texts.items() if not waiting.asked}
+        self._texts = {one: text for one, text in self._texts.items() if one not in newer}
         for kept in adopted:
             self._put(Waiting(kept, asked=True))
+        self._texts |= newer
         return bool(adopted)
 
     def handle_answer(self, answer: Answered) -> Waiting | None:

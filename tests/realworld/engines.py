@@ -24,6 +24,7 @@ from chatnet_protocol.ipc.session_files import (
     decode_connection_file,
     session_dir,
 )
+from realworld.guard import MARK
 
 START_S = 20.0
 STOP_S = 10.0
@@ -35,7 +36,8 @@ def environment(root: Path, name: str) -> dict[str, str]:
     (home / "Downloads").mkdir(parents=True, exist_ok=True)
     run = root / "run"
     run.mkdir(mode=0o700, exist_ok=True)
-    kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "TZ") if key in os.environ}
+    inherited = ("PATH", "LANG", "LC_ALL", "TZ", MARK)
+    kept = {key: os.environ[key] for key in inherited if key in os.environ}
     return kept | {
         "HOME": str(home),
         "CHATNET_HOME": str(home / "state"),

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import SystemRandom
 
+from realworld.guard import guarded
 from soak.judging import judge
 from soak.rounds import LINE, Soak
 from soak.stops import run_stops
@@ -21,6 +22,11 @@ def main(argv: list[str]) -> int:
         from soak import returns
 
         return returns.main(argv)
+    with guarded():
+        return _main(argv)
+
+
+def _main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="kills, one a round (default 20)")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))

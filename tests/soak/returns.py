@@ -7,12 +7,16 @@ histories once and in the order in which its front end wrote it; every engine wa
 link up in time.
 
 All state is in a folder, so that a run which was interrupted, or stopped after --minutes, goes on.
+Nothing that it started outlives it (see `realworld.guard`). A text counts once its front end has
+taken it: of a run that was killed, the last ones on their way to a front end may be lost with it.
 """
 
 import argparse
+import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,9 +30,13 @@ from pathlib import Path
 from chatnet_client.channel import read_connection_file
 from chatnet_client.client import Client
 from chatnet_client.errors import EngineUnreachable
+from chatnet_client.kept_file import PREFIX
+from chatnet_client.kept_records import decode
 from chatnet_client.launch import start_again
 from chatnet_protocol.ipc.commands import AddPeer, FetchHistory, HistoryPage, PeerAdded, StopEngine
 from chatnet_protocol.ipc.rows import ClientRole, LinkState
+from realworld.guard import guarded
+from soak import lives
 from soak.typist import Numbers
 
 BACK_S = 1.0
@@ -38,6 +46,7 @@ EVERY_S = 15.5
 TYPE_S = 0.7
 POLL_S = 0.005
 WAIT_S = 60.0
+KINDS = ("window", "terminal")
 
 
 class World:
@@ -45,6 +54,8 @@ class World:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.problems: list[str] = []
+        """What went wrong with the front ends themselves."""
         home = root / "home"
         home.mkdir(parents=True, exist_ok=True)
         left_out = ("XDG_RUNTIME_DIR", "PYTHONDONTWRITEBYTECODE")
@@ -66,16 +77,32 @@ class World:
 
     def start(self) -> None:
         """Both engines; the first time they get to know each other."""
-        if not os.path.exists(self.file("a").replace("connection.json", "start.json")):
+        ready = self.root / "ready"
+        if not ready.exists():
+            shutil.rmtree(self.environ["CHATNET_HOME"], ignore_errors=True)
             self._engine("0", "--session", "a", "--bind", "127.0.0.1")
             port = read_connection_file(self.file("a")).port
             self._engine("0", "127.0.0.1", str(port), "--session", "b", "--bind", "127.0.0.1")
             port = read_connection_file(self.file("b")).port
             with Client.attach(self.file("a"), name="setup") as client:
                 client.ask(AddPeer("127.0.0.1", port), PeerAdded)
+            ready.touch()
             return
         for name in ("a", "b"):
             start_again(self.environ, os.path.dirname(self.file(name)), unasked=False)
+
+    def note_durable(self) -> None:
+        """Before the front ends start: what those of before have taken for certain."""
+        kept = Path(self.file("a")).parent.glob(f"{PREFIX}*")
+        texts = [text.text for path in kept for text in decode(path.read_bytes())]
+        texts += self.texts("a", mine=True)
+        (self.root / "durable.new").write_text("\n".join(sorted(set(texts))))
+        os.replace(self.root / "durable.new", self.root / "durable")
+
+    def durable(self) -> set[str]:
+        """What `note_durable` found last."""
+        path = self.root / "durable"
+        return set(path.read_text().split()) if path.exists() else set()
 
     def stop(self) -> None:
         for name in ("a", "b"):
@@ -98,7 +125,7 @@ class World:
             yield
         finally:
             process.terminate()
-            process.wait(WAIT_S)
+            self._end(process, "window")
 
     @contextmanager
     def terminal(self) -> Iterator[None]:
@@ -127,16 +154,25 @@ class World:
             ended.set()
             threads[1].join()
             os.write(master, b"\x04")  # the end of the input: leave
-            try:
-                process.wait(WAIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            self._end(process, "terminal")
             os.close(master)
 
+    def _end(self, process: "subprocess.Popen[bytes]", kind: str) -> None:
+        """Note that a front end has ended as it should, or that it did not."""
+        try:
+            code = process.wait(WAIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+        if code:
+            self.problems.append(f"the {kind} ended with {code}")
+        else:
+            Numbers(self.root, kind).end()
+
     def _type(self, master: int, ended: threading.Event) -> None:
-        numbers = Numbers(self.root, "terminal")
         self.wait_clients({"qt", "cli"})
+        numbers = Numbers(self.root, "terminal")
+        numbers.begin()
         while not ended.wait(TYPE_S):
             os.write(master, f"{numbers.take()}\r".encode())
 
@@ -194,23 +230,19 @@ class World:
 
 def judge(world: World) -> list[str]:
     """What is wrong with the texts, once everything has arrived or a minute is over."""
-    written = {kind: Numbers(world.root, kind).written() for kind in ("window", "terminal")}
-    total = sum(map(len, written.values()))
+    durable = world.durable()
+    written = {kind: Numbers(world.root, kind).lives() for kind in KINDS}
+    expected = set().union(*(lives.due(life, durable) for life in written.values()))
     until = time.monotonic() + WAIT_S
-    while len(world.texts("b", mine=False)) < total and time.monotonic() < until:
+    while not expected <= set(world.texts("b", mine=False)) and time.monotonic() < until:
         time.sleep(0.2)
-    problems = []
+    found = list(world.problems)
     for name, mine in (("a", True), ("b", False)):
         texts = world.texts(name, mine=mine)
-        for kind, expected in written.items():
+        for kind, of_kind in written.items():
             got = [text for text in texts if text.startswith(kind)]
-            if got != expected:
-                lost, extra = set(expected) - set(got), len(got) - len(set(got))
-                problems.append(
-                    f"{kind} in {name}: {len(got)} of {len(expected)}, lost {sorted(lost)[:5]}, "
-                    f"{extra} twice, order {'kept' if got == sorted(got) else 'broken'}"
-                )
-    return problems
+            found += [f"{kind} in {name}: {text}" for text in lives.problems(of_kind, durable, got)]
+    return found
 
 
 def main(argv: list[str]) -> int:
@@ -223,6 +255,28 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     root: Path = args.state or Path(tempfile.mkdtemp(prefix="cnr-", dir="/tmp"))
     root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        # Held until the last process of a run is gone, also of one that was killed.
+        if not _lock(lock.fileno()):
+            print(f"another run with {root} goes on", file=sys.stderr)
+            return 2
+        with guarded((lock.fileno(),)):
+            return _run(root, args)
+
+
+def _lock(descriptor: int) -> bool:
+    until = time.monotonic() + WAIT_S
+    while time.monotonic() < until:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+        else:
+            return True
+    return False
+
+
+def _run(root: Path, args: argparse.Namespace) -> int:
     results = root / "rounds.jsonl"
     done = (
         [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
@@ -232,6 +286,7 @@ def main(argv: list[str]) -> int:
     world = World(root)
     world.start()
     try:
+        world.note_durable()
         with world.window(), world.terminal():
             world.wait_clients({"qt", "cli"})
             while len(done) < args.returns and time.monotonic() + args.every < until:
@@ -245,6 +300,10 @@ def main(argv: list[str]) -> int:
         problems = judge(world)
     finally:
         world.stop()
+    return _report(root, done, problems, wanted=args.returns)
+
+
+def _report(root: Path, done: list[dict[str, float]], problems: list[str], wanted: int) -> int:
     for key, limit_s in (("back_s", BACK_S), ("link_s", LINK_S)):
         times = sorted(row[key] for row in done) or [0.0]
         late = sum(value > limit_s for value in times)
@@ -252,8 +311,8 @@ def main(argv: list[str]) -> int:
         problems += [f"{late} rounds over {limit_s} s ({key})"] if late else []
     for text in problems:
         print(f"BROKEN: {text}")
-    count = len(Numbers(root, "window").written()) + len(Numbers(root, "terminal").written())
+    count = sum(len(life.texts) for kind in KINDS for life in Numbers(root, kind).lives())
     print(f"{count} texts: " + ("each once and in order" if not problems else "see above"))
     if problems:
         return 1
-    return 0 if len(done) >= args.returns else 3
+    return 0 if len(done) >= wanted else 3

@@ -260,9 +260,11 @@ def test_what_a_killed_front_end_left_is_adopted(keeper: KeptFile, tmp_path: Pat
         timeout=60,
     )
     texts = make(keeper)
-    texts.add(1, "before")
+    texts.add(1, "handed over already")
+    texts.take_commands(live=True)
+    texts.add(1, "written since")
     assert texts.adopt()
-    assert words(texts) == ["before", "hello"]
+    assert words(texts) == ["handed over already", "hello", "written since"]
     texts.close()
 
 
