@@ -213,7 +213,7 @@ def ipc_frame(data: bytes) -> str:
         pair.a.node.handle_request(b"hostile", [data] * (1 + (len(data) + number) % 2), pair.a.now)
         pair.a.turn()
     pair.run(0.01)
-    stopped = pair.a.node is None or bool(pair.a.node._parts.stopping)
+    stopped = pair.a.node is None or bool(pair.a.node._parts.front_ends.stopping)
     if stopped:
         _target("ipc").left = 0
     del pair.a.reply

@@ -382,12 +382,11 @@ def unread_page_forgotten() -> Patches:
     """A page that comes back and could not be read is not read again."""
     read = Restoring.handle_read
 
-    def forgetful(self: Restoring, token: int, page: Any, now: Any) -> None:
+    def forgetful(self: Restoring, asked: Any, page: Any, now: Any) -> None:
         if page is None:
-            peer, _ = self._reading.pop(token)
-            self._talk(peer).ask = None
+            self._talk(asked.peer).ask = None
         else:
-            read(self, token, page, now)
+            read(self, asked, page, now)
 
     return [swap(Restoring, "handle_read", forgetful)]
 

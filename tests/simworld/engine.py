@@ -267,12 +267,12 @@ class SimEngine:
         life = self._life
         if self.disk.unreadable():
             failed = CommandError(ErrorCode.STORE, "The history cannot be read: disk I/O error.")
-            read = HistoryRead(ask.token, None, failed)
+            read = HistoryRead(ask.context, None, failed)
         else:
             try:
-                read = HistoryRead(ask.token, History(self.connection).page(ask.query))
+                read = HistoryRead(ask.context, History(self.connection).page(ask.query))
             except CommandError as refused:
-                read = HistoryRead(ask.token, None, refused)
+                read = HistoryRead(ask.context, None, refused)
         self.clock.after(0.001, lambda: self._answer(life, read))
 
     def copy_session(self, ask: CopySession) -> None:
@@ -284,7 +284,7 @@ class SimEngine:
     def count(self, ask: CountWorld) -> None:
         """There is nothing to count here but commits."""
         life = self._life
-        answer = WorldCounted(ask.token, {"sim_commits": self.commits})
+        answer = WorldCounted(ask.reply_to, ask.view, {"sim_commits": self.commits})
         self.clock.after(0.001, lambda: self._answer(life, answer))
 
     def resolve(self, ask: ResolveHost) -> None:

@@ -84,7 +84,7 @@ class Machine:
 
     def count(self, ask: CountWorld) -> None:
         """Answered in the next turn."""
-        self._reports.append(WorldCounted(ask.token, self.counters()))
+        self._reports.append(WorldCounted(ask.reply_to, ask.view, self.counters()))
 
     def resolve(self, ask: ResolveHost) -> None:
         """Answered from a resolver thread."""

@@ -119,7 +119,7 @@ class HistoryReader:
         if self._worker.pending >= MAX_HISTORY_READS:
             self._refused.append(
                 HistoryRead(
-                    ask.token,
+                    ask.context,
                     None,
                     CommandError(ErrorCode.BUSY, "Too many history pages are asked for at once."),
                 )
@@ -164,13 +164,13 @@ class _HistoryDesk:
         try:
             if self._history is None:
                 self._history = self._open_history()
-            return HistoryRead(request.token, self._history.page(request.query))
+            return HistoryRead(request.context, self._history.page(request.query))
         except CommandError as refused:
-            return HistoryRead(request.token, None, refused)
+            return HistoryRead(request.context, None, refused)
         except sqlite3.Error as error:
             logger.warning("a history page could not be read: %s", error)
             failed = CommandError(ErrorCode.STORE, f"The history cannot be read: {error}.")
-            return HistoryRead(request.token, None, failed)
+            return HistoryRead(request.context, None, failed)
 
     def close(self) -> None:
         if self._history is not None:

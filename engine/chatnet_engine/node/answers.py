@@ -1,15 +1,12 @@
 """What follows from a committed transaction: rows into the parts, events out, askers answered."""
 
-from functools import partial
-
 import msgspec
 
 from chatnet_engine.files.offering import OTHER_MESSAGE
 from chatnet_engine.node import reloading
-from chatnet_engine.node.commits import Asker, Waiting
+from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.containment import Containment
-from chatnet_engine.node.effects import HistoryRead, SessionCopied
+from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.people import inviting
@@ -19,7 +16,6 @@ from chatnet_engine.node.transfers import offers
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -27,18 +23,14 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageKind, PeerRow, Trust
 from chatnet_protocol.ipc.view import idle_link
 
-
-def handle_committed(parts: Parts, contained: Containment, done: c.Committed, now: Now) -> None:
-    """Everything that waited for this transaction."""
-    if parts.commits.failing:
-        parts.publisher.publish(ev.Notice("info", "store-works", "The history is written again."))
-    for result, waiting in parts.commits.handle_committed(done):
-        act = partial(_handle_result, parts, result, waiting, now)
-        if not contained.result(result, waiting.op, now, act):
-            _answer_anyway(parts, result, waiting)
+RESULTS = (
+    c.MessagesQueued, c.MessagesAccepted, c.ReceiptsStored, c.OutboxPage, c.HelloApplied,
+    c.MarksStored, c.DraftStored, c.MessageFailedStored, c.PeerStored, c.PeerForgotten,
+    c.PeerLoaded, c.TransferStored, c.TransfersLoaded,
+)  # fmt: skip
 
 
-def _answer_anyway(parts: Parts, result: c.OpResult, waiting: Waiting) -> None:
+def answer_anyway(parts: Parts, result: c.OpResult, waiting: Waiting) -> None:
     """It is committed, though what follows from it failed here."""
     if isinstance(result, c.MessagesQueued):
         _answer_queued(parts, result, waiting)
@@ -48,7 +40,7 @@ def _answer_anyway(parts: Parts, result: c.OpResult, waiting: Waiting) -> None:
         parts.reply(asker, cmd.Done())
 
 
-def _handle_result(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> None:
+def handle_result(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> None:
     match result:
         case c.PeerStored():
             _peer_stored(parts, result, waiting, now)
@@ -61,14 +53,6 @@ def _handle_result(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now)
             _transfers_loaded(parts, result, waiting, now)
         case c.MessageFailedStored():
             _message_failed(parts, result, waiting)
-        case cr.RestoreStored():
-            parts.restoring.handle_stored(result.state)
-            parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
-        case cr.MessagesPutBack():
-            parts.restoring.handle_put_back(result)
-            for stored in result.transfers:
-                parts.publisher.publish(ev.TransferChanged(stored.row))
-            parts.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
         case c.PeerLoaded():
             reloading.handle_loaded(parts, result, now)
             offers.resume(parts, [(result.peer, offer) for offer in result.offers], now)
@@ -165,8 +149,8 @@ def _follow(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) -> Non
                 result.peer, result.delivered_seq, now.mono_s, now.wall_ms
             )
         case c.DraftStored():
-            asker = waiting.askers[0] if waiting.askers else None
-            client = parts.clients.number(asker.route) if asker else 0
+            asker = waiting.reply_to
+            client = parts.front_ends.clients.number(asker.route) if asker else 0
             if result.accepted:
                 event = ev.DraftChanged(result.peer, result.revision, result.text, client)
                 parts.publisher.publish(event)
@@ -225,7 +209,7 @@ def _hello_applied(parts: Parts, result: c.HelloApplied, waiting: Waiting, now: 
 
 def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now) -> None:
     row = result.row
-    asker = waiting.askers[0] if waiting.askers else None
+    asker = waiting.reply_to
     assert isinstance(waiting.op, c.StorePeer)
     parts.peers.strangers.discard(waiting.op.row.key)
     if result.refused:
@@ -259,7 +243,7 @@ def _peer_stored(parts: Parts, result: c.PeerStored, waiting: Waiting, now: Now)
 
 
 def _peer_refused(
-    parts: Parts, peer: int, result: c.PeerStored, asker: Asker | None, now: Now
+    parts: Parts, peer: int, result: c.PeerStored, asker: ReplyTo | None, now: Now
 ) -> None:
     """The peer was removed meanwhile, or another one has the key."""
     if peer == result.refused:
@@ -286,7 +270,7 @@ def _peer_forgotten(parts: Parts, result: c.PeerForgotten, waiting: Waiting, now
     parts.transfers.handle_peer_forgotten(
         result.peer, result.into, result.seq_offset, now.mono_s, now.wall_ms
     )
-    parts.reply(waiting.askers[0] if waiting.askers else None, cmd.Done())
+    parts.reply(waiting.reply_to, cmd.Done())
 
 
 def handle_verdict(parts: Parts, verdict: Verdict, event: secure.Authenticated) -> None:
@@ -340,21 +324,3 @@ def seed_view(parts: Parts) -> None:
     """Give links to the peers that the loaded view brought along."""
     for peer in parts.publisher.view.peers:
         peer.link = parts.links.row(peer.info.peer) or idle_link(peer.info.peer)
-
-
-def handle_read(parts: Parts, result: HistoryRead, asker: Asker | None) -> None:
-    """A page that a client asked for."""
-    if result.page is not None:
-        parts.reply(asker, result.page)
-    elif result.error is not None:
-        parts.fail(asker, result.error)
-
-
-def handle_copied(parts: Parts, copied: SessionCopied) -> None:
-    """A backup is made, or is not."""
-    folder, askers = parts.backups.handle_copied()
-    for asker in askers:
-        if copied.error is not None:
-            parts.fail(asker, copied.error)
-        else:
-            parts.reply(asker, cmd.BackedUp(folder, copied.messages, copied.size_bytes))

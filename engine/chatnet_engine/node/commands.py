@@ -5,9 +5,8 @@ import msgspec
 
 from chatnet_engine.files.transfers import Act
 from chatnet_engine.node import answers
-from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import CountWorld, ReadHistory
+from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.people import inviting
 from chatnet_engine.node.people.known_peers import TRUSTED
@@ -17,51 +16,29 @@ from chatnet_protocol.addresses import parse_host, show_address
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import is_id
 from chatnet_protocol.ipc import commands as cmd
-from chatnet_protocol.ipc.events import ClientAttached, ClientDetached
 from chatnet_protocol.ipc.rows import MessageKind, PeerRow, Trust
 from chatnet_protocol.limits import (
     MAX_DISPLAY_NAME_BYTES,
     MAX_DRAFT_BYTES,
-    MAX_HISTORY_ROWS,
     MAX_PEERS,
     MAX_REFUSED_KEYS,
     MAX_TEXT_BYTES,
 )
-from chatnet_protocol.version import IPC_VERSION
 
-CAPABILITIES = ["snapshot-parts", "gauges", "drafts", "read-marker", "transfers", "brief"]
 MAX_PATHS = 1000
 WITHDRAWN = "Withdrawn before it was sent."
+COMMANDS = (
+    cmd.SendMessage, cmd.WithdrawMessage, cmd.OfferFiles, cmd.SetDraft, cmd.MarkShown,
+    cmd.MarkRead, cmd.SetTyping, cmd.MakeInvite, cmd.AddPeer, cmd.RemovePeer, cmd.SetPeer,
+    cmd.TrustPeer, cmd.RetryPeer, cmd.AcceptTransfer, cmd.RejectTransfer, cmd.PauseTransfer,
+    cmd.ResumeTransfer, cmd.CancelTransfer,
+)  # fmt: skip
 TRANSFER_COMMANDS = cmd.RejectTransfer | cmd.PauseTransfer | cmd.ResumeTransfer | cmd.CancelTransfer
 
 
-def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
-    """Do one command. Raises CommandError with what the client is told."""
-    parts.left_out.check(command)
+def handle(parts: Parts, command: cmd.Command, asker: ReplyTo, now: Now) -> None:
+    """Do one of COMMANDS. Raises CommandError with what the client is told."""
     match command:
-        case cmd.Attach():
-            _attach(parts, command, asker, now)
-            parts.left_out.say(parts.publisher)
-        case cmd.Detach():
-            if number := parts.clients.detach(asker.route):
-                parts.publisher.publish(ClientDetached(number))
-            parts.reply(asker, cmd.Done())
-        case cmd.KeepAlive():
-            parts.clients.note(asker.route, command.seq)
-            parts.reply(asker, cmd.Done())
-        case cmd.FetchSnapshot():
-            data = parts.publisher.snapshot_part(command.boot, command.seq, command.part, now)
-            parts.reply(asker, cmd.SnapshotPart(command.part, data))
-        case cmd.FetchEvents():
-            data = parts.publisher.events_page(command.boot, command.first_seq)
-            parts.reply(asker, cmd.EventsPage(data))
-        case cmd.FetchHistory():
-            _fetch_history(parts, command, asker)
-        case cmd.FetchStatus():
-            token = parts.await_read(asker)
-            if command.view:
-                parts.viewers.add(token)
-            parts.effects.append(CountWorld(token))
         case cmd.SendMessage():
             _send_message(parts, command, asker, now)
         case cmd.WithdrawMessage():
@@ -76,62 +53,13 @@ def handle(parts: Parts, command: cmd.Command, asker: Asker, now: Now) -> None:
             inviting.make(parts, command, asker, now)
         case cmd.AddPeer() | cmd.RemovePeer() | cmd.SetPeer() | cmd.TrustPeer() | cmd.RetryPeer():
             _change_peer(parts, command, asker, now)
-        case cmd.MakeBackup():
-            ask = parts.backups.ask(command, asker)
-            if ask is not None:
-                parts.effects.append(ask)
-        case cmd.AskRestore() | cmd.AnswerRestore():
-            _restore(parts, command, asker)
-        case cmd.StopEngine():
-            parts.stopping = parts.stopping or command.reason[:200]
-            parts.reply(asker, cmd.Done())
         case cmd.AcceptTransfer():
             _accept_transfer(parts, command, asker, now)
-        case _:
+        case (
+            cmd.RejectTransfer() | cmd.PauseTransfer() | cmd.ResumeTransfer() | cmd.CancelTransfer()
+        ):
             _transfer(parts, command, now)
             parts.reply(asker, cmd.Done())
-
-
-def _attach(parts: Parts, command: cmd.Attach, asker: Asker, now: Now) -> None:
-    if command.ipc_version != IPC_VERSION:
-        side = "the front end" if command.ipc_version < IPC_VERSION else "the engine"
-        raise CommandError(
-            ErrorCode.VERSION,
-            f"The front end speaks local protocol {command.ipc_version}, the engine "
-            f"{IPC_VERSION}: upgrade {side}.",
-        )
-    publisher = parts.publisher
-    if gone := parts.clients.make_room(asker.route, command, now):
-        publisher.publish(ClientDetached(gone))
-    client, replaced = parts.clients.attach(asker.route, command, now)
-    if client.row.client != replaced:
-        if replaced:
-            publisher.publish(ClientDetached(replaced))
-        publisher.publish(ClientAttached(client.row))
-        publisher.settle()  # the snapshot shows it
-    if publisher.covers(command.cursor) and command.cursor:
-        seq, count = command.cursor.seq, 0
-    else:
-        seq, count = publisher.open_snapshot(now, command.cursor.no if command.cursor else 0)
-    parts.reply(
-        asker,
-        cmd.Attached(
-            boot=publisher.boot,
-            client=client.row.client,
-            seq=seq,
-            parts=count,
-            head_seq=publisher.seq,
-            last_no=publisher.view.last_no,
-            ipc_version=IPC_VERSION,
-            capabilities=CAPABILITIES,
-        ),
-    )
-
-
-def _fetch_history(parts: Parts, command: cmd.FetchHistory, asker: Asker) -> None:
-    limit = max(1, min(command.limit, MAX_HISTORY_ROWS))
-    token = parts.await_read(asker)
-    parts.effects.append(ReadHistory(token, msgspec.structs.replace(command, limit=limit)))
 
 
 def _check_id(value: bytes) -> None:
@@ -139,16 +67,9 @@ def _check_id(value: bytes) -> None:
         raise CommandError(ErrorCode.INVALID, "An id has 16 bytes.")
 
 
-def _talkable(parts: Parts, peer: int) -> PeerRow:
-    row = parts.peers.need(peer)
-    if row.trust == Trust.PENDING:
-        raise CommandError(ErrorCode.REFUSED, f"{row.name} has to be accepted first.")
-    return row
-
-
-def _send_message(parts: Parts, command: cmd.SendMessage, asker: Asker, now: Now) -> None:
+def _send_message(parts: Parts, command: cmd.SendMessage, asker: ReplyTo, now: Now) -> None:
     _check_id(command.id)
-    _talkable(parts, command.peer)
+    parts.peers.need_accepted(command.peer)
     body = command.text.encode()
     if not body:
         raise CommandError(ErrorCode.INVALID, "A message has at least one character.")
@@ -164,9 +85,9 @@ def _send_message(parts: Parts, command: cmd.SendMessage, asker: Asker, now: Now
     parts.conversations[command.peer].queue(message, asker, now)
 
 
-def _offer_files(parts: Parts, command: cmd.OfferFiles, asker: Asker, now: Now) -> None:
+def _offer_files(parts: Parts, command: cmd.OfferFiles, asker: ReplyTo, now: Now) -> None:
     _check_id(command.id)
-    _talkable(parts, command.peer)
+    parts.peers.need_accepted(command.peer)
     if not 1 <= len(command.paths) <= MAX_PATHS:
         raise CommandError(ErrorCode.INVALID, "Offer between 1 and 1,000 files or folders.")
     if not all(path.startswith("/") and "\0" not in path for path in command.paths):
@@ -178,7 +99,7 @@ def _offer_files(parts: Parts, command: cmd.OfferFiles, asker: Asker, now: Now) 
 def _conversation_state(
     parts: Parts,
     command: cmd.SetDraft | cmd.MarkShown | cmd.MarkRead | cmd.SetTyping,
-    asker: Asker,
+    asker: ReplyTo,
 ) -> None:
     parts.peers.need(command.peer)
     conversation = parts.conversations[command.peer]
@@ -199,20 +120,10 @@ def _conversation_state(
             parts.reply(asker, cmd.Done())
 
 
-def _restore(parts: Parts, command: cmd.AskRestore | cmd.AnswerRestore, asker: Asker) -> None:
-    row = _talkable(parts, command.peer)
-    if isinstance(command, cmd.AskRestore):
-        so_already = parts.restoring.want(row.peer, command.wanted, asker)
-    else:
-        so_already = parts.restoring.answer(row.peer, command.consent, asker)
-    if so_already:
-        parts.reply(asker, cmd.Done())
-
-
 def _change_peer(
     parts: Parts,
     command: cmd.AddPeer | cmd.RemovePeer | cmd.SetPeer | cmd.TrustPeer | cmd.RetryPeer,
-    asker: Asker,
+    asker: ReplyTo,
     now: Now,
 ) -> None:
     match command:
@@ -237,12 +148,12 @@ def _change_peer(
         case cmd.TrustPeer():
             _trust(parts, command, asker, now)
         case cmd.RetryPeer():
-            _talkable(parts, command.peer)
+            parts.peers.need_accepted(command.peer)
             parts.links.dial(command.peer, now, at_once=True)
             parts.reply(asker, cmd.Done())
 
 
-def add_peer(parts: Parts, command: cmd.AddPeer, asker: Asker | None) -> None:
+def add_peer(parts: Parts, command: cmd.AddPeer, asker: ReplyTo | None) -> None:
     """Know a peer at a typed address; the one that is there already only gets a new name."""
     parts.commits.add(c.StorePeer(_peer_to_add(parts, command)), asker)
     if asker:
@@ -274,7 +185,7 @@ def _name(name: str) -> str:
     return name
 
 
-def _trust(parts: Parts, command: cmd.TrustPeer, asker: Asker, now: Now) -> None:
+def _trust(parts: Parts, command: cmd.TrustPeer, asker: ReplyTo, now: Now) -> None:
     row = parts.peers.need(command.peer)
     match command.decision:
         case "verified" if row.key and row.trust != Trust.PENDING:
@@ -333,7 +244,7 @@ def _check_key_is_free(parts: Parts, row: PeerRow, key: bytes) -> None:
         raise CommandError(ErrorCode.BUSY, "That key is being stored for a peer; try again.")
 
 
-def _accept_transfer(parts: Parts, command: cmd.AcceptTransfer, asker: Asker, now: Now) -> None:
+def _accept_transfer(parts: Parts, command: cmd.AcceptTransfer, asker: ReplyTo, now: Now) -> None:
     """One that ended long ago is read from the store first."""
     _check_id(command.id)
     if command.folder and not command.folder.startswith("/"):

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.links.link_session import LinkSession
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import PeerRow
@@ -24,14 +25,6 @@ FIRST_RETRY_S = 0.25
 MAX_RETRY_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who waits for a result: a client's route and its request number."""
-
-    route: bytes
-    request: int
-
-
 @dataclass(slots=True)
 class Waiting:
     """One operation and who waits for what of it.
@@ -41,8 +34,13 @@ class Waiting:
     """
 
     op: c.Op
-    askers: list[Asker | None] = field(default_factory=list)
+    askers: list[ReplyTo | None] = field(default_factory=list)
     link: LinkSession | None = None
+
+    @property
+    def reply_to(self) -> ReplyTo | None:
+        """Where the one answer goes, if any; not for QueueMessages."""
+        return self.askers[0] if self.askers else None
 
 
 class CommitQueue:
@@ -91,7 +89,9 @@ class CommitQueue:
         rows = [one.op.row for one in asked if isinstance(one.op, c.StorePeer)]
         return {row.key for row in rows if row.key and (row.peer or -1) != of_others_than}
 
-    def add(self, op: c.Op, asker: Asker | None = None, *, link: LinkSession | None = None) -> None:
+    def add(
+        self, op: c.Op, asker: ReplyTo | None = None, *, link: LinkSession | None = None
+    ) -> None:
         """Ask for `op` in the next transaction."""
         if not isinstance(op, c.QueueMessages):
             before = self._waiting[-1] if self._waiting else None

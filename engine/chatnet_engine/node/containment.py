@@ -10,9 +10,9 @@ import traceback
 from collections.abc import Callable
 
 from chatnet_engine.node import reloading
-from chatnet_engine.node.commits import Asker, peer_of
+from chatnet_engine.node.commits import peer_of
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import LogProblem
+from chatnet_engine.node.effects import LogProblem, ReplyTo
 from chatnet_engine.node.parts import Parts
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -47,7 +47,7 @@ class Containment:
             self.end_peer(peer, now, error)
         return error is None
 
-    def command(self, asker: Asker, command: object, now: Now, act: Callable[[], None]) -> None:
+    def command(self, asker: ReplyTo, command: object, now: Now, act: Callable[[], None]) -> None:
         """Do a command. Raises CommandError, with nothing of it done."""
         parts = self._parts
         if (error := self._unit(act)) is None:
@@ -74,7 +74,7 @@ class Containment:
             self.end_peer(op.into, now, "its other number could not be merged into it")
         return False
 
-    def answer(self, asker: Asker | None, act: Callable[[], None]) -> None:
+    def answer(self, asker: ReplyTo | None, act: Callable[[], None]) -> None:
         """Answer what was read outside."""
         if (error := self._unit(act)) is not None:
             self._note("contained_command", "an answer", error)

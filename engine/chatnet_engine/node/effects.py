@@ -15,6 +15,17 @@ Addr = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """Where an answer goes: a client's route and its request number.
+
+    It travels with whatever the answer waits for (operation, effect) and returns with its result.
+    """
+
+    route: bytes
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendDatagrams:
     """Put datagrams on the UDP socket; an error of the socket is the same as loss."""
 
@@ -46,9 +57,9 @@ class SendReply:
 
 @dataclass(frozen=True, slots=True)
 class ReadHistory:
-    """Read a page on the read-only connection. Answered by HistoryRead with the same token."""
+    """Read a page on the read-only connection. Answered by HistoryRead with the same context."""
 
-    token: int
+    context: object
     query: FetchHistory
 
 
@@ -64,7 +75,9 @@ class CopySession:
 class CountWorld:
     """Read the counters of sockets and processes. Answered by WorldCounted."""
 
-    token: int
+    reply_to: ReplyTo
+    view: bool
+    """A snapshot is asked for along with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +138,8 @@ Effect = (
 class HistoryRead:
     """The page, or why not."""
 
-    token: int
+    context: object
+    """Of the ReadHistory that it answers."""
     page: HistoryPage | None
     error: CommandError | None = None
 
@@ -141,9 +155,10 @@ class SessionCopied:
 
 @dataclass(frozen=True, slots=True)
 class WorldCounted:
-    """Counters by name, since the engine's start."""
+    """Counters by name, since the engine's start; the rest is as asked."""
 
-    token: int
+    reply_to: ReplyTo
+    view: bool
     counts: dict[str, int]
 
 

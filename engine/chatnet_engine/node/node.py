@@ -9,12 +9,11 @@ datagrams, files, publications, replies).
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import assert_never, get_args
 
 import msgspec
 
-from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node import answers, commands
-from chatnet_engine.node.commits import Asker, CommitQueue
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.effects import (
@@ -28,6 +27,7 @@ from chatnet_engine.node.effects import (
     HostResolved,
     InviteStretched,
     IoResult,
+    ReplyTo,
     SendDatagrams,
     SessionCopied,
     StopRunner,
@@ -35,29 +35,20 @@ from chatnet_engine.node.effects import (
     WorldCounted,
 )
 from chatnet_engine.node.front_ends import status
-from chatnet_engine.node.front_ends.backups import Backups
-from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_engine.node.front_ends.gauges import Gauges
-from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.links import network_change
-from chatnet_engine.node.links.links import Links
-from chatnet_engine.node.messaging.conversation import Conversation
-from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.parts import make_parts
 from chatnet_engine.node.people import inviting
-from chatnet_engine.node.people.gate import Gate
-from chatnet_engine.node.people.invites import Invites
 from chatnet_engine.node.people.known_peers import KnownPeers
-from chatnet_engine.node.people.peers import Peers
-from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.recovery.restoring import Restoring
+from chatnet_engine.node.recovery.restoring import RestoreRead
+from chatnet_engine.node.subject import CommandHandler, ResultHandler, Subject, merge
 from chatnet_engine.node.transfers import offers
-from chatnet_engine.secure.endpoint import Endpoint
-from chatnet_engine.secure.identity import Identity
+from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
-from chatnet_protocol.ipc.commands import AddPeer
+from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
-from chatnet_protocol.ipc.events import ClientDetached, EngineStopping, LinkChanged
+from chatnet_protocol.ipc.events import EngineStopping, LinkChanged, Notice
 from chatnet_protocol.ipc.rows import PeerRow
 from chatnet_protocol.ipc.view import View
 
@@ -79,51 +70,26 @@ class Node:
         random: Callable[[int], bytes],
         now: Now,
     ) -> None:
-        endpoint = Endpoint(
-            identity=Identity.from_private_bytes(config.private_key),
-            incarnation=config.incarnation,
-            local_port=config.session.port,
-            random=random,
-            now=now.mono_s,
+        self._parts = make_parts(config, loaded, view, known, self._collect, random=random, now=now)
+        parts = self._parts
+        transfers = FileTransfers(parts.transfers, parts.publisher)
+        self._subjects: tuple[Subject, ...] = (parts.front_ends, parts.restoring, transfers)
+        for subject in self._subjects:
+            subject.subjects = self._subjects
+        self._commands = merge(
+            [*(subject.commands for subject in self._subjects), self._rest_of_commands()],
+            get_args(cmd.Command),
         )
-        commits = CommitQueue()
-        publisher = Publisher(config.boot, view)
-        left_out = LeftOut(loaded.left_out)
-        conversations = _conversations(config, loaded, left_out, commits, publisher)
-        rows = [row for row in loaded.peers if row.peer in conversations]
-        peers = Peers(rows, config.session.key, known)
-        gate = Gate(endpoint, peers)
-        invites = Invites()
-        self._parts = Parts(
-            config=config,
-            endpoint=endpoint,
-            peers=peers,
-            known=known,
-            gate=gate,
-            invites=invites,
-            left_out=left_out,
-            random=random,
-            conversations=conversations,
-            links=Links(config, endpoint, gate, invites, peers, conversations, random),
-            commits=commits,
-            publisher=publisher,
-            restoring=Restoring(loaded.restores, commits, publisher, conversations, random),
-            clients=Clients(),
-            backups=Backups(),
-            transfers=Transfers(
-                loaded=loaded.transfers,
-                automatic=loaded.automatic,
-                random=random,
-                inbox=config.session.inbox,
-                now=now.mono_s,
-            ),
+        self._results = merge(
+            [*(subject.results for subject in self._subjects), self._rest_of_results()],
+            get_args(c.OpResult),
         )
         self._stop_by: float | None = None
         self._stopped = False
         self._gauges = Gauges()
         self.contained = Containment(self._parts)
         self.garbled_requests = 0
-        self._meet_peers(rows, now)
+        self._meet_peers([row for row in loaded.peers if self._parts.peers.get(row.peer)], now)
         inviting.forget_guests(self._parts)
         answers.seed_view(self._parts)
         for offer in loaded.offers:
@@ -142,6 +108,16 @@ class Node:
             peer, name = (shown.peer, shown.name) if shown else (0, "")
             parts.left_out.add(c.LeftOut(c.LeftOut.TRANSFER, peer, name, transfer_id, error))
         parts.effects += parts.left_out.log()
+
+    def _rest_of_commands(self) -> dict[type, CommandHandler]:
+        """Those that no subject owns yet."""
+        return dict.fromkeys(commands.COMMANDS, partial(commands.handle, self._parts))
+
+    def _rest_of_results(self) -> dict[type, ResultHandler]:
+        return dict.fromkeys(answers.RESULTS, partial(answers.handle_result, self._parts))
+
+    def _collect(self, counts: dict[str, int]) -> cmd.Status:
+        return status.collect(self._parts, counts)
 
     # --- inputs ---
 
@@ -162,27 +138,27 @@ class Node:
         request = self._decode_request(route, frames)
         if request is None:
             return
-        asker = Asker(route, request.id)
-        new, answer = parts.clients.begin(route, request.id, request.command)
+        reply_to = ReplyTo(route, request.id)
+        new, answer = parts.replies.begin(reply_to, request.command)
         if not new:
             if answer is not None:
-                parts.resend(asker, answer)
+                parts.replies.resend(reply_to, answer)
             return
         try:
-            parts.clients.check(route, request.command, now)
-            act = partial(commands.handle, parts, request.command, asker, now)
-            self.contained.command(asker, request.command, now, act)
+            parts.front_ends.clients.check(route, request.command, now)
+            act = partial(self._do, request.command, reply_to, now)
+            self.contained.command(reply_to, request.command, now, act)
         except CommandError as error:
-            parts.fail(asker, error)
-        if parts.stopping:
-            self.stop(parts.stopping, now)
+            parts.replies.fail(reply_to, error)
+        if parts.front_ends.stopping:
+            self.stop(parts.front_ends.stopping, now)
 
     def handle_io(self, result: IoResult, now: Now) -> None:
         """What the world answered to an effect."""
         parts = self._parts
         match result:
             case c.Committed():
-                answers.handle_committed(parts, self.contained, result, now)
+                self._handle_committed(result, now)
                 for done in result.results:
                     if isinstance(done, c.HelloApplied):
                         # Messages that came before can be taken from now on.
@@ -191,17 +167,13 @@ class Node:
                 self.contained.operation(result, now)
             case c.CommitFailed():
                 answers.handle_failed(parts, result, now)
-            case HistoryRead() if result.token < 0:
-                read = partial(parts.restoring.handle_read, result.token, result.page, now)
-                self.contained.peer(parts.restoring.reader(result.token), now, read)
             case HistoryRead():
-                asker = parts.read_askers.pop(result.token, None)
-                self.contained.answer(asker, partial(answers.handle_read, parts, result, asker))
+                self._handle_read(result, now)
             case SessionCopied():
-                answers.handle_copied(parts, result)
-            case WorldCounted():
-                asker = parts.read_askers.get(result.token)
-                self.contained.answer(asker, partial(status.answer, parts, result, now))
+                parts.front_ends.handle_copied(result)
+            case WorldCounted(reply_to):
+                act = partial(parts.front_ends.handle_counted, result, now)
+                self.contained.answer(reply_to, act)
             case HostResolved():
                 act = partial(parts.links.handle_resolved, result, now)
                 self.contained.peer(result.peer, now, act)
@@ -213,6 +185,8 @@ class Node:
                 self.contained.peer(result.peer, now, act)
             case FilesSaid() | FilesRestarted():
                 self.contained.transfers(now, partial(offers.handle_files, parts, result, now))
+            case _:
+                assert_never(result)
 
     def handle_timeout(self, now: Now) -> None:
         """Time has passed; harmless when nothing is due."""
@@ -229,19 +203,18 @@ class Node:
         if (due := parts.transfers.next_timeout()) is not None and due <= now.mono_s:
             act = partial(parts.transfers.handle_timeout, now.mono_s, now.wall_ms)
             self.contained.transfers(now, act)
-        for number in parts.clients.take_expired(now):
-            parts.publisher.publish(ClientDetached(number))
+        parts.front_ends.handle_timeout(now)
 
     def dial_typed(self, host: str, port: int) -> None:
         """Know the peer of the three-argument usage. Raises CommandError."""
-        commands.add_peer(self._parts, AddPeer(host, port), None)
+        commands.add_peer(self._parts, cmd.AddPeer(host, port), None)
 
     def stop(self, reason: str, now: Now) -> None:
         """Say goodbye; StopRunner follows once what is under way is committed."""
         parts = self._parts
         if self._stop_by is not None:
             return
-        parts.stopping = reason
+        parts.front_ends.stopping = reason
         self._stop_by = now.mono_s + STOP_WITHIN_S
         parts.publisher.publish(EngineStopping(reason))
         parts.links.shut_down(now)
@@ -275,11 +248,11 @@ class Node:
         out += parts.publisher.take_effects(now)
         out += parts.effects
         out += parts.restoring.take_reads()
-        parts.effects = []
+        parts.effects.clear()
         due = self._stop_by is not None and (parts.commits.idle or now.mono_s >= self._stop_by)
         if due and not self._stopped:
             self._stopped = True
-            out.append(StopRunner(parts.stopping))
+            out.append(StopRunner(parts.front_ends.stopping))
         return out
 
     def next_timeout(self) -> float | None:
@@ -291,7 +264,7 @@ class Node:
             parts.restoring.next_timeout(),
             parts.commits.next_timeout(),
             parts.publisher.next_timeout(),
-            parts.clients.next_timeout(),
+            parts.front_ends.next_timeout(),
             parts.transfers.next_timeout(),
             self.contained.next_timeout(),
         ]
@@ -305,6 +278,33 @@ class Node:
         return min((due for due in dues if due is not None), default=None)
 
     # --- the turn ---
+
+    def _do(self, command: cmd.Command, reply_to: ReplyTo, now: Now) -> None:
+        self._parts.left_out.check(command)
+        self._commands[type(command)](command, reply_to, now)
+
+    def _handle_committed(self, done: c.Committed, now: Now) -> None:
+        """Everything that waited for this transaction."""
+        parts = self._parts
+        if parts.commits.failing:
+            text = "The history is written again."
+            parts.publisher.publish(Notice("info", "store-works", text))
+        for result, waiting in parts.commits.handle_committed(done):
+            act = partial(self._results[type(result)], result, waiting, now)
+            if not self.contained.result(result, waiting.op, now, act):
+                answers.answer_anyway(parts, result, waiting)
+
+    def _handle_read(self, result: HistoryRead, now: Now) -> None:
+        parts = self._parts
+        match result.context:
+            case RestoreRead() as read:
+                act = partial(parts.restoring.handle_read, read, result.page, now)
+                self.contained.peer(read.peer, now, act)
+            case ReplyTo() as reply_to:
+                act = partial(parts.front_ends.handle_read, result, reply_to)
+                self.contained.answer(reply_to, act)
+            case _:
+                raise AssertionError("a page that nobody asked for")
 
     def _after_endpoint(self, now: Now) -> None:
         parts = self._parts
@@ -380,19 +380,5 @@ class Node:
             return decode_request(frames[0])
         except DecodeError as error:
             self.garbled_requests += 1
-            parts.answer_garbled(route, answer_garbled(frames[0], error))
+            parts.replies.answer_garbled(route, answer_garbled(frames[0], error))
             return None
-
-
-def _conversations(
-    config: NodeConfig,
-    loaded: c.Loaded,
-    left_out: LeftOut,
-    commits: CommitQueue,
-    publisher: Publisher,
-) -> dict[int, Conversation]:
-    made: dict[int, Conversation] = {}
-    for row, state in zip(loaded.peers, loaded.states, strict=True):
-        with left_out.failing(row, publisher.view, config.contain):
-            made[row.peer] = Conversation(state, commits, publisher, config.arq.window_bytes)
-    return made

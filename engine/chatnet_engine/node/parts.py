@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.node.commits import Asker, CommitQueue
-from chatnet_engine.node.config import NodeConfig
-from chatnet_engine.node.effects import Effect, SendReply
-from chatnet_engine.node.front_ends.backups import Backups
-from chatnet_engine.node.front_ends.clients import Clients
+from chatnet_engine.node.commits import CommitQueue
+from chatnet_engine.node.config import NodeConfig, Now
+from chatnet_engine.node.effects import Effect, ReplyTo
+from chatnet_engine.node.front_ends.front_ends import FrontEnds
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import Conversation
@@ -21,20 +20,17 @@ from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import Restoring
+from chatnet_engine.node.replies import Replies
 from chatnet_engine.secure.endpoint import Endpoint
-from chatnet_protocol import codec
-from chatnet_protocol.commit import ForgetPeer, StorePeer
+from chatnet_engine.secure.identity import Identity
+from chatnet_protocol.commit import ForgetPeer, Loaded, StorePeer
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import AcceptTransfer, Result
-from chatnet_protocol.ipc.envelope import Failure, Reply
+from chatnet_protocol.ipc.commands import AcceptTransfer, Result, Status
 from chatnet_protocol.ipc.rows import PeerRow
+from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import MAX_PEERS
 
 STORE_FAILED = "The history cannot be written ({}); nothing was changed, try again later."
-
-
-MAX_READS = 64
-"""History pages and counters being read at a time; more are told to come back."""
 
 
 @dataclass(slots=True)
@@ -51,23 +47,19 @@ class Parts:
     links: Links
     commits: CommitQueue
     publisher: Publisher
-    clients: Clients
+    front_ends: FrontEnds
+    replies: Replies
     transfers: Transfers
     restoring: Restoring
-    backups: Backups
     left_out: LeftOut
-    random: Callable[[int], bytes]
-    effects: list[Effect] = field(default_factory=list)
+    effects: list[Effect]
     """Effects that came up during the turn, besides what the parts hold."""
-    read_askers: dict[int, Asker] = field(default_factory=dict)
-    """Who waits for which history page or counters, by token."""
-    viewers: set[int] = field(default_factory=set)
-    """Which of them want a snapshot with the counters."""
-    offer_askers: dict[bytes, Asker] = field(default_factory=dict)
+    random: Callable[[int], bytes]
+    offer_askers: dict[bytes, ReplyTo] = field(default_factory=dict)
     """Who waits for an offer whose files are being looked at."""
-    accepting: dict[Asker, AcceptTransfer] = field(default_factory=dict)
+    accepting: dict[ReplyTo, AcceptTransfer] = field(default_factory=dict)
     """Who accepts a transfer that has to be read from the store first."""
-    adding: set[Asker] = field(default_factory=set)
+    adding: set[ReplyTo] = field(default_factory=set)
     """Who waits for the number of a peer."""
     contained: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
@@ -77,16 +69,14 @@ class Parts:
     """How often what was handled raised, by what it was."""
     reread_transfers: dict[bytes, int] = field(default_factory=dict)
     """Transfers that are read again, each with its peer."""
-    stopping: str = ""
 
-    def forget_asker(self, asker: Asker) -> None:
+    def forget_asker(self, asker: ReplyTo) -> None:
         """What it asked for failed: nobody waits for it any more."""
         self.invites.drop(asker)
         self.adding.discard(asker)
         self.accepting.pop(asker, None)
-        for waiting in (self.read_askers, self.offer_askers):
-            for token in [token for token, one in waiting.items() if one == asker]:
-                del waiting[token]  # type: ignore[arg-type]
+        for offer in [offer for offer, one in self.offer_askers.items() if one == asker]:
+            del self.offer_askers[offer]
 
     def remember(self, row: PeerRow) -> None:
         """Know something new about a peer that is listed, and store it.
@@ -100,7 +90,7 @@ class Parts:
         if row.key not in self.peers.strangers:
             self.commits.add(StorePeer(row))
 
-    def forget_peer(self, peer: int, into: int = 0, asker: Asker | None = None) -> None:
+    def forget_peer(self, peer: int, into: int = 0, asker: ReplyTo | None = None) -> None:
         """Have a peer removed, or merged `into` another: from now on it is gone here."""
         self.peers.retire(peer)
         self.links.remove(peer)
@@ -120,41 +110,85 @@ class Parts:
         """No further peer is taken in: those listed and those about to be are enough."""
         return len(self.peers) + len(self.commits.new_peers()) >= MAX_PEERS
 
-    def await_read(self, asker: Asker) -> int:
-        """A token under which `asker` waits for something read outside.
-
-        Raises CommandError(busy) when MAX_READS wait already.
-        """
-        if len(self.read_askers) >= MAX_READS:
-            raise CommandError(ErrorCode.BUSY, "Too many questions at once; ask again.")
-        token = max(self.read_askers, default=0) + 1
-        self.read_askers[token] = asker
-        return token
-
-    def reply(self, asker: Asker | None, result: Result) -> None:
+    def reply(self, asker: ReplyTo | None, result: Result) -> None:
         """Answer a command."""
-        if asker:
-            self._send(asker, Reply(asker.request, None, result))
+        self.replies.reply(asker, result)
 
-    def fail(self, asker: Asker | None, error: CommandError) -> None:
+    def fail(self, asker: ReplyTo | None, error: CommandError) -> None:
         """Answer a command with an error."""
-        if asker:
-            failure = Failure(error.code, error.detail)
-            self._send(asker, Reply(asker.request, failure, None))
+        self.replies.fail(asker, error)
 
-    def fail_store(self, asker: Asker, reason: str) -> None:
+    def fail_store(self, asker: ReplyTo, reason: str) -> None:
         """Answer a command whose transaction failed."""
         self.fail(asker, CommandError(ErrorCode.STORE, STORE_FAILED.format(reason)))
 
-    def resend(self, asker: Asker, frame: bytes) -> None:
-        """Give an answer again."""
-        self.effects.append(SendReply(asker.route, frame))
 
-    def answer_garbled(self, route: bytes, reply: Reply) -> None:
-        """Answer a request that could not be read."""
-        self.effects.append(SendReply(route, codec.pack(reply)))
+def make_parts(
+    config: NodeConfig,
+    loaded: Loaded,
+    view: View,
+    known: KnownPeers,
+    collect: Callable[[dict[str, int]], Status],
+    *,
+    random: Callable[[int], bytes],
+    now: Now,
+) -> Parts:
+    """All that a node is made of, from what the store has."""
+    endpoint = Endpoint(
+        identity=Identity.from_private_bytes(config.private_key),
+        incarnation=config.incarnation,
+        local_port=config.session.port,
+        random=random,
+        now=now.mono_s,
+    )
+    commits = CommitQueue()
+    publisher = Publisher(config.boot, view)
+    left_out = LeftOut(loaded.left_out)
+    effects: list[Effect] = []
+    replies = Replies(effects)
+    conversations = _conversations(config, loaded, left_out, commits, publisher)
+    rows = [row for row in loaded.peers if row.peer in conversations]
+    peers = Peers(rows, config.session.key, known)
+    gate = Gate(endpoint, peers)
+    invites = Invites()
+    return Parts(
+        config=config,
+        endpoint=endpoint,
+        peers=peers,
+        known=known,
+        gate=gate,
+        invites=invites,
+        left_out=left_out,
+        random=random,
+        conversations=conversations,
+        links=Links(config, endpoint, gate, invites, peers, conversations, random),
+        commits=commits,
+        publisher=publisher,
+        restoring=Restoring(
+            loaded.restores, commits, publisher, conversations, peers, replies, random
+        ),
+        front_ends=FrontEnds(publisher, replies, left_out, effects, collect),
+        replies=replies,
+        effects=effects,
+        transfers=Transfers(
+            loaded=loaded.transfers,
+            automatic=loaded.automatic,
+            random=random,
+            inbox=config.session.inbox,
+            now=now.mono_s,
+        ),
+    )
 
-    def _send(self, asker: Asker, reply: Reply) -> None:
-        frame = codec.pack(reply)
-        self.clients.answered(asker.route, asker.request, frame)
-        self.effects.append(SendReply(asker.route, frame))
+
+def _conversations(
+    config: NodeConfig,
+    loaded: Loaded,
+    left_out: LeftOut,
+    commits: CommitQueue,
+    publisher: Publisher,
+) -> dict[int, Conversation]:
+    made: dict[int, Conversation] = {}
+    for row, state in zip(loaded.peers, loaded.states, strict=True):
+        with left_out.failing(row, publisher.view, config.contain):
+            made[row.peer] = Conversation(state, commits, publisher, config.arq.window_bytes)
+    return made

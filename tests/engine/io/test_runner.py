@@ -114,7 +114,7 @@ def test_every_worker_answers_through_handle_io(runner, node, machine):
     turn_until(runner, lambda: len(node.results) == 4)
     kinds = {type(result): result for result in node.results}
     assert kinds[Committed] == Committed(1, [])
-    assert kinds[HistoryRead].token == 4
+    assert kinds[HistoryRead].context == 4
     assert kinds[HostResolved] == HostResolved(2, [("127.0.0.1", 9)])
     assert kinds[FilesSaid] == FilesSaid(b"hello")
 

@@ -163,7 +163,7 @@ def test_pages_come_with_their_tokens():
     reader.ask(ReadHistory(3, FetchHistory(limit=1)))
     bell.wait()
     [answer] = reader.take_answers()
-    assert (answer.token, answer.page) == (3, HistoryPage([], [], True))
+    assert (answer.context, answer.page) == (3, HistoryPage([], [], True))
     reader.stop()
     assert history.closed
 
@@ -174,7 +174,7 @@ def test_a_page_that_cannot_be_read_is_one_sentence():
     reader.ask(ReadHistory(3, FetchHistory()))
     bell.wait()
     [answer] = reader.take_answers()
-    assert (answer.token, answer.page) == (3, None)
+    assert (answer.context, answer.page) == (3, None)
     assert answer.error.code == ErrorCode.STORE
     assert answer.error.detail == "The history cannot be read: malformed."
     reader.stop()
@@ -187,12 +187,12 @@ def test_a_page_that_makes_no_sense_is_refused_and_the_next_is_read():
     reader.ask(ReadHistory(3, FetchHistory()))
     bell.wait()
     [answer] = reader.take_answers()
-    assert (answer.token, answer.page, answer.error) == (3, None, history.error)
+    assert (answer.context, answer.page, answer.error) == (3, None, history.error)
     history.error = None
     reader.ask(ReadHistory(4, FetchHistory(limit=1)))
     bell.wait()
     [answer] = reader.take_answers()
-    assert (answer.token, answer.page.more) == (4, True)
+    assert (answer.context, answer.page.more) == (4, True)
     reader.stop()
 
 
@@ -203,5 +203,5 @@ def test_pages_asked_for_at_once_are_bounded(monkeypatch):
         reader.ask(ReadHistory(token, FetchHistory()))
     reader.stop()
     answers = reader.take_answers()
-    assert sorted(answer.token for answer in answers if answer.page) == [0, 1, 2]
-    assert sorted(answer.token for answer in answers if answer.error) == [3, 4]
+    assert sorted(answer.context for answer in answers if answer.page) == [0, 1, 2]
+    assert sorted(answer.context for answer in answers if answer.error) == [3, 4]

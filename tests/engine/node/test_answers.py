@@ -5,7 +5,7 @@ import pytest
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.node import answers
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.effects import FilesSaid, HistoryRead
+from chatnet_engine.node.effects import FilesSaid, HistoryRead, ReplyTo
 from chatnet_engine.node.messaging.hello import loss_notices
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.transfers import offers
@@ -157,9 +157,9 @@ def test_a_history_that_cannot_be_read_is_told_to_who_asked() -> None:
     request = pair.at_a.ask(cmd.FetchHistory())
     broken = CommandError(ErrorCode.STORE, "the disk is broken")
     assert pair.a.node
-    for _ in range(2):  # nobody waits for the second answer
-        pair.a.node.handle_io(HistoryRead(1, None, broken), pair.a.now)
-        pair.a.turn()
+    asked = ReplyTo(pair.at_a.route, request)
+    pair.a.node.handle_io(HistoryRead(asked, None, broken), pair.a.now)
+    pair.a.turn()
     failure = pair.at_a.replies[request].failure
     assert failure
     assert (failure.code, failure.text) == ("store", "the disk is broken")

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.node.commands import MAX_PATHS
-from chatnet_engine.node.parts import MAX_READS
+from chatnet_engine.node.front_ends.front_ends import MAX_READS
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope

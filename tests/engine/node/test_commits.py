@@ -7,8 +7,8 @@ from chatnet_engine.node.commits import (
     MAX_RETRY_S,
     MAX_ROWS_IN_COMMIT,
     MAX_WAITING_ROWS,
-    Asker,
     CommitQueue,
+    ReplyTo,
 )
 from chatnet_engine.node.config import Now
 from chatnet_protocol import commit as c
@@ -53,7 +53,7 @@ def test_only_one_transaction_is_in_flight_and_the_rest_forms_the_next() -> None
 
 def test_each_row_keeps_its_asker() -> None:
     queue = CommitQueue()
-    askers = [Asker(b"r1", 1), None, Asker(b"r2", 9)]
+    askers = [ReplyTo(b"r1", 1), None, ReplyTo(b"r2", 9)]
     for text, asker in zip("abc", askers, strict=True):
         queue.add(queued(text), asker)
     commit = queue.take(NOW)
@@ -121,16 +121,16 @@ def test_too_many_waiting_rows_are_told_by_full() -> None:
 
 def test_a_failure_tells_askers_and_keeps_what_the_peer_sent() -> None:
     queue = CommitQueue()
-    asker = Asker(b"r", 3)
+    asker = ReplyTo(b"r", 3)
     queue.add(queued("mine"), asker)
     queue.add(arrived(1, 1))
-    queue.add(c.StoreDraft(1, "draft", 0), Asker(b"r", 4))
+    queue.add(c.StoreDraft(1, "draft", 0), ReplyTo(b"r", 4))
     commit = queue.take(NOW)
     assert commit
-    queue.add(queued("later"), Asker(b"r", 5))
+    queue.add(queued("later"), ReplyTo(b"r", 5))
     dropped = queue.handle_failed(c.CommitFailed(commit.number, "The disk is full.", False), NOW)
     told = [asker for waiting in dropped for asker in waiting.askers]
-    assert told == [asker, Asker(b"r", 4), Asker(b"r", 5)]
+    assert told == [asker, ReplyTo(b"r", 4), ReplyTo(b"r", 5)]
     assert queue.failing == "The disk is full."
     assert queue.take(NOW) is None
     assert queue.next_timeout() == NOW.mono_s + FIRST_RETRY_S
@@ -170,7 +170,7 @@ def ops_of(queue: CommitQueue) -> list[c.Op]:
 
 
 def test_what_was_asked_for_since_is_taken_back() -> None:
-    asker = Asker(b"r", 1)
+    asker = ReplyTo(b"r", 1)
     added: list[list[c.Op]] = [
         [queued("b")],
         [queued("other", peer=2)],
@@ -181,7 +181,7 @@ def test_what_was_asked_for_since_is_taken_back() -> None:
         queue.add(queued("a"), asker)
         queue.begin()
         for op in later:
-            queue.add(op, Asker(b"r", 2))
+            queue.add(op, ReplyTo(b"r", 2))
         queue.roll_back()
         queue.roll_back()
         assert queue._waiting_rows == 1
@@ -216,7 +216,7 @@ def test_what_was_merged_into_an_older_operation_is_taken_back(before: c.Op, aft
 
 def test_a_failed_operation_takes_those_of_its_peer_along_and_no_others() -> None:
     queue = CommitQueue()
-    queue.add(queued("a"), Asker(b"r", 1))
+    queue.add(queued("a"), ReplyTo(b"r", 1))
     queue.add(queued("b", peer=2))
     commit = queue.take(NOW)
     assert commit
@@ -231,7 +231,7 @@ def test_a_failed_operation_takes_those_of_its_peer_along_and_no_others() -> Non
 def test_a_failed_operation_of_nobody_is_dropped_alone() -> None:
     queue = CommitQueue()
     for name in ("one", "two"):
-        queue.add(c.StorePeer(PeerRow(0, name, "h", 1)), Asker(b"r", 1))
+        queue.add(c.StorePeer(PeerRow(0, name, "h", 1)), ReplyTo(b"r", 1))
     commit = queue.take(NOW)
     assert commit
     (dropped,) = queue.drop_peer(0, 1, commit.number)

@@ -7,6 +7,7 @@ import pytest
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.ledger import ledger, people
 from chatnet_engine.node import answers, commands
+from chatnet_engine.node.front_ends.front_ends import FrontEnds
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
@@ -251,7 +252,7 @@ def test_an_event_of_the_endpoint_that_fails_costs_its_peer_the_link(
 def test_an_answer_that_fails_is_a_failure_of_its_command(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fails_once(monkeypatch, answers, "handle_read")
+    fails_once(monkeypatch, FrontEnds, "handle_read", of=parts_of(world.a).front_ends)
     request = world.at_a.ask(cmd.FetchHistory(1))
     world.run(1)
     assert code_of(world.at_a, request) == ErrorCode.INTERNAL

@@ -1,7 +1,6 @@
 """Owns the backup under way, if there is one, and who waits for it. Knows no files."""
 
-from chatnet_engine.node.commits import Asker
-from chatnet_engine.node.effects import CopySession
+from chatnet_engine.node.effects import CopySession, ReplyTo
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import MakeBackup
 
@@ -14,9 +13,9 @@ class Backups:
 
     def __init__(self) -> None:
         self._under_way: CopySession | None = None
-        self._askers: list[Asker] = []
+        self._askers: list[ReplyTo] = []
 
-    def ask(self, command: MakeBackup, asker: Asker) -> CopySession | None:
+    def ask(self, command: MakeBackup, asker: ReplyTo) -> CopySession | None:
         """What to do now; None when just that is being done already.
 
         Raises CommandError for a path that is not absolute, and (busy) during another backup.
@@ -32,7 +31,7 @@ class Backups:
         self._askers.append(asker)
         return None
 
-    def handle_copied(self) -> tuple[str, list[Asker]]:
+    def handle_copied(self) -> tuple[str, list[ReplyTo]]:
         """It has ended: its folder, and whom to tell."""
         assert self._under_way, "no backup was asked for"
         folder, askers = self._under_way.folder, self._askers

@@ -1,11 +1,10 @@
-"""Owns who is attached, in which role, and the answers already given to each.
+"""Owns who is attached, and in which role.
 
 A client is known by the route of its socket. One that has not been heard for CLIENT_TIMEOUT_S is
 gone; whoever attaches again, does so under a new client number. When all places are taken, the one
 that was silent longest makes room for a newcomer.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,7 +25,6 @@ from chatnet_protocol.limits import (
     MAX_BRIEF_CLIENTS,
     MAX_CLIENT_NAME_BYTES,
     MAX_CLIENTS,
-    MAX_RESULTS_KEPT,
 )
 
 BRIEF = "brief"
@@ -51,7 +49,6 @@ class Clients:
     def __init__(self) -> None:
         self._by_route: dict[bytes, Client] = {}
         self._count = 0
-        self._answers: OrderedDict[tuple[bytes, int], bytes | None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_route)
@@ -139,26 +136,6 @@ class Clients:
         """The client on this route says it has applied events up to `seq`."""
         if client := self._by_route.get(route):
             client.seq = seq
-
-    def begin(self, route: bytes, request: int, command: Command) -> tuple[bool, bytes | None]:
-        """Note that a command is being done: (is it new?, the answer given before if not).
-
-        Questions are simply answered again.
-        """
-        if isinstance(command, READ_ONLY_COMMANDS):
-            return True, None
-        key = (route, request)
-        if key in self._answers:
-            return False, self._answers[key]
-        self._answers[key] = None
-        while len(self._answers) > MAX_RESULTS_KEPT:
-            self._answers.popitem(last=False)
-        return True, None
-
-    def answered(self, route: bytes, request: int, frame: bytes) -> None:
-        """Keep an answer, so that a repeated command gets it again."""
-        if (route, request) in self._answers:
-            self._answers[(route, request)] = frame
 
 
 def _check_attach(command: Attach) -> None:

@@ -17,7 +17,7 @@ class Gauges:
 
     def publish(self, parts: Parts, now: Now) -> None:
         """Those that say something new, while anybody looks."""
-        if now.mono_s < self._due_s or not len(parts.clients):
+        if now.mono_s < self._due_s or not len(parts.front_ends.clients):
             return
         self._due_s = now.mono_s + GAUGE_INTERVAL_S
         self._revision += 1

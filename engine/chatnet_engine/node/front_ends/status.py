@@ -2,28 +2,12 @@
 
 from dataclasses import asdict
 
-import msgspec
-
-from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import WorldCounted
 from chatnet_engine.node.parts import Parts
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc.commands import Status
 from chatnet_protocol.ipc.events import LinkGauge
 
 Facts = dict[str, int | float | str | bool]
-
-
-def answer(parts: Parts, counted: WorldCounted, now: Now) -> None:
-    """Tell whoever asked, with a snapshot if that was asked for too."""
-    asker = parts.read_askers.pop(counted.token, None)
-    found = collect(parts, counted.counts)
-    if counted.token in parts.viewers:
-        parts.viewers.discard(counted.token)
-        boot = parts.publisher.boot
-        seq, count = parts.publisher.open_snapshot(now, current=True)
-        found = msgspec.structs.replace(found, boot=boot, seq=seq, parts=count)
-    parts.reply(asker, found)
 
 
 def collect(parts: Parts, counts: dict[str, int]) -> Status:
@@ -57,7 +41,7 @@ def collect(parts: Parts, counts: dict[str, int]) -> Status:
             "since_ms": client.row.since_ms,
             "behind": max(0, parts.publisher.seq - client.seq),
         }
-        for client in parts.clients
+        for client in parts.front_ends.clients
     ]
     return Status(facts, [link_facts(parts, row.peer) for row in parts.peers], clients)
 

@@ -7,9 +7,9 @@ import msgspec
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
-from chatnet_engine.node.commits import Asker, CommitQueue, Waiting
+from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.node.effects import Addr, ReplyTo
 from chatnet_engine.node.links.link_session import LinkSession
 from chatnet_engine.node.messaging.hello import check_hello, loss_notices
 from chatnet_engine.node.messaging.outbox import PAGE_ROWS, Outbox
@@ -81,7 +81,7 @@ class Conversation:
 
     # --- what front ends ask ---
 
-    def queue(self, message: c.NewMessage, asker: Asker | None, now: Now) -> None:
+    def queue(self, message: c.NewMessage, asker: ReplyTo | None, now: Now) -> None:
         """Make one own message durable, then send it."""
         release = self.streaming and self._outbox.complete and not self._outbox.loading
         op = c.QueueMessages(self.peer, [message], now.wall_ms, release)

@@ -7,9 +7,8 @@ entered ones are alike here.
 
 from dataclasses import dataclass
 
-from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import StretchInvite
+from chatnet_engine.node.effects import ReplyTo, StretchInvite
 from chatnet_protocol.errors import CommandError, ErrorCode
 
 MAX_INVITES = 4
@@ -22,7 +21,7 @@ class Invite:
     """One invite; usable once `psk` is there."""
 
     secret: bytes
-    asker: Asker
+    asker: ReplyTo
     made: bool
     """Made here: whoever asked for it waits for the code."""
     peer: int
@@ -36,10 +35,10 @@ class Invites:
     """See the module."""
 
     def __init__(self) -> None:
-        self._asked: dict[Asker, Invite] = {}
+        self._asked: dict[ReplyTo, Invite] = {}
         self._open: dict[int, Invite] = {}
 
-    def ask(self, asker: Asker, secret: bytes, peer: int, *, made: bool) -> None:
+    def ask(self, asker: ReplyTo, secret: bytes, peer: int, *, made: bool) -> None:
         """An invite for `peer` (0: a new one), whose row is on its way into the store.
 
         Raises CommandError(busy) at the limit, or while the last one for this peer is being made.
@@ -58,7 +57,7 @@ class Invites:
             )
         self._asked[asker] = Invite(secret, asker, made, peer)
 
-    def handle_stored(self, asker: Asker | None, peer: int) -> StretchInvite | None:
+    def handle_stored(self, asker: ReplyTo | None, peer: int) -> StretchInvite | None:
         """The row of the peer is stored; what is to be done next if there is an invite for it."""
         invite = self._asked.pop(asker, None) if asker else None
         if invite is None:
@@ -75,7 +74,7 @@ class Invites:
             invite.until_ms = now.wall_ms + int(LIFETIME_S * 1000)
         return invite
 
-    def drop(self, asker: Asker) -> None:
+    def drop(self, asker: ReplyTo) -> None:
         """The row of the peer could not be stored."""
         self._asked.pop(asker, None)
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.secure.invite import INVITE_BYTES, invite_code, parse_invite
 from chatnet_protocol import commit as c
@@ -16,7 +16,7 @@ GUEST = "invited guest"
 """What a peer is called that was invited and is not known by an address or name."""
 
 
-def make(parts: Parts, command: cmd.MakeInvite, asker: Asker, now: Now) -> None:
+def make(parts: Parts, command: cmd.MakeInvite, asker: ReplyTo, now: Now) -> None:
     """Draw a code for a peer without a key, or for a new one. Raises CommandError."""
     if command.peer:
         row = parts.peers.need(command.peer)
@@ -27,7 +27,7 @@ def make(parts: Parts, command: cmd.MakeInvite, asker: Asker, now: Now) -> None:
     _ask(parts, row, parts.random(INVITE_BYTES), asker, now, made=True)
 
 
-def enter(parts: Parts, row: PeerRow, code: str, asker: Asker, now: Now) -> None:
+def enter(parts: Parts, row: PeerRow, code: str, asker: ReplyTo, now: Now) -> None:
     """Somebody was given a code by the peer of this row. Raises CommandError."""
     try:
         secret = parse_invite(code)
@@ -36,7 +36,9 @@ def enter(parts: Parts, row: PeerRow, code: str, asker: Asker, now: Now) -> None
     _ask(parts, row, secret, asker, now, made=False)
 
 
-def _ask(parts: Parts, row: PeerRow, secret: bytes, asker: Asker, now: Now, *, made: bool) -> None:
+def _ask(
+    parts: Parts, row: PeerRow, secret: bytes, asker: ReplyTo, now: Now, *, made: bool
+) -> None:
     if row.key:
         raise CommandError(
             ErrorCode.NOT_ALLOWED,
@@ -52,7 +54,7 @@ def _ask(parts: Parts, row: PeerRow, secret: bytes, asker: Asker, now: Now, *, m
     parts.commits.add(c.StorePeer(row), asker)
 
 
-def handle_stored(parts: Parts, row: PeerRow, asker: Asker | None) -> bool:
+def handle_stored(parts: Parts, row: PeerRow, asker: ReplyTo | None) -> bool:
     """A row was stored; whether the asker still has to wait."""
     stretch = parts.invites.handle_stored(asker, row.peer)
     if stretch is None:

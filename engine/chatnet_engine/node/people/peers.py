@@ -100,6 +100,13 @@ class Peers:
             return row
         raise CommandError(ErrorCode.UNKNOWN_PEER, f"There is no peer {peer} in this session.")
 
+    def need_accepted(self, peer: int) -> PeerRow:
+        """The row of a peer that is no pending request. Raises CommandError."""
+        row = self.need(peer)
+        if row.trust == Trust.PENDING:
+            raise CommandError(ErrorCode.REFUSED, f"{row.name} has to be accepted first.")
+        return row
+
     def name(self, peer: int) -> str:
         """What people call it."""
         row = self._rows.get(peer)

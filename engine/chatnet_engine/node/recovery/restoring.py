@@ -9,13 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatnet_engine.files.restored import restored_transfer
-from chatnet_engine.node.commits import Asker, CommitQueue
+from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import ReadHistory
+from chatnet_engine.node.effects import ReadHistory, ReplyTo
 from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher, split_rows
+from chatnet_engine.node.replies import Replies
+from chatnet_engine.node.subject import Subject
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
+from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import (
@@ -50,7 +54,15 @@ class _Talk:
     wishes: int = 0
 
 
-class Restoring:
+@dataclass(frozen=True, slots=True)
+class RestoreRead:
+    """For whom a page is being read; one that is not the peer's present `ask` is dropped."""
+
+    peer: int
+    ask: wire.RestoreAsk
+
+
+class Restoring(Subject):
     """Both directions, all peers; see the module."""
 
     def __init__(
@@ -59,22 +71,39 @@ class Restoring:
         commits: CommitQueue,
         publisher: Publisher,
         conversations: dict[int, Conversation],
+        peers: Peers,
+        replies: Replies,
         random: Callable[[int], bytes],
     ) -> None:
+        super().__init__()
         self._states = {state.peer: state for state in loaded}
         self._talks: dict[int, _Talk] = {}
         self._commits = commits
         self._publisher = publisher
         self._conversations = conversations
+        self._peers = peers
+        self._replies = replies
         self._random = random
         self._reads: list[ReadHistory] = []
-        self._reading: dict[int, tuple[int, wire.RestoreAsk]] = {}
-        """For whom a page is being read, by token: at most one on each link."""
-        self._last_token = 0
+        self.commands = {cmd.AskRestore: self._ask_restore, cmd.AnswerRestore: self._answer_restore}
+        self.results = {
+            cr.RestoreStored: self._restore_stored,
+            cr.MessagesPutBack: self._messages_put_back,
+        }
 
     # --- what front ends ask ---
 
-    def want(self, peer: int, wanted: bool, asker: Asker) -> bool:
+    def _ask_restore(self, command: cmd.AskRestore, reply_to: ReplyTo, now: Now) -> None:
+        self._peers.need_accepted(command.peer)
+        if self.want(command.peer, command.wanted, reply_to):
+            self._replies.reply(reply_to, cmd.Done())
+
+    def _answer_restore(self, command: cmd.AnswerRestore, reply_to: ReplyTo, now: Now) -> None:
+        self._peers.need_accepted(command.peer)
+        if self.answer(command.peer, command.consent, reply_to):
+            self._replies.reply(reply_to, cmd.Done())
+
+    def want(self, peer: int, wanted: bool, asker: ReplyTo) -> bool:
         """Ask the peer for what is missing, or stop that; whether it is so already."""
         state = self._state(peer)
         if (state.mine in RESTORE_UNDER_WAY) is wanted:
@@ -86,7 +115,7 @@ class Restoring:
             self._commits.add(cr.StoreWish(peer, state.want, RestoreMine.NONE), asker)
         return False
 
-    def answer(self, peer: int, consent: bool, asker: Asker) -> bool:
+    def answer(self, peer: int, consent: bool, asker: ReplyTo) -> bool:
         """Answer the peer's wish; whether it is answered so already. Raises CommandError."""
         state = self._state(peer)
         if state.theirs in (CONSENTED if consent else (RestoreTheirs.REFUSED,)):
@@ -131,6 +160,15 @@ class Restoring:
 
     # --- what the ledger answers ---
 
+    def _restore_stored(self, result: cr.RestoreStored, waiting: Waiting, now: Now) -> None:
+        self.handle_stored(result.state)
+        self._replies.reply(waiting.reply_to, cmd.Done())
+
+    def _messages_put_back(self, result: cr.MessagesPutBack, waiting: Waiting, now: Now) -> None:
+        self.handle_put_back(result)
+        for subject in self.subjects:
+            subject.transfers_restored(result.transfers, now)
+
     def handle_stored(self, state: cr.RestoreState) -> None:
         """A wish as it now stands, told to front ends and, where it waits for it, to the peer."""
         before = self._state(state.peer)
@@ -167,11 +205,9 @@ class Restoring:
         if self._talk(peer).asked is None:
             self._ask(peer)
 
-    def handle_read(self, token: int, page: HistoryPage | None, now: Now) -> None:
+    def handle_read(self, read: RestoreRead, page: HistoryPage | None, now: Now) -> None:
         """A page for a peer was read; None: it could not be, and is tried again."""
-        if token not in self._reading:
-            return
-        peer, ask = self._reading.pop(token)
+        peer, ask = read.peer, read.ask
         talk, state = self._talk(peer), self._state(peer)
         if talk.ask is not ask or state.theirs not in CONSENTED:
             return
@@ -191,12 +227,8 @@ class Restoring:
         if not given.more and state.theirs == RestoreTheirs.GIVING:
             self._commits.add(cr.StoreTheirWish(peer, ask.want, RestoreTheirs.GIVEN))
 
-    def reader(self, token: int) -> int:
-        """The peer for which that page is read."""
-        return self._reading[token][0] if token in self._reading else 0
-
     def take_reads(self) -> list[ReadHistory]:
-        """Pages to read; their tokens are below 0."""
+        """Pages to read; their context is a RestoreRead."""
         out, self._reads = self._reads, []
         return out
 
@@ -242,9 +274,7 @@ class Restoring:
     def _read(self, peer: int, ask: wire.RestoreAsk) -> None:
         query = FetchHistory(peer, after_no=max(0, ask.after - 1), limit=wire.MAX_PAGE_ROWS)
         self._talk(peer).read_at = None
-        self._last_token -= 1
-        self._reading[self._last_token] = (peer, ask)
-        self._reads.append(ReadHistory(self._last_token, query))
+        self._reads.append(ReadHistory(RestoreRead(peer, ask), query))
 
     def _ask(self, peer: int) -> None:
         state, talk = self._state(peer), self._talk(peer)

@@ -2,15 +2,14 @@
 
 import pytest
 
-from chatnet_engine.node.commits import Asker
-from chatnet_engine.node.effects import CopySession
+from chatnet_engine.node.effects import CopySession, ReplyTo
 from chatnet_engine.node.front_ends.backups import MAX_BACKUP_ASKERS, Backups
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import MakeBackup
 
 
-def asker(number: int) -> Asker:
-    return Asker(b"route", number)
+def asker(number: int) -> ReplyTo:
+    return ReplyTo(b"route", number)
 
 
 def test_all_who_ask_for_the_same_are_told_at_once() -> None:

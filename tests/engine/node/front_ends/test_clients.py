@@ -1,4 +1,4 @@
-"""Who is attached, and the answers already given."""
+"""Who is attached, and in which role."""
 
 import pytest
 
@@ -7,7 +7,6 @@ from chatnet_engine.node.front_ends.clients import BRIEF, Clients
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import (
     Attach,
-    Detach,
     FetchSnapshot,
     FetchStatus,
     KeepAlive,
@@ -19,7 +18,6 @@ from chatnet_protocol.limits import (
     CLIENT_TIMEOUT_S,
     MAX_BRIEF_CLIENTS,
     MAX_CLIENTS,
-    MAX_RESULTS_KEPT,
 )
 from chatnet_protocol.version import IPC_VERSION
 
@@ -135,24 +133,6 @@ def test_silent_clients_are_given_up() -> None:
     assert clients.detach(b"new") == 2
     assert clients.detach(b"new") == 0
     assert clients.next_timeout() is None
-
-
-def test_a_repeated_command_gets_its_first_answer_and_a_question_a_new_one() -> None:
-    clients = Clients()
-    assert clients.begin(b"r", 1, MarkRead(1, 1)) == (True, None)
-    assert clients.begin(b"r", 1, MarkRead(1, 1)) == (False, None)
-    clients.answered(b"r", 1, b"frame")
-    assert clients.begin(b"r", 1, MarkRead(1, 1)) == (False, b"frame")
-    assert clients.begin(b"r", 2, FetchStatus()) == (True, None)
-    clients.answered(b"r", 2, b"status")
-    assert clients.begin(b"r", 2, FetchStatus()) == (True, None)
-
-
-def test_kept_answers_are_bounded() -> None:
-    clients = Clients()
-    for number in range(MAX_RESULTS_KEPT + 1):
-        clients.begin(b"r", number, Detach() if number < 0 else MarkRead(1, 1))
-    assert clients.begin(b"r", 0, MarkRead(1, 1)) == (True, None)
 
 
 def test_what_a_client_has_applied_is_noted() -> None:

@@ -2,9 +2,8 @@
 
 import pytest
 
-from chatnet_engine.node.commits import Asker
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import InviteStretched, StretchInvite
+from chatnet_engine.node.effects import InviteStretched, ReplyTo, StretchInvite
 from chatnet_engine.node.people.invites import LIFETIME_S, MAX_INVITES, Invites
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -12,8 +11,8 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 NOW = Now(1000.0, 5)
 
 
-def asker(number: int) -> Asker:
-    return Asker(b"route", number)
+def asker(number: int) -> ReplyTo:
+    return ReplyTo(b"route", number)
 
 
 def opened(invites: Invites, peer: int) -> None:

@@ -6,10 +6,13 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from chatnet_engine.node.commits import Asker, CommitQueue
+from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import ReplyTo
+from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import MAX_WISHES, READ_AGAIN_S, Restoring, page_of
+from chatnet_engine.node.replies import Replies
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, RemoteProtocolError
 from chatnet_protocol.ipc.commands import HistoryPage
@@ -19,7 +22,7 @@ from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD, VIEW_TEXT_BYTES
 from chatnet_protocol.wire import restoring as wire
 
-ASKER = Asker(b"route", 1)
+ASKER = ReplyTo(b"route", 1)
 ASK = wire.RestoreAsk(5, 0, b"")
 NOW = Now(100.0, 1_000)
 
@@ -28,7 +31,9 @@ def restoring(**fields: object) -> tuple[Restoring, CommitQueue]:
     commits = CommitQueue()
     publisher = Publisher(b"bootboot", View(SessionRow("a", "", "", 1, b"", "", "")))
     states = [cr.RestoreState(1, **fields)] if fields else []  # type: ignore[arg-type]
-    return Restoring(states, commits, publisher, {}, Random(1).randbytes), commits
+    peers, replies = Peers([], b"k" * 32), Replies([])
+    ours = Restoring(states, commits, publisher, {}, peers, replies, Random(1).randbytes)
+    return ours, commits
 
 
 def later(seconds: float) -> Now:
@@ -120,14 +125,14 @@ def test_a_page_that_cannot_be_read_is_read_again_later_while_the_consent_stands
     ours, _, line = on_a_line(theirs="given", their_want=5)
     ours.handle_arrived(1, wire.encode_restoring(ASK))
     [read] = ours.take_reads()
-    ours.handle_read(read.token, None, NOW)
+    ours.handle_read(read.context, None, NOW)
     assert ours.next_timeout() == NOW.mono_s + READ_AGAIN_S
     ours.handle_timeout(later(READ_AGAIN_S - 0.1))
     assert ours.take_reads() == []
     ours.handle_timeout(later(READ_AGAIN_S))
     [again] = ours.take_reads()
     assert (again.query, ours.next_timeout()) == (read.query, None)
-    ours.handle_read(again.token, HistoryPage([row(1)], [], False), NOW)
+    ours.handle_read(again.context, HistoryPage([row(1)], [], False), NOW)
     assert [type(said) for said in line.said] == [wire.RestorePage]
 
 
@@ -136,7 +141,7 @@ def test_a_page_is_not_read_again_for_a_wish_that_has_ended(theirs: str) -> None
     ours, _, line = on_a_line(theirs="giving", their_want=5)
     ours.handle_arrived(1, wire.encode_restoring(ASK))
     [read] = ours.take_reads()
-    ours.handle_read(read.token, None, NOW)
+    ours.handle_read(read.context, None, NOW)
     ours.handle_stored(cr.RestoreState(1, theirs=theirs, their_want=5))
     ours.handle_timeout(later(READ_AGAIN_S))
     assert (ours.take_reads(), ours.next_timeout()) == ([], None)
@@ -147,10 +152,10 @@ def test_a_place_that_means_another_message_now_starts_over() -> None:
     ours, commits, line = on_a_line(theirs="giving", their_want=5)
     ours.handle_arrived(1, wire.encode_restoring(wire.RestoreAsk(5, 2, b"?" * 16)))
     [read] = ours.take_reads()
-    ours.handle_read(read.token, HistoryPage([row(2), row(3)], [], False), NOW)
+    ours.handle_read(read.context, HistoryPage([row(2), row(3)], [], False), NOW)
     [again] = ours.take_reads()
     assert again.query.after_no == 0
-    ours.handle_read(again.token, HistoryPage([row(1), row(2), row(3)], [], False), NOW)
+    ours.handle_read(again.context, HistoryPage([row(1), row(2), row(3)], [], False), NOW)
     [page] = line.said
     assert isinstance(page, wire.RestorePage)
     assert (page.after, len(page.rows), page.more) == (0, 3, False)
@@ -163,7 +168,7 @@ def test_a_page_read_for_a_wish_that_ended_is_not_sent() -> None:
     ours.handle_arrived(1, wire.encode_restoring(ASK))
     [read] = ours.take_reads()
     ours.handle_arrived(1, wire.encode_restoring(wire.RestoreStop(5)))
-    ours.handle_read(read.token, HistoryPage([row(1)], [], False), NOW)
+    ours.handle_read(read.context, HistoryPage([row(1)], [], False), NOW)
     assert line.said == []
 
 

@@ -1,0 +1,55 @@
+"""What a subject of the node is: what it owns by type, its timers, what others announce to it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from chatnet_engine.node.commits import Waiting
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import ReplyTo
+from chatnet_protocol.transfer_ops import StoredTransfer
+
+CommandHandler = Callable[[Any, ReplyTo, Now], None]
+"""Does a command: answers it, or sends the ReplyTo along with what its answer waits for. Raises
+CommandError with what the client is shown."""
+ResultHandler = Callable[[Any, Waiting, Now], None]
+"""Everything that follows from a committed operation: memory, events, answers."""
+Handler = TypeVar("Handler")
+
+
+class Subject:
+    """One subject. What a subclass does not define does nothing."""
+
+    def __init__(self) -> None:
+        self.commands: Mapping[type, CommandHandler] = {}
+        self.results: Mapping[type, ResultHandler] = {}
+        self.subjects: Sequence[Subject] = ()
+        """All, in the order in which they are to hear of what this one announces."""
+
+    def handle_timeout(self, now: Now) -> None:
+        """Time has passed; idempotent, and does nothing before something is due."""
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` has something to do, in monotonic seconds."""
+        return None
+
+    # --- what others announce ---
+
+    def transfers_restored(self, restored: list[StoredTransfer], now: Now) -> None:
+        """Records of transfers came with messages that a peer gave back."""
+
+
+def merge(tables: Iterable[Mapping[type, Handler]], kinds: Iterable[type]) -> dict[type, Handler]:
+    """One table of all. Raises AssertionError unless each of `kinds` has exactly one owner."""
+    out: dict[type, Handler] = {}
+    for table in tables:
+        twice = out.keys() & table.keys()
+        assert not twice, f"{_names(twice)}: more than one owner"
+        out |= table
+    wanted = set(kinds)
+    assert wanted <= out.keys(), f"{_names(wanted - out.keys())}: no owner"
+    assert out.keys() <= wanted, f"{_names(out.keys() - wanted)}: of no known kind"
+    return out
+
+
+def _names(kinds: Iterable[type]) -> str:
+    return ", ".join(sorted(kind.__name__ for kind in kinds))

@@ -1,0 +1,27 @@
+"""Every kind of command and of result has exactly one owner."""
+
+from typing import get_args
+
+import pytest
+
+from chatnet_engine.node.subject import merge
+from chatnet_protocol import commit as c
+from chatnet_protocol.ipc import commands as cmd
+from simworld.pair import Pair
+
+
+def test_a_table_has_each_kind_once() -> None:
+    assert merge([{int: "a"}, {str: "b"}], [int, str]) == {int: "a", str: "b"}
+    with pytest.raises(AssertionError, match="int: more than one owner"):
+        merge([{int: "a"}, {int: "b"}], [int])
+    with pytest.raises(AssertionError, match="bytes, str: no owner"):
+        merge([{int: "a"}], [int, str, bytes])
+    with pytest.raises(AssertionError, match="str: of no known kind"):
+        merge([{int: "a", str: "b"}], [int])
+
+
+def test_a_node_knows_every_command_and_every_result() -> None:
+    node = Pair(1).a.node
+    assert node
+    assert set(node._commands) == set(get_args(cmd.Command))
+    assert set(node._results) == set(get_args(c.OpResult))
