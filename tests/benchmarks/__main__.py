@@ -5,13 +5,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import attach, drain, files, hostile, latency, partition, secure, stages, thin
+from benchmarks import (
+    attach,
+    drain,
+    files,
+    hostile,
+    latency,
+    local,
+    partition,
+    secure,
+    stages,
+    thin,
+)
 
 ALL = {
     "latency": latency.run,
     "drain": drain.run,
     "stages": stages.run,
     "attach": attach.run,
+    "local": local.run,
     "files": files.run,
     "secure": secure.run,
     "thin": thin.run,

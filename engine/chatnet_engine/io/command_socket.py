@@ -82,8 +82,6 @@ class CommandSocket(LocalSocket[_Client]):
                 self._end(connection, str(violation))
                 continue
             self._answer(connection)
-            if not connection.is_open:
-                continue
             if connection.peer.is_starved:
                 connection.reads = True
                 self._watch(connection)
@@ -108,6 +106,8 @@ class CommandSocket(LocalSocket[_Client]):
             self.replies_dropped += 1
             return False
         self._send(connection, peer.reply(body))
+        if connection.is_gone:
+            self._flush(connection)  # it cannot: then nothing more of it needs to be done
         self._unpark(connection)
         self._mind_memory(connection)
         return True

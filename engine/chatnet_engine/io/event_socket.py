@@ -38,11 +38,11 @@ class EventSocket(LocalSocket[_Subscriber]):
         """To all who subscribed to it and read."""
         packed = publication(topic, body)
         for connection in list(self._open.values()):
-            if (
-                connection.peer.wants(topic)
-                and len(connection.waiting) < SEND_MARK
-                and connection.waiting_bytes < SEND_MARK_BYTES
-            ):
+            if not connection.peer.wants(topic):
+                continue
+            if _is_behind(connection) and connection in self._to_flush:
+                self._flush(connection)
+            if connection.is_open and not _is_behind(connection):
                 self._send(connection, packed)
 
     def _make_peer(self) -> _Subscriber:
@@ -59,3 +59,7 @@ class EventSocket(LocalSocket[_Subscriber]):
             raise Violation("it says too much")
         peer.feed(data)
         connection.asked_s = now_s
+
+
+def _is_behind(connection: Connection[_Subscriber]) -> bool:
+    return len(connection.waiting) >= SEND_MARK or connection.waiting_bytes >= SEND_MARK_BYTES

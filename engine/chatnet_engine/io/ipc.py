@@ -145,6 +145,11 @@ class IpcServer:
         self._counters.requests += request is not None
         return request
 
+    def flush(self) -> None:
+        """Send what was replied and published in this turn."""
+        self._commands.flush()
+        self._events.flush()
+
     def next_timeout(self) -> float:
         """When `handle_timeout` or `receive` has something to do without anything arriving."""
         if self._commands.has_requests:
@@ -165,10 +170,11 @@ class IpcServer:
         """Give replies a moment to leave, and remove the socket files that are ours."""
         sockets = (self._events, self._commands)
         until_s = time.monotonic() + LEAVE_S
+        self.flush()
         while any(each.unsent_bytes for each in sockets) and time.monotonic() < until_s:
             time.sleep(LEAVE_STEP_S)
             for each in sockets:
-                each.flush()
+                each.handle_ready(time.monotonic())
         for path in (self._events_path, self._commands_path):
             if path.is_in_place():
                 os.unlink(path.path)

@@ -101,6 +101,8 @@ class LocalSocket(ABC, Generic[P]):
         self._epoll = select.epoll()
         self._open: dict[int, Connection[P]] = {}
         """By descriptor, oldest first."""
+        self._to_flush: dict[Connection[P], None] = {}
+        """What was sent to them in this turn is still here."""
         self._accepts = True
         self._next_tick_s = now_s + TICK_S
         self._next_log_s = now_s
@@ -177,9 +179,12 @@ class LocalSocket(ABC, Generic[P]):
         return sum(connection.waiting_bytes for connection in self._open.values())
 
     def flush(self) -> None:
-        """Send what the sockets take."""
-        for connection in list(self._open.values()):
-            self._flush(connection)
+        """Give the kernel what it takes: at the end of each turn, since many small frames cost
+        little more than one."""
+        while self._to_flush:
+            connection, _ = self._to_flush.popitem()
+            if connection.is_open:
+                self._flush(connection)
 
     def close(self) -> None:
         """Hang up on everybody; the file stays."""
@@ -273,8 +278,8 @@ class LocalSocket(ABC, Generic[P]):
     def _send(self, connection: Connection[P], packed: bytes) -> None:
         connection.waiting.append(packed)
         connection.waiting_bytes += len(packed)
-        if len(connection.waiting) == 1:
-            self._flush(connection)
+        if connection.watched is None or not connection.watched & select.EPOLLOUT:
+            self._to_flush[connection] = None
 
     def _flush(self, connection: Connection[P]) -> None:
         waiting = connection.waiting

@@ -93,6 +93,7 @@ class Runner:
         now = self._read_clock()
         for effect in self._node.take_effects(now):
             perform(effect, self._machine)
+        self._machine.ipc.flush()
 
     def turn(self) -> None:
         """Wait for something to do, do it, perform what comes of it."""
@@ -128,6 +129,7 @@ class Runner:
             node.handle_timeout(now)
         for effect in node.take_effects(now):
             perform(effect, machine)
+        machine.ipc.flush()
 
     def _read_datagrams(self) -> None:
         enough_s = time.perf_counter() + MAX_READ_S

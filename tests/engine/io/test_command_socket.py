@@ -52,6 +52,7 @@ class Served:
     def turn(self):
         """Take in what has arrived, and at most one request."""
         self.commands.handle_ready(self.now_s)
+        self.commands.flush()
         return self.commands.receive(self.now_s)
 
     def turn_until(self, condition):
@@ -77,6 +78,7 @@ class Served:
         for _ in range(int(seconds / TICK_S)):
             self.now_s += TICK_S
             self.commands.handle_timeout(self.now_s)
+            self.commands.flush()
 
     def close(self):
         for raw in self._raws:
@@ -236,6 +238,7 @@ def test_identities_that_clients_choose_do_not_matter(served):
     assert a != b
     served.commands.reply(b, b"to the second")
     served.commands.reply(a, b"to the first")
+    served.commands.flush()
     for raw, end in ((first, b"to the first"), (second, b"to the second")):
         data = b""
         while not data.endswith(end):
@@ -295,6 +298,7 @@ def test_heartbeats_are_answered_and_cost_turns_like_requests(served):
     fill(flooder, PING * 100)
     good.sendall(PING + ASK)
     assert len(served.turn_until(lambda: connection.peer.unanswered == 1)) == 1
+    served.commands.flush()
     data = b""
     while zmtp.command(b"PONG") not in data:
         data += good.recv(4096)

@@ -23,6 +23,7 @@ def events(tmp_path):
 def turn_until(events, condition, now_s=0.0):
     for _ in range(TURNS):
         events.handle_ready(now_s)
+        events.flush()
         if condition():
             return
         zmq.select([events.fileno()], [], [], 0.01)
@@ -64,6 +65,7 @@ def test_publications_reach_who_subscribed(events, tmp_path):
     with join(events, tmp_path, b"E") as raw:
         events.publish(b"H", b"not for it")
         events.publish(b"E", b"event")
+        events.flush()
         data = b""
         while not data.endswith(b"event"):
             data += raw.recv(4096)
@@ -95,6 +97,16 @@ def test_who_does_not_read_loses_and_is_not_waited_for(events, tmp_path):
         (connection,) = events._open.values()
         assert len(connection.waiting) <= SEND_MARK
         assert events.unsent_bytes <= event_socket.SEND_MARK_BYTES + 2 * 65536
+
+
+def test_a_burst_in_one_turn_reaches_who_reads(events, tmp_path):
+    with join(events, tmp_path, b"E") as raw:
+        for number in range(3 * SEND_MARK):
+            events.publish(b"E", b"%d." % number)
+        events.flush()
+        data = b""
+        while not data.endswith(b"%d." % (3 * SEND_MARK - 1)):
+            data += raw.recv(65536)
 
 
 def test_who_says_too_much_is_cut(events, tmp_path):
@@ -140,6 +152,7 @@ def test_the_silent_and_those_that_never_say_what_they_are_go(events, tmp_path):
 def test_who_takes_nothing_for_long_is_cut_and_who_takes_a_little_is_not(events, tmp_path):
     with join(events, tmp_path, b"E") as raw:
         events.publish(b"E", bytes(5_000_000))
+        events.flush()
         for second in range(1, 20):
             raw.recv(300_000)
             raw.sendall(PONG)
@@ -169,6 +182,7 @@ def test_a_new_file_takes_newcomers_and_subscribers_stay(events, tmp_path):
         events.rebind(str(tmp_path / "s.e"))
         with join(events, tmp_path, b"E") as new:
             events.publish(b"E", b"event")
+            events.flush()
             for raw in (old, new):
                 data = b""
                 while not data.endswith(b"event"):

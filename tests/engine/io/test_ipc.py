@@ -60,6 +60,7 @@ def receive(server):
         ready, _, _ = select.select([server.commands_fd], [], [], WAIT_MS / 1000)
         assert ready, "no request came"
         server.handle_commands(0.0)
+        server.flush()
     return request
 
 
@@ -69,6 +70,7 @@ def test_a_request_and_its_reply(server, context):
     route, frames = receive(server)
     assert frames == [b"ask"]
     server.reply(route, b"answer")
+    server.flush()
     assert client.poll(WAIT_MS)
     assert client.recv_multipart() == [b"answer"]
     assert server.receive(0.0) is None
@@ -83,6 +85,7 @@ def test_publications_reach_subscribers(server, context):
         server.handle_events(0.0)
         server.publish(b"H", b"not for me")
         server.publish(b"E", b"event")
+        server.flush()
     assert listener.recv_multipart() == [b"E", b"event"]
 
 
@@ -129,6 +132,7 @@ def test_a_vanished_or_stolen_socket_is_bound_again_and_clients_stay(server, con
     assert server.counters.rebinds == 2
     assert server.next_timeout() == 2 * PATH_CHECK_S
     server.reply(route, b"still here")
+    server.flush()
     assert client.poll(WAIT_MS)
     newcomer = dealer(context, server)
     newcomer.send(b"2")
@@ -218,6 +222,7 @@ def serve_until(server, answer, condition):
         server.handle_commands(time.monotonic())
         while request := server.receive(time.monotonic()):
             server.reply(request[0], answer(request[1]))
+        server.flush()
 
 
 def test_libzmqs_req_is_served_with_its_delimiter(server, context):
@@ -266,6 +271,7 @@ def test_libzmq_reconnects_by_itself_and_is_another_client_then(server, context)
     assert frames == [b"2"]
     assert after != before
     server.reply(after, b"answer")
+    server.flush()
     assert client.poll(WAIT_MS)
     assert client.recv() == b"answer"
 
@@ -279,6 +285,7 @@ def test_two_libzmq_clients_of_the_same_identity_are_two_clients(server, context
     routes = {frames[0]: route for route, frames in (receive(server), receive(server))}
     for number, client in enumerate(clients):
         server.reply(routes[b"%d" % number], b"%d" % number)
+        server.flush()
         assert client.poll(WAIT_MS)
         assert client.recv() == b"%d" % number
 
@@ -318,6 +325,7 @@ def test_libzmqs_heartbeats_are_answered_and_it_answers_ours(server, context):
         server.handle_commands(until_s)
         server.receive(until_s)
     server.reply(route, b"answer")
+    server.flush()
     assert client.poll(WAIT_MS)
 
 
@@ -329,6 +337,7 @@ def test_what_was_sent_last_arrives_before_the_end(own_home, context):
     while not listener.poll(1):
         server.handle_events(0.0)
         server.publish(b"H", b"head")
+        server.flush()
     client = dealer(context, server)
     client.send(b"stop")
     route, _ = receive(server)
