@@ -141,7 +141,7 @@ class Room:
                 self._answered(event)
             case Live():
                 if self._kept:
-                    self._kept.texts.adopt()
+                    self._kept.texts.adopt(self.mirror.draft)
                 if not self.number:
                     self._open()
                 self._mark()

@@ -133,8 +133,12 @@ class KeptTexts:
         if newest is not None and not newest.under_way:
             self._texts[newest.text.id] = replace(newest, draft_revision=revision)
 
-    def adopt(self) -> bool:
-        """Take over what front ends that are gone have left; whether there was any."""
+    def adopt(self, draft_of: Callable[[int], tuple[str, int]] = lambda peer: ("", 0)) -> bool:
+        """Take over what front ends that are gone have left; whether there was any.
+
+        `draft_of`: text and revision of the session's draft to a peer: one that is still there
+        although it was sent goes with its message.
+        """
         try:
             adopted = self._keeper.adopt()
         except OSError:
@@ -143,7 +147,8 @@ class KeptTexts:
         newer = {one: waiting for one, waiting in self._texts.items() if not waiting.asked}
         self._texts = {one: text for one, text in self._texts.items() if one not in newer}
         for kept in adopted:
-            self._put(Waiting(kept, asked=True))
+            draft, revision = draft_of(kept.peer)
+            self._put(Waiting(kept, revision if draft == kept.text else 0, asked=True))
         self._texts |= newer
         return bool(adopted)
 

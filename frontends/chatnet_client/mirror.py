@@ -69,6 +69,11 @@ class Mirror:
         """The conversation with that peer."""
         return self.view.peer(number) if self.view is not None else None
 
+    def draft(self, number: int) -> tuple[str, int]:
+        """(text, revision) of the session's draft to that peer."""
+        peer = self.peer(number)
+        return (peer.draft, peer.draft_revision) if peer is not None else ("", 0)
+
     def link_gauge(self, peer: int) -> LinkGauge | None:
         """Newest statistics of the link to a peer."""
         return self._links.get(peer)

@@ -180,7 +180,7 @@ class Session(QObject):
             case Reset():
                 self.was_reset.emit()
             case Live():
-                self._kept.adopt()
+                self._kept.adopt(self.mirror.draft)
                 self._pump()
                 self.connection_changed.emit()
             case EngineLost():

@@ -37,7 +37,7 @@ from chatnet_protocol.ipc.commands import AddPeer, FetchHistory, HistoryPage, Pe
 from chatnet_protocol.ipc.rows import ClientRole, LinkState
 from realworld.guard import guarded
 from soak import lives
-from soak.typist import Numbers
+from soak.typist import HUSH, Numbers
 
 BACK_S = 1.0
 LINK_S = 3.0
@@ -54,6 +54,8 @@ class World:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.hushed = threading.Event()
+        (root / HUSH).unlink(missing_ok=True)
         self.problems: list[str] = []
         """What went wrong with the front ends themselves."""
         home = root / "home"
@@ -141,19 +143,18 @@ class World:
             start_new_session=True,
         )
         os.close(slave)
-        ended = threading.Event()
         threads = [
             threading.Thread(target=self._drain, args=(master,), daemon=True),
-            threading.Thread(target=self._type, args=(master, ended), daemon=True),
+            threading.Thread(target=self._type, args=(master,), daemon=True),
         ]
         for thread in threads:
             thread.start()
         try:
             yield
         finally:
-            ended.set()
+            self.hushed.set()
             threads[1].join()
-            os.write(master, b"\x04")  # the end of the input: leave
+            os.write(master, b"\x15\x04")  # an empty line and the end of the input: leave
             self._end(process, "terminal")
             os.close(master)
 
@@ -169,12 +170,13 @@ class World:
         else:
             Numbers(self.root, kind).end()
 
-    def _type(self, master: int, ended: threading.Event) -> None:
+    def _type(self, master: int) -> None:
         self.wait_clients({"qt", "cli"})
         numbers = Numbers(self.root, "terminal")
         numbers.begin()
-        while not ended.wait(TYPE_S):
-            os.write(master, f"{numbers.take()}\r".encode())
+        while not self.hushed.wait(TYPE_S):
+            # As a person would who finds a draft of before in the line.
+            os.write(master, f"\x15{numbers.take()}\r".encode())
 
     def _drain(self, master: int) -> None:
         with (self.root / "terminal.log").open("ab") as log:
@@ -214,6 +216,16 @@ class World:
             )
         assert up, "the link is not up"
         return back_s, time.monotonic() - killed_s
+
+    def settle(self) -> None:
+        """Nobody types any more; wait until the engine has everything, at most a minute."""
+        (self.root / HUSH).touch()
+        self.hushed.set()
+        time.sleep(2 * TYPE_S)
+        until = time.monotonic() + WAIT_S
+        due = {text for kind in KINDS for text in Numbers(self.root, kind).lives()[-1].texts}
+        while not due <= set(self.texts("a", mine=True)) and time.monotonic() < until:
+            time.sleep(0.2)
 
     def texts(self, name: str, *, mine: bool) -> list[str]:
         """All texts of one author in a history, in its order."""
@@ -296,7 +308,7 @@ def _run(root: Path, args: argparse.Namespace) -> int:
                 with results.open("a") as file:
                     file.write(json.dumps(done[-1]) + "\n")
                 print(f"round {len(done)}: back {back_s:.2f} s, link {link_s:.2f} s", flush=True)
-            time.sleep(2 * TYPE_S)
+            world.settle()
         problems = judge(world)
     finally:
         world.stop()

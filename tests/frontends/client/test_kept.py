@@ -268,6 +268,21 @@ def test_what_a_killed_front_end_left_is_adopted(keeper: KeptFile, tmp_path: Pat
     texts.close()
 
 
+def test_a_draft_that_was_sent_is_cleared_by_the_text_that_is_adopted() -> None:
+    class Left(MemoryKeeper):
+        def adopt(self) -> list[KeptText]:
+            return [text_of(1, "hello"), text_of(2, "other")]
+
+    texts = make(Left())
+    texts.adopt(lambda peer: ("hello", 7))
+    (first,) = texts.take_commands(live=True)
+    texts.handle_answer(answer(first))
+    (second,) = texts.take_commands(live=True)
+    assert isinstance(first, SendMessage)
+    assert isinstance(second, SendMessage)
+    assert (first.draft_revision, second.draft_revision) == (7, 0)
+
+
 def test_a_full_disk_leaves_the_text_in_the_box_and_the_file_whole(
     keeper: KeptFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
