@@ -63,7 +63,7 @@ def test_every_invariant_is_reviewed() -> None:
 def test_each_kind_is_seen() -> None:
     kinds = {
         "node/front_ends/backups.py Backups.handle_copied",
-        "node/messaging/conversation.py Conversation.handle_result",
+        "node/messaging/conversation.py Conversation._queued",
         "arq/connection.py Connection.queue",
     }
     assert kinds <= set(collected())

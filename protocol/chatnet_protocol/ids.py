@@ -8,6 +8,8 @@ import base64
 import hashlib
 from typing import NewType
 
+from chatnet_protocol.errors import CommandError, ErrorCode
+
 PeerId = NewType("PeerId", int)
 """Local number of a peer within one session, from 1; never reused."""
 MessageId = NewType("MessageId", bytes)
@@ -32,6 +34,12 @@ def uuid7(wall_ms: int, entropy: bytes) -> bytes:
 def is_id(value: bytes) -> bool:
     """Whether `value` has the length of an id; the bits inside are the maker's business."""
     return len(value) == ID_BYTES
+
+
+def require_id(value: bytes) -> None:
+    """Raises CommandError when `value` is no id."""
+    if not is_id(value):
+        raise CommandError(ErrorCode.INVALID, "An id has 16 bytes.")
 
 
 def fingerprint(key: bytes) -> str:

@@ -23,8 +23,8 @@ from simworld.network import Network
 A, B, C = ("10.0.0.1", 5001), ("10.0.0.2", 5002), ("10.0.0.3", 5003)
 HANDLERS = (
     "answers", "commands", "conversation", "front_ends", "gate", "hello", "inviting", "link",
-    "link_session", "links", "offers", "outbox", "parts", "peers", "replies", "restoring",
-    "typing_peer",
+    "link_session", "links", "messaging", "offers", "outbox", "parts", "people", "peers",
+    "replies", "restoring", "typing_peer",
 )  # fmt: skip
 UNITS = (containment.Containment._unit.__code__, Links._handle_event.__code__)
 Point = tuple[str, int]

@@ -18,6 +18,7 @@ from chatnet_engine.ledger import (
     restores,
     schema,
 )
+from chatnet_engine.node import answers
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_engine.node.messaging import conversation
@@ -25,7 +26,6 @@ from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.messaging.outbox import Outbox
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import Restoring
-from chatnet_engine.node.transfers import offers
 from chatnet_engine.secure.dial import FinRepeat
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import AckRun
@@ -308,7 +308,7 @@ def offer_without_its_transfer() -> Patches:
 @mutant
 def offers_are_not_resumed() -> Patches:
     """An offer that came right before a crash is forgotten."""
-    return [swap(offers, "resume", lambda parts, offers, now: None)]
+    return [swap(answers, "resume", lambda parts, peer, offers, now: None)]
 
 
 @mutant

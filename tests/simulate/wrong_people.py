@@ -3,10 +3,9 @@
 from typing import Any
 
 from chatnet_engine.ledger import outgoing, people
-from chatnet_engine.node import answers, commands
 from chatnet_engine.node.node import Node
-from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.people.peers import Peers
+from chatnet_engine.node.people.people import People
 from chatnet_protocol import commit as c
 from simulate.mutant import Patches, noticed_in, swap
 
@@ -20,7 +19,7 @@ def keys_are_taken_after_what_came_with_them() -> Patches:
         for peer in parts.links.handle_events(now):
             self._drain(peer, now)
         for verdict, event in parts.gate.take_verdicts():
-            answers.handle_verdict(parts, verdict, event)
+            parts.people.handle_verdict(verdict, event)
         self._end_links(now)
 
     return [swap(Node, "_after_endpoint", late)]
@@ -35,18 +34,18 @@ def a_used_id_is_said_to_be_queued() -> Patches:
 @noticed_in("people change peers")
 def a_key_is_taken_without_a_look_at_the_others() -> Patches:
     """What is offered replaces the key of one row, whoever else has it."""
-    return [swap(commands, "_check_key_is_free", lambda parts, row, key: None)]
+    return [swap(People, "_check_key_is_free", lambda self, row, key: None)]
 
 
 @noticed_in("people change peers")
 def a_removed_peer_is_changed_until_that_is_stored() -> Patches:
     """Its removal is asked of the store, and nothing else happens; the store takes what comes."""
 
-    def only_ask(self: Parts, peer: int, into: int = 0, asker: Any = None) -> None:
-        self.commits.add(c.ForgetPeer(peer, into), asker)
+    def only_ask(self: People, peer: int, into: int = 0, reply_to: Any = None) -> None:
+        self._turn.commits.add(c.ForgetPeer(peer, into), reply_to)
 
     return [
-        swap(Parts, "forget_peer", only_ask),
+        swap(People, "_forget", only_ask),
         swap(people, "_is_listed", lambda db, peer: True),
     ]
 
@@ -55,11 +54,11 @@ def a_removed_peer_is_changed_until_that_is_stored() -> Patches:
 def a_removed_peer_keeps_its_link() -> Patches:
     """It is gone from the list, and still talks."""
 
-    def leave(self: Parts, peer: int, into: int = 0, asker: Any = None) -> None:
-        self.peers.retire(peer)
-        self.commits.add(c.ForgetPeer(peer, into), asker)
+    def leave(self: People, peer: int, into: int = 0, reply_to: Any = None) -> None:
+        self._peers.retire(peer)
+        self._turn.commits.add(c.ForgetPeer(peer, into), reply_to)
 
-    return [swap(Parts, "forget_peer", leave)]
+    return [swap(People, "_forget", leave)]
 
 
 @noticed_in("people change peers")

@@ -7,7 +7,7 @@ result, so that whatever depends on the commit (replies, events, receipts) waits
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ MAX_ROWS_IN_COMMIT = 2048
 """A transaction stays short, so that a receipt never waits long for its turn."""
 MAX_WAITING_ROWS = 20_000
 """Own messages that may wait for the store before commands are told to come back."""
+Kind = TypeVar("Kind")
+
 FIRST_RETRY_S = 0.25
 MAX_RETRY_S = 5.0
 
@@ -30,12 +32,14 @@ class Waiting:
     """One operation and who waits for what of it.
 
     `askers[i]` waits for row i of a QueueMessages; other operations have at most one. `link`: the
-    one that it was asked for, if what follows from it is only for that link.
+    one that it was asked for, if what follows from it is only for that link. `context`: what else
+    its subject has to know when the result is there.
     """
 
     op: c.Op
     askers: list[ReplyTo | None] = field(default_factory=list)
     link: LinkSession | None = None
+    context: object = None
 
     @property
     def reply_to(self) -> ReplyTo | None:
@@ -89,8 +93,18 @@ class CommitQueue:
         rows = [one.op.row for one in asked if isinstance(one.op, c.StorePeer)]
         return {row.key for row in rows if row.key and (row.peer or -1) != of_others_than}
 
+    def contexts(self, kind: type[Kind]) -> list[Kind]:
+        """Those of this kind that wait with their operations, or are in flight."""
+        asked = [*(self._flight or []), *self._waiting]
+        return [one.context for one in asked if isinstance(one.context, kind)]
+
     def add(
-        self, op: c.Op, asker: ReplyTo | None = None, *, link: LinkSession | None = None
+        self,
+        op: c.Op,
+        asker: ReplyTo | None = None,
+        *,
+        link: LinkSession | None = None,
+        context: object = None,
     ) -> None:
         """Ask for `op` in the next transaction."""
         if not isinstance(op, c.QueueMessages):
@@ -101,7 +115,7 @@ class CommitQueue:
                     return
                 self._undo.pop()
             self._undo.append(self._drop_last)
-            self._waiting.append(Waiting(op, [asker] if asker else [], link))
+            self._waiting.append(Waiting(op, [asker] if asker else [], link, context))
             return
         self._waiting_rows += len(op.rows)
         last = self._waiting[-1].op if self._waiting else None

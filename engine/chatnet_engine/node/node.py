@@ -38,18 +38,15 @@ from chatnet_engine.node.front_ends import status
 from chatnet_engine.node.front_ends.gauges import Gauges
 from chatnet_engine.node.links import network_change
 from chatnet_engine.node.parts import make_parts
-from chatnet_engine.node.people import inviting
 from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_engine.node.recovery.restoring import RestoreRead
 from chatnet_engine.node.subject import CommandHandler, ResultHandler, Subject, merge
 from chatnet_engine.node.transfers import offers
-from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
 from chatnet_protocol.ipc.events import EngineStopping, LinkChanged, Notice
-from chatnet_protocol.ipc.rows import PeerRow
 from chatnet_protocol.ipc.view import View
 
 PACKETS_PER_TURN = 64
@@ -72,8 +69,9 @@ class Node:
     ) -> None:
         self._parts = make_parts(config, loaded, view, known, self._collect, random=random, now=now)
         parts = self._parts
-        transfers = FileTransfers(parts.transfers, parts.publisher)
-        self._subjects: tuple[Subject, ...] = (parts.front_ends, parts.restoring, transfers)
+        self._subjects: tuple[Subject, ...] = (
+            parts.people, parts.messaging, parts.restoring, parts.file_transfers, parts.front_ends,
+        )  # fmt: skip
         for subject in self._subjects:
             subject.subjects = self._subjects
         self._commands = merge(
@@ -89,18 +87,14 @@ class Node:
         self._gauges = Gauges()
         self.contained = Containment(self._parts)
         self.garbled_requests = 0
-        self._meet_peers([row for row in loaded.peers if self._parts.peers.get(row.peer)], now)
-        inviting.forget_guests(self._parts)
-        answers.seed_view(self._parts)
-        for offer in loaded.offers:
-            resume = partial(offers.resume, self._parts, [offer], now)
+        self._start(now)
+        for peer, offer in loaded.offers:
+            resume = partial(answers.resume, self._parts, peer, [offer], now)
             self.contained.transfers(now, resume)
 
-    def _meet_peers(self, loaded: list[PeerRow], now: Now) -> None:
+    def _start(self, now: Now) -> None:
         parts = self._parts
-        for row in parts.known.reconcile(loaded, parts.config.session.key):
-            parts.peers.put(row)
-            parts.commits.add(c.StorePeer(row))
+        parts.people.start()
         for row in parts.peers:
             self.contained.peer(row.peer, now, partial(parts.links.add, row, now))
         for transfer_id, error in parts.transfers.unreadable.items():
@@ -108,6 +102,8 @@ class Node:
             peer, name = (shown.peer, shown.name) if shown else (0, "")
             parts.left_out.add(c.LeftOut(c.LeftOut.TRANSFER, peer, name, transfer_id, error))
         parts.effects += parts.left_out.log()
+        parts.people.forget_guests()
+        answers.seed_view(parts)
 
     def _rest_of_commands(self) -> dict[type, CommandHandler]:
         """Those that no subject owns yet."""
@@ -181,7 +177,7 @@ class Node:
                 for peer in network_change.handle(parts, now):
                     self._drain(peer, now)
             case InviteStretched():
-                act = partial(inviting.handle_stretched, parts, result.peer, result.psk, now)
+                act = partial(parts.inviting.handle_stretched, result, now)
                 self.contained.peer(result.peer, now, act)
             case FilesSaid() | FilesRestarted():
                 self.contained.transfers(now, partial(offers.handle_files, parts, result, now))
@@ -195,7 +191,7 @@ class Node:
         self._after_endpoint(now)
         parts.links.handle_timeout(now)
         self.contained.handle_timeout(now)
-        inviting.handle_timeout(parts, now)
+        parts.people.handle_timeout(now)
         parts.restoring.handle_timeout(now)
         for peer, conversation in parts.conversations.items():
             if (due := conversation.next_timeout()) is not None and due <= now.mono_s:
@@ -207,7 +203,7 @@ class Node:
 
     def dial_typed(self, host: str, port: int) -> None:
         """Know the peer of the three-argument usage. Raises CommandError."""
-        commands.add_peer(self._parts, cmd.AddPeer(host, port), None)
+        self._parts.people.add_typed(host, port)
 
     def stop(self, reason: str, now: Now) -> None:
         """Say goodbye; StopRunner follows once what is under way is committed."""
@@ -234,7 +230,7 @@ class Node:
         datagrams = parts.endpoint.take_datagrams() + parts.links.goodbyes.take() + sealed
         for peer, address in parts.links.take_addresses().items():
             if known := parts.peers.get(peer):
-                parts.remember(msgspec.structs.replace(known, address=address))
+                parts.people.remember(msgspec.structs.replace(known, address=address))
         if (commit := parts.commits.take(now)) is not None:
             file = parts.known.note(commit.ops, now.wall_ms // 1000)
             out.append(CommitOps(msgspec.structs.replace(commit, known_peers=file)))
@@ -260,7 +256,7 @@ class Node:
         parts = self._parts
         dues = [
             parts.endpoint.next_timeout(),
-            parts.invites.next_timeout(),
+            parts.people.next_timeout(),
             parts.restoring.next_timeout(),
             parts.commits.next_timeout(),
             parts.publisher.next_timeout(),
@@ -313,7 +309,7 @@ class Node:
             self.contained.end_peer(peer, now, error)
         # First the keys: what came from one in the same turn belongs to the peer that has it then.
         for verdict, event in parts.gate.take_verdicts():
-            act = partial(answers.handle_verdict, parts, verdict, event)
+            act = partial(parts.people.handle_verdict, verdict, event)
             self.contained.peer(verdict.peer, now, act)
         for peer in touched:
             self._drain(peer, now)

@@ -14,21 +14,24 @@ from chatnet_engine.node.front_ends.front_ends import FrontEnds
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.people.gate import Gate
 from chatnet_engine.node.people.invites import Invites
+from chatnet_engine.node.people.inviting import Inviting
 from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_engine.node.people.peers import Peers
+from chatnet_engine.node.people.people import People
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import Restoring
 from chatnet_engine.node.replies import Replies
+from chatnet_engine.node.transfers.file_transfers import FileTransfers
+from chatnet_engine.node.turn import Turn
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
-from chatnet_protocol.commit import ForgetPeer, Loaded, StorePeer
+from chatnet_protocol.commit import Loaded
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import AcceptTransfer, Result, Status
-from chatnet_protocol.ipc.rows import PeerRow
 from chatnet_protocol.ipc.view import View
-from chatnet_protocol.limits import MAX_PEERS
 
 STORE_FAILED = "The history cannot be written ({}); nothing was changed, try again later."
 
@@ -43,6 +46,7 @@ class Parts:
     known: KnownPeers
     gate: Gate
     invites: Invites
+    inviting: Inviting
     conversations: dict[int, Conversation]
     links: Links
     commits: CommitQueue
@@ -51,16 +55,16 @@ class Parts:
     replies: Replies
     transfers: Transfers
     restoring: Restoring
+    people: People
+    messaging: Messaging
+    file_transfers: FileTransfers
     left_out: LeftOut
     effects: list[Effect]
     """Effects that came up during the turn, besides what the parts hold."""
-    random: Callable[[int], bytes]
     offer_askers: dict[bytes, ReplyTo] = field(default_factory=dict)
     """Who waits for an offer whose files are being looked at."""
     accepting: dict[ReplyTo, AcceptTransfer] = field(default_factory=dict)
     """Who accepts a transfer that has to be read from the store first."""
-    adding: set[ReplyTo] = field(default_factory=set)
-    """Who waits for the number of a peer."""
     contained: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
             ("contained_peer", "contained_command", "contained_transfer"), 0
@@ -72,43 +76,9 @@ class Parts:
 
     def forget_asker(self, asker: ReplyTo) -> None:
         """What it asked for failed: nobody waits for it any more."""
-        self.invites.drop(asker)
-        self.adding.discard(asker)
         self.accepting.pop(asker, None)
         for offer in [offer for offer, one in self.offer_askers.items() if one == asker]:
             del self.offer_askers[offer]
-
-    def remember(self, row: PeerRow) -> None:
-        """Know something new about a peer that is listed, and store it.
-
-        While a stranger of the same key is about to be stored nothing is stored: both become one
-        when that one is there, with the row as it then is.
-        """
-        if self.peers.get(row.peer) is None:
-            return
-        self.peers.put(row)
-        if row.key not in self.peers.strangers:
-            self.commits.add(StorePeer(row))
-
-    def forget_peer(self, peer: int, into: int = 0, asker: ReplyTo | None = None) -> None:
-        """Have a peer removed, or merged `into` another: from now on it is gone here."""
-        self.peers.retire(peer)
-        self.links.remove(peer)
-        self.close_invite(peer)
-        self.commits.add(ForgetPeer(peer, into), asker)
-
-    def close_invite(self, peer: int) -> None:
-        """The invite for this peer was used, or is not wanted any more."""
-        if invite := self.invites.close(peer):
-            self.endpoint.set_invites(self.invites.psks())
-            if invite.made and not invite.psk:
-                sentence = "Its peer was removed or accepted meanwhile: there is no invite."
-                self.fail(invite.asker, CommandError(ErrorCode.NOT_ALLOWED, sentence))
-
-    @property
-    def full(self) -> bool:
-        """No further peer is taken in: those listed and those about to be are enough."""
-        return len(self.peers) + len(self.commits.new_peers()) >= MAX_PEERS
 
     def reply(self, asker: ReplyTo | None, result: Result) -> None:
         """Answer a command."""
@@ -134,13 +104,7 @@ def make_parts(
     now: Now,
 ) -> Parts:
     """All that a node is made of, from what the store has."""
-    endpoint = Endpoint(
-        identity=Identity.from_private_bytes(config.private_key),
-        incarnation=config.incarnation,
-        local_port=config.session.port,
-        random=random,
-        now=now.mono_s,
-    )
+    endpoint = _endpoint(config, random, now)
     commits = CommitQueue()
     publisher = Publisher(config.boot, view)
     left_out = LeftOut(loaded.left_out)
@@ -151,6 +115,11 @@ def make_parts(
     peers = Peers(rows, config.session.key, known)
     gate = Gate(endpoint, peers)
     invites = Invites()
+    turn = Turn(commits, publisher, replies, effects)
+    links = Links(config, endpoint, gate, invites, peers, conversations, random)
+    front_ends = FrontEnds(publisher, replies, left_out, effects, collect)
+    transfers = _transfers(config, loaded, random, now)
+    inviting = Inviting(invites, peers, endpoint, links, turn, random)
     return Parts(
         config=config,
         endpoint=endpoint,
@@ -158,25 +127,29 @@ def make_parts(
         known=known,
         gate=gate,
         invites=invites,
+        inviting=inviting,
         left_out=left_out,
-        random=random,
         conversations=conversations,
-        links=Links(config, endpoint, gate, invites, peers, conversations, random),
+        links=links,
         commits=commits,
         publisher=publisher,
+        people=People(config.session.key, peers, known, inviting, links, turn),
+        messaging=Messaging(
+            conversations,
+            peers,
+            turn,
+            config.arq.window_bytes,
+            links.reloading,
+            front_ends.clients.number,
+        ),
         restoring=Restoring(
             loaded.restores, commits, publisher, conversations, peers, replies, random
         ),
-        front_ends=FrontEnds(publisher, replies, left_out, effects, collect),
+        front_ends=front_ends,
         replies=replies,
         effects=effects,
-        transfers=Transfers(
-            loaded=loaded.transfers,
-            automatic=loaded.automatic,
-            random=random,
-            inbox=config.session.inbox,
-            now=now.mono_s,
-        ),
+        transfers=transfers,
+        file_transfers=FileTransfers(transfers, peers, publisher),
     )
 
 
@@ -192,3 +165,25 @@ def _conversations(
         with left_out.failing(row, publisher.view, config.contain):
             made[row.peer] = Conversation(state, commits, publisher, config.arq.window_bytes)
     return made
+
+
+def _endpoint(config: NodeConfig, random: Callable[[int], bytes], now: Now) -> Endpoint:
+    return Endpoint(
+        identity=Identity.from_private_bytes(config.private_key),
+        incarnation=config.incarnation,
+        local_port=config.session.port,
+        random=random,
+        now=now.mono_s,
+    )
+
+
+def _transfers(
+    config: NodeConfig, loaded: Loaded, random: Callable[[int], bytes], now: Now
+) -> Transfers:
+    return Transfers(
+        loaded=loaded.transfers,
+        automatic=loaded.automatic,
+        random=random,
+        inbox=config.session.inbox,
+        now=now.mono_s,
+    )

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
+from chatnet_protocol.commit import PeerForgotten, PeerStored
+from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.transfer_ops import StoredTransfer
 
 CommandHandler = Callable[[Any, ReplyTo, Now], None]
@@ -33,6 +35,21 @@ class Subject:
         return None
 
     # --- what others announce ---
+
+    def peer_stored(self, result: PeerStored) -> None:
+        """A peer is new, or something about it is."""
+
+    def peer_removed(self, result: PeerForgotten, now: Now) -> None:
+        """A peer is not in the list any more; with `into`, it turned out to be another one."""
+
+    def offers_committed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
+        """Messages that offer files are in the history: own ones, or the peer's."""
+
+    def offer_refused(self, transfer_id: bytes) -> None:
+        """An own offer is not in the history: its id is another message's."""
+
+    def messages_delivered(self, peer: int, delivered_seq: int, now: Now) -> None:
+        """The peer has committed own messages up to `delivered_seq`."""
 
     def transfers_restored(self, restored: list[StoredTransfer], now: Now) -> None:
         """Records of transfers came with messages that a peer gave back."""

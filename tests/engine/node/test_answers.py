@@ -8,7 +8,6 @@ from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import FilesSaid, HistoryRead, ReplyTo
 from chatnet_engine.node.messaging.hello import loss_notices
 from chatnet_engine.node.parts import Parts
-from chatnet_engine.node.transfers import offers
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -193,12 +192,10 @@ def test_an_answer_about_a_peer_that_has_gone_does_nothing() -> None:
     parts = parts_of(pair.a)
     state = parts.conversations[1].state
     parts.peers.remove(1)
-    offers.resume(parts, [(1, offer)], pair.a.now)
+    answers.resume(parts, 1, [offer], pair.a.now)
     gone = c.HelloApplied(1, 0, [], 0, 0, state)
     answers._hello_applied(parts, gone, Waiting(c.ApplyHello(1, 1, 1, 0, 0, 0, "")), pair.a.now)
-    offers.take_committed(parts, 1, pair.a.now)
-    parts.conversations.pop(1)
-    offers.take_committed(parts, 1, pair.a.now)
+    parts.file_transfers.offers_committed(1, [offer], pair.a.now)
     assert parts.transfers.take_stores() == []
 
 

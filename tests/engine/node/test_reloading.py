@@ -6,12 +6,12 @@ import pytest
 
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.ledger import ledger, people
-from chatnet_engine.node import answers, commands
 from chatnet_engine.node.front_ends.front_ends import FrontEnds
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
-from chatnet_engine.node.people import inviting
+from chatnet_engine.node.people.inviting import Inviting
+from chatnet_protocol import commit as c
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
@@ -24,6 +24,22 @@ from simworld.file_pair import OFFER, FilePair, states
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+def fails_once_at(world: World, kind: type, *, late: bool = False) -> None:
+    """Handling the next command or result of this kind raises."""
+    node = world.a.node
+    assert node
+    table: dict[type, Any] = node._commands if kind in node._commands else node._results
+    original = table[kind]
+
+    def failing(*args: Any) -> None:
+        table[kind] = original
+        if late:
+            original(*args)
+        raise ZeroDivisionError("injected")
+
+    table[kind] = failing
 
 
 def fails_once(
@@ -107,10 +123,8 @@ def test_receipts_that_were_committed_and_not_taken_in_are_shown(
     assert world.at_a.view.peers[0].delivered_seq == 1
 
 
-def test_a_draft_that_was_stored_is_answered_though_showing_it_failed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fails_once(monkeypatch, answers, "_follow")
+def test_a_draft_that_was_stored_is_answered_though_showing_it_failed(world: World) -> None:
+    fails_once_at(world, c.DraftStored)
     request = world.at_a.ask(cmd.SetDraft(1, "half a sentence", 0))
     world.run(1)
     assert code_of(world.at_a, request) == ""
@@ -133,10 +147,8 @@ def test_a_peer_whose_state_is_read_again_is_not_typing(
     assert world.problems() == []
 
 
-def test_a_new_peer_that_could_not_be_taken_in_is_read_from_the_store(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fails_once(monkeypatch, answers, "_peer_stored")
+def test_a_new_peer_that_could_not_be_taken_in_is_read_from_the_store(world: World) -> None:
+    fails_once_at(world, c.PeerStored)
     request = world.at_a.ask(cmd.AddPeer("10.0.0.9", 9, "late"))
     world.run(1)
     assert code_of(world.at_a, request) == ""
@@ -145,11 +157,9 @@ def test_a_new_peer_that_could_not_be_taken_in_is_read_from_the_store(
     assert world.problems() == []
 
 
-def test_a_removal_that_was_committed_is_taken_in_from_the_store(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_removal_that_was_committed_is_taken_in_from_the_store(world: World) -> None:
     before = link_count(world.at_a, 2)
-    fails_once(monkeypatch, answers, "_peer_forgotten")
+    fails_once_at(world, c.PeerForgotten)
     request = world.at_a.ask(cmd.RemovePeer(1))
     world.run(3)
     assert code_of(world.at_a, request) == ""
@@ -164,10 +174,9 @@ def test_a_removal_that_was_committed_is_taken_in_from_the_store(
 
 @pytest.mark.parametrize("command", [cmd.RemovePeer(1), cmd.SetPeer(1, name="Bob")])
 def test_a_command_that_fails_at_its_end_leaves_the_peer_as_it_was(
-    world: World, monkeypatch: pytest.MonkeyPatch, command: cmd.Command
+    world: World, command: cmd.Command
 ) -> None:
-    name = "forget_peer" if isinstance(command, cmd.RemovePeer) else "_change_peer"
-    fails_once(monkeypatch, Parts if name == "forget_peer" else commands, name, late=True)
+    fails_once_at(world, type(command), late=True)
     request = world.at_a.ask(command)
     world.run(1)
     assert code_of(world.at_a, request) == ErrorCode.INTERNAL
@@ -265,7 +274,7 @@ def test_an_invite_that_cannot_be_made_ready_costs_nobody_a_link(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = link_count(world.at_a, 1), link_count(world.at_a, 2)
-    fails_once(monkeypatch, inviting, "handle_stretched")
+    fails_once(monkeypatch, Inviting, "handle_stretched")
     world.at_a.ask(cmd.MakeInvite())
     world.run(3)
     assert len(world.a.problems) == 1

@@ -3,6 +3,8 @@
 A message is handed to the link, receipted and published only in `handle_result`: after its commit.
 """
 
+from typing import assert_never
+
 import msgspec
 
 from chatnet_engine.arq import events as arq
@@ -19,7 +21,6 @@ from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.limits import (
     MAX_TOTAL_AHEAD,
     MESSAGE_OVERHEAD_BYTES,
@@ -29,6 +30,17 @@ from chatnet_protocol.wire import messages as wire
 
 SENT_LAG_S = 0.1
 """`sent` is committed this much later, unless `delivered` comes first and makes it needless."""
+
+
+ConversationResult = (
+    c.MessagesQueued
+    | c.MessagesAccepted
+    | c.ReceiptsStored
+    | c.OutboxPage
+    | c.HelloApplied
+    | c.MarksStored
+    | c.DraftStored
+)
 
 
 class Conversation:
@@ -44,8 +56,6 @@ class Conversation:
         self.state = state
         self.link: LinkSession | None = None
         """The present one, if any."""
-        self.offers: list[MessageRow] = []
-        """Committed offers, own and the peer's, for the owner of transfers to take."""
         self._commits = commits
         self._publisher = publisher
         self._outbox = Outbox(state.delivered_seq, window_bytes)
@@ -219,7 +229,7 @@ class Conversation:
 
     # --- what the ledger answers ---
 
-    def handle_result(self, result: c.OpResult, waiting: Waiting) -> None:
+    def handle_result(self, result: ConversationResult, waiting: Waiting) -> None:
         """Whatever depended on one committed operation, except replies."""
         match result:
             case c.MessagesQueued():
@@ -243,14 +253,13 @@ class Conversation:
             case c.DraftStored():
                 self._update(draft=result.text, draft_revision=result.revision)
             case _:
-                raise AssertionError(f"no rule for {type(result).__name__}")
+                assert_never(result)
 
     def _queued(self, result: c.MessagesQueued, waiting: Waiting) -> None:
         rows = result.rows
         if rows:
             self._update(last_seq=rows[-1].seq, lamport=max(self.state.lamport, rows[-1].lamport))
             self._publisher.publish(ev.MessagesAdded(self.peer, rows[0].no, rows))
-            self.offers += [row for row in rows if row.kind == MessageKind.OFFER]
         if result.cleared_draft:
             self._update(draft="", draft_revision=result.cleared_draft)
             self._publisher.publish(ev.DraftChanged(self.peer, result.cleared_draft, "", 0))
@@ -276,7 +285,6 @@ class Conversation:
             self._update(received_total=rows[-1].ack, lamport=max(self.state.lamport, lamport))
             self._typing.end()
             self._publisher.publish(ev.MessagesAdded(self.peer, rows[0].no, rows))
-            self.offers += [row for row in rows if row.kind == MessageKind.OFFER]
         # A later link repeats what is committed now, by its HELLO.
         if self.link and self.link is waiting.link:
             self.link.receipt(result.runs)

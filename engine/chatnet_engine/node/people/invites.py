@@ -5,10 +5,11 @@ day, and with the engine: its secret is never stored. Both sides hold the same s
 entered ones are alike here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import ReplyTo, StretchInvite
+from chatnet_engine.node.effects import ReplyTo
 from chatnet_protocol.errors import CommandError, ErrorCode
 
 MAX_INVITES = 4
@@ -21,7 +22,7 @@ class Invite:
     """One invite; usable once `psk` is there."""
 
     secret: bytes
-    asker: ReplyTo
+    reply_to: ReplyTo
     made: bool
     """Made here: whoever asked for it waits for the code."""
     peer: int
@@ -35,35 +36,27 @@ class Invites:
     """See the module."""
 
     def __init__(self) -> None:
-        self._asked: dict[ReplyTo, Invite] = {}
         self._open: dict[int, Invite] = {}
 
-    def ask(self, asker: ReplyTo, secret: bytes, peer: int, *, made: bool) -> None:
-        """An invite for `peer` (0: a new one), whose row is on its way into the store.
+    def check(self, peer: int, storing: Sequence[Invite]) -> None:
+        """Whether there can be one more, for `peer` (0: a new one).
 
-        Raises CommandError(busy) at the limit, or while the last one for this peer is being made.
+        `storing`: those whose peers are being stored. Raises CommandError(busy) at the limit, or
+        while the last one for this peer is being made.
         """
         last = self._open.get(peer)
-        if peer and (
-            (last and not last.psk) or any(one.peer == peer for one in self._asked.values())
-        ):
+        if peer and ((last and not last.psk) or any(one.peer == peer for one in storing)):
             raise CommandError(ErrorCode.BUSY, "An invite for this peer is being made; try again.")
-        others = len(self._asked) + len(self._open.keys() - {peer})
-        if others >= MAX_INVITES:
+        if len(storing) + len(self._open.keys() - {peer}) >= MAX_INVITES:
             raise CommandError(
                 ErrorCode.BUSY,
                 f"At most {MAX_INVITES} invites are open at a time; an unused one ends after a "
                 "day, or with its peer.",
             )
-        self._asked[asker] = Invite(secret, asker, made, peer)
 
-    def handle_stored(self, asker: ReplyTo | None, peer: int) -> StretchInvite | None:
-        """The row of the peer is stored; what is to be done next if there is an invite for it."""
-        invite = self._asked.pop(asker, None) if asker else None
-        if invite is None:
-            return None
+    def open(self, peer: int, invite: Invite) -> None:
+        """The row of the peer is stored."""
         self._open[peer] = invite
-        return StretchInvite(peer, invite.secret)
 
     def handle_stretched(self, peer: int, psk: bytes, now: Now) -> Invite | None:
         """The secret is ready: from now on the invite is good; None if it is gone."""
@@ -73,10 +66,6 @@ class Invites:
             invite.until_s = now.mono_s + LIFETIME_S
             invite.until_ms = now.wall_ms + int(LIFETIME_S * 1000)
         return invite
-
-    def drop(self, asker: ReplyTo) -> None:
-        """The row of the peer could not be stored."""
-        self._asked.pop(asker, None)
 
     def close(self, peer: int) -> Invite | None:
         """Used, or not wanted any more; the one that there was."""

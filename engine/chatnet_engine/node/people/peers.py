@@ -7,7 +7,9 @@ a second key for a pinned peer is refused; other strangers wait until somebody a
 import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr
 from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -46,6 +48,15 @@ class Verdict:
     meaning: Meaning
     peer: int = 0
     retires: int = 0
+
+
+class PeerLinks(Protocol):
+    """What becomes of a peer's link when something about the peer changes."""
+
+    def add(self, row: PeerRow, now: Now) -> None: ...
+    def remove(self, peer: int) -> None: ...
+    def restart(self, peer: int, now: Now) -> None: ...
+    def dial(self, peer: int, now: Now) -> None: ...
 
 
 class Peers:

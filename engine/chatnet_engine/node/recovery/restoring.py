@@ -18,6 +18,7 @@ from chatnet_engine.node.publisher import Publisher, split_rows
 from chatnet_engine.node.replies import Replies
 from chatnet_engine.node.subject import Subject
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol.commit import PeerForgotten
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
@@ -152,6 +153,10 @@ class Restoring(Subject):
                     self._commits.add(cr.StoreTheirWish(peer, said.want, RestoreTheirs.NONE))
             case _:
                 pass  # of a wish that has ended meanwhile
+
+    def peer_removed(self, result: PeerForgotten, now: Now) -> None:
+        """The peer is not in the list any more."""
+        self.forget(result.peer)
 
     def forget(self, peer: int) -> None:
         """The peer is not in the list any more."""

@@ -2,19 +2,61 @@
 
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.subject import Subject
+from chatnet_protocol.commit import PeerForgotten
 from chatnet_protocol.ipc.events import TransferChanged
+from chatnet_protocol.ipc.rows import MessageRow, PeerRow, Trust
 from chatnet_protocol.transfer_ops import StoredTransfer
 
 
 class FileTransfers(Subject):
     """See the module."""
 
-    def __init__(self, transfers: Transfers, publisher: Publisher) -> None:
+    def __init__(self, transfers: Transfers, peers: Peers, publisher: Publisher) -> None:
         super().__init__()
         self._transfers = transfers
+        self._peers = peers
         self._publisher = publisher
+
+    def offers_committed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
+        """They become transfers; own ones whose peer was removed meanwhile end at once."""
+        row = self._peers.get(peer)
+        for offer in offers:
+            if offer.mine:
+                stored = self._transfers.handle_own_offer(offer, peer, now.mono_s, now.wall_ms)
+                if stored is not None:
+                    self._publisher.publish(TransferChanged(stored))
+            elif row:
+                self._handle_peer_offer(offer, row, now)
+        if row is None and any(offer.mine for offer in offers):
+            self._transfers.handle_peer_forgotten(peer, 0, 0, now.mono_s, now.wall_ms)
+
+    def _handle_peer_offer(self, offer: MessageRow, peer: PeerRow, now: Now) -> None:
+        self._transfers.handle_peer_offer(
+            offer,
+            peer.peer,
+            key=peer.key,
+            auto_accept_bytes=peer.auto_accept_bytes,
+            verified=peer.trust == Trust.VERIFIED,
+            now=now.mono_s,
+            wall_ms=now.wall_ms,
+        )
+
+    def offer_refused(self, transfer_id: bytes) -> None:
+        """Its list of files is not needed."""
+        self._transfers.offering.pop_listed(transfer_id)
+
+    def messages_delivered(self, peer: int, delivered_seq: int, now: Now) -> None:
+        """What waited for the peer to know of an offer goes on."""
+        self._transfers.handle_delivered(peer, delivered_seq, now.mono_s, now.wall_ms)
+
+    def peer_removed(self, result: PeerForgotten, now: Now) -> None:
+        """Its transfers end, or go to another peer."""
+        self._transfers.handle_peer_forgotten(
+            result.peer, result.into, result.seq_offset, now.mono_s, now.wall_ms
+        )
 
     def transfers_restored(self, restored: list[StoredTransfer], now: Now) -> None:
         """Records of transfers came with messages that a peer gave back."""

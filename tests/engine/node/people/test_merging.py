@@ -3,8 +3,8 @@
 import pytest
 
 from chatnet_engine.ledger import people
-from chatnet_engine.node import answers
 from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.recovery.restoring import Restoring
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState
@@ -54,7 +54,7 @@ def test_an_address_typed_anew_is_merged_into_the_peer_that_has_its_key(world: W
     assert_merged(world)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(answers, "_peer_forgotten"), (people, "forget")])
+@pytest.mark.parametrize(("owner", "name"), [(Restoring, "peer_removed"), (people, "forget")])
 def test_a_merge_that_fails_half_way_is_done_in_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
 ) -> None:

@@ -1,0 +1,206 @@
+"""Owns texts, drafts, marks and typing, and the conversation with each peer that they belong to."""
+
+from collections.abc import Callable, Set
+
+from chatnet_engine.files.offering import OTHER_MESSAGE
+from chatnet_engine.node.commits import Waiting
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import ReplyTo
+from chatnet_engine.node.messaging.conversation import Conversation, ConversationResult
+from chatnet_engine.node.people.peers import Peers
+from chatnet_engine.node.subject import Subject
+from chatnet_engine.node.turn import Turn
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ids import require_id
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow
+from chatnet_protocol.limits import MAX_DRAFT_BYTES, MAX_TEXT_BYTES
+
+WITHDRAWN = "Withdrawn before it was sent."
+
+
+class Messaging(Subject):
+    """See the module.
+
+    `reloading`: peers being read again from the store; what it answers of them meanwhile reaches
+    only the client that asked. `client_on`: the number of the client on a route.
+    """
+
+    def __init__(
+        self,
+        conversations: dict[int, Conversation],
+        peers: Peers,
+        turn: Turn,
+        window_bytes: int,
+        reloading: Set[int],
+        client_on: Callable[[bytes], int],
+    ) -> None:
+        super().__init__()
+        self.conversations = conversations
+        self._peers = peers
+        self._turn = turn
+        self._window_bytes = window_bytes
+        self._reloading = reloading
+        self._client_on = client_on
+        self.commands = {
+            cmd.SendMessage: self._send,
+            cmd.WithdrawMessage: self._withdraw,
+            cmd.SetDraft: self._set_draft,
+            cmd.SetTyping: self._set_typing,
+            cmd.MarkShown: self._mark,
+            cmd.MarkRead: self._mark,
+        }
+        self.results = {
+            c.MessagesQueued: self._queued,
+            c.MessagesAccepted: self._accepted,
+            c.ReceiptsStored: self._receipts_stored,
+            c.MessageFailedStored: self._failed,
+            c.OutboxPage: self._conversation_result,
+            c.MarksStored: self._conversation_result,
+            c.DraftStored: self._draft_stored,
+        }
+
+    # --- commands ---
+
+    def _send(self, command: cmd.SendMessage, reply_to: ReplyTo, now: Now) -> None:
+        require_id(command.id)
+        self._peers.need_accepted(command.peer)
+        body = command.text.encode()
+        if not body:
+            raise CommandError(ErrorCode.INVALID, "A message has at least one character.")
+        if len(body) > MAX_TEXT_BYTES:
+            raise CommandError(
+                ErrorCode.TOO_LARGE, "A message has at most 64 KiB; send it as a file instead."
+            )
+        if self._turn.commits.full:
+            raise CommandError(
+                ErrorCode.BUSY, "Too many messages wait to be stored; send it again."
+            )
+        # A text may have waited for the engine; nobody writes in the future.
+        sent_ms = min(command.sent_ms, now.wall_ms) if command.sent_ms > 0 else now.wall_ms
+        message = c.NewMessage(command.id, MessageKind.TEXT, body, sent_ms, command.draft_revision)
+        self.conversations[command.peer].queue(message, reply_to, now)
+
+    def _withdraw(self, command: cmd.WithdrawMessage, reply_to: ReplyTo, now: Now) -> None:
+        require_id(command.id)
+        self._peers.need(command.peer)
+        op = c.FailMessage(command.peer, 0, WITHDRAWN, command.id)
+        self._turn.commits.add(op, reply_to)
+
+    def _set_draft(self, command: cmd.SetDraft, reply_to: ReplyTo, now: Now) -> None:
+        self._peers.need(command.peer)
+        if len(command.text.encode()) > MAX_DRAFT_BYTES:
+            raise CommandError(ErrorCode.TOO_LARGE, "A draft has at most 64 KiB.")
+        op = c.StoreDraft(command.peer, command.text, command.base_revision)
+        self._turn.commits.add(op, reply_to)
+
+    def _set_typing(self, command: cmd.SetTyping, reply_to: ReplyTo, now: Now) -> None:
+        self._peers.need(command.peer)
+        self.conversations[command.peer].set_typing(command.typing)
+        self._turn.replies.reply(reply_to, cmd.Done())
+
+    def _mark(self, command: cmd.MarkShown | cmd.MarkRead, reply_to: ReplyTo, now: Now) -> None:
+        self._peers.need(command.peer)
+        state = self.conversations[command.peer].state
+        ack = min(max(command.ack, 0), state.received_total)
+        read = ack if isinstance(command, cmd.MarkRead) else 0
+        if ack > state.my_shown or read > state.my_read:
+            self._turn.commits.add(c.StoreMarks(command.peer, my_shown=ack, my_read=read))
+        self._turn.replies.reply(reply_to, cmd.Done())
+
+    # --- what the ledger answers ---
+
+    def _queued(self, result: c.MessagesQueued, waiting: Waiting, now: Now) -> None:
+        handled = self._follow(result, waiting)
+        self.answer_queued(result, waiting)
+        if handled or self._peers.get(result.peer) is None:
+            self._announce_offers(result.peer, result.rows, now)
+
+    def _accepted(self, result: c.MessagesAccepted, waiting: Waiting, now: Now) -> None:
+        if self._follow(result, waiting):
+            self._announce_offers(result.peer, result.rows, now)
+
+    def _receipts_stored(self, result: c.ReceiptsStored, waiting: Waiting, now: Now) -> None:
+        self._follow(result, waiting)
+        for subject in self.subjects:
+            subject.messages_delivered(result.peer, result.delivered_seq, now)
+
+    def _draft_stored(self, result: c.DraftStored, waiting: Waiting, now: Now) -> None:
+        self._follow(result, waiting)
+        reply_to, turn = waiting.reply_to, self._turn
+        if result.accepted:
+            client = self._client_on(reply_to.route) if reply_to else 0
+            turn.publisher.publish(
+                ev.DraftChanged(result.peer, result.revision, result.text, client)
+            )
+        turn.replies.reply(reply_to, cmd.DraftSet(result.accepted, result.revision, result.text))
+
+    def _failed(self, result: c.MessageFailedStored, waiting: Waiting, now: Now) -> None:
+        publisher, replies = self._turn.publisher, self._turn.replies
+        if (conversation := self.conversations.get(result.peer)) and result.no:
+            conversation.skipped(result.delivered_seq)
+            publisher.publish(ev.MessageFailed(result.peer, result.no, result.reason))
+            publisher.publish(ev.MessagesDelivered(result.peer, result.delivered_seq, []))
+        for reply_to in waiting.askers:
+            if result.no or result.known:
+                replies.reply(reply_to, cmd.Done())
+            else:
+                sentence = "There is no such text that was certainly never sent."
+                replies.fail(reply_to, CommandError(ErrorCode.NOT_ALLOWED, sentence))
+
+    def _conversation_result(self, result: ConversationResult, waiting: Waiting, now: Now) -> None:
+        self._follow(result, waiting)
+
+    def _follow(self, result: ConversationResult, waiting: Waiting) -> bool:
+        """What it means for the conversation; whether there is one to which it means something."""
+        conversation = self.conversations.get(result.peer)
+        if conversation is None or result.peer in self._reloading:
+            return False
+        conversation.handle_result(result, waiting)
+        return True
+
+    def answer_queued(self, result: c.MessagesQueued, waiting: Waiting) -> None:
+        """Answer each client whose message this transaction has, or refuses."""
+        assert isinstance(waiting.op, c.QueueMessages)
+        if not any(waiting.askers):
+            return
+        numbers = {row.id: (row.no, row.seq) for row in result.rows}
+        numbers |= {known_id: (no, seq) for known_id, no, seq in result.known}
+        for place, (row, reply_to) in enumerate(zip(waiting.op.rows, waiting.askers, strict=True)):
+            if place in result.refused:
+                if row.kind == MessageKind.OFFER:
+                    for subject in self.subjects:
+                        subject.offer_refused(row.id)
+                error = CommandError(ErrorCode.INVALID, OTHER_MESSAGE)
+                self._turn.replies.fail(reply_to, error)
+                continue
+            no, seq = numbers[row.id]
+            self._turn.replies.reply(reply_to, cmd.Queued(no, seq))
+
+    def _announce_offers(self, peer: int, rows: list[MessageRow], now: Now) -> None:
+        offers = [row for row in rows if row.kind == MessageKind.OFFER]
+        if offers:
+            for subject in self.subjects:
+                subject.offers_committed(peer, offers, now)
+
+    # --- what others announce ---
+
+    def peer_stored(self, result: c.PeerStored) -> None:
+        """A peer is new, or its key brings the counters of before along."""
+        peer = result.row.peer
+        if peer not in self.conversations:
+            self.conversations[peer] = self.make_conversation(result.state)
+        self.conversations[peer].resume(result.state)
+
+    def peer_removed(self, result: c.PeerForgotten, now: Now) -> None:
+        """Its conversation goes, or into that of another peer."""
+        self.conversations.pop(result.peer, None)
+        if result.into and result.state and (into := self.conversations.get(result.into)):
+            into.take_over(result.state)
+
+    def make_conversation(self, state: c.PeerState) -> Conversation:
+        """One as the store has it."""
+        turn = self._turn
+        return Conversation(state, turn.commits, turn.publisher, self._window_bytes)
