@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from simworld import thin_stream
 from simworld.thin_stream import Model, Result, packet_bursts, random_loss, time_bursts
@@ -20,19 +21,19 @@ LINES: dict[str, Model] = {
     "bursts of 4 packets": packet_bursts(),
     "bursts of 20 ms": time_bursts(),
 }
+CHANGES = "changes"
+EXTRA = ("20 at once, 20 %", "first 20, 20 %", "first 20, 0 %", CHANGES)
+ASKED = os.environ.get("CHATNET_THIN_ROWS", "")
+ROWS = [name for name in (*LINES, *EXTRA) if not ASKED or name in ASKED.split("/")]
 
 
 def run(root: Path) -> Iterator[str]:
     """100 B every 50 ms, 25 ms one way; ms of the median and the worst seed."""
     yield f"{'':22} {'p50':>13} {'p95':>13} {'p99':>13}   packets   bytes: forward + back"
-    with ProcessPoolExecutor(os.cpu_count(), initializer=partial(os.nice, 10)) as pool:
-        for name in LINES:
-            yield _row(name, list(pool.map(partial(_steady, name), SEEDS)))
-        yield _row("20 at once, 20 %", list(pool.map(_at_once, SEEDS)))
-        yield _row(f"first {FIRST}, 20 %", list(pool.map(partial(_first, 0.2), SEEDS)))
-        yield _row(f"first {FIRST}, 0 %", list(pool.map(partial(_first, 0.0), SEEDS)))
-        yield ""
-        yield from _changes(list(pool.map(_changing, SEEDS)))
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for name in ROWS:
+            results = pool.map(partial(_one, name), SEEDS)
+            yield from _changes(list(results)) if name == CHANGES else [_row(name, list(results))]
 
 
 def _row(name: str, results: list[Result]) -> str:
@@ -48,17 +49,19 @@ def _row(name: str, results: list[Result]) -> str:
     return f"{name:22} {shares}   {packets:7.2f}   {total}"
 
 
-def _steady(name: str, seed: int) -> Result:
+def _one(name: str, seed: int) -> Any:
+    if name == CHANGES:
+        return list(thin_stream.changing((0.0, 0.3, 0.0), 8.0, seed))
+    if name == "20 at once, 20 %":
+        return thin_stream.steady(random_loss(0.2), seed, COUNT, at_once=20, rest=False)
+    if name.startswith("first"):
+        return _first(random_loss(0.2 if "20 %" in name else 0.0), seed)
     return thin_stream.steady(LINES[name], seed, COUNT)
 
 
-def _at_once(seed: int) -> Result:
-    return thin_stream.steady(random_loss(0.2), seed, COUNT, at_once=20, rest=False)
-
-
-def _first(share: float, seed: int) -> Result:
+def _first(model: Model, seed: int) -> Result:
     links = [
-        thin_stream.steady(random_loss(share), 1000 * seed + link, FIRST, rest=False)
+        thin_stream.steady(model, 1000 * seed + link, FIRST, rest=False)
         for link in range(LINKS_A_SEED)
     ]
     return Result(
@@ -69,10 +72,6 @@ def _first(share: float, seed: int) -> Result:
             for name in ("packets", "forward_bytes", "back_bytes")
         ),
     )
-
-
-def _changing(seed: int) -> list[tuple[float, Result]]:
-    return list(thin_stream.changing((0.0, 0.3, 0.0), 8.0, seed))
 
 
 def _changes(seeds: list[list[tuple[float, Result]]]) -> Iterator[str]:

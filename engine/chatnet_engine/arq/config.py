@@ -26,7 +26,7 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
     granularity_s: float = 0.001
     """RFC 9002 section 6.1.2."""
     max_ack_delay_s: float = 0.005
-    """ACKs leave at the end of a turn of the pump; more than this is not taken off a sample."""
+    """ACKs leave at the end of a turn of the pump; a probe timeout allows for this much more."""
     max_rtt_sample_s: float = 10.0
     """A suspended machine must not teach an estimate of hours."""
     packet_threshold: int = 3

@@ -22,6 +22,7 @@ from chatnet_engine.arq.events import (
 from chatnet_engine.arq.packets import Packet
 from chatnet_engine.arq.receipts import ReceiptLog
 from chatnet_engine.arq.receiver import Receiver
+from chatnet_engine.arq.redundancy import plan_for
 from chatnet_engine.arq.sender import Sender
 from chatnet_engine.arq.sources import Sources
 from chatnet_engine.arq.stats import ArqStats
@@ -48,6 +49,8 @@ class Connection:
         self._acks = Acks()
         self._sources = Sources(self._acks)
         self._sender = Sender(config, random, self._sources, now)
+        self.line = self._sender.loss.line
+        """What is known of losses on the way to the peer, for the next link to begin with."""
         self._receiver = Receiver(config, self._sources.channel_receipts)
         self._receipt_log: ReceiptLog | None = None
         self._new_receipts: list[ReceiptRun] = []
@@ -122,6 +125,7 @@ class Connection:
             raise LocalProtocolError("message numbers begin at 1")
         self._receipt_log = ReceiptLog(first_number if base is None else min(base, first_number))
         self._open_channel(0, first_number)
+        self._sender.update_copies()
 
     def start_receiving(self, next_number: int) -> None:
         """Channel 0 is delivered from this number, and the other channels too; until now what
@@ -245,7 +249,9 @@ class Connection:
             duplicate_packets=self._duplicate_packets,
             packets_lost=sender.loss.counters.packets_lost,
             packets_spurious=sender.loss.counters.packets_spurious,
-            loss_rate=sender.loss.counters.loss_rate,
+            loss_rate=self.line.loss_rate,
+            bursty=self.line.bursty,
+            copies=plan_for(self.line).sends - 1,
             pto_count=sender.loss.pto_count,
             unreceipted_messages=chat.unreceipted if chat is not None else 0,
             resent_bytes=sum(each.resent_bytes for each in self._sources.channels.values()),

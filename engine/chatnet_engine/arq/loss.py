@@ -5,19 +5,18 @@ does not know what is in a packet: it tells each content's source its fate. An A
 takes out and two bisections a range.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.congestion import Congestion
+from chatnet_engine.arq.line import LineEstimate
 from chatnet_engine.arq.packets import PacketLog, SentPacket
 from chatnet_engine.arq.redundancy import sends_wanted
 from chatnet_engine.arq.rtt import RttEstimator
 
-LOSS_RATE_GAIN = 1 / 128
-"""Weight of one packet in the moving average of the loss rate; the first few weigh more."""
-LOSS_RATE_PRIOR_PACKETS = 16
 MAX_LOST_KEPT = 4096
 """Given-up packets remembered, so that a late ACK can be told from a lie about nothing."""
 CALM_ROUNDS = 16
@@ -31,14 +30,6 @@ class LossCounters(Struct):
 
     packets_lost: int = 0
     packets_spurious: int = 0
-    loss_rate: float = 0.0
-    packets_judged: int = 0
-
-    def judge(self, lost: bool) -> None:
-        """One more packet is known to have arrived, or is believed lost."""
-        self.packets_judged += 1
-        gain = max(LOSS_RATE_GAIN, 1 / (self.packets_judged + LOSS_RATE_PRIOR_PACKETS))
-        self.loss_rate += gain * (lost - self.loss_rate)
 
 
 class LossRecovery:
@@ -46,6 +37,10 @@ class LossRecovery:
 
     def __init__(self, config: ArqConfig, rtt: RttEstimator, congestion: Congestion) -> None:
         self._config = config
+        self.line = LineEstimate()
+        self._verdicts: list[tuple[int, float, bool]] = []
+        """Fates of packets (number, when it left, whether it is lost) that left after one whose
+        fate is not known."""
         self._rtt = rtt
         self._congestion = congestion
         self._sent = PacketLog()
@@ -97,7 +92,7 @@ class LossRecovery:
             for packet in acked:
                 self._left(packet)
                 self._congestion.on_acked(packet.size_bytes, packet.sent_at, used)
-                self.counters.judge(lost=False)
+                self._verdicts.append((packet.number, packet.sent_at, False))
                 for source, token in packet.contents:
                     source.on_acked(token)
             self.pto_count = 0
@@ -142,7 +137,7 @@ class LossRecovery:
         return self._last_eliciting_at + min(backed_off_s, self._config.max_pto_s)
 
     def _backoff(self) -> int:
-        expected = sends_wanted(self.counters.loss_rate) - 1
+        expected = sends_wanted(self.line.loss_rate) - 1
         return min(max(self.pto_count - expected, 0), 16)
 
     def _left(self, packet: SentPacket) -> None:
@@ -165,7 +160,7 @@ class LossRecovery:
 
     def _on_spurious(self, packet: SentPacket) -> None:
         self.counters.packets_spurious += 1
-        self.counters.loss_rate *= 1 - LOSS_RATE_GAIN
+        self.line.on_spurious()
         for source, token in packet.contents:
             source.on_acked(token)
         distance = self._largest_acked - packet.number + 1
@@ -200,6 +195,19 @@ class LossRecovery:
             self._sent.take_oldest(len(lost))
             self._give_up(lost, now)
             self._check_persistent(lost, just_acked)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Report to the estimate of the line, in the order in which the packets left."""
+        verdicts = self._verdicts
+        if not verdicts:
+            return
+        verdicts.sort()
+        oldest = next(iter(self._sent), None)
+        known = bisect_left(verdicts, (oldest.number,)) if oldest else len(verdicts)
+        for _, sent_at, lost in verdicts[:known]:
+            self.line.judge(sent_at, lost)
+        del verdicts[:known]
 
     def _give_up(self, lost: list[SentPacket], now: float) -> None:
         forget_at = now + 3 * self._rtt.probe_timeout_s()
@@ -217,7 +225,7 @@ class LossRecovery:
             self._episode.add(packet.number)
             first = self._first_acked_sent_at
             if first is None or packet.sent_at >= first:
-                self.counters.judge(lost=True)
+                self._verdicts.append((packet.number, packet.sent_at, True))
             for source, token in packet.contents:
                 source.on_lost(token, packet.number)
         self._given_up.take_oldest(max(0, len(self._given_up) - MAX_LOST_KEPT))

@@ -18,7 +18,12 @@ class RttEstimator:
         self.samples = 0
 
     def add(self, sample_s: float, ack_delay_s: float) -> None:
-        """One round trip of `sample_s`, of which the peer held the ACK for `ack_delay_s`."""
+        """One round trip of `sample_s`, of which the peer held the ACK for `ack_delay_s`.
+
+        The delay is not limited as in RFC 9002 section 5.3: an ACK that repeats what a lost one
+        said, or waited for a packet to ride in, is as late as it says. A peer that says too much
+        only gets probes too early, and never below the least round trip.
+        """
         sample_s = min(max(sample_s, 0.0), self._config.max_rtt_sample_s)
         self.latest_s = sample_s
         self.samples += 1
@@ -27,9 +32,9 @@ class RttEstimator:
             self.variation_s = sample_s / 2
             return
         self.min_s = min(self.min_s, sample_s)
-        delay_s = min(ack_delay_s, self._config.max_ack_delay_s)
-        if sample_s - self.min_s >= delay_s:
-            sample_s -= delay_s
+        if sample_s - self.min_s >= ack_delay_s:
+            sample_s -= ack_delay_s
+            self.latest_s = sample_s
         self.variation_s += (abs(self.smoothed_s - sample_s) - self.variation_s) / 4
         self.smoothed_s += (sample_s - self.smoothed_s) / 8
 

@@ -13,6 +13,7 @@ from chatnet_engine.arq.loss import LossRecovery
 from chatnet_engine.arq.numbers import PacketNumbers
 from chatnet_engine.arq.pacing import Pacer
 from chatnet_engine.arq.packets import Packet, SentPacket
+from chatnet_engine.arq.redundancy import plan_for
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES, PayloadSize
 from chatnet_engine.arq.sources import Draft, Sources
@@ -77,8 +78,12 @@ class Sender:
         self.loss.on_ack(ack.ranges, ack.delay_us / 1e6, now, self._limited)
         rtt, congestion = self.rtt, self.congestion
         self._pacer.set_rate(congestion.window_bytes, rtt.smoothed_s, congestion.in_slow_start, now)
-        loss_rate = self.loss.counters.loss_rate
-        self._sources.on_line(loss_rate, rtt.smoothed_s, rtt.probe_timeout_s())
+        self.update_copies()
+
+    def update_copies(self) -> None:
+        """Tell the sources what is known of the line."""
+        rtt = self.rtt
+        self._sources.on_line(plan_for(self.loss.line), rtt.smoothed_s, rtt.probe_timeout_s())
 
     def on_timeout(self, now: float) -> None:
         """Give up what is late, probe, or keep the path alive."""

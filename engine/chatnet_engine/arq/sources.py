@@ -8,6 +8,7 @@ from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.control import ChannelReceipts, HelloSlot, PathTokens, StateBoard
 from chatnet_engine.arq.packets import Pulled, SentPacket, Source, Token
 from chatnet_engine.arq.receipts import ReceiptQueue
+from chatnet_engine.arq.redundancy import CopyPlan
 
 MIN_USEFUL_ROOM = 16
 """With less room than this no channel is asked any more."""
@@ -83,11 +84,11 @@ class Sources:
         chat = self.channels.get(0)
         return chat.copies.due_at() if chat is not None else None
 
-    def on_line(self, loss_rate: float, rtt_s: float, patience_s: float) -> None:
+    def on_line(self, plan: CopyPlan, rtt_s: float, patience_s: float) -> None:
         """News of the line for those who adapt to it."""
         chat = self.channels.get(0)
         if chat is not None:
-            chat.copies.on_line(loss_rate, rtt_s, patience_s)
+            chat.copies.on_line(plan, rtt_s, patience_s)
 
     def add_control(self, draft: Draft, now: float, *, with_ack: bool, repeated: bool) -> None:
         """What waits for no window; without `repeated` only what goes out once."""

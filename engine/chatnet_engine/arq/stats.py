@@ -20,6 +20,10 @@ class ArqStats(Struct, frozen=True, kw_only=True):
     """Declared lost, then acknowledged after all."""
     loss_rate: float
     """Moving average over packets, 0 … 1."""
+    bursty: bool
+    """Losses come in bursts."""
+    copies: int
+    """Early copies of each small message that the line asks for."""
     pto_count: int
     """Probe timeouts since anything was acknowledged."""
     unreceipted_messages: int

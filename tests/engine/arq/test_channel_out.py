@@ -4,6 +4,7 @@ import pytest
 
 from chatnet_engine.arq.channel_out import MIN_PART_BYTES, SendChannel
 from chatnet_engine.arq.packets import Pulled
+from chatnet_engine.arq.redundancy import CopyPlan
 from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.wire import frames
 
@@ -126,7 +127,7 @@ def test_receipts_free_and_reopen() -> None:
 
 def test_copies_ride_in_runs_and_a_loss_waits_for_them() -> None:
     sending = channel()
-    sending.copies.on_line(0.05, 0.05, 1.0)
+    sending.copies.on_line(CopyPlan(2, 0.005), 0.05, 1.0)
     sending.queue([b"a", b"b", bytes(500), b"c"])
     sending.pull_new(ROOM, 0, 0.0)
     copies = sending.pull_copies(ROOM, 1, 1.0, every=False, spare=True)

@@ -29,7 +29,7 @@ def test_messages_arrive_in_order_with_one_receipt_each() -> None:
     assert sum(run.run for run in pair.a.receipts) == 50
     assert (pair.a.receipts[-1].number, pair.a.receipts[-1].ack) == (50, 50)
     assert pair.a.connection.stats.packets_lost == 0
-    assert pair.a.connection.stats.resent_bytes == 0
+    assert pair.a.connection.stats.resent_bytes <= 2 * sum(map(len, sent)), "an unknown line"
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -71,7 +71,7 @@ def test_five_minutes_without_acks_resend_little_and_double_nothing() -> None:
     pair.run(300)
     size = sum(map(len, sent))
     assert pair.b.got[0] == sent
-    assert pair.a.connection.stats.resent_bytes <= 10 * size
+    assert pair.a.connection.stats.resent_bytes <= 20 * size
     assert pair.ab.packets - before <= 160
     assert pair.a.connection.first_unanswered is not None
     pair.ba.cut = False
@@ -122,11 +122,12 @@ def test_a_round_trip_spike_makes_few_spurious_resends() -> None:
     for _ in range(40):
         pair.a.send(0, [b"x" * 50])
         pair.run(0.2)
-    assert pair.a.connection.stats.resent_bytes == 0
+    before = pair.a.connection.stats.resent_bytes
+    assert before <= 20 * 50, "copies on an unknown line"
     pair.ab.delay_s = pair.ba.delay_s = 2.5
     pair.a.send(0, [b"y" * 50])
     pair.run(6)
-    assert pair.a.connection.stats.resent_bytes < 5 * 50
+    assert pair.a.connection.stats.resent_bytes - before < 5 * 50
     pair.ab.delay_s = pair.ba.delay_s = 0.025
     for _ in range(40):
         pair.a.send(0, [b"z" * 50])
@@ -338,7 +339,7 @@ def test_text_passes_bulk() -> None:
     assert delays[10] < 0.1
 
 
-@pytest.mark.parametrize(("loss", "p99_s", "packets"), [(0.05, 0.035, 3.2), (0.2, 0.09, 4.6)])
+@pytest.mark.parametrize(("loss", "p99_s", "packets"), [(0.05, 0.035, 3.2), (0.2, 0.04, 5.0)])
 def test_a_thin_stream_hardly_notices_loss(loss: float, p99_s: float, packets: float) -> None:
     pair = Pair(25)
     pair.settle()

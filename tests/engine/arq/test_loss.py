@@ -86,16 +86,16 @@ def test_probes_back_off_to_the_cap_and_an_answer_resets_them() -> None:
 
 def test_on_a_lossy_line_the_first_probes_do_not_back_off() -> None:
     bench = LossBench()
-    bench.loss.counters.loss_rate = 0.3
+    bench.loss.line.loss_rate = 0.3
     bench.send(0, 0.0)
     now, gaps = 0.0, []
-    for _ in range(5):
+    for _ in range(6):
         at = bench.loss.next_timeout()
         assert at is not None
         gaps.append(at - now)
         now = at
         bench.loss.on_timeout(now)
-    assert gaps == [pytest.approx(0.106)] * 4 + [pytest.approx(0.212)]
+    assert gaps == [pytest.approx(0.106)] * 5 + [pytest.approx(0.212)]
 
 
 def test_a_late_ack_of_a_lost_packet_takes_the_loss_back_and_teaches_patience() -> None:
@@ -194,7 +194,7 @@ def test_the_loss_rate_follows_what_happens() -> None:
             bench.send(number, 0.0)
             number += 1
         bench.ack(0.0, (number - 9, number - 1))
-    assert bench.loss.counters.loss_rate == pytest.approx(0.1, abs=0.02)
+    assert bench.loss.line.loss_rate == pytest.approx(0.1, abs=0.02)
     assert list(bench.loss.oldest()) == []
 
 
@@ -206,12 +206,12 @@ def test_what_left_before_anybody_answered_says_nothing_about_the_line() -> None
         bench.send(number, 1.0)
     bench.ack(1.1, (3, 9))
     assert bench.fates.lost == [0, 1, 2], "its content is sent again all the same"
-    assert bench.loss.counters.loss_rate == 0.0
+    assert bench.loss.line.loss_rate == 0.0
     bench.send(10, 2.0)
     for number in range(11, 15):
         bench.send(number, 2.0)
     bench.ack(2.1, (11, 14))
-    assert bench.loss.counters.loss_rate > 0.0
+    assert bench.loss.line.loss_rate > 0.0
 
 
 def test_a_span_of_losses_ends_at_the_first_packet_that_got_through() -> None:

@@ -2,29 +2,31 @@
 
 import pytest
 
-from chatnet_engine.arq.loss import (
-    CALM_ROUNDS,
-    LOSS_RATE_GAIN,
-    LOSS_RATE_PRIOR_PACKETS,
-    LossCounters,
-)
+from chatnet_engine.arq.line import LONG_GAIN
+from chatnet_engine.arq.loss import CALM_ROUNDS
 from loss_bench import LossBench, lost_first
-
-
-def test_the_first_packets_weigh_as_if_sixteen_had_arrived_before() -> None:
-    counters = LossCounters()
-    counters.judge(lost=True)
-    assert counters.loss_rate == pytest.approx(1 / (1 + LOSS_RATE_PRIOR_PACKETS))
-    before = counters.loss_rate
-    counters.judge(lost=False)
-    assert counters.loss_rate == pytest.approx(before * (1 - 1 / (2 + LOSS_RATE_PRIOR_PACKETS)))
 
 
 def test_a_loss_taken_back_lowers_the_rate_by_the_weight_of_one_packet() -> None:
     bench = lost_first()
-    before = bench.loss.counters.loss_rate
+    before = bench.loss.line.loss_rate
     bench.ack(0.11, (0, 4))
-    assert bench.loss.counters.loss_rate == pytest.approx(before * (1 - LOSS_RATE_GAIN))
+    assert bench.loss.line.loss_rate == pytest.approx(before - LONG_GAIN)
+
+
+def test_the_line_is_judged_in_the_order_in_which_packets_left() -> None:
+    bench = LossBench()
+    judged: list[tuple[float, bool]] = []
+    bench.loss.line.judge = lambda sent_at, lost: judged.append((sent_at, lost))  # type: ignore[method-assign]
+    for number in range(7):
+        bench.send(number, number / 1000)
+    bench.ack(0.1, (0, 0))
+    bench.ack(0.1, (2, 3), (0, 0))
+    assert judged == [(0.0, False)], "what became of the second is not known"
+    bench.ack(0.101, (5, 5), (2, 3))
+    assert judged[1:] == [(0.001, True), (0.002, False), (0.003, False)]
+    bench.ack(0.102, (4, 6))
+    assert judged[4:] == [(0.004, False), (0.005, False), (0.006, False)]
 
 
 def test_every_loss_taken_back_is_counted() -> None:

@@ -5,6 +5,7 @@ import pytest
 from chatnet_engine.arq.acks import Acks
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.packets import SentPacket
+from chatnet_engine.arq.redundancy import CopyPlan
 from chatnet_engine.arq.sources import MIN_USEFUL_ROOM, Draft, Sources
 from chatnet_protocol.wire import frames
 
@@ -89,7 +90,7 @@ def test_chat_is_nobody_until_it_is_opened() -> None:
     draft = Draft(ROOM)
     out.add_chat(draft, 0, 0.0)
     out.add_copies(draft, 0, 0.0, every=True)
-    out.on_line(0.5, 0.1, 0.1)
+    out.on_line(CopyPlan(5, 0.005), 0.1, 0.1)
     assert (draft.chunks, out.has_chat, out.copies_at()) == ([], False, None)
 
 
@@ -127,7 +128,7 @@ def test_a_copy_too_many_rides_only_where_nothing_else_wants_the_room(
     bulk_waits: bool, rides: list[int]
 ) -> None:
     out = sources(0, 1)
-    out.on_line(0.05, 0.05, 0.056)  # two packets for each small message
+    out.on_line(CopyPlan(2, 0.005, rides=True), 0.05, 0.056)
     out.channels[0].queue([b"x"])
     out.add_chat(Draft(ROOM), 0, 0.0)
     owed = Draft(ROOM)

@@ -9,6 +9,7 @@ import msgspec
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
+from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr, ReplyTo
@@ -60,6 +61,8 @@ class Conversation:
         self._publisher = publisher
         self._outbox = Outbox(state.delivered_seq, window_bytes)
         self._local_incarnation = 0
+        self._known_line: KnownLine | None = None
+        """What the last link knew of the line to this peer."""
         self._sent_seq = 0
         self._sent_due: float | None = None
         self._typing = TypingPeer(state.peer, publisher)
@@ -134,10 +137,13 @@ class Conversation:
             fast_aes=fast_aes,
         )
         connection.set_hello(wire.encode_hello(hello))
+        if self._known_line:
+            connection.line.resume(self._known_line)
 
     def close_link(self) -> None:
         """The link is over; what was not receipted is sent again on the next one."""
         if self.link:
+            self._known_line = self.link.connection.line.remember() or self._known_line
             self.link.end()
         self.link = None
         self._typing.end()

@@ -4,6 +4,7 @@ import sqlite3
 
 import msgspec
 
+from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_protocol import commit as c
@@ -173,3 +174,19 @@ def test_receipts_told_twice_and_answers_of_a_former_link_change_nothing() -> No
     pair.a.turn()
     assert talk.state == state
     assert len([e for e in pair.at_a.events if isinstance(e, MessagesDelivered)]) == delivered
+
+
+def test_a_new_link_begins_with_what_the_last_one_knew_of_the_line() -> None:
+    pair = connected()
+    conversation = talk_of(pair.a)
+    known = KnownLine(loss_rate=0.2, persistence=0.0, near_gap_s=0.0, bursty=False)
+    old = conversation.connection
+    assert old is not None
+    old.line.resume(known)
+    pair.b.crash()
+    pair.b.up()
+    pair.run(60)
+    new = conversation.connection
+    assert new is not None
+    assert new is not old
+    assert new.stats.copies == 3

@@ -1,0 +1,54 @@
+"""The thin stream on bad lines: latency and packets a message, over seeds, in virtual time.
+
+`scripts/bench thin` prints the whole table; here are bounds, with the worst of fewer messages.
+"""
+
+from statistics import median
+
+import pytest
+
+from simworld.thin_stream import (
+    Model,
+    Result,
+    changing,
+    packet_bursts,
+    random_loss,
+    steady,
+    time_bursts,
+)
+
+SEEDS = range(1, 5)
+
+
+@pytest.mark.parametrize(
+    ("share", "p99_ms", "packets"),
+    [(0.0, 25.1, 2.1), (0.1, 35, 4.2), (0.2, 40, 5.1), (0.3, 45, 6.2)],
+)
+def test_loss_at_random_is_hardly_noticed(share: float, p99_ms: float, packets: float) -> None:
+    results = [steady(random_loss(share), seed, 300) for seed in SEEDS]
+    together = Result([ms for result in results for ms in result.latency_ms])
+    assert together.percentile(0.99) <= p99_ms
+    assert median(result.packets for result in results) <= packets
+
+
+@pytest.mark.parametrize("model", [packet_bursts(), time_bursts()])
+def test_bursts_cost_little_more_than_a_round_trip(model: Model) -> None:
+    results = [steady(model, seed, 300) for seed in SEEDS]
+    together = Result([ms for result in results for ms in result.latency_ms])
+    assert together.percentile(0.99) <= 95
+
+
+def test_the_first_messages_of_a_link_do_not_wait_for_an_estimate() -> None:
+    links = [steady(random_loss(0.2), 100 + seed, 20, rest=False) for seed in range(50)]
+    together = Result([ms for link in links for ms in link.latency_ms])
+    assert together.percentile(0.99) <= 45
+
+
+def test_copies_follow_a_line_that_changes_both_ways() -> None:
+    up, down = [], []
+    for seed in SEEDS:
+        _, lossy, clean = [result for _, result in changing((0.0, 0.3, 0.0), 4.0, seed)]
+        up.append(lossy.between(0.5, 4.0).percentile(0.95))
+        down.append(clean.packets)
+    assert median(up) <= 45
+    assert max(down) <= 2.1, "the message, and the ACK of its receipt"
