@@ -31,7 +31,7 @@ class FileChannel:
         cipher = "AESGCM" if suite == Suite.AESGCM else "ChaChaPoly"
         make = AESGCM if suite == Suite.AESGCM else ChaCha20Poly1305
         pack = nonce_packer(cipher)
-        self._sock = sock
+        self.sock = sock
         self.sealer = Sealer(make(keys[0]), pack)
         self._opener = Opener(make(keys[1]), pack, InvalidTag)
         self._input = memoryview(bytearray(INPUT_BYTES))
@@ -53,7 +53,7 @@ class FileChannel:
         try:
             left = sum(len(part) for part in parts)
             while True:
-                left -= (sent := self._sock.sendmsg(parts))
+                left -= (sent := self.sock.sendmsg(parts))
                 if left == 0:
                     return
                 while sent >= len(parts[0]):
@@ -85,20 +85,20 @@ class FileChannel:
     def interrupt(self) -> None:
         """From another thread: whatever this channel waits for ends now."""
         with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Give the socket back; what was sent still arrives."""
-        self._sock.close()
+        self.sock.close()
 
     def _fill(self, timeout_s: float | None) -> bool:
         try:
             if timeout_s is not None:
                 ready = select.poll()
-                ready.register(self._sock, select.POLLIN)
+                ready.register(self.sock, select.POLLIN)
                 if not ready.poll(max(0.0, timeout_s) * 1000):
                     return False
-            got = self._sock.recv_into(self._input[self._end :])
+            got = self.sock.recv_into(self._input[self._end :])
         except (OSError, ValueError) as error:
             raise ConnectionCut(str(error)) from None
         if got == 0:
@@ -111,7 +111,7 @@ def tune(sock: socket.socket) -> None:
     """Notice when the other machine is gone.
 
     Buffers are left to the kernel: setting their size caps them at rmem_max, a tenth of what it
-    grows them to by itself. The place for pacing and a congestion control, should text need them.
+    grows them to. Pacing is steered while a connection sends (see `io.file_pace`).
     """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

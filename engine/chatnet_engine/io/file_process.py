@@ -24,6 +24,7 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_connect import Listener, Unreachable, dial
 from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
+from chatnet_engine.io.file_pace import PacedSockets
 from chatnet_engine.io.file_receive import FOLDER_MODE, ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
@@ -51,10 +52,12 @@ class Job:
         request: JobRequest,
         report: Callable[[int, pw.Report], None],
         umask: int,
+        paced: PacedSockets,
     ) -> None:
         self.request = request
         self._report = report
         self._umask = umask
+        self._paced = paced
         self._channel: FileChannel | None = None
         self._dialling: socket.socket | None = None
         self._lock = threading.Lock()
@@ -99,6 +102,8 @@ class Job:
                 channel = self._dial()
         except Unreachable:
             return pw.Ended(number, pw.Outcome.UNREACHABLE)
+        if isinstance(self.request, pw.Send):
+            self._paced.add(number, channel.sock, time.monotonic())
         self._report(number, pw.Connected(number))
 
         def report(said: pw.Report) -> None:
@@ -109,6 +114,7 @@ class Job:
                 return SendJob(self.request, channel, report).run()
             return ReceiveJob(self.request, channel, report, self._umask).run()
         finally:
+            self._paced.remove(number)
             with self._lock:
                 self._channel = None
                 channel.close()
@@ -139,6 +145,7 @@ class FileProcess:
         self._unread = bytearray()
         self._unsent = bytearray()
         self._jobs: dict[int, Job] = {}
+        self._paced = PacedSockets()
         self._said: collections.deque[tuple[int, pw.Report]] = collections.deque()
         """Reports of other threads; (job or 0, report)."""
         self._disk: queue.SimpleQueue[pw.Request] = queue.SimpleQueue()
@@ -166,6 +173,7 @@ class FileProcess:
             for key, events in self._selector.select(self._timeout_s()):
                 if events & selectors.EVENT_READ:
                     key.data()
+            self._paced.handle_timeout(time.monotonic())
             self._start_connected()
             self._expire()
             self._forward()
@@ -207,7 +215,7 @@ class FileProcess:
                 self._disk.put(request)
 
     def _start_job(self, request: JobRequest) -> None:
-        job = Job(request, self._report, self._umask)
+        job = Job(request, self._report, self._umask, self._paced)
         self._jobs[request.job] = job
         if request.connect.addrs:
             job.start(None)
@@ -255,7 +263,9 @@ class FileProcess:
                 self._said.append((number, pw.Ended(number, pw.Outcome.EXPIRED)))
 
     def _timeout_s(self) -> float | None:
-        due_s = self._listener.next_timeout() if self._listener else None
+        dues = [self._listener.next_timeout() if self._listener else None]
+        dues.append(self._paced.next_timeout())
+        due_s = min((due for due in dues if due is not None), default=None)
         return None if due_s is None else max(0.0, due_s - time.monotonic())
 
     def _report(self, job: int, report: pw.Report) -> None:

@@ -1,0 +1,118 @@
+"""Paces a file connection's socket by what the kernel measures on it (see `files.pacing`).
+
+The kernel does the pacing itself, packet by packet (SO_MAX_PACING_RATE, socket(7)), whatever its
+congestion control is. BBR is chosen where the system offers it to everybody, because random loss
+does not slow it down; it follows a raised rate only in its start, so it is begun afresh then.
+"""
+
+import contextlib
+import logging
+import socket
+import struct
+
+from chatnet_engine.files.line_meter import Sample
+from chatnet_engine.files.pacing import TICK_S, Decision, Pacer
+
+logger = logging.getLogger(__name__)
+
+SO_MAX_PACING_RATE = getattr(socket, "SO_MAX_PACING_RATE", 47)
+UNLIMITED = 2**64 - 1
+PREFERRED = b"bbr"
+PLAIN = b"reno"
+"""In every kernel; what BBR is exchanged for, for a moment, so that it begins afresh."""
+IDLE_TICK_S = 0.1
+"""While the line is free there is nothing to steer."""
+
+_INFO_BYTES = 256
+_BYTES_SENT_END = 216
+"""Where `tcpi_bytes_retrans` ends: Linux 4.19."""
+
+
+class PacingUnavailable(Exception):
+    """The kernel does not say enough, or does not pace: the socket goes as it goes."""
+
+
+def read_sample(sock: socket.socket) -> Sample:
+    """What TCP_INFO says (struct tcp_info, linux/tcp.h). Raises PacingUnavailable."""
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+    except OSError as error:
+        raise PacingUnavailable(str(error)) from None
+    if len(info) < _BYTES_SENT_END:
+        raise PacingUnavailable("the kernel is older than 4.19")
+    (mss,) = struct.unpack_from("=I", info, 16)
+    (rtt_us,) = struct.unpack_from("=I", info, 68)
+    (segments_in,) = struct.unpack_from("=I", info, 140)
+    (delivered,) = struct.unpack_from("=I", info, 192)
+    (sent_bytes,) = struct.unpack_from("=Q", info, 200)
+    return Sample(rtt_us / 1e6, segments_in, sent_bytes, delivered * mss, mss)
+
+
+class PacedSocket:
+    """One sending connection; the socket stays its owner's, who may close it at any time."""
+
+    def __init__(self, sock: socket.socket, now_s: float) -> None:
+        """Before anything large is sent. Raises PacingUnavailable."""
+        self._sock = sock
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, PREFERRED)
+        self._pacer = Pacer(now_s, read_sample(sock))
+        self._applied: float | None = None
+        self._apply(Decision(self._pacer.rate))
+        self.due_s = now_s + TICK_S
+
+    def tick(self, now_s: float) -> None:
+        """Measure and steer. Raises PacingUnavailable."""
+        decision = self._pacer.handle_sample(now_s, read_sample(self._sock))
+        self._apply(decision)
+        self.due_s = now_s + (IDLE_TICK_S if decision.rate is None else TICK_S)
+
+    def _apply(self, decision: Decision) -> None:
+        try:
+            if decision.rate != self._applied:
+                rate = UNLIMITED if decision.rate is None else int(decision.rate)
+                packed = struct.pack("=Q", rate)
+                self._sock.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, packed)
+                self._applied = decision.rate
+            if decision.restart:
+                self._restart()
+        except OSError as error:
+            raise PacingUnavailable(str(error)) from None
+
+    def _restart(self) -> None:
+        name = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+        if name.rstrip(b"\0") == PREFERRED:
+            for each in (PLAIN, PREFERRED):
+                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, each)
+
+
+class PacedSockets:
+    """All connections that send. Jobs add theirs from their own threads."""
+
+    def __init__(self) -> None:
+        self._by_job: dict[int, PacedSocket] = {}
+
+    def add(self, job: int, sock: socket.socket, now_s: float) -> None:
+        """From any thread; the loop that ticks must be woken. A socket that cannot be paced goes
+        as the kernel likes."""
+        try:
+            self._by_job[job] = PacedSocket(sock, now_s)
+        except PacingUnavailable as error:
+            logger.info("file job %d is not paced: %s", job, error)
+
+    def remove(self, job: int) -> None:
+        """The job is over."""
+        self._by_job.pop(job, None)
+
+    def handle_timeout(self, now_s: float) -> None:
+        """Steer those that are due."""
+        for job, paced in list(self._by_job.items()):
+            if paced.due_s <= now_s:
+                try:
+                    paced.tick(now_s)
+                except PacingUnavailable:  # closed, most likely
+                    self.remove(job)
+
+    def next_timeout(self) -> float | None:
+        """When the next one is due."""
+        return min((paced.due_s for paced in list(self._by_job.values())), default=None)

@@ -1,0 +1,136 @@
+"""A paced file on simulated lines: it uses them, and its queue stays short."""
+
+import pytest
+
+from bottleneck import Bottleneck, Flow
+from chatnet_engine.files.line_meter import LineMeter, Sample
+from chatnet_engine.files.pacing import FREE_RATE, LEAST_RATE, Decision, Pacer, Phase
+
+ALLOWED_S = 0.006
+"""Of queueing for the text beside a file."""
+
+
+def line(mbit: float, **settings: float) -> Bottleneck:
+    return Bottleneck(lambda now: mbit, Flow(), **settings)
+
+
+@pytest.mark.parametrize("queue_s", [0.05, 0.25])
+def test_a_file_uses_the_line_and_keeps_its_queue_short(queue_s: float) -> None:
+    world = line(100, queue_s=queue_s).run(9)
+    assert world.share(0, 3, 9) > 0.95
+    assert world.queue_s(3, 9) < ALLOWED_S
+
+
+@pytest.mark.parametrize("rtt_s", [0.005, 0.025, 0.1])
+def test_the_round_trip_makes_no_difference(rtt_s: float) -> None:
+    world = line(100, rtt_s=rtt_s).run(7)
+    assert world.share(0, 3, 7) > 0.95
+    assert world.queue_s(3, 7) < ALLOWED_S
+
+
+@pytest.mark.parametrize("mbit", [2, 10, 200])
+def test_the_rate_makes_no_difference(mbit: float) -> None:
+    world = line(mbit).run(7)
+    assert world.share(0, 3, 7) > 0.95
+    assert world.queue_s(3, 7) < max(ALLOWED_S, 2 * 1500 * 8 / (mbit * 1e6))
+
+
+@pytest.mark.parametrize("queue_s", [0.05, 0.25])
+def test_a_changed_rate_is_followed_within_three_seconds(queue_s: float) -> None:
+    def mbit(now: float) -> float:
+        return 20 if 4 <= now < 8 else 100
+
+    world = Bottleneck(mbit, Flow(), queue_s=queue_s).run(13)
+    for since_s in (7, 11):
+        assert world.share(0, since_s, since_s + 0.9) > 0.92
+        assert world.queue_s(since_s, since_s + 0.9) < ALLOWED_S
+
+
+def test_the_start_is_one_short_bump() -> None:
+    world = line(100, queue_s=0.25).run(3)
+    assert world.share(0, 1.2, 3) > 0.9
+    too_long = [when for when, wait_s in world.queues if wait_s > 2 * ALLOWED_S]
+    assert max(too_long) - min(too_long) < 0.2
+    assert world.queue_s(0, 3, 1.0) < 0.04
+
+
+def test_jitter_is_not_taken_for_a_queue() -> None:
+    world = line(100, jitter_s=0.005).run(8)
+    assert world.share(0, 3, 8) > 0.8
+    assert world.queue_s(3, 8) < 2 * ALLOWED_S
+
+
+@pytest.mark.parametrize("begins", [1, 2])
+def test_two_files_approach_equal_shares(begins: float) -> None:
+    world = Bottleneck(lambda now: 100, Flow(), Flow(begins=begins)).run(16)
+    shares = [world.share(flow, 12, 16) for flow in (0, 1)]
+    assert min(shares) > 0.33
+    assert sum(shares) > 0.95
+    assert world.queue_s(6, 16) < 0.008
+
+
+def test_a_small_file_beside_two_large_ones_is_quick() -> None:
+    flows = (Flow(), Flow(begins=1), Flow(begins=4))
+    Bottleneck(lambda now: 100, *flows).run(7)
+    assert next(when for when, acked in flows[2].history if acked > 1e6) < 4 + 2
+
+
+def test_a_file_stays_in_the_background_of_cubic() -> None:
+    world = Bottleneck(lambda now: 100, Flow(), Flow(begins=3, paced=False)).run(14)
+    assert world.share(1, 8, 14) > 0.6
+    assert 0 < world.share(0, 8, 14) < 0.4
+
+
+def test_a_longer_path_is_no_queue() -> None:
+    pacer = Pacer(0.0, sample(0.0, rtt_s=0.05))
+    for tick in range(1, 900):
+        now = tick / 100
+        pacer.handle_sample(now, sample(now, rtt_s=0.05 if now < 3 else 0.15))
+    assert pacer.line.base_s == pytest.approx(0.15, abs=0.001)
+    assert pacer.phase is Phase.STEADY
+
+
+def test_a_line_without_a_bottleneck_is_not_paced() -> None:
+    pacer = Pacer(0.0, sample(0.0, rtt_s=0.00005))
+    assert pacer.rate is not None
+    assert pacer.rate > FREE_RATE
+    decision = pacer.handle_sample(0.01, sample(0.01, rtt_s=0.00005))
+    assert decision == Decision(None)
+    assert pacer.phase is Phase.FREE
+
+
+def test_a_slow_disk_does_not_raise_the_rate_for_ever() -> None:
+    slow = Flow(held=lambda now: 1e6)
+    Bottleneck(lambda now: 100, slow).run(6)
+    assert slow.rate is not None
+    assert slow.rate < 4e6
+
+
+def test_a_congestion_control_with_an_old_model_is_begun_afresh() -> None:
+    stuck = Flow(held=lambda now: 2.4e6 if 3 < now < 4.5 else 1e9)
+    Bottleneck(lambda now: 20 if now < 3 else 100, stuck).run(5)
+    assert stuck.restarts >= 1
+
+
+def test_a_flow_that_makes_room_goes_on() -> None:
+    crowded = Flow()
+    Bottleneck(lambda now: 5, crowded, *(Flow(begins=2, paced=False) for _ in range(4))).run(8)
+    assert crowded.rate is not None
+    assert crowded.rate >= LEAST_RATE
+    assert crowded.history[-1][1] > crowded.history[-200][1]
+
+
+def test_the_kernels_smoothing_is_taken_back() -> None:
+    meter = LineMeter(0.0, Sample(0.05, 0, 0, 0, 1448))
+    smoothed_s = 0.05
+    for tick in range(1, 6):
+        smoothed_s += (0.07 - smoothed_s) / 8  # one acknowledgement a tick, each of 70 ms
+        meter.handle_sample(tick / 100, Sample(smoothed_s, tick, 0, 0, 1448))
+    assert smoothed_s < 0.061
+    assert meter.queue_s > 0.017
+
+
+def sample(now: float, *, rtt_s: float) -> Sample:
+    """Of a line that delivers 1 MB/s, whatever is asked for."""
+    done = int(1e6 * now)
+    return Sample(rtt_s, int(now * 345), done, done, 1448)

@@ -1,0 +1,102 @@
+"""Pacing of real sockets: what the kernel says, and what is asked of it."""
+
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from chatnet_engine.files.pacing import TICK_S, Decision
+from chatnet_engine.io import file_pace
+from chatnet_engine.io.file_pace import (
+    SO_MAX_PACING_RATE,
+    UNLIMITED,
+    PacedSocket,
+    PacedSockets,
+    PacingUnavailable,
+    read_sample,
+)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with near, far:
+        yield near, far
+
+
+def rate_of(sock: socket.socket) -> int:
+    raw = sock.getsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, 8)
+    (rate,) = struct.unpack("=Q", raw)
+    return int(rate)
+
+
+def test_the_kernels_counters_are_read(pair: tuple[socket.socket, socket.socket]) -> None:
+    near, far = pair
+    before = read_sample(near)
+    near.sendall(bytes(100_000))
+    left = 100_000
+    while left:
+        left -= len(far.recv(left))
+    far.sendall(b"x")
+    near.recv(1)  # so the acknowledgements have come as well
+    after = read_sample(near)
+    assert after.sent_bytes - before.sent_bytes == 100_000
+    assert after.delivered_bytes > before.delivered_bytes
+    assert after.segments_in > before.segments_in
+    assert 0 < after.rtt_s < 1
+    assert after.mss > 500
+
+
+def test_a_socket_is_paced_from_its_first_byte_and_free_on_a_free_line(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, _ = pair
+    slow = read_sample(near)._replace(rtt_s=0.05, mss=1448)
+    monkeypatch.setattr(file_pace, "read_sample", lambda sock: slow)
+    paced = PacedSocket(near, 0.0)
+    assert rate_of(near) == int(10 * 1448 / 0.05)
+    fast = slow._replace(rtt_s=0.00005)
+    monkeypatch.setattr(file_pace, "read_sample", lambda sock: fast)
+    free = PacedSocket(near, 0.0)
+    free.tick(TICK_S)
+    assert rate_of(near) == UNLIMITED
+    assert free.due_s > paced.due_s
+
+
+def test_a_restart_ends_with_the_preferred_congestion_control(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, _ = pair
+    name = near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+    monkeypatch.setattr(file_pace, "PREFERRED", name)
+    paced = PacedSocket(near, 0.0)
+    monkeypatch.setattr(paced._pacer, "handle_sample", lambda now, sample: Decision(1e6, True))
+    paced.tick(TICK_S)
+    assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") == name
+    assert rate_of(near) == 1_000_000
+
+
+def test_what_is_no_tcp_is_not_paced() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        with pytest.raises(PacingUnavailable):
+            PacedSocket(near, 0.0)
+        sockets = PacedSockets()
+        sockets.add(1, near, 0.0)
+        assert sockets.next_timeout() is None
+
+
+def test_a_socket_that_its_owner_closed_is_forgotten(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    sockets = PacedSockets()
+    sockets.add(1, pair[0], 5.0)
+    assert sockets.next_timeout() == pytest.approx(5.0 + TICK_S)
+    sockets.handle_timeout(5.0)
+    pair[0].close()
+    sockets.handle_timeout(6.0)
+    assert sockets.next_timeout() is None
+    sockets.remove(1)
