@@ -8,26 +8,35 @@ import time
 
 from chatnet_client.words import size_words
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER
-from chatnet_qt.icons import draw_close, icon_of
+from chatnet_qt.controls import push_button
+from chatnet_qt.icons import draw_icon
 from chatnet_qt.labels import ElidedLabel, label, tool_button
 from chatnet_qt.qt import (
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QImage,
     QMimeData,
+    QPainter,
+    QPaintEvent,
+    QRectF,
+    QResizeEvent,
     QScrollArea,
     QStandardPaths,
     Qt,
     QVBoxLayout,
     QWidget,
-    present,
     pyqtSignal,
 )
+from chatnet_qt.theme import colours_of
+from chatnet_qt.tokens import measures_of
 from chatnet_qt.wording import shown_name
 
 MAX_ATTACHED = 100
 """Entries in the row; folders count as one. More than this is refused with a word."""
 assert MAX_ATTACHED <= MAX_FILES_IN_OFFER
+TILE_PX, TALL_PX = 184, 56
+"""Of one file before sending: least width, height."""
 
 
 def local_paths(data: QMimeData) -> list[str]:
@@ -60,7 +69,7 @@ def size_of(path: str) -> str:
         return "not readable"
 
 
-class AttachmentRow(QScrollArea):
+class AttachmentRow(QWidget):
     """Files before sending. `changed` when one came or went; `refused(sentence)`."""
 
     changed = pyqtSignal()
@@ -69,18 +78,31 @@ class AttachmentRow(QScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._paths: list[str] = []
-        self._chips: list[QFrame] = []
+        self._chips: list[Tile] = []
         self.setAccessibleName("Files to be sent")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        inside = QWidget()
-        self._row = QHBoxLayout(inside)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(6)
-        self._row.addStretch(1)
-        self.setWidget(inside)
+        self._scroll = QScrollArea()
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidgetResizable(True)
+        self._inside = QWidget()
+        self._grid = QGridLayout(self._inside)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._scroll.setWidget(self._inside)
+        self.total = label(font="small", ink="text_2")
+        self.clear = push_button("Clear all", "quiet")
+        self.clear.clicked.connect(self._clear)
+        foot = QHBoxLayout()
+        foot.addWidget(self.total)
+        foot.addStretch(1)
+        foot.addWidget(self.clear)
+        m = measures_of(self.font())
+        self._grid.setSpacing(m.px(8))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(m.px(12), m.px(12), m.px(12), 0)
+        column.setSpacing(m.px(4))
+        column.addWidget(self._scroll)
+        column.addLayout(foot)
         self.hide()
 
     @property
@@ -96,9 +118,9 @@ class AttachmentRow(QScrollArea):
             self.refused.emit(f"At most {MAX_ATTACHED} files at once: pack them into a folder.")
         for path in fresh[:room]:
             self._paths.append(path)
-            chip = self._chip(path)
-            self._chips.append(chip)
-            self._row.insertWidget(len(self._chips) - 1, chip)
+            tile = Tile(path, self._inside)
+            tile.removed.connect(self._on_removed)
+            self._chips.append(tile)
         self._fit()
 
     def take(self) -> list[str]:
@@ -109,40 +131,90 @@ class AttachmentRow(QScrollArea):
         self._fit()
         return paths
 
+    def _clear(self) -> None:
+        self.take()
+
+    def _on_removed(self, path: str) -> None:
+        self._remove(path)
+        self._fit()
+
     def _remove(self, path: str) -> None:
         index = self._paths.index(path)
         del self._paths[index]
-        chip = self._chips.pop(index)
-        self._row.removeWidget(chip)
-        chip.hide()
-        chip.deleteLater()
+        tile = self._chips.pop(index)
+        self._grid.removeWidget(tile)
+        tile.hide()
+        tile.deleteLater()
 
     def _fit(self) -> None:
-        tall = max((chip.sizeHint().height() for chip in self._chips), default=0)
-        bar = present(self.horizontalScrollBar()).sizeHint().height()
-        self.setFixedHeight(tall + bar)
+        """Tiles in as many columns as there is room for; two rows, then it scrolls."""
+        m = measures_of(self.font())
+        across = max(1, (self.width() - 2 * m.px(12) + m.px(8)) // m.px(TILE_PX + 8))
+        for number, tile in enumerate(self._chips):
+            self._grid.addWidget(tile, number // across, number % across)
+        for column in range(max(across, self._grid.columnCount())):
+            self._grid.setColumnStretch(column, 1 if column < across else 0)
+        rows = min(2, -(-len(self._chips) // across))
+        self._scroll.setFixedHeight(rows * m.px(TALL_PX) + max(0, rows - 1) * m.px(8))
+        count = len(self._paths)
+        size = size_words(sum(tile.size_bytes for tile in self._chips))
+        self.total.setText(f"{count} items · {size}" if count > 1 else f"1 item · {size}")
         self.setVisible(bool(self._paths))
         self.changed.emit()
 
-    def _chip(self, path: str) -> QFrame:
-        name = shown_name(os.path.basename(path.rstrip("/")) or path, 40)
-        chip = QFrame()
-        chip.setFrameShape(QFrame.Shape.StyledPanel)
-        chip.setAccessibleName(f"{name}, {size_of(path)}")
-        box = QHBoxLayout(chip)
-        box.setContentsMargins(10, 4, 4, 4)
-        words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(label(name))
-        words.addWidget(ElidedLabel(size_of(path)))
-        box.addLayout(words)
-        remove = tool_button(f"Do not send {name}")
-        remove.setIcon(icon_of(draw_close, self.palette().color(self.palette().Text)))
-
-        def on_click() -> None:
-            self._remove(path)
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Another number of columns."""
+        super().resizeEvent(event)
+        if self._paths:
             self._fit()
 
-        remove.clicked.connect(on_click)
-        box.addWidget(remove)
-        return chip
+
+class Tile(QFrame):
+    """One file or folder before sending. `removed(path)`."""
+
+    removed = pyqtSignal(str)
+
+    def __init__(self, path: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        name = shown_name(os.path.basename(path.rstrip("/")) or path, 40)
+        words = size_of(path)
+        self._is_folder = words == "folder"
+        self.size_bytes = _size_bytes(path)
+        self.setAccessibleName(f"{name}, {words}")
+        m = measures_of(self.font())
+        row = QHBoxLayout(self)
+        row.setContentsMargins(m.px(8 + 40 + 8), 0, m.px(4), 0)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addStretch(1)
+        column.addWidget(ElidedLabel(name, font="medium"))
+        column.addWidget(ElidedLabel(words, font="small", ink="text_2"))
+        column.addStretch(1)
+        row.addLayout(column, 1)
+        remove = tool_button("close", f"Do not send {name}")
+        remove.clicked.connect(lambda: self.removed.emit(path))
+        row.addWidget(remove)
+        self.setFixedHeight(m.px(TALL_PX))
+        self.show()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """A quiet ground and what kind of thing it is."""
+        painter, c, m = QPainter(self), colours_of(self.palette()), measures_of(self.font())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(c.sunken)
+        painter.drawRoundedRect(QRectF(self.rect()), m.px(8), m.px(8))
+        side, picture = m.px(40), m.px(20)
+        box = QRectF(m.px(8), (self.height() - side) / 2, side, side)
+        painter.setBrush(c.raised)
+        painter.drawRoundedRect(box, m.px(8), m.px(8))
+        inset = (side - picture) / 2
+        inner = box.adjusted(inset, inset, -inset, -inset)
+        draw_icon(painter, inner, c.link, "folder" if self._is_folder else "file")
+
+
+def _size_bytes(path: str) -> int:
+    try:
+        return 0 if os.path.isdir(path) else os.stat(path).st_size
+    except OSError:
+        return 0

@@ -1,7 +1,6 @@
 """News that do not interrupt: one line above the conversation, with what can be done about it."""
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chatnet_client.client_events import Cause
@@ -17,27 +16,13 @@ from chatnet_client.words import (
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_protocol.ipc.view import PeerView
-from chatnet_qt.labels import label
-from chatnet_qt.qt import (
-    QBoxLayout,
-    QFrame,
-    QHBoxLayout,
-    QPainter,
-    QPaintEvent,
-    QPushButton,
-    QResizeEvent,
-    QWidget,
-    pyqtSignal,
-)
-from chatnet_qt.theme import colours_of
+from chatnet_qt.qt import QObject, pyqtSignal
 from chatnet_qt.wording import duration_words, peer_name, shown_name
 
 SAY_SINCE_MS = 10_000
 """How long a link has been away is said after this long."""
 SHORT_NAME = 24
 """Characters of a name in a sentence that is long without it."""
-WORDS_EM = 12
-"""Less room than this many font heights makes words unreadable."""
 
 
 class Tone(enum.Enum):
@@ -65,15 +50,14 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
     since_ms = now_ms - link.since_ms
     since = f" for {duration_words(since_ms / 1000)}" if since_ms >= SAY_SINCE_MS else ""
     if info.trust == Trust.PENDING:
-        words = (
-            f"{name} wants to talk to you from {address}. Nothing is exchanged until you accept."
-        )
-        return Banner(Tone.INFO, words, (("accept", "Accept"), ("remove", "Refuse")))
+        words = f"{name} at {address} wants to chat. Nothing is sent or received until you accept."
+        actions = (("remove", "Block"), ("accept", "Accept"))
+        return Banner(Tone.INFO, words, actions)
     if info.trust == Trust.INVITED:
         if link.state == LinkState.IDLE and link.detail:
             return Banner(Tone.INFO, shown_name(link.detail, 300), (("invite", "New invite"),))
-        words = f"Waiting for {name}. Nobody else is let in: an invite is open."
-        return Banner(Tone.INFO, words)
+        words = "Waiting for your guest to enter the invite."
+        return Banner(Tone.INFO, words, (("uninvite", "Cancel invite"),))
     match link.state:
         case LinkState.UP:
             return None
@@ -88,7 +72,8 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
             words = no_answer_words(address)
             return Banner(Tone.INFO, words, retry)
         case LinkState.SILENT:
-            words = f"{name} has not answered{since}. Messages wait and go out by themselves."
+            words = f"{name} has not answered{since}. "
+            words += "Your messages will be sent when the connection is back."
             return Banner(Tone.WARNING, words, retry)
         case LinkState.PENDING:
             return Banner(Tone.INFO, f"{name} has to accept you first. Asking again every minute.")
@@ -135,77 +120,25 @@ def engine_banner(mirror: Mirror, waiting: int) -> Banner | None:
     return Banner(Tone.DANGER, shown_name(words, 400), actions)
 
 
-class BannerStrip(QFrame):
-    """Shows one Banner; `acted(name)` when one of its buttons is pressed."""
+class BannerSlot(QObject):
+    """A place for one Banner among those of a window; `acted(name)` when one of its buttons is
+    pressed, `changed` when another one, or none, is in it."""
 
     acted = pyqtSignal(str)
+    changed = pyqtSignal()
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(name)
+        self.name = name
         self._shown: Banner | None = None
-        self._label = label(wrap=True)
-        self._buttons: list[QPushButton] = []
-        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
-        self._layout.setContentsMargins(14, 7, 10, 7)
-        self._layout.addWidget(self._label, 1)
-        self._row = QHBoxLayout()
-        self._row.addStretch(1)
-        self._layout.addLayout(self._row)
-        self.hide()
 
     @property
     def shown(self) -> Banner | None:
-        """What stands there."""
+        """What is in it."""
         return self._shown
 
     def show_banner(self, banner: Banner | None) -> None:
-        """Show `banner`, or nothing."""
-        if banner == self._shown:
-            return
-        old_actions = self._shown.actions if self._shown else ()
-        self._shown = banner
-        if banner is not None:
-            self._label.setText(banner.words)
-            self._label.setAccessibleName(banner.words)
-            if banner.actions != old_actions:
-                self._make_buttons(banner.actions)
-        elif old_actions:
-            self._make_buttons(())
-        self.setVisible(banner is not None)
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """The tone as a tint of whatever theme is in force."""
-        if self._shown is not None:
-            colours = colours_of(self.palette())
-            fills = {
-                Tone.INFO: colours.info_fill,
-                Tone.WARNING: colours.warning_fill,
-                Tone.DANGER: colours.danger_fill,
-            }
-            QPainter(self).fillRect(self.rect(), fills[self._shown.tone])
-
-    def _make_buttons(self, actions: Sequence[tuple[str, str]]) -> None:
-        for button in self._buttons:
-            self._row.removeWidget(button)
-            button.deleteLater()
-        self._buttons = []
-        for name, words in actions:
-            button = QPushButton(words)
-            button.setAutoDefault(False)
-            button.clicked.connect(lambda _checked, name=name: self.acted.emit(name))
-            self._row.addWidget(button)
-            self._buttons.append(button)
-        self._place_buttons()
-
-    def _place_buttons(self) -> None:
-        """Beside the words; below them where they would leave too little room."""
-        taken = sum(button.sizeHint().width() for button in self._buttons)
-        narrow = self.width() - taken < WORDS_EM * self.fontMetrics().height()
-        below, beside = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
-        self._layout.setDirection(below if narrow and self._buttons else beside)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Another width is another arrangement."""
-        super().resizeEvent(event)
-        self._place_buttons()
+        """Put `banner` in it, or nothing."""
+        if banner != self._shown:
+            self._shown = banner
+            self.changed.emit()

@@ -9,17 +9,19 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from chatnet_client.links import link_of
-from chatnet_qt.bubble_layout import ACTION_WORDS, Fonts, Placed, place, room_for
+from chatnet_qt.bubble_actions import action_words
+from chatnet_qt.bubble_layout import Numbers, Placed, PlacedBlock, column_of
 from chatnet_qt.bubble_painter import BubblePainter, Looks
+from chatnet_qt.card_layout import place
 from chatnet_qt.models import BUBBLE_ROLE, Bubble, ConversationModel
 from chatnet_qt.qt import (
     QAbstractItemView,
     QFont,
-    QFontMetricsF,
     QHelpEvent,
     QModelIndex,
     QObject,
     QPainter,
+    QPixmap,
     QPoint,
     QPointF,
     QSize,
@@ -28,8 +30,9 @@ from chatnet_qt.qt import (
     QStyleOptionViewItem,
     QToolTip,
 )
-from chatnet_qt.theme import Colours, colours_of
-from chatnet_qt.wording import STATE_SENTENCES, moment_words
+from chatnet_qt.theme import colours_of
+from chatnet_qt.tokens import Colours, Measures, measures_of
+from chatnet_qt.wording import moment_words, state_sentence
 
 MAX_LAYOUTS = 300
 MAX_HEIGHTS = 4000
@@ -42,6 +45,8 @@ class Hit:
     action: str = ""
     link: str = ""
     on_bubble: bool = False
+    position: int = -1
+    """In the text, in Qt's positions; -1: not on text."""
 
 
 def key_of(bubble: Bubble) -> tuple[object, ...]:
@@ -49,12 +54,15 @@ def key_of(bubble: Bubble) -> tuple[object, ...]:
     transfer = bubble.transfer
     return (
         bubble.row.id,
-        bubble.row.ack if not bubble.row.mine else 0,
+        bubble.row.ack if not bubble.row.mine else bool(bubble.row.ack),
         bubble.row.failed,
         bubble.day,
         bubble.is_first_new,
         bubble.starts_group,
         bubble.ends_group,
+        bubble.is_last,
+        bubble.state if bubble.is_last_own else "",
+        bubble.picture,
         (transfer.state, transfer.by, transfer.reason, bool(transfer.path)) if transfer else None,
     )
 
@@ -66,25 +74,30 @@ class BubbleDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._model = model
         self._width = 0.0
-        self._fonts: Fonts | None = None
+        self._measures: Measures | None = None
         self._colours: Colours | None = None
-        self._footers = True
+        self._numbers = Numbers.ALWAYS
         self._layouts: OrderedDict[tuple[object, ...], Placed] = OrderedDict()
         self._heights: dict[bytes, QSize] = {}
         self.hover: tuple[bytes, str] = (b"", "")
+        """The message under the mouse, and the action."""
+        self.chosen: tuple[bytes, int, int] | None = None
+        """The message of which a part is selected, and that part."""
         self.ring = False
         """Whether the current message of the list in focus is framed."""
         self.found = ""
         """Words that are marked in texts."""
+        self.hit_id = b""
+        """The message that a search is at: it is framed."""
 
-    def set_footers(self, on: bool) -> None:
-        """Whether ACK number and source stand under the peer's messages."""
-        self._footers = on
+    def set_numbers(self, when: Numbers) -> None:
+        """When ACK number and source stand beside messages."""
+        self._numbers = when
         self.forget()
 
     def forget(self) -> None:
         """The palette or the font is another one."""
-        self._fonts = None
+        self._measures = None
         self._colours = None
         self._layouts.clear()
         self._heights.clear()
@@ -93,22 +106,22 @@ class BubbleDelegate(QStyledItemDelegate):
         """Bubbles are laid out for this width from now on; true if heights may be other ones."""
         if width == self._width:
             return False
-        em = QFontMetricsF(font).height()
-        same_room = room_for(width, em) == room_for(self._width, em)
+        m = measures_of(font)
+        same = column_of(width, m)[1] == column_of(self._width, m)[1]
         self._width = width
         self._layouts.clear()
-        if not same_room:
+        if not same:
             self._heights.clear()
-        return not same_room
+        return not same
 
     def placed(self, bubble: Bubble, font: QFont) -> Placed:
         """The layout of a bubble, from the cache if it is there."""
         key = key_of(bubble)
         found = self._layouts.get(key)
         if found is None:
-            if self._fonts is None:
-                self._fonts = Fonts.of(font)
-            found = place(bubble, self._width, self._fonts, self._footers)
+            if self._measures is None:
+                self._measures = measures_of(font)
+            found = place(bubble, self._width, self._measures, self._numbers)
             self._layouts[key] = found
             if len(self._layouts) > MAX_LAYOUTS:
                 self._layouts.popitem(last=False)
@@ -146,37 +159,59 @@ class BubbleDelegate(QStyledItemDelegate):
         placed = self.placed(bubble, option.font)
         if self._colours is None:
             self._colours = colours_of(option.palette)
-        assert self._fonts is not None
+        m = measures_of(option.font)
         painter.save()
         painter.translate(QPointF(option.rect.topLeft()))
-        hovered = self.hover[1] if self.hover[0] == bubble.row.id else ""
+        message_id = bubble.row.id
+        under = self.hover[0] == message_id
+        chosen = self.chosen
+        picture = self._model.pictures.pixmap(message_id) if bubble.picture else None
         looks = Looks(
-            hovered=hovered,
-            selected=bool(option.state & QStyle.StateFlag.State_Selected),
-            ring=self.ring and bool(option.state & QStyle.StateFlag.State_HasFocus),
+            hovered=self.hover[1] if under else "",
+            under_mouse=under,
+            selected=bool(option.state & QStyle.StateFlag.State_Selected) and not chosen,
+            ring=(self.ring and bool(option.state & QStyle.StateFlag.State_HasFocus))
+            or message_id == self.hit_id,
             found=self.found,
+            chosen=chosen[1:] if chosen and chosen[0] == message_id else None,
+            picture=picture if isinstance(picture, QPixmap) else None,
         )
-        BubblePainter(painter, self._colours, self._fonts, looks).paint(bubble, placed)
+        BubblePainter(painter, self._colours, m, looks).paint(bubble, placed)
         painter.restore()
 
     def hit(self, bubble: Bubble, font: QFont, at: QPoint) -> Hit:
         """What lies at `at`, measured from the item's corner."""
         placed = self.placed(bubble, font)
         point = QPointF(at)
-        for box, action in placed.buttons:
+        for box, action in (*placed.buttons, *placed.below):
             if box.contains(point):
                 return Hit(action=action, on_bubble=True)
-        if placed.text is not None and placed.links:
-            inside = point - QPointF(*placed.text_at)
-            for number in range(placed.text.lineCount()):
-                line = placed.text.lineAt(number)
-                if line.naturalTextRect().contains(inside):
-                    cursor = line.xToCursor(inside.x())
-                    position = cursor[0] if isinstance(cursor, tuple) else cursor
-                    for start, length, address in placed.links:
-                        if start <= position < start + length:
-                            return Hit(link=address, on_bubble=True)
+        if placed.picture_box is not None and placed.picture_box.contains(point):
+            return Hit(action="view", on_bubble=True)
+        for block in placed.blocks:
+            position = position_in(block, point, exact=True)
+            if position < 0:
+                continue
+            for start, length, address in block.links:
+                if start <= position < start + length:
+                    return Hit(link=address, on_bubble=True, position=block.start + position)
+            return Hit(on_bubble=True, position=block.start + position)
         return Hit(on_bubble=placed.bubble.contains(point))
+
+    def position_near(self, bubble: Bubble, font: QFont, at: QPoint) -> int:
+        """The position in a text that is nearest to `at`; -1 where there is no text."""
+        placed, point = self.placed(bubble, font), QPointF(at)
+        best = -1
+        for block in placed.blocks:
+            box = block.layout.boundingRect().translated(block.at)
+            if best < 0 or point.y() >= box.top():
+                best = block.start + position_in(block, point, exact=False)
+        return best
+
+    def text_of(self, bubble: Bubble, font: QFont) -> str:
+        """What is shown of a text, as positions count it."""
+        blocks = self.placed(bubble, font).blocks
+        return "\n".join(b.layout.text().replace("\N{LINE SEPARATOR}", "\n") for b in blocks)
 
     def helpEvent(
         self,
@@ -195,18 +230,35 @@ class BubbleDelegate(QStyledItemDelegate):
         return True
 
 
+def position_in(block: PlacedBlock, point: QPointF, *, exact: bool) -> int:
+    """The position in a block under a point; if not `exact`, the nearest one."""
+    inside = point - block.at
+    nearest = 0
+    for number in range(block.layout.lineCount()):
+        line = block.layout.lineAt(number)
+        box = line.naturalTextRect()
+        over = box.adjusted(0, -3, 0, 3).contains(inside) if exact else inside.y() >= line.y()
+        if not over and not (number == 0 and not exact):
+            continue
+        cursor = line.xToCursor(inside.x())
+        nearest = cursor[0] if isinstance(cursor, tuple) else int(cursor)
+        if exact:
+            return nearest
+    return -1 if exact else nearest
+
+
 def tip_words(bubble: Bubble, found: Hit) -> str:
     """The tooltip of a bubble."""
     if found.link:
         return f"Opens after a question: {link_of(found.link).honest}"
     if found.action:
-        return ACTION_WORDS[found.action]
+        return "Open the picture" if found.action == "view" else action_words(bubble, found.action)
     row = bubble.row
     times = f"Written {moment_words(row.sent_ms)}."
     if not row.mine:
-        return f"{times} Arrived {moment_words(row.arrived_ms)} from {row.source}."
+        arrived = f"{times} Arrived {moment_words(row.arrived_ms)} from {row.source}."
+        return f"{arrived} ACK {row.ack}." if row.ack else arrived
     if row.failed:
         return f"{times} Not sent: {row.failed}"
-    state = STATE_SENTENCES.get(bubble.state, "")
     ack = f" ACK {row.ack}." if row.ack else ""
-    return f"{bubble.state.capitalize()}: {state}{ack} {times}"
+    return f"{state_sentence(bubble.state, bubble.peer_name)}.{ack} {times}"

@@ -1,62 +1,55 @@
 """Where everything in one bubble goes: pure geometry and text layout, no painting, no events.
 
-All lengths derive from the font's height, so that any font and any scale keep the proportions.
-Text is laid out by QTextLayout, which knows no markup.
+All lengths are those of the design, in the measures of the font. Text is laid out by QTextLayout,
+which knows no markup.
 """
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chatnet_client.links import links_in
-from chatnet_client.words import can_fetch
-from chatnet_protocol.ipc.rows import TransferState
+from chatnet_qt.bubble_actions import ACTION_WORDS, failed_actions
 from chatnet_qt.models import Bubble
-from chatnet_qt.qt import QFont, QFontMetricsF, QPointF, QRectF, Qt, QTextLayout, QTextOption
-from chatnet_qt.theme import scaled
+from chatnet_qt.qt import (
+    QFont,
+    QFontMetricsF,
+    QPointF,
+    QRectF,
+    QTextLayout,
+    QTextOption,
+)
+from chatnet_qt.tokens import BUBBLE, BUBBLE_OF_COLUMN, COLUMN, Measures
 from chatnet_qt.wording import (
     MAX_REASON_CHARACTERS,
-    card_words,
+    after_words,
     clock_words,
-    cut_text,
     day_of,
-    longest_card_words,
     shown_name,
-    utf16_span,
 )
 
-MAX_BUBBLE_EM = 30
-"""Widest bubble in font heights: lines longer than this are hard to read."""
-TRANSFER_EM = 20
-SIDE_EM = 0.9
-SHOW_ALL = "show-all"
-
-ACTION_WORDS = {
-    "accept": "Accept",
-    "accept-to": "Save to…",
-    "reject": "Decline",
-    "pause": "Pause",
-    "resume": "Resume",
-    "cancel": "Cancel",
-    "folder": "Open folder",
-    "again": "Send again",
-    "fetch": "Download again",
-    SHOW_ALL: "Show all",
-}
+WIDE_FROM = 640
+"""Narrower lists have narrower sides."""
 
 
-@dataclass(frozen=True)
-class Fonts:
-    """The fonts of a conversation, copies made from one that may die (a style option's)."""
+class Numbers(enum.StrEnum):
+    """When ACK number and source of a message stand beside it."""
 
-    text: QFont
-    small: QFont
-    bold: QFont
+    ALWAYS = "always"
+    HOVER = "hover"
+    NEVER = "never"
 
-    @classmethod
-    def of(cls, font: QFont) -> "Fonts":
-        bold = QFont(font)
-        bold.setBold(True)
-        return cls(text=QFont(font), small=scaled(font, 0.82), bold=bold)
+
+@dataclass
+class PlacedBlock:
+    """One block of a text, laid out; `at` is its layout's corner, `start` where it begins in the
+    whole text, in Qt's positions."""
+
+    layout: QTextLayout
+    at: QPointF
+    start: int
+    ground: QRectF | None = None
+    codes: tuple[tuple[int, int], ...] = ()
+    links: list[tuple[int, int, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -70,27 +63,38 @@ class Placed:
     tick_box: QRectF
     day_box: QRectF | None = None
     new_box: QRectF | None = None
-    text: QTextLayout | None = None
-    text_at: tuple[float, float] = (0.0, 0.0)
-    links: list[tuple[int, int, str]] = field(default_factory=list)
+    blocks: list[PlacedBlock] = field(default_factory=list)
+    bare: bool = False
+    """Emoji alone: nothing is drawn around them."""
+    numbers: str = ""
+    numbers_box: QRectF | None = None
+    always: bool = False
+    """The numbers are shown without being asked for."""
     failed_box: QRectF | None = None
+    after: str = ""
+    after_box: QRectF | None = None
+    picture_box: QRectF | None = None
     icon_box: QRectF | None = None
     name_box: QRectF | None = None
     size_box: QRectF | None = None
     bar_box: QRectF | None = None
     state_box: QRectF | None = None
     buttons: list[tuple[QRectF, str]] = field(default_factory=list)
+    below: list[tuple[QRectF, str]] = field(default_factory=list)
+    """Links under the bubble: what to do about a text that was not sent."""
 
     def parts(self) -> tuple[list[tuple[str, QRectF]], list[tuple[str, QRectF]]]:
         """What lies in the bubble and what beside it, by name, without what is not there."""
         inside = [("time", self.meta_box), ("icon", self.icon_box), ("name", self.name_box)]
         inside += [("size", self.size_box), ("bar", self.bar_box), ("state", self.state_box)]
+        inside += [("picture", self.picture_box)]
         inside += [(f"button {action}", box) for box, action in self.buttons]
-        if self.text is not None:
-            at = QPointF(*self.text_at)
-            lines = [self.text.lineAt(number) for number in range(self.text.lineCount())]
-            inside += [("text", line.naturalTextRect().translated(at)) for line in lines]
-        beside = [("day", self.day_box), ("new", self.new_box)]
+        for block in self.blocks:
+            lines = [block.layout.lineAt(n) for n in range(block.layout.lineCount())]
+            inside += [("text", line.naturalTextRect().translated(block.at)) for line in lines]
+        beside = [("day", self.day_box), ("new", self.new_box), ("numbers", self.numbers_box)]
+        beside += [("reason", self.failed_box), ("after", self.after_box)]
+        beside += [(f"link {action}", box) for box, action in self.below]
         return _there(inside), _there(beside)
 
 
@@ -98,183 +102,34 @@ def _there(parts: Sequence[tuple[str, QRectF | None]]) -> list[tuple[str, QRectF
     return [(name, box) for name, box in parts if box is not None and not box.isEmpty()]
 
 
-def meta_words(bubble: Bubble, footers: bool) -> str:
-    """The small line: time and, for the peer's messages, ACK number and source."""
+def column_of(width: float, m: Measures) -> tuple[float, float]:
+    """The reading column in a list so wide: (left, width). All that heights depend on."""
+    side = m.px(24) if width >= m.px(WIDE_FROM) else m.px(12)
+    wide = max(min(m.px(120), width), min(m.px(COLUMN), width - 2 * side))
+    return round((width - wide) / 2), wide
+
+
+def meta_words(bubble: Bubble) -> str:
+    """When it was written; when it arrived as well, if that was another day."""
     row = bubble.row
     words = clock_words(row.sent_ms)
     if day_of(row.sent_ms) != day_of(row.arrived_ms):
-        words = f"written at {words}, came at {clock_words(row.arrived_ms)}"
-    if footers and not row.mine and row.ack:
-        words += f" · ACK {row.ack}"
-        if row.source:
-            words += f" · {shown_name(row.source, 60)}"
+        return f"Written {words}, arrived {clock_words(row.arrived_ms)}"
     return words
 
 
-def state_words(bubble: Bubble) -> str:
-    """The line about the transfer in a bubble."""
-    if bubble.transfer is None:
-        return "An earlier transfer"
-    return card_words(
-        bubble.transfer,
-        bubble.peer_name,
-        _is_delivered(bubble),
-        bubble.done_bytes,
-        bubble.rate_bytes_s,
-    )
-
-
-def _longest_state_words(bubble: Bubble) -> str:
-    if bubble.transfer is None:
-        return state_words(bubble)
-    return longest_card_words(bubble.transfer, bubble.peer_name)
-
-
-def _is_delivered(bubble: Bubble) -> bool:
-    return bubble.state not in ("queued", "sent")
+def numbers_words(bubble: Bubble) -> str:
+    """ACK number and, of a peer's message, where it came from; empty while there is none."""
+    row = bubble.row
+    if not row.ack:
+        return ""
+    words = f"ACK {row.ack}"
+    return f"{words} · {shown_name(row.source, 60)}" if row.source and not row.mine else words
 
 
 def failed_words(bubble: Bubble) -> str:
     """Why a text was not sent."""
     return f"Not sent: {shown_name(bubble.row.failed, MAX_REASON_CHARACTERS)}"
-
-
-def actions_of(bubble: Bubble) -> list[str]:
-    """What can be done with the transfer in a bubble, the most likely first."""
-    transfer = bubble.transfer
-    if transfer is None:
-        return []
-    match transfer.state:
-        case TransferState.OFFERED:
-            return ["cancel"] if transfer.mine else ["accept", "accept-to", "reject"]
-        case TransferState.WAITING | TransferState.ACTIVE:
-            return ["pause", "cancel"]
-        case TransferState.PAUSED:
-            return ["resume", "cancel"] if transfer.by != "peer" else ["cancel"]
-        case TransferState.VERIFYING:
-            return ["cancel"]
-        case TransferState.DONE:
-            return [] if transfer.mine or not transfer.path else ["folder"]
-        case TransferState.FAILED | TransferState.CANCELLED | TransferState.REJECTED:
-            again = transfer.mine and transfer.files == 1 and transfer.path
-            return ["again"] if again else ["fetch"] if can_fetch(transfer) else []
-    return []
-
-
-def more_actions_of(bubble: Bubble) -> list[str]:
-    """What can be done besides, which nobody needs often enough for a button."""
-    if bubble.offer is None or bubble.row.mine or "fetch" in actions_of(bubble):
-        return []
-    # A transfer that the view no longer holds has ended long ago; the engine still knows it.
-    return ["fetch"] if bubble.transfer is None or can_fetch(bubble.transfer) else []
-
-
-def room_for(width: float, em: float) -> float:
-    """The widest bubble in a viewport `width` pixels wide; all that heights depend on."""
-    return min(width - 2 * SIDE_EM * em - min(3.2 * em, width * 0.12), MAX_BUBBLE_EM * em)
-
-
-def place(bubble: Bubble, width: float, fonts: Fonts, footers: bool) -> Placed:
-    """Lay `bubble` out for a viewport `width` pixels wide."""
-    em = QFontMetricsF(fonts.text).height()
-    top = 0.0
-    day_box = new_box = None
-    small = QFontMetricsF(fonts.small)
-    if bubble.day:
-        wide = small.horizontalAdvance(bubble.day) + 1.4 * em
-        day_box = QRectF((width - wide) / 2, top + 0.7 * em, wide, small.height() + 0.4 * em)
-        top = day_box.bottom() + 0.35 * em
-    if bubble.is_first_new:
-        new_box = QRectF(0.9 * em, top + 0.35 * em, width - 1.8 * em, small.height())
-        top = new_box.bottom() + 0.35 * em
-    top += 0.55 * em if bubble.starts_group else 0.14 * em
-    side = SIDE_EM * em
-    room = room_for(width, em)
-    meta = meta_words(bubble, footers)
-    placed = Placed(
-        height=0,
-        bubble=QRectF(),
-        meta=meta,
-        meta_box=QRectF(),
-        tick_box=QRectF(),
-        day_box=day_box,
-        new_box=new_box,
-    )
-    inner = max(4 * em, room - 1.5 * em)
-    if bubble.offer is not None:
-        wide, tall = _place_transfer(placed, bubble, inner, fonts, em)
-    else:
-        wide, tall = _place_text(placed, bubble, inner, fonts, em)
-    box_width = wide + 1.5 * em
-    left = width - side - box_width if bubble.row.mine else side
-    placed.bubble = QRectF(left, top, box_width, tall)
-    _shift(placed, left + 0.75 * em, top)
-    placed.meta_box.setLeft(max(placed.meta_box.left(), left + 0.4 * em))
-    placed.height = placed.bubble.bottom() + (0.3 * em if bubble.ends_group else 0)
-    return placed
-
-
-def _meta_size(placed: Placed, bubble: Bubble, fonts: Fonts) -> tuple[float, float, float]:
-    """Width of the words, width of the tick with its gap, height."""
-    small = QFontMetricsF(fonts.small)
-    tick = small.height() * 1.25 if bubble.row.mine else 0.0
-    return small.horizontalAdvance(placed.meta) + 1, tick, small.height()
-
-
-def _put_meta(
-    placed: Placed, sizes: tuple[float, float, float], right: float, bottom: float
-) -> None:
-    words, tick, tall = sizes
-    placed.meta_box = QRectF(right - words - tick, bottom - tall, words, tall)
-    inset = tall * 0.07
-    placed.tick_box = QRectF(
-        right - tall + inset, bottom - tall + inset, tall - 2 * inset, tall - 2 * inset
-    )
-
-
-def _place_text(
-    placed: Placed, bubble: Bubble, inner: float, fonts: Fonts, em: float
-) -> tuple[float, float]:
-    text, was_cut = cut_text(bubble.text)
-    if was_cut:
-        text += " …"
-    layout = QTextLayout(text.replace("\n", "\N{LINE SEPARATOR}"), fonts.text)
-    option = wrapping()
-    option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
-    option.setTabStopDistance(2.5 * em)
-    layout.setTextOption(option)
-    widest, last, height = _lay_lines(layout, inner)
-    right_to_left = text.isascii() is False and _starts_right_to_left(layout)
-    sizes = _meta_size(placed, bubble, fonts)
-    meta_wide = sizes[0] + sizes[1]
-    gap = 0.8 * em
-    top = 0.42 * em
-    wide = max(widest, min(meta_wide, inner))
-    fits = not right_to_left and not was_cut and last + gap + meta_wide <= inner
-    if fits:
-        wide = max(widest, last + gap + meta_wide)
-        bottom = top + height + 0.12 * em
-    else:
-        bottom = top + height
-        if was_cut:
-            _put_buttons(placed, [SHOW_ALL], 0, bottom + 0.3 * em, inner, fonts, em)
-            bottom = placed.buttons[-1][0].bottom() + 0.2 * em
-        bottom += sizes[2]
-    if right_to_left:
-        _lay_lines(layout, wide)
-    placed.text = layout
-    placed.text_at = (0.0, top)
-    placed.links = [
-        (*utf16_span(text, link.start, link.length), link.address) for link in links_in(text)
-    ]
-    _put_meta(placed, sizes, wide, bottom)
-    bottom += 0.38 * em
-    if bubble.row.failed:
-        bounds = _bounds(failed_words(bubble), inner, fonts)
-        wide = max(wide, bounds.width())
-        placed.failed_box = QRectF(0, bottom - 0.1 * em, wide, bounds.height())
-        bottom = placed.failed_box.bottom() + 0.4 * em
-    return wide, bottom
 
 
 def wrapping() -> QTextOption:
@@ -284,16 +139,16 @@ def wrapping() -> QTextOption:
     return option
 
 
-def _bounds(words: str, width: float, fonts: Fonts) -> QRectF:
-    """The room that small words take, wrapped."""
-    layout = QTextLayout(words, fonts.small)
+def bounds(words: str, width: float, font: QFont) -> QRectF:
+    """The room that plain words take, wrapped."""
+    layout = QTextLayout(words, font)
     layout.setTextOption(wrapping())
-    widest, _, height = _lay_lines(layout, width)
+    widest, _, height = lay_lines(layout, width, QFontMetricsF(font).height())
     return QRectF(0, 0, min(widest, width), height)
 
 
-def _lay_lines(layout: QTextLayout, width: float) -> tuple[float, float, float]:
-    """Break into lines of `width`: (widest line, last line, height)."""
+def lay_lines(layout: QTextLayout, width: float, step: float) -> tuple[float, float, float]:
+    """Break into lines of `width`, `step` high at least: (widest line, last line, height)."""
     widest = last = height = 0.0
     layout.beginLayout()
     while True:
@@ -301,85 +156,134 @@ def _lay_lines(layout: QTextLayout, width: float) -> tuple[float, float, float]:
         if not line.isValid():
             break
         line.setLineWidth(width)
-        line.setPosition(QPointF(0, height))
-        height += line.height()
+        tall = max(step, line.height())
+        line.setPosition(QPointF(0, height + (tall - line.height()) / 2))
+        height += tall
         last = line.naturalTextWidth()
         widest = max(widest, last)
     layout.endLayout()
     return widest + 1, last + 1, height
 
 
-def _starts_right_to_left(layout: QTextLayout) -> bool:
-    return any(
-        layout.lineAt(number).naturalTextRect().left() > 1 for number in range(layout.lineCount())
-    )
+class Placer:
+    """Lays out what all bubbles have in common, for one width."""
+
+    def __init__(self, width: float, m: Measures, numbers: Numbers) -> None:
+        self.m = m
+        self.width = width
+        self.column_left, self.column = column_of(width, m)
+        self.room = min(m.px(BUBBLE), self.column * BUBBLE_OF_COLUMN)
+        self._numbers = numbers
+
+    def begin(self, bubble: Bubble) -> tuple[Placed, float]:
+        """What stands above the bubble, and where the bubble begins."""
+        m, top = self.m, 0.0
+        placed = Placed(0, QRectF(), meta_words(bubble), QRectF(), QRectF())
+        if bubble.day:
+            wide = QFontMetricsF(m.micro).horizontalAdvance(bubble.day) + 2 * m.px(12)
+            tall = max(m.px(24), m.line(m.micro, 16))
+            placed.day_box = QRectF(round((self.width - wide) / 2), m.px(16), wide, tall)
+            top = placed.day_box.bottom()
+        if bubble.is_first_new:
+            tall = m.line(m.micro, 16)
+            placed.new_box = QRectF(self.column_left, top + m.px(16), self.column, tall)
+            top = placed.new_box.bottom() + m.px(4)
+        return placed, top + (m.px(12) if bubble.starts_group else m.px(2))
+
+    def finish(self, placed: Placed, bubble: Bubble, top: float, wide: float, tall: float) -> None:
+        """Put the bubble on its side, what is in it along, and lines below it."""
+        m = self.m
+        left = self.column_left
+        if bubble.row.mine:
+            left += self.column - wide
+        placed.bubble = QRectF(left, top, wide, tall)
+        shift(placed, left, top)
+        bottom = placed.bubble.bottom()
+        if bubble.row.failed:
+            bottom = self._put_reason(placed, bubble, bottom)
+        elif bubble.is_last_own and not bubble.offer:
+            placed.after = after_words(bubble.state)
+            tall = m.line(m.micro, 16)
+            placed.after_box = QRectF(
+                self.column_left, bottom + m.px(4), self.column - m.px(8), tall
+            )
+            bottom = placed.after_box.bottom()
+        bottom = self._put_numbers(placed, bubble, bottom)
+        placed.height = bottom + (m.px(8) if bubble.is_last else 0)
+
+    def meta_size(self, placed: Placed, bubble: Bubble) -> tuple[float, float, float]:
+        """Width of the time, width of the tick with its gap, height."""
+        m = self.m
+        tick = float(m.px(4) + m.px(16)) if bubble.row.mine else 0.0
+        words = min(QFontMetricsF(m.micro).horizontalAdvance(placed.meta) + 1, self.room * 0.8)
+        return words, tick, m.line(m.micro, 16)
+
+    def put_meta(self, placed: Placed, bubble: Bubble, right: float, bottom: float) -> None:
+        """The time, and the tick to its right, which ends at `right`."""
+        words, tick, tall = self.meta_size(placed, bubble)
+        placed.meta_box = QRectF(right - words - tick, bottom - tall, words, tall)
+        side = self.m.px(16)
+        placed.tick_box = QRectF(right - side, bottom - tall / 2 - side / 2, side, side)
+
+    def _put_numbers(self, placed: Placed, bubble: Bubble, bottom: float) -> float:
+        placed.numbers = "" if self._numbers is Numbers.NEVER else numbers_words(bubble)
+        if not placed.numbers:
+            return bottom
+        m, box, own = self.m, placed.bubble, bubble.row.mine
+        wide = QFontMetricsF(m.numbers).horizontalAdvance(placed.numbers) + 1
+        tall = m.line(m.numbers, 16)
+        always = self._numbers is Numbers.ALWAYS and not own
+        beside = m.px(8)
+        free = self.column - box.width() - beside
+        if wide <= free:
+            x = box.left() - beside - wide if own else box.right() + beside
+            middle = box.bottom() - m.px(8) - m.line(m.body, 20) / 2
+            placed.numbers_box = QRectF(x, middle - tall / 2, wide, tall)
+            placed.always = always
+        elif always:
+            placed.numbers_box = QRectF(box.left() + m.px(4), bottom + m.px(2), wide, tall)
+            placed.numbers_box.setRight(min(placed.numbers_box.right(), self.width - m.px(4)))
+            placed.always = True
+            return placed.numbers_box.bottom()
+        return bottom
+
+    def _put_reason(self, placed: Placed, bubble: Bubble, bottom: float) -> float:
+        m, top = self.m, bottom + m_gap(self.m)
+        size = bounds(failed_words(bubble), self.room, m.small)
+        right = placed.bubble.right()
+        placed.failed_box = QRectF(right - size.width(), top, size.width(), size.height())
+        bottom = placed.failed_box.bottom()
+        metrics, tall = QFontMetricsF(m.small), m.px(24)
+        x = right
+        for action in failed_actions(bubble):
+            wide = metrics.horizontalAdvance(ACTION_WORDS[action]) + m.px(8)
+            if x - wide < 0 and x < right:
+                x, bottom = right, bottom + tall
+            placed.below.append((QRectF(x - wide, bottom, wide, tall), action))
+            x -= wide + m.px(4)
+        return bottom + tall
 
 
-def _place_transfer(
-    placed: Placed, bubble: Bubble, inner: float, fonts: Fonts, em: float
-) -> tuple[float, float]:
-    wide = min(inner, TRANSFER_EM * em)
-    small = QFontMetricsF(fonts.small).height()
-    icon = 2.5 * em
-    top = 0.6 * em
-    placed.icon_box = QRectF(0, top, icon, icon)
-    left = icon + 0.6 * em
-    placed.name_box = QRectF(left, top, wide - left, em * 1.1)
-    placed.size_box = QRectF(left, top + em * 1.25, wide - left, small)
-    bottom = top + icon + 0.45 * em
-    transfer = bubble.transfer
-    moving = (TransferState.ACTIVE, TransferState.PAUSED, TransferState.WAITING)
-    if transfer is not None and (
-        transfer.state in moving or transfer.state == TransferState.VERIFYING
-    ):
-        placed.bar_box = QRectF(0, bottom, wide, max(4.0, 0.32 * em))
-        bottom += placed.bar_box.height() + 0.35 * em
-    tall = _bounds(_longest_state_words(bubble), wide, fonts).height()
-    placed.state_box = QRectF(0, bottom, wide, max(small, tall))
-    bottom = placed.state_box.bottom()
-    actions = actions_of(bubble)
-    if actions:
-        _put_buttons(placed, actions, 0, bottom + 0.45 * em, wide, fonts, em)
-        bottom = placed.buttons[-1][0].bottom() + 0.15 * em
-    sizes = _meta_size(placed, bubble, fonts)
-    bottom += sizes[2] + 0.25 * em
-    _put_meta(placed, sizes, max(wide, sizes[0] + sizes[1]), bottom)
-    return max(wide, min(sizes[0] + sizes[1], inner)), bottom + 0.38 * em
+def m_gap(m: Measures) -> int:
+    """Between a bubble and what belongs to it below."""
+    return m.px(4)
 
 
-def _put_buttons(
-    placed: Placed,
-    actions: list[str],
-    left: float,
-    top: float,
-    room: float,
-    fonts: Fonts,
-    em: float,
-) -> None:
-    """A row of buttons that breaks into a second where the bubble is narrow."""
-    metrics = QFontMetricsF(fonts.text)
-    x, y, tall = left, top, 1.65 * em
-    for action in actions:
-        wide = metrics.horizontalAdvance(ACTION_WORDS[action]) + 1.5 * em
-        if x > left and x + wide > left + room:
-            x, y = left, y + tall + 0.35 * em
-        placed.buttons.append((QRectF(x, y, wide, tall), action))
-        x += wide + 0.45 * em
-
-
-def _shift(placed: Placed, x: float, y: float) -> None:
-    """Move what was laid out from the bubble's inner left top to where the bubble is."""
+def shift(placed: Placed, x: float, y: float) -> None:
+    """Move what was laid out from the bubble's corner to where the bubble is."""
     for box in (
         placed.meta_box,
         placed.tick_box,
-        placed.failed_box,
+        placed.picture_box,
         placed.icon_box,
         placed.name_box,
         placed.size_box,
         placed.bar_box,
         placed.state_box,
+        *(block.ground for block in placed.blocks),
         *(button for button, _ in placed.buttons),
     ):
         if box is not None:
             box.translate(x, y)
-    placed.text_at = (placed.text_at[0] + x, placed.text_at[1] + y)
+    for block in placed.blocks:
+        block.at += QPointF(x, y)

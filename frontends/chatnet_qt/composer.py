@@ -12,8 +12,8 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import DraftSet, SetDraft, SetTyping
 from chatnet_protocol.text import typed_text
 from chatnet_qt.attachments import AttachmentRow, local_paths, save_picture
-from chatnet_qt.icons import draw_paperclip, draw_send, icon_of
-from chatnet_qt.labels import tool_button
+from chatnet_qt.bubble_layout import WIDE_FROM, column_of
+from chatnet_qt.controls import IconButton
 from chatnet_qt.qt import (
     QBrush,
     QDragEnterEvent,
@@ -33,7 +33,6 @@ from chatnet_qt.qt import (
     QPlainTextEdit,
     QRectF,
     QResizeEvent,
-    QSize,
     Qt,
     QTextCursor,
     QTimer,
@@ -45,9 +44,11 @@ from chatnet_qt.qt import (
 from chatnet_qt.reading_keys import step_of
 from chatnet_qt.session import Session
 from chatnet_qt.theme import colours_of
+from chatnet_qt.tokens import measures_of
 
 MAX_LINES_SHOWN = 8
-PAD_PX = 3
+BAR_PX = 10
+"""Of the conversation, which the column does not count."""
 TYPING_EVERY_S = 3.0
 """The engine forgets "typing" after a few seconds, so it is said again this often."""
 
@@ -68,7 +69,7 @@ class TextBox(QPlainTextEdit):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setViewportMargins(PAD_PX, PAD_PX, PAD_PX, PAD_PX)
+        self.setProperty("kind", "bare")
         present(present(self.document()).documentLayout()).documentSizeChanged.connect(self._fit)
         self._fit()
 
@@ -81,8 +82,12 @@ class TextBox(QPlainTextEdit):
         lines = max(1.0, present(present(self.document()).documentLayout()).documentSize().height())
         many = lines > MAX_LINES_SHOWN
         line = QFontMetricsF(self.font()).lineSpacing()
-        around = 2 * (PAD_PX + present(self.document()).documentMargin())
-        self.setFixedHeight(round(min(lines, MAX_LINES_SHOWN) * line + around) + 1)
+        around = 2 * present(self.document()).documentMargin()
+        least = measures_of(self.font()).px(36)
+        tall = max(least, round(min(lines, MAX_LINES_SHOWN) * line + around) + 1)
+        above = round((tall - line * min(lines, MAX_LINES_SHOWN) - around) / 2)
+        self.setViewportMargins(0, max(0, above), 0, 0)
+        self.setFixedHeight(tall)
         wanted = Qt.ScrollBarPolicy.ScrollBarAsNeeded
         never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self.setVerticalScrollBarPolicy(wanted if many else never)
@@ -164,31 +169,38 @@ class Composer(QFrame):
         self._adopting = False
         self.box = TextBox()
         self.attachments = AttachmentRow()
-        self.attach_button = tool_button("Attach files (Ctrl+O)")
-        self.send_button = tool_button("Send (Enter)")
+        self.attach_button = IconButton("clip", "Attach files (Ctrl+O)")
+        self.send_button = IconButton("send", "Send (Enter)")
+        self.send_button.filled = True
         self._share_timer = QTimer(self)
         self._share_timer.setSingleShot(True)
         self._lay_out()
-        self._draw_icons()
         self._connect()
         self._on_reset()
         self._update()
 
     def _lay_out(self) -> None:
         self.box.setPlaceholderText("Write a message")
-        for button in (self.attach_button, self.send_button):
-            button.setIconSize(QSize(22, 22))
-            button.setFixedSize(36, 36)
+        m = measures_of(self.font())
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 6, 8, 8)
-        column.setSpacing(6)
+        column.setSpacing(0)
         column.addWidget(self.attachments)
         row = QHBoxLayout()
-        row.setSpacing(4)
+        row.setSpacing(0)
+        row.setContentsMargins(m.px(5), m.px(5), m.px(5), m.px(5))
         row.addWidget(self.attach_button, 0, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.box, 1, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.send_button, 0, Qt.AlignmentFlag.AlignBottom)
         column.addLayout(row)
+        self._put_in_column()
+
+    def _put_in_column(self) -> None:
+        """The field has the edges of the bubbles."""
+        m = measures_of(self.font())
+        left, wide = column_of(self.width() - BAR_PX, m)
+        right = max(m.px(8), self.width() - round(left + wide))
+        below = m.px(16) if self.width() >= m.px(WIDE_FROM) else m.px(8)
+        present(self.layout()).setContentsMargins(round(left), m.px(8), right, below)
 
     def _connect(self) -> None:
         self.box.textChanged.connect(self._on_edit)
@@ -330,30 +342,24 @@ class Composer(QFrame):
     # --- looks ---
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """A round field behind the text box, its edge in colour while it is being written in."""
-        painter = QPainter(self)
+        """A round field around it all, its edge in colour while it is being written in."""
+        painter, c, m = QPainter(self), colours_of(self.palette()), measures_of(self.font())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colours = colours_of(self.palette())
+        painter.fillRect(self.rect(), c.canvas)
         focused = self.box.hasFocus()
-        painter.setPen(QPen(colours.accent if focused else colours.line, 1.2))
-        painter.setBrush(QBrush(self.palette().color(self.palette().Base)))
-        field = QRectF(self.box.geometry()).adjusted(-1, -1, 1, 1)
-        painter.drawRoundedRect(field, 9, 9)
+        painter.setPen(QPen(c.accent if focused else c.edge, 1))
+        painter.setBrush(QBrush(c.field))
+        field = QRectF(present(self.layout()).contentsRect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.drawRoundedRect(field, m.px(12), m.px(12))
 
     def _update(self) -> None:
         something = bool(self.box.written().strip() or self.attachments.paths)
         self.send_button.setEnabled(something)
 
-    def _draw_icons(self) -> None:
-        palette = self.palette()
-        self.attach_button.setIcon(icon_of(draw_paperclip, palette.color(palette.Text), 48))
-        self.send_button.setIcon(icon_of(draw_send, palette.color(palette.Highlight), 48))
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._draw_icons()
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Another column."""
+        super().resizeEvent(event)
+        self._put_in_column()
 
     def accept_drag(self, event: QDragEnterEvent) -> bool:
         """Whether what is dragged over the conversation could be attached."""

@@ -8,26 +8,19 @@ import time
 from chatnet_client.client_events import Answered
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
-from chatnet_protocol.ipc.rows import LinkState, MessageRow
-from chatnet_qt.banner import Banner, BannerStrip, Tone, key_banner, link_banner
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_qt.banner import Banner, BannerSlot, Tone, key_banner, link_banner
 from chatnet_qt.composer import Composer
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.find_bar import FindBar
 from chatnet_qt.header import Header
-from chatnet_qt.icons import draw_down, icon_of
 from chatnet_qt.invites import InviteDialog
-from chatnet_qt.labels import ElidedLabel
+from chatnet_qt.jump_button import JumpButton
 from chatnet_qt.message_actions import MessageActions
 from chatnet_qt.models import ConversationModel
 from chatnet_qt.qt import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QEvent,
     QKeyEvent,
-    QPushButton,
     QResizeEvent,
-    Qt,
     QTimer,
     QVBoxLayout,
     QWidget,
@@ -38,7 +31,7 @@ from chatnet_qt.reading_keys import step_of
 from chatnet_qt.restore_strip import RestoreStrip
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.session import Session
-from chatnet_qt.wording import peer_name, shown_name
+from chatnet_qt.wording import shown_name
 
 CLOCK_MS = 5000
 """How often words that hold a duration are renewed."""
@@ -59,13 +52,12 @@ class ConversationPane(QWidget):
         self.composer = Composer(session, peer)
         self.find_bar = FindBar(session, peer)
         self.header = Header(session, peer)
-        self.key_strip = BannerStrip("Key")
-        self.link_strip = BannerStrip("Connection")
-        self.draft_strip = BannerStrip("Draft")
-        self.notice_strip = BannerStrip("News")
-        self.restore_strip = RestoreStrip(session, peer)
-        self.typing = ElidedLabel()
-        self.jump = QPushButton(self.view)
+        self.key_strip = BannerSlot("Key", self)
+        self.link_strip = BannerSlot("Connection", self)
+        self.draft_strip = BannerSlot("Draft", self)
+        self.notice_strip = BannerSlot("News", self)
+        self.restore_strip = RestoreStrip(session, peer, self)
+        self.jump = JumpButton(self.view)
         self.marker = ReadMarker(session, self.model, self.view, self)
         self._actions = MessageActions(session, self.model, self.view, self)
         self._opened = False
@@ -74,7 +66,6 @@ class ConversationPane(QWidget):
         self._notice_timer.setInterval(NOTICE_MS)
         self._clock = QTimer(self)
         self._clock.setInterval(CLOCK_MS)
-        self.setAcceptDrops(True)
         self.composer.box.setAcceptDrops(False)
         self.view.setAcceptDrops(False)
         self._lay_out()
@@ -86,25 +77,16 @@ class ConversationPane(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        for strip in (
-            self.key_strip,
-            self.link_strip,
-            self.restore_strip,
-            self.notice_strip,
-            self.find_bar,
-        ):
-            column.addWidget(strip)
+        column.addWidget(self.find_bar)
         column.addWidget(self.view, 1)
-        self.typing.setContentsMargins(16, 2, 16, 2)
-        self.typing.hide()
-        column.addWidget(self.typing)
-        column.addWidget(self.draft_strip)
         column.addWidget(self.composer)
-        self.jump.setAccessibleName("To the newest message")
-        self.jump.setToolTip("To the newest message (Ctrl+End)")
-        self.jump.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.jump.hide()
-        self._draw_jump()
+
+    def slots(self) -> list[BannerSlot]:
+        """News about this conversation, the most urgent first."""
+        key, link, restore = self.key_strip, self.link_strip, self.restore_strip
+        asked = restore.shown is not None and restore.shown.tone is Tone.WARNING
+        news = [restore, link] if asked else [link, restore]
+        return [self.notice_strip, key, *news, self.draft_strip]
 
     def _connect(self) -> None:
         session, view, composer = self._session, self.view, self.composer
@@ -134,7 +116,7 @@ class ConversationPane(QWidget):
         self.restore_strip.ended.connect(lambda words: self.tell(words, Tone.INFO))
         self.restore_strip.compare_wanted.connect(self.show_safety_number)
         self._notice_timer.timeout.connect(self._hide_notice)
-        self.jump.clicked.connect(view.go_to_end)
+        self.jump.clicked.connect(self._jump)
         self._clock.timeout.connect(self.update_link)
         self._clock.start()
 
@@ -206,6 +188,8 @@ class ConversationPane(QWidget):
             self.show_offered_key()
         elif name == "keep":
             self._keep_refusing()
+        elif name == "uninvite":
+            self._session.request(RemovePeer(number))
         elif name == "invite":
             peer = self.model.peer()
             InviteDialog(self._session, peer.info if peer else None, self).show()
@@ -223,22 +207,18 @@ class ConversationPane(QWidget):
 
     def _on_reset(self) -> None:
         self._on_connection()
-        self._update_typing()
         self._update_jump()
 
     def _on_event(self, event: ev.Event) -> None:
         if isinstance(event, ev.LinkChanged | ev.PeerChanged | ev.RestoreChanged):
             if event.row.peer == self.peer_number:
                 self._on_connection()
-                self._update_typing()
             return
         if getattr(event, "peer", 0) != self.peer_number:
             return
         match event:
             case ev.MessagesAdded():
                 self.marker.handle_arrival(event)
-            case ev.TypingChanged():
-                self._update_typing()
             case ev.MarksMoved():
                 self._update_jump()
             case ev.Notice():
@@ -253,39 +233,32 @@ class ConversationPane(QWidget):
         self.model.show_message(row)
 
     def _on_apart(self, apart: bool) -> None:
-        words = "Another window is writing a different draft. Yours stays here."
-        theirs = (("theirs", "Take theirs"),)
+        words = "A different draft was written in another window. Yours is kept here."
+        theirs = (("theirs", "Use that one"),)
         self.draft_strip.show_banner(Banner(Tone.INFO, words, theirs) if apart else None)
 
     def _hide_notice(self) -> None:
         self._notice_timer.stop()
         self.notice_strip.show_banner(None)
 
-    def _update_typing(self) -> None:
-        peer = self.model.peer()
-        typing = peer is not None and peer.typing and peer.link.state == LinkState.UP
-        if typing and peer is not None:
-            self.typing.setText(f"{peer_name(peer.info)} is typing…")
-        self.typing.setVisible(typing)
+    def _jump(self) -> None:
+        """First to what is new, then to the end."""
+        row = self.model.first_new_row()
+        rows = self.view.visible_rows()
+        if row >= 0 and rows and row > rows[-1]:
+            self.view.go_to_row(row)
+        else:
+            self.view.go_to_end()
 
     def _update_jump(self) -> None:
         peer = self.model.peer()
         unread = peer.unread if peer else 0
-        words = f" {unread} new" if unread and self.model.new_after is not None else ""
-        self.jump.setText(words)
+        self.jump.count = unread if self.model.new_after is not None else 0
         self.jump.setVisible(not self.view.at_end and self.model.rowCount() > 0)
         self._place_jump()
 
     def _place_jump(self) -> None:
-        size = self.jump.sizeHint()
-        area = self.view.rect()
-        bar = present(self.view.verticalScrollBar()).width()
-        tall = max(32, size.height())
-        wide = max(tall, size.width() + 6) if self.jump.text() else tall
-        self.jump.setGeometry(area.right() - wide - bar - 10, area.bottom() - tall - 10, wide, tall)
-
-    def _draw_jump(self) -> None:
-        self.jump.setIcon(icon_of(draw_down, self.palette().color(self.palette().ButtonText), 32))
+        self.jump.place(self.view.rect(), present(self.view.verticalScrollBar()).width())
 
     # --- Qt's events ---
 
@@ -301,26 +274,3 @@ class ConversationPane(QWidget):
         """Keep the button in its corner."""
         super().resizeEvent(event)
         QTimer.singleShot(0, self._place_jump)
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Follow the theme."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._draw_jump()
-
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Files can be dropped anywhere on the conversation."""
-        if event is not None and self.composer.accept_drag(event):
-            event.acceptProposedAction()
-            self.notice_strip.show_banner(Banner(Tone.INFO, "Drop to attach. Nothing is sent yet."))
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent | None) -> None:
-        """Gone again."""
-        self._hide_notice()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
-        """Attach them."""
-        self._hide_notice()
-        if event is not None:
-            self.composer.accept_drop(event)
-            event.acceptProposedAction()

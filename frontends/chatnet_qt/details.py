@@ -1,7 +1,7 @@
 """Everything that is known of one message, in a window of its own that blocks nothing."""
 
 from chatnet_client.words import size_words
-from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
+from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.models import Bubble
 from chatnet_qt.qt import (
@@ -14,7 +14,7 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.sheet import Sheet
-from chatnet_qt.wording import STATE_SENTENCES, moment_words, shown_name, shown_text, transfer_words
+from chatnet_qt.wording import moment_words, shown_name, shown_text, state_sentence, transfer_words
 
 MAX_FILES_LISTED = 1000
 TEXT_LINES = 6
@@ -40,7 +40,11 @@ class MessageDetails(Sheet):
         for name, value in facts_of(bubble):
             form.addRow(label(name), selectable(value))
         self.body.addLayout(form)
-        actions = [act for act in actions_of(bubble) + more_actions_of(bubble) if act != SHOW_ALL]
+        actions = [
+            act
+            for act in actions_of(bubble) + more_actions_of(bubble)
+            if act not in (SHOW_ALL, "always")
+        ]
         close = QPushButton("Close")
         close.setShortcut(QKeySequence(Qt.Key.Key_Escape))
         close.clicked.connect(self.reject)
@@ -73,12 +77,11 @@ def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
     row, transfer = bubble.row, bubble.transfer
     facts = [("From", bubble.author)]
     if row.mine:
-        state = f"Not sent: {shown_name(row.failed, 300)}" if row.failed else bubble.state
-        sentence = STATE_SENTENCES.get(bubble.state, "")
-        facts.append(("State", f"{state}: {sentence}" if sentence else state))
+        state = state_sentence(bubble.state, bubble.peer_name)
+        facts.append(("State", f"Not sent: {shown_name(row.failed, 300)}" if row.failed else state))
         facts.append(("ACK number", str(row.ack) if row.ack else "not known yet"))
         facts.append(("Written", moment_words(row.sent_ms)))
-        facts.append(("Running number", str(row.seq)))
+        facts.append(("Sequence number", str(row.seq)))
     else:
         facts.append(("ACK number", str(row.ack)))
         facts.append(("Came from", shown_name(row.source)))
@@ -89,7 +92,7 @@ def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
         facts.append(("Size", f"{size_words(transfer.size_bytes)} ({transfer.size_bytes:,} bytes)"))
         if transfer.path:
             facts.append(("Path", shown_name(transfer.path, 4096)))
-    facts.append(("History number", str(row.no)))
+    facts.append(("Position in history", str(row.no)))
     facts.append(("Lamport counter", str(row.lamport)))
     facts.append(("Id", row.id.hex()))
     return facts

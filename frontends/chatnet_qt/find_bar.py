@@ -4,19 +4,23 @@ from chatnet_client.client_events import Answered
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.ipc.view import screen_order
-from chatnet_qt.icons import draw_close, draw_down, draw_up, icon_of
-from chatnet_qt.labels import label, tool_button
+from chatnet_qt.controls import IconButton
+from chatnet_qt.labels import label
 from chatnet_qt.qt import (
     QFrame,
     QHBoxLayout,
     QKeyEvent,
     QLineEdit,
+    QPainter,
+    QPaintEvent,
     Qt,
     QTimer,
     QWidget,
     pyqtSignal,
 )
 from chatnet_qt.session import Session
+from chatnet_qt.theme import colours_of
+from chatnet_qt.tokens import measures_of
 
 PAUSE_MS = 250
 HITS_PER_PAGE = 50
@@ -45,16 +49,19 @@ class FindBar(QFrame):
         self.box.setAccessibleName("Find in this conversation")
         self.box.setMaxLength(MAX_SEARCH_CHARACTERS)
         self.box.setClearButtonEnabled(True)
-        self.count = label()
-        older, newer = tool_button("Older hit (Enter)"), tool_button("Newer hit (Shift+Enter)")
-        close = tool_button("Close (Esc)")
-        ink = self.palette().color(self.palette().Text)
-        for button, draw in ((older, draw_up), (newer, draw_down), (close, draw_close)):
-            button.setIcon(icon_of(draw, ink))
+        self.count = label(font="small", ink="text_2")
+        older = IconButton("up", "Previous match (Enter)")
+        newer = IconButton("down", "Next match (Shift+Enter)")
+        close = IconButton("close", "Close (Esc)")
+        m = measures_of(self.font())
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 6, 8, 6)
-        for widget, stretch in ((self.box, 1), (self.count, 0), (older, 0), (newer, 0), (close, 0)):
-            row.addWidget(widget, stretch)
+        row.setContentsMargins(m.px(24), m.px(8), m.px(12), m.px(8))
+        row.setSpacing(m.px(4))
+        self.box.setMaximumWidth(m.px(352))
+        for widget in (self.box, self.count, older, newer):
+            row.addWidget(widget, 1 if widget is self.box else 0)
+        row.addStretch(1)
+        row.addWidget(close)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(PAUSE_MS)
@@ -64,6 +71,12 @@ class FindBar(QFrame):
         newer.clicked.connect(lambda: self.step(-1))
         close.clicked.connect(self.close_bar)
         self.hide()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """The canvas, and a line below it."""
+        painter, c = QPainter(self), colours_of(self.palette())
+        painter.fillRect(self.rect(), c.canvas)
+        painter.fillRect(0, self.height() - 1, self.width(), 1, c.line)
 
     def open_bar(self) -> None:
         """Show it, ready to type."""

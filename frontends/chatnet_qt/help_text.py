@@ -1,8 +1,11 @@
 """What the ticks mean and which keys there are."""
 
+from collections.abc import Sequence
+
 from chatnet_qt.icons import draw_tick
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.qt import (
+    QAction,
     QFormLayout,
     QLabel,
     QPainter,
@@ -14,34 +17,40 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.session import Session
 from chatnet_qt.sheet import Sheet
-from chatnet_qt.wording import STATE_SENTENCES, shown_name
+from chatnet_qt.wording import STATES, shown_name, state_sentence
 
 KEYS = (
     ("Enter", "send"),
     ("Shift+Enter", "new line"),
-    ("Ctrl+O, Ctrl+V, drop", "attach files"),
-    ("Ctrl+F", "find"),
+    ("Up", "bring the last message back into an empty box"),
+    ("Ctrl+V, drop", "attach files"),
     ("Page Up, Page Down", "read the conversation, also while you write"),
-    ("Ctrl+Home, Ctrl+End", "to the first message, to the newest one"),
     ("Shift+Tab, arrows, Enter", "walk through messages, details"),
-    ("Esc", "back to the message box"),
+    ("Esc", "close what is open, back to the message box"),
     ("Menu key", "what can be done with a message"),
     ("Del", "withdraw a message that was not sent yet"),
-    ("Ctrl+Tab", "next conversation"),
-    ("Ctrl+Q", "close the window, the engine goes on"),
 )
+"""Keys that belong to no menu."""
+
+
+def keys_of(actions: Sequence[QAction]) -> list[tuple[str, str]]:
+    """All keys and what they do: those of the menus, and those of the boxes."""
+    named = [(a.shortcut().toString(), a.text().replace("&", "").rstrip("…")) for a in actions]
+    return [*KEYS, *((key, words[:1].lower() + words[1:]) for key, words in named)]
 
 
 class HelpDialog(Sheet):
     """A small table; blocks nothing."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, actions: Sequence[QAction], parent: QWidget | None = None
+    ) -> None:
         super().__init__("Ticks and keys", parent)
         form = QFormLayout()
-        for state, sentence in STATE_SENTENCES.items():
-            words = label(f"{state.capitalize()}. {sentence}", wrap=True)
+        for state in STATES:
+            words = label(state_sentence(state, "the other person"), wrap=True)
             form.addRow(self._tick(state), words)
-        for keys, what in KEYS:
+        for keys, what in keys_of(actions):
             form.addRow(label(keys), label(what, wrap=True))
         view = session.view
         if view is not None:

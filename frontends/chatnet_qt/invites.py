@@ -16,7 +16,7 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.session import Session
 from chatnet_qt.sheet import Sheet
-from chatnet_qt.theme import scaled
+from chatnet_qt.tokens import scaled
 from chatnet_qt.wording import peer_name, shown_name
 
 

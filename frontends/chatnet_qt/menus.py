@@ -1,12 +1,14 @@
 """The menu bar and its keys. Every action of the window can be reached from here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from chatnet_protocol.ipc.commands import StopEngine
+from chatnet_qt.bubble_layout import Numbers
 from chatnet_qt.conversation_pane import ConversationPane
 from chatnet_qt.desktop import DesktopScheme
 from chatnet_qt.help_text import HelpDialog
-from chatnet_qt.invites import AddPeerDialog, InviteDialog
+from chatnet_qt.invites import InviteDialog
 from chatnet_qt.qt import (
     QAction,
     QActionGroup,
@@ -15,6 +17,8 @@ from chatnet_qt.qt import (
     QMenu,
     QObject,
     QPalette,
+    QPoint,
+    Qt,
     present,
     pyqtSignal,
 )
@@ -22,17 +26,25 @@ from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 from chatnet_qt.theme import Theme, apply_theme
 
-THEME_WORDS = {Theme.SYSTEM: "As the &desktop", Theme.LIGHT: "&Light", Theme.DARK: "D&ark"}
+T = TypeVar("T")
+THEME_WORDS = {Theme.SYSTEM: "Same as &system", Theme.LIGHT: "&Light", Theme.DARK: "D&ark"}
+NUMBERS_WORDS = {
+    Numbers.ALWAYS: "&Always",
+    Numbers.HOVER: "On &hover",
+    Numbers.NEVER: "&Never",
+}
 
 
 class Menus(QObject):
-    """Made once for the window; `pane` tells which conversation is on screen.
+    """Made once for the window; `pane` says which conversation is on screen.
 
-    Signals: `footers_toggled(on)`; `stepped(by)` another conversation is wanted.
+    Signals: `numbers_chosen(when)`; `stepped(by)` another conversation is wanted; `wanted(name)`
+    another part of the window: `switch`, `add`, `back`.
     """
 
-    footers_toggled = pyqtSignal(bool)
+    numbers_chosen = pyqtSignal(object)
     stepped = pyqtSignal(int)
+    wanted = pyqtSignal(str)
 
     def __init__(
         self,
@@ -48,10 +60,19 @@ class Menus(QObject):
         self._settings = settings
         self._desktop = DesktopScheme(self)
         self._system_palette = QPalette(QApplication.palette())
+        self._menus: list[QMenu] = []
+        self.actions: list[QAction] = []
+        """Everything that has a key, for the table of keys."""
         bar = present(window.menuBar())
-        self._fill_file(present(bar.addMenu("&File")))
-        self._fill_view(present(bar.addMenu("&View")))
-        self._fill_help(present(bar.addMenu("&Help")))
+        bar.setVisible(settings.menu_bar)
+        for words, fill in (
+            ("&File", self._fill_file),
+            ("&View", self._fill_view),
+            ("&Help", self._fill_help),
+        ):
+            menu = present(bar.addMenu(words))
+            self._menus.append(menu)
+            fill(menu)
         self._desktop.changed.connect(self.apply_theme)
         self._desktop.ask()
         self.apply_theme()
@@ -62,35 +83,40 @@ class Menus(QObject):
         if isinstance(app, QApplication):
             apply_theme(app, self._settings.theme, self._system_palette, self._desktop.dark)
 
+    def pop_up(self) -> None:
+        """The menus in one, at the upper left of the window."""
+        menu = QMenu(self._window)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for each in self._menus:
+            menu.addMenu(each)
+        corner = present(self._window.centralWidget())
+        menu.popup(corner.mapToGlobal(corner.rect().topLeft() + QPoint(8, 48)))
+
     def _add(self, menu: QMenu, words: str, keys: str = "") -> QAction:
         action = present(menu.addAction(words))
         if keys:
             action.setShortcut(keys)
+            self.actions.append(action)
+            self._window.addAction(action)  # the keys work without a bar
         return action
+
+    def _want(self, menu: QMenu, words: str, keys: str, name: str) -> None:
+        self._add(menu, words, keys).triggered.connect(lambda: self.wanted.emit(name))
 
     def _fill_file(self, menu: QMenu) -> None:
         self._add(menu, "&Attach files…", "Ctrl+O").triggered.connect(self._attach)
         self._add(menu, "&Find…", "Ctrl+F").triggered.connect(self._find)
         menu.addSeparator()
-        self._add(menu, "A&dd somebody…").triggered.connect(
-            lambda: AddPeerDialog(self._session, self._window).show()
-        )
-        self._add(menu, "&Invite somebody…").triggered.connect(self._invite)
+        self._want(menu, "A&dd contact or invite…", "Ctrl+N", "add")
+        self._add(menu, "&Invite…").triggered.connect(self._invite)
         menu.addSeparator()
-        leave = self._add(menu, "&Quit", "Ctrl+Q")
+        leave = self._add(menu, "&Close window", "Ctrl+Q")
         leave.setToolTip("Closes this window; the engine goes on")
         leave.triggered.connect(self._quit)
         self._add(menu, "Quit and &stop the engine").triggered.connect(self._stop)
 
     def _fill_view(self, menu: QMenu) -> None:
-        footers = self._add(menu, "&ACK number and source")
-        footers.setCheckable(True)
-        footers.setChecked(self._settings.footers)
-        footers.toggled.connect(self.footers_toggled)
-        self._add(menu, "&Safety number…").triggered.connect(self._safety)
-        menu.addSeparator()
-        self._add(menu, "To the &first message", "Ctrl+Home").triggered.connect(self._start)
-        self._add(menu, "To the &newest message", "Ctrl+End").triggered.connect(self._end)
+        self._want(menu, "S&witch conversation", "Ctrl+K", "switch")
         self._add(menu, "Ne&xt conversation", "Ctrl+Tab").triggered.connect(
             lambda: self.stepped.emit(1)
         )
@@ -98,27 +124,52 @@ class Menus(QObject):
             lambda: self.stepped.emit(-1)
         )
         menu.addSeparator()
-        themes = present(menu.addMenu("&Theme"))
-        group = QActionGroup(self)
-        for theme, words in THEME_WORDS.items():
-            action = self._add(themes, words)
-            action.setCheckable(True)
-            action.setChecked(theme is self._settings.theme)
-            action.triggered.connect(lambda _on, theme=theme: self._choose_theme(theme))
-            group.addAction(action)
+        self._add(menu, "To the &first message", "Ctrl+Home").triggered.connect(self._start)
+        self._add(menu, "To the &newest message", "Ctrl+End").triggered.connect(self._end)
+        self._add(menu, "&Safety number…").triggered.connect(self._safety)
+        menu.addSeparator()
+        self._choice(menu, "Show &ACK numbers and addresses", NUMBERS_WORDS, self._settings.numbers)
+        self._choice(menu, "&Theme", THEME_WORDS, self._settings.theme)
         for words, name in (
-            ("Announce new &messages", "notifications"),
-            ("Announcements show the &text", "text_in_notifications"),
+            ("Notify about new &messages", "notifications"),
+            ("Show message te&xt in notifications", "text_in_notifications"),
         ):
             flag = self._add(menu, words)
             flag.setCheckable(True)
             flag.setChecked(getattr(self._settings, name))
             flag.toggled.connect(lambda on, name=name: setattr(self._settings, name, on))
+        self._add(menu, "&Menus", "F10").triggered.connect(self.pop_up)
+        bar = self._add(menu, "Menu &bar", "Ctrl+M")
+        bar.setCheckable(True)
+        bar.setChecked(self._settings.menu_bar)
+        bar.toggled.connect(self._show_bar)
+
+    def _choice(self, menu: QMenu, words: str, offered: Mapping[T, str], current: T) -> None:
+        sub = present(menu.addMenu(words))
+        group = QActionGroup(self)
+        for value, name in offered.items():
+            action = self._add(sub, name)
+            action.setCheckable(True)
+            action.setChecked(value is current)
+            action.triggered.connect(lambda _on, value=value: self._choose(value))
+            group.addAction(action)
+
+    def _choose(self, value: object) -> None:
+        if isinstance(value, Theme):
+            self._settings.theme = value
+            self.apply_theme()
+        else:
+            self.numbers_chosen.emit(value)
+
+    def _show_bar(self, on: bool) -> None:
+        self._settings.menu_bar = on
+        present(self._window.menuBar()).setVisible(on)
 
     def _fill_help(self, menu: QMenu) -> None:
-        self._add(menu, "&Ticks and keys", "F1").triggered.connect(
-            lambda: HelpDialog(self._session, self._window).show()
-        )
+        self._add(menu, "&Ticks and keys", "F1").triggered.connect(self._help)
+
+    def _help(self) -> None:
+        HelpDialog(self._session, self.actions, self._window).show()
 
     def _attach(self) -> None:
         pane = self._pane()
@@ -150,10 +201,6 @@ class Menus(QObject):
         pane = self._pane()
         if pane is not None:
             pane.view.go_to_end()
-
-    def _choose_theme(self, theme: Theme) -> None:
-        self._settings.theme = theme
-        self.apply_theme()
 
     def _quit(self) -> None:
         self._window.close()

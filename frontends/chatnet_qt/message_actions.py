@@ -10,10 +10,11 @@ from chatnet_protocol.ipc.commands import (
     PauseTransfer,
     RejectTransfer,
     ResumeTransfer,
+    SetPeer,
     WithdrawMessage,
 )
 from chatnet_protocol.ipc.rows import MessageKind
-from chatnet_qt.bubble_layout import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
+from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.details import MessageDetails
 from chatnet_qt.models import Bubble, ConversationModel
@@ -31,7 +32,7 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.session import Session
-from chatnet_qt.wording import shown_name
+from chatnet_qt.wording import peer_name, shown_name
 
 COMMANDS = {
     "accept": AcceptTransfer,
@@ -42,6 +43,12 @@ COMMANDS = {
     "cancel": CancelTransfer,
 }
 MAX_LINKS_IN_MENU = 10
+ALWAYS_UP_TO = (
+    ("Up to 16 MB", 16_000_000),
+    ("Up to 256 MB", 256_000_000),
+    ("Up to 2 GB", 2_000_000_000),
+    ("Of any size", 2**62),
+)
 JUST_NOW = "It is being handed to the engine at this moment."
 TOO_LATE = "Only a text of yours that has not been sent yet can be withdrawn."
 
@@ -83,18 +90,26 @@ class MessageActions(QObject):
 
     def act(self, message_id: bytes, action: str) -> None:
         """Carry out an action of a bubble."""
+        view = self._session.view
+        transfer = view.transfer(message_id) if view else None
         if action in COMMANDS:
             self._session.request(COMMANDS[action](message_id))
         elif action == "accept-to":
             self._choose_folder(message_id)
-        elif action == "folder":
-            self._open_folder(message_id)
-        elif action == "again":
-            transfer = self._session.view.transfer(message_id) if self._session.view else None
-            if transfer is not None:
-                self._session.offer_files(transfer.peer, [transfer.path])
+        elif action == "always":
+            self._ask_always(message_id)
+        elif action in ("open", "folder", "view"):
+            self._open_file(message_id, folder=action == "folder")
+        elif action == "again" and transfer is not None:
+            self._session.offer_files(transfer.peer, [transfer.path])
         elif action == SHOW_ALL:
             self.show_details(message_id)
+        elif action == "take-back":
+            self.withdraw(message_id)
+        elif action == "retry-text":
+            row = self._model.row_of(message_id)
+            if row >= 0:
+                self._send_again(self._model.message(row).text)
 
     def withdraw(self, message_id: bytes) -> None:
         """Take back a text that was never sent."""
@@ -206,8 +221,29 @@ class MessageActions(QObject):
         dialog.fileSelected.connect(on_chosen)
         dialog.open()
 
-    def _open_folder(self, message_id: bytes) -> None:
+    def _open_file(self, message_id: bytes, *, folder: bool) -> None:
+        """What has arrived, in the program that the desktop has for it, or where it lies."""
         transfer = self._session.view.transfer(message_id) if self._session.view else None
-        if transfer is not None and transfer.path:
-            folder = os.path.dirname(transfer.path)
-            QDesktopServices.openUrl(QUrl.fromLocalFile(folder))
+        if transfer is None or not transfer.path:
+            return
+        path = os.path.dirname(transfer.path) if folder else transfer.path
+        if not os.path.exists(path):
+            self.refused.emit("It is not there any more: somebody has moved or deleted it.")
+            return
+        QDesktopServices.openUrl(QUrl.fromLocalFile(path))
+
+    def _ask_always(self, message_id: bytes) -> None:
+        """Up to which size files of this peer arrive without a question from now on."""
+        menu = self._new_menu()
+        peer = self._model.peer()
+        name = peer_name(peer.info, 24) if peer else ""
+        menu.addSection(f"Accept files from {menu_words(name)} automatically")
+        for words, size in ALWAYS_UP_TO:
+            entry = present(menu.addAction(words))
+            entry.triggered.connect(lambda _on, size=size: self._always(message_id, size))
+        menu.popup(QCursor.pos())
+
+    def _always(self, message_id: bytes, size: int) -> None:
+        number = self._model.peer_number
+        self._session.request(SetPeer(number, auto_accept_bytes=size))
+        self._session.request(AcceptTransfer(message_id))

@@ -15,10 +15,20 @@ from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
 from chatnet_protocol.ipc.view import PeerView, message_state
 from chatnet_qt.pager import MessageEvent, Pager, Then
+from chatnet_qt.pictures import Pictures
 from chatnet_qt.qt import QAbstractListModel, QModelIndex, QObject, Qt, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.timeline import Timeline
-from chatnet_qt.wording import STATE_WORDS, clock_words, day_of, day_words, peer_name, shown_text
+from chatnet_qt.wording import (
+    clock_words,
+    day_of,
+    day_words,
+    peer_name,
+    shown_name,
+    shown_text,
+    state_sentence,
+    transfer_words,
+)
 
 GROUP_MS = 120_000
 """Messages of one author this close together form a group."""
@@ -49,6 +59,14 @@ class Bubble:
     done_bytes: int = 0
     is_kept: bool = False
     """A text that is in this window alone."""
+    is_last: bool = False
+    """Whether nothing stands below it."""
+    is_last_own: bool = False
+    """The newest message of all, and ours: how far it has come is said in words."""
+    new_count: int = 0
+    """How many messages are new, below the line above it."""
+    picture: tuple[int, int] | None = None
+    """Width and height of the picture that arrived, if there is one to be shown."""
 
 
 class ConversationModel(QAbstractListModel):
@@ -70,6 +88,8 @@ class ConversationModel(QAbstractListModel):
         self._rows: list[MessageRow] = []
         self._new_after: int | None = None
         self._pager = Pager(session, peer, self._timeline, self._sync)
+        self.pictures = Pictures(self)
+        self.pictures.ready.connect(self._refresh)
         session.was_reset.connect(self._on_reset)
         session.changed.connect(self._on_event)
         session.gauged.connect(self._on_gauge)
@@ -135,6 +155,7 @@ class ConversationModel(QAbstractListModel):
         if transfer is not None:
             done_bytes, rate_bytes_s = self._session.mirror.progress(transfer)
         name = peer_name(peer.info) if peer else ""
+        is_last = after is None and self._timeline.at_tail
         starts = new_day or is_first_new or before is None or not self._joins(before, row, peer)
         return Bubble(
             row=row,
@@ -151,6 +172,10 @@ class ConversationModel(QAbstractListModel):
             rate_bytes_s=rate_bytes_s,
             done_bytes=done_bytes,
             is_kept=is_waiting(row),
+            is_last=is_last,
+            is_last_own=is_last and row.mine,
+            new_count=peer.unread if is_first_new and peer else 0,
+            picture=self.pictures.size_of(transfer) if transfer else None,
         )
 
     def first_new_row(self) -> int:
@@ -345,13 +370,31 @@ def offer_of(row: MessageRow) -> Offer:
 
 
 def spoken(bubble: Bubble) -> str:
-    """A message as a screen reader says it."""
+    """A message as a screen reader says it: author, time, content, how far it has come."""
     row = bubble.row
     what = bubble.text
     if bubble.offer is not None:
-        what = f"{len(bubble.offer.files)} files offered"
+        what = spoken_offer(bubble)
     if row.mine:
-        end = f"Not sent: {row.failed}" if row.failed else STATE_WORDS.get(bubble.state, "")
+        ack = f", ACK {row.ack}" if row.ack else ""
+        sentence = state_sentence(bubble.state, bubble.peer_name)
+        end = f"Not sent: {row.failed}" if row.failed else f"{sentence}{ack}"
     else:
         end = f"ACK {row.ack} from {row.source}"
-    return f"{bubble.author}, {clock_words(row.sent_ms)}: {what}. {end}"
+    new = ". New" if bubble.is_first_new else ""
+    return f"{bubble.author}, {clock_words(row.sent_ms)}: {what}. {end}{new}"
+
+
+def spoken_offer(bubble: Bubble) -> str:
+    """What is offered, and how far its bytes have come."""
+    assert bubble.offer is not None
+    files, transfer = bubble.offer.files, bubble.transfer
+    name = shown_name(files[0].path[-1]) if files else "a file"
+    count = transfer.files if transfer else len(files)
+    what = f"file {name}" if count < 2 else f"{count} files, first {name}"
+    if transfer is None:
+        return what
+    share = f", {bubble.done_bytes / transfer.size_bytes:.0%}" if transfer.size_bytes else ""
+    moving = transfer.state in ("active", "paused", "waiting")
+    words = transfer_words(transfer, bubble.peer_name, bubble.state not in ("queued", "sent"))
+    return f"{what}, {words}{share if moving else ''}"

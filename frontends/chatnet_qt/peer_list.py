@@ -1,20 +1,24 @@
-"""The list of conversations on the left, there only when a session has more than one."""
+"""The list of conversations: who waits or is unread first, then the newest."""
+
+import time
 
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, MessageKind, Trust
 from chatnet_protocol.ipc.view import PeerView
-from chatnet_qt.icons import draw_shield
+from chatnet_qt.icons import draw_icon
 from chatnet_qt.models import offer_of
+from chatnet_qt.monogram import dot_of, draw_dot, draw_monogram
 from chatnet_qt.qt import (
     QAbstractListModel,
     QBrush,
-    QFont,
+    QContextMenuEvent,
     QFontMetricsF,
     QListView,
     QModelIndex,
     QObject,
     QPainter,
     QPen,
+    QPoint,
     QRectF,
     QSize,
     QStyle,
@@ -26,8 +30,16 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.session import Session
-from chatnet_qt.theme import Colours, colours_of, mix, scaled
-from chatnet_qt.wording import clock_words, link_words, peer_name, shown_name, shown_text
+from chatnet_qt.settings import Settings
+from chatnet_qt.theme import colours_of
+from chatnet_qt.tokens import Colours, Measures, measures_of
+from chatnet_qt.wording import (
+    link_words,
+    peer_name,
+    shown_name,
+    shown_text,
+    when_words,
+)
 
 PEER_ROLE = int(Qt.ItemDataRole.UserRole)
 PREVIEW_CHARACTERS = 80
@@ -35,28 +47,43 @@ LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
-def preview_of(peer: PeerView) -> str:
-    """The last message in one line."""
-    if peer.typing:
-        return "typing…"
+def preview_of(peer: PeerView) -> tuple[str, str]:
+    """The second line of a row, and its colour: what matters most."""
+    if peer.info.trust == Trust.PENDING:
+        return "Wants to chat", "link"
+    if peer.typing and peer.link.state == LinkState.UP:
+        return "Typing…", "link"
+    if peer.draft:
+        return f"Draft: {shown_name(peer.draft[:PREVIEW_CHARACTERS])}", "text_2"
     if not peer.messages:
-        return ""
+        words = link_words(peer.link, peer.info)
+        return words[:1].upper() + words[1:], "text_2"
     row = peer.messages[-1]
     if row.kind == MessageKind.OFFER:
         files = offer_of(row).files
         words = f"File: {shown_name(files[0].path[-1])}" if files else "File"
     else:
         words = shown_name(shown_text(row.text[:PREVIEW_CHARACTERS]), PREVIEW_CHARACTERS)
-    return f"You: {words}" if row.mine else words
+    if row.failed:
+        return f"Not sent: {words}", "danger"
+    return (f"You: {words}" if row.mine else words), "text_2"
+
+
+def rank_of(peer: PeerView) -> tuple[bool, int, int]:
+    """Sorts who waits for somebody here to the top, then by the last message."""
+    waits = peer.unread > 0 or peer.info.trust == Trust.PENDING
+    newest = peer.messages[-1].no if peer.messages else 0
+    return not waits, -newest, peer.info.peer
 
 
 class PeerListModel(QAbstractListModel):
-    """Peers in the view's order."""
+    """Peers whose names hold what is being looked for."""
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._peers: list[int] = []
+        self._filter = ""
         session.was_reset.connect(self._sync)
         session.changed.connect(self._on_event)
         self._sync()
@@ -75,8 +102,9 @@ class PeerListModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             unread = f", {peer.unread} unread" if peer.unread else ""
             verified = ", verified" if peer.info.trust == Trust.VERIFIED else ""
-            link = link_words(peer.link, peer.info)
-            return f"{peer_name(peer.info)}{verified}, {link}{unread}"
+            link = link_words(peer.link, peer.info) if self._session.online else "no engine"
+            words = f"{peer_name(peer.info)}{verified}, {link}{unread}"
+            return f"{words}. {preview_of(peer)[0]}" if peer.messages or peer.draft else words
         return None
 
     def number_at(self, row: int) -> int:
@@ -87,34 +115,52 @@ class PeerListModel(QAbstractListModel):
         """Where a peer stands, or -1."""
         return self._peers.index(peer) if peer in self._peers else -1
 
+    def look_for(self, words: str) -> None:
+        """Show only peers whose names hold `words`."""
+        self._filter = words.strip().casefold()
+        self._sync()
+
     def _on_event(self, event: ev.Event) -> None:
-        if isinstance(event, ev.PeerRemoved | ev.PeerChanged):
-            self._sync()
         number = event.row.peer if isinstance(event, ev.LinkChanged) else getattr(event, "peer", 0)
+        kinds = ev.PeerRemoved | ev.PeerChanged | ev.MessagesAdded | ev.MarksMoved
+        if isinstance(event, kinds):
+            self._sync()
         row = self.row_of(number)
         if row >= 0:
             self.dataChanged.emit(self.index(row), self.index(row))
 
     def _sync(self) -> None:
-        peers = [peer.info.peer for peer in self._session.view.peers] if self._session.view else []
-        if peers != self._peers:
+        view = self._session.view
+        found = sorted(view.peers, key=rank_of) if view else []
+        peers = [
+            peer.info.peer for peer in found if self._filter in peer_name(peer.info).casefold()
+        ]
+        if set(peers) != set(self._peers):
             self.beginResetModel()
             self._peers = peers
             self.endResetModel()
+        elif peers != self._peers:
+            self.layoutAboutToBeChanged.emit()
+            olds = self.persistentIndexList()
+            news = [self.index(peers.index(self._peers[old.row()])) for old in olds]
+            self._peers = peers
+            self.changePersistentIndexList(olds, news)
+            self.layoutChanged.emit()
         elif peers:
             self.dataChanged.emit(self.index(0), self.index(len(peers) - 1))
 
 
 class PeerDelegate(QStyledItemDelegate):
-    """Draws name, time, last message, unread count and the state of the link."""
+    """Draws a face with the state of the link, name, time, last message, unread count."""
 
-    def __init__(self, session: Session, parent: QObject) -> None:
+    def __init__(self, session: Session, settings: Settings, parent: QObject) -> None:
         super().__init__(parent)
         self._session = session
+        self._settings = settings
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        """Two lines and air."""
-        return QSize(120, round(QFontMetricsF(option.font).height() * 3.1))
+        """A row of the design."""
+        return QSize(120, measures_of(option.font).px(64))
 
     def paint(
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
@@ -123,98 +169,106 @@ class PeerDelegate(QStyledItemDelegate):
         peer = index.data(PEER_ROLE)
         if painter is None or not isinstance(peer, PeerView):
             return
-        colours = colours_of(option.palette)
-        em = QFontMetricsF(option.font).height()
-        box = QRectF(option.rect)
+        c, m = colours_of(option.palette), measures_of(option.font)
+        box = QRectF(option.rect).adjusted(m.px(8), 0, -m.px(8), 0)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        flags = QStyle.StateFlag
+        ground = c.window
+        if option.state & flags.State_Selected:
+            ground = c.selected
+        elif option.state & flags.State_MouseOver:
+            ground = c.hover
         painter.setPen(Qt.PenStyle.NoPen)
-        if option.state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
-            chosen = option.state & QStyle.StateFlag.State_Selected
-            painter.setBrush(QBrush(mix(colours.window, colours.accent, 0.2 if chosen else 0.08)))
-            painter.drawRoundedRect(box.adjusted(5, 2, -5, -2), 0.5 * em, 0.5 * em)
-        dot = QRectF(box.left() + 0.9 * em, box.top() + 0.85 * em, 0.55 * em, 0.55 * em)
-        state = peer.link.state if self._session.online else ""  # without an engine: unknown
-        shade = {LinkState.UP.value: colours.good, LinkState.KEY_CHANGED.value: colours.danger}.get(
-            state, colours.muted
-        )
-        if peer.info.trust == Trust.PENDING:
-            shade = colours.warning
-        if state == LinkState.UP:
-            painter.setBrush(QBrush(shade))
-        else:
+        if ground is not c.window:
+            painter.setBrush(QBrush(ground))
+            painter.drawRoundedRect(box, m.px(8), m.px(8))
+        if option.state & flags.State_HasFocus and option.state & flags.State_KeyboardFocusChange:
+            painter.setPen(QPen(c.accent, 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(shade, 0.11 * em))
-        painter.drawEllipse(dot)
-        left, right = dot.right() + 0.6 * em, box.right() - 0.9 * em
-        top = QRectF(left, box.top() + 0.5 * em, right - left, 1.2 * em)
-        bottom = QRectF(left, box.top() + 1.65 * em, right - left, 1.1 * em)
-        self._words(painter, peer, option.font, top, bottom, colours)
+            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), m.px(8), m.px(8))
+        side = m.px(40)
+        face = QRectF(box.left() + m.px(8), box.center().y() - side / 2, side, side)
+        draw_monogram(painter, face, peer_name(peer.info), peer.info.peer, c, m)
+        shade, filled = dot_of(peer, self._session.online, c)
+        draw_dot(painter, face, shade, filled, ground, m)
+        left, right = face.right() + m.px(12), box.right() - m.px(8)
+        middle = box.center().y()
+        top = QRectF(left, middle - m.px(21), right - left, m.px(20))
+        bottom = QRectF(left, middle + m.px(2), right - left, m.px(18))
+        self._words(painter, peer, top, bottom, c, m)
         painter.restore()
 
     def _words(
         self,
         painter: QPainter,
         peer: PeerView,
-        font: QFont,
         top: QRectF,
         bottom: QRectF,
-        colours: Colours,
+        c: Colours,
+        m: Measures,
     ) -> None:
-        em, small = QFontMetricsF(font).height(), scaled(font, 0.85)
-        bold = QFont(font)
-        bold.setBold(True)
-        time_words = clock_words(peer.messages[-1].arrived_ms) if peer.messages else ""
-        painter.setFont(small)
-        painter.setPen(colours.muted)
-        painter.drawText(top, RIGHT, time_words)
-        top.setRight(top.right() - QFontMetricsF(small).horizontalAdvance(time_words) - 4)
+        muted = self._settings.is_muted(peer.info.key)
+        now_ms = int(time.time() * 1000)
+        when = when_words(peer.messages[-1].arrived_ms, now_ms) if peer.messages else ""
+        painter.setFont(m.micro)
+        painter.setPen(c.text_2)
+        painter.drawText(top, RIGHT, when)
+        top.setRight(top.right() - QFontMetricsF(m.micro).horizontalAdvance(when) - m.px(8))
         if peer.unread:
-            badge = f"{peer.unread}" if peer.unread < 1000 else "999+"
-            wide = max(1.1 * em, QFontMetricsF(small).horizontalAdvance(badge) + 0.7 * em)
-            pill = QRectF(bottom.right() - wide, bottom.top(), wide, 1.1 * em)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QBrush(colours.accent))
-            painter.drawRoundedRect(pill, pill.height() / 2, pill.height() / 2)
-            painter.setPen(colours.on_accent)
-            painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), badge)
-            bottom.setRight(pill.left() - 0.4 * em)
-        if peer.info.trust == Trust.VERIFIED:
-            self._badge(painter, peer, bold, top, colours)
-        words = preview_of(peer) or link_words(peer.link, peer.info)
+            self._pill(painter, peer.unread, bottom, muted, c, m)
+        font = m.bold if peer.unread else m.medium
+        marks = [("verified", c.good)] if peer.info.trust == Trust.VERIFIED else []
+        marks += [("bell-off", c.text_2)] if muted else []
+        side, step = m.px(16), m.px(20)
+        room = top.width() - step * len(marks)
+        x = top.left() + m.px(4)
+        x += min(QFontMetricsF(font).horizontalAdvance(peer_name(peer.info)), room)
+        for icon, shade in marks:
+            draw_icon(painter, QRectF(x, top.center().y() - side / 2, side, side), shade, icon)
+            x += step
+        top.setRight(top.left() + room)
+        preview, ink_name = preview_of(peer)
+        small = m.small_bold if ink_name == "link" else m.small
         for area, text, used, ink in (
-            (top, peer_name(peer.info), bold, colours.text),
-            (bottom, words, small, colours.muted),
+            (top, peer_name(peer.info), font, c.text),
+            (bottom, preview, small, getattr(c, ink_name)),
         ):
             painter.setFont(used)
             painter.setPen(ink)
             cut = QFontMetricsF(used).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
             painter.drawText(area, LEFT, cut)
 
-    def _badge(
-        self, painter: QPainter, peer: PeerView, bold: QFont, top: QRectF, colours: Colours
+    def _pill(
+        self, painter: QPainter, unread: int, area: QRectF, muted: bool, c: Colours, m: Measures
     ) -> None:
-        """Behind the name, which gives way."""
-        metrics = QFontMetricsF(bold)
-        side = metrics.height() * 0.95
-        top.setRight(top.right() - side - 4)
-        wide = min(metrics.horizontalAdvance(peer_name(peer.info)), top.width())
-        middle = top.center().y()
-        draw_shield(
-            painter, QRectF(top.left() + wide + 4, middle - side / 2, side, side), colours.good
-        )
+        words = f"{unread}" if unread < 1000 else "999+"
+        tall = m.px(20)
+        wide = max(tall, QFontMetricsF(m.micro_bold).horizontalAdvance(words) + 2 * m.px(6))
+        pill = QRectF(area.right() - wide, area.center().y() - tall / 2, wide, tall)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QBrush(c.line if muted else c.accent))
+        painter.drawRoundedRect(pill, tall / 2, tall / 2)
+        painter.setPen(c.text_2 if muted else c.on_accent)
+        painter.setFont(m.micro_bold)
+        painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), words)
+        area.setRight(pill.left() - m.px(8))
 
 
 class PeerList(QListView):
-    """`chosen(peer)` when another conversation is wanted."""
+    """Signals: `chosen(peer)` another conversation is wanted; `entered_peer(peer)` it is to be
+    written in; `menu_wanted(peer, position)`."""
 
     chosen = pyqtSignal(int)
+    entered_peer = pyqtSignal(int)
+    menu_wanted = pyqtSignal(int, QPoint)
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.peers = PeerListModel(session, self)
+        self._current = 0
         self.setModel(self.peers)
-        self.setItemDelegate(PeerDelegate(session, self))
+        self.setItemDelegate(PeerDelegate(session, settings, self))
         session.connection_changed.connect(present(self.viewport()).update)
         self.setAccessibleName("Conversations")
         self.setFrameShape(QListView.Shape.NoFrame)
@@ -224,9 +278,13 @@ class PeerList(QListView):
         self.setMouseTracking(True)
         present(self.viewport()).setBackgroundRole(self.palette().Window)
         present(self.selectionModel()).currentChanged.connect(self._on_current)
+        self.clicked.connect(self._on_clicked)
+        self.activated.connect(self._on_clicked)
+        self.peers.modelReset.connect(lambda: self.choose(self._current))
 
     def choose(self, peer: int) -> None:
         """Mark a peer as the one on screen."""
+        self._current = peer
         row = self.peers.row_of(peer)
         if row >= 0 and self.currentIndex().row() != row:
             self.setCurrentIndex(self.peers.index(row))
@@ -237,6 +295,31 @@ class PeerList(QListView):
         if count:
             self.setCurrentIndex(self.peers.index((self.currentIndex().row() + by) % count))
 
+    def choose_first(self) -> None:
+        """The first one that is shown."""
+        if self.peers.rowCount():
+            number = self.peers.number_at(0)
+            self.setCurrentIndex(self.peers.index(0))
+            self.entered_peer.emit(number)
+
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        """The menu of one peer, by mouse or key."""
+        if event is None:
+            return
+        index, at = self.indexAt(event.pos()), event.globalPos()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            index = self.currentIndex()
+            at = present(self.viewport()).mapToGlobal(self.visualRect(index).center())
+        if index.isValid():
+            self.menu_wanted.emit(self.peers.number_at(index.row()), at)
+
     def _on_current(self, index: QModelIndex) -> None:
         if index.isValid():
-            self.chosen.emit(self.peers.number_at(index.row()))
+            number = self.peers.number_at(index.row())
+            if number != self._current:
+                self._current = number
+                self.chosen.emit(number)
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.entered_peer.emit(self.peers.number_at(index.row()))

@@ -2,7 +2,7 @@
 reports what is seen, and is walked through by keyboard."""
 
 from chatnet_qt.bubble_delegate import BubbleDelegate
-from chatnet_qt.bubble_layout import Placed
+from chatnet_qt.bubble_layout import Numbers, Placed
 from chatnet_qt.models import ConversationModel
 from chatnet_qt.pager import Then, nothing
 from chatnet_qt.qt import (
@@ -33,13 +33,14 @@ from chatnet_qt.reading_keys import (
     walk_within,
 )
 from chatnet_qt.reading_place import ReadingPlace
-from chatnet_qt.theme import colours_of, mix, scroll_bar_style
+from chatnet_qt.theme import colours_of, scroll_bar_style
+from chatnet_qt.wording import peer_name
 
 OLDER_WITHIN_PX = 300
 """Nearer than this to the top, the page before is asked for."""
 SETTLE_MS = 60
 """What is seen is reported after this much quiet."""
-NOTHING_YET = "No messages yet. What you write is kept and goes out by itself."
+NOTHING_YET = "No messages yet. Anything you write now is sent as soon as {name} is online."
 
 
 class ReadingList(QListView):
@@ -162,9 +163,9 @@ class ReadingList(QListView):
             row for row in visible if area.contains(self.visualRect(self._model.index(row)))
         ] or visible
 
-    def set_footers(self, on: bool) -> None:
-        """Whether ACK number and source stand under the peer's messages."""
-        self._delegate.set_footers(on)
+    def set_numbers(self, when: Numbers) -> None:
+        """When ACK number and source stand beside messages."""
+        self._delegate.set_numbers(when)
         self._lay_out()
 
     def updateGeometries(self) -> None:
@@ -220,13 +221,14 @@ class ReadingList(QListView):
         present(self.viewport()).update()
 
     def _style_canvas(self) -> None:
-        palette = self.palette()
-        window, base = palette.color(palette.Window), palette.color(palette.Base)
+        colours = colours_of(self.palette())
         present(self.viewport()).setAutoFillBackground(True)
-        present(self.verticalScrollBar()).setStyleSheet(scroll_bar_style(palette))
         inner = present(self.viewport()).palette()
-        inner.setColor(palette.Base, mix(base, window, 0.35))
+        inner.setColor(inner.Base, colours.canvas)
         present(self.viewport()).setPalette(inner)
+        bar = present(self.verticalScrollBar())
+        if bar.styleSheet() != (style := scroll_bar_style(self.palette())):
+            bar.setStyleSheet(style)
 
     # --- Qt's events ---
 
@@ -241,10 +243,12 @@ class ReadingList(QListView):
         super().paintEvent(event)
         if self._model.rowCount() == 0:
             painter = QPainter(self.viewport())
-            painter.setPen(colours_of(self.palette()).muted)
+            painter.setPen(colours_of(self.palette()).text_2)
             area = present(self.viewport()).rect().adjusted(30, 30, -30, -30)
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
-            painter.drawText(area, flags, NOTHING_YET)
+            peer = self._model.peer()
+            name = peer_name(peer.info) if peer else "the other side"
+            painter.drawText(area, flags, NOTHING_YET.format(name=name))
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the theme and the font."""

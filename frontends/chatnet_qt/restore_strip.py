@@ -7,8 +7,8 @@ from chatnet_client.words import asking_words, giving_words
 from chatnet_protocol.ipc.commands import AnswerRestore, AskRestore
 from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreRow, RestoreTheirs, Trust
 from chatnet_protocol.ipc.view import PeerView
-from chatnet_qt.banner import Banner, BannerStrip, Tone
-from chatnet_qt.qt import QWidget, pyqtSignal
+from chatnet_qt.banner import Banner, BannerSlot, Tone
+from chatnet_qt.qt import QObject, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.wording import peer_name
 
@@ -55,7 +55,7 @@ def ending_words(before: RestoreRow, row: RestoreRow, name: str) -> str:
     return " ".join(ended)
 
 
-class RestoreStrip(BannerStrip):
+class RestoreStrip(BannerSlot):
     """For the conversation with one peer.
 
     Signals: `ended(sentence)` it came to an end; `compare_wanted` the safety number is asked for.
@@ -64,7 +64,7 @@ class RestoreStrip(BannerStrip):
     ended = pyqtSignal(str)
     compare_wanted = pyqtSignal()
 
-    def __init__(self, session: Session, peer: int, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, peer: int, parent: QObject | None = None) -> None:
         super().__init__("Conversation on its way back", parent)
         self._session = session
         self._peer = peer

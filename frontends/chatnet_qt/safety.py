@@ -8,7 +8,8 @@ from chatnet_qt.qr import QrCode
 from chatnet_qt.qt import QFontDatabase, QHBoxLayout, QPushButton, Qt, QWidget, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.sheet import Sheet
-from chatnet_qt.theme import colours_of, scaled
+from chatnet_qt.theme import colours_of
+from chatnet_qt.tokens import scaled
 from chatnet_qt.wording import peer_name
 
 GROUPS_PER_LINE = 4

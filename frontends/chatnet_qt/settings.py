@@ -1,11 +1,15 @@
 """What the window remembers of one session: looks and size, never anything of the conversation."""
 
 import os
+from types import MappingProxyType
 
+from chatnet_qt.bubble_layout import Numbers
 from chatnet_qt.qt import QByteArray, QSettings
 from chatnet_qt.theme import Theme
 
 FILE_NAME = "qt.ini"
+TEXT_SIZES = MappingProxyType({"S": 0.93, "M": 1.0, "L": 1.14, "XL": 1.29})
+"""Text, relative to the font of the desktop."""
 
 
 class Settings:
@@ -29,13 +33,47 @@ class Settings:
         self._file.setValue("theme", theme.value)
 
     @property
-    def footers(self) -> bool:
-        """Whether ACK number and source are shown."""
-        return self._flag("footers", True)
+    def numbers(self) -> Numbers:
+        """When ACK number and source stand beside messages."""
+        value = str(self._file.value("numbers", Numbers.ALWAYS.value))
+        return Numbers(value) if value in set(Numbers) else Numbers.ALWAYS
 
-    @footers.setter
-    def footers(self, on: bool) -> None:
-        self._file.setValue("footers", on)
+    @numbers.setter
+    def numbers(self, when: Numbers) -> None:
+        self._file.setValue("numbers", when.value)
+
+    @property
+    def text_size(self) -> str:
+        """One of TEXT_SIZES."""
+        value = str(self._file.value("text-size", "M"))
+        return value if value in TEXT_SIZES else "M"
+
+    @text_size.setter
+    def text_size(self, size: str) -> None:
+        self._file.setValue("text-size", size)
+
+    @property
+    def menu_bar(self) -> bool:
+        """Whether the menus stand in a bar all the time."""
+        return self._flag("menu-bar", False)
+
+    @menu_bar.setter
+    def menu_bar(self, on: bool) -> None:
+        self._file.setValue("menu-bar", on)
+
+    def is_muted(self, key: bytes) -> bool:
+        """Whether messages under this key are announced."""
+        return bool(key) and key.hex() in self._muted()
+
+    def mute(self, key: bytes, on: bool) -> None:
+        """Announce messages under this key no more, or again."""
+        muted = [known for known in self._muted() if known != key.hex()]
+        self._file.setValue("muted", ",".join([*muted, key.hex()] if on else muted))
+
+    def _muted(self) -> list[str]:
+        value = self._file.value("muted", "")
+        words = value if isinstance(value, list) else str(value).split(",")
+        return [str(word) for word in words if word]
 
     @property
     def notifications(self) -> bool:

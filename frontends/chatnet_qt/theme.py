@@ -1,49 +1,63 @@
-"""Colours and fonts, all derived from the palette in force, so that light and dark both read.
+"""Which colours are in force: our two themes, or those that go with a desktop's own palette.
 
-Owns the mixing of colours; knows no messages. `apply_theme` is the only one that changes the
-application's palette.
+Owns the mixing of colours. `apply_theme` is the only one that changes the application's palette.
 """
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from chatnet_qt.qt import QApplication, QColor, QFont, QPalette, QStyleFactory
+from chatnet_qt.tokens import DARK, LIGHT, Colours, scaled
+
+TEXT_CONTRAST, PART_CONTRAST = 4.5, 3.0
+"""WCAG AA, for text and for what shows where a control is."""
+STEP = 0.05
+"""Of black or white, mixed in until a colour can be read."""
+_READABLE = "window canvas raised hover selected sunken accent_soft warning_fill danger_fill "
+_READABLE += "info_fill"
+_STATE = "canvas raised window own peer selected"
+_TABLE = (
+    ("text", f"{_READABLE} field own peer own_code peer_code own_press peer_press good_fill"),
+    ("text_2", f"{_READABLE} line"),
+    ("text_3", "field window canvas raised well"),
+    (
+        "link",
+        "window canvas raised own peer own_code peer_code hover selected accent_soft "
+        "warning_fill danger_fill info_fill",
+    ),
+    ("own_2", "own own_code"),
+    ("peer_2", "peer peer_code"),
+    ("on_mark", "mark"),
+    ("good", f"{_STATE} good_fill"),
+    ("warning", f"{_STATE} warning_fill"),
+    ("danger", f"{_STATE} danger_fill"),
+)
+_PARTS = (
+    ("edge", "canvas window raised field"),
+    ("accent", "canvas window raised own peer selected"),
+    ("own_track", "accent"),
+    ("peer_track", "accent"),
+    ("dot_on", "window canvas"),
+    ("dot_wait", "window canvas"),
+    ("dot_off", "window canvas"),
+)
+PAIRS: tuple[tuple[str, tuple[str, ...], float], ...] = (
+    *((ink, tuple(grounds.split()), TEXT_CONTRAST) for ink, grounds in _TABLE),
+    *((ink, tuple(grounds.split()), PART_CONTRAST) for ink, grounds in _PARTS),
+    ("on_accent", ("accent",), TEXT_CONTRAST),
+    ("accent_hover", ("on_accent",), TEXT_CONTRAST),
+)
+"""An ink, what it stands on, and the contrast it needs; in the order in which they are fixed."""
 
 
 class Theme(enum.StrEnum):
-    """What the View menu offers."""
+    """What the settings offer."""
 
     SYSTEM = "system"
     LIGHT = "light"
     DARK = "dark"
-
-
-@dataclass(frozen=True)
-class Colours:
-    """Everything that is painted by hand takes its colour from here."""
-
-    dark: bool
-    window: QColor
-    canvas: QColor
-    text: QColor
-    muted: QColor
-    faint: QColor
-    line: QColor
-    accent: QColor
-    on_accent: QColor
-    own_bubble: QColor
-    own_muted: QColor
-    failed_bubble: QColor
-    peer_bubble: QColor
-    selected: QColor
-    good: QColor
-    warning: QColor
-    danger: QColor
-    warning_fill: QColor
-    danger_fill: QColor
-    info_fill: QColor
-    mark: QColor
-    on_mark: QColor
 
 
 def mix(one: QColor, other: QColor, share: float) -> QColor:
@@ -56,6 +70,33 @@ def mix(one: QColor, other: QColor, share: float) -> QColor:
     )
 
 
+def contrast(one: QColor, other: QColor) -> float:
+    """WCAG contrast, 1 to 21."""
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: QColor) -> float:
+    parts = [value / 255 for value in (colour.red(), colour.green(), colour.blue())]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def ensure(ink: QColor, grounds: Sequence[QColor], least: float) -> QColor:
+    """`ink`, with as much black or white in it as its contrast to all `grounds` asks for."""
+
+    def worst(colour: QColor) -> float:
+        return min(contrast(colour, ground) for ground in grounds)
+
+    ends = (QColor("black"), QColor("white"))
+    end = max(ends, key=worst)
+    share, made = 0.0, ink
+    while worst(made) < least and share < 1.0:
+        share = min(1.0, share + STEP)
+        made = mix(ink, end, share)
+    return made
+
+
 def is_dark(palette: QPalette) -> bool:
     """Whether text is lighter than what it stands on."""
     window = palette.color(QPalette.ColorRole.Window)
@@ -63,99 +104,109 @@ def is_dark(palette: QPalette) -> bool:
 
 
 def colours_of(palette: QPalette) -> Colours:
-    """The colours that go with `palette`."""
+    """The colours that go with `palette`. Cheap: kept for the palettes in use."""
     role = QPalette.ColorRole
-    base, text = palette.color(role.Base), palette.color(role.Text)
-    window, accent = palette.color(role.Window), palette.color(role.Highlight)
-    dark = is_dark(palette)
-    green, amber, red = QColor("#166f3c"), QColor("#855300"), QColor("#b01919")
-    if dark:
-        green, amber, red = QColor("#4cc38a"), QColor("#f0b429"), QColor("#ff9a92")
+    roles = (role.Window, role.Base, role.Text, role.Highlight, role.HighlightedText)
+    return _colours(is_dark(palette), *(palette.color(name).name() for name in roles))
+
+
+@lru_cache(maxsize=8)
+def _colours(dark: bool, window: str, base: str, text: str, accent: str, on_accent: str) -> Colours:
+    ours = DARK if dark else LIGHT
+    if (window, text, accent) == (ours.window.name(), ours.text.name(), ours.accent.name()):
+        return ours
+    return mixed(ours, QColor(window), QColor(base), QColor(text), QColor(accent), on_accent)
+
+
+def mixed(
+    ours: Colours, window: QColor, base: QColor, text: QColor, accent: QColor, on_accent: str
+) -> Colours:
+    """Colours around a desktop's own ones, like `ours` in all else, every pair of them readable."""
+    dark = ours.dark
     own = mix(base, accent, 0.36 if dark else 0.16)
-    canvas = mix(base, window, 0.35)
-    return Colours(
-        dark=dark,
+    peer = mix(base, text, 0.10 if dark else 0.065)
+    white = QColor("white")
+    wanted = replace(
+        ours,
         window=window,
-        canvas=canvas,
+        canvas=base,
+        raised=mix(base, white, 0.06) if dark else base,
+        field=base,
+        hover=mix(window, text, 0.06),
+        selected=mix(window, accent, 0.22),
+        sunken=mix(window, text, 0.05),
+        well=mix(window, text, 0.05),
         text=text,
-        muted=mix(text, base, 0.30),
-        faint=mix(text, base, 0.72),
-        line=mix(window, text, 0.14),
+        text_2=mix(text, window, 0.28),
+        text_3=mix(text, window, 0.34),
+        line=mix(window, text, 0.10),
+        edge=mix(text, window, 0.50),
         accent=accent,
-        on_accent=palette.color(role.HighlightedText),
-        own_bubble=own,
-        own_muted=mix(text, own, 0.32),
-        failed_bubble=mix(base, red, 0.16),
-        peer_bubble=mix(base, text, 0.11) if dark else mix(base, text, 0.065),
-        selected=mix(canvas, accent, 0.30),
-        good=green,
-        warning=amber,
-        danger=red,
-        warning_fill=mix(window, amber, 0.16),
-        danger_fill=mix(window, red, 0.15),
+        accent_hover=mix(accent, text, 0.12),
+        on_accent=QColor(on_accent),
+        accent_soft=mix(window, accent, 0.12),
+        link=accent,
+        own=own,
+        own_2=mix(text, own, 0.28),
+        own_code=mix(own, base, 0.5),
+        own_track=mix(own, text, 0.15),
+        own_press=mix(own, text, 0.08),
+        peer=peer,
+        peer_2=mix(text, peer, 0.28),
+        peer_code=base,
+        peer_track=mix(peer, text, 0.15),
+        peer_press=mix(peer, text, 0.08),
+        good_fill=mix(window, ours.good, 0.12),
+        warning_fill=mix(window, ours.warning, 0.14),
+        danger_fill=mix(window, ours.danger, 0.12),
         info_fill=mix(window, accent, 0.12),
-        mark=QColor("#f2c14b") if dark else QColor("#ffe08a"),
-        on_mark=QColor("#131518") if dark else QColor("#191d23"),
     )
+    for ink, grounds, least in PAIRS:
+        fixed = ensure(getattr(wanted, ink), [getattr(wanted, name) for name in grounds], least)
+        wanted = replace(wanted, **{ink: fixed})
+    return wanted
 
 
-def scroll_bar_style(palette: QPalette) -> str:
-    """A slim scroll bar without arrows, as a style sheet."""
-    colours = colours_of(palette)
-    still, hovered = colours.faint.name(), colours.muted.name()
-    return (
-        f"QScrollBar:vertical {{background: {colours.canvas.name()}; width: 11px; margin: 0;}}"
-        f"QScrollBar::handle:vertical {{background: {still}; border-radius: 4px;"
-        " min-height: 36px; margin: 2px 2px 2px 1px;}"
-        f"QScrollBar::handle:vertical:hover {{background: {hovered};}}"
-        "QScrollBar::handle:vertical:disabled {background: transparent;}"
-        "QScrollBar::add-line:vertical, QScrollBar::sub-line:vertical {height: 0;}"
-        "QScrollBar::add-page:vertical, QScrollBar::sub-page:vertical {background: none;}"
-    )
-
-
-def light_palette() -> QPalette:
-    """Ours, where the desktop has none of its own."""
-    return _palette("#f4f5f7", "#ffffff", "#1b1f24", "#ffffff", "#2563eb", "#ffffff")
-
-
-def dark_palette() -> QPalette:
-    """Ours, dark."""
-    return _palette("#1b1d21", "#141619", "#e6e8ea", "#26292e", "#4c8dff", "#0b0d10")
-
-
-def _palette(
-    window: str, base: str, text: str, button: str, accent: str, on_accent: str
-) -> QPalette:
+def palette_of(colours: Colours) -> QPalette:
+    """`colours` as Qt's own controls take them."""
     role, group = QPalette.ColorRole, QPalette.ColorGroup
-    ground, ink = QColor(window), QColor(text)
-    palette = QPalette(ink, QColor(button), ground, ground, ground, ink, ink, QColor(base), ground)
+    ground, ink = colours.window, colours.text
+    palette = QPalette(ink, colours.raised, ground, ground, ground, ink, ink, colours.field, ground)
     for name, value in (
         (role.Window, ground),
-        (role.Base, QColor(base)),
-        (role.AlternateBase, mix(QColor(base), ink, 0.04)),
+        (role.Base, colours.field),
+        (role.AlternateBase, colours.hover),
         (role.Text, ink),
         (role.WindowText, ink),
-        (role.Button, QColor(button)),
+        (role.Button, colours.raised),
         (role.ButtonText, ink),
-        (role.ToolTipBase, QColor(button)),
+        (role.ToolTipBase, colours.raised),
         (role.ToolTipText, ink),
-        (role.Highlight, QColor(accent)),
-        (role.HighlightedText, QColor(on_accent)),
-        (role.Link, QColor(accent)),
-        (role.PlaceholderText, mix(ink, QColor(base), 0.45)),
-        (role.Light, mix(QColor(button), QColor("white"), 0.1)),
-        (role.Midlight, mix(QColor(button), ink, 0.05)),
+        (role.Highlight, colours.accent),
+        (role.HighlightedText, colours.on_accent),
+        (role.Link, colours.link),
+        (role.PlaceholderText, colours.text_3),
+        (role.Light, mix(colours.raised, QColor("white"), 0.1)),
+        (role.Midlight, mix(colours.raised, ink, 0.05)),
         (role.Mid, mix(ground, ink, 0.2)),
         (role.Dark, mix(ground, ink, 0.3)),
         (role.Shadow, mix(ground, QColor("black"), 0.6)),
     ):
         palette.setColor(name, value)
-    faint = mix(ink, ground, 0.6)
     for name in (role.Text, role.WindowText, role.ButtonText):
-        palette.setColor(group.Disabled, name, faint)
+        palette.setColor(group.Disabled, name, colours.text_3)
     palette.setColor(group.Disabled, role.Highlight, mix(ground, ink, 0.2))
     return palette
+
+
+def light_palette() -> QPalette:
+    """Ours, where the desktop has none of its own."""
+    return palette_of(LIGHT)
+
+
+def dark_palette() -> QPalette:
+    """Ours, dark."""
+    return palette_of(DARK)
 
 
 def apply_theme(
@@ -175,16 +226,25 @@ def apply_theme(
     app.setPalette(dark_palette() if dark else light_palette())
 
 
+def apply_text_size(app: QApplication, system: QFont, factor: float) -> None:
+    """Make all text `factor` times as large as the font that the application started with."""
+    app.setFont(QFont(system) if factor == 1 else scaled(system, factor))
+
+
 def is_plain(palette: QPalette) -> bool:
     """Whether nobody has themed Qt: its built-in greys."""
     return palette.color(QPalette.ColorRole.Window) in (QColor("#efefef"), QColor("#ececec"))
 
 
-def scaled(font: QFont, factor: float) -> QFont:
-    """`font` in another size; follows fonts given in points and in pixels."""
-    copy = QFont(font)
-    if font.pointSizeF() > 0:
-        copy.setPointSizeF(max(1.0, font.pointSizeF() * factor))
-    else:
-        copy.setPixelSize(max(1, round(font.pixelSize() * factor)))
-    return copy
+def scroll_bar_style(palette: QPalette) -> str:
+    """A slim scroll bar without arrows, as a style sheet."""
+    colours = colours_of(palette)
+    return (
+        f"QScrollBar:vertical {{background: {colours.canvas.name()}; width: 10px; margin: 0;}}"
+        f"QScrollBar::handle:vertical {{background: {colours.edge.name()}; border-radius: 2px;"
+        " min-height: 36px; margin: 2px 3px 2px 3px;}"
+        f"QScrollBar::handle:vertical:hover {{background: {colours.text_2.name()};}}"
+        "QScrollBar::handle:vertical:disabled {background: transparent;}"
+        "QScrollBar::add-line:vertical, QScrollBar::sub-line:vertical {height: 0;}"
+        "QScrollBar::add-page:vertical, QScrollBar::sub-page:vertical {background: none;}"
+    )

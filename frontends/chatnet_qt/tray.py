@@ -6,7 +6,7 @@ from chatnet_client.words import giving_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageKind, RestoreRow, RestoreTheirs
 from chatnet_qt.icons import app_icon
-from chatnet_qt.qt import QApplication, QMainWindow, QObject, QPalette, QSystemTrayIcon, QTimer
+from chatnet_qt.qt import QApplication, QMainWindow, QObject, QSystemTrayIcon, QTimer
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 from chatnet_qt.wording import peer_name, shown_name
@@ -41,8 +41,7 @@ class Tray(QObject):
 
     def show_unread(self, unread: int) -> None:
         """Put the number on the icons of window and tray."""
-        palette = QApplication.palette()
-        icon = app_icon(palette.color(QPalette.ColorRole.Highlight), unread)
+        icon = app_icon(unread)
         self._window.setWindowIcon(icon)
         if self._icon is not None:
             self._icon.setIcon(icon)

@@ -32,16 +32,39 @@ STATE_WORDS = {
     "read": "read",
     "failed": "not sent",
 }
-SHORT_LINK_WORDS = {**LINK_WORDS, LinkState.DIALLING: "not reached yet"}
-"""Without the sentence that a terminal adds to it."""
-STATE_SENTENCES = {
-    "waiting": "Kept in this window until the engine has stored it.",
-    "queued": "Stored here; goes out as soon as the link allows.",
-    "sent": "On its way; the other machine has not confirmed it yet.",
-    "delivered": "Stored safely on the other machine.",
-    "shown": "Was displayed on the other side's screen.",
-    "read": "Was read on the other side.",
+SHORT_LINK_WORDS = {
+    **LINK_WORDS,
+    LinkState.IDLE: "offline",
+    LinkState.RESOLVING: "connecting…",
+    LinkState.DIALLING: "connecting…",
 }
+"""Without the sentence that a terminal adds to it."""
+STATES = ("waiting", "queued", "sent", "delivered", "shown", "read", "failed")
+"""Of an own message, in the order in which it passes through them."""
+
+
+def state_sentence(state: str, name: str) -> str:
+    """How far an own message has come; `name` is what the peer is called. Without a full stop."""
+    return {
+        "waiting": "Kept in this window until the engine has stored it",
+        "queued": "Kept here; sent when the connection allows",
+        "sent": "On its way",
+        "delivered": f"Stored on {name}'s computer",
+        "shown": f"Shown on {name}'s screen",
+        "read": f"Read by {name}",
+        "failed": "Not sent",
+    }.get(state, state.capitalize())
+
+
+def after_words(state: str) -> str:
+    """The same in a word or two, below the newest message."""
+    return {
+        "waiting": "Waiting for the engine",
+        "queued": "Waiting for the connection",
+        "delivered": "Delivered",
+        "shown": "Shown",
+        "read": "Read",
+    }.get(state, "")
 
 
 def shown_text(text: str) -> str:
@@ -125,6 +148,17 @@ def day_words(unix_ms: int, today_ms: int) -> str:
     return time.strftime("%A, %d %B" if same_year else "%A, %d %B %Y", local)
 
 
+def when_words(unix_ms: int, today_ms: int) -> str:
+    """`14:02` today, `Tue` this week, else `12 Nov`, with the year if it is another one."""
+    if day_of(unix_ms) == day_of(today_ms):
+        return clock_words(unix_ms)
+    local = time.localtime(unix_ms / 1000)
+    if 0 <= today_ms - unix_ms < 6 * 86_400_000:
+        return time.strftime("%a", local)
+    same_year = local.tm_year == time.localtime(today_ms / 1000).tm_year
+    return time.strftime("%d %b" if same_year else "%d %b %Y", local).lstrip("0")
+
+
 def peer_name(row: PeerRow, limit: int = 120) -> str:
     """What a peer is called on screen; what it calls itself is cut earlier than what we do."""
     is_own = row.display_name and not is_named(row)
@@ -134,7 +168,7 @@ def peer_name(row: PeerRow, limit: int = 120) -> str:
 def link_words(link: LinkRow, peer: PeerRow) -> str:
     """The state of a link in a few words, for lists and the status bar."""
     if peer.trust == Trust.PENDING:
-        return "wants to talk"
+        return "wants to chat"
     if peer.trust == Trust.INVITED:
         return "invited"
     return shown_name(SHORT_LINK_WORDS.get(link.state, link.state))

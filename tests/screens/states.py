@@ -8,7 +8,7 @@ import msgspec
 from chatnet_client.client_events import Cause, Outage
 from chatnet_protocol.ipc.rows import RestoreRow, TransferState
 from chatnet_protocol.ipc.view import PeerView, View
-from chatnet_qt.qt import QApplication, QPalette, QWidget
+from chatnet_qt.qt import QApplication, QFont, QPalette, QWidget
 from chatnet_qt.theme import Theme, apply_theme
 from qtworld import (
     NOW_MS,
@@ -22,6 +22,7 @@ from qtworld import (
     with_rows,
 )
 
+TEXT_PX = 14
 WIDE = (1280, 800)
 NARROW = (480, 800)
 LINK = "https://wiki.example.org/Build_(nightly)"
@@ -73,6 +74,9 @@ def make_app() -> QApplication:
     app = QApplication.instance() or QApplication(["screens"])
     assert isinstance(app, QApplication)
     app.setQuitOnLastWindowClosed(False)
+    font = QFont(app.font())
+    font.setPixelSize(TEXT_PX)
+    app.setFont(font)
     return app
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatnet_protocol.ipc.view import View
-from chatnet_qt.qt import QApplication, QPalette
+from chatnet_qt.qt import QApplication, QFont, QPalette
 from chatnet_qt.theme import light_palette
 from qtworld import Stage, open_stage
 
@@ -18,6 +18,9 @@ def app() -> QApplication:
     app = QApplication.instance() or QApplication(["test"])
     assert isinstance(app, QApplication)
     app.setQuitOnLastWindowClosed(False)
+    font = QFont(app.font())
+    font.setPixelSize(14)
+    app.setFont(font)
     return app
 
 

@@ -8,8 +8,7 @@ from chatnet_client.words import no_answer_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
-from chatnet_qt.banner import BannerStrip, Tone, key_banner, link_banner
-from chatnet_qt.qt import QPushButton
+from chatnet_qt.banner import Tone, key_banner, link_banner
 from chatnet_qt.theme import colours_of
 from qtworld import NOW_MS, Stage, peer_view, session_view
 
@@ -19,8 +18,8 @@ def strip_words(stage: Stage) -> str:
     return shown.words if shown else ""
 
 
-def press(stage: Stage, words: str, strip: BannerStrip | None = None) -> None:
-    buttons = (strip or stage.pane.link_strip).findChildren(QPushButton)
+def press(stage: Stage, words: str, _slot: object = None) -> None:
+    buttons = stage.window.banner.buttons()
     next(button for button in buttons if button.text() == words).click()
     stage.settle()
 
@@ -39,7 +38,7 @@ def test_until_something_is_heard_the_port_is_asked_about(make_stage) -> None:
     assert stage.client.asked(RetryPeer) == [RetryPeer(1)]
     stage.client.change(ev.LinkChanged(LinkRow(1, "up", NOW_MS)))
     stage.settle()
-    assert not stage.pane.link_strip.isVisible()
+    assert stage.pane.link_strip.shown is None
 
 
 def test_a_silent_link_says_for_how_long() -> None:
@@ -54,7 +53,7 @@ def test_a_stranger_is_accepted_or_refused(make_stage) -> None:
     peer.info = msgspec.structs.replace(peer.info, trust="pending")
     stage = make_stage(session_view(peer))
     press(stage, "Accept")
-    press(stage, "Refuse")
+    press(stage, "Block")
     assert stage.client.asked(TrustPeer) == [TrustPeer(1, "accept")]
     assert stage.client.asked(RemovePeer) == [RemovePeer(1)]
 
@@ -84,17 +83,17 @@ def test_a_refused_key_hides_nothing_and_can_be_put_to_rest(make_stage) -> None:
     rested = msgspec.structs.replace(peer.info, offered_key=b"", refused_keys=[b"N" * 32])
     stage.client.change(ev.PeerChanged(rested))
     stage.settle()
-    assert not stage.pane.key_strip.isVisible()
-    assert stage.pane.link_strip.isVisible()
+    assert stage.pane.key_strip.shown is None
+    assert stage.pane.link_strip.shown is not None
     stage.client.change(ev.LinkChanged(LinkRow(1, "up", NOW_MS)))
     stage.settle()
-    assert not stage.pane.link_strip.isVisible()
+    assert stage.pane.link_strip.shown is None
     assert stage.pane.header.link.text() == "Connected"
     another = msgspec.structs.replace(rested, offered_key=b"M" * 32)
     stage.client.change(ev.PeerChanged(another))
     stage.settle()
-    assert stage.pane.key_strip.isVisible(), "another key asks again"
-    assert not stage.pane.link_strip.isVisible()
+    assert stage.pane.key_strip.shown is not None, "another key asks again"
+    assert stage.pane.link_strip.shown is None
 
 
 def test_where_only_a_refused_key_answers_the_window_says_so_quietly() -> None:
@@ -110,18 +109,25 @@ def test_where_only_a_refused_key_answers_the_window_says_so_quietly() -> None:
 def test_verified_is_seen_in_header_and_list(make_stage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
     index = stage.window.peers.peers.index(0)
-    before = stage.window.peers.grab(stage.window.peers.visualRect(index)).toImage()
+    good = colours_of(stage.window.palette()).good
+
+    def has_shield() -> bool:
+        image = stage.window.peers.grab(stage.window.peers.visualRect(index)).toImage()
+        points = ((x, y) for x in range(image.width()) for y in range(image.height()))
+        return any(image.pixelColor(x, y) == good for x, y in points)
+
+    assert not has_shield()
     assert not stage.pane.header.badge.isVisible()
     info = msgspec.structs.replace(peer_view().info, trust="verified")
     stage.client.change(ev.PeerChanged(info))
     stage.settle()
     assert stage.pane.header.badge.isVisible()
-    assert stage.window.peers.grab(stage.window.peers.visualRect(index)).toImage() != before
+    assert has_shield()
     assert "verified" in index.data()
     stage.client.change(ev.PeerChanged(msgspec.structs.replace(info, trust="pinned")))
     stage.settle()
     assert not stage.pane.header.badge.isVisible()
-    assert stage.window.peers.grab(stage.window.peers.visualRect(index)).toImage() == before
+    assert not has_shield()
 
 
 def test_a_lost_engine_leaves_the_conversation_readable(make_stage) -> None:
@@ -129,10 +135,10 @@ def test_a_lost_engine_leaves_the_conversation_readable(make_stage) -> None:
     stage.client.lose("no heartbeat")
     stage.settle()
     assert "no heartbeat" in stage.window.engine_strip.shown.words
-    assert not stage.pane.link_strip.isVisible(), "nobody knows what the link does now"
+    assert stage.pane.link_strip.shown is None, "nobody knows what the link does now"
     stage.client.reset(session_view(peer_view(state="up")), b"boot2")
     stage.settle()
-    assert not stage.window.engine_strip.isVisible()
+    assert stage.window.engine_strip.shown is None
 
 
 def test_what_has_ended_is_said_with_a_button_that_starts_it(make_stage) -> None:
@@ -145,7 +151,7 @@ def test_what_has_ended_is_said_with_a_button_that_starts_it(make_stage) -> None
     stage.client.lose("", Outage(Cause.GAVE_UP, "SIGKILL", "chatnet engine 1 -d"))
     stage.settle()
     assert "five times" in strip.shown.words
-    strip.findChildren(QPushButton)[-1].click()
+    stage.window.banner.buttons()[-1].click()
     assert stage.client.engine_starts == 1
 
 
@@ -168,7 +174,7 @@ def test_no_peer_looks_connected_while_the_engine_is_away(make_stage) -> None:
     def has_good_dots() -> bool:
         image = stage.window.peers.grab().toImage()
         points = ((x, y) for x in range(image.width()) for y in range(image.height()))
-        return any(image.pixelColor(x, y) == colours.good for x, y in points)
+        return any(image.pixelColor(x, y) == colours.dot_on for x, y in points)
 
     assert has_good_dots()
     stage.client.lose("", Outage(Cause.RESTARTING))
@@ -183,5 +189,6 @@ def test_news_of_the_engine_are_shown_and_dismissed(make_stage) -> None:
     stage.settle()
     strip = stage.pane.notice_strip
     assert strip.shown.words == "The disk is <b>full</b>."
-    strip.findChildren(QPushButton)[-1].click()
-    assert not strip.isVisible()
+    stage.window.banner.buttons()[-1].click()
+    assert strip.shown is None
+    assert not stage.window.banner.isVisible()

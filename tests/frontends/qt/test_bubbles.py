@@ -4,25 +4,22 @@ import msgspec
 import pytest
 
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferState
-from chatnet_qt.bubble_layout import (
+from chatnet_qt.bubble_actions import (
     ACTION_WORDS,
+    LOUD,
     SHOW_ALL,
-    Fonts,
-    Placed,
     actions_of,
-    failed_words,
-    meta_words,
     more_actions_of,
-    place,
-    state_words,
-    wrapping,
 )
-from chatnet_qt.bubble_painter import LOUD, name_of
+from chatnet_qt.bubble_layout import Numbers, failed_words, meta_words, wrapping
+from chatnet_qt.card_layout import place, state_words
+from chatnet_qt.file_names import name_of
 from chatnet_qt.icons import draw_tick
 from chatnet_qt.models import Bubble, offer_of
 from chatnet_qt.qt import QApplication, QColor, QFontMetricsF, QImage, QPainter, QRectF, QTextLayout
-from chatnet_qt.theme import scaled
+from chatnet_qt.tokens import Measures, measures_of, scaled
 from qtworld import NOW_MS, offer_row, text_row, transfer_row
+from screens.faults import wrong_parts
 
 
 def bubble_of(row, state: str = "unread", **more) -> Bubble:
@@ -42,14 +39,8 @@ def bubble_of(row, state: str = "unread", **more) -> Bubble:
 
 
 @pytest.fixture
-def fonts(app: QApplication) -> Fonts:
-    return Fonts.of(app.font())
-
-
-def inner_boxes(placed: Placed) -> list[QRectF]:
-    boxes = [placed.meta_box, placed.failed_box, placed.icon_box, placed.name_box, placed.bar_box]
-    boxes += [placed.size_box, placed.state_box, *(box for box, _ in placed.buttons)]
-    return [box for box in boxes if box is not None and not box.isEmpty()]
+def m(app: QApplication) -> Measures:
+    return measures_of(app.font())
 
 
 TEXTS = {
@@ -67,28 +58,22 @@ TEXTS = {
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 @pytest.mark.parametrize("mine", [True, False], ids=["mine", "theirs"])
 @pytest.mark.parametrize("width", [260.0, 600.0, 2000.0])
-def test_everything_lies_inside_its_bubble(fonts, text: str, mine: bool, width: float) -> None:
+def test_everything_lies_inside_its_bubble(m, text: str, mine: bool, width: float) -> None:
     row = text_row(1, text, mine=mine, ack=1_000_000)
-    placed = place(bubble_of(row), width, fonts, footers=width > 300)
+    placed = place(bubble_of(row), width, m, Numbers.ALWAYS)
     assert QRectF(0, 0, width, placed.height).contains(placed.bubble)
-    wide = placed.bubble.adjusted(-1, -1, 1, 1)
-    assert all(wide.contains(box) for box in inner_boxes(placed))
-    assert placed.text is not None
-    for number in range(placed.text.lineCount()):
-        line = placed.text.lineAt(number).naturalTextRect().translated(*placed.text_at)
-        assert wide.left() <= line.left()
-        assert line.right() <= wide.right()
+    assert list(wrong_parts(placed, width)) == []
 
 
 @pytest.mark.parametrize("state", list(TransferState))
 @pytest.mark.parametrize("width", [260.0, 600.0])
-def test_transfers_lie_inside_theirs(fonts, state: str, width: float) -> None:
+def test_transfers_lie_inside_theirs(m, state: str, width: float) -> None:
     row = offer_row(1, "n" * 200, 10**12, ack=1)
     transfer = transfer_row(row, state, "n" * 200, 10**12, path="/x/y")
-    placed = place(bubble_of(row, transfer=transfer), width, fonts, footers=False)
-    wide = placed.bubble.adjusted(-1, -1, 1, 1)
-    assert all(wide.contains(box) for box in inner_boxes(placed))
-    assert [action for _, action in placed.buttons] == actions_of(bubble_of(row, transfer=transfer))
+    bubble = bubble_of(row, transfer=transfer)
+    placed = place(bubble, width, m, Numbers.NEVER)
+    assert list(wrong_parts(placed, width)) == []
+    assert sorted(action for _, action in placed.buttons) == sorted(actions_of(bubble))
 
 
 REASONS = {
@@ -104,29 +89,31 @@ REASONS = {
 def test_a_reason_is_there_to_its_last_word(
     app: QApplication, reason: str, factor: float, width: float
 ) -> None:
-    fonts = Fonts.of(scaled(app.font(), factor))
+    m = measures_of(scaled(app.font(), factor))
     offer, text = offer_row(1, "a", 1, ack=1), text_row(1, "ok", mine=True)
     for state in (TransferState.FAILED, TransferState.WAITING):
         bubble = bubble_of(offer, transfer=transfer_row(offer, state, "a", 1, reason=reason))
-        placed = place(bubble, width, fonts, footers=True)
+        placed = place(bubble, width, m, Numbers.ALWAYS)
         words = state_words(bubble)
         assert reason in words
         assert placed.state_box is not None
-        assert_room(placed.state_box, words, fonts)
-        below = [box.top() for box, _ in placed.buttons] + [placed.meta_box.top()]
+        assert_room(placed.state_box, words, m)
+        icons = ("pause", "cancel")
+        below = [box.top() for box, action in placed.buttons if action not in icons]
+        below.append(placed.meta_box.bottom())
         assert placed.state_box.bottom() <= min(below)
     bubble = bubble_of(msgspec.structs.replace(text, failed=reason), state="failed")
-    placed = place(bubble, width, fonts, footers=True)
+    placed = place(bubble, width, m, Numbers.ALWAYS)
     assert placed.failed_box is not None
     assert reason in failed_words(bubble)
-    assert_room(placed.failed_box, failed_words(bubble), fonts)
-    assert placed.bubble.adjusted(-1, -1, 1, 1).contains(placed.failed_box)
+    assert_room(placed.failed_box, failed_words(bubble), m)
+    assert list(wrong_parts(placed, width)) == []
 
 
-def assert_room(box: QRectF, words: str, fonts: Fonts) -> None:
+def assert_room(box: QRectF, words: str, m: Measures) -> None:
     """All of it fits, and no word is broken that has room on a line of its own."""
-    metrics = QFontMetricsF(fonts.small)
-    layout = QTextLayout(words, fonts.small)
+    metrics = QFontMetricsF(m.small)
+    layout = QTextLayout(words, m.small)
     layout.setTextOption(wrapping())
     layout.beginLayout()
     height, ends = 0.0, []
@@ -143,22 +130,22 @@ def assert_room(box: QRectF, words: str, fonts: Fonts) -> None:
 
 
 @pytest.mark.parametrize("width", [180.0, 260.0, 600.0])
-def test_progress_has_room_from_the_first_byte_to_the_last(fonts, width: float) -> None:
+def test_progress_has_room_from_the_first_byte_to_the_last(m, width: float) -> None:
     row = offer_row(1, "a", 10**12, ack=1)
     for state in (TransferState.ACTIVE, TransferState.PAUSED):
         transfer = transfer_row(row, state, "a", 10**12, by="me")
         heights = set()
         for done in (0, 10**9 - 1, 999_900_000_000, 10**12):
             bubble = bubble_of(row, transfer=transfer, done_bytes=done, rate_bytes_s=987_654_321.0)
-            placed = place(bubble, width, fonts, footers=True)
+            placed = place(bubble, width, m, Numbers.ALWAYS)
             heights.add(placed.height)
             assert placed.state_box is not None
-            assert_room(placed.state_box, state_words(bubble), fonts)
+            assert_room(placed.state_box, state_words(bubble), m)
         assert len(heights) == 1, "the bubble does not grow while bytes come"
 
 
 def test_only_what_has_to_be_decided_is_loud() -> None:
-    assert {action for action in ACTION_WORDS if action in LOUD} == {"accept", "resume"}
+    assert {action for action in ACTION_WORDS if action in LOUD} == {"accept"}
 
 
 def test_what_can_be_done_depends_on_side_and_state() -> None:
@@ -167,10 +154,10 @@ def test_what_can_be_done_depends_on_side_and_state() -> None:
     def actions(state: str, **more) -> list[str]:
         return actions_of(bubble_of(row, transfer=transfer_row(row, state, "a", 1, **more)))
 
-    assert actions("offered") == ["accept", "accept-to", "reject"]
+    assert actions("offered") == ["accept", "accept-to", "reject", "always"]
     assert actions("paused", by="me") == ["resume", "cancel"]
     assert actions("paused", by="peer") == ["cancel"]
-    assert actions("done", path="/x") == ["folder"]
+    assert actions("done", path="/x") == ["open", "folder"]
     assert actions("failed", path="/x") == ["fetch"]
     assert actions("failed", by="restored") == ["fetch"]
     assert actions("cancelled", by="me") == actions("rejected", by="me") == ["fetch"]
@@ -195,22 +182,71 @@ def test_what_is_done_or_long_ago_can_be_fetched_again_from_the_menu() -> None:
     assert more(text_row(1, "x", ack=1)) == []
 
 
-def test_a_text_too_long_for_a_bubble_can_be_seen_whole(fonts) -> None:
-    placed = place(bubble_of(text_row(1, "line\n" * 500, ack=1)), 600, fonts, footers=True)
+def test_a_text_too_long_for_a_bubble_can_be_seen_whole(m) -> None:
+    placed = place(bubble_of(text_row(1, "line\n" * 500, ack=1)), 600, m, Numbers.ALWAYS)
     assert [action for _, action in placed.buttons] == [SHOW_ALL]
     assert placed.height < 3000
 
 
-def test_the_footer_names_ack_number_and_source() -> None:
+def test_ack_number_and_source_stand_beside_what_was_received(m) -> None:
     theirs = bubble_of(text_row(1, "x", ack=1042))
-    assert meta_words(theirs, footers=True).endswith(" · ACK 1042 · 10.0.0.7:5001")
-    assert "ACK" not in meta_words(theirs, footers=False)
-    assert "ACK" not in meta_words(bubble_of(text_row(1, "x", mine=True, ack=7)), footers=True)
+    placed = place(theirs, 600, m, Numbers.ALWAYS)
+    assert placed.numbers == "ACK 1042 · 10.0.0.7:5001"
+    assert placed.always
+    assert placed.numbers_box is not None
+    assert placed.numbers_box.left() > placed.bubble.right()
+    assert placed.bubble.top() < placed.numbers_box.center().y() < placed.bubble.bottom()
+
+
+def test_where_there_is_no_room_beside_they_stand_below(m) -> None:
+    long = bubble_of(text_row(1, "many words " * 30, ack=1042))
+    placed = place(long, 300, m, Numbers.ALWAYS)
+    assert placed.numbers_box is not None
+    assert placed.numbers_box.top() > placed.bubble.bottom()
+    assert placed.numbers_box.bottom() <= placed.height
+    hover = place(long, 300, m, Numbers.HOVER)
+    assert hover.numbers_box is None
+    assert hover.height < placed.height
+
+
+def test_numbers_can_wait_for_the_mouse_or_stay_away(m) -> None:
+    theirs = bubble_of(text_row(1, "x", ack=1042))
+    assert not place(theirs, 600, m, Numbers.HOVER).always
+    assert place(theirs, 600, m, Numbers.HOVER).numbers_box is not None
+    assert place(theirs, 600, m, Numbers.NEVER).numbers_box is None
+    mine = place(bubble_of(text_row(1, "x", mine=True, ack=7)), 600, m, Numbers.ALWAYS)
+    assert mine.numbers == "ACK 7"
+    assert not mine.always
+    assert mine.numbers_box is not None
+    assert mine.numbers_box.right() < mine.bubble.left()
 
 
 def test_a_message_written_on_another_day_says_so() -> None:
     row = msgspec.structs.replace(text_row(1, "x", ack=1), sent_ms=NOW_MS - 3 * 86_400_000)
-    assert meta_words(bubble_of(row), footers=False).startswith("written at ")
+    assert meta_words(bubble_of(row)).startswith("Written ")
+    assert ", arrived " in meta_words(bubble_of(row))
+
+
+@pytest.mark.parametrize(
+    "text", ["\N{THUMBS UP SIGN}", "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f"]
+)
+def test_a_few_emoji_alone_are_large_and_without_a_bubble(m, text: str) -> None:
+    placed = place(bubble_of(text_row(1, text, ack=1)), 600, m, Numbers.ALWAYS)
+    assert placed.bare
+    assert placed.blocks[0].layout.font() == m.emoji
+    assert list(wrong_parts(placed, 600)) == []
+
+
+def test_code_is_in_a_fixed_font_and_keeps_its_lines(m) -> None:
+    text = "look:\n```\nif x:\n    y()\n```\nand `z`"
+    placed = place(bubble_of(text_row(1, text, ack=1)), 600, m, Numbers.ALWAYS)
+    words, code, rest = placed.blocks
+    assert code.layout.font() == m.code
+    assert code.layout.text().split("\N{LINE SEPARATOR}") == ["if x:", "    y()"]
+    assert code.ground is not None
+    assert placed.bubble.contains(code.ground)
+    assert (words.layout.text(), rest.layout.text()) == ("look:", "and z")
+    assert rest.codes == ((4, 1),)
 
 
 def test_a_file_cannot_hide_its_ending() -> None:
@@ -218,12 +254,12 @@ def test_a_file_cannot_hide_its_ending() -> None:
     assert "\u202e" not in name_of(bubble_of(offer_row(1, "report\u202efdp.exe", 1)))
 
 
-def test_the_layout_holds_every_character_of_hostile_text(fonts) -> None:
+def test_the_layout_holds_every_character_of_hostile_text(m) -> None:
     text = "<b>x</b> <img src=http://a.example/x.png> &amp; <table width=2000000000>"
-    placed = place(bubble_of(text_row(1, text, ack=1)), 600, fonts, footers=True)
-    assert placed.text is not None
-    assert placed.text.text() == text
-    lines = (placed.text.lineAt(number) for number in range(placed.text.lineCount()))
+    placed = place(bubble_of(text_row(1, text, ack=1)), 600, m, Numbers.ALWAYS)
+    layout = placed.blocks[0].layout
+    assert layout.text() == text
+    lines = (layout.lineAt(number) for number in range(layout.lineCount()))
     assert sum(line.textLength() for line in lines) == len(text)
 
 

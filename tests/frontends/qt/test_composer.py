@@ -8,6 +8,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import OfferFiles, SendMessage, SetDraft, SetTyping
 from chatnet_protocol.limits import MAX_TEXT_BYTES
 from chatnet_qt.attachments import MAX_ATTACHED
+from chatnet_qt.controls import IconButton
 from chatnet_qt.qt import QEvent, QImage, QKeyEvent, QMimeData, Qt, QUrl
 from qtworld import ME, Stage, peer_view, session_view
 
@@ -109,7 +110,7 @@ def test_files_alone_can_be_sent_and_taken_out_again(stage: Stage, tmp_path: Pat
     composer = stage.pane.composer
     composer.attachments.add([str(tmp_path)])
     assert composer.send_button.isEnabled()
-    composer.attachments._chips[0].findChild(type(composer.send_button)).click()
+    composer.attachments._chips[0].findChild(IconButton).click()
     assert composer.attachments.paths == []
     assert not composer.send_button.isEnabled()
 
@@ -158,10 +159,10 @@ def test_the_loser_keeps_its_text_and_can_take_the_other(stage: Stage) -> None:
     draft(stage, "theirs", 1)
     composer, strip = stage.pane.composer, stage.pane.draft_strip
     assert composer.box.toPlainText() == "mine"
-    assert strip.isVisible()
+    assert strip.shown is not None
     strip.acted.emit("theirs")
     assert composer.box.toPlainText() == "theirs"
-    assert not strip.isVisible()
+    assert strip.shown is None
 
 
 def test_a_draft_outlives_the_window(stage: Stage) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from chatnet_protocol.ipc.commands import AcceptTransfer, FetchHistory, RejectTransfer
 from chatnet_qt.bubble_delegate import Hit, tip_words
+from chatnet_qt.bubble_layout import Numbers
 from chatnet_qt.qt import QApplication, QEvent, QKeyEvent, QMouseEvent, QPoint, QPointF, Qt, present
 from qtworld import (
     Stage,
@@ -57,7 +58,7 @@ def test_further_up_new_messages_move_nothing(stage: Stage) -> None:
     assert top_of(stage, no) == before
     assert not stage.pane.view.at_end
     assert stage.pane.jump.isVisible()
-    assert stage.pane.jump.text().strip() == "10 new"
+    assert stage.pane.jump.count == 10
 
 
 def test_older_pages_load_near_the_top_and_move_nothing(stage: Stage) -> None:
@@ -84,9 +85,9 @@ def test_a_new_width_keeps_the_place(stage: Stage) -> None:
     assert stage.pane.view.at_end
 
 
-def test_footers_can_be_switched_off(stage: Stage) -> None:
+def test_numbers_can_be_switched_off(stage: Stage) -> None:
     tall = stage.bar.maximum()
-    stage.window.set_footers(False)
+    stage.window.set_numbers(Numbers.NEVER)
     stage.settle()
     assert stage.pane.view.at_end
     assert stage.bar.maximum() <= tall
@@ -151,7 +152,7 @@ def test_the_buttons_of_an_offer_do_what_they_say(make_stage) -> None:
     placed = delegate.placed(model.bubble(0), view.font())
     corner = view.visualRect(model.index(0)).topLeft()
     for box, action in placed.buttons:
-        if action != "accept-to":
+        if action not in ("accept-to", "always"):
             click(stage, corner + box.center().toPoint())
     stage.settle()
     assert stage.client.asked(AcceptTransfer) == [AcceptTransfer(message_id(1))]
@@ -165,14 +166,15 @@ def test_a_link_is_found_under_the_mouse_and_only_there(make_stage) -> None:
     view, model = stage.pane.view, stage.pane.model
     delegate, bubble = view.itemDelegate(), model.bubble(0)
     placed = delegate.placed(bubble, view.font())
-    line = placed.text.lineAt(0)
+    block = placed.blocks[0]
+    line = block.layout.lineAt(0)
     x = line.cursorToX(text.index("a.example"))
     x = x[0] if isinstance(x, tuple) else x
-    corner = QPointF(*placed.text_at)
+    corner = block.at
     on_link = (corner + QPointF(x + 3, line.y() + 5)).toPoint()
     on_word = (corner + QPointF(5, line.y() + 5)).toPoint()
     assert delegate.hit(bubble, view.font(), on_link).link == "https://a.example/x"
-    assert delegate.hit(bubble, view.font(), on_word) == Hit(on_bubble=True)
+    assert delegate.hit(bubble, view.font(), on_word).link == ""
     assert delegate.hit(bubble, view.font(), QPoint(595, 3)) == Hit()
 
 
@@ -181,8 +183,8 @@ def test_a_link_behind_emoji_is_where_it_is_drawn(make_stage) -> None:
     row = text_row(1, text, ack=1)
     stage = make_stage(session_view(with_rows(peer_view(my_read=9), [row])))
     placed = stage.pane.view.itemDelegate().placed(stage.pane.model.bubble(0), stage.app.font())
-    start, length, address = placed.links[0]
-    as_qt_counts = placed.text.text().encode("utf-16-le")
+    start, length, address = placed.blocks[0].links[0]
+    as_qt_counts = placed.blocks[0].layout.text().encode("utf-16-le")
     assert as_qt_counts[2 * start : 2 * (start + length)].decode("utf-16-le") == address
 
 
@@ -190,4 +192,60 @@ def test_tooltips_say_the_state_and_are_no_markup(make_stage) -> None:
     row = text_row(1, "x", mine=True, seq=1)
     stage = make_stage(session_view(with_rows(peer_view(sent_seq=1), [row])))
     words = tip_words(stage.pane.model.bubble(0), Hit(on_bubble=True))
-    assert words.startswith("Sent: On its way")
+    assert words.startswith("On its way.")
+
+
+def drag(stage: Stage, start: QPoint, end: QPoint) -> None:
+    viewport, left = present(stage.pane.view.viewport()), Qt.MouseButton.LeftButton
+    none = Qt.KeyboardModifier.NoModifier
+    for kind, at, button in (
+        (QEvent.Type.MouseButtonPress, start, left),
+        (QEvent.Type.MouseMove, end, Qt.MouseButton.NoButton),
+        (QEvent.Type.MouseButtonRelease, end, left),
+    ):
+        held = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseButtonRelease else left
+        stage.app.sendEvent(viewport, QMouseEvent(kind, QPointF(at), button, held, none))
+
+
+def point_in(stage: Stage, row: int, position: int) -> QPoint:
+    """Where a position in a text is on screen."""
+    view = stage.pane.view
+    block = view.placed(row).blocks[0]
+    line = block.layout.lineForTextPosition(position)
+    x = line.cursorToX(position)
+    x = x[0] if isinstance(x, tuple) else x
+    corner = view.visualRect(stage.pane.model.index(row)).topLeft()
+    return corner + (block.at + QPointF(x, line.y() + line.height() / 2)).toPoint()
+
+
+def test_a_part_of_a_text_is_selected_and_copied(make_stage) -> None:
+    rows = [text_row(1, "one two three", ack=1), text_row(2, "four", ack=2)]
+    stage = make_stage(session_view(with_rows(peer_view(my_read=9), rows)))
+    clipboard = present(QApplication.clipboard())
+    drag(stage, point_in(stage, 0, 4), point_in(stage, 0, 7))
+    stage.pane.view.copy_selected()
+    assert clipboard.text() == "two"
+    drag(stage, point_in(stage, 0, 4), point_in(stage, 1, 2))
+    stage.pane.view.copy_selected()
+    assert [line.split("] ")[1] for line in clipboard.text().splitlines()] == [
+        "Bob: one two three",
+        "Bob: four",
+    ]
+
+
+def test_news_cover_the_conversation_and_do_not_move_it(stage: Stage) -> None:
+    before = top_of(stage, 130)
+    stage.pane.tell("Something happened.")
+    stage.settle()
+    assert stage.window.banner.isVisible()
+    assert top_of(stage, 130) == before
+
+
+def test_one_piece_of_news_at_a_time_the_most_urgent_first(stage: Stage) -> None:
+    stage.pane.tell("Something happened.")
+    stage.client.lose("no heartbeat")
+    stage.settle()
+    assert "no heartbeat" in stage.window.banner.shown.words
+    stage.client.reset(session_view(with_rows(peer_view(), history(101, 150))), b"boot2")
+    stage.settle()
+    assert stage.window.banner.shown.words == "Something happened."

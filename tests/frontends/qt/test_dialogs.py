@@ -67,7 +67,7 @@ DIALOGS: dict[type[QDialog], list[Make]] = {
     InviteDialog: [lambda stage: InviteDialog(stage.session, None, stage.window)],
     AddPeerDialog: [lambda stage: AddPeerDialog(stage.session, stage.window)],
     MessageDetails: [details],
-    HelpDialog: [lambda stage: HelpDialog(stage.session, stage.window)],
+    HelpDialog: [lambda stage: HelpDialog(stage.session, stage.window.menus.actions, stage.window)],
     Sheet: [],
 }
 CASES = [(kind, make) for kind, makers in DIALOGS.items() for make in makers]

@@ -10,7 +10,7 @@ from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.banner import link_banner
 from chatnet_qt.invites import AddPeerDialog, InviteDialog
 from chatnet_qt.qr import QUIET_MODULES, QrCode, qr_modules
-from chatnet_qt.qt import QAction, QApplication, QColor, QLabel, QPushButton, Qt
+from chatnet_qt.qt import QAction, QApplication, QColor, QLabel, Qt
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.wording import link_words
 from qtworld import NOW_MS, Stage, peer_view, session_view
@@ -31,7 +31,7 @@ def unmet(trust: str = Trust.NONE, state: str = LinkState.DIALLING) -> PeerView:
 
 def test_an_invite_is_shown_once_the_engine_made_it(make_stage) -> None:
     stage = make_stage(session_view(unmet()))
-    action(stage, "Invite somebody…").trigger()
+    action(stage, "Invite…").trigger()
     dialog = stage.window.findChild(InviteDialog)
     assert dialog.code.text() == "…"
     assert stage.client.asked(MakeInvite) == [MakeInvite(1)]
@@ -42,7 +42,7 @@ def test_an_invite_is_shown_once_the_engine_made_it(make_stage) -> None:
 
 def test_an_invite_is_for_somebody_new_where_everybody_is_known(make_stage) -> None:
     stage = make_stage(session_view(peer_view()))
-    action(stage, "Invite somebody…").trigger()
+    action(stage, "Invite…").trigger()
     dialog = stage.window.findChild(InviteDialog)
     assert stage.client.asked(MakeInvite) == [MakeInvite(0)]
     stage.client.answer(error="At most 4 invites are open at a time.")
@@ -52,7 +52,7 @@ def test_an_invite_is_for_somebody_new_where_everybody_is_known(make_stage) -> N
 
 def test_somebody_is_added_with_the_code_they_gave(make_stage) -> None:
     stage = make_stage(session_view(peer_view()))
-    action(stage, "Add somebody…").trigger()
+    action(stage, "Add contact or invite…").trigger()
     dialog = stage.window.findChild(AddPeerDialog)
     dialog.host.setText(" 10.0.0.9 ")
     dialog.port.setText("x")
@@ -122,12 +122,12 @@ def test_the_reason_why_an_address_is_not_found_is_shown(make_stage) -> None:
 def test_an_invited_peer_is_waited_for_or_invited_again(make_stage) -> None:
     banner = link_banner(unmet(Trust.INVITED), NOW_MS)
     assert banner is not None
-    assert "Nobody else is let in" in banner.words
+    assert "Waiting for your guest" in banner.words
     assert link_words(unmet(Trust.INVITED).link, unmet(Trust.INVITED).info) == "invited"
     over = unmet(Trust.INVITED, LinkState.IDLE)
     over.link = msgspec.structs.replace(over.link, detail="The invite is over.")
     stage = make_stage(session_view(over))
-    buttons = stage.pane.link_strip.findChildren(QPushButton)
+    buttons = stage.window.banner.buttons()
     next(button for button in buttons if button.text() == "New invite").click()
     assert stage.client.asked(MakeInvite) == [MakeInvite(1)]
 

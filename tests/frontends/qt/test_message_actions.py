@@ -128,6 +128,4 @@ def test_what_is_opened_and_what_the_tooltip_says_is_what_the_menu_showed(
     honest = "https://xn--pple-43d.com/Build_(nightly)"
     assert opened == [honest]
     assert tip_words(stage.pane.model.bubble(0), Hit(link=address)).endswith(honest)
-    assert stage.pane.view.itemDelegate().placed(
-        stage.pane.model.bubble(0), stage.pane.view.font()
-    ).links == [(5, len(address), address)]
+    assert stage.pane.view.placed(0).blocks[0].links == [(5, len(address), address)]

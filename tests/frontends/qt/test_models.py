@@ -210,4 +210,4 @@ def test_every_row_can_be_spoken(stage) -> None:
     model = stage.pane.model
     spoken = model.data(model.index(0), Qt.ItemDataRole.AccessibleTextRole)
     assert spoken.startswith("Bob, ")
-    assert spoken.endswith("m1. ACK 1 from 10.0.0.7:5001")
+    assert spoken.endswith("m1. ACK 1 from 10.0.0.7:5001. New")

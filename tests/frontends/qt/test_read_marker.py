@@ -44,6 +44,8 @@ def test_a_window_in_the_background_shows_but_does_not_read(stage: Stage) -> Non
     stage.settle()
     stage.app.setActiveWindow(None)
     stage.settle()
+    assert stage.pane.model.new_after == 40, "another window is not another conversation"
+    stage.pane.leave()
     assert stage.pane.model.new_after is None
 
 

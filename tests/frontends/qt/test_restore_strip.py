@@ -7,7 +7,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import AnswerRestore, AskRestore
 from chatnet_protocol.ipc.rows import LinkRow, RestoreMine, RestoreRow, RestoreTheirs
 from chatnet_qt.banner import Tone
-from chatnet_qt.qt import QPushButton, Qt
+from chatnet_qt.qt import Qt
 from chatnet_qt.restore_strip import UNVERIFIED, restore_banner
 from qtworld import (
     NOW_MS,
@@ -40,7 +40,7 @@ def buttons(stage: Stage) -> list[str]:
 
 
 def press(stage: Stage, text: str) -> None:
-    found = stage.pane.restore_strip.findChildren(QPushButton)
+    found = stage.window.banner.buttons()
     next(button for button in found if button.text() == text).click()
     stage.settle()
 
@@ -56,7 +56,7 @@ def stage(make_stage) -> Stage:
 
 
 def test_nothing_is_said_while_nothing_is_missing(stage: Stage) -> None:
-    assert not stage.pane.restore_strip.isVisible()
+    assert stage.pane.restore_strip.shown is None
 
 
 def test_a_gap_is_offered_to_be_filled(make_stage) -> None:
@@ -71,7 +71,7 @@ def test_a_gap_is_offered_to_be_filled(make_stage) -> None:
 def test_the_offer_can_be_put_off(make_stage) -> None:
     stage = make_stage(session_view(peer_view(restore=asked(mine=RestoreMine.POSSIBLE))))
     press(stage, "Not now")
-    assert not stage.pane.restore_strip.isVisible()
+    assert stage.pane.restore_strip.shown is None
     assert stage.client.asked(AskRestore) == []
     change(stage, mine=RestoreMine.ASKING)
     assert "Bob has to consent" in words(stage), "another window asked"
@@ -93,7 +93,7 @@ def test_running_counts_and_the_end_is_told_once(stage: Stage) -> None:
     change(stage, mine=RestoreMine.RUNNING, restored=120)
     assert words(stage) == "Your conversation with Bob is coming back: 120 messages so far."
     change(stage, mine=RestoreMine.DONE, restored=121)
-    assert not stage.pane.restore_strip.isVisible()
+    assert stage.pane.restore_strip.shown is None
     assert notice(stage) == "Your conversation with Bob is back: 121 messages."
     stage.pane.notice_strip.show_banner(None)
     change(stage, mine=RestoreMine.DONE, restored=121, theirs=RestoreTheirs.ASKED)
@@ -143,9 +143,10 @@ def test_a_verified_peer_needs_no_warning() -> None:
 
 def test_buttons_can_be_reached_by_keyboard_and_are_named(stage: Stage) -> None:
     change(stage, theirs=RestoreTheirs.ASKED)
-    strip = stage.pane.restore_strip
-    assert strip.accessibleName() == "Conversation on its way back"
-    for button in strip.findChildren(QPushButton):
+    strip = stage.window.banner
+    assert strip.accessibleName().startswith("Conversation on its way back: ")
+    assert strip.buttons()
+    for button in strip.buttons():
         assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
         assert button.text()
 
@@ -153,11 +154,11 @@ def test_buttons_can_be_reached_by_keyboard_and_are_named(stage: Stage) -> None:
 def test_in_a_narrow_window_the_words_keep_their_room(make_stage) -> None:
     peer = peer_view(restore=asked(theirs=RestoreTheirs.ASKED))
     stage = make_stage(session_view(peer), size=(330, 500))
-    strip = stage.pane.restore_strip
-    (send, *_) = strip.findChildren(QPushButton)
+    strip = stage.window.banner
+    (send, *_) = strip.buttons()
     assert send.geometry().top() >= strip._label.geometry().bottom()
-    assert strip._label.width() > strip.width() * 0.8
-    stage.window.resize(800, 500)
+    assert strip._label.width() > strip.width() * 0.7
+    stage.window.resize(1280, 500)
     stage.settle()
     assert send.geometry().left() >= strip._label.geometry().right()
 
@@ -166,7 +167,7 @@ def test_without_an_engine_nothing_is_offered(stage: Stage) -> None:
     change(stage, theirs=RestoreTheirs.ASKED)
     stage.client.lose()
     stage.settle()
-    assert not stage.pane.restore_strip.isVisible()
+    assert stage.pane.restore_strip.shown is None
     stage.client.change(ev.PeerRemoved(1))
     stage.settle()
 

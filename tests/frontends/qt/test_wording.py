@@ -84,7 +84,7 @@ def test_a_peer_is_called_as_typed_else_as_it_calls_itself() -> None:
 def test_every_link_state_has_words() -> None:
     info = peer_view().info
     words = {wording.link_words(LinkRow(1, state, 0), info) for state in LinkState}
-    assert len(words) == len(LinkState)
+    assert len(words) == len(LinkState) - 1, "looking up a name is connecting too"
     assert wording.link_words(LinkRow(1, "something-new", 0), info) == "something-new"
 
 

@@ -1,0 +1,79 @@
+"""What can be done with a message, and what each of these actions is called. Pure."""
+
+from chatnet_client.words import can_fetch
+from chatnet_protocol.ipc.rows import TransferState
+from chatnet_qt.models import Bubble
+
+SHOW_ALL = "show-all"
+ACTION_WORDS = {
+    "accept": "Accept",
+    "accept-to": "Save to…",
+    "reject": "Decline",
+    "always": "Always accept…",
+    "pause": "Pause",
+    "resume": "Resume",
+    "cancel": "Cancel",
+    "open": "Open",
+    "folder": "Open folder",
+    "again": "Send again",
+    "fetch": "Download again",
+    "retry-text": "Try again",
+    "take-back": "Take back",
+    "copy": "Copy text",
+    "menu": "More",
+    SHOW_ALL: "Show all",
+}
+ICONS = {"pause": "pause", "resume": "play", "cancel": "close", "copy": "copy", "menu": "more"}
+"""Actions that are quiet pictures; all others are words."""
+LOUD = frozenset({"accept"})
+"""What waits for a decision; to do again what has ended is an offer."""
+
+
+def actions_of(bubble: Bubble) -> list[str]:
+    """What can be done with the transfer in a bubble, the most likely first."""
+    transfer = bubble.transfer
+    if transfer is None:
+        return []
+    match transfer.state:
+        case TransferState.OFFERED:
+            return ["cancel"] if transfer.mine else ["accept", "accept-to", "reject", "always"]
+        case TransferState.WAITING | TransferState.ACTIVE:
+            return ["pause", "cancel"]
+        case TransferState.PAUSED:
+            return ["resume", "cancel"] if transfer.by != "peer" else ["cancel"]
+        case TransferState.VERIFYING:
+            return ["cancel"]
+        case TransferState.DONE:
+            return [] if transfer.mine or not transfer.path else ["open", "folder"]
+        case TransferState.FAILED | TransferState.CANCELLED | TransferState.REJECTED:
+            again = transfer.mine and transfer.files == 1 and transfer.path
+            return ["again"] if again else ["fetch"] if can_fetch(transfer) else []
+    return []
+
+
+def more_actions_of(bubble: Bubble) -> list[str]:
+    """What can be done besides, which nobody needs often enough for a button."""
+    if bubble.offer is None or bubble.row.mine or "fetch" in actions_of(bubble):
+        return []
+    # A transfer that the view no longer holds has ended long ago; the engine still knows it.
+    return ["fetch"] if bubble.transfer is None or can_fetch(bubble.transfer) else []
+
+
+def failed_actions(bubble: Bubble) -> list[str]:
+    """What can be done about a text that was not sent."""
+    return ["take-back"] if bubble.is_kept else ["retry-text"]
+
+
+def is_quiet(bubble: Bubble, action: str) -> bool:
+    """Whether an action is offered as a link: somebody has decided against it before."""
+    ended = bubble.transfer.state if bubble.transfer else ""
+    return action in ("always", "retry-text", "take-back") or (
+        action in ("again", "fetch") and ended in (TransferState.REJECTED, TransferState.CANCELLED)
+    )
+
+
+def action_words(bubble: Bubble, action: str) -> str:
+    """What an action is called where it stands."""
+    if action == "fetch" and is_quiet(bubble, action):
+        return "Download anyway"
+    return ACTION_WORDS[action]
