@@ -7,8 +7,8 @@ import pytest
 
 from chatnet_engine.files import offering
 from chatnet_engine.ledger import ledger, people
-from chatnet_engine.node import commands
 from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.node.people import people as subject
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState
@@ -105,7 +105,7 @@ def test_the_pause_doubles_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_command_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    fail_once(monkeypatch, commands, "_name")
+    fail_once(monkeypatch, subject, "_name")
     request = world.at_a.ask(cmd.SetPeer(1, name="Bob"))
     other = world.at_a.ask(cmd.SetPeer(2, name="Carol"))
     world.run(0.5)
