@@ -19,6 +19,9 @@ READ_BYTES = 16 * KIB
 """Read of a connection at a time: some hundred small requests."""
 LARGE_READ_BYTES = 128 * KIB
 """The same in the middle of a large one."""
+MAX_GONE_UNANSWERED = 8
+"""Requests of a client that has hung up done before one is answered, which then ends it: for
+programs that say a few things and exit."""
 REPLY_MARK = 64
 """With this many replies unsent, a client is not read from ..."""
 REPLY_MARK_BYTES = 1 * MIB
@@ -127,8 +130,9 @@ class CommandSocket(LocalSocket[_Client]):
         self._mind_memory(connection)
 
     def _is_full(self, connection: Connection[_Client]) -> bool:
+        gone = connection.is_gone
         return (
-            connection.peer.unanswered >= MAX_REQUESTS_UNDER_WAY
+            connection.peer.unanswered >= (MAX_GONE_UNANSWERED if gone else MAX_REQUESTS_UNDER_WAY)
             or len(connection.waiting) >= REPLY_MARK
             or connection.waiting_bytes >= REPLY_MARK_BYTES
         )

@@ -136,22 +136,13 @@ class LocalSocket(ABC, Generic[P]):
 
     def handle_ready(self, now_s: float) -> None:
         """Take in connections and what comes on them; send what waits."""
-        for fd, events in self._epoll.poll(0):
-            if fd == self._listener.fileno():
-                self._accept(now_s)
-                continue
-            connection = self._open.get(fd)
-            if connection is None:
-                continue
-            if events & (select.EPOLLHUP | select.EPOLLERR):
-                connection.is_gone = True
-            if connection.reads:
-                if events & ~select.EPOLLOUT:
-                    self._read(connection, now_s)
-            else:
-                self._watch(connection)  # only now: mostly it reads again before more arrives
-            if events & select.EPOLLOUT and connection.is_open:
-                self._flush(connection)
+        ready = dict(self._epoll.poll(0))
+        accepts = ready.pop(self._listener.fileno(), 0)
+        for fd, events in ready.items():
+            if (connection := self._open.get(fd)) is not None:
+                self._handle(connection, events, now_s)
+        if accepts:  # last: a newcomer may get the descriptor of one that ended
+            self._accept(now_s)
 
     def next_timeout(self) -> float:
         """When `handle_timeout` has something to do."""
@@ -206,6 +197,17 @@ class LocalSocket(ABC, Generic[P]):
             raise
         self._epoll.register(listener.fileno(), select.EPOLLIN)
         return listener
+
+    def _handle(self, connection: Connection[P], events: int, now_s: float) -> None:
+        if events & (select.EPOLLHUP | select.EPOLLERR):
+            connection.is_gone = True
+        if connection.reads:
+            if events & ~select.EPOLLOUT:
+                self._read(connection, now_s)
+        else:
+            self._watch(connection)  # only now: mostly it reads again before more arrives
+        if events & ~select.EPOLLIN and connection.waiting:
+            self._flush(connection)
 
     def _accept(self, now_s: float) -> None:
         for _ in range(MAX_ACCEPTS):

@@ -4,7 +4,7 @@ Performs what the node asks, and collects what the workers answer. Decides nothi
 """
 
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.backup import BackupMaker
@@ -121,8 +121,10 @@ class Machine:
 
     def counters(self) -> dict[str, int]:
         """What sockets and processes have counted since the start, by name."""
-        facts = {f"socket_{name}": count for name, count in asdict(self.udp.counters).items()}
-        facts |= {f"ipc_{name}": count for name, count in asdict(self.ipc.counters).items()}
+        facts: dict[str, int] = {}
+        for prefix, counters in (("socket", self.udp.counters), ("ipc", self.ipc.counters)):
+            for each in fields(counters):
+                facts[f"{prefix}_{each.name}"] = getattr(counters, each.name)
         facts["files_restarts"] = self.files.restarts
         facts["files_frames_dropped"] = self.files.dropped
         if self.impairment is not None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from attacks.served import Served
 from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.backup import BackupMaker, SessionPaths
 from chatnet_engine.io.clock import read_now
@@ -127,3 +128,10 @@ def machine(own_home):
             addresses=AddressWatch(None),
             now=now,
         )
+
+
+@pytest.fixture
+def served(tmp_path):
+    served = Served(str(tmp_path / "s.c"))
+    yield served
+    served.close()

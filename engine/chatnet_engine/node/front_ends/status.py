@@ -1,6 +1,6 @@
 """Collects what `chatnet status` shows: facts by name, for people and programs to read."""
 
-from dataclasses import asdict
+from dataclasses import fields
 
 from chatnet_engine.node.parts import Parts
 from chatnet_protocol.addresses import show_address
@@ -30,8 +30,9 @@ def collect(parts: Parts, counts: dict[str, int]) -> Status:
         "last_no": parts.publisher.view.last_no,
         "store": parts.commits.failing or "ok",
     }
-    for name, count in asdict(parts.endpoint.counters).items():
-        facts[f"udp_{name}"] = count
+    counters = parts.endpoint.counters
+    for field in fields(counters):
+        facts[f"udp_{field.name}"] = getattr(counters, field.name)
     facts |= counts | parts.contained
     clients: list[Facts] = [
         {

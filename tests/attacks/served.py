@@ -1,0 +1,99 @@
+"""A command socket turned by hand, and raw clients of it."""
+
+import select
+
+from attacks import zmtp
+from chatnet_engine.io.command_socket import CommandSocket
+from chatnet_engine.io.local_socket import TICK_S
+
+TURNS = 2000
+PING = zmtp.command(b"PING", b"\0\0")
+ASK = zmtp.frame(b"ask" * 10)
+
+
+class Served:
+    """A socket, and raw clients of it that are closed at the end."""
+
+    def __init__(self, path):
+        self.commands = CommandSocket(path, 0.0)
+        self.endpoint = f"ipc://{path}"
+        self.now_s = 0.0
+        self._raws = []
+
+    def connect(self):
+        self._raws.append(zmtp.connect(self.endpoint))
+        self._raws[-1].settimeout(20)
+        return self._raws[-1]
+
+    def join(self, kind=b"DEALER", identity=b""):
+        """A client after the handshake, and its connection here."""
+        before = set(self.commands._open)
+        raw = self.connect()
+        raw.sendall(zmtp.GREETING + zmtp.ready(kind, identity))
+        self.turn_until(
+            lambda: any(self.is_idle(fd) for fd in self.commands._open if fd not in before)
+        )
+        (fd,) = [fd for fd in self.commands._open if fd not in before]
+        return raw, self.commands._open[fd]
+
+    def is_idle(self, fd):
+        connection = self.commands._open[fd]
+        return connection.peer.wire.is_ready and connection.reads
+
+    def turn(self):
+        """Take in what has arrived, and at most one request."""
+        self.commands.handle_ready(self.now_s)
+        self.commands.flush()
+        return self.commands.receive(self.now_s)
+
+    def turn_until(self, condition):
+        taken = []
+        for _ in range(TURNS):
+            request = self.turn()
+            taken += [] if request is None else [request]
+            if condition():
+                return taken
+            if request is None and not self.commands.has_requests:
+                select.select([self.commands.fileno()], [], [], 0.01)
+        raise AssertionError("it never came")
+
+    def serve(self, body, rounds):
+        """Answer what comes at once."""
+        answered = 0
+        for _ in range(rounds):
+            if request := self.turn():
+                answered += self.commands.reply(request[0], body)
+        return answered
+
+    def pass_time(self, seconds):
+        for _ in range(int(seconds / TICK_S)):
+            self.now_s += TICK_S
+            self.commands.handle_timeout(self.now_s)
+            self.commands.flush()
+
+    def close(self):
+        for raw in self._raws:
+            raw.close()
+        self.commands.close()
+
+
+def is_cut(raw):
+    """Wait until the other side has hung up."""
+    try:
+        while raw.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def fill(raw, data):
+    """Send it again and again until the socket takes no more; the bytes sent."""
+    raw.setblocking(False)
+    sent = 0
+    try:
+        while True:
+            sent += raw.send(data)
+    except BlockingIOError:
+        raw.settimeout(20)
+        return sent
