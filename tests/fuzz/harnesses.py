@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from chatnet_engine.files.incoming import IncomingFiles
 from chatnet_engine.files.names import numbered, safe_name, safe_path, shown
 from chatnet_engine.files.records import Opener, Sealer, nonce_packer
+from chatnet_engine.io.zmtp import MAX_COMMAND_BYTES, Violation
+from chatnet_engine.io.zmtp_pub import Subscriber
+from chatnet_engine.io.zmtp_router import Requester
 from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.secure.invite import parse_invite
 from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
@@ -22,7 +25,7 @@ from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.session_files import decode_connection_file
 from chatnet_protocol.ipc.view import View
-from chatnet_protocol.limits import MAX_NAME_BYTES
+from chatnet_protocol.limits import MAX_NAME_BYTES, MAX_REQUEST_BYTES
 from chatnet_protocol.wire import control, file_records, frames, messages, restoring
 from simworld.pair import B, Pair
 
@@ -225,6 +228,23 @@ def ipc_frame(data: bytes) -> str:
     return " ".join(sorted(failures | results))
 
 
+def local_bytes(data: bytes) -> str:
+    """What comes on the local sockets, in pieces of a size that the first byte says."""
+    size, out = 1 + data[:1].ljust(1)[0], []
+    for peer in (Subscriber(), Requester()):
+        taken = 0
+        try:
+            for start in range(1, len(data), size):
+                peer.feed(data[start : start + size])
+                while isinstance(peer, Requester) and not peer.is_starved:
+                    taken += peer.take() is not None
+        except Violation as violation:
+            out.append(str(violation))
+        assert peer.wire.held_bytes <= size + 9 + max(MAX_COMMAND_BYTES, MAX_REQUEST_BYTES)
+        out.append(f"{peer.wire.is_ready} {min(2, taken)} {len(peer.wire.answers) > 2}")
+    return " ".join(out)
+
+
 def engine_frame(data: bytes) -> str:
     """What a front end reads: publications, replies, snapshots, gauges, the connection file."""
     out = []
@@ -256,6 +276,6 @@ HARNESSES: dict[str, Callable[[bytes], str]] = {
     harness.__name__: harness
     for harness in (
         datagram, handshake, inside_a_session, application_message, file_record, file_name,
-        known_peers, ipc_frame, engine_frame, invite,
+        known_peers, ipc_frame, local_bytes, engine_frame, invite,
     )
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from attacks import zmtp
 from chatnet_engine.secure.invite import invite_code
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
@@ -60,6 +61,22 @@ def conversation() -> dict[str, list[bytes]]:
     return {name: found[:60] for name, found in heard.items()}
 
 
+def local_clients(requests: list[bytes]) -> list[bytes]:
+    """The first bytes of a SUB, a DEALER and a REQ, in pieces of several sizes."""
+    ping = zmtp.command(b"PING", b"\0\0context")
+    asked = b"".join(zmtp.frame(request) for request in requests[:3])
+    delimited = b"".join(zmtp.frame(b"", zmtp.MORE) + zmtp.frame(r) for r in requests[:3])
+    return [
+        bytes([size]) + zmtp.GREETING + zmtp.ready(kind, b"me") + ping + said
+        for size in (255, 7)
+        for kind, said in (
+            (b"SUB", zmtp.frame(b"\1E") + zmtp.command(b"SUBSCRIBE", b"H") + zmtp.frame(b"\0E")),
+            (b"DEALER", asked),
+            (b"REQ", delimited),
+        )
+    ]
+
+
 def honest() -> dict[str, list[bytes]]:
     """By harness."""
     heard = conversation()
@@ -72,6 +89,7 @@ def honest() -> dict[str, list[bytes]]:
         "file_record": [*vectors("file_records"), bytes(200)],
         "file_name": [name.encode() for name in NAMES],
         "known_peers": [KNOWN, KNOWN * 3, b""],
+        "local_bytes": local_clients(heard["ipc_frame"]),
         "engine_frame": heard["engine_frame"] + vectors("ipc"),
         "invite": [invite_code(bytes(range(16))).encode()],
     }
