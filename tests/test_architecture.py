@@ -28,13 +28,14 @@ PROTOCOL_FOR_FACES = tuple(f"chatnet_protocol.{name}" for name in FACE)
 # A part, and the parts of ChatNet that it may import besides itself. The longest match counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "chatnet_protocol": (),
-    f"{ENGINE}.secure": ("chatnet_protocol",),
-    f"{ENGINE}.arq": ("chatnet_protocol",),
-    f"{ENGINE}.files": ("chatnet_protocol",),
-    f"{ENGINE}.ledger": ("chatnet_protocol",),
+    f"{ENGINE}.trace": (),
+    f"{ENGINE}.secure": ("chatnet_protocol", f"{ENGINE}.trace"),
+    f"{ENGINE}.arq": ("chatnet_protocol", f"{ENGINE}.trace"),
+    f"{ENGINE}.files": ("chatnet_protocol", f"{ENGINE}.trace"),
+    f"{ENGINE}.ledger": ("chatnet_protocol", f"{ENGINE}.trace"),
     f"{ENGINE}.node": (
         "chatnet_protocol",
-        *(f"{ENGINE}.{name}" for name in ("secure", "arq", "files")),
+        *(f"{ENGINE}.{name}" for name in ("trace", "secure", "arq", "files")),
     ),
     ENGINE: ("chatnet_protocol",),
     "chatnet_client": ("chatnet_protocol",),
@@ -43,7 +44,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 }
 SANS_IO = (
     "chatnet_protocol",
-    *(f"{ENGINE}.{name}" for name in ("secure", "arq", "files", "ledger", "node")),
+    *(f"{ENGINE}.{name}" for name in ("trace", "secure", "arq", "files", "ledger", "node")),
 )
 # I/O, clocks, randomness: handed in by the caller, so that one seed replays a whole run.
 IO_MODULES = frozenset(

@@ -322,6 +322,8 @@ class CommitFailed(Struct, array_like=True, gc=False, frozen=True, tag=True):
     """Index of the operation that raised what is no error of the disk; -1: none did."""
     traceback: str = ""
     """For the log, if there is a culprit."""
+    code: str = ""
+    """SQLite's name of the error, if it was one."""
 
 
 class LeftOut(Struct, array_like=True, gc=False, frozen=True):

@@ -218,7 +218,11 @@ def test_no_secret_is_in_process_lists_or_logs(root: Path) -> None:
                 assert not re.search(rb"[0-9a-f]{40}|[a-z2-7]{52}", arguments)
                 shown += arguments + Path(f"/proc/{pid}/environ").read_bytes()
             folder = Path(engine.connection_path).parent
-            shown += (folder / "engine.log").read_bytes()
+            log = (folder / "engine.log").read_bytes()
+            assert b"connectivity:connection_started" in log
+            private = (str(root).encode(), b"paper")
+            assert [one for one in private if one in log] == []
+            shown += log
             shown += Path(engine.connection_path).read_bytes()
             shown += (folder / "known_peers").read_bytes()
             shown += "".join(engine.said).encode()

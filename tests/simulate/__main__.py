@@ -1,4 +1,15 @@
-"""scripts/sim: whole engines in a simulated world, seed after seed, judged by the checker."""
+"""scripts/sim: whole engines in a simulated world, seed after seed, judged by the checker.
+
+--seed N --trace prints what each engine did, a line a step:
+
+    12.3456  a  b      connectivity:connection_state_updated old=dialling new=up
+    time     |  |      what: a kind of trace, as in the engine's log, and its fields; a line
+             |  |      without a colon in it says what a person did or which fault began
+             |  the peer that it is about: its letter, or `peer 3` while its key is not known
+             whose engine; empty: the world
+
+--packets adds a line for each packet sent, received, acknowledged, declared lost.
+"""
 
 import argparse
 import itertools
@@ -17,7 +28,11 @@ CHUNK = 8
 
 def main(argv: list[str]) -> int:
     """Exit code 0 when every promise held in every run."""
-    parser = argparse.ArgumentParser(prog="scripts/sim", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="scripts/sim",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--seeds", type=_range, help="FIRST-LAST, or so many from 0 on")
     what.add_argument("--seed", type=int, help="this one")
@@ -29,7 +44,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="with --minutes: first seed")
     parser.add_argument("--results", type=Path, help="kept here, and left out the next time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--trace", action="store_true", help="with --seed: say what happens when")
+    parser.add_argument("--trace", action="store_true", help="with --seed: what each engine did")
+    parser.add_argument("--packets", action="store_true", help="with --trace: packets too")
     args = parser.parse_args(argv)
     if args.mutants:
         from simulate.mutants import main as try_mutants
@@ -40,12 +56,12 @@ def main(argv: list[str]) -> int:
 
         return die_everywhere(args.jobs)
     if args.seed is not None:
-        return _one(args.seed, args.trace)
+        return _one(args.seed, trace=args.trace or args.packets, packets=args.packets)
     return _many(args)
 
 
-def _one(seed: int, trace: bool) -> int:
-    outcome = run_seed(seed, print if trace else None)
+def _one(seed: int, *, trace: bool, packets: bool) -> int:
+    outcome = run_seed(seed, print if trace else None, packets=packets)
     _print_problems(outcome)
     print(
         f"seed {seed} ({outcome.kind}): {outcome.committed} messages in "

@@ -19,6 +19,7 @@ from simulate.exports import check_exports
 from simulate.faults import CROWDED, MEMORY_LOSS, ORDINARY, Fault, heal, spoil
 from simulate.hostile_world import Mallory
 from simulate.kinds import Kind, kind_of
+from simulate.narrator import narrate
 from simulate.people import People
 from simulate.restoring import RESTORE_S, EverybodyAsks, at_random
 from simulate.world import World
@@ -55,8 +56,13 @@ class Stuck(Exception):
     """A run does not end."""
 
 
-def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Outcome:
-    """Everything that this seed decides; problems are sentences, empty when all is well."""
+def run_seed(
+    seed: int, tell: Callable[[str], None] | None = None, *, packets: bool = False
+) -> Outcome:
+    """Everything that this seed decides; problems are sentences, empty when all is well.
+
+    `tell` gets the lines of the trace; with `packets` also one for each packet.
+    """
     outcome = Outcome(seed)
     outcome.kind = kind = kind_of(seed)
     random = Random(f"plan {seed}")
@@ -65,6 +71,8 @@ def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Outcome:
     began_s = time.process_time()
     three = 0.5 if kind.peers_change else 0.08
     world = World(seed, 3 if random.random() < three else 2, tell, kind)
+    if tell:
+        narrate(world, packets=packets)
     world.note("", f"world: {kind}")
     try:
         world.begin()

@@ -30,6 +30,7 @@ from chatnet_engine.node.effects import (
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.secure.identity import Identity
+from chatnet_engine.trace import Trace, Tracer
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import SessionRow
@@ -44,8 +45,8 @@ COMMIT_S = (0.0002, 0.002)
 """How long a transaction takes."""
 
 
-def ignore(text: str) -> None:
-    """Nobody wants a trace."""
+def ignore(text: object) -> None:
+    """Nobody wants to know."""
 
 
 class SimEngine:
@@ -77,11 +78,14 @@ class SimEngine:
         """Time and size of each datagram sent."""
         self.stopped = ""
         self.store_fails = ""
+        """While set, every transaction fails with this sentence."""
         self.contain = False
         """Whether exceptions are contained, as in the product; else they fail the test."""
         self.problems: list[str] = []
         """What was contained."""
-        """While set, every transaction fails with this sentence."""
+        self.on_trace: Callable[[Trace], None] = ignore
+        """Takes each trace of the node."""
+        self.trace_detail = False
         self.commit_s = self.usual_commit_s = COMMIT_S
         """How long a transaction takes: between these."""
         self.committing = False
@@ -129,6 +133,7 @@ class SimEngine:
             private_key=self.private_key,
             contain=self.contain,
             arq=self.arq,
+            trace=Tracer(detail=self.trace_detail),
         )
         loaded = self.ledger.load()
         view = self.ledger.load_view(session)
@@ -307,6 +312,10 @@ class SimEngine:
     def log_problem(self, text: str) -> None:
         """What was contained; only a test that injects exceptions lets it."""
         self.problems.append(text)
+
+    def trace(self, trace: Trace) -> None:
+        """What the node did."""
+        self.on_trace(trace)
 
     def stop(self, reason: str) -> None:
         """The engine ended on purpose."""

@@ -26,6 +26,7 @@ from chatnet_engine.arq.redundancy import plan_for
 from chatnet_engine.arq.sender import Sender
 from chatnet_engine.arq.sources import Sources
 from chatnet_engine.arq.stats import ArqStats
+from chatnet_engine.trace import Kind, LinkTracer
 from chatnet_protocol.errors import DecodeError, LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MAX_CHANNELS
 from chatnet_protocol.wire import frames
@@ -43,12 +44,14 @@ class Connection:
         now: float,
         random: Callable[[int], bytes],
         config: ArqConfig = ArqConfig(),  # noqa: B008  (frozen)
+        trace: LinkTracer | None = None,
     ) -> None:
+        self.trace = trace or LinkTracer()
         self._config = config
         self._now = now
         self._acks = Acks()
         self._sources = Sources(self._acks)
-        self._sender = Sender(config, random, self._sources, now)
+        self._sender = Sender(config, random, self._sources, now, self.trace)
         self.line = self._sender.loss.line
         """What is known of losses on the way to the peer, for the next link to begin with."""
         self._receiver = Receiver(config, self._sources.channel_receipts)
@@ -81,6 +84,8 @@ class Connection:
             return
         if self._acks.seen(number):
             self._duplicate_packets += 1
+            if self.trace.detail:
+                self.trace.add(Kind.PACKET_DUPLICATE, number=number)
             return
         try:
             arrived = frames.decode(payload)
@@ -89,6 +94,8 @@ class Connection:
         self._last_heard = now
         self._sender.first_unanswered = None
         self._packets_received += 1
+        if self.trace.detail:
+            self.trace.add(Kind.PACKET_RECEIVED, number=number, size=len(payload))
         if self._close is not None:
             self._handle_while_closing(arrived)
             return

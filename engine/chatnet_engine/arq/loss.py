@@ -16,6 +16,7 @@ from chatnet_engine.arq.line import LineEstimate
 from chatnet_engine.arq.packets import PacketLog, SentPacket
 from chatnet_engine.arq.redundancy import sends_wanted
 from chatnet_engine.arq.rtt import RttEstimator
+from chatnet_engine.trace import Kind, LinkTracer
 
 MAX_LOST_KEPT = 4096
 """Given-up packets remembered, so that a late ACK can be told from a lie about nothing."""
@@ -35,12 +36,19 @@ class LossCounters(Struct):
 class LossRecovery:
     """Decides which packets arrived, which are lost, and when to probe."""
 
-    def __init__(self, config: ArqConfig, rtt: RttEstimator, congestion: Congestion) -> None:
+    def __init__(
+        self,
+        config: ArqConfig,
+        rtt: RttEstimator,
+        congestion: Congestion,
+        trace: LinkTracer | None = None,
+    ) -> None:
         self._config = config
         self.line = LineEstimate()
         self._verdicts: list[tuple[int, float, bool]] = []
         """Fates of packets (number, when it left, whether it is lost) that left after one whose
         fate is not known."""
+        self._trace = trace or LinkTracer()
         self._rtt = rtt
         self._congestion = congestion
         self._sent = PacketLog()
@@ -160,6 +168,8 @@ class LossRecovery:
 
     def _on_spurious(self, packet: SentPacket) -> None:
         self.counters.packets_spurious += 1
+        if self._trace.detail:
+            self._trace.add(Kind.SPURIOUS_LOSS, number=packet.number)
         self.line.on_spurious()
         for source, token in packet.contents:
             source.on_acked(token)
@@ -220,6 +230,9 @@ class LossRecovery:
                 self._calm_down()
         for packet in lost:
             self._left(packet)
+            if self._trace.detail:
+                age_ms = (now - packet.sent_at) * 1000
+                self._trace.add(Kind.PACKET_LOST, number=packet.number, age_ms=age_ms)
             packet.forget_at = forget_at
             self._given_up.add(packet)
             self._episode.add(packet.number)

@@ -17,6 +17,7 @@ from chatnet_engine.arq.redundancy import plan_for
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES, PayloadSize
 from chatnet_engine.arq.sources import Draft, Sources
+from chatnet_engine.trace import Code, Kind, LinkTracer
 from chatnet_protocol.wire import frames
 
 FULL_PROBES = 4
@@ -38,15 +39,23 @@ class Sender:
     """Turns what is due into packets."""
 
     def __init__(
-        self, config: ArqConfig, random: Callable[[int], bytes], sources: Sources, now: float
+        self,
+        config: ArqConfig,
+        random: Callable[[int], bytes],
+        sources: Sources,
+        now: float,
+        trace: LinkTracer | None = None,
     ) -> None:
         self._config = config
+        self._trace = trace or LinkTracer()
+        self._traced = (False, True)
+        """Black hole and slow start, as they were traced last."""
         self._sources = sources
         self._full_bytes = config.max_payload_bytes + config.datagram_overhead_bytes
         self.numbers = PacketNumbers(config.first_packet_number, random)
         self.rtt = RttEstimator(config)
         self.congestion = Illinois(config)
-        self.loss = LossRecovery(config, self.rtt, self.congestion)
+        self.loss = LossRecovery(config, self.rtt, self.congestion, self._trace)
         self._pacer = Pacer(config, now)
         self.size = PayloadSize(config.max_payload_bytes)
         self._keepalive_s = config.keepalive_s * (1 - random(1)[0] / 1024)
@@ -79,6 +88,16 @@ class Sender:
         rtt, congestion = self.rtt, self.congestion
         self._pacer.set_rate(congestion.window_bytes, rtt.smoothed_s, congestion.in_slow_start, now)
         self.update_copies()
+        self._trace_state()
+        if self._trace.detail:
+            self._trace.add(
+                Kind.METRICS,
+                rtt_ms=rtt.latest_s * 1000,
+                smoothed_rtt_ms=rtt.smoothed_s * 1000,
+                window=congestion.window_bytes,
+                in_flight=self.loss.in_flight_bytes,
+                loss=self.loss.line.loss_rate,
+            )
 
     def update_copies(self) -> None:
         """Tell the sources what is known of the line."""
@@ -91,10 +110,13 @@ class Sender:
             self._probe = True
             count = self.loss.pto_count
             self._full_probe = count <= FULL_PROBES or count & (count - 1) == 0
+            if self._trace.detail:
+                self._trace.add(Kind.PROBE_TIMEOUT, count=count)
             if self._full_probe:
                 self._resend_oldest()
         if now >= self._last_sent_at + self._keepalive_s:
             self._ping = True
+        self._trace_state()
 
     def next_timeout(self, now: float) -> float:
         """When `on_timeout` or another round of `take` has something to do."""
@@ -159,6 +181,11 @@ class Sender:
         self.numbers.take()
         self.packets_sent += 1
         self._last_sent_at = now
+        if self._trace.detail:
+            size, asks = len(payload), draft.eliciting
+            self._trace.add(
+                Kind.PACKET_SENT, number=number, size=size, ack_eliciting=asks, probe=probe
+            )
         if draft.eliciting:
             size_bytes = len(payload) + self._config.datagram_overhead_bytes
             if len(payload) > SAFE_PAYLOAD_BYTES:
@@ -182,6 +209,16 @@ class Sender:
                 forgotten = self.loss.forget(self._small_probes.popleft())
                 if forgotten is not None:
                     self._sources.forgotten(forgotten)
+
+    def _trace_state(self) -> None:
+        state = self.size.black_hole, self.congestion.in_slow_start
+        (black_hole, slow_start), self._traced = self._traced, state
+        if state[0] != black_hole:
+            self._trace.add(Kind.BLACK_HOLE, black_hole=state[0])
+        if state[1] != slow_start and self._trace.detail:
+            new = Code("slow_start" if state[1] else "congestion_avoidance")
+            window = self.congestion.window_bytes
+            self._trace.add(Kind.CONGESTION_STATE, new=new, window=window)
 
     @property
     def _control_open(self) -> bool:

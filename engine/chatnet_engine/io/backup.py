@@ -91,7 +91,7 @@ class _BackupDesk:
             told = CommandError(ErrorCode.FILE, sentence)
         except _Stopped:
             told = CommandError(ErrorCode.BUSY, "The engine ends; no backup was made.")
-        logger.warning("no backup was made: %s", told.detail)
+        logger.warning("no backup was made: %s", told.code)
         return SessionCopied(0, 0, told)
 
     def _make(self, ask: CopySession) -> SessionCopied:

@@ -7,6 +7,7 @@ it names the session.)
 
 import logging
 import os
+import platform
 import signal
 import sqlite3
 import types
@@ -31,11 +32,13 @@ from chatnet_engine.io.session import SessionFolder, choose_inbox, default_home
 from chatnet_engine.io.start_files import remove_ended, write_ended, write_start_file
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.stretcher import Stretcher
+from chatnet_engine.io.trace_log import TraceLog, salt_of
 from chatnet_engine.io.udp import ANY_IPV4, UdpSocket, open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.node import Node
 from chatnet_engine.secure.identity import Identity
+from chatnet_engine.trace import Tracer
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.commit import Loaded
 from chatnet_protocol.errors import ChatNetError, CommandError, ErrorCode
@@ -44,10 +47,12 @@ from chatnet_protocol.ipc.envelope import BOOT_BYTES
 from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_protocol.ipc.session_files import ConnectionFile, Ended, session_dir
 from chatnet_protocol.ipc.view import View
-from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
+from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION, WIRE_VERSION
 
 logger = logging.getLogger(__name__)
 
+SIGNAL = "signal "
+"""How a reason to stop begins that is no front end's."""
 ANY_ADDRESS = ("::", ANY_IPV4)
 TYPED_PEER_S = 2.0
 """A start waits this long for the first commit of a peer that was typed."""
@@ -119,7 +124,8 @@ class Engine:
         self._note_ended(Ended.STOPPED, reason)
         counted = ((name, count) for name, count in self._machine.counters().items() if count)
         counts = ", ".join(f"{name} {count}" for name, count in counted)
-        logger.info("stopping: %s; %s", reason, counts)
+        asked = reason if reason.startswith(SIGNAL) else "a front end asked"
+        logger.info("stopping: %s; %s", asked, counts)
         return reason
 
     def greeting(self) -> str:
@@ -155,12 +161,14 @@ class Engine:
         socket_dir = choose_socket_dir(environ, folder.path)
         ipc = IpcServer(socket_dir, socket_name(folder.path), now.mono_s)
         undo.callback(ipc.close)
+        is_debug = config.log_level == "debug"
         node_config = NodeConfig(
             session=self.session,
             boot=random(BOOT_BYTES),
             incarnation=int.from_bytes(random(8), "big") or 1,
             private_key=private_key,
             fast_aes=is_aes_fast(),
+            trace=Tracer(detail=is_debug),
         )
         loaded, view = _wait_loaded(store)
         addresses = open_address_watch()
@@ -176,6 +184,7 @@ class Engine:
             stretcher=Stretcher(wakeup.ring),
             addresses=addresses,
             files=FileLink(file_command(udp.local[1], udp.local[0], config.umask)),
+            trace_log=TraceLog(salt_of(private_key), full=is_debug),
             impairment=Impairment(config.impair) if config.impair else None,
             now=now,
         )
@@ -211,8 +220,17 @@ class Engine:
         return folder, udp
 
     def _log_start(self) -> None:
-        logger.info("%s", self.greeting())
         row = self.session
+        logger.info(
+            "started: version %s, wire %d, local protocol %d, Python %s, SQLite %s, UDP port %d%s",
+            row.version,
+            WIRE_VERSION,
+            IPC_VERSION,
+            platform.python_version(),
+            sqlite3.sqlite_version,
+            row.port,
+            f", impaired: {row.impair}" if row.impair else "",
+        )
         if row.restarts:
             logger.warning("restart %d: the engine before died of %s", row.restarts, row.died_of)
 
@@ -239,7 +257,7 @@ class Engine:
         undo.callback(signal.set_wakeup_fd, old_fd)
 
     def _heed_signal(self, number: int, frame: types.FrameType | None) -> None:
-        self._runner.ask_stop(f"signal {signal.Signals(number).name}")
+        self._runner.ask_stop(f"{SIGNAL}{signal.Signals(number).name}")
 
 
 def _open_log(folder: SessionFolder, level: str, undo: ExitStack) -> int:

@@ -28,6 +28,7 @@ from chatnet_engine.io.file_pace import PacedSockets
 from chatnet_engine.io.file_receive import FOLDER_MODE, ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
+from chatnet_engine.io.log import LineFormatter
 from chatnet_protocol.errors import ErrorCode
 
 logger = logging.getLogger(__name__)
@@ -345,7 +346,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--umask", type=int, required=True, help="for received files")
     args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(LineFormatter("%(levelname)s %(name)s: %(message)s"))
     # The terminal's Ctrl-C is for the engine, which ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)

@@ -191,9 +191,9 @@ class IpcServer:
             bound.rebind(path.path)
             path.note()
         except (OSError, CommandError) as error:
-            logger.warning("the socket %s cannot be bound again: %s", path.path, error)
+            logger.warning("a local socket cannot be bound again: %s", error)
         else:
-            logger.info("the socket %s is bound again", path.path)
+            logger.info("a local socket is bound again")
 
 
 def socket_name(session_path: str) -> str:

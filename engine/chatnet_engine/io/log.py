@@ -5,14 +5,21 @@ import logging.handlers
 import os
 import re
 import sys
+import types
 
 from chatnet_engine.io.private_dir import open_regular
+from chatnet_engine.trace import describe
 from chatnet_protocol.text import ZERO_WIDTH
 
 MAX_LOG_BYTES = 2 * 1024 * 1024
+MAX_DEBUG_LOG_BYTES = 32 * 1024 * 1024
+"""A line a packet: at full speed 2 MiB would be seconds."""
 KEPT_LOGS = 1
 """Older files kept beside the present one."""
 
+_ExcInfo = (
+    tuple[type[BaseException], BaseException, types.TracebackType | None] | tuple[None, None, None]
+)
 _UNSAFE = re.compile(
     f"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff{ZERO_WIDTH}]"
 )
@@ -31,11 +38,29 @@ def _escape_one(match: re.Match[str]) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """Whatever a peer or a traceback brought, a record is one line."""
+    """Whatever a peer or a traceback brought, a record is one line.
+
+    Exceptions are written without their messages, which hold paths and what people wrote.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record with its control characters escaped."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_public, record.args))
+        if record.exc_info:
+            record.exc_text = self.formatException(record.exc_info)  # not another handler's
         return escape(super().format(record))
+
+    def formatException(self, ei: _ExcInfo) -> str:
+        """Type and places of the exception."""
+        return describe(ei[1]) if ei[1] is not None else ""
+
+
+def _public(value: object) -> object:
+    """What the log says of an exception: the system's words for an error, else its type."""
+    if isinstance(value, BaseException):
+        return getattr(value, "strerror", "") or type(value).__name__
+    return value
 
 
 def open_log(path: str, level: str) -> int:
@@ -45,7 +70,10 @@ def open_log(path: str, level: str) -> int:
     """
     os.close(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     handler = logging.handlers.RotatingFileHandler(
-        path, maxBytes=MAX_LOG_BYTES, backupCount=KEPT_LOGS, encoding="utf-8"
+        path,
+        maxBytes=MAX_DEBUG_LOG_BYTES if level == "debug" else MAX_LOG_BYTES,
+        backupCount=KEPT_LOGS,
+        encoding="utf-8",
     )
     handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root = logging.getLogger()

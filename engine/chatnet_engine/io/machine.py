@@ -14,6 +14,7 @@ from chatnet_engine.io.ipc import IpcServer
 from chatnet_engine.io.resolver import Resolver
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.stretcher import Stretcher
+from chatnet_engine.io.trace_log import TraceLog
 from chatnet_engine.io.udp import UdpSocket
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import Now
@@ -28,6 +29,7 @@ from chatnet_engine.node.effects import (
     StretchInvite,
     WorldCounted,
 )
+from chatnet_engine.trace import Trace
 from chatnet_protocol.commit import Commit
 
 NOT_YET = Now(0.0, 0)
@@ -50,6 +52,7 @@ class Machine:
     stretcher: Stretcher
     files: FileLink
     addresses: AddressWatch
+    trace_log: TraceLog
     impairment: Impairment | None = None
     now: Now = NOT_YET
     stop_reason: str | None = None
@@ -101,6 +104,10 @@ class Machine:
     def log_problem(self, text: str) -> None:
         """What should not have happened, with its traceback."""
         logger.error("%s", text)
+
+    def trace(self, trace: Trace) -> None:
+        """Into the log, as far as its level goes."""
+        self.trace_log.write(trace, self.now.mono_s)
 
     def stop(self, reason: str) -> None:
         """The runner leaves its loop when nothing is in flight any more."""

@@ -20,6 +20,7 @@ from chatnet_engine.node.effects import (
     StretchInvite,
     TellFiles,
 )
+from chatnet_engine.trace import Trace
 from chatnet_protocol.commit import Commit
 
 
@@ -37,6 +38,7 @@ class World(Protocol):
     def stretch(self, ask: StretchInvite) -> None: ...
     def tell_files(self, frame: bytes) -> None: ...
     def log_problem(self, text: str) -> None: ...
+    def trace(self, trace: Trace) -> None: ...
     def stop(self, reason: str) -> None: ...
 
 
@@ -65,5 +67,7 @@ def perform(effect: Effect, world: World) -> None:
             world.stretch(effect)
         case LogProblem(text):
             world.log_problem(text)
+        case Trace():
+            world.trace(effect)
         case StopRunner(reason):
             world.stop(reason)

@@ -88,7 +88,7 @@ def read_private(path: str, size: int) -> bytes:
     """
     with open(open_regular(path, os.O_RDONLY), "rb") as file:
         if os.fstat(file.fileno()).st_mode & 0o077:
-            logger.warning("others could get at %s; closing it to them", path)
+            logger.warning("others could read %s; now they cannot", os.path.basename(path))
             with contextlib.suppress(OSError):  # a read-only disk, a file system without modes
                 os.fchmod(file.fileno(), 0o600)
         return file.read(size)

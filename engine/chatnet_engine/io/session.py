@@ -173,7 +173,7 @@ def choose_inbox(folder: SessionFolder, user_home: str) -> str:
         try:
             make_dirs(inbox)
         except OSError as error:
-            logger.warning("%s cannot be used: %s", inbox, error)
+            logger.warning("the folder for downloads cannot be used: %s", error)
         else:
             if os.access(inbox, os.W_OK | os.X_OK):
                 return inbox

@@ -92,8 +92,8 @@ def _go_on(
     elif found.owner not in (b"", public_key):
         files[KNOWN_PEERS] = state_change.file_of(_claimed(found.lines or [], public_key).encode())
     state_change.install(folder, files, own_key)
-    for way, problem in needs.items():
-        logger.warning("%s: went on with %s", problem, way)
+    for way in needs:
+        logger.warning("the state was incomplete: went on with %s", way)
 
 
 def _bring_forward(folder: str, found: FoundState) -> KnownPeers:

@@ -33,4 +33,4 @@ def commit_failed(number: int, error: sqlite3.Error) -> CommitFailed | None:
     if known is None:
         return None
     reason, fatal = known
-    return CommitFailed(number, reason, fatal)
+    return CommitFailed(number, reason, fatal, code=getattr(error, "sqlite_errorname", ""))

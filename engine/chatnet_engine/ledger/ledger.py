@@ -5,7 +5,6 @@ It knows no threads, sockets or clocks: times come with the operations.
 """
 
 import sqlite3
-import traceback
 
 from chatnet_engine.ledger import (
     batches,
@@ -22,6 +21,7 @@ from chatnet_engine.ledger import (
 from chatnet_engine.ledger.failure import commit_failed
 from chatnet_engine.ledger.migrations import migrate
 from chatnet_engine.ledger.schema import mark_in_use
+from chatnet_engine.trace import describe
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow, RestoreRow, SessionRow
@@ -69,13 +69,12 @@ class Ledger:
             if failed is None:
                 raise
             return failed
-        except Exception:
+        except Exception as error:
             self._roll_back()
             if len(results) == len(commit.ops):
                 raise
             sentence = "An operation on the history failed inside the engine."
-            trace = traceback.format_exc()
-            return c.CommitFailed(commit.number, sentence, False, len(results), trace)
+            return c.CommitFailed(commit.number, sentence, False, len(results), describe(error))
         except BaseException:
             self._roll_back()
             raise

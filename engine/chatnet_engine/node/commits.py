@@ -14,6 +14,8 @@ import msgspec
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.trace import Code, Tracer
+from chatnet_engine.trace import Kind as TraceKind
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import PeerRow
 
@@ -50,7 +52,8 @@ class Waiting:
 class CommitQueue:
     """Feeds the ledger one transaction after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Tracer | None = None) -> None:
+        self._trace = trace or Tracer()
         self._waiting: list[Waiting] = []
         self._flight: list[Waiting] | None = None
         self._number = 0
@@ -192,6 +195,10 @@ class CommitQueue:
     def handle_committed(self, done: c.Committed) -> list[tuple[c.OpResult, Waiting]]:
         """Results with what was waiting for them, in the order of the operations."""
         flight = self._landed(done.number)
+        if self.failing:
+            self._trace.add(0, TraceKind.STORE_WORKS)
+        if self._trace.detail:
+            self._trace.add(0, TraceKind.STORE_COMMITTED, operations=len(flight))
         self._retry_at = None
         self._retry_s = FIRST_RETRY_S
         self.failing = ""
@@ -226,6 +233,7 @@ class CommitQueue:
                 kept.append(waiting)
         self._waiting = kept
         self.failing = failed.reason
+        self._trace.add(0, TraceKind.STORE_FAILED, code=Code(failed.code), retry_s=self._retry_s)
         self._retry_at = now.mono_s + self._retry_s
         self._retry_s = min(MAX_RETRY_S, self._retry_s * 2)
         return dropped

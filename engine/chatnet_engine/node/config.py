@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.trace import Tracer
 from chatnet_protocol.ipc.rows import SessionRow
 
 
@@ -35,3 +36,5 @@ class NodeConfig:
     arq: ArqConfig = field(default_factory=ArqConfig)
     """Of every link; both ends of a link need the same windows. The default is the specified one.
     """
+    trace: Tracer = field(default_factory=Tracer)
+    """Takes in what the node does; what it took leaves with the effects of the turn."""

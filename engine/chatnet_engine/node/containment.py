@@ -6,7 +6,6 @@ start would load. What the turn shares (endpoint, ring, commits, clock, timers) 
 an exception ends the engine.
 """
 
-import traceback
 from collections.abc import Callable
 
 from chatnet_engine.node import reloading
@@ -14,6 +13,7 @@ from chatnet_engine.node.commits import peer_of
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import LogProblem, ReplyTo
 from chatnet_engine.node.parts import Parts
+from chatnet_engine.trace import Code, Kind, describe
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
@@ -91,7 +91,7 @@ class Containment:
     def end_peer(self, peer: int, now: Now, error: str) -> None:
         """End this peer's link, and have its state read again."""
         parts = self._parts
-        self._note("contained_peer", f"peer {peer}", error)
+        self._note("contained_peer", f"peer {peer}", error, peer)
         if not peer:
             return  # a stranger, of whom nothing is kept
         name = row.name if (row := parts.peers.get(peer)) else f"peer {peer}"
@@ -117,7 +117,7 @@ class Containment:
                 parts.forget_asker(asker)
                 parts.fail(asker, CommandError(ErrorCode.INTERNAL, COMMAND_FAILED))
         if was_reloading:
-            self._note("contained_peer", f"peer {peer} cannot be read", failed.traceback)
+            self._note("contained_peer", f"peer {peer} cannot be read", failed.traceback, peer)
             self._read_later(peer, now)
         elif peer:
             self.end_peer(peer, now, failed.traceback)
@@ -159,16 +159,17 @@ class Containment:
         except CommandError:
             publisher.settle()
             raise
-        except Exception:
+        except Exception as error:
             commits.roll_back()
             publisher.roll_back()
             del parts.effects[effects:]
             if not parts.config.contain:
                 raise
-            return traceback.format_exc()
+            return describe(error)
         publisher.settle()
         return None
 
-    def _note(self, counter: str, subject: str, error: str) -> None:
+    def _note(self, counter: str, subject: str, error: str, peer: int = 0) -> None:
         self._parts.contained[counter] += 1
-        self._parts.effects.append(LogProblem(f"contained: {subject}\n{error}"))
+        self._parts.config.trace.add(peer, Kind.ENGINE_CONTAINED, unit=Code(counter))
+        self._parts.effects.append(LogProblem(f"contained: {subject}: {error}"))

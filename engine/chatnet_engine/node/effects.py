@@ -6,6 +6,7 @@ come back through `Node.handle_io`.
 
 from dataclasses import dataclass, field
 
+from chatnet_engine.trace import Trace
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
@@ -130,6 +131,7 @@ Effect = (
     | StretchInvite
     | TellFiles
     | LogProblem
+    | Trace
     | StopRunner
 )
 

@@ -49,8 +49,11 @@ class LeftOut:
             view.peers[:] = [shown for shown in view.peers if shown.info.peer != row.peer]
 
     def log(self) -> list[LogProblem]:
-        """A line for each."""
-        return [LogProblem(f"{_sentence(row)} ({row.error})") for row in self._rows]
+        """A line for each, without names or what is in the row."""
+        return [
+            LogProblem(f"left out: {row.what} of peer {row.peer}: {row.error.partition(':')[0]}")
+            for row in self._rows
+        ]
 
     def say(self, publisher: Publisher) -> None:
         """Once, when somebody is there to see it."""

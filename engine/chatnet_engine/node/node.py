@@ -245,6 +245,7 @@ class Node:
         out += parts.effects
         out += parts.restoring.take_reads()
         parts.effects.clear()
+        out[:0] = parts.config.trace.take()
         due = self._stop_by is not None and (parts.commits.idle or now.mono_s >= self._stop_by)
         if due and not self._stopped:
             self._stopped = True

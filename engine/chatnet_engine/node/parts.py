@@ -105,15 +105,15 @@ def make_parts(
 ) -> Parts:
     """All that a node is made of, from what the store has."""
     endpoint = _endpoint(config, random, now)
-    commits = CommitQueue()
-    publisher = Publisher(config.boot, view)
+    commits = CommitQueue(config.trace)
+    publisher = Publisher(config.boot, view, config.trace)
     left_out = LeftOut(loaded.left_out)
     effects: list[Effect] = []
     replies = Replies(effects)
     conversations = _conversations(config, loaded, left_out, commits, publisher)
     rows = [row for row in loaded.peers if row.peer in conversations]
     peers = Peers(rows, config.session.key, known)
-    gate = Gate(endpoint, peers)
+    gate = Gate(endpoint, peers, config.trace)
     invites = Invites()
     turn = Turn(commits, publisher, replies, effects)
     links = Links(config, endpoint, gate, invites, peers, conversations, random)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Publish
+from chatnet_engine.node.event_traces import trace_event
+from chatnet_engine.trace import Tracer
 from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import envelope
@@ -52,7 +54,8 @@ class _Snapshot:
 class Publisher:
     """The view and its history of changes, as clients see both."""
 
-    def __init__(self, boot: bytes, view: View) -> None:
+    def __init__(self, boot: bytes, view: View, trace: Tracer | None = None) -> None:
+        self._trace = trace
         self.boot = boot
         self.view = view
         self.seq = 0
@@ -195,6 +198,8 @@ class Publisher:
         return envelope.join_publication(self.boot, first_seq, packed) if packed else b""
 
     def _publish(self, event: Event) -> None:
+        if self._trace is not None:
+            trace_event(self._trace, event, self.view)
         self.view.apply(event)
         packed = envelope.pack_event(event)
         self.seq += 1

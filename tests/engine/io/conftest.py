@@ -16,6 +16,7 @@ from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.resolver import Resolver
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.stretcher import Stretcher
+from chatnet_engine.io.trace_log import TraceLog
 from chatnet_engine.io.udp import open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.effects import StopRunner
@@ -126,6 +127,7 @@ def machine(own_home):
             stretcher=Stretcher(wakeup.ring),
             files=files,
             addresses=AddressWatch(None),
+            trace_log=TraceLog(b"salt", full=False),
             now=now,
         )
 

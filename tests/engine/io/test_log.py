@@ -41,7 +41,21 @@ def test_a_record_is_one_line_even_with_a_traceback(path):
         lines = file.read().splitlines()
     assert len(lines) == 1
     assert "ERROR chatnet.test peer says hello\\x0d\\x0aFORGED" in lines[0]
-    assert "ValueError: first" in lines[0]
+    assert "ValueError at test_log.py:" in lines[0]
+    assert "first" not in lines[0]
+
+
+def test_an_error_is_logged_in_the_words_of_the_system_without_the_path(path):
+    open_log(path, "info")
+    try:
+        open(f"{path}/somebody's folder")  # noqa: SIM115
+    except OSError as error:
+        logging.getLogger("chatnet.test").warning("cannot be read: %s", error)
+    logging.getLogger("chatnet.test").warning("odd: %s", ValueError("a person's text"))
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    assert lines[0].endswith("cannot be read: Not a directory")
+    assert lines[1].endswith("odd: ValueError")
 
 
 def test_the_log_is_bounded(path, monkeypatch):

@@ -27,7 +27,6 @@ KEY_NOT_VOUCHED = (
     "more). Messages wait; compare safety numbers before you trust it again."
 )
 UNINVITED = "Somebody calls from there without the invite code; waiting for one who knows it."
-NO_ANSWER = "No answer from {} yet. Is ChatNet running there, and is its UDP port open?"
 NO_INVITE = "The invite is over, or ended with the engine; make a new one, or enter it."
 UNCONFIRMED = "An unconfirmed answer"
 OWN_ADDRESS = (
@@ -105,6 +104,17 @@ class Link:
         self.row = msgspec.structs.replace(
             self.row, state=state, since_ms=since, address=address, detail=detail
         )
+
+    def count(self, incarnations: str) -> None:
+        """A new link is up, between these incarnations."""
+        self.row = msgspec.structs.replace(
+            self.row, incarnation=incarnations, links=self.row.links + 1
+        )
+
+    def show_dial(self, address: str, name: str, now: Now) -> None:
+        """The peer is being dialled; what is known better than that stays."""
+        if self.row.state in (LinkState.IDLE, LinkState.RESOLVING):
+            self.tell(LinkState.DIALLING, now, address, NO_ANSWER.format(name))
 
     @property
     def urgent(self) -> bool:

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.effects import Addr
+from chatnet_engine.trace import Code, Kind
 from chatnet_protocol import commit as c
 from chatnet_protocol.addresses import show_address
+from chatnet_protocol.errors import CloseCode
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import messages as wire
 
@@ -48,6 +50,8 @@ class LinkSession:
         """The peer ended the link; for the owner of links to take."""
         self._started = False
         self._over = False
+        self._closed_with: int | None = None
+        """The code of our CLOSE, if one left."""
 
     @property
     def alive(self) -> bool:
@@ -72,14 +76,34 @@ class LinkSession:
     def close(self, code: int, reason: str) -> None:
         """This side ends it; the CLOSE is the connection's next packet."""
         self.connection.close(code, reason)
+        self._closed_with = code
         self._over = True
 
     def end(self) -> None:
         """Nothing is done with it from now on."""
         self._over = True
+        self._trace_end()
         self.controls.clear()
         self.restores.clear()
         self.path_tokens.clear()
+
+    def _trace_end(self) -> None:
+        by, code = "nobody", CloseCode.NONE.value
+        if self.closed is not None:
+            by, code = "peer", self.closed.code
+        elif self._closed_with is not None:
+            by, code = "me", self._closed_with
+        stats = self.connection.stats
+        self.connection.trace.add(
+            Kind.CONNECTION_CLOSED,
+            by=Code(by),
+            code=code,
+            was_up=self._started,
+            sent=stats.packets_sent,
+            received=stats.packets_received,
+            lost=stats.packets_lost,
+            rtt_ms=stats.smoothed_rtt_s * 1000,
+        )
 
     def take_events(self) -> list[arq.Event]:
         """What the ARQ reports; also what came before the peer's CLOSE, which is the last."""

@@ -5,10 +5,7 @@ LinkRow per peer, and opens and ends the session of each link.
 """
 
 import contextlib
-import traceback
 from collections.abc import Callable
-
-import msgspec
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
@@ -19,7 +16,6 @@ from chatnet_engine.node.links.host_names import HostNames
 from chatnet_engine.node.links.link import (
     LOOK_AGAIN_S,
     MAX_DIAL_ADDRS,
-    NO_ANSWER,
     NO_INVITE,
     OWN_ADDRESS,
     REFUSED_WAIT_S,
@@ -30,12 +26,14 @@ from chatnet_engine.node.links.link import (
     why_closed,
 )
 from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.links.link_traces import trace_secure, without_values
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.people.gate import Gate
 from chatnet_engine.node.people.invites import Invites
 from chatnet_engine.node.people.peers import Meaning, Peers, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
+from chatnet_engine.trace import Kind, LinkTracer, describe
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
@@ -54,7 +52,7 @@ class Links:
         conversations: dict[int, Conversation],
         random: Callable[[int], bytes],
     ) -> None:
-        self._config = config
+        self._config, self._trace = config, config.trace
         self._endpoint = endpoint
         self._gate = gate
         self._invites = invites
@@ -115,8 +113,7 @@ class Links:
             link.tell(LinkState.IDLE, now, "", NO_INVITE)
         if unready or not addrs:
             return
-        if link.row.state in (LinkState.IDLE, LinkState.RESOLVING):
-            link.tell(LinkState.DIALLING, now, show_address(*addrs[0]), NO_ANSWER.format(row.name))
+        link.show_dial(show_address(*addrs[0]), row.name, now)
         addrs, key = addrs[:MAX_DIAL_ADDRS], row.key or None
         self._endpoint.dial(peer, addrs, now.mono_s, remote_key=key, psk=psk, at_once=at_once)
         self._endpoint.set_urgent(peer, link.urgent)
@@ -127,6 +124,7 @@ class Links:
         if link is None or row is None:
             return
         if not self.names.handle_resolved(result.peer, result.addrs, now):
+            self._trace.add(result.peer, Kind.HOST_UNRESOLVED)
             detail = result.error or f"The host name {row.host} is not known."
             link.tell(LinkState.RESOLVING, now, "", detail)
         if link.hold_until is None:
@@ -143,14 +141,15 @@ class Links:
             for event in events:  # answering some brings up more
                 try:
                     self._handle_event(event, touched, now)
-                except Exception:
+                except Exception as error:
                     if not self._config.contain:
                         raise
                     peer = getattr(event, "peer", 0) or getattr(event, "peer_hint", 0) or 0
-                    broken[peer] = traceback.format_exc()
+                    broken[peer] = describe(error)
         return touched, broken
 
     def _handle_event(self, event: secure.Event, touched: set[int], now: Now) -> None:
+        trace_secure(self._trace, event)
         match event:
             case secure.PacketArrived():
                 self._packet(event, touched, now)
@@ -224,7 +223,8 @@ class Links:
         session = conversation.link
         if not event.rekey or session is None:
             self._end(event.peer)
-            connection = Connection(now=now.mono_s, random=self._random, config=self._config.arq)
+            config, trace = self._config.arq, LinkTracer(self._trace, event.peer)
+            connection = Connection(now=now.mono_s, random=self._random, config=config, trace=trace)
             conversation.open_link(
                 connection,
                 (event.local_incarnation, event.remote_incarnation),
@@ -242,13 +242,12 @@ class Links:
         """HELLO was exchanged: the peer has accepted us, the link is up."""
         link, session = self._links.get(peer), self._session(peer)
         if link and session:
-            count = link.row.links + 1
-            link.row = msgspec.structs.replace(link.row, incarnation=session.name, links=count)
+            link.count(session.name)
             self._up(link, session.addr, now)
 
     def _up(self, link: Link, addr: Addr, now: Now) -> None:
-        link.tell(LinkState.UP, now, show_address(*addr))
         row, address = self._peers.get(link.row.peer), show_address(*addr)
+        link.tell(LinkState.UP, now, address)
         if row and row.key and row.address != address:
             self._addresses[row.peer] = address
 
@@ -275,6 +274,7 @@ class Links:
         if connection is None:
             return
         if link.watch(connection.first_unanswered, now):
+            self._trace.add(peer, Kind.REHANDSHAKE)
             self.names.look_again(peer, now)
             self.dial(peer, now)
             self._endpoint.rehandshake(peer, now.mono_s)
@@ -293,6 +293,7 @@ class Links:
 
     def violated(self, peer: int, reason: str, now: Now) -> None:
         """The peer broke the specification: say so, and leave it alone for a while."""
+        self._trace.add(peer, Kind.PROTOCOL_VIOLATION, reason=without_values(reason))
         self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, reason, now)
         detail = f"The link to {self._peers.name(peer)} was closed: {reason}."
         self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False, shun=True)

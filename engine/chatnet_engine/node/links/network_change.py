@@ -2,6 +2,7 @@
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.parts import Parts
+from chatnet_engine.trace import Kind
 from chatnet_protocol.ipc.rows import LinkState
 
 TRIED = (LinkState.RESOLVING, LinkState.DIALLING, LinkState.SILENT)
@@ -11,6 +12,7 @@ TRIED = (LinkState.RESOLVING, LinkState.DIALLING, LinkState.SILENT)
 def handle(parts: Parts, now: Now) -> list[int]:
     """Look up and dial at once whoever is not reached; peers whose connections have to be drained,
     because a ping is to show them where we are now."""
+    parts.config.trace.add(0, Kind.NETWORK_CHANGED)
     pinged = []
     for peer, conversation in parts.conversations.items():
         link = parts.links.row(peer)

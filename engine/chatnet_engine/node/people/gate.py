@@ -13,6 +13,7 @@ from chatnet_engine.node.effects import Addr
 from chatnet_engine.node.people.peers import MAX_PENDING_PEERS, Meaning, Peers, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
+from chatnet_engine.trace import Code, Kind, Tracer
 from chatnet_protocol.errors import CloseCode
 from chatnet_protocol.wire.frames import encode_close
 
@@ -20,7 +21,8 @@ from chatnet_protocol.wire.frames import encode_close
 class Gate:
     """See the module."""
 
-    def __init__(self, endpoint: Endpoint, peers: Peers) -> None:
+    def __init__(self, endpoint: Endpoint, peers: Peers, trace: Tracer | None = None) -> None:
+        self._trace = trace or Tracer()
         self._endpoint = endpoint
         self._peers = peers
         self._verdicts: list[tuple[Verdict, secure.Authenticated]] = []
@@ -46,13 +48,18 @@ class Gate:
             verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed)
         match verdict.meaning:
             case Meaning.KNOWN if verdict.peer in shunned:
-                self._refuse(event, CloseCode.REFUSED, now)
+                self._refuse(event, verdict, CloseCode.REFUSED, now)
             case Meaning.KNOWN | Meaning.PIN | Meaning.MERGE | Meaning.UNPROVEN:
                 self._endpoint.accept(event.attempt, verdict.peer, now.mono_s)
+                if verdict.meaning is not Meaning.KNOWN:
+                    meaning = Code(verdict.meaning.name.lower())
+                    self._trace.add(
+                        verdict.peer, Kind.KEY_ACCEPTED, meaning=meaning, address=event.addr
+                    )
             case Meaning.STRANGER | Meaning.PENDING | Meaning.UNINVITED:
-                self._refuse(event, CloseCode.PENDING, now)
+                self._refuse(event, verdict, CloseCode.PENDING, now)
             case Meaning.KEY_CHANGED | Meaning.OURSELVES:
-                self._refuse(event, CloseCode.REFUSED, now)
+                self._refuse(event, verdict, CloseCode.REFUSED, now)
         full = verdict.meaning is Meaning.STRANGER and self._peers.pending >= MAX_PENDING_PEERS
         if verdict.meaning not in (Meaning.KNOWN, Meaning.UNPROVEN) and not full:
             self._keep(verdict, event)
@@ -94,5 +101,11 @@ class Gate:
         out, self._verdicts = self._verdicts, []
         return out
 
-    def _refuse(self, event: secure.Authenticated, code: CloseCode, now: Now) -> None:
+    def _refuse(
+        self, event: secure.Authenticated, verdict: Verdict, code: CloseCode, now: Now
+    ) -> None:
+        meaning = Code(verdict.meaning.name.lower())
+        self._trace.add(
+            verdict.peer, Kind.HANDSHAKE_REFUSED, meaning=meaning, code=code, address=event.addr
+        )
         self._endpoint.refuse(event.attempt, encode_close(code, ""), now.mono_s)
