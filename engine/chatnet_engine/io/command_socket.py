@@ -50,6 +50,8 @@ class _Client(Requester):
 class CommandSocket(LocalSocket[_Client]):
     """Listens at `path` from its making. Raises OSError when it cannot be bound."""
 
+    carries = "commands"
+
     def __init__(self, path: str, now_s: float) -> None:
         super().__init__(path, now_s, MAX_CONNECTIONS)
         self.replies_dropped = 0

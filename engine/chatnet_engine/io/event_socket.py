@@ -31,6 +31,8 @@ class _Subscriber(Subscriber):
 class EventSocket(LocalSocket[_Subscriber]):
     """Listens at `path` from its making. Raises OSError when it cannot be bound."""
 
+    carries = "events"
+
     def __init__(self, path: str, now_s: float) -> None:
         super().__init__(path, now_s, MAX_SUBSCRIBERS)
 

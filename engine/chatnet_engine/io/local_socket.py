@@ -16,13 +16,13 @@ import struct
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from chatnet_engine.io import zmtp
 
 logger = logging.getLogger(__name__)
 
-MAX_ACCEPTS = 64
+MAX_ACCEPTS = 16
 """In a turn."""
 BACKLOG = 1024
 """Connections the kernel keeps until they are accepted; libzmq tries again when it is full."""
@@ -90,6 +90,9 @@ class LocalSocket(ABC, Generic[P]):
 
     Raises OSError when it cannot be bound.
     """
+
+    carries: ClassVar[str]
+    """For the log."""
 
     def __init__(self, path: str, now_s: float, max_connections: int) -> None:
         self.ended = 0
@@ -161,7 +164,7 @@ class LocalSocket(ABC, Generic[P]):
         if self._reasons and now_s >= self._next_log_s:
             self._next_log_s = now_s + LOG_S
             for reason, count in self._reasons.items():
-                logger.warning("local connections ended: %d (%s)", count, reason)
+                logger.warning("connections for %s ended: %d (%s)", self.carries, count, reason)
             self._reasons.clear()
 
     @property
