@@ -12,6 +12,7 @@ from benchmarks import (
     hostile,
     latency,
     local,
+    pace,
     partition,
     secure,
     stages,
@@ -25,13 +26,14 @@ ALL = {
     "attach": attach.run,
     "local": local.run,
     "files": files.run,
+    "pace": pace.run,
     "secure": secure.run,
     "thin": thin.run,
     "partition": partition.run,
     "hostile": hostile.run,
 }
-WHEN_ASKED = {"partition", "hostile"}
-"""Take ten minutes and more."""
+WHEN_ASKED = {"pace", "partition", "hostile"}
+"""Take minutes, or need root."""
 
 
 def main(names: list[str]) -> int:

@@ -1,0 +1,161 @@
+"""A line of a stated rate, delay and queue between two network namespaces. As root.
+
+Each side has one TUN interface; a process of its own carries packets between them in order: the
+queue first (its end is cut off when it is longer than allowed), then the delay. `rate` on its
+standard input changes the rate. It carries 100 Mbit/s of full packets at a few per cent of a core
+less than one; what it was late at worst is said at the end.
+"""
+
+import collections
+import contextlib
+import fcntl
+import itertools
+import os
+import select
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from realworld.namespaces import run
+
+SIDES = "ab"
+ADDRESSES = {"a": "10.78.0.1", "b": "10.78.0.2"}
+TUNSETIFF = 0x400454CA
+IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
+MAX_PACKET = 2048
+QUEUE_PACKETS = "5000"
+AHEAD_OF_OTHERS = 2
+_numbers = itertools.count()
+
+
+class NarrowLine:
+    """A running line."""
+
+    def __init__(self, names: dict[str, str], process: "subprocess.Popen[str]") -> None:
+        self._names = names
+        self._process = process
+
+    def within(self, side: str) -> tuple[str, ...]:
+        """What runs a command on that side."""
+        return ("ip", "netns", "exec", self._names[side])
+
+    def set_rate(self, mbit: float) -> None:
+        """Of both directions, from now on."""
+        assert self._process.stdin
+        print("rate", mbit, file=self._process.stdin, flush=True)
+
+    def end(self) -> float:
+        """No packets any more; how late one was at worst, in seconds."""
+        out, _ = self._process.communicate(timeout=10)
+        return float(out.split()[-1])
+
+
+@contextlib.contextmanager
+def narrow_line(mbit: float, delay_ms: float, queue_ms: float) -> Iterator[NarrowLine]:
+    """One way each; gone at the end."""
+    number = next(_numbers)
+    names = {side: f"cn{os.getpid()}-{number}{side}" for side in SIDES}
+    made: list[str] = []
+    process: subprocess.Popen[str] | None = None
+    try:
+        for name in names.values():
+            run("ip", "netns", "add", name)
+            made.append(name)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "realworld.narrow_line"]
+            + [str(each) for each in (mbit, delay_ms, queue_ms)]
+            + list(names.values()),
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        assert process.stdout.readline() == "up\n", "the line did not come up"
+        yield NarrowLine(names, process)
+    finally:
+        if process is not None:
+            process.kill()
+            process.wait()
+        for name in made:
+            run("ip", "netns", "del", name)
+
+
+class _Way:
+    """One direction: in at one descriptor, out at the other."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self.source = source
+        self.target = target
+        self.flying: collections.deque[tuple[float, bytes]] = collections.deque()
+        self.free_s = 0.0
+        """When the queue is empty."""
+
+    def take(self, mbit: float, delay_s: float, queue_s: float) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet = os.read(self.source, MAX_PACKET)
+                now = time.monotonic()
+                begins_s = max(now, self.free_s)
+                if begins_s - now <= queue_s:
+                    self.free_s = begins_s + len(packet) * 8 / (mbit * 1e6)
+                    self.flying.append((self.free_s + delay_s, packet))
+
+    def deliver(self) -> float:
+        """What is due; how late the first was."""
+        now = time.monotonic()
+        late_s = now - self.flying[0][0] if self.flying else 0.0
+        while self.flying and self.flying[0][0] <= now:
+            with contextlib.suppress(OSError):
+                os.write(self.target, self.flying.popleft()[1])
+        return late_s
+
+
+def _carry(mbit: float, delay_s: float, queue_s: float, tuns: list[int]) -> float:
+    """Until standard input ends; how late a packet was at worst."""
+    ways = [_Way(*tuns), _Way(*reversed(tuns))]
+    worst_s = 0.0
+    while True:
+        dues = [way.flying[0][0] for way in ways if way.flying]
+        wait_s = max(0.0, min(dues) - time.monotonic()) if dues else None
+        readable, _, _ = select.select([*tuns, sys.stdin], [], [], wait_s)
+        if sys.stdin in readable:
+            words = sys.stdin.readline().split()
+            if not words:
+                return worst_s
+            mbit = float(words[1])
+        for way in ways:
+            if way.source in readable:
+                way.take(mbit, delay_s, queue_s)
+            worst_s = max(worst_s, way.deliver())
+
+
+def _tun(name: str, side: str) -> int:
+    fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    mine = f"cn{os.getpid()}{side}"
+    fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH", mine.encode(), IFF_TUN | IFF_NO_PI))
+    run("ip", "link", "set", mine, "netns", name)
+    inside = ("ip", "-n", name)
+    run(*inside, "link", "set", "lo", "up")
+    run(*inside, "link", "set", mine, "name", f"w{side}", "txqueuelen", QUEUE_PACKETS)
+    run(*inside, "addr", "add", f"{ADDRESSES[side]}/24", "dev", f"w{side}")
+    run(*inside, "link", "set", f"w{side}", "up")
+    return fd
+
+
+def main(args: list[str]) -> int:
+    """Started by `narrow_line` only."""
+    mbit, delay_ms, queue_ms = (float(arg) for arg in args[:3])
+    tuns = [_tun(name, side) for name, side in zip(args[3:], SIDES, strict=True)]
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(AHEAD_OF_OTHERS))
+    print("up", flush=True)
+    print("late", _carry(mbit, delay_ms / 1e3, queue_ms / 1e3, tuns), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
