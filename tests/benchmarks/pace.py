@@ -28,6 +28,8 @@ GAP_S = 0.05
 PORT = 47000
 SETTLED_S = 3.0
 """After the start, and after each change of the rate, nothing is judged."""
+LAST_S = 0.5
+"""What is sent just before a change is delivered after it."""
 ALLOWED_MS = 6
 WITHOUT_BBR = """
 import chatnet_engine.io.file_pace
@@ -134,7 +136,7 @@ def _measure(
         line.set_rate(mbit)
         begun_s = time.monotonic()
         beside.send_for(seconds)
-        since_s, until_s = begun_s + SETTLED_S, time.monotonic()
+        since_s, until_s = begun_s + SETTLED_S, time.monotonic() - LAST_S
         p99_ms = beside.p99_ms(since_s, until_s)
         moved = beside.mbit(since_s, until_s)
         holds = p99_ms <= idle_ms + ALLOWED_MS and moved >= 0.88 * mbit

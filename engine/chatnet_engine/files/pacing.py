@@ -41,6 +41,8 @@ SMALL = 0.5
 OVERLOAD = 3.0
 """Targets of queue that end small corrections and begin draining."""
 
+OVERLOADED_TICKS = 8
+"""At the start, where one late acknowledgement stands for several ticks."""
 GROWTH = 1.3
 """A round trip at the start: above 1.25, or BBR leaves its own start."""
 STALLED = 0.9
@@ -189,9 +191,10 @@ class Pacer:
         round_s = line.base_s + TICK_S
         delivered = line.delivery_rate(round_s)
         allowance = 2 * line.jitter_s / round_s
-        stalled = delivered < (STALLED - allowance) * line.sending_rate(round_s, line.rtt_s)
-        queue_s = line.standing_s(3)
-        if (queue_s > self.target_s and stalled) or queue_s > OVERLOAD * self.target_s:
+        expected = (STALLED - allowance) * line.sending_rate(round_s, line.rtt_s)
+        stalled = delivered + 2 * self._packet_bytes / round_s < expected
+        overloaded = line.standing_s(OVERLOADED_TICKS) > OVERLOAD * self.target_s
+        if (stalled and line.standing_s(3) > self.target_s) or overloaded:
             self._begin_drain(now, max(delivered, line.delivery_rate(self._span_s)))
         elif self.rate > FREE_RATE:
             self._be_free(now)
