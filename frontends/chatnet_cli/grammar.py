@@ -253,7 +253,14 @@ def _add_reading(verbs: Verbs) -> None:
 
 
 def _add_transfers(verbs: Verbs) -> None:
-    _json(_verb(verbs, "transfers", "list files sent and received", "chatnet transfers --json"))
+    listing = _verb(
+        verbs,
+        "transfers",
+        "list files sent and received; --watch: live",
+        "chatnet transfers --json\nchatnet transfers --watch",
+    )
+    listing.add_argument("--watch", action="store_true", help="go on with what changes")
+    _json(listing)
     for name, summary in (
         ("accept", "accept files; download finished ones again"),
         ("reject", "refuse offered files"),

@@ -188,7 +188,7 @@ def transfer_words(row: TransferRow, hints: Hints = AS_VERBS) -> str:
         case TransferState.OFFERED if not row.mine:
             return f"offered: {hints.accept_or_reject(row.no)}"
         case TransferState.ACTIVE:
-            return "sending" if row.mine else "receiving"
+            return ("sending" if row.mine else "receiving") + reason
         case TransferState.DONE:
             path = f", {escape_line(row.path)}" if row.path and not row.mine else ""
             return f"done, verified{path}"
@@ -228,6 +228,14 @@ def transfer_line(
     if row.state == TransferState.ACTIVE:
         line += f" {progress_words(done_bytes, row.size_bytes, rate_bytes_s)}"
     return line
+
+
+def transfer_object(row: TransferRow, done_bytes: int, rate_bytes_s: float) -> dict[str, Any]:
+    """One transfer for programs; `left_s` is null while nothing moves."""
+    left_bytes = max(0, row.size_bytes - done_bytes)
+    left_s = round(left_bytes / rate_bytes_s, 1) if rate_bytes_s >= 1 else None
+    moving = {"done_bytes": done_bytes, "rate_bytes_s": round(rate_bytes_s), "left_s": left_s}
+    return struct_object(row) | moving | {"type": "transfer"}
 
 
 def transfer_step_line(row: TransferRow, hints: Hints = AS_VERBS) -> str:

@@ -7,6 +7,7 @@ import time
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
 from chatnet_cli.progress import ProgressLine
+from chatnet_cli.transfer_feed import TransferFeed
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed
 from chatnet_protocol.ipc.commands import FetchHistory, Queued, WithdrawMessage
@@ -70,16 +71,20 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
         if not options.json:
             env.out(f"offered · no {queued.no} · {transfer.hex()}")
         progress = ProgressLine(env)
+        feed = TransferFeed()
         until = _deadline(options)
         while True:
             row = client.view.transfer(transfer)
             if row is not None:
-                progress.show(render.transfer_line(row, *client.mirror.progress(row)))
+                moved = client.mirror.progress(row)
+                progress.show(render.transfer_line(row, *moved))
                 status = _outcome(row, options.wait)
                 if status is not None:
                     progress.end()
                     _print_transfer(env, options, row.state, queued.no, transfer, row)
                     return status
+                if options.json and feed.is_new(row, moved[0], time.monotonic()):
+                    env.out(render.dumps(render.transfer_object(row, *moved)))
             if time.monotonic() >= until:
                 progress.end()
                 raise Failure("Not yet; the transfer goes on.", ExitStatus.TIMED_OUT)
@@ -97,7 +102,7 @@ def _print_transfer(
     if not options.json:
         env.out(f"{state} · no {no} · {transfer.hex()}")
         return
-    known = render.struct_object(row) if row else {}
+    known = render.transfer_object(row, row.done_bytes, 0.0) if row else {}
     env.out(render.dumps({"type": "transfer", "id": transfer.hex(), "no": no, **known}))
 
 

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import time
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure
+from chatnet_cli.transfer_feed import TransferFeed
 from chatnet_client.client import Client
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
@@ -15,24 +17,42 @@ from chatnet_protocol.ipc.commands import (
     RejectTransfer,
     ResumeTransfer,
 )
-from chatnet_protocol.ipc.rows import ClientRole, MessageKind
+from chatnet_protocol.ipc.rows import ClientRole, MessageKind, TransferRow
+
+WATCH_CHECK_S = 1.0
+"""How often `--watch` looks whether anybody still reads it while nothing happens."""
 
 
 def transfers(env: Environment, options: argparse.Namespace) -> ExitStatus:
-    """List transfers, the newest last."""
-    with targets.attach(env, options, role=ClientRole.READ_ONLY) as client:
-        rows = client.view.transfers
+    """List transfers, the newest last; with --watch go on with what changes."""
+    with targets.attach(env, options, role=ClientRole.READ_ONLY, keep_up=options.watch) as client:
+        number = None
         if options.peer is not None:
             number = targets.find_peer(client.view, options.peer).info.peer
-            rows = [row for row in rows if row.peer == number]
-        for row in rows:
-            done_bytes, rate_bytes_s = client.mirror.progress(row)
-            if options.json:
-                value = render.struct_object(row) | {"done_bytes": done_bytes}
-                env.out(render.dumps(value | {"type": "transfer"}))
-            else:
-                env.out(render.transfer_line(row, done_bytes, rate_bytes_s))
-    return ExitStatus.DONE
+        feed = TransferFeed()
+        while True:
+            for row in client.view.transfers:
+                if number in (None, row.peer):
+                    _print_new(env, options, client, feed, row)
+            if not options.watch or env.reader_is_gone():
+                return ExitStatus.DONE
+            client.next_event(WATCH_CHECK_S)
+
+
+def _print_new(
+    env: Environment,
+    options: argparse.Namespace,
+    client: Client,
+    feed: TransferFeed,
+    row: TransferRow,
+) -> None:
+    done_bytes, rate_bytes_s = client.mirror.progress(row)
+    if not feed.is_new(row, done_bytes, time.monotonic()):
+        return
+    if options.json:
+        env.out(render.dumps(render.transfer_object(row, done_bytes, rate_bytes_s)))
+    else:
+        env.out(render.transfer_line(row, done_bytes, rate_bytes_s))
 
 
 def change(env: Environment, options: argparse.Namespace) -> ExitStatus:

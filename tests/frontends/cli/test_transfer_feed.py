@@ -1,0 +1,88 @@
+"""Transfers as they move, for people and for programs."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from chatnet_cli.transfer_feed import PROGRESS_EVERY_S, TransferFeed
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.rows import TransferRow, TransferState
+from fake_engine import FakeEngine
+
+ROW = TransferRow(
+    id=bytes(16),
+    peer=1,
+    no=1,
+    mine=True,
+    state=TransferState.ACTIVE,
+    name="a",
+    files=1,
+    size_bytes=10,
+)
+
+
+class Reader(io.StringIO):
+    """Acts on each line; ends the command by a closed pipe when it has seen enough."""
+
+    def __init__(self, act: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self._act = act
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self.lines.append(text.rstrip("\n"))
+            if not self._act(text):
+                raise BrokenPipeError
+        return len(text)
+
+
+def test_a_change_is_new_at_once_and_progress_once_a_second() -> None:
+    feed = TransferFeed()
+    assert feed.is_new(ROW, 1, 0.0)
+    assert not feed.is_new(ROW, 2, PROGRESS_EVERY_S / 2)
+    assert feed.is_new(ROW, 2, PROGRESS_EVERY_S)
+    assert not feed.is_new(ROW, 2, 10 * PROGRESS_EVERY_S)
+
+
+def test_watched_transfers_go_on(shell, engine: FakeEngine) -> None:
+    offer = engine.do(lambda core: core.offer(1, "a.bin"))
+
+    def act(line: str) -> bool:
+        if "offered" in line:
+            engine.do(lambda core: core.move_transfer(offer, TransferState.ACTIVE, reason="Wait."))
+        elif "receiving" in line:
+            engine.do(lambda core: core.move_transfer(offer, TransferState.DONE, reason=""))
+        return "done" not in line
+
+    reader = shell.stdout = Reader(act)
+    assert shell.run("transfers", "--watch") == 0
+    assert "receiving (Wait.)" in reader.lines[1]
+    assert len(reader.lines) == 3
+
+
+def test_a_sent_file_as_json_says_how_far_it_is(shell, engine: FakeEngine, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * 1000)
+    values: list[dict[str, object]] = []
+
+    def act(line: str) -> bool:
+        value = json.loads(line)
+        values.append(value)
+        transfer = bytes.fromhex(value["id"])
+        if value["state"] == TransferState.OFFERED:
+            engine.do(lambda core: core.move_transfer(transfer, TransferState.ACTIVE))
+        elif value["done_bytes"] == 0:
+            engine.do(lambda core: core.transfer_gauge(transfer, 500, 250.0))
+        else:
+            engine.do(lambda core: core.move_transfer(transfer, TransferState.DONE))
+        return True
+
+    shell.stdout = Reader(act)
+    assert shell.run("send-file", str(path), "--json", "--wait", "done", "--timeout", "20") == 0
+    assert engine.seen(cmd.OfferFiles)
+    moved = next(value for value in values if value["done_bytes"] == 500)
+    assert (moved["rate_bytes_s"], moved["left_s"]) == (250, 2.0)
+    assert values[-1]["state"] == TransferState.DONE
+    assert values[0]["left_s"] is None
