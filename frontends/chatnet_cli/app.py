@@ -47,6 +47,7 @@ VERBS = {
     "peer": ("peers", "peer"),
     "peer-add": ("peers", "peer"),
     "invite": ("invites", "invite"),
+    "join": ("invites", "join"),
     "status": ("session", "status"),
     "sessions": ("session", "sessions"),
     "stop": ("session", "stop"),

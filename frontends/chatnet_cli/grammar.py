@@ -318,9 +318,13 @@ def _add_peers(verbs: Verbs) -> None:
     _verb(
         verbs,
         "invite",
-        "create an invite code for a new peer",
-        "chatnet invite\nchatnet peer add 192.168.233.128 12346 --invite    (on the other side)",
+        "create an invite for a new peer",
+        "chatnet invite\nchatnet join LINE    (on the other side)",
     )
+    join = _verb(
+        verbs, "join", "add whoever made an invite", "chatnet join 'chatnet:1/…'", peer=False
+    )
+    join.add_argument("text", metavar="LINE", help="from chatnet invite, or HOST:PORT; -: stdin")
     alias = _verb(
         verbs, "peer-add", "the same as peer add", "chatnet peer-add 10.0.0.7 5001", peer=False
     )

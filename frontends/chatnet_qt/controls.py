@@ -57,6 +57,7 @@ QLineEdit:focus, QComboBox:focus {{ border: 2px solid {c.accent.name()};
 QLineEdit[kind="well"] {{ border: 1px solid transparent; background: {c.well.name()}; }}
 QLineEdit[kind="well"]:focus {{ border: 1px solid {c.accent.name()}; padding: 0 {m.px(8)}px; }}
 QComboBox {{ min-height: {m.px(32) - 2}px; padding-right: {m.px(24)}px; }}
+QComboBox::drop-down {{ border: 0; width: {m.px(24)}px; }}
 QComboBox QAbstractItemView {{ background: {c.raised.name()}; color: {c.text.name()}; {chosen} }}
 QPlainTextEdit[kind="bare"] {{ border: 0; background: transparent; padding: 0; }}
 QMenu {{ background: {c.raised.name()}; color: {c.text.name()}; border: 1px solid {c.line.name()};

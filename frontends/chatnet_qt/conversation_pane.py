@@ -14,7 +14,6 @@ from chatnet_qt.composer import Composer
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.find_bar import FindBar
 from chatnet_qt.header import Header
-from chatnet_qt.invites import InviteDialog
 from chatnet_qt.jump_button import JumpButton
 from chatnet_qt.message_actions import MessageActions
 from chatnet_qt.models import ConversationModel
@@ -25,6 +24,7 @@ from chatnet_qt.qt import (
     QVBoxLayout,
     QWidget,
     present,
+    pyqtSignal,
 )
 from chatnet_qt.read_marker import ReadMarker
 from chatnet_qt.reading_keys import step_of
@@ -41,7 +41,9 @@ NOTICE_MS = 20_000
 
 
 class ConversationPane(QWidget):
-    """The conversation with one peer."""
+    """The conversation with one peer. `invite_wanted(peer)`: a new invite for it."""
+
+    invite_wanted = pyqtSignal(int)
 
     def __init__(self, session: Session, peer: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -191,8 +193,7 @@ class ConversationPane(QWidget):
         elif name == "uninvite":
             self._session.request(RemovePeer(number))
         elif name == "invite":
-            peer = self.model.peer()
-            InviteDialog(self._session, peer.info if peer else None, self).show()
+            self.invite_wanted.emit(number)
 
     def _keep_refusing(self) -> None:
         peer = self.model.peer()

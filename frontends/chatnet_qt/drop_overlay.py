@@ -1,6 +1,20 @@
-"""What lies over the whole window while files are dragged over it."""
+"""Files that are dropped anywhere on a window, and what lies over it while they are dragged."""
 
-from chatnet_qt.qt import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QRectF, Qt, QWidget
+from chatnet_qt.composer import Composer
+from chatnet_qt.qt import (
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QFontMetricsF,
+    QMainWindow,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QRectF,
+    Qt,
+    QWidget,
+)
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import measures_of
 
@@ -58,3 +72,35 @@ class DropOverlay(QWidget):
         painter.setPen(c.text_2)
         painter.setFont(m.body)
         painter.drawText(lower, flags | int(Qt.AlignmentFlag.AlignVCenter), SENTENCE)
+
+
+class DropWindow(QMainWindow):
+    """A window that takes files wherever they are dropped on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = DropOverlay(self)
+        self.setAcceptDrops(True)
+
+    def drop_target(self) -> tuple[Composer, str] | None:
+        """Where they go, and what that is called; None: nowhere now."""
+        raise NotImplementedError
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Something is dragged over the window."""
+        target = self.drop_target()
+        if event is not None and target is not None and target[0].accept_drag(event):
+            event.acceptProposedAction()
+            self.drop.show_for(target[1])
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent | None) -> None:
+        """Gone again."""
+        self.drop.hide()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Attach them."""
+        self.drop.hide()
+        target = self.drop_target()
+        if event is not None and target is not None:
+            target[0].accept_drop(event)
+            event.acceptProposedAction()

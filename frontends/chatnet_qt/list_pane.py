@@ -1,7 +1,7 @@
 """The left side: menu and filter, the conversations, what is moving, who one is."""
 
+from chatnet_client.invite_line import own_addresses, shown_addresses
 from chatnet_client.words import size_words
-from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.controls import IconButton
@@ -234,6 +234,4 @@ def own_address(session: Session) -> str:
     row = session.view.session if session.view else None
     if row is None:
         return ""
-    if row.host in ("", "0.0.0.0", "::"):  # noqa: S104
-        return f"port {row.port}"
-    return show_address(row.host, row.port)
+    return shown_addresses(own_addresses(row.host, row.port))[0]

@@ -9,31 +9,29 @@ from chatnet_client.words import restarted_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.limits import MAX_PEERS
 from chatnet_qt.banner import BannerSlot, engine_banner
-from chatnet_qt.banner_overlay import BannerOverlay
 from chatnet_qt.bubble_layout import Numbers
+from chatnet_qt.composer import Composer
 from chatnet_qt.controls import control_style
 from chatnet_qt.conversation_pane import ConversationPane
-from chatnet_qt.drop_overlay import DropOverlay
-from chatnet_qt.invites import AddPeerDialog
+from chatnet_qt.drop_overlay import DropWindow
 from chatnet_qt.labels import label
 from chatnet_qt.list_pane import ListPane
 from chatnet_qt.menus import Menus
+from chatnet_qt.page import Page
+from chatnet_qt.pages import Pages
+from chatnet_qt.peer_menu import PeerMenu
 from chatnet_qt.qt import (
+    QApplication,
     QByteArray,
     QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
+    QCursor,
     QEvent,
-    QMainWindow,
     QResizeEvent,
     QSplitter,
-    QStackedWidget,
     Qt,
-    QVBoxLayout,
-    QWidget,
     present,
 )
+from chatnet_qt.right_side import RightSide
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 from chatnet_qt.theme import colours_of
@@ -45,12 +43,16 @@ ENGINE_GOES_ON = (
     "The window is closed. ChatNet keeps receiving in the background. "
     "Open it again with 'chatnet attach', end it with 'chatnet stop'."
 )
+KEEPS_RUNNING = (
+    "ChatNet keeps running in the background; its icon opens the window again. "
+    "End it with Quit in its menu."
+)
 FIRST_SIZE = (1040, 720)
 OF_SCREEN = 0.92
 """The first window takes no more than this share of the screen."""
 
 
-class MainWindow(QMainWindow):
+class MainWindow(DropWindow):
     """One session on screen."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
@@ -61,14 +63,19 @@ class MainWindow(QMainWindow):
         self._current = 0
         self._folded = False
         self._was_lost = False
+        self._leaving = False
+        self._awaited = 0
+        """A peer that was added here and is not in the view yet."""
         self.engine_strip = BannerSlot("Engine", self)
         self.side = ListPane(session, settings)
         self.peers = self.side.peers
-        self.stack = QStackedWidget()
+        self.right = RightSide(session)
+        self.stack, self.banner = self.right.stack, self.right.banner
         self.empty = label("Looking for the engine…", wrap=True, ink="text_2")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.tray = Tray(session, settings, self)
         self._lay_out()
+        self.peer_menu = PeerMenu(session, settings, self)
         self.menus = Menus(self, lambda: self.pane, session, settings)
         self._connect()
         self.restyle()
@@ -78,12 +85,7 @@ class MainWindow(QMainWindow):
     def _lay_out(self) -> None:
         m = measures_of(self.font())
         self.stack.addWidget(self.empty)
-        self.right = QWidget()
-        column = QVBoxLayout(self.right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.stack, 1)
-        self.banner = BannerOverlay(self.right)
+        self.pages = Pages(self._session, self._settings, self.stack, self)
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.addWidget(self.side)
         self.split.addWidget(self.right)
@@ -92,10 +94,7 @@ class MainWindow(QMainWindow):
         self.split.setHandleWidth(1)
         self.split.setSizes([m.px(LIST), m.px(LIST) * 3])
         self.side.setMinimumWidth(m.px(LIST_MIN))
-        self.right.setMinimumWidth(m.px(LIST_MIN))
         self.setCentralWidget(self.split)
-        self.drop = DropOverlay(self.split)
-        self.setAcceptDrops(True)
 
     def _connect(self) -> None:
         session = self._session
@@ -104,10 +103,20 @@ class MainWindow(QMainWindow):
         session.connection_changed.connect(self._show_connection)
         session.unconfirmed_changed.connect(self._show_connection)
         self.engine_strip.acted.connect(lambda _name: session.start_engine())
+        self.tray.quit_wanted.connect(self.leave)
         self.peers.chosen.connect(self.show_peer)
         self.peers.entered_peer.connect(self._enter_peer)
+        self.peers.menu_wanted.connect(self.peer_menu.pop_up)
+        self.peer_menu.wanted.connect(self._on_peer_action)
         self.side.menu_wanted.connect(self.menus.pop_up)
         self.side.transfer_wanted.connect(self._show_transfer)
+        self.pages.left.connect(self.leave_page)
+        self.right.panel_closed.connect(self._on_panel_closed)
+        self.pages.start.head.menu.clicked.connect(self.menus.pop_up)
+        self.side.settings_wanted.connect(lambda: self._on_wanted("settings"))
+        self.pages.settings.look_changed.connect(self.menus.apply_theme)
+        self.pages.settings.numbers_chosen.connect(self.set_numbers)
+        self.pages.start.added.connect(self._on_added)
         self.menus.numbers_chosen.connect(self.set_numbers)
         self.menus.stepped.connect(self.peers.step)
         self.menus.wanted.connect(self._on_wanted)
@@ -122,7 +131,10 @@ class MainWindow(QMainWindow):
 
     def show_peer(self, number: int) -> None:
         """Put the conversation with a peer on screen."""
-        if number == self._current or self._session.peer(number) is None:
+        if self._session.peer(number) is None:
+            return
+        if number == self._current:
+            self.leave_page()
             return
         if self.pane is not None:
             self.pane.leave()
@@ -130,6 +142,7 @@ class MainWindow(QMainWindow):
             pane = ConversationPane(self._session, number)
             pane.view.set_numbers(self._settings.numbers)
             pane.header.wanted.connect(self._on_header)
+            pane.invite_wanted.connect(lambda peer: self._on_peer_action(peer, "invite"))
             self._panes[number] = pane
             self.stack.addWidget(pane)
             assert len(self._panes) <= MAX_PEERS
@@ -138,9 +151,34 @@ class MainWindow(QMainWindow):
         pane.header.set_folded(self._folded)
         self.stack.setCurrentWidget(pane)
         self.peers.choose(number)
-        self.banner.set_slots([self.engine_strip, *pane.slots()])
+        self.right.set_slots([self.engine_strip, *pane.slots()])
+        self.right.follow(number)
+        pane.header.activity.setChecked(self.right.panel.isVisibleTo(self.right))
         pane.enter()
         self._show_title()
+
+    def show_page(self, page: Page) -> None:
+        """Put a page in the place of the conversation."""
+        if self.pane is not None:
+            self.pane.leave()
+        if self._folded:
+            self.right.show()
+            self.side.hide()
+        self.right.set_slots([self.engine_strip])
+        self.pages.open(page, alone=not self._panes)
+
+    def leave_page(self) -> None:
+        """Back to the conversation."""
+        pane = self.pane
+        if pane is not None:
+            self.stack.setCurrentWidget(pane)
+            self.right.set_slots([self.engine_strip, *pane.slots()])
+            pane.enter()
+
+    def _on_added(self, number: int) -> None:
+        """Somebody new: their conversation, as soon as the view has them."""
+        self._awaited = number
+        self._sync_peers()
 
     def show_list(self) -> None:
         """Where only one pane fits: the list."""
@@ -177,15 +215,41 @@ class MainWindow(QMainWindow):
             self.show_list()
         elif wanted == "find" and pane is not None:
             pane.find_bar.open_bar()
-        elif wanted == "contact" and pane is not None:
-            pane.show_safety_number()
+        elif wanted in ("contact", "link"):
+            self._on_wanted(wanted)
+        elif wanted == "menu" and pane is not None:
+            self.peer_menu.pop_up(self._current, QCursor.pos())
 
     def _on_wanted(self, wanted: str) -> None:
         if wanted == "switch":
             self.show_list()
             self.side.open_filter()
         elif wanted == "add":
-            AddPeerDialog(self._session, self).show()
+            self.show_page(self.pages.start)
+        elif wanted == "settings":
+            self.show_page(self.pages.settings)
+        elif wanted == "contact" and self.pane is not None:
+            self.pages.contact.show_peer(self._current)
+            self.show_page(self.pages.contact)
+        elif wanted == "link" and self.pane is not None:
+            self.pane.header.activity.setChecked(self.right.toggle_panel(self._current))
+        elif wanted == "quit":
+            self.leave()
+
+    def _on_panel_closed(self) -> None:
+        if self.pane is not None:
+            self.pane.header.activity.setChecked(False)
+            self.pane.composer.box.setFocus()
+
+    def _on_peer_action(self, number: int, action: str) -> None:
+        self.show_peer(number)
+        if action == "find" and self.pane is not None:
+            self.pane.find_bar.open_bar()
+        elif action == "invite":
+            self.show_page(self.pages.start)
+            self.pages.start.invite.make_for(number)
+        else:
+            self._on_wanted("contact")
 
     def _show_transfer(self, message_id: bytes) -> None:
         view = self._session.view
@@ -213,18 +277,21 @@ class MainWindow(QMainWindow):
         numbers = [peer.info.peer for peer in view.peers] if view else []
         for number in [n for n in self._panes if n not in numbers]:
             pane = self._panes.pop(number)
-            self.banner.set_slots([self.engine_strip])
+            self.right.set_slots([self.engine_strip])
             self.stack.removeWidget(pane)
             pane.deleteLater()
         if self._current not in numbers:
             self._current = 0
-            if numbers:
+            if numbers and not self.pages.start.invite.line:
                 self.show_peer(numbers[0])
-        if not numbers:
-            known = "You have no contacts yet. Add somebody with: chatnet peer add HOST PORT"
-            self.empty.setText(known if view else "Looking for the engine…")
+        if self._awaited in numbers:
+            number, self._awaited = self._awaited, 0
+            self._enter_peer(number)
+        if view is None:
             self.stack.setCurrentWidget(self.empty)
-            self.banner.set_slots([self.engine_strip])
+        elif not numbers and self.stack.currentWidget() is not self.pages.start:
+            self.show_page(self.pages.start)
+        self.pages.start.set_alone(not self._panes)
         self._fold()
         self._show_title()
 
@@ -264,24 +331,12 @@ class MainWindow(QMainWindow):
         for pane in self._panes.values():
             pane.header.set_folded(folded)
 
-    def _place_banner(self) -> None:
-        m = measures_of(self.font())
-        area = self.right.rect()
-        self.banner.place(area.adjusted(0, m.px(56), 0, 0))
-
     # --- Qt's events ---
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """One pane or two."""
         super().resizeEvent(event)
         self._fold()
-
-    def event(self, event: QEvent | None) -> bool:
-        """The line of news follows every layout."""
-        done = super().event(event)
-        if event is not None and event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
-            self._place_banner()
-        return done
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Coming and going decide what counts as read."""
@@ -295,36 +350,36 @@ class MainWindow(QMainWindow):
         elif kind in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
             self.restyle()
 
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Files can be dropped anywhere on the window."""
-        pane = self.pane
-        if event is not None and pane is not None and pane.composer.accept_drag(event):
-            event.acceptProposedAction()
-            peer = self._session.peer(self._current)
-            self.drop.show_for(peer_name(peer.info, 40) if peer else "")
+    def drop_target(self) -> tuple[Composer, str] | None:
+        """Where files go that are dropped on this window."""
+        pane, peer = self.pane, self._session.peer(self._current)
+        if pane is None or peer is None or self.stack.currentWidget() is not pane:
+            return None
+        return pane.composer, peer_name(peer.info, 40)
 
-    def dragLeaveEvent(self, event: QDragLeaveEvent | None) -> None:
-        """Gone again."""
-        self.drop.hide()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
-        """Attach them."""
-        self.drop.hide()
-        if event is not None and self.pane is not None:
-            self.pane.composer.accept_drop(event)
-            event.acceptProposedAction()
+    def leave(self) -> None:
+        """End this window, its icon too; the engine goes on."""
+        self._leaving = True
+        self.close()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Leave the session; the engine goes on, which is said once."""
+        """Into the notification area, or away; the engine goes on, which is said once."""
         for pane in self._panes.values():
             pane.composer.flush()
         self._settings.geometry = self.saveGeometry()
+        stays = self._settings.to_tray and self.tray.is_there and not self._leaving
         if not self._settings.said_engine_goes_on and self._session.online:
             self._settings.said_engine_goes_on = True
-            self.tray.say("ChatNet", ENGINE_GOES_ON)
-            print(ENGINE_GOES_ON, file=sys.stderr)  # noqa: T201
+            words = KEEPS_RUNNING if stays else ENGINE_GOES_ON
+            self.tray.say("ChatNet", words)
+            print(words, file=sys.stderr)  # noqa: T201
         self._settings.save()
-        super().closeEvent(event)
+        if stays and event is not None:
+            event.ignore()
+            self.hide()
+        else:
+            super().closeEvent(event)
+            QApplication.quit()
 
     def _restore_geometry(self) -> None:
         geometry: QByteArray = self._settings.geometry

@@ -8,11 +8,11 @@ from chatnet_qt.bubble_layout import Numbers
 from chatnet_qt.conversation_pane import ConversationPane
 from chatnet_qt.desktop import DesktopScheme
 from chatnet_qt.help_text import HelpDialog
-from chatnet_qt.invites import InviteDialog
 from chatnet_qt.qt import (
     QAction,
     QActionGroup,
     QApplication,
+    QFont,
     QMainWindow,
     QMenu,
     QObject,
@@ -23,8 +23,8 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.session import Session
-from chatnet_qt.settings import Settings
-from chatnet_qt.theme import Theme, apply_theme
+from chatnet_qt.settings import TEXT_SIZES, Settings
+from chatnet_qt.theme import Theme, apply_text_size, apply_theme
 
 T = TypeVar("T")
 THEME_WORDS = {Theme.SYSTEM: "Same as &system", Theme.LIGHT: "&Light", Theme.DARK: "D&ark"}
@@ -39,7 +39,7 @@ class Menus(QObject):
     """Made once for the window; `pane` says which conversation is on screen.
 
     Signals: `numbers_chosen(when)`; `stepped(by)` another conversation is wanted; `wanted(name)`
-    another part of the window: `switch`, `add`, `back`.
+    another part of the window: `switch`, `add`, `contact`, `settings`.
     """
 
     numbers_chosen = pyqtSignal(object)
@@ -60,6 +60,7 @@ class Menus(QObject):
         self._settings = settings
         self._desktop = DesktopScheme(self)
         self._system_palette = QPalette(QApplication.palette())
+        self._system_font = QFont(QApplication.font())
         self._menus: list[QMenu] = []
         self.actions: list[QAction] = []
         """Everything that has a key, for the table of keys."""
@@ -82,6 +83,7 @@ class Menus(QObject):
         app = QApplication.instance()
         if isinstance(app, QApplication):
             apply_theme(app, self._settings.theme, self._system_palette, self._desktop.dark)
+            apply_text_size(app, self._system_font, TEXT_SIZES[self._settings.text_size])
 
     def pop_up(self) -> None:
         """The menus in one, at the upper left of the window."""
@@ -108,11 +110,12 @@ class Menus(QObject):
         self._add(menu, "&Find…", "Ctrl+F").triggered.connect(self._find)
         menu.addSeparator()
         self._want(menu, "A&dd contact or invite…", "Ctrl+N", "add")
-        self._add(menu, "&Invite…").triggered.connect(self._invite)
+        self._want(menu, "&Contact…", "Ctrl+I", "contact")
+        self._want(menu, "&Settings…", "Ctrl+,", "settings")
         menu.addSeparator()
-        leave = self._add(menu, "&Close window", "Ctrl+Q")
-        leave.setToolTip("Closes this window; the engine goes on")
-        leave.triggered.connect(self._quit)
+        self._add(menu, "&Close window", "Ctrl+W").triggered.connect(self._close)
+        leave = self._add(menu, "&Quit ChatNet's window", "Ctrl+Q")
+        leave.triggered.connect(lambda: self.wanted.emit("quit"))
         self._add(menu, "Quit and &stop the engine").triggered.connect(self._stop)
 
     def _fill_view(self, menu: QMenu) -> None:
@@ -126,18 +129,11 @@ class Menus(QObject):
         menu.addSeparator()
         self._add(menu, "To the &first message", "Ctrl+Home").triggered.connect(self._start)
         self._add(menu, "To the &newest message", "Ctrl+End").triggered.connect(self._end)
+        self._want(menu, "&Link", "Ctrl+L", "link")
         self._add(menu, "&Safety number…").triggered.connect(self._safety)
         menu.addSeparator()
         self._choice(menu, "Show &ACK numbers and addresses", NUMBERS_WORDS, self._settings.numbers)
         self._choice(menu, "&Theme", THEME_WORDS, self._settings.theme)
-        for words, name in (
-            ("Notify about new &messages", "notifications"),
-            ("Show message te&xt in notifications", "text_in_notifications"),
-        ):
-            flag = self._add(menu, words)
-            flag.setCheckable(True)
-            flag.setChecked(getattr(self._settings, name))
-            flag.toggled.connect(lambda on, name=name: setattr(self._settings, name, on))
         self._add(menu, "&Menus", "F10").triggered.connect(self.pop_up)
         bar = self._add(menu, "Menu &bar", "Ctrl+M")
         bar.setCheckable(True)
@@ -186,12 +182,6 @@ class Menus(QObject):
         if pane is not None:
             pane.show_safety_number()
 
-    def _invite(self) -> None:
-        pane = self._pane()
-        peer = pane.model.peer() if pane is not None else None
-        unmet = peer.info if peer is not None and not peer.info.key else None
-        InviteDialog(self._session, unmet, self._window).show()
-
     def _start(self) -> None:
         pane = self._pane()
         if pane is not None:
@@ -202,8 +192,10 @@ class Menus(QObject):
         if pane is not None:
             pane.view.go_to_end()
 
-    def _quit(self) -> None:
+    def _close(self) -> None:
         self._window.close()
 
     def _stop(self) -> None:
-        self._session.request(StopEngine("quit in the window"), lambda _answer: self._quit())
+        self._session.request(
+            StopEngine("quit in the window"), lambda _answer: self.wanted.emit("quit")
+        )

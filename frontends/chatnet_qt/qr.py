@@ -12,8 +12,11 @@ MODULE_PIXELS = 5
 class QrCode(QWidget):
     """Shows `text`; nothing for an empty one. `name` is what a screen reader says."""
 
-    def __init__(self, text: str, name: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, text: str, name: str, parent: QWidget | None = None, *, module_px: int = MODULE_PIXELS
+    ) -> None:
         super().__init__(parent)
+        self._module_px = module_px
         self.setAccessibleName(name)
         self.modules = qr_modules(text)
         self.setFixedSize(self.sizeHint())
@@ -21,13 +24,13 @@ class QrCode(QWidget):
     def sizeHint(self) -> QSize:
         """Whole pixels a module, so that no edge is blurred."""
         side = len(self.modules) + 2 * QUIET_MODULES if self.modules else 0
-        return QSize(side * MODULE_PIXELS, side * MODULE_PIXELS)
+        return QSize(side * self._module_px, side * self._module_px)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the modules."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(Qt.GlobalColor.white))
-        step, black = MODULE_PIXELS, QColor(Qt.GlobalColor.black)
+        step, black = self._module_px, QColor(Qt.GlobalColor.black)
         for y, line in enumerate(self.modules):
             for x, dark in enumerate(line):
                 if dark:

@@ -76,6 +76,33 @@ class Settings:
         return [str(word) for word in words if word]
 
     @property
+    def pictures(self) -> bool:
+        """Whether pictures are shown in messages."""
+        return self._flag("pictures", True)
+
+    @pictures.setter
+    def pictures(self, on: bool) -> None:
+        self._file.setValue("pictures", on)
+
+    @property
+    def to_tray(self) -> bool:
+        """Whether a closed window leaves its icon in the notification area."""
+        return self._flag("to-tray", True)
+
+    @to_tray.setter
+    def to_tray(self, on: bool) -> None:
+        self._file.setValue("to-tray", on)
+
+    @property
+    def names_in_notifications(self) -> bool:
+        """Whether announcements name the sender."""
+        return self._flag("names-in-notifications", True)
+
+    @names_in_notifications.setter
+    def names_in_notifications(self, on: bool) -> None:
+        self._file.setValue("names-in-notifications", on)
+
+    @property
     def notifications(self) -> bool:
         """Whether new messages are announced while the window is not looked at."""
         return self._flag("notifications", True)

@@ -6,7 +6,17 @@ from chatnet_client.words import giving_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageKind, RestoreRow, RestoreTheirs
 from chatnet_qt.icons import app_icon
-from chatnet_qt.qt import QApplication, QMainWindow, QObject, QSystemTrayIcon, QTimer
+from chatnet_qt.qt import (
+    QAction,
+    QApplication,
+    QMainWindow,
+    QMenu,
+    QObject,
+    QSystemTrayIcon,
+    QTimer,
+    present,
+    pyqtSignal,
+)
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 from chatnet_qt.wording import peer_name, shown_name
@@ -17,7 +27,9 @@ PREVIEW_CHARACTERS = 120
 
 
 class Tray(QObject):
-    """Announces messages and keeps the unread count on the icon."""
+    """Announces messages and keeps the unread count on the icon. `quit_wanted`: from its menu."""
+
+    quit_wanted = pyqtSignal()
 
     def __init__(self, session: Session, settings: Settings, window: QMainWindow) -> None:
         super().__init__(window)
@@ -28,10 +40,13 @@ class Tray(QObject):
         self._asking: set[int] = set()
         """Peers whose wish to have their conversation back was announced."""
         self._icon: QSystemTrayIcon | None = None
+        self._unread: QAction | None = None
         if QSystemTrayIcon.isSystemTrayAvailable():
             self._icon = QSystemTrayIcon(window.windowIcon(), self)
             self._icon.activated.connect(lambda _reason: self._raise())
             self._icon.messageClicked.connect(self._raise)
+            self._icon.setIcon(app_icon())
+            self._icon.setContextMenu(self._menu())
             self._icon.show()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -39,12 +54,28 @@ class Tray(QObject):
         self._timer.timeout.connect(self._announce)
         session.changed.connect(self._on_event)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is an icon that opens a closed window again."""
+        return self._icon is not None
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self._window)
+        self._unread = present(menu.addAction("No unread messages"))
+        self._unread.setEnabled(False)
+        present(menu.addAction("Open ChatNet")).triggered.connect(self._raise)
+        menu.addSeparator()
+        present(menu.addAction("Quit; the engine goes on")).triggered.connect(self.quit_wanted)
+        return menu
+
     def show_unread(self, unread: int) -> None:
         """Put the number on the icons of window and tray."""
         icon = app_icon(unread)
         self._window.setWindowIcon(icon)
         if self._icon is not None:
             self._icon.setIcon(icon)
+            if self._unread is not None:
+                self._unread.setText(f"{unread} unread" if unread else "No unread messages")
             self._icon.setToolTip(f"ChatNet: {unread} unread" if unread else "ChatNet")
 
     def say(self, title: str, words: str) -> bool:
@@ -89,12 +120,13 @@ class Tray(QObject):
         QApplication.alert(self._window)
         for number, texts in gathered.items():
             peer = self._session.peer(number)
-            if peer is None or peer.unread == 0:
+            if peer is None or peer.unread == 0 or self._settings.is_muted(peer.info.key):
                 continue
             words = f"{len(texts)} new messages" if len(texts) > 1 else "New message"
             if self._settings.text_in_notifications and len(texts) == 1:
                 words = texts[0]
-            self.say(peer_name(peer.info), words)
+            named = self._settings.names_in_notifications
+            self.say(peer_name(peer.info) if named else "ChatNet", words)
 
     def _raise(self) -> None:
         self._window.showNormal()

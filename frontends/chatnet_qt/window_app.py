@@ -47,6 +47,7 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     QApplication.setApplicationDisplayName("ChatNet")
     app = QApplication(["chatnet", *argv])
     qInstallMessageHandler(None)
+    app.setQuitOnLastWindowClosed(False)  # a closed window may stay in the notification area
     path = os.path.abspath(connection_file)
 
     def make_client(on_event: OnEvent) -> Client:
@@ -123,4 +124,4 @@ class EndBySignal:
 
     def _on_signal(self) -> None:
         self._read.recv(64)
-        self._window.close()
+        self._window.leave()

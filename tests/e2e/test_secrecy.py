@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from chatnet_client.invite_line import code_in
 from chatnet_engine.secure.invite import invite_psk, parse_invite
 from chatnet_protocol.ipc.rows import Trust
 from realworld.engines import RealEngine, is_up, two_engines
@@ -199,7 +200,7 @@ def test_no_secret_is_in_process_lists_or_logs(root: Path) -> None:
         a.start("--log-level", "debug")
         b.start("--log-level", "debug")
         invited = a.cli("invite")
-        code = invited.stdout.strip()
+        code = code_in(invited.stdout)
         paper = root / "paper"
         paper.write_text(code)
         paper.chmod(0o600)

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 from chatnet_client.client_events import Cause, Outage
+from chatnet_protocol.ipc.commands import Invited
+from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.ipc.rows import RestoreRow, TransferState
 from chatnet_protocol.ipc.view import PeerView, View
 from chatnet_qt.qt import QApplication, QFont, QPalette, QWidget
@@ -125,6 +127,13 @@ def nobody_narrow(scene: Scene) -> QWidget:
     return scene.open(session_view(), NARROW).window
 
 
+def invited(scene: Scene) -> QWidget:
+    stage = scene.open(session_view())
+    stage.window.pages.start.invite.make.click()
+    stage.client.answer(Invited(9, "i4km-sdeu-76we-kcjv", NOW_MS))
+    return stage.window
+
+
 def no_engine_yet(scene: Scene) -> QWidget:
     return scene.open(None).window
 
@@ -242,6 +251,49 @@ def writing(scene: Scene) -> QWidget:
     return stage.window
 
 
+def contact(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()))
+    stage.pane.header.contact.click()
+    return stage.window
+
+
+def contact_narrow(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()), NARROW)
+    stage.window.menus.wanted.emit("contact")
+    return stage.window
+
+
+def settings(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()))
+    stage.window.side.me.settings.click()
+    return stage.window
+
+
+def link_panel(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()))
+    stage.pane.header.activity.click()
+    for n in range(120):
+        rtt, flight = 12 + (n * 7 % 5) + (40 if n == 80 else 0), 1_400_000 + n * 977 % 90_000
+        gauge = LinkGauge(1, n, rtt, 1.8, 0.008 * (n % 3), 10**6, flight, 41_208, 39_977, 12,
+                          n * n * 10, 4, n % 4)  # fmt: skip
+        stage.client.gauge(gauge)
+        stage.settle()
+        stage.window.right.panel.sample()
+    return stage.window
+
+
+def link_panel_narrow(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()), NARROW)
+    stage.window.menus.wanted.emit("link")
+    return stage.window
+
+
+def dropping(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()))
+    stage.window.drop.show_for("Bob")
+    return stage.window
+
+
 STATES: dict[str, Callable[[Scene], QWidget]] = {
     "conversation": conversation,
     "conversation-narrow": narrow_conversation,
@@ -249,6 +301,7 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "no-messages": no_messages,
     "nobody": nobody,
     "nobody-narrow": nobody_narrow,
+    "invited": invited,
     "no-engine-yet": no_engine_yet,
     "transfers": transfers,
     "transfers-narrow": transfers_narrow,
@@ -264,4 +317,10 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "find": find,
     "find-nothing": find_nothing,
     "writing": writing,
+    "contact": contact,
+    "contact-narrow": contact_narrow,
+    "settings": settings,
+    "link-panel": link_panel,
+    "link-panel-narrow": link_panel_narrow,
+    "dropping": dropping,
 }

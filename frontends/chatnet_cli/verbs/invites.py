@@ -1,15 +1,24 @@
-"""`invite`, and reading the code that somebody else was given. A code is never an argument."""
+"""`invite` and `join`, and reading the code that somebody else was given."""
 
 import argparse
 
-from chatnet_cli import targets
+from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure
 from chatnet_client.client import Client
-from chatnet_protocol.ipc.commands import Invited, MakeInvite
+from chatnet_client.invite_line import (
+    MAX_LINE_CHARACTERS,
+    Contact,
+    code_in,
+    own_addresses,
+    parse_contact,
+    show_invite,
+)
+from chatnet_protocol.addresses import show_address
+from chatnet_protocol.ipc.commands import AddPeer, Invited, MakeInvite, PeerAdded
 from chatnet_protocol.ipc.rows import Trust
 from chatnet_protocol.ipc.view import PeerView, View
 
-MAX_CODE_CHARACTERS = 100
+MAX_CODE_CHARACTERS = MAX_LINE_CHARACTERS
 """Read from a file or a pipe; what is longer is no code."""
 
 
@@ -20,15 +29,31 @@ def invite(env: Environment, options: argparse.Namespace) -> ExitStatus:
         invited = client.ask(MakeInvite(peer), Invited)
         row = client.view.session
         others = [] if peer else waiting_peers(client.view)
-    env.out(invited.code)
+    name = row.display_name or row.name
+    contact = Contact(own_addresses(row.host, row.port), invited.code, name)
+    env.out(show_invite(contact))
     env.say("Valid once, for 24 hours, while the engine runs. Share it over a different channel.")
+    env.say("The other side: chatnet join, and the line above.")
     env.say(
-        f"The other side: chatnet peer add HOST {row.port} --invite, with the address of this "
-        "machine, and types the code when asked."
+        f"From elsewhere than this network: chatnet peer add HOST {row.port} --invite, with the "
+        f"address of this machine, and the code {invited.code} when asked."
     )
     if others:
         names = targets.peer_names(others)
         env.say(f"It invites somebody new; for one of {names}: chatnet invite --peer NAME")
+    return ExitStatus.DONE
+
+
+def join(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Add whoever made an invite; the line is an argument, or `-` for standard input."""
+    text = options.text
+    if text == "-":
+        text = env.read_line(MAX_LINE_CHARACTERS)
+    contact = parse_contact(text)
+    host, port = contact.addresses[0]
+    with targets.attach(env, options) as client:
+        added = client.ask(AddPeer(host, port, contact.name, contact.code), PeerAdded)
+    env.out(f"added · peer {added.peer} · {render.escape_line(show_address(host, port))}")
     return ExitStatus.DONE
 
 
@@ -49,7 +74,7 @@ def read_code(env: Environment, options: argparse.Namespace) -> str:
         return ""
     if not code.strip():
         raise Failure("There is no invite code.")
-    return code.strip()
+    return code_in(code)
 
 
 def _meant(client: Client, wanted: str | None) -> int:

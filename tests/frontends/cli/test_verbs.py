@@ -14,6 +14,7 @@ import pytest
 
 from chatnet_cli.verbs import doctor
 from chatnet_cli.verbs import session as session_verbs
+from chatnet_client.invite_line import parse_contact
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, TransferState
@@ -271,12 +272,28 @@ def test_peers_are_added_named_listed_removed(shell, engine: FakeEngine) -> None
 
 def test_an_invite_is_printed_for_whoever_has_no_key(shell, engine: FakeEngine) -> None:
     assert shell.run("invite") == 0
-    assert shell.out == f"{INVITE_CODE}\n"
+    line = shell.out.strip()
+    assert parse_contact(line).code == INVITE_CODE
+    assert {port for _, port in parse_contact(line).addresses} == {12345}
     assert "chatnet peer add HOST 12345 --invite" in shell.err
     shell.run("peer", "add", "10.0.0.9", "99", "--name", "carol")
     assert shell.run("invite") == 0
     assert shell.run("invite", "--peer", "bob") == 0
     assert [command.peer for command in engine.seen(cmd.MakeInvite)] == [0, 2, 1]
+
+
+def test_an_invite_is_taken_whole_or_as_an_address(shell, engine: FakeEngine) -> None:
+    line = f"chatnet:1/{INVITE_CODE}/10.0.0.9:99,[::1]:99/Carol%20C"
+    assert shell.run("join", line) == 0
+    assert shell.run("join", "-", stdin=f"{line}\n") == 0
+    assert shell.run("join", "10.0.0.8:98") == 0
+    asked = engine.seen(cmd.AddPeer)
+    assert asked[0] == asked[1] == cmd.AddPeer("10.0.0.9", 99, "Carol C", INVITE_CODE)
+    assert asked[2] == cmd.AddPeer("10.0.0.8", 98)
+    assert shell.run("join", "chatnet:1/abc") == 1
+    assert "not whole" in shell.err
+    assert shell.run("peer", "add", "10.0.0.9", "99", "--invite-file", "-", stdin=line) == 0
+    assert engine.seen(cmd.AddPeer)[-1].invite == INVITE_CODE
 
 
 def test_a_code_is_asked_for_or_read_and_never_an_argument(

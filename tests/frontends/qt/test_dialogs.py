@@ -24,7 +24,6 @@ from chatnet_protocol.ipc.commands import (
 from chatnet_protocol.ipc.rows import Trust
 from chatnet_qt.details import MessageDetails
 from chatnet_qt.help_text import HelpDialog
-from chatnet_qt.invites import AddPeerDialog, InviteDialog
 from chatnet_qt.qt import (
     QApplication,
     QDialog,
@@ -64,8 +63,6 @@ DIALOGS: dict[type[QDialog], list[Make]] = {
         lambda stage: KeyChangedDialog(stage.session, info_of(stage, offered_key=OTHER_KEY)),
         lambda stage: KeyChangedDialog(stage.session, info_of(stage, refused_keys=[OTHER_KEY])),
     ],
-    InviteDialog: [lambda stage: InviteDialog(stage.session, None, stage.window)],
-    AddPeerDialog: [lambda stage: AddPeerDialog(stage.session, stage.window)],
     MessageDetails: [details],
     HelpDialog: [lambda stage: HelpDialog(stage.session, stage.window.menus.actions, stage.window)],
     Sheet: [],

@@ -1,16 +1,16 @@
 """First contacts from the window, and the safety number as a QR code."""
 
 import msgspec
-import pytest
 
+from chatnet_client.invite_line import parse_contact
 from chatnet_protocol.ids import fingerprint
-from chatnet_protocol.ipc.commands import AddPeer, Done, Invited, MakeInvite
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import AddPeer, Invited, MakeInvite, PeerAdded, RemovePeer
 from chatnet_protocol.ipc.rows import LinkState, PeerRow, Trust
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.banner import link_banner
-from chatnet_qt.invites import AddPeerDialog, InviteDialog
 from chatnet_qt.qr import QUIET_MODULES, QrCode, qr_modules
-from chatnet_qt.qt import QAction, QApplication, QColor, QLabel, Qt
+from chatnet_qt.qt import QAction, QApplication, QColor, QEvent, QKeyEvent, QLabel, Qt
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.wording import link_words
 from qtworld import NOW_MS, Stage, peer_view, session_view
@@ -29,86 +29,85 @@ def unmet(trust: str = Trust.NONE, state: str = LinkState.DIALLING) -> PeerView:
     return peer
 
 
-def test_an_invite_is_shown_once_the_engine_made_it(make_stage) -> None:
-    stage = make_stage(session_view(unmet()))
-    action(stage, "Invite…").trigger()
-    dialog = stage.window.findChild(InviteDialog)
-    assert dialog.code.text() == "…"
-    assert stage.client.asked(MakeInvite) == [MakeInvite(1)]
-    stage.client.answer(Invited(1, CODE, NOW_MS))
+def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(make_stage) -> None:
+    stage = make_stage(session_view())
+    page = stage.window.pages.start
+    assert stage.window.stack.currentWidget() is page
+    assert not stage.client.asked(MakeInvite)
+    page.invite.make.click()
+    stage.client.answer(Invited(9, CODE, NOW_MS))
     stage.settle()
-    assert dialog.code.text() == CODE
+    contact = parse_contact(page.invite.line)
+    assert (contact.code, contact.name) == (CODE, "Ann")
+    assert {port for _, port in contact.addresses} == {12345}
+    assert page.invite.text.toPlainText() == page.invite.line
+    assert page.findChild(QrCode).modules == qr_modules(page.invite.line)
+    page.invite.copy.click()
+    assert QApplication.clipboard().text() == page.invite.line
+    page.invite.cancel.click()
+    assert stage.client.asked(RemovePeer) == [RemovePeer(9)]
+    assert page.invite.line == ""
 
 
-def test_an_invite_is_for_somebody_new_where_everybody_is_known(make_stage) -> None:
-    stage = make_stage(session_view(peer_view()))
-    action(stage, "Invite…").trigger()
-    dialog = stage.window.findChild(InviteDialog)
-    assert stage.client.asked(MakeInvite) == [MakeInvite(0)]
+def test_an_invite_stays_on_screen_while_its_guest_appears_in_the_list(make_stage) -> None:
+    stage = make_stage(session_view())
+    page = stage.window.pages.start
+    page.invite.make.click()
+    stage.client.answer(Invited(1, CODE, NOW_MS))
+    stage.client.change(ev.PeerChanged(unmet(Trust.INVITED).info))
+    stage.settle()
+    assert stage.window.stack.currentWidget() is page
+
+
+def test_a_refused_invite_says_why(make_stage) -> None:
+    stage = make_stage(session_view())
+    page = stage.window.pages.start
+    page.invite.make.click()
     stage.client.answer(error="At most 4 invites are open at a time.")
     stage.settle()
-    assert dialog.code.text() == "At most 4 invites are open at a time."
+    assert any("At most 4" in label.text() for label in page.invite.findChildren(QLabel))
 
 
-def test_somebody_is_added_with_the_code_they_gave(make_stage) -> None:
+def test_one_pasted_line_begins_a_conversation(make_stage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Add contact or invite…").trigger()
-    dialog = stage.window.findChild(AddPeerDialog)
-    dialog.host.setText(" 10.0.0.9 ")
-    dialog.port.setText("x")
-    dialog.add.click()
-    assert "A port is" in dialog.problem.text()
-    assert not stage.client.asked(AddPeer)
-    dialog.port.setText("5009")
-    dialog.called.setText("Carol")
-    dialog.code.setText(CODE)
-    dialog.add.click()
+    enter = stage.window.pages.start.enter
+    QApplication.clipboard().setText(f"chatnet:1/{CODE}/10.0.0.9:5009/Carol")
+    enter.box.paste()
+    enter.add.click()
     assert stage.client.asked(AddPeer) == [AddPeer("10.0.0.9", 5009, "Carol", CODE)]
-    stage.client.answer(error="That is no invite.")
+    stage.client.answer(PeerAdded(2))
+    stage.client.change(ev.PeerChanged(peer_view(2, name="Carol").info))
     stage.settle()
-    assert dialog.problem.text() == "That is no invite."
-    dialog.show()
-    dialog.add.click()
-    stage.client.answer(Done())
-    stage.settle()
-    assert stage.window.findChild(AddPeerDialog) is None
+    assert stage.pane.peer_number == 2
+    assert stage.window.stack.currentWidget() is stage.pane
 
 
-@pytest.mark.parametrize(
-    ("pasted", "host", "port"),
-    [
-        ("10.0.0.9:5009", "10.0.0.9", "5009"),
-        ("[::1]:5009", "::1", "5009"),
-        (" [fe80::1%eth0]:5009\n", "fe80::1%eth0", "5009"),
-        ("::1", "::1", ""),
-        ("bob.example", "bob.example", ""),
-    ],
-)
-def test_a_pasted_address_fills_both_boxes(make_stage, pasted: str, host: str, port: str) -> None:
-    stage = make_stage(session_view(peer_view()))
-    dialog = AddPeerDialog(stage.session)
-    QApplication.clipboard().setText(pasted)
-    dialog.host.paste()
-    assert (dialog.host.text(), dialog.port.text()) == (host, port)
-    assert dialog.problem.text() == ""
-    dialog.deleteLater()
-
-
-def test_a_typed_address_is_split_and_judged_when_the_box_is_left(make_stage) -> None:
-    stage = make_stage(session_view(peer_view()))
-    dialog = AddPeerDialog(stage.session)
-    for character in "10.0.0.300:50":
-        dialog.host.insert(character)
-    assert dialog.port.text() == "", "somebody is typing"
-    dialog.host.editingFinished.emit()
-    assert (dialog.host.text(), dialog.port.text()) == ("10.0.0.300", "50")
-    assert "is no IPv4 address" in dialog.problem.text()
-    dialog.add.click()
+def test_what_is_wrong_with_an_address_is_said_while_it_is_typed(make_stage) -> None:
+    stage = make_stage(session_view())
+    enter = stage.window.pages.start.enter
+    enter.box.setText("10.0.0.3")
+    assert "For example" in enter.problem.text()
+    enter.box.setText("10.0.0.300:50")
+    assert "is no IPv4 address" in enter.problem.text()
+    enter.add.click()
     assert not stage.client.asked(AddPeer)
-    dialog.host.setText("10.0.0.3")
-    dialog.host.editingFinished.emit()
-    assert dialog.problem.text() == ""
-    dialog.deleteLater()
+    enter.box.setText("10.0.0.3:50")
+    assert "For example" in enter.problem.text()
+    enter.add.click()
+    stage.client.answer(error="Too many peers.")
+    stage.settle()
+    assert enter.problem.text() == "Too many peers."
+
+
+def test_escape_leaves_a_page(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    action(stage, "Add contact or invite…").trigger()
+    page = stage.window.pages.start
+    key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier)
+    stage.app.sendEvent(page.enter.box, key)
+    stage.settle()
+    assert stage.window.stack.currentWidget() is stage.pane
 
 
 def test_the_reason_why_an_address_is_not_found_is_shown(make_stage) -> None:

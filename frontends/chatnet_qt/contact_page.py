@@ -1,0 +1,219 @@
+"""One contact: name, address, what it may do, the safety number, and how to part with it."""
+
+from chatnet_protocol.addresses import show_address
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, TrustPeer
+from chatnet_protocol.ipc.rows import PeerRow, Trust
+from chatnet_qt.controls import IconButton, Switch, push_button
+from chatnet_qt.first_contact import copy
+from chatnet_qt.labels import label, selectable
+from chatnet_qt.monogram import Monogram
+from chatnet_qt.page import Card, Page
+from chatnet_qt.qr import QrCode
+from chatnet_qt.qt import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget, pyqtSignal
+from chatnet_qt.safety import comparing_words, number_lines
+from chatnet_qt.session import Session
+from chatnet_qt.settings import Settings
+from chatnet_qt.tokens import measures_of
+from chatnet_qt.wording import link_words, peer_name, shown_name
+
+SIZES = (
+    ("Always ask", 0),
+    ("Up to 16 MB", 16_000_000),
+    ("Up to 256 MB", 256 * 1024 * 1024),
+    ("Up to 2 GB", 2_000_000_000),
+    ("Any size", 2**62),
+)
+"""Up to which size files arrive without a question."""
+MAX_NAME_BYTES = 64
+
+
+class ContactPage(Page):
+    """For one peer at a time; made anew whenever what it shows has changed."""
+
+    review_wanted = pyqtSignal(int)
+
+    def __init__(self, session: Session, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__("Contact", parent)
+        self._session = session
+        self._settings = settings
+        self._peer = 0
+        self._shown: tuple[object, ...] | None = None
+        session.changed.connect(self._on_event)
+        session.was_reset.connect(self._renew)
+
+    def show_peer(self, number: int) -> None:
+        """Show this contact from now on."""
+        self._peer = number
+        self._shown = None
+        self._renew()
+
+    def _on_event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.PeerChanged | ev.LinkChanged) and event.row.peer == self._peer:
+            self._renew()
+
+    def _renew(self) -> None:
+        peer = self._session.peer(self._peer)
+        if peer is None:
+            return
+        facts = (peer.info, peer.link.state, peer.link.address)
+        if facts == self._shown:
+            return
+        self._shown = facts
+        for column in (self.first, self.second):
+            while (item := column.takeAt(0)) is not None:
+                if (widget := item.widget()) is not None:
+                    widget.hide()
+                    widget.deleteLater()
+        info = peer.info
+        who = WhoCard(self._session, info, link_words(peer.link, info), peer.link.address)
+        self.first.addWidget(who)
+        if info.trust not in (Trust.PENDING, Trust.INVITED):
+            self.first.addWidget(self._may(info))
+        self.first.addWidget(PartCard(self._session, info))
+        self.first.addStretch(1)
+        self.second.addWidget(SafetyCard(self._session, info))
+        self.second.addStretch(1)
+
+    def _may(self, info: PeerRow) -> Card:
+        """What the contact may do."""
+        card = Card()
+        mute = Switch("Mute notifications")
+        mute.setChecked(self._settings.is_muted(info.key))
+        mute.setEnabled(bool(info.key))
+        mute.toggled.connect(lambda on: self._settings.mute(info.key, on))
+        card.add_row("Mute notifications", "", mute)
+        sizes = QComboBox()
+        sizes.setAccessibleName("Accept files automatically")
+        for words, _ in SIZES:
+            sizes.addItem(words)
+        sizes.setCurrentIndex(
+            min(range(len(SIZES)), key=lambda at: abs(SIZES[at][1] - info.auto_accept_bytes))
+        )
+
+        def on_chosen(at: int) -> None:
+            self._session.request(SetPeer(info.peer, auto_accept_bytes=SIZES[at][1]))
+
+        sizes.activated.connect(on_chosen)
+        card.add_row("Accept files automatically", "Larger files are asked about", sizes)
+        return card
+
+
+class WhoCard(Card):
+    """Face, name that can be changed, address that can be copied."""
+
+    def __init__(self, session: Session, info: PeerRow, link: str, address: str) -> None:
+        super().__init__()
+        m = measures_of(self.font())
+        self._session, self._info = session, info
+        name = peer_name(info)
+        face = Monogram(72)
+        face.show_name(name, info.peer)
+        self.name = label(name, font="page", wrap=True)
+        self.box = QLineEdit(name)
+        self.box.setAccessibleName("Name")
+        self.box.setMaxLength(MAX_NAME_BYTES)
+        self.box.hide()
+        self.edit = IconButton("pencil", "Rename")
+        verified = info.trust == Trust.VERIFIED
+        state = label("Verified" if verified else "Not verified", font="small")
+        state.set_ink("good" if verified else "text_2")
+        words = QVBoxLayout()
+        words.addStretch(1)
+        words.addWidget(self.name)
+        words.addWidget(self.box)
+        words.addWidget(state)
+        words.addStretch(1)
+        top = QWidget()
+        row = QHBoxLayout(top)
+        row.setContentsMargins(m.px(16), m.px(16), m.px(16), m.px(16))
+        row.setSpacing(m.px(16))
+        row.addWidget(face)
+        row.addLayout(words, 1)
+        row.addWidget(self.edit)
+        self.body.addWidget(top)
+        self._rows = 1
+        shown = shown_name(address or info.address or show_address(info.host, info.port), 80)
+        copies = IconButton("copy", "Copy address")
+        copies.clicked.connect(lambda: copy(shown))
+        self.add_row(shown, f"Address · {link}", copies, font="code")
+        self.edit.clicked.connect(self._begin)
+        self.box.returnPressed.connect(self._rename)
+
+    def _begin(self) -> None:
+        if self.box.isVisible():
+            self._rename()
+            return
+        self.name.hide()
+        self.box.show()
+        self.box.setFocus()
+        self.box.selectAll()
+        self.edit.set_icon("check")
+        self.edit.rename("Save the name")
+
+    def _rename(self) -> None:
+        name = self.box.text().strip()
+        if name and name != peer_name(self._info):
+            self._session.request(SetPeer(self._info.peer, name=name))
+        self.box.hide()
+        self.name.show()
+        self.edit.set_icon("pencil")
+        self.edit.rename("Rename")
+
+
+class PartCard(Card):
+    """Removing a contact, or turning a stranger away: asked once more before it is done."""
+
+    def __init__(self, session: Session, info: PeerRow) -> None:
+        super().__init__()
+        self._session, self._info = session, info
+        self._asked = False
+        stranger = info.trust == Trust.PENDING
+        name = peer_name(info, 40)
+        self._word = "Block" if stranger else "Remove"
+        what = "Nothing is sent or received; it may ask again."
+        if not stranger:
+            what = (
+                "Deletes this contact and its trusted key here. The history file keeps the texts."
+            )
+        self.button = push_button(f"{self._word}…", "danger")
+        self.button.clicked.connect(self._press)
+        self.add_row(f"{self._word} {name}", what, self.button)
+
+    def _press(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self.button.setText(f"{self._word} now")
+            return
+        self._session.request(RemovePeer(self._info.peer))
+
+
+class SafetyCard(Card):
+    """The number that both people should see, and what came of comparing it."""
+
+    def __init__(self, session: Session, info: PeerRow) -> None:
+        super().__init__(padded=True)
+        name = peer_name(info, 40)
+        verified = info.trust == Trust.VERIFIED
+        head = f"{name} is verified" if verified else f"{name} is not verified"
+        self.body.addWidget(label(head, font="title", wrap=True))
+        self.body.addWidget(label(comparing_words(info), wrap=True, ink="text_2"))
+        if not info.safety_number:
+            return
+        digits = "".join(info.safety_number.split())
+        number = selectable(number_lines(info.safety_number), font="code")
+        number.setWordWrap(False)
+        number.setAccessibleName("Safety number")
+        self.body.addWidget(number)
+        self.body.addWidget(QrCode(digits, "Safety number as a QR code", module_px=4))
+        self.verify = push_button("Remove verification" if verified else "They match")
+        copies = push_button("Copy number", "quiet")
+        row = QHBoxLayout()
+        row.addWidget(self.verify)
+        row.addWidget(copies)
+        row.addStretch(1)
+        self.body.addLayout(row)
+        decision = "unverified" if verified else "verified"
+        command = TrustPeer(info.peer, decision, info.key)
+        self.verify.clicked.connect(lambda: session.request(command))
+        copies.clicked.connect(lambda: copy(digits))

@@ -1,0 +1,78 @@
+"""The link in numbers and plots: what the engine says, sampled only while somebody looks."""
+
+import pytest
+
+from chatnet_protocol.ipc.events import LinkGauge
+from chatnet_qt.plot import POINTS, Plot, scale_above
+from chatnet_qt.qt import QApplication
+from qtworld import Stage, peer_view, session_view
+
+
+def gauge(peer: int = 1, rtt_ms: float = 12.4) -> LinkGauge:
+    return LinkGauge(peer, 1, rtt_ms, 1.8, 0.008, 10**6, 1_400_000, 41_208, 39_977, 12, 500, 4, 2)
+
+
+@pytest.fixture
+def stage(make_stage) -> Stage:
+    view = session_view(peer_view(), peer_view(2, name="Carol"))
+    stage = make_stage(view, size=(1280, 700))
+    stage.client.gauge(gauge())
+    stage.pane.header.activity.click()
+    stage.settle()
+    return stage
+
+
+def test_numbers_are_said_plotted_and_copied(stage: Stage) -> None:
+    panel = stage.window.right.panel
+    assert panel.isVisible()
+    panel.sample()
+    assert panel.plots[0].values[-1] == 12.4
+    panel.copy.click()
+    lines = QApplication.clipboard().text().splitlines()
+    assert lines[0] == "Link to Bob"
+    assert "Round trip: 12.4 ms ± 1.8" in lines
+    assert "Loss, out: 0.8%" in lines
+    assert "Queue: 2 messages" in lines
+    assert "Packets: 41,208 / 39,977" in lines
+
+
+def test_it_follows_the_conversation_and_closes(stage: Stage) -> None:
+    panel = stage.window.right.panel
+    stage.window.show_peer(2)
+    stage.settle()
+    assert panel.title.text() == "Link to Carol"
+    assert panel.plots[0].values == []
+    assert stage.pane.header.activity.isChecked()
+    panel.close_button.click()
+    stage.settle()
+    assert not panel.isVisible()
+    assert not stage.pane.header.activity.isChecked()
+
+
+def test_nothing_is_sampled_while_it_is_closed(stage: Stage) -> None:
+    panel = stage.window.right.panel
+    assert panel._timer.isActive()
+    panel.close_button.click()
+    assert not panel._timer.isActive()
+
+
+def test_in_a_narrow_window_it_has_the_room(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()), size=(480, 600))
+    stage.window.menus.wanted.emit("link")
+    stage.settle()
+    assert stage.window.right.panel.isVisible()
+    assert not stage.window.stack.isVisible()
+    stage.window.right.panel.close_button.click()
+    stage.settle()
+    assert stage.window.stack.isVisible()
+
+
+def test_a_plot_holds_a_minute_and_a_round_scale(app) -> None:
+    plot = Plot("x", "ms")
+    for value in range(POINTS + 50):
+        plot.add(value)
+    assert plot.values == list(range(50, POINTS + 50))
+    assert plot.grab().toImage().width() > 0
+    assert [scale_above(value) for value in (0.9, 1.1, 30.0, 118e6)] == pytest.approx(
+        [1, 2, 50, 200e6]
+    )

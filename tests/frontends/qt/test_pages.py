@@ -1,0 +1,144 @@
+"""Contact and settings: what they say, what they change, and that it takes effect at once."""
+
+import msgspec
+import pytest
+
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, TrustPeer
+from chatnet_qt import autostart
+from chatnet_qt.contact_page import PartCard, SafetyCard, WhoCard
+from chatnet_qt.controls import Switch
+from chatnet_qt.qt import QApplication, QComboBox, Qt
+from chatnet_qt.theme import colours_of
+from qtworld import Stage, peer_view, session_view, text_row, with_rows
+
+
+@pytest.fixture
+def contact(make_stage) -> Stage:
+    stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
+    stage.pane.header.contact.click()
+    stage.settle()
+    assert stage.window.stack.currentWidget() is stage.window.pages.contact
+    return stage
+
+
+def test_a_contact_is_renamed(contact: Stage) -> None:
+    card = contact.window.pages.contact.findChild(WhoCard)
+    card.edit.click()
+    card.box.setText("Robert")
+    card.edit.click()
+    assert contact.client.asked(SetPeer) == [SetPeer(1, name="Robert")]
+
+
+def test_files_are_accepted_up_to_what_is_chosen(contact: Stage) -> None:
+    sizes = contact.window.pages.contact.findChild(QComboBox)
+    assert sizes.currentText() == "Up to 256 MB"
+    sizes.activated.emit(0)
+    assert contact.client.asked(SetPeer) == [SetPeer(1, auto_accept_bytes=0)]
+
+
+def test_removing_is_asked_about_once_more(contact: Stage) -> None:
+    card = contact.window.pages.contact.findChild(PartCard)
+    card.button.click()
+    assert not contact.client.asked(RemovePeer)
+    card.button.click()
+    assert contact.client.asked(RemovePeer) == [RemovePeer(1)]
+    contact.client.change(ev.PeerRemoved(1))
+    contact.settle()
+    assert contact.pane.peer_number == 2
+    assert contact.window.stack.currentWidget() is contact.pane
+
+
+def test_a_number_that_matches_is_verified_and_taken_back(contact: Stage) -> None:
+    page = contact.window.pages.contact
+    info = peer_view().info
+    page.findChild(SafetyCard).verify.click()
+    assert contact.client.asked(TrustPeer) == [TrustPeer(1, "verified", info.key)]
+    contact.client.change(ev.PeerChanged(msgspec.structs.replace(info, trust="verified")))
+    contact.settle()
+    cards = [card for card in page.findChildren(SafetyCard) if card.isVisibleTo(page)]
+    assert cards[-1].verify.text() == "Remove verification"
+
+
+def test_a_muted_contact_is_not_announced(contact: Stage, monkeypatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(contact.window.tray, "say", lambda title, _words: said.append(title))
+    mute = next(
+        switch
+        for switch in contact.window.pages.contact.findChildren(Switch)
+        if switch.accessibleName() == "Mute notifications"
+    )
+    contact.app.setActiveWindow(None)
+    contact.arrive(text_row(1, "x", ack=1))
+    contact.window.tray._announce()
+    mute.click()
+    contact.arrive(text_row(2, "y", ack=2))
+    contact.window.tray._announce()
+    assert said == ["Bob"]
+
+
+def test_who_waits_or_is_unread_rises_and_the_selection_stays(make_stage) -> None:
+    bob = with_rows(peer_view(my_read=9), [text_row(9, "old", ack=1)])
+    stage = make_stage(session_view(bob, peer_view(2, name="Carol")))
+    model = stage.window.peers.peers
+    assert [model.number_at(row) for row in range(2)] == [1, 2]
+    stage.arrive(text_row(10, "new", ack=1), peer=2)
+    assert [model.number_at(row) for row in range(2)] == [2, 1]
+    assert model.number_at(stage.window.peers.currentIndex().row()) == 1
+    assert stage.pane.peer_number == 1
+    stage.client.change(ev.PeerChanged(peer_view(3, name="Dave").info))
+    stage.settle()
+    assert model.number_at(stage.window.peers.currentIndex().row()) == 1
+
+
+def test_a_conversation_is_found_by_a_word_and_enter(make_stage) -> None:
+    stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
+    stage.window.menus.wanted.emit("switch")
+    assert stage.app.focusWidget() is stage.window.side.filter
+    stage.window.side.filter.setText("car")
+    assert stage.window.peers.peers.rowCount() == 1
+    stage.window.side.filter.returnPressed.emit()
+    stage.settle()
+    assert stage.pane.peer_number == 2
+    assert stage.window.peers.peers.rowCount() == 2
+
+
+def test_settings_take_effect_at_once(make_stage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    stage.window.side.me.settings.click()
+    stage.settle()
+    page = stage.window.pages.settings
+    assert stage.window.stack.currentWidget() is page
+    lists = {box.accessibleName(): box for box in page.findChildren(QComboBox)}
+    before = stage.app.font()
+    try:
+        lists["Theme"].activated.emit(2)
+        lists["Text size"].activated.emit(3)
+        lists["ACK numbers"].activated.emit(2)
+        stage.settle()
+        assert colours_of(stage.window.palette()).dark
+        assert QApplication.font().pixelSize() > before.pixelSize()
+        assert stage.window._settings.numbers == "never"
+    finally:
+        stage.app.setFont(before)
+
+
+def test_starting_at_login_is_written_and_taken_away(own_home) -> None:
+    assert not autostart.starts_at_login("12345")
+    assert autostart.set_start_at_login("12345", True) == ""
+    assert autostart.starts_at_login("12345")
+    with open(autostart.autostart_path("12345"), encoding="utf-8") as file:
+        assert '"attach" "qt" "--session" "12345"' in file.read()
+    assert autostart.set_start_at_login("12345", False) == ""
+    assert not autostart.starts_at_login("12345")
+
+
+def test_a_command_line_is_quoted_as_desktop_entries_want_it() -> None:
+    assert autostart.quoted(["a b", 'c"d', "100%"]) == '"a b" "c\\\\"d" "100%%"'
+
+
+def test_everything_on_a_page_that_takes_focus_has_a_name(contact: Stage) -> None:
+    for page in (contact.window.pages.contact, contact.window.pages.start):
+        for switch in page.findChildren(Switch):
+            assert switch.accessibleName()
+            assert switch.focusPolicy() & Qt.FocusPolicy.TabFocus
