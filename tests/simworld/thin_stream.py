@@ -1,8 +1,8 @@
 """A thin stream of small messages over a simulated line, packet by packet, in virtual time.
 
 The same line for everybody who measures: 25 ms one way, losses both ways from a seed, 100 bytes of
-text a message, receipts after a commit. Wire bytes are what IPv4 carries: padding, header, tag, UDP
-and IP included.
+text a message, receipts after a commit. Wire bytes are what IPv4 carries: header, tag, UDP and IP
+included.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,6 @@ START_MS = 1_800_000_000_000
 TEXT = b"x" * 100
 TAG_BYTES = 16
 UDP_IPV4_BYTES = 28
-PADDED_TO = 16
 
 Model = Callable[[Random], LossModel]
 
@@ -57,8 +56,7 @@ def time_bursts(share: float = 0.1, mean_s: float = 0.02) -> Model:
 
 def wire_bytes(packet: Packet) -> int:
     """What this packet is on an IPv4 line."""
-    padded = -(-len(packet.payload) // PADDED_TO) * PADDED_TO
-    return padded + DATA_HEADER_BYTES + TAG_BYTES + UDP_IPV4_BYTES
+    return len(packet.payload) + DATA_HEADER_BYTES + TAG_BYTES + UDP_IPV4_BYTES
 
 
 @dataclass

@@ -1,8 +1,13 @@
-"""Which packets of the peer were processed, and what has to be said about it.
+"""Which packets of the peer were processed, and what has to be said about it, by when.
 
-Owns the received packet numbers. An ACK is due at once after any ack-eliciting packet, and rides
-in the first packet of each batch until the peer is known to have it.
+Owns the received packet numbers. An ACK waits for a packet that it can ride in, a few milliseconds
+for one of its own content, longer for receipts, whose sender does not hurry; it leaves at once when
+something was lost or reordered, or a probe asks (RFC 9000 section 13.2). It goes out once: who
+lacks it sends again, and that elicits another. On the way of a line that loses packets it does not
+wait, and rides in later packets of receipts too, so that the peer's estimate does not lag.
 """
+
+from enum import IntEnum
 
 from chatnet_engine.arq.packets import Pulled, Token
 from chatnet_engine.arq.ranges import RangeSet
@@ -10,40 +15,72 @@ from chatnet_protocol.limits import MAX_ACK_RANGES
 from chatnet_protocol.wire import frames
 
 MAX_DELAY_US = 10_000_000
+ACK_DELAY_S = 0.005
+"""An ACK of content waits so long for the receipt, which follows the commit. No longer: senders
+allow for it in their probe timeouts."""
+RECEIPT_ACK_DELAY_S = 0.25
+"""An ACK of receipts alone waits so long for a packet to ride in. Senders of receipts allow for it;
+a receipt that was lost is in the next one anyway."""
+PACKETS_AN_ACK = 2
+"""So many packets with content are acknowledged without delay, RFC 9000 section 13.2.2."""
+
+
+class Elicits(IntEnum):
+    """How soon a packet, or a frame, wants its ACK."""
+
+    NOTHING = 0
+    PATIENT = 1
+    """Within RECEIPT_ACK_DELAY_S."""
+    SOON = 2
+    """Within ACK_DELAY_S."""
+    AT_ONCE = 3
 
 
 class Acks:
-    """Source of ACK frames. Its tokens are (largest number told,)."""
+    """Source of ACK frames. Its tokens are (largest number reported,)."""
 
     def __init__(self) -> None:
         self._received = RangeSet()
         self._largest = -1
         self._largest_at = 0.0
         self._confirmed = -1
-        self._late = False
-        self.due = False
+        self._news = False
+        self._eliciting = 0
+        self.due_at = float("inf")
+        """When an ACK has to leave, with or without other content."""
+        self.insistent = True
+        """Whether the line to the peer loses packets, or is not known."""
 
     def seen(self, number: int) -> bool:
         """Whether this packet was processed, as far as is remembered."""
         return number in self._received
 
-    def on_packet(self, number: int, eliciting: bool, now: float) -> None:
+    def on_packet(self, number: int, elicits: Elicits, now: float) -> None:
         """A packet was processed."""
+        in_order = number == self._largest + 1
         self._received.add(number, number)
         self._received.keep_highest(MAX_ACK_RANGES)
         if number > self._largest:
             self._largest = number
             self._largest_at = now
-        else:
-            self._late = True
-        self.due = self.due or eliciting
+        if elicits is Elicits.NOTHING:
+            return
+        self._news = True
+        if elicits is Elicits.PATIENT:
+            self.due_at = min(self.due_at, now + RECEIPT_ACK_DELAY_S)
+            return
+        self._eliciting += 1
+        may_wait = in_order and self._eliciting < PACKETS_AN_ACK and not self.insistent
+        at_once = elicits is Elicits.AT_ONCE or not may_wait
+        self.due_at = min(self.due_at, now if at_once else now + ACK_DELAY_S)
 
-    def pull(self, now: float) -> Pulled | None:
-        """The ACK frame, if there is anything that the peer may not know."""
-        if not (self.due or self._late or self._largest > self._confirmed):
+    def pull(self, now: float, *, again: bool = False) -> Pulled | None:
+        """The ACK frame, if there is anything that was not reported yet; with `again`, on a line
+        that loses, also when the peer may lack what was reported."""
+        again = again and self.insistent and self._largest > self._confirmed
+        if not (self._news or again):
             return None
-        self.due = False
-        self._late = False
+        self._settled()
         ranges = self._received.highest_first(MAX_ACK_RANGES)
         delay_us = 0
         if ranges[0][1] == self._largest:
@@ -56,10 +93,15 @@ class Acks:
             self._confirmed = token[0]
             self._received.drop_below(token[0] + 1)
             if not self._received:  # a late packet went with it: its sender will say it again
-                self.due = self._late = False
+                self._settled()
 
     def on_lost(self, token: Token, packet: int) -> None:
         """Nothing: the next packet carries a newer one."""
 
     def on_probe(self, token: Token) -> None:
         """Nothing."""
+
+    def _settled(self) -> None:
+        self._news = False
+        self._eliciting = 0
+        self.due_at = float("inf")

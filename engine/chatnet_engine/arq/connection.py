@@ -7,7 +7,7 @@ or sockets; `now` is in seconds of any monotonic clock.
 
 from collections.abc import Callable, Sequence
 
-from chatnet_engine.arq.acks import Acks
+from chatnet_engine.arq.acks import Acks, Elicits
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.events import (
@@ -31,6 +31,14 @@ from chatnet_protocol.errors import DecodeError, LocalProtocolError, RemoteProto
 from chatnet_protocol.limits import MAX_CHANNELS
 from chatnet_protocol.wire import frames
 
+ELICITS: dict[type, Elicits] = {
+    frames.Ack: Elicits.NOTHING,
+    frames.Ping: Elicits.AT_ONCE,
+    frames.Hello: Elicits.AT_ONCE,
+    frames.Receipt: Elicits.PATIENT,
+    frames.ChannelReceipt: Elicits.PATIENT,
+}
+"""How soon frames want their ACK; others soon."""
 MAX_PATH_EVENTS = 64
 """Path events between two calls of `take_events`; the surplus is dropped, its sender asks again."""
 
@@ -99,14 +107,15 @@ class Connection:
         if self._close is not None:
             self._handle_while_closing(arrived)
             return
-        eliciting, whole = False, True
+        elicits, whole = Elicits.NOTHING, True
         for frame in arrived:
             if self._check(frame):
-                eliciting = self._apply(frame, now) or eliciting
+                self._apply(frame, now)
+                elicits = max(elicits, ELICITS.get(type(frame), Elicits.SOON))
             else:
                 whole = False
         if whole:
-            self._acks.on_packet(number, eliciting, now)
+            self._acks.on_packet(number, elicits, now)
 
     def handle_timeout(self, now: float) -> None:
         """The time of `next_timeout` has come; earlier calls do no harm."""
@@ -295,14 +304,13 @@ class Connection:
         if sending is None or number > sending.sent_upto:
             raise RemoteProtocolError("receipt for a message that was never sent")
 
-    def _apply(self, frame: frames.Frame, now: float) -> bool:
-        """Take one checked frame in; whether it elicits an ACK."""
+    def _apply(self, frame: frames.Frame, now: float) -> None:
+        """Take one checked frame in."""
         kind = type(frame)
         if kind is frames.Messages:
             self._receiver.on_messages(frame, now)  # type: ignore[arg-type]
         elif isinstance(frame, frames.Ack):
             self._sender.on_ack(frame, now)
-            return False
         elif isinstance(frame, frames.Receipt) and self._receipt_log is not None:
             self._new_receipts += self._receipt_log.add(frame)
             self._sources.channels[0].on_receipt(frame.number)
@@ -322,7 +330,6 @@ class Connection:
         elif isinstance(frame, frames.Close):
             self.closed = True
             self._events.append(Closed(frame.code, frame.reason))
-        return True
 
     def _add_path_event(self, event: PathChallenged | PathResponded) -> None:
         if len(self._events) < MAX_PATH_EVENTS:

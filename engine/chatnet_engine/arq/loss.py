@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from chatnet_engine.arq.acks import RECEIPT_ACK_DELAY_S
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.congestion import Congestion
 from chatnet_engine.arq.line import LineEstimate
@@ -59,6 +60,9 @@ class LossRecovery:
         self._last_acked_sent_at = float("-inf")
         self._loss_at: float | None = None
         self._last_eliciting_at = 0.0
+        self._last_prompt_at = 0.0
+        self._prompt = 0
+        """Packets in flight that wait for an ACK that does not wait."""
         self._packet_threshold = config.packet_threshold
         self._time_threshold = config.time_threshold
         self._episode: set[int] = set()
@@ -81,6 +85,9 @@ class LossRecovery:
         self.in_flight_bytes += packet.size_bytes
         self.control_packets += packet.is_control
         self._last_eliciting_at = packet.sent_at
+        if not packet.is_patient:
+            self._prompt += 1
+            self._last_prompt_at = packet.sent_at
 
     def on_ack(
         self, ranges: Sequence[tuple[int, int]], delay_s: float, now: float, used: bool
@@ -127,7 +134,7 @@ class LossRecovery:
         if probe_at is None or now < probe_at:
             return False
         self.pto_count += 1
-        self._last_eliciting_at = now
+        self._last_eliciting_at = self._last_prompt_at = now
         return True
 
     def next_timeout(self) -> float | None:
@@ -142,6 +149,9 @@ class LossRecovery:
         if not self._sent:
             return None
         backed_off_s = self._rtt.probe_timeout_s() * 2.0 ** self._backoff()
+        if self._prompt:
+            return self._last_prompt_at + min(backed_off_s, self._config.max_pto_s)
+        backed_off_s += RECEIPT_ACK_DELAY_S
         return self._last_eliciting_at + min(backed_off_s, self._config.max_pto_s)
 
     def _backoff(self) -> int:
@@ -152,6 +162,7 @@ class LossRecovery:
         """Not in flight any more."""
         self.in_flight_bytes -= packet.size_bytes
         self.control_packets -= packet.is_control
+        self._prompt -= not packet.is_patient
 
     def _find_spurious(self, ranges: Sequence[tuple[int, int]], now: float) -> None:
         given_up = self._given_up

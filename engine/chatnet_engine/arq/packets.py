@@ -44,6 +44,8 @@ class SentPacket(Struct):
     contents: list[tuple[Source, Token]]
     is_control: bool = False
     """It left for the sake of receipts, states or HELLO, outside window and pace."""
+    is_patient: bool = False
+    """Its ACK may wait for RECEIPT_ACK_DELAY_S."""
     forget_at: float = 0.0
     """Declared lost: until then a late ACK of it says that it was not."""
 

@@ -18,7 +18,7 @@ SMALL_MESSAGE_BYTES = 300
 """Larger messages wait for loss detection: copies of them cost more than they save."""
 MAX_TRACKED = 64
 """A stream with more messages on the way than this is not thin."""
-MAX_SENDS = 6
+MAX_SENDS = 5
 """Packets made for the sake of one message in one round."""
 MAX_BURST_SENDS = 8
 """The same on a line whose losses come in bursts."""

@@ -32,9 +32,9 @@ class RttEstimator:
             self.variation_s = sample_s / 2
             return
         self.min_s = min(self.min_s, sample_s)
-        if sample_s - self.min_s >= ack_delay_s:
-            sample_s -= ack_delay_s
-            self.latest_s = sample_s
+        adjusted_s = sample_s - ack_delay_s
+        if adjusted_s >= self.min_s - self._config.granularity_s:
+            self.latest_s = sample_s = max(adjusted_s, self.min_s)
         self.variation_s += (abs(self.smoothed_s - sample_s) - self.variation_s) / 4
         self.smoothed_s += (sample_s - self.smoothed_s) / 8
 

@@ -13,7 +13,7 @@ from chatnet_engine.arq.loss import LossRecovery
 from chatnet_engine.arq.numbers import PacketNumbers
 from chatnet_engine.arq.pacing import Pacer
 from chatnet_engine.arq.packets import Packet, SentPacket
-from chatnet_engine.arq.redundancy import plan_for
+from chatnet_engine.arq.redundancy import UNKNOWN, plan_for
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES, PayloadSize
 from chatnet_engine.arq.sources import Draft, Sources
@@ -31,6 +31,9 @@ older one carried is due again."""
 MAX_CONTROL_IN_FLIGHT = 256
 """Packets in flight that left for receipts, states or HELLO alone, outside the window. Beyond it
 these wait for an ACK, or for the next probe: who acknowledges nothing gets no more of them."""
+COPY_PATIENCE = 1.5
+"""Round trips after which a small message is copied anew, if the probe timeout is later: a copy too
+many costs little, and while few round trips were measured that timeout is three of them."""
 CHAT_CREDIT_PACKETS = 4
 """Channel 0 may exceed window and pace by this much, so that bulk never holds text back."""
 
@@ -73,7 +76,7 @@ class Sender:
         """Whether an answer, or a chance to send, is outstanding."""
         sources = self._sources
         content = sources.has_chat or sources.has_bulk
-        due = sources.has_control or sources.has_answers or self._ping
+        due = sources.has_control or sources.answers_at < float("inf") or self._ping
         return self.loss.waiting or content or due
 
     def ping(self) -> None:
@@ -102,12 +105,19 @@ class Sender:
     def update_copies(self) -> None:
         """Tell the sources what is known of the line."""
         rtt = self.rtt
-        self._sources.on_line(plan_for(self.loss.line), rtt.smoothed_s, rtt.probe_timeout_s())
+        patience_s = COPY_PATIENCE * rtt.smoothed_s + self._config.max_ack_delay_s
+        patience_s = min(rtt.probe_timeout_s(), patience_s)
+        plan = plan_for(self.loss.line)
+        self._sources.acks.insistent = plan.sends > 1
+        if self.loss.pto_count and plan.sends < UNKNOWN.sends:
+            plan = UNKNOWN  # what was known of the line does not hold
+        self._sources.on_line(plan, rtt.smoothed_s, patience_s)
 
     def on_timeout(self, now: float) -> None:
         """Give up what is late, probe, or keep the path alive."""
         if self.loss.on_timeout(now):
             self._probe = True
+            self.update_copies()
             count = self.loss.pto_count
             self._full_probe = count <= FULL_PROBES or count & (count - 1) == 0
             if self._trace.detail:
@@ -120,9 +130,9 @@ class Sender:
 
     def next_timeout(self, now: float) -> float:
         """When `on_timeout` or another round of `take` has something to do."""
-        if self._ping or self._probe or self._control_due():
+        if self._ping or self._probe or self._control_due(now):
             return now
-        deadline = self._last_sent_at + self._keepalive_s
+        deadline = min(self._last_sent_at + self._keepalive_s, self._sources.answers_at)
         loss_at = self.loss.next_timeout()
         if loss_at is not None:
             deadline = min(deadline, loss_at)
@@ -145,7 +155,7 @@ class Sender:
             bulk_waits = sources.has_bulk
             chat = chat_waits and self._may_send(now, CHAT_CREDIT_PACKETS)
             bulk = bulk_waits and self._may_send(now, 0)
-            if not (chat or bulk or self._control_due() or self._ping or self._probe):
+            if not (chat or bulk or self._control_due(now) or self._ping or self._probe):
                 self._limited = chat_waits or bulk_waits
                 break
             if len(packets) == max_packets:
@@ -162,7 +172,7 @@ class Sender:
             limit_bytes = min(limit_bytes, SAFE_PAYLOAD_BYTES)
         draft = Draft(limit_bytes)
         number = self.numbers.next
-        ack_due = self._sources.acks.due
+        ack_due = self._sources.acks.due_at <= now
         repeated = self._probe or self._control_open
         self._sources.add_control(draft, now, with_ack=with_ack, repeated=repeated)
         if chat or self._full_probe:
@@ -172,7 +182,7 @@ class Sender:
         if bulk or self._full_probe:
             self._sources.add_bulk(draft, number, now)
         asking = self._ping or self._probe
-        if asking and not draft.eliciting:
+        if asking:  # whatever else it carries, this ACK must not wait
             draft.add_bare(frames.encode_ping())
         probe, self._ping, self._probe, self._full_probe = self._probe, False, False, False
         if not (draft.eliciting or ack_due):
@@ -194,7 +204,8 @@ class Sender:
             self._pacer.on_sent(size_bytes)
             if asking or self._sources.is_worth_keeping(draft):
                 is_control = not (chat or bulk or probe)
-                packet = SentPacket(number, now, size_bytes, draft.contents, is_control)
+                is_patient = not asking and self._sources.is_patient(draft)
+                packet = SentPacket(number, now, size_bytes, draft.contents, is_control, is_patient)
                 self._keep(packet, small_probe=probe and not self._sources.has_messages(draft))
         return Packet(number, payload)
 
@@ -224,9 +235,9 @@ class Sender:
     def _control_open(self) -> bool:
         return self.loss.control_packets < MAX_CONTROL_IN_FLIGHT
 
-    def _control_due(self) -> bool:
+    def _control_due(self, now: float) -> bool:
         sources = self._sources
-        return sources.has_answers or (sources.has_control and self._control_open)
+        return sources.answers_at <= now or (sources.has_control and self._control_open)
 
     def _copies_due(self, now: float) -> bool:
         copies_at = self._sources.copies_at()

@@ -59,9 +59,9 @@ class Sources:
             self._bulk.append(channel)
 
     @property
-    def has_answers(self) -> bool:
-        """Whether something is due that goes out once and is not repeated."""
-        return self.acks.due or self.paths.due
+    def answers_at(self) -> float:
+        """When something is due that goes out once and is not repeated."""
+        return float("-inf") if self.paths.due else self.acks.due_at
 
     @property
     def has_control(self) -> bool:
@@ -96,7 +96,7 @@ class Sources:
         if hello is not None:
             draft.add(self.hello, hello)
         if with_ack:
-            ack = self.acks.pull(now)
+            ack = self.acks.pull(now, again=not self.has_chat and not self.has_bulk)
             if ack is not None:
                 draft.add(self.acks, ack, eliciting=False)
         while (token := self.paths.pull(draft.room)) is not None:
@@ -134,6 +134,11 @@ class Sources:
         """Whether anybody wants to know what becomes of a packet: not of answers alone."""
         return any(source is not self.acks for source, _ in draft.contents)
 
+    def is_patient(self, draft: Draft) -> bool:
+        """Whether a packet carries nothing but receipts, whose ACK may wait."""
+        patient = (self.receipts, self.channel_receipts, self.acks)
+        return all(source in patient for source, _ in draft.contents)
+
     def has_messages(self, draft: Draft) -> bool:
         """Whether a packet carries anything of a channel."""
         return any(isinstance(source, SendChannel) for source, _ in draft.contents)
@@ -148,7 +153,7 @@ class Sources:
         """Make the content of `packet` due again; whether there was any."""
         for source, token in packet.contents:
             source.on_probe(token)
-        return self.has_chat or self.has_bulk or self.has_control or self.has_answers
+        return self.has_chat or self.has_bulk or self.has_control
 
     def _add_channel(self, draft: Draft, channel: SendChannel, number: int, now: float) -> bool:
         served = False

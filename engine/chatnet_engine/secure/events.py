@@ -67,7 +67,7 @@ class LinkUp(msgspec.Struct, frozen=True, gc=False):
 
 
 class PacketArrived(msgspec.Struct, frozen=True, gc=False):
-    """An authentic, never seen DATA of the announced link; `payload` ends with padding."""
+    """An authentic, never seen DATA of the announced link; `payload` may end with padding."""
 
     peer: int
     remote_incarnation: int

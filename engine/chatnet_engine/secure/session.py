@@ -32,7 +32,6 @@ from chatnet_protocol.limits import (
 from chatnet_protocol.wire.datagrams import DATA, DATA_HEADER
 
 MAX_SEALED_BYTES: Final = MAX_DATAGRAM_BYTES - DATA_HEADER_BYTES - AEAD_TAG_BYTES
-_PADDING: Final = tuple(bytes(n) for n in range(16))
 _ZERO4: Final = bytes(4)
 
 Link = tuple[int, int]
@@ -104,7 +103,7 @@ class Session:
         self._open = ChaCha20Poly1305(keys[1]).decrypt
 
     def seal(self, number: int, payload: bytes) -> bytes:
-        """The DATA datagram for a packet number, its payload padded to 16 bytes.
+        """The DATA datagram for a packet number.
 
         Raises LocalProtocolError for a number not above all sealed before (a nonce must never
         repeat), a number beyond the limit, or a payload that fits no datagram.
@@ -115,16 +114,13 @@ class Session:
         if size > MAX_SEALED_BYTES:
             raise LocalProtocolError(f"{size} bytes do not fit a datagram")
         self._last_sealed = number
-        if size & 15:
-            payload = payload + _PADDING[-size & 15]
         header = DATA_HEADER.pack(DATA, self.remote_index, number)
         return header + self._seal(_ZERO4 + header[8:], payload, header)
 
     def seal_control(self, number: int, payload: bytes) -> bytes:
         """A DATA datagram with a reserved number, for one fixed payload a number."""
         header = DATA_HEADER.pack(DATA, self.remote_index, number)
-        padded = payload + _PADDING[-len(payload) & 15]
-        return header + self._seal(_ZERO4 + header[8:], padded, header)
+        return header + self._seal(_ZERO4 + header[8:], payload, header)
 
     def rekey_at(self, config: SecureConfig) -> float:
         """When this side starts the next session."""
@@ -132,7 +128,7 @@ class Session:
         return self.born + after
 
     def open(self, data: bytes) -> bytes | None:
-        """The padded payload of a DATA datagram; None when it is not authentic.
+        """The payload of a DATA datagram; None when it is not authentic.
 
         Does not touch the replay window: the caller asks `window` before and marks it after.
         """

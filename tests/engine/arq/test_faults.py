@@ -127,7 +127,7 @@ def test_a_round_trip_spike_makes_few_spurious_resends() -> None:
     pair.ab.delay_s = pair.ba.delay_s = 2.5
     pair.a.send(0, [b"y" * 50])
     pair.run(6)
-    assert pair.a.connection.stats.resent_bytes - before < 5 * 50
+    assert pair.a.connection.stats.resent_bytes - before < 10 * 50
     pair.ab.delay_s = pair.ba.delay_s = 0.025
     for _ in range(40):
         pair.a.send(0, [b"z" * 50])

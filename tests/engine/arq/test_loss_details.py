@@ -2,8 +2,10 @@
 
 import pytest
 
+from chatnet_engine.arq.acks import RECEIPT_ACK_DELAY_S
 from chatnet_engine.arq.line import LONG_GAIN
 from chatnet_engine.arq.loss import CALM_ROUNDS
+from chatnet_engine.arq.packets import SentPacket
 from loss_bench import LossBench, lost_first
 
 
@@ -130,3 +132,20 @@ def test_an_outage_is_only_judged_by_a_round_trip_known_before(samples: int, tol
     bench.send(2, 5.0)
     bench.ack(5.1, (2, 2))
     assert bench.window.told[-1] == told
+
+
+def patient(number: int, at: float, bench: LossBench) -> SentPacket:
+    return SentPacket(number, at, 100, [(bench.fates, (number,))], is_patient=True)
+
+
+def test_receipts_alone_are_probed_for_as_late_as_their_ack_may_come() -> None:
+    bench = LossBench()
+    bench.loss.on_sent(patient(0, 0.0, bench))
+    assert bench.loss.next_timeout() == pytest.approx(0.106 + RECEIPT_ACK_DELAY_S)
+    bench.send(1, 0.05)
+    bench.loss.on_sent(patient(2, 0.06, bench))
+    assert bench.loss.next_timeout() == pytest.approx(0.05 + 0.106), "content is not held up"
+    bench.ack(0.15, (1, 1))
+    bench.ack(0.19, (1, 2))
+    assert bench.fates.lost == [0]
+    assert bench.loss.next_timeout() is None

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from chatnet_engine.arq.acks import Acks
+from chatnet_engine.arq.acks import Acks, Elicits
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
@@ -129,7 +129,7 @@ def test_a_ping_or_an_ack_that_is_due_leaves_at_once() -> None:
     assert line.sender.next_timeout(1.0) == 1.0
     line.sender.take(1.0, 100)
     assert line.sender.next_timeout(1.0) > 1.0
-    line.sources.acks.on_packet(0, True, 1.0)
+    line.sources.acks.on_packet(0, Elicits.AT_ONCE, 1.0)
     assert line.sender.next_timeout(1.0) == 1.0
 
 

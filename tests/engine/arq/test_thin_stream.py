@@ -10,6 +10,7 @@ import pytest
 from simworld.thin_stream import (
     Model,
     Result,
+    Stream,
     changing,
     packet_bursts,
     random_loss,
@@ -22,7 +23,7 @@ SEEDS = range(1, 5)
 
 @pytest.mark.parametrize(
     ("share", "p99_ms", "packets"),
-    [(0.0, 25.1, 2.1), (0.1, 35, 4.2), (0.2, 40, 5.1), (0.3, 45, 6.2)],
+    [(0.0, 25.1, 1.1), (0.1, 35, 3.4), (0.2, 40, 4.3), (0.3, 45, 5.4)],
 )
 def test_loss_at_random_is_hardly_noticed(share: float, p99_ms: float, packets: float) -> None:
     results = [steady(random_loss(share), seed, 300) for seed in SEEDS]
@@ -33,9 +34,12 @@ def test_loss_at_random_is_hardly_noticed(share: float, p99_ms: float, packets: 
 
 @pytest.mark.parametrize("model", [packet_bursts(), time_bursts()])
 def test_bursts_cost_little_more_than_a_round_trip(model: Model) -> None:
-    results = [steady(model, seed, 300) for seed in SEEDS]
-    together = Result([ms for result in results for ms in result.latency_ms])
-    assert together.percentile(0.99) <= 95
+    latencies: list[float] = []
+    for seed in SEEDS:
+        stream = Stream(model, seed)
+        stream.send(100)  # bursts have to be met before they are known
+        latencies += stream.send(300).latency_ms
+    assert Result(latencies).percentile(0.99) <= 100
 
 
 def test_the_first_messages_of_a_link_do_not_wait_for_an_estimate() -> None:
@@ -51,4 +55,4 @@ def test_copies_follow_a_line_that_changes_both_ways() -> None:
         up.append(lossy.between(0.5, 4.0).percentile(0.95))
         down.append(clean.packets)
     assert median(up) <= 45
-    assert max(down) <= 2.1, "the message, and the ACK of its receipt"
+    assert max(down) <= 1.1
