@@ -209,6 +209,9 @@ def card_words(
     """The line about a transfer in its bubble."""
     words = transfer_words(row, name, delivered)
     match row.state:
+        case TransferState.ACTIVE if row.reason:
+            reason = shown_name(row.reason, MAX_REASON_CHARACTERS)
+            return f"{reason} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
         case TransferState.ACTIVE:
             return progress_words(done_bytes, row.size_bytes, rate_bytes_s)
         case TransferState.PAUSED | TransferState.WAITING:

@@ -9,6 +9,8 @@ import enum
 import msgspec
 from msgspec import Struct
 
+STALLED_S = 5.0
+"""Nothing has moved for so long: people are told why."""
 MAX_FRAME_BYTES = 1024 * 1024
 """Of a report: its maker keeps below it, so a longer one means that the two have lost step, and the
 process is started anew."""
@@ -146,6 +148,25 @@ class Progress(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     moved_bytes: int
 
 
+class Wait(enum.StrEnum):
+    """Why a connected job moves nothing."""
+
+    PATH = "path"
+    """Sender: what was sent is not acknowledged."""
+    RECEIVER = "receiver"
+    """Sender: the other side takes no more for now."""
+    SENDER = "sender"
+    """Receiver: nothing arrives."""
+
+
+class Stalled(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Nothing has moved for STALLED_S; `wait` is a Wait value. The next Progress with more bytes
+    ends it."""
+
+    job: int
+    wait: str
+
+
 class SourceChanged(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """The file was written to since it was offered; the new version is being sent from its
     start."""
@@ -220,6 +241,7 @@ Report = (
     | Expecting
     | Connected
     | Progress
+    | Stalled
     | SourceChanged
     | FileComplete
     | Placed

@@ -11,7 +11,7 @@ class Progress:
     """Bytes moved so far, verified or not, and their rate."""
 
     def __init__(self, moved_bytes: int) -> None:
-        self._moved_bytes = moved_bytes
+        self.moved_bytes = moved_bytes
         self._rate_bytes_s = 0.0
         self._measured: tuple[float, int] | None = None
         self._shown_bytes = moved_bytes
@@ -25,7 +25,7 @@ class Progress:
             weight = RATE_WEIGHT if self._rate_bytes_s else 1.0
             self._rate_bytes_s += weight * (rate - self._rate_bytes_s)
         self._measured = (now_s, moved_bytes)
-        self._moved_bytes = moved_bytes
+        self.moved_bytes = moved_bytes
 
     def halt(self) -> None:
         """Nothing moves for now; the next measurement starts afresh."""
@@ -34,11 +34,11 @@ class Progress:
 
     def take_gauge(self, transfer_id: bytes, peer: int, now_s: float) -> TransferGauge | None:
         """What to tell, if there is something new and the last was not too recent."""
-        if self._moved_bytes == self._shown_bytes or now_s < self._due_s:
+        if self.moved_bytes == self._shown_bytes or now_s < self._due_s:
             return None
         self._due_s = now_s + GAUGE_INTERVAL_S
-        self._shown_bytes = self._moved_bytes
+        self._shown_bytes = self.moved_bytes
         self._revision += 1
         return TransferGauge(
-            transfer_id, peer, self._revision, self._moved_bytes, self._rate_bytes_s
+            transfer_id, peer, self._revision, self.moved_bytes, self._rate_bytes_s
         )

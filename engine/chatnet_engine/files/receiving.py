@@ -261,6 +261,8 @@ class Receiving(Transfer):
                 self._placed(report, at)
             case pw.NotPlaced():
                 self._not_placed(report, at)
+            case pw.Stalled():
+                self._stall(report, at)
             case pw.Ended():
                 self.job = 0
                 self._handle_ended(report, at)

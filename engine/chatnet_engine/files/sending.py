@@ -107,6 +107,8 @@ class Sending(Transfer):
                     file, modified_ns=report.modified_ns
                 )
                 self._touch(at)
+            case pw.Stalled():
+                self._stall(report, at)
             case pw.Ended():
                 self.job = 0
                 self._handle_ended(report, at)

@@ -31,6 +31,15 @@ MAX_DEATH_PAUSE_S = 60.0
 
 NO_WAY = "No TCP connection between the two sides; open the port of ChatNet on one of them."
 
+INTERRUPTED = "The connection for files was cut; trying again."
+WAITS: Mapping[str, str] = {
+    pw.Wait.PATH: "Nothing that is sent is acknowledged: the path loses packets, perhaps all large"
+    " ones, or a firewall stops them. Trying on.",
+    pw.Wait.RECEIVER: "The other side takes no more for now; its disk may be busy.",
+    pw.Wait.SENDER: "Nothing arrives from the other side at the moment. Waiting for it.",
+}
+"""Why nothing moves, by what the file process reports."""
+
 S = TransferState
 
 
@@ -107,6 +116,8 @@ class Transfer(ABC):
         self._progressed = False
         self._progress_due = 0.0
         self.progress = Progress(row.done_bytes)
+        self._stalled_at_bytes: int | None = None
+        """So many bytes had moved when nothing moved any more."""
 
     # --- what it is ---
 
@@ -322,7 +333,8 @@ class Transfer(ABC):
         """The connection is gone, for whatever reason."""
         if self.phase in (S.ACTIVE, S.VERIFYING) and self._step(Step.LOST):
             self.progress.halt()
-            self._touch(at)
+            self._stalled_at_bytes = None
+            self._touch(at, reason="" if self.held else INTERRUPTED)
 
     def _stop_job(self) -> None:
         self._announced = None
@@ -336,9 +348,19 @@ class Transfer(ABC):
                 ErrorCode.NOT_ALLOWED, f"This transfer has ended and cannot be {what}."
             )
 
+    def _stall(self, report: pw.Stalled, at: Moment) -> None:
+        """Nothing moves: say why, until something does."""
+        if self.phase is S.ACTIVE:
+            self._stalled_at_bytes = self.progress.moved_bytes
+            self.progress.halt()
+            self._touch(at, reason=WAITS[report.wait])
+
     def _progress(self, report: pw.Progress, at: Moment) -> None:
         """Note how far things are; stored now and then."""
         self._deaths = 0
+        if self._stalled_at_bytes is not None and report.moved_bytes > self._stalled_at_bytes:
+            self._stalled_at_bytes = None
+            self._touch(at, reason="")
         self.progress.measure(report.moved_bytes, at.s)
         done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
         if done != self._row.done_bytes:

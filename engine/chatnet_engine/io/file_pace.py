@@ -12,6 +12,7 @@ import struct
 
 from chatnet_engine.files.line_meter import Sample
 from chatnet_engine.files.pacing import TICK_S, Decision, Pacer
+from chatnet_engine.files.process_wire import STALLED_S, Stalled, Wait
 
 logger = logging.getLogger(__name__)
 
@@ -24,28 +25,45 @@ IDLE_TICK_S = 0.1
 """While the line is free there is nothing to steer."""
 
 _INFO_BYTES = 256
-_BYTES_SENT_END = 216
-"""Where `tcpi_bytes_retrans` ends: Linux 4.19."""
+_WINDOW_END = 232
+"""Where `tcpi_snd_wnd` ends: Linux 5.4."""
 
 
 class PacingUnavailable(Exception):
     """The kernel does not say enough, or does not pace: the socket goes as it goes."""
 
 
-def read_sample(sock: socket.socket) -> Sample:
-    """What TCP_INFO says (struct tcp_info, linux/tcp.h). Raises PacingUnavailable."""
+def _tcp_info(sock: socket.socket) -> bytes:
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
     except OSError as error:
         raise PacingUnavailable(str(error)) from None
-    if len(info) < _BYTES_SENT_END:
-        raise PacingUnavailable("the kernel is older than 4.19")
+    if len(info) < _WINDOW_END:
+        raise PacingUnavailable("the kernel is older than 5.4")
+    return info
+
+
+def read_sample(sock: socket.socket) -> Sample:
+    """What TCP_INFO says (struct tcp_info, linux/tcp.h). Raises PacingUnavailable."""
+    info = _tcp_info(sock)
     (mss,) = struct.unpack_from("=I", info, 16)
     (rtt_us,) = struct.unpack_from("=I", info, 68)
     (segments_in,) = struct.unpack_from("=I", info, 140)
     (delivered,) = struct.unpack_from("=I", info, 192)
     (sent_bytes,) = struct.unpack_from("=Q", info, 200)
     return Sample(rtt_us / 1e6, segments_in, sent_bytes, delivered * mss, mss)
+
+
+def read_wait(sock: socket.socket) -> Wait | None:
+    """Why nothing is acknowledged, if the kernel knows. Raises PacingUnavailable."""
+    info = _tcp_info(sock)
+    (unacked,) = struct.unpack_from("=I", info, 24)
+    (not_sent,) = struct.unpack_from("=I", info, 144)
+    (window,) = struct.unpack_from("=I", info, 228)
+    (mss,) = struct.unpack_from("=I", info, 16)
+    if window < mss:
+        return Wait.RECEIVER if unacked or not_sent else None
+    return Wait.PATH if unacked else None
 
 
 class PacedSocket:
@@ -58,14 +76,28 @@ class PacedSocket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, PREFERRED)
         self._pacer = Pacer(now_s, read_sample(sock))
         self._applied: float | None = None
+        self._delivered = 0
+        self._moved_s = now_s
+        self._stalled = False
         self._apply(Decision(self._pacer.rate))
         self.due_s = now_s + TICK_S
 
     def tick(self, now_s: float) -> None:
         """Measure and steer. Raises PacingUnavailable."""
-        decision = self._pacer.handle_sample(now_s, read_sample(self._sock))
+        sample = read_sample(self._sock)
+        decision = self._pacer.handle_sample(now_s, sample)
         self._apply(decision)
+        if sample.delivered_bytes != self._delivered:
+            self._delivered, self._moved_s, self._stalled = sample.delivered_bytes, now_s, False
         self.due_s = now_s + (IDLE_TICK_S if decision.rate is None else TICK_S)
+
+    def take_stall(self, now_s: float) -> Wait | None:
+        """Why nothing has moved for long, once each time. Raises PacingUnavailable."""
+        if self._stalled or now_s < self._moved_s + STALLED_S:
+            return None
+        wait = read_wait(self._sock)
+        self._stalled = wait is not None
+        return wait
 
     def _apply(self, decision: Decision) -> None:
         try:
@@ -104,14 +136,19 @@ class PacedSockets:
         """The job is over."""
         self._by_job.pop(job, None)
 
-    def handle_timeout(self, now_s: float) -> None:
-        """Steer those that are due."""
+    def handle_timeout(self, now_s: float) -> list[Stalled]:
+        """Steer those that are due; what stands still since the last call."""
+        stalled: list[Stalled] = []
         for job, paced in list(self._by_job.items()):
             if paced.due_s <= now_s:
                 try:
                     paced.tick(now_s)
+                    wait = paced.take_stall(now_s)
                 except PacingUnavailable:  # closed, most likely
                     self.remove(job)
+                else:
+                    stalled += [] if wait is None else [Stalled(job, wait)]
+        return stalled
 
     def next_timeout(self) -> float | None:
         """When the next one is due."""

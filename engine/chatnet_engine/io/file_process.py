@@ -174,7 +174,8 @@ class FileProcess:
             for key, events in self._selector.select(self._timeout_s()):
                 if events & selectors.EVENT_READ:
                     key.data()
-            self._paced.handle_timeout(time.monotonic())
+            for stalled in self._paced.handle_timeout(time.monotonic()):
+                self._said.append((stalled.job, stalled))
             self._start_connected()
             self._expire()
             self._forward()

@@ -200,6 +200,7 @@ class ReceiveJob:
         self._file: PartialFile | None = None
         self._before = sum(request.sizes[: request.index])
         self._report_due_s = 0.0
+        self._stalled = False
         self._said: Position | None = None
         """Newest position that the sender was told."""
 
@@ -246,13 +247,21 @@ class ReceiveJob:
             records = self._channel.receive(REPORT_EVERY_S)
             if records:
                 heard_s = time.monotonic()
+                self._stalled = False
                 self._handle_batch(folder, records)
-            elif time.monotonic() - heard_s > SILENT_AFTER_S:
-                raise ConnectionCut("the sender is silent")
+            else:
+                self._handle_silence(time.monotonic() - heard_s)
             self._now_and_then()
         # Everything is here, whether the sender hears of it now or on the link.
         with contextlib.suppress(ConnectionCut):
             self._channel.send(RecordType.END)
+
+    def _handle_silence(self, silent_s: float) -> None:
+        if silent_s > SILENT_AFTER_S:
+            raise ConnectionCut("the sender is silent")
+        if silent_s > pw.STALLED_S and not self._stalled:
+            self._stalled = True
+            self._report(pw.Stalled(self._request.job, pw.Wait.SENDER))
 
     def _handle_batch(self, folder: Folder, records: list[tuple[int, memoryview]]) -> None:
         bodies: list[memoryview] = []

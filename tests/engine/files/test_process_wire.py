@@ -25,6 +25,7 @@ VALUES = [
     pw.Expecting(1),
     pw.Connected(1),
     pw.Progress(1, 0, 3, 4),
+    pw.Stalled(1, pw.Wait.PATH),
     pw.SourceChanged(1, 0, 8),
     pw.FileComplete(1, 0, ["a"], 99),
     pw.Placed(ID, 0, ["a"]),

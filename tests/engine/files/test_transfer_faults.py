@@ -44,6 +44,31 @@ def test_a_source_that_vanished_fails_both(world: World) -> None:
     assert "/home" not in world.b.row().reason
 
 
+def test_both_sides_say_why_nothing_moves_until_it_does(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    one = world.net.connections[0]
+    one.sender.report(pw.Stalled(one.send.job, pw.Wait.PATH))
+    one.receiver.report(pw.Stalled(one.receive.job, pw.Wait.SENDER))
+    world.settle()
+    assert world.states() == ("active", "active")
+    assert "is acknowledged" in world.a.row().reason
+    assert "Nothing arrives" in world.b.row().reason
+    world.net.advance(one)
+    world.settle()
+    assert (world.a.row().reason, world.b.row().reason) == ("", "")
+
+
+def test_a_cut_connection_is_a_reason_to_wait(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    world.net.cut(world.net.connections[0])
+    world.settle()
+    assert "was cut" in world.b.row().reason
+    world.run(lambda: world.states() == ("active", "active"))
+    assert world.b.row().reason == ""
+
+
 def test_a_target_that_refuses_fails_both(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.states() == ("active", "active"))

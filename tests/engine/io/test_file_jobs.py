@@ -254,6 +254,18 @@ def test_a_silent_sender_is_left(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) ->
     assert jobs.outcome() == pw.Outcome.LOST
 
 
+def test_a_silence_is_reported_before_it_ends_the_connection(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pw, "STALLED_S", 0.0)
+    monkeypatch.setattr(file_receive, "SILENT_AFTER_S", 0.05)
+    monkeypatch.setattr(file_receive, "REPORT_EVERY_S", 0.01)
+    jobs.receive()
+    assert jobs.outcome() == pw.Outcome.LOST
+    stalled = [said for said in jobs.reports if isinstance(said, pw.Stalled)]
+    assert stalled == [pw.Stalled(1, pw.Wait.SENDER)]
+
+
 def test_everything_from_the_start_that_was_asked_for(jobs: Jobs) -> None:
     jobs.send(b"first", CONTENT)
     jobs.say(T.START, encode_body(Position(1, 100_000)))

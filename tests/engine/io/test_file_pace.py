@@ -1,12 +1,15 @@
 """Pacing of real sockets: what the kernel says, and what is asked of it."""
 
+import contextlib
 import socket
 import struct
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from chatnet_engine.files.pacing import TICK_S, Decision
+from chatnet_engine.files.process_wire import STALLED_S, Stalled, Wait
 from chatnet_engine.io import file_pace
 from chatnet_engine.io.file_pace import (
     SO_MAX_PACING_RATE,
@@ -15,6 +18,7 @@ from chatnet_engine.io.file_pace import (
     PacedSockets,
     PacingUnavailable,
     read_sample,
+    read_wait,
 )
 
 
@@ -77,6 +81,37 @@ def test_a_restart_ends_with_the_preferred_congestion_control(
     paced.tick(TICK_S)
     assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") == name
     assert rate_of(near) == 1_000_000
+
+
+def test_a_receiver_that_takes_nothing_is_recognised(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    near, _ = pair
+    near.setblocking(False)
+    until_s = time.monotonic() + 20
+    wait: Wait | None = None
+    while wait is not Wait.RECEIVER and time.monotonic() < until_s:
+        with contextlib.suppress(BlockingIOError):
+            near.send(bytes(65536))
+        wait = read_wait(near)
+    assert wait is Wait.RECEIVER
+
+
+def test_a_stall_is_reported_once_until_bytes_move_again(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = read_sample(pair[0])
+    monkeypatch.setattr(file_pace, "read_sample", lambda sock: still)
+    monkeypatch.setattr(file_pace, "read_wait", lambda sock: Wait.PATH)
+    sockets = PacedSockets()
+    sockets.add(1, pair[0], 0.0)
+    assert sockets.handle_timeout(1.0) == []
+    assert sockets.handle_timeout(1.0 + STALLED_S) == [Stalled(1, Wait.PATH)]
+    assert sockets.handle_timeout(2.0 + STALLED_S) == []
+    moved = still._replace(delivered_bytes=still.delivered_bytes + 1)
+    monkeypatch.setattr(file_pace, "read_sample", lambda sock: moved)
+    assert sockets.handle_timeout(3.0 + STALLED_S) == []
+    assert sockets.handle_timeout(4.0 + 2 * STALLED_S) == [Stalled(1, Wait.PATH)]
 
 
 def test_what_is_no_tcp_is_not_paced() -> None:
