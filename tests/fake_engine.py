@@ -26,6 +26,7 @@ from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
+from chatnet_protocol.ipc.reasons import Reason
 from chatnet_protocol.ipc.rows import (
     AckRun,
     ClientRole,
@@ -202,10 +203,10 @@ class FakeCore:
         ack = 1000 + self.peer(peer).delivered_seq
         self.marks(peer, peer_shown=ack, peer_read=ack)
 
-    def set_link(self, peer: int, state: LinkState, detail: str = "") -> None:
+    def set_link(self, peer: int, state: LinkState, why: Reason | None = None) -> None:
         """The link changes."""
         link = self.peer(peer).link
-        row = LinkRow(peer, state, self.wall_ms, link.address, detail, link.incarnation, link.links)
+        row = LinkRow(peer, state, self.wall_ms, link.address, why, link.incarnation, link.links)
         self.publish(ev.LinkChanged(row))
 
     def offer(

@@ -24,6 +24,7 @@ from chatnet_protocol.ipc import commands as cmd  # noqa: E402
 from chatnet_protocol.ipc import envelope, rows, session_files, view  # noqa: E402
 from chatnet_protocol.ipc import events as ev  # noqa: E402
 from chatnet_protocol.ipc.offer import Offer, OfferedFile  # noqa: E402
+from chatnet_protocol.ipc.reasons import LinkReason, reason  # noqa: E402
 from chatnet_protocol.version import IPC_VERSION, WIRE_VERSION  # noqa: E402
 from chatnet_protocol.wire import messages as wire  # noqa: E402
 from chatnet_protocol.wire import restoring  # noqa: E402
@@ -220,6 +221,9 @@ ROWS: Samples = {
     "AckRun": RUN,
     "PeerRow": PEER,
     "LinkRow": LINK,
+    "LinkRow, with a reason": msgspec.structs.replace(
+        LINK, state=rows.LinkState.DIALLING, reason=reason(LinkReason.OTHER_VERSION, 2, 1)
+    ),
     "TransferRow": TRANSFER,
     "RestoreRow": RESTORE,
     "ClientRow": CLIENT,

@@ -19,9 +19,9 @@ from chatnet_client.words import (
     giving_words,
     is_record,
     name_of,
-    no_answer_words,
     size_words,
 )
+from chatnet_client.words.links import link_sentence
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import (
@@ -158,10 +158,9 @@ def link_words(peer: PeerView) -> str:
     """The state of a link, and what to do about it."""
     link = peer.link
     words = state_words(link)
-    detail = escape_line(link.detail)
-    if link.state == LinkState.DIALLING and not detail:
-        detail = no_answer_words(peer_name(peer.info))
-    return f"{words}: {detail}" if detail else words
+    if link.reason is None and link.state != LinkState.DIALLING:
+        return words
+    return f"{words}: {escape_line(link_sentence(link, peer_name(peer.info)))}"
 
 
 def asking_line(peer: PeerView, hints: Hints = AS_VERBS) -> str:

@@ -10,9 +10,9 @@ from chatnet_client.words import (
     NO_ANSWER,
     count_words,
     engine_lost_words,
-    no_answer_words,
     outage_words,
 )
+from chatnet_client.words.links import A_WHILE, link_sentence
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_protocol.ipc.view import PeerView
@@ -23,6 +23,8 @@ SAY_SINCE_MS = 10_000
 """How long a link has been away is said after this long."""
 SHORT_NAME = 24
 """Characters of a name in a sentence that is long without it."""
+MAX_SENTENCE = 300
+"""Characters; a peer or an operating system may have written a part of it."""
 
 
 class Tone(enum.Enum):
@@ -48,46 +50,32 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
     address = shown_name(link.address or show_address(info.host, info.port))
     retry = (("retry", "Try now"),)
     since_ms = now_ms - link.since_ms
-    since = f" for {duration_words(since_ms / 1000)}" if since_ms >= SAY_SINCE_MS else ""
+    since = duration_words(since_ms / 1000) if since_ms >= SAY_SINCE_MS else A_WHILE
     if info.trust == Trust.PENDING:
         words = f"{name} at {address} wants to chat. Nothing is sent or received until you accept."
         actions = (("remove", "Block"), ("accept", "Accept"))
         return Banner(Tone.INFO, words, actions)
+    words = shown_name(link_sentence(link, name, since), MAX_SENTENCE)
     if info.trust == Trust.INVITED:
-        if link.state == LinkState.IDLE and link.detail:
-            return Banner(Tone.INFO, shown_name(link.detail, 300), (("invite", "New invite"),))
+        if link.state == LinkState.IDLE and link.reason:
+            return Banner(Tone.INFO, words, (("invite", "New invite"),))
         words = "Waiting for your guest to enter the invite."
         return Banner(Tone.INFO, words, (("uninvite", "Cancel invite"),))
     match link.state:
         case LinkState.UP:
             return None
-        case LinkState.IDLE:
-            words = f"{name} has no address to call; waiting to be found."
+        case LinkState.IDLE | LinkState.PENDING:
             return Banner(Tone.INFO, words)
-        case LinkState.RESOLVING if link.detail:
-            return Banner(Tone.WARNING, shown_name(link.detail, 300), retry)
-        case LinkState.RESOLVING:
-            return Banner(Tone.INFO, f"Looking up {shown_name(info.host)}…")
+        case LinkState.RESOLVING if not link.reason:
+            return Banner(Tone.INFO, words)
         case LinkState.DIALLING:
-            words = no_answer_words(address)
             return Banner(Tone.INFO, words, retry)
-        case LinkState.SILENT:
-            words = f"{name} has not answered{since}. "
-            words += "Your messages will be sent when the connection is back."
+        case LinkState.RESOLVING | LinkState.SILENT | LinkState.REFUSED:
             return Banner(Tone.WARNING, words, retry)
-        case LinkState.PENDING:
-            return Banner(Tone.INFO, f"{name} has to accept you first. Asking again every minute.")
-        case LinkState.REFUSED:
-            detail = shown_name(link.detail, 300) if link.detail else "Messages stay here."
-            return Banner(Tone.WARNING, f"{name} refuses the connection. {detail}", retry)
         case LinkState.KEY_CHANGED:
-            words = (
-                f"{peer_name(info, SHORT_NAME)} is not connected: someone with a different key "
-                "answers. Messages are held until the key you trust is back."
-            )
             review = () if info.offered_key else (("key", "Review…"),)
             return Banner(Tone.WARNING, words, (*review, *retry))
-    return Banner(Tone.INFO, shown_name(link.detail or link.state, 300))
+    return Banner(Tone.INFO, words if link.reason else shown_name(link.state))
 
 
 def key_banner(peer: PeerView) -> Banner | None:

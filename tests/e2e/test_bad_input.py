@@ -92,7 +92,8 @@ def test_an_unknown_host_is_said_and_retried(alone: RealEngine) -> None:
             assert client.wait_until(
                 lambda: (
                     bool(client.view.peers)
-                    and "no-such-host.invalid" in client.view.peers[0].link.detail
+                    and (why := client.view.peers[0].link.reason)
+                    and why.param(0) == "no-such-host.invalid"
                 ),
                 20,
             )

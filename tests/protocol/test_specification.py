@@ -18,7 +18,16 @@ import pytest
 from chatnet_engine.node.recovery.restoring import MAX_WISHES
 from chatnet_protocol import limits, version
 from chatnet_protocol.errors import CloseCode, ErrorCode
-from chatnet_protocol.ipc import commands, envelope, events, offer, rows, session_files, view
+from chatnet_protocol.ipc import (
+    commands,
+    envelope,
+    events,
+    offer,
+    reasons,
+    rows,
+    session_files,
+    view,
+)
 from chatnet_protocol.wire import datagrams, frames, messages, restoring
 
 FOLDER = Path(__file__).resolve().parents[2] / "protocol"
@@ -41,6 +50,7 @@ FRAMES = [
 ]
 ARRAYS = [
     *(value for value in vars(rows).values() if getattr(value, "__struct_fields__", ())),
+    reasons.Reason,
     commands.Cursor,
     view.View,
     view.PeerView,
@@ -134,6 +144,15 @@ def test_a_table_names_each_field_in_its_place(kind: Any) -> None:
     assert [int(number) for number, _, _ in found] == list(range(len(found)))
     written = [written_fields(f"`{name}` {text.strip()}") for _, name, text in found]
     assert written == [[field] for field in expected_fields(kind)]
+
+
+@pytest.mark.parametrize("kind", reasons.KINDS, ids=lambda kind: kind.__name__)
+def test_every_code_of_a_reason_is_named_with_its_parameters(kind: type[enum.StrEnum]) -> None:
+    start = specification().index(f"\n| `{kind.__name__}` | parameters | ")
+    table = specification()[start + 1 :].partition("\n\n")[0].splitlines()[2:]
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    written = [(cells[0].strip("`"), tuple(re.findall(r"`(\w+)`", cells[1]))) for cells in found]
+    assert written == [(str(code), reasons.PARAMETERS.get(code, ())) for code in kind]
 
 
 @pytest.mark.parametrize("kind", [messages.Marks, messages.Typing])

@@ -169,7 +169,7 @@ def _plan(world: World, random: Random, faults: list[Fault], duration_s: float) 
 def _strangers(world: World) -> list[str]:
     return [
         f"{client.name}: {p.info.name} {p.info.host} {p.info.key.hex()[:6]} {p.info.trust} is "
-        f"{p.link.state} {p.link.detail}"
+        f"{p.link.state} {p.link.reason}"
         for engine in world.engines
         for client in engine.clients[:1]
         for p in (client.view.peers if client.view else [])

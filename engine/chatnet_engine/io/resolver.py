@@ -12,6 +12,7 @@ from typing import Any
 
 from chatnet_engine.io.addresses import from_sockaddr, is_numeric
 from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +51,13 @@ class Resolver:
         if is_numeric(ask.host):
             family = socket.AF_INET6 if ":" in ask.host else socket.AF_INET
             if family == socket.AF_INET6 and self._family == socket.AF_INET:
-                self._answer(_failed(ask, f"{ask.host} needs IPv6, which this engine has not."))
+                self._answer(_failed(ask, LinkReason.HOST_NEEDS_IPV6))
             else:
                 self._answer(HostResolved(ask.peer, [(ask.host, ask.port)]))
         elif ask in self._running or ask in self._waiting:
             return
         elif len(self._waiting) >= MAX_WAITING:
-            self._answer(_failed(ask, "Too many host names are being looked up."))
+            self._answer(HostResolved(ask.peer, [], reason(LinkReason.LOOKUPS_BUSY)))
         else:
             self._waiting.append(ask)
             self._start_waiting(now_s)
@@ -70,7 +71,7 @@ class Resolver:
                 self._ready.append(answer)
         for ask in [ask for ask, until_s in self._running.items() if until_s <= now_s]:
             del self._running[ask]
-            self._ready.append(_failed(ask, f"Looking up {ask.host} took too long."))
+            self._ready.append(_failed(ask, LinkReason.LOOKUP_SLOW))
         self._start_waiting(now_s)
         ready, self._ready = self._ready, []
         return ready
@@ -96,11 +97,11 @@ class Resolver:
         try:
             found = self._lookup(ask.host, ask.port, type=socket.SOCK_DGRAM)
         except OSError as error:
-            reason = error.strerror or "no answer"
-            answer = _failed(ask, f"{ask.host} cannot be found: {reason}.")
+            why = error.strerror or "no answer"
+            answer = _failed(ask, LinkReason.HOST_NOT_FOUND, why)
         except ValueError:
             # getaddrinfo encodes the name as IDNA, or finds a NUL in it.
-            answer = _failed(ask, f"{ask.host!r} is no host name.")
+            answer = _failed(ask, LinkReason.HOST_INVALID)
         else:
             answer = self._found(ask, found)
         self._finished.append((ask, answer))
@@ -112,9 +113,9 @@ class Resolver:
             from_sockaddr(entry[4]): None for entry in found if entry[0] in usable
         }
         if not addrs:
-            return _failed(ask, f"{ask.host} has no address that this engine can reach.")
+            return _failed(ask, LinkReason.HOST_WITHOUT_ADDRESS)
         return HostResolved(ask.peer, list(addrs)[:MAX_ADDRS])
 
 
-def _failed(ask: ResolveHost, error: str) -> HostResolved:
-    return HostResolved(ask.peer, [], error)
+def _failed(ask: ResolveHost, code: LinkReason, *params: str) -> HostResolved:
+    return HostResolved(ask.peer, [], reason(code, ask.host, *params))

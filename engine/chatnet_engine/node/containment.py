@@ -17,18 +17,17 @@ from chatnet_engine.trace import Code, Kind, describe
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 
 COMMAND_FAILED = "The engine failed inside while doing this; nothing was changed. See its log."
 PEER_CONTAINED = (
     "The engine failed inside while handling what came from {}: the link was closed, and is made "
     "anew in {:.0f} s. The engine's log says more."
 )
-UNREAD = "This peer cannot be read from the history; it is tried again."
 PEER_UNREAD = (
     "What the history has of {} cannot be read; it is tried again in {:.0f} s, and there is no "
     "link to it until then. The engine's log says more."
 )
-LINK_CONTAINED = "The engine failed inside while handling this peer; the link is made anew."
 TRANSFERS_CONTAINED = "The engine failed inside while handling transfers of files; they go on."
 
 
@@ -95,7 +94,7 @@ class Containment:
         if not peer:
             return  # a stranger, of whom nothing is kept
         name = row.name if (row := parts.peers.get(peer)) else f"peer {peer}"
-        pause_s = parts.links.contain(peer, LINK_CONTAINED, now)
+        pause_s = parts.links.contain(peer, reason(LinkReason.CONTAINED), now)
         text = PEER_CONTAINED.format(name, pause_s)
         parts.publisher.publish(ev.Notice("error", "contained", text, peer))
         reloading.read_peer(parts, peer)
@@ -142,7 +141,7 @@ class Containment:
         parts = self._parts
         shown = parts.publisher.view.peer(peer)
         name = shown.info.name if shown else f"peer {peer}"
-        pause_s = parts.links.contain(peer, UNREAD, now) or 1.0
+        pause_s = parts.links.contain(peer, reason(LinkReason.UNREADABLE), now) or 1.0
         self._read_again[peer] = now.mono_s + pause_s
         text = PEER_UNREAD.format(name, pause_s)
         parts.publisher.publish(ev.Notice("error", "contained", text, peer))

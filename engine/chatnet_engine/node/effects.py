@@ -10,6 +10,7 @@ from chatnet_engine.trace import Trace
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.reasons import Reason
 
 Addr = tuple[str, int]
 """IP address as text, and port."""
@@ -166,11 +167,11 @@ class WorldCounted:
 
 @dataclass(frozen=True, slots=True)
 class HostResolved:
-    """Addresses in the resolver's order; none and one sentence on failure."""
+    """Addresses in the resolver's order; none and why on failure."""
 
     peer: int
     addrs: list[Addr]
-    error: str = ""
+    error: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

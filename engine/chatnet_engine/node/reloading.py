@@ -9,10 +9,9 @@ from chatnet_engine.node.parts import Parts
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow
 from chatnet_protocol.ipc.view import PeerView, idle_link
-
-READ_AGAIN = "What the history has of this peer is read again; the link is made anew."
 
 
 def read_peer(parts: Parts, peer: int) -> None:
@@ -41,7 +40,7 @@ def read_owners(parts: Parts, found: list[c.StoredTransfer], ids: list[bytes], n
     stored = {one.row.id for one in found}
     owners = {parts.reread_transfers.pop(one, 0) for one in ids if one not in stored}
     for peer in owners - {0}:
-        parts.links.contain(peer, READ_AGAIN, now)
+        parts.links.contain(peer, reason(LinkReason.READ_AGAIN), now)
         read_peer(parts, peer)
     for one in stored:
         parts.reread_transfers.pop(one, None)

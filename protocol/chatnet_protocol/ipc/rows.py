@@ -9,6 +9,8 @@ import enum
 
 from msgspec import Struct
 
+from chatnet_protocol.ipc.reasons import Reason
+
 
 class MessageKind(enum.IntEnum):
     """What `MessageRow.body` holds."""
@@ -129,8 +131,8 @@ class LinkRow(Struct, array_like=True, gc=False, frozen=True):
     since_ms: int
     address: str = ""
     """`ip:port` the link uses or dials."""
-    detail: str = ""
-    """One sentence that says what to do, if there is anything to do."""
+    reason: Reason | None = None
+    """Why it is so: a LinkReason, if there is more to say than the state does."""
     incarnation: str = ""
     """Hex of our and the peer's incarnation, `ours-theirs`; changes only when a link is new."""
     links: int = 0

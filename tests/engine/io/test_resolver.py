@@ -6,6 +6,7 @@ import pytest
 from chatnet_engine.io import resolver as resolver_module
 from chatnet_engine.io.resolver import LOOKUP_TIMEOUT_S, MAX_ADDRS, Resolver
 from chatnet_engine.node.effects import HostResolved, ResolveHost
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -62,17 +63,20 @@ def test_addresses_are_bounded():
 
 
 @pytest.mark.parametrize(
-    ("found", "sentence"),
+    ("found", "why"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "x cannot be found: Name or service"),
-        (UnicodeError("label too long"), "'x' is no host name."),
-        ([], "x has no address that this engine can reach."),
+        (
+            socket.gaierror(-2, "Name or service not known"),
+            reason(LinkReason.HOST_NOT_FOUND, "x", "Name or service not known"),
+        ),
+        (UnicodeError("label too long"), reason(LinkReason.HOST_INVALID, "x")),
+        ([], reason(LinkReason.HOST_WITHOUT_ADDRESS, "x")),
     ],
 )
-def test_failures_are_one_sentence(found, sentence):
+def test_failures_have_a_code(found, why):
     answer = answer_of(ResolveHost(1, "x", 9), {"x": found})
     assert answer.addrs == []
-    assert answer.error.startswith(sentence)
+    assert answer.error == why
 
 
 def test_numeric_hosts_need_no_lookup():
@@ -83,7 +87,7 @@ def test_numeric_hosts_need_no_lookup():
     four, six = resolver.take_answers(0.0)
     assert four == HostResolved(1, [("127.0.0.1", 9)])
     assert six.addrs == []
-    assert "needs IPv6" in six.error
+    assert six.error == reason(LinkReason.HOST_NEEDS_IPV6, "::1")
     assert names.asked == []
 
 
@@ -96,7 +100,7 @@ def test_a_lookup_that_takes_too_long_fails_once_and_its_late_answer_is_dropped(
     assert resolver.next_timeout() == LOOKUP_TIMEOUT_S
     assert resolver.take_answers(LOOKUP_TIMEOUT_S - 0.1) == []
     [answer] = resolver.take_answers(LOOKUP_TIMEOUT_S)
-    assert answer.error == "Looking up slow took too long."
+    assert answer.error == reason(LinkReason.LOOKUP_SLOW, "slow")
     assert resolver.next_timeout() is None
     names.release.set()
     bell.wait()
@@ -112,7 +116,7 @@ def test_threads_and_waiting_lookups_are_bounded(monkeypatch):
         resolver.ask(ResolveHost(peer, f"host{peer}", 9), 0.0)
     answers = resolver.take_answers(0.0)
     assert [answer.peer for answer in answers] == [6, 7]
-    assert answers[0].error == "Too many host names are being looked up."
+    assert answers[0].error == reason(LinkReason.LOOKUPS_BUSY)
     names.release.set()
     found = []
     while len(found) < 6:

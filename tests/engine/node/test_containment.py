@@ -11,6 +11,7 @@ from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.people import people as subject
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState
 from injection import files, scenario
 from injection.scenario import World, inject, link_count, points
@@ -84,7 +85,7 @@ def test_a_peer_whose_input_raises_is_told_apart_and_linked_again(
     assert world.at_a.view
     shown = world.at_a.view.peers[0].link
     assert shown.state == LinkState.REFUSED
-    assert "failed inside" in shown.detail
+    assert shown.reason == reason(LinkReason.CONTAINED)
     [notice] = world.notices()
     assert (notice.level, notice.peer) == ("error", 1)
     assert "made anew in 1 s" in notice.text
@@ -154,7 +155,7 @@ def test_a_peer_that_cannot_be_read_is_read_again_with_pauses(
     fail_once(monkeypatch, ledger.reload, "load_peer", times=3)
     world.at_b.say("taken in when the store gives the peer again")
     world.run(1.5)
-    assert "cannot be read" in world.at_a.view.peers[0].link.detail
+    assert world.at_a.view.peers[0].link.reason == reason(LinkReason.UNREADABLE)
     world.run(5.0)  # the first pause is for the link, the next ones for reading
     pauses = [notice.text.split(" in ")[-1].split()[0] for notice in world.notices()]
     assert pauses == ["1", "2", "4", "8"]

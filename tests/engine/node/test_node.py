@@ -9,6 +9,7 @@ from chatnet_engine.node.node import STOP_WITHIN_S
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import ClientDetached, EngineStopping
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState
 from chatnet_protocol.limits import CLIENT_TIMEOUT_S, MAX_TOTAL_AHEAD
 from chatnet_protocol.wire.messages import Hello
@@ -82,7 +83,7 @@ def test_an_address_of_our_own_is_never_a_peer() -> None:
     assert pair.at_a.view
     own = pair.at_a.view.peer(2)
     assert own
-    assert "leads back to this very session" in own.link.detail
+    assert own.link.reason == reason(LinkReason.OWN_ADDRESS)
     assert own.link.state != LinkState.UP
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_protocol.ipc.view import message_state
 from chatnet_protocol.limits import MAX_TEXT_BYTES
@@ -151,4 +152,4 @@ def test_our_own_address_is_refused_in_one_sentence() -> None:
     pair.at_a.ask(cmd.AddPeer("10.0.0.1", 5001))
     pair.run(5)
     assert pair.at_a.view
-    assert "very session" in pair.at_a.view.peers[1].link.detail
+    assert pair.at_a.view.peers[1].link.reason == reason(LinkReason.OWN_ADDRESS)

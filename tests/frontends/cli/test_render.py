@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet_cli import render
-from chatnet_client.words import no_answer_words
 from chatnet_protocol.ipc.events import LinkChanged, TypingChanged
 from chatnet_protocol.ipc.offer import Offer, OfferedFile
+from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import (
     LinkRow,
     LinkState,
@@ -78,7 +78,7 @@ def test_what_a_peer_is_called(row: PeerRow, name: str) -> None:
 def test_the_state_of_a_newer_engines_link_is_shown_as_it_is() -> None:
     core = FakeCore()
     peer = core.peer(1)
-    peer.link = msgspec.structs.replace(peer.link, state="sleeping\x1b", detail="")
+    peer.link = msgspec.structs.replace(peer.link, state="sleeping\x1b", reason=None)
     assert render.link_words(peer) == "sleeping\\x1b"
 
 
@@ -115,20 +115,25 @@ def test_failed_offers_and_unknown_kinds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "detail", "words"),
+    ("state", "why", "words"),
     [
-        (LinkState.UP, "", "connected"),
+        (LinkState.UP, None, "connected"),
         (
             LinkState.DIALLING,
-            "",
-            f"connecting: {no_answer_words('bob')}",
+            None,
+            "connecting: No answer from bob yet. Is ChatNet running there, and is its UDP port "
+            "open?",
         ),
-        (LinkState.SILENT, "since 14:02\x1b", "not answering: since 14:02\\x1b"),
+        (
+            LinkState.REFUSED,
+            reason(LinkReason.PEER_REFUSED, "odd\x1b {name}"),
+            "refused: bob closed the connection: odd\\x1b {name}.",
+        ),
     ],
 )
-def test_link_words(state: LinkState, detail: str, words: str) -> None:
+def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
     view = make_view()
-    view.apply(LinkChanged(LinkRow(1, state, 0, detail=detail)))
+    view.apply(LinkChanged(LinkRow(1, state, 0, reason=why)))
     assert render.link_words(view.peers[0]) == words
 
 

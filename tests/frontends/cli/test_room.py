@@ -15,6 +15,7 @@ from chatnet_client.words import ENGINE_DIED
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreTheirs, TransferState
 from fake_engine import FakeCore, make_view
 
@@ -180,10 +181,10 @@ def test_typing_is_told_now_and_then() -> None:
 
 def test_link_changes_notices_failures_and_losses_are_quiet_lines() -> None:
     chat = Chat()
-    chat.core.set_link(1, LinkState.SILENT, "nothing heard\x1b")
+    chat.core.set_link(1, LinkState.REFUSED, reason(LinkReason.PEER_REFUSED, "no\x1b"))
     chat.core.publish(ev.Notice("warning", "x", "disk \x1bfull"), ev.MessageFailed(1, 7, "too old"))
     assert chat.turn() == [
-        "-- bob · not answering: nothing heard\\x1b",
+        "-- bob · refused: bob closed the connection: no\\x1b.",
         "-- disk \\x1bfull",
         "-- message 7 was not sent: too old",
     ]

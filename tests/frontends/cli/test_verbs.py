@@ -369,7 +369,7 @@ def test_stop_says_what_stays_for_whom(shell, engine: FakeEngine) -> None:
 def test_stop_does_not_wait_for_a_peer_that_is_away(shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     shell.run("send", "one")
-    engine.core.set_link(1, LinkState.SILENT, "")
+    engine.core.set_link(1, LinkState.SILENT)
     assert shell.run("stop", "--timeout", "600") == 0
     assert shell.out.startswith("1 message for bob still waits")
 

@@ -3,7 +3,16 @@
 import pytest
 
 from chatnet_client import words
-from chatnet_protocol.ipc.rows import LinkState, PeerRow, RestoreMine, RestoreRow, RestoreTheirs
+from chatnet_client.words.links import link_sentence, reason_words
+from chatnet_protocol.ipc.reasons import PARAMETERS, LinkReason, Reason, reason
+from chatnet_protocol.ipc.rows import (
+    LinkRow,
+    LinkState,
+    PeerRow,
+    RestoreMine,
+    RestoreRow,
+    RestoreTheirs,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +46,34 @@ def test_sizes(size: float, said: str) -> None:
 def test_what_a_peer_is_called(row: PeerRow, name: str, named: bool) -> None:
     assert words.name_of(row) == name
     assert words.is_named(row) is named
+
+
+@pytest.mark.parametrize("code", list(LinkReason))
+def test_every_reason_of_a_link_has_a_sentence(code: LinkReason) -> None:
+    params = [f"<{number}>" for number in range(len(PARAMETERS.get(code, ())))]
+    sentence = reason_words(reason(code, *params), "{bob}")
+    assert sentence[0].isupper() or sentence.startswith(("{bob}", "<"))
+    assert sentence.endswith((".", "?"))
+    assert all(param in sentence for param in params)
+
+
+def test_a_reason_that_only_a_newer_engine_knows_is_shown_as_it_is() -> None:
+    assert reason_words(Reason("moon-phase", ["full"]), "bob") == "moon-phase full"
+    assert reason_words(Reason("host-not-found", []), "bob") == " cannot be found: ."
+
+
+def test_who_has_to_upgrade() -> None:
+    for theirs, side in ((1, "on bob's side"), (3, "here")):
+        sentence = reason_words(reason(LinkReason.OTHER_VERSION, theirs, 2), "bob")
+        assert sentence.endswith(f"Upgrade ChatNet {side}.")
+
+
+def test_a_link_without_a_reason_has_the_sentence_of_its_state() -> None:
+    silent = link_sentence(LinkRow(1, LinkState.SILENT, 0), "bob", "5 min")
+    assert silent.startswith("bob has not answered for 5 min.")
+    assert link_sentence(LinkRow(1, LinkState.UP, 0), "bob") == ""
+    states = [LinkState(state) for state in LinkState if state != LinkState.UP]
+    assert all("bob" in link_sentence(LinkRow(1, state, 0), "bob") for state in states)
 
 
 def test_every_link_state_has_words() -> None:

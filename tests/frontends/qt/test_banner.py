@@ -4,7 +4,6 @@ import msgspec
 import pytest
 
 from chatnet_client.client_events import Cause, Outage
-from chatnet_client.words import no_answer_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
@@ -33,7 +32,9 @@ def test_every_state_but_up_says_something(state: LinkState) -> None:
 
 def test_until_something_is_heard_the_port_is_asked_about(make_stage) -> None:
     stage = make_stage(session_view(peer_view(state="dialling")))
-    assert strip_words(stage) == no_answer_words("10.0.0.7:5001")
+    assert strip_words(stage) == (
+        "No answer from Bob yet. Is ChatNet running there, and is its UDP port open?"
+    )
     press(stage, "Try now")
     assert stage.client.asked(RetryPeer) == [RetryPeer(1)]
     stage.client.change(ev.LinkChanged(LinkRow(1, "up", NOW_MS)))

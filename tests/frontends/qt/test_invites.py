@@ -6,6 +6,7 @@ from chatnet_client.invite_line import parse_contact
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import AddPeer, Invited, MakeInvite, PeerAdded, RemovePeer
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState, PeerRow, Trust
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.banner import link_banner
@@ -112,7 +113,9 @@ def test_escape_leaves_a_page(make_stage) -> None:
 
 def test_the_reason_why_an_address_is_not_found_is_shown(make_stage) -> None:
     peer = unmet(state=LinkState.RESOLVING)
-    peer.link = msgspec.structs.replace(peer.link, detail="bob.example cannot be found: no answer.")
+    peer.link = msgspec.structs.replace(
+        peer.link, reason=reason(LinkReason.HOST_NOT_FOUND, "bob.example", "no answer")
+    )
     banner = link_banner(peer, NOW_MS)
     assert banner is not None
     assert banner.words == "bob.example cannot be found: no answer."
@@ -124,7 +127,7 @@ def test_an_invited_peer_is_waited_for_or_invited_again(make_stage) -> None:
     assert "Waiting for your guest" in banner.words
     assert link_words(unmet(Trust.INVITED).link, unmet(Trust.INVITED).info) == "invited"
     over = unmet(Trust.INVITED, LinkState.IDLE)
-    over.link = msgspec.structs.replace(over.link, detail="The invite is over.")
+    over.link = msgspec.structs.replace(over.link, reason=reason(LinkReason.NO_INVITE))
     stage = make_stage(session_view(over))
     buttons = stage.window.banner.buttons()
     next(button for button in buttons if button.text() == "New invite").click()

@@ -1,5 +1,8 @@
 """Rows: arrays that may grow at their end, and the little they know by themselves."""
 
+from types import NoneType
+from typing import get_args
+
 import msgspec
 import pytest
 
@@ -15,7 +18,8 @@ SAMPLES = {name: row for name, row in golden.ROWS.items() if name not in ("PeerV
 @pytest.mark.parametrize("row", SAMPLES.values(), ids=SAMPLES)
 def test_rows_are_arrays_in_the_order_of_their_fields(row: msgspec.Struct) -> None:
     values = codec.unpack_plain(codec.pack(row), LIMIT)
-    assert values == [getattr(row, name) for name in row.__struct_fields__]
+    plain = (getattr(row, name) for name in row.__struct_fields__)
+    assert values == [msgspec.to_builtins(value, builtin_types=(bytes,)) for value in plain]
 
 
 @pytest.mark.parametrize("row", SAMPLES.values(), ids=SAMPLES)
@@ -36,9 +40,10 @@ def test_elements_with_a_default_may_be_left_out_the_others_not(row: msgspec.Str
 @pytest.mark.parametrize("row", SAMPLES.values(), ids=SAMPLES)
 def test_wrong_types_are_refused(row: msgspec.Struct) -> None:
     values = codec.unpack_plain(codec.pack(row), LIMIT)
+    optional = [NoneType in get_args(field.type) for field in msgspec.structs.fields(type(row))]
     for index, value in enumerate(values):
         for wrong in (True, 7, 7.5, "text", b"bytes", [], {}, None):
-            if type(wrong) is not type(value):
+            if type(wrong) is not type(value) and not (wrong is None and optional[index]):
                 with pytest.raises(DecodeError):
                     codec.convert([*values[:index], wrong, *values[index + 1 :]], type(row))
 

@@ -56,7 +56,7 @@ class Stranger:
         if peer is not None:
             peer[INFO] = event["row"]
             return
-        idle = [event["row"][0], "idle", 0, "", "", "", 0]
+        idle = [event["row"][0], "idle", 0, "", None, "", 0]
         self.view[SESSION_PEERS].append(
             [event["row"], idle, [], *[0] * 9, "", 0, False, NO_RESTORE]
         )

@@ -58,7 +58,7 @@ def link_facts(parts: Parts, peer: int) -> Facts:
         "state": link.state if link else "idle",
         "since_ms": link.since_ms if link else 0,
         "address": link.address if link else "",
-        "detail": link.detail if link else "",
+        "reason": link.reason.code if link and link.reason else "",
         "incarnation": link.incarnation if link else "",
         "links": link.links if link else 0,
     }

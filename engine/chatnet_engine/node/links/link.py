@@ -7,8 +7,8 @@ import msgspec
 from chatnet_engine.arq.events import Closed
 from chatnet_engine.node.config import Now
 from chatnet_protocol.errors import CloseCode, DecodeError
+from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
-from chatnet_protocol.version import WIRE_VERSION
 from chatnet_protocol.wire import frames
 
 SILENT_AFTER_S = 6.5
@@ -17,36 +17,14 @@ REHANDSHAKE_AFTER_S = 15.0
 """Something unanswered for this long starts a new handshake, and again each time it passes."""
 MAX_DIAL_ADDRS = 8
 """Addresses of one peer that are tried in turn."""
-NO_ANSWER = "No answer from {} yet. Is ChatNet running there, and is its UDP port open?"
-KEY_CHANGED = (
-    "Another key answers as {}: it was reinstalled, or somebody is in between. Messages wait; "
-    "compare safety numbers before you trust the new key."
-)
-KEY_NOT_VOUCHED = (
-    "{} answers with the key that the history remembers, but known_peers does not name it (any "
-    "more). Messages wait; compare safety numbers before you trust it again."
-)
-UNINVITED = "Somebody calls from there without the invite code; waiting for one who knows it."
-NO_INVITE = "The invite is over, or ended with the engine; make a new one, or enter it."
-UNCONFIRMED = "An unconfirmed answer"
-OWN_ADDRESS = (
-    f"{UNCONFIRMED}: this address leads back to this very session; type the peer's address."
-)
+UNCONFIRMED = frozenset({LinkReason.OWN_ADDRESS, LinkReason.OTHER_VERSION})
+"""Reasons that an answer gave which nobody has proved; shown until something better is known."""
 MAX_CONTAINED_S = 600.0
 """Longest pause after an exception of ours about a peer; the first is 1 s, each next one twice."""
 LOOK_AGAIN_S = 0.5
 """How often it is looked whether a peer whose pause is over has been read again."""
 REFUSED_WAIT_S = 60.0
 """How long to leave a peer alone that refused us or has not accepted us yet."""
-
-
-def other_version(version: int) -> str:
-    """What is shown of an answer in another version of the wire, which nobody has to prove."""
-    older = "the other side" if version < WIRE_VERSION else "this side"
-    return (
-        f"{UNCONFIRMED} from there says that it speaks version {version} of the protocol, this "
-        f"side speaks {WIRE_VERSION}: upgrade ChatNet on {older}."
-    )
 
 
 def close_in(payload: bytes) -> Closed | None:
@@ -58,24 +36,20 @@ def close_in(payload: bytes) -> Closed | None:
     return Closed(found[0].code, found[0].reason) if found else None
 
 
-def why_closed(closed: Closed, name: str) -> tuple[LinkState, str]:
+def why_closed(closed: Closed) -> tuple[LinkState, Reason]:
     """What people are shown when the peer ends the link."""
     match closed.code:
         case CloseCode.PENDING:
-            detail = f"{name} has to accept you first; asking again in a minute."
-            return LinkState.PENDING, detail
+            return LinkState.PENDING, reason(LinkReason.NOT_ACCEPTED)
         case CloseCode.REFUSED:
-            return LinkState.REFUSED, f"{name} does not trust this key; its user can accept it."
+            return LinkState.REFUSED, reason(LinkReason.NOT_TRUSTED)
         case CloseCode.PROTOCOL_VIOLATION | CloseCode.VERSION:
-            return (
-                LinkState.REFUSED,
-                f"{name} closed the link: {closed.reason or 'protocol error'}.",
-            )
+            why = closed.reason or "protocol error"
+            return LinkState.REFUSED, reason(LinkReason.PEER_REFUSED, why)
         case CloseCode.NONE:
-            return LinkState.DIALLING, f"{name} closed the link; it is made anew, messages wait."
+            return LinkState.DIALLING, reason(LinkReason.PEER_CLOSED)
         case _:
-            detail = f"{name} is not running ChatNet at the moment; messages wait."
-            return LinkState.DIALLING, detail
+            return LinkState.DIALLING, reason(LinkReason.PEER_STOPPED)
 
 
 @dataclass(slots=True)
@@ -98,11 +72,13 @@ class Link:
     challenged_at: float | None = None
     """When the last re-handshake was asked for on the present silence."""
 
-    def tell(self, state: LinkState, now: Now, address: str = "", detail: str = "") -> None:
+    def tell(
+        self, state: LinkState, now: Now, address: str = "", why: Reason | None = None
+    ) -> None:
         """Change what is shown."""
         since = self.row.since_ms if self.row.state == state else now.wall_ms
         self.row = msgspec.structs.replace(
-            self.row, state=state, since_ms=since, address=address, detail=detail
+            self.row, state=state, since_ms=since, address=address, reason=why
         )
 
     def count(self, incarnations: str) -> None:
@@ -111,25 +87,26 @@ class Link:
             self.row, incarnation=incarnations, links=self.row.links + 1
         )
 
-    def show_dial(self, address: str, name: str, now: Now) -> None:
+    def show_dial(self, address: str, now: Now) -> None:
         """The peer is being dialled; what is known better than that stays."""
         if self.row.state in (LinkState.IDLE, LinkState.RESOLVING):
-            self.tell(LinkState.DIALLING, now, address, NO_ANSWER.format(name))
+            self.tell(LinkState.DIALLING, now, address, reason(LinkReason.NO_ANSWER))
 
     @property
     def urgent(self) -> bool:
         """Own messages wait, so the endpoint tries more often."""
         return self.waiting > 0
 
-    def refuse_key(self, address: str, name: str, now: Now, *, pinned: bool) -> None:
+    def refuse_key(self, address: str, now: Now, *, pinned: bool) -> None:
         """Another key than the pinned one answers, or the pinned one is not vouched for."""
-        words = KEY_NOT_VOUCHED if pinned else KEY_CHANGED
-        self.tell(LinkState.KEY_CHANGED, now, address, words.format(name))
+        code = LinkReason.KEY_NOT_VOUCHED if pinned else LinkReason.KEY_CHANGED
+        self.tell(LinkState.KEY_CHANGED, now, address, reason(code))
 
-    def hint(self, detail: str, now: Now) -> None:
+    def hint(self, why: Reason, now: Now) -> None:
         """Nobody has proved this: it is shown while nothing better is known, and once."""
-        if self.row.state == LinkState.DIALLING and not self.row.detail.startswith(UNCONFIRMED):
-            self.tell(LinkState.DIALLING, now, self.row.address, detail)
+        shown = self.row.reason.code if self.row.reason else ""
+        if self.row.state == LinkState.DIALLING and shown not in UNCONFIRMED:
+            self.tell(LinkState.DIALLING, now, self.row.address, why)
 
     def shuns(self, now: Now) -> bool:
         """Whether the peer's calls are refused for now."""
@@ -154,8 +131,8 @@ class Link:
                 self.tell(LinkState.UP, now, self.row.address)
             return False
         if self.row.state == LinkState.UP:
-            detail = "What was sent has not been answered for a while; still trying."
-            self.tell(LinkState.SILENT, now, self.row.address, detail)
+            unanswered = reason(LinkReason.UNANSWERED)
+            self.tell(LinkState.SILENT, now, self.row.address, unanswered)
         last = self.challenged_at if self.challenged_at is not None else since
         if now.mono_s < last + REHANDSHAKE_AFTER_S:
             return False

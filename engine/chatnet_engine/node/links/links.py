@@ -16,13 +16,9 @@ from chatnet_engine.node.links.host_names import HostNames
 from chatnet_engine.node.links.link import (
     LOOK_AGAIN_S,
     MAX_DIAL_ADDRS,
-    NO_INVITE,
-    OWN_ADDRESS,
     REFUSED_WAIT_S,
-    UNINVITED,
     Link,
     close_in,
-    other_version,
     why_closed,
 )
 from chatnet_engine.node.links.link_session import LinkSession
@@ -36,7 +32,9 @@ from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.trace import Kind, LinkTracer, describe
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
+from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
+from chatnet_protocol.version import WIRE_VERSION
 
 
 class Links:
@@ -110,10 +108,10 @@ class Links:
         psk = None if row.key else self._invites.psk(peer)
         unready = row.trust == Trust.INVITED and psk is None
         if unready and not self._invites.get(peer):
-            link.tell(LinkState.IDLE, now, "", NO_INVITE)
+            link.tell(LinkState.IDLE, now, "", reason(LinkReason.NO_INVITE))
         if unready or not addrs:
             return
-        link.show_dial(show_address(*addrs[0]), row.name, now)
+        link.show_dial(show_address(*addrs[0]), now)
         addrs, key = addrs[:MAX_DIAL_ADDRS], row.key or None
         self._endpoint.dial(peer, addrs, now.mono_s, remote_key=key, psk=psk, at_once=at_once)
         self._endpoint.set_urgent(peer, link.urgent)
@@ -125,8 +123,8 @@ class Links:
             return
         if not self.names.handle_resolved(result.peer, result.addrs, now):
             self._trace.add(result.peer, Kind.HOST_UNRESOLVED)
-            detail = result.error or f"The host name {row.host} is not known."
-            link.tell(LinkState.RESOLVING, now, "", detail)
+            why = result.error or reason(LinkReason.HOST_UNKNOWN, row.host)
+            link.tell(LinkState.RESOLVING, now, "", why)
         if link.hold_until is None:
             self.dial(result.peer, now)
 
@@ -160,12 +158,13 @@ class Links:
                 touched.add(event.peer)
             case secure.Reflected():
                 if link := self._links.get(event.peer):
-                    link.hint(OWN_ADDRESS, now)
+                    link.hint(reason(LinkReason.OWN_ADDRESS), now)
             case secure.VersionSeen():
+                seen = reason(LinkReason.OTHER_VERSION, event.version, WIRE_VERSION)
                 for row in self._peers:
                     link = self._links.get(row.peer)
                     if link and event.addr in self.names.dial_addrs(row):
-                        link.hint(other_version(event.version), now)
+                        link.hint(seen, now)
             case secure.Roamed():
                 self._roamed(event, now)
             case secure.Refused():
@@ -192,7 +191,8 @@ class Links:
             self._refused(verdict, event, now)
         elif verdict.meaning is Meaning.UNINVITED:
             link = self._links[verdict.peer]
-            link.tell(LinkState(link.row.state), now, link.row.address, UNINVITED)
+            uninvited = reason(LinkReason.UNINVITED)
+            link.tell(LinkState(link.row.state), now, link.row.address, uninvited)
 
     def _handle_refused(self, event: secure.Refused, now: Now) -> None:
         link = self._links.get(event.peer)
@@ -207,11 +207,12 @@ class Links:
         if link is None or row is None:
             return
         if verdict.meaning is Meaning.OURSELVES:
-            self._hold(verdict.peer, LinkState.REFUSED, OWN_ADDRESS, now, by_peer=True)
+            ourselves = reason(LinkReason.OWN_ADDRESS)
+            self._hold(verdict.peer, LinkState.REFUSED, ourselves, now, by_peer=True)
             return
         talking = self._conversations[verdict.peer].connection is not None
         if not talking or link.row.state == LinkState.SILENT:
-            link.refuse_key(show_address(*event.addr), row.name, now, pinned=event.key == row.key)
+            link.refuse_key(show_address(*event.addr), now, pinned=event.key == row.key)
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
         conversation, link = self._conversations.get(event.peer), self._links.get(event.peer)
@@ -281,22 +282,22 @@ class Links:
 
     def closed(self, peer: int, closed: arq.Closed, now: Now, *, agreed: bool = True) -> None:
         """The peer ended the link and said why; `agreed`: it has forgotten the link as we do."""
-        state, detail = why_closed(closed, self._peers.name(peer))
+        state, why = why_closed(closed)
         if state == LinkState.DIALLING:
             self._end(peer)
             self._endpoint.end_link(peer, now.mono_s, by_peer=True)
             link = self._links[peer]
-            link.tell(state, now, link.row.address, detail)
+            link.tell(state, now, link.row.address, why)
         else:
             broken = closed.code in (CloseCode.PROTOCOL_VIOLATION, CloseCode.VERSION)
-            self._hold(peer, state, detail, now, by_peer=agreed or broken)
+            self._hold(peer, state, why, now, by_peer=agreed or broken)
 
-    def violated(self, peer: int, reason: str, now: Now) -> None:
+    def violated(self, peer: int, what: str, now: Now) -> None:
         """The peer broke the specification: say so, and leave it alone for a while."""
-        self._trace.add(peer, Kind.PROTOCOL_VIOLATION, reason=without_values(reason))
-        self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, reason, now)
-        detail = f"The link to {self._peers.name(peer)} was closed: {reason}."
-        self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False, shun=True)
+        self._trace.add(peer, Kind.PROTOCOL_VIOLATION, reason=without_values(what))
+        self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, what, now)
+        why = reason(LinkReason.VIOLATION, what)
+        self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, shun=True)
 
     def shut_down(self, now: Now) -> None:
         """The engine ends: every link does, and its peer is told so."""
@@ -304,7 +305,7 @@ class Links:
             self.goodbye(peer, CloseCode.SHUTDOWN, "", now)
             self._end(peer)  # what is committed now waits for the next link
 
-    def contain(self, peer: int, detail: str, now: Now) -> float:
+    def contain(self, peer: int, why: Reason, now: Now) -> float:
         """What we hold of this peer is not to be trusted: end its link, in whatever state that is,
         and leave the peer alone for so many seconds as it returns."""
         link = self._links.get(peer)
@@ -313,19 +314,19 @@ class Links:
         with contextlib.suppress(Exception):  # it may be what has just failed
             self.goodbye(peer, CloseCode.NONE, "", now)
         pause_s = link.next_pause(now)
-        self._hold(peer, LinkState.REFUSED, detail, now, by_peer=False, shun=True, pause_s=pause_s)
+        self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, shun=True, pause_s=pause_s)
         return pause_s
 
-    def goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
+    def goodbye(self, peer: int, code: CloseCode, text: str, now: Now) -> None:
         """Put a CLOSE on the wire; the caller drops the link afterwards."""
         if session := self._session(peer):
-            self.goodbyes.say(peer, session, code, reason, now)
+            self.goodbyes.say(peer, session, code, text, now)
 
     def _hold(
         self,
         peer: int,
         state: LinkState,
-        detail: str,
+        why: Reason,
         now: Now,
         *,
         by_peer: bool,
@@ -336,7 +337,7 @@ class Links:
         self._end(peer)
         self._endpoint.end_link(peer, now.mono_s, pause_s=pause_s, by_peer=by_peer)
         link.hold_until, link.shunned = now.mono_s + pause_s, shun
-        link.tell(state, now, link.row.address, detail)
+        link.tell(state, now, link.row.address, why)
 
     # --- time ---
 

@@ -125,4 +125,6 @@ def test_an_ack_number_further_ahead_than_any_history_ends_the_link() -> None:
     world.run(0.2)
     assert world.state() == LinkState.REFUSED
     assert world.client.view
-    assert "ACK number" in world.client.view.peers[0].link.detail
+    why = world.client.view.peers[0].link.reason
+    assert why
+    assert "ACK number" in why.param(0)

@@ -10,6 +10,7 @@ from chatnet_engine.node.parts import Parts
 from chatnet_engine.secure import events as secure
 from chatnet_protocol.errors import CloseCode
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import LinkState
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD
 from chatnet_protocol.wire import messages as wire
@@ -38,7 +39,9 @@ def pair() -> Pair:
     return pair
 
 
-def resolved(pair: Pair, *addrs: tuple[str, int], peer: int = 1, error: str = "") -> None:
+def resolved(
+    pair: Pair, *addrs: tuple[str, int], peer: int = 1, error: Reason | None = None
+) -> None:
     node = pair.a.node
     assert node
     node.handle_io(HostResolved(peer, list(addrs), error), pair.a.now)
@@ -55,12 +58,13 @@ def test_a_name_that_is_not_known_is_told_until_it_is() -> None:
     assert pair.peer(pair.at_a).link.state == LinkState.RESOLVING
     resolved(pair, peer=9)
     resolved(pair)
-    assert pair.peer(pair.at_a).link.detail == "The host name 10.0.0.2 is not known."
-    resolved(pair, error="The name server does not answer.")
-    assert pair.peer(pair.at_a).link.detail == "The name server does not answer."
+    assert pair.peer(pair.at_a).link.reason == reason(LinkReason.HOST_UNKNOWN, "10.0.0.2")
+    slow = reason(LinkReason.LOOKUP_SLOW, "10.0.0.2")
+    resolved(pair, error=slow)
+    assert pair.peer(pair.at_a).link.reason == slow
     resolved(pair, B)
     assert pair.peer(pair.at_a).link.state == LinkState.DIALLING
-    resolved(pair, error="gone")
+    resolved(pair, error=slow)
     assert pair.peer(pair.at_a).link.state == LinkState.DIALLING
 
 
@@ -69,7 +73,7 @@ def test_silence_is_shown_and_then_a_new_handshake_is_tried(pair: Pair) -> None:
     pair.at_a.say("anybody?")
     pair.run(8)
     assert pair.peer(pair.at_a).link.state == LinkState.SILENT
-    assert "not been answered" in pair.peer(pair.at_a).link.detail
+    assert pair.peer(pair.at_a).link.reason == reason(LinkReason.UNANSWERED)
     pair.run(30)
     links = pair.peer(pair.at_a).link.links
     pair.set_line(cut=False)
@@ -101,6 +105,9 @@ def test_an_address_challenge_for_nobody_does_nothing(pair: Pair) -> None:
     assert (links.row(1), touched) == (before, set())
 
 
+TOO_FAST = reason(LinkReason.PEER_REFUSED, "too fast")
+
+
 def closes_b(pair: Pair, code: CloseCode, reason: str = "") -> None:
     """B ends the link as a peer that means it."""
     parts_of(pair.b).links.goodbye(1, code, reason, pair.b.now)
@@ -109,17 +116,17 @@ def closes_b(pair: Pair, code: CloseCode, reason: str = "") -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "state", "words"),
+    ("code", "state", "why"),
     [
-        (CloseCode.PENDING, LinkState.PENDING, "has to accept you first"),
-        (CloseCode.REFUSED, LinkState.REFUSED, "does not trust this key"),
-        (CloseCode.PROTOCOL_VIOLATION, LinkState.REFUSED, "closed the link: too fast."),
-        (CloseCode.VERSION, LinkState.REFUSED, "closed the link: too fast."),
-        (CloseCode.SHUTDOWN, LinkState.DIALLING, "is not running ChatNet"),
+        (CloseCode.PENDING, LinkState.PENDING, reason(LinkReason.NOT_ACCEPTED)),
+        (CloseCode.REFUSED, LinkState.REFUSED, reason(LinkReason.NOT_TRUSTED)),
+        (CloseCode.PROTOCOL_VIOLATION, LinkState.REFUSED, TOO_FAST),
+        (CloseCode.VERSION, LinkState.REFUSED, TOO_FAST),
+        (CloseCode.SHUTDOWN, LinkState.DIALLING, reason(LinkReason.PEER_STOPPED)),
     ],
 )
 def test_why_a_peer_ended_the_link_is_told(
-    pair: Pair, code: CloseCode, state: LinkState, words: str
+    pair: Pair, code: CloseCode, state: LinkState, why: Reason
 ) -> None:
     pair.b.node, node = None, pair.b.node
     assert node
@@ -128,7 +135,7 @@ def test_why_a_peer_ended_the_link_is_told(
         pair.network.send(B, target, data)
     pair.run(0.1)
     link = pair.peer(pair.at_a).link
-    assert (link.state, words in link.detail) == (state, True), link.detail
+    assert (link.state, link.reason) == (state, why)
 
 
 def test_a_link_that_is_down_is_not_closed_again(pair: Pair) -> None:
@@ -162,7 +169,9 @@ def test_a_peer_that_breaks_the_specification_is_left_alone_for_a_minute(
     tells(pair.b, *LIES[lie])
     pair.run(0.5)
     assert pair.peer(pair.at_a).link.state == LinkState.REFUSED
-    assert "was closed" in pair.peer(pair.at_a).link.detail
+    why = pair.peer(pair.at_a).link.reason
+    assert why
+    assert why.code == LinkReason.VIOLATION
     pair.at_b.say("sorry")
     pair.run(30)
     assert pair.peer(pair.at_a).messages == []
@@ -176,7 +185,9 @@ def test_a_lamport_counter_from_the_future_closes_the_link(pair: Pair) -> None:
     pair.at_b.say("from far ahead")
     pair.run(0.5)
     assert pair.peer(pair.at_a).link.state == LinkState.REFUSED
-    assert "Lamport" in pair.peer(pair.at_a).link.detail
+    why = pair.peer(pair.at_a).link.reason
+    assert why
+    assert "Lamport" in why.param(0)
     assert talk_of(pair.a).state.received_total == state.received_total
 
 

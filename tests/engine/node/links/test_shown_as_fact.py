@@ -2,6 +2,7 @@
 
 from chatnet_engine.node.effects import Addr
 from chatnet_protocol.ipc.events import MessagesDelivered, Notice
+from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import AckRun, LinkState
 from chatnet_protocol.limits import MAX_EVENT_BYTES
 from chatnet_protocol.version import WIRE_VERSION
@@ -17,9 +18,9 @@ def answer_version(pair: Pair, data: bytes, source: Addr) -> None:
         pair.network.send(B, source, bytes(answer))
 
 
-def link_of(pair: Pair) -> tuple[str, str]:
+def link_of(pair: Pair) -> tuple[str, Reason | None]:
     link = pair.peer(pair.at_a).link
-    return link.state, link.detail
+    return link.state, link.reason
 
 
 def test_another_version_is_shown_as_an_unconfirmed_answer_until_a_real_one_comes() -> None:
@@ -27,15 +28,12 @@ def test_another_version_is_shown_as_an_unconfirmed_answer_until_a_real_one_come
     pair.b.crash()
     pair.network.listen(B, lambda data, source: answer_version(pair, data, source))
     pair.run(40)
-    state, detail = link_of(pair)
-    assert state == LinkState.DIALLING
-    assert detail.startswith("An unconfirmed answer from there says")
-    assert f"version {WIRE_VERSION + 1}" in detail
-    assert detail.endswith("upgrade ChatNet on this side.")
+    seen = reason(LinkReason.OTHER_VERSION, WIRE_VERSION + 1, WIRE_VERSION)
+    assert link_of(pair) == (LinkState.DIALLING, seen)
     pair.b.up()
     pair.at_a.say("it was not so")
     pair.run(30)
-    assert link_of(pair) == (LinkState.UP, "")
+    assert link_of(pair) == (LinkState.UP, None)
 
 
 def test_a_reflected_init_of_a_rekey_changes_nothing_on_a_live_link() -> None:
@@ -56,7 +54,7 @@ def test_a_reflected_init_of_a_rekey_changes_nothing_on_a_live_link() -> None:
     changes = len(pair.at_a.events)
     pair.run(300)
     assert reflected
-    assert link_of(pair) == shown == (LinkState.UP, "")
+    assert link_of(pair) == shown == (LinkState.UP, None)
     assert not [event for event in pair.at_a.events[changes:] if isinstance(event, Notice)]
 
 

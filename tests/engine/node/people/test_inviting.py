@@ -2,12 +2,12 @@
 
 import pytest
 
-from chatnet_engine.node.links.link import OWN_ADDRESS
 from chatnet_engine.node.people import invites
 from chatnet_engine.node.people.invites import MAX_INVITES
 from chatnet_engine.node.people.inviting import GUEST
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState, PeerRow, Trust
 from simworld.client import SimClient
 from simworld.clock import Clock
@@ -111,7 +111,7 @@ def test_who_does_not_know_the_invite_is_neither_pinned_nor_listed() -> None:
     (row,) = party.rows(party.at_a)
     assert (row.trust, row.key) == (Trust.INVITED, b"")
     assert party.at_a.view
-    assert "without the invite" in party.at_a.view.peers[0].link.detail
+    assert party.at_a.view.peers[0].link.reason == reason(LinkReason.UNINVITED)
     assert party.at_a.texts == []
     assert party.ask(party.at_a, cmd.TrustPeer(1, "accept")) == cmd.Done()
     party.run(70)
@@ -262,5 +262,5 @@ def test_a_peer_at_ones_own_address_is_shown_as_that() -> None:
     assert party.at_a.view
     (peer,) = party.at_a.view.peers
     assert peer.info.key == b""
-    assert peer.link.detail == OWN_ADDRESS
+    assert peer.link.reason == reason(LinkReason.OWN_ADDRESS)
     assert not party.linked(party.at_a)

@@ -7,6 +7,7 @@ import msgspec
 from chatnet_engine.secure.identity import checked_key_text
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_protocol.limits import MAX_REFUSED_KEYS
 from simworld.pair import B, Pair
@@ -57,7 +58,7 @@ def test_a_deleted_known_peers_is_a_key_change_and_not_a_first_contact() -> None
     pair.run(70)
     shown = pair.peer(pair.at_a)
     assert shown.link.state == LinkState.KEY_CHANGED
-    assert "known_peers" in shown.link.detail
+    assert shown.link.reason == reason(LinkReason.KEY_NOT_VOUCHED)
     assert shown.info.offered_key == key
     assert shown.waiting == 1
     assert pair.a.known_peers == b""

@@ -90,11 +90,6 @@ def outage_words(outage: Outage) -> str:
             return GAVE_UP.format(cause=cause_words(outage.detail))
 
 
-def no_answer_words(name: str) -> str:
-    """While nothing has come from a peer that is being dialled."""
-    return f"No answer from {name} yet. Is ChatNet running there, and is its UDP port open?"
-
-
 def engine_lost_words(reason: str) -> str:
     """What to say when the engine went away for `reason` (EngineLost.reason)."""
     if reason in (NO_ANSWER, ENGINE_DIED):

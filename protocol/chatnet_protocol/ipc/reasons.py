@@ -1,0 +1,74 @@
+"""Why something is as it is: a code and its parameters, for rows, events and notices.
+
+The words for people are a front end's; `chatnet_client.words` has them in English. Parameters are
+text, numbers too; what a peer or an operating system wrote may be among them.
+"""
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+
+class LinkReason(enum.StrEnum):
+    """Why the link to a peer is in its state."""
+
+    NO_ANSWER = "no-answer"
+    HOST_UNKNOWN = "host-unknown"
+    HOST_NOT_FOUND = "host-not-found"
+    HOST_INVALID = "host-invalid"
+    HOST_WITHOUT_ADDRESS = "host-without-address"
+    HOST_NEEDS_IPV6 = "host-needs-ipv6"
+    LOOKUP_SLOW = "lookup-slow"
+    LOOKUPS_BUSY = "lookups-busy"
+    NO_INVITE = "no-invite"
+    UNINVITED = "uninvited"
+    OWN_ADDRESS = "own-address"
+    OTHER_VERSION = "other-version"
+    KEY_CHANGED = "key-changed"
+    KEY_NOT_VOUCHED = "key-not-vouched"
+    NOT_ACCEPTED = "not-accepted"
+    NOT_TRUSTED = "not-trusted"
+    PEER_REFUSED = "peer-refused"
+    PEER_STOPPED = "peer-stopped"
+    PEER_CLOSED = "peer-closed"
+    VIOLATION = "violation"
+    UNANSWERED = "unanswered"
+    CONTAINED = "contained"
+    UNREADABLE = "unreadable"
+    READ_AGAIN = "read-again"
+
+
+KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason,)
+PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        LinkReason.HOST_UNKNOWN: ("host",),
+        LinkReason.HOST_NOT_FOUND: ("host", "error"),
+        LinkReason.HOST_INVALID: ("host",),
+        LinkReason.HOST_WITHOUT_ADDRESS: ("host",),
+        LinkReason.HOST_NEEDS_IPV6: ("host",),
+        LinkReason.LOOKUP_SLOW: ("host",),
+        LinkReason.OTHER_VERSION: ("theirs", "ours"),
+        LinkReason.PEER_REFUSED: ("why",),
+        LinkReason.VIOLATION: ("what",),
+    }
+)
+"""What the parameters of a code mean, in their order; codes that are not here have none."""
+
+
+class Reason(Struct, array_like=True, gc=False, frozen=True):
+    """A code of the kind that the field names, and its parameters."""
+
+    code: str
+    params: list[str] = []
+
+    def param(self, number: int) -> str:
+        """A parameter; empty where an older engine sent none."""
+        return self.params[number] if number < len(self.params) else ""
+
+
+def reason(code: enum.StrEnum, *params: object) -> Reason:
+    """A reason with the parameters that its code has."""
+    assert len(params) == len(PARAMETERS.get(code, ())), code
+    return Reason(str(code), [str(param) for param in params])
