@@ -204,7 +204,7 @@ EVENTS: Samples = _named(
         ev.RestoreChanged(RESTORE),
         ev.ClientAttached(CLIENT),
         ev.ClientDetached(3),
-        ev.Notice("warning", "history-gap", "3 messages are missing.", 1),
+        ev.Notice("warning", "history-gap", ["3"], 1),
         ev.EngineStopping("asked to stop"),
     ]
 )

@@ -8,6 +8,7 @@ from chatnet_cli import render
 from chatnet_cli.hints import AS_VERBS, Hints
 from chatnet_client.mirror import Mirror
 from chatnet_client.words import is_open
+from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc.events import (
     Event,
     LinkChanged,
@@ -58,8 +59,10 @@ class News:
             case MessageFailed(peer=number, no=no, reason=reason):
                 words = f"message {no} was not sent: {render.escape_line(reason)}"
                 yield NewsLine(number, words, is_error=True)
-            case Notice(peer=number, text=text, level=level):
-                words = render.escape_line(text)
+            case Notice(peer=number, level=level):
+                peer = mirror.peer(number)
+                name = render.peer_name(peer.info) if peer else f"peer {number}"
+                words = render.escape_line(notice_words(event, name))
                 yield NewsLine(number, words, is_error=level == "error", is_for_all=True)
             case RestoreChanged(row=row):
                 peer = mirror.peer(row.peer)

@@ -6,6 +6,7 @@ Puts the parts together and passes signals between them; each part owns its own 
 import time
 
 from chatnet_client.client_events import Answered
+from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
 from chatnet_protocol.ipc.rows import MessageRow
@@ -31,7 +32,7 @@ from chatnet_qt.reading_keys import step_of
 from chatnet_qt.restore_strip import RestoreStrip
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.session import Session
-from chatnet_qt.wording import shown_name
+from chatnet_qt.wording import peer_name, shown_name
 
 CLOCK_MS = 5000
 """How often words that hold a duration are renewed."""
@@ -224,7 +225,9 @@ class ConversationPane(QWidget):
                 self._update_jump()
             case ev.Notice():
                 tones = {"info": Tone.INFO, "error": Tone.DANGER}
-                self.tell(event.text, tones.get(event.level, Tone.WARNING))
+                peer = self._session.peer(event.peer)
+                name = peer_name(peer.info) if peer else f"peer {event.peer}"
+                self.tell(notice_words(event, name), tones.get(event.level, Tone.WARNING))
 
     def _on_refused(self, peer: int, sentence: str, _answer: Answered | None = None) -> None:
         if peer in (0, self.peer_number):

@@ -6,6 +6,7 @@ Knows what is on screen; everything about one conversation lives in its pane.
 import sys
 
 from chatnet_client.words import restarted_words
+from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.limits import MAX_PEERS
 from chatnet_qt.banner import BannerSlot, engine_banner
@@ -269,7 +270,7 @@ class MainWindow(DropWindow):
         if isinstance(event, ev.PeerChanged | ev.PeerRemoved):
             self._sync_peers()
         elif isinstance(event, ev.Notice) and not event.peer and self.pane is not None:
-            self.pane.tell(event.text)
+            self.pane.tell(notice_words(event, ""))
         self._show_title()
 
     def _sync_peers(self) -> None:

@@ -15,6 +15,7 @@ from chatnet_engine.node import containment
 from chatnet_engine.node.links.links import Links
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
+from chatnet_protocol.ipc.reasons import NoticeCode
 from simworld.client import SimClient
 from simworld.clock import Clock
 from simworld.engine import SimEngine
@@ -30,6 +31,11 @@ UNITS = (containment.Containment._unit.__code__, Links._handle_event.__code__)
 Point = tuple[str, int]
 """A file of the node, and a line of it."""
 END_S = 60.0
+CONTAINED = (
+    NoticeCode.CONTAINED,
+    NoticeCode.CONTAINED_TRANSFERS,
+    NoticeCode.PEER_UNREADABLE,
+)
 
 
 class InjectedError(Exception):
@@ -191,7 +197,7 @@ class World:
 
     def notices(self) -> list[Notice]:
         events = [event for event in self.at_a.events if isinstance(event, Notice)]
-        return [event for event in events if event.code == "contained"]
+        return [event for event in events if event.code in CONTAINED]
 
 
 def points(make: type[World], names: tuple[str, ...]) -> list[Point]:

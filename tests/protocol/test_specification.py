@@ -146,6 +146,11 @@ def test_a_table_names_each_field_in_its_place(kind: Any) -> None:
     assert written == [[field] for field in expected_fields(kind)]
 
 
+def test_no_code_has_two_meanings() -> None:
+    codes = [str(code) for kind in reasons.KINDS for code in kind]
+    assert len(codes) == len(set(codes))
+
+
 @pytest.mark.parametrize("kind", reasons.KINDS, ids=lambda kind: kind.__name__)
 def test_every_code_of_a_reason_is_named_with_its_parameters(kind: type[enum.StrEnum]) -> None:
     start = specification().index(f"\n| `{kind.__name__}` | parameters | ")

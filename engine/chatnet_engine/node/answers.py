@@ -8,6 +8,7 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.ipc.view import idle_link
 
@@ -81,8 +82,7 @@ def accept_transfer(parts: Parts, command: cmd.AcceptTransfer, now: Now) -> None
 def handle_failed(parts: Parts, failed: c.CommitFailed, now: Now) -> None:
     """The store does not work: tell people once, and everybody who waits."""
     if not parts.commits.failing:
-        text = f"The history cannot be written: {failed.reason} Nothing is lost; trying again."
-        parts.publisher.publish(ev.Notice("error", "store-failed", text))
+        parts.publisher.publish(ev.notice("error", NoticeCode.STORE_FAILED, failed.reason))
     parts.known.handle_failed()
     for waiting in parts.commits.handle_failed(failed, now):
         parts.people.handle_dropped(waiting.op, now)

@@ -17,18 +17,9 @@ from chatnet_engine.trace import Code, Kind, describe
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.reasons import LinkReason, reason
+from chatnet_protocol.ipc.reasons import LinkReason, NoticeCode, reason
 
 COMMAND_FAILED = "The engine failed inside while doing this; nothing was changed. See its log."
-PEER_CONTAINED = (
-    "The engine failed inside while handling what came from {}: the link was closed, and is made "
-    "anew in {:.0f} s. The engine's log says more."
-)
-PEER_UNREAD = (
-    "What the history has of {} cannot be read; it is tried again in {:.0f} s, and there is no "
-    "link to it until then. The engine's log says more."
-)
-TRANSFERS_CONTAINED = "The engine failed inside while handling transfers of files; they go on."
 
 
 class Containment:
@@ -84,7 +75,7 @@ class Containment:
         if (error := self._unit(act)) is None:
             return
         self._note("contained_transfer", "transfers", error)
-        self._parts.publisher.publish(ev.Notice("error", "contained", TRANSFERS_CONTAINED, 0))
+        self._parts.publisher.publish(ev.notice("error", NoticeCode.CONTAINED_TRANSFERS))
         reloading.read_transfers(self._parts, self._parts.transfers.ids_of())
 
     def end_peer(self, peer: int, now: Now, error: str) -> None:
@@ -93,10 +84,8 @@ class Containment:
         self._note("contained_peer", f"peer {peer}", error, peer)
         if not peer:
             return  # a stranger, of whom nothing is kept
-        name = row.name if (row := parts.peers.get(peer)) else f"peer {peer}"
-        pause_s = parts.links.contain(peer, reason(LinkReason.CONTAINED), now)
-        text = PEER_CONTAINED.format(name, pause_s)
-        parts.publisher.publish(ev.Notice("error", "contained", text, peer))
+        pause_s = parts.links.contain(peer, reason(LinkReason.ENGINE_FAILED), now)
+        parts.publisher.publish(ev.notice("error", NoticeCode.CONTAINED, round(pause_s), peer=peer))
         reloading.read_peer(parts, peer)
 
     def operation(self, failed: c.CommitFailed, now: Now) -> None:
@@ -139,12 +128,11 @@ class Containment:
     def _read_later(self, peer: int, now: Now) -> None:
         """The store cannot give this peer: nothing of it works until it can."""
         parts = self._parts
-        shown = parts.publisher.view.peer(peer)
-        name = shown.info.name if shown else f"peer {peer}"
         pause_s = parts.links.contain(peer, reason(LinkReason.UNREADABLE), now) or 1.0
         self._read_again[peer] = now.mono_s + pause_s
-        text = PEER_UNREAD.format(name, pause_s)
-        parts.publisher.publish(ev.Notice("error", "contained", text, peer))
+        parts.publisher.publish(
+            ev.notice("error", NoticeCode.PEER_UNREADABLE, round(pause_s), peer=peer)
+        )
 
     def _unit(self, act: Callable[[], None]) -> str | None:
         """The traceback of what `act` raised, with what it did taken back; None: it did well."""

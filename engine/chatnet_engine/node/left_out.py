@@ -8,7 +8,8 @@ from chatnet_engine.node.publisher import Publisher
 from chatnet_protocol.commit import LeftOut as Row
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Command, FetchHistory
-from chatnet_protocol.ipc.events import Notice
+from chatnet_protocol.ipc.events import Notice, notice
+from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.ipc.rows import PeerRow
 from chatnet_protocol.ipc.view import View
 
@@ -61,12 +62,9 @@ class LeftOut:
             return
         self._said = True
         for row in self._rows[:MAX_NOTICES]:
-            text = f"{_sentence(row)} {REMEDY}"
-            peer = 0 if row.what == Row.PEER else row.peer
-            publisher.publish(Notice("error", "left-out", text, peer))
+            publisher.publish(_notice(row))
         if (more := len(self._rows) - MAX_NOTICES) > 0:
-            text = f"{more} more rows of the history are damaged: the engine's log names them."
-            publisher.publish(Notice("error", "left-out", text, 0))
+            publisher.publish(notice("error", NoticeCode.LEFT_OUT_MORE, more))
 
     def check(self, command: Command) -> None:
         """Raises CommandError when the command is about something that was left out.
@@ -81,6 +79,18 @@ class LeftOut:
                 raise CommandError(ErrorCode.UNKNOWN_PEER, f"{_sentence(row)} {REMEDY}")
             if row.what == Row.TRANSFER and row.id == transfer_id:
                 raise CommandError(ErrorCode.UNKNOWN_TRANSFER, f"{_sentence(row)} {REMEDY}")
+
+
+def _notice(row: Row) -> Notice:
+    match row.what:
+        case Row.PEER:
+            return notice("error", NoticeCode.LEFT_OUT_PEER, row.peer, row.name)
+        case Row.TRANSFER:
+            return notice("error", NoticeCode.LEFT_OUT_TRANSFER, row.name, peer=row.peer)
+        case Row.MESSAGE:
+            return notice("error", NoticeCode.LEFT_OUT_MESSAGE, peer=row.peer)
+        case _:
+            return notice("error", NoticeCode.LEFT_OUT_RESTORE, peer=row.peer)
 
 
 def _sentence(row: Row) -> str:

@@ -46,7 +46,8 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
-from chatnet_protocol.ipc.events import EngineStopping, LinkChanged, Notice
+from chatnet_protocol.ipc.events import EngineStopping, LinkChanged, notice
+from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.ipc.view import View
 
 PACKETS_PER_TURN = 64
@@ -284,8 +285,7 @@ class Node:
         """Everything that waited for this transaction."""
         parts = self._parts
         if parts.commits.failing:
-            text = "The history is written again."
-            parts.publisher.publish(Notice("info", "store-works", text))
+            parts.publisher.publish(notice("info", NoticeCode.STORE_WORKS))
         for result, waiting in parts.commits.handle_committed(done):
             act = partial(self._results[type(result)], result, waiting, now)
             if not self.contained.result(result, waiting.op, now, act):

@@ -1,9 +1,10 @@
 """Why a link is as it is: the only place with these sentences. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from chatnet_protocol.ipc.reasons import PARAMETERS, LinkReason, Reason
+from chatnet_client.words.sentences import Sentence, sentence_of
+from chatnet_protocol.ipc.reasons import LinkReason, Reason
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
 
 A_WHILE = "a while"
@@ -19,7 +20,7 @@ def _other_version(name: str, reason: Reason) -> str:
     )
 
 
-_SENTENCES: Mapping[str, str | Callable[[str, Reason], str]] = MappingProxyType(
+_SENTENCES: Mapping[str, Sentence] = MappingProxyType(
     {
         LinkReason.NO_ANSWER: (
             "No answer from {name} yet. Is ChatNet running there, and is its UDP port open?"
@@ -62,13 +63,12 @@ _SENTENCES: Mapping[str, str | Callable[[str, Reason], str]] = MappingProxyType(
             "{name} has not answered for {since}. "
             "Your messages will be sent when the connection is back."
         ),
-        LinkReason.CONTAINED: "The engine failed while handling {name}. Reconnecting.",
+        LinkReason.ENGINE_FAILED: "The engine failed while handling {name}. Reconnecting.",
         LinkReason.UNREADABLE: "{name} cannot be read from the history. Trying again.",
         LinkReason.READ_AGAIN: "Reading {name} from the history again. Reconnecting.",
     }
 )
-"""By code: a template with the peer's name and the parameters, or a function of both."""
-_BY_STATE: Mapping[str, str | Callable[[str, Reason], str]] = MappingProxyType(
+_BY_STATE: Mapping[str, Sentence] = MappingProxyType(
     {
         LinkState.IDLE: "{name} has no address to call. Waiting for {name} to connect.",
         LinkState.RESOLVING: "Looking up the address of {name} …",
@@ -84,13 +84,7 @@ _BY_STATE: Mapping[str, str | Callable[[str, Reason], str]] = MappingProxyType(
 
 def reason_words(reason: Reason, name: str, since: str = A_WHILE) -> str:
     """The sentence for a reason about the peer `name`; a newer engine's code as it is."""
-    sentence = _SENTENCES.get(reason.code)
-    if sentence is None:
-        return " ".join([reason.code, *reason.params])
-    if callable(sentence):
-        return sentence(name, reason)
-    params = [reason.param(number) for number in range(len(PARAMETERS.get(reason.code, ())))]
-    return sentence.format(*params, name=name, since=since)
+    return sentence_of(_SENTENCES, reason, name, since=since)
 
 
 def link_sentence(row: LinkRow, name: str, since: str = A_WHILE) -> str:

@@ -6,6 +6,7 @@ view. Gauges (`Gauge`) carry a revision instead of a number: a lost one is repla
 
 from msgspec import Struct
 
+from chatnet_protocol.ipc.reasons import NoticeCode, Reason, reason
 from chatnet_protocol.ipc.rows import (
     AckRun,
     ClientRow,
@@ -148,14 +149,25 @@ class ClientDetached(EventBase, frozen=True, gc=False, tag=True, tag_field="type
 
 
 class Notice(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """Something a person should know, in one sentence; not part of the view."""
+    """Something a person should know; not part of the view."""
 
     level: str
     """`info`, `warning` or `error`."""
     code: str
-    """Stable name for programs, such as `store-full`, `history-gap`, `peer-lost-history`."""
-    text: str
+    """A NoticeCode value."""
+    params: list[str] = []
     peer: int = 0
+    """Whom it is about; 0: the session."""
+
+    @property
+    def reason(self) -> Reason:
+        """Code and parameters."""
+        return Reason(self.code, self.params)
+
+
+def notice(level: str, code: NoticeCode, *params: object, peer: int = 0) -> Notice:
+    """A notice with the parameters that its code has."""
+    return Notice(level, str(code), reason(code, *params).params, peer)
 
 
 class EngineStopping(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):

@@ -35,12 +35,31 @@ class LinkReason(enum.StrEnum):
     PEER_CLOSED = "peer-closed"
     VIOLATION = "violation"
     UNANSWERED = "unanswered"
-    CONTAINED = "contained"
+    ENGINE_FAILED = "engine-failed"
     UNREADABLE = "unreadable"
     READ_AGAIN = "read-again"
 
 
-KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason,)
+class NoticeCode(enum.StrEnum):
+    """What a person should know, once."""
+
+    HISTORY_GAP = "history-gap"
+    PEER_LOST_HISTORY = "peer-lost-history"
+    OWN_HISTORY_LOST = "own-history-lost"
+    PEER_PENDING = "peer-pending"
+    STORE_FAILED = "store-failed"
+    STORE_WORKS = "store-works"
+    CONTAINED = "contained"
+    CONTAINED_TRANSFERS = "contained-transfers"
+    PEER_UNREADABLE = "peer-unreadable"
+    LEFT_OUT_PEER = "left-out-peer"
+    LEFT_OUT_TRANSFER = "left-out-transfer"
+    LEFT_OUT_MESSAGE = "left-out-message"
+    LEFT_OUT_RESTORE = "left-out-restore"
+    LEFT_OUT_MORE = "left-out-more"
+
+
+KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason, NoticeCode)
 PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         LinkReason.HOST_UNKNOWN: ("host",),
@@ -52,6 +71,15 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         LinkReason.OTHER_VERSION: ("theirs", "ours"),
         LinkReason.PEER_REFUSED: ("why",),
         LinkReason.VIOLATION: ("what",),
+        NoticeCode.HISTORY_GAP: ("count",),
+        NoticeCode.PEER_LOST_HISTORY: ("count",),
+        NoticeCode.OWN_HISTORY_LOST: ("count",),
+        NoticeCode.STORE_FAILED: ("why",),
+        NoticeCode.CONTAINED: ("seconds",),
+        NoticeCode.PEER_UNREADABLE: ("seconds",),
+        NoticeCode.LEFT_OUT_PEER: ("number", "name"),
+        NoticeCode.LEFT_OUT_TRANSFER: ("name",),
+        NoticeCode.LEFT_OUT_MORE: ("count",),
     }
 )
 """What the parameters of a code mean, in their order; codes that are not here have none."""

@@ -85,10 +85,10 @@ def test_a_peer_whose_input_raises_is_told_apart_and_linked_again(
     assert world.at_a.view
     shown = world.at_a.view.peers[0].link
     assert shown.state == LinkState.REFUSED
-    assert shown.reason == reason(LinkReason.CONTAINED)
+    assert shown.reason == reason(LinkReason.ENGINE_FAILED)
     [notice] = world.notices()
     assert (notice.level, notice.peer) == ("error", 1)
-    assert "made anew in 1 s" in notice.text
+    assert notice.params == ["1"]
     assert world.a.problems[0].startswith("contained: peer 1: ZeroDivisionError at ")
     assert "injected" not in world.a.problems[0]  # messages may hold what people wrote
     assert world.problems() == []
@@ -100,7 +100,7 @@ def test_the_pause_doubles_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     fail_once(monkeypatch, Conversation, "_arrived", times=4)
     world.at_b.say("again and again")
     world.run(90)
-    pauses = [notice.text.split(" in ")[-1].split()[0] for notice in world.notices()]
+    pauses = [notice.params[0] for notice in world.notices()]
     assert pauses == ["1", "2", "4", "8"]
     assert world.problems() == []
 
@@ -157,7 +157,7 @@ def test_a_peer_that_cannot_be_read_is_read_again_with_pauses(
     world.run(1.5)
     assert world.at_a.view.peers[0].link.reason == reason(LinkReason.UNREADABLE)
     world.run(5.0)  # the first pause is for the link, the next ones for reading
-    pauses = [notice.text.split(" in ")[-1].split()[0] for notice in world.notices()]
+    pauses = [notice.params[0] for notice in world.notices()]
     assert pauses == ["1", "2", "4", "8"]
     assert world.texts(world.a, 1, mine=False) == []
     assert world.problems() == []

@@ -11,6 +11,7 @@ from chatnet_engine.node import parts
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
+from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.ipc.rows import LinkState
 from injection.scenario import World
 from simworld.client import SimClient
@@ -73,11 +74,11 @@ def start(world: World, *damage: str) -> SimClient:
     return client
 
 
-def notices(client: SimClient) -> list[str]:
+def notices(client: SimClient) -> list[Notice]:
     return [
-        event.text
+        event
         for event in client.events
-        if isinstance(event, Notice) and event.code == "left-out"
+        if isinstance(event, Notice) and event.code.startswith("left-out")
     ]
 
 
@@ -97,8 +98,8 @@ def test_a_peer_that_cannot_be_read_is_left_out_and_named(world: World, damage: 
     client = start(world, damage)
     assert client.view
     assert [peer.info.peer for peer in client.view.peers] == [2]
-    [text] = notices(client)
-    assert "(peer 1) is left out" in text
+    [left_out] = notices(client)
+    assert (left_out.code, left_out.params[0]) == (NoticeCode.LEFT_OUT_PEER, "1")
     assert any(line.startswith("left out: peer of peer 1: ") for line in world.a.problems)
     requests = [
         client.ask(command)
@@ -141,9 +142,8 @@ def test_a_row_that_is_mended_is_there_again_with_what_waited(world: World) -> N
 @pytest.mark.parametrize("damage", DAMAGED_TRANSFERS.values(), ids=DAMAGED_TRANSFERS)
 def test_a_transfer_that_cannot_be_read_is_left_out_and_named(world: World, damage: str) -> None:
     client = start(world, damage)
-    [text] = notices(client)
-    assert text.startswith("The transfer of ")
-    assert "(peer 1) is left out" in text
+    [left_out] = notices(client)
+    assert (left_out.code, left_out.peer) == (NoticeCode.LEFT_OUT_TRANSFER, 1)
     requests = [
         client.ask(command)
         for command in (cmd.AcceptTransfer(ID, ""), cmd.CancelTransfer(ID), cmd.PauseTransfer(ID))
@@ -162,8 +162,8 @@ def test_a_transfer_that_cannot_be_read_is_left_out_and_named(world: World, dama
 
 def test_a_message_that_cannot_be_read_is_left_out_and_named(world: World) -> None:
     client = start(world, f"UPDATE messages SET source = {TEXT} WHERE peer = 1 AND author != 0")
-    [text] = notices(client)
-    assert text.startswith("A message of the conversation with peer 1 is left out")
+    [left_out] = notices(client)
+    assert (left_out.code, left_out.peer) == (NoticeCode.LEFT_OUT_MESSAGE, 1)
     assert client.view
     shown = client.view.peer(1)
     assert shown
@@ -180,8 +180,8 @@ def test_an_offer_that_is_none_is_left_out_and_named(world: World) -> None:
     client = start(
         world, "UPDATE messages SET kind = 2, body = x'c1' WHERE peer = 1 AND author != 0"
     )
-    [text] = notices(client)
-    assert text.startswith("A message of the conversation with peer 1 is left out")
+    [left_out] = notices(client)
+    assert (left_out.code, left_out.peer) == (NoticeCode.LEFT_OUT_MESSAGE, 1)
     assert_the_other_works(world)
 
 
@@ -189,8 +189,8 @@ def test_an_offer_that_is_none_is_left_out_and_named(world: World) -> None:
 def test_a_wish_that_cannot_be_read_is_left_out_and_named(world: World, values: str) -> None:
     columns = "peer, mine, want, after, after_id, restored, theirs, their_want"
     client = start(world, f"INSERT INTO restores ({columns}) VALUES (1, {values}, 0)")
-    [text] = notices(client)
-    assert text.startswith("What came back of the conversation with peer 1 is damaged")
+    [left_out] = notices(client)
+    assert (left_out.code, left_out.peer) == (NoticeCode.LEFT_OUT_RESTORE, 1)
     assert_the_other_works(world)
 
 
@@ -206,8 +206,8 @@ def test_a_peer_whose_conversation_cannot_be_made_is_left_out(
 
     monkeypatch.setattr(parts, "Conversation", failing)
     client = start(world)
-    [text] = notices(client)
-    assert "(peer 1) is left out" in text
+    [left_out] = notices(client)
+    assert (left_out.code, left_out.params[0]) == (NoticeCode.LEFT_OUT_PEER, "1")
     world.at_a.say("and to c", 2)
     world.run(1.0)
     assert "and to c" in world.texts(world.c, 1, mine=False)
@@ -219,4 +219,4 @@ def test_many_damaged_rows_are_counted(world: World) -> None:
     client = start(world, *rows)
     said = notices(client)
     assert len(said) == 9
-    assert said[-1].startswith("3 more rows of the history are damaged")
+    assert (said[-1].code, said[-1].params) == (NoticeCode.LEFT_OUT_MORE, ["3"])

@@ -110,7 +110,7 @@ def test_the_ring_is_bounded_and_tells_what_it_lost() -> None:
     count = 0
     while out.covers(Cursor(BOOT, 0, 0)):
         count += 1
-        out.publish(Notice("info", "x", "y" * 60_000))
+        out.publish(Notice("info", "x", ["y" * 60_000]))
     assert count * 60_000 < EVENT_RING_BYTES + 120_000
     with pytest.raises(CommandError):
         out.events_page(BOOT, 1)
@@ -143,9 +143,9 @@ def test_a_snapshot_goes_stale_by_what_happens_after_it() -> None:
     out = publisher()
     seq, _ = out.open_snapshot(NOW)
     for _ in range(SNAPSHOT_FRESH_EVENTS):
-        out.publish(Notice("info", "x", "y"))
+        out.publish(Notice("info", "x", ["y"]))
     assert out.open_snapshot(NOW)[0] == seq
-    out.publish(Notice("info", "x", "y"))
+    out.publish(Notice("info", "x", ["y"]))
     assert out.open_snapshot(NOW)[0] == out.seq
 
 
@@ -189,7 +189,7 @@ def test_the_number_and_the_size_of_snapshots_are_bounded(
     def open_six() -> tuple[Publisher, list[int]]:
         out, opened = publisher(), []
         for number in range(6):
-            out.publish(Notice("info", "x", "y"))
+            out.publish(Notice("info", "x", ["y"]))
             opened.append(out.open_snapshot(later(number * SNAPSHOT_FRESH_S))[0])
         return out, opened
 

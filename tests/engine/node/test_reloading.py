@@ -15,6 +15,7 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
+from chatnet_protocol.ipc.reasons import NoticeCode
 from injection.scenario import World, link_count
 from simworld.client import SimClient
 from simworld.engine import SimEngine
@@ -238,7 +239,7 @@ def test_a_peer_that_cannot_be_read_again_is_tried_again(
     assert [problem.partition(": ZeroDivisionError at ")[0] for problem in world.a.problems] == [
         "contained: peer 1", "contained: peer 1 cannot be read",
     ]  # fmt: skip
-    assert "it is tried again in" in world.notices()[-1].text
+    assert world.notices()[-1].code == NoticeCode.PEER_UNREADABLE
     assert world.problems() == []
     assert world.texts(world.a, 1, mine=False) == ["taken in at last"]
     assert link_count(world.at_a, 2) == before
@@ -300,7 +301,7 @@ def pair() -> FilePair:
 
 def contained(client: SimClient) -> list[str]:
     notices = [event for event in client.events if isinstance(event, Notice)]
-    return [notice.text for notice in notices if notice.code == "contained"]
+    return [notice.code for notice in notices if notice.code.startswith("contained")]
 
 
 def test_a_transfer_whose_command_fails_is_read_again_and_goes_on(
@@ -320,9 +321,7 @@ def test_transfers_that_fail_at_what_was_stored_are_read_again_and_go_on(
     fails_once(monkeypatch, Transfers, "handle_stored", of=parts_of(pair.b).transfers)
     assert pair.clock.run(pair.clock.now_s + 300, pair.done), states(pair.at_b)
     assert len(pair.b.problems) == 1
-    assert contained(pair.at_b) == [
-        "The engine failed inside while handling transfers of files; they go on."
-    ]
+    assert contained(pair.at_b) == [NoticeCode.CONTAINED_TRANSFERS]
 
 
 def test_a_peer_that_is_read_again_keeps_its_transfers(

@@ -182,10 +182,11 @@ def test_typing_is_told_now_and_then() -> None:
 def test_link_changes_notices_failures_and_losses_are_quiet_lines() -> None:
     chat = Chat()
     chat.core.set_link(1, LinkState.REFUSED, reason(LinkReason.PEER_REFUSED, "no\x1b"))
-    chat.core.publish(ev.Notice("warning", "x", "disk \x1bfull"), ev.MessageFailed(1, 7, "too old"))
+    full = ev.Notice("warning", "store-failed", ["disk \x1bfull."])
+    chat.core.publish(full, ev.MessageFailed(1, 7, "too old"))
     assert chat.turn() == [
         "-- bob · refused: bob closed the connection: no\\x1b.",
-        "-- disk \\x1bfull",
+        "-- The history cannot be written: disk \\x1bfull. Nothing is lost; trying again.",
         "-- message 7 was not sent: too old",
     ]
     chat.room.handle_event(EngineLost("gone"))

@@ -201,7 +201,7 @@ def test_events_for_people(shell, engine: FakeEngine) -> None:
         core.receive(1, "hello\x1b")
         core.set_link(1, LinkState.SILENT)
         core.offer(1, "a.bin")
-        core.publish(ev.MessageFailed(1, 1, "old"), ev.Notice("info", "x", "note"))
+        core.publish(ev.MessageFailed(1, 1, "old"), ev.Notice("info", "note"))
         core.publish(ev.EngineStopping("bye"))
 
     when(engine, cmd.FetchHistory, world)

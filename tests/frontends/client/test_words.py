@@ -4,7 +4,9 @@ import pytest
 
 from chatnet_client import words
 from chatnet_client.words.links import link_sentence, reason_words
-from chatnet_protocol.ipc.reasons import PARAMETERS, LinkReason, Reason, reason
+from chatnet_client.words.notices import notice_words
+from chatnet_protocol.ipc.events import notice
+from chatnet_protocol.ipc.reasons import PARAMETERS, LinkReason, NoticeCode, Reason, reason
 from chatnet_protocol.ipc.rows import (
     LinkRow,
     LinkState,
@@ -55,6 +57,21 @@ def test_every_reason_of_a_link_has_a_sentence(code: LinkReason) -> None:
     assert sentence[0].isupper() or sentence.startswith(("{bob}", "<"))
     assert sentence.endswith((".", "?"))
     assert all(param in sentence for param in params)
+
+
+@pytest.mark.parametrize("code", list(NoticeCode))
+def test_every_notice_has_a_sentence(code: NoticeCode) -> None:
+    params = [f"<{number}>" for number in range(len(PARAMETERS.get(code, ())))]
+    sentence = notice_words(notice("info", code, *params, peer=1), "{bob}")
+    assert sentence.endswith(".")
+    assert all(param in sentence for param in params)
+
+
+def test_a_damaged_row_without_a_name_is_named_all_the_same() -> None:
+    peer = notice("error", NoticeCode.LEFT_OUT_PEER, 3, "")
+    assert notice_words(peer, "").startswith("Peer 3 was left out")
+    transfer = notice("error", NoticeCode.LEFT_OUT_TRANSFER, "", peer=1)
+    assert notice_words(transfer, "bob").startswith("The transfer of a file (bob)")
 
 
 def test_a_reason_that_only_a_newer_engine_knows_is_shown_as_it_is() -> None:

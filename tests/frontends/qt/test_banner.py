@@ -185,11 +185,11 @@ def test_no_peer_looks_connected_while_the_engine_is_away(make_stage) -> None:
 
 def test_news_of_the_engine_are_shown_and_dismissed(make_stage) -> None:
     stage = make_stage(session_view(peer_view()))
-    notice = ev.Notice(level="error", code="store-full", text="The disk is <b>full</b>.")
+    notice = ev.Notice("error", "store-failed", ["The disk is <b>full</b>."])
     stage.client.change(notice)
     stage.settle()
     strip = stage.pane.notice_strip
-    assert strip.shown.words == "The disk is <b>full</b>."
+    assert "The disk is <b>full</b>." in strip.shown.words
     stage.window.banner.buttons()[-1].click()
     assert strip.shown is None
     assert not stage.window.banner.isVisible()

@@ -236,7 +236,7 @@ class Author:
             ev.TransferChanged(transfer),
             ev.ClientAttached(client),
             ev.ClientDetached(self.number(4)),
-            ev.Notice("info", "x", "y", peer),
+            ev.Notice("info", "x", ["y"], peer),
             ev.EngineStopping("bye"),
         ]
         return self.random.choice(choices)

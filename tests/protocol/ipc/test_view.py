@@ -96,7 +96,13 @@ events = st.one_of(
     st.builds(ev.TransferChanged, transfers),
     st.builds(lambda n: ev.ClientAttached(ClientRow(n, "c", "full", 1)), small),
     st.builds(ev.ClientDetached, small),
-    st.builds(ev.Notice, st.just("info"), st.just("code"), st.text(max_size=3), small),
+    st.builds(
+        ev.Notice,
+        st.just("info"),
+        st.just("code"),
+        st.lists(st.text(max_size=3), max_size=2),
+        small,
+    ),
     st.builds(ev.EngineStopping, st.just("bye")),
 )
 

@@ -3,6 +3,7 @@
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD
 from chatnet_protocol.wire.messages import Hello
 
@@ -20,23 +21,11 @@ def check_hello(hello: Hello, state: c.PeerState) -> None:
 
 def loss_notices(result: c.HelloApplied) -> list[ev.Notice]:
     """What people are told when the two histories do not fit."""
-    out: list[ev.Notice] = []
-    if result.gap:
-        text = (
-            f"{result.gap} messages that the peer delivered earlier are missing from this "
-            "history, because it was restored or replaced."
-        )
-        out.append(ev.Notice("warning", "history-gap", text, result.peer))
-    if result.peer_lost:
-        text = (
-            f"The peer's history lost {result.peer_lost} messages it had before; "
-            "yours still has them."
-        )
-        out.append(ev.Notice("info", "peer-lost-history", text, result.peer))
-    if result.own_lost:
-        text = (
-            f"The peer has {result.own_lost} messages of yours that are missing from this "
-            "history, because it was restored or replaced."
-        )
-        out.append(ev.Notice("warning", "own-history-lost", text, result.peer))
-    return out
+    found = (
+        ("warning", NoticeCode.HISTORY_GAP, result.gap),
+        ("info", NoticeCode.PEER_LOST_HISTORY, result.peer_lost),
+        ("warning", NoticeCode.OWN_HISTORY_LOST, result.own_lost),
+    )
+    return [
+        ev.notice(level, code, count, peer=result.peer) for level, code, count in found if count
+    ]

@@ -21,6 +21,7 @@ from chatnet_protocol.addresses import parse_host, show_address
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES, MAX_PEERS, MAX_REFUSED_KEYS
 
@@ -291,8 +292,7 @@ class People(Subject):
         for subject in self.subjects:
             subject.peer_stored(result)
         if is_new and row.trust == Trust.PENDING:
-            text = f"{row.name} wants to talk; accept it with its safety number in view."
-            turn.publisher.publish(ev.Notice("info", "peer-pending", text, row.peer))
+            turn.publisher.publish(ev.notice("info", NoticeCode.PEER_PENDING, peer=row.peer))
         if listed := self._peers.get(row.peer):
             self._links.add(listed, now)
         if isinstance(context, Invite) and self._inviting.handle_stored(context, row):
