@@ -26,7 +26,7 @@ from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
-from chatnet_protocol.ipc.reasons import Reason
+from chatnet_protocol.ipc.reasons import MessageFailure, Reason
 from chatnet_protocol.ipc.rows import (
     AckRun,
     ClientRole,
@@ -308,7 +308,7 @@ class FakeCore:
             case cmd.SendMessage() | cmd.OfferFiles():
                 return self.queue(command)
             case cmd.WithdrawMessage(id=message_id, peer=peer):
-                self.fail(peer, message_id, "Withdrawn before it was sent.")
+                self.fail(peer, message_id, MessageFailure.WITHDRAWN)
             case cmd.AskRestore(peer=peer, wanted=wanted):
                 mine = RestoreMine.ASKING if wanted else RestoreMine.NONE
                 self.move_restore(peer, mine=mine, restored=0)

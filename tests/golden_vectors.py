@@ -112,9 +112,7 @@ SESSION = rows.SessionRow(
     log="/home/alice/.local/share/chatnet/sessions/12345/engine.log",
     version="0.1.0",
 )
-RESTORE = rows.RestoreRow(
-    1, rows.RestoreMine.RUNNING, rows.RestoreTheirs.ASKED, 250, "Coming back from Bob."
-)
+RESTORE = rows.RestoreRow(1, rows.RestoreMine.RUNNING, rows.RestoreTheirs.ASKED, 250)
 PEER_VIEW = view.PeerView(
     info=PEER,
     link=LINK,
@@ -217,7 +215,7 @@ GAUGES: Samples = _named(
 ROWS: Samples = {
     "MessageRow, own text": OWN_ROW,
     "MessageRow, the peer's offer": PEERS_ROW,
-    "MessageRow, failed": msgspec.structs.replace(OWN_ROW, failed="The peer was removed."),
+    "MessageRow, failed": msgspec.structs.replace(OWN_ROW, failed="withdrawn"),
     "AckRun": RUN,
     "PeerRow": PEER,
     "LinkRow": LINK,

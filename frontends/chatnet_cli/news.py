@@ -8,6 +8,7 @@ from chatnet_cli import render
 from chatnet_cli.hints import AS_VERBS, Hints
 from chatnet_client.mirror import Mirror
 from chatnet_client.words import is_open
+from chatnet_client.words.messages import failure_words
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc.events import (
     Event,
@@ -57,7 +58,7 @@ class News:
             case TransferChanged(row=transfer):
                 yield from self._transfer(transfer)
             case MessageFailed(peer=number, no=no, reason=reason):
-                words = f"message {no} was not sent: {render.escape_line(reason)}"
+                words = f"message {no} was not sent: {render.escape_line(failure_words(reason))}"
                 yield NewsLine(number, words, is_error=True)
             case Notice(peer=number, level=level):
                 peer = mirror.peer(number)

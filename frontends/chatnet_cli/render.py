@@ -22,6 +22,7 @@ from chatnet_client.words import (
     size_words,
 )
 from chatnet_client.words.links import link_sentence
+from chatnet_client.words.messages import failure_words
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import (
@@ -145,7 +146,7 @@ def message_tail(row: MessageRow, peer: PeerView) -> str:
     if not row.mine:
         return f"[ACK {row.ack} · {escape_line(row.source)}]"
     state = message_state(row, peer)
-    reason = f" {escape_line(row.failed)}" if row.failed else ""
+    reason = f" {escape_line(failure_words(row.failed))}" if row.failed else ""
     return f"{TICKS[state]}{reason}"
 
 

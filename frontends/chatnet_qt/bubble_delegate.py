@@ -32,7 +32,7 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import Colours, Measures, measures_of
-from chatnet_qt.wording import moment_words, state_sentence
+from chatnet_qt.wording import moment_words, not_sent_words, state_sentence
 
 MAX_LAYOUTS = 300
 MAX_HEIGHTS = 4000
@@ -259,6 +259,6 @@ def tip_words(bubble: Bubble, found: Hit) -> str:
         arrived = f"{times} Arrived {moment_words(row.arrived_ms)} from {row.source}."
         return f"{arrived} ACK {row.ack}." if row.ack else arrived
     if row.failed:
-        return f"{times} Not sent: {row.failed}"
+        return f"{times} {not_sent_words(row)}"
     ack = f" ACK {row.ack}." if row.ack else ""
     return f"{state_sentence(bubble.state, bubble.peer_name)}.{ack} {times}"

@@ -20,10 +20,10 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.tokens import BUBBLE, BUBBLE_OF_COLUMN, COLUMN, Measures
 from chatnet_qt.wording import (
-    MAX_REASON_CHARACTERS,
     after_words,
     clock_words,
     day_of,
+    not_sent_words,
     shown_name,
 )
 
@@ -129,7 +129,7 @@ def numbers_words(bubble: Bubble) -> str:
 
 def failed_words(bubble: Bubble) -> str:
     """Why a text was not sent."""
-    return f"Not sent: {shown_name(bubble.row.failed, MAX_REASON_CHARACTERS)}"
+    return not_sent_words(bubble.row)
 
 
 def wrapping() -> QTextOption:

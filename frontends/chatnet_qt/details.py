@@ -14,7 +14,14 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.sheet import Sheet
-from chatnet_qt.wording import moment_words, shown_name, shown_text, state_sentence, transfer_words
+from chatnet_qt.wording import (
+    moment_words,
+    not_sent_words,
+    shown_name,
+    shown_text,
+    state_sentence,
+    transfer_words,
+)
 
 MAX_FILES_LISTED = 1000
 TEXT_LINES = 6
@@ -78,7 +85,7 @@ def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
     facts = [("From", bubble.author)]
     if row.mine:
         state = state_sentence(bubble.state, bubble.peer_name)
-        facts.append(("State", f"Not sent: {shown_name(row.failed, 300)}" if row.failed else state))
+        facts.append(("State", not_sent_words(row) if row.failed else state))
         facts.append(("ACK number", str(row.ack) if row.ack else "not known yet"))
         facts.append(("Written", moment_words(row.sent_ms)))
         facts.append(("Sequence number", str(row.seq)))

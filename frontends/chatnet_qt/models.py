@@ -23,6 +23,7 @@ from chatnet_qt.wording import (
     clock_words,
     day_of,
     day_words,
+    not_sent_words,
     peer_name,
     shown_name,
     shown_text,
@@ -372,13 +373,11 @@ def offer_of(row: MessageRow) -> Offer:
 def spoken(bubble: Bubble) -> str:
     """A message as a screen reader says it: author, time, content, how far it has come."""
     row = bubble.row
-    what = bubble.text
-    if bubble.offer is not None:
-        what = spoken_offer(bubble)
+    what = bubble.text if bubble.offer is None else spoken_offer(bubble)
     if row.mine:
         ack = f", ACK {row.ack}" if row.ack else ""
         sentence = state_sentence(bubble.state, bubble.peer_name)
-        end = f"Not sent: {row.failed}" if row.failed else f"{sentence}{ack}"
+        end = not_sent_words(row) if row.failed else f"{sentence}{ack}"
     else:
         end = f"ACK {row.ack} from {row.source}"
     new = ". New" if bubble.is_first_new else ""

@@ -9,7 +9,16 @@ import time
 import unicodedata
 
 from chatnet_client.words import LINK_WORDS, is_named, is_record, name_of, size_words
-from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, TransferRow, TransferState, Trust
+from chatnet_client.words.messages import failure_words
+from chatnet_protocol.ipc.rows import (
+    LinkRow,
+    LinkState,
+    MessageRow,
+    PeerRow,
+    TransferRow,
+    TransferState,
+    Trust,
+)
 from chatnet_protocol.text import UNSEEN
 
 MAX_SHOWN_CHARACTERS = 4000
@@ -172,6 +181,11 @@ def link_words(link: LinkRow, peer: PeerRow) -> str:
     if peer.trust == Trust.INVITED:
         return "invited"
     return shown_name(SHORT_LINK_WORDS.get(link.state, link.state))
+
+
+def not_sent_words(row: MessageRow) -> str:
+    """Why an own message will never be sent."""
+    return f"Not sent: {shown_name(failure_words(row.failed), MAX_REASON_CHARACTERS)}"
 
 
 def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:

@@ -4,9 +4,7 @@ from msgspec import Struct
 
 from chatnet_protocol.ipc.rows import (
     MessageRow,
-    RestoreMine,
     RestoreRow,
-    RestoreTheirs,
 )
 from chatnet_protocol.transfer_ops import OpBase, StoredTransfer
 
@@ -46,17 +44,7 @@ class RestoreState(Struct, array_like=True, gc=False, frozen=True):
 
     def row(self) -> RestoreRow:
         """What front ends are shown of it."""
-        asked = self.theirs == RestoreTheirs.ASKED
-        detail = ASKED if asked else _SENTENCES.get(self.mine, "")
-        return RestoreRow(self.peer, self.mine, self.theirs, self.restored, detail)
-
-
-_SENTENCES = {
-    RestoreMine.POSSIBLE.value: "Messages are missing here that the other side may still have.",
-    RestoreMine.ASKING.value: "Waiting until the other side consents.",
-    RestoreMine.REFUSED.value: "The other side did not consent.",
-}
-ASKED = "The other side lost its history and asks for this conversation back."
+        return RestoreRow(self.peer, self.mine, self.theirs, self.restored)
 
 
 class StoreWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):

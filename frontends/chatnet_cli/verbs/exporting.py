@@ -12,6 +12,7 @@ from typing import Protocol
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure
+from chatnet_client.words.messages import failure_words
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import ClientRole, MessageRow
 from chatnet_protocol.ipc.view import PeerView, View
@@ -137,7 +138,7 @@ def _details(row: MessageRow, peer: PeerView | None) -> str:
     if row.source:
         parts.append(f"from {row.source}")
     if row.failed:
-        parts.append(f"not sent: {_quiet(render.escape_line(row.failed))}")
+        parts.append(f"not sent: {_quiet(render.escape_line(failure_words(row.failed)))}")
     elif row.mine and peer is not None and row.seq > peer.delivered_seq:
         parts.append("not delivered yet")
     return " · ".join(parts)

@@ -10,6 +10,7 @@ from chatnet_cli.progress import ProgressLine
 from chatnet_cli.transfer_feed import TransferFeed
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed
+from chatnet_client.words.messages import failure_words
 from chatnet_protocol.ipc.commands import FetchHistory, Queued, WithdrawMessage
 from chatnet_protocol.ipc.events import MessageFailed
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
@@ -148,7 +149,7 @@ def _wait_for_peer(client: Client, peer: int, queued: Queued, options: argparse.
                 rows = client.history(query).rows
                 ack = rows[0].ack if rows else 0
                 if rows and message_state(rows[0], view) == "failed":
-                    raise Failure(f"Not sent: {render.escape_line(rows[0].failed)}")
+                    raise Failure(f"Not sent: {render.escape_line(failure_words(rows[0].failed))}")
             if options.wait == "delivered" or (ack and view.peer_read >= ack):
                 return ack
         left = until - time.monotonic()

@@ -148,10 +148,7 @@ def is_open(row: RestoreRow) -> bool:
 
 
 def asking_words(row: RestoreRow, name: str) -> str:
-    """Where our wish to have the conversation with `name` back stands; empty: there is none.
-
-    Says what RestoreRow.detail says to front ends without words of their own.
-    """
+    """Where our request to have the conversation with `name` back stands; empty: there is none."""
     match row.mine:
         case RestoreMine.POSSIBLE:
             return f"Part of your conversation with {name} is missing here."

@@ -59,7 +59,13 @@ class NoticeCode(enum.StrEnum):
     LEFT_OUT_MORE = "left-out-more"
 
 
-KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason, NoticeCode)
+class MessageFailure(enum.StrEnum):
+    """Why an own message will never be sent: `MessageRow.failed`, which has no parameters."""
+
+    WITHDRAWN = "withdrawn"
+
+
+KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason, NoticeCode, MessageFailure)
 PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         LinkReason.HOST_UNKNOWN: ("host",),

@@ -45,7 +45,7 @@ class MessageRow(Struct, array_like=True, gc=False, frozen=True):
     place: int
     """Where it stands on screen: normally `no`; a restored row copies its predecessor's."""
     failed: str = ""
-    """Why this own message will never be sent; empty for all others."""
+    """Why this own message will never be sent, a MessageFailure; empty for all others."""
 
     @property
     def text(self) -> str:
@@ -235,8 +235,6 @@ class RestoreRow(Struct, array_like=True, gc=False, frozen=True):
     """A RestoreTheirs value."""
     restored: int = 0
     """Messages that came back here so far."""
-    detail: str = ""
-    """One sentence when there is something to say."""
 
 
 class ClientRole(enum.StrEnum):

@@ -333,7 +333,7 @@ def test_a_text_that_was_never_sent_is_withdrawn_once_and_for_all(alone: Alone) 
     assert alone.done(cmd.WithdrawMessage(ID, 1)) == cmd.Done()
     assert alone.client.view
     (message,) = alone.client.view.peers[0].messages
-    assert message.failed == "Withdrawn before it was sent."
+    assert message.failed == "withdrawn"
     assert "not-allowed" in alone.ask(cmd.WithdrawMessage(UNKNOWN, 1)).failure.code  # type: ignore[union-attr]
 
 

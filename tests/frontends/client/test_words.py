@@ -4,9 +4,17 @@ import pytest
 
 from chatnet_client import words
 from chatnet_client.words.links import link_sentence, reason_words
+from chatnet_client.words.messages import failure_words
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc.events import notice
-from chatnet_protocol.ipc.reasons import PARAMETERS, LinkReason, NoticeCode, Reason, reason
+from chatnet_protocol.ipc.reasons import (
+    PARAMETERS,
+    LinkReason,
+    MessageFailure,
+    NoticeCode,
+    Reason,
+    reason,
+)
 from chatnet_protocol.ipc.rows import (
     LinkRow,
     LinkState,
@@ -72,6 +80,11 @@ def test_a_damaged_row_without_a_name_is_named_all_the_same() -> None:
     assert notice_words(peer, "").startswith("Peer 3 was left out")
     transfer = notice("error", NoticeCode.LEFT_OUT_TRANSFER, "", peer=1)
     assert notice_words(transfer, "bob").startswith("The transfer of a file (bob)")
+
+
+def test_every_failure_of_a_message_has_a_sentence_and_an_older_sentence_is_shown() -> None:
+    assert all(failure_words(code)[0].isupper() for code in MessageFailure)
+    assert failure_words("Withdrawn before it was sent.") == "Withdrawn before it was sent."
 
 
 def test_a_reason_that_only_a_newer_engine_knows_is_shown_as_it_is() -> None:

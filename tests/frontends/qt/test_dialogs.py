@@ -217,7 +217,7 @@ def test_details_of_an_offer_do_what_their_buttons_say(stage: Stage) -> None:
 
 def test_a_conversation_asked_for_is_never_given_by_a_stray_key(make_stage) -> None:
     peer = peer_view()
-    peer.restore = msgspec.structs.replace(peer.restore, theirs="asked", detail="")
+    peer.restore = msgspec.structs.replace(peer.restore, theirs="asked")
     stage = make_stage(session_view(peer))
     stage.client.change(ev.RestoreChanged(peer.restore))
     stage.settle()

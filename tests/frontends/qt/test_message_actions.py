@@ -18,7 +18,7 @@ from qtworld import (
     with_rows,
 )
 
-WITHDRAWN = "Withdrawn before it was sent."
+WITHDRAWN = "withdrawn"
 
 
 @pytest.fixture

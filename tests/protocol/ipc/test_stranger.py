@@ -21,7 +21,7 @@ NO, ID, MINE, BODY, SEQ, ACK, LAMPORT, PLACE, FAILED = 0, 1, 2, 4, 7, 8, 10, 11,
 SESSION_PEERS, TRANSFERS, CLIENTS, LAST_NO, STOPPING = 1, 2, 3, 4, 5
 INFO, LINK, MESSAGES, P_LAST_NO, LAST_SEQ, LAST_ACK, SENT, DELIVERED = range(8)
 SHOWN, READ, MY_SHOWN, MY_READ, DRAFT, DRAFT_REVISION, TYPING, RESTORE = range(8, 16)
-NO_RESTORE = [0, "none", "none", 0, ""]
+NO_RESTORE = [0, "none", "none", 0]
 ENDED = ("done", "rejected", "cancelled", "failed")
 
 Plain = list[Any]

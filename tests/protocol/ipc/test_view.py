@@ -188,9 +188,9 @@ def test_the_newest_as_told_after_a_restore_are_those_of_the_view() -> None:
 def test_the_state_of_a_restore_is_told_and_kept() -> None:
     view = view_of(1)
     assert only(view).restore == RestoreRow(0)
-    view.apply(ev.RestoreChanged(RestoreRow(1, "asking", "asked", 3, "Waiting.")))
+    view.apply(ev.RestoreChanged(RestoreRow(1, "asking", "asked", 3)))
     view.apply(ev.RestoreChanged(RestoreRow(9, "asking")))
-    assert only(view).restore == RestoreRow(1, "asking", "asked", 3, "Waiting.")
+    assert only(view).restore == RestoreRow(1, "asking", "asked", 3)
     assert only(view.durable()).restore == only(view).restore
 
 

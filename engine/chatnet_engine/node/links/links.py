@@ -191,8 +191,8 @@ class Links:
             self._refused(verdict, event, now)
         elif verdict.meaning is Meaning.UNINVITED:
             link = self._links[verdict.peer]
-            uninvited = reason(LinkReason.UNINVITED)
-            link.tell(LinkState(link.row.state), now, link.row.address, uninvited)
+            state, why = LinkState(link.row.state), reason(LinkReason.UNINVITED)
+            link.tell(state, now, link.row.address, why)
 
     def _handle_refused(self, event: secure.Refused, now: Now) -> None:
         link = self._links.get(event.peer)
@@ -286,8 +286,7 @@ class Links:
         if state == LinkState.DIALLING:
             self._end(peer)
             self._endpoint.end_link(peer, now.mono_s, by_peer=True)
-            link = self._links[peer]
-            link.tell(state, now, link.row.address, why)
+            self._links[peer].tell(state, now, self._links[peer].row.address, why)
         else:
             broken = closed.code in (CloseCode.PROTOCOL_VIOLATION, CloseCode.VERSION)
             self._hold(peer, state, why, now, by_peer=agreed or broken)

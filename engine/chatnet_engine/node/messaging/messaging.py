@@ -15,10 +15,9 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import require_id
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.limits import MAX_DRAFT_BYTES, MAX_TEXT_BYTES
-
-WITHDRAWN = "Withdrawn before it was sent."
 
 
 class Messaging(Subject):
@@ -86,7 +85,7 @@ class Messaging(Subject):
     def _withdraw(self, command: cmd.WithdrawMessage, reply_to: ReplyTo, now: Now) -> None:
         require_id(command.id)
         self._peers.need(command.peer)
-        op = c.FailMessage(command.peer, 0, WITHDRAWN, command.id)
+        op = c.FailMessage(command.peer, 0, MessageFailure.WITHDRAWN, command.id)
         self._turn.commits.add(op, reply_to)
 
     def _set_draft(self, command: cmd.SetDraft, reply_to: ReplyTo, now: Now) -> None:
