@@ -5,7 +5,6 @@ override becomes a visible escape. JSON is ASCII, which escapes the same and los
 """
 
 import json
-import re
 import time
 from typing import Any
 
@@ -35,13 +34,8 @@ from chatnet_protocol.ipc.rows import (
     TransferState,
 )
 from chatnet_protocol.ipc.view import PeerView, View, message_state
-from chatnet_protocol.text import UNSEEN
+from chatnet_protocol.text import Policy, harmless
 
-_UNSAFE = re.compile(
-    f"{UNSEEN}|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufff9-\uffff"
-    "\ud800-\udfff]"
-)
-_BREAKS = re.compile("[\t\n]")
 TICKS = {
     "queued": "·",
     "sent": "✓",
@@ -60,21 +54,12 @@ def ticks_words(state: str) -> str:
 
 def escape(text: str) -> str:
     """Several lines of a peer's text, harmless for a terminal; newlines and tabs stay."""
-    return _UNSAFE.sub(_visible, text)
+    return harmless(text, Policy.TERMINAL)
 
 
 def escape_line(text: str) -> str:
     """A peer's name or anything else that must stay one line."""
-    return _BREAKS.sub(_visible, escape(text))
-
-
-def _visible(match: re.Match[str]) -> str:
-    if match.lastindex:
-        return match.group(1)
-    code = ord(match.group())
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return harmless(text, Policy.TERMINAL, line=True)
 
 
 def duration_words(seconds: float) -> str:

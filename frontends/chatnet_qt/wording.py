@@ -1,12 +1,6 @@
-"""How facts are put into words: sizes, times, states. Pure; knows no Qt.
+"""How facts are put into words: sizes, times, states. Pure; knows no Qt."""
 
-Also the one filter for what a peer wrote: text keeps its lines, tabs and emoji and loses control
-characters; names become one line in which nothing can turn the reading direction.
-"""
-
-import re
 import time
-import unicodedata
 
 from chatnet_client.words import LINK_WORDS, is_named, is_record, name_of, size_words
 from chatnet_client.words.messages import failure_words
@@ -19,18 +13,13 @@ from chatnet_protocol.ipc.rows import (
     TransferState,
     Trust,
 )
-from chatnet_protocol.text import UNSEEN
+from chatnet_protocol.text import Policy, harmless
 
 MAX_SHOWN_CHARACTERS = 4000
 """A longer text is cut in its bubble and shown whole in the details window."""
 MAX_SHOWN_LINES = 60
 MAX_REASON_CHARACTERS = 1000
 """Of a sentence about a failure; ours are far shorter, paths in them are not."""
-
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ufff9-\ufffb]")
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_UNSEEN = re.compile(UNSEEN)
-_BREAKS = re.compile("[\n\t\u0085\u2028\u2029]+")
 
 STATE_WORDS = {
     "waiting": "waiting for the engine",
@@ -79,19 +68,12 @@ def after_words(state: str) -> str:
 def shown_text(text: str) -> str:
     """A message as it may be drawn: lines, tabs and emoji stay, control characters go, zero-width
     ones become visible."""
-    text = _UNSEEN.sub(_marked, text)
-    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _marked(match: re.Match[str]) -> str:
-    return match.group(1) or "\N{REPLACEMENT CHARACTER}"
+    return harmless(text, Policy.SCREEN)
 
 
 def shown_name(name: str, limit: int = 120) -> str:
     """A name in one line: breaks become spaces, direction marks become visible."""
-    line = _UNSEEN.sub(_marked, _BREAKS.sub(" ", name))
-    line = _BIDI.sub("\N{REPLACEMENT CHARACTER}", _CONTROLS.sub("", line)).strip()
-    kept = "".join(c for c in line if unicodedata.category(c) not in {"Cs", "Zl", "Zp"})
+    kept = harmless(name, Policy.SCREEN, line=True).strip()
     if len(kept) > limit:
         kept = kept[: limit // 2] + "…" + kept[-(limit // 2 - 1) :]
     return kept or "(no name)"

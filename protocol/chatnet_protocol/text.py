@@ -1,5 +1,7 @@
-"""What a message may hold: Unicode that UTF-8 can carry, and how anything else is made so."""
+"""What a message may hold: Unicode that UTF-8 can carry, and how anything else is made so; and how
+what a peer wrote is made harmless where it is shown."""
 
+import enum
 import re
 
 _UNTYPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -36,7 +38,7 @@ ZERO_WIDTH = (
 )
 """Characters that take no room wherever they stand, for a class of a regular expression: they
 hide a part of a text or make two names look alike. Fillers and tags among them."""
-_JOINED = "[^\x00-\x7f\\s\u200b-\u200d]"
+_JOINED = f"[^\x00-\x7f\\s\u200b-\u200d{ZERO_WIDTH}]"
 _VARIED = (
     "[^\x00-\x22\x24-\x29\x2b-\x2f\x3a-\xa8\\s\u200b-\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
@@ -49,3 +51,51 @@ UNSEEN = (
 """What to make visible of a text: zero-width characters, but joiners between letters of other
 scripts or emoji, variation selectors of what has variants, and, as group 1, which is to stay, the
 flag of a region: a black flag and its tags."""
+
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ufff9-\ufffb\ufffe\uffff\ud800-\udfff"
+"""But tab and newline: what terminals obey, what is no character, halves of one."""
+_TURNS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Turn the reading direction."""
+_BREAKS = "\n\t\x85\u2028\u2029"
+_TERMINAL = re.compile(f"{UNSEEN}|[{_CONTROLS}{_TURNS}\u2028\u2029]")
+_TERMINAL_LINE = re.compile(f"{UNSEEN}|[{_CONTROLS}{_TURNS}{_BREAKS}]")
+_SCREEN = re.compile(f"{UNSEEN}|([{_CONTROLS}])")
+_SCREEN_LINE = re.compile(f"{UNSEEN}|([{_CONTROLS}])|[{_TURNS}]")
+_SCREEN_BREAKS = re.compile(f"[{_BREAKS}]+")
+
+
+class Policy(enum.Enum):
+    """Where text of others is shown."""
+
+    TERMINAL = "terminal"
+    """Also in logs: nothing moves a cursor, and all that is not as it looks shows as an escape."""
+    SCREEN = "screen"
+    """Drawn by a toolkit: controls go, hidden characters show as U+FFFD."""
+
+
+def harmless(text: str, policy: Policy, *, line: bool = False) -> str:
+    """What a peer wrote, as it may be shown.
+
+    `line`: it stays one line, and nothing in it turns the reading direction of what stands beside
+    it. Otherwise lines and tabs stay, and on a screen the direction is the text's own.
+    """
+    if policy is Policy.TERMINAL:
+        return (_TERMINAL_LINE if line else _TERMINAL).sub(_escaped, text)
+    if line:
+        return _SCREEN_LINE.sub(_marked, _SCREEN_BREAKS.sub(" ", text))
+    return _SCREEN.sub(_marked, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    if match.group(1):
+        return match.group(1)
+    code = ord(match.group())
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _marked(match: re.Match[str]) -> str:
+    if match.group(2):
+        return ""
+    return match.group(1) or "\N{REPLACEMENT CHARACTER}"

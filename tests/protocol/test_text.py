@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from chatnet_protocol.text import UNSEEN, is_text, typed_text, valid_text
+from chatnet_protocol.text import UNSEEN, Policy, harmless, is_text, typed_text, valid_text
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,38 @@ def test_every_format_character_is_found_or_steers_the_direction() -> None:
     notes = {*range(0xFFF9, 0xFFFC), *range(0x13430, 0x13440)}  # between letters, or controls
     every = {code for code in range(0x110000) if unicodedata.category(chr(code)) == "Cf"}
     assert {code for code in every if not hidden(f"a{chr(code)}b")} <= steering | drawn | notes
+
+
+HOSTILE = "a\nb\tc\r\x1b[2J\x9b\u202ed\u200be\u2028\ufff9\ufffe\ud800"
+"""A line, a tab, controls, a turned direction, a hidden character, a separator, no characters."""
+
+
+@pytest.mark.parametrize(
+    ("policy", "line", "shown"),
+    [
+        (
+            Policy.TERMINAL,
+            False,
+            "a\nb\tc\\x0d\\x1b[2J\\x9b\\u202ed\\u200be\\u2028\\ufff9\\ufffe\\ud800",
+        ),
+        (
+            Policy.TERMINAL,
+            True,
+            "a\\x0ab\\x09c\\x0d\\x1b[2J\\x9b\\u202ed\\u200be\\u2028\\ufff9\\ufffe\\ud800",
+        ),
+        (Policy.SCREEN, False, "a\nb\tc\n[2J\u202ed\ufffde\u2028"),
+        (Policy.SCREEN, True, "a b c[2J\ufffdd\ufffde "),
+    ],
+)
+def test_what_others_wrote_is_made_harmless(policy: Policy, line: bool, shown: str) -> None:
+    assert harmless(HOSTILE, policy, line=line) == shown
+
+
+@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("line", [False, True])
+def test_harmless_text_stays_as_it_is(policy: Policy, line: bool) -> None:
+    kept = "Grüße, 日本 \U0001f468\u200d\U0001f469 \U0001f3f4\U000e0067\U000e0062\U000e007f \ufffd"
+    assert harmless(kept, policy, line=line) == kept
+    assert harmless(harmless(HOSTILE, policy, line=line), policy, line=line) == harmless(
+        HOSTILE, policy, line=line
+    )

@@ -3,13 +3,12 @@
 import logging
 import logging.handlers
 import os
-import re
 import sys
 import types
 
 from chatnet_engine.io.private_dir import open_regular
 from chatnet_engine.trace import describe
-from chatnet_protocol.text import ZERO_WIDTH
+from chatnet_protocol.text import Policy, harmless
 
 MAX_LOG_BYTES = 2 * 1024 * 1024
 MAX_DEBUG_LOG_BYTES = 32 * 1024 * 1024
@@ -20,21 +19,6 @@ KEPT_LOGS = 1
 _ExcInfo = (
     tuple[type[BaseException], BaseException, types.TracebackType | None] | tuple[None, None, None]
 )
-_UNSAFE = re.compile(
-    f"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff{ZERO_WIDTH}]"
-)
-
-
-def escape(text: str) -> str:
-    """Text that cannot start a line, move a cursor or turn the writing direction."""
-    return _UNSAFE.sub(_escape_one, text)
-
-
-def _escape_one(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 class LineFormatter(logging.Formatter):
@@ -49,7 +33,7 @@ class LineFormatter(logging.Formatter):
             record.args = tuple(map(_public, record.args))
         if record.exc_info:
             record.exc_text = self.formatException(record.exc_info)  # not another handler's
-        return escape(super().format(record))
+        return harmless(super().format(record), Policy.TERMINAL, line=True)
 
     def formatException(self, ei: _ExcInfo) -> str:
         """Type and places of the exception."""

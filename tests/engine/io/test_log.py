@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from chatnet_engine.io import log as log_module
-from chatnet_engine.io.log import close_log, escape, open_log
+from chatnet_engine.io.log import LineFormatter, close_log, open_log
 
 
 @pytest.fixture
@@ -17,16 +17,22 @@ def path(own_home, monkeypatch):
     logging.getLogger().setLevel(logging.WARNING)
 
 
+def shown(message: str) -> str:
+    return LineFormatter("%(message)s").format(
+        logging.LogRecord("x", logging.INFO, "", 0, message, None, None)
+    )
+
+
 def test_zero_width_characters_are_visible_in_the_log():
-    assert escape("a\u00ad\u200b\u2060\ufeff\u200d\U000e0041") == (
+    assert shown("a\u00ad\u200b\u2060\ufeff\u200d\U000e0041") == (
         "a\\xad\\u200b\\u2060\\ufeff\\u200d\\U000e0041"
     )
 
 
 def test_escape_disarms_what_terminals_and_readers_obey():
-    assert escape("ünïcode 😀") == "ünïcode 😀"
-    assert escape("a\nb\x1b[2J\x7f\x9b") == "a\\x0ab\\x1b[2J\\x7f\\x9b"
-    assert escape("\u202eabc\u2028\u2066\ufeff\ud800") == "\\u202eabc\\u2028\\u2066\\ufeff\\ud800"
+    assert shown("ünïcode 😀") == "ünïcode 😀"
+    assert shown("a\nb\x1b[2J\x7f\x9b") == "a\\x0ab\\x1b[2J\\x7f\\x9b"
+    assert shown("\u202eabc\u2028\u2066\ufeff\ud800") == "\\u202eabc\\u2028\\u2066\\ufeff\\ud800"
 
 
 def test_a_record_is_one_line_even_with_a_traceback(path):
