@@ -107,10 +107,11 @@ def inside_a_session(data: bytes) -> str:
     assert pair.a.node
     assert pair.b.node
     parts = pair.b.node._parts
-    connection = parts.conversations[1].connection
-    if connection is None:
+    session = parts.links.sessions.get(1)
+    if session is None:
         pair.run(70)
         return _alive(pair)
+    connection = session.connection
     typing = messages.Typing(pair.clock.steps % 2 == 0)
     connection.set_state(messages.STATE_TYPING, messages.encode_state(typing))
     packets = connection.take_packets(pair.b.now.mono_s, 1)

@@ -94,9 +94,10 @@ class FilesWorld(World):
     def unknown_controls(self) -> None:
         """B speaks of a transfer that A does not know."""
         assert self.b.node
-        conversation = self.b.node._parts.conversations[1]
+        session = self.b.node._parts.links.sessions.get(1)
         for control in (ct.Standing(b"?" * 16, False), ct.Done(b"!" * 16)):
-            conversation.send(CHANNEL_CONTROL, ct.encode_control(control))
+            if session:
+                session.send(CHANNEL_CONTROL, ct.encode_control(control))
         self.b.turn()
 
     def settled(self) -> bool:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from chatnet_engine.node import containment
-from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.links.traffic import Traffic
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
 from chatnet_protocol.ipc.reasons import NoticeCode
@@ -25,9 +25,9 @@ A, B, C = ("10.0.0.1", 5001), ("10.0.0.2", 5002), ("10.0.0.3", 5003)
 HANDLERS = (
     "answers", "commands", "conversation", "front_ends", "gate", "hello", "inviting", "link",
     "link_session", "links", "messaging", "offers", "outbox", "parts", "people", "peers",
-    "replies", "restoring", "typing_peer",
+    "replies", "restoring", "sessions", "traffic", "typing_peer",
 )  # fmt: skip
-UNITS = (containment.Containment._unit.__code__, Links._handle_event.__code__)
+UNITS = (containment.Containment._unit.__code__, Traffic._handle_event.__code__)
 Point = tuple[str, int]
 """A file of the node, and a line of it."""
 END_S = 60.0
@@ -78,7 +78,7 @@ def in_unit(frame: FrameType) -> bool:
     while outer is not None:
         if outer.f_code in UNITS:
             owner = outer.f_locals["self"]
-            config = owner._config if isinstance(owner, Links) else owner._parts.config
+            config = owner._config if isinstance(owner, Traffic) else owner._parts.config
             return bool(config.contain)
         if outer.f_code is containment.Containment.end_peer.__code__:
             return False

@@ -286,8 +286,9 @@ def test_r13_what_was_acknowledged_and_never_committed_is_sent_again() -> None:
     for text in texts:
         pair.at_a.say(text)
     pair.run(5)
-    connection = node_of(pair.a)._parts.conversations[1].connection
-    assert connection
+    session = node_of(pair.a)._parts.links.sessions.get(1)
+    assert session
+    connection = session.connection
     assert connection.first_unanswered is None, "every packet was acknowledged"
     assert pair.peer(pair.at_a).waiting == len(texts)
     pair.b.crash()

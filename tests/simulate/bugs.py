@@ -8,7 +8,7 @@ from typing import Any
 from simulate.world import World
 
 OF_A_PEER = (
-    "drain",
+    "handle_event",
     "handle_result",
     "_arrived",
     "_accepted",

@@ -49,9 +49,9 @@ def receipt_before_commit() -> Patches:
             for w in [*self._commits._waiting, *(self._commits._flight or [])]
             if isinstance(w.op, c.AcceptMessages) and w.op.peer == self.peer
         )
-        if self.connection:
+        if self.link:
             last = event.first_number + len(event.messages) - 1
-            self.connection.receipt(last, total + waiting, len(event.messages))
+            self.link.connection.receipt(last, total + waiting, len(event.messages))
 
     def silent(self: Conversation, result: Any, waiting: Any) -> None:
         waiting.link = None

@@ -16,8 +16,9 @@ def keys_are_taken_after_what_came_with_them() -> Patches:
 
     def late(self: Node, now: Any) -> None:
         parts = self._parts
-        for peer in parts.links.handle_events(now):
-            self._drain(peer, now)
+        touched, _ = parts.traffic.handle_events(now)
+        for peer in touched:
+            self._hand_over(peer, now)
         for verdict, event in parts.gate.take_verdicts():
             parts.people.handle_verdict(verdict, event)
         self._end_links(now)

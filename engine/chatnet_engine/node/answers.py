@@ -12,7 +12,7 @@ from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.ipc.view import idle_link
 
-RESULTS = (c.HelloApplied, c.PeerLoaded, c.TransferStored, c.TransfersLoaded)
+RESULTS = (c.PeerLoaded, c.TransferStored, c.TransfersLoaded)
 
 
 def answer_anyway(parts: Parts, result: c.OpResult, waiting: Waiting) -> None:
@@ -36,11 +36,6 @@ def handle_result(parts: Parts, result: c.OpResult, waiting: Waiting, now: Now) 
         case c.PeerLoaded():
             reloading.handle_loaded(parts, result, now)
             resume(parts, result.peer, result.offers, now)
-        case c.HelloApplied():
-            conversation = parts.conversations.get(result.peer)
-            if conversation and result.peer not in parts.links.reloading:
-                conversation.handle_result(result, waiting)
-            _hello_applied(parts, result, waiting, now)
         case _:
             pass
 
@@ -91,33 +86,8 @@ def handle_failed(parts: Parts, failed: c.CommitFailed, now: Now) -> None:
             parts.fail_store(asker, failed.reason)
 
 
-def _hello_applied(parts: Parts, result: c.HelloApplied, waiting: Waiting, now: Now) -> None:
-    row = parts.peers.get(result.peer)
-    conversation = parts.conversations.get(result.peer)
-    if row is None or conversation is None:
-        return
-    assert isinstance(waiting.op, c.ApplyHello)
-    parts.people.set_display_name(result.peer, waiting.op.display_name)
-    if result.restore:
-        parts.restoring.handle_loss(result.restore)
-    link = conversation.link
-    if link is None or link is not waiting.link or not link.streaming:
-        return
-    parts.links.opened(result.peer, now)
-    parts.restoring.handle_link(result.peer)
-    assert link.hello
-    parts.transfers.handle_link(
-        result.peer,
-        True,
-        parts.links.addrs(result.peer),
-        incarnation=link.remote_incarnation,
-        fast_aes=link.hello.fast_aes and parts.config.fast_aes,
-        now=now.mono_s,
-        wall_ms=now.wall_ms,
-    )
-
-
 def seed_view(parts: Parts) -> None:
     """Give links to the peers that the loaded view brought along."""
     for peer in parts.publisher.view.peers:
-        peer.link = parts.links.row(peer.info.peer) or idle_link(peer.info.peer)
+        link = parts.links.get(peer.info.peer)
+        peer.link = link.row if link else idle_link(peer.info.peer)

@@ -13,7 +13,7 @@ from chatnet_protocol.ipc import commands as cmd
 
 MAX_PATHS = 1000
 COMMANDS = (
-    cmd.OfferFiles, cmd.RetryPeer, cmd.AcceptTransfer, cmd.RejectTransfer, cmd.PauseTransfer,
+    cmd.OfferFiles, cmd.AcceptTransfer, cmd.RejectTransfer, cmd.PauseTransfer,
     cmd.ResumeTransfer, cmd.CancelTransfer,
 )  # fmt: skip
 TRANSFER_COMMANDS = cmd.RejectTransfer | cmd.PauseTransfer | cmd.ResumeTransfer | cmd.CancelTransfer
@@ -24,10 +24,6 @@ def handle(parts: Parts, command: cmd.Command, asker: ReplyTo, now: Now) -> None
     match command:
         case cmd.OfferFiles():
             _offer_files(parts, command, asker, now)
-        case cmd.RetryPeer():
-            parts.peers.need_accepted(command.peer)
-            parts.links.dial(command.peer, now, at_once=True)
-            parts.reply(asker, cmd.Done())
         case cmd.AcceptTransfer():
             _accept_transfer(parts, command, asker, now)
         case (

@@ -13,6 +13,7 @@ from typing import assert_never, get_args
 
 import msgspec
 
+from chatnet_engine.arq import events as arq
 from chatnet_engine.node import answers, commands
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.containment import Containment
@@ -36,22 +37,24 @@ from chatnet_engine.node.effects import (
 )
 from chatnet_engine.node.front_ends import status
 from chatnet_engine.node.front_ends.gauges import Gauges
-from chatnet_engine.node.links import network_change
 from chatnet_engine.node.parts import make_parts
 from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_engine.node.recovery.restoring import RestoreRead
 from chatnet_engine.node.subject import CommandHandler, ResultHandler, Subject, merge
 from chatnet_engine.node.transfers import offers
 from chatnet_protocol import commit as c
-from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
+from chatnet_protocol.errors import CommandError, DecodeError
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_request
 from chatnet_protocol.ipc.events import EngineStopping, LinkChanged, notice
 from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.ipc.view import View
+from chatnet_protocol.wire.messages import (
+    CHANNEL_CONTROL,
+    CHANNEL_CONVERSATION,
+    CHANNEL_RESTORE,
+)
 
-PACKETS_PER_TURN = 64
-"""A busy link lets the others, the store and the front ends have their turn."""
 STOP_WITHIN_S = 2.0
 
 
@@ -71,7 +74,8 @@ class Node:
         self._parts = make_parts(config, loaded, view, known, self._collect, random=random, now=now)
         parts = self._parts
         self._subjects: tuple[Subject, ...] = (
-            parts.people, parts.messaging, parts.restoring, parts.file_transfers, parts.front_ends,
+            parts.people, parts.links, parts.messaging, parts.restoring, parts.file_transfers,
+            parts.front_ends,
         )  # fmt: skip
         for subject in self._subjects:
             subject.subjects = self._subjects
@@ -83,6 +87,11 @@ class Node:
             [*(subject.results for subject in self._subjects), self._rest_of_results()],
             get_args(c.OpResult),
         )
+        sessions = parts.links.sessions
+        channels = (CHANNEL_CONVERSATION, CHANNEL_RESTORE, CHANNEL_CONTROL)
+        sessions.channels = merge([subject.channels for subject in self._subjects], channels)
+        kinds = set(get_args(arq.Event)) - {arq.MessagesArrived}
+        sessions.arrivals = merge([subject.arrivals for subject in self._subjects], kinds)
         self._stop_by: float | None = None
         self._stopped = False
         self._gauges = Gauges()
@@ -159,7 +168,7 @@ class Node:
                 for done in result.results:
                     if isinstance(done, c.HelloApplied):
                         # Messages that came before can be taken from now on.
-                        self._drain(done.peer, now)
+                        self._hand_over(done.peer, now)
             case c.CommitFailed() if result.culprit >= 0:
                 self.contained.operation(result, now)
             case c.CommitFailed():
@@ -175,8 +184,8 @@ class Node:
                 act = partial(parts.links.handle_resolved, result, now)
                 self.contained.peer(result.peer, now, act)
             case AddressesChanged():
-                for peer in network_change.handle(parts, now):
-                    self._drain(peer, now)
+                for peer in parts.traffic.handle_addresses_changed(now):
+                    self._hand_over(peer, now)
             case InviteStretched():
                 act = partial(parts.inviting.handle_stretched, result, now)
                 self.contained.peer(result.peer, now, act)
@@ -194,9 +203,9 @@ class Node:
         self.contained.handle_timeout(now)
         parts.people.handle_timeout(now)
         parts.restoring.handle_timeout(now)
-        for peer, conversation in parts.conversations.items():
-            if (due := conversation.next_timeout()) is not None and due <= now.mono_s:
-                self.contained.peer(peer, now, partial(conversation.handle_timeout, now))
+        for part in (parts.messaging, parts.links.sessions):
+            for peer in part.due(now):
+                self.contained.peer(peer, now, partial(part.handle_due, peer, now))
         if (due := parts.transfers.next_timeout()) is not None and due <= now.mono_s:
             act = partial(parts.transfers.handle_timeout, now.mono_s, now.wall_ms)
             self.contained.transfers(now, act)
@@ -228,7 +237,7 @@ class Node:
         for peer in parts.conversations:
             if self._stop_by is None:
                 self.contained.peer(peer, now, partial(self._serve, peer, sealed, now))
-        datagrams = parts.endpoint.take_datagrams() + parts.links.goodbyes.take() + sealed
+        datagrams = parts.endpoint.take_datagrams() + parts.links.sessions.take_farewells() + sealed
         for peer, address in parts.links.take_addresses().items():
             if known := parts.peers.get(peer):
                 parts.people.remember(msgspec.structs.replace(known, address=address))
@@ -270,9 +279,7 @@ class Node:
             # Links are not served any more: what is due of them would be due for ever.
             dues.append(self._stop_by)
             return min((due for due in dues if due is not None), default=None)
-        dues.append(parts.links.next_timeout())
-        for conversation in parts.conversations.values():
-            dues.append(conversation.next_timeout())
+        dues += [parts.links.next_timeout(), parts.messaging.next_timeout()]
         return min((due for due in dues if due is not None), default=None)
 
     # --- the turn ---
@@ -305,7 +312,7 @@ class Node:
 
     def _after_endpoint(self, now: Now) -> None:
         parts = self._parts
-        touched, broken = parts.links.handle_events(now)
+        touched, broken = parts.traffic.handle_events(now)
         for peer, error in broken.items():
             self.contained.end_peer(peer, now, error)
         # First the keys: what came from one in the same turn belongs to the peer that has it then.
@@ -313,60 +320,22 @@ class Node:
             act = partial(parts.people.handle_verdict, verdict, event)
             self.contained.peer(verdict.peer, now, act)
         for peer in touched:
-            self._drain(peer, now)
+            self._hand_over(peer, now)
         self._end_links(now)
 
-    def _drain(self, peer: int, now: Now) -> None:
+    def _hand_over(self, peer: int, now: Now) -> None:
         """Take in what arrived on the link of a peer."""
-        self.contained.peer(peer, now, partial(self._take_arrived, peer, now))
-
-    def _take_arrived(self, peer: int, now: Now) -> None:
-        parts = self._parts
-        conversation = parts.conversations.get(peer)
-        link = conversation.link if conversation else None
-        if conversation is None or link is None:
-            return
-        try:
-            conversation.drain(now)
-            controls, link.controls = link.controls, []
-            for body in controls:
-                parts.transfers.handle_control(peer, body, now.mono_s, now.wall_ms)
-            restores, link.restores = link.restores, []
-            for body in restores:
-                parts.restoring.handle_arrived(peer, body)
-        except (RemoteProtocolError, DecodeError) as error:
-            parts.links.violated(peer, str(error), now)
-            return
-        for token in link.path_tokens:
-            parts.endpoint.path_validated(peer, token, now.mono_s)
-        link.path_tokens.clear()
-        if link.closed is not None:
-            parts.links.closed(peer, link.closed, now)
+        self.contained.peer(peer, now, partial(self._parts.traffic.hand_over, peer, now))
 
     def _end_links(self, now: Now) -> None:
-        handle = partial(
-            self._parts.transfers.handle_link, up=False, addrs=[], incarnation=0, fast_aes=False,
-            now=now.mono_s, wall_ms=now.wall_ms,
-        )  # fmt: skip
-        for peer in self._parts.links.take_ended():
-            self.contained.transfers(now, partial(handle, peer))
+        transfers = self._parts.file_transfers
+        for peer in transfers.take_ended():
+            self.contained.transfers(now, partial(transfers.end_link, peer, now))
 
     def _serve(self, peer: int, sealed: list[tuple[bytes, Addr]], now: Now) -> None:
         """Put what leaves for this peer now behind `sealed`."""
-        parts = self._parts
-        conversation = parts.conversations[peer]
-        parts.links.watch(peer, now)
-        link = conversation.link
-        if link is None:
-            return
-        conversation.fill()
-        packets = link.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
-        if not packets:
-            return
-        self._take_arrived(peer, now)  # what has just been sent for the first time
-        payloads = [(packet.number, packet.payload) for packet in packets]
-        if out := parts.endpoint.seal_many(peer, payloads):
-            sealed.extend((datagram, out[1]) for datagram in out[0])
+        self._parts.messaging.fill(peer, now)
+        sealed += self._parts.traffic.serve(peer, now)
 
     def _decode_request(self, route: bytes, frames: Sequence[bytes]) -> Request | None:
         parts = self._parts

@@ -13,6 +13,7 @@ from chatnet_engine.node.effects import Effect, ReplyTo
 from chatnet_engine.node.front_ends.front_ends import FrontEnds
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.links.traffic import Traffic
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.people.gate import Gate
@@ -49,6 +50,7 @@ class Parts:
     inviting: Inviting
     conversations: dict[int, Conversation]
     links: Links
+    traffic: Traffic
     commits: CommitQueue
     publisher: Publisher
     front_ends: FrontEnds
@@ -116,7 +118,7 @@ def make_parts(
     gate = Gate(endpoint, peers, config.trace)
     invites = Invites()
     turn = Turn(commits, publisher, replies, effects)
-    links = Links(config, endpoint, gate, invites, peers, conversations, random)
+    links = Links(endpoint, invites, peers, replies, config.trace)
     front_ends = FrontEnds(publisher, replies, left_out, effects, collect)
     transfers = _transfers(config, loaded, random, now)
     inviting = Inviting(invites, peers, endpoint, links, turn, random)
@@ -131,25 +133,26 @@ def make_parts(
         left_out=left_out,
         conversations=conversations,
         links=links,
+        traffic=Traffic(config, endpoint, gate, peers, links, random),
         commits=commits,
         publisher=publisher,
         people=People(config.session.key, peers, known, inviting, links, turn),
-        messaging=Messaging(
-            conversations,
-            peers,
-            turn,
-            config.arq.window_bytes,
-            links.reloading,
-            front_ends.clients.number,
-        ),
+        messaging=Messaging(conversations, peers, links, turn, config, front_ends.clients.number),
         restoring=Restoring(
-            loaded.restores, commits, publisher, conversations, peers, replies, random
+            loaded.restores,
+            commits,
+            publisher,
+            conversations,
+            links.sessions.get,
+            peers,
+            replies,
+            random,
         ),
         front_ends=front_ends,
         replies=replies,
         effects=effects,
         transfers=transfers,
-        file_transfers=FileTransfers(transfers, peers, publisher),
+        file_transfers=FileTransfers(transfers, peers, links, publisher, config.fast_aes),
     )
 
 

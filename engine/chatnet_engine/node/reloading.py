@@ -60,7 +60,7 @@ def handle_loaded(parts: Parts, result: c.PeerLoaded, now: Now) -> None:
         parts.restoring.handle_loss(result.restore)
     parts.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
     _publish(parts, result, result.row)
-    if not parts.links.row(peer) and (row := parts.peers.get(peer)):
+    if not parts.links.get(peer) and (row := parts.peers.get(peer)):
         parts.links.add(row, now)
 
 
@@ -88,7 +88,7 @@ def take_back_row(parts: Parts, peer: int, now: Now) -> None:
     row = parts.peers.get(peer)
     if shown and row and not parts.commits.changes_peer(peer) and row != shown.info:
         parts.peers.put(shown.info)
-    if row and not parts.links.row(peer):
+    if row and not parts.links.get(peer):
         parts.links.add(row, now)
 
 

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
-from chatnet_protocol.commit import PeerForgotten, PeerStored
+from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_protocol.commit import HelloApplied, PeerForgotten, PeerStored
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.transfer_ops import StoredTransfer
 
@@ -15,6 +16,9 @@ CommandHandler = Callable[[Any, ReplyTo, Now], None]
 CommandError with what the client is shown."""
 ResultHandler = Callable[[Any, Waiting, Now], None]
 """Everything that follows from a committed operation: memory, events, answers."""
+ArrivalHandler = Callable[[LinkSession, Any, Now], None]
+"""Takes what arrived on a link. Raises RemoteProtocolError, DecodeError: that ends the link."""
+Kind = TypeVar("Kind", type, int)
 Handler = TypeVar("Handler")
 
 
@@ -24,6 +28,9 @@ class Subject:
     def __init__(self) -> None:
         self.commands: Mapping[type, CommandHandler] = {}
         self.results: Mapping[type, ResultHandler] = {}
+        self.channels: Mapping[int, ArrivalHandler] = {}
+        self.arrivals: Mapping[type, ArrivalHandler] = {}
+        """What arrives on a link besides messages, by the kind of the ARQ's event."""
         self.subjects: Sequence[Subject] = ()
         """All, in the order in which they are to hear of what this one announces."""
 
@@ -42,6 +49,18 @@ class Subject:
     def peer_removed(self, result: PeerForgotten, now: Now) -> None:
         """A peer is not in the list any more; with `into`, it turned out to be another one."""
 
+    def link_made(self, session: LinkSession, now: Now) -> None:
+        """A handshake is done: there is a link, and HELLO is to be exchanged on it."""
+
+    def hello_applied(self, result: HelloApplied, display_name: str) -> None:
+        """The peer's HELLO is committed, whether its link lives on or not."""
+
+    def link_up(self, session: LinkSession, now: Now) -> None:
+        """HELLO has been exchanged and applied: messages flow."""
+
+    def link_ended(self, peer: int) -> None:
+        """The link that there was is over."""
+
     def offers_committed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
         """Messages that offer files are in the history: own ones, or the peer's."""
 
@@ -55,9 +74,9 @@ class Subject:
         """Records of transfers came with messages that a peer gave back."""
 
 
-def merge(tables: Iterable[Mapping[type, Handler]], kinds: Iterable[type]) -> dict[type, Handler]:
+def merge(tables: Iterable[Mapping[Kind, Handler]], kinds: Iterable[Kind]) -> dict[Kind, Handler]:
     """One table of all. Raises AssertionError unless each of `kinds` has exactly one owner."""
-    out: dict[type, Handler] = {}
+    out: dict[Kind, Handler] = {}
     for table in tables:
         twice = out.keys() & table.keys()
         assert not twice, f"{_names(twice)}: more than one owner"
@@ -68,5 +87,5 @@ def merge(tables: Iterable[Mapping[type, Handler]], kinds: Iterable[type]) -> di
     return out
 
 
-def _names(kinds: Iterable[type]) -> str:
-    return ", ".join(sorted(kind.__name__ for kind in kinds))
+def _names(kinds: Iterable[object]) -> str:
+    return ", ".join(sorted(getattr(kind, "__name__", str(kind)) for kind in kinds))

@@ -194,7 +194,8 @@ def test_an_answer_about_a_peer_that_has_gone_does_nothing() -> None:
     parts.peers.remove(1)
     answers.resume(parts, 1, [offer], pair.a.now)
     gone = c.HelloApplied(1, 0, [], 0, 0, state)
-    answers._hello_applied(parts, gone, Waiting(c.ApplyHello(1, 1, 1, 0, 0, 0, "")), pair.a.now)
+    waiting = Waiting(c.ApplyHello(1, 1, 1, 0, 0, 0, ""))
+    parts.messaging.results[c.HelloApplied](gone, waiting, pair.a.now)
     parts.file_transfers.offers_committed(1, [offer], pair.a.now)
     assert parts.transfers.take_stores() == []
 

@@ -7,7 +7,7 @@ import pytest
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.ledger import ledger, people
 from chatnet_engine.node.front_ends.front_ends import FrontEnds
-from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.links.traffic import Traffic
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.parts import Parts
 from chatnet_engine.node.people.inviting import Inviting
@@ -250,7 +250,7 @@ def test_an_event_of_the_endpoint_that_fails_costs_its_peer_the_link(
 ) -> None:
     before = link_count(world.at_a, 2)
     world.b.crash()
-    fails_once(monkeypatch, Links, "_link_up", of=parts_of(world.a).links)
+    fails_once(monkeypatch, Traffic, "_link_up", of=parts_of(world.a).traffic)
     world.b.up()
     world.run(3)
     assert world.a.problems[0].startswith("contained: peer 1: ZeroDivisionError at ")

@@ -50,7 +50,8 @@ def collect(parts: Parts, counts: dict[str, int]) -> Status:
 def link_facts(parts: Parts, peer: int) -> Facts:
     """One link: who, where, how well."""
     row = parts.peers.need(peer)
-    link = parts.links.row(peer)
+    known = parts.links.get(peer)
+    link = known.row if known else None
     out: Facts = {
         "peer": peer,
         "name": row.name,
@@ -70,10 +71,10 @@ def link_facts(parts: Parts, peer: int) -> Facts:
 
 def link_gauge(parts: Parts, peer: int, revision: int) -> LinkGauge | None:
     """Statistics of a link that is up."""
-    conversation = parts.conversations[peer]
-    if conversation.connection is None:
+    session = parts.links.sessions.get(peer)
+    if session is None:
         return None
-    stats = conversation.connection.stats
+    stats = session.connection.stats
     return LinkGauge(
         peer=peer,
         revision=revision,
@@ -87,5 +88,5 @@ def link_gauge(parts: Parts, peer: int, revision: int) -> LinkGauge | None:
         packets_lost=stats.packets_lost,
         resent_bytes=stats.resent_bytes,
         duplicates=stats.duplicate_messages,
-        waiting=conversation.waiting,
+        waiting=parts.conversations[peer].waiting,
     )

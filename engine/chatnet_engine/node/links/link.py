@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from chatnet_engine.arq.events import Closed
+from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.node.config import Now
 from chatnet_protocol.errors import CloseCode, DecodeError
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
@@ -25,6 +26,10 @@ LOOK_AGAIN_S = 0.5
 """How often it is looked whether a peer whose pause is over has been read again."""
 REFUSED_WAIT_S = 60.0
 """How long to leave a peer alone that refused us or has not accepted us yet."""
+
+
+TRIED = (LinkState.RESOLVING, LinkState.DIALLING, LinkState.SILENT)
+"""States in which a peer is being looked for; the others wait for people, or hold."""
 
 
 def close_in(payload: bytes) -> Closed | None:
@@ -69,6 +74,8 @@ class Link:
     """When the last exception about it was contained, and for how long it was left alone."""
     waiting: int = 0
     """Own messages that wait for the peer."""
+    line: KnownLine | None = None
+    """What the last live link knew of the line to this peer; the next one begins with it."""
     challenged_at: float | None = None
     """When the last re-handshake was asked for on the present silence."""
 

@@ -1,9 +1,8 @@
 """Owns what lives as long as one link to a peer, and ends with it.
 
-That is the ARQ connection, the pair of incarnations, HELLO both ways, where the peer is, and what
-arrived for others to take. The object itself is the identity of the link: whatever is asked of the
-store for a link carries it, and the answer counts only while it is alive. Acts on a link that has
-ended, by either side, do nothing.
+That is the ARQ connection, the pair of incarnations, HELLO both ways, and where the peer is. The
+object itself is the identity of the link: whatever is asked of the store for a link carries it, and
+the answer counts only while it is alive. Acts on a link that has ended, by either side, do nothing.
 """
 
 from collections.abc import Sequence
@@ -23,33 +22,24 @@ class LinkSession:
     """One link; see the module."""
 
     def __init__(
-        self,
-        connection: Connection,
-        incarnations: tuple[int, int],
-        addr: Addr,
-        *,
-        numbers_new: bool,
+        self, peer: int, connection: Connection, incarnations: tuple[int, int], addr: Addr
     ) -> None:
-        """`incarnations`: ours and the peer's. `numbers_new`: ours is another one than that of
-        the link before, so the peer may count our messages anew."""
+        """`incarnations`: ours and the peer's."""
+        self.peer = peer
         self.connection = connection
         self.local_incarnation, self.remote_incarnation = incarnations
         self.addr = addr
-        self.numbers_new = numbers_new
+        self.numbers_new = True
+        """Our incarnation is another one than that of the link before, so the peer may count our
+        messages anew."""
         self.hello: wire.Hello | None = None
         """What the peer said, once it is checked and its commit asked for."""
         self.first_number = 1
         """Our first message on this link, by the peer's HELLO."""
-        self.controls: list[bytes] = []
-        """Arrived control messages, for the owner of transfers to take."""
-        self.restores: list[bytes] = []
-        """What arrived about having the conversation back, for `Restoring` to take."""
-        self.path_tokens: list[bytes] = []
-        """Echoes of path challenges, for the owner of links to take."""
-        self.closed: arq.Closed | None = None
-        """The peer ended the link; for the owner of links to take."""
         self._started = False
         self._over = False
+        self.closed: arq.Closed | None = None
+        """The peer's CLOSE, once it has arrived."""
         self._closed_with: int | None = None
         """The code of our CLOSE, if one left."""
 
@@ -83,9 +73,6 @@ class LinkSession:
         """Nothing is done with it from now on."""
         self._over = True
         self._trace_end()
-        self.controls.clear()
-        self.restores.clear()
-        self.path_tokens.clear()
 
     def _trace_end(self) -> None:
         by, code = "nobody", CloseCode.NONE.value

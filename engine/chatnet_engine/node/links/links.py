@@ -5,65 +5,64 @@ LinkRow per peer, and opens and ends the session of each link.
 """
 
 import contextlib
-from collections.abc import Callable
 
 from chatnet_engine.arq import events as arq
-from chatnet_engine.arq.connection import Connection
-from chatnet_engine.node.config import NodeConfig, Now
-from chatnet_engine.node.effects import Addr, HostResolved
-from chatnet_engine.node.links.goodbyes import Goodbyes
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import Addr, HostResolved, ReplyTo
 from chatnet_engine.node.links.host_names import HostNames
 from chatnet_engine.node.links.link import (
     LOOK_AGAIN_S,
     MAX_DIAL_ADDRS,
     REFUSED_WAIT_S,
     Link,
-    close_in,
     why_closed,
 )
 from chatnet_engine.node.links.link_session import LinkSession
-from chatnet_engine.node.links.link_traces import trace_secure, without_values
-from chatnet_engine.node.messaging.conversation import Conversation
-from chatnet_engine.node.people.gate import Gate
+from chatnet_engine.node.links.link_traces import without_values
+from chatnet_engine.node.links.sessions import Sessions
 from chatnet_engine.node.people.invites import Invites
 from chatnet_engine.node.people.peers import Meaning, Peers, Verdict
+from chatnet_engine.node.replies import Replies
+from chatnet_engine.node.subject import Subject
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
-from chatnet_engine.trace import Kind, LinkTracer, describe
+from chatnet_engine.trace import Kind, Tracer
 from chatnet_protocol.addresses import show_address
-from chatnet_protocol.errors import CloseCode, DecodeError, RemoteProtocolError
+from chatnet_protocol.errors import CloseCode
+from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, PeerRow, Trust
-from chatnet_protocol.version import WIRE_VERSION
 
 
-class Links:
+class Links(Subject):
     """All links of one engine."""
 
     def __init__(
         self,
-        config: NodeConfig,
         endpoint: Endpoint,
-        gate: Gate,
         invites: Invites,
         peers: Peers,
-        conversations: dict[int, Conversation],
-        random: Callable[[int], bytes],
+        replies: Replies,
+        trace: Tracer,
     ) -> None:
-        self._config, self._trace = config, config.trace
+        super().__init__()
         self._endpoint = endpoint
-        self._gate = gate
         self._invites = invites
         self._peers = peers
-        self._conversations = conversations
-        self._random = random
+        self._replies = replies
+        self._trace = trace
+        self.sessions = Sessions(endpoint)
         self._links: dict[int, Link] = {}
         self.names = HostNames()
         self._addresses: dict[int, str] = {}
-        self.goodbyes = Goodbyes(endpoint)
-        self._ended: list[int] = []
         self.reloading: set[int] = set()
         """Peers that are being read again from the store: not linked meanwhile."""
+        self.commands = {cmd.RetryPeer: self._retry}
+        self.arrivals = {
+            arq.PathResponded: self._path_responded,
+            arq.PathChallenged: self._path_challenged,
+            arq.Closed: self._closed_by_peer,
+        }
 
     # --- who is to be dialled ---
 
@@ -128,81 +127,33 @@ class Links:
         if link.hold_until is None:
             self.dial(result.peer, now)
 
-    # --- what the endpoint tells ---
+    def _retry(self, command: cmd.RetryPeer, reply_to: ReplyTo, now: Now) -> None:
+        self._peers.need_accepted(command.peer)
+        self.dial(command.peer, now, at_once=True)
+        self._replies.reply(reply_to, cmd.Done())
 
-    def handle_events(self, now: Now) -> tuple[set[int], dict[int, str]]:
-        """Take in the endpoint's events; the peers whose conversations have to be drained, and
-        those that could not be handled, with the traceback."""
-        touched: set[int] = set()
-        broken: dict[int, str] = {}
-        while events := self._endpoint.take_events():
-            for event in events:  # answering some brings up more
-                try:
-                    self._handle_event(event, touched, now)
-                except Exception as error:
-                    if not self._config.contain:
-                        raise
-                    peer = getattr(event, "peer", 0) or getattr(event, "peer_hint", 0) or 0
-                    broken[peer] = describe(error)
-        return touched, broken
+    # --- what becomes of a link ---
 
-    def _handle_event(self, event: secure.Event, touched: set[int], now: Now) -> None:
-        trace_secure(self._trace, event)
-        match event:
-            case secure.PacketArrived():
-                self._packet(event, touched, now)
-            case secure.Authenticated():
-                self._authenticated(event, now)
-            case secure.LinkUp():
-                self._link_up(event, now)
-                touched.add(event.peer)
-            case secure.Reflected():
-                if link := self._links.get(event.peer):
-                    link.hint(reason(LinkReason.OWN_ADDRESS), now)
-            case secure.VersionSeen():
-                seen = reason(LinkReason.OTHER_VERSION, event.version, WIRE_VERSION)
-                for row in self._peers:
-                    link = self._links.get(row.peer)
-                    if link and event.addr in self.names.dial_addrs(row):
-                        link.hint(seen, now)
-            case secure.Roamed():
-                self._roamed(event, now)
-            case secure.Refused():
-                self._handle_refused(event, now)
-            case secure.PathChallengeNeeded():
-                if session := self._session(event.peer):
-                    session.connection.challenge(event.token)
+    def get(self, peer: int) -> Link | None:
+        """What is known of the link to a peer."""
+        return self._links.get(peer)
 
-    def _packet(self, event: secure.PacketArrived, touched: set[int], now: Now) -> None:
-        session = self._session(event.peer)
-        if session is None or session.remote_incarnation != event.remote_incarnation:
-            return
-        touched.add(event.peer)
-        try:
-            session.connection.handle_packet(event.number, event.payload, now.mono_s)
-        except (RemoteProtocolError, DecodeError) as error:
-            self.violated(event.peer, str(error), now)
+    def refused_now(self, now: Now) -> set[int]:
+        """Peers whose calls are refused for the moment."""
+        return {peer for peer, link in self._links.items() if link.shuns(now)} | self.reloading
 
-    def _authenticated(self, event: secure.Authenticated, now: Now) -> None:
-        typed = self.names.all_addrs()
-        shunned = {peer for peer, link in self._links.items() if link.shuns(now)}
-        verdict = self._gate.answer(event, typed, shunned | self.reloading, now)
-        if verdict.meaning in (Meaning.KEY_CHANGED, Meaning.OURSELVES):
-            self._refused(verdict, event, now)
-        elif verdict.meaning is Meaning.UNINVITED:
-            link = self._links[verdict.peer]
-            state, why = LinkState(link.row.state), reason(LinkReason.UNINVITED)
-            link.tell(state, now, link.row.address, why)
+    def start(self, session: LinkSession, now: Now) -> None:
+        """There is a new link; the last one is over."""
+        self._end(session.peer)
+        link = self._links[session.peer]
+        if link.line:
+            session.connection.line.resume(link.line)
+        self.sessions.start(session)
+        for subject in self.subjects:
+            subject.link_made(session, now)
 
-    def _handle_refused(self, event: secure.Refused, now: Now) -> None:
-        link = self._links.get(event.peer)
-        if link is None or link.row.state == LinkState.UP:
-            return  # the late answer to an attempt that another one has overtaken
-        if closed := close_in(event.payload):
-            agreed = not self._conversations[event.peer].streaming
-            self.closed(event.peer, closed, now, agreed=agreed)
-
-    def _refused(self, verdict: Verdict, event: secure.Authenticated, now: Now) -> None:
+    def refuse(self, verdict: Verdict, event: secure.Authenticated, now: Now) -> None:
+        """Show that a key is refused: another one than the pinned one, or our own."""
         link, row = self._links.get(verdict.peer), self._peers.get(verdict.peer)
         if link is None or row is None:
             return
@@ -210,75 +161,53 @@ class Links:
             ourselves = reason(LinkReason.OWN_ADDRESS)
             self._hold(verdict.peer, LinkState.REFUSED, ourselves, now, by_peer=True)
             return
-        talking = self._conversations[verdict.peer].connection is not None
-        if not talking or link.row.state == LinkState.SILENT:
+        if self.sessions.get(verdict.peer) is None or link.row.state == LinkState.SILENT:
             link.refuse_key(show_address(*event.addr), now, pinned=event.key == row.key)
 
-    def _link_up(self, event: secure.LinkUp, now: Now) -> None:
-        conversation, link = self._conversations.get(event.peer), self._links.get(event.peer)
-        if conversation is None or link is None:
-            return
-        if not self._gate.proves(event):
-            self.restart(event.peer, now)
-            return
-        session = conversation.link
-        if not event.rekey or session is None:
-            self._end(event.peer)
-            config, trace = self._config.arq, LinkTracer(self._trace, event.peer)
-            connection = Connection(now=now.mono_s, random=self._random, config=config, trace=trace)
-            conversation.open_link(
-                connection,
-                (event.local_incarnation, event.remote_incarnation),
-                event.addr,
-                self._config.session.display_name,
-                self._config.fast_aes,
-            )
-        else:
-            session.connection.ping()
-            if session.streaming:
-                self._up(link, event.addr, now)
-        link.challenged_at = None
-
-    def opened(self, peer: int, now: Now) -> None:
+    def opened(self, session: LinkSession, now: Now) -> None:
         """HELLO was exchanged: the peer has accepted us, the link is up."""
-        link, session = self._links.get(peer), self._session(peer)
-        if link and session:
+        if link := self._links.get(session.peer):
             link.count(session.name)
-            self._up(link, session.addr, now)
+            self.up(link, session.addr, now)
+        for subject in self.subjects:
+            subject.link_up(session, now)
 
-    def _up(self, link: Link, addr: Addr, now: Now) -> None:
+    def up(self, link: Link, addr: Addr, now: Now) -> None:
+        """Show that the peer answers there, and remember it."""
         row, address = self._peers.get(link.row.peer), show_address(*addr)
         link.tell(LinkState.UP, now, address)
         if row and row.key and row.address != address:
             self._addresses[row.peer] = address
 
-    def _roamed(self, event: secure.Roamed, now: Now) -> None:
-        link, session = self._links.get(event.peer), self._session(event.peer)
-        if link and session:
-            session.addr = event.addr
-            if session.streaming:
-                self._up(link, event.addr, now)
+    def watch(self, peer: int, waiting: int, now: Now) -> None:
+        """Look whether the peer still answers; shown after a while, then a new handshake.
 
-    # --- liveness ---
-
-    def watch(self, peer: int, now: Now) -> None:
-        """Look whether the peer still answers; shown after a while, then a new handshake."""
-        conversation, link = self._conversations[peer], self._links.get(peer)
+        `waiting`: own messages that the peer has not committed.
+        """
+        link, session = self._links.get(peer), self.sessions.get(peer)
         if link is None:
             return  # its removal is under way
-        connection = conversation.connection
-        if link.waiting != conversation.waiting:
-            if conversation.waiting > link.waiting and link.row.state != LinkState.UP:
+        if link.waiting != waiting:
+            if waiting > link.waiting and link.row.state != LinkState.UP:
                 self.names.look_again(peer, now)
-            link.waiting = conversation.waiting
+            link.waiting = waiting
             self._endpoint.set_urgent(peer, link.urgent)
-        if connection is None:
+        if session is None:
             return
-        if link.watch(connection.first_unanswered, now):
+        if link.watch(session.connection.first_unanswered, now):
             self._trace.add(peer, Kind.REHANDSHAKE)
             self.names.look_again(peer, now)
             self.dial(peer, now)
             self._endpoint.rehandshake(peer, now.mono_s)
+
+    def _path_responded(self, session: LinkSession, event: arq.PathResponded, now: Now) -> None:
+        self._endpoint.path_validated(session.peer, event.token, now.mono_s)
+
+    def _path_challenged(self, session: LinkSession, event: arq.PathChallenged, now: Now) -> None:
+        pass  # the connection has answered
+
+    def _closed_by_peer(self, session: LinkSession, event: arq.Closed, now: Now) -> None:
+        self.closed(session.peer, event, now)
 
     def closed(self, peer: int, closed: arq.Closed, now: Now, *, agreed: bool = True) -> None:
         """The peer ended the link and said why; `agreed`: it has forgotten the link as we do."""
@@ -294,14 +223,14 @@ class Links:
     def violated(self, peer: int, what: str, now: Now) -> None:
         """The peer broke the specification: say so, and leave it alone for a while."""
         self._trace.add(peer, Kind.PROTOCOL_VIOLATION, reason=without_values(what))
-        self.goodbye(peer, CloseCode.PROTOCOL_VIOLATION, what, now)
+        self._goodbye(peer, CloseCode.PROTOCOL_VIOLATION, what, now)
         why = reason(LinkReason.VIOLATION, what)
         self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, shun=True)
 
     def shut_down(self, now: Now) -> None:
         """The engine ends: every link does, and its peer is told so."""
         for peer in self._links:
-            self.goodbye(peer, CloseCode.SHUTDOWN, "", now)
+            self._goodbye(peer, CloseCode.SHUTDOWN, "", now)
             self._end(peer)  # what is committed now waits for the next link
 
     def contain(self, peer: int, why: Reason, now: Now) -> float:
@@ -311,15 +240,14 @@ class Links:
         if link is None:
             return 0.0
         with contextlib.suppress(Exception):  # it may be what has just failed
-            self.goodbye(peer, CloseCode.NONE, "", now)
+            self._goodbye(peer, CloseCode.NONE, "", now)
         pause_s = link.next_pause(now)
         self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, shun=True, pause_s=pause_s)
         return pause_s
 
-    def goodbye(self, peer: int, code: CloseCode, text: str, now: Now) -> None:
+    def _goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
         """Put a CLOSE on the wire; the caller drops the link afterwards."""
-        if session := self._session(peer):
-            self.goodbyes.say(peer, session, code, text, now)
+        self.sessions.close(peer, code, reason, now)
 
     def _hold(
         self,
@@ -353,11 +281,12 @@ class Links:
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` or `watch` has something to do."""
-        dues = [
-            link.next_timeout(self._conversations[peer].unanswered_since)
-            for peer, link in self._links.items()
-        ]
-        dues.append(self.names.next_timeout())
+        dues: list[float | None] = []
+        for peer, link in self._links.items():
+            session = self.sessions.get(peer)
+            since = session.connection.first_unanswered if session else None
+            dues.append(link.next_timeout(since))
+        dues += [self.names.next_timeout(), self.sessions.next_timeout()]
         return min((due for due in dues if due is not None), default=None)
 
     # --- what comes out ---
@@ -374,27 +303,9 @@ class Links:
             link.told = link.row
         return [link.row for link in changed]
 
-    def row(self, peer: int) -> LinkRow | None:
-        """The link row of a peer."""
-        link = self._links.get(peer)
-        return link.row if link else None
-
-    def addrs(self, peer: int) -> list[Addr]:
-        """Where the peer may be, the present address first."""
-        row = self._peers.get(peer)
-        return self.names.dial_addrs(row) if row and peer in self._links else []
-
-    def take_ended(self) -> list[int]:
-        """Peers whose link has ended since the last call, for whoever used it."""
-        out, self._ended = self._ended, []
-        return out
-
-    def _session(self, peer: int) -> LinkSession | None:
-        conversation = self._conversations.get(peer)
-        return conversation.link if conversation else None
-
     def _end(self, peer: int) -> None:
-        conversation = self._conversations.get(peer)
-        if conversation and conversation.link:
-            conversation.close_link()
-            self._ended.append(peer)
+        if session := self.sessions.end(peer):
+            if link := self._links.get(peer):
+                link.line = session.connection.line.remember() or link.line
+            for subject in self.subjects:
+                subject.link_ended(peer)

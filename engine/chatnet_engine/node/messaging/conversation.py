@@ -8,11 +8,9 @@ from typing import assert_never
 import msgspec
 
 from chatnet_engine.arq import events as arq
-from chatnet_engine.arq.connection import Connection
-from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr, ReplyTo
+from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.links.link_session import LinkSession
 from chatnet_engine.node.messaging.hello import check_hello, loss_notices
 from chatnet_engine.node.messaging.outbox import PAGE_ROWS, Outbox
@@ -33,6 +31,13 @@ SENT_LAG_S = 0.1
 """`sent` is committed this much later, unless `delivered` comes first and makes it needless."""
 
 
+ConversationEvent = (
+    arq.HelloArrived
+    | arq.MessagesArrived
+    | arq.ReceiptsArrived
+    | arq.MessagesSent
+    | arq.StateArrived
+)
 ConversationResult = (
     c.MessagesQueued
     | c.MessagesAccepted
@@ -61,8 +66,6 @@ class Conversation:
         self._publisher = publisher
         self._outbox = Outbox(state.delivered_seq, window_bytes)
         self._local_incarnation = 0
-        self._known_line: KnownLine | None = None
-        """What the last link knew of the line to this peer."""
         self._sent_seq = 0
         self._sent_due: float | None = None
         self._typing = TypingPeer(state.peer, publisher)
@@ -78,19 +81,9 @@ class Conversation:
         return self.state.last_seq - self.state.delivered_seq
 
     @property
-    def connection(self) -> Connection | None:
-        """That of the present link."""
-        return self.link.connection if self.link else None
-
-    @property
     def streaming(self) -> bool:
         """HELLO has been exchanged and applied on the present link."""
         return self.link is not None and self.link.streaming
-
-    @property
-    def unanswered_since(self) -> float | None:
-        """When the oldest packet left that asked for an answer and got none, on a live link."""
-        return self.link.connection.first_unanswered if self.link else None
 
     # --- what front ends ask ---
 
@@ -105,28 +98,14 @@ class Conversation:
         if self.link:
             self.link.set_state(wire.Typing(typing))
 
-    def send(self, channel: int, body: bytes) -> None:
-        """Say it on a volatile channel; said again by its owner on the next link if this one is
-        down or its window full."""
-        if self.link:
-            self.link.send(channel, body)
-
     # --- the link ---
 
-    def open_link(
-        self,
-        connection: Connection,
-        incarnations: tuple[int, int],
-        addr: Addr,
-        name: str,
-        fast_aes: bool,
-    ) -> None:
-        """A new link between (our, the peer's) incarnations: say HELLO, wait for the peer's."""
-        self.close_link()
-        numbers_new = incarnations[0] != self._local_incarnation
-        self._local_incarnation = incarnations[0]
-        self.link = LinkSession(connection, incarnations, addr, numbers_new=numbers_new)
-        same = self.state.incarnation == self.link.remote_incarnation
+    def open_link(self, link: LinkSession, name: str, fast_aes: bool) -> None:
+        """A new link: say HELLO, wait for the peer's."""
+        link.numbers_new = link.local_incarnation != self._local_incarnation
+        self._local_incarnation = link.local_incarnation
+        self.link = link
+        same = self.state.incarnation == link.remote_incarnation
         hello = wire.Hello(
             base=self._outbox.base,
             mark=self.state.mark if same else 0,
@@ -136,47 +115,31 @@ class Conversation:
             name=name,
             fast_aes=fast_aes,
         )
-        connection.set_hello(wire.encode_hello(hello))
-        if self._known_line:
-            connection.line.resume(self._known_line)
+        link.connection.set_hello(wire.encode_hello(hello))
 
     def close_link(self) -> None:
         """The link is over; what was not receipted is sent again on the next one."""
-        if self.link:
-            self._known_line = self.link.connection.line.remember() or self._known_line
-            self.link.end()
         self.link = None
         self._typing.end()
 
-    def drain(self, now: Now) -> None:
-        """Take in what the ARQ has to tell. Raises RemoteProtocolError, DecodeError."""
-        link = self.link
-        if link is None:
-            return
-        for event in link.take_events():
-            match event:
-                case arq.MessagesArrived(channel=wire.CHANNEL_CONVERSATION):
-                    self._arrived(event, link, now)
-                case arq.MessagesArrived(channel=wire.CHANNEL_RESTORE):
-                    link.restores.extend(event.messages)
-                case arq.MessagesArrived(channel=wire.CHANNEL_CONTROL):
-                    link.controls.extend(event.messages)
-                case arq.MessagesArrived():
-                    raise RemoteProtocolError(f"channel {event.channel} has no use")
-                case arq.ReceiptsArrived():
-                    self._receipts_arrived(event)
-                case arq.MessagesSent(channel=wire.CHANNEL_CONVERSATION):
+    def handle_event(self, event: ConversationEvent, link: LinkSession, now: Now) -> None:
+        """What arrived on the link. Raises RemoteProtocolError, DecodeError."""
+        match event:
+            case arq.MessagesArrived():
+                self._arrived(event, link, now)
+            case arq.ReceiptsArrived():
+                self._receipts_arrived(event)
+                self.fill()
+            case arq.MessagesSent():
+                if event.channel == wire.CHANNEL_CONVERSATION:
                     self._sent_seq = self._outbox.seq_of(event.upto) or self._sent_seq
                     self._sent_due = self._sent_due or now.mono_s + SENT_LAG_S
-                case arq.StateArrived():
-                    self._state_arrived(event, now)
-                case arq.HelloArrived():
-                    self._hello_arrived(event, link)
-                case arq.PathResponded():
-                    link.path_tokens.append(event.token)
-                case arq.Closed():
-                    link.closed = event
-        self.fill()
+            case arq.StateArrived():
+                self._state_arrived(event, now)
+            case arq.HelloArrived():
+                self._hello_arrived(event, link)
+            case _:
+                assert_never(event)
 
     def fill(self) -> None:
         """Give the link what fits its window; ask the store for more when memory runs low."""
@@ -222,15 +185,10 @@ class Conversation:
             if self._sent_seq > max(self.state.delivered_seq, self.state.sent_seq):
                 self._commits.add(c.StoreMarks(self.peer, sent_seq=self._sent_seq))
         self._typing.handle_timeout(now)
-        if self.link:
-            due = self.link.connection.next_timeout()
-            if due is not None and due <= now.mono_s:
-                self.link.connection.handle_timeout(now.mono_s)
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` has something to do."""
-        linked = self.link.connection.next_timeout() if self.link else None
-        dues = [due for due in (self._sent_due, self._typing.until, linked) if due is not None]
+        dues = [due for due in (self._sent_due, self._typing.until) if due is not None]
         return min(dues, default=None)
 
     # --- what the ledger answers ---

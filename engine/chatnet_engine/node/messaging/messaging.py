@@ -1,12 +1,19 @@
 """Owns texts, drafts, marks and typing, and the conversation with each peer that they belong to."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable
 
+from chatnet_engine.arq import events as arq
 from chatnet_engine.files.offering import OTHER_MESSAGE
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import Now
+from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import ReplyTo
-from chatnet_engine.node.messaging.conversation import Conversation, ConversationResult
+from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.messaging.conversation import (
+    Conversation,
+    ConversationEvent,
+    ConversationResult,
+)
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
@@ -18,30 +25,31 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.limits import MAX_DRAFT_BYTES, MAX_TEXT_BYTES
+from chatnet_protocol.wire.messages import CHANNEL_CONVERSATION
 
 
 class Messaging(Subject):
     """See the module.
 
-    `reloading`: peers being read again from the store; what it answers of them meanwhile reaches
-    only the client that asked. `client_on`: the number of the client on a route.
+    What the store answers about a peer that is being read again reaches only the client that
+    asked. `client_on`: the number of the client on a route.
     """
 
     def __init__(
         self,
         conversations: dict[int, Conversation],
         peers: Peers,
+        links: Links,
         turn: Turn,
-        window_bytes: int,
-        reloading: Set[int],
+        config: NodeConfig,
         client_on: Callable[[bytes], int],
     ) -> None:
         super().__init__()
         self.conversations = conversations
         self._peers = peers
         self._turn = turn
-        self._window_bytes = window_bytes
-        self._reloading = reloading
+        self._links = links
+        self._config = config
         self._client_on = client_on
         self.commands = {
             cmd.SendMessage: self._send,
@@ -59,6 +67,14 @@ class Messaging(Subject):
             c.OutboxPage: self._conversation_result,
             c.MarksStored: self._conversation_result,
             c.DraftStored: self._draft_stored,
+            c.HelloApplied: self._hello_applied,
+        }
+        self.channels = {CHANNEL_CONVERSATION: self._handle_event}
+        self.arrivals = {
+            arq.HelloArrived: self._handle_event,
+            arq.ReceiptsArrived: self._handle_event,
+            arq.MessagesSent: self._handle_event,
+            arq.StateArrived: self._handle_event,
         }
 
     # --- commands ---
@@ -149,13 +165,24 @@ class Messaging(Subject):
                 sentence = "There is no such text that was certainly never sent."
                 replies.fail(reply_to, CommandError(ErrorCode.NOT_ALLOWED, sentence))
 
+    def _hello_applied(self, result: c.HelloApplied, waiting: Waiting, now: Now) -> None:
+        self._follow(result, waiting)
+        if self._peers.get(result.peer) is None or result.peer not in self.conversations:
+            return
+        assert isinstance(waiting.op, c.ApplyHello)
+        for subject in self.subjects:
+            subject.hello_applied(result, waiting.op.display_name)
+        session = waiting.link
+        if session and session.streaming and session is self._links.sessions.get(result.peer):
+            self._links.opened(session, now)
+
     def _conversation_result(self, result: ConversationResult, waiting: Waiting, now: Now) -> None:
         self._follow(result, waiting)
 
     def _follow(self, result: ConversationResult, waiting: Waiting) -> bool:
         """What it means for the conversation; whether there is one to which it means something."""
         conversation = self.conversations.get(result.peer)
-        if conversation is None or result.peer in self._reloading:
+        if conversation is None or result.peer in self._links.reloading:
             return False
         conversation.handle_result(result, waiting)
         return True
@@ -184,6 +211,50 @@ class Messaging(Subject):
             for subject in self.subjects:
                 subject.offers_committed(peer, offers, now)
 
+    # --- the link ---
+
+    def _handle_event(self, session: LinkSession, event: ConversationEvent, now: Now) -> None:
+        conversation = self.conversations.get(session.peer)
+        if conversation and conversation.link is session:
+            conversation.handle_event(event, session, now)
+
+    def link_made(self, session: LinkSession, now: Now) -> None:
+        """Say HELLO."""
+        conversation = self.conversations[session.peer]
+        name = self._config.session.display_name
+        conversation.open_link(session, name, self._config.fast_aes)
+
+    def link_ended(self, peer: int) -> None:
+        """What was not receipted is sent again on the next link."""
+        if conversation := self.conversations.get(peer):
+            conversation.close_link()
+
+    def fill(self, peer: int, now: Now) -> None:
+        """Give the link of this peer what fits its window, and say how much waits."""
+        conversation = self.conversations[peer]
+        self._links.watch(peer, conversation.waiting, now)
+        conversation.fill()
+
+    # --- time ---
+
+    def due(self, now: Now) -> list[int]:
+        """Peers with whose conversation something is due."""
+        return [
+            peer
+            for peer, conversation in self.conversations.items()
+            if (due := conversation.next_timeout()) is not None and due <= now.mono_s
+        ]
+
+    def handle_due(self, peer: int, now: Now) -> None:
+        """Time has passed in the conversation with this peer."""
+        if conversation := self.conversations.get(peer):
+            conversation.handle_timeout(now)
+
+    def next_timeout(self) -> float | None:
+        """When the first of them is due."""
+        dues = [conversation.next_timeout() for conversation in self.conversations.values()]
+        return min((due for due in dues if due is not None), default=None)
+
     # --- what others announce ---
 
     def peer_stored(self, result: c.PeerStored) -> None:
@@ -202,4 +273,4 @@ class Messaging(Subject):
     def make_conversation(self, state: c.PeerState) -> Conversation:
         """One as the store has it."""
         turn = self._turn
-        return Conversation(state, turn.commits, turn.publisher, self._window_bytes)
+        return Conversation(state, turn.commits, turn.publisher, self._config.arq.window_bytes)

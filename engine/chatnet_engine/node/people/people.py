@@ -251,8 +251,9 @@ class People(Subject):
         if row.key not in self._peers.strangers:
             self._turn.commits.add(c.StorePeer(row))
 
-    def set_display_name(self, peer: int, name: str) -> None:
-        """What the peer calls itself; its HELLO is committed."""
+    def hello_applied(self, result: c.HelloApplied, display_name: str) -> None:
+        """What the peer calls itself is committed."""
+        peer, name = result.peer, display_name
         row, shown = self._peers.get(peer), self._turn.publisher.view.peer(peer)
         if row and shown and name != shown.info.display_name:
             self._peers.put(msgspec.structs.replace(row, display_name=name))

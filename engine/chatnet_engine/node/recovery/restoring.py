@@ -8,17 +8,19 @@ on a link ends with it, and the ask is said again on the next.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chatnet_engine.arq.events import MessagesArrived
 from chatnet_engine.files.restored import restored_transfer
 from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReadHistory, ReplyTo
+from chatnet_engine.node.links.link_session import LinkSession
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher, split_rows
 from chatnet_engine.node.replies import Replies
 from chatnet_engine.node.subject import Subject
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.commit import PeerForgotten
+from chatnet_protocol.commit import HelloApplied, PeerForgotten
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
@@ -72,6 +74,7 @@ class Restoring(Subject):
         commits: CommitQueue,
         publisher: Publisher,
         conversations: dict[int, Conversation],
+        session: Callable[[int], LinkSession | None],
         peers: Peers,
         replies: Replies,
         random: Callable[[int], bytes],
@@ -82,11 +85,13 @@ class Restoring(Subject):
         self._commits = commits
         self._publisher = publisher
         self._conversations = conversations
+        self._session = session
         self._peers = peers
         self._replies = replies
         self._random = random
         self._reads: list[ReadHistory] = []
         self.commands = {cmd.AskRestore: self._ask_restore, cmd.AnswerRestore: self._answer_restore}
+        self.channels = {CHANNEL_RESTORE: self._arrived}
         self.results = {
             cr.RestoreStored: self._restore_stored,
             cr.MessagesPutBack: self._messages_put_back,
@@ -129,10 +134,14 @@ class Restoring(Subject):
 
     # --- the link ---
 
-    def handle_link(self, peer: int) -> None:
-        """A new link: what was under way on the last one is not any more."""
-        self._talks[peer] = _Talk()
-        self._ask(peer)
+    def link_up(self, session: LinkSession, now: Now) -> None:
+        """What was under way on the last link is not any more."""
+        self._talks[session.peer] = _Talk()
+        self._ask(session.peer)
+
+    def _arrived(self, session: LinkSession, event: MessagesArrived, now: Now) -> None:
+        for body in event.messages:
+            self.handle_arrived(session.peer, body)
 
     def handle_arrived(self, peer: int, body: bytes) -> None:
         """A message of channel 2. Raises DecodeError, RemoteProtocolError."""
@@ -188,6 +197,11 @@ class Restoring(Subject):
         ask = self._talk(state.peer).ask
         if ask is not None and ask.want == state.their_want and before.theirs != state.theirs:
             self._serve(state.peer, ask, state)
+
+    def hello_applied(self, result: HelloApplied, display_name: str) -> None:
+        """A HELLO may tell of messages missing on either side."""
+        if result.restore:
+            self.handle_loss(result.restore)
 
     def handle_loss(self, state: cr.RestoreState) -> None:
         """A HELLO told of messages missing on either side."""
@@ -283,8 +297,8 @@ class Restoring(Subject):
 
     def _ask(self, peer: int) -> None:
         state, talk = self._state(peer), self._talk(peer)
-        conversation = self._conversations.get(peer)
-        if state.mine in RESTORE_UNDER_WAY and conversation and conversation.streaming:
+        session = self._session(peer)
+        if state.mine in RESTORE_UNDER_WAY and session and session.streaming:
             talk.asked = state.after
             self._say(peer, wire.RestoreAsk(state.want, state.after, state.after_id))
 
@@ -293,9 +307,9 @@ class Restoring(Subject):
         if talk.asked is None or page.after not in (talk.asked, 0):
             raise RemoteProtocolError("a page of history that was not asked for")
         talk.asked = None
-        conversation = self._conversations[peer]
-        source = conversation.link.source if conversation.link else ""
-        counters = conversation.state
+        session = self._session(peer)
+        source = session.source if session else ""
+        counters = self._conversations[peer].state
         for row in page.rows:
             total = counters.acked_total if row.yours else counters.received_total
             if row.lamport > counters.lamport + MAX_TOTAL_AHEAD:
@@ -315,8 +329,8 @@ class Restoring(Subject):
             self._publisher.publish(ev.RestoreChanged(state.row()))
 
     def _say(self, peer: int, said: wire.Restoring) -> None:
-        if conversation := self._conversations.get(peer):
-            conversation.send(CHANNEL_RESTORE, wire.encode_restoring(said))
+        if session := self._session(peer):
+            session.send(CHANNEL_RESTORE, wire.encode_restoring(said))
 
     def _state(self, peer: int) -> cr.RestoreState:
         return self._states.get(peer) or cr.RestoreState(peer)

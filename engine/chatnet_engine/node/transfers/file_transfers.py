@@ -1,7 +1,10 @@
 """Owns what the rest of the node and the files package are to each other."""
 
+from chatnet_engine.arq.events import MessagesArrived
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.subject import Subject
@@ -9,16 +12,57 @@ from chatnet_protocol.commit import PeerForgotten
 from chatnet_protocol.ipc.events import TransferChanged
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow, Trust
 from chatnet_protocol.transfer_ops import StoredTransfer
+from chatnet_protocol.wire.messages import CHANNEL_CONTROL
 
 
 class FileTransfers(Subject):
     """See the module."""
 
-    def __init__(self, transfers: Transfers, peers: Peers, publisher: Publisher) -> None:
+    def __init__(
+        self, transfers: Transfers, peers: Peers, links: Links, publisher: Publisher, fast_aes: bool
+    ) -> None:
         super().__init__()
+        self._links = links
+        self._fast_aes = fast_aes
+        self._ended: list[int] = []
+        self.channels = {CHANNEL_CONTROL: self._control_arrived}
         self._transfers = transfers
         self._peers = peers
         self._publisher = publisher
+
+    def _control_arrived(self, session: LinkSession, event: MessagesArrived, now: Now) -> None:
+        for body in event.messages:
+            self._transfers.handle_control(session.peer, body, now.mono_s, now.wall_ms)
+
+    def link_up(self, session: LinkSession, now: Now) -> None:
+        """Transfers with this peer go on."""
+        row = self._peers.need(session.peer)
+        assert session.hello
+        self._transfers.handle_link(
+            session.peer,
+            True,
+            self._links.names.dial_addrs(row),
+            incarnation=session.remote_incarnation,
+            fast_aes=session.hello.fast_aes and self._fast_aes,
+            now=now.mono_s,
+            wall_ms=now.wall_ms,
+        )
+
+    def link_ended(self, peer: int) -> None:
+        """Its transfers are told in `end_link`."""
+        self._ended.append(peer)
+
+    def take_ended(self) -> list[int]:
+        """Peers whose link has ended, each for a call of `end_link`."""
+        out, self._ended = self._ended, []
+        return out
+
+    def end_link(self, peer: int, now: Now) -> None:
+        """Transfers with this peer wait."""
+        self._transfers.handle_link(
+            peer, up=False, addrs=[], incarnation=0, fast_aes=False,
+            now=now.mono_s, wall_ms=now.wall_ms,
+        )  # fmt: skip
 
     def offers_committed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
         """They become transfers; own ones whose peer was removed meanwhile end at once."""

@@ -35,8 +35,8 @@ def move(parts: Parts, now: Now) -> None:
             gone = CommandError(ErrorCode.UNKNOWN_PEER, "The peer was removed meanwhile.")
             parts.fail(asker, gone)
     for peer, body in parts.transfers.take_controls():
-        if conversation := parts.conversations.get(peer):
-            conversation.send(CHANNEL_CONTROL, body)
+        if session := parts.links.sessions.get(peer):
+            session.send(CHANNEL_CONTROL, body)
     for op in parts.transfers.take_stores():
         parts.commits.add(op)
     if ids := parts.transfers.lookups.take():

@@ -89,20 +89,21 @@ def test_a_peer_that_moves_is_followed_once_its_new_address_has_answered(pair: P
     pair.run(3)
     assert pair.peer(pair.at_a).link.address == "10.9.9.9:40000"
     assert pair.peer(pair.at_a).info.address == "10.9.9.9:40000"
-    assert parts_of(pair.a).links.addrs(1) == [MOVED, B]
-    assert parts_of(pair.a).links.addrs(9) == []
+    parts = parts_of(pair.a)
+    assert parts.links.names.dial_addrs(parts.peers.need(1)) == [MOVED, B]
 
 
 def test_an_address_challenge_for_nobody_does_nothing(pair: Pair) -> None:
-    links, now = parts_of(pair.a).links, pair.a.now
+    parts, now = parts_of(pair.a), pair.a.now
+    links, traffic = parts.links, parts.traffic
     touched: set[int] = set()
-    talk_of(pair.a).close_link()
-    before = links.row(1)
+    links._end(1)
+    before = links.get(1)
     for peer in (1, 9):
-        links._handle_event(secure.PathChallengeNeeded(peer, MOVED, b"t" * 8), touched, now)
-        links._handle_event(secure.Roamed(peer, MOVED), touched, now)
-    links._handle_event(secure.Reflected(9, MOVED), touched, now)
-    assert (links.row(1), touched) == (before, set())
+        traffic._handle_event(secure.PathChallengeNeeded(peer, MOVED, b"t" * 8), touched, now)
+        traffic._handle_event(secure.Roamed(peer, MOVED), touched, now)
+    traffic._handle_event(secure.Reflected(9, MOVED), touched, now)
+    assert (links.get(1), touched) == (before, set())
 
 
 TOO_FAST = reason(LinkReason.PEER_REFUSED, "too fast")
@@ -110,7 +111,7 @@ TOO_FAST = reason(LinkReason.PEER_REFUSED, "too fast")
 
 def closes_b(pair: Pair, code: CloseCode, reason: str = "") -> None:
     """B ends the link as a peer that means it."""
-    parts_of(pair.b).links.goodbye(1, code, reason, pair.b.now)
+    parts_of(pair.b).links.sessions.close(1, code, reason, pair.b.now)
     pair.b.turn()
     pair.run(0.1)
 
@@ -130,8 +131,8 @@ def test_why_a_peer_ended_the_link_is_told(
 ) -> None:
     pair.b.node, node = None, pair.b.node
     assert node
-    node._parts.links.goodbye(1, code, "too fast", pair.b.now)
-    for data, target in node._parts.links.goodbyes.take():
+    node._parts.links.sessions.close(1, code, "too fast", pair.b.now)
+    for data, target in node._parts.links.sessions.take_farewells():
         pair.network.send(B, target, data)
     pair.run(0.1)
     link = pair.peer(pair.at_a).link
@@ -140,15 +141,16 @@ def test_why_a_peer_ended_the_link_is_told(
 
 def test_a_link_that_is_down_is_not_closed_again(pair: Pair) -> None:
     links = parts_of(pair.a).links
-    talk_of(pair.a).close_link()
-    links.goodbye(1, CloseCode.SHUTDOWN, "", pair.a.now)
-    assert links.goodbyes.take() == []
+    links._end(1)
+    links.sessions.close(1, CloseCode.SHUTDOWN, "", pair.a.now)
+    assert links.sessions.take_farewells() == []
 
 
 def tells(engine: SimEngine, key: int, value: bytes) -> None:
     """The engine says something to its peer that no honest one says."""
-    connection = talk_of(engine).connection
-    assert connection
+    link = talk_of(engine).link
+    assert link
+    connection = link.connection
     connection.set_state(key, value)
     engine.turn()
 
@@ -208,16 +210,16 @@ def test_unknown_states_of_a_newer_peer_are_left_alone(pair: Pair) -> None:
 
 def test_a_late_refusal_or_one_without_words_ends_nothing(pair: Pair) -> None:
     links, now = parts_of(pair.a).links, pair.a.now
-    row = links.row(1)
-    links._handle_refused(secure.Refused(1, b"", b"", B), now)
-    links._handle_refused(secure.Refused(9, b"", b"", B), now)
-    assert links.row(1) == row
+    row = links.get(1)
+    parts_of(pair.a).traffic._handle_refused(secure.Refused(1, b"", b"", B), now)
+    parts_of(pair.a).traffic._handle_refused(secure.Refused(9, b"", b"", B), now)
+    assert links.get(1) == row
     closes_b(pair, CloseCode.SHUTDOWN)
     links._links[1].row = msgspec.structs.replace(links._links[1].row, state=LinkState.DIALLING)
-    row = links.row(1)
+    row = links.get(1)
     for payload in (b"\xff\xff", b""):
-        links._handle_refused(secure.Refused(1, b"", payload, B), now)
-    assert links.row(1) == row
+        parts_of(pair.a).traffic._handle_refused(secure.Refused(1, b"", payload, B), now)
+    assert links.get(1) == row
 
 
 def test_another_key_is_shown_unless_the_right_one_is_talking(pair: Pair) -> None:
@@ -236,8 +238,7 @@ def test_a_peer_that_was_forgotten_is_not_linked_any_more(pair: Pair) -> None:
     links, now = parts_of(pair.a).links, pair.a.now
     pair.at_a.ask(cmd.RemovePeer(1))
     pair.run(1)
-    assert links.row(1) is None
-    links.opened(1, now)
+    assert links.get(1) is None
     links.handle_timeout(now)
     assert links.take_changed() == []
     assert parts_of(pair.a).peers.name(1) == "The peer"

@@ -74,4 +74,4 @@ def test_a_peer_that_is_not_to_be_called_is_left_alone() -> None:
     sent.clear()
     change(pair.a)
     assert sent == []
-    assert parts.links.row(1).state == LinkState.REFUSED
+    assert parts.links.get(1).row.state == LinkState.REFUSED

@@ -114,25 +114,22 @@ def test_a_long_outbox_is_read_in_pages() -> None:
     pair.check(texts, [])
 
 
-def test_without_a_link_nothing_is_said_about_typing_or_transfers() -> None:
+def test_without_a_link_nothing_is_sent_about_typing() -> None:
     pair = connected()
     talk = talk_of(pair.a)
     talk.close_link()
-    assert talk.unanswered_since is None
     talk.set_typing(True)
-    talk.send(wire.CHANNEL_CONTROL, b"x")
-    talk.drain(pair.a.now)
     talk.fill()
-    assert (talk.connection, talk.streaming) == (None, False)
+    assert (talk.link, talk.streaming) == (None, False)
 
 
 def test_a_control_message_waits_for_nobody_when_the_window_is_full() -> None:
     pair = connected()
     talk = talk_of(pair.a)
-    assert talk.connection
-    room = talk.connection.room(wire.CHANNEL_CONTROL)
-    talk.send(wire.CHANNEL_CONTROL, bytes(room + 1))
-    assert talk.connection.room(wire.CHANNEL_CONTROL) == room
+    assert talk.link
+    room = talk.link.room(wire.CHANNEL_CONTROL)
+    talk.link.send(wire.CHANNEL_CONTROL, bytes(room + 1))
+    assert talk.link.room(wire.CHANNEL_CONTROL) == room
 
 
 def test_typing_is_told_once_and_ends_with_a_text_or_a_word() -> None:
@@ -180,13 +177,13 @@ def test_a_new_link_begins_with_what_the_last_one_knew_of_the_line() -> None:
     pair = connected()
     conversation = talk_of(pair.a)
     known = KnownLine(loss_rate=0.2, persistence=0.0, near_gap_s=0.0, bursty=False)
-    old = conversation.connection
+    old = conversation.link
     assert old is not None
-    old.line.resume(known)
+    old.connection.line.resume(known)
     pair.b.crash()
     pair.b.up()
     pair.run(60)
-    new = conversation.connection
+    new = conversation.link
     assert new is not None
     assert new is not old
-    assert new.stats.copies == 3
+    assert new.connection.stats.copies == 3

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.ledger import people
-from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.links.traffic import Traffic
 from chatnet_engine.node.recovery.restoring import Restoring
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -77,16 +77,16 @@ def test_a_stranger_whose_call_fails_costs_nobody_a_link(
 ) -> None:
     before = link_count(world.at_a, 1), link_count(world.at_a, 2)
     assert world.a.node
-    links = world.a.node._parts.links
-    original = Links._authenticated
+    traffic = world.a.node._parts.traffic
+    original = Traffic._authenticated
 
-    def failing(self: Links, *args: object) -> None:
-        if self is links:
-            monkeypatch.setattr(Links, "_authenticated", original)
+    def failing(self: Traffic, *args: object) -> None:
+        if self is traffic:
+            monkeypatch.setattr(Traffic, "_authenticated", original)
             raise ZeroDivisionError("injected")
         original(self, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Links, "_authenticated", failing)
+    monkeypatch.setattr(Traffic, "_authenticated", failing)
     stranger = SimEngine(world.clock, world.network, "m", ("10.0.0.66", 6666))
     stranger.up()
     stranger.dial(world.a.addr)

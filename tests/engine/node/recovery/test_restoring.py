@@ -32,7 +32,7 @@ def restoring(**fields: object) -> tuple[Restoring, CommitQueue]:
     publisher = Publisher(b"bootboot", View(SessionRow("a", "", "", 1, b"", "", "")))
     states = [cr.RestoreState(1, **fields)] if fields else []  # type: ignore[arg-type]
     peers, replies = Peers([], b"k" * 32), Replies([])
-    ours = Restoring(states, commits, publisher, {}, peers, replies, Random(1).randbytes)
+    ours = Restoring(states, commits, publisher, {}, {}.get, peers, replies, Random(1).randbytes)
     return ours, commits
 
 
@@ -87,12 +87,14 @@ def test_there_is_nothing_to_answer_when_nobody_asks() -> None:
 
 
 class Line:
-    """A conversation as far as restoring knows one."""
+    """A conversation and its link as far as restoring knows them."""
+
+    peer = 1
+    source = "10.0.0.2:5002"
 
     def __init__(self) -> None:
         self.said: list[wire.Restoring] = []
         self.streaming = True
-        self.link = SimpleNamespace(source="10.0.0.2:5002")
         self.state = SimpleNamespace(acked_total=3, received_total=3, lamport=9)
 
     def send(self, channel: int, body: bytes) -> None:
@@ -103,7 +105,8 @@ def on_a_line(**fields: object) -> tuple[Restoring, CommitQueue, Line]:
     ours, commits = restoring(**fields)
     line = Line()
     ours._conversations[1] = line  # type: ignore[index]
-    ours.handle_link(1)
+    ours._session = {1: line}.get  # type: ignore[assignment]
+    ours.link_up(line, NOW)  # type: ignore[arg-type]
     return ours, commits, line
 
 

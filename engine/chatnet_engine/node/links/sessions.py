@@ -1,0 +1,102 @@
+"""Owns the live link to each peer, if there is one, and hands what arrives to its owners."""
+
+from collections.abc import Callable, Mapping
+
+from chatnet_engine.arq import events as arq
+from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import Addr
+from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.secure.endpoint import Endpoint
+from chatnet_protocol.errors import RemoteProtocolError
+
+PACKETS_PER_TURN = 64
+"""A busy link lets the others, the store and the front ends have their turn."""
+
+ArrivalHandler = Callable[[LinkSession, arq.Event, Now], None]
+
+
+class Sessions:
+    """See the module. `channels`, `arrivals`: who owns what arrives on a link, by channel and by
+    kind of event; filled once, by the node."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.channels: Mapping[int, ArrivalHandler] = {}
+        self.arrivals: Mapping[type, ArrivalHandler] = {}
+        self._endpoint = endpoint
+        self._sessions: dict[int, LinkSession] = {}
+        self._farewells: list[tuple[bytes, Addr]] = []
+
+    def get(self, peer: int) -> LinkSession | None:
+        """The present one of this peer."""
+        return self._sessions.get(peer)
+
+    def start(self, session: LinkSession) -> None:
+        """From now on this is the link to its peer."""
+        self._sessions[session.peer] = session
+
+    def end(self, peer: int) -> LinkSession | None:
+        """The link to this peer is over; the one that there was."""
+        session = self._sessions.pop(peer, None)
+        if session:
+            session.end()
+        return session
+
+    def close(self, peer: int, code: int, reason: str, now: Now) -> None:
+        """Seal a CLOSE while there is a session to seal with; the caller ends the link after it."""
+        session = self._sessions.get(peer)
+        if session is None:
+            return
+        session.close(code, reason)
+        for packet in session.connection.take_packets(now.mono_s, 1):
+            if sealed := self._endpoint.seal(peer, packet.number, packet.payload):
+                self._farewells.append(sealed)
+
+    def hand_over(self, peer: int, now: Now) -> None:
+        """Hand what arrived on the link of a peer to its owners, in its order.
+
+        Raises RemoteProtocolError, DecodeError.
+        """
+        session = self._sessions.get(peer)
+        if session is None:
+            return
+        for event in session.take_events():
+            if isinstance(event, arq.MessagesArrived):
+                owner = self.channels.get(event.channel)
+                if owner is None:
+                    raise RemoteProtocolError(f"channel {event.channel} has no use")
+            else:
+                owner = self.arrivals[type(event)]
+            if isinstance(event, arq.Closed):
+                session.closed = event
+            owner(session, event, now)
+
+    def take_packets(self, peer: int, now: Now) -> list[tuple[int, bytes]]:
+        """(number, payload) of what leaves for a peer now."""
+        session = self._sessions.get(peer)
+        packets = session.connection.take_packets(now.mono_s, PACKETS_PER_TURN) if session else []
+        return [(packet.number, packet.payload) for packet in packets]
+
+    def take_farewells(self) -> list[tuple[bytes, Addr]]:
+        """Datagrams with the CLOSE of links that have ended."""
+        out, self._farewells = self._farewells, []
+        return out
+
+    # --- time ---
+
+    def due(self, now: Now) -> list[int]:
+        """Peers on whose link something is due."""
+        return [
+            peer
+            for peer, session in self._sessions.items()
+            if (due := session.connection.next_timeout()) is not None and due <= now.mono_s
+        ]
+
+    def handle_due(self, peer: int, now: Now) -> None:
+        """Time has passed on the link of this peer."""
+        if session := self._sessions.get(peer):
+            session.connection.handle_timeout(now.mono_s)
+
+    def next_timeout(self) -> float | None:
+        """When the first of them is due."""
+        dues = [session.connection.next_timeout() for session in self._sessions.values()]
+        return min((due for due in dues if due is not None), default=None)
