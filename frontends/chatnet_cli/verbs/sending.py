@@ -158,7 +158,7 @@ def _wait_for_peer(client: Client, peer: int, queued: Queued, options: argparse.
         event = client.next_event(min(left, 1.0))
         change = event.event if isinstance(event, Changed) else None
         if isinstance(change, MessageFailed) and change.no == queued.no:
-            raise Failure(f"Not sent: {render.escape_line(change.reason)}")
+            raise Failure(f"Not sent: {render.escape_line(failure_words(change.reason))}")
         if client.view.stopping:
             raise Failure("The engine was stopped; the message is kept.", ExitStatus.NO_SESSION)
 

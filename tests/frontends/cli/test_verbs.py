@@ -61,9 +61,9 @@ def test_send_gives_up_waiting_when_told_to(shell, engine: FakeEngine) -> None:
 
 def test_send_ends_when_the_message_or_the_engine_does(shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
-    when(engine, cmd.SendMessage, lambda core: core.publish(ev.MessageFailed(1, 1, "too old")))
+    when(engine, cmd.SendMessage, lambda core: core.publish(ev.MessageFailed(1, 1, "withdrawn")))
     assert shell.run("send", "x", "--wait", "delivered") == 1
-    assert shell.err == "Not sent: too old\n"
+    assert shell.err == "Not sent: Withdrawn before it was sent.\n"
     when(engine, cmd.SendMessage, lambda core: core.publish(ev.EngineStopping("bye")))
     assert shell.run("send", "x", "--wait", "delivered") == 3
 
