@@ -10,6 +10,7 @@ from attacks.served import ASK, is_cut
 from chatnet_engine.io import local_socket
 from chatnet_engine.io.command_socket import CommandSocket
 from chatnet_engine.io.local_socket import HANDSHAKE_S, SILENT_S, TICK_S
+from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
 
 
 def test_the_stopped_are_asked_and_then_given_up_and_the_living_stay(served):
@@ -21,6 +22,51 @@ def test_the_stopped_are_asked_and_then_given_up_and_the_living_stay(served):
         served.turn_until(lambda: connection.heard_s == served.now_s)
     assert list(served.commands._open.values()) == [connection]
     assert zmtp.command(b"PING", b"\0\0") in stopped.recv(4096)
+
+
+def test_who_waits_for_its_turn_is_not_given_up(served):
+    raw, connection = served.join()
+    raw.sendall(ASK)
+    served.commands.handle_ready(0.0)
+    served.pass_time(2 * SILENT_S)
+    assert connection.is_open
+    assert served.turn() is not None
+
+
+def test_who_speaks_3_0_is_neither_asked_nor_given_up(served):
+    raw = served.connect()
+    raw.sendall(zmtp.GREETING[:11] + b"\0" + zmtp.GREETING[12:] + zmtp.ready(b"DEALER"))
+    served.turn_until(lambda: any(served.is_idle(fd) for fd in served.commands._open))
+    first = raw.recv(4096)
+    served.pass_time(2 * SILENT_S)
+    raw.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        raw.recv(4096)
+    assert first.endswith(zmtp.ready(b"ROUTER"))
+
+
+def test_who_hangs_up_while_it_is_not_read_keeps_nobody_busy(served):
+    raw, connection = served.join()
+    raw.sendall(ASK * MAX_REQUESTS_UNDER_WAY * 2)
+    served.turn_until(lambda: connection.peer.is_parked)
+    assert not select.select([served.commands.fileno()], [], [], 0)[0]
+    raw.close()
+    assert select.select([served.commands.fileno()], [], [], 5)[0]
+    served.turn()
+    assert connection.is_gone
+    assert not select.select([served.commands.fileno()], [], [], 0)[0]
+
+
+def test_a_newcomer_with_the_descriptor_of_one_that_ended_is_not_taken_for_it(served):
+    served.commands._max_connections = 1
+    old, _ = served.join()
+    old.sendall(ASK)
+    served.commands.handle_ready(0.0)
+    newcomers = [served.connect() for _ in range(3)]
+    old.close()
+    served.commands.handle_ready(0.0)
+    assert [connection.is_gone for connection in served.commands._open.values()] == [False]
+    assert newcomers
 
 
 def test_who_never_says_what_it_is_is_cut(served):

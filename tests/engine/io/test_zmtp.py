@@ -97,7 +97,7 @@ def test_what_no_client_says_is_a_violation_before_the_rest_is_there(data):
 
 def test_names_of_properties_have_no_case_and_others_do_not_matter():
     data = b"\x08Identity" + (255).to_bytes(4, "big") + bytes(255)
-    data += b"\x0bsocket-TYPE\x00\x00\x00\x03SUB\x01x\x00\x00\x00\x00"
+    data += b"\x0bsocket-TYPE\x00\x00\x00\x03SUB\x01x\x00\x00\x01\x00" + bytes(256)
     made = wire(GREETING + command(b"READY", data))
     take_all(made)
     assert made.is_ready
