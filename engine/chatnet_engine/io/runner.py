@@ -21,6 +21,8 @@ from chatnet_engine.node.effects import Addr, Effect, IoResult
 logger = logging.getLogger(__name__)
 
 MAX_WAIT_S = 1.0
+SELECT_FDS = 1024
+"""FD_SETSIZE: select knows no descriptors from here on."""
 MAX_READS_PER_TURN = 32
 MAX_READ_S = 0.002
 """Taking datagrams off the socket: fast, so that a flood fills its sender's queue and not the
@@ -62,17 +64,18 @@ class Runner:
         self._stop_asked: str | None = None
         self._leave_s = math.inf
         self._poller = select.poll()
+        self._fds: dict[int, int] = {}
         self._udp_fd = machine.udp.fileno()
         self._bell_fd = machine.wakeup.fileno()
         self._files_fd = -1
         self._files_flags = 0
-        self._poller.register(self._udp_fd, select.POLLIN)
-        self._poller.register(self._bell_fd, select.POLLIN)
-        self._poller.register(machine.ipc.commands_fd, select.POLLIN)
-        self._poller.register(machine.ipc.events_fd, select.POLLIN)
+        self._register(self._udp_fd, select.POLLIN)
+        self._register(self._bell_fd, select.POLLIN)
+        self._register(machine.ipc.commands_fd, select.POLLIN)
+        self._register(machine.ipc.events_fd, select.POLLIN)
         self._addresses_fd = machine.addresses.fileno()
         if self._addresses_fd >= 0:
-            self._poller.register(self._addresses_fd, select.POLLIN)
+            self._register(self._addresses_fd, select.POLLIN)
         self.turns = 0
 
     def ask_stop(self, reason: str) -> None:
@@ -98,7 +101,7 @@ class Runner:
     def turn(self) -> None:
         """Wait for something to do, do it, perform what comes of it."""
         self._watch_files()
-        ready = dict(self._poller.poll(self._wait_ms()))
+        ready = dict(self._wait())
         self.turns += 1
         node, machine = self._node, self._machine
         now = self._read_clock()
@@ -164,17 +167,39 @@ class Runner:
         self._machine.now = now
         return now
 
-    def _wait_ms(self) -> int:
+    def _wait(self) -> list[tuple[int, int]]:
+        """What is ready, as soon as something is, or else when the next deadline has come.
+
+        poll counts whole milliseconds, and three early copies of a message would be up to 3 ms
+        late by that: the last fraction is waited for with select, which counts microseconds.
+        """
+        wait_s = self._wait_s()
+        until_s = self._clock().mono_s + wait_s
+        ready = self._poller.poll(int(wait_s * 1000))
+        if ready or wait_s <= 0:
+            return ready
+        left_s = until_s - self._clock().mono_s
+        if left_s <= 0:
+            return ready
+        if max(self._fds) >= SELECT_FDS:
+            return self._poller.poll(math.ceil(left_s * 1000))
+        writing = [fd for fd, flags in self._fds.items() if flags & select.POLLOUT]
+        select.select(list(self._fds), writing, [], left_s)
+        return self._poller.poll(0)
+
+    def _wait_s(self) -> float:
         deadline_s = self._machine.next_timeout()
         node_s = self._node.next_timeout()
         if node_s is not None:
             deadline_s = min(deadline_s, node_s)
         deadline_s = min(deadline_s, self._leave_s)
         if self.intake or (self._stop_asked is not None and self._leave_s == math.inf):
-            return 0
-        wait_s = min(deadline_s - self._clock().mono_s, MAX_WAIT_S)
-        # Rounded up: a wait that ends early would turn again for nothing.
-        return math.ceil(wait_s * 1000) if wait_s > 0 else 0
+            return 0.0
+        return min(max(deadline_s - self._clock().mono_s, 0.0), MAX_WAIT_S)
+
+    def _register(self, fd: int, flags: int) -> None:
+        self._poller.register(fd, flags)
+        self._fds[fd] = flags
 
     def _watch_files(self) -> None:
         """The file process' socket changes when it is started again."""
@@ -184,8 +209,9 @@ class Runner:
             return
         if self._files_fd >= 0 and fd != self._files_fd:
             self._poller.unregister(self._files_fd)
+            del self._fds[self._files_fd]
         if fd >= 0:
-            self._poller.register(fd, flags)
+            self._register(fd, flags)
         self._files_fd, self._files_flags = fd, flags
 
     def _heed_stop(self, now: Now) -> None:

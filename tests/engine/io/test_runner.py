@@ -16,6 +16,7 @@ from chatnet_engine.io.runner import (
     DATAGRAMS_PER_READ,
     FIRST_SLICE,
     MAX_DATAGRAMS_PER_TURN,
+    SELECT_FDS,
     STOP_TIMEOUT_S,
     Runner,
 )
@@ -205,7 +206,30 @@ def test_what_waits_for_its_turn_is_not_waited_for(runner, node, machine, peer, 
         peer.send([(b"x", machine.udp.local)])
     runner.turn()
     assert len(node.datagrams) == FIRST_SLICE
-    assert runner._wait_ms() == 0
+    assert runner._wait_s() == 0
+
+
+@pytest.mark.parametrize("descriptors", [SELECT_FDS, 0], ids=["as usual", "too many descriptors"])
+def test_a_deadline_is_met_to_a_fraction_of_a_millisecond(
+    runner, node, machine, monkeypatch, descriptors
+):
+    monkeypatch.setattr(runner_module, "SELECT_FDS", descriptors)
+    late = []
+    for _ in range(50):
+        runner._read_clock()
+        machine.handle_timeout()
+        node.due_s = read_now().mono_s + 0.0023
+        assert runner._wait() == []
+        late.append(read_now().mono_s - node.due_s)
+    assert min(late) > -0.0005
+    if descriptors == SELECT_FDS:
+        assert min(late) < 0.0006, "no waiting for whole milliseconds"
+
+
+def test_what_arrives_in_the_last_fraction_of_a_wait_is_seen(runner, node, machine, peer):
+    node.due_s = read_now().mono_s + 0.0009
+    peer.send([(b"x", machine.udp.local)])
+    assert [fd for fd, _ in runner._wait()] == [machine.udp.fileno()]
 
 
 def test_a_peer_that_floods_delays_another_by_one_datagram(
