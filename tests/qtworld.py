@@ -280,12 +280,12 @@ class Stage:
         for _ in range(5):
             self.app.processEvents()
 
-    def until(self, true: Callable[[], bool]) -> None:
-        """Run the event loop until something holds; fails after ten seconds."""
+    def until(self, true: Callable[[], bool], within_ms: int = 10_000) -> None:
+        """Run the event loop until something holds; fails after that time."""
         deadline = QElapsedTimer()
         deadline.start()
         while not true():
-            assert deadline.elapsed() < 10_000, "it did not happen"
+            assert deadline.elapsed() < within_ms, "it did not happen"
             self.app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
 
     def arrive(self, *rows: MessageRow, peer: int = 1) -> None:

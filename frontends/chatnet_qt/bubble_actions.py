@@ -2,7 +2,7 @@
 
 from chatnet_client.words import can_fetch
 from chatnet_protocol.ipc.rows import TransferState
-from chatnet_qt.models import Bubble
+from chatnet_qt.bubble import Bubble
 
 SHOW_ALL = "show-all"
 ACTION_WORDS = {

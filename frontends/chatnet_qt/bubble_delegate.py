@@ -9,11 +9,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from chatnet_client.links import link_of
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import action_words
 from chatnet_qt.bubble_layout import Numbers, Placed, PlacedBlock, column_of
 from chatnet_qt.bubble_painter import BubblePainter, Looks
 from chatnet_qt.card_layout import place
-from chatnet_qt.models import BUBBLE_ROLE, Bubble, ConversationModel
+from chatnet_qt.models import BUBBLE_ROLE, ConversationModel
 from chatnet_qt.qt import (
     QAbstractItemView,
     QFont,

@@ -8,8 +8,8 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, failed_actions
-from chatnet_qt.models import Bubble
 from chatnet_qt.qt import (
     QFont,
     QFontMetricsF,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from chatnet_client.words import is_record, size_words
 from chatnet_protocol.ipc.rows import TransferState
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ICONS, LOUD, action_words, is_quiet
 from chatnet_qt.bubble_layout import Placed, PlacedBlock, failed_words, wrapping
 from chatnet_qt.card_layout import state_words
 from chatnet_qt.file_names import name_of, picture_for
 from chatnet_qt.icons import draw_icon, draw_tick
-from chatnet_qt.models import Bubble
 from chatnet_qt.qt import (
     QBrush,
     QColor,

@@ -1,9 +1,9 @@
 """Where everything in the card of a transfer goes. Pure geometry."""
 
 from chatnet_protocol.ipc.rows import TransferState
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ICONS, action_words, actions_of, is_quiet
 from chatnet_qt.bubble_layout import Numbers, Placed, Placer, bounds
-from chatnet_qt.models import Bubble
 from chatnet_qt.qt import QFontMetricsF, QRectF
 from chatnet_qt.text_layout import place_text
 from chatnet_qt.tokens import CARD, Measures

@@ -59,6 +59,7 @@ class TextBox(QPlainTextEdit):
     enter = pyqtSignal()
     files = pyqtSignal(list)
     escaped = pyqtSignal()
+    recalled = pyqtSignal()
     focused = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -115,6 +116,8 @@ class TextBox(QPlainTextEdit):
                 self.enter.emit()
         elif event.key() == Qt.Key.Key_Escape:
             self.escaped.emit()
+        elif event.key() == Qt.Key.Key_Up and not self.toPlainText():
+            self.recalled.emit()
         elif step_of(event) is not None:
             event.ignore()  # the conversation is read with it
         else:
@@ -158,6 +161,7 @@ class Composer(QFrame):
     send_wanted = pyqtSignal(str, int, list)
     apart_changed = pyqtSignal(bool)
     refused = pyqtSignal(str)
+    recalled = pyqtSignal()
 
     def __init__(self, session: Session, peer: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -201,10 +205,12 @@ class Composer(QFrame):
         right = max(m.px(8), self.width() - round(left + wide))
         below = m.px(16) if self.width() >= m.px(WIDE_FROM) else m.px(8)
         present(self.layout()).setContentsMargins(round(left), m.px(8), right, below)
+        self.update()
 
     def _connect(self) -> None:
         self.box.textChanged.connect(self._on_edit)
         self.box.enter.connect(self.send)
+        self.box.recalled.connect(self.recalled)
         self.box.focused.connect(self.update)
         self.box.files.connect(self.attachments.add)
         self.attachments.changed.connect(self._update)
@@ -349,7 +355,8 @@ class Composer(QFrame):
         focused = self.box.hasFocus()
         painter.setPen(QPen(c.accent if focused else c.edge, 1))
         painter.setBrush(QBrush(c.field))
-        field = QRectF(present(self.layout()).contentsRect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        inside = self.rect().marginsRemoved(present(self.layout()).contentsMargins())
+        field = QRectF(inside).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.drawRoundedRect(field, m.px(12), m.px(12))
 
     def _update(self) -> None:

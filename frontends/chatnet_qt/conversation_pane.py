@@ -37,6 +37,7 @@ from chatnet_qt.wording import peer_name, shown_name
 CLOCK_MS = 5000
 """How often words that hold a duration are renewed."""
 HISTORY_FAILED = "That part of the history could not be read. Try again."
+NO_SUCH_DAY = "There are no messages from that day on."
 NOTICE_MS = 20_000
 """How long news stay that nobody dismisses."""
 
@@ -101,12 +102,15 @@ class ConversationPane(QWidget):
         view.typed.connect(composer.type_key)
         view.left.connect(composer.box.setFocus)
         self.model.found.connect(view.go_to)
+        self.model.day_missed.connect(lambda: self.tell(NO_SUCH_DAY, Tone.INFO))
         self.model.not_found.connect(lambda: self.tell(HISTORY_FAILED))
         self.find_bar.found.connect(self._on_found)
+        self.find_bar.day_chosen.connect(lambda minute: self.model.show_day(minute * 60_000))
         self.find_bar.searched.connect(view.mark_found)
         self.find_bar.closed.connect(composer.box.setFocus)
         composer.send_wanted.connect(self._send)
         composer.refused.connect(self.tell)
+        composer.recalled.connect(self._recall)
         composer.apart_changed.connect(self._on_apart)
         self._actions.refused.connect(self.tell)
         self._actions.withdrawn.connect(composer.put_back)
@@ -178,6 +182,17 @@ class ConversationPane(QWidget):
         if text:
             self._session.hand_over(revision)
         self.view.go_to_end()
+
+    def _recall(self) -> None:
+        """The last own text, to be sent again or changed first."""
+        text = self.model.last_own_text()
+        if text:
+            self.composer.put_back(text)
+
+    def set_pictures(self, on: bool) -> None:
+        """Whether pictures are shown in this conversation."""
+        self.model.pictures.set_shown(on)
+        self.view.relay()
 
     def _act(self, name: str) -> None:
         number = self.peer_number

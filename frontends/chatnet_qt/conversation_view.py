@@ -5,8 +5,9 @@ Knows no commands.
 
 import re
 
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_delegate import Hit
-from chatnet_qt.models import Bubble, ConversationModel
+from chatnet_qt.models import ConversationModel
 from chatnet_qt.qt import (
     QContextMenuEvent,
     QEvent,

@@ -1,9 +1,9 @@
 """Everything that is known of one message, in a window of its own that blocks nothing."""
 
 from chatnet_client.words import size_words
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.labels import label, selectable
-from chatnet_qt.models import Bubble
 from chatnet_qt.qt import (
     QFormLayout,
     QKeySequence,

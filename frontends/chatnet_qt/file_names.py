@@ -1,6 +1,6 @@
 """What the files in a message are called, and the icon that goes with them. Pure."""
 
-from chatnet_qt.models import Bubble
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.wording import shown_name
 
 ARCHIVES = frozenset({"zip", "gz", "xz", "bz2", "zst", "7z", "tar", "deb", "rpm", "rar"})

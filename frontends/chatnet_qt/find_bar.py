@@ -7,15 +7,21 @@ from chatnet_protocol.ipc.view import screen_order
 from chatnet_qt.controls import IconButton
 from chatnet_qt.labels import label
 from chatnet_qt.qt import (
+    QCalendarWidget,
+    QDate,
+    QDateTime,
     QFrame,
     QHBoxLayout,
     QKeyEvent,
     QLineEdit,
+    QMenu,
     QPainter,
     QPaintEvent,
     Qt,
+    QTime,
     QTimer,
     QWidget,
+    QWidgetAction,
     pyqtSignal,
 )
 from chatnet_qt.session import Session
@@ -30,11 +36,12 @@ MAX_SEARCH_CHARACTERS = 200
 
 class FindBar(QFrame):
     """`searched(words)` is being looked for, nothing when empty; `found(row)` show this message;
-    `closed` back to the conversation."""
+    `closed` back to the conversation; `day_chosen(minute)` the first message from then on."""
 
     searched = pyqtSignal(str)
     found = pyqtSignal(object)
     closed = pyqtSignal()
+    day_chosen = pyqtSignal(int)
 
     def __init__(self, session: Session, peer: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +68,9 @@ class FindBar(QFrame):
         for widget in (self.box, self.count, older, newer):
             row.addWidget(widget, 1 if widget is self.box else 0)
         row.addStretch(1)
+        self.day = IconButton("calendar", "Jump to date")
+        self.day.clicked.connect(self._choose_day)
+        row.addWidget(self.day)
         row.addWidget(close)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -83,6 +93,27 @@ class FindBar(QFrame):
         self.show()
         self.box.setFocus()
         self.box.selectAll()
+
+    def _choose_day(self) -> None:
+        """A calendar; a click on a day goes there."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        calendar = QCalendarWidget(menu)
+        calendar.setMaximumDate(QDate.currentDate())
+        calendar.setAccessibleName("Jump to date")
+        holder = QWidgetAction(menu)
+        holder.setDefaultWidget(calendar)
+        menu.addAction(holder)
+
+        def on_day(day: QDate) -> None:
+            menu.close()
+            start = QDateTime(day, QTime(0, 0))
+            self.day_chosen.emit(start.toSecsSinceEpoch() // 60)
+
+        calendar.clicked.connect(on_day)
+        calendar.activated.connect(on_day)
+        menu.popup(self.day.mapToGlobal(self.day.rect().bottomLeft()))
+        calendar.setFocus()
 
     def close_bar(self) -> None:
         """Hide it."""

@@ -116,6 +116,7 @@ class MainWindow(DropWindow):
         self.pages.start.head.menu.clicked.connect(self.menus.pop_up)
         self.side.settings_wanted.connect(lambda: self._on_wanted("settings"))
         self.pages.settings.look_changed.connect(self.menus.apply_theme)
+        self.pages.settings.pictures_toggled.connect(self._set_pictures)
         self.pages.settings.numbers_chosen.connect(self.set_numbers)
         self.pages.start.added.connect(self._on_added)
         self.menus.numbers_chosen.connect(self.set_numbers)
@@ -142,6 +143,7 @@ class MainWindow(DropWindow):
         if number not in self._panes:
             pane = ConversationPane(self._session, number)
             pane.view.set_numbers(self._settings.numbers)
+            pane.set_pictures(self._settings.pictures)
             pane.header.wanted.connect(self._on_header)
             pane.invite_wanted.connect(lambda peer: self._on_peer_action(peer, "invite"))
             self._panes[number] = pane
@@ -203,6 +205,10 @@ class MainWindow(DropWindow):
         self._settings.numbers = when
         for pane in self._panes.values():
             pane.view.set_numbers(when)
+
+    def _set_pictures(self, on: bool) -> None:
+        for pane in self._panes.values():
+            pane.set_pictures(on)
 
     def restyle(self) -> None:
         """Controls in the colours and measures that are in force."""

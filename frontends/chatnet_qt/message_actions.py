@@ -14,10 +14,11 @@ from chatnet_protocol.ipc.commands import (
     WithdrawMessage,
 )
 from chatnet_protocol.ipc.rows import MessageKind
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.details import MessageDetails
-from chatnet_qt.models import Bubble, ConversationModel
+from chatnet_qt.models import ConversationModel
 from chatnet_qt.qt import (
     QCursor,
     QDesktopServices,

@@ -6,29 +6,22 @@ what the delegate has to know of one row and its neighbours.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from chatnet_client.kept import Waiting
-from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.offer import Offer, decode_offer
-from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import PeerView, message_state
+from chatnet_qt.bubble import Bubble, offer_of, spoken
 from chatnet_qt.pager import MessageEvent, Pager, Then
 from chatnet_qt.pictures import Pictures
 from chatnet_qt.qt import QAbstractListModel, QModelIndex, QObject, Qt, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.timeline import Timeline
 from chatnet_qt.wording import (
-    clock_words,
     day_of,
     day_words,
-    not_sent_words,
     peer_name,
-    shown_name,
     shown_text,
-    state_sentence,
-    transfer_words,
 )
 
 GROUP_MS = 120_000
@@ -37,37 +30,6 @@ GROUP_MS = 120_000
 FIRST_WAITING_NO = 2**62
 """Numbers of rows for texts that wait: above any in a history."""
 BUBBLE_ROLE = int(Qt.ItemDataRole.UserRole)
-
-
-@dataclass(frozen=True)
-class Bubble:
-    """One message with all that its drawing depends on."""
-
-    row: MessageRow
-    text: str
-    state: str
-    day: str
-    """The day separator above it; empty if the day is that of the row before."""
-    is_first_new: bool
-    """Whether the "new messages" line stands above it."""
-    starts_group: bool
-    ends_group: bool
-    author: str
-    peer_name: str = ""
-    offer: Offer | None = None
-    transfer: TransferRow | None = None
-    rate_bytes_s: float = 0.0
-    done_bytes: int = 0
-    is_kept: bool = False
-    """A text that is in this window alone."""
-    is_last: bool = False
-    """Whether nothing stands below it."""
-    is_last_own: bool = False
-    """The newest message of all, and ours: how far it has come is said in words."""
-    new_count: int = 0
-    """How many messages are new, below the line above it."""
-    picture: tuple[int, int] | None = None
-    """Width and height of the picture that arrived, if there is one to be shown."""
 
 
 class ConversationModel(QAbstractListModel):
@@ -79,6 +41,7 @@ class ConversationModel(QAbstractListModel):
 
     found = pyqtSignal(bytes)
     not_found = pyqtSignal()
+    day_missed = pyqtSignal()
     restated = pyqtSignal()
 
     def __init__(self, session: Session, peer: int, parent: QObject | None = None) -> None:
@@ -179,6 +142,13 @@ class ConversationModel(QAbstractListModel):
             picture=self.pictures.size_of(transfer) if transfer else None,
         )
 
+    def last_own_text(self) -> str:
+        """The newest text in memory that was written here."""
+        own = (
+            row.text for row in reversed(self._rows) if row.mine and row.kind == MessageKind.TEXT
+        )
+        return next(own, "")
+
     def first_new_row(self) -> int:
         """The row under the "new messages" line, or -1."""
         return next((i for i, row in enumerate(self._rows) if self._is_new(row)), -1)
@@ -231,6 +201,10 @@ class ConversationModel(QAbstractListModel):
             self.found.emit(row.id)
         else:
             self._pager.fetch_around(row, lambda: self.found.emit(row.id), self.not_found.emit)
+
+    def show_day(self, day_ms: int) -> None:
+        """Bring the first message of a day, or after it, into memory; `found` follows."""
+        self._pager.find_day(day_ms, self.show_message, self.day_missed.emit)
 
     # --- how it changes ---
 
@@ -360,40 +334,3 @@ def runs_of(flags: Iterable[bool]) -> list[tuple[int, int]]:
         elif flag:
             runs.append((index, 1))
     return runs
-
-
-def offer_of(row: MessageRow) -> Offer:
-    """The files a message offers; an unreadable one is shown as an offer of a nameless file."""
-    try:
-        return decode_offer(row.body)
-    except DecodeError:
-        return Offer(files=[])
-
-
-def spoken(bubble: Bubble) -> str:
-    """A message as a screen reader says it: author, time, content, how far it has come."""
-    row = bubble.row
-    what = bubble.text if bubble.offer is None else spoken_offer(bubble)
-    if row.mine:
-        ack = f", ACK {row.ack}" if row.ack else ""
-        sentence = state_sentence(bubble.state, bubble.peer_name)
-        end = not_sent_words(row) if row.failed else f"{sentence}{ack}"
-    else:
-        end = f"ACK {row.ack} from {row.source}"
-    new = ". New" if bubble.is_first_new else ""
-    return f"{bubble.author}, {clock_words(row.sent_ms)}: {what}. {end}{new}"
-
-
-def spoken_offer(bubble: Bubble) -> str:
-    """What is offered, and how far its bytes have come."""
-    assert bubble.offer is not None
-    files, transfer = bubble.offer.files, bubble.transfer
-    name = shown_name(files[0].path[-1]) if files else "a file"
-    count = transfer.files if transfer else len(files)
-    what = f"file {name}" if count < 2 else f"{count} files, first {name}"
-    if transfer is None:
-        return what
-    share = f", {bubble.done_bytes / transfer.size_bytes:.0%}" if transfer.size_bytes else ""
-    moving = transfer.state in ("active", "paused", "waiting")
-    words = transfer_words(transfer, bubble.peer_name, bubble.state not in ("queued", "sent"))
-    return f"{what}, {words}{share if moving else ''}"

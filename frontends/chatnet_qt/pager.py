@@ -18,6 +18,8 @@ from chatnet_qt.timeline import Timeline
 PAGE_ROWS = 100
 AROUND_ROWS = 50
 """On each side of a message: more than a screen."""
+ANY_NO = 2**62
+"""Above any number in a history."""
 MAX_EVENTS_KEPT = 1000
 """While a page is being read; with more of them it is not taken, and asked for again later."""
 
@@ -107,6 +109,43 @@ class Pager:
             self._end(then)
 
         self._ask(self._after(None, PAGE_ROWS), on_page, failed)
+
+    def find_day(self, day_ms: int, found: Callable[[MessageRow], None], failed: Then) -> None:
+        """Ask for the first message that arrived at `day_ms` or later, by halving: places grow
+        with time, but for what came back after a loss."""
+        low, high = 1, self._last_place()
+        best: list[MessageRow] = []
+        question = self._question
+
+        def ask() -> None:
+            middle = (low + high) // 2
+            before = middle - 1  # of all rows at that place, whatever their numbers
+            command = FetchHistory(self._peer, after_place=before, after_no=ANY_NO, limit=1)
+            self._session.request(command, on_answer)
+
+        def on_answer(answer: Answered) -> None:
+            nonlocal low, high
+            if question != self._question or not isinstance(answer.result, HistoryPage):
+                failed()
+                return
+            middle, row = (low + high) // 2, next(iter(answer.result.rows), None)
+            if row is not None and row.arrived_ms < day_ms:
+                low = row.place + 1
+            else:
+                best[:] = [row] if row is not None else best
+                high = middle
+            if low < high:
+                ask()
+            elif best:
+                found(best[0])
+            else:
+                failed()
+
+        ask()
+
+    def _last_place(self) -> int:
+        peer = self._session.peer(self._peer)
+        return peer.last_no + 1 if peer else 1
 
     def _before(self, row: MessageRow, limit: int) -> FetchHistory:
         return FetchHistory(self._peer, before_place=row.place, before_no=row.no, limit=limit)

@@ -5,8 +5,8 @@ import time
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, MessageKind, Trust
 from chatnet_protocol.ipc.view import PeerView
+from chatnet_qt.bubble import offer_of
 from chatnet_qt.icons import draw_icon
-from chatnet_qt.models import offer_of
 from chatnet_qt.monogram import dot_of, draw_dot, draw_monogram
 from chatnet_qt.qt import (
     QAbstractListModel,

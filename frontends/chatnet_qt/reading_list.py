@@ -168,6 +168,11 @@ class ReadingList(QListView):
         self._delegate.set_numbers(when)
         self._lay_out()
 
+    def relay(self) -> None:
+        """All bubbles may be of other sizes."""
+        self._delegate.forget()
+        self._lay_out()
+
     def updateGeometries(self) -> None:
         """Qt's last step of every layout: what must not move goes back to where it was."""
         if self._restoring:

@@ -1,10 +1,10 @@
 """Where everything in the bubble of a text goes: paragraphs, code, emoji alone. Pure geometry."""
 
 from chatnet_client.links import links_in
+from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL
 from chatnet_qt.bubble_layout import Placed, PlacedBlock, Placer, lay_lines, wrapping
 from chatnet_qt.message_text import Block, blocks_of, is_emoji_alone
-from chatnet_qt.models import Bubble
 from chatnet_qt.qt import QFontMetricsF, QPointF, QRectF, Qt, QTextLayout
 from chatnet_qt.tokens import Measures
 from chatnet_qt.wording import cut_text, utf16_span

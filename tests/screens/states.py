@@ -272,12 +272,15 @@ def settings(scene: Scene) -> QWidget:
 def link_panel(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()))
     stage.pane.header.activity.click()
-    for n in range(120):
-        rtt, flight = 12 + (n * 7 % 5) + (40 if n == 80 else 0), 1_400_000 + n * 977 % 90_000
-        gauge = LinkGauge(1, n, rtt, 1.8, 0.008 * (n % 3), 10**6, flight, 41_208, 39_977, 12,
-                          n * n * 10, 4, n % 4)  # fmt: skip
+    for n in range(240):
+        bad = 150 < n < 165
+        rtt = 12 + (n * 7 % 5) / 4 + (40 if bad else 0)
+        gauge = LinkGauge(
+            1, n, rtt, 1.8, 0.05 if bad else 0.008, 10**6, 1_400_000 + n * 977 % 90_000,
+            41_208 + n, 39_977 + n, 12, n * 40 + (n - 150) * 900 * bad, 4, 2 if bad else 0,
+        )  # fmt: skip
         stage.client.gauge(gauge)
-        stage.settle()
+        stage.app.processEvents()
         stage.window.right.panel.sample()
     return stage.window
 

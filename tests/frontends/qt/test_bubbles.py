@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferState
+from chatnet_qt.bubble import Bubble, offer_of
 from chatnet_qt.bubble_actions import (
     ACTION_WORDS,
     LOUD,
@@ -15,7 +16,6 @@ from chatnet_qt.bubble_layout import Numbers, failed_words, meta_words, wrapping
 from chatnet_qt.card_layout import place, state_words
 from chatnet_qt.file_names import name_of
 from chatnet_qt.icons import draw_tick
-from chatnet_qt.models import Bubble, offer_of
 from chatnet_qt.qt import QApplication, QColor, QFontMetricsF, QImage, QPainter, QRectF, QTextLayout
 from chatnet_qt.tokens import Measures, measures_of, scaled
 from qtworld import NOW_MS, offer_row, text_row, transfer_row

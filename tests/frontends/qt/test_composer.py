@@ -10,7 +10,7 @@ from chatnet_protocol.limits import MAX_TEXT_BYTES
 from chatnet_qt.attachments import MAX_ATTACHED
 from chatnet_qt.controls import IconButton
 from chatnet_qt.qt import QEvent, QImage, QKeyEvent, QMimeData, Qt, QUrl
-from qtworld import ME, Stage, peer_view, session_view
+from qtworld import ME, Stage, peer_view, session_view, text_row, with_rows
 
 
 @pytest.fixture
@@ -206,3 +206,15 @@ def test_half_a_character_that_an_input_method_brings_is_made_valid(stage: Stage
     assert stage.client.asked(SetDraft)[0].text == "\ufffd"
     stage.pane.composer.send()
     assert stage.client.asked(SendMessage)[0].text == "\ufffd"
+
+
+def test_up_in_an_empty_box_recalls_the_last_own_text(make_stage) -> None:
+    rows = [text_row(1, "first", mine=True, seq=1), text_row(2, "theirs", ack=1)]
+    stage = make_stage(session_view(with_rows(peer_view(), rows)))
+    box = stage.pane.composer.box
+    up = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Up, Qt.KeyboardModifier.NoModifier)
+    stage.app.sendEvent(box, up)
+    assert box.toPlainText() == "first"
+    box.setPlainText("something else")
+    stage.app.sendEvent(box, up)
+    assert box.toPlainText() == "something else"

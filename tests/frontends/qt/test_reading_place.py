@@ -361,3 +361,18 @@ def test_the_hand_on_the_scroll_bar_is_what_counts(open_on: OpenOn) -> None:
     assert top_on_screen(stage, reading) == before
     stage.bar.setSliderDown(False)
     assert stage.bar.orientation() == Qt.Orientation.Vertical
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 700, 1_999, 2_000])
+def test_a_day_is_found_however_far_back(open_on: OpenOn, wanted: int) -> None:
+    stage = open_on(2_000, frozenset())
+    at_ms = row_of(wanted).arrived_ms
+    stage.client.commands.clear()
+    stage.pane.model.show_day(at_ms)
+    stage.settle()
+    stage.settle()
+    current = stage.pane.view.currentIndex().row()
+    assert stage.pane.model.message(current).no == wanted
+    assert current in stage.pane.view.visible_rows()
+    asked = [c for c in stage.client.asked(FetchHistory) if c.limit == 1]
+    assert len(asked) <= 12

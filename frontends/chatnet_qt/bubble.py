@@ -1,0 +1,82 @@
+"""One message with all that its drawing depends on, and how a screen reader says it. Pure."""
+
+from dataclasses import dataclass
+
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc.offer import Offer, decode_offer
+from chatnet_protocol.ipc.rows import MessageRow, TransferRow
+from chatnet_qt.wording import (
+    clock_words,
+    not_sent_words,
+    shown_name,
+    state_sentence,
+    transfer_words,
+)
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """One message with all that its drawing depends on."""
+
+    row: MessageRow
+    text: str
+    state: str
+    day: str
+    """The day separator above it; empty if the day is that of the row before."""
+    is_first_new: bool
+    """Whether the "new messages" line stands above it."""
+    starts_group: bool
+    ends_group: bool
+    author: str
+    peer_name: str = ""
+    offer: Offer | None = None
+    transfer: TransferRow | None = None
+    rate_bytes_s: float = 0.0
+    done_bytes: int = 0
+    is_kept: bool = False
+    """A text that is in this window alone."""
+    is_last: bool = False
+    """Whether nothing stands below it."""
+    is_last_own: bool = False
+    """The newest message of all, and ours: how far it has come is said in words."""
+    new_count: int = 0
+    """How many messages are new, below the line above it."""
+    picture: tuple[int, int] | None = None
+    """Width and height of the picture that arrived, if there is one to be shown."""
+
+
+def offer_of(row: MessageRow) -> Offer:
+    """The files a message offers; an unreadable one is shown as an offer of a nameless file."""
+    try:
+        return decode_offer(row.body)
+    except DecodeError:
+        return Offer(files=[])
+
+
+def spoken(bubble: Bubble) -> str:
+    """A message as a screen reader says it: author, time, content, how far it has come."""
+    row = bubble.row
+    what = bubble.text if bubble.offer is None else spoken_offer(bubble)
+    if row.mine:
+        ack = f", ACK {row.ack}" if row.ack else ""
+        sentence = state_sentence(bubble.state, bubble.peer_name)
+        end = not_sent_words(row) if row.failed else f"{sentence}{ack}"
+    else:
+        end = f"ACK {row.ack} from {row.source}"
+    new = ". New" if bubble.is_first_new else ""
+    return f"{bubble.author}, {clock_words(row.sent_ms)}: {what}. {end}{new}"
+
+
+def spoken_offer(bubble: Bubble) -> str:
+    """What is offered, and how far its bytes have come."""
+    assert bubble.offer is not None
+    files, transfer = bubble.offer.files, bubble.transfer
+    name = shown_name(files[0].path[-1]) if files else "a file"
+    count = transfer.files if transfer else len(files)
+    what = f"file {name}" if count < 2 else f"{count} files, first {name}"
+    if transfer is None:
+        return what
+    share = f", {bubble.done_bytes / transfer.size_bytes:.0%}" if transfer.size_bytes else ""
+    moving = transfer.state in ("active", "paused", "waiting")
+    words = transfer_words(transfer, bubble.peer_name, bubble.state not in ("queued", "sent"))
+    return f"{what}, {words}{share if moving else ''}"
