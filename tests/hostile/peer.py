@@ -139,10 +139,8 @@ class HostilePeer:
         return bytes(copy)
 
     def _relink(self, same: bool, now: float) -> None:
-        incarnation = self._endpoint.incarnation
+        self._endpoint.end_link(THE_VICTIM, now, by_peer=same)
         self._endpoint.hang_up(THE_VICTIM)
-        if same:
-            self._endpoint._local.incarnation = incarnation
         self._dial(now)
 
     def _dial(self, now: float) -> None:

@@ -137,8 +137,7 @@ class Endpoint:
         link = self._links.pop(peer, None)
         if link is None:
             return
-        if link.erase():
-            self._renew_incarnation()
+        link.erase(renew=True)
         self._local.timeout_known = False
 
     def end_link(
@@ -146,14 +145,13 @@ class Endpoint:
     ) -> None:
         """Forget the sessions, so that the next one makes a new link; a dial goes on.
 
-        Draws a new incarnation, which makes every peer's link new at its next handshake; not when
-        the peer sent the CLOSE (`by_peer`) and will come with a new one.
+        Draws a new incarnation for this key, which makes the link new at its next handshake; not
+        when the peer sent the CLOSE (`by_peer`) and will come with a new one.
         """
         link = self._links.get(peer)
         if link is None:
             return
-        if link.erase() and not by_peer:
-            self._renew_incarnation()
+        link.erase(renew=not by_peer)
         link.hold(now + pause_s)
         self._due(link, now)
 
@@ -255,10 +253,9 @@ class Endpoint:
         """Live counters; for people and tests."""
         return self._local.counters
 
-    @property
-    def incarnation(self) -> int:
-        """What the next handshake will say of us."""
-        return self._local.incarnation
+    def incarnation(self, key: bytes = b"") -> int:
+        """What the next handshake with this key says of us; without one: with a stranger."""
+        return self._local.incarnations.of(key)
 
     def peer_status(self, peer: int) -> PeerStatus | None:
         """How a peer is reached; None for one that is neither dialled nor connected."""
@@ -377,10 +374,6 @@ class Endpoint:
             self._local.counters.dropped_version += 1
             return
         self._responder.handle_version(data, addr, now)
-
-    def _renew_incarnation(self) -> None:
-        self._local.draw_incarnation()
-        self._responder.forget_half_open()
 
     def _link(self, peer: int, now: float) -> PeerLink:
         link = self._links.get(peer)

@@ -11,6 +11,7 @@ from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.events import Addr, Counters, Event
 from chatnet_engine.secure.handshake import HalfOpen, Initiation
 from chatnet_engine.secure.identity import Identity
+from chatnet_engine.secure.incarnations import Incarnations
 from chatnet_engine.secure.session import Session
 from chatnet_protocol.wire.datagrams import LinkIdentity
 
@@ -31,7 +32,7 @@ class Local:
         config: SecureConfig,
     ) -> None:
         self.identity = identity
-        self.incarnation = incarnation
+        self.incarnations = Incarnations(incarnation, random)
         self.port = port
         self.random = random
         self.config = config
@@ -61,10 +62,6 @@ class Local:
             if not taken:
                 return index
 
-    def draw_incarnation(self) -> None:
-        """Later handshakes make new links with everybody."""
-        self.incarnation = int.from_bytes(self.random(8), "big")
-
-    def own(self, index: int = 0) -> LinkIdentity:
+    def own(self, incarnation: int, index: int = 0) -> LinkIdentity:
         """What we say of ourselves in RESP and FIN."""
-        return LinkIdentity(incarnation=self.incarnation, port=self.port, index=index)
+        return LinkIdentity(incarnation=incarnation, port=self.port, index=index)

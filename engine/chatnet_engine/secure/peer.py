@@ -57,6 +57,7 @@ class PeerLink:
         self._fin = FinRepeat(local.config)
         self._announced: Session | None = None
         self._link: Link | None = None
+        self._key = b""  # of `_link`
         self._proved_psk = False
         self._last_heard: float | None = None
 
@@ -88,11 +89,12 @@ class PeerLink:
         self._fin.give_up()
         self._restart(now)
 
-    def erase(self) -> bool:
-        """Forget sessions and initiation; True if a link had been announced."""
+    def erase(self, *, renew: bool) -> None:
+        """Forget sessions and initiation. `renew`: the link, if there was one, must not go on."""
+        if renew and self._link is not None:
+            self._local.incarnations.renew(self._key, self._addrs())
         for session in self._slots.all():
             del self._local.sessions[session.index]
-        had_link = self._link is not None
         self._slots = Slots()
         self._drop_initiation()
         self._fin.stop()
@@ -100,7 +102,6 @@ class PeerLink:
         self._roaming.forget()
         self._link = None
         self._announced = None
-        return had_link
 
     def hold(self, until: float) -> None:
         """No INIT before `until`."""
@@ -141,9 +142,10 @@ class PeerLink:
     def initiated(self, proof: Proof, initiation: Initiation, now: float) -> bool:
         """Our initiation (of this or another peer number) was answered and accepted."""
         local = self._local
-        if self._slots.is_stale((local.incarnation, proof.identity.incarnation), proof.started):
+        own = local.incarnations.of(proof.key)
+        if self._slots.is_stale((own, proof.identity.incarnation), proof.started):
             return False
-        proof.finish(initiation.mode, local.own())
+        proof.finish(initiation.mode, local.own(own))
         was_usable = self._slots.sending is not None and self._link == proof.link
         session = proof.session(self.number, now)
         local.sessions[session.index] = session
@@ -163,6 +165,8 @@ class PeerLink:
         `addrs`: where RESP went; only there the way back is known to work.
         """
         local = self._local
+        if not local.incarnations.confirm(proof.key, proof.local_incarnation, proof.addr):
+            return False
         if self._slots.is_stale(proof.link, proof.started):
             return False
         session = proof.session(self.number, now)
@@ -247,7 +251,6 @@ class PeerLink:
     def status(self, now: float) -> PeerStatus:
         """For people and tests."""
         slots, path, sending = self._slots, self._roaming.path, self._slots.sending
-        hashes = [s.hash if s else None for s in (slots.next, slots.current, slots.previous)]
         return PeerStatus(
             dialling=self.dial is not None,
             initiating=self._initiation is not None,
@@ -255,7 +258,7 @@ class PeerLink:
             confirmed=slots.current is not None,
             addr=None if path is None else path.addr,
             validated=path is not None and path.validated,
-            slots=(hashes[0], hashes[1], hashes[2]),
+            slots=slots.hashes,
             current_age_s=None if slots.current is None else now - slots.current.born,
             last_heard=self._last_heard,
             remote_incarnation=None if self._link is None else self._link[1],
@@ -361,6 +364,7 @@ class PeerLink:
         rekey = self._link == session.link
         self._link = session.link
         self._announced = session
+        self._key = session.key
         self._proved_psk |= session.psk
         if not rekey:
             self._local.unseen.add(self.number)
@@ -384,13 +388,11 @@ class PeerLink:
 
     def _expire(self, now: float) -> None:
         usable = self._slots.sending is not None
-        for session in self._slots.all():
-            if now >= session.born + self._local.config.reject_after_s:
-                if session is self._slots.next:
-                    self._fin.stop()
-                self._slots.remove(session)
-                self._forget([session])
-                self._local.counters.expired_sessions += 1
+        expired = self._slots.take_expired(now, self._local.config.reject_after_s)
+        self._forget(expired)
+        self._local.counters.expired_sessions += len(expired)
+        if self._slots.next is None:
+            self._fin.stop()
         if usable and self._slots.sending is None:
             self._renew = False
             self._drop_initiation()

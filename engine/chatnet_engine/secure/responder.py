@@ -113,11 +113,6 @@ class Responder:
         if addr in self._local.initiating:
             self._local.events.append(VersionSeen(addr, datagrams.peek_version(data)))
 
-    def forget_half_open(self) -> None:
-        """Our incarnation changed: what RESP said of us no longer holds."""
-        for half_open in list(self._local.half_open.values()):
-            self._close(half_open)
-
     def handle_timeout(self, now: float) -> None:
         """Forget what is over."""
         life = self._local.config.half_open_s
@@ -178,7 +173,7 @@ class Responder:
                 init=init,
                 addr=addr,
                 identity=local.identity,
-                own=local.own(local.draw_index()),
+                own=local.own(local.incarnations.at(addr), local.draw_index()),
                 ephemeral=local.random(32),
                 known=known,
                 now=now,

@@ -158,6 +158,15 @@ class Slots:
         """The filled slots."""
         return [s for s in (self.next, self.current, self.previous) if s is not None]
 
+    @property
+    def hashes(self) -> tuple[bytes | None, bytes | None, bytes | None]:
+        """What names the handshake of each slot."""
+        return (
+            self.next.hash if self.next else None,
+            self.current.hash if self.current else None,
+            self.previous.hash if self.previous else None,
+        )
+
     def is_stale(self, link: Link, started: float) -> bool:
         """Whether a handshake of `link` began before a session of another one was made.
 
@@ -190,6 +199,13 @@ class Slots:
             self.previous, self.current = current, session
         kept = self.all()
         return [old for old in before if old not in kept]
+
+    def take_expired(self, now: float, life_s: float) -> list[Session]:
+        """Those that have lived so long; they are in no slot any more."""
+        expired = [session for session in self.all() if now >= session.born + life_s]
+        for session in expired:
+            self.remove(session)
+        return expired
 
     def remove(self, gone: Session) -> None:
         """Empty the slot that holds `gone`."""

@@ -48,7 +48,7 @@ def test_payload_arrives_once_with_its_number_and_address() -> None:
     world.run(0.2)
     arrived = [e for e in b.events if isinstance(e, PacketArrived) and e.number == number]
     assert [(e.payload, e.addr, e.remote_incarnation) for e in arrived] == [
-        (b"\x09hello", A, a.endpoint.incarnation)
+        (b"\x09hello", A, a.endpoint.incarnation())
     ]
 
 
@@ -122,25 +122,25 @@ def test_nothing_is_sealed_for_those_who_are_not_there() -> None:
 
 def test_hang_up_forgets_and_the_next_link_is_a_new_one_for_both() -> None:
     world, a, b = connected(6)
-    old = a.endpoint.incarnation
+    old = a.endpoint.incarnation(b.identity.public)
     a.endpoint.hang_up(1)
     assert a.endpoint.peer_status(1) is None
-    assert a.endpoint.incarnation != old
+    assert a.endpoint.incarnation(b.identity.public) != old
     assert a.endpoint.seal(1, 10**6, b"") is None
     a.peers[1].link = None
     a.dial(1, B)
     assert world.run(5, lambda: agreed(a, b))
     ups = [e for e in b.events if isinstance(e, LinkUp)]
     assert [e.rekey for e in ups] == [False, False]
-    assert ups[-1].remote_incarnation == a.endpoint.incarnation
+    assert ups[-1].remote_incarnation == a.endpoint.incarnation(b.identity.public)
 
 
 def test_hang_up_of_a_mere_dial_keeps_the_incarnation() -> None:
-    world, a, _ = dialler_and_host()
-    old = a.endpoint.incarnation
+    world, a, b = dialler_and_host()
+    old = a.endpoint.incarnation(b.identity.public)
     a.dial(1, ("10.0.0.99", 9))
     a.endpoint.hang_up(1)
-    assert a.endpoint.incarnation == old
+    assert a.endpoint.incarnation(b.identity.public) == old
     sent = a.endpoint.counters.inits_sent
     world.run(20)
     assert a.endpoint.counters.inits_sent == sent
@@ -150,10 +150,10 @@ def test_hang_up_of_a_mere_dial_keeps_the_incarnation() -> None:
 @pytest.mark.parametrize("by_peer", [False, True])
 def test_an_ended_link_is_dialled_anew_after_its_pause(by_peer: bool) -> None:
     world, a, b = connected(7)
-    old = a.endpoint.incarnation
+    old = a.endpoint.incarnation(b.identity.public)
     sent = a.endpoint.counters.inits_sent
     a.endpoint.end_link(1, world.now, pause_s=20.0, by_peer=by_peer)
-    assert (a.endpoint.incarnation == old) == by_peer
+    assert (a.endpoint.incarnation(b.identity.public) == old) == by_peer
     b.endpoint.hang_up(1)
     b.peers[1].link = None
     a.peers[1].link = None
@@ -166,13 +166,16 @@ def test_an_ended_link_is_dialled_anew_after_its_pause(by_peer: bool) -> None:
 
 def test_answers_of_a_former_incarnation_are_not_continued() -> None:
     """RESP is out with the old incarnation when we draw a new one: that handshake ends nowhere."""
-    world, _, b = connected(8)
-    c = world.add("c", ("10.0.0.3", 3))
-    c.dial(1, B)
-    world.run(0.06)
-    assert b.endpoint._responder.half_open == 1
-    b.endpoint.hang_up(1)
-    assert b.endpoint._responder.half_open == 0
+    world, a, b = connected(8)
+    mute(world, b)
+    a.endpoint.rehandshake(1, world.now)
+    a.flush()
+    world.run(0.2)
+    [claim] = [e for e in b.endpoint.take_events() if isinstance(e, Authenticated)]
+    b.endpoint.end_link(1, world.now)
+    b.endpoint.accept(claim.attempt, 1, world.now)
+    assert b.endpoint.counters.dropped_stale == 1
+    assert b.current() is None
 
 
 def test_attempts_must_be_answered_once_and_in_time() -> None:
@@ -385,7 +388,7 @@ def test_an_answer_overtaken_by_a_newer_incarnation_is_stale() -> None:
     a.endpoint.accept(first.attempt, 1, world.now)
     assert a.endpoint.counters.dropped_stale == 1
     ups = [e for e in a.endpoint.take_events() if isinstance(e, LinkUp)]
-    assert [e.remote_incarnation for e in ups] == [reborn.endpoint.incarnation]
+    assert [e.remote_incarnation for e in ups] == [reborn.endpoint.incarnation()]
 
 
 def test_a_refusal_on_a_session_in_use_is_ignored() -> None:

@@ -127,7 +127,7 @@ def test_confirmations_lost_many_times(lost: int) -> None:
 def test_r5_half_open(busy: bool) -> None:
     """One engine dies and comes back with a new incarnation; the other hears of it by itself."""
     world, a, b = connected()
-    old = b.endpoint.incarnation
+    old = b.endpoint.incarnation()
     b.alive = False
     world.nodes.remove(b)
     if busy:
@@ -143,7 +143,7 @@ def test_r5_half_open(busy: bool) -> None:
     assert world.run(40, lambda: agreed(a, reborn))
     assert world.now - died <= (3 if busy else 27)
     ups = [e for e in a.events if isinstance(e, LinkUp)]
-    assert ups[-1].remote_incarnation == reborn.endpoint.incarnation != old
+    assert ups[-1].remote_incarnation == reborn.endpoint.incarnation() != old
     assert not ups[-1].rekey
 
 

@@ -100,7 +100,7 @@ def test_the_status_follows_a_dial_until_it_is_confirmed() -> None:
     assert (first.addr, first.validated) == (B, True)
     assert first.slots[0] is not None
     assert first.slots[1:] == (None, None)
-    assert first.remote_incarnation == b.endpoint.incarnation
+    assert first.remote_incarnation == b.endpoint.incarnation()
     world.run(10)
     status = status_of(a)
     assert (status.usable, status.confirmed, status.initiating) == (True, True, False)
@@ -108,7 +108,7 @@ def test_the_status_follows_a_dial_until_it_is_confirmed() -> None:
     assert status.current_age_s == pytest.approx(world.now - began - 0.1)
     theirs = status_of(b)
     assert (theirs.dialling, theirs.initiating) == (False, False)
-    assert theirs.remote_incarnation == a.endpoint.incarnation
+    assert theirs.remote_incarnation == a.endpoint.incarnation()
     assert [e.key for e in a.events if isinstance(e, LinkUp)] == [b.identity.public]
     assert [e.key for e in b.events if isinstance(e, LinkUp)] == [a.identity.public]
 

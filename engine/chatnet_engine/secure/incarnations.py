@@ -1,0 +1,73 @@
+"""Which incarnation of ours each key is given: the first, until a link to it must not go on.
+
+A responder says its incarnation in RESP, before it knows who asks. So the first one is everybody's;
+a key whose link was ended here gets one of its own, and RESP carries that to the address where this
+key was last. Where the guess is wrong the handshake is not taken, and the next one is answered
+right, since the address is known by then. So the links of other keys never notice.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from chatnet_engine.secure.events import Addr
+
+MAX_RENEWED = 1024
+"""Keys with an incarnation of their own. Beyond that the first one is drawn anew: every link begins
+anew at its next handshake, which costs much and breaks nothing."""
+MAX_ADDRS = 2
+"""Newest addresses at which such a key is expected."""
+
+
+class Incarnations:
+    """See the module."""
+
+    def __init__(self, first: int, random: Callable[[int], bytes]) -> None:
+        self.first = first
+        """What a key is given with which no link has been ended here."""
+        self._random = random
+        self._renewed: dict[bytes, int] = {}
+        self._addrs: dict[bytes, OrderedDict[Addr, None]] = {}
+        self._keys: dict[Addr, bytes] = {}
+
+    def of(self, key: bytes) -> int:
+        """Ours on a link to this key."""
+        return self._renewed.get(key, self.first)
+
+    def at(self, addr: Addr) -> int:
+        """What a RESP to this address says."""
+        key = self._keys.get(addr)
+        return self.first if key is None else self.of(key)
+
+    def renew(self, key: bytes, addrs: Iterable[Addr]) -> None:
+        """The next handshake with this key makes a new link; it is expected at `addrs`."""
+        if key not in self._renewed and len(self._renewed) >= MAX_RENEWED:
+            self._renewed.clear()
+            self._addrs.clear()
+            self._keys.clear()
+            self.first = self._draw()
+            return
+        self._renewed[key] = self._draw()
+        for addr in addrs:
+            self.expect(key, addr)
+
+    def confirm(self, key: bytes, said: int, addr: Addr) -> bool:
+        """Whether a RESP that said so was for this key, which has answered from `addr`."""
+        self.expect(key, addr)
+        return said == self.of(key)
+
+    def expect(self, key: bytes, addr: Addr) -> None:
+        """This key was at `addr` just now."""
+        if key not in self._renewed:
+            return
+        addr = (addr[0], addr[1])
+        held = self._addrs.setdefault(key, OrderedDict())
+        held[addr] = None
+        held.move_to_end(addr)
+        self._keys[addr] = key
+        if len(held) > MAX_ADDRS:
+            gone, _ = held.popitem(last=False)
+            if self._keys.get(gone) == key:
+                del self._keys[gone]
+
+    def _draw(self) -> int:
+        return int.from_bytes(self._random(8), "big") or 1
