@@ -40,6 +40,7 @@ class Side:
         self.inbox = inbox
         self.random = Random(f"{name}{seed}")
         self.store: dict[bytes, StoredTransfer] = {}
+        self.listings: dict[bytes, bytes] = {}
         self.automatic: dict[bytes, AutomaticUse] = {}
         self.said: list[bytes] = []
         self.offers: list[ReadyOffer | FailedOffer] = []
@@ -83,7 +84,10 @@ class Side:
         self.transfers.handle_timeout(now, 1000)
         while ops := self.transfers.take_stores():
             for op in ops:
-                self.store[op.row.id] = StoredTransfer(op.row, op.detail)
+                if op.listing:
+                    self.listings[op.row.id] = op.listing
+                listing = self.listings[op.row.id]
+                self.store[op.row.id] = StoredTransfer(op.row, op.detail, listing=listing)
                 if op.automatic is not None:
                     self.automatic[op.automatic.key] = op.automatic
                 self.history.append(op.row)
@@ -92,7 +96,10 @@ class Side:
             found = [self.store[one] for one in ids if one in self.store]
             self.transfers.handle_loaded(ids, found, now, 1000)
         self.said += [body for _, body in self.transfers.take_controls()]
-        self.offers += self.transfers.offering.take()
+        for offer in self.transfers.offering.take():
+            self.offers.append(offer)
+            if isinstance(offer, ReadyOffer) and offer.store:
+                self.listings[offer.transfer_id] = offer.store.listing
 
     def row(self, transfer_id: bytes = ID) -> TransferRow:
         """As last committed."""

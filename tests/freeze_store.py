@@ -51,7 +51,7 @@ def write_history(desk: Desk) -> None:
     offer = c.ArrivedMessage(message_id(16), 2, 50, 3000, b"an offer")
     desk.accept(bob, 8, 3, [offer])
     row = TransferRow(message_id(16), bob, desk.history()[-1].no, False, "paused", "a.bin", 1, 9, 4)
-    desk.do(c.StoreTransfer(row, b"opaque", c.AutomaticUse(BOB, 20_000, 9, 1)))
+    desk.do(c.StoreTransfer(row, b"opaque", b"listing", c.AutomaticUse(BOB, 20_000, 9, 1)))
     done = TransferRow(message_id(99), bob, 1, True, "done", "b.bin", 2, 9, 9, path="/home/b.bin")
     desk.do(c.StoreTransfer(done, b""))
     desk.do(c.StoreDraft(bob, "half a thought – ½", 0))

@@ -20,11 +20,13 @@ class AutomaticUse(Struct, array_like=True, gc=False, frozen=True):
 
 
 class StoreTransfer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Insert or replace a transfer; `detail` is the owner's private state (paths, verified
-    offsets, digests), opaque here. Result: TransferStored."""
+    """Insert or replace a transfer. `detail` (how far it is) and `listing` are the owner's, opaque
+    here. Result: TransferStored."""
 
     row: TransferRow
     detail: bytes
+    listing: bytes = b""
+    """What it is of: the offer, which does not change. Empty: as it is stored already."""
     automatic: AutomaticUse | None = None
     """The peer's use of its quota, this transfer included, when it was accepted automatically."""
     given: bytes = b""
@@ -51,6 +53,8 @@ class StoredTransfer(Struct, array_like=True, gc=False, frozen=True):
     detail: bytes
     waiting_seq: int = 0
     """Number of the own offering message while the peer has not committed it; else 0."""
+    listing: bytes = b""
+    """Empty for one that schema version 2 stored and that has not changed since."""
 
 
 class TransfersLoaded(OpBase, frozen=True, gc=False, tag=True, array_like=True):

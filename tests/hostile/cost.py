@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import msgspec
@@ -35,10 +35,10 @@ from simworld.scripted import ScriptedPeer
 
 OURS = ("chatnet_engine", "chatnet_protocol")
 US, PEER = ("10.0.0.1", 5001), ("10.0.0.2", 5002)
-LARGE = 16
+LARGE = 8
 """Offers that are as long as an offer may be."""
 PACKET_BYTES = 1100
-OWN = 64
+OWN = 24
 """Offers of ours to this peer."""
 WANT = 7
 """The peer's restore, which somebody has consented to."""
@@ -50,7 +50,27 @@ class Steps:
     """Counts lines of our code that run, in the block; not nested."""
 
     def __init__(self) -> None:
-        self.count = 0
+        count, ours = 0, dict[CodeType, bool]()
+
+        def ran(frame: FrameType, event: str, arg: Any) -> Any:
+            nonlocal count
+            count += event == "line"
+            return ran
+
+        def called(frame: FrameType, event: str, arg: Any) -> Any:
+            is_ours = ours.get(frame.f_code)
+            if is_ours is None:
+                is_ours = frame.f_globals.get("__name__", "").startswith(OURS)
+                ours[frame.f_code] = is_ours
+            return ran if is_ours else None
+
+        self._called = called
+        self._count = lambda: count
+
+    @property
+    def count(self) -> int:
+        """Lines so far."""
+        return self._count()
 
     def __enter__(self) -> "Steps":
         self._before = sys.gettrace()
@@ -59,13 +79,6 @@ class Steps:
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(self._before)
-
-    def _called(self, frame: FrameType, event: str, arg: Any) -> Any:
-        return self._ran if frame.f_globals.get("__name__", "").startswith(OURS) else None
-
-    def _ran(self, frame: FrameType, event: str, arg: Any) -> Any:
-        self.count += event == "line"
-        return self._ran
 
 
 @dataclass(frozen=True)
@@ -119,7 +132,7 @@ def own_offers() -> list[c.NewMessage]:
     for number in range(OWN):
         offer_id, body = transfer_id("own", number), large_offer()
         row = TransferRow(offer_id, 1, 0, True, "offered", "y", 1000, 1000 * 2**20)
-        stored = c.StoreTransfer(row, new_detail(body, ["/y"], []))
+        stored = c.StoreTransfer(row, *new_detail(body, ["/y"], []))
         rows.append(c.NewMessage(offer_id, MessageKind.OFFER, body, 0, transfer=stored))
     return rows
 

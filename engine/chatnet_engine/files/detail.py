@@ -1,42 +1,62 @@
 """What is stored of a transfer besides its row, opaque to the ledger."""
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import TransferState
 
 
+class Listing(Struct, array_like=True, gc=False):
+    """What a transfer is of. Up to 100 KiB, stored once: nothing that a peer says changes it."""
+
+    offer: bytes
+    """Body of the offering message."""
+    roots: list[str] = []
+    files: list[pw.ScannedFile] = []
+    """Sender: what to read."""
+
+
 class Detail(Struct, array_like=True, gc=False):
-    """What is stored of a transfer besides its row; one shape for both sides."""
+    """How far a transfer is; stored at each change. One shape for both sides."""
 
     phase: str
     held: bool
     peer_held: bool
-    offer: bytes
-    """Body of the offering message."""
     end_code: int = 0
     """Why it ended; 0: it is done. UNKNOWN: a record that came back with the conversation."""
-    roots: list[str] = []
-    files: list[pw.ScannedFile] = []
-    """Sender: what to read."""
     folder: str = ""
     index: int = 0
     offset: int = 0
     placing: list[tuple[int, list[str], int]] = []
     """Receiver: complete files (index, final path, inode) that may not have their name yet."""
     mismatches: int = 0
-    unused: int = 0
-    """Had a meaning in schema version 2; the quota is in a table of its own."""
     again: bool = False
     """Sender: the files were there already once, and are sent only as they were."""
 
 
-def new_detail(offer: bytes, roots: list[str], files: list[pw.ScannedFile]) -> bytes:
-    """Packed detail of an own transfer that has just been offered."""
-    detail = Detail(TransferState.OFFERED, False, False, offer, roots=roots, files=files)
-    return encode_detail(detail)
+class Former(Struct, array_like=True, gc=False):
+    """Both in one, as schema version 2 had them."""
+
+    phase: str
+    held: bool
+    peer_held: bool
+    offer: bytes
+    end_code: int = 0
+    roots: list[str] = []
+    files: list[pw.ScannedFile] = []
+    folder: str = ""
+    index: int = 0
+    offset: int = 0
+    placing: list[tuple[int, list[str], int]] = []
+    mismatches: int = 0
+    automatic_day: int = 0
+    again: bool = False
+
+
+def new_detail(offer: bytes, roots: list[str], files: list[pw.ScannedFile]) -> tuple[bytes, bytes]:
+    """Packed detail and listing of an own transfer that has just been offered."""
+    detail = Detail(TransferState.OFFERED, False, False)
+    return encode_detail(detail), encode_listing(Listing(offer, roots, files))
 
 
 def encode_detail(detail: Detail) -> bytes:
@@ -44,12 +64,27 @@ def encode_detail(detail: Detail) -> bytes:
     return _ENCODER.encode(detail)
 
 
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Detail)
+def encode_listing(listing: Listing) -> bytes:
+    """Packed, as it is stored."""
+    return _ENCODER.encode(listing)
 
 
-def decode_detail(data: bytes) -> Detail:
-    """Raises msgspec.DecodeError or DecodeError for what no version of ours wrote."""
-    detail = _DECODER.decode(data)
-    decode_offer(detail.offer)
-    return detail
+_ENCODER = msgpack.Encoder()
+_DETAIL = msgpack.Decoder(Detail)
+_LISTING = msgpack.Decoder(Listing)
+_FORMER = msgpack.Decoder(Former)
+
+
+def decode_detail(detail: bytes, listing: bytes) -> tuple[Detail, Listing]:
+    """Raises msgspec.DecodeError for what no version of ours wrote; the offer is not looked into.
+
+    Without a listing `detail` is of schema version 2, which had both in one.
+    """
+    if listing:
+        return _DETAIL.decode(detail), _LISTING.decode(listing)
+    old = _FORMER.decode(detail)
+    state = Detail(
+        old.phase, old.held, old.peer_held, old.end_code, old.folder, old.index, old.offset,
+        old.placing, old.mismatches, old.again,
+    )  # fmt: skip
+    return state, Listing(old.offer, old.roots, old.files)

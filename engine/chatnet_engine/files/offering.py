@@ -138,6 +138,7 @@ class Offering:
         if len(body) > MAX_OFFER_BYTES or deep:
             self._fail(report.id, ErrorCode.TOO_LARGE, TOO_LONG)
             return
+        detail, listing = new_detail(body, listed.roots, report.files)
         store = StoreTransfer(
             TransferRow(
                 id=report.id,
@@ -150,7 +151,8 @@ class Offering:
                 size_bytes=sum(file.size_bytes for file in report.files),
                 path=shown(listed.roots[0]),
             ),
-            new_detail(body, listed.roots, report.files),
+            detail,
+            listing,
             given=digest_paths(listed.roots),
         )
         listed.body, listed.store = body, store

@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.detail import Detail
+from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.names import safe_name, safe_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.transfer import NO_WAY, S, Step, Table, Transfer
@@ -50,7 +50,7 @@ OWN_ENDINGS = frozenset({ct.EndCode.REJECTED, ct.EndCode.TOO_MANY})
 """Only a receiver ends it so, even if it has forgotten."""
 
 
-def arrived(message: MessageRow, peer: int, wall_ms: int) -> tuple[TransferRow, Detail]:
+def arrived(message: MessageRow, peer: int, wall_ms: int) -> tuple[TransferRow, Detail, Listing]:
     """The transfer of an offer that has just been committed. Raises DecodeError."""
     offer = decode_offer(message.body)
     row = TransferRow(
@@ -64,7 +64,7 @@ def arrived(message: MessageRow, peer: int, wall_ms: int) -> tuple[TransferRow, 
         size_bytes=offer.size_bytes,
         changed_ms=wall_ms,
     )
-    return row, Detail(S.OFFERED, False, False, message.body)
+    return row, Detail(S.OFFERED, False, False), Listing(message.body)
 
 
 class Receiving(Transfer):
@@ -83,11 +83,12 @@ class Receiving(Transfer):
         self,
         row: TransferRow,
         detail: Detail,
+        listing: Listing,
         link: PeerLink,
         out: Outputs,
         random: Callable[[int], bytes],
     ) -> None:
-        super().__init__(row, detail, link, out, random)
+        super().__init__(row, detail, listing, link, out, random)
         self._retry_s = FIRST_RETRY_S
         self._durable = len(detail.placing)
         """So many of `placing` are in the store."""

@@ -4,7 +4,7 @@ Nobody here knows how they ended, so they say nothing about that to the peer. An
 be accepted, which fetches the files if the sender still has them; an own one is only a record.
 """
 
-from chatnet_engine.files.detail import Detail, encode_detail
+from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
 from chatnet_engine.files.names import safe_name, shown
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.ipc.offer import decode_offer
@@ -33,5 +33,5 @@ def restored_transfer(message: MessageRow, peer: int, wall_ms: int) -> StoreTran
         reason=MINE if message.mine else THEIRS,
         changed_ms=wall_ms,
     )
-    detail = Detail(TransferState.FAILED, False, False, message.body, end_code=EndCode.UNKNOWN)
-    return StoreTransfer(row, encode_detail(detail))
+    detail = Detail(TransferState.FAILED, False, False, end_code=EndCode.UNKNOWN)
+    return StoreTransfer(row, encode_detail(detail), encode_listing(Listing(message.body)))

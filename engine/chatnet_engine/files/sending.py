@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.detail import Detail
+from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.transfer import END_STATES, NO_WAY, S, Step, Table, Transfer
 from chatnet_protocol.errors import RemoteProtocolError
@@ -49,11 +49,12 @@ class Sending(Transfer):
         self,
         row: TransferRow,
         detail: Detail,
+        listing: Listing,
         link: PeerLink,
         out: Outputs,
         random: Callable[[int], bytes],
     ) -> None:
-        super().__init__(row, detail, link, out, random)
+        super().__init__(row, detail, listing, link, out, random)
         self._wanted: ct.Listen | ct.DialBack | None = None
         """The receiver's newest wish that no job has been started for."""
         self.waiting_seq = 0
@@ -102,10 +103,11 @@ class Sending(Transfer):
             case pw.Progress():
                 self._progress(report, at)
             case pw.SourceChanged():
-                file = self.detail.files[report.index]
-                self.detail.files[report.index] = msgspec.structs.replace(
+                file = self.listing.files[report.index]
+                self.listing.files[report.index] = msgspec.structs.replace(
                     file, modified_ns=report.modified_ns
                 )
+                self.listing_stored = False
                 self._touch(at)
             case pw.Stalled():
                 self._stall(report, at)
@@ -136,7 +138,7 @@ class Sending(Transfer):
             self._say_end()
 
     def _send_again(self, at: Moment) -> None:
-        if not self.detail.files:
+        if not self.listing.files:
             self._end(ct.EndCode.SOURCE, "me", NO_FILES, at, tell=True)
             return
         self._begin_again(at)
@@ -198,5 +200,6 @@ class Sending(Transfer):
 
     def _start(self, connect: pw.Connect) -> None:
         self.job = self._out.next_job()
-        detail = self.detail
-        self._out.ask(pw.Send(self.job, connect, detail.roots, detail.files, detail.again))
+        listing = self.listing
+        request = pw.Send(self.job, connect, listing.roots, listing.files, self.detail.again)
+        self._out.ask(request)

@@ -11,8 +11,8 @@ from chatnet_engine.files.transfer import Transfer
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 
 MAX_STORING_BYTES = 256 * 1024
-"""Of one peer's transfers in one transaction, and one more. A transfer of many files takes 60 KiB
-each time, for a message of 25 bytes about it: a transaction must stay short for the others."""
+"""Of one peer's transfers in one transaction, and one more. Each is stored once with its listing,
+up to 60 KiB, and then 100 bytes a change: a transaction must stay short for the others."""
 
 
 class Storing:

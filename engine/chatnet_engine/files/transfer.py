@@ -13,7 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.detail import Detail, encode_detail
+from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.progress import Progress
 from chatnet_protocol.commit import StoreTransfer
@@ -90,6 +90,7 @@ class Transfer(ABC):
         self,
         row: TransferRow,
         detail: Detail,
+        listing: Listing,
         link: PeerLink,
         out: Outputs,
         random: Callable[[int], bytes],
@@ -97,10 +98,12 @@ class Transfer(ABC):
         ended = detail.phase in ENDED_TRANSFER_STATES
         self._row = row if ended else msgspec.structs.replace(row, by="")
         self.detail = detail
+        self.listing = listing
+        self.listing_stored = False
         self.link = link
         self._out = out
         self._random = random
-        self.offer: Offer = decode_offer(detail.offer)
+        self.offer: Offer = decode_offer(listing.offer)
         self.phase = S.WAITING if detail.phase == S.ACTIVE else S(detail.phase)
         self.job = 0
         """The job of the file process that works on it; 0: none."""
@@ -280,7 +283,9 @@ class Transfer(ABC):
         self._dirty = False
         self._storing = True
         self.detail.phase = self.phase.value
-        return StoreTransfer(self.row, encode_detail(self.detail))
+        listing = b"" if self.listing_stored else encode_listing(self.listing)
+        self.listing_stored = True
+        return StoreTransfer(self.row, encode_detail(self.detail), listing)
 
     def handle_stored(self, at: Moment) -> None:
         """What `take_store` gave last is durable."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.detail import Detail, decode_detail
+from chatnet_engine.files.detail import Detail, Listing, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
 from chatnet_engine.files.offering import FailedOffer, Offering, check_same
 from chatnet_engine.files.outputs import Addr, Moment, PeerLink
@@ -69,8 +69,8 @@ class Transfers(TransferTable):
         """
         known = self._all.get(transfer_id)
         if known is not None:
-            check_same(known.peer, known.detail.roots, peer, paths)
-            self.offering.repeat(transfer_id, known.peer, known.detail.offer)
+            check_same(known.peer, known.listing.roots, peer, paths)
+            self.offering.repeat(transfer_id, known.peer, known.listing.offer)
         else:
             self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))
 
@@ -105,7 +105,9 @@ class Transfers(TransferTable):
         if listed is None or listed.store is None or row.id in self._all:
             return None
         stored = msgspec.structs.replace(listed.store.row, no=row.no, peer=peer, changed_ms=wall_ms)
-        self._add_new(stored, decode_detail(listed.store.detail), Moment(now, wall_ms), row.seq)
+        detail, listing = decode_detail(listed.store.detail, listed.store.listing)
+        added = self._add_new(stored, detail, listing, Moment(now, wall_ms), row.seq)
+        added.listing_stored = True
         return stored
 
     def handle_peer_offer(
@@ -291,7 +293,7 @@ class Transfers(TransferTable):
             if not self._storing.has_room(one.peer):
                 self._changed[one.id] = one
             elif (op := one.take_store()) is not None:
-                self._storing.begin(one.id, one.peer, len(op.detail))
+                self._storing.begin(one.id, one.peer, len(op.detail) + len(op.listing))
                 ops.append(op)
         return ops
 
@@ -310,7 +312,9 @@ class Transfers(TransferTable):
 
     def _load(self, stored: StoredTransfer) -> None:
         try:
-            self._add(stored.row, decode_detail(stored.detail), stored.waiting_seq)
+            detail, listing = decode_detail(stored.detail, stored.listing)
+            transfer = self._add(stored.row, detail, listing, stored.waiting_seq)
+            transfer.listing_stored = bool(stored.listing)
         except (msgspec.MsgspecError, DecodeError, ValueError, TypeError, LookupError) as error:
             self.unreadable[stored.row.id] = f"{type(error).__name__}: {error}"
 
@@ -322,9 +326,11 @@ class Transfers(TransferTable):
         elif (answer := answer_unknown(control)) is not None:
             self._out.say(peer, answer)
 
-    def _add(self, row: TransferRow, detail: Detail, waiting_seq: int = 0) -> Transfer:
+    def _add(
+        self, row: TransferRow, detail: Detail, listing: Listing, waiting_seq: int = 0
+    ) -> Transfer:
         side = Sending if row.mine else Receiving
-        transfer = side(row, detail, self._link(row.peer), self._out, self._random)
+        transfer = side(row, detail, listing, self._link(row.peer), self._out, self._random)
         if isinstance(transfer, Sending) and waiting_seq:
             transfer.waiting_seq = waiting_seq
             self._undelivered[row.id] = transfer
@@ -333,9 +339,14 @@ class Transfers(TransferTable):
         return transfer
 
     def _add_new(
-        self, row: TransferRow, detail: Detail, at: Moment, waiting_seq: int = 0
+        self,
+        row: TransferRow,
+        detail: Detail,
+        listing: Listing,
+        at: Moment,
+        waiting_seq: int = 0,
     ) -> Transfer:
-        transfer = self._add(row, detail, waiting_seq)
+        transfer = self._add(row, detail, listing, waiting_seq)
         transfer.handle_new(at)
         self._after(transfer, at)
         return transfer

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from chatnet_engine.ledger.schema import (
     GIVEN_PATHS,
+    LISTINGS,
     OWN_KEY,
     QUOTAS,
     REFUSED_KEYS,
@@ -13,7 +14,11 @@ from chatnet_engine.ledger.schema import (
 )
 from chatnet_protocol.errors import VersionMismatch
 
-STEPS: tuple[str, ...] = (TABLES, RESTORES, QUOTAS + OWN_KEY + REFUSED_KEYS + GIVEN_PATHS)
+STEPS: tuple[str, ...] = (
+    TABLES,
+    RESTORES,
+    QUOTAS + OWN_KEY + REFUSED_KEYS + GIVEN_PATHS + LISTINGS,
+)
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 
 

@@ -191,8 +191,9 @@ def _put_transfer(
     if db.execute("SELECT 1 FROM transfers WHERE id = ?", (row.id,)).fetchone():
         return []
     stored = msgspec.structs.replace(row.transfer.row, peer=peer, no=no)
-    transfers.store(db, c.StoreTransfer(stored, row.transfer.detail))
-    return [c.StoredTransfer(stored, row.transfer.detail)]
+    detail, listing = row.transfer.detail, row.transfer.listing
+    transfers.store(db, c.StoreTransfer(stored, detail, listing))
+    return [c.StoredTransfer(stored, detail, listing=listing)]
 
 
 def _rows(db: sqlite3.Connection, numbers: Sequence[int]) -> list[MessageRow]:

@@ -199,6 +199,14 @@ ALTER TABLE transfers ADD COLUMN given BLOB NOT NULL DEFAULT x'';
 """
 """Schema version 3: digest of the paths that an own offer was made of, or empty."""
 
+LISTINGS = """
+CREATE TABLE listings (
+    id BLOB PRIMARY KEY REFERENCES transfers (id),
+    listing BLOB NOT NULL
+) STRICT;
+"""
+"""Schema version 3: what of a transfer does not change, so that each step of it stores little."""
+
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""

@@ -15,9 +15,9 @@ _COLUMNS = (
 _QUERY = (
     "SELECT t.place, t.id, t.peer, t.no, t.mine, t.state, t.name, t.files, t.size_bytes,"
     " t.done_bytes, t.by_whom, t.reason, t.path, t.changed_ms, t.detail,"
-    " coalesce(iif(t.mine AND m.seq > c.delivered_seq, m.seq, 0), 0)"
+    " coalesce(iif(t.mine AND m.seq > c.delivered_seq, m.seq, 0), 0), coalesce(l.listing, x'')"
     " FROM transfers t LEFT JOIN messages m ON m.no = t.no"
-    " LEFT JOIN counters c ON c.peer = t.peer"
+    " LEFT JOIN counters c ON c.peer = t.peer LEFT JOIN listings l ON l.id = t.id"
 )
 
 
@@ -41,6 +41,8 @@ def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
         " ended = excluded.ended, detail = excluded.detail",
         values,
     )
+    if op.listing:
+        db.execute("REPLACE INTO listings VALUES (?, ?)", (row.id, op.listing))
     if (use := op.automatic) is not None:
         db.execute(
             "REPLACE INTO automatic VALUES (?, ?, ?, ?)",
@@ -88,6 +90,6 @@ def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:
 
 
 def _stored(values: tuple[Any, ...]) -> c.StoredTransfer:
-    _, transfer_id, peer, no, mine, *rest, detail, waiting_seq = values
+    _, transfer_id, peer, no, mine, *rest, detail, waiting_seq, listing = values
     row = TransferRow(transfer_id, peer, no, bool(mine), *rest)
-    return c.StoredTransfer(row, detail, waiting_seq)
+    return c.StoredTransfer(row, detail, waiting_seq, listing)

@@ -93,15 +93,13 @@ class PeerLink:
         """Forget sessions and initiation. `renew`: the link, if there was one, must not go on."""
         if renew and self._link is not None:
             self._local.incarnations.renew(self._key, self._addrs())
-        for session in self._slots.all():
-            del self._local.sessions[session.index]
+        self._forget(self._slots.all())
         self._slots = Slots()
         self._drop_initiation()
         self._fin.stop()
         self._renew = False
         self._roaming.forget()
-        self._link = None
-        self._announced = None
+        self._announced = self._link = None
 
     def hold(self, until: float) -> None:
         """No INIT before `until`."""

@@ -1,8 +1,11 @@
 """Transfers that are thrown away and read again from the store go on as after a restart."""
 
+import msgspec
 import pytest
 
-from chatnet_engine.files.transfers import Transfers
+from chatnet_engine.files.detail import Former, decode_detail, encode_detail
+from chatnet_engine.files.transfers import Act, Transfers
+from chatnet_protocol.commit import StoredTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.limits import MIB
 from fake_files import FakeSide, World
@@ -136,3 +139,35 @@ def test_an_id_is_of_one_offer(world: World) -> None:
     transfers.offer(ID, PEER, ["/home/a/a.txt"], now, 1)
     world.settle()
     assert len(world.a.offers) == 1
+
+
+def test_a_change_stores_how_far_it_is_and_not_the_files_again(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.b.row().done_bytes >= 3000)
+    for side in (world.a, world.b):
+        side.move()
+        side.transfers.act(ID, Act.PAUSE, side.clock, 1)
+        [op] = side.transfers.take_stores()
+        assert op.listing == b""
+        assert len(op.detail) < 100
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_one_that_schema_version_2_stored_goes_on_and_is_stored_in_the_new_way(
+    world: World, name: str
+) -> None:
+    side: FakeSide = getattr(world, name)
+    world.offer("big", auto=0)
+    now = side.store[ID]
+    detail, listing = decode_detail(now.detail, now.listing)
+    fields = msgspec.structs.asdict(detail) | msgspec.structs.asdict(listing)
+    former = msgspec.msgpack.encode(Former(**fields))
+    side.store[ID] = StoredTransfer(now.row, former)
+    side.restart()
+    world.pair.link(True)
+    world.settle()
+    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.run(lambda: world.pair.both("done"), turns=2000)
+    world.check_done("big")
+    assert decode_detail(side.store[ID].detail, side.store[ID].listing)[1] == listing
+    assert encode_detail(detail) != side.store[ID].detail

@@ -89,7 +89,8 @@ def test_an_offer_that_is_still_on_its_way_is_not_taken_for_lost(world: World) -
     world.do(world.a, "resume")
     relink(world)
     assert world.states() == ("offered", "")
-    world.a.store[ID] = StoredTransfer(world.a.row(), world.a.store[ID].detail, 1)
+    stored = world.a.store[ID]
+    world.a.store[ID] = StoredTransfer(world.a.row(), stored.detail, 1, stored.listing)
     world.a.restart()
     relink(world)
     assert world.states() == ("offered", "")
@@ -352,7 +353,8 @@ def test_a_cancel_on_the_way_to_being_fetched_again_ends_both(world: World) -> N
 def restored(world: World, mine: bool, side: FakeSide) -> None:
     body = encode_offer(Offer([OfferedFile(["a.txt"], len(SOURCES["a.txt"]))]))
     op = restored_transfer(message(ID, 5, mine, body), PEER, 7)
-    side.store[ID] = StoredTransfer(op.row, op.detail)
+    side.store[ID] = StoredTransfer(op.row, op.detail, listing=op.listing)
+    side.listings[ID] = op.listing
 
 
 def test_a_record_that_came_back_is_fetched_by_accepting_it(world: World) -> None:
@@ -386,7 +388,9 @@ def test_a_record_that_came_back_to_the_sender_has_no_files(world: World) -> Non
     world.a.restart()
     relink(world)
     assert world.states() == ("done", "done")
-    assert not decode_detail(world.a.store[ID].detail).files
+    stored = world.a.store[ID]
+    _, listing = decode_detail(stored.detail, stored.listing)
+    assert not listing.files
     world.b.transfers.accept(ID, "", world.b.clock, 1)
     world.settle()
     assert world.b.state() == "failed"

@@ -79,9 +79,21 @@ def test_what_came_without_a_question_is_kept_by_key_for_the_newest_day() -> Non
     desk.add_peer()
     uses = [c.AutomaticUse(b"k" * 32, 5, 30, 2), c.AutomaticUse(b"o" * 32, 5, 7, 1)]
     for number, use in enumerate(uses):
-        desk.do(c.StoreTransfer(offer(number), b"", use))
+        desk.do(c.StoreTransfer(offer(number), b"", automatic=use))
     assert desk.ledger.load().automatic == uses
     later = c.AutomaticUse(b"k" * 32, 6, 4, 1)
-    desk.do(c.StoreTransfer(offer(0, "active"), b"", later))
+    desk.do(c.StoreTransfer(offer(0, "active"), b"", automatic=later))
     desk.do(c.StoreTransfer(offer(1, "active"), b""))
     assert sorted(desk.ledger.load().automatic, key=lambda use: use.key) == [later, uses[1]]
+
+
+def test_a_listing_is_kept_until_another_is_given() -> None:
+    desk = Desk()
+    desk.add_peer()
+    desk.do(c.StoreTransfer(offer(1), b"offered", b"files"))
+    desk.do(c.StoreTransfer(offer(1, "active"), b"half"))
+    [stored] = desk.ledger.load().transfers
+    assert (stored.detail, stored.listing) == (b"half", b"files")
+    desk.do(c.StoreTransfer(offer(1, "active"), b"more", b"a file changed"))
+    [stored] = desk.do(c.LoadTransfers([message_id(1)])).found
+    assert (stored.detail, stored.listing) == (b"more", b"a file changed")

@@ -348,7 +348,7 @@ def _put_back(peer: int, row: wire.RestoredRow) -> cr.RestoredMessage:
             row.lamport, 0,
         )  # fmt: skip
         record = restored_transfer(offer, peer, row.arrived_ms)
-        transfer = StoredTransfer(record.row, record.detail)
+        transfer = StoredTransfer(record.row, record.detail, listing=record.listing)
     return cr.RestoredMessage(
         row.yours, row.id, row.kind, row.lamport, row.sent_ms, row.arrived_ms, row.ack, row.body,
         transfer,
