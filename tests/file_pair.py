@@ -88,8 +88,13 @@ class Side:
                     self.listings[op.row.id] = op.listing
                 listing = self.listings[op.row.id]
                 self.store[op.row.id] = StoredTransfer(op.row, op.detail, listing=listing)
-                if op.automatic is not None:
-                    self.automatic[op.automatic.key] = op.automatic
+                if (use := op.automatic) is not None:
+                    former = self.automatic.get(use.key)
+                    if former and former.day == use.day:
+                        size_bytes = former.size_bytes + use.size_bytes
+                        files = former.files + use.files
+                        use = AutomaticUse(use.key, use.day, size_bytes, files)
+                    self.automatic[use.key] = use
                 self.history.append(op.row)
                 self.transfers.handle_stored(op.row, now, 1000)
         while ids := self.transfers.lookups.take():

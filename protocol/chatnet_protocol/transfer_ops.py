@@ -28,7 +28,7 @@ class StoreTransfer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     listing: bytes = b""
     """What it is of: the offer, which does not change. Empty: as it is stored already."""
     automatic: AutomaticUse | None = None
-    """The peer's use of its quota, this transfer included, when it was accepted automatically."""
+    """What it takes of its key's quota, when it was accepted automatically: adds up in a day."""
     given: bytes = b""
     """Digest of the paths that a new own offer was made of, for telling a repeated command from
     another one under the same id; kept when it is empty."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from chatnet_engine.files.table import TransferTable
 from chatnet_engine.node import containment
 from chatnet_engine.node.links.traffic import Traffic
 from chatnet_protocol.ipc import commands as cmd
@@ -27,7 +28,11 @@ HANDLERS = (
     "link_session", "links", "messaging", "offers", "outbox", "parts", "people", "peers",
     "replies", "restoring", "sessions", "traffic", "typing_peer",
 )  # fmt: skip
-UNITS = (containment.Containment._unit.__code__, Traffic._handle_event.__code__)
+UNITS = (
+    containment.Containment._unit.__code__,
+    Traffic._handle_event.__code__,
+    TransferTable._guarded.__code__,
+)
 Point = tuple[str, int]
 """A file of the node, and a line of it."""
 END_S = 60.0
@@ -77,13 +82,23 @@ def in_unit(frame: FrameType) -> bool:
     outer: FrameType | None = frame
     while outer is not None:
         if outer.f_code in UNITS:
-            owner = outer.f_locals["self"]
-            config = owner._config if isinstance(owner, Traffic) else owner._parts.config
-            return bool(config.contain)
+            return contains(outer.f_locals["self"])
         if outer.f_code is containment.Containment.end_peer.__code__:
             return False
         outer = outer.f_back
     return False
+
+
+def contains(owner: object) -> bool:
+    """Whether that one contains what its unit raises: engine A does."""
+    match owner:
+        case Traffic():
+            return owner._config.contain
+        case TransferTable():
+            return owner._contain
+        case containment.Containment():
+            return owner._parts.config.contain
+    raise AssertionError(owner)
 
 
 @contextmanager

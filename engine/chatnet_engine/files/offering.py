@@ -5,6 +5,7 @@ An offer waits here twice: for its list, and for its message to be committed.
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import new_detail
@@ -28,6 +29,7 @@ MAX_SCANS = 3
 TOO_MANY = f"That is more than {MAX_FILES_IN_OFFER:,} files; offer an archive of them instead."
 TOO_LONG = "The list of these files is too long for one offer; offer an archive of them instead."
 OTHER_MESSAGE = "That id is another message already."
+NOT_HANDLED = "The engine failed inside while preparing this offer; try again. See its log."
 NOT_LISTED = "The files could not be listed in time; try again."
 
 
@@ -101,6 +103,7 @@ class Offering:
             self._results.append(FailedOffer(transfer_id, ErrorCode.TOO_LARGE, TOO_LONG))
             return
         self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S)
+        self._out.undo.append(partial(self._waiting.pop, transfer_id, None))
         self._out.ask(pw.Scan(transfer_id, paths))
 
     def repeat(self, transfer_id: bytes, peer: int, body: bytes) -> None:
@@ -157,6 +160,11 @@ class Offering:
         )
         listed.body, listed.store = body, store
         self._results.append(ReadyOffer(report.id, listed.peer, body, store))
+
+    def handle_lost(self, transfer_id: bytes) -> None:
+        """The list has come, and could not be handled."""
+        if transfer_id in self._waiting:
+            self._fail(transfer_id, ErrorCode.INTERNAL, NOT_HANDLED)
 
     def pop_listed(self, transfer_id: bytes) -> Listed | None:
         """The offer was committed: what it was made from."""

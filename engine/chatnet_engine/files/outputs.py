@@ -1,5 +1,6 @@
 """What all transfers of a session share: the way out, and what is known of each peer's link."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -46,6 +47,14 @@ class PeerLink:
         return True
 
 
+class Mark(NamedTuple):
+    """How much there was of everything."""
+
+    controls: int
+    frames: int
+    undo: int
+
+
 class Outputs:
     """Collects what the machines want said and done; drained by their owner."""
 
@@ -56,7 +65,25 @@ class Outputs:
         """Whether there is a file process; requests without one are dropped and asked again."""
         self.port = 0
         """TCP port of our listener; 0: none."""
+        self.undo: list[Callable[[], object]] = []
+        """How to take back what else this unit of work has changed, newest last."""
         self._jobs = 0
+
+    def begin(self) -> Mark:
+        """A unit of work begins: what `roll_back` goes back to."""
+        self.undo.clear()
+        return self.mark()
+
+    def mark(self) -> Mark:
+        """A part of a unit begins."""
+        return Mark(len(self.controls), len(self.frames), len(self.undo))
+
+    def roll_back(self, mark: Mark) -> None:
+        """Take back what was to be said and done since then."""
+        del self.controls[mark.controls :]
+        del self.frames[mark.frames :]
+        while len(self.undo) > mark.undo:
+            self.undo.pop()()
 
     def say(self, peer: int, control: Control) -> None:
         """Tell the peer; lost when its link is not up."""

@@ -22,9 +22,13 @@ class Quota:
 
     def __init__(self, loaded: Sequence[AutomaticUse]) -> None:
         self._uses = {use.key: use for use in loaded}
+        self._unstored: dict[bytes, AutomaticUse] = {}
+        """What each transfer took, until that is handed to the store with it."""
 
-    def take(self, key: bytes, offer: Offer, verified: bool, at: Moment) -> AutomaticUse | None:
-        """The new use, to be stored with the accepted transfer; None: people have to be asked.
+    def take(
+        self, transfer_id: bytes, key: bytes, offer: Offer, verified: bool, at: Moment
+    ) -> bool:
+        """Whether the offer may be taken without a question; if so, it counts.
 
         What a verified peer sends counts as well, and is not limited by it.
         """
@@ -39,6 +43,23 @@ class Quota:
             use.size_bytes <= MAX_AUTOMATIC_BYTES_A_DAY and use.files <= MAX_AUTOMATIC_FILES_A_DAY
         )
         if not (verified or fits):
-            return None
+            return False
         self._uses[key] = use
-        return use
+        self._unstored[transfer_id] = AutomaticUse(key, day, offer.size_bytes, len(offer.files))
+        return True
+
+    def pop_use(self, transfer_id: bytes) -> AutomaticUse | None:
+        """What this transfer took, to be stored with it; once."""
+        return self._unstored.pop(transfer_id, None)
+
+    def forget(self, transfer_id: bytes) -> None:
+        """This transfer is not in memory any more: what it took counts only if it is stored."""
+        if (use := self._unstored.pop(transfer_id, None)) is not None:
+            self.give_back(use)
+
+    def give_back(self, use: AutomaticUse) -> None:
+        """It was not stored, and will not be."""
+        now = self._uses.get(use.key)
+        if now is not None and now.day == use.day:
+            size_bytes, files = now.size_bytes - use.size_bytes, now.files - use.files
+            self._uses[use.key] = AutomaticUse(use.key, use.day, size_bytes, files)

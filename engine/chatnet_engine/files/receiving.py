@@ -15,7 +15,7 @@ from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.names import safe_name, safe_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.transfer import NO_WAY, S, Step, Table, Transfer
-from chatnet_protocol.commit import AutomaticUse, StoreTransfer
+from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow
@@ -98,7 +98,6 @@ class Receiving(Transfer):
         """The sender's newest request to dial that no job has been started for."""
         self._next_dial_s = 0.0
         self._dial_interval_s = MIN_DIAL_INTERVAL_S
-        self._automatic: AutomaticUse | None = None
         self.heard = True
         """The sender knows how it ended."""
 
@@ -118,11 +117,6 @@ class Receiving(Transfer):
         self._out.say(self.peer, ct.Accept(self.id))
         self.retry_at = at.s
         self._touch(at)
-
-    def accept_automatically(self, folder: str, use: AutomaticUse, at: Moment) -> None:
-        """The files arrive without a question; `use` is stored with that decision."""
-        self._automatic = use
-        self.accept(folder, at)
 
     def refuse_one_more(self, at: Moment) -> None:
         """The peer has as many open offers as it may have."""
@@ -311,11 +305,9 @@ class Receiving(Transfer):
     def take_store(self) -> StoreTransfer | None:
         """Remembers which names become durable with it."""
         store = super().take_store()
-        if store is None:
-            return None
-        self._in_store = len(self.detail.placing)
-        use, self._automatic = self._automatic, None
-        return msgspec.structs.replace(store, automatic=use)
+        if store is not None:
+            self._in_store = len(self.detail.placing)
+        return store
 
     def handle_stored(self, at: Moment) -> None:
         """Names are durable now: files may get them. And done may be said."""

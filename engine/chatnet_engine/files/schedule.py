@@ -65,13 +65,23 @@ class Schedule:
         limit = MAX_RECEIVING_JOBS if isinstance(transfer, Receiving) else MAX_SENDING_JOBS
         return of_peer < limit and len(others) < MAX_ACTIVE_TRANSFERS
 
-    def take_due(self, now: float) -> list[Transfer]:
-        """Transfers whose time has come; each is to be noted again."""
-        due: list[Transfer] = []
-        while (due_s := self.next_timeout()) is not None and due_s <= now:
-            _, transfer_id = heappop(self._heap)
-            due.append(self._dues.pop(transfer_id)[1])
-        return due
+    def job_of(self, transfer_id: bytes) -> int:
+        """Its job as it was noted last; 0: none."""
+        return self._job_of.get(transfer_id, 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many have a deadline."""
+        return len(self._dues)
+
+    def first_due(self, now: float) -> Transfer | None:
+        """The next transfer whose time has come; `begin` it, or it stays the next."""
+        due_s = self.next_timeout()
+        return self._dues[self._heap[0][1]][1] if due_s is not None and due_s <= now else None
+
+    def begin(self, transfer: Transfer) -> None:
+        """What is due of it is done now; it is to be noted again."""
+        self._dues.pop(transfer.id, None)
 
     def next_timeout(self) -> float | None:
         """When the next transfer is due."""

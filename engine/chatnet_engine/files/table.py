@@ -1,13 +1,20 @@
 """Owns which transfers are in memory, and lets go of those that are to be read again."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.outputs import Outputs
+from chatnet_engine.files.outputs import Mark, Moment, Outputs
+from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.transfer import Transfer
+from chatnet_engine.trace import describe
+from chatnet_protocol.commit import StoreTransfer
+from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 
 MAX_STORING_BYTES = 256 * 1024
@@ -41,8 +48,11 @@ class Storing:
 class TransferTable:
     """The tables; `Transfers` fills them."""
 
-    def __init__(self) -> None:
+    def __init__(self, quota: Quota, *, contain: bool) -> None:
+        self._contain = contain
+        self._quota = quota
         self._out = Outputs()
+        self._failed: dict[bytes, tuple[int, str]] = {}
         self._schedule = Schedule()
         self._all: dict[bytes, Transfer] = {}
         self._open: dict[bytes, Transfer] = {}
@@ -57,6 +67,19 @@ class TransferTable:
         """May have something to store."""
         self._storing = Storing()
 
+    def begin(self) -> Mark:
+        """A unit of work begins: what `roll_back` goes back to."""
+        return self._out.begin()
+
+    def roll_back(self, mark: Mark) -> None:
+        """Take back what was to leave; what it was about is to be thrown away and read again."""
+        self._out.roll_back(mark)
+
+    def take_failed(self) -> dict[bytes, tuple[int, str]]:
+        """Transfers that could not be handled and were thrown away: their peers, and why."""
+        failed, self._failed = self._failed, {}
+        return failed
+
     def peer_of(self, transfer_id: bytes) -> int:
         """Whose transfer it is; 0 if it is not in memory."""
         known = self._all.get(transfer_id)
@@ -65,15 +88,87 @@ class TransferTable:
     def throw_away(self, ids: Sequence[bytes]) -> None:
         """Forget these, to be loaded again from the store by `handle_loaded`."""
         for transfer_id in ids:
+            self._quota.forget(transfer_id)
+            job = self._schedule.job_of(transfer_id)
             transfer = self._all.pop(transfer_id, None)
             for table in (self._open, self._undelivered, self._changed, self._settled):
                 table.pop(transfer_id, None)
             if transfer is not None:
                 self._offered.get(transfer.peer, set()).discard(transfer_id)
                 self._storing.over(transfer_id)
-                if transfer.job:
-                    self._out.ask(pw.Stop(transfer.job))
+                for each in {job, transfer.job} - {0}:
+                    self._out.ask(pw.Stop(each))
                 self._schedule.forget(transfer_id)
+
+    def take_process_frames(self) -> list[bytes]:
+        """Requests to the file process."""
+        frames, self._out.frames = self._out.frames, []
+        self._out.undo.clear()
+        return frames
+
+    def take_stores(self) -> list[StoreTransfer]:
+        """What has to be durable next; `handle_stored` answers each."""
+        changed, self._changed = self._changed, {}
+        ops: list[StoreTransfer] = []
+        for one in changed.values():
+            if not self._storing.has_room(one.peer):
+                self._changed[one.id] = one
+            else:
+                self._guarded(one.id, one.peer, partial(self._take_store, one, ops))
+        return ops
+
+    def take_gauges(self, now: float) -> list[TransferGauge]:
+        """Progress of what moves, at most five a second each."""
+        gauges: list[TransferGauge] = []
+        for one in list(self._open.values()):
+            self._guarded(one.id, one.peer, partial(self._take_gauge, one, gauges, now))
+        return gauges
+
+    def give_back(self, op: StoreTransfer) -> None:
+        """This was not stored, and will not be."""
+        if op.automatic is not None:
+            self._quota.give_back(op.automatic)
+
+    def _do(self, transfer: Transfer, act: Callable[[], None], at: Moment) -> None:
+        """An input of this one alone."""
+
+        def acted() -> None:
+            act()
+            self._after(transfer, at)
+
+        self._guarded(transfer.id, transfer.peer, acted)
+
+    def _after(self, transfer: Transfer, at: Moment) -> None:
+        """An input was handled: start what is due, keep the books."""
+        if transfer.retry_at is not None and transfer.retry_at <= at.s:
+            transfer.handle_due(at, self._schedule.may_start(transfer))
+        self._changed[transfer.id] = transfer
+        self._file(transfer)
+        self._schedule.note(transfer)
+
+    def _guarded(self, transfer_id: bytes, peer: int, act: Callable[[], None]) -> None:
+        """Handle one of several: what it raises concerns it alone."""
+        if not self._contain:
+            act()
+            return
+        mark = self._out.mark()
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  (its owner is told)
+            self._out.roll_back(mark)
+            self._failed[transfer_id] = (peer, describe(error))
+            self.throw_away([transfer_id])
+
+    def _take_store(self, transfer: Transfer, ops: list[StoreTransfer]) -> None:
+        if (op := transfer.take_store()) is not None:
+            use = self._quota.pop_use(transfer.id)
+            self._storing.begin(transfer.id, transfer.peer, len(op.detail) + len(op.listing))
+            ops.append(msgspec.structs.replace(op, automatic=use) if use else op)
+
+    def _take_gauge(self, transfer: Transfer, gauges: list[TransferGauge], now: float) -> None:
+        gauge = transfer.progress.take_gauge(transfer.id, transfer.peer, now)
+        if gauge is not None:
+            gauges.append(gauge)
 
     def _file(self, transfer: Transfer) -> None:
         """Put it where it belongs now, and forget the oldest of too many settled ones."""

@@ -252,6 +252,7 @@ class Transfer(ABC):
     def handle_ready(self, at: Moment) -> None:
         """There is a (new) file process: what the last one was asked has to be asked again."""
         if self.job:
+            self._out.ask(pw.Stop(self.job))  # in case it is the same process, asked before
             self.handle_job_lost(at)
         self.retry_at = at.s
 

@@ -7,6 +7,7 @@ where it stands.
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -20,9 +21,8 @@ from chatnet_engine.files.receiving import Receiving, arrived
 from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.table import TransferTable
 from chatnet_engine.files.transfer import Act, Transfer
-from chatnet_protocol.commit import AutomaticUse, StoredTransfer, StoreTransfer
+from chatnet_protocol.commit import AutomaticUse, StoredTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
-from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow
 from chatnet_protocol.limits import MAX_OPEN_OFFERS
 from chatnet_protocol.wire import control as ct
@@ -41,11 +41,11 @@ class Transfers(TransferTable):
         random: Callable[[int], bytes],
         inbox: str,
         now: float,
+        contain: bool = False,
     ) -> None:
         self._random = random
         self._inbox = inbox
-        super().__init__()
-        self._quota = Quota(automatic)
+        super().__init__(Quota(automatic), contain=contain)
         self.offering = Offering(self._out)
         """Offers that are no transfers yet; its `take` gives those that can be sent."""
         self._links: dict[int, PeerLink] = {}
@@ -134,10 +134,10 @@ class Transfers(TransferTable):
         offer = transfer.offer
         if waiting >= MAX_OPEN_OFFERS:
             transfer.refuse_one_more(at)
-        elif offer.size_bytes <= auto_accept_bytes and (
-            use := self._quota.take(key, offer, verified, at)
+        elif offer.size_bytes <= auto_accept_bytes and self._quota.take(
+            row.id, key, offer, verified, at
         ):
-            transfer.accept_automatically(self._inbox, use, at)
+            transfer.accept(self._inbox, at)
         else:
             transfer.handle_link_up(at)
         self._after(transfer, at)
@@ -157,20 +157,13 @@ class Transfers(TransferTable):
         """The store's answer about ids of `lookups`, or of any others."""
         at = Moment(now, wall_ms)
         for stored in found:
-            if stored.row.id not in self._all:
-                self._load(stored)
-                loaded = self._open.get(stored.row.id)
-                if loaded is None:
-                    continue
-                if self._out.ready:
-                    loaded.handle_ready(at)
-                if self._link(loaded.peer).up:
-                    loaded.handle_link_up(at)
-                self._after(loaded, at)
+            row = stored.row
+            if row.id not in self._all:
+                self._guarded(row.id, row.peer, partial(self._load_late, stored, at))
         for transfer_id in ids:
             for peer, control in self.lookups.pop(transfer_id):
-                with contextlib.suppress(RemoteProtocolError):  # that link may be gone by now
-                    self._handle_control(peer, control, at)
+                act = partial(self._handle_late_control, peer, control, at)
+                self._guarded(transfer_id, peer, act)
 
     def handle_delivered(self, peer: int, delivered_seq: int, now: float, wall_ms: int) -> None:
         """The peer has committed our messages up to this number."""
@@ -243,16 +236,24 @@ class Transfers(TransferTable):
                 self._handle_ready(report, at)
             case pw.Scanned():
                 self.offering.handle_scanned(report)
-            case pw.Placed() | pw.NotPlaced():
-                transfer = self._all.get(report.id)
-                if transfer is not None:
-                    transfer.handle_report(report, at)
-                    self._after(transfer, at)
             case _:
-                transfer = self._schedule.by_job(report.job)
-                if transfer is not None and transfer.job == report.job:
-                    transfer.handle_report(report, at)
-                    self._after(transfer, at)
+                transfer = self._subject(report)
+                if transfer is not None:
+                    self._do(transfer, partial(transfer.handle_report, report, at), at)
+
+    def handle_lost_report(self, frame: bytes) -> list[bytes] | None:
+        """A report could not be handled: the transfers that are to be read again for it; None: it
+        was `Listening`, without which nothing goes on."""
+        report = pw.decode_report(frame)
+        match report:
+            case pw.Listening():
+                return None
+            case pw.Scanned():
+                self.offering.handle_lost(report.id)
+                return []
+            case _:
+                transfer = self._subject(report)
+                return [transfer.id] if transfer is not None else []
 
     def handle_process_restarted(self, now: float, wall_ms: int) -> None:
         """The file process died; the new one says `Listening` when it can be asked."""
@@ -261,8 +262,7 @@ class Transfers(TransferTable):
         self._out.frames.clear()
         at = Moment(now, wall_ms)
         for transfer in self._schedule.working():
-            transfer.handle_job_lost(at)
-            self._after(transfer, at)
+            self._do(transfer, partial(transfer.handle_job_lost, at), at)
 
     def handle_timeout(self, now: float, wall_ms: int) -> None:
         """Time has passed; harmless when nothing is due."""
@@ -270,8 +270,11 @@ class Transfers(TransferTable):
         self.offering.handle_timeout(at)
         for peer in list(self._unstated):
             self._state_all(peer, at)
-        for transfer in self._schedule.take_due(now):
-            self._after(transfer, at)
+        for _ in range(self._schedule.waiting):
+            due = self._schedule.first_due(now)
+            if due is None:
+                break
+            self._do(due, partial(self._schedule.begin, due), at)
 
     # --- outputs ---
 
@@ -279,28 +282,6 @@ class Transfers(TransferTable):
         """(peer, body) for channel 1; dropped when that link is not up."""
         controls, self._out.controls = self._out.controls, []
         return [said for said in controls if self._link(said[0]).up]
-
-    def take_process_frames(self) -> list[bytes]:
-        """Requests to the file process."""
-        frames, self._out.frames = self._out.frames, []
-        return frames
-
-    def take_stores(self) -> list[StoreTransfer]:
-        """What has to be durable next; `handle_stored` answers each."""
-        changed, self._changed = self._changed, {}
-        ops: list[StoreTransfer] = []
-        for one in changed.values():
-            if not self._storing.has_room(one.peer):
-                self._changed[one.id] = one
-            elif (op := one.take_store()) is not None:
-                self._storing.begin(one.id, one.peer, len(op.detail) + len(op.listing))
-                ops.append(op)
-        return ops
-
-    def take_gauges(self, now: float) -> list[TransferGauge]:
-        """Progress of what moves, at most five a second each."""
-        gauges = [one.progress.take_gauge(one.id, one.peer, now) for one in self._open.values()]
-        return [gauge for gauge in gauges if gauge is not None]
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` next."""
@@ -325,6 +306,34 @@ class Transfers(TransferTable):
             self._after(transfer, at)
         elif (answer := answer_unknown(control)) is not None:
             self._out.say(peer, answer)
+
+    def _load_late(self, stored: StoredTransfer, at: Moment) -> None:
+        self._load(stored)
+        loaded = self._open.get(stored.row.id)
+        if loaded is None:
+            return
+        if self._out.ready:
+            loaded.handle_ready(at)
+        if self._link(loaded.peer).up:
+            loaded.handle_link_up(at)
+        self._after(loaded, at)
+
+    def _handle_late_control(self, peer: int, control: ct.Control, at: Moment) -> None:
+        with contextlib.suppress(RemoteProtocolError):  # that link may be gone by now
+            self._handle_control(peer, control, at)
+
+    def _subject(self, report: pw.Report) -> Transfer | None:
+        """The transfer that a report is about."""
+        if isinstance(report, pw.Placed | pw.NotPlaced):
+            return self._all.get(report.id)
+        job = 0 if isinstance(report, pw.Listening | pw.Scanned) else report.job
+        transfer = self._schedule.by_job(job)
+        return transfer if transfer is not None and transfer.job == job else None
+
+    def _state(self, transfer: Transfer, is_other: bool, at: Moment) -> None:
+        transfer.handle_link_up(at, is_other)
+        if not transfer.ended:
+            self._after(transfer, at)
 
     def _add(
         self, row: TransferRow, detail: Detail, listing: Listing, waiting_seq: int = 0
@@ -354,15 +363,13 @@ class Transfers(TransferTable):
     def _state_all(self, peer: int, at: Moment) -> None:
         """Say on the new link where every transfer stands, now or soon."""
         link = self._link(peer)
+        self._unstated.add(peer)
         if not link.may_state(at.s):
-            self._unstated.add(peer)
             return
-        self._unstated.discard(peer)
-        is_other, link.is_other = link.is_other, False
         for transfer in [one for one in self._all.values() if one.peer == peer]:
-            transfer.handle_link_up(at, is_other)
-            if not transfer.ended:
-                self._after(transfer, at)
+            self._guarded(transfer.id, peer, partial(self._state, transfer, link.is_other, at))
+        self._unstated.discard(peer)
+        link.is_other = False
 
     def _link(self, peer: int) -> PeerLink:
         return self._links.setdefault(peer, PeerLink())
@@ -382,19 +389,11 @@ class Transfers(TransferTable):
         return transfer
 
     def _handle_ready(self, report: pw.Listening, at: Moment) -> None:
+        if not self._out.ready:
+            self._out.frames.clear()
         self._out.ready = True
         self._out.port = report.port
-        self._out.frames.clear()
         self.offering.handle_ready()
         for transfer in list(self._open.values()):
             if not transfer.ended:
-                transfer.handle_ready(at)
-                self._after(transfer, at)
-
-    def _after(self, transfer: Transfer, at: Moment) -> None:
-        """An input was handled: start what is due, keep the books."""
-        if transfer.retry_at is not None and transfer.retry_at <= at.s:
-            transfer.handle_due(at, self._schedule.may_start(transfer))
-        self._changed[transfer.id] = transfer
-        self._file(transfer)
-        self._schedule.note(transfer)
+                self._do(transfer, partial(transfer.handle_ready, at), at)

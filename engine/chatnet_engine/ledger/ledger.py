@@ -20,7 +20,7 @@ from chatnet_engine.ledger import (
 )
 from chatnet_engine.ledger.failure import commit_failed
 from chatnet_engine.ledger.migrations import migrate
-from chatnet_engine.ledger.schema import mark_in_use
+from chatnet_engine.ledger.schema import mark_in_use, transaction
 from chatnet_engine.trace import describe
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
@@ -45,10 +45,9 @@ class Ledger:
         clean = connection.execute("SELECT clean FROM totals").fetchone()[0]
         if not clean:
             self._offers = pages.offers_without_transfer(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        people.purge(connection)
-        mark_in_use(connection)
-        connection.execute("COMMIT")
+        with transaction(connection):
+            people.purge(connection)
+            mark_in_use(connection)
 
     def apply(self, commit: c.Commit) -> c.Committed | c.CommitFailed:
         """Do the operations in one transaction, in order.

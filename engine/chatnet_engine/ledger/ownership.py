@@ -7,7 +7,7 @@ import msgspec
 
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.migrations import STEPS
-from chatnet_engine.ledger.schema import StoreDamaged, check_unclean, reading
+from chatnet_engine.ledger.schema import StoreDamaged, check_unclean, reading, transaction
 from chatnet_protocol.commit import Loaded
 from chatnet_protocol.errors import VersionMismatch
 from chatnet_protocol.ipc.rows import SessionRow, Trust
@@ -63,11 +63,10 @@ def _facts(connection: sqlite3.Connection, version: int) -> HistoryFacts:
 
 def adopt(connection: sqlite3.Connection, own_key: bytes) -> None:
     """From now on it is the history of that key; durable when this returns."""
-    connection.execute("BEGIN IMMEDIATE")
-    (former,) = connection.execute("SELECT own_key FROM totals").fetchone()
-    if former != own_key:
-        connection.execute("UPDATE totals SET own_key = ?", (own_key,))
-        if former:
-            # They belong to pairs of keys; the next start of a node computes them again.
-            connection.execute("UPDATE peers SET safety_number = ''")
-    connection.execute("COMMIT")
+    with transaction(connection):
+        (former,) = connection.execute("SELECT own_key FROM totals").fetchone()
+        if former != own_key:
+            connection.execute("UPDATE totals SET own_key = ?", (own_key,))
+            if former:
+                # They belong to pairs of keys; the next start of a node computes them again.
+                connection.execute("UPDATE peers SET safety_number = ''")

@@ -254,6 +254,19 @@ def reading() -> Iterator[None]:
         raise StoreDamaged("The history file is damaged (text that is not UTF-8).") from None
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block is durable when it ends, or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def open_memory() -> sqlite3.Connection:
     """A history in memory: for the simulator and for tests."""
     return _connect(":memory:")

@@ -45,7 +45,9 @@ def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
         db.execute("REPLACE INTO listings VALUES (?, ?)", (row.id, op.listing))
     if (use := op.automatic) is not None:
         db.execute(
-            "REPLACE INTO automatic VALUES (?, ?, ?, ?)",
+            "INSERT INTO automatic VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+            " size_bytes = excluded.size_bytes + iif(day = excluded.day, size_bytes, 0),"
+            " files = excluded.files + iif(day = excluded.day, files, 0), day = excluded.day",
             (use.key, use.day, use.size_bytes, use.files),
         )
     return c.TransferStored(row)

@@ -3,6 +3,7 @@
 from chatnet_engine.node import reloading
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.containment import COMMAND_FAILED
 from chatnet_engine.node.parts import Parts
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -19,6 +20,11 @@ def answer_anyway(parts: Parts, result: c.OpResult, waiting: Waiting) -> None:
     """It is committed, though what follows from it failed here."""
     if isinstance(result, c.MessagesQueued):
         parts.messaging.answer_queued(result, waiting)
+        return
+    if isinstance(result, c.TransfersLoaded):
+        for asker in filter(None, waiting.askers):
+            parts.forget_asker(asker)
+            parts.fail(asker, CommandError(ErrorCode.INTERNAL, COMMAND_FAILED))
         return
     for asker in filter(None, waiting.askers):
         parts.forget_asker(asker)

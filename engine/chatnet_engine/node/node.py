@@ -100,7 +100,7 @@ class Node:
         self._start(now)
         for peer, offer in loaded.offers:
             resume = partial(answers.resume, self._parts, peer, [offer], now)
-            self.contained.transfers(now, resume)
+            self.contained.peer(peer, now, resume)
 
     def _start(self, now: Now) -> None:
         parts = self._parts
@@ -190,7 +190,7 @@ class Node:
                 act = partial(parts.inviting.handle_stretched, result, now)
                 self.contained.peer(result.peer, now, act)
             case FilesSaid() | FilesRestarted():
-                self.contained.transfers(now, partial(offers.handle_files, parts, result, now))
+                self.contained.report(result, now, partial(offers.handle_files, parts, result))
             case _:
                 assert_never(result)
 
@@ -206,9 +206,7 @@ class Node:
         for part in (parts.messaging, parts.links.sessions):
             for peer in part.due(now):
                 self.contained.peer(peer, now, partial(part.handle_due, peer, now))
-        if (due := parts.transfers.next_timeout()) is not None and due <= now.mono_s:
-            act = partial(parts.transfers.handle_timeout, now.mono_s, now.wall_ms)
-            self.contained.transfers(now, act)
+        self.contained.files_timer(now)
         parts.front_ends.handle_timeout(now)
 
     def dial_typed(self, host: str, port: int) -> None:
@@ -231,7 +229,7 @@ class Node:
         """End the turn: what the world is asked for, in the order in which to do it."""
         parts = self._parts
         self._end_links(now)
-        self.contained.transfers(now, partial(offers.move, parts, now))
+        offers.move(parts, self.contained, now)
         out: list[Effect] = []
         sealed: list[tuple[bytes, Addr]] = []
         for peer in parts.conversations:
@@ -272,7 +270,6 @@ class Node:
             parts.commits.next_timeout(),
             parts.publisher.next_timeout(),
             parts.front_ends.next_timeout(),
-            parts.transfers.next_timeout(),
             self.contained.next_timeout(),
         ]
         if self._stop_by is not None:
@@ -330,7 +327,7 @@ class Node:
     def _end_links(self, now: Now) -> None:
         transfers = self._parts.file_transfers
         for peer in transfers.take_ended():
-            self.contained.transfers(now, partial(transfers.end_link, peer, now))
+            self.contained.peer(peer, now, partial(transfers.end_link, peer, now))
 
     def _serve(self, peer: int, sealed: list[tuple[bytes, Addr]], now: Now) -> None:
         """Put what leaves for this peer now behind `sealed`."""

@@ -189,4 +189,5 @@ def _transfers(
         random=random,
         inbox=config.session.inbox,
         now=now.mono_s,
+        contain=config.contain,
     )

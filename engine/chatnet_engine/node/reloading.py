@@ -92,6 +92,13 @@ def take_back_row(parts: Parts, peer: int, now: Now) -> None:
         parts.links.add(row, now)
 
 
+def take_back_removals(parts: Parts, now: Now) -> None:
+    """Peers whose removal came to nothing are there again."""
+    for peer in [peer for peer in parts.peers.leaving if not parts.commits.forgets_peer(peer)]:
+        if row := parts.peers.take_back(peer):
+            parts.links.add(row, now)
+
+
 def _publish(parts: Parts, result: c.PeerLoaded, row: PeerRow) -> None:
     """What front ends do not know of it yet: only more than they know, never less."""
     peer, publisher, state = result.peer, parts.publisher, result.state

@@ -81,10 +81,13 @@ def test_what_came_without_a_question_is_kept_by_key_for_the_newest_day() -> Non
     for number, use in enumerate(uses):
         desk.do(c.StoreTransfer(offer(number), b"", automatic=use))
     assert desk.ledger.load().automatic == uses
+    desk.do(c.StoreTransfer(offer(0, "active"), b"", automatic=uses[1]))
+    more = c.AutomaticUse(b"o" * 32, 5, 14, 2)
+    assert sorted(desk.ledger.load().automatic, key=lambda use: use.key) == [uses[0], more]
     later = c.AutomaticUse(b"k" * 32, 6, 4, 1)
     desk.do(c.StoreTransfer(offer(0, "active"), b"", automatic=later))
     desk.do(c.StoreTransfer(offer(1, "active"), b""))
-    assert sorted(desk.ledger.load().automatic, key=lambda use: use.key) == [later, uses[1]]
+    assert sorted(desk.ledger.load().automatic, key=lambda use: use.key) == [later, more]
 
 
 def test_a_listing_is_kept_until_another_is_given() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from chatnet_engine.files import offering
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.ledger import ledger, people
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.people import people as subject
@@ -13,6 +15,7 @@ from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState
+from chatnet_protocol.wire import control
 from injection import files, scenario
 from injection.scenario import World, inject, link_count, points
 
@@ -52,7 +55,7 @@ def test_an_offer_whose_transfer_was_never_stored_becomes_one_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = files.FilesWorld()
-    fail_once(monkeypatch, world.a.node._parts.transfers, "take_stores")
+    fail_once(monkeypatch, Receiving, "take_store")
     world.offer(world.at_b, "auto")
     world.run(5.0)
     assert world.transfers(world.a) == world.transfers(world.b) == {"auto": "done"}
@@ -63,15 +66,149 @@ def test_an_offer_that_could_not_be_made_is_none_until_it_is_asked_for_again(
 ) -> None:
     world = files.FilesWorld()
     fail_once(monkeypatch, offering, "new_detail")
-    world.offer(world.at_a, "sent")
+    request = world.at_a.ask(cmd.OfferFiles(files.IDS["sent"], 1, ["/home/sent"]))
     world.run(0.5)
-    world.offer(world.at_a, "sent")
-    world.run(1.0)
     assert world.transfers(world.a) == world.transfers(world.b) == {}
-    world.run(65.0)
+    failure = world.at_a.replies[request].failure
+    assert failure
+    assert failure.code == ErrorCode.INTERNAL
     world.offer(world.at_a, "sent")
     world.run(5.0)
     assert world.transfers(world.a) == world.transfers(world.b) == {"sent": "done"}
+
+
+def test_an_offer_whose_command_raises_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a request to the file process nor the memory of one: the next try is a first."""
+    world = files.FilesWorld()
+    parts = world.a.node._parts
+    asked = parts.transfers._out.ask
+
+    def failing(request: pw.Request) -> None:
+        asked(request)
+        monkeypatch.undo()
+        raise ZeroDivisionError("injected")
+
+    monkeypatch.setattr(parts.transfers._out, "ask", failing)
+    world.at_a.ask(cmd.OfferFiles(files.IDS["sent"], 1, ["/home/sent"]))
+    world.run(0.01)
+    assert parts.transfers.offering._waiting == {}
+    assert world.a.files
+    assert world.a.files.process.reports == []
+    world.offer(world.at_a, "sent")
+    world.run(5.0)
+    assert world.transfers(world.a) == world.transfers(world.b) == {"sent": "done"}
+
+
+def held(world: files.FilesWorld, *names: str) -> None:
+    """A has been offered these, and takes none."""
+    world.insist(world.at_a, cmd.SetPeer(1, auto_accept_bytes=0))
+    world.run(0.1)
+    for name in names:
+        world.offer(world.at_b, name)
+    world.run(0.3)
+
+
+def test_what_a_unit_that_raises_was_to_say_is_not_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An accept that raises at its last step tells the sender nothing, and takes no file."""
+    world = files.FilesWorld()
+    held(world, "asked")
+    said: list[object] = []
+    decode = control.decode_control
+    monkeypatch.setattr(
+        control, "decode_control", lambda body: (said.append(decode(body)), decode(body))[1]
+    )
+    fail_once(monkeypatch, Receiving, "_touch")
+    request = world.at_a.ask(cmd.AcceptTransfer(files.IDS["asked"]))
+    world.run(0.3)
+    failure = world.at_a.replies[request].failure
+    assert failure
+    assert failure.code == ErrorCode.INTERNAL
+    assert [one for one in said if isinstance(one, control.Accept)] == []
+    assert world.transfers(world.a) == world.transfers(world.b) == {"asked": "offered"}
+    world.at_a.ask(cmd.AcceptTransfer(files.IDS["asked"]))
+    world.run(3.0)
+    assert world.transfers(world.a) == {"asked": "done"}
+
+
+def test_what_a_transfer_took_of_the_quota_counts_only_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = files.FilesWorld()
+    fail_once(monkeypatch, Receiving, "accept", times=3)
+    world.offer(world.at_b, "auto")
+    world.run(60.0)
+    assert world.transfers(world.a) == {"auto": "done"}
+    [use] = world.a.ledger.load().automatic
+    assert (use.size_bytes, use.files) == (files.SIZE_BYTES, 1)
+    assert world.a.node._parts.transfers._quota._uses[use.key] == use
+
+
+def test_a_file_process_that_listens_is_used_even_if_its_report_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says so only once. The first try comes at once, the next after pauses."""
+    world = files.FilesWorld()
+    world.a.files.kill()
+    world.a.node._parts.transfers._out.ready = False
+    fail_once(monkeypatch, world.a.node._parts.transfers, "_handle_ready", times=3)
+    world.run(0.5)
+    assert len(world.a.problems) == 2
+    world.run(4.0)
+    assert len(world.a.problems) == 3
+    world.offer(world.at_b, "auto")
+    world.offer(world.at_a, "sent")
+    world.run(5.0)
+    assert world.transfers(world.a) == {"auto": "done", "sent": "done"}
+
+
+def test_one_transfer_that_raises_when_files_are_ready_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = files.FilesWorld()
+    held(world, "asked", "refused")
+    transfers = world.a.node._parts.transfers
+    before = {one: transfers._all[one] for one in map(files.IDS.get, ("asked", "refused"))}
+    fail_once(monkeypatch, Receiving, "handle_ready")
+    world.a.files.kill()
+    world.run(1.0)
+    assert [transfers._all[one] is kept for one, kept in before.items()] == [False, True]
+    assert len(world.a.problems) == 1
+    for name in ("asked", "refused"):
+        world.at_a.ask(cmd.AcceptTransfer(files.IDS[name]))
+    world.run(5.0)
+    assert set(world.transfers(world.a).values()) == {"done"}
+
+
+def test_a_timer_that_raises_is_tried_again_with_pauses_and_reads_no_transfer_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = files.FilesWorld()
+    held(world, "asked")
+    transfers = world.a.node._parts.transfers
+    kept = transfers._all[files.IDS["asked"]]
+    fail_once(monkeypatch, transfers.offering, "handle_timeout", times=3)
+    kept.retry_at = world.a.now.mono_s
+    transfers._schedule.note(kept)
+    world.at_b.say("a turn")
+    world.run(0.5)
+    assert len(world.a.problems) == 2, "at once, and once more"
+    world.run(5.0)
+    assert len(world.a.problems) == 3
+    assert transfers._all[files.IDS["asked"]] is kept
+
+
+def test_transfers_whose_reading_raises_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = files.FilesWorld()
+    held(world, "asked")
+    fail_once(monkeypatch, Receiving, "handle_ready")
+    fail_once(monkeypatch, ledger.transfers, "load_some")
+    fail_once(monkeypatch, world.a.node._parts.transfers, "handle_loaded")
+    world.a.files.kill()
+    world.run(5.0)
+    assert len(world.a.problems) == 3
+    world.at_a.ask(cmd.AcceptTransfer(files.IDS["asked"]))
+    world.run(3.0)
+    assert world.transfers(world.a) == {"asked": "done"}
 
 
 def test_a_peer_whose_input_raises_is_told_apart_and_linked_again(

@@ -48,15 +48,16 @@ class Traffic:
         those that could not be handled, with the traceback."""
         touched: set[int] = set()
         broken: dict[int, str] = {}
-        while events := self._endpoint.take_events():
-            for event in events:  # answering some brings up more
+        while events := self._endpoint.take_events():  # answering some brings up more
+            for event in events:
+                self._gate.begin()
                 try:
                     self._handle_event(event, touched, now)
                 except Exception as error:
                     if not self._config.contain:
                         raise
                     peer = getattr(event, "peer", 0) or getattr(event, "peer_hint", 0) or 0
-                    broken[peer] = describe(error)
+                    broken |= dict.fromkeys(self._gate.roll_back() or {peer}, describe(error))
         return touched, broken
 
     def _handle_event(self, event: secure.Event, touched: set[int], now: Now) -> None:

@@ -15,6 +15,7 @@ from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.trace import Code, Kind, Tracer
 from chatnet_protocol.errors import CloseCode
+from chatnet_protocol.ipc.rows import PeerRow
 from chatnet_protocol.wire.frames import encode_close
 
 
@@ -26,6 +27,9 @@ class Gate:
         self._endpoint = endpoint
         self._peers = peers
         self._verdicts: list[tuple[Verdict, secure.Authenticated]] = []
+        self._begun = 0
+        self._former: list[PeerRow] = []
+        """Rows as they were before `begin`."""
 
     def answer(
         self,
@@ -89,10 +93,24 @@ class Gate:
         self._keep(verdict, proof)
         return True
 
+    def begin(self) -> None:
+        """An event of the endpoint is handled: what `roll_back` takes back begins here."""
+        self._begun = len(self._verdicts)
+        self._former.clear()
+
+    def roll_back(self) -> set[int]:
+        """Take back what was decided since `begin`; the peers that it was about."""
+        gone = self._verdicts[self._begun :]
+        del self._verdicts[self._begun :]
+        for row in self._former:
+            self._peers.put(row)
+        return {verdict.peer for verdict, _ in gone}
+
     def _keep(self, verdict: Verdict, event: secure.Authenticated) -> None:
         row = self._peers.get(verdict.peer)
         if verdict.meaning in (Meaning.PIN, Meaning.MERGE) and row and not row.key:
             # Taken from now on: a second key in the same turn is another one.
+            self._former.append(row)
             self._peers.put(msgspec.structs.replace(row, key=event.key))
         self._verdicts.append((verdict, event))
 

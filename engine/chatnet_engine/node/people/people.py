@@ -222,7 +222,6 @@ class People(Subject):
     def _meet_stranger(self, event: secure.Authenticated) -> None:
         if event.key in self._turn.commits.keys_on_the_way():
             return  # no stranger: it will call again when it is in the list
-        self._peers.strangers.add(event.key)
         name = show_address(event.addr[0], event.port)
         stranger = PeerRow(
             peer=0,
@@ -236,6 +235,7 @@ class People(Subject):
             auto_accept_bytes=0,  # nobody typed its address: its files are asked about
         )
         self._turn.commits.add(c.StorePeer(stranger))
+        self._peers.strangers.add(event.key)
 
     # --- rows ---
 
