@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from chatnet_engine.files.outputs import Outputs
 from chatnet_engine.files.table import TransferTable
 from chatnet_engine.node import containment
 from chatnet_engine.node.links.traffic import Traffic
@@ -28,11 +29,18 @@ HANDLERS = (
     "link_session", "links", "messaging", "offers", "outbox", "parts", "people", "peers",
     "replies", "restoring", "sessions", "traffic", "typing_peer",
 )  # fmt: skip
+GUARDED = TransferTable._guarded.__code__
 UNITS = (
     containment.Containment._unit.__code__,
     Traffic._handle_event.__code__,
-    TransferTable._guarded.__code__,
+    GUARDED,
 )
+NO_UNITS = (
+    containment.Containment.end_peer.__code__,
+    *(method.__code__ for method in (Outputs.begin, Outputs.mark, Outputs.roll_back)),
+    *(method.__code__ for method in (TransferTable.begin, TransferTable.roll_back)),
+)
+"""What contains, and is not contained itself."""
 Point = tuple[str, int]
 """A file of the node, and a line of it."""
 END_S = 60.0
@@ -81,10 +89,10 @@ def in_unit(frame: FrameType) -> bool:
     """Whether a unit of engine A is under way, and not what contains it."""
     outer: FrameType | None = frame
     while outer is not None:
-        if outer.f_code in UNITS:
-            return contains(outer.f_locals["self"])
-        if outer.f_code is containment.Containment.end_peer.__code__:
+        if outer.f_code in NO_UNITS:
             return False
+        if outer.f_code in UNITS and (outer is not frame or frame.f_code is not GUARDED):
+            return contains(outer.f_locals["self"])
         outer = outer.f_back
     return False
 

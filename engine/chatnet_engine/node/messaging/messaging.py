@@ -222,7 +222,8 @@ class Messaging(Subject):
         """Say HELLO."""
         conversation = self.conversations[session.peer]
         name = self._config.session.display_name
-        conversation.open_link(session, name, self._config.fast_aes)
+        pinning = session.peer in self._peers.pinning
+        conversation.open_link(session, name, self._config.fast_aes, pinning=pinning)
 
     def link_ended(self, peer: int) -> None:
         """What was not receipted is sent again on the next link."""

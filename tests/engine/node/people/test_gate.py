@@ -115,3 +115,20 @@ def test_an_invite_answered_by_ourselves_or_by_a_friend_pins_nobody() -> None:
         assert not gate.proves(link_up(key, psk=True))
     assert peers.need(1).key == b""
     assert gate.take_verdicts() == []
+
+
+def test_what_was_decided_in_an_event_that_raised_is_taken_back() -> None:
+    gate, _, peers = gate_for(row())
+    gate.begin()
+    gate.answer(caller(1, OTHER), {}, set(), NOW)
+    assert gate.roll_back() == {0}, "a stranger"
+    gate.begin()
+    gate.answer(caller(1), TYPED, set(), NOW)
+    assert peers.need(1).key == KEY
+    assert peers.pinning == {1}
+    assert gate.roll_back() == {1}
+    assert (peers.need(1), peers.pinning, gate.take_verdicts()) == (row(), set(), [])
+    gate.answer(caller(2), TYPED, set(), NOW)
+    gate.begin()
+    assert gate.roll_back() == set()
+    assert [verdict.meaning for verdict, _ in gate.take_verdicts()] == [Meaning.PIN]
