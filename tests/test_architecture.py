@@ -29,9 +29,10 @@ PROTOCOL_FOR_FACES = tuple(f"chatnet_protocol.{name}" for name in FACE)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "chatnet_protocol": (),
     f"{ENGINE}.trace": (),
-    f"{ENGINE}.secure": ("chatnet_protocol", f"{ENGINE}.trace"),
+    f"{ENGINE}.deadlines": (),
+    f"{ENGINE}.secure": ("chatnet_protocol", f"{ENGINE}.trace", f"{ENGINE}.deadlines"),
     f"{ENGINE}.arq": ("chatnet_protocol", f"{ENGINE}.trace"),
-    f"{ENGINE}.files": ("chatnet_protocol", f"{ENGINE}.trace"),
+    f"{ENGINE}.files": ("chatnet_protocol", f"{ENGINE}.trace", f"{ENGINE}.deadlines"),
     f"{ENGINE}.ledger": ("chatnet_protocol", f"{ENGINE}.trace"),
     f"{ENGINE}.node": (
         "chatnet_protocol",
@@ -44,7 +45,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 }
 SANS_IO = (
     "chatnet_protocol",
-    *(f"{ENGINE}.{name}" for name in ("trace", "secure", "arq", "files", "ledger", "node")),
+    *(
+        f"{ENGINE}.{name}"
+        for name in ("trace", "deadlines", "secure", "arq", "files", "ledger", "node")
+    ),
 )
 # I/O, clocks, randomness: handed in by the caller, so that one seed replays a whole run.
 IO_MODULES = frozenset(

@@ -8,6 +8,7 @@ more than counters and the bounded table of half-open handshakes.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from chatnet_engine.deadlines import Deadlines
 from chatnet_engine.secure.claims import Claims
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.dial import Dial
@@ -56,8 +57,8 @@ class Endpoint:
         )
         self._responder = Responder(self._local, now)
         self._links: dict[int, PeerLink] = {}
+        self._deadlines: Deadlines[int] = Deadlines()
         self._claims = Claims(self._local)
-        self._timeout: float | None = None
 
     # --- inputs ---------------------------------------------------------------------------------
 
@@ -77,7 +78,6 @@ class Endpoint:
         if kind == datagrams.INIT and data[1] == WIRE_VERSION:
             self._responder.handle_init(data, addr, now)
             return
-        self._local.timeout_known = False
         if kind == datagrams.VERSION:
             self._handle_version(data, addr)
         elif kind and data[1] != WIRE_VERSION:
@@ -94,10 +94,11 @@ class Endpoint:
     def handle_timeout(self, now: float) -> None:
         """Do what is due; harmless when nothing is."""
         self._now = now
-        self._local.timeout_known = False
         self._responder.handle_timeout(now)
-        for link in list(self._links.values()):
-            link.handle_timeout(now)
+        self._note_changed()
+        for peer in self._deadlines.take_due(now):
+            self._links[peer].handle_timeout(now)
+            self._local.changed.add(peer)
         self._claims.handle_timeout(now)
 
     # --- asks -----------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ class Endpoint:
         link = self._links.get(peer)
         if link is not None:
             link.set_urgent(urgent, self._now)
-            self._local.timeout_known = False
+            self._local.changed.add(peer)
 
     def hang_up(self, peer: int) -> None:
         """Stop dialling and forget all sessions. Send a CLOSE first if the peer should know."""
@@ -138,7 +139,7 @@ class Endpoint:
         if link is None:
             return
         link.erase(renew=True)
-        self._local.timeout_known = False
+        self._local.changed.add(peer)
 
     def end_link(
         self, peer: int, now: float, *, pause_s: float = 0.0, by_peer: bool = False
@@ -164,6 +165,7 @@ class Endpoint:
             owner = self._links.get(origin.peer)
             if owner is not None:
                 owner.consume_initiation(origin)
+                self._local.changed.add(origin.peer)
             taken = link.initiated(proof, origin, now)
             counters.handshakes_initiated += taken
         else:
@@ -187,7 +189,6 @@ class Endpoint:
         session = proof.session(0, now)
         sealed = session.seal_control(datagrams.REFUSE_NUMBER, payload)
         self._responder.remember_refusal(proof, sealed, now)
-        self._local.timeout_known = False
 
     def set_invites(self, invites: Mapping[int, bytes]) -> None:
         """Secrets (32 bytes, by a number of the owner's) under which strangers may come."""
@@ -223,7 +224,7 @@ class Endpoint:
         link = self._links.get(peer)
         if link is not None:
             link.path_validated(token)
-            self._local.timeout_known = False
+            self._local.changed.add(peer)
 
     # --- outputs --------------------------------------------------------------------------------
 
@@ -240,13 +241,11 @@ class Endpoint:
 
     def next_timeout(self) -> float | None:
         """When handle_timeout is wanted next; None for never."""
-        if not self._local.timeout_known:
-            when = min(self._responder.next_timeout(), self._claims.next_timeout())
-            for link in self._links.values():
-                when = min(when, link.next_timeout())
-            self._timeout = None if when == float("inf") else when
-            self._local.timeout_known = True
-        return self._timeout
+        self._note_changed()
+        due = self._deadlines.next_timeout()
+        when = min(self._responder.next_timeout(), self._claims.next_timeout())
+        when = when if due is None else min(when, due)
+        return None if when == float("inf") else when
 
     @property
     def counters(self) -> Counters:
@@ -303,7 +302,7 @@ class Endpoint:
         if payload is None:
             self._local.counters.dropped_forged += 1
             return
-        self._local.timeout_known = False
+        self._local.changed.add(peer)
         if number == datagrams.CONFIRM_NUMBER:
             self._links[peer].heard_confirm(session, addr, now)
         elif number == datagrams.REFUSE_NUMBER:
@@ -361,6 +360,7 @@ class Endpoint:
         if initiation.take_cookie(addr, reply.cookie):
             local.counters.cookies_received += 1
             self._links[initiation.peer].send_init(initiation, addr, now)
+            self._local.changed.add(initiation.peer)
 
     def _handle_version(self, data: bytes, addr: Addr) -> None:
         initiation = self._local.initiations.get(datagrams.peek_index(data))
@@ -387,4 +387,11 @@ class Endpoint:
         """An ask may have made something due at once."""
         self._now = now
         link.handle_timeout(now)
-        self._local.timeout_known = False
+        self._local.changed.add(link.number)
+
+    def _note_changed(self) -> None:
+        """Put the deadlines of the peers whose timers may be others."""
+        changed, self._local.changed = self._local.changed, set()
+        for peer in changed:
+            link = self._links.get(peer)
+            self._deadlines.put(peer, None if link is None else link.next_timeout())

@@ -46,8 +46,8 @@ class Local:
         """Where an open initiation last sent its INIT, and when."""
         self.unseen: set[int] = set()
         """Peers whose new link the owner has not been told of: nothing is sealed for them."""
-        self.timeout_known = False
-        """Whether nothing has changed a timer since next_timeout was computed."""
+        self.changed: set[int] = set()
+        """Peers whose timers may be others than when their deadlines were put."""
 
     def send(self, datagram: bytes, addr: Addr) -> None:
         """Queue a handshake datagram."""

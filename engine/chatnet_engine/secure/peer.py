@@ -195,7 +195,7 @@ class PeerLink:
                 roaming.highest = number
                 path.addr = path.settled = path.last_validated = addr  # with where it came to
             return
-        self._local.timeout_known = False
+        self._local.changed.add(self.number)
         if session is self._slots.next:
             self._confirmed(session, addr, now)
         roaming.heard(number, size, addr, now)

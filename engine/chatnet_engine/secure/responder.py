@@ -182,14 +182,12 @@ class Responder:
             local.counters.dropped_forged += 1
             return
         local.half_open[half_open.index] = half_open
-        local.timeout_known = False
         self._by_ephemeral[half_open.initiator_ephemeral] = half_open
         local.send(half_open.resp, addr)
 
     def _close(self, half_open: HalfOpen) -> None:
         del self._local.half_open[half_open.index]
         del self._by_ephemeral[half_open.initiator_ephemeral]
-        self._local.timeout_known = False
 
     def _loses_to_ours(self, init: datagrams.Init, addr: Addr, now: float) -> bool:
         """Simultaneous open: our own INIT went there a moment ago and has the larger key.

@@ -1,0 +1,54 @@
+"""When each of many things is due: a turn costs what is due, not how many wait."""
+
+from heapq import heapify, heappop, heappush
+from typing import Generic, TypeVar
+
+STALE_DUES = 64
+"""Superseded entries that the heap may hold besides as many as there are valid ones."""
+
+K = TypeVar("K", int, bytes)
+
+
+class Deadlines(Generic[K]):
+    """One deadline a key, in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._dues: dict[K, float] = {}
+        self._heap: list[tuple[float, K]] = []
+
+    def __len__(self) -> int:
+        return len(self._dues)
+
+    def put(self, key: K, due_s: float | None) -> None:
+        """It is due then, and not when it was said before; None or infinity: never."""
+        if due_s is None or due_s == float("inf"):
+            self._dues.pop(key, None)
+        elif self._dues.get(key) != due_s:
+            self._dues[key] = due_s
+            heappush(self._heap, (due_s, key))
+            if len(self._heap) > 2 * len(self._dues) + STALE_DUES:
+                self._heap = [(due, key) for key, due in self._dues.items()]
+                heapify(self._heap)
+
+    def first_due(self, now_s: float) -> K | None:
+        """One whose time has come; the same again until it is put anew."""
+        due_s = self.next_timeout()
+        return self._heap[0][1] if due_s is not None and due_s <= now_s else None
+
+    def take_due(self, now_s: float) -> list[K]:
+        """All whose time has come; each is to be put anew."""
+        due: list[K] = []
+        while (key := self.first_due(now_s)) is not None:
+            heappop(self._heap)
+            del self._dues[key]
+            due.append(key)
+        return due
+
+    def next_timeout(self) -> float | None:
+        """When the next one is due."""
+        heap = self._heap
+        while heap:
+            if self._dues.get(heap[0][1]) == heap[0][0]:
+                return heap[0][0]
+            heappop(heap)
+        return None
