@@ -18,6 +18,7 @@ from chatnet_engine.node.links.traffic import Traffic
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
 from chatnet_protocol.ipc.reasons import NoticeCode
+from injection.leftovers import Leftovers
 from simworld.client import SimClient
 from simworld.clock import Clock
 from simworld.engine import SimEngine
@@ -237,6 +238,8 @@ def points(make: type[World], names: tuple[str, ...]) -> list[Point]:
 def inject(point: Point, make: type[World]) -> list[str]:
     """Run the conversation with an exception at that statement; what is wrong afterwards."""
     world = make()
+    assert world.a.node
+    leftovers = Leftovers(world.a.node)
     links_to_c = link_count(world.at_a, 2)
     tracer = Tracer((point[0],), point)
     with traced(tracer):
@@ -246,7 +249,8 @@ def inject(point: Point, make: type[World]) -> list[str]:
         return [*found, "the statement was not reached"]
     if len(world.a.problems) != 1 or "InjectedError" not in world.a.problems[0]:
         found.append(f"contained {len(world.a.problems)} times: {world.a.problems}")
-    counters = world.a.node._parts.contained if world.a.node else {}
+    found += leftovers.found
+    counters = world.a.node._parts.contained
     if sum(counters.values()) != 1:
         found.append(f"counted as {counters}")
     if "peer 2" not in world.a.problems[0] and link_count(world.at_a, 2) != links_to_c:
