@@ -102,8 +102,8 @@ class Offering:
         if sum(len(path.encode()) for path in paths) > MAX_ROOT_BYTES:
             self._results.append(FailedOffer(transfer_id, ErrorCode.TOO_LARGE, TOO_LONG))
             return
-        self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S)
         self._out.undo.append(partial(self._waiting.pop, transfer_id, None))
+        self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S)
         self._out.ask(pw.Scan(transfer_id, paths))
 
     def repeat(self, transfer_id: bytes, peer: int, body: bytes) -> None:

@@ -14,7 +14,8 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.names import safe_name, safe_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
-from chatnet_engine.files.transfer import NO_WAY, S, Step, Table, Transfer
+from chatnet_engine.files.phases import S, Step, Table
+from chatnet_engine.files.transfer import NO_WAY, Transfer
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.offer import decode_offer

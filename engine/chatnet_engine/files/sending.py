@@ -12,7 +12,8 @@ import msgspec
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
-from chatnet_engine.files.transfer import END_STATES, NO_WAY, S, Step, Table, Transfer
+from chatnet_engine.files.phases import END_STATES, S, Step, Table
+from chatnet_engine.files.transfer import NO_WAY, Transfer
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import TransferRow
 from chatnet_protocol.wire import control as ct

@@ -5,7 +5,6 @@ transfer that would otherwise move. Which side has paused is kept apart from how
 so that a resume goes on from wherever that was.
 """
 
-import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
@@ -15,11 +14,12 @@ import msgspec
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.phases import END_STATES, S, Step, Table
 from chatnet_engine.files.progress import Progress
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, decode_offer
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow, TransferState
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
 from chatnet_protocol.wire import control as ct
 
 PROGRESS_STORED_EVERY_S = 1.0
@@ -39,42 +39,6 @@ WAITS: Mapping[str, str] = {
     pw.Wait.SENDER: "Nothing arrives from the other side at the moment. Waiting for it.",
 }
 """Why nothing moves, by what the file process reports."""
-
-S = TransferState
-
-
-class Step(enum.Enum):
-    """What can happen to a transfer; each side's table says where it leads."""
-
-    ACCEPTED = enum.auto()
-    CONNECTED = enum.auto()
-    LOST = enum.auto()
-    MOVED = enum.auto()
-    DONE = enum.auto()
-
-
-Table = Mapping[S, Mapping[Step, S]]
-"""Without the endings by a code: those are possible in every phase."""
-
-END_STATES: Mapping[int, S] = {
-    ct.EndCode.CANCELLED: S.CANCELLED,
-    ct.EndCode.REJECTED: S.REJECTED,
-    ct.EndCode.TOO_MANY: S.REJECTED,
-}
-"""Every other code is a failure."""
-
-
-class Act(enum.Enum):
-    """What people do to a transfer besides offering and accepting it."""
-
-    REJECT = enum.auto()
-    """Refuse an offer."""
-    PAUSE = enum.auto()
-    """Hold it from this side."""
-    RESUME = enum.auto()
-    """Let go from this side."""
-    CANCEL = enum.auto()
-    """End it, from either side."""
 
 
 class Transfer(ABC):

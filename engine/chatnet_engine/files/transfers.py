@@ -16,11 +16,12 @@ from chatnet_engine.files.detail import Detail, Listing, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
 from chatnet_engine.files.offering import FailedOffer, Offering, check_same
 from chatnet_engine.files.outputs import Addr, Moment, PeerLink
+from chatnet_engine.files.phases import Act
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.receiving import Receiving, arrived
 from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.table import TransferTable
-from chatnet_engine.files.transfer import Act, Transfer
+from chatnet_engine.files.transfer import Transfer
 from chatnet_protocol.commit import AutomaticUse, StoredTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow
