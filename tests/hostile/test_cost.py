@@ -152,16 +152,16 @@ ROWS: dict[object, Row] = {
     ),
     restoring.RestoreAsk: Row(one_ask, Cost(40, 80, 1, 40)),
     restoring.RestorePage: Row(
-        restore(lambda n: restoring.RestorePage(5, 0, 0, b"", False, [])), Cost(15, 8, 1, 1)
+        restore(lambda n: restoring.RestorePage(5, 0, 0, b"", False, [])), Cost(15, 12, 1, 1)
     ),
-    restoring.RestoreRefuse: Row(restore(restoring.RestoreRefuse), Cost(15, 8, 1, 1)),
+    restoring.RestoreRefuse: Row(restore(restoring.RestoreRefuse), Cost(15, 12, 1, 1)),
     restoring.RestoreStop: Row(
         restore(lambda n: restoring.RestoreStop(WANT)), Cost(25, 16, 2, 1)
     ),
     messages.Marks: Row(states(messages.STATE_MARKS, marks), Cost(15, 12, 1, 1)),
     messages.Typing: Row(states(messages.STATE_TYPING, typing), Cost(20, 8, 1, 1)),
     "unknown state": Row(states(MAX_STATES, lambda n: b""), Cost(25, 8, 1, 1)),
-    messages.Hello: Row(new_link, Cost(120, 160, 1, 20)),
+    messages.Hello: Row(new_link, Cost(160, 160, 1, 20)),
     MessageKind.TEXT: Row(message(1, lambda n: b""), Cost(12, 30, 2, 1)),
     MessageKind.OFFER: Row(message(2, lambda n: small_offer(1)), Cost(40, 70, 8, 1)),
     "unknown kind": Row(message(255, lambda n: b""), Cost(12, 30, 2, 1)),
