@@ -25,6 +25,25 @@ MAX_PUBLIC_METHODS = 20
 ENGINE = "chatnet_engine"
 FACE = ("addresses", "ipc", "errors", "ids", "limits", "text", "version")
 PROTOCOL_FOR_FACES = tuple(f"chatnet_protocol.{name}" for name in FACE)
+NODE = f"{ENGINE}.node"
+# What the subjects of the node share, and what each may know of the others: never their insides.
+SHARED = (
+    "chatnet_protocol",
+    f"{ENGINE}.trace",
+    *(
+        f"{NODE}.{name}"
+        for name in ("commits", "config", "effects", "left_out", "link_session", "publisher")
+    ),
+    *(f"{NODE}.{name}" for name in ("replies", "subject", "turn")),
+)
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    "people": (),
+    "links": ("people.peers", "people.gate", "people.invites"),
+    "messaging": ("people.peers", "links.links"),
+    "recovery": ("people.peers", "links.links", "messaging.messaging"),
+    "transfers": ("people.peers", "links.links", "messaging.messaging"),
+    "front_ends": ("people.peers", "links.links", "messaging.messaging"),
+}
 # A part, and the parts of ChatNet that it may import besides itself. The longest match counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "chatnet_protocol": (),
@@ -38,6 +57,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "chatnet_protocol",
         *(f"{ENGINE}.{name}" for name in ("trace", "secure", "arq", "files")),
     ),
+    **{
+        f"{NODE}.{subject}": (
+            *SHARED,
+            *(f"{ENGINE}.{name}" for name in ("secure", "arq", "files")),
+            *(f"{NODE}.{face}" for face in faces),
+        )
+        for subject, faces in SUBJECTS.items()
+    },
     ENGINE: ("chatnet_protocol",),
     "chatnet_client": ("chatnet_protocol",),
     "chatnet_cli": ("chatnet_client", *PROTOCOL_FOR_FACES),
@@ -229,6 +256,7 @@ def packages(folder: str) -> list[Path]:
 
 
 ARQ = "engine/chatnet_engine/arq/link.py"
+LINKS = "engine/chatnet_engine/node/links/links.py"
 QT = "frontends/chatnet_qt/window.py"
 METHODS = "class A:\n" + "".join(f"    def m{n}(self): ...\n" for n in range(21))
 BROKEN: tuple[tuple[Rule, str, str], ...] = (
@@ -237,6 +265,9 @@ BROKEN: tuple[tuple[Rule, str, str], ...] = (
     (wrong_neighbours, ARQ, "from ..files import names"),
     (wrong_neighbours, ARQ, "def f():\n    from .. import ledger"),
     (wrong_neighbours, "engine/chatnet_engine/node/a.py", "from chatnet_engine.ledger import Row"),
+    (wrong_neighbours, LINKS, "from chatnet_engine.node.messaging.messaging import Messaging"),
+    (wrong_neighbours, LINKS, "from chatnet_engine.node.people.people import People"),
+    (wrong_neighbours, LINKS, "from chatnet_engine.node.node import Node"),
     (wrong_neighbours, "engine/chatnet_engine/io/a.py", "import chatnet_client"),
     (wrong_neighbours, "frontends/chatnet_client/a.py", "from chatnet_protocol import wire"),
     (wrong_neighbours, "frontends/chatnet_cli/a.py", "from chatnet_engine.node import Node"),
@@ -268,6 +299,7 @@ def test_a_rule_can_fail(rule: Rule, path: str, text: str) -> None:
 
 ALLOWED = (
     (ARQ, "import heapq, msgspec\nfrom chatnet_protocol.wire import packet\nfrom . import ranges"),
+    (LINKS, "from chatnet_engine.node.people.peers import Peers"),
     ("engine/chatnet_engine/ledger/a.py", "import sqlite3"),
     ("engine/chatnet_engine/node/a.py", "from ..arq import Link\nfrom ..secure import Sealed"),
     (

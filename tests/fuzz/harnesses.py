@@ -106,8 +106,8 @@ def inside_a_session(data: bytes) -> str:
     pair = _target("inside").take()
     assert pair.a.node
     assert pair.b.node
-    parts = pair.b.node._parts
-    session = parts.links.sessions.get(1)
+    node = pair.b.node
+    session = node.links.sessions.get(1)
     if session is None:
         pair.run(70)
         return _alive(pair)
@@ -115,7 +115,7 @@ def inside_a_session(data: bytes) -> str:
     typing = messages.Typing(pair.clock.steps % 2 == 0)
     connection.set_state(messages.STATE_TYPING, messages.encode_state(typing))
     packets = connection.take_packets(pair.b.now.mono_s, 1)
-    sealed = parts.endpoint.seal(1, packets[0].number, data[:1100]) if packets else None
+    sealed = node.endpoint.seal(1, packets[0].number, data[:1100]) if packets else None
     if sealed:
         pair.a.node.handle_datagrams([(sealed[0], B)], pair.a.now)
         pair.a.turn()
@@ -217,7 +217,7 @@ def ipc_frame(data: bytes) -> str:
         pair.a.node.handle_request(b"hostile", [data] * (1 + (len(data) + number) % 2), pair.a.now)
         pair.a.turn()
     pair.run(0.01)
-    stopped = pair.a.node is None or bool(pair.a.node._parts.front_ends.stopping)
+    stopped = pair.a.node is None or bool(pair.a.node.front_ends.stopping)
     if stopped:
         _target("ipc").left = 0
     del pair.a.reply

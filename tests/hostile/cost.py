@@ -192,7 +192,7 @@ def history() -> tuple[bytes, bytes]:
 
 def _commit(engine: SimEngine, op: c.Op) -> None:
     assert engine.node
-    engine.node._parts.commits.add(op)
+    engine.node.turn.commits.add(op)
     engine.turn()
     engine.clock.run(engine.clock.now_s + 0.5)
 
@@ -215,7 +215,7 @@ class Target:
         self.node.handle_io(FilesSaid(pw.encode(pw.Listening(7))), self.engine.now)
         self.engine.turn()
         self.run(0.5)
-        assert self.node._parts.conversations[1].streaming
+        assert self.node.messaging.conversations[1].streaming
         self._next: dict[int, int] = {}
 
     @property
@@ -227,7 +227,7 @@ class Target:
     @property
     def transfers(self) -> Transfers:
         """Of the engine."""
-        return self.node._parts.transfers
+        return self.node.transfers.transfers
 
     def run(self, seconds: float) -> None:
         """Let time pass."""

@@ -119,7 +119,7 @@ def new_link(target: Target, n: int) -> None:
     peer.dial()
     for _ in range(100):
         target.run(0.01)
-        if target.node._parts.conversations[1].streaming:
+        if target.node.messaging.conversations[1].streaming:
             return
     raise AssertionError("no link")
 

@@ -94,7 +94,7 @@ class FilesWorld(World):
     def unknown_controls(self) -> None:
         """B speaks of a transfer that A does not know."""
         assert self.b.node
-        session = self.b.node._parts.links.sessions.get(1)
+        session = self.b.node.links.sessions.get(1)
         for control in (ct.Standing(b"?" * 16, False), ct.Done(b"!" * 16)):
             if session:
                 session.send(CHANNEL_CONTROL, ct.encode_control(control))

@@ -12,7 +12,7 @@ class Leftovers:
 
     def __init__(self, node: Node) -> None:
         self.found: list[str] = []
-        self._parts = node._parts
+        self._node = node
         self._unit = node.contained._unit
         node.contained._unit = self._checked  # type: ignore[method-assign]
 
@@ -26,15 +26,15 @@ class Leftovers:
         return error
 
     def _waiting(self) -> dict[str, list[object]]:
-        parts, out = self._parts, self._parts.transfers._out
+        node, out = self._node, self._node.transfers.transfers._out
         return {
-            "operations": [msgspec.msgpack.encode(one.op) for one in parts.commits._waiting],
-            "askers": [list(one.askers) for one in parts.commits._waiting],
-            "events": [parts.publisher.seq, *(parts.publisher._staged or ())],
-            "effects": list(parts.effects),
+            "operations": [msgspec.msgpack.encode(one.op) for one in node.turn.commits._waiting],
+            "askers": [list(one.askers) for one in node.turn.commits._waiting],
+            "events": [node.turn.publisher.seq, *(node.turn.publisher._staged or ())],
+            "effects": list(node.turn.effects),
             "controls": list(out.controls),
             "requests": list(out.frames),
-            "lists": list(parts.transfers.offering._waiting),
-            "offers": list(parts.transfers.offering._results),
-            "verdicts": list(parts.gate._verdicts),
+            "lists": list(node.transfers.transfers.offering._waiting),
+            "offers": list(node.transfers.transfers.offering._results),
+            "verdicts": list(node.gate._verdicts),
         }

@@ -26,9 +26,9 @@ from simworld.network import Network
 
 A, B, C = ("10.0.0.1", 5001), ("10.0.0.2", 5002), ("10.0.0.3", 5003)
 HANDLERS = (
-    "answers", "commands", "conversation", "front_ends", "gate", "hello", "inviting", "link",
-    "link_session", "links", "messaging", "offers", "outbox", "parts", "people", "peers",
-    "replies", "restoring", "sessions", "traffic", "typing_peer",
+    "conversation", "file_transfers", "front_ends", "gate", "hello", "inviting", "link",
+    "link_session", "links", "messaging", "outbox", "people", "peers", "replies", "requests",
+    "restoring", "sessions", "traffic", "typing_peer",
 )  # fmt: skip
 GUARDED = TransferTable._guarded.__code__
 UNITS = (
@@ -106,7 +106,7 @@ def contains(owner: object) -> bool:
         case TransferTable():
             return owner._contain
         case containment.Containment():
-            return owner._parts.config.contain
+            return owner._contain
     raise AssertionError(owner)
 
 
@@ -250,7 +250,7 @@ def inject(point: Point, make: type[World]) -> list[str]:
     if len(world.a.problems) != 1 or "InjectedError" not in world.a.problems[0]:
         found.append(f"contained {len(world.a.problems)} times: {world.a.problems}")
     found += leftovers.found
-    counters = world.a.node._parts.contained
+    counters = world.a.node.contained.counts
     if sum(counters.values()) != 1:
         found.append(f"counted as {counters}")
     if "peer 2" not in world.a.problems[0] and link_count(world.at_a, 2) != links_to_c:

@@ -30,7 +30,7 @@ def node_of(engine: SimEngine) -> Node:
 
 
 def counters(engine: SimEngine) -> Counters:
-    return node_of(engine)._parts.endpoint.counters
+    return node_of(engine).endpoint.counters
 
 
 def accepted(engine: SimEngine) -> tuple[int, ...]:
@@ -94,7 +94,7 @@ def test_a_flood_makes_nothing_while_a_conversation_runs() -> None:
     config = SecureConfig()
     key = pair.b.session().key
     said = []
-    endpoint = node_of(pair.b)._parts.endpoint
+    endpoint = node_of(pair.b).endpoint
     before, status = accepted(pair.b), endpoint.peer_status(1)
     for number in range(0, FLOOD, 50):
         batch = [forged(pair.clock, number + n, key) for n in range(50)]
@@ -192,7 +192,7 @@ def test_r21_an_impostor_beside_a_live_link_is_refused_and_reported() -> None:
     incarnation = pair.peer(pair.at_a).link.incarnation
     impostor = SimEngine(pair.clock, pair.network, "impostor", (B[0], 7000))
     impostor.up()
-    node_of(impostor)._parts.endpoint._local.port = B[1]
+    node_of(impostor).endpoint._local.port = B[1]
     impostor.dial(A)
     pair.run(30)
     shown = pair.peer(pair.at_a)
@@ -286,7 +286,7 @@ def test_r13_what_was_acknowledged_and_never_committed_is_sent_again() -> None:
     for text in texts:
         pair.at_a.say(text)
     pair.run(5)
-    session = node_of(pair.a)._parts.links.sessions.get(1)
+    session = node_of(pair.a).links.sessions.get(1)
     assert session
     connection = session.connection
     assert connection.first_unanswered is None, "every packet was acknowledged"

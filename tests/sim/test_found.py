@@ -147,5 +147,5 @@ def test_a_silent_front_end_is_given_up_at_its_deadline_and_not_a_rounding_later
     steps = pair.clock.steps
     pair.run(CLIENT_TIMEOUT_S + 10)
     assert pair.a.node
-    assert not pair.a.node._parts.front_ends.clients
+    assert not pair.a.node.front_ends.clients
     assert pair.clock.steps - steps < 2000

@@ -31,12 +31,15 @@ def inject(world: World, random: Random) -> None:
     if engine.node is None or world.counts["bug planned"] >= MOST:
         return
     world.counts["bug planned"] += 1
-    parts = engine.node._parts
+    node = engine.node
     owner: Any
-    if parts.conversations and random.random() < 0.8:
-        owner, name = random.choice(list(parts.conversations.values())), random.choice(OF_A_PEER)
+    if node.messaging.conversations and random.random() < 0.8:
+        owner, name = (
+            random.choice(list(node.messaging.conversations.values())),
+            random.choice(OF_A_PEER),
+        )
     else:
-        owner, name = parts.transfers, random.choice(OF_TRANSFERS)
+        owner, name = node.transfers.transfers, random.choice(OF_TRANSFERS)
     late = random.random() < 0.5
 
     def happened() -> None:

@@ -7,11 +7,12 @@ from chatnet_engine.files.outputs import Outputs
 from chatnet_engine.files.table import TransferTable
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.node import containment, reloading
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.node.reloading import Reloading
+from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_engine.secure.incarnations import Incarnations
 from simulate.mutant import Patches, noticed_by, noticed_in, swap
 
@@ -44,8 +45,8 @@ def half_of_it_is_published() -> Patches:
 def memory_stays_as_it_was() -> Patches:
     """The peer about which something raised is not read again."""
     return [
-        swap(reloading, "read_peer", lambda parts, peer: None),
-        swap(containment.reloading, "read_transfers", lambda parts, ids: None),
+        swap(Reloading, "read_peer", lambda self, peer: None),
+        swap(FileTransfers, "read_again", lambda self, ids: None),
     ]
 
 

@@ -18,12 +18,12 @@ from chatnet_engine.ledger import (
     restores,
     schema,
 )
-from chatnet_engine.node import answers
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_engine.node.messaging import conversation
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.messaging.outbox import Outbox
+from chatnet_engine.node.node import Node
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import Restoring
 from chatnet_engine.secure.dial import FinRepeat
@@ -308,7 +308,12 @@ def offer_without_its_transfer() -> Patches:
 @mutant
 def offers_are_not_resumed() -> Patches:
     """An offer that came right before a crash is forgotten."""
-    return [swap(answers, "resume", lambda parts, peer, offers, now: None)]
+    start = Node._start
+
+    def forgetful(self: Node, loaded: c.Loaded, now: Any) -> None:
+        start(self, msgspec.structs.replace(loaded, offers=[]), now)
+
+    return [swap(Node, "_start", forgetful)]
 
 
 @mutant

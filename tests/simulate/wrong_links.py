@@ -3,7 +3,7 @@
 from typing import Any
 
 from chatnet_engine.arq.channel_out import SendChannel
-from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.node import Node

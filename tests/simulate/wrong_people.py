@@ -15,12 +15,11 @@ def keys_are_taken_after_what_came_with_them() -> Patches:
     """A HELLO that comes in one turn with its key is stored before the key is."""
 
     def late(self: Node, now: Any) -> None:
-        parts = self._parts
-        touched, _ = parts.traffic.handle_events(now)
+        touched, _ = self.traffic.handle_events(now)
         for peer in touched:
             self._hand_over(peer, now)
-        for verdict, event in parts.gate.take_verdicts():
-            parts.people.handle_verdict(verdict, event)
+        for verdict, event in self.gate.take_verdicts():
+            self.people.handle_verdict(verdict, event)
         self._end_links(now)
 
     return [swap(Node, "_after_endpoint", late)]

@@ -13,7 +13,7 @@ import msgspec
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
-from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.trace import Code, Tracer
 from chatnet_engine.trace import Kind as TraceKind
 from chatnet_protocol import commit as c

@@ -12,19 +12,26 @@ the engine.
 from collections.abc import Callable
 from functools import partial
 
-from chatnet_engine.node import reloading
 from chatnet_engine.node.commits import peer_of
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import FilesRestarted, FilesSaid, LogProblem, ReplyTo
 from chatnet_engine.node.links.link import MAX_CONTAINED_S
-from chatnet_engine.node.parts import Parts
-from chatnet_engine.trace import Code, Kind, describe
+from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.people.known_peers import KnownPeers
+from chatnet_engine.node.people.peers import Peers
+from chatnet_engine.node.reloading import Reloading
+from chatnet_engine.node.transfers.file_transfers import FileTransfers
+from chatnet_engine.node.turn import Turn
+from chatnet_engine.trace import Code, Kind, Tracer, describe
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import LinkReason, NoticeCode, reason
 
 COMMAND_FAILED = "The engine failed inside while doing this; nothing was changed. See its log."
+
+
+COUNTERS = ("contained_peer", "contained_command", "contained_transfer")
 
 
 class FilesPause:
@@ -47,10 +54,27 @@ class FilesPause:
 class Containment:
     """See the module."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._read_again: dict[int, float] = {}
-        """When a peer that could not be read is read again, in monotonic seconds."""
+    def __init__(
+        self,
+        contain: bool,
+        turn: Turn,
+        peers: Peers,
+        known: KnownPeers,
+        links: Links,
+        transfers: FileTransfers,
+        reloading: Reloading,
+        trace: Tracer,
+    ) -> None:
+        self.counts = dict.fromkeys(COUNTERS, 0)
+        """How often what was handled raised, by what it was."""
+        self._contain = contain
+        self._turn = turn
+        self._peers = peers
+        self._known = known
+        self._links = links
+        self._transfers = transfers
+        self._reloading = reloading
+        self._trace = trace
         self._pause = FilesPause()
         self._unread: dict[bytes, None] = {}
         """Transfers to be read again when that is over."""
@@ -62,22 +86,20 @@ class Containment:
         error = self._unit(act)
         if error is not None:
             self.end_peer(peer, now, error)
-            reloading.take_back_removals(self._parts, now)
+            self._reloading.take_back_removals(now)
         return error is None
 
-    def command(self, asker: ReplyTo, command: object, now: Now, act: Callable[[], None]) -> None:
+    def command(self, command: object, now: Now, act: Callable[[], None]) -> None:
         """Do a command. Raises CommandError, with nothing of it done."""
-        parts = self._parts
         if (error := self._unit(act)) is None:
             return
         self._note("contained_command", type(command).__name__, error)
-        parts.forget_asker(asker)
         peer = getattr(command, "peer", 0)
         if isinstance(peer, int) and peer:
-            reloading.take_back_row(parts, peer, now)
+            self._reloading.take_back_row(peer, now)
         transfer_id = getattr(command, "id", b"")
-        if isinstance(transfer_id, bytes) and parts.transfers.peer_of(transfer_id):
-            reloading.read_transfers(parts, [transfer_id])
+        if isinstance(transfer_id, bytes) and self._transfers.transfers.peer_of(transfer_id):
+            self._transfers.read_again([transfer_id])
         raise CommandError(ErrorCode.INTERNAL, COMMAND_FAILED)
 
     def result(self, result: c.OpResult, op: c.Op, now: Now, act: Callable[[], None]) -> bool:
@@ -98,11 +120,15 @@ class Containment:
             self.end_peer(op.into, now, "its other number could not be merged into it")
         return False
 
+    def fail(self, reply_to: ReplyTo | None) -> None:
+        """Answer a command that came to nothing because of what was contained."""
+        self._turn.replies.fail(reply_to, CommandError(ErrorCode.INTERNAL, COMMAND_FAILED))
+
     def answer(self, asker: ReplyTo | None, act: Callable[[], None]) -> None:
         """Answer what was read outside."""
         if (error := self._unit(act)) is not None:
             self._note("contained_command", "an answer", error)
-            self._parts.fail(asker, CommandError(ErrorCode.INTERNAL, COMMAND_FAILED))
+            self.fail(asker)
 
     def report(
         self, result: FilesSaid | FilesRestarted, now: Now, act: Callable[[Now], None]
@@ -114,7 +140,7 @@ class Containment:
             return
         self._files_failed(error, now)
         if isinstance(result, FilesSaid):
-            transfers = self._parts.transfers
+            transfers = self._transfers.transfers
             lost = transfers.handle_lost_report(result.frame)
             if lost is None:
                 self._report = partial(self._report_again, result, act)
@@ -123,7 +149,7 @@ class Containment:
 
     def files_timer(self, now: Now) -> None:
         """Handle what is due of the transfers."""
-        due, transfers = self.files_timeout(), self._parts.transfers
+        due, transfers = self.files_timeout(), self._transfers.transfers
         if due is None or due > now.mono_s:
             return
         act = partial(transfers.handle_timeout, now.mono_s, now.wall_ms)
@@ -133,48 +159,47 @@ class Containment:
 
     def files_timeout(self) -> float | None:
         """When `files_timer` has something to do."""
-        due = self._parts.transfers.next_timeout()
+        due = self._transfers.transfers.next_timeout()
         return None if due is None else max(due, self._pause.until_s)
 
     def take_failed(self, now: Now) -> None:
         """Transfers that raised while several were handled are read again."""
-        for transfer_id, (peer, error) in self._parts.transfers.take_failed().items():
+        for transfer_id, (peer, error) in self._transfers.transfers.take_failed().items():
             self._files_failed(error, now)
             self._throw_away({transfer_id: peer})
         if self._unread and now.mono_s >= self._pause.until_s:
             ids, self._unread = list(self._unread), {}
-            self._parts.commits.add(c.LoadTransfers(ids))
+            self._turn.commits.add(c.LoadTransfers(ids))
 
     def end_peer(self, peer: int, now: Now, error: str) -> None:
         """End this peer's link, and have its state read again."""
-        parts = self._parts
         self._note("contained_peer", f"peer {peer}", error, peer)
         if not peer:
             return  # a stranger, of whom nothing is kept
-        pause_s = parts.links.contain(peer, reason(LinkReason.ENGINE_FAILED), now)
-        parts.publisher.publish(ev.notice("error", NoticeCode.CONTAINED, round(pause_s), peer=peer))
-        reloading.read_peer(parts, peer)
+        pause_s = self._links.contain(peer, reason(LinkReason.ENGINE_FAILED), now)
+        self._turn.publisher.publish(
+            ev.notice("error", NoticeCode.CONTAINED, round(pause_s), peer=peer)
+        )
+        self._reloading.read_peer(peer)
 
     def operation(self, failed: c.CommitFailed, now: Now) -> None:
         """The store raised at one operation: the rest of the transaction is tried again."""
-        parts = self._parts
-        if not parts.config.contain:
+        if not self._contain:
             raise AssertionError(failed.traceback)
-        op = parts.commits.op_in_flight(failed.culprit)
+        op = self._turn.commits.op_in_flight(failed.culprit)
         was_reloading = isinstance(op, c.LoadPeer)
         peer = peer_of(op)
-        parts.known.handle_failed()
-        dropped = parts.commits.drop_peer(peer, failed.culprit, failed.number)
+        self._known.handle_failed()
+        dropped = self._turn.commits.drop_peer(peer, failed.culprit, failed.number)
         for waiting in dropped:
             if isinstance(waiting.op, c.ForgetPeer):
-                parts.peers.take_back(waiting.op.peer)
+                self._peers.take_back(waiting.op.peer)
             if isinstance(waiting.op, c.LoadTransfers):
                 self._throw_away(dict.fromkeys(waiting.op.ids, 0))
             elif isinstance(waiting.op, c.StoreTransfer):
-                parts.transfers.give_back(waiting.op)
-            for asker in filter(None, waiting.askers):
-                parts.forget_asker(asker)
-                parts.fail(asker, CommandError(ErrorCode.INTERNAL, COMMAND_FAILED))
+                self._transfers.transfers.give_back(waiting.op)
+            for reply_to in waiting.askers:
+                self.fail(reply_to)
         if was_reloading:
             self._note("contained_peer", f"peer {peer} cannot be read", failed.traceback, peer)
             self._read_later(peer, now)
@@ -184,20 +209,17 @@ class Containment:
                 self.end_peer(op.into, now, failed.traceback)
         else:
             self._files_failed(failed.traceback, now)
-            parts.peers.strangers.clear()
+            self._peers.strangers.clear()
 
     def handle_timeout(self, now: Now) -> None:
-        """Read again who could not be read; harmless when nothing is due."""
+        """Handle again what came before the pause of the files was over."""
         if self._report and now.mono_s >= self._pause.until_s:
             again, self._report = self._report, None
             again(now)
-        for peer in [peer for peer, due in self._read_again.items() if due <= now.mono_s]:
-            del self._read_again[peer]
-            reloading.read_peer(self._parts, peer)
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` or `files_timer` next."""
-        dues = list(self._read_again.values())
+        dues: list[float] = []
         if self._report or self._unread:
             dues.append(self._pause.until_s)
         if (due := self.files_timeout()) is not None:
@@ -206,10 +228,9 @@ class Containment:
 
     def _read_later(self, peer: int, now: Now) -> None:
         """The store cannot give this peer: nothing of it works until it can."""
-        parts = self._parts
-        pause_s = parts.links.contain(peer, reason(LinkReason.UNREADABLE), now) or 1.0
-        self._read_again[peer] = now.mono_s + pause_s
-        parts.publisher.publish(
+        pause_s = self._links.contain(peer, reason(LinkReason.UNREADABLE), now) or 1.0
+        self._reloading.read_later(peer, now.mono_s + pause_s)
+        self._turn.publisher.publish(
             ev.notice("error", NoticeCode.PEER_UNREADABLE, round(pause_s), peer=peer)
         )
 
@@ -218,17 +239,12 @@ class Containment:
 
     def _files_failed(self, error: str, now: Now) -> None:
         self._note("contained_transfer", "transfers", error)
-        self._parts.publisher.publish(ev.notice("error", NoticeCode.CONTAINED_TRANSFERS))
+        self._turn.publisher.publish(ev.notice("error", NoticeCode.CONTAINED_TRANSFERS))
         self._pause.lengthen(now.mono_s)
 
     def _throw_away(self, peers: dict[bytes, int]) -> None:
         """These transfers (with their peers, 0: not known) are to be read again."""
-        parts = self._parts
-        for transfer_id, peer in peers.items():
-            known = parts.transfers.peer_of(transfer_id) or peer
-            if known or transfer_id not in parts.reread_transfers:
-                parts.reread_transfers[transfer_id] = known
-        parts.transfers.throw_away(list(peers))
+        self._transfers.throw_away(peers)
         self._unread.update(dict.fromkeys(peers))
 
     def _unit(self, act: Callable[[], None], *, keep: bool = False) -> str | None:
@@ -236,12 +252,11 @@ class Containment:
 
         `keep`: what was to leave to peers and the file process stays.
         """
-        parts = self._parts
-        commits, publisher = parts.commits, parts.publisher
+        commits, publisher = self._turn.commits, self._turn.publisher
         commits.begin()
         publisher.begin()
-        mark = parts.transfers.begin()
-        effects = len(parts.effects)
+        mark = self._transfers.transfers.begin()
+        effects = len(self._turn.effects)
         try:
             act()
         except CommandError:
@@ -251,15 +266,15 @@ class Containment:
             commits.roll_back()
             publisher.roll_back()
             if not keep:
-                parts.transfers.roll_back(mark)
-            del parts.effects[effects:]
-            if not parts.config.contain:
+                self._transfers.transfers.roll_back(mark)
+            del self._turn.effects[effects:]
+            if not self._contain:
                 raise
             return describe(error)
         publisher.settle()
         return None
 
     def _note(self, counter: str, subject: str, error: str, peer: int = 0) -> None:
-        self._parts.contained[counter] += 1
-        self._parts.config.trace.add(peer, Kind.ENGINE_CONTAINED, unit=Code(counter))
-        self._parts.effects.append(LogProblem(f"contained: {subject}: {error}"))
+        self.counts[counter] += 1
+        self._trace.add(peer, Kind.ENGINE_CONTAINED, unit=Code(counter))
+        self._turn.effects.append(LogProblem(f"contained: {subject}: {error}"))

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
-from chatnet_engine.node.links.link_session import LinkSession
-from chatnet_protocol.commit import HelloApplied, PeerForgotten, PeerStored
+from chatnet_engine.node.link_session import LinkSession
+from chatnet_protocol.commit import HelloApplied, PeerForgotten, PeerLoaded, PeerStored
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.transfer_ops import StoredTransfer
 
@@ -48,6 +48,15 @@ class Subject:
 
     def peer_removed(self, result: PeerForgotten, now: Now) -> None:
         """A peer is not in the list any more; with `into`, it turned out to be another one."""
+
+    def peer_unloaded(self, peer: int) -> None:
+        """What memory has of a peer is not to be trusted; it is being read again."""
+
+    def peer_loaded(self, result: PeerLoaded, now: Now) -> None:
+        """A peer as the store has it; `row` is None when it is not listed any more."""
+
+    def transfer_missing(self, peer: int, now: Now) -> None:
+        """The store does not have a transfer of this peer that was just begun."""
 
     def link_made(self, session: LinkSession, now: Now) -> None:
         """A handshake is done: there is a link, and HELLO is to be exchanged on it."""

@@ -80,18 +80,18 @@ def test_an_offer_that_could_not_be_made_is_none_until_it_is_asked_for_again(
 def test_an_offer_whose_command_raises_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a request to the file process nor the memory of one: the next try is a first."""
     world = files.FilesWorld()
-    parts = world.a.node._parts
-    asked = parts.transfers._out.ask
+    parts = world.a.node
+    asked = parts.transfers.transfers._out.ask
 
     def failing(request: pw.Request) -> None:
         asked(request)
         monkeypatch.undo()
         raise ZeroDivisionError("injected")
 
-    monkeypatch.setattr(parts.transfers._out, "ask", failing)
+    monkeypatch.setattr(parts.transfers.transfers._out, "ask", failing)
     world.at_a.ask(cmd.OfferFiles(files.IDS["sent"], 1, ["/home/sent"]))
     world.run(0.01)
-    assert parts.transfers.offering._waiting == {}
+    assert parts.transfers.transfers.offering._waiting == {}
     assert world.a.files
     assert world.a.files.process.reports == []
     world.offer(world.at_a, "sent")
@@ -140,7 +140,7 @@ def test_what_a_transfer_took_of_the_quota_counts_only_with_it(
     assert world.transfers(world.a) == {"auto": "done"}
     [use] = world.a.ledger.load().automatic
     assert (use.size_bytes, use.files) == (files.SIZE_BYTES, 1)
-    assert world.a.node._parts.transfers._quota._uses[use.key] == use
+    assert world.a.node.transfers.transfers._quota._uses[use.key] == use
 
 
 def test_a_file_process_that_listens_is_used_even_if_its_report_raised(
@@ -149,8 +149,8 @@ def test_a_file_process_that_listens_is_used_even_if_its_report_raised(
     """It says so only once. The first try comes at once, the next after pauses."""
     world = files.FilesWorld()
     world.a.files.kill()
-    world.a.node._parts.transfers._out.ready = False
-    fail_once(monkeypatch, world.a.node._parts.transfers, "_handle_ready", times=3)
+    world.a.node.transfers.transfers._out.ready = False
+    fail_once(monkeypatch, world.a.node.transfers.transfers, "_handle_ready", times=3)
     world.run(0.5)
     assert len(world.a.problems) == 2
     world.run(4.0)
@@ -166,7 +166,7 @@ def test_one_transfer_that_raises_when_files_are_ready_costs_the_others_nothing(
 ) -> None:
     world = files.FilesWorld()
     held(world, "asked", "refused")
-    transfers = world.a.node._parts.transfers
+    transfers = world.a.node.transfers.transfers
     before = {one: transfers._all[one] for one in map(files.IDS.get, ("asked", "refused"))}
     fail_once(monkeypatch, Receiving, "handle_ready")
     world.a.files.kill()
@@ -184,7 +184,7 @@ def test_a_timer_that_raises_is_tried_again_with_pauses_and_reads_no_transfer_ag
 ) -> None:
     world = files.FilesWorld()
     held(world, "asked")
-    transfers = world.a.node._parts.transfers
+    transfers = world.a.node.transfers.transfers
     kept = transfers._all[files.IDS["asked"]]
     fail_once(monkeypatch, transfers.offering, "handle_timeout", times=3)
     kept.retry_at = world.a.now.mono_s
@@ -202,7 +202,7 @@ def test_transfers_whose_reading_raises_are_read_again(monkeypatch: pytest.Monke
     held(world, "asked")
     fail_once(monkeypatch, Receiving, "handle_ready")
     fail_once(monkeypatch, ledger.transfers, "load_some")
-    fail_once(monkeypatch, world.a.node._parts.transfers, "handle_loaded")
+    fail_once(monkeypatch, world.a.node.transfers.transfers, "handle_loaded")
     world.a.files.kill()
     world.run(5.0)
     assert len(world.a.problems) == 3

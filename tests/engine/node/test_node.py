@@ -107,7 +107,7 @@ def test_a_stop_waits_for_what_is_being_committed_but_not_for_ever() -> None:
 def test_counters_that_no_peer_can_have_reached_are_refused(counter: str) -> None:
     pair = connected()
     assert pair.a.node
-    state = pair.a.node._parts.conversations[1].state
+    state = pair.a.node.messaging.conversations[1].state
     honest = {"base": 1, "mark": 0, "acked_total": 0, "received_total": 0, "lamport": 0, "name": ""}
     limit = MAX_TOTAL_AHEAD + (state.lamport if counter == "lamport" else 0)
     check_hello(Hello(**(honest | {counter: limit})), state)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from chatnet_engine.ledger import ledger, people
 from chatnet_engine.node.front_ends.front_ends import FrontEnds
 from chatnet_engine.node.links.traffic import Traffic
 from chatnet_engine.node.messaging.conversation import Conversation
-from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.inviting import Inviting
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import ErrorCode
@@ -31,7 +31,7 @@ def fails_once_at(world: World, kind: type, *, late: bool = False) -> None:
     """Handling the next command or result of this kind raises."""
     node = world.a.node
     assert node
-    table: dict[type, Any] = node._commands if kind in node._commands else node._results
+    table: dict[type, Any] = node.commands if kind in node.commands else node.results
     original = table[kind]
 
     def failing(*args: Any) -> None:
@@ -65,9 +65,9 @@ def fails_once(
     monkeypatch.setattr(owner, name, failing)
 
 
-def parts_of(engine: SimEngine) -> Parts:
+def node_of(engine: SimEngine) -> Node:
     assert engine.node
-    return engine.node._parts
+    return engine.node
 
 
 def code_of(client: SimClient, request: int) -> str:
@@ -96,7 +96,7 @@ def test_what_was_committed_and_not_taken_in_is_shown_after_all(
 ) -> None:
     world.at_b.say("something to read")
     world.run(1)
-    conversation = parts_of(world.a).conversations[1]
+    conversation = node_of(world.a).messaging.conversations[1]
     fails_once(monkeypatch, Conversation, "handle_result", of=conversation)
     act(world)
     world.run(2)
@@ -250,7 +250,7 @@ def test_an_event_of_the_endpoint_that_fails_costs_its_peer_the_link(
 ) -> None:
     before = link_count(world.at_a, 2)
     world.b.crash()
-    fails_once(monkeypatch, Traffic, "_link_up", of=parts_of(world.a).traffic)
+    fails_once(monkeypatch, Traffic, "_link_up", of=node_of(world.a).traffic)
     world.b.up()
     world.run(3)
     assert world.a.problems[0].startswith("contained: peer 1: ZeroDivisionError at ")
@@ -262,7 +262,7 @@ def test_an_event_of_the_endpoint_that_fails_costs_its_peer_the_link(
 def test_an_answer_that_fails_is_a_failure_of_its_command(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fails_once(monkeypatch, FrontEnds, "handle_read", of=parts_of(world.a).front_ends)
+    fails_once(monkeypatch, FrontEnds, "handle_read", of=node_of(world.a).front_ends)
     request = world.at_a.ask(cmd.FetchHistory(1))
     world.run(1)
     assert code_of(world.at_a, request) == ErrorCode.INTERNAL
@@ -318,7 +318,7 @@ def test_a_transfer_whose_command_fails_is_read_again_and_goes_on(
 def test_transfers_that_fail_at_what_was_stored_are_read_again_and_go_on(
     pair: FilePair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fails_once(monkeypatch, Transfers, "handle_stored", of=parts_of(pair.b).transfers)
+    fails_once(monkeypatch, Transfers, "handle_stored", of=node_of(pair.b).transfers.transfers)
     assert pair.clock.run(pair.clock.now_s + 300, pair.done), states(pair.at_b)
     assert len(pair.b.problems) == 1
     assert contained(pair.at_b) == [NoticeCode.CONTAINED_TRANSFERS]

@@ -23,5 +23,5 @@ def test_a_table_has_each_kind_once() -> None:
 def test_a_node_knows_every_command_and_every_result() -> None:
     node = Pair(1).a.node
     assert node
-    assert set(node._commands) == set(get_args(cmd.Command))
-    assert set(node._results) == set(get_args(c.OpResult))
+    assert set(node.commands) == set(get_args(cmd.Command))
+    assert set(node.results) == set(get_args(c.OpResult))

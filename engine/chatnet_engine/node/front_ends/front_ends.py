@@ -1,13 +1,12 @@
 """Owns what front ends are given: attaching, snapshots, history pages, status, backups, the end."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import msgspec
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     CountWorld,
-    Effect,
     HistoryRead,
     ReadHistory,
     ReplyTo,
@@ -16,10 +15,11 @@ from chatnet_engine.node.effects import (
 )
 from chatnet_engine.node.front_ends.backups import Backups
 from chatnet_engine.node.front_ends.clients import Clients
+from chatnet_engine.node.front_ends.gauges import Gauges
+from chatnet_engine.node.front_ends.status import Figures
 from chatnet_engine.node.left_out import LeftOut
-from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.replies import Replies
 from chatnet_engine.node.subject import Subject
+from chatnet_engine.node.turn import Turn
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import ClientAttached, ClientDetached
@@ -32,26 +32,27 @@ MAX_READS = 64
 
 
 class FrontEnds(Subject):
-    """See the module. `collect`: the status, from what sockets and processes have counted."""
+    """See the module."""
 
     def __init__(
         self,
-        publisher: Publisher,
-        replies: Replies,
+        clients: Clients,
         left_out: LeftOut,
-        effects: list[Effect],
-        collect: Callable[[dict[str, int]], cmd.Status],
+        figures: Figures,
+        gauges: Gauges,
+        turn: Turn,
     ) -> None:
         super().__init__()
-        self.clients = Clients()
+        self.clients = clients
         self.stopping = ""
         """Why the engine is to stop; empty while it is not."""
         self._backups = Backups()
-        self._publisher = publisher
-        self._replies = replies
+        self._publisher = turn.publisher
+        self._replies = turn.replies
         self._left_out = left_out
-        self._effects = effects
-        self._collect = collect
+        self._effects = turn.effects
+        self._figures = figures
+        self._gauges = gauges
         self._reads: set[ReplyTo] = set()
         """Answers that wait for something read outside."""
         self.commands = {
@@ -157,7 +158,7 @@ class FrontEnds(Subject):
     def handle_counted(self, counted: WorldCounted, now: Now) -> None:
         """Answer with the status, and with a snapshot if that was asked for too."""
         self._reads.discard(counted.reply_to)
-        status = self._collect(counted.counts)
+        status = self._figures.collect(self.clients, counted.counts)
         if counted.view:
             publisher = self._publisher
             seq, count = publisher.open_snapshot(now, current=True)
@@ -173,6 +174,11 @@ class FrontEnds(Subject):
             else:
                 done = cmd.BackedUp(folder, copied.messages, copied.size_bytes)
                 self._replies.reply(reply_to, done)
+
+    def publish_gauges(self, peers: Iterable[int], now: Now) -> None:
+        """Statistics of links and transfers, while anybody looks."""
+        if len(self.clients):
+            self._gauges.publish(peers, now)
 
     # --- time ---
 

@@ -1,8 +1,11 @@
 """Owns when the statistics of links and transfers are published next, and what links said last."""
 
+from collections.abc import Iterable
+
+from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.front_ends import status
-from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.front_ends.status import Figures
+from chatnet_engine.node.publisher import Publisher
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.limits import GAUGE_INTERVAL_S
 
@@ -10,23 +13,26 @@ from chatnet_protocol.limits import GAUGE_INTERVAL_S
 class Gauges:
     """Of all links and transfers, at most five a second each."""
 
-    def __init__(self) -> None:
+    def __init__(self, figures: Figures, transfers: Transfers, publisher: Publisher) -> None:
+        self._figures = figures
+        self._transfers = transfers
+        self._publisher = publisher
         self._due_s = 0.0
         self._revision = 0
         self._last: dict[int, LinkGauge] = {}
 
-    def publish(self, parts: Parts, now: Now) -> None:
-        """Those that say something new, while anybody looks."""
-        if now.mono_s < self._due_s or not len(parts.front_ends.clients):
+    def publish(self, peers: Iterable[int], now: Now) -> None:
+        """Those that say something new."""
+        if now.mono_s < self._due_s:
             return
         self._due_s = now.mono_s + GAUGE_INTERVAL_S
         self._revision += 1
-        for moving in parts.transfers.take_gauges(now.mono_s):
-            parts.publisher.gauge(moving)
-        for peer in parts.conversations:
-            gauge = status.link_gauge(parts, peer, 0)
+        for moving in self._transfers.take_gauges(now.mono_s):
+            self._publisher.gauge(moving)
+        for peer in peers:
+            gauge = self._figures.link_gauge(peer, 0)
             if gauge is not None and self._last.get(peer) != gauge:
                 self._last[peer] = gauge
-                current = status.link_gauge(parts, peer, self._revision)
+                current = self._figures.link_gauge(peer, self._revision)
                 if current is not None:
-                    parts.publisher.gauge(current)
+                    self._publisher.gauge(current)

@@ -9,6 +9,7 @@ import contextlib
 from chatnet_engine.arq import events as arq
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr, HostResolved, ReplyTo
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.host_names import HostNames
 from chatnet_engine.node.links.link import (
     LOOK_AGAIN_S,
@@ -17,7 +18,6 @@ from chatnet_engine.node.links.link import (
     Link,
     why_closed,
 )
-from chatnet_engine.node.links.link_session import LinkSession
 from chatnet_engine.node.links.link_traces import without_values
 from chatnet_engine.node.links.sessions import Sessions
 from chatnet_engine.node.people.invites import Invites

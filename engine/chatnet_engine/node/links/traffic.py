@@ -6,8 +6,8 @@ from typing import assert_never
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import Addr
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.link import TRIED, close_in
-from chatnet_engine.node.links.link_session import LinkSession
 from chatnet_engine.node.links.link_traces import trace_secure
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.people.gate import Gate

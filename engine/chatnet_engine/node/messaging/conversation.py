@@ -11,7 +11,7 @@ from chatnet_engine.arq import events as arq
 from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
-from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.messaging.hello import check_hello, loss_notices, our_hello
 from chatnet_engine.node.messaging.outbox import PAGE_ROWS, Outbox
 from chatnet_engine.node.messaging.typing_peer import TypingPeer

@@ -7,7 +7,7 @@ from chatnet_engine.files.offering import OTHER_MESSAGE
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import ReplyTo
-from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import (
     Conversation,
@@ -18,6 +18,7 @@ from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
 from chatnet_protocol import commit as c
+from chatnet_protocol.commit_restore import MessagesPutBack
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import require_id
 from chatnet_protocol.ipc import commands as cmd
@@ -96,7 +97,7 @@ class Messaging(Subject):
         # A text may have waited for the engine; nobody writes in the future.
         sent_ms = min(command.sent_ms, now.wall_ms) if command.sent_ms > 0 else now.wall_ms
         message = c.NewMessage(command.id, MessageKind.TEXT, body, sent_ms, command.draft_revision)
-        self.conversations[command.peer].queue(message, reply_to, now)
+        self.queue(command.peer, message, reply_to, now)
 
     def _withdraw(self, command: cmd.WithdrawMessage, reply_to: ReplyTo, now: Now) -> None:
         require_id(command.id)
@@ -118,12 +119,27 @@ class Messaging(Subject):
 
     def _mark(self, command: cmd.MarkShown | cmd.MarkRead, reply_to: ReplyTo, now: Now) -> None:
         self._peers.need(command.peer)
-        state = self.conversations[command.peer].state
+        state = self.counters(command.peer)
         ack = min(max(command.ack, 0), state.received_total)
         read = ack if isinstance(command, cmd.MarkRead) else 0
         if ack > state.my_shown or read > state.my_read:
             self._turn.commits.add(c.StoreMarks(command.peer, my_shown=ack, my_read=read))
         self._turn.replies.reply(reply_to, cmd.Done())
+
+    # --- what other subjects ask ---
+
+    def queue(self, peer: int, message: c.NewMessage, reply_to: ReplyTo | None, now: Now) -> None:
+        """Make one own message durable, then send it."""
+        self.conversations[peer].queue(message, reply_to, now)
+
+    def counters(self, peer: int) -> c.PeerState:
+        """What is durable of the conversation with a peer, besides its messages."""
+        return self.conversations[peer].state
+
+    def put_back(self, result: MessagesPutBack) -> None:
+        """Messages came back from the peer; the counters know them now."""
+        if conversation := self.conversations.get(result.peer):
+            conversation.put_back(result)
 
     # --- what the ledger answers ---
 
@@ -262,7 +278,7 @@ class Messaging(Subject):
         """A peer is new, or its key brings the counters of before along."""
         peer = result.row.peer
         if peer not in self.conversations:
-            self.conversations[peer] = self.make_conversation(result.state)
+            self.conversations[peer] = self._make_conversation(result.state)
         self.conversations[peer].resume(result.state)
 
     def peer_removed(self, result: c.PeerForgotten, now: Now) -> None:
@@ -271,7 +287,16 @@ class Messaging(Subject):
         if result.into and result.state and (into := self.conversations.get(result.into)):
             into.take_over(result.state)
 
-    def make_conversation(self, state: c.PeerState) -> Conversation:
-        """One as the store has it."""
+    def peer_unloaded(self, peer: int) -> None:
+        """What is under way in its conversation is thrown away."""
+        if conversation := self.conversations.get(peer):
+            self.conversations[peer] = self._make_conversation(conversation.state)
+
+    def peer_loaded(self, result: c.PeerLoaded, now: Now) -> None:
+        """Its conversation as the store has it."""
+        if result.row is not None:
+            self.conversations[result.peer] = self._make_conversation(result.state)
+
+    def _make_conversation(self, state: c.PeerState) -> Conversation:
         turn = self._turn
         return Conversation(state, turn.commits, turn.publisher, self._config.arq.window_bytes)

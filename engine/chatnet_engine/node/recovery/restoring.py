@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 from chatnet_engine.arq.events import MessagesArrived
 from chatnet_engine.files.restored import restored_transfer
-from chatnet_engine.node.commits import CommitQueue, Waiting
+from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReadHistory, ReplyTo
-from chatnet_engine.node.links.link_session import LinkSession
-from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.node.link_session import LinkSession
+from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.people.peers import Peers
-from chatnet_engine.node.publisher import Publisher, split_rows
-from chatnet_engine.node.replies import Replies
+from chatnet_engine.node.publisher import split_rows
 from chatnet_engine.node.subject import Subject
+from chatnet_engine.node.turn import Turn
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.commit import HelloApplied, PeerForgotten
+from chatnet_protocol.commit import HelloApplied, PeerForgotten, PeerLoaded
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
@@ -71,23 +72,21 @@ class Restoring(Subject):
     def __init__(
         self,
         loaded: list[cr.RestoreState],
-        commits: CommitQueue,
-        publisher: Publisher,
-        conversations: dict[int, Conversation],
-        session: Callable[[int], LinkSession | None],
+        messaging: Messaging,
         peers: Peers,
-        replies: Replies,
+        links: Links,
+        turn: Turn,
         random: Callable[[int], bytes],
     ) -> None:
         super().__init__()
         self._states = {state.peer: state for state in loaded}
         self._talks: dict[int, _Talk] = {}
-        self._commits = commits
-        self._publisher = publisher
-        self._conversations = conversations
-        self._session = session
+        self._commits = turn.commits
+        self._publisher = turn.publisher
+        self._messaging = messaging
+        self._session = links.sessions.get
         self._peers = peers
-        self._replies = replies
+        self._replies = turn.replies
         self._random = random
         self._reads: list[ReadHistory] = []
         self.commands = {cmd.AskRestore: self._ask_restore, cmd.AnswerRestore: self._answer_restore}
@@ -165,12 +164,17 @@ class Restoring(Subject):
 
     def peer_removed(self, result: PeerForgotten, now: Now) -> None:
         """The peer is not in the list any more."""
-        self.forget(result.peer)
+        self.peer_unloaded(result.peer)
 
-    def forget(self, peer: int) -> None:
-        """The peer is not in the list any more."""
+    def peer_unloaded(self, peer: int) -> None:
+        """Both requests and what is under way are thrown away."""
         self._states.pop(peer, None)
         self._talks.pop(peer, None)
+
+    def peer_loaded(self, result: PeerLoaded, now: Now) -> None:
+        """Both requests as the store has them."""
+        if result.row is not None and result.restore != cr.RestoreState(result.peer):
+            self.handle_loss(result.restore)
 
     # --- what the ledger answers ---
 
@@ -210,8 +214,7 @@ class Restoring(Subject):
     def handle_put_back(self, result: cr.MessagesPutBack) -> None:
         """A page is in the history: tell front ends, ask for the next one."""
         peer = result.peer
-        if conversation := self._conversations.get(peer):
-            conversation.put_back(result)
+        self._messaging.put_back(result)
         for rows in split_rows(result.rows):
             self._publisher.publish(ev.MessagesRestored(peer, rows[0].no, rows))
         for row in result.changed:
@@ -309,7 +312,7 @@ class Restoring(Subject):
         talk.asked = None
         session = self._session(peer)
         source = session.source if session else ""
-        counters = self._conversations[peer].state
+        counters = self._messaging.counters(peer)
         for row in page.rows:
             total = counters.acked_total if row.yours else counters.received_total
             if row.lamport > counters.lamport + MAX_TOTAL_AHEAD:

@@ -1,44 +1,180 @@
-"""Owns what the rest of the node and the files package are to each other."""
+"""Owns what the rest of the node and the files package are to each other: offers and transfers."""
+
+from collections.abc import Mapping
 
 from chatnet_engine.arq.events import MessagesArrived
-from chatnet_engine.files.transfers import Transfers
+from chatnet_engine.files.offering import FailedOffer, ReadyOffer
+from chatnet_engine.files.transfers import Act, Transfers
+from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.links.link_session import LinkSession
+from chatnet_engine.node.effects import FilesRestarted, FilesSaid, ReplyTo
+from chatnet_engine.node.left_out import LeftOut
+from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.people.peers import Peers
-from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.subject import Subject
-from chatnet_protocol.commit import PeerForgotten
+from chatnet_engine.node.turn import Turn
+from chatnet_protocol import commit as c
+from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.ids import require_id
+from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import TransferChanged
-from chatnet_protocol.ipc.rows import MessageRow, PeerRow, Trust
-from chatnet_protocol.transfer_ops import StoredTransfer
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow, PeerRow, Trust
 from chatnet_protocol.wire.messages import CHANNEL_CONTROL
+
+MAX_PATHS = 1000
+ACTS = {
+    cmd.RejectTransfer: Act.REJECT,
+    cmd.PauseTransfer: Act.PAUSE,
+    cmd.ResumeTransfer: Act.RESUME,
+    cmd.CancelTransfer: Act.CANCEL,
+}
 
 
 class FileTransfers(Subject):
-    """See the module."""
+    """See the module. `transfers`: the state machines of all of them."""
 
     def __init__(
-        self, transfers: Transfers, peers: Peers, links: Links, publisher: Publisher, fast_aes: bool
+        self,
+        transfers: Transfers,
+        peers: Peers,
+        links: Links,
+        messaging: Messaging,
+        turn: Turn,
+        fast_aes: bool,
     ) -> None:
         super().__init__()
+        self.transfers = transfers
+        self._peers = peers
         self._links = links
+        self._messaging = messaging
+        self._turn = turn
         self._fast_aes = fast_aes
         self._ended: list[int] = []
+        self._offered: dict[bytes, ReplyTo] = {}
+        """Where the answer goes about an offer whose files are being listed."""
+        self._rereading: dict[bytes, int] = {}
+        """Transfers that are read again, each with its peer."""
+        self.commands = {
+            cmd.OfferFiles: self._offer_files,
+            cmd.AcceptTransfer: self._accept,
+            **dict.fromkeys(ACTS, self._act),
+        }
+        self.results = {
+            c.TransferStored: self._stored,
+            c.TransfersLoaded: self._loaded,
+        }
         self.channels = {CHANNEL_CONTROL: self._control_arrived}
-        self._transfers = transfers
-        self._peers = peers
-        self._publisher = publisher
+
+    def start(self, left_out: LeftOut) -> None:
+        """Stored transfers that cannot be made are left out."""
+        for transfer_id, error in self.transfers.unreadable.items():
+            shown = self._turn.publisher.view.transfer(transfer_id)
+            peer, name = (shown.peer, shown.name) if shown else (0, "")
+            left_out.add(c.LeftOut(c.LeftOut.TRANSFER, peer, name, transfer_id, error))
+
+    # --- commands ---
+
+    def _offer_files(self, command: cmd.OfferFiles, reply_to: ReplyTo, now: Now) -> None:
+        require_id(command.id)
+        self._peers.need_accepted(command.peer)
+        if not 1 <= len(command.paths) <= MAX_PATHS:
+            raise CommandError(ErrorCode.INVALID, "Offer between 1 and 1,000 files or folders.")
+        if not all(path.startswith("/") and "\0" not in path for path in command.paths):
+            raise CommandError(ErrorCode.INVALID, "Files are offered by absolute path.")
+        self.transfers.offer(command.id, command.peer, command.paths, now.mono_s, now.wall_ms)
+        self._offered[command.id] = reply_to
+
+    def _accept(self, command: cmd.AcceptTransfer, reply_to: ReplyTo, now: Now) -> None:
+        """One that ended long ago is read from the store first."""
+        require_id(command.id)
+        if command.folder and not command.folder.startswith("/"):
+            raise CommandError(ErrorCode.INVALID, "A folder is named by absolute path.")
+        if self.transfers.peer_of(command.id):
+            self._accept_loaded(command, now)
+            self._turn.replies.reply(reply_to, cmd.Done())
+        else:
+            self._turn.commits.add(c.LoadTransfers([command.id]), reply_to, context=command)
+
+    def _accept_loaded(self, command: cmd.AcceptTransfer, now: Now) -> None:
+        peer = self.transfers.peer_of(command.id)
+        if peer and self._peers.get(peer) is None:
+            raise CommandError(ErrorCode.NOT_ALLOWED, "The peer of this transfer was removed.")
+        self.transfers.accept(command.id, command.folder, now.mono_s, now.wall_ms)
+
+    def _act(self, command: cmd.RejectTransfer, reply_to: ReplyTo, now: Now) -> None:
+        self.transfers.act(command.id, ACTS[type(command)], now.mono_s, now.wall_ms)
+        self._turn.replies.reply(reply_to, cmd.Done())
+
+    # --- what the ledger answers ---
+
+    def _stored(self, result: c.TransferStored, waiting: Waiting, now: Now) -> None:
+        self._turn.publisher.publish(TransferChanged(result.row))
+        self.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
+
+    def _loaded(self, result: c.TransfersLoaded, waiting: Waiting, now: Now) -> None:
+        assert isinstance(waiting.op, c.LoadTransfers)
+        ids, replies = waiting.op.ids, self._turn.replies
+        self.transfers.handle_loaded(ids, result.found, now.mono_s, now.wall_ms)
+        for stored in result.found:
+            if stored.row.id in self._rereading:
+                self._turn.publisher.publish(TransferChanged(stored.row))
+        self._read_owners(result.found, ids, now)
+        if isinstance(waiting.context, cmd.AcceptTransfer):
+            try:
+                self._accept_loaded(waiting.context, now)
+            except CommandError as error:
+                replies.fail(waiting.reply_to, error)
+            else:
+                replies.reply(waiting.reply_to, cmd.Done())
+
+    def read_again(self, ids: list[bytes]) -> None:
+        """Throw these away and ask the store for them."""
+        if ids:
+            self._rereading.update({one: self.transfers.peer_of(one) for one in ids})
+            self.transfers.throw_away(ids)
+            self._turn.commits.add(c.LoadTransfers(ids))
+
+    def throw_away(self, peers: Mapping[bytes, int]) -> None:
+        """These (with their peers, 0: not known) are to be read again, when the caller asks."""
+        for transfer_id, peer in peers.items():
+            known = self.transfers.peer_of(transfer_id) or peer
+            if known or transfer_id not in self._rereading:
+                self._rereading[transfer_id] = known
+        self.transfers.throw_away(list(peers))
+
+    def _read_owners(self, found: list[c.StoredTransfer], ids: list[bytes], now: Now) -> None:
+        """What the store does not have was an offer just arrived: it becomes a transfer again from
+        its message, with everything else of its peer."""
+        stored = {one.row.id for one in found}
+        owners = {self._rereading.pop(one, 0) for one in ids if one not in stored}
+        for peer in owners - {0}:
+            for subject in self.subjects:
+                subject.transfer_missing(peer, now)
+        for one in stored:
+            self._rereading.pop(one, None)
+
+    # --- the file process ---
+
+    def handle_files(self, result: FilesSaid | FilesRestarted, now: Now) -> None:
+        """What the file process reports."""
+        if isinstance(result, FilesSaid):
+            self.transfers.handle_process(result.frame, now.mono_s, now.wall_ms)
+        else:
+            self.transfers.handle_process_restarted(now.mono_s, now.wall_ms)
+
+    # --- the link ---
 
     def _control_arrived(self, session: LinkSession, event: MessagesArrived, now: Now) -> None:
         for body in event.messages:
-            self._transfers.handle_control(session.peer, body, now.mono_s, now.wall_ms)
+            self.transfers.handle_control(session.peer, body, now.mono_s, now.wall_ms)
 
     def link_up(self, session: LinkSession, now: Now) -> None:
         """Transfers with this peer go on."""
         row = self._peers.need(session.peer)
         assert session.hello
-        self._transfers.handle_link(
+        self.transfers.handle_link(
             session.peer,
             True,
             self._links.names.dial_addrs(row),
@@ -59,26 +195,67 @@ class FileTransfers(Subject):
 
     def end_link(self, peer: int, now: Now) -> None:
         """Transfers with this peer wait."""
-        self._transfers.handle_link(
+        self.transfers.handle_link(
             peer, up=False, addrs=[], incarnation=0, fast_aes=False,
             now=now.mono_s, wall_ms=now.wall_ms,
         )  # fmt: skip
+
+    # --- the end of a turn ---
+
+    def take_offers(self) -> list[tuple[ReadyOffer | FailedOffer, ReplyTo | None]]:
+        """Offers whose files have been listed, each with where its answer goes."""
+        return [
+            (offer, self._offered.pop(offer.transfer_id, None))
+            for offer in self.transfers.offering.take()
+        ]
+
+    def send_offer(
+        self, offer: ReadyOffer | FailedOffer, reply_to: ReplyTo | None, now: Now
+    ) -> None:
+        """Make a message of an offer."""
+        if isinstance(offer, FailedOffer):
+            self._turn.replies.fail(reply_to, CommandError(offer.code, offer.sentence))
+            return
+        if self._peers.get(offer.peer) is None:
+            gone = CommandError(ErrorCode.UNKNOWN_PEER, "The peer was removed meanwhile.")
+            self._turn.replies.fail(reply_to, gone)
+            return
+        message = c.NewMessage(
+            offer.transfer_id, MessageKind.OFFER, offer.body, now.wall_ms, transfer=offer.store
+        )
+        self._messaging.queue(offer.peer, message, reply_to, now)
+
+    def take_controls(self) -> list[tuple[LinkSession, bytes]]:
+        """What is said about transfers on links that are there."""
+        found = [
+            (self._links.sessions.get(peer), body) for peer, body in self.transfers.take_controls()
+        ]
+        return [(session, body) for session, body in found if session]
+
+    def store(self) -> None:
+        """Have stored what changed, and looked up what is not known."""
+        for op in self.transfers.take_stores():
+            self._turn.commits.add(op)
+        if ids := self.transfers.lookups.take():
+            self._turn.commits.add(c.LoadTransfers(ids))
+
+    # --- what others announce ---
 
     def offers_committed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
         """They become transfers; own ones whose peer was removed meanwhile end at once."""
         row = self._peers.get(peer)
         for offer in offers:
             if offer.mine:
-                stored = self._transfers.handle_own_offer(offer, peer, now.mono_s, now.wall_ms)
+                stored = self.transfers.handle_own_offer(offer, peer, now.mono_s, now.wall_ms)
                 if stored is not None:
-                    self._publisher.publish(TransferChanged(stored))
+                    self._turn.publisher.publish(TransferChanged(stored))
             elif row:
                 self._handle_peer_offer(offer, row, now)
         if row is None and any(offer.mine for offer in offers):
-            self._transfers.handle_peer_forgotten(peer, 0, 0, now.mono_s, now.wall_ms)
+            self.transfers.handle_peer_forgotten(peer, 0, 0, now.mono_s, now.wall_ms)
 
     def _handle_peer_offer(self, offer: MessageRow, peer: PeerRow, now: Now) -> None:
-        self._transfers.handle_peer_offer(
+        self.transfers.handle_peer_offer(
             offer,
             peer.peer,
             key=peer.key,
@@ -90,20 +267,28 @@ class FileTransfers(Subject):
 
     def offer_refused(self, transfer_id: bytes) -> None:
         """Its list of files is not needed."""
-        self._transfers.offering.pop_listed(transfer_id)
+        self.transfers.offering.pop_listed(transfer_id)
 
     def messages_delivered(self, peer: int, delivered_seq: int, now: Now) -> None:
         """What waited for the peer to know of an offer goes on."""
-        self._transfers.handle_delivered(peer, delivered_seq, now.mono_s, now.wall_ms)
+        self.transfers.handle_delivered(peer, delivered_seq, now.mono_s, now.wall_ms)
 
-    def peer_removed(self, result: PeerForgotten, now: Now) -> None:
+    def peer_removed(self, result: c.PeerForgotten, now: Now) -> None:
         """Its transfers end, or go to another peer."""
-        self._transfers.handle_peer_forgotten(
+        self.transfers.handle_peer_forgotten(
             result.peer, result.into, result.seq_offset, now.mono_s, now.wall_ms
         )
 
-    def transfers_restored(self, restored: list[StoredTransfer], now: Now) -> None:
+    def peer_unloaded(self, peer: int) -> None:
+        """Throw its transfers away."""
+        self.transfers.throw_away(self.transfers.ids_of(peer))
+
+    def peer_loaded(self, result: c.PeerLoaded, now: Now) -> None:
+        """Its transfers as the store has them."""
+        self.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
+
+    def transfers_restored(self, restored: list[c.StoredTransfer], now: Now) -> None:
         """Records of transfers came with messages that a peer gave back."""
         for stored in restored:
-            self._publisher.publish(TransferChanged(stored.row))
-        self._transfers.handle_loaded([], restored, now.mono_s, now.wall_ms)
+            self._turn.publisher.publish(TransferChanged(stored.row))
+        self.transfers.handle_loaded([], restored, now.mono_s, now.wall_ms)

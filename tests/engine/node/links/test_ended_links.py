@@ -34,7 +34,7 @@ class World:
 
     def streaming(self) -> bool:
         assert self.engine.node
-        return self.engine.node._parts.conversations[1].streaming
+        return self.engine.node.messaging.conversations[1].streaming
 
     def turn_with(self, *datagrams: bytes) -> None:
         """All of them arrive in one turn of the engine."""

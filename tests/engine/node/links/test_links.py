@@ -6,7 +6,7 @@ import pytest
 from chatnet_engine.node.effects import HostResolved
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import Conversation
-from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.node import Node
 from chatnet_engine.secure import events as secure
 from chatnet_protocol.errors import CloseCode
 from chatnet_protocol.ipc import commands as cmd
@@ -21,13 +21,13 @@ from simworld.takeover import become_another
 MOVED = ("10.9.9.9", 40000)
 
 
-def parts_of(engine: SimEngine) -> Parts:
+def node_of(engine: SimEngine) -> Node:
     assert engine.node
-    return engine.node._parts
+    return engine.node
 
 
 def talk_of(engine: SimEngine) -> Conversation:
-    return parts_of(engine).conversations[1]
+    return node_of(engine).messaging.conversations[1]
 
 
 @pytest.fixture
@@ -89,13 +89,13 @@ def test_a_peer_that_moves_is_followed_once_its_new_address_has_answered(pair: P
     pair.run(3)
     assert pair.peer(pair.at_a).link.address == "10.9.9.9:40000"
     assert pair.peer(pair.at_a).info.address == "10.9.9.9:40000"
-    parts = parts_of(pair.a)
-    assert parts.links.names.dial_addrs(parts.peers.need(1)) == [MOVED, B]
+    node = node_of(pair.a)
+    assert node.links.names.dial_addrs(node.peers.need(1)) == [MOVED, B]
 
 
 def test_an_address_challenge_for_nobody_does_nothing(pair: Pair) -> None:
-    parts, now = parts_of(pair.a), pair.a.now
-    links, traffic = parts.links, parts.traffic
+    node, now = node_of(pair.a), pair.a.now
+    links, traffic = node.links, node.traffic
     touched: set[int] = set()
     links._end(1)
     before = links.get(1)
@@ -111,7 +111,7 @@ TOO_FAST = reason(LinkReason.PEER_REFUSED, "too fast")
 
 def closes_b(pair: Pair, code: CloseCode, reason: str = "") -> None:
     """B ends the link as a peer that means it."""
-    parts_of(pair.b).links.sessions.close(1, code, reason, pair.b.now)
+    node_of(pair.b).links.sessions.close(1, code, reason, pair.b.now)
     pair.b.turn()
     pair.run(0.1)
 
@@ -131,8 +131,8 @@ def test_why_a_peer_ended_the_link_is_told(
 ) -> None:
     pair.b.node, node = None, pair.b.node
     assert node
-    node._parts.links.sessions.close(1, code, "too fast", pair.b.now)
-    for data, target in node._parts.links.sessions.take_farewells():
+    node.links.sessions.close(1, code, "too fast", pair.b.now)
+    for data, target in node.links.sessions.take_farewells():
         pair.network.send(B, target, data)
     pair.run(0.1)
     link = pair.peer(pair.at_a).link
@@ -140,7 +140,7 @@ def test_why_a_peer_ended_the_link_is_told(
 
 
 def test_a_link_that_is_down_is_not_closed_again(pair: Pair) -> None:
-    links = parts_of(pair.a).links
+    links = node_of(pair.a).links
     links._end(1)
     links.sessions.close(1, CloseCode.SHUTDOWN, "", pair.a.now)
     assert links.sessions.take_farewells() == []
@@ -194,7 +194,7 @@ def test_a_lamport_counter_from_the_future_closes_the_link(pair: Pair) -> None:
 
 
 def test_a_packet_that_cannot_be_read_closes_the_link(pair: Pair) -> None:
-    sealed = parts_of(pair.b).endpoint.seal(1, 1 << 20, b"\xff\xff\xff")
+    sealed = node_of(pair.b).endpoint.seal(1, 1 << 20, b"\xff\xff\xff")
     assert sealed
     pair.network.send(B, sealed[1], sealed[0])
     pair.run(0.5)
@@ -209,16 +209,16 @@ def test_unknown_states_of_a_newer_peer_are_left_alone(pair: Pair) -> None:
 
 
 def test_a_late_refusal_or_one_without_words_ends_nothing(pair: Pair) -> None:
-    links, now = parts_of(pair.a).links, pair.a.now
+    links, now = node_of(pair.a).links, pair.a.now
     row = links.get(1)
-    parts_of(pair.a).traffic._handle_refused(secure.Refused(1, b"", b"", B), now)
-    parts_of(pair.a).traffic._handle_refused(secure.Refused(9, b"", b"", B), now)
+    node_of(pair.a).traffic._handle_refused(secure.Refused(1, b"", b"", B), now)
+    node_of(pair.a).traffic._handle_refused(secure.Refused(9, b"", b"", B), now)
     assert links.get(1) == row
     closes_b(pair, CloseCode.SHUTDOWN)
     links._links[1].row = msgspec.structs.replace(links._links[1].row, state=LinkState.DIALLING)
     row = links.get(1)
     for payload in (b"\xff\xff", b""):
-        parts_of(pair.a).traffic._handle_refused(secure.Refused(1, b"", payload, B), now)
+        node_of(pair.a).traffic._handle_refused(secure.Refused(1, b"", payload, B), now)
     assert links.get(1) == row
 
 
@@ -235,20 +235,20 @@ def test_another_key_is_shown_unless_the_right_one_is_talking(pair: Pair) -> Non
 
 
 def test_a_peer_that_was_forgotten_is_not_linked_any_more(pair: Pair) -> None:
-    links, now = parts_of(pair.a).links, pair.a.now
+    links, now = node_of(pair.a).links, pair.a.now
     pair.at_a.ask(cmd.RemovePeer(1))
     pair.run(1)
     assert links.get(1) is None
     links.handle_timeout(now)
     assert links.take_changed() == []
-    assert parts_of(pair.a).peers.name(1) == "The peer"
+    assert node_of(pair.a).peers.name(1) == "The peer"
 
 
 def test_nothing_is_looked_up_or_dialled_for_a_peer_without_a_row(pair: Pair) -> None:
-    parts = parts_of(pair.a)
-    assert isinstance(parts.links, Links)
-    parts.peers.remove(1)
-    parts.links.names.forget(1)
-    parts.links.dial(1, pair.a.now)
-    parts.links.handle_timeout(pair.a.now)
-    assert parts.links.names.take_resolves() == []
+    node = node_of(pair.a)
+    assert isinstance(node.links, Links)
+    node.peers.remove(1)
+    node.links.names.forget(1)
+    node.links.dial(1, pair.a.now)
+    node.links.handle_timeout(pair.a.now)
+    assert node.links.names.take_resolves() == []

@@ -66,12 +66,12 @@ def test_a_peer_that_is_not_to_be_called_is_left_alone() -> None:
     pair = Pair(4)
     pair.run(1)
     assert pair.a.node
-    parts = pair.a.node._parts
-    parts.links.violated(1, "too fast", pair.a.now)
+    node = pair.a.node
+    node.links.violated(1, "too fast", pair.a.now)
     sent: list[bytes] = []
     pair.a.send_datagrams = lambda found: sent.extend(d for d, _ in found)  # type: ignore
     pair.a.turn()
     sent.clear()
     change(pair.a)
     assert sent == []
-    assert parts.links.get(1).row.state == LinkState.REFUSED
+    assert node.links.get(1).row.state == LinkState.REFUSED

@@ -17,7 +17,7 @@ from simworld.pair import A, Pair
 
 def talk_of(engine: SimEngine) -> Conversation:
     assert engine.node
-    return engine.node._parts.conversations[1]
+    return engine.node.messaging.conversations[1]
 
 
 def notices(pair: Pair) -> list[str]:

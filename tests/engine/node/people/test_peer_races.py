@@ -30,7 +30,7 @@ def check_view(engine: SimEngine, client: SimClient) -> None:
     assert client.view
     assert client.view.durable() == engine.ledger.load_view(engine.session())
     assert engine.node
-    known = {row.peer: row for row in engine.node._parts.peers}
+    known = {row.peer: row for row in engine.node.peers}
     assert known == rows(engine)
 
 

@@ -13,6 +13,7 @@ from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import MAX_WISHES, READ_AGAIN_S, Restoring, page_of
 from chatnet_engine.node.replies import Replies
+from chatnet_engine.node.turn import Turn
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, RemoteProtocolError
 from chatnet_protocol.ipc.commands import HistoryPage
@@ -31,8 +32,18 @@ def restoring(**fields: object) -> tuple[Restoring, CommitQueue]:
     commits = CommitQueue()
     publisher = Publisher(b"bootboot", View(SessionRow("a", "", "", 1, b"", "", "")))
     states = [cr.RestoreState(1, **fields)] if fields else []  # type: ignore[arg-type]
-    peers, replies = Peers([], b"k" * 32), Replies([])
-    ours = Restoring(states, commits, publisher, {}, {}.get, peers, replies, Random(1).randbytes)
+    peers = Peers([], b"k" * 32)
+    turn = Turn(commits, publisher, Replies([]), [])
+    links = SimpleNamespace(sessions=SimpleNamespace(get={}.get))
+    messaging = SimpleNamespace(put_back=lambda result: None)
+    ours = Restoring(
+        states,
+        messaging,
+        peers,
+        links,
+        turn,
+        Random(1).randbytes,  # type: ignore[arg-type]
+    )
     return ours, commits
 
 
@@ -97,6 +108,9 @@ class Line:
         self.streaming = True
         self.state = SimpleNamespace(acked_total=3, received_total=3, lamport=9)
 
+    def counters(self, peer: int) -> SimpleNamespace:
+        return self.state
+
     def send(self, channel: int, body: bytes) -> None:
         self.said.append(wire.decode_restoring(body))
 
@@ -104,7 +118,7 @@ class Line:
 def on_a_line(**fields: object) -> tuple[Restoring, CommitQueue, Line]:
     ours, commits = restoring(**fields)
     line = Line()
-    ours._conversations[1] = line  # type: ignore[index]
+    ours._messaging = line  # type: ignore[assignment]
     ours._session = {1: line}.get  # type: ignore[assignment]
     ours.link_up(line, NOW)  # type: ignore[arg-type]
     return ours, commits, line

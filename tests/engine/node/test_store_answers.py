@@ -3,11 +3,10 @@
 import pytest
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.node import answers
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import FilesSaid, HistoryRead, ReplyTo
 from chatnet_engine.node.messaging.hello import loss_notices
-from chatnet_engine.node.parts import Parts
+from chatnet_engine.node.node import Node
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -33,9 +32,9 @@ def notices(client: SimClient) -> list[str]:
     return [event.code for event in client.events if isinstance(event, Notice)]
 
 
-def parts_of(engine: SimEngine) -> Parts:
+def node_of(engine: SimEngine) -> Node:
     assert engine.node
-    return engine.node._parts
+    return engine.node
 
 
 def test_an_offer_is_queued_and_becomes_a_transfer_on_both_sides() -> None:
@@ -189,20 +188,19 @@ def test_an_answer_about_a_peer_that_has_gone_does_nothing() -> None:
     pair.at_b.say("hello")
     pair.settle(5)
     (offer,) = pair.peer(pair.at_a).messages
-    parts = parts_of(pair.a)
-    state = parts.conversations[1].state
-    parts.peers.remove(1)
-    answers.resume(parts, 1, [offer], pair.a.now)
+    node = node_of(pair.a)
+    state = node.messaging.conversations[1].state
+    node.peers.remove(1)
     gone = c.HelloApplied(1, 0, [], 0, 0, state)
     waiting = Waiting(c.ApplyHello(1, 1, 1, 0, 0, 0, ""))
-    parts.messaging.results[c.HelloApplied](gone, waiting, pair.a.now)
-    parts.file_transfers.offers_committed(1, [offer], pair.a.now)
-    assert parts.transfers.take_stores() == []
+    node.messaging.results[c.HelloApplied](gone, waiting, pair.a.now)
+    node.transfers.offers_committed(1, [offer], pair.a.now)
+    assert node.transfers.transfers.take_stores() == []
 
 
 def test_each_kind_of_loss_is_one_sentence() -> None:
     pair = Pair(5)
-    state = parts_of(pair.a).conversations[1].state
+    state = node_of(pair.a).messaging.conversations[1].state
     nothing = c.HelloApplied(1, 0, [], 0, 0, state)
     assert loss_notices(nothing) == []
     lost = c.HelloApplied(1, 0, [], 3, 4, state, own_lost=5)

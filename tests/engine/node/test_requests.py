@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatnet_engine.node.commands import MAX_PATHS
 from chatnet_engine.node.front_ends.front_ends import MAX_READS
+from chatnet_engine.node.transfers.file_transfers import MAX_PATHS
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
@@ -152,7 +152,7 @@ def test_who_is_not_attached_gets_the_view_and_can_stop_the_engine(alone: Alone)
     assert isinstance(status, cmd.Status)
     assert status.parts == 1
     now = alone.engine.now
-    publisher = alone.engine.node._parts.publisher
+    publisher = alone.engine.node.turn.publisher
     view = View.from_parts([publisher.snapshot_part(status.boot, status.seq, 0, now)])
     assert view.session.name == "a"
     assert not view.clients
