@@ -53,6 +53,8 @@ SENT_AS_ASKED = 0.94
 """Of the rate asked for: below it something else limits, and nothing is learnt about the line."""
 FED = 0.85
 """Of the capacity: less was sent, so what was delivered is not the line's rate."""
+DRIVING = 0.5
+"""Of the capacity: less was sent, so no queue is this flow's."""
 CAPACITY_WEIGHT = 0.2
 """Of a tick in the capacity."""
 GAIN = 0.6
@@ -194,7 +196,8 @@ class Pacer:
         expected = (STALLED - allowance) * line.sending_rate(round_s, line.rtt_s)
         stalled = delivered + 2 * self._packet_bytes / round_s < expected
         overloaded = line.standing_s(OVERLOADED_TICKS) > OVERLOAD * self.target_s
-        if (stalled and line.standing_s(3) > self.target_s) or overloaded:
+        full = (stalled and line.standing_s(3) > self.target_s) or overloaded
+        if full and self._is_driving():
             self._begin_drain(now, max(delivered, line.delivery_rate(self._span_s)))
         elif self.rate > FREE_RATE:
             self._be_free(now)
@@ -216,7 +219,7 @@ class Pacer:
 
     def _steady(self, now: float) -> None:
         self._best = max(self._best, self._capacity)
-        if self.line.standing_s(3) > OVERLOAD * self.target_s:
+        if self.line.standing_s(3) > OVERLOAD * self.target_s and self._is_driving():
             self._begin_drain(now, self.line.delivery_rate(self._span_s))
             return
         if self._queue_since is not None:
@@ -225,13 +228,20 @@ class Pacer:
             self._measure_full_pipe(now, self._queue_since)
         elif now >= self._step_at:
             self._grow(now)
-        if now >= self._slow_at:
+        if now >= self._slow_at and self._is_driving():
             self._begin_drain(now, self._capacity, SLOW)
         elif self._capacity > FREE_RATE:
             self._be_free(now)
         else:
             correction = GAIN * (self.target_s - self.line.queue_s) / self._round_s
             self._apply(self._capacity * (1 + min(MOST_UP, max(-MOST_DOWN, correction))))
+
+    def _is_driving(self) -> bool:
+        """Whether this flow sent enough lately for a queue to be its doing. If not, the kernel's
+        congestion control holds it back, and at a few packets each round trip a delayed
+        acknowledgement looks like a queue."""
+        sent = self.line.sending_rate(self._round_s, self.line.rtt_s)
+        return sent >= DRIVING * self._capacity
 
     def _measure_full_pipe(self, now: float, since: float) -> None:
         """While a queue stands, what is delivered is the line's rate, or our share of it."""

@@ -106,6 +106,19 @@ def test_a_slow_disk_does_not_raise_the_rate_for_ever() -> None:
     assert slow.rate < 4e6
 
 
+def test_a_flow_that_the_kernel_holds_back_is_not_slowed_down_further() -> None:
+    now, sent, acks = 0.0, 0, 0
+    pacer = Pacer(now, Sample(0.05, acks, sent, sent, 1448))
+    while now < 6:  # two packets each round trip, now and then acknowledged late
+        now += 0.01
+        if round(now * 100) % 5 == 0:
+            sent, acks = sent + 2896, acks + 1
+        late_s = 0.04 if round(now * 100) % 100 < 10 else 0.0
+        pacer.handle_sample(now, Sample(0.05 + late_s, acks, sent, sent, 1448))
+    assert pacer.rate is not None
+    assert pacer.rate > 2 * 2896 / 0.05
+
+
 def test_a_congestion_control_with_an_old_model_is_begun_afresh() -> None:
     stuck = Flow(held=lambda now: 2.4e6 if 3 < now < 4.5 else 1e9)
     Bottleneck(lambda now: 20 if now < 3 else 100, stuck).run(5)
