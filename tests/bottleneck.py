@@ -83,7 +83,8 @@ class Flow:
 
 
 class Bottleneck:
-    """`mbit(now)`: what it carries. `jitter_s`: each way, kept in order as radio does it."""
+    """`mbit(now)`: what it carries. `longer_s(now)`: added to the round trip. `jitter_s`: each way,
+    kept in order as radio does it."""
 
     def __init__(
         self,
@@ -92,12 +93,14 @@ class Bottleneck:
         rtt_s: float = 0.05,
         queue_s: float = 0.05,
         jitter_s: float = 0.0,
+        longer_s: Callable[[float], float] = lambda now: 0.0,
     ) -> None:
         self.flows = flows
         self.queues: list[tuple[float, float]] = []
         """(when, s)"""
         self._mbit = mbit
         self._rtt_s = rtt_s
+        self._longer_s = longer_s
         self._longest_s = queue_s
         self._jitter_s = jitter_s
         self._random = Random(1)
@@ -149,7 +152,7 @@ class Bottleneck:
         self._waiting = [size - done for size, done in zip(waiting, served, strict=True)]
         wait_s = sum(self._waiting) / carried
         self.queues.append((now, wait_s))
-        rtt_s = self._rtt_s + wait_s + self._jitter(sum(served) / MSS)
+        rtt_s = self._rtt_s + self._longer_s(now) + wait_s + self._jitter(sum(served) / MSS)
         arrival = max(now + rtt_s - wait_s, self._flying[-1][0] if self._flying else 0.0)
         self._flying.append((arrival, served, rtt_s))
         while self._flying and self._flying[0][0] <= now:

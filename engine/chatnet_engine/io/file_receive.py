@@ -1,5 +1,6 @@
-"""A job that receives: opens records, hashes and writes, one thread; a second one makes the bytes
-durable meanwhile, so that the disk's slowness does not stop the stream.
+"""A job that receives: opens records, hashes and writes, one thread; others make the bytes of a
+large file and complete files durable meanwhile, so that the disk's slowness does not stop the
+stream.
 """
 
 import contextlib
@@ -13,12 +14,15 @@ import blake3
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.incoming import IncomingFiles, Step
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
+from chatnet_engine.io.file_finish import CompleteFile, Finisher
 from chatnet_engine.io.file_folder import Allocation, Folder, FolderError, problem
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
 from chatnet_protocol.wire.file_records import Position, RecordType, encode_body
 
 REPORT_EVERY_S = 0.2
 SYNC_EVERY_S = 0.25
+UNSYNCED_BYTES = 4 * 1024 * 1024
+"""A smaller file that arrives quickly is made durable when it is complete, without a thread."""
 SILENT_AFTER_S = 60.0
 """A sender that hashes a long prefix is silent for a while; one that is silent longer is gone."""
 HASH_CHUNK_BYTES = 1024 * 1024
@@ -42,7 +46,7 @@ class Syncer:
         self._keep_name: Callable[[], None] | None = keep_name
         self._fd = fd
         self._written = durable
-        self._error: OSError | None = None
+        self.error: OSError | None = None
         self._stopping = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
@@ -50,20 +54,11 @@ class Syncer:
 
     def wrote(self, offset: int) -> None:
         """Bytes up to `offset` are in the file. Raises the OSError of an earlier sync."""
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         with self._wake:
             self._written = offset
             self._wake.notify()
-
-    def finish(self) -> None:
-        """Make everything durable and end. Raises OSError."""
-        self.abandon()
-        if self._error is not None:
-            raise self._error
-        os.fsync(self._fd)
-        if self._keep_name:
-            self._keep_name()
 
     def abandon(self) -> None:
         """End without more ado; afterwards the descriptor is not used any more."""
@@ -86,7 +81,7 @@ class Syncer:
                     self._keep_name()
                     self._keep_name = None
             except OSError as error:
-                self._error = error
+                self.error = error
                 return
             if self._keep_name:
                 return
@@ -108,6 +103,7 @@ class PartialFile:
         self._durable = 0
         self.hasher = blake3.blake3()
         self._syncer: Syncer | None = None
+        self._sync_from_s = 0.0
         self._allocation: Allocation | None = None
 
     @property
@@ -128,12 +124,12 @@ class PartialFile:
         self._durable = length
         self.hasher = blake3.blake3()
         self._hash_prefix()
-        self._syncer = Syncer(self.fd, length, self._folder.keep_partials)
+        self._syncer = None
+        self._sync_from_s = time.monotonic() + SYNC_EVERY_S
         self._allocation = Allocation(self.fd, self.size, length)
 
     def append(self, bodies: list[memoryview]) -> None:
         """Write and hash the next bytes. Raises OSError."""
-        assert self._syncer is not None
         assert self._allocation is not None
         total = sum(len(body) for body in bodies)
         self._allocation.reach(self.length + total)
@@ -146,26 +142,40 @@ class PartialFile:
                 written -= len(bodies.pop(0))
             if bodies:
                 bodies[0] = bodies[0][written:]
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """Begin to make durable what has arrived, once it is much or takes long. Raises OSError."""
+        if self._syncer is None:
+            much = self.length - self._durable >= UNSYNCED_BYTES
+            slow = self._durable < self.length and time.monotonic() >= self._sync_from_s
+            if not much and not slow:
+                return
+            self._syncer = Syncer(self.fd, self._durable, self._folder.keep_partials)
         self._syncer.wrote(self.length)
 
     def sync(self) -> None:
         """Make what is written durable. Raises OSError."""
-        if self._syncer is not None:
-            syncer, self._syncer = self._syncer, None
-            self._durable = syncer.durable
-            syncer.abandon()
-            os.fdatasync(self.fd)
-            self._folder.keep_partials()
-            self._durable = self.length
+        if self._allocation is None:
+            return
+        self._end_syncer()
+        os.fdatasync(self.fd)
+        self._folder.keep_partials()
+        self._durable = self.length
 
-    def complete(self, umask: int) -> int:
-        """Everything durable and ready for its final name; the inode. Raises OSError."""
-        assert self._syncer is not None
-        syncer, self._syncer = self._syncer, None
+    def complete(self, umask: int) -> None:
+        """Ready for its final name, but for being durable. Raises OSError."""
+        self._end_syncer()
         os.ftruncate(self.fd, self.size)
         os.fchmod(self.fd, FINAL_MODE & ~umask)
-        syncer.finish()
-        return os.fstat(self.fd).st_ino
+
+    def _end_syncer(self) -> None:
+        syncer, self._syncer = self._syncer, None
+        if syncer is not None:
+            syncer.abandon()
+            self._durable = syncer.durable
+            if syncer.error is not None:
+                raise syncer.error
 
     def close(self) -> None:
         """What is written stays for the next time."""
@@ -201,6 +211,7 @@ class ReceiveJob:
         self._before = sum(request.sizes[: request.index])
         self._report_due_s = 0.0
         self._stalled = False
+        self._position = Position(request.index, request.offset)
         self._said: Position | None = None
         """Newest position that the sender was told."""
 
@@ -211,6 +222,9 @@ class ReceiveJob:
             folder = Folder(request.folder, FOLDER_MODE & ~self._umask)
         except FolderError as error:
             return self._folder_failed(error)
+        self._finisher = Finisher(
+            folder.keep_partials, lambda file: self._complete(folder, file), self._report
+        )
         try:
             self._receive(folder)
         except FolderError as error:
@@ -223,6 +237,9 @@ class ReceiveJob:
             self._keep()
             return pw.Ended(request.job, pw.Outcome.LOST, str(error))
         finally:
+            with contextlib.suppress(OSError, FolderError):
+                self._finisher.finish()
+            self._finisher.close()
             if self._file is not None:
                 self._file.close()
             folder.close()
@@ -252,6 +269,7 @@ class ReceiveJob:
             else:
                 self._handle_silence(time.monotonic() - heard_s)
             self._now_and_then()
+        self._finisher.finish()
         # Everything is here, whether the sender hears of it now or on the link.
         with contextlib.suppress(ConnectionCut):
             self._channel.send(RecordType.END)
@@ -301,19 +319,26 @@ class ReceiveJob:
         assert file is not None
         if file.hasher.digest() != digest:
             raise Mismatch
-        inode = file.complete(self._umask)
+        file.complete(self._umask)
         self._file = None
-        os.close(file.fd)
-        path = folder.free_path(self._request.paths[index])
         self._before += file.size
-        self._report(pw.FileComplete(self._request.job, index, path, inode))
+        self._finisher.add(CompleteFile(index, file.fd, file.durable))
+
+    def _complete(self, folder: Folder, file: CompleteFile) -> pw.FileComplete:
+        """It is durable. Called from the finisher's thread."""
+        inode = os.fstat(file.fd).st_ino
+        path = folder.free_path(self._request.paths[file.index])
+        return pw.FileComplete(self._request.job, file.index, path, inode)
 
     def _now_and_then(self) -> None:
         now_s = time.monotonic()
         if now_s >= self._report_due_s and not self._channel.ended:
             self._report_due_s = now_s + REPORT_EVERY_S
             self._tell()
-            position = Position(self._incoming.index, self._file.durable if self._file else 0)
+            if self._file is not None:
+                self._file.keep_up()
+            self._finisher.with_oldest(self._note_position)
+            position = self._position
             if position == self._said:
                 return
             self._said = position
@@ -321,14 +346,27 @@ class ReceiveJob:
             with contextlib.suppress(ConnectionCut):
                 self._channel.send(RecordType.VERIFIED, encode_body(position))
 
+    def _note_position(self, oldest: CompleteFile | None) -> None:
+        """Everything before it is durable."""
+        durable = self._file.durable if self._file else 0
+        here = Position(self._incoming.index, durable)
+        self._position = here if oldest is None else Position(oldest.index, oldest.durable)
+
     def _tell(self) -> None:
-        if self._file is not None:
-            moved = self._before + self._file.length
-            index = self._incoming.index
-            self._report(pw.Progress(self._request.job, index, self._file.durable, moved))
+        self._finisher.with_oldest(self._tell_with)
+
+    def _tell_with(self, oldest: CompleteFile | None) -> None:
+        if self._file is None and oldest is None:
+            return
+        self._note_position(oldest)
+        at = self._position
+        moved = self._before + (self._file.length if self._file else 0)
+        self._report(pw.Progress(self._request.job, at.index, at.offset, moved))
 
     def _keep(self) -> None:
         """The connection is gone: what has arrived shall not have to come again."""
+        with contextlib.suppress(OSError, FolderError):
+            self._finisher.finish()
         if self._file is None:
             return
         with contextlib.suppress(OSError):

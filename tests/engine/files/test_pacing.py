@@ -82,12 +82,12 @@ def test_a_file_stays_in_the_background_of_cubic() -> None:
 
 
 def test_a_longer_path_is_no_queue() -> None:
-    pacer = Pacer(0.0, sample(0.0, rtt_s=0.05))
-    for tick in range(1, 900):
-        now = tick / 100
-        pacer.handle_sample(now, sample(now, rtt_s=0.05 if now < 3 else 0.15))
-    assert pacer.line.base_s == pytest.approx(0.15, abs=0.001)
-    assert pacer.phase is Phase.STEADY
+    ours = Flow()
+    longer = Bottleneck(lambda now: 20, ours, longer_s=lambda now: 0.1 if now > 3 else 0.0)
+    longer.run(10)
+    assert ours.pacer is not None
+    assert ours.pacer.line.base_s == pytest.approx(0.15, abs=0.003)
+    assert longer.share(0, 8, 10) > 0.9
 
 
 def test_a_line_without_a_bottleneck_is_not_paced() -> None:

@@ -247,6 +247,34 @@ def test_a_sync_that_fails_ends_the_job(jobs: Jobs, monkeypatch: pytest.MonkeyPa
     assert all(said.offset == 0 for said in progress), "nothing was durable"
 
 
+def test_many_small_files_complete_in_order_before_the_end(jobs: Jobs) -> None:
+    count = 100
+    jobs.receive(sizes=(3,) * count)
+    for index in range(count):
+        jobs.say(T.FILE, header(index, 0))
+        jobs.say(T.DATA, b"abc")
+        jobs.say(T.FILE_END, digest(b"abc"))
+    jobs.say(T.END)
+    assert jobs.outcome() == pw.Outcome.MOVED
+    complete = [said.index for said in jobs.reports if isinstance(said, pw.FileComplete)]
+    assert complete == list(range(count))
+    seen = 0
+    for said in jobs.reports:
+        seen += isinstance(said, pw.FileComplete)
+        assert not isinstance(said, pw.Progress) or said.index >= seen
+
+
+def test_complete_files_are_reported_when_the_connection_is_cut(jobs: Jobs) -> None:
+    jobs.receive(sizes=(3, 5))
+    jobs.hear()
+    jobs.say(T.FILE, header(0, 0))
+    jobs.say(T.DATA, b"abc")
+    jobs.say(T.FILE_END, digest(b"abc"))
+    jobs.far.interrupt()
+    assert jobs.outcome() == pw.Outcome.LOST
+    assert [said.index for said in jobs.reports if isinstance(said, pw.FileComplete)] == [0]
+
+
 def test_a_silent_sender_is_left(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_receive, "SILENT_AFTER_S", 0.0)
     monkeypatch.setattr(file_receive, "REPORT_EVERY_S", 0.01)
