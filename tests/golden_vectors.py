@@ -25,6 +25,7 @@ from chatnet_protocol.ipc import envelope, rows, session_files, view  # noqa: E4
 from chatnet_protocol.ipc import events as ev  # noqa: E402
 from chatnet_protocol.ipc.offer import Offer, OfferedFile  # noqa: E402
 from chatnet_protocol.ipc.reasons import LinkReason, reason  # noqa: E402
+from chatnet_protocol.ipc.trace import TraceRow  # noqa: E402
 from chatnet_protocol.version import IPC_VERSION, WIRE_VERSION  # noqa: E402
 from chatnet_protocol.wire import messages as wire  # noqa: E402
 from chatnet_protocol.wire import restoring  # noqa: E402
@@ -250,6 +251,18 @@ FRAMES: Samples = {
     ),
     "Head": envelope.Head(BOOT, 103, 41),
     "GaugeFrame": envelope.GaugeFrame(BOOT, [ev.TransferGauge(ID_2, 1, 6, 131_072, 5e6)]),
+    "TraceFrame": envelope.TraceFrame(
+        BOOT,
+        17,
+        1_760_000_000_000,
+        [
+            TraceRow(
+                1,
+                "connectivity:path_assigned",
+                {"address": "ipv4#5f1c02:12346", "rtt_ms": 24.5, "lost": 3},
+            )
+        ],
+    ),
 }
 CONNECTION = session_files.ConnectionFile(
     session="12345",
@@ -309,6 +322,7 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "ConnectionFile": session_files.decode_connection_file,
     "Head": envelope.decode_head,
     "GaugeFrame": envelope.decode_gauges,
+    "TraceFrame": envelope.decode_traces,
     "Hello": wire.decode_hello,
     "Marks": wire.decode_marks,
     "Message": wire.decode_message,

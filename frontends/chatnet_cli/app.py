@@ -51,6 +51,7 @@ VERBS = {
     "status": ("session", "status"),
     "sessions": ("session", "sessions"),
     "stop": ("session", "stop"),
+    "trace": ("tracing", "trace"),
     "doctor": ("doctor", "doctor"),
     "demo": ("demo", "demo"),
 }

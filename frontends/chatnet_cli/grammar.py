@@ -368,4 +368,13 @@ def _add_session(verbs: Verbs) -> None:
     demo.add_argument("--delay", default="50ms", metavar="TIME", help="each way (default: 50ms)")
     demo.add_argument("--seed", type=_count, metavar="N", help="the same losses again")
     demo.add_argument("--script", action="store_true", help="no windows, a scripted conversation")
+    trace = _verb(
+        verbs,
+        "trace",
+        "show what the engine does, live",
+        "chatnet trace\nchatnet trace --packets\nchatnet trace --json",
+        peer=False,
+    )
+    trace.add_argument("--packets", action="store_true", help="packets too, addresses in full")
+    _json(trace)
     _verb(verbs, "doctor", "check what can be checked from here", "chatnet doctor", peer=False)

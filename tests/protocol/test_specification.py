@@ -26,6 +26,7 @@ from chatnet_protocol.ipc import (
     reasons,
     rows,
     session_files,
+    trace,
     view,
 )
 from chatnet_protocol.wire import datagrams, frames, messages, restoring
@@ -44,6 +45,7 @@ FRAMES = [
     envelope.Publication,
     envelope.Head,
     envelope.GaugeFrame,
+    envelope.TraceFrame,
     envelope.Request,
     envelope.Reply,
     envelope.Failure,
@@ -52,6 +54,7 @@ ARRAYS = [
     *(value for value in vars(rows).values() if getattr(value, "__struct_fields__", ())),
     reasons.Reason,
     commands.Cursor,
+    trace.TraceRow,
     view.View,
     view.PeerView,
     offer.Offer,
@@ -241,7 +244,12 @@ def test_numbers_and_topics_are_named() -> None:
     text = specification()
     for kind in rows.MessageKind:
         assert f"{kind.value} `{kind.name}`" in text
-    for topic in (envelope.TOPIC_EVENTS, envelope.TOPIC_HEAD, envelope.TOPIC_GAUGES):
+    for topic in (
+        envelope.TOPIC_EVENTS,
+        envelope.TOPIC_HEAD,
+        envelope.TOPIC_GAUGES,
+        *envelope.TOPICS_BY_NAME,
+    ):
         assert f"`{topic.decode()}` a `" in text
     assert f"| {messages.STATE_MARKS} | `Marks` |" in text
     assert f"| {messages.STATE_TYPING} | `Typing` |" in text

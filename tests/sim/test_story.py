@@ -63,7 +63,7 @@ def test_a_night_reads_as_a_story() -> None:
         "^connectivity:connection_state_updated peer=1 old=dialling new=up",
         "^messages:added peer=1 mine=yes count=1",
         "^messages:delivered peer=1 seq=1 ack=1",
-        "^connectivity:connection_closed peer=1 by=peer code=[1-9].* was_up=yes",
+        "^connectivity:connection_closed peer=1 by=peer code=shutdown was_up=yes",
         "^connectivity:connection_state_updated peer=1 old=up new=dialling",
         f"^connectivity:version_mismatch .*theirs={WIRE_VERSION + 1} ours={WIRE_VERSION}",
     )

@@ -33,6 +33,7 @@ from chatnet_engine.io.start_files import remove_ended, write_ended, write_start
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.stretcher import Stretcher
 from chatnet_engine.io.trace_log import TraceLog, salt_of
+from chatnet_engine.io.trace_stream import TraceStream
 from chatnet_engine.io.udp import ANY_IPV4, UdpSocket, open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import NodeConfig
@@ -185,6 +186,9 @@ class Engine:
             addresses=addresses,
             files=FileLink(file_command(udp.local[1], udp.local[0], config.umask)),
             trace_log=TraceLog(salt_of(private_key), full=is_debug),
+            trace_stream=TraceStream(
+                ipc, node_config.trace, node_config.boot, salt_of(private_key)
+            ),
             impairment=Impairment(config.impair) if config.impair else None,
             now=now,
         )

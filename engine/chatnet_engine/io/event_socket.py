@@ -8,6 +8,7 @@ second.)
 from chatnet_engine.io.local_socket import Connection, LocalSocket
 from chatnet_engine.io.zmtp import Violation
 from chatnet_engine.io.zmtp_pub import Subscriber, publication
+from chatnet_protocol.ipc.envelope import TOPICS_BY_NAME
 from chatnet_protocol.limits import KIB, MIB
 
 SEND_MARK = 128
@@ -26,6 +27,10 @@ class _Subscriber(Subscriber):
     """With what it may still say."""
 
     allowance_bytes: float = ALLOWANCE_BYTES
+
+    def wants(self, topic: bytes) -> bool:
+        """Those that are for who names them are not part of everything."""
+        return topic in self.topics if topic in TOPICS_BY_NAME else super().wants(topic)
 
 
 class EventSocket(LocalSocket[_Subscriber]):
@@ -46,6 +51,10 @@ class EventSocket(LocalSocket[_Subscriber]):
                 self._flush(connection)
             if connection.is_open and not _is_behind(connection):
                 self._send(connection, packed)
+
+    def is_wanted(self, topic: bytes) -> bool:
+        """Whether anybody subscribed to it."""
+        return any(connection.peer.wants(topic) for connection in self._open.values())
 
     def _make_peer(self) -> _Subscriber:
         return _Subscriber()

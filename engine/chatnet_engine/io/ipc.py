@@ -127,6 +127,10 @@ class IpcServer:
         self._events.publish(topic, frame)
         self._counters.published += 1
 
+    def is_wanted(self, topic: bytes) -> bool:
+        """Whether a front end subscribed to it."""
+        return self._events.is_wanted(topic)
+
     def reply(self, route: bytes, frame: bytes) -> None:
         """To one client, in order, if it is there and reads."""
         self._counters.replies += self._commands.reply(route, frame)

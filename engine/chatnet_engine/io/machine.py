@@ -15,6 +15,7 @@ from chatnet_engine.io.resolver import Resolver
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.stretcher import Stretcher
 from chatnet_engine.io.trace_log import TraceLog
+from chatnet_engine.io.trace_stream import TraceStream
 from chatnet_engine.io.udp import UdpSocket
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import Now
@@ -53,6 +54,7 @@ class Machine:
     files: FileLink
     addresses: AddressWatch
     trace_log: TraceLog
+    trace_stream: TraceStream
     impairment: Impairment | None = None
     now: Now = NOT_YET
     stop_reason: str | None = None
@@ -106,8 +108,9 @@ class Machine:
         logger.error("%s", text)
 
     def trace(self, trace: Trace) -> None:
-        """Into the log, as far as its level goes."""
+        """Into the log, as far as its level goes, and to whoever follows."""
         self.trace_log.write(trace, self.now.mono_s)
+        self.trace_stream.add(trace)
 
     def stop(self, reason: str) -> None:
         """The runner leaves its loop when nothing is in flight any more."""

@@ -96,6 +96,7 @@ class Runner:
         now = self._read_clock()
         for effect in self._node.take_effects(now):
             perform(effect, self._machine)
+        self._machine.trace_stream.flush(now)
         self._machine.ipc.flush()
 
     def turn(self) -> None:
@@ -132,6 +133,7 @@ class Runner:
             node.handle_timeout(now)
         for effect in node.take_effects(now):
             perform(effect, machine)
+        machine.trace_stream.flush(now)
         machine.ipc.flush()
 
     def _read_datagrams(self) -> None:

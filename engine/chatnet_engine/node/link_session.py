@@ -17,6 +17,8 @@ from chatnet_protocol.errors import CloseCode
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import messages as wire
 
+_CODES = frozenset(CloseCode)
+
 
 class LinkSession:
     """One link; see the module."""
@@ -75,7 +77,7 @@ class LinkSession:
         self._trace_end()
 
     def _trace_end(self) -> None:
-        by, code = "nobody", CloseCode.NONE.value
+        by, code = "nobody", 0
         if self.closed is not None:
             by, code = "peer", self.closed.code
         elif self._closed_with is not None:
@@ -84,7 +86,7 @@ class LinkSession:
         self.connection.trace.add(
             Kind.CONNECTION_CLOSED,
             by=Code(by),
-            code=code,
+            code=Code(CloseCode(code).name.lower()) if code in _CODES else code,
             was_up=self._started,
             sent=stats.packets_sent,
             received=stats.packets_received,

@@ -1,6 +1,7 @@
 """The frames on the two local sockets.
 
     PUB     [b"E", Publication]   numbered events; [b"H", Head] every second; [b"G", GaugeFrame]
+            for those who subscribe to them by name: [b"T", TraceFrame], [b"P", TraceFrame]
     ROUTER  client → engine  [Request]        engine → client  [Reply]
 
 Each frame is one msgpack array. A publication is put together from events that are already
@@ -17,11 +18,18 @@ from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError, ErrorCode
 from chatnet_protocol.ipc.commands import Command, Result
 from chatnet_protocol.ipc.events import Event, Gauge
+from chatnet_protocol.ipc.trace import TraceRow
 from chatnet_protocol.limits import MAX_INTEGER, MAX_IPC_FRAME_BYTES
 
 TOPIC_EVENTS = b"E"
 TOPIC_HEAD = b"H"
 TOPIC_GAUGES = b"G"
+TOPIC_TRACE = b"T"
+"""What the engine does, without packets and with hidden addresses."""
+TOPIC_TRACE_DETAIL = b"P"
+"""The same with packets, and addresses in full."""
+TOPICS_BY_NAME = frozenset({TOPIC_TRACE, TOPIC_TRACE_DETAIL})
+"""Sent only to subscribers to exactly that topic, not to those of everything."""
 
 BOOT_BYTES = 8
 """Length of a boot id: random, drawn at each engine start."""
@@ -53,6 +61,15 @@ class GaugeFrame(Struct, array_like=True, gc=False, frozen=True):
 
     boot: bytes
     gauges: list[Gauge]
+
+
+class TraceFrame(Struct, array_like=True, gc=False, frozen=True):
+    """What happened in one turn; `before`: traces published under this topic since the boot."""
+
+    boot: bytes
+    before: int
+    at_ms: int
+    traces: list[TraceRow]
 
 
 class Request(Struct, array_like=True, gc=False, frozen=True):
@@ -106,6 +123,11 @@ def decode_head(data: bytes) -> Head:
 def decode_gauges(data: bytes) -> GaugeFrame:
     """Raises DecodeError."""
     return codec.unpack(data, GaugeFrame, MAX_IPC_FRAME_BYTES)
+
+
+def decode_traces(data: bytes) -> TraceFrame:
+    """Raises DecodeError."""
+    return codec.unpack(data, TraceFrame, MAX_IPC_FRAME_BYTES)
 
 
 def decode_request(data: bytes) -> Request:

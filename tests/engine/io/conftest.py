@@ -17,9 +17,11 @@ from chatnet_engine.io.resolver import Resolver
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.stretcher import Stretcher
 from chatnet_engine.io.trace_log import TraceLog
+from chatnet_engine.io.trace_stream import TraceStream
 from chatnet_engine.io.udp import open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.effects import StopRunner
+from chatnet_engine.trace import Tracer
 from chatnet_protocol.commit import Committed, Loaded
 from chatnet_protocol.ipc.commands import HistoryPage
 
@@ -128,6 +130,7 @@ def machine(own_home):
             files=files,
             addresses=AddressWatch(None),
             trace_log=TraceLog(b"salt", full=False),
+            trace_stream=TraceStream(ipc, Tracer(), b"bootboot", b"salt"),
             now=now,
         )
 

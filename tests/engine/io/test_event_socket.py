@@ -61,6 +61,21 @@ def is_cut(raw):
     return True
 
 
+def test_traces_go_only_to_who_names_their_topic(events, tmp_path):
+    with join(events, tmp_path, b"") as everything, join(events, tmp_path, b"T") as follower:
+        assert (events.is_wanted(b"T"), events.is_wanted(b"P")) == (True, False)
+        events.publish(b"T", b"trace")
+        events.publish(b"E", b"event")
+        events.flush()
+        seen = [b"", b""]
+        for index, (raw, last) in enumerate(((everything, b"event"), (follower, b"trace"))):
+            while not seen[index].endswith(last):
+                seen[index] += raw.recv(65536)
+    assert b"trace" not in seen[0]
+    assert b"event" not in seen[1]
+    turn_until(events, lambda: not events.is_wanted(b"T"))
+
+
 def test_publications_reach_who_subscribed(events, tmp_path):
     with join(events, tmp_path, b"E") as raw:
         events.publish(b"H", b"not for it")
