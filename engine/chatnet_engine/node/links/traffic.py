@@ -173,6 +173,11 @@ class Traffic:
 
     def serve(self, peer: int, now: Now) -> list[tuple[bytes, Addr]]:
         """The datagrams that leave for a peer now."""
+        session = self._sessions.get(peer)
+        if session and session.connection.exhausted:  # no number twice: a new incarnation
+            self._links.restart(peer, now)
+            self._links.dial(peer, now)
+            return []
         packets = self._sessions.take_packets(peer, now)
         if not packets:
             return []
