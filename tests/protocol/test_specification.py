@@ -38,7 +38,7 @@ Fields = list[tuple[str, str, str]]
 MAPS = [
     *get_args(commands.Command),
     *get_args(commands.Result),
-    *get_args(events.Event),
+    *(kind for kind in get_args(events.Event) if kind is not events.SkippedEvent),
     *get_args(events.Gauge),
 ]
 FRAMES = [

@@ -48,7 +48,8 @@ def test_the_file_is_what_the_samples_give(name: str) -> None:
     ],
 )
 def test_every_kind_has_a_vector(union: Any, samples: golden.Samples) -> None:
-    assert {kind.__name__ for kind in get_args(union)} == set(samples)
+    never_sent = {events.SkippedEvent.__name__}
+    assert {kind.__name__ for kind in get_args(union)} - never_sent == set(samples)
 
 
 @pytest.mark.parametrize(

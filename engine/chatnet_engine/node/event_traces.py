@@ -34,7 +34,7 @@ def trace_event(trace: Tracer, event: ev.Event, before: View) -> None:
             trace.add(event.peer, Kind.ENGINE_NOTICE, code=code, level=level)
         case ev.EngineStopping():
             trace.add(0, Kind.ENGINE_STOPPING)
-        case ev.DraftChanged() | ev.TypingChanged():
+        case ev.DraftChanged() | ev.TypingChanged() | ev.SkippedEvent():
             pass  # what a person is doing, and nothing that a link does
         case _:
             if trace.detail:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError, ErrorCode
 from chatnet_protocol.ipc.commands import Command, Result
-from chatnet_protocol.ipc.events import Event, Gauge
+from chatnet_protocol.ipc.events import Event, Gauge, SkippedEvent
 from chatnet_protocol.ipc.trace import TraceRow
 from chatnet_protocol.limits import MAX_INTEGER, MAX_IPC_FRAME_BYTES
 
@@ -37,6 +37,7 @@ BOOT_BYTES = 8
 LONGEST_ID_BYTES = 5 + 9
 """The longest header of an array, and the longest integer."""
 
+_EVENT_NAMES = frozenset(kind.__name__ for kind in get_args(Event))
 _COMMAND_NAMES = frozenset(kind.__name__ for kind in get_args(Command))
 
 
@@ -111,8 +112,31 @@ def join_publication(boot: bytes, first_seq: int, packed: Sequence[bytes]) -> by
 
 
 def decode_publication(data: bytes) -> Publication:
-    """Raises DecodeError."""
-    return codec.unpack(data, Publication, MAX_IPC_FRAME_BYTES)
+    """Events of unknown types become SkippedEvent. Raises DecodeError."""
+    plain = codec.unpack_plain(data, MAX_IPC_FRAME_BYTES)
+    try:
+        return codec.convert(plain, Publication)
+    except DecodeError:
+        if not _skip_unknown(plain):
+            raise
+    return codec.convert(plain, Publication)
+
+
+def _skip_unknown(plain: object) -> bool:
+    """Replace what a newer engine publishes; whether there was any."""
+    events = plain[2] if isinstance(plain, list) and len(plain) > 2 else None
+    if not isinstance(events, list):
+        return False
+    unknown = [
+        index
+        for index, event in enumerate(events)
+        if isinstance(event, dict)
+        and isinstance(kind := event.get("type"), str)
+        and kind not in _EVENT_NAMES
+    ]
+    for index in unknown:
+        events[index] = {"type": SkippedEvent.__name__}
+    return bool(unknown)
 
 
 def decode_head(data: bytes) -> Head:

@@ -176,6 +176,11 @@ class EngineStopping(EventBase, frozen=True, gc=False, tag=True, tag_field="type
     reason: str
 
 
+class SkippedEvent(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Stands for an event of a type that this version does not know: its number counts, it
+    changes nothing. Never on the wire."""
+
+
 Event = (
     MessagesAdded
     | MessagesRestored
@@ -194,6 +199,7 @@ Event = (
     | ClientDetached
     | Notice
     | EngineStopping
+    | SkippedEvent
 )
 
 

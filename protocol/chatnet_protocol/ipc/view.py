@@ -161,7 +161,7 @@ class View(Struct, array_like=True):
                 self.clients = [row for row in self.clients if row.client != number]
             case ev.EngineStopping(reason=reason):
                 self.stopping = reason
-            case ev.Notice():
+            case ev.Notice() | ev.SkippedEvent():
                 pass
             case _:
                 told = event.row if isinstance(event, ev.LinkChanged | ev.RestoreChanged) else event

@@ -11,8 +11,10 @@ import golden_vectors as golden
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc import envelope
+from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import Detach, Done
 from chatnet_protocol.ipc.events import ClientDetached
+from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
 
 DECODERS = [
@@ -143,3 +145,25 @@ def test_garbled_requests_are_answered(data: bytes, number: int, code: str) -> N
     assert reply.failure is not None
     assert reply.failure.code == code
     assert envelope.decode_reply(codec.pack(reply)) == reply
+
+
+def test_an_event_of_a_newer_engine_is_skipped_and_its_number_counts() -> None:
+    known = ev.MessageFailed(1, 7, "never")
+    plain = [
+        golden.BOOT,
+        5,
+        [{"type": "Reacted", "peer": 1}, codec.unpack_plain(codec.pack(known), 99)],
+    ]
+    publication = envelope.decode_publication(codec.pack_plain(plain))
+    assert publication.first_seq == 5
+    assert publication.events == [ev.SkippedEvent(), known]
+    view = View(session=golden.SESSION)
+    before = codec.pack(view)
+    view.apply(publication.events[0])
+    assert codec.pack(view) == before
+
+
+@pytest.mark.parametrize("event", [{"type": "MessageFailed"}, {"type": 7}, {}, 3])
+def test_an_event_that_is_known_or_none_is_not_skipped(event: object) -> None:
+    with pytest.raises(DecodeError):
+        envelope.decode_publication(codec.pack_plain([golden.BOOT, 5, [event]]))
