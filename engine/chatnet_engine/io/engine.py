@@ -186,9 +186,7 @@ class Engine:
             addresses=addresses,
             files=FileLink(file_command(udp.local[1], udp.local[0], config.umask)),
             trace_log=TraceLog(salt_of(private_key), full=is_debug),
-            trace_stream=TraceStream(
-                ipc, node_config.trace, node_config.boot, salt_of(private_key)
-            ),
+            trace_stream=TraceStream(ipc, node_config.trace, node_config.boot, private_key),
             impairment=Impairment(config.impair) if config.impair else None,
             now=now,
         )

@@ -5,7 +5,7 @@ were in them.
 """
 
 from chatnet_engine.io.ipc import IpcServer
-from chatnet_engine.io.trace_log import to_row
+from chatnet_engine.io.trace_log import salt_of, to_row
 from chatnet_engine.node.config import Now
 from chatnet_engine.trace import DETAIL, Trace, Tracer
 from chatnet_protocol import codec
@@ -21,11 +21,11 @@ MAX_ROWS_IN_FRAME = 500
 class TraceStream:
     """The topics `T` (as the log at info) and `P` (as the log at debug)."""
 
-    def __init__(self, ipc: IpcServer, tracer: Tracer, boot: bytes, salt: bytes) -> None:
+    def __init__(self, ipc: IpcServer, tracer: Tracer, boot: bytes, key: bytes) -> None:
         self._ipc = ipc
         self._tracer = tracer
         self._boot = boot
-        self._salt = salt
+        self._salt = salt_of(key)
         self._always_detail = tracer.detail
         self._rows: dict[bytes, list[TraceRow]] = {}
         """What waits for the end of the turn, for each topic that somebody wants."""
