@@ -244,7 +244,11 @@ class ReadingList(QListView):
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """The bubbles, or a word where there are none yet."""
+        """The canvas and the bubbles, or a word where there are none yet."""
+        if event is not None:
+            ground = QPainter(self.viewport())
+            ground.fillRect(event.rect(), colours_of(self.palette()).canvas)
+            ground.end()
         super().paintEvent(event)
         if self._model.rowCount() == 0:
             painter = QPainter(self.viewport())
