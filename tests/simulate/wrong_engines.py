@@ -28,7 +28,8 @@ from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import Restoring
 from chatnet_engine.secure.dial import FinRepeat
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.ipc.events import MessagesAdded
+from chatnet_protocol.ipc.rows import AckRun, MessageRow
 from chatnet_protocol.wire import control
 from chatnet_protocol.wire import messages as wire
 from simulate.mutant import Patches, mutant, swap
@@ -290,11 +291,11 @@ def told_before_it_is_durable() -> Patches:
         arrived(self, event, link, now)
         no = self._publisher.view.last_no + 1
         message = wire.decode_message(event.messages[0])
-        row = conversation.MessageRow(
+        row = MessageRow(
             no, message.id, False, message.kind, message.body, message.sent_ms, now.wall_ms, 0,
             self.state.received_total + 1, link.source, message.lamport, no,
         )  # fmt: skip
-        self._publisher.publish(conversation.ev.MessagesAdded(self.peer, no, [row]))
+        self._publisher.publish(MessagesAdded(self.peer, no, [row]))
 
     return [swap(Conversation, "_arrived", early)]
 

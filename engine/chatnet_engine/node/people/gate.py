@@ -5,6 +5,7 @@ the business of the links.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 import msgspec
 
@@ -64,6 +65,8 @@ class Gate:
                 self._refuse(event, verdict, CloseCode.PENDING, now)
             case Meaning.KEY_CHANGED | Meaning.OURSELVES:
                 self._refuse(event, verdict, CloseCode.REFUSED, now)
+            case _:
+                assert_never(verdict.meaning)
         full = verdict.meaning is Meaning.STRANGER and self._peers.pending >= MAX_PENDING_PEERS
         if verdict.meaning not in (Meaning.KNOWN, Meaning.UNPROVEN) and not full:
             self._keep(verdict, event)
