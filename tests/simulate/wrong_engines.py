@@ -23,9 +23,9 @@ from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_engine.node.messaging import conversation
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.messaging.outbox import Outbox
-from chatnet_engine.node.node import Node
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import Restoring
+from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_engine.secure.dial import FinRepeat
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.events import MessagesAdded
@@ -309,12 +309,7 @@ def offer_without_its_transfer() -> Patches:
 @mutant
 def offers_are_not_resumed() -> Patches:
     """An offer that came right before a crash is forgotten."""
-    start = Node._start
-
-    def forgetful(self: Node, loaded: c.Loaded, now: Any) -> None:
-        start(self, msgspec.structs.replace(loaded, offers=[]), now)
-
-    return [swap(Node, "_start", forgetful)]
+    return [swap(FileTransfers, "offers_resumed", lambda self, peer, offers, now: None)]
 
 
 @mutant

@@ -162,10 +162,9 @@ class Node:
             link = self.links.get(shown.info.peer)
             shown.link = link.row if link else idle_link(shown.info.peer)
         for peer, offer in loaded.offers:
-            # It came right before the engine died: it becomes a transfer now.
-            if self.peers.get(peer):
-                act = partial(self.transfers.offers_committed, peer, [offer], now)
-                self.contained.peer(peer, now, act)
+            # It came right before the engine died.
+            act = partial(self.transfers.offers_resumed, peer, [offer], now)
+            self.contained.peer(peer, now, act)
 
     # --- inputs ---
 

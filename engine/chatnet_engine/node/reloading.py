@@ -70,9 +70,8 @@ class Reloading(Subject):
         self._publish(result, result.row)
         if not self._links.get(peer) and (row := peers.get(peer)):
             self._links.add(row, now)
-        if result.offers and peers.get(peer):
-            for subject in self.subjects:
-                subject.offers_committed(peer, result.offers, now)
+        for subject in self.subjects:
+            subject.offers_resumed(peer, result.offers, now)
 
     def _remove(self, result: c.PeerLoaded, now: Now) -> None:
         """The peer is not listed any more, and memory may not have taken that in."""

@@ -73,6 +73,9 @@ class Subject:
     def offers_committed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
         """Messages that offer files are in the history: own ones, or the peer's."""
 
+    def offers_resumed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
+        """Offers of the peer in the history that did not become transfers when they came."""
+
     def offer_refused(self, transfer_id: bytes) -> None:
         """An own offer is not in the history: its id is another message's."""
 

@@ -265,6 +265,11 @@ class FileTransfers(Subject):
             wall_ms=now.wall_ms,
         )
 
+    def offers_resumed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
+        """They become transfers now."""
+        if self._peers.get(peer):
+            self.offers_committed(peer, offers, now)
+
     def offer_refused(self, transfer_id: bytes) -> None:
         """Its list of files is not needed."""
         self.transfers.offering.pop_listed(transfer_id)
