@@ -57,7 +57,7 @@ class PeerLink:
         self._fin = FinRepeat(local.config)
         self._announced: Session | None = None
         self._link: Link | None = None
-        self._key = b""  # of `_link`
+        self._key = b""  # of the last `_link`
         self._proved_psk = False
         self._last_heard: float | None = None
 
@@ -90,8 +90,12 @@ class PeerLink:
         self._restart(now)
 
     def erase(self, *, renew: bool) -> None:
-        """Forget sessions and initiation. `renew`: the link, if there was one, must not go on."""
-        if renew and self._link is not None:
+        """Forget sessions and initiation.
+
+        `renew`: the last link, if there ever was one, must not go on, even when it is over
+        already: numbers of messages are given anew.
+        """
+        if renew and self._key:
             self._local.incarnations.renew(self._key, self._addrs())
         self._forget(self._slots.all())
         self._slots = Slots()

@@ -79,6 +79,15 @@ def test_the_side_that_ended_it_may_dial() -> None:
     assert links(three.c, 1) == [False, True]
 
 
+def test_a_link_that_is_over_already_can_be_ended_once_more() -> None:
+    """Both ends begin anew in memory; the first end is known to the peer, the second is not."""
+    three = Three()
+    three.end(heard=True)
+    first = three.a.endpoint.incarnation(three.b.identity.public)
+    three.a.endpoint.end_link(1, three.world.now)
+    assert three.a.endpoint.incarnation(three.b.identity.public) != first
+
+
 def test_one_that_comes_back_from_elsewhere_is_answered_right_at_the_second_try() -> None:
     """Nobody can know who asks from a new address: the answer there is everybody's."""
     three = Three()

@@ -209,16 +209,19 @@ class Links(Subject):
     def _closed_by_peer(self, session: LinkSession, event: arq.Closed, now: Now) -> None:
         self.closed(session.peer, event, now)
 
-    def closed(self, peer: int, closed: arq.Closed, now: Now, *, agreed: bool = True) -> None:
-        """The peer ended the link and said why; `agreed`: it has forgotten the link as we do."""
+    def closed(self, peer: int, closed: arq.Closed, now: Now, *, refused: bool = False) -> None:
+        """The peer ended the link and gave a reason.
+
+        `refused`: an attempt only, and there may be another that the peer has taken since. It may
+        go on with that link; here it is over, so that its packet numbers must not come again.
+        """
         state, why = why_closed(closed)
         if state == LinkState.DIALLING:
             self._end(peer)
-            self._endpoint.end_link(peer, now.mono_s, by_peer=True)
+            self._endpoint.end_link(peer, now.mono_s, by_peer=not refused)
             self._links[peer].tell(state, now, self._links[peer].row.address, why)
         else:
-            broken = closed.code in (CloseCode.PROTOCOL_VIOLATION, CloseCode.VERSION)
-            self._hold(peer, state, why, now, by_peer=agreed or broken)
+            self._hold(peer, state, why, now, by_peer=not refused)
 
     def violated(self, peer: int, what: str, now: Now) -> None:
         """The peer broke the specification: say so, and leave it alone for a while."""

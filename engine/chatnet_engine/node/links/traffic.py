@@ -115,9 +115,7 @@ class Traffic:
         if link is None or link.row.state == LinkState.UP:
             return  # the late answer to an attempt that another one has overtaken
         if closed := close_in(event.payload):
-            session = self._sessions.get(event.peer)
-            agreed = session is None or not session.streaming
-            self._links.closed(event.peer, closed, now, agreed=agreed)
+            self._links.closed(event.peer, closed, now, refused=True)
 
     def _link_up(self, event: secure.LinkUp, now: Now) -> None:
         link = self._links.get(event.peer)

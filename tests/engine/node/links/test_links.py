@@ -13,6 +13,7 @@ from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import LinkState
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD
+from chatnet_protocol.wire import frames
 from chatnet_protocol.wire import messages as wire
 from simworld.engine import SimEngine
 from simworld.pair import B, Pair
@@ -220,6 +221,23 @@ def test_a_late_refusal_or_one_without_words_ends_nothing(pair: Pair) -> None:
     for payload in (b"\xff\xff", b""):
         node_of(pair.a).traffic._handle_refused(secure.Refused(1, b"", payload, B), now)
     assert links.get(1) == row
+
+
+@pytest.mark.parametrize("code", [CloseCode.PENDING, CloseCode.PROTOCOL_VIOLATION])
+def test_after_a_refused_attempt_no_packet_number_comes_again(code: CloseCode) -> None:
+    """The peer may have taken another attempt of the same link: that is still alive there, and
+    its ACK of packet 0 would be taken for one of the next packet 0."""
+    pair = Pair(1)
+    pair.b.commit_s = (5.0, 5.0)
+    a = node_of(pair.a)
+    while a.links.sessions.get(1) is None:
+        pair.run(0.01)
+    key = a.peers.need(1).key
+    before = a.endpoint.incarnation(key)
+    refused = secure.Refused(1, key, frames.encode_close(code, ""), B)
+    a.traffic._handle_refused(refused, pair.a.now)
+    assert a.links.sessions.get(1) is None
+    assert a.endpoint.incarnation(key) != before
 
 
 def test_another_key_is_shown_unless_the_right_one_is_talking(pair: Pair) -> None:
