@@ -359,7 +359,7 @@ class Endpoint:
             return
         if initiation.take_cookie(addr, reply.cookie):
             local.counters.cookies_received += 1
-            self._links[initiation.peer].send_init(initiation, addr, now)
+            self._links[initiation.peer].send_init(initiation, addr, now, has_cookie=True)
             self._local.changed.add(initiation.peer)
 
     def _handle_version(self, data: bytes, addr: Addr) -> None:

@@ -43,7 +43,7 @@ class Local:
         self.initiations: dict[int, Initiation] = {}
         self.half_open: dict[int, HalfOpen] = {}
         self.initiating: dict[Addr, tuple[Initiation, float]] = {}
-        """Where an open initiation last sent its INIT, and when."""
+        """Where an open initiation sent its first INIT, or the one with a cookie, and when."""
         self.unseen: set[int] = set()
         """Peers whose new link the owner has not been told of: nothing is sealed for them."""
         self.changed: set[int] = set()

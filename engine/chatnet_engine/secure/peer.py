@@ -302,8 +302,14 @@ class PeerLink:
             self.send_init(initiation, addr, now)
         self._cadence.sent(now, local.random(1)[0], urgent=self._renew)
 
-    def send_init(self, initiation: Initiation, addr: Addr, now: float) -> None:
-        """INIT to one address, with the cookie got from there."""
+    def send_init(
+        self, initiation: Initiation, addr: Addr, now: float, *, has_cookie: bool = False
+    ) -> None:
+        """INIT to one address, with the cookie got from there.
+
+        A simultaneous open is decided for a moment after the first INIT, and after a cookie:
+        a later one may go where nothing arrives, while the peer's INITs arrive here.
+        """
         sending = self._slots.sending
         if sending is not None:
             key = mac1_key(sending.key)
@@ -312,7 +318,9 @@ class PeerLink:
         covered = initiation.covered(addr)
         if addr not in initiation.addrs:
             initiation.addrs.append(addr)
-        self._local.initiating[addr] = (initiation, now)
+        held = self._local.initiating.get(addr)
+        if held is None or held[0] is not initiation or has_cookie:
+            self._local.initiating[addr] = (initiation, now)
         self._local.counters.inits_sent += 1
         self._local.send(datagrams.encode_init(covered, mac1(key, covered)), addr)
 

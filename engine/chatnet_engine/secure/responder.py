@@ -190,7 +190,7 @@ class Responder:
         del self._by_ephemeral[half_open.initiator_ephemeral]
 
     def _loses_to_ours(self, init: datagrams.Init, addr: Addr, now: float) -> bool:
-        """Simultaneous open: our own INIT went there a moment ago and has the larger key.
+        """Simultaneous open: our own attempt there has just begun and has the larger key.
 
         Not when the modes differ or an answer from there was refused: then ours will not succeed.
         """

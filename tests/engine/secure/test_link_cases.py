@@ -85,6 +85,19 @@ def test_r3_simultaneous_open(lag_a: float, lag_b: float, duplicate: float) -> N
     assert b.count(LinkUp) - sum(e.rekey for e in b.events if isinstance(e, LinkUp)) == 1
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("blocked", [A, B])
+def test_both_dial_and_one_lets_in_answers_only(blocked: object, seed: int) -> None:
+    """The side whose INITs are lost may have the larger key: it answers those of the other."""
+    world = World(seed, Line(0.0, 0.0, 0.01, 0.01))
+    a, b = world.add("a", A), world.add("b", B)
+    a.peers[1], b.peers[1] = Peer(), Peer()
+    world.filter = lambda data, source, to: data[0] != datagrams.INIT or source != blocked
+    a.dial(1, B)
+    b.dial(1, A)
+    assert world.run(5, lambda: agreed(a, b))
+
+
 @pytest.mark.parametrize("lost", range(1, 11))
 def test_r4_fin_lost_many_times(lost: int) -> None:
     world = World(lost)
