@@ -12,6 +12,7 @@ from chatnet_engine.secure.events import Addr, Counters, Event
 from chatnet_engine.secure.handshake import HalfOpen, Initiation
 from chatnet_engine.secure.identity import Identity
 from chatnet_engine.secure.incarnations import Incarnations
+from chatnet_engine.secure.initiating import Initiating
 from chatnet_engine.secure.session import Session
 from chatnet_protocol.wire.datagrams import LinkIdentity
 
@@ -42,8 +43,7 @@ class Local:
         self.sessions: dict[int, Session] = {}
         self.initiations: dict[int, Initiation] = {}
         self.half_open: dict[int, HalfOpen] = {}
-        self.initiating: dict[Addr, tuple[Initiation, float]] = {}
-        """Where an open initiation sent its first INIT, or the one with a cookie, and when."""
+        self.initiating = Initiating()
         self.unseen: set[int] = set()
         """Peers whose new link the owner has not been told of: nothing is sealed for them."""
         self.changed: set[int] = set()

@@ -305,22 +305,14 @@ class PeerLink:
     def send_init(
         self, initiation: Initiation, addr: Addr, now: float, *, has_cookie: bool = False
     ) -> None:
-        """INIT to one address, with the cookie got from there.
-
-        A simultaneous open is decided for a moment after the first INIT, and after a cookie:
-        a later one may go where nothing arrives, while the peer's INITs arrive here.
-        """
+        """INIT to one address, with the cookie got from there."""
         sending = self._slots.sending
         if sending is not None:
             key = mac1_key(sending.key)
         else:
             key = mac1_key(None) if self.dial is None else self.dial.mac1_key
         covered = initiation.covered(addr)
-        if addr not in initiation.addrs:
-            initiation.addrs.append(addr)
-        held = self._local.initiating.get(addr)
-        if held is None or held[0] is not initiation or has_cookie:
-            self._local.initiating[addr] = (initiation, now)
+        self._local.initiating.sent(initiation, addr, now, has_cookie=has_cookie)
         self._local.counters.inits_sent += 1
         self._local.send(datagrams.encode_init(covered, mac1(key, covered)), addr)
 
@@ -333,12 +325,8 @@ class PeerLink:
         initiation, self._initiation = self._initiation, None
         if initiation is None:
             return
-        local = self._local
-        del local.initiations[initiation.index]
-        for addr in initiation.addrs:
-            held = local.initiating.get(addr)
-            if held is not None and held[0] is initiation:
-                del local.initiating[addr]
+        del self._local.initiations[initiation.index]
+        self._local.initiating.drop(initiation)
 
     def _send_fin(self, session: Session) -> None:
         if self._fin.addr is not None:
