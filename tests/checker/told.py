@@ -54,6 +54,9 @@ def _life(life: Life, side: Side) -> Iterator[str]:
     marks = {
         peer: {name: fields[name] for name in WATERMARKS} for peer, fields in life.snapshot.items()
     }
+    # A snapshot may be some seconds old. Of an engine that died before the events between were
+    # fetched, the front end keeps what was published since and shows none of it.
+    shown = bool(life.snapshot) and life.snapshot_seq + 1 in life.events
     next_no = life.snapshot_no + 1
     for seq in sorted(life.events):
         event = life.events[seq]
@@ -63,7 +66,7 @@ def _life(life: Life, side: Side) -> Iterator[str]:
             for values in event["rows"]:
                 told = row_of(values)
                 message = rows.get(told["no"])
-                if seq > life.snapshot_seq and life.snapshot:
+                if seq > life.snapshot_seq and shown:
                     if kind == "MessagesRestored" and told["no"] < next_no:
                         continue  # it was there, and its counter is another one now
                     if told["no"] != next_no:
