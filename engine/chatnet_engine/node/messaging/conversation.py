@@ -12,7 +12,7 @@ from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
-from chatnet_engine.node.messaging.hello import check_hello, loss_notices, our_hello
+from chatnet_engine.node.messaging.hello import check_hello, loss_notices
 from chatnet_engine.node.messaging.outbox import PAGE_ROWS, Outbox
 from chatnet_engine.node.messaging.typing_peer import TypingPeer
 from chatnet_engine.node.publisher import Publisher
@@ -66,8 +66,6 @@ class Conversation:
         self._publisher = publisher
         self._outbox = Outbox(state.delivered_seq, window_bytes)
         self._local_incarnation = 0
-        self._greeting: tuple[str, bool] | None = None
-        """Name and suite of the HELLO that is still to be said."""
         self._sent_seq = 0
         self._sent_due: float | None = None
         self._typing = TypingPeer(state.peer, publisher)
@@ -102,28 +100,22 @@ class Conversation:
 
     # --- the link ---
 
-    def open_link(
-        self, link: LinkSession, name: str, fast_aes: bool, *, pinning: bool = False
-    ) -> None:
-        """A new link: say HELLO, wait for the peer's.
-
-        `pinning`: its key is about to be stored, which may bring counters along (`resume`): HELLO
-        waits for that.
-        """
+    def open_link(self, link: LinkSession, name: str, fast_aes: bool) -> None:
+        """A new link: say HELLO, wait for the peer's."""
         link.numbers_new = link.local_incarnation != self._local_incarnation
         self._local_incarnation = link.local_incarnation
         self.link = link
-        self._greeting = (name, fast_aes)
-        if not pinning:
-            self._greet()
-
-    def _greet(self) -> None:
-        """Say HELLO, unless that is done or there is no link."""
-        if self.link is None or self._greeting is None:
-            return
-        (name, fast_aes), self._greeting = self._greeting, None
-        hello = our_hello(self.state, self._outbox, self.link.remote_incarnation, name, fast_aes)
-        self.link.connection.set_hello(wire.encode_hello(hello))
+        same = self.state.incarnation == link.remote_incarnation
+        hello = wire.Hello(
+            base=self._outbox.base,
+            mark=self.state.mark if same else 0,
+            acked_total=max(self._outbox.acked, self.state.acked_total),
+            received_total=self.state.received_total,
+            lamport=self.state.lamport,
+            name=name,
+            fast_aes=fast_aes,
+        )
+        link.connection.set_hello(wire.encode_hello(hello))
 
     def close_link(self) -> None:
         """The link is over; what was not receipted is sent again on the next one."""
@@ -165,7 +157,6 @@ class Conversation:
     def resume(self, state: c.PeerState) -> None:
         """The counters as the store has them; a key known from before brings its own along."""
         self.state = state
-        self._greet()
         shown = self._publisher.view.peer(self.peer)
         marks = (shown.my_shown, shown.my_read) if shown else (0, 0)
         if marks != (state.my_shown, state.my_read):

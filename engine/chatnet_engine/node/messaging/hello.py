@@ -1,27 +1,11 @@
 """What the two HELLOs of a link say about both histories: what is impossible, what is missing."""
 
-from chatnet_engine.node.messaging.outbox import Outbox
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD
 from chatnet_protocol.wire.messages import Hello
-
-
-def our_hello(
-    state: c.PeerState, outbox: Outbox, remote_incarnation: int, name: str, fast_aes: bool
-) -> Hello:
-    """What we say of our history of a peer."""
-    return Hello(
-        base=outbox.base,
-        mark=state.mark if state.incarnation == remote_incarnation else 0,
-        acked_total=max(outbox.acked, state.acked_total),
-        received_total=state.received_total,
-        lamport=state.lamport,
-        name=name,
-        fast_aes=fast_aes,
-    )
 
 
 def check_hello(hello: Hello, state: c.PeerState) -> None:

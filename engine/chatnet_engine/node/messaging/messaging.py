@@ -238,8 +238,7 @@ class Messaging(Subject):
         """Say HELLO."""
         conversation = self.conversations[session.peer]
         name = self._config.session.display_name
-        pinning = session.peer in self._peers.pinning
-        conversation.open_link(session, name, self._config.fast_aes, pinning=pinning)
+        conversation.open_link(session, name, self._config.fast_aes)
 
     def link_ended(self, peer: int) -> None:
         """What was not receipted is sent again on the next link."""

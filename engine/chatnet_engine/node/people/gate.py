@@ -107,7 +107,6 @@ class Gate:
         del self._verdicts[self._begun :]
         for row in self._former:
             self._peers.put(row)
-            self._peers.pinning.discard(row.peer)
         return {verdict.peer for verdict, _ in gone}
 
     def _keep(self, verdict: Verdict, event: secure.Authenticated) -> None:
@@ -115,7 +114,6 @@ class Gate:
         if verdict.meaning in (Meaning.PIN, Meaning.MERGE) and row and not row.key:
             # Taken from now on: a second key in the same turn is another one.
             self._former.append(row)
-            self._peers.pinning.add(row.peer)
             self._peers.put(msgspec.structs.replace(row, key=event.key))
         self._verdicts.append((verdict, event))
 

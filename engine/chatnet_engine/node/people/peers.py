@@ -71,8 +71,6 @@ class Peers:
         self.leaving: dict[int, PeerRow] = {}
         """Peers whose removal is asked of the store: gone for everybody but the one that waits
         for the answer."""
-        self.pinning: set[int] = set()
-        """Peers whose key is about to be stored for the first time."""
         self.strangers: set[bytes] = set()
         """Keys of strangers that are about to be stored as pending."""
 

@@ -280,8 +280,6 @@ class People(Subject):
         if result.refused:
             self._refused(waiting.op.row.peer, result, waiting.reply_to, now)
             return
-        if row.key:
-            self._peers.pinning.discard(row.peer)
         owner = self._peers.by_key(row.key) if row.trust == Trust.PENDING else None
         if owner and owner.peer != row.peer:
             # A stranger that was pinned as a typed peer while it was on its way into the store.
@@ -335,7 +333,6 @@ class People(Subject):
 
     def _take_back_changes(self, peer: int, now: Now) -> None:
         """A peer is as it was committed last, and its link begins anew on that."""
-        self._peers.pinning.discard(peer)
         shown = self._turn.publisher.view.peer(peer)
         if shown and self._peers.get(peer):
             self._peers.put(shown.info)

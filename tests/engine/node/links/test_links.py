@@ -228,7 +228,7 @@ def test_after_a_refused_attempt_no_packet_number_comes_again(code: CloseCode) -
     """The peer may have taken another attempt of the same link: that is still alive there, and
     its ACK of packet 0 would be taken for one of the next packet 0."""
     pair = Pair(1)
-    pair.b.commit_s = (5.0, 5.0)
+    pair.a.commit_s = pair.b.commit_s = (5.0, 5.0)
     a = node_of(pair.a)
     while a.links.sessions.get(1) is None:
         pair.run(0.01)

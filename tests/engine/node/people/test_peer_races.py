@@ -6,7 +6,6 @@ import itertools
 import msgspec
 import pytest
 
-from chatnet_engine.ledger.schema import open_memory
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -262,26 +261,3 @@ def test_the_ledger_refuses_a_key_that_a_listed_peer_has() -> None:
     assert [result.refused for result in answer.results] == [1, 1]  # type: ignore[union-attr]
     assert rows(pair.a)[2].key == b""
     assert len(rows(pair.a)) == 2
-
-
-def test_a_peer_that_was_removed_and_lost_its_history_is_given_higher_ack_numbers(
-    pair: Pair,
-) -> None:
-    """What its key counted comes with the pin, and HELLO tells it: no number is given twice."""
-    for number in range(3):
-        pair.at_a.say(f"before {number}")
-    pair.run(1)
-    pair.at_a.ask(cmd.RemovePeer(1))
-    pair.run(1)
-    pair.b.crash()
-    pair.b.connection = open_memory()
-    pair.b.up()
-    pair.b.dial(A)
-    pair.at_a.ask(cmd.AddPeer(*B))
-    pair.run(65)
-    peer = next(iter(rows(pair.a)))
-    pair.at_a.say("after", peer)
-    pair.run(2)
-    query = "SELECT body, ack FROM conversation WHERE peer = ? AND mine"
-    found = pair.a.connection.execute(query, (peer,)).fetchall()
-    assert [(bytes(body), ack) for body, ack in found] == [(b"after", 4)]
