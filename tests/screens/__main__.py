@@ -37,6 +37,10 @@ def render(names: list[str], out: Path, themes: tuple[str, ...], scale: float) -
     from screens.faults import faults_of
     from screens.states import STATES, Scene, make_app
 
+    if unknown := sorted(set(names) - set(STATES)):
+        print(f"There is no state {', '.join(unknown)}. The states: {', '.join(STATES)}")
+        return 2
+
     qInstallMessageHandler(lambda *_words: None)  # of a platform without windows
     app = make_app()
     out.mkdir(parents=True, exist_ok=True)
