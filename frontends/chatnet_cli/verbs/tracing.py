@@ -19,6 +19,8 @@ def trace(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Print every trace from now on, until the reader or the engine ends."""
     session = sessions.choose(env.environ, options.session)
     follower = TraceFollower(session.connection_file, packets=options.packets)
+    more = "" if options.packets else "; --packets shows messages and packets, too"
+    env.say(f"Following session {session.name}. Ctrl+C ends it{more}.")
     with contextlib.closing(follower):
         while not env.reader_is_gone():
             for frame, lost in follower.take(READER_CHECK_S):
