@@ -35,6 +35,9 @@ def message(transfer_id: bytes, no: int, mine: bool, body: bytes) -> MessageRow:
 class Side:
     """One user. Subclasses bring the file process and the time."""
 
+    contain = False
+    """Whether what raises in one transfer ends that one alone."""
+
     def __init__(self, name: str, inbox: str, seed: int = 1) -> None:
         self.name = name
         self.inbox = inbox
@@ -64,6 +67,7 @@ class Side:
             random=self.random.randbytes,
             inbox=self.inbox,
             now=self.now(),
+            contain=self.contain,
         )
 
     def link(self, up: bool) -> None:

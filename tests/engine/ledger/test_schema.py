@@ -16,6 +16,7 @@ from chatnet_engine.ledger.schema import (
     open_memory,
     open_read_only,
     reading,
+    transaction,
 )
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import VersionMismatch
@@ -198,3 +199,18 @@ def test_a_store_that_may_not_be_written_is_fatal() -> None:
     desk.add_peer()
     desk.connection.execute("PRAGMA query_only = ON")
     assert desk.refused(c.QueueMessages(1, texts(1), 1, False)).fatal
+
+
+def test_a_transaction_that_raises_leaves_nothing() -> None:
+    connection = open_memory()
+
+    def half_done() -> None:
+        with transaction(connection):
+            connection.execute("CREATE TABLE fresh (x)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half_done()
+    assert not connection.in_transaction
+    found = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'fresh'")
+    assert found.fetchone() == (0,)

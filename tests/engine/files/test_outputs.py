@@ -1,0 +1,38 @@
+"""What a unit of work wanted to send is taken back when the unit raises."""
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.outputs import Outputs
+from chatnet_protocol.wire import control as ct
+from file_pair import ID
+
+
+def test_what_came_since_the_mark_is_taken_back_newest_first() -> None:
+    out, undone = Outputs(), []
+    out.ready = True
+    unit = out.begin()
+    out.say(1, ct.Accept(ID))
+    out.ask(pw.Stop(1))
+    out.undo.append(lambda: undone.append("first"))
+    part = out.mark()
+    out.say(1, ct.Unreachable(ID))
+    out.ask(pw.Stop(2))
+    out.undo.append(lambda: undone.append("second"))
+    out.undo.append(lambda: undone.append("third"))
+    out.roll_back(part)
+    assert undone == ["third", "second"]
+    assert (len(out.controls), len(out.frames)) == (1, 1)
+    out.roll_back(unit)
+    assert undone == ["third", "second", "first"]
+    assert (out.controls, out.frames) == ([], [])
+
+
+def test_a_new_unit_begins_with_nothing_to_take_back() -> None:
+    out = Outputs()
+    out.undo.append(lambda: 1 / 0)
+    out.roll_back(out.begin())
+
+
+def test_nothing_is_asked_of_a_process_that_does_not_listen() -> None:
+    out = Outputs()
+    out.ask(pw.Stop(1))
+    assert out.frames == []

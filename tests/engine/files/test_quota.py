@@ -1,0 +1,39 @@
+"""What arrives unasked is counted by key and day, and only if it is stored."""
+
+from chatnet_engine.files.outputs import Moment
+from chatnet_engine.files.quota import DAY_MS, Quota
+from chatnet_protocol.commit import AutomaticUse
+from chatnet_protocol.ipc.offer import Offer, OfferedFile
+from chatnet_protocol.limits import MIB
+from file_pair import ID, KEY
+
+HALF = Offer([OfferedFile(["x"], 600 * MIB)])
+OTHER = b"other".rjust(16)
+TODAY = Moment(0.0, 1)
+
+
+def test_a_transfer_that_was_not_stored_leaves_its_room_to_the_next() -> None:
+    quota = Quota([])
+    assert quota.take(ID, KEY, HALF, False, TODAY)
+    assert not quota.take(OTHER, KEY, HALF, False, TODAY)
+    quota.forget(ID)
+    quota.forget(ID)
+    assert quota.take(OTHER, KEY, HALF, False, TODAY)
+
+
+def test_what_was_handed_to_the_store_counts_until_it_is_given_back() -> None:
+    quota = Quota([])
+    assert quota.take(ID, KEY, HALF, False, TODAY)
+    use = quota.pop_use(ID)
+    assert use == AutomaticUse(KEY, 0, 600 * MIB, 1)
+    assert quota.pop_use(ID) is None
+    quota.forget(ID)
+    assert not quota.take(OTHER, KEY, HALF, False, TODAY)
+    quota.give_back(use)
+    assert quota.take(OTHER, KEY, HALF, False, TODAY)
+
+
+def test_what_is_given_back_of_another_day_changes_nothing() -> None:
+    quota = Quota([AutomaticUse(KEY, 1, 600 * MIB, 1)])
+    quota.give_back(AutomaticUse(KEY, 0, 600 * MIB, 1))
+    assert not quota.take(ID, KEY, HALF, False, Moment(0.0, DAY_MS))
