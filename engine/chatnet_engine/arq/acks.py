@@ -3,8 +3,8 @@
 Owns the received packet numbers. An ACK waits for a packet that it can ride in, a few milliseconds
 for one of its own content, longer for receipts, whose sender does not hurry; it leaves at once when
 something was lost or reordered, or a probe asks (RFC 9000 section 13.2). It goes out once: who
-lacks it sends again, and that elicits another. On the way of a line that loses packets it does not
-wait, and rides in later packets of receipts too, so that the peer's estimate does not lag.
+lacks it sends again, and that elicits another. Where this direction loses packets it does not wait,
+and rides in later packets of receipts too, so that the peer's estimate does not lag.
 """
 
 from enum import IntEnum

@@ -61,7 +61,7 @@ class Connection:
         self._sources = Sources(self._acks)
         self._sender = Sender(config, random, self._sources, now, self.trace)
         self.line = self._sender.loss.line
-        """What is known of losses on the way to the peer, for the next link to begin with."""
+        """What is known of losses in the direction of the peer, for the next link to begin with."""
         self._receiver = Receiver(config, self._sources.channel_receipts)
         self._receipt_log: ReceiptLog | None = None
         self._new_receipts: list[ReceiptRun] = []

@@ -3,9 +3,8 @@
 Owns the estimate. It is fed the fate of each ack-eliciting packet in the order in which they left,
 and keeps two time scales: a long one that is steady enough to choose copies by, and a short one
 that notices when the line gets worse. That it got better shows in a run of packets that all
-arrived, longer than the long scale can explain. Bursts are told from random loss by the chance
-that the packet after a lost one is lost too (a Markov chain of two states: Gilbert 1960, Elliott
-1963).
+arrived, longer than the long scale can explain. Bursts differ from random loss by the chance that
+the packet after a lost one is lost too (a Markov chain of two states: Gilbert 1960, Elliott 1963).
 """
 
 from math import log, sqrt

@@ -154,7 +154,7 @@ class TransferTable:
         mark = self._out.mark()
         try:
             act()
-        except Exception as error:  # noqa: BLE001  (its owner is told)
+        except Exception as error:  # noqa: BLE001  (the caller reads it by take_failed)
             self._out.roll_back(mark)
             self._failed[transfer_id] = (peer, describe(error))
             self.throw_away([transfer_id])
