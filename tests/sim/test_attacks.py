@@ -52,6 +52,7 @@ def test_a_whole_captured_session_replayed_is_worth_nothing() -> None:
         pair.at_b.say(f"b{number}")
         pair.run(0.2)
     pair.settle(10)
+    pair.run(1)
     pair.network.tap = None
     assert len(captured) > 40
     replay = list(captured)
