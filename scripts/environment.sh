@@ -1,4 +1,4 @@
-# Prepares this checkout's own .venv; sourced by the other scripts, never run by itself.
+# Prepares this checkout's own .venv; sourced by the other scripts, never run alone.
 #
 #   ROOT             the checkout (the sourcing script sets it)
 #   ensure_environment runtime|dev   installs what is missing, then sets PYTHON

@@ -20,7 +20,7 @@ class Deadlines(Generic[K]):
         return len(self._dues)
 
     def put(self, key: K, due_s: float | None) -> None:
-        """It is due then, and not when it was said before; None or infinity: never."""
+        """Replace its deadline; None or infinity: never due."""
         if due_s is None or due_s == float("inf"):
             self._dues.pop(key, None)
         elif self._dues.get(key) != due_s:

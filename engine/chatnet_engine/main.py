@@ -36,7 +36,7 @@ ONCE = {
     "--without-known-peers": "where the trusted keys are lost: trust each again by hand",
     "--adopt-history": "where the history is another identity's: go on with it under this key",
 }
-"""Answers to a refused start, each once: whoever starts an engine again leaves them out."""
+"""Answers to a refused start, each for one start: an automatic restart leaves them out."""
 
 
 class ExitStatus(enum.IntEnum):
@@ -46,7 +46,7 @@ class ExitStatus(enum.IntEnum):
     FAILED = 1
     USAGE = 2
     CRASHED = EXIT_CRASHED
-    """An internal error: whoever keeps the engine starts it again, as after a signal."""
+    """An internal error: the supervisor starts the engine again, as after a signal."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -107,7 +107,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--print-unit", action="store_true", help="print a systemd user unit for these arguments"
     )
-    hidden = argparse.SUPPRESS  # said by whoever keeps the engine
+    hidden = argparse.SUPPRESS  # passed by the supervisor
     parser.add_argument("--report-fd", type=int, default=None, help=hidden)
     parser.add_argument("--kept-by", default="", help=hidden)
     parser.add_argument("--restarts", type=int, default=0, help=hidden)

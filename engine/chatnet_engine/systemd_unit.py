@@ -1,4 +1,4 @@
-"""Writes the systemd user unit of a session, for whoever lets systemd keep the engine. Pure."""
+"""Writes the systemd user unit of a session, for engines that systemd runs. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,9 +1,9 @@
-"""What the engine's core did, as plain values: collected here, written down by others.
+"""What the engine's core did, as plain values: collected here, written by `io` and the simulator.
 
 Names follow qlog (draft-ietf-quic-qlog-main-schema): a category, a colon, an event. A trace holds
 nothing private: numbers, words of closed vocabularies (enums, `Code`), the last bytes of random ids
-(`Tag`), and addresses, which whoever writes them down hides or shows. The types let nothing else
-in: text, names, paths and keys are `str` and `bytes`.
+(`Tag`), and addresses, which the writer hides or shows. The types exclude the rest: text, names,
+paths and keys are `str` and `bytes`.
 """
 
 import enum
@@ -145,7 +145,7 @@ class Tracer:
 
     def __init__(self, *, detail: bool = False) -> None:
         self.detail = detail
-        """Whether the kinds of DETAIL are wanted. Whoever reads them changes it."""
+        """Whether the kinds of DETAIL are wanted; set by their readers."""
         self._made: list[Trace] = []
         self._dropped = 0
 

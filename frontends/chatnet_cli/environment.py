@@ -130,7 +130,7 @@ class Environment:
             return False
 
     def out(self, line: str) -> None:
-        """One line of results, at once visible to whoever reads them."""
+        """One line of results, flushed at once."""
         self.stdout.write(line + "\n")
         self.stdout.flush()
 

@@ -76,7 +76,7 @@ def _json(parser: Parser) -> None:
 
 def _timeout(parser: Parser | argparse._ArgumentGroup) -> None:
     parser.add_argument(
-        "--timeout", type=_seconds, metavar="S", help="give up waiting after S seconds (exit 4)"
+        "--timeout", type=_seconds, metavar="S", help="stop waiting after S seconds (exit 4)"
     )
 
 
@@ -322,7 +322,7 @@ def _add_peers(verbs: Verbs) -> None:
         "chatnet invite\nchatnet join LINE    (on the other side)",
     )
     join = _verb(
-        verbs, "join", "add whoever made an invite", "chatnet join 'chatnet:1/…'", peer=False
+        verbs, "join", "add the peer who made an invite", "chatnet join 'chatnet:1/…'", peer=False
     )
     join.add_argument("text", metavar="LINE", help="from chatnet invite, or HOST:PORT; -: stdin")
     alias = _verb(

@@ -36,7 +36,7 @@ class NewsLine:
 
 
 class News:
-    """Remembers what was printed of each transfer and of each conversation that comes back, to
+    """Remembers what was printed of each transfer and of each restore, to
     print steps and not every count."""
 
     def __init__(self, hints: Hints = AS_VERBS) -> None:

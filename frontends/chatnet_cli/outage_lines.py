@@ -13,7 +13,7 @@ def outage_lines(lost: EngineLost, mirror: Mirror) -> list[str]:
         return [] if lost.reason == ENGINE_DIED else [engine_lost_words(lost.reason)]
     lines = []
     stopping = mirror.view is not None and bool(mirror.view.stopping)
-    if outage.cause != Cause.STOPPED or not stopping:  # else it said so itself
+    if outage.cause != Cause.STOPPED or not stopping:  # else the event was printed
         lines.append(render.escape_line(outage_words(outage)))
     if outage.command and outage.cause not in (Cause.RESTARTING, Cause.SILENT):
         lines.append(f"Start it with: {render.escape_line(outage.command)}")

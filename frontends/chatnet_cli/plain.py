@@ -21,7 +21,7 @@ from chatnet_protocol.limits import MAX_TEXT_BYTES
 from chatnet_protocol.text import typed_text
 
 MAX_WAITING = 1000
-"""Lines and events between the threads; whoever brings more has to wait."""
+"""Lines and events between the threads; a thread that adds more has to wait."""
 MAX_UNDER_WAY = 256
 """Lines read and not durable yet; meanwhile the input is read no further."""
 LOOK_S = 1.0

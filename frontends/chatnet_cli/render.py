@@ -150,13 +150,13 @@ def link_words(peer: PeerView) -> str:
 
 
 def asking_line(peer: PeerView, hints: Hints = AS_VERBS) -> str:
-    """Our wish to have the conversation back, and what can be done; empty: there is none."""
+    """The state of our restore request, and what can be done; empty: there is none."""
     row = peer.restore
     return _hinted(asking_words(row, peer_name(peer.info)), hints.restore.get(row.mine))
 
 
 def giving_line(peer: PeerView, hints: Hints = AS_VERBS) -> str:
-    """The peer's wish to have the conversation back; empty: there is none."""
+    """The state of the peer's restore request; empty: there is none."""
     row = peer.restore
     return _hinted(giving_words(row, peer_name(peer.info)), hints.restore.get(row.theirs))
 

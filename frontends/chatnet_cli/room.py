@@ -121,7 +121,7 @@ class Room:
                 pass  # the snapshot may be seconds old; the chat opens once it is the present
             case Missed(rows=rows, peers=peers):
                 for row, number in zip(rows, peers, strict=False):
-                    # What came back belongs further up: /history shows it there.
+                    # Restored rows are old: /history shows them in their place.
                     if row.place == row.no:
                         self._message(number, row)
             case Changed():

@@ -35,7 +35,7 @@ def _link_line(mirror: Mirror, peer: PeerView) -> str:
     if own:
         words.append(f"last {render.ticks_words(message_state(own[-1], peer))}")
     if peer.restore.mine == RestoreMine.RUNNING:
-        words.append(f"{peer.restore.restored} came back")
+        words.append(f"{peer.restore.restored} restored")
     if peer.typing:
         words.append("typing …")
     return " · ".join(words)

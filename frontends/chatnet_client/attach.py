@@ -64,7 +64,7 @@ KEEP_ALIVE_S = 5.0
 RETRY_S = 1.0
 """Pause before attaching again after a refusal that may pass."""
 INTERNAL_TIMEOUT_S = 3600.0
-"""The machine's own requests are given up by its states, not by a deadline."""
+"""The machine's own requests are ended by its states, not by a deadline."""
 
 FINAL_REFUSALS = frozenset({ErrorCode.VERSION, ErrorCode.INVALID, ErrorCode.NOT_ALLOWED})
 
@@ -81,8 +81,8 @@ class AttachState(enum.Enum):
 class AttachMachine:
     """One client's way to the present: frames in, requests and client events out.
 
-    With `keep_up` the durable messages after the last one told are delivered as Missed whenever a
-    snapshot stands in for events, so that a consumer of messages misses and repeats none; they
+    With `keep_up` the durable messages after the last reported one are delivered as Missed whenever
+    a snapshot stands in for events, so that a consumer of messages misses and repeats none; they
     count from the first snapshot, or from `since_no`, which implies it.
     """
 
@@ -320,7 +320,7 @@ class AttachMachine:
         self._fetch_missed(now)
 
     def _fetch_missed(self, now: float) -> None:
-        """Ask for messages that the snapshot stands in for, before any newer event is told."""
+        """Ask for messages that the snapshot stands in for, before any newer event is reported."""
         if self._no < self._missed_until:
             self._ask(FetchHistory(after_no=self._no, limit=MAX_HISTORY_ROWS), now)
         else:

@@ -1,8 +1,8 @@
 """Owns the rows of one conversation that a front end has at hand: the newest, and older pages.
 
 One contiguous run that always ends at the newest message. The view brings the tail, HistoryPage
-brings what is above it, events keep it current. Every change is told as list positions, so that a
-list widget can follow without drawing everything anew.
+brings what is above it, events keep it current. Every change is reported as list positions, so that
+a list widget can follow without drawing everything anew.
 """
 
 from bisect import bisect_left
@@ -107,7 +107,7 @@ class Conversation:
     def handle_page(self, page: HistoryPage) -> list[Change]:
         """Put an older page on top; rows that are here already are skipped.
 
-        A page that may have been read before rows came back which stand in it is not taken.
+        A page that may have been read before rows were restored into it is not taken.
         """
         if self._passed_over:
             return []

@@ -7,7 +7,7 @@ front end alike:
 untouched: whatever the session's draft becomes, the own text follows
 edited: the own text is shared after a pause in typing, one write at a time
 apart: somebody else was first; the own text stays here, is shared no more, and sending it leaves
-    the other's draft alone; once it is sent, emptied or given up, the other's is shown
+    the other's draft alone; once it is sent, emptied or discarded, the other's is shown
 
 A front end keeps one `SharedDraft` for each conversation that it shows:
 
@@ -126,7 +126,7 @@ class SharedDraft:
         return revision
 
     def take_theirs(self) -> str:
-        """Give up the own text for the session's draft."""
+        """Discard the own text and show the session's draft."""
         self._replace(self._shared_text)
         return self.text
 

@@ -1,6 +1,6 @@
 """Joins one attach machine to its sockets and the clock, one turn at a time.
 
-Both faces of the library, blocking and threaded, are loops around `turn`.
+Both clients of the library, blocking and threaded, are loops around `turn`.
 """
 
 import time

@@ -15,7 +15,7 @@ from chatnet_protocol.errors import ChatNetError
 
 
 class ClientError(ChatNetError):
-    """Root of what the client library raises by itself."""
+    """Root of the client library's own errors."""
 
 
 class NoSession(ClientError):

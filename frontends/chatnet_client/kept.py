@@ -1,7 +1,7 @@
 """Owns the texts that a person wrote here and the engine has not made durable yet. Pure.
 
 Every text is handed to a keeper (a file, see `kept_file`) before the box or line is cleared, and
-leaves it when the engine answers `Queued`. Whoever uses this
+leaves it when the engine answers `Queued`. The program that uses this
 
 - calls `add` with what was written, and clears the box only if that returns nothing;
 - asks what `take_commands` gives after every call here, and hands the answers to `handle_answer`;

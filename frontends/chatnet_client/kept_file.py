@@ -1,6 +1,6 @@
 """Keeps a front end's texts in a file of the session's folder: `typed-NAME`, 0600, append-only.
 
-Its owner holds a flock on it; a file without an owner belongs to whoever takes it over. A thread
+Its owner holds a flock on it; a file without an owner may be taken over. A thread
 syncs what was appended, so that a slow disk keeps nobody from writing.
 """
 

@@ -1,8 +1,8 @@
 """Starts an engine on behalf of a front end, once, however many front ends want it.
 
-Connect, lock, connect again, spawn, wait: whoever gets the lock second finds the engine that the
-first one started. The engine is a process group of its own and outlives whoever started it; the
-engine's own lock decides in the end, this one only spares a second start.
+Connect, lock, connect again, spawn, wait: the second process to get the lock finds the engine that
+the first one started. The engine is a process group of its own and outlives the process that
+started it; the engine's own lock decides in the end, this one only spares a second start.
 """
 
 import fcntl

@@ -55,7 +55,7 @@ def may_start_unasked(folder: str) -> bool:
 
 
 def is_supervised(folder: str) -> bool:
-    """Whether a supervisor lives, which starts the engine again by itself."""
+    """Whether a supervisor lives, which starts the engine again."""
     try:
         descriptor = os.open(f"{folder}/{SUPERVISOR_LOCK}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

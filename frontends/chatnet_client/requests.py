@@ -59,7 +59,7 @@ class Requests:
     def ask(
         self, command: Command, now: float, timeout_s: float = DEFAULT_TIMEOUT_S, user: bool = True
     ) -> int:
-        """Queue a command; the token comes back in its answer.
+        """Queue a command; its answer carries the token.
 
         Raises CommandError(busy) when MAX_PENDING commands wait already.
         """
@@ -112,7 +112,7 @@ class Requests:
         return Answer(pending.token, pending.command, None, error, pending.user)
 
     def finish(self, kind: type[CommandBase], result: Result) -> list[Answer]:
-        """End all commands of one type: an event said what their reply would have said."""
+        """End all commands of one type: an event has answered them."""
         done = [p for p in (*self._pending.values(), *self._held) if isinstance(p.command, kind)]
         self._pending = {n: p for n, p in self._pending.items() if p not in done}
         self._held = [p for p in self._held if p not in done]

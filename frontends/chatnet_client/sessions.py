@@ -27,7 +27,7 @@ from chatnet_protocol.ipc.session_files import (
 STARTED_FIELD = 19
 """Of /proc/PID/stat, counted behind the name: when it started, in clock ticks since boot."""
 CLOCK_GRACE_S = 5.0
-"""A file and its writer may seem this much apart."""
+"""Tolerance between a file's time and its writer's start time."""
 STATE_FILES = (CONNECTION_FILE, IDENTITY, HISTORY, KNOWN_PEERS)
 """One of them makes a folder a session."""
 MAX_SESSIONS = 1000

@@ -20,7 +20,7 @@ from chatnet_qt.qt import QObject, pyqtSignal
 from chatnet_qt.wording import duration_words, peer_name, shown_name
 
 SAY_SINCE_MS = 10_000
-"""How long a link has been away is said after this long."""
+"""After this long a banner also states for how long the link has been down."""
 SHORT_NAME = 24
 """Characters of a name in a sentence that is long without it."""
 MAX_SENTENCE = 300

@@ -38,7 +38,7 @@ class Bubble:
     is_last: bool = False
     """Whether nothing stands below it."""
     is_last_own: bool = False
-    """The newest message of all, and ours: how far it has come is said in words."""
+    """The newest message of all, and ours: its state is written below it."""
     new_count: int = 0
     """How many messages are new, below the line above it."""
     picture: tuple[int, int] | None = None

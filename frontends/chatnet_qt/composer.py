@@ -50,7 +50,7 @@ MAX_LINES_SHOWN = 8
 BAR_PX = 10
 """Of the conversation, which the column does not count."""
 TYPING_EVERY_S = 3.0
-"""The engine forgets "typing" after a few seconds, so it is said again this often."""
+"""The engine forgets "typing" after a few seconds, so it is sent again this often."""
 
 
 class TextBox(QPlainTextEdit):
@@ -246,7 +246,7 @@ class Composer(QFrame):
         dialog.open()
 
     def take_theirs(self) -> None:
-        """Give up the own text for the draft written elsewhere."""
+        """Discard the own text for the draft written elsewhere."""
         self._draft.take_theirs()
         self._follow(True)
 

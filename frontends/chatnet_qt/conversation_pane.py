@@ -149,7 +149,7 @@ class ConversationPane(QWidget):
         self.marker.handle_leave()
 
     def tell(self, sentence: str, tone: Tone = Tone.WARNING) -> None:
-        """Show news that go away by themselves."""
+        """Show news that disappear after a few seconds."""
         self.notice_strip.show_banner(Banner(tone, shown_name(sentence, 400), (("ok", "OK"),)))
         self._notice_timer.start()
 

@@ -1,6 +1,6 @@
 """Whether the desktop wants dark windows, asked of its settings portal over D-Bus.
 
-Qt 5 does not ask by itself. Nothing waits for the answer; where there is no portal, none comes.
+Qt 5 does not ask. Nothing waits for the answer; where there is no portal, none comes.
 Interface: org.freedesktop.portal.Settings, key org.freedesktop.appearance color-scheme.
 """
 

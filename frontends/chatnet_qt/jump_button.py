@@ -17,7 +17,7 @@ from chatnet_qt.tokens import COLUMN, measures_of
 
 
 class JumpButton(QAbstractButton):
-    """`count`: new messages further down, said on it."""
+    """`count`: new messages further down, shown on it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

@@ -370,7 +370,8 @@ class MainWindow(DropWindow):
         self.close()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Into the notification area, or away; the engine goes on, which is said once."""
+        """Into the notification area, or away; the engine keeps running, which is announced
+        once."""
         for pane in self._panes.values():
             pane.composer.flush()
         self._settings.geometry = self.saveGeometry()

@@ -112,7 +112,7 @@ class Pager:
 
     def find_day(self, day_ms: int, found: Callable[[MessageRow], None], failed: Then) -> None:
         """Ask for the first message that arrived at `day_ms` or later, by halving: places grow
-        with time, but for what came back after a loss."""
+        with time, but for restored rows."""
         low, high = 1, self._last_place()
         best: list[MessageRow] = []
         question = self._question

@@ -20,7 +20,7 @@ MAX_BYTES = 32 * 1024 * 1024
 """Of a file; `thumbnail` has the same limit."""
 MAX_ANSWER_BYTES = 4 * SIDE_PX * SIDE_PX + 100
 TIMEOUT_MS = 60_000
-"""A busy machine takes its time; what does not end by itself is bounded by CPU time."""
+"""A busy machine takes its time; CPU time bounds what would not end."""
 ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
 
 

@@ -1,7 +1,7 @@
 """Tells the engine what a person could see and has read, and places the "new messages" line.
 
 Shown: the message was on a visible part of the window. Read: the window was active and showed the
-end. Each is told once per step; repeats are harmless, but every one is a packet to the peer.
+end. Each is sent once per step; repeats are idempotent, but every one is a packet to the peer.
 """
 
 from chatnet_protocol.ipc import events as ev

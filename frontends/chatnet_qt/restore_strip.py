@@ -1,6 +1,6 @@
-"""A conversation on its way back, in one line above the bubbles; the peer's wish comes first.
+"""The state of a restore, in one line above the bubbles; the peer's request comes first.
 
-What has ended is told once, when it ends, and never again.
+An end is shown once.
 """
 
 from chatnet_client.words import asking_words, giving_words
@@ -13,7 +13,7 @@ from chatnet_qt.session import Session
 from chatnet_qt.wording import peer_name
 
 UNVERIFIED = "You have not compared safety numbers."
-"""Whoever asks gets everything that was ever said: the moment to look twice."""
+"""The peer would get every message of the conversation: worth a second look."""
 
 
 def restore_banner(peer: PeerView, put_off: bool) -> Banner | None:
@@ -65,7 +65,7 @@ class RestoreStrip(BannerSlot):
     compare_wanted = pyqtSignal()
 
     def __init__(self, session: Session, peer: int, parent: QObject | None = None) -> None:
-        super().__init__("Conversation on its way back", parent)
+        super().__init__("Restoring the conversation", parent)
         self._session = session
         self._peer = peer
         self._put_off = False

@@ -151,7 +151,7 @@ class KeyChangedDialog(Sheet):
         name = peer_name(self._info)
         self.question.setText(
             f"Did {name} read out this very key? From then on messages that wait, and all others, "
-            "go to whoever has it."
+            "go to its owner."
         )
         self.question.show()
         self.replace.hide()

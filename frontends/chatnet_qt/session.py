@@ -106,7 +106,7 @@ class Session(QObject):
         return self.mirror.peer(number)
 
     def request(self, command: Command, on_answer: OnAnswer | None = None) -> None:
-        """Send a command; without `on_answer` a failure is told by `refused`."""
+        """Send a command; without `on_answer` a failure is emitted as `refused`."""
         self._bridge.request(command, on_answer or self._report)
 
     def waiting(self, peer: int) -> list[Waiting]:

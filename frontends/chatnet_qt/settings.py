@@ -122,7 +122,7 @@ class Settings:
 
     @property
     def said_engine_goes_on(self) -> bool:
-        """Whether it has been said once that closing the window leaves the engine running."""
+        """Whether the user was informed that closing the window leaves the engine running."""
         return self._flag("said-engine-goes-on", False)
 
     @said_engine_goes_on.setter

@@ -55,7 +55,7 @@ class Timeline:
         self._make_room()
 
     def restore(self, rows: Sequence[MessageRow]) -> None:
-        """Rows came back, or are other ones now and may stand elsewhere."""
+        """Rows were restored, or changed and may stand elsewhere."""
         changed = {row.id for row in rows}
         kept = [row for row in self.rows if row.id not in changed]
         # A window must not lose the rows that say where it is.

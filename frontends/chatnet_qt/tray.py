@@ -38,7 +38,7 @@ class Tray(QObject):
         self._window = window
         self._gathered: dict[int, list[str]] = {}
         self._asking: set[int] = set()
-        """Peers whose wish to have their conversation back was announced."""
+        """Peers whose restore request was announced."""
         self._icon: QSystemTrayIcon | None = None
         self._unread: QAction | None = None
         if QSystemTrayIcon.isSystemTrayAvailable():
@@ -101,7 +101,7 @@ class Tray(QObject):
             self._timer.start()
 
     def _announce_wish(self, row: RestoreRow) -> None:
-        """Somebody has to answer: said once for each time that a peer asks."""
+        """A restore request has to be answered: announced once for each."""
         if row.theirs != RestoreTheirs.ASKED:
             self._asking.discard(row.peer)
             return

@@ -122,7 +122,7 @@ class StoreReceipts(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class ReceiptsStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """`runs`: those that told something new."""
+    """`runs`: those with something new."""
 
     peer: int
     delivered_seq: int
@@ -179,9 +179,9 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Own messages after this one, never sent, had their Lamport counters raised by `raised_by`."""
     raised_by: int = 0
     own_lost: int = 0
-    """Messages of ours that the peer has and our history does not account for. Told once."""
+    """Messages of ours that the peer has and our history does not account for. Reported once."""
     restore: RestoreState | None = None
-    """How the wish to have them back stands, if a loss has changed that."""
+    """The state of our restore request, if a loss has changed it."""
 
 
 class StoreMarks(OpBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -248,7 +248,7 @@ class MessageFailedStored(OpBase, frozen=True, gc=False, tag=True, array_like=Tr
 class StorePeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Insert (peer 0: a new number is given) or update who a peer is. Result: PeerStored.
 
-    `display_name` is what HELLO said and stays so. Nothing is stored of a peer that is not listed
+    `display_name` is the one of HELLO and stays so. Nothing is stored of a peer that is not listed
     any more, nor a key that another listed peer has.
     """
 
@@ -358,7 +358,7 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
     automatic: list[AutomaticUse] = []
     """Newest use of the quota for files that nobody was asked about."""
     restores: list[RestoreState] = []
-    """Wishes to have a conversation back, of listed peers that have any."""
+    """Restore requests, of listed peers that have any."""
     left_out: list[LeftOut] = []
     """Nothing of these is in the others."""
 

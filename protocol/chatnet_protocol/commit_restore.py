@@ -10,7 +10,7 @@ from chatnet_protocol.transfer_ops import OpBase, StoredTransfer
 
 
 class RestoredMessage(Struct, array_like=True, gc=False, frozen=True):
-    """A message that comes back, as this side sees it."""
+    """A restored message, as this side sees it."""
 
     mine: bool
     id: bytes
@@ -26,13 +26,13 @@ class RestoredMessage(Struct, array_like=True, gc=False, frozen=True):
 
 
 class RestoreState(Struct, array_like=True, gc=False, frozen=True):
-    """What is durable of the two wishes to have a conversation back."""
+    """The durable state of the restore requests of both sides."""
 
     peer: int
     mine: str = "none"
     """A RestoreMine value."""
     want: int = 0
-    """Random name of our wish, so that the peer's user is asked once; 0: there was none."""
+    """Random id of our request, so that the peer's user is asked once; 0: there was none."""
     after: int = 0
     """The peer's place in its history up to which everything is here."""
     after_id: bytes = b""
@@ -48,7 +48,7 @@ class RestoreState(Struct, array_like=True, gc=False, frozen=True):
 
 
 class StoreWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Where our wish stands: `asking` begins `want`, unless one is under way; `refused` and
+    """The state of our request: `asking` begins `want`, unless one is under way; `refused` and
     `none` end it, if it is still this one. Result: RestoreStored."""
 
     peer: int
@@ -57,7 +57,7 @@ class StoreWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class StoreTheirWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Where the peer's wish stands: `asked` begins `want`, all others are about the one that
+    """The state of the peer's request: `asked` begins `want`, all others are about the one that
     was last asked. Result: RestoreStored."""
 
     peer: int
@@ -73,7 +73,7 @@ class RestoreStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class PutBack(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Insert a page of what comes back for `want`, from place `after` of the peer's history to
+    """Insert a page of restored messages for `want`, from place `after` of the peer's history to
     `next`, where the message `next_id` is; `more`: it was cut. Nothing happens when `want` is
     over, or something after `after` is missing. Result: MessagesPutBack."""
 

@@ -5,7 +5,7 @@
     ├─ LocalProtocolError     our caller asked what this state forbids (our bug or race)
     ├─ RemoteProtocolError    the other side broke the specification: carries a CloseCode
     ├─ VersionMismatch        the two sides speak different versions
-    └─ CommandError           what a front end is told: ErrorCode and one sentence
+    └─ CommandError           the answer to a command: ErrorCode and one sentence
 
 Ours or theirs? Theirs is counted, dropped, or closes that peer; it never stops the engine.
 Only a code and a text cross a wire, never a class name or a traceback.

@@ -1,6 +1,6 @@
 """Identifiers that cross a wire, the shape of the client-made ones, and keys as people read them.
 
-Message and transfer ids are made by whoever starts the message, are 128 bits, time-ordered
+Message and transfer ids are made by the author's side, are 128 bits, time-ordered
 (RFC 9562 section 5.7, UUID version 7) and permanent: a retried command is the same message.
 """
 

@@ -20,9 +20,9 @@ MAX_TEXT_BYTES = 64 * KIB
 MAX_MESSAGE_BYTES = MAX_TEXT_BYTES + 256
 """One application message on channel 0: a text and its header fields."""
 RECEIVE_WINDOW_BYTES = 1 * MIB
-"""Bytes of messages a sender may have on the way, per channel, that are not receipted yet."""
+"""Bytes of messages per channel that a sender may have sent and not receipted."""
 MAX_MESSAGES_IN_WINDOW = 8192
-"""Messages of a channel on the way, so that tiny ones cannot grow the books without bound."""
+"""The same as a count of messages, so that the memory for tiny ones is bounded."""
 MESSAGE_OVERHEAD_BYTES = 64
 """What each message counts against the window besides its own bytes."""
 MAX_CHANNELS = 16
@@ -94,7 +94,7 @@ MAX_BRIEF_CLIENTS = 8
 MAX_CLIENT_NAME_BYTES = 64
 HEARTBEAT_INTERVAL_S = 1.0
 CLIENT_TIMEOUT_S = 15.0
-"""A client that has not been heard for this long is shown as gone."""
+"""A client that has been silent for this long is shown as detached."""
 CLIENT_SILENT_S = 6.0
 """One that was silent for longer gives its place to a newcomer when all are taken."""
 MAX_RESULTS_KEPT = 4096

@@ -82,7 +82,7 @@ def test_a_wiped_history_comes_back_from_the_peer(tmp_path: Path) -> None:
                 assert client.wait_until(lambda client=client: delivered(client), WITHIN_S)
             asking = b.spawn_cli("history", "--restore", "--timeout", str(WITHIN_S))
             assert one.wait_until(lambda: asks(one), WITHIN_S)
-            assert "asks for your conversation" in a.cli("status").stdout
+            assert "asks you for a copy of your conversation" in a.cli("status").stdout
             given = a.cli("history", "--give")
             assert (given.returncode, given.stdout) == (0, "sending the conversation · peer 1\n")
             code, out, err = finish(asking)
@@ -149,4 +149,4 @@ def test_a_peer_that_is_refused_is_told(tmp_path: Path) -> None:
         one.request(cmd.AnswerRestore(1, consent=False))
         code, out, err = finish(again)
         assert (code, out) == (5, ""), err
-        assert "refused to send your conversation back." in err
+        assert "declined to send you the conversation." in err

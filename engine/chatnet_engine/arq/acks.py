@@ -1,4 +1,4 @@
-"""Which packets of the peer were processed, and what has to be said about it, by when.
+"""Which packets of the peer were processed, and when they have to be acknowledged.
 
 Owns the received packet numbers. An ACK waits for a packet that it can ride in, a few milliseconds
 for one of its own content, longer for receipts, whose sender does not hurry; it leaves at once when
@@ -88,7 +88,8 @@ class Acks:
         return frames.encode_ack(delay_us, ranges), (ranges[0][1],)
 
     def on_acked(self, token: Token) -> None:
-        """The peer has this ACK and needs no more of what it told, RFC 9000 section 13.2.4."""
+        """The peer has this ACK: ranges up to it need not be sent again (RFC 9000 section
+        13.2.4)."""
         if token[0] > self._confirmed:
             self._confirmed = token[0]
             self._received.drop_below(token[0] + 1)

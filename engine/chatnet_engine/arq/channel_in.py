@@ -118,7 +118,7 @@ class ReceiveChannel:
         return self.next_number - len(taken), taken
 
     def on_receipt(self, number: int) -> None:
-        """This side has said that it is done with everything up to `number`."""
+        """This side has receipted everything up to `number`."""
         if not self.started or number >= self.next_number:
             raise LocalProtocolError("a receipt for messages that did not arrive")
         self.receipted = max(self.receipted, number)

@@ -155,7 +155,7 @@ class SendChannel:
     def pull_copies(
         self, room: int, packet: int, now: float, *, every: bool, spare: bool
     ) -> list[Pulled]:
-        """Copies of small messages on the way that may ride in this packet."""
+        """Copies of small messages in flight that fit into this packet."""
         chosen = []
         for number in self.copies.riders(packet, now, every=every, spare=spare):
             room -= len(self._bodies[number]) + 2 + frames.messages_head_bytes(number)
@@ -194,7 +194,7 @@ class SendChannel:
             self._forget(range(number, number + 1))
 
     def on_lost(self, token: Token, packet: int) -> None:
-        """A packet with this content is believed lost; a later copy on the way is waited for."""
+        """A packet with this content was declared lost; a later copy in flight is waited for."""
         if len(token) == 3:
             self._send_again(*token)
             return
@@ -203,7 +203,7 @@ class SendChannel:
                 self._send_again(number, 0, len(self._bodies[number]))
 
     def on_probe(self, token: Token) -> None:
-        """Send this content again whatever is on the way."""
+        """Send this content again even if copies are in flight."""
         if len(token) == 3:
             self._send_again(*token)
             return

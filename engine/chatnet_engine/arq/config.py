@@ -35,7 +35,7 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
     max_packet_threshold: int = 256
     max_time_threshold: float = 2.0
     max_pto_s: float = 2.0
-    """While anything waits for an answer, probes are at most this far apart."""
+    """Longest interval between probes while anything is unacknowledged."""
     keepalive_s: float = 10.0
     """A PING after this long without sending; up to a quarter less by chance, so that the two
     sides do not keep step and one ping serves both."""

@@ -1,4 +1,4 @@
-"""Congestion control: how many bytes may be on the way.
+"""Congestion control: how many bytes may be in flight.
 
 Owns the window; it knows nothing of packets' contents. Every controller follows `Congestion`, so
 that a better one can take its place without a change elsewhere.
@@ -13,7 +13,8 @@ ALPHA_MIN = 0.3
 """Packets that the window grows by in a round trip: on an empty queue, on a full one."""
 BETA_MIN = 0.125
 BETA_MAX = 0.5
-"""Part of the window given up at a loss: on an empty queue, on a full one."""
+"""Multiplicative decrease at a loss, as a fraction of the window: on an empty queue, on a full
+one."""
 QUEUE_EMPTY = 0.01
 QUEUE_SHORT = 0.1
 QUEUE_LONG = 0.8
@@ -132,7 +133,7 @@ class Illinois:
             self.window_bytes += max(1, int(gain_bytes))
 
     def on_lost(self, sent_at: float, now: float) -> None:
-        """Give up beta of the window, once per round trip."""
+        """Reduce the window by beta, once per round trip."""
         if sent_at <= self._recovery_start:
             return
         self._before = (self.window_bytes, self._threshold_bytes, self._recovery_start)

@@ -1,7 +1,7 @@
 """One link between one pair of incarnations: a facade over the parts that own the state.
 
 Feed it decrypted payloads with their packet numbers and the time; after any input take the packets
-and the events, and come back at `next_timeout`. It knows nothing of chat, keys, addresses, clocks
+and the events, and call again at `next_timeout`. It knows nothing of chat, keys, addresses, clocks
 or sockets; `now` is in seconds of any monotonic clock.
 """
 
@@ -185,7 +185,7 @@ class Connection:
         self._sender.ping()
 
     def challenge(self, token: bytes) -> None:
-        """PATH_CHALLENGE in the next packet; not repeated by itself."""
+        """PATH_CHALLENGE in the next packet; never repeated."""
         self._sources.paths.challenge(token)
 
     def close(self, code: int, reason: str) -> None:
@@ -235,7 +235,7 @@ class Connection:
 
     @property
     def first_unanswered(self) -> float | None:
-        """When the oldest ack-eliciting packet left since anything was heard."""
+        """When the oldest ack-eliciting packet left since anything was received."""
         return self._sender.first_unanswered
 
     @property

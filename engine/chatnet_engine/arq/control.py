@@ -83,7 +83,7 @@ class StateBoard:
         return None
 
     def on_acked(self, token: Token) -> None:
-        """Nothing to keep: a newer revision, if any, is due by itself."""
+        """Nothing to keep: a newer revision, if any, is already pending."""
         if self._values[token[0]][0] == token[1]:
             self._due.pop(token[0], None)
 

@@ -52,7 +52,7 @@ class StateArrived(Struct, frozen=True):
 
 
 class PathChallenged(Struct, frozen=True):
-    """The peer tries a path; the answer is already on its way in the next packet."""
+    """The peer validates a path; the response leaves with the next packet."""
 
     token: bytes
 

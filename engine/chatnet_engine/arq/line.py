@@ -1,10 +1,11 @@
-"""What is known of the losses of one direction of a link: how many, and whether in bursts.
+"""Estimates the packet loss of one direction of a link: the rate, and whether it comes in bursts.
 
-Owns the estimate. It is fed the fate of each ack-eliciting packet in the order in which they left,
-and keeps two time scales: a long one that is steady enough to choose copies by, and a short one
-that notices when the line gets worse. That it got better shows in a run of packets that all
-arrived, longer than the long scale can explain. Bursts differ from random loss by the chance that
-the packet after a lost one is lost too (a Markov chain of two states: Gilbert 1960, Elliott 1963).
+Input: for each ack-eliciting packet, in the order of sending, whether it was acknowledged or
+declared lost. Two moving averages: a long one, steady enough to choose the number of copies by, and
+a short one that detects that the line got worse. That it got better shows in a run of packets that
+all arrived, longer than the long average can explain. Bursts differ from random loss by the chance
+that the packet after a lost one is lost too (a Markov chain of two states: Gilbert 1960, Elliott
+1963).
 """
 
 from math import log, sqrt
@@ -25,7 +26,7 @@ CHANGED = 7.0
 """A run of arrivals, times the rate at which losses begin, beyond which the line is another one:
 by chance that happens once in e^7 = 1,100 runs."""
 NEAR_S = 0.010
-"""Packets that left further apart say nothing of bursts: most are over by then."""
+"""Packets sent with a longer gap are no evidence of bursts: most are over by then."""
 PAIR_GAIN = 1 / 32
 KNOWN_PAIRS = 8
 BURSTY_ABOVE = 0.25
@@ -43,7 +44,7 @@ class KnownLine(Struct, frozen=True, kw_only=True):
 
 
 class LineEstimate:
-    """The losses of one direction; see the module."""
+    """Loss rate and burst length of one direction."""
 
     def __init__(self) -> None:
         self.loss_rate = 0.0

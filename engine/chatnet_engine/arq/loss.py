@@ -20,7 +20,7 @@ from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.trace import Kind, LinkTracer
 
 MAX_LOST_KEPT = 4096
-"""Given-up packets remembered, so that a late ACK can be told from a lie about nothing."""
+"""Lost packets remembered, to tell a late ACK from an ACK of a packet that was never sent."""
 CALM_ROUNDS = 16
 """Loss events without a spurious one before reordering tolerance shrinks, RFC 8985 section 7.1."""
 PERSISTENT_PTOS = 3
@@ -125,7 +125,8 @@ class LossRecovery:
         return taken[0]
 
     def on_timeout(self, now: float) -> bool:
-        """Deadline passed: give up what is late. True when a probe has to be sent instead."""
+        """The loss timer fired: declare lost what is due. True when a probe has to be sent
+        instead."""
         if self._loss_at is not None:
             if now >= self._loss_at:
                 self._detect(now, [])
@@ -142,7 +143,7 @@ class LossRecovery:
         return self._loss_at if self._loss_at is not None else self._probe_at()
 
     def oldest(self) -> Iterable[SentPacket]:
-        """Packets on the way, oldest first."""
+        """Packets in flight, oldest first."""
         return self._sent
 
     def _probe_at(self) -> float | None:

@@ -1,6 +1,7 @@
-"""What leaves, and what is remembered of it until it is acknowledged or given up.
+"""What leaves, and what is remembered of it until it is acknowledged or declared lost.
 
-Packets are never resent, content is: each source of content is told the fate of what it put in.
+Packets are never resent, content is: each source is notified when its content is acknowledged or
+lost.
 """
 
 from bisect import bisect_left, bisect_right
@@ -25,7 +26,7 @@ class Source(Protocol):
         """The packet with this number is believed lost: send the content again if it matters."""
 
     def on_probe(self, token: Token) -> None:
-        """Nothing was heard for long: send the content again though it may be on the way."""
+        """Probe timeout: send the content again although it may still be in flight."""
 
 
 class Packet(Struct, frozen=True, gc=False):
@@ -36,7 +37,7 @@ class Packet(Struct, frozen=True, gc=False):
 
 
 class SentPacket(Struct):
-    """An ack-eliciting packet on the way."""
+    """An ack-eliciting packet in flight."""
 
     number: int
     sent_at: float

@@ -97,7 +97,7 @@ class ReceiptQueue:
             run.run = min(run.run, run.number - number)
 
     def on_lost(self, token: Token, packet: int) -> None:
-        """Repeat, unless a longer frame of the same run is on the way."""
+        """Send again, unless a longer frame of the same run is in flight."""
         key, number = token
         run = self._runs.get(key)
         if run is not None and run.sent_number <= number:

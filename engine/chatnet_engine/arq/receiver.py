@@ -23,7 +23,7 @@ the next message of each channel is taken; the rest is left and comes again."""
 
 
 class Receiver:
-    """What has come from the peer and is on its way to the owner."""
+    """What arrived from the peer and has not been taken by the caller."""
 
     def __init__(self, config: ArqConfig, receipts: ChannelReceipts) -> None:
         self._config = config

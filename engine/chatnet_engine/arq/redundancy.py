@@ -1,7 +1,7 @@
 """Early copies of small messages: a thin stream does not wait for loss detection.
 
-Owns what is remembered of each small message on the way: when it was sent last, how often, in which
-packet. On a line that loses, a message is sent as many times, a few milliseconds apart, as makes
+Owns what is remembered of each small message in flight: when it was sent last, how often, in which
+packet. On a line that loses, a message is sent as many times, a few milliseconds between, as makes
 the loss of all of them rare; where losses come in bursts it also rides along in packets that leave
 anyway; and when a round trip passes without an answer it starts over. On a clean line nothing is
 copied, on one that is not known yet two copies are.
@@ -17,7 +17,7 @@ from chatnet_engine.arq.line import LineEstimate
 SMALL_MESSAGE_BYTES = 300
 """Larger messages wait for loss detection: copies of them cost more than they save."""
 MAX_TRACKED = 64
-"""A stream with more messages on the way than this is not thin."""
+"""A stream with more messages in flight than this is not thin."""
 MAX_SENDS = 5
 """Packets made for the sake of one message in one round."""
 MAX_BURST_SENDS = 8

@@ -20,8 +20,8 @@ class RttEstimator:
     def add(self, sample_s: float, ack_delay_s: float) -> None:
         """One round trip of `sample_s`, of which the peer held the ACK for `ack_delay_s`.
 
-        The delay is not limited as in RFC 9002 section 5.3: an ACK that repeats what a lost one
-        said, or waited for a packet to ride in, is as late as it says. A peer that says too much
+        The delay is not limited as in RFC 9002 section 5.3: an ACK that repeats a lost one, or
+        waited for a packet to be sent in, is as late as it claims. A peer that claims too much
         only gets probes too early, and never below the least round trip.
         """
         sample_s = min(max(sample_s, 0.0), self._config.max_rtt_sample_s)

@@ -114,7 +114,7 @@ class Sender:
         self._sources.on_line(plan, rtt.smoothed_s, patience_s)
 
     def on_timeout(self, now: float) -> None:
-        """Give up what is late, probe, or keep the path alive."""
+        """Declare packets lost, send a probe, or keep the path alive."""
         if self.loss.on_timeout(now):
             self._probe = True
             self.update_copies()

@@ -114,7 +114,7 @@ class Sources:
             self._add_channel(draft, chat, number, now)
 
     def add_copies(self, draft: Draft, number: int, now: float, every: bool) -> None:
-        """Copies of small messages on the way; with `every`, whether they deserve one or not."""
+        """Copies of small messages in flight; with `every`, also those that are not due for one."""
         chat = self.channels.get(0)
         if chat is not None and not chat.has_new:
             spare = not self.has_bulk

@@ -32,6 +32,6 @@ class ArqStats(Struct, frozen=True, kw_only=True):
     resent_bytes: int
     """Message bytes put in a packet again, early copies included."""
     black_hole: bool
-    """Large packets vanish on the way to the peer; small ones are used."""
+    """The path drops large packets (a black hole, RFC 8899); small ones are used."""
     duplicate_messages: int
     """Messages that arrived more than once."""

@@ -23,7 +23,7 @@ class Detail(Struct, array_like=True, gc=False):
     held: bool
     peer_held: bool
     end_code: int = 0
-    """Why it ended; 0: it is done. UNKNOWN: a record that came back with the conversation."""
+    """Why it ended; 0: it is done. UNKNOWN: a record restored with the conversation."""
     folder: str = ""
     index: int = 0
     offset: int = 0

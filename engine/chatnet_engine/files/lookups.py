@@ -1,6 +1,6 @@
 """Transfers that a peer speaks of and that are not in memory: the store is asked for them.
 
-What the peer said waits meanwhile, within limits; whatever is dropped is said again on the next
+Control messages of the peer wait meanwhile, within limits; a dropped one is sent again on the next
 link.
 """
 
@@ -58,7 +58,7 @@ class Lookups:
         return self._waiting.pop(transfer_id, [])
 
     def forget(self, peer: int) -> None:
-        """What this peer said is of no interest any more."""
+        """Drop what waits of this peer."""
         for waiting in self._waiting.values():
             waiting[:] = [said for said in waiting if said[0] != peer]
 

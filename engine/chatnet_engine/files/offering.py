@@ -171,7 +171,7 @@ class Offering:
         return self._waiting.pop(transfer_id, None)
 
     def handle_timeout(self, at: Moment) -> None:
-        """Give up on what nobody has listed, and forget what nobody has committed."""
+        """Expire offers that were not listed or not committed in time."""
         for transfer_id in [id for id, one in self._waiting.items() if one.deadline_s <= at.s]:
             if self._waiting[transfer_id].body:
                 del self._waiting[transfer_id]

@@ -56,7 +56,8 @@ class Mark(NamedTuple):
 
 
 class Outputs:
-    """Collects what the machines want said and done; drained by their owner."""
+    """Collects the messages, jobs and operations that the state machines produce; drained by their
+    owner."""
 
     def __init__(self) -> None:
         self.controls: list[tuple[int, bytes]] = []
@@ -79,7 +80,7 @@ class Outputs:
         return Mark(len(self.controls), len(self.frames), len(self.undo))
 
     def roll_back(self, mark: Mark) -> None:
-        """Take back what was to be said and done since then."""
+        """Drop what was collected since then."""
         del self.controls[mark.controls :]
         del self.frames[mark.frames :]
         while len(self.undo) > mark.undo:

@@ -1,6 +1,6 @@
 """What the engine and its file process say to each other, over a pipe that both own.
 
-Requests go to the process, reports come back. Both ends are ours and of one version, so msgspec
+Requests go to the process, reports to the engine. Both ends are ours and of one version, so msgspec
 packs directly, and what does not parse is a broken invariant.
 """
 
@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 STALLED_S = 5.0
-"""Nothing has moved for so long: people are told why."""
+"""After so long without progress the transfer's row says why."""
 MAX_FRAME_BYTES = 1024 * 1024
 """Of a report: its maker keeps below it, so a longer one means that the two have lost step, and the
 process is started anew."""
@@ -125,7 +125,7 @@ class Scanned(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class Expecting(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """The listener knows the job's token now: the other side may be told to dial."""
+    """The listener knows the job's token now: `Listen` may be sent to the peer."""
 
     job: int
 

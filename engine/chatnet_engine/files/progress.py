@@ -1,4 +1,4 @@
-"""How fast a transfer moves, and when people are told."""
+"""A transfer's rate and progress, and when they are published."""
 
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.limits import GAUGE_INTERVAL_S

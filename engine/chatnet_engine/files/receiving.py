@@ -138,7 +138,7 @@ class Receiving(Transfer):
     def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
         """Say what stands, and go on."""
         if self.ended:
-            # How it ended is said again to another engine, unless nobody knows.
+            # Another engine is sent the ending again, unless nobody knows it.
             self.heard = (self.heard and not is_other) or self.detail.end_code == ct.EndCode.UNKNOWN
             if not self.heard:
                 self._say_end()
@@ -148,7 +148,7 @@ class Receiving(Transfer):
         self._say_standing()
         self._retry_s = FIRST_RETRY_S
         if self.phase is S.WAITING:
-            self._stop_job()  # whom it waits for may never have been told
+            self._stop_job()  # the peer may never have received `Listen`
         self.retry_at = at.s
 
     def handle_due(self, at: Moment, may_start: bool) -> None:
@@ -197,7 +197,9 @@ class Receiving(Transfer):
         if isinstance(control, ct.Unreachable):
             self._try_later(NO_WAY, at)
         elif not isinstance(control, ct.Listen):
-            raise RemoteProtocolError("a receiver of files was told what only a sender is told")
+            raise RemoteProtocolError(
+                "a control message for senders was sent to a receiver of files"
+            )
         elif self.phase is S.WAITING and not self.held and self._out.ready:
             self._asked = control
             self.retry_at = at.s
@@ -225,7 +227,7 @@ class Receiving(Transfer):
             self._end(ending, by, sentence, at, tell=False)
 
     def _say_end(self) -> None:
-        """Done is said only when that is in the store."""
+        """`Done` is sent only after its commit."""
         if self.phase is not S.DONE:
             super()._say_end()
         elif self.settled:
@@ -311,7 +313,7 @@ class Receiving(Transfer):
         return store
 
     def handle_stored(self, at: Moment) -> None:
-        """Names are durable now: files may get them. And done may be said."""
+        """Names are durable now: files may get them, and `Done` may be sent."""
         super().handle_stored(at)
         first, self._durable = self._durable, self._in_store
         self._place(first)

@@ -1,4 +1,4 @@
-"""Records of transfers whose offers came back with a lost conversation.
+"""Records of transfers whose offers were restored with a conversation.
 
 Nobody here knows how they ended, so they say nothing about that to the peer. An incoming one can
 be accepted, which fetches the files if the sender still has them; an own one is only a record.
@@ -11,8 +11,8 @@ from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import BY_RESTORED, MessageRow, TransferRow, TransferState
 from chatnet_protocol.wire.control import EndCode
 
-THEIRS = "This offer came back with the conversation; accept it to fetch the files."
-MINE = "This offer came back with the conversation, without the files."
+THEIRS = "This offer was restored with the conversation; accept it to fetch the files."
+MINE = "This offer was restored with the conversation, without the files."
 
 
 def restored_transfer(message: MessageRow, peer: int, wall_ms: int) -> StoreTransfer:

@@ -57,7 +57,7 @@ class Sending(Transfer):
     ) -> None:
         super().__init__(row, detail, listing, link, out, random)
         self._wanted: ct.Listen | ct.DialBack | None = None
-        """The receiver's newest wish that no job has been started for."""
+        """The receiver's newest request that no job has been started for."""
         self.waiting_seq = 0
         """Number of the offering message until the receiver has it, and could know of what this
         side speaks."""
@@ -149,7 +149,9 @@ class Sending(Transfer):
 
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
         if not isinstance(control, ct.Accept | ct.Listen | ct.DialBack):
-            raise RemoteProtocolError("a sender of files was told what only a receiver is told")
+            raise RemoteProtocolError(
+                "a control message for receivers was sent to a sender of files"
+            )
         if self._step(Step.ACCEPTED):
             self._touch(at)
         if isinstance(control, ct.Accept):

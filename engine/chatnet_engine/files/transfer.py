@@ -1,7 +1,7 @@
 """What sending and receiving have in common: phases, pauses, the durable row, progress.
 
 A phase is a TransferState; PAUSED is not one, but what a row shows while either side holds a
-transfer that would otherwise move. Which side has paused is kept apart from how far things are,
+transfer that would otherwise move. Which side has paused is a fact of its own beside the progress,
 so that a resume goes on from wherever that was.
 """
 
@@ -77,7 +77,7 @@ class Transfer(ABC):
         self._not_before_s = 0.0
         """No job is started before."""
         self._announced: ct.Listen | None = None
-        """To be said once the listener knows the token."""
+        """To be sent once the listener knows the token."""
         self._dirty = False
         self._storing = False
         self._progressed = False
@@ -158,7 +158,7 @@ class Transfer(ABC):
     # --- what the peer says ---
 
     def handle_control(self, control: ct.Control, at: Moment) -> None:
-        """Raises RemoteProtocolError for what this side can never be told."""
+        """Raises RemoteProtocolError for a message that only the other role receives."""
         if isinstance(control, ct.End | ct.Done):
             self._handle_end(control, at)
         elif self.ended:
@@ -232,7 +232,7 @@ class Transfer(ABC):
 
     @abstractmethod
     def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
-        """A new link: what was said before may be lost. `is_other`: the peer's engine is another
+        """A new link: messages of the old one may be lost. `is_other`: the peer's engine is another
         one than before, perhaps with an older history."""
 
     @abstractmethod
@@ -286,7 +286,7 @@ class Transfer(ABC):
         self._touch(at, reason=reason, by=by)
 
     def _told_ending(self, code: int) -> tuple[ct.EndCode, str]:
-        """The ending that the other side told, as this side has it, and its sentence."""
+        """The other side's end code as this side stores it, and its sentence."""
         known = ct.EndCode(code) if code in self.told else self.told_else
         return ct.EndCode.LOST if known == ct.EndCode.UNKNOWN else known, self.told[known]
 
@@ -347,7 +347,7 @@ class Transfer(ABC):
         return drawn[: ct.HANDLE_BYTES], drawn[ct.HANDLE_BYTES :]
 
     def _listen(self) -> pw.Connect:
-        """How to wait for the peer, who is told once the listener knows the token."""
+        """How to wait for the peer; `Listen` is sent once the listener knows the token."""
         handle, token = self._draw()
         suite = self.link.suite
         self._announced = ct.Listen(self.id, handle, token, self._out.port, suite)

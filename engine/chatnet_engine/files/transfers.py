@@ -51,7 +51,7 @@ class Transfers(TransferTable):
         """Offers that are no transfers yet; its `take` gives those that can be sent."""
         self._links: dict[int, PeerLink] = {}
         self._unstated: set[int] = set()
-        """Peers whose new link has not said yet where their transfers stand."""
+        """Peers on whose new link the state of their transfers has not been sent yet."""
         self.lookups = Lookups()
         """Its `take` gives ids of transfers that are wanted from the store."""
         self.unreadable: dict[bytes, str] = {}

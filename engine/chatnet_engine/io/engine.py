@@ -1,4 +1,4 @@
-"""Puts an engine together, in the only order that is safe, and takes it apart again.
+"""Puts an engine together, in the only order that is safe, and shuts it down.
 
 Lock, then UDP port, then log, then key and history, then local sockets, then the connection file
 that tells front ends to come. (With port 0 and no session name the UDP port comes first, because
@@ -89,7 +89,7 @@ class EngineConfig:
 
 
 class Engine:
-    """One session's engine, ready to run. Whoever makes it closes it."""
+    """One session's engine, ready to run. The caller closes it."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Engine:
         return reason
 
     def greeting(self) -> str:
-        """One line for whoever started it in a terminal."""
+        """One line for the user who started it in a terminal."""
         row = self.session
         where = f"UDP port {row.port}"
         if row.host not in ANY_ADDRESS:
@@ -139,7 +139,7 @@ class Engine:
         return f"{line} · impaired: {row.impair}" if row.impair else line
 
     def close(self) -> None:
-        """Take it apart, in the reverse order of its making."""
+        """Shut it down, in the reverse order of its making."""
         self._undo.close()
 
     def _build(

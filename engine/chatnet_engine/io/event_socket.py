@@ -1,4 +1,4 @@
-"""The PUB socket: publications go to whoever subscribes, and nobody is waited for.
+"""The PUB socket: publications go to the subscribers, and it never waits for one.
 
 A subscriber is read a little at a time, may say little, and is closed beyond that. (10^5
 subscriptions, sent in 20 ms, cost libzmq's PUB 50 MB and hold the thread that publishes for a

@@ -41,7 +41,7 @@ class FileChannel:
 
     @property
     def ended(self) -> bool:
-        """Whether the other side has said its last record."""
+        """Whether the other side has sent its last record."""
         return self._opener.ended
 
     def send(self, record_type: RecordType, body: bytes = b"") -> None:

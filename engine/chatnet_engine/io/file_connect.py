@@ -1,6 +1,6 @@
 """How file connections come to be: the handshake on both sides, dialling, the listener.
 
-Whoever connects without knowing a token gets nothing, and no more than a few seconds: at most
+A connection without a valid token gets nothing and is closed after a few seconds: at most
 MAX_UNKNOWN_CONNECTIONS are kept, the oldest gives way to a new one, because a genuine dialler
 proves itself with its first packet.
 """

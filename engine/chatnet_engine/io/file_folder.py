@@ -4,8 +4,8 @@ The folder itself is chosen by its user. Everything below it is reached step by 
 directories that are no links, and nothing is ever overwritten: a final name is made by linking
 the complete partial file, which fails where anything exists.
 
-The folder of the partial files is there while one is; whoever closes last takes it away. So
-whoever needs it makes it again: other jobs, and engines of other sessions, close at any time.
+The folder of the partial files exists while one does; the last job to close removes it. So
+a job that needs it makes it again: other jobs, and engines of other sessions, close at any time.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ _PARTIAL = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FolderError(Exception):
-    """One sentence for people; `full`: room may come back."""
+    """One sentence for people; `full`: space may be freed later."""
 
     def __init__(self, sentence: str, *, full: bool = False) -> None:
         super().__init__(sentence)
@@ -161,7 +161,7 @@ class Folder:
         try:
             for name in path[:-1]:
                 below = _subfolder(fd, name, self._below_mode)
-                if sync:  # whoever made it, perhaps a process that died right after
+                if sync:  # perhaps made by a process that died right after
                     sync_dir_fd(fd)
                 os.close(fd)
                 fd = below

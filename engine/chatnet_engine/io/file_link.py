@@ -1,7 +1,7 @@
 """The engine's end of the file process: starts it, talks to it, starts it again when it dies.
 
 Frames are opaque here, each behind its length in 4 bytes, big-endian, over a socket pair that the
-process inherits and ends with. What was told to a process that died is lost; `FilesRestarted` says
+process inherits and ends with. What was sent to a process that died is lost; `FilesRestarted` says
 so, and the node asks again.
 """
 
@@ -102,7 +102,7 @@ class FileLink:
                 self._unsent[0] = data[sent:]
 
     def handle_readable(self, now_s: float) -> list[FileReport]:
-        """What the process said, up to a turn's worth."""
+        """Reports of the process, up to a turn's worth."""
         ended = ""
         for _ in range(READS_PER_TURN):
             if self._sock is None:

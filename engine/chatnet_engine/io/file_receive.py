@@ -213,7 +213,7 @@ class ReceiveJob:
         self._stalled = False
         self._position = Position(request.index, request.offset)
         self._said: Position | None = None
-        """Newest position that the sender was told."""
+        """Newest position reported to the sender."""
 
     def run(self) -> pw.Ended:
         """Receive everything that is missing."""

@@ -146,7 +146,7 @@ class SendJob:
         return sealed
 
     def _look_up(self, offset: int) -> None:
-        """Now and then: what the receiver has said, and what to tell the engine."""
+        """Now and then: read the receiver's records, report progress to the engine."""
         now_s = time.monotonic()
         if now_s < self._report_due_s:
             return

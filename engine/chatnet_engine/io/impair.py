@@ -2,8 +2,7 @@
 
 Outgoing datagrams only: each engine impairs its own direction. Decisions depend on the seed and
 on how many datagrams went before, never on time, so that a run can be repeated; only bursts of so
-many milliseconds come at times that the seed gives, counted from the first datagram. Pure: whoever
-owns the socket feeds it `now`.
+many milliseconds come at times that the seed gives, counted from the first datagram. Pure.
 """
 
 import heapq

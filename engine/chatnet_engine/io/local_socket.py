@@ -28,7 +28,7 @@ BACKLOG = 1024
 """Connections the kernel keeps until they are accepted; libzmq tries again when it is full."""
 TICK_S = 1.0
 HANDSHAKE_S = 2.0
-"""A connection that has not said what it is by then is closed."""
+"""A connection that has not completed its handshake by then is closed."""
 HEARTBEAT_S = 2.0
 """Silent for so long, it is asked whether it lives."""
 SILENT_S = 6.0
@@ -152,7 +152,8 @@ class LocalSocket(ABC, Generic[P]):
         return self._next_tick_s
 
     def handle_timeout(self, now_s: float) -> None:
-        """Heartbeats; who is silent, does not read or never said what it is, goes."""
+        """Heartbeats; closes connections that are silent, do not read or never completed the
+        handshake."""
         if now_s < self._next_tick_s:
             return
         self._next_tick_s = now_s + TICK_S
@@ -243,7 +244,7 @@ class LocalSocket(ABC, Generic[P]):
         self._epoll.unregister(self._listener.fileno())
 
     def _one_to_give_way(self, now_s: float) -> Connection[P]:
-        """One that has hung up, or the longest silent; else the newest of whoever has most.
+        """One that has hung up, or the longest silent; else the newest of the process with most.
 
         So the flood of a process takes from itself and not from front ends that are there.
         """
@@ -309,7 +310,7 @@ class LocalSocket(ABC, Generic[P]):
         if connection.has_taken or not connection.waiting:
             connection.has_taken, connection.taken_s = False, now_s
         if not connection.reads:
-            connection.heard_s = now_s  # it cannot be heard
+            connection.heard_s = now_s  # nothing can be received on it
         wire = connection.peer.wire
         if not wire.is_ready:
             if now_s - connection.since_s >= HANDSHAKE_S:

@@ -108,7 +108,7 @@ class Machine:
         logger.error("%s", text)
 
     def trace(self, trace: Trace) -> None:
-        """Into the log, as far as its level goes, and to whoever follows."""
+        """Into the log, as far as its level goes, and to subscribers."""
         self.trace_log.write(trace, self.now.mono_s)
         self.trace_stream.add(trace)
 

@@ -25,7 +25,7 @@ from chatnet_protocol.commit import Commit
 
 
 class World(Protocol):
-    """Where effects land. No method answers: answers come back through `Node.handle_io`."""
+    """Where effects land. No method returns a result: results arrive through `Node.handle_io`."""
 
     def send_datagrams(self, datagrams: list[tuple[bytes, Addr]]) -> None: ...
     def commit(self, commit: Commit) -> None: ...

@@ -27,7 +27,7 @@ Lookup = Callable[..., list[tuple[Any, ...]]]
 
 
 class Resolver:
-    """`family`: of the UDP socket, so that only addresses it can reach come back."""
+    """`family`: of the UDP socket, so that only addresses it can reach are returned."""
 
     def __init__(
         self,

@@ -37,7 +37,7 @@ as nothing is known of what a datagram costs before the first is handled."""
 MAX_REQUESTS_PER_TURN = 256
 MAX_REQUESTS_S = 0.002
 STOP_TIMEOUT_S = 1.5
-"""From the wish to stop to leaving the loop, whatever is still in flight."""
+"""Longest time from the request to stop to leaving the loop."""
 
 
 class NodeLike(Protocol):
@@ -79,7 +79,8 @@ class Runner:
         self.turns = 0
 
     def ask_stop(self, reason: str) -> None:
-        """From a signal handler, which also rings the bell: stop properly; the second time, now."""
+        """From a signal handler, which also wakes the loop: stop in order; the second time, at
+        once."""
         if self._stop_asked is not None:
             self._leave_s = -math.inf
         self._stop_asked = self._stop_asked or reason

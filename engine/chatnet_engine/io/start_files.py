@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_start_file(folder: str, arguments: Sequence[str], kept_by: str) -> None:
-    """For whoever starts this engine again. The session's lock is held. Raises OSError."""
+    """For the next start of this engine. The session's lock is held. Raises OSError."""
     value = StartFile(list(arguments), kept_by)
     write_atomically(os.path.join(folder, START_FILE), encode_start_file(value))
 

@@ -35,7 +35,7 @@ class StartReport:
             os.write(self._fd, data[:MAX_REPORT_BYTES])
             os.close(self._fd)
         except OSError:
-            pass  # whoever started this engine is gone
+            pass  # the process that started this engine has ended
         self._fd = None
 
 

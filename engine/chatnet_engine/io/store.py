@@ -30,11 +30,12 @@ from chatnet_protocol.ipc.view import View
 logger = logging.getLogger(__name__)
 
 MAX_HISTORY_READS = 64
-"""Pages waiting for the reader; the next one is told to ask again."""
+"""Pages waiting for the reader; further requests are answered `busy`."""
 LOAD_TIMEOUT_S = 60.0
 """For opening the database: recovery after a power loss, a check after a crash."""
 STOP_TIMEOUT_S = 2.0
-"""For the last transaction at the end; when a disk hangs longer, nobody was told it is durable."""
+"""For the last transaction at the end; if a disk hangs longer, nothing of it was reported as
+durable."""
 HISTORY_STOP_TIMEOUT_S = 0.5
 
 

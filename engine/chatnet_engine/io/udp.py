@@ -1,7 +1,7 @@
 """The engine's one UDP socket: opened dual-stack, drained without waiting, sent to in batches.
 
 Owns buffers, segmentation offload and counters; knows nothing of what datagrams mean. An error of
-a send is the same as loss on the way (counted): the protocol above repairs both.
+a send is the same as loss in the network (counted): the protocol above repairs both.
 
 Offload: `UDP_SEGMENT` sends many equal-sized datagrams to one address in one call, `UDP_GRO`
 takes in what the kernel has coalesced (Documentation/networking/segmentation-offloads.rst). Both

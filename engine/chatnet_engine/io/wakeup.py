@@ -24,7 +24,7 @@ class WakeUp:
         try:
             os.write(self.ring_fd, b"\0")
         except OSError:
-            # Full, or closed before a name look-up came back.
+            # Full, or closed before a name look-up finished.
             pass
 
     def clear(self) -> None:

@@ -1,7 +1,7 @@
 """One thread that answers requests in order, beside the pump.
 
-The pump asks and takes answers without ever waiting; the bell tells it that there are some. What
-the thread raises is a broken invariant: it comes out of `take_answers` in the pump, loudly.
+The event loop asks and takes answers without ever waiting; a wake-up announces that there are some.
+What the thread raises is a broken invariant: it comes out of `take_answers` in the pump, loudly.
 """
 
 import collections

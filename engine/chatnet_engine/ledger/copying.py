@@ -25,7 +25,7 @@ def copy_store(source: sqlite3.Connection, path: str, on_step: Callable[[], None
         (messages,) = source.execute("SELECT last_no FROM totals").fetchone()
         target = sqlite3.connect(path)
         try:
-            # Whoever asked for it throws an incomplete copy away and flushes a complete one.
+            # The caller deletes an incomplete copy and flushes a complete one.
             target.execute("PRAGMA synchronous = OFF")
             source.backup(target, pages=STEP_PAGES, progress=lambda *_: on_step())
             target.execute("PRAGMA journal_mode = DELETE").fetchone()

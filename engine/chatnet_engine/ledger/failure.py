@@ -1,4 +1,4 @@
-"""Owns what is said, and whether it is tried again, when SQLite cannot do a transaction."""
+"""Owns the sentence, and whether to try again, when SQLite cannot do a transaction."""
 
 import sqlite3
 
@@ -6,7 +6,7 @@ from chatnet_protocol.commit import CommitFailed
 
 _SENTENCES = {
     sqlite3.SQLITE_FULL: (
-        "The disk that holds the history is full; free some space and it goes on by itself.",
+        "The disk that holds the history is full; free some space and it continues automatically.",
         False,
     ),
     sqlite3.SQLITE_IOERR: (

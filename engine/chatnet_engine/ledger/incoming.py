@@ -96,7 +96,7 @@ def _count(
 def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRun], mark: int) -> None:
     """Keep receipts for repetition; those no honest peer can still lack are let go.
 
-    A peer has at most MAX_MESSAGES_IN_WINDOW messages on the way that it has no receipt of. Only
+    A peer has at most MAX_MESSAGES_IN_WINDOW messages that it has no receipt of. Only
     the first of `runs` can go on the last one kept: none of them goes on the one before it.
     """
     last = db.execute(

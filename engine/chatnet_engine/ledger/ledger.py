@@ -1,7 +1,7 @@
-"""Owns the writing connection: one transaction per commit, all or nothing, and the state at start.
+"""Owns the writing connection: one transaction per commit, and the state at start.
 
-What each operation does lives in the modules beside this one; here is what they have in common.
-It knows no threads, sockets or clocks: times come with the operations.
+The operations themselves are in the modules beside this one. No threads, sockets or clocks:
+times come with the operations.
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ from chatnet_protocol.ipc.view import PeerView, View, idle_link
 
 
 class Ledger:
-    """The durable store of one session; see the module."""
+    """The durable store of one session."""
 
     def __init__(self, connection: sqlite3.Connection, *, writes: bool = True) -> None:
         """Brings the store to the present schema; without `writes` only `load` works.

@@ -131,7 +131,7 @@ def readable(found: Iterable[c.StoredTransfer]) -> list[c.StoredTransfer]:
 
 
 def restore(db: sqlite3.Connection, peer: int) -> list[cr.RestoreState]:
-    """The wishes of a peer, if there ever were any. Raises one of DAMAGE."""
+    """The restore requests of a peer, if there ever were any. Raises one of DAMAGE."""
     state = restores.stored(db, peer)
     if state is None:
         return []

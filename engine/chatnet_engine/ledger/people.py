@@ -137,7 +137,7 @@ def _take_key(db: sqlite3.Connection, row: PeerRow) -> None:
 def forget(db: sqlite3.Connection, op: c.ForgetPeer) -> c.PeerForgotten:
     """Take a peer from the list, or merge it into another; see ForgetPeer.
 
-    A forgotten peer keeps its key, so that its messages are recognised should it come back.
+    A forgotten peer keeps its key, so that its messages are recognised should it return.
     Operations on it that are still on their way do no harm.
     """
     if not _is_listed(db, op.peer):
@@ -155,7 +155,7 @@ def forget(db: sqlite3.Connection, op: c.ForgetPeer) -> c.PeerForgotten:
 def purge(db: sqlite3.Connection) -> None:
     """At a start: forgotten peers that never exchanged anything leave only a gap in the numbers.
 
-    Strangers who knocked and were sent away would otherwise add up.
+    Strangers that called and were refused would otherwise accumulate.
     """
     unused = db.execute(
         "SELECT peer FROM peers JOIN counters USING (peer) WHERE NOT listed AND last_no = 0"
@@ -171,7 +171,7 @@ def purge(db: sqlite3.Connection) -> None:
 def _merge(db: sqlite3.Connection, peer: int, into: int) -> int:
     """Move everything of `peer` behind what `into` has; the number of the last message there.
 
-    Own messages count on after those of `into`; ACK numbers stay what people were told.
+    Own messages count on after those of `into`; ACK numbers that were shown stay the same.
     """
     offset, delivered, lamport = db.execute(
         "SELECT last_seq, delivered_seq, lamport FROM counters WHERE peer = ?", (into,)
@@ -205,7 +205,7 @@ def _merge(db: sqlite3.Connection, peer: int, into: int) -> int:
         " FROM counters AS old WHERE new.peer = ?2 AND old.peer = ?1",
         (peer, into, delivered, highest),
     )
-    # Who was forgotten and came back as a stranger stays the author of what it sent before.
+    # A forgotten peer that returns as a stranger stays the author of what it sent before.
     db.execute(
         "UPDATE peers AS new SET author = old.author FROM peers AS old"
         " WHERE new.peer = ? AND old.peer = ?"

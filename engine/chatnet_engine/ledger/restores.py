@@ -1,8 +1,8 @@
-"""Owns the wishes to have a conversation back, and what is put back into it.
+"""Owns the restore requests of both sides, and what is restored.
 
-A message that came back has its author's counter, time and ACK number, a new number, and the place
+A restored message has its author's counter, time and ACK number, a new number, and the place
 of its Lamport predecessor. Own ones have `seq` = -`no`: they left the outbox long ago, and count
-neither for it nor for what is on its way.
+neither for it nor for what is being restored.
 """
 
 import sqlite3
@@ -24,7 +24,7 @@ _COLUMNS = "peer, mine, want, after, after_id, restored, theirs, their_want"
 """In the order of the fields of RestoreState."""
 _SELECT = f"SELECT {_COLUMNS} FROM restores"  # noqa: S608
 _MAKE_INDEX = "CREATE INDEX IF NOT EXISTS restoring ON messages (peer, lamport)"
-"""Only while something comes back: for good it would cost every message 5 % of its insertion."""
+"""Only during a restore: a permanent one would make every insertion 5 % slower."""
 
 
 def stored(db: sqlite3.Connection, peer: int) -> cr.RestoreState | None:
@@ -47,7 +47,7 @@ def forget(db: sqlite3.Connection, peer: int) -> None:
 def note_loss(
     db: sqlite3.Connection, peer: int, *, here: bool, there: bool
 ) -> cr.RestoreState | None:
-    """A HELLO told of messages missing here or there; the state if that changes anything.
+    """A HELLO showed that messages are missing here or there; the state if that changes anything.
 
     What is being put back starts over: the peer's places may mean other messages now.
     """
@@ -61,7 +61,7 @@ def note_loss(
 
 
 def store_wish(db: sqlite3.Connection, op: cr.StoreWish) -> cr.RestoreStored:
-    """Begin or end our wish; see StoreWish."""
+    """Begin or end our restore request; see StoreWish."""
     state = load(db, op.peer)
     under_way = state.mine in RESTORE_UNDER_WAY
     if op.mine == RestoreMine.ASKING and not under_way:
@@ -77,7 +77,7 @@ def store_wish(db: sqlite3.Connection, op: cr.StoreWish) -> cr.RestoreStored:
 
 
 def store_their_wish(db: sqlite3.Connection, op: cr.StoreTheirWish) -> cr.RestoreStored:
-    """Where the peer's wish stands; see StoreTheirWish."""
+    """Store the state of the peer's restore request; see StoreTheirWish."""
     state = load(db, op.peer)
     if (op.theirs == RestoreTheirs.ASKED) is (op.want != state.their_want):
         state = _store(db, state, theirs=op.theirs, their_want=op.want)
@@ -85,7 +85,7 @@ def store_their_wish(db: sqlite3.Connection, op: cr.StoreTheirWish) -> cr.Restor
 
 
 def put_back(db: sqlite3.Connection, op: cr.PutBack) -> cr.MessagesPutBack:
-    """Insert a page of what comes back; see PutBack."""
+    """Insert a page of restored messages; see PutBack."""
     state = load(db, op.peer)
     (author,) = db.execute("SELECT author FROM peers WHERE peer = ?", (op.peer,)).fetchone()
     before = no = batches.last_no(db)
@@ -130,7 +130,8 @@ def put_back(db: sqlite3.Connection, op: cr.PutBack) -> cr.MessagesPutBack:
 
 def _count(db: sqlite3.Connection, peer: int, rows: list[cr.RestoredMessage], last_no: int) -> None:
     """Totals are those of HELLO already. Where something hid a part of the loss from it, they rise
-    here: ACK numbers that were given are never given again, and what came back is not unread."""
+    here: ACK numbers that were given are never given again, and restored messages are not
+    unread."""
     lamport = max(row.lamport for row in rows)
     ours = max((row.ack for row in rows if row.mine), default=0)
     theirs = max((row.ack for row in rows if not row.mine), default=0)
@@ -221,7 +222,7 @@ def _has_gaps(db: sqlite3.Connection, peer: int) -> bool:
 
 
 def _keep_index(db: sqlite3.Connection) -> None:
-    """As long as anything comes back."""
+    """During a restore only."""
     query = "SELECT 1 FROM restores WHERE mine IN (?, ?)"
     if db.execute(query, tuple(map(str, RESTORE_UNDER_WAY))).fetchone() is None:
         db.execute("DROP INDEX IF EXISTS restoring")

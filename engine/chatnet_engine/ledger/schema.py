@@ -169,7 +169,7 @@ SELECT m.no, m.id, m.author = 0 AS mine, m.kind, m.body, m.sent_ms, m.arrived_ms
     m.source, m.lamport, m.place, m.failed, m.peer
 FROM messages m;
 """
-"""Schema version 2: wishes to have a conversation back; own messages that came back have seq = -no,
+"""Schema version 2: restore requests; restored own messages have seq = -no,
 which nobody outside is shown."""
 
 QUOTAS = """

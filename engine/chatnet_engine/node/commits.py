@@ -1,7 +1,7 @@
 """Owns what waits for the store: operations not yet asked for, and the one transaction in flight.
 
 What arrives while a transaction is in flight forms the next one; operations of one kind for one
-peer are merged into one batch on the way. Each operation carries a `context`, given back with its
+peer are merged into one batch. Each operation carries a `context`, given back with its
 result, so that whatever depends on the commit (replies, events, receipts) waits for it.
 """
 
@@ -22,7 +22,7 @@ from chatnet_protocol.ipc.rows import PeerRow
 MAX_ROWS_IN_COMMIT = 2048
 """A transaction stays short, so that a receipt never waits long for its turn."""
 MAX_WAITING_ROWS = 20_000
-"""Own messages that may wait for the store before commands are told to come back."""
+"""Own messages that may wait for the store before further commands are answered `busy`."""
 Kind = TypeVar("Kind")
 
 FIRST_RETRY_S = 0.25
@@ -210,7 +210,7 @@ class CommitQueue:
     def handle_failed(self, failed: c.CommitFailed, now: Now) -> list[Waiting]:
         """Keep what must not be lost for another try; give back what is not tried again.
 
-        Operations that somebody waits for are dropped: they are told and still have their text.
+        Operations that somebody waits for are dropped: they get an error and still have their text.
         So are other changes of a peer that somebody wanted changed, since they build on it.
         """
         asked = self._landed(failed.number) + self._waiting

@@ -1,4 +1,4 @@
-"""What a node is told once, at the start, and the clock reading it is fed."""
+"""What a node is configured with at its start, and the clock reading it is fed."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

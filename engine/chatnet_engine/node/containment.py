@@ -1,8 +1,8 @@
 """Owns what happens when handling one peer, one command or one transfer raises.
 
-Each such handling is a unit: what it asked to be committed, published or answered is taken back
-when it raises, with what was to leave for the peer or the file process; the peer or transfer is
-read again from the store, so that memory is what a start would load. Of several transfers that
+Each is a unit: when it raises, its operations, publications and replies are rolled back, with
+what it was sending to the peer or the file process; the peer or transfer is
+read again from the store, so that memory holds what a start would load. Of several transfers that
 are handled in a row each is a unit of its own (`TransferTable`).
 
 What the turn shares (endpoint, ring, commits, clock, timers) is no unit: there an exception ends
@@ -52,7 +52,7 @@ class FilesPause:
 
 
 class Containment:
-    """See the module."""
+    """Runs units and rolls back the one that raises."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """What the node asks of the world, and what the world answers: plain values, both ways.
 
 Effects are performed in list order by `io.runner` and by the simulator's runner alike; answers
-come back through `Node.handle_io`.
+arrive through `Node.handle_io`.
 """
 
 from dataclasses import dataclass, field
@@ -149,7 +149,7 @@ class HistoryRead:
 
 @dataclass(frozen=True, slots=True)
 class SessionCopied:
-    """What the backup holds, or what a person is told instead."""
+    """What the backup holds, or the error for the client."""
 
     messages: int
     size_bytes: int

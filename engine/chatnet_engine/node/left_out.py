@@ -1,4 +1,4 @@
-"""Owns what a start left out because it cannot be read: people are told, commands are refused."""
+"""Owns the rows that a start left out as damaged: notices for people, refusals of commands."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,12 +23,12 @@ SENTENCES = {
     Row.PEER: "{peer} is left out: its row in the history is damaged.",
     Row.TRANSFER: "The transfer of {name} ({peer}) is left out: its row in the history is damaged.",
     Row.MESSAGE: "A message of the conversation with {peer} is left out: its row is damaged.",
-    Row.RESTORE: "What came back of the conversation with {peer} is damaged; you can ask again.",
+    Row.RESTORE: "What was restored of the conversation with {peer} is damaged; you can ask again.",
 }
 
 
 class LeftOut:
-    """See the module."""
+    """The damaged rows, by peer and transfer."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = list(rows)

@@ -1,8 +1,9 @@
-"""Owns what lives as long as one link to a peer, and ends with it.
+"""Owns all state that lives as long as one link to a peer.
 
 That is the ARQ connection, the pair of incarnations, HELLO both ways, and where the peer is. The
-object itself is the identity of the link: whatever is asked of the store for a link carries it, and
-the answer counts only while it is alive. Acts on a link that has ended, by either side, do nothing.
+object itself is the identity of the link: each operation for the store that a link
+requested carries it, and the result counts only while the link is alive. Methods do nothing once
+either side has ended the link.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ _CODES = frozenset(CloseCode)
 
 
 class LinkSession:
-    """One link; see the module."""
+    """One live link to a peer: ARQ connection, incarnations, HELLO of both sides, address."""
 
     def __init__(
         self, peer: int, connection: Connection, incarnations: tuple[int, int], addr: Addr
@@ -35,7 +36,7 @@ class LinkSession:
         """Our incarnation is another one than that of the link before, so the peer may count our
         messages anew."""
         self.hello: wire.Hello | None = None
-        """What the peer said, once it is checked and its commit asked for."""
+        """The peer's HELLO, once it is checked and its commit requested."""
         self.first_number = 1
         """Our first message on this link, by the peer's HELLO."""
         self._started = False

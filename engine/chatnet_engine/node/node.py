@@ -76,7 +76,8 @@ STOP_WITHIN_S = 2.0
 
 
 class Node:
-    """See the module. Every method is called from one thread, with time never going back."""
+    """One engine without I/O. Every method is called from one thread, with time never going
+    back."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Owns the live view, the numbering of events and what clients can still fetch of them.
 
 Events are numbered densely per boot and packed once; the packed bytes go out on PUB and stay in a
-bounded ring. Whoever missed more than the ring holds takes a snapshot: the view encoded in one
-turn into immutable parts, for everybody who attaches while it is fresh.
+bounded ring. A client that missed more than the ring holds takes a snapshot: the view encoded in
+one turn into immutable parts, for everybody who attaches while it is fresh.
 """
 
 from collections import deque
@@ -145,7 +145,7 @@ class Publisher:
         """A snapshot to fetch: its event number and how many parts it has.
 
         One that is still fresh, and whose later events are all in the ring, serves again; but not
-        for a client that has seen a later message than it, `after_no`, and must not be told twice,
+        for a client that has seen a later message than it, `after_no`, and must not get one twice,
         nor when it has to be `current`, because no events will follow it.
         """
         for seq, snapshot in self._snapshots.items():

@@ -1,6 +1,6 @@
-"""Owns which peers are being read again from the store: into memory, and what front ends lack.
+"""Owns which peers are being read again from the store, and publishes what front ends lack.
 
-Until the answer is there the peer is not linked, and results about it reach only who asked.
+Until a peer is read it is not linked, and results about it reach only the client that asked.
 """
 
 from chatnet_engine.node.commits import Waiting
@@ -17,7 +17,7 @@ from chatnet_protocol.ipc.view import PeerView, idle_link
 
 
 class Reloading(Subject):
-    """See the module."""
+    """The subject that reads peers again, as a start would."""
 
     def __init__(self, peers: Peers, links: Links, turn: Turn) -> None:
         super().__init__()

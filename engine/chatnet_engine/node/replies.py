@@ -1,6 +1,6 @@
-"""Owns the answers to commands: those that leave in this turn, and those already given.
+"""Owns the replies to commands: those that leave in this turn, and those already sent.
 
-A command that changes something is done once: repeated under its number, it gets the same answer.
+A command that changes something is handled once: a repeat under its id gets the same reply.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from chatnet_protocol.limits import MAX_RESULTS_KEPT
 
 
 class Replies:
-    """See the module. `effects`: the turn's list, to which answers are added."""
+    """Pending and kept replies. `effects`: the turn's list, to which replies are added."""
 
     def __init__(self, effects: list[Effect]) -> None:
         self._effects = effects

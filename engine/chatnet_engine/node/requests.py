@@ -1,4 +1,4 @@
-"""Owns the way of a front end's request: read, done once, handed to the subject, answered."""
+"""Handles a front end's request: decode, handle once, pass to the owning subject, reply."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from chatnet_protocol.ipc.envelope import Request, answer_garbled, decode_reques
 
 
 class Requests:
-    """See the module. `commands`: the subject's handler of each kind."""
+    """Decodes and routes requests. `commands`: the subject's handler of each type."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Owns the way of what the store answers: each result to the subject that owns its kind."""
+"""Passes the store's results to subjects: each to the one that owns its type."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +21,7 @@ STORE_FAILED = "The history cannot be written ({}); nothing was changed, try aga
 
 
 class StoreAnswers:
-    """See the module. `results`: the subject's handler of each kind."""
+    """Routes results of commits. `results`: the subject's handler of each type."""
 
     def __init__(
         self,

@@ -2,5 +2,5 @@
 
 Owns keys, session slots, replay windows, admission of strangers and the address of each peer.
 Must not know what payloads mean, who is trusted, or what time it is: `now`, bytes and randomness
-are handed in; whoever owns the Endpoint decides on every authenticated key.
+are handed in; the caller decides on every authenticated key.
 """

@@ -8,7 +8,7 @@ Owns the cookie secrets and the buckets. Decides on an INIT before any public-ke
     beyond 4                  cookie             cookie             admit (2/s a source)
     all 8 (strangers: 6)      cookie             cookie             admit if the oldest is > 1 s
 
-A mismatch of mac1 makes a stranger, never silence: whoever pinned an old key of ours must still
+A mismatch of mac1 makes a stranger, never silence: a peer that pinned an old key of ours must still
 reach us to learn that it changed.
 """
 

@@ -62,13 +62,14 @@ class SecureConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_sources: int = 256
     max_answers: int = 16
     """With so many waiting to be sent, only addresses that we dial get a cookie: a burst of forged
-    INITs costs little, and whoever means it comes again."""
+    INITs costs little, and a genuine caller sends another."""
     cookie_secret_s: float = 60.0
     """A cookie is taken for one to two times this long."""
 
     # paths
     amplification: int = 3
-    """To an address that is not validated, at most this many bytes per byte heard from it."""
+    """To an address that is not validated, at most this many bytes per byte received from it (RFC
+    9000 section 8)."""
     challenge_repeat_s: float = 0.5
     validation_s: float = 8.0
     """A path not validated by then is left for the last validated one, if it fell silent too."""

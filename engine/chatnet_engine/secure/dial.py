@@ -1,4 +1,5 @@
-"""The wish to be connected to a peer, and when INIT and FIN go out again. Sends nothing itself."""
+"""The dialling of one peer: its targets, and when INIT and FIN are sent again. Sends nothing
+itself."""
 
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ _NEVER = float("inf")
 
 
 class Dial:
-    """The wish to be connected: addresses, pinned key, secret of an invite."""
+    """What to dial: addresses, pinned key, secret of an invite."""
 
     __slots__ = ("addrs", "mac1_key", "psk", "remote_key")
 

@@ -1,6 +1,6 @@
 """Everything behind one UDP socket: who is there, and sealed packets to and from them.
 
-Feed it datagrams and time; drain datagrams and events after every input. Whoever owns it answers
+Feed it datagrams and time; drain datagrams and events after every input. The caller answers
 each Authenticated with accept or refuse, gives each packet the number its ARQ allocated, and sends
 what take_datagrams returns before what seal returned. Nothing that is not authenticated changes
 more than counters and the bounded table of half-open handshakes.

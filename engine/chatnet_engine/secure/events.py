@@ -107,7 +107,7 @@ class SessionExpired(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reflected(msgspec.Struct, frozen=True, gc=False):
-    """Our own INIT came back: the dialled address leads here. For display only."""
+    """Our own INIT arrived here: the dialled address is our own. For display only."""
 
     peer: int
     addr: Addr

@@ -1,9 +1,9 @@
-"""Which incarnation of ours each key is given: the first, until a link to it must not go on.
+"""Our incarnation towards each key: the first, until a link to that key must not continue.
 
-A responder says its incarnation in RESP, before it knows who asks. So the first one is everybody's;
-a key whose link was ended here gets one of its own, and RESP carries that to the address where this
-key was last. Where the guess is wrong the handshake is not taken, and the next one is answered
-right, since the address is known by then. So the links of other keys never notice.
+RESP carries the responder's incarnation before the responder knows who asks. So all keys share the
+first one; a key whose link was ended here gets one of its own, and RESP carries that to the last
+addresses of the key. If the guess is wrong the handshake is not taken, and the next one is answered
+right, since the address is known by then. Links of other keys are not affected.
 """
 
 from collections import OrderedDict
@@ -19,7 +19,7 @@ MAX_ADDRS = 2
 
 
 class Incarnations:
-    """See the module."""
+    """Incarnations by key."""
 
     def __init__(self, first: int, random: Callable[[int], bytes]) -> None:
         self.first = first
@@ -51,7 +51,7 @@ class Incarnations:
             self.expect(key, addr)
 
     def confirm(self, key: bytes, said: int, addr: Addr) -> bool:
-        """Whether a RESP that said so was for this key, which has answered from `addr`."""
+        """Whether a RESP with this incarnation was for this key, which has answered from `addr`."""
         self.expect(key, addr)
         return said == self.of(key)
 

@@ -45,7 +45,7 @@ class Local:
         self.half_open: dict[int, HalfOpen] = {}
         self.initiating = Initiating()
         self.unseen: set[int] = set()
-        """Peers whose new link the owner has not been told of: nothing is sealed for them."""
+        """Peers whose LinkUp the caller has not taken yet: nothing is sealed for them."""
         self.changed: set[int] = set()
         """Peers whose timers may be others than when their deadlines were put."""
 

@@ -61,7 +61,7 @@ class PeerLink:
         self._proved_psk = False
         self._last_heard: float | None = None
 
-    # --- wishes ---------------------------------------------------------------------------------
+    # --- dialling -------------------------------------------------------------------------------
 
     def set_dial(self, dial: Dial, now: float, *, at_once: bool = False) -> None:
         """Idempotent without `at_once`; other addresses, key or secret start over at once."""
@@ -211,7 +211,7 @@ class PeerLink:
             self._confirmed(session, addr, now)
 
     def heard_refusal(self, session: Session, payload: bytes, addr: Addr, now: float) -> None:
-        """The responder will not talk to us; only said on a session it never took."""
+        """The responder refuses us; only valid on a session that it never confirmed."""
         if session is not self._slots.next:
             return
         self._slots.remove(session)

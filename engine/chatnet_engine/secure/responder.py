@@ -63,7 +63,7 @@ class Responder:
             counters.dropped_simultaneous += 1
             return
         if init.cookie == datagrams.NO_COOKIE and self.half_open >= local.config.free_half_open:
-            self._send_cookie(init, addr, now)  # whoever it is: a flood ends here, before any mac1
+            self._send_cookie(init, addr, now)  # any class: a flood ends here, before mac1
             return
         known = self._admission.knows_us(init)
         if not known:

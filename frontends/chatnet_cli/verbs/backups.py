@@ -27,7 +27,7 @@ def backup(env: Environment, options: argparse.Namespace) -> ExitStatus:
     count = f"{made.messages:,} message" + ("s" if made.messages != 1 else "")
     env.out(f"backed up · {count} · {size_words(made.size_bytes)} · {escape_line(made.folder)}")
     if not options.history_only:
-        env.say("It holds the identity key: whoever gets it can pose as you.")
+        env.say("It holds the identity key: anybody who has it can impersonate you.")
     return ExitStatus.DONE
 
 

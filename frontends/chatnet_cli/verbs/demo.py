@@ -78,7 +78,7 @@ def _two_sessions(
     try:
         for number, name in enumerate(NAMES):
             impair = f"loss={options.loss},delay={options.delay},seed={seed + number}"
-            # Both on any free port, so the second one can be told where the first one is.
+            # Both on any free port, so the second one gets the first one's address.
             arguments = ["0", "--session", name, "--name", name, "--bind", HOST]
             arguments += ["--impair", impair]
             if sessions and sessions[0].engine:

@@ -29,7 +29,7 @@ WITHIN_S = 60.0
 TURN_S = 0.02
 PROGRESS_STEP = 0.25
 READING_S = 0.8
-"""Between two lines, for whoever watches."""
+"""Between two lines, so that a viewer can read them."""
 
 
 class Side:

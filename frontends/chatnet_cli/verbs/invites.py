@@ -45,7 +45,7 @@ def invite(env: Environment, options: argparse.Namespace) -> ExitStatus:
 
 
 def join(env: Environment, options: argparse.Namespace) -> ExitStatus:
-    """Add whoever made an invite; the line is an argument, or `-` for standard input."""
+    """Add the peer who made an invite; the line is an argument, or `-` for standard input."""
     text = options.text
     if text == "-":
         text = env.read_line(MAX_LINE_CHARACTERS)

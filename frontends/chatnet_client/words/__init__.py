@@ -1,5 +1,5 @@
 """Owns the words that every front end uses for the same fact: sizes, links, what a peer is called,
-a conversation on its way back.
+a restore.
 
 Pure. What is returned may hold what a peer wrote: a front end makes it harmless for its own screen.
 """
@@ -39,7 +39,7 @@ LINK_WORDS: Mapping[str, str] = MappingProxyType(
 
 
 ENGINE_DIED = "the engine's process ended"
-"""EngineLost.reason of one that said nothing before."""
+"""EngineLost.reason of one that gave none."""
 NO_ANSWER = "the engine does not answer"
 """EngineLost.reason of one that fell silent."""
 LEAVING = 'The engine keeps running; stop it with "chatnet stop".'
@@ -72,7 +72,7 @@ def restarted_words(row: SessionRow) -> str:
 
 
 def outage_words(outage: Outage) -> str:
-    """Why no engine answers, one or two sentences; how to start one is said by each front end."""
+    """Why no engine answers, one or two sentences; each front end adds how to start one."""
     match outage.cause:
         case Cause.SILENT:
             return "Lost contact with the engine; reconnecting …"
@@ -132,7 +132,7 @@ def can_fetch(row: TransferRow) -> bool:
 
 
 def is_record(row: TransferRow) -> bool:
-    """Whether it came back with the conversation: nobody here knows how it ended."""
+    """Whether it was restored with the conversation: nobody here knows how it ended."""
     return row.state == TransferState.FAILED and row.by == BY_RESTORED
 
 
@@ -148,7 +148,7 @@ def is_open(row: RestoreRow) -> bool:
 
 
 def asking_words(row: RestoreRow, name: str) -> str:
-    """Where our request to have the conversation with `name` back stands; empty: there is none."""
+    """The state of our restore request to `name`; empty: there is none."""
     match row.mine:
         case RestoreMine.POSSIBLE:
             return f"Part of your conversation with {name} is missing here."
@@ -156,25 +156,25 @@ def asking_words(row: RestoreRow, name: str) -> str:
             return f"Asked {name} for the missing part of your conversation; {name} has to consent."
         case RestoreMine.RUNNING:
             back = count_words(row.restored)
-            return f"Your conversation with {name} is coming back: {back} so far."
+            return f"Your conversation with {name} is being restored: {back} so far."
         case RestoreMine.DONE if row.restored:
-            return f"Your conversation with {name} is back: {count_words(row.restored)}."
+            return f"Your conversation with {name} is restored: {count_words(row.restored)}."
         case RestoreMine.DONE:
-            return f"{name} has nothing that is missing here."
+            return f"{name} has none of the missing messages."
         case RestoreMine.REFUSED:
-            return f"{name} refused to send your conversation back."
+            return f"{name} declined to send you the conversation."
     return ""
 
 
 def giving_words(row: RestoreRow, name: str) -> str:
-    """Where the peer's wish to have the conversation back stands; empty: there is none."""
+    """The state of the restore request of `name`; empty: there is none."""
     match row.theirs:
         case RestoreTheirs.ASKED:
-            return f"{name} has lost its history and asks for your conversation."
+            return f"{name} has lost messages and asks you for a copy of your conversation."
         case RestoreTheirs.GIVING:
-            return f"{name} is getting your conversation back."
+            return f"{name} is receiving a copy of your conversation."
         case RestoreTheirs.GIVEN:
-            return f"{name} has your conversation back."
+            return f"{name} has received a copy of your conversation."
         case RestoreTheirs.REFUSED:
-            return f"{name} was refused your conversation."
+            return f"You declined to send {name} the conversation."
     return ""

@@ -197,7 +197,8 @@ class SetTyping(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
 class AddPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Know a peer at an address, or change the name of the one there. Result: PeerAdded.
 
-    `invite`: the code that the peer made; only whoever knows it is pinned. It is never stored.
+    `invite`: the code that the peer made; only a peer that proves to know it is pinned. It is never
+    stored.
     """
 
     host: str

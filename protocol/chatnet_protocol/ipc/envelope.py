@@ -74,7 +74,7 @@ class TraceFrame(Struct, array_like=True, gc=False, frozen=True):
 
 
 class Request(Struct, array_like=True, gc=False, frozen=True):
-    """One command; `id` is chosen by the client and comes back in the reply."""
+    """One command; `id` is chosen by the client; the reply carries it."""
 
     id: int
     command: Command

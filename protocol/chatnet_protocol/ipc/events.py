@@ -31,7 +31,7 @@ class MessagesAdded(EventBase, frozen=True, gc=False, tag=True, tag_field="type"
 
 
 class MessagesRestored(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """Older messages came back from the peer; their `place` is before their `no`.
+    """Older messages were restored from the peer; their `place` is before their `no`.
 
     A row whose `no` is known replaces that one: its Lamport counter is now what the peer has, or
     it turned out to be delivered. `tail`, if any: the newest messages as they stand afterwards,
@@ -143,7 +143,7 @@ class ClientAttached(EventBase, frozen=True, gc=False, tag=True, tag_field="type
 
 
 class ClientDetached(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """A front end left, or has not been heard for CLIENT_TIMEOUT_S."""
+    """A front end detached, or was silent for CLIENT_TIMEOUT_S."""
 
     client: int
 

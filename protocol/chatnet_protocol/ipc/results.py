@@ -74,7 +74,8 @@ class PeerAdded(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
 
 
 class Invited(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """A code for whoever is to become `peer`; to be told by another way than this program."""
+    """An invite code for the person who is to become `peer`; to be passed on over another
+    channel."""
 
     peer: int
     code: str

@@ -71,9 +71,9 @@ class Trust(enum.StrEnum):
     VERIFIED = "verified"
     """Safety numbers were compared, or an invite code was used."""
     INVITED = "invited"
-    """No key yet, and an invite: whoever proves to know it is pinned, nobody else."""
+    """No key yet, and an invite: only a peer that proves to know it is pinned."""
     PENDING = "pending"
-    """A stranger who knocked; nothing is exchanged until somebody accepts."""
+    """A stranger that called; nothing is exchanged until the user accepts."""
 
 
 class PeerRow(Struct, array_like=True, gc=False, frozen=True):
@@ -111,7 +111,7 @@ class LinkState(enum.StrEnum):
     """No address to dial; waiting to be found."""
     RESOLVING = "resolving"
     DIALLING = "dialling"
-    """Nothing heard from the peer yet."""
+    """Nothing received from the peer yet."""
     UP = "up"
     SILENT = "silent"
     """Was up; something sent has not been answered for a while, trying again."""
@@ -166,7 +166,8 @@ ENDED_TRANSFER_STATES = frozenset(
 
 
 BY_RESTORED = "restored"
-"""`TransferRow.by` of a mere record: it came back with the conversation, nobody here ended it."""
+"""`TransferRow.by` of a mere record: it was restored with the conversation, nobody here ended
+it."""
 
 
 class TransferRow(Struct, array_like=True, gc=False, frozen=True):
@@ -197,7 +198,7 @@ class TransferRow(Struct, array_like=True, gc=False, frozen=True):
 
 
 class RestoreMine(enum.StrEnum):
-    """Where our own wish to have a conversation back from the peer stands."""
+    """The state of our request to restore a conversation from the peer."""
 
     NONE = "none"
     POSSIBLE = "possible"
@@ -211,11 +212,11 @@ class RestoreMine(enum.StrEnum):
 
 
 RESTORE_UNDER_WAY = frozenset({RestoreMine.ASKING, RestoreMine.RUNNING})
-"""The wish stands: it is told to the peer on every link."""
+"""Open: the request is sent to the peer on every link."""
 
 
 class RestoreTheirs(enum.StrEnum):
-    """Where the peer's wish to have the conversation back from us stands."""
+    """The state of the peer's request to restore the conversation from us."""
 
     NONE = "none"
     ASKED = "asked"
@@ -226,7 +227,7 @@ class RestoreTheirs(enum.StrEnum):
 
 
 class RestoreRow(Struct, array_like=True, gc=False, frozen=True):
-    """The conversation with one peer on its way back after a loss, in either direction."""
+    """The restore of the conversation with one peer after a loss, in either direction."""
 
     peer: int
     mine: str = "none"
@@ -234,7 +235,7 @@ class RestoreRow(Struct, array_like=True, gc=False, frozen=True):
     theirs: str = "none"
     """A RestoreTheirs value."""
     restored: int = 0
-    """Messages that came back here so far."""
+    """Messages restored here so far."""
 
 
 class ClientRole(enum.StrEnum):

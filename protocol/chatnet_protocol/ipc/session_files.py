@@ -97,7 +97,7 @@ class EndedFile(Struct, frozen=True):
 def home_dir(environ: Mapping[str, str], default: str) -> str:
     """CHATNET_HOME if it is set, else `default` (the platform's folder for application data).
 
-    Raises CommandError(invalid) for a name that front ends could not be told.
+    Raises CommandError(invalid) for a name that cannot be written to the connection file.
     """
     home = environ.get("CHATNET_HOME") or default
     if not is_text(home):

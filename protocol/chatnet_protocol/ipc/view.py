@@ -59,7 +59,7 @@ class PeerView(Struct, array_like=True):
     draft_revision: int = 0
     typing: bool = False
     restore: RestoreRow = RestoreRow(0)
-    """What came back, or could, after a history was lost; `peer` is 0 before there was any."""
+    """The state of restores after a history was lost; `peer` is 0 before there was any."""
 
     @property
     def unread(self) -> int:
@@ -113,7 +113,7 @@ def screen_order(row: MessageRow) -> tuple[int, int, bool, bytes]:
 
 
 class View(Struct, array_like=True):
-    """A session as a whole; see the module."""
+    """A session as a whole: what a snapshot holds."""
 
     session: SessionRow
     peers: list[PeerView] = []

@@ -37,11 +37,11 @@ class EndCode(enum.IntEnum):
     TARGET = 4
     """The receiver cannot store it, or what arrived is not what was sent."""
     UNKNOWN = 5
-    """Whoever says it has no record of the offer."""
+    """The sender of this message has no record of the offer."""
     TOO_MANY = 6
     """The receiver has too many unanswered offers."""
     LOST = 7
-    """It ended because the side that is told this had no record of it for a while."""
+    """It ended because the receiver of this message had no record of it for a while."""
     HEARD = 8
     """Sender: no news, but the answer to how the receiver says that it ended."""
 

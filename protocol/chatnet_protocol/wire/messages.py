@@ -1,7 +1,7 @@
 """What the reliable channels and STATE frames carry between two engines, as msgpack arrays.
 
 Channel 0 is the conversation: `Message`, durable and exactly once. Channel 1 is control of
-transfers: `Control`, reliable within one link and said again after each new one. Channel 2 brings
+transfers: `Control`, reliable within one link and sent again after each new one. Channel 2 brings
 a lost conversation back (see `restoring`). The HELLO frame holds a `Hello`; STATE frames hold
 `Marks` and `Typing`, of which only the newest counts.
 """
@@ -47,7 +47,7 @@ class Message(Struct, array_like=True, gc=False, frozen=True):
 
 
 class Hello(Struct, array_like=True, gc=False, frozen=True):
-    """First thing said on a new link, before any message is delivered."""
+    """The first frame of a new link, before any message is delivered."""
 
     base: int
     """Lowest message number the sender of this HELLO still holds, or the next one it will use."""

@@ -2,8 +2,8 @@
 
 The side that lost it pulls, page by page: it asks for what comes after a place in the other's
 history, and names the message there, so that the other sees whether it still counts by the same
-history. Reliable within one link and volatile: the ask is said again on each new one, and the side
-that gives keeps nothing but its user's consent to this wish.
+history. Reliable within one link and volatile: the request is sent again on each new one, and the
+side that gives keeps nothing but its user's consent to this request.
 """
 
 from msgspec import Struct
@@ -25,7 +25,7 @@ class RestoreAsk(Struct, array_like=True, gc=False, frozen=True, tag=1):
     """Give me what comes after place `after` of your history, where message `after_id` is."""
 
     want: int
-    """Random name of this wish: who has consented to it need not be asked again."""
+    """Random id of this request: a user who has consented to it is not asked again."""
     after: int
     after_id: bytes
 
@@ -57,13 +57,13 @@ class RestorePage(Struct, array_like=True, gc=False, frozen=True, tag=2):
 
 
 class RestoreRefuse(Struct, array_like=True, gc=False, frozen=True, tag=3):
-    """The user here does not consent to this wish."""
+    """The user here does not consent to this request."""
 
     want: int
 
 
 class RestoreStop(Struct, array_like=True, gc=False, frozen=True, tag=4):
-    """The user there does not wish it any more."""
+    """The user there no longer wants it."""
 
     want: int
 
@@ -84,7 +84,7 @@ def decode_restoring(body: bytes) -> Restoring:
     """Raises DecodeError when malformed or a field is out of range."""
     said = codec.convert([codec.unpack_plain(body, MAX_MESSAGE_BYTES)], _Envelope).said
     if said.want < 1:
-        raise DecodeError("the name of a wish is out of range")
+        raise DecodeError("the id of a restore request is out of range")
     if isinstance(said, RestoreAsk):
         _check_place(said.after, said.after_id)
     elif isinstance(said, RestorePage):

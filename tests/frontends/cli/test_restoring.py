@@ -50,7 +50,7 @@ def test_a_terminal_shows_how_far_it_is(shell, engine: FakeEngine) -> None:
     )
     assert shell.run("history", "--restore", "--peer", "bob") == 0
     assert "\r\x1b[KAsked bob for the missing part of your conversation" in shell.err
-    assert "\r\x1b[KYour conversation with bob is coming back: 1 message so far." in shell.err
+    assert "\r\x1b[KYour conversation with bob is being restored: 1 message so far." in shell.err
     assert shell.err.endswith("so far.\n")
 
 
@@ -79,7 +79,7 @@ def test_a_refusal_says_so(shell, engine: FakeEngine) -> None:
         lambda core: core.move_restore(1, mine=RestoreMine.REFUSED),
     )
     assert shell.run("history", "--restore") == 5
-    assert shell.err.endswith("bob refused to send your conversation back.\n")
+    assert shell.err.endswith("bob declined to send you the conversation.\n")
 
 
 def test_a_peer_that_is_away_is_told(shell, engine: FakeEngine) -> None:
@@ -114,7 +114,7 @@ def test_a_request_that_was_made_before_is_followed(shell, engine: FakeEngine, m
     monkeypatch.setattr(Client, "next_event", then_taken_back)
     shell.stderr_is_tty = True
     assert shell.run("history", "--restore") == 1
-    assert "coming back: 7 messages so far." in shell.err
+    assert "being restored: 7 messages so far." in shell.err
     assert shell.err.endswith("The request was taken back.\n")
 
 
@@ -200,7 +200,10 @@ def test_status_shows_what_is_open(shell, engine: FakeEngine) -> None:
     assert "conversation" not in shell.out, "what has ended is no news"
     engine.do(lambda core: core.move_restore(1, mine="none", theirs=RestoreTheirs.ASKED))
     assert shell.run("status") == 0
-    assert "asks for your conversation. (answer: chatnet history --give, or --refuse)" in shell.out
+    assert (
+        "asks you for a copy of your conversation. (answer: chatnet history --give, or --refuse)"
+        in shell.out
+    )
     assert shell.run("status", "--json") == 0
     (status,) = shell.objects()
     assert status["peers"][0]["restore"]["theirs"] == "asked"

@@ -324,12 +324,12 @@ def test_asking_for_a_lost_conversation() -> None:
     ]
     assert any("bob has to consent" in line for line in chat.write("/status"))
     core.restore(1, ["old"] * 3)
-    assert chat.turn() == ["-- Your conversation with bob is coming back: 3 messages so far."]
+    assert chat.turn() == ["-- Your conversation with bob is being restored: 3 messages so far."]
     core.restore(1, ["older"])
     assert chat.turn() == [], "old messages do not scroll by as new ones"
-    assert "4 came back" in chat.room.status(80)[-1]
+    assert "4 restored" in chat.room.status(80)[-1]
     core.move_restore(1, mine=RestoreMine.DONE)
-    assert chat.turn() == ["-- Your conversation with bob is back: 4 messages."]
+    assert chat.turn() == ["-- Your conversation with bob is restored: 4 messages."]
     assert "older" in chat.write("/history")[-2]
     chat.write("/restore stop")
     assert chat.seen(cmd.AskRestore) == [cmd.AskRestore(1), cmd.AskRestore(1, wanted=False)]
@@ -339,13 +339,13 @@ def test_asking_for_a_lost_conversation() -> None:
 def test_a_peer_that_asks_is_answered_by_slash() -> None:
     chat = Chat(FakeCore(make_view(peers=2)), peer="bob")
     chat.core.move_restore(2, theirs=RestoreTheirs.ASKED)
-    assert "peer2 has lost its history" in chat.turn()[0], "also of a peer that is not talked to"
+    assert "peer2 has lost messages" in chat.turn()[0], "also of a peer that is not talked to"
     chat.core.move_restore(1, theirs=RestoreTheirs.ASKED)
     assert chat.turn()[0].endswith("(/give sends it, /refuse does not)")
-    assert chat.write("/give") == ["-- bob is getting your conversation back."]
+    assert chat.write("/give") == ["-- bob is receiving a copy of your conversation."]
     chat.core.move_restore(1, theirs=RestoreTheirs.GIVEN)
-    assert chat.turn() == ["-- bob has your conversation back."]
-    assert chat.write("/refuse") == ["-- bob was refused your conversation."]
+    assert chat.turn() == ["-- bob has received a copy of your conversation."]
+    assert chat.write("/refuse") == ["-- You declined to send bob the conversation."]
     answers = [cmd.AnswerRestore(1, consent=consent) for consent in (True, False)]
     assert chat.seen(cmd.AnswerRestore) == answers
     chat.core.publish(ev.PeerRemoved(1, 0))

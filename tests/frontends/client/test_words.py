@@ -121,9 +121,9 @@ def test_every_step_of_a_restore_has_words(mine: RestoreMine, theirs: RestoreThe
 
 
 def test_counts() -> None:
-    assert words.asking_words(RestoreRow(1, RestoreMine.DONE), "bob").startswith("bob has nothing")
+    assert words.asking_words(RestoreRow(1, RestoreMine.DONE), "bob").startswith("bob has none")
     assert words.asking_words(RestoreRow(1, RestoreMine.DONE, restored=1), "bob").endswith(
-        "is back: 1 message."
+        "is restored: 1 message."
     )
     assert words.asking_words(RestoreRow(1, "later", "later"), "bob") == ""
     assert words.giving_words(RestoreRow(1, "later", "later"), "bob") == ""

@@ -91,10 +91,10 @@ def test_asking_says_when_the_peer_is_away(stage: Stage) -> None:
 
 def test_running_counts_and_the_end_is_told_once(stage: Stage) -> None:
     change(stage, mine=RestoreMine.RUNNING, restored=120)
-    assert words(stage) == "Your conversation with Bob is coming back: 120 messages so far."
+    assert words(stage) == "Your conversation with Bob is being restored: 120 messages so far."
     change(stage, mine=RestoreMine.DONE, restored=121)
     assert stage.pane.restore_strip.shown is None
-    assert notice(stage) == "Your conversation with Bob is back: 121 messages."
+    assert notice(stage) == "Your conversation with Bob is restored: 121 messages."
     stage.pane.notice_strip.show_banner(None)
     change(stage, mine=RestoreMine.DONE, restored=121, theirs=RestoreTheirs.ASKED)
     assert notice(stage) == ""
@@ -109,12 +109,12 @@ def test_an_end_of_long_ago_is_no_news(make_stage) -> None:
 def test_a_refusal_is_told(stage: Stage) -> None:
     change(stage, mine=RestoreMine.ASKING)
     change(stage, mine=RestoreMine.REFUSED)
-    assert notice(stage) == "Bob refused to send your conversation back."
+    assert notice(stage) == "Bob declined to send you the conversation."
 
 
 def test_a_peer_that_asks_is_answered(stage: Stage) -> None:
     change(stage, theirs=RestoreTheirs.ASKED)
-    lost = "Bob has lost its history and asks for your conversation."
+    lost = "Bob has lost messages and asks you for a copy of your conversation."
     assert words(stage) == f"{lost} {UNVERIFIED}"
     assert stage.pane.restore_strip.shown.tone is Tone.WARNING
     press(stage, "Send it")
@@ -127,9 +127,9 @@ def test_a_peer_that_asks_is_answered(stage: Stage) -> None:
     dialogs = [type(child).__name__ for child in stage.pane.children()]
     assert "SafetyDialog" in dialogs
     change(stage, theirs=RestoreTheirs.GIVING)
-    assert words(stage) == "Bob is getting your conversation back."
+    assert words(stage) == "Bob is receiving a copy of your conversation."
     change(stage, theirs=RestoreTheirs.GIVEN)
-    assert notice(stage) == "Bob has your conversation back."
+    assert notice(stage) == "Bob has received a copy of your conversation."
 
 
 def test_a_verified_peer_needs_no_warning() -> None:
@@ -144,7 +144,7 @@ def test_a_verified_peer_needs_no_warning() -> None:
 def test_buttons_can_be_reached_by_keyboard_and_are_named(stage: Stage) -> None:
     change(stage, theirs=RestoreTheirs.ASKED)
     strip = stage.window.banner
-    assert strip.accessibleName().startswith("Conversation on its way back: ")
+    assert strip.accessibleName().startswith("Restoring the conversation: ")
     assert strip.buttons()
     for button in strip.buttons():
         assert button.focusPolicy() & Qt.FocusPolicy.TabFocus

@@ -5,7 +5,7 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import MakeBackup
 
 MAX_BACKUP_ASKERS = 64
-"""Repetitions of one command by clients that attached again; more are told to come back."""
+"""Repetitions of one command by clients that attached again; more are answered `busy`."""
 
 
 class Backups:

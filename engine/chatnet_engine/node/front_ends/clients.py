@@ -1,7 +1,7 @@
 """Owns who is attached, and in which role.
 
-A client is known by the route of its socket. One that has not been heard for CLIENT_TIMEOUT_S is
-gone; whoever attaches again, does so under a new client number. When all places are taken, the one
+A client is known by its routing id. One that has been silent for CLIENT_TIMEOUT_S is
+detached; when it attaches again, it gets a new client number. When all places are taken, the one
 that was silent longest makes room for a newcomer.
 """
 
@@ -114,7 +114,7 @@ class Clients:
         return client
 
     def take_expired(self, now: Now) -> list[int]:
-        """Numbers of clients not heard for CLIENT_TIMEOUT_S; they are gone now."""
+        """Remove clients silent for CLIENT_TIMEOUT_S; returns their numbers."""
         late = [
             route
             for route, client in self._by_route.items()
@@ -123,7 +123,7 @@ class Clients:
         return [self.detach(route) for route in late]
 
     def next_timeout(self) -> float | None:
-        """When the next silent client is given up."""
+        """When the next silent client times out."""
         heard = [client.heard for client in self]
         return min(heard) + CLIENT_TIMEOUT_S if heard else None
 

@@ -1,4 +1,4 @@
-"""Owns what front ends are given: attaching, snapshots, history pages, status, backups, the end."""
+"""Owns attaching, snapshots, history pages, status, backups and stopping."""
 
 from collections.abc import Iterable
 
@@ -32,7 +32,7 @@ MAX_READS = 64
 
 
 class FrontEnds(Subject):
-    """See the module."""
+    """The subject of attached clients."""
 
     def __init__(
         self,

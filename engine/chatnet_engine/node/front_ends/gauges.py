@@ -1,4 +1,5 @@
-"""Owns when the statistics of links and transfers are published next, and what links said last."""
+"""Owns when the statistics of links and transfers are published next, and the last published ones
+of links."""
 
 from collections.abc import Iterable
 

@@ -18,7 +18,7 @@ Facts = dict[str, int | float | str | bool]
 
 
 class Figures:
-    """See the module. `contained`: how often something was contained, by name."""
+    """Status and gauges. `contained`: how often something was contained, by name."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Owns the link to each peer: whom to dial, who may answer, and what people are told about it.
+"""Owns the link to each peer: whom to dial, who may answer, and what front ends show of it.
 
 The secure endpoint does the handshakes; `Gate` decides about keys, this file keeps one
 LinkRow per peer, and opens and ends the session of each link.
@@ -231,7 +231,7 @@ class Links(Subject):
         self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, shun=True)
 
     def shut_down(self, now: Now) -> None:
-        """The engine ends: every link does, and its peer is told so."""
+        """The engine ends: close every link with a CLOSE."""
         for peer in self._links:
             self._goodbye(peer, CloseCode.SHUTDOWN, "", now)
             self._end(peer)  # what is committed now waits for the next link
@@ -300,7 +300,7 @@ class Links(Subject):
         return out
 
     def take_changed(self) -> list[LinkRow]:
-        """Link rows that changed since they were last told, newest state only."""
+        """Link rows that changed since they were last published, newest state only."""
         changed = [link for link in self._links.values() if link.row != link.told]
         for link in changed:
             link.told = link.row

@@ -1,4 +1,4 @@
-"""Owns the live link to each peer, if there is one, and hands what arrives to its owners."""
+"""Owns the live link to each peer, if there is one, and passes what arrives to its owner."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,8 +16,8 @@ ArrivalHandler = Callable[[LinkSession, arq.Event, Now], None]
 
 
 class Sessions:
-    """See the module. `channels`, `arrivals`: who owns what arrives on a link, by channel and by
-    kind of event; filled once, by the node."""
+    """Live links by peer. `channels`, `arrivals`: the handler of what arrives, by channel and by
+    type of event; filled once, by the node."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.channels: Mapping[int, ArrivalHandler] = {}

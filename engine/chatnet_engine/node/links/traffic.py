@@ -1,4 +1,5 @@
-"""The way through the links: from the endpoint to a link, from a link to its owners, and back."""
+"""Moves data through the links: from the endpoint to a link, from a link to its subjects, and
+back."""
 
 from collections.abc import Callable
 from typing import assert_never
@@ -22,7 +23,7 @@ from chatnet_protocol.version import WIRE_VERSION
 
 
 class Traffic:
-    """See the module. `Links` says what becomes of a link, this says what it brings."""
+    """The traffic of all links. `Links` decides about their states."""
 
     def __init__(
         self,
@@ -145,8 +146,8 @@ class Traffic:
                 self._links.up(link, event.addr, now)
 
     def handle_addresses_changed(self, now: Now) -> list[int]:
-        """This machine has a new address, or lost one: look up and dial at once whoever is not
-        reached. Peers that are pinged, to show them where we are now."""
+        """This machine has a new address, or lost one: look up and dial at once every peer that is
+        not reached. Peers that are pinged, to show them where we are now."""
         self._trace.add(0, Kind.NETWORK_CHANGED)
         pinged = []
         for row in self._peers:

@@ -1,4 +1,4 @@
-"""Owns one conversation: its counters, what waits to be sent, and which link carries it now.
+"""Owns one conversation: its counters, its outbox, and the link that carries it now.
 
 A message is handed to the link, receipted and published only in `handle_result`: after its commit.
 """
@@ -50,7 +50,7 @@ ConversationResult = (
 
 
 class Conversation:
-    """One peer's conversation; see the module."""
+    """The conversation with one peer."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class Conversation:
             self._publish_marks()
 
     def put_back(self, result: cr.MessagesPutBack) -> None:
-        """Messages came back; the counters know them now."""
+        """Messages were restored; take over the counters."""
         before = self.state
         self._update(**{name: getattr(result, name) for name in cr.PUT_BACK_COUNTERS})
         if (before.my_shown, before.my_read) != (result.my_shown, result.my_read):

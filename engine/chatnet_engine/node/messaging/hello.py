@@ -20,7 +20,7 @@ def check_hello(hello: Hello, state: c.PeerState) -> None:
 
 
 def loss_notices(result: c.HelloApplied) -> list[ev.Notice]:
-    """What people are told when the two histories do not fit."""
+    """The notices when the two histories do not agree."""
     found = (
         ("warning", NoticeCode.HISTORY_GAP, result.gap),
         ("info", NoticeCode.PEER_LOST_HISTORY, result.peer_lost),

@@ -1,4 +1,4 @@
-"""Owns texts, drafts, marks and typing, and the conversation with each peer that they belong to."""
+"""Owns texts, drafts, marks and typing, and the conversation with each peer."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ from chatnet_protocol.wire.messages import CHANNEL_CONVERSATION
 
 
 class Messaging(Subject):
-    """See the module.
+    """The subject of conversations.
 
     What the store answers about a peer that is being read again reaches only the client that
     asked. `client_on`: the number of the client on a route.
@@ -137,7 +137,7 @@ class Messaging(Subject):
         return self.conversations[peer].state
 
     def put_back(self, result: MessagesPutBack) -> None:
-        """Messages came back from the peer; the counters know them now."""
+        """Messages were restored from the peer; take over the counters."""
         if conversation := self.conversations.get(result.peer):
             conversation.put_back(result)
 

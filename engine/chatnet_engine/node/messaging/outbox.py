@@ -41,8 +41,8 @@ class Outbox:
         self.loading = False
         """A page has been asked for."""
         self.acked = 0
-        """Highest ACK number heard of, whether the store has it yet or not: HELLO tells it, so that
-        a peer that lost its history does not give it again."""
+        """Highest ACK number received, whether the store has it yet or not: HELLO carries it, so
+        that a peer that lost its history does not give it again."""
         self._entries: deque[_Entry] = deque()
         self._handed = 0
 
@@ -107,7 +107,7 @@ class Outbox:
         return self._entries[index].seq if 0 <= index < len(self._entries) else 0
 
     def handle_receipts(self, runs: Sequence[ReceiptRun]) -> list[AckRun]:
-        """The peer committed these: what the ledger has to be told, in running numbers."""
+        """The peer committed these: what the ledger has to store, in running numbers."""
         out: list[AckRun] = []
         for run in runs:
             for number in range(max(self.base, run.number - run.run + 1), run.number + 1):

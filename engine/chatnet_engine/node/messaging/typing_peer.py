@@ -1,4 +1,4 @@
-"""Owns whether the peer is typing: told by it, forgotten by itself after a while."""
+"""Owns whether the peer is typing: set by its STATE frames, expires on a timer."""
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.publisher import Publisher
@@ -7,7 +7,7 @@ from chatnet_protocol.wire.messages import TYPING_KEPT_S
 
 
 class TypingPeer:
-    """What front ends are told about one peer's keyboard."""
+    """Whether one peer is typing, and what has been published of it."""
 
     def __init__(self, peer: int, publisher: Publisher) -> None:
         self._peer = peer
@@ -16,7 +16,7 @@ class TypingPeer:
         """When it is forgotten; None while nobody types."""
 
     def handle(self, typing: bool, now: Now) -> None:
-        """The peer said so."""
+        """A STATE frame of the peer."""
         if not typing:
             self.end()
             return
@@ -31,6 +31,6 @@ class TypingPeer:
             self._publisher.publish(TypingChanged(self._peer, False))
 
     def handle_timeout(self, now: Now) -> None:
-        """Nothing more was heard of it."""
+        """The state expired."""
         if self.until is not None and now.mono_s >= self.until:
             self.end()

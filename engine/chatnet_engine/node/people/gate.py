@@ -1,6 +1,6 @@
-"""Owns who is let in: judges every key that proved itself, and answers the secure endpoint.
+"""Decides on every authenticated key, and answers the secure endpoint.
 
-What a verdict changes about peers waits here for whoever commits it; what people are told of it is
+What a verdict changes about peers waits here to be committed; what front ends show of it is
 the business of the links.
 """
 
@@ -21,7 +21,7 @@ from chatnet_protocol.wire.frames import encode_close
 
 
 class Gate:
-    """See the module."""
+    """Trust decisions about authenticated keys."""
 
     def __init__(self, endpoint: Endpoint, peers: Peers, trace: Tracer | None = None) -> None:
         self._trace = trace or Tracer()
@@ -41,7 +41,7 @@ class Gate:
     ) -> Verdict:
         """Accept or refuse a key.
 
-        `typed`: the looked-up addresses of each typed peer; `shunned`: peers that are left alone.
+        `typed`: the looked-up addresses of each typed peer; `shunned`: peers that are on hold.
         """
         hint = event.peer_hint
         invited = self._peers.get(event.invite or 0)

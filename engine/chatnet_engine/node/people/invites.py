@@ -1,8 +1,8 @@
 """Owns the invites of this boot: for which peer, with which secret, until when.
 
-An invite belongs to one peer that has no key yet. It ends when somebody proved to know it, after a
-day, and with the engine: its secret is never stored. Both sides hold the same secret, so made and
-entered ones are alike here.
+An invite belongs to one peer that has no key yet. It ends when a handshake proved to know it,
+after a day, and with the engine: its secret is never stored. Both sides hold the same secret, so
+made and entered ones are alike here.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Invite:
     secret: bytes
     reply_to: ReplyTo
     made: bool
-    """Made here: whoever asked for it waits for the code."""
+    """Made here: the client that asked for it waits for the code."""
     peer: int
     """For whom it was asked; 0: for one that gets its number only now."""
     psk: bytes = b""
@@ -33,7 +33,7 @@ class Invite:
 
 
 class Invites:
-    """See the module."""
+    """The open invites, by peer."""
 
     def __init__(self) -> None:
         self._open: dict[int, Invite] = {}

@@ -95,7 +95,7 @@ class KnownPeers:
         self._before: tuple[list[KnownPeer | str], dict[int, bytes], set[int]] | None = None
         """Lines, keys and doubts before the transaction in flight."""
         self._uncertain = False
-        """A transaction failed: the file may say what it would have said after that one."""
+        """A transaction failed: the file may already hold what that one would have written."""
         self.doubted: set[int] = set()
         """Peers with a key that the file does not name: any key of theirs counts as a changed
         one until a person decides."""

@@ -1,6 +1,6 @@
-"""Owns what becomes of peers: added, named, trusted, invited, merged, removed; durable first.
+"""Owns changes of peers: added, named, trusted, invited, merged, removed; durable first.
 
-`Peers` says who they are, `Gate` decides about keys; what that changes is committed here.
+`Peers` holds them, `Gate` decides about keys; the changes are committed here.
 """
 
 import msgspec
@@ -27,7 +27,7 @@ from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES, MAX_PEERS, MAX_REFUS
 
 
 class People(Subject):
-    """See the module."""
+    """The subject of peers and their keys."""
 
     def __init__(
         self,
@@ -205,7 +205,7 @@ class People(Subject):
             case Meaning.STRANGER if event.key not in self._peers.strangers:
                 self._meet_stranger(event)
             case _:
-                pass  # known ones, and those who were told why not
+                pass  # known ones, and those refused with a reason
 
     def _pinned(self, row: PeerRow, event: secure.Authenticated) -> PeerRow:
         name = row.name
@@ -282,7 +282,7 @@ class People(Subject):
             return
         owner = self._peers.by_key(row.key) if row.trust == Trust.PENDING else None
         if owner and owner.peer != row.peer:
-            # A stranger that was pinned as a typed peer while it was on its way into the store.
+            # A stranger that was pinned as a typed peer while its row was being stored.
             turn.commits.add(c.ForgetPeer(row.peer, owner.peer))
             turn.commits.add(c.StorePeer(owner))
             return

@@ -1,8 +1,8 @@
-"""Owns having conversations back: our wishes and the peers', and the pages under way.
+"""Owns restores of conversations: our requests and the peers', and the pages in progress.
 
-Whoever lost its history asks for page after page, each after the last one's commit; whoever gives
-keeps only its user's consent to this wish, and reads a page when it is asked for one. What is said
-on a link ends with it, and the ask is said again on the next.
+The side that lost history asks for page after page, each after the last one's commit; the giver
+keeps only its user's consent to this request, and reads a page when it is asked for one. Messages
+are volatile, and the request is sent again on the next link.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,8 @@ from chatnet_protocol.wire import restoring as wire
 from chatnet_protocol.wire.messages import CHANNEL_RESTORE
 
 MAX_WISHES = 8
-"""Different wishes of a peer on one link that its user here is shown; the rest are refused."""
+"""Different restore requests of a peer on one link that the user here is shown; more are
+refused."""
 READ_AGAIN_S = 5.0
 """After a page of the history could not be read."""
 CONSENTED = (RestoreTheirs.GIVING, RestoreTheirs.GIVEN)
@@ -67,7 +68,7 @@ class RestoreRead:
 
 
 class Restoring(Subject):
-    """Both directions, all peers; see the module."""
+    """The subject of restores, in both directions, of all peers."""
 
     def __init__(
         self,
@@ -121,7 +122,7 @@ class Restoring(Subject):
         return False
 
     def answer(self, peer: int, consent: bool, asker: ReplyTo) -> bool:
-        """Answer the peer's wish; whether it is answered so already. Raises CommandError."""
+        """Answer the peer's request; whether it already has this answer. Raises CommandError."""
         state = self._state(peer)
         if state.theirs in (CONSENTED if consent else (RestoreTheirs.REFUSED,)):
             return True
@@ -160,7 +161,7 @@ class Restoring(Subject):
                 if state.theirs in (RestoreTheirs.ASKED, RestoreTheirs.GIVING):
                     self._commits.add(cr.StoreTheirWish(peer, said.want, RestoreTheirs.NONE))
             case _:
-                pass  # of a wish that has ended meanwhile
+                pass  # about a request that has ended meanwhile
 
     def peer_removed(self, result: PeerForgotten, now: Now) -> None:
         """The peer is not in the list any more."""
@@ -188,7 +189,7 @@ class Restoring(Subject):
             subject.transfers_restored(result.transfers, now)
 
     def handle_stored(self, state: cr.RestoreState) -> None:
-        """A wish as it now stands, told to front ends and, where it waits for it, to the peer."""
+        """The new state of a request: publish it and, where the peer waits for it, send it."""
         before = self._state(state.peer)
         self._changed(state)
         if before.mine in RESTORE_UNDER_WAY and state.mine in (
@@ -208,7 +209,7 @@ class Restoring(Subject):
             self.handle_loss(result.restore)
 
     def handle_loss(self, state: cr.RestoreState) -> None:
-        """A HELLO told of messages missing on either side."""
+        """A HELLO showed that messages are missing on either side."""
         self._changed(state)
 
     def handle_put_back(self, result: cr.MessagesPutBack) -> None:

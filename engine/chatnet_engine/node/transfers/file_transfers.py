@@ -1,4 +1,4 @@
-"""Owns what the rest of the node and the files package are to each other: offers and transfers."""
+"""Owns offers and transfers: the adapter between the node and the files package."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ ACTS = {
 
 
 class FileTransfers(Subject):
-    """See the module. `transfers`: the state machines of all of them."""
+    """The subject of transfers. `transfers`: the state machines of all of them."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class FileTransfers(Subject):
         )
 
     def link_ended(self, peer: int) -> None:
-        """Its transfers are told in `end_link`."""
+        """Its transfers learn of it in `end_link`."""
         self._ended.append(peer)
 
     def take_ended(self) -> list[int]:
@@ -226,7 +226,7 @@ class FileTransfers(Subject):
         self._messaging.queue(offer.peer, message, reply_to, now)
 
     def take_controls(self) -> list[tuple[LinkSession, bytes]]:
-        """What is said about transfers on links that are there."""
+        """Control messages for links that are up."""
         found = [
             (self._links.sessions.get(peer), body) for peer, body in self.transfers.take_controls()
         ]

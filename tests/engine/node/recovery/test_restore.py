@@ -220,7 +220,7 @@ def test_offers_come_back_and_their_files_can_be_fetched() -> None:
     assert {key: (mine, state) for key, (mine, state, _) in transfers().items()} == {
         b"kept": (False, "failed"), b"mine": (True, "failed"),
     }  # fmt: skip
-    assert all("came back" in reason for _, _, reason in transfers().values())
+    assert all("was restored" in reason for _, _, reason in transfers().values())
     b.clients[0].ask(cmd.AcceptTransfer(b"kept".rjust(16)))
     world.run(10)
     assert transfers()[b"kept"][1] == "done"
