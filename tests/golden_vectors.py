@@ -140,7 +140,7 @@ def _named(values: list[msgspec.Struct]) -> Samples:
 
 COMMANDS: Samples = _named(
     [
-        cmd.Attach("qt", "full", IPC_VERSION, ["drafts"], cmd.Cursor(BOOT, 99, 42)),
+        cmd.Attach("qt", "full", IPC_VERSION, ["brief"], cmd.Cursor(BOOT, 99, 42)),
         cmd.Detach(),
         cmd.KeepAlive(101),
         cmd.FetchSnapshot(BOOT, 100, 0),
@@ -174,7 +174,7 @@ COMMANDS: Samples = _named(
 RESULTS: Samples = _named(
     [
         cmd.Done(),
-        cmd.Attached(BOOT, 3, 100, 1, 101, 42, IPC_VERSION, ["drafts", "gauges"]),
+        cmd.Attached(BOOT, 3, 100, 1, 101, 42, IPC_VERSION, ["brief"]),
         cmd.SnapshotPart(0, b"\x96\x9a"),
         cmd.EventsPage(envelope.join_publication(BOOT, 101, [codec.pack(ev.ClientDetached(2))])),
         cmd.HistoryPage([OWN_ROW, PEERS_ROW], [1, 1], True),
@@ -249,6 +249,7 @@ FRAMES: Samples = {
     "Reply, failed": envelope.Reply(
         7, envelope.Failure(ErrorCode.GONE, "Those events are gone; attach again."), None
     ),
+    "Reply, no newer events": envelope.Reply(8, None, cmd.EventsPage(b"")),
     "Head": envelope.Head(BOOT, 103, 41),
     "GaugeFrame": envelope.GaugeFrame(BOOT, [ev.TransferGauge(ID_2, 1, 6, 131_072, 5e6)]),
     "TraceFrame": envelope.TraceFrame(

@@ -42,6 +42,7 @@ from chatnet_protocol.ipc.commands import (
 from chatnet_protocol.ipc.events import MessagesAdded, MessagesRestored
 from chatnet_protocol.ipc.rows import ClientRole
 from chatnet_protocol.ipc.view import View
+from chatnet_protocol.version import Capability
 
 ATTACH_TIMEOUT_S = 5.0
 MAX_UNREAD_EVENTS = 65536
@@ -87,7 +88,7 @@ class Client:
         Raises EngineUnreachable when there is no engine or it does not answer in time, and
         CommandError when it refuses this client.
         """
-        capabilities = ("brief",) if brief else ()
+        capabilities = (Capability.BRIEF,) if brief else ()
         machine = AttachMachine(
             name, role, since_no=since_no, keep_up=keep_up, capabilities=capabilities
         )

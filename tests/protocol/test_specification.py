@@ -232,7 +232,7 @@ def test_every_close_code_is_named_with_its_number(code: CloseCode) -> None:
     "choices",
     [
         *(ErrorCode, rows.Trust, rows.LinkState, rows.TransferState, rows.ClientRole),
-        *(rows.RestoreMine, rows.RestoreTheirs),
+        *(rows.RestoreMine, rows.RestoreTheirs, version.Capability),
     ],
     ids=lambda choices: choices.__name__,
 )

@@ -26,9 +26,7 @@ from chatnet_protocol.limits import (
     MAX_CLIENT_NAME_BYTES,
     MAX_CLIENTS,
 )
-
-BRIEF = "brief"
-"""Capability of a client that attaches for one command."""
+from chatnet_protocol.version import Capability
 
 
 @dataclass(slots=True)
@@ -66,7 +64,7 @@ class Clients:
         if known and (known.row.name, known.row.role) == (command.name, command.role):
             known.heard = now.mono_s
             return known, known.row.client
-        brief = BRIEF in command.capabilities
+        brief = Capability.BRIEF in command.capabilities
         if not known and self._is_full(brief):
             raise CommandError(
                 ErrorCode.BUSY, f"{MAX_CLIENTS} front ends are attached already; close one."
@@ -82,7 +80,7 @@ class Clients:
         Raises CommandError for what `attach` would refuse.
         """
         _check_attach(command)
-        brief = BRIEF in command.capabilities
+        brief = Capability.BRIEF in command.capabilities
         if route in self._by_route or not self._is_full(brief):
             return 0
         silent = [

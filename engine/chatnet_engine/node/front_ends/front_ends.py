@@ -24,9 +24,8 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import ClientAttached, ClientDetached
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
-from chatnet_protocol.version import IPC_VERSION
+from chatnet_protocol.version import IPC_VERSION, Capability
 
-CAPABILITIES = ["snapshot-parts", "gauges", "drafts", "read-marker", "transfers", "brief"]
 MAX_READS = 64
 """History pages and counters being read at a time; more are refused as busy."""
 
@@ -100,7 +99,7 @@ class FrontEnds(Subject):
                 head_seq=publisher.seq,
                 last_no=publisher.view.last_no,
                 ipc_version=IPC_VERSION,
-                capabilities=CAPABILITIES,
+                capabilities=list(Capability),
             ),
         )
         self._left_out.say(publisher)

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.front_ends.clients import BRIEF, Clients
+from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import (
     Attach,
@@ -19,7 +19,7 @@ from chatnet_protocol.limits import (
     MAX_BRIEF_CLIENTS,
     MAX_CLIENTS,
 )
-from chatnet_protocol.version import IPC_VERSION
+from chatnet_protocol.version import IPC_VERSION, Capability
 
 NOW = Now(10.0, 1)
 
@@ -97,7 +97,7 @@ def test_nobody_gives_way_to_what_is_refused_anyway() -> None:
 def test_brief_clients_have_places_of_their_own() -> None:
     clients = Clients()
     full(clients)
-    brief = Attach("verb", "full", IPC_VERSION, [BRIEF])
+    brief = Attach("verb", "full", IPC_VERSION, [Capability.BRIEF])
     for number in range(MAX_BRIEF_CLIENTS):
         assert clients.make_room(b"v%d" % number, brief, NOW) == 0
         clients.attach(b"v%d" % number, brief, NOW)
