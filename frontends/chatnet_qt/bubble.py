@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
+from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow
 from chatnet_qt.wording import (
     clock_words,
@@ -43,6 +44,11 @@ class Bubble:
     """How many messages are new, below the line above it."""
     picture: tuple[int, int] | None = None
     """Width and height of the picture that arrived, if there is one to be shown."""
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether it was not sent although nobody wanted that."""
+        return bool(self.row.failed) and self.row.failed != MessageFailure.WITHDRAWN
 
 
 def offer_of(row: MessageRow) -> Offer:

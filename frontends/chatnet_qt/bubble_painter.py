@@ -71,7 +71,7 @@ class BubblePainter:
             self._new_line(placed.new_box, bubble.new_count)
         outline = self._outline(placed.bubble, bubble)
         if not placed.bare:
-            failed = QPen(colours.danger, 1) if bubble.row.failed else QPen(Qt.PenStyle.NoPen)
+            failed = QPen(colours.danger, 1) if bubble.went_wrong else QPen(Qt.PenStyle.NoPen)
             painter.setPen(failed)
             painter.setBrush(QBrush(colours.own if bubble.row.mine else colours.peer))
             painter.drawPath(outline)
@@ -95,7 +95,8 @@ class BubblePainter:
         """What stands beside and below the bubble."""
         colours, m = self._colours, self._m
         if placed.failed_box is not None:
-            self._wrapped(placed.failed_box, failed_words(bubble), colours.danger)
+            shade = colours.danger if bubble.went_wrong else colours.text_2
+            self._wrapped(placed.failed_box, failed_words(bubble), shade)
         for box, action in placed.below:
             self._link(box, action_words(bubble, action), action)
         if placed.after_box is not None and placed.after:

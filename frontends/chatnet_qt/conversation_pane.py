@@ -13,6 +13,7 @@ from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_qt.banner import Banner, BannerSlot, Tone, key_banner, link_banner
 from chatnet_qt.composer import Composer
 from chatnet_qt.conversation_view import ConversationView
+from chatnet_qt.day_pin import DayPin
 from chatnet_qt.find_bar import FindBar
 from chatnet_qt.header import Header
 from chatnet_qt.jump_button import JumpButton
@@ -62,6 +63,7 @@ class ConversationPane(QWidget):
         self.notice_strip = BannerSlot("News", self)
         self.restore_strip = RestoreStrip(session, peer, self)
         self.jump = JumpButton(self.view)
+        self.day_pin = DayPin(self.view, self.model)
         self.marker = ReadMarker(session, self.model, self.view, self)
         self._actions = MessageActions(session, self.model, self.view, self)
         self._opened = False

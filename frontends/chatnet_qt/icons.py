@@ -94,6 +94,7 @@ TICKS = MappingProxyType(
         "delivered": "M 0.8 8.6 L 3.8 11.6 L 10.4 4.4 M 7.4 11.1 L 7.9 11.6 L 14.5 4.4",
         "shown": "O 8 8 6.25 M 5.1 8.3 L 7.1 10.3 L 10.9 6",
         "failed": "O 8 8 6.25 M 8 4.8 L 8 8.4 M 8 11 L 8 11.1",
+        "withdrawn": "O 8 8 6.25 M 5.2 8 L 10.8 8",
     }
 )
 """The states of an own message on a grid of 16; "read" is a filled disc."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from chatnet_client.kept import Waiting
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import PeerView, message_state
 from chatnet_qt.bubble import Bubble, offer_of, spoken
@@ -249,6 +250,8 @@ class ConversationModel(QAbstractListModel):
     def _state(self, row: MessageRow, peer: PeerView | None) -> str:
         if is_waiting(row):
             return "failed" if row.failed else "waiting"
+        if row.failed == MessageFailure.WITHDRAWN:
+            return "withdrawn"
         return message_state(row, peer) if peer else ""
 
     def _on_gauge(self, gauge: ev.Gauge) -> None:

@@ -3,6 +3,7 @@
 import time
 
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import LinkState, MessageKind, Trust
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.bubble import offer_of
@@ -64,6 +65,8 @@ def preview_of(peer: PeerView) -> tuple[str, str]:
         words = f"File: {shown_name(files[0].path[-1])}" if files else "File"
     else:
         words = shown_name(shown_text(row.text[:PREVIEW_CHARACTERS]), PREVIEW_CHARACTERS)
+    if row.failed == MessageFailure.WITHDRAWN:
+        return f"Withdrawn: {words}", "text_2"
     if row.failed:
         return f"Not sent: {words}", "danger"
     return (f"You: {words}" if row.mine else words), "text_2"

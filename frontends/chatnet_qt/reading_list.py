@@ -44,10 +44,11 @@ NOTHING_YET = "No messages yet. Anything you write now is sent as soon as {name}
 
 
 class ReadingList(QListView):
-    """Signals: `seen` what is on screen may be other rows; `typed(key event)` a key that belongs
-    into the composer; `left` back to the composer."""
+    """Signals: `seen` what is on screen may be other rows; `scrolled` it was moved by the reader;
+    `typed(key event)` a key that belongs into the composer; `left` back to the composer."""
 
     seen = pyqtSignal()
+    scrolled = pyqtSignal()
     typed = pyqtSignal(object)
     left = pyqtSignal()
 
@@ -209,6 +210,7 @@ class ReadingList(QListView):
     def _on_scrolled(self) -> None:
         if not self._restoring:
             self._place.remember()
+            self.scrolled.emit()
         self._settle.start()
 
     def report_now(self) -> None:

@@ -4,6 +4,7 @@ import time
 
 from chatnet_client.words import LINK_WORDS, is_named, is_record, name_of, size_words
 from chatnet_client.words.messages import failure_words
+from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import (
     LinkRow,
     LinkState,
@@ -29,6 +30,7 @@ STATE_WORDS = {
     "shown": "shown",
     "read": "read",
     "failed": "not sent",
+    "withdrawn": "withdrawn",
 }
 SHORT_LINK_WORDS = {
     **LINK_WORDS,
@@ -51,6 +53,7 @@ def state_sentence(state: str, name: str) -> str:
         "shown": f"Shown on {name}'s screen",
         "read": f"Read by {name}",
         "failed": "Not sent",
+        "withdrawn": "Withdrawn before it was sent",
     }.get(state, state.capitalize())
 
 
@@ -166,7 +169,9 @@ def link_words(link: LinkRow, peer: PeerRow) -> str:
 
 
 def not_sent_words(row: MessageRow) -> str:
-    """Why an own message will never be sent."""
+    """Why an own message will never be sent; what was taken back is no failure."""
+    if row.failed == MessageFailure.WITHDRAWN:
+        return failure_words(row.failed).rstrip(".")
     return f"Not sent: {shown_name(failure_words(row.failed), MAX_REASON_CHARACTERS)}"
 
 

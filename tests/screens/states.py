@@ -220,6 +220,23 @@ def failed_text(scene: Scene) -> QWidget:
     return scene.open(session_view(peer, *others())).window
 
 
+def withdrawn_text(scene: Scene) -> QWidget:
+    peer = chat()
+    row = text_row(20, "What was the password for the lab again?", mine=True, seq=10)
+    with_rows(peer, [*peer.messages, msgspec.structs.replace(row, failed="withdrawn")])
+    return scene.open(session_view(peer, *others())).window
+
+
+def day_pinned(scene: Scene) -> QWidget:
+    rows = [
+        text_row(no, f"Line {no} of what we wrote that day.", ack=no, at_ms=NOW_MS + no * 4_000_000)
+        for no in range(1, 60)
+    ]
+    stage = scene.open(session_view(with_rows(peer_view(my_read=59), rows), *others()))
+    stage.bar.setValue(stage.bar.maximum() // 2)
+    return stage.window
+
+
 def new_messages(scene: Scene) -> QWidget:
     peer = chat()
     peer.my_read = peer.last_ack - 1
@@ -316,6 +333,8 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "restore": restore,
     "engine-stopped": engine_stopped,
     "failed-text": failed_text,
+    "withdrawn-text": withdrawn_text,
+    "day-pinned": day_pinned,
     "new-messages": new_messages,
     "find": find,
     "find-nothing": find_nothing,

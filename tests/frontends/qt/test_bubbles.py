@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferState
-from chatnet_qt.bubble import Bubble, offer_of
+from chatnet_qt.bubble import Bubble, offer_of, spoken
 from chatnet_qt.bubble_actions import (
     ACTION_WORDS,
     LOUD,
@@ -13,10 +13,12 @@ from chatnet_qt.bubble_actions import (
     more_actions_of,
 )
 from chatnet_qt.bubble_layout import Numbers, failed_words, meta_words, wrapping
+from chatnet_qt.bubble_painter import BubblePainter, Looks
 from chatnet_qt.card_layout import place, state_words
 from chatnet_qt.file_names import name_of
 from chatnet_qt.icons import draw_tick
 from chatnet_qt.qt import QApplication, QColor, QFontMetricsF, QImage, QPainter, QRectF, QTextLayout
+from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import Measures, measures_of, scaled
 from qtworld import NOW_MS, offer_row, text_row, transfer_row
 from screens.faults import wrong_parts
@@ -263,7 +265,33 @@ def test_the_layout_holds_every_character_of_hostile_text(m) -> None:
     assert sum(line.textLength() for line in lines) == len(text)
 
 
-@pytest.mark.parametrize("state", ["queued", "sent", "delivered", "shown", "read", "failed"])
+def test_a_text_that_was_taken_back_does_not_look_like_a_failure(app, m) -> None:
+    """Nothing of it is red, and its sentence does not speak of a failure."""
+    row = text_row(1, "what I did not want to say", mine=True)
+    red = colours_of(app.palette()).danger
+
+    def is_red(failed: str, state: str) -> bool:
+        bubble = bubble_of(msgspec.structs.replace(row, failed=failed), state)
+        placed = place(bubble, 600, m, Numbers.NEVER)
+        image = QImage(600, round(placed.height), QImage.Format.Format_RGB32)
+        image.fill(QColor("white"))
+        painter = QPainter(image)
+        BubblePainter(painter, colours_of(app.palette()), m, Looks()).paint(bubble, placed)
+        painter.end()
+        pixels = ((x, y) for x in range(600) for y in range(image.height()))
+        return any(image.pixelColor(x, y) == red for x, y in pixels)
+
+    assert is_red("too-large", "failed")
+    assert not is_red("withdrawn", "withdrawn")
+    taken_back = bubble_of(msgspec.structs.replace(row, failed="withdrawn"), "withdrawn")
+    assert failed_words(taken_back) == "Withdrawn before it was sent"
+    assert "ot sent" not in spoken(taken_back)
+
+
+TICKS = ["queued", "sent", "delivered", "shown", "read", "failed", "withdrawn"]
+
+
+@pytest.mark.parametrize("state", TICKS)
 def test_no_two_states_look_alike_in_one_colour(app, state: str) -> None:
     def picture(which: str) -> QImage:
         image = QImage(40, 40, QImage.Format.Format_ARGB32)
@@ -273,5 +301,5 @@ def test_no_two_states_look_alike_in_one_colour(app, state: str) -> None:
         painter.end()
         return image
 
-    others = {"queued", "sent", "delivered", "shown", "read", "failed"} - {state}
+    others = set(TICKS) - {state}
     assert all(picture(state) != picture(other) for other in others)

@@ -63,7 +63,7 @@ def test_a_withdrawn_text_comes_back_into_the_empty_box(stage: Stage) -> None:
     assert stage.pane.composer.box.toPlainText() == "text 2"
     assert stage.pane.composer.box.hasFocus()
     bubble = stage.pane.model.bubble(1)
-    assert (bubble.state, bubble.row.failed) == ("failed", WITHDRAWN)
+    assert (bubble.state, bubble.row.failed) == ("withdrawn", WITHDRAWN)
     assert "&Withdraw\tDel" not in entries(stage, 2)
     assert "&Send again" in entries(stage, 2)
 
