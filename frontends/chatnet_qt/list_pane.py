@@ -3,7 +3,6 @@
 from chatnet_client.invite_line import own_addresses, shown_addresses
 from chatnet_client.words import size_words
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.controls import IconButton
 from chatnet_qt.labels import ElidedLabel
 from chatnet_qt.monogram import Monogram
@@ -32,6 +31,7 @@ from chatnet_qt.settings import Settings
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import measures_of
 from chatnet_qt.wording import duration_words, shown_name
+from chatnet_qt.work import work_of
 
 RENEW_MS = 250
 """However often progress changes, the words change at most this often."""
@@ -137,18 +137,15 @@ class WorkLine(QFrame):
 
     def renew(self) -> None:
         """Say how far all of it has come."""
-        view = self._session.view
-        rows = [row for row in view.transfers if row.state == TransferState.ACTIVE] if view else []
-        self.setVisible(bool(rows) and self._session.online)
-        if not rows:
+        work = work_of(self._session)
+        self.setVisible(work is not None)
+        if work is None:
             return
-        progress = [self._session.mirror.progress(row) for row in rows]
-        total, done = sum(row.size_bytes for row in rows), sum(done for done, _ in progress)
-        rate = sum(rate for _, rate in progress)
-        self._share = done / total if total else 1.0
-        self.words.setText(f"{len(rows)} transfers" if len(rows) > 1 else "1 transfer")
-        left = f" · {duration_words((total - done) / rate)} left" if rate >= 1 else ""
-        self.speed.setText(f"{size_words(rate)}/s{left}")
+        count = len(work.ids)
+        self._share = work.share
+        self.words.setText(f"{count} transfers" if count > 1 else "1 transfer")
+        left = f" · {duration_words(work.left_s)} left" if work.left_s is not None else ""
+        self.speed.setText(f"{size_words(work.rate_bytes_s)}/s{left}")
         self.setAccessibleName(f"Transfers: {self.words.text()}, {self._share:.0%}")
         self.update()
 
@@ -158,11 +155,10 @@ class WorkLine(QFrame):
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """To the next one that moves."""
-        view = self._session.view
-        rows = [row for row in view.transfers if row.state == TransferState.ACTIVE] if view else []
-        if rows:
-            self._next = (self._next + 1) % len(rows)
-            self.wanted.emit(rows[self._next].id)
+        work = work_of(self._session)
+        if work is not None:
+            self._next = (self._next + 1) % len(work.ids)
+            self.wanted.emit(work.ids[self._next])
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """A line above, the bar below."""

@@ -3,8 +3,6 @@
 Knows what is on screen; everything about one conversation lives in its pane.
 """
 
-import sys
-
 from chatnet_client.words import restarted_words
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
@@ -16,6 +14,7 @@ from chatnet_qt.controls import control_style
 from chatnet_qt.conversation_pane import ConversationPane
 from chatnet_qt.drop_overlay import DropWindow
 from chatnet_qt.labels import label
+from chatnet_qt.launcher import Launcher
 from chatnet_qt.list_pane import ListPane
 from chatnet_qt.menus import Menus
 from chatnet_qt.page import Page
@@ -40,14 +39,6 @@ from chatnet_qt.tokens import FOLD, LIST, LIST_MAX, LIST_MIN, measures_of
 from chatnet_qt.tray import Tray
 from chatnet_qt.wording import peer_name
 
-ENGINE_GOES_ON = (
-    "The window is closed. ChatNet keeps receiving in the background. "
-    "Open it again with 'chatnet attach', end it with 'chatnet stop'."
-)
-KEEPS_RUNNING = (
-    "ChatNet keeps running in the background; its icon opens the window again. "
-    "End it with Quit in its menu."
-)
 FIRST_SIZE = (1040, 720)
 OF_SCREEN = 0.92
 """The first window takes no more than this share of the screen."""
@@ -75,6 +66,7 @@ class MainWindow(DropWindow):
         self.empty = label("Looking for the engine…", wrap=True, ink="text_2")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.tray = Tray(session, settings, self)
+        self.launcher = Launcher(session, self)
         self._lay_out()
         self.peer_menu = PeerMenu(session, settings, self)
         self.menus = Menus(self, lambda: self.pane, session, settings)
@@ -105,6 +97,7 @@ class MainWindow(DropWindow):
         session.unconfirmed_changed.connect(self._show_connection)
         self.engine_strip.acted.connect(lambda _name: session.start_engine())
         self.tray.quit_wanted.connect(self.leave)
+        self.tray.peer_wanted.connect(self._enter_peer)
         self.peers.chosen.connect(self.show_peer)
         self.peers.entered_peer.connect(self._enter_peer)
         self.peers.menu_wanted.connect(self.peer_menu.pop_up)
@@ -376,16 +369,15 @@ class MainWindow(DropWindow):
             pane.composer.flush()
         self._settings.geometry = self.saveGeometry()
         stays = self._settings.to_tray and self.tray.is_there and not self._leaving
-        if not self._settings.said_engine_goes_on and self._session.online:
-            self._settings.said_engine_goes_on = True
-            words = KEEPS_RUNNING if stays else ENGINE_GOES_ON
-            self.tray.say("ChatNet", words)
-            print(words, file=sys.stderr)  # noqa: T201
+        if self._session.online:
+            self.tray.say_once_what_goes_on(stays=stays)
         self._settings.save()
         if stays and event is not None:
             event.ignore()
             self.hide()
         else:
+            self.tray.clear()
+            self.launcher.clear()
             super().closeEvent(event)
             QApplication.quit()
 

@@ -34,11 +34,12 @@ from PyQt5.QtCore import (
     QTimer,
     QtMsgType,
     QUrl,
+    QVariant,
     pyqtSignal,
     pyqtSlot,
     qInstallMessageHandler,
 )
-from PyQt5.QtDBus import QDBusConnection, QDBusError, QDBusMessage, QDBusVariant
+from PyQt5.QtDBus import QDBusArgument, QDBusConnection, QDBusError, QDBusMessage, QDBusVariant
 from PyQt5.QtGui import (
     QBrush,
     QCloseEvent,
@@ -231,6 +232,8 @@ __all__ = [
     "pyqtSignal",
     "pyqtSlot",
     "qInstallMessageHandler",
+    "string_list",
+    "unsigned",
 ]
 
 T = TypeVar("T")
@@ -240,3 +243,17 @@ def present(value: T | None) -> T:
     """`value`, which Qt always gives although its type stubs allow None."""
     assert value is not None
     return value
+
+
+def unsigned(number: int) -> QVariant:
+    """A number for D-Bus, where int would be sent as a signed one."""
+    made = QVariant(number)
+    made.convert(QVariant.Type.UInt)
+    return made
+
+
+def string_list(words: list[str]) -> QDBusArgument:
+    """Strings for D-Bus; a plain list would be one of variants."""
+    made = QDBusArgument()
+    made.add(words, int(QVariant.Type.StringList))
+    return made

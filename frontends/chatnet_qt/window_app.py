@@ -12,6 +12,7 @@ from typing import Any
 
 from chatnet_client.kept_file import KeptFile
 from chatnet_client.threaded import ThreadedClient
+from chatnet_qt.autostart import MENU_FILE
 from chatnet_qt.bridge import Client, OnEvent
 from chatnet_qt.main_window import MainWindow
 from chatnet_qt.qt import QApplication, QSocketNotifier, Qt, QtMsgType, qInstallMessageHandler
@@ -49,6 +50,9 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     qInstallMessageHandler(None)
     app.setQuitOnLastWindowClosed(False)  # a closed window may stay in the notification area
     path = os.path.abspath(connection_file)
+    # The task bar finds the menu's entry by this name.
+    entry = MENU_FILE.format(session=os.path.basename(os.path.dirname(path)))
+    app.setDesktopFileName(entry.removesuffix(".desktop"))
 
     def make_client(on_event: OnEvent) -> Client:
         return ThreadedClient(path, on_event, name=FRONT_END_NAME, starts_engine=True)
