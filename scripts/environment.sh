@@ -18,11 +18,11 @@ ensure_environment() {
 }
 
 # environment_recipe KIND: what the environment is made from. A moved checkout, another lock or
-# other metadata make it anew.
+# other metadata make it anew; the settings of tools, from pytest's on, do not.
 environment_recipe() {
     printf '%s\n' "$ROOT"
-    cat "$ROOT/pyproject.toml" "$ROOT/scripts/requirements.lock" \
-        "$ROOT/scripts/requirements-window.lock"
+    awk '/^\[tool\.pytest/ { exit } { print }' "$ROOT/pyproject.toml"
+    cat "$ROOT/scripts/requirements.lock" "$ROOT/scripts/requirements-window.lock"
     [ "$1" = runtime ] || cat "$ROOT/scripts/requirements-dev.lock"
 }
 

@@ -114,6 +114,14 @@ ONLY_IN = {
     "prompt_toolkit": ("chatnet_cli",),
     "PyQt5": ("chatnet_qt.qt",),
 }
+# Under tests/: what tests import, what scripts start; tests lie in folders that mirror the tree.
+SUPPORT, PROGRAMS = "support", "programs"
+MIRRORS = {
+    "protocol": "protocol/chatnet_protocol/",
+    "engine": "engine/chatnet_engine/",
+    "frontends": "frontends/chatnet_",
+}
+TEST_FOLDERS = frozenset({*MIRRORS, "e2e", "sim", "hostile", "checks"})
 VAGUE_NAMES = frozenset({"utils", "util", "common", "manager", "managers", "helpers", "misc"})
 
 
@@ -223,8 +231,35 @@ def badly_named(source: Source) -> Iterator[str]:
         yield "no __init__.py directly in protocol, engine, frontends, nor anywhere in tests"
 
 
+def misplaced(source: Source) -> Iterator[str]:
+    """Test files outside the mirrored folders, and what is no test inside them."""
+    top, *folders, name = Path(source.path).parts
+    if top != "tests":
+        return
+    is_test = name.startswith("test_") or name == "conftest.py"
+    if folders[:1] in ([SUPPORT], [PROGRAMS]):
+        if is_test:
+            yield f"{name}: tests lie in the mirrored folders, those of the tools in tests/checks"
+        if folders[0] == SUPPORT:
+            programs = {path.stem for path in (ROOT / "tests" / PROGRAMS).iterdir()}
+            for imported in source.imported():
+                if imported.partition(".")[0] in programs:
+                    yield f"{SUPPORT} must not import {imported}, which scripts start"
+        return
+    if not is_test:
+        yield f"only test_*.py here; what tests import lies in tests/{SUPPORT}"
+    if folders and folders[0] not in TEST_FOLDERS:
+        yield f"tests/{folders[0]}: not one of {', '.join(sorted(TEST_FOLDERS))}"
+    elif folders[1:] and folders[0] in MIRRORS:
+        mirrored = MIRRORS[folders[0]] + "/".join(folders[1:])
+        if not (ROOT / mirrored).is_dir():
+            yield f"there is no {mirrored}, which this folder would mirror"
+
+
 Rule = Callable[[Source], Iterator[str]]
-RULES: tuple[Rule, ...] = (wrong_neighbours, wrong_outsiders, hidden_state, too_big, badly_named)
+RULES: tuple[Rule, ...] = (
+    *(wrong_neighbours, wrong_outsiders, hidden_state, too_big, badly_named, misplaced),
+)
 
 
 @cache
@@ -278,17 +313,24 @@ BROKEN: tuple[tuple[Rule, str, str], ...] = (
     (wrong_outsiders, ARQ, "import sqlite3"),
     (wrong_outsiders, "frontends/chatnet_cli/a.py", "import zmq"),
     (wrong_outsiders, QT, "from PyQt5.QtWidgets import QLabel"),
-    (wrong_outsiders, "tests/arq/test_link.py", "from engine.chatnet_engine import arq"),
+    (wrong_outsiders, "tests/engine/arq/test_link.py", "from engine.chatnet_engine import arq"),
     (hidden_state, "engine/chatnet_engine/secure/keys.py", "KEY = X25519PrivateKey.generate()"),
     (hidden_state, QT, "def f():\n    global window\n    window = 1"),
     (too_big, ARQ, "a = 1\n" * 401),
-    (too_big, "tests/arq/test_link.py", "a = 1\n" * 601),
+    (too_big, "tests/engine/arq/test_link.py", "a = 1\n" * 601),
     (too_big, ARQ, "def f():\n" + "    a = 1\n" * 60),
     (too_big, ARQ, METHODS),
     (badly_named, "engine/chatnet_engine/arq/utils.py", ""),
     (badly_named, "frontends/chatnet_qt/common/a.py", ""),
     (badly_named, "engine/__init__.py", ""),
-    (badly_named, "tests/arq/__init__.py", ""),
+    (badly_named, "tests/engine/arq/__init__.py", ""),
+    (misplaced, "tests/world.py", ""),
+    (misplaced, "tests/engine/arq/pair.py", ""),
+    (misplaced, "tests/engine/nothing/test_pair.py", ""),
+    (misplaced, "tests/arq/test_pair.py", ""),
+    (misplaced, "tests/support/simworld/test_pair.py", ""),
+    (misplaced, "tests/programs/conftest.py", ""),
+    (misplaced, "tests/support/simworld/pair.py", "from simulate.world import World"),
 )
 
 
@@ -309,7 +351,14 @@ ALLOWED = (
     ("frontends/chatnet_client/a.py", "import zmq\nfrom chatnet_protocol.ipc import view"),
     ("frontends/chatnet_qt/qt.py", "from PyQt5 import QtWidgets"),
     (QT, "from chatnet_client import Client\nfrom chatnet_protocol.ipc.view import View"),
-    ("tests/arq/test_link.py", "import time\nfrom chatnet_engine.node import Node\n" + METHODS),
+    (
+        "tests/engine/arq/test_link.py",
+        "import time\nfrom chatnet_engine.node import Node\n" + METHODS,
+    ),
+    ("tests/frontends/qt/conftest.py", ""),
+    ("tests/test_tree.py", "import simulate"),
+    ("tests/support/simworld/pair.py", "import simworld.clock"),
+    ("tests/programs/simulate/world.py", "import simworld.clock"),
 )
 
 

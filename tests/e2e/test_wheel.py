@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chatnet_protocol.version import PRODUCT_VERSION
-from e2e import test_stories
 from realworld.engines import RealEngine
+from realworld.stories import a_killed_front_end, a_window_and_a_terminal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INSTALL_S = 240.0
@@ -52,20 +52,7 @@ def test_the_stories_from_the_built_wheel(
     assert Path(where).is_relative_to(bare.parent.parent), "the wheel, not the checkout"
     assert PRODUCT_VERSION in run(bare.with_name("chatnet"), "--version", cwd=tmp_path)
     monkeypatch.setattr(RealEngine, "python", str(bare))
-    for name, story in (
-        (
-            "1",
-            lambda home: test_stories.test_story_1_and_2_a_window_and_a_terminal_on_one_session(
-                home, xvfb
-            ),
-        ),
-        (
-            "3",
-            lambda home: test_stories.test_story_3_a_killed_front_end_is_missed_by_nobody(
-                home, "qt"
-            ),
-        ),
-    ):
+    for name, play in (("1", a_window_and_a_terminal), ("3", a_killed_front_end)):
         home = tmp_path / name
         home.mkdir()
-        story(home)
+        play(home, xvfb if name == "1" else "qt")

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from attacks.served import Served
 from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.backup import BackupMaker, SessionPaths
 from chatnet_engine.io.clock import read_now
@@ -24,6 +23,7 @@ from chatnet_engine.node.effects import StopRunner
 from chatnet_engine.trace import Tracer
 from chatnet_protocol.commit import Committed, Loaded
 from chatnet_protocol.ipc.commands import HistoryPage
+from served_socket import Served
 
 ECHO = """
 import socket, sys

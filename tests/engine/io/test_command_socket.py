@@ -1,7 +1,6 @@
 import pytest
 
-from attacks import zmtp
-from attacks.served import ASK, PING, fill, is_cut
+import raw_zmtp as zmtp
 from chatnet_engine.io import command_socket
 from chatnet_engine.io.command_socket import (
     MAX_GONE_UNANSWERED,
@@ -12,6 +11,7 @@ from chatnet_engine.io.command_socket import (
 )
 from chatnet_engine.io.local_socket import SILENT_S, TICK_S
 from chatnet_protocol.limits import MAX_REQUEST_BYTES, MAX_REQUESTS_UNDER_WAY
+from served_socket import ASK, PING, fill, is_cut
 
 
 def test_clients_take_turns_however_much_one_has_sent(served):

@@ -4,7 +4,7 @@ from contextlib import suppress
 import pytest
 import zmq
 
-from attacks import zmtp
+import raw_zmtp as zmtp
 from chatnet_engine.io import event_socket
 from chatnet_engine.io.event_socket import ALLOWANCE_BYTES, SEND_MARK, EventSocket
 from chatnet_engine.io.local_socket import HANDSHAKE_S, HEARTBEAT_S, SILENT_S, TICK_S

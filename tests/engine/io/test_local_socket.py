@@ -5,12 +5,12 @@ import select
 
 import pytest
 
-from attacks import zmtp
-from attacks.served import ASK, is_cut
+import raw_zmtp as zmtp
 from chatnet_engine.io import local_socket
 from chatnet_engine.io.command_socket import CommandSocket
 from chatnet_engine.io.local_socket import HANDSHAKE_S, SILENT_S, TICK_S
 from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
+from served_socket import ASK, is_cut
 
 
 def test_the_stopped_are_asked_and_then_given_up_and_the_living_stay(served):

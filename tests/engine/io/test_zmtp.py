@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacks.zmtp import GREETING, command, frame
 from chatnet_engine.io import zmtp
 from chatnet_engine.io.zmtp import COMMAND, LONG, MAX_COMMAND_BYTES, MORE, Violation, Wire
+from raw_zmtp import GREETING, command, frame
 
 READY = command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x03SUB")
 HELLO = GREETING + READY

@@ -1,8 +1,8 @@
 import pytest
 
-from attacks.zmtp import GREETING, command, frame
 from chatnet_engine.io.zmtp import COMMAND, MORE, Violation
 from chatnet_engine.io.zmtp_pub import MAX_FRAME_BYTES, MAX_TOPICS, Subscriber, publication
+from raw_zmtp import GREETING, command, frame
 
 HELLO = GREETING + command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x03SUB")
 

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacks.zmtp import GREETING, command, frame
 from chatnet_engine.io.zmtp import LONG, MORE, Violation
 from chatnet_engine.io.zmtp_router import MAX_STEPS, Requester
 from chatnet_protocol.limits import MAX_IPC_PARTS, MAX_REQUEST_BYTES
+from raw_zmtp import GREETING, command, frame
 
 DEALER = GREETING + command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x06DEALER")
 REQ = GREETING + command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x03REQ")

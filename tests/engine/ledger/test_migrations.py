@@ -122,7 +122,7 @@ def facts_of(connection: sqlite3.Connection) -> History:
 def test_every_version_is_frozen_and_no_other() -> None:
     found = {path.name for path in FROZEN.iterdir()}
     assert found == {frozen_path(version).name for version in VERSIONS}, (
-        "a new version needs `python tests/freeze_store.py`"
+        "a new version needs `python tests/support/freeze_store.py`"
     )
 
 

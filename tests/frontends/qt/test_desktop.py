@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import fake_portal
 from chatnet_qt.desktop import DesktopScheme, unwrapped
 from chatnet_qt.qt import QDBusMessage, QDBusVariant, QPalette
 from chatnet_qt.theme import Theme, apply_theme, dark_palette, is_dark, light_palette
 
-PORTAL = Path(__file__).with_name("fake_portal.py")
+PORTAL = Path(fake_portal.__file__)
 
 
 def test_variants_are_unwrapped() -> None:

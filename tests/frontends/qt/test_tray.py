@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import fake_desktop
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.launcher import properties_of
 from qtworld import Stage, offer_row, peer_view, session_view, text_row, transfer_row, with_rows
 
-DESKTOP = Path(__file__).with_name("fake_desktop.py")
+DESKTOP = Path(fake_desktop.__file__)
 
 
 class Shown:

@@ -1,7 +1,7 @@
 """What each event does to a view, as (view, event, view): protocol/vectors/view.json is made of it.
 
 Random events, and cases that a reducer gets wrong easily. To write the file anew after a deliberate
-change: `python tests/behaviour_vectors.py`.
+change: `python tests/support/behaviour_vectors.py`.
 """
 
 import json

@@ -11,7 +11,6 @@ from typing import Any
 
 from realworld.engines import RealEngine
 
-TESTS = Path(__file__).parents[1]
 NOT_RUNNING = 3
 """Exit code of a command line that met no engine."""
 STOP_S = 60.0
@@ -36,7 +35,7 @@ class Talker:
         command += [str(self.folder), name, f"{self.seed}/{name}"]
         self.process = subprocess.Popen(
             command,
-            env=os.environ | {"PYTHONPATH": str(TESTS)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

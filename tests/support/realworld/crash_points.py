@@ -1,6 +1,6 @@
 """Real engines that die by SIGKILL at a counted point, start again, and are judged by the checker.
 
-    PYTHONPATH=tests .venv/bin/python -P -m realworld.crash_points --points 60 --seed 1
+    PYTHONPATH=tests/support .venv/bin/python -P -m realworld.crash_points --points 60 --seed 1
 
 Each point: one of two engines starts, finds what waits, links, talks, takes a file; it dies at the
 n-th effect or SQL statement since its start; it starts again, and everything has to arrive.

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from attacks import zmtp
+import raw_zmtp as zmtp
 from chatnet_engine.secure.invite import invite_code
 from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
@@ -11,7 +11,7 @@ from chatnet_protocol.ipc import envelope
 from chatnet_protocol.version import IPC_VERSION
 from simworld.pair import Pair
 
-VECTORS = Path(__file__).resolve().parents[2] / "protocol" / "vectors"
+VECTORS = Path(__file__).resolve().parents[3] / "protocol" / "vectors"
 NAMES = ("plain.txt", "../../etc/passwd", "con", "a" * 300, "\u202egpj.exe", "-rf", "x\0y", " . ")
 KNOWN = b"10.0.0.2:5002 " + b"a" * 52 + b" 1700001000 no\n# a comment\n"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import zmq
 
-from attacks import zmtp
+import raw_zmtp as zmtp
 from chatnet_protocol import codec
 from chatnet_protocol.ipc.commands import Attach, Command, FetchHistory, FetchStatus, KeepAlive
 from chatnet_protocol.ipc.envelope import Request

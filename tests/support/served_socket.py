@@ -2,7 +2,7 @@
 
 import select
 
-from attacks import zmtp
+import raw_zmtp as zmtp
 from chatnet_engine.io.command_socket import CommandSocket
 from chatnet_engine.io.local_socket import TICK_S
 

@@ -1,23 +1,24 @@
 """Freezes the present schema of the store, with content in every table, as SQL text.
 
-`python tests/freeze_store.py` writes `engine/ledger/frozen/version-N.sql` once, when version N is
-made; what is there is what people have on their disks, and is never written again.
+`python tests/support/freeze_store.py` writes `tests/engine/ledger/frozen/version-N.sql` once, when
+version N is made; what is there is what people have on their disks, and is never written again.
 """
 
 import sqlite3
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).parent
+SUPPORT = Path(__file__).resolve().parent
+ROOT = SUPPORT.parents[1]
 if __name__ == "__main__":
-    sys.path[:0] = [str(TESTS), *(str(TESTS.parent / name) for name in ("protocol", "engine"))]
+    sys.path[:0] = [str(SUPPORT), *(str(ROOT / name) for name in ("protocol", "engine"))]
 
 from chatnet_engine.ledger.migrations import STEPS  # noqa: E402
 from chatnet_protocol import commit as c  # noqa: E402
 from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow  # noqa: E402
 from simworld.ledger_desk import Desk, arrived, message_id, texts  # noqa: E402
 
-FROZEN = TESTS / "engine" / "ledger" / "frozen"
+FROZEN = ROOT / "tests/engine/ledger/frozen"
 BOB, EVE, OLD = b"B" * 32, b"E" * 32, b"O" * 32
 
 

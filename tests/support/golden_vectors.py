@@ -2,7 +2,7 @@
 
 A vector is one value with its bytes: `{"name", "type", "value", "hex"}`, bytes inside the value as
 `{"bytes": "hex"}`. Once the protocol is frozen a changed line here is a changed protocol; to write
-the files anew after a deliberate change: `python tests/golden_vectors.py`.
+the files anew after a deliberate change: `python tests/support/golden_vectors.py`.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT / "protocol" / "vectors"
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "protocol"))

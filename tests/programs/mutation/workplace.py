@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = """\
 [tool.mutmut]
 source_paths = ["chatnet_engine", "chatnet_protocol"]
@@ -30,7 +30,7 @@ timeout_multiplier = 1.5
 timeout_constant = 4.0
 
 [tool.pytest.ini_options]
-pythonpath = [".", "tests"]
+pythonpath = [".", "tests/support", "tests/programs"]
 addopts = ["--import-mode=importlib", "--strict-markers", "--strict-config"]
 filterwarnings = ["error"]
 timeout = 60
@@ -119,7 +119,7 @@ class Workplace:
 
     def _quick(self, *arguments: str) -> None:
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
-        environment["PYTHONPATH"] = str(ROOT / "tests")
+        environment["PYTHONPATH"] = str(ROOT / "tests/programs")
         command = [sys.executable, "-P", "-m", "mutation.quick", *arguments]
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False

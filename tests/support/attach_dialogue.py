@@ -2,7 +2,7 @@
 
 An engine's publisher and the client library's attach machine, with every frame between them; what
 protocol/vectors/attach.json is made of. To write it anew after a deliberate change:
-`python tests/attach_dialogue.py`.
+`python tests/support/attach_dialogue.py`.
 """
 
 from typing import Any

@@ -2,7 +2,7 @@
 
 Control messages and record bodies: `{"name", "type", "value", "hex"}`. One whole connection from
 fixed keys: what each side puts on the wire, as hex. To write the file anew after a deliberate
-change: `python tests/file_vectors.py`.
+change: `python tests/support/file_vectors.py`.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PATH = ROOT / "protocol" / "vectors" / "file_records.json"
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "protocol"), str(ROOT / "engine")]
