@@ -305,7 +305,7 @@ def test_what_brings_a_conversation_back_is_named() -> None:
         assert written_fields(cell) == expected_fields(kind), kind.__name__
     said = f"at most {restoring.MAX_PAGE_ROWS} rows and {restoring.PAGE_BYTES // 1024} KiB"
     assert f"{said} ({restoring.ROW_BYTES} bytes a row" in specification()
-    assert f"More than {MAX_WISHES} wishes on one link" in specification()
+    assert f"More than {MAX_WISHES} requests on one link" in specification()
 
 
 def test_file_records_are_named() -> None:
