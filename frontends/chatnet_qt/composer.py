@@ -10,27 +10,22 @@ from chatnet_client.client_events import Answered
 from chatnet_client.draft import SharedDraft
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import DraftSet, SetDraft, SetTyping
-from chatnet_protocol.text import typed_text
-from chatnet_qt.attachments import AttachmentRow, local_paths, save_picture
+from chatnet_qt.attachments import AttachmentRow, local_paths
 from chatnet_qt.bubble_layout import WIDE_FROM, column_of
 from chatnet_qt.controls import IconButton
+from chatnet_qt.emoji_completion import EmojiCompletion
 from chatnet_qt.qt import (
     QBrush,
     QDragEnterEvent,
     QDropEvent,
-    QEvent,
     QFileDialog,
-    QFocusEvent,
-    QFontMetricsF,
     QFrame,
     QHBoxLayout,
-    QImage,
     QKeyEvent,
-    QMimeData,
     QPainter,
     QPaintEvent,
     QPen,
-    QPlainTextEdit,
+    QPoint,
     QRectF,
     QResizeEvent,
     Qt,
@@ -41,118 +36,15 @@ from chatnet_qt.qt import (
     present,
     pyqtSignal,
 )
-from chatnet_qt.reading_keys import step_of
 from chatnet_qt.session import Session
+from chatnet_qt.text_box import TextBox
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import measures_of
 
-MAX_LINES_SHOWN = 8
 BAR_PX = 10
 """Of the conversation, which the column does not count."""
 TYPING_EVERY_S = 3.0
 """The engine forgets "typing" after a few seconds, so it is sent again this often."""
-
-
-class TextBox(QPlainTextEdit):
-    """Plain text, as tall as what is in it. `enter` to send, `files(paths)` pasted or dropped."""
-
-    enter = pyqtSignal()
-    files = pyqtSignal(list)
-    escaped = pyqtSignal()
-    recalled = pyqtSignal()
-    focused = pyqtSignal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("Message")
-        present(self.viewport()).setAutoFillBackground(False)
-        self.setTabChangesFocus(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setProperty("kind", "bare")
-        present(present(self.document()).documentLayout()).documentSizeChanged.connect(self._fit)
-        self._fit()
-
-    def written(self) -> str:
-        """The text as a message may hold it."""
-        return typed_text(self.toPlainText())
-
-    def _fit(self) -> None:
-        """QPlainTextEdit counts its document's height in lines."""
-        lines = max(1.0, present(present(self.document()).documentLayout()).documentSize().height())
-        many = lines > MAX_LINES_SHOWN
-        line = QFontMetricsF(self.font()).lineSpacing()
-        around = 2 * present(self.document()).documentMargin()
-        least = measures_of(self.font()).px(36)
-        tall = max(least, round(min(lines, MAX_LINES_SHOWN) * line + around) + 1)
-        above = round((tall - line * min(lines, MAX_LINES_SHOWN) - around) / 2)
-        self.setViewportMargins(0, max(0, above), 0, 0)
-        self.setFixedHeight(tall)
-        wanted = Qt.ScrollBarPolicy.ScrollBarAsNeeded
-        never = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-        self.setVerticalScrollBarPolicy(wanted if many else never)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Lines wrap anew."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Another font is another height."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.FontChange:
-            self._fit()
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Enter sends, Shift+Enter is a new line."""
-        if event is None:
-            return
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                self.insertPlainText("\n")
-                self.ensureCursorVisible()
-            else:
-                self.enter.emit()
-        elif event.key() == Qt.Key.Key_Escape:
-            self.escaped.emit()
-        elif event.key() == Qt.Key.Key_Up and not self.toPlainText():
-            self.recalled.emit()
-        elif step_of(event) is not None:
-            event.ignore()  # the conversation is read with it
-        else:
-            super().keyPressEvent(event)
-
-    def focusInEvent(self, event: QFocusEvent | None) -> None:
-        """The edge around the box changes colour."""
-        super().focusInEvent(event)
-        self.focused.emit()
-
-    def focusOutEvent(self, event: QFocusEvent | None) -> None:
-        """And back."""
-        super().focusOutEvent(event)
-        self.focused.emit()
-
-    def canInsertFromMimeData(self, source: QMimeData | None) -> bool:
-        """Files and pictures as well as text."""
-        if source is not None and (source.hasImage() or source.hasUrls()):
-            return True
-        return super().canInsertFromMimeData(source)
-
-    def insertFromMimeData(self, source: QMimeData | None) -> None:
-        """Files go beside the text; text loses its looks."""
-        if source is None:
-            return
-        paths = local_paths(source)
-        if paths:
-            self.files.emit(paths)
-        elif source.hasImage() and not source.hasText():
-            image = source.imageData()
-            path = save_picture(image) if isinstance(image, QImage) else ""
-            if path:
-                self.files.emit([path])
-        elif source.hasText():
-            self.insertPlainText(typed_text(source.text()))
 
 
 class Composer(QFrame):
@@ -162,6 +54,7 @@ class Composer(QFrame):
     apart_changed = pyqtSignal(bool)
     refused = pyqtSignal(str)
     recalled = pyqtSignal()
+    emoji_wanted = pyqtSignal(object, QPoint)
 
     def __init__(self, session: Session, peer: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -174,6 +67,8 @@ class Composer(QFrame):
         self.box = TextBox()
         self.attachments = AttachmentRow()
         self.attach_button = IconButton("clip", "Attach files (Ctrl+O)")
+        self.emoji_button = IconButton("smile", "Emoji (Ctrl+E, or :name)")
+        self.completion = EmojiCompletion(self.box)
         self.send_button = IconButton("send", "Send (Enter)")
         self.send_button.filled = True
         self._share_timer = QTimer(self)
@@ -194,6 +89,7 @@ class Composer(QFrame):
         row.setContentsMargins(m.px(5), m.px(5), m.px(5), m.px(5))
         row.addWidget(self.attach_button, 0, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.box, 1, Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(self.emoji_button, 0, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.send_button, 0, Qt.AlignmentFlag.AlignBottom)
         column.addLayout(row)
         self._put_in_column()
@@ -217,6 +113,7 @@ class Composer(QFrame):
         self.attachments.refused.connect(self.refused)
         self.attach_button.clicked.connect(self.choose_files)
         self.send_button.clicked.connect(self.send)
+        self.emoji_button.clicked.connect(self.choose_emoji)
         self._share_timer.timeout.connect(self._share)
         self._session.was_reset.connect(self._on_reset)
         self._session.changed.connect(self._on_event)
@@ -244,6 +141,16 @@ class Composer(QFrame):
         dialog.filesSelected.connect(self.attachments.add)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
+
+    def choose_emoji(self) -> None:
+        """Pick an emoji to write."""
+        button = self.emoji_button
+        self.emoji_wanted.emit(self.insert, button.mapToGlobal(button.rect().topRight()))
+
+    def insert(self, text: str) -> None:
+        """Write something where the cursor is."""
+        self.box.insertPlainText(text)
+        self.box.setFocus()
 
     def take_theirs(self) -> None:
         """Discard the own text for the draft written elsewhere."""

@@ -4,13 +4,13 @@ from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, TrustPeer
 from chatnet_protocol.ipc.rows import PeerRow, Trust
-from chatnet_qt.controls import IconButton, Switch, push_button
+from chatnet_qt.controls import Choice, IconButton, Switch, push_button
 from chatnet_qt.first_contact import copy
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.monogram import Monogram
 from chatnet_qt.page import Card, Page
 from chatnet_qt.qr import QrCode
-from chatnet_qt.qt import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget, pyqtSignal
+from chatnet_qt.qt import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget, pyqtSignal
 from chatnet_qt.safety import comparing_words, number_lines
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
@@ -83,8 +83,7 @@ class ContactPage(Page):
         mute.setEnabled(bool(info.key))
         mute.toggled.connect(lambda on: self._settings.mute(info.key, on))
         card.add_row("Mute notifications", "", mute)
-        sizes = QComboBox()
-        sizes.setAccessibleName("Accept files automatically")
+        sizes = Choice("Accept files automatically")
         for words, _ in SIZES:
             sizes.addItem(words)
         sizes.setCurrentIndex(

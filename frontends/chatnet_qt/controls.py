@@ -7,6 +7,7 @@ A control says what it is by its property `kind`: `first`, `quiet`, `danger`, `w
 from chatnet_qt.icons import draw_icon
 from chatnet_qt.qt import (
     QAbstractButton,
+    QComboBox,
     QEvent,
     QFocusEvent,
     QFrame,
@@ -157,6 +158,23 @@ class IconButton(QAbstractButton):
             painter.setPen(QPen(c.accent, RING_PX))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), m.px(6), m.px(6))
+
+
+class Choice(QComboBox):
+    """A list to choose from. The style sheet leaves out its arrow."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """The field, and the arrow that says that there is more."""
+        super().paintEvent(event)
+        painter, m = QPainter(self), measures_of(self.font())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        side = m.px(16)
+        x, y = self.width() - m.px(8) - side, (self.height() - side) / 2
+        draw_icon(painter, QRectF(x, y, side, side), colours_of(self.palette()).text_2, "down")
 
 
 class Switch(QAbstractButton):

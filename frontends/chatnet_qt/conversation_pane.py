@@ -113,6 +113,7 @@ class ConversationPane(QWidget):
         composer.send_wanted.connect(self._send)
         composer.refused.connect(self.tell)
         composer.recalled.connect(self._recall)
+        composer.box.escaped.connect(self._on_escape)
         composer.apart_changed.connect(self._on_apart)
         self._actions.refused.connect(self.tell)
         self._actions.withdrawn.connect(composer.put_back)
@@ -190,6 +191,15 @@ class ConversationPane(QWidget):
         text = self.model.last_own_text()
         if text:
             self.composer.put_back(text)
+
+    def _on_escape(self) -> None:
+        """Esc while one writes: whatever is open closes, then back to the newest message."""
+        if self.find_bar.isVisible():
+            self.find_bar.close_bar()
+        elif self.notice_strip.shown is not None:
+            self._hide_notice()
+        else:
+            self.view.go_to_end()
 
     def set_pictures(self, on: bool) -> None:
         """Whether pictures are shown in this conversation."""

@@ -7,6 +7,7 @@ import re
 
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_delegate import Hit
+from chatnet_qt.list_menu import menu_place
 from chatnet_qt.models import ConversationModel
 from chatnet_qt.qt import (
     QContextMenuEvent,
@@ -157,12 +158,9 @@ class ConversationView(ReadingList):
         """The menu of a message, by mouse or key."""
         if event is None:
             return
-        index, at = self.indexAt(event.pos()), event.globalPos()
-        if event.reason() == QContextMenuEvent.Reason.Keyboard:
-            index = self.currentIndex()
-            at = present(self.viewport()).mapToGlobal(self.visualRect(index).center())
-        if index.isValid():
-            self.menu_wanted.emit(self._model.message(index.row()).id, at)
+        row, at = menu_place(self, event)
+        if row >= 0:
+            self.menu_wanted.emit(self._model.message(row).id, at)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Enter opens details, Del withdraws, Ctrl+C copies."""

@@ -28,7 +28,7 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.session import Session
 from chatnet_qt.tokens import measures_of
-from chatnet_qt.wording import shown_name
+from chatnet_qt.wording import own_name, shown_name
 
 EXAMPLE = "For example 192.0.2.7:5000 or [2001:db8::7]:5000"
 UNTIL = "Works once, for 24 hours, while ChatNet is running. Waiting for your guest…"
@@ -236,7 +236,7 @@ class MeCard(Card):
         if view is None:
             return
         row = view.session
-        name = shown_name(row.display_name or row.name)
+        name = own_name(row)
         places = shown_addresses(own_addresses(row.host, row.port))
         if [name, *places] == self._shown:
             return

@@ -30,7 +30,7 @@ from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import measures_of
-from chatnet_qt.wording import duration_words, shown_name
+from chatnet_qt.wording import duration_words, own_name
 from chatnet_qt.work import work_of
 
 RENEW_MS = 250
@@ -209,7 +209,7 @@ class MeLine(QFrame):
         if view is None:
             return
         row = view.session
-        name = shown_name(row.display_name or row.name)
+        name = own_name(row)
         self.name.setText(name)
         self.address.setText(own_address(self._session))
         self.face.show_name(name, 2)

@@ -6,20 +6,21 @@ Knows what is on screen; everything about one conversation lives in its pane.
 from chatnet_client.words import restarted_words
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.limits import MAX_PEERS
 from chatnet_qt.banner import BannerSlot, engine_banner
-from chatnet_qt.bubble_layout import Numbers
 from chatnet_qt.composer import Composer
 from chatnet_qt.controls import control_style
 from chatnet_qt.conversation_pane import ConversationPane
 from chatnet_qt.drop_overlay import DropWindow
+from chatnet_qt.emoji_picker import EmojiPicker
 from chatnet_qt.labels import label
 from chatnet_qt.launcher import Launcher
 from chatnet_qt.list_pane import ListPane
 from chatnet_qt.menus import Menus
 from chatnet_qt.page import Page
 from chatnet_qt.pages import Pages
+from chatnet_qt.panes import Panes
 from chatnet_qt.peer_menu import PeerMenu
+from chatnet_qt.privacy import PrivacyCover
 from chatnet_qt.qt import (
     QApplication,
     QByteArray,
@@ -51,8 +52,6 @@ class MainWindow(DropWindow):
         super().__init__()
         self._session = session
         self._settings = settings
-        self._panes: dict[int, ConversationPane] = {}
-        self._current = 0
         self._folded = False
         self._was_lost = False
         self._leaving = False
@@ -63,6 +62,8 @@ class MainWindow(DropWindow):
         self.peers = self.side.peers
         self.right = RightSide(session)
         self.stack, self.banner = self.right.stack, self.right.banner
+        self._panes = Panes(session, settings, self.stack, self)
+        self.emoji = EmojiPicker(settings, self)
         self.empty = label("Looking for the engine…", wrap=True, ink="text_2")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.tray = Tray(session, settings, self)
@@ -70,8 +71,10 @@ class MainWindow(DropWindow):
         self._lay_out()
         self.peer_menu = PeerMenu(session, settings, self)
         self.menus = Menus(self, lambda: self.pane, session, settings)
+        self.cover = PrivacyCover(self)
         self._connect()
         self.restyle()
+        self.cover.set_on(settings.blur)
         self._restore_geometry()
         self._on_reset()
 
@@ -109,10 +112,16 @@ class MainWindow(DropWindow):
         self.pages.start.head.menu.clicked.connect(self.menus.pop_up)
         self.side.settings_wanted.connect(lambda: self._on_wanted("settings"))
         self.pages.settings.look_changed.connect(self.menus.apply_theme)
-        self.pages.settings.pictures_toggled.connect(self._set_pictures)
-        self.pages.settings.numbers_chosen.connect(self.set_numbers)
+        panes = self._panes
+        panes.header_used.connect(self._on_header)
+        panes.invite_wanted.connect(lambda peer: self._on_peer_action(peer, "invite"))
+        panes.emoji_wanted.connect(self.emoji.pop_up)
+        self.cover.covered.connect(panes.set_covered)
+        self.pages.settings.blur_toggled.connect(self.cover.set_on)
+        self.pages.settings.pictures_toggled.connect(panes.set_pictures)
+        self.pages.settings.numbers_chosen.connect(panes.set_numbers)
         self.pages.start.added.connect(self._on_added)
-        self.menus.numbers_chosen.connect(self.set_numbers)
+        self.menus.numbers_chosen.connect(panes.set_numbers)
         self.menus.stepped.connect(self.peers.step)
         self.menus.wanted.connect(self._on_wanted)
         self.side.add_wanted.connect(lambda: self._on_wanted("add"))
@@ -122,30 +131,16 @@ class MainWindow(DropWindow):
     @property
     def pane(self) -> ConversationPane | None:
         """The conversation on screen."""
-        return self._panes.get(self._current)
+        return self._panes.pane
 
     def show_peer(self, number: int) -> None:
         """Put the conversation with a peer on screen."""
         if self._session.peer(number) is None:
             return
-        if number == self._current:
+        if number == self._panes.current:
             self.leave_page()
             return
-        if self.pane is not None:
-            self.pane.leave()
-        if number not in self._panes:
-            pane = ConversationPane(self._session, number)
-            pane.view.set_numbers(self._settings.numbers)
-            pane.set_pictures(self._settings.pictures)
-            pane.header.wanted.connect(self._on_header)
-            pane.invite_wanted.connect(lambda peer: self._on_peer_action(peer, "invite"))
-            self._panes[number] = pane
-            self.stack.addWidget(pane)
-            assert len(self._panes) <= MAX_PEERS
-        self._current = number
-        pane = self._panes[number]
-        pane.header.set_folded(self._folded)
-        self.stack.setCurrentWidget(pane)
+        pane = self._panes.open(number)
         self.peers.choose(number)
         self.right.set_slots([self.engine_strip, *pane.slots()])
         self.right.follow(number)
@@ -161,7 +156,7 @@ class MainWindow(DropWindow):
             self.right.show()
             self.side.hide()
         self.right.set_slots([self.engine_strip])
-        self.pages.open(page, alone=not self._panes)
+        self.pages.open(page, alone=not len(self._panes))
 
     def leave_page(self) -> None:
         """Back to the conversation."""
@@ -193,16 +188,6 @@ class MainWindow(DropWindow):
         if self.pane is not None:
             self.pane.composer.box.setFocus()
 
-    def set_numbers(self, when: Numbers) -> None:
-        """When ACK number and source stand beside messages, everywhere."""
-        self._settings.numbers = when
-        for pane in self._panes.values():
-            pane.view.set_numbers(when)
-
-    def _set_pictures(self, on: bool) -> None:
-        for pane in self._panes.values():
-            pane.set_pictures(on)
-
     def restyle(self) -> None:
         """Controls in the colours and measures that are in force."""
         sheet = control_style(colours_of(self.palette()), measures_of(self.font()))
@@ -218,7 +203,7 @@ class MainWindow(DropWindow):
         elif wanted in ("contact", "link"):
             self._on_wanted(wanted)
         elif wanted == "menu" and pane is not None:
-            self.peer_menu.pop_up(self._current, QCursor.pos())
+            self.peer_menu.pop_up(self._panes.current, QCursor.pos())
 
     def _on_wanted(self, wanted: str) -> None:
         if wanted == "switch":
@@ -229,10 +214,10 @@ class MainWindow(DropWindow):
         elif wanted == "settings":
             self.show_page(self.pages.settings)
         elif wanted == "contact" and self.pane is not None:
-            self.pages.contact.show_peer(self._current)
+            self.pages.contact.show_peer(self._panes.current)
             self.show_page(self.pages.contact)
         elif wanted == "link" and self.pane is not None:
-            self.pane.header.activity.setChecked(self.right.toggle_panel(self._current))
+            self.pane.header.activity.setChecked(self.right.toggle_panel(self._panes.current))
         elif wanted == "quit":
             self.leave()
 
@@ -275,13 +260,11 @@ class MainWindow(DropWindow):
     def _sync_peers(self) -> None:
         view = self._session.view
         numbers = [peer.info.peer for peer in view.peers] if view else []
-        for number in [n for n in self._panes if n not in numbers]:
-            pane = self._panes.pop(number)
-            self.right.set_slots([self.engine_strip])
-            self.stack.removeWidget(pane)
-            pane.deleteLater()
-        if self._current not in numbers:
-            self._current = 0
+        if self._panes.keep_only(numbers):
+            pane = self.pane
+            self.right.set_slots([self.engine_strip, *(pane.slots() if pane else [])])
+        if self._panes.current not in numbers:
+            self._panes.current = 0
             if numbers and not self.pages.start.invite.line:
                 self.show_peer(numbers[0])
         if self._awaited in numbers:
@@ -291,7 +274,7 @@ class MainWindow(DropWindow):
             self.stack.setCurrentWidget(self.empty)
         elif not numbers and self.stack.currentWidget() is not self.pages.start:
             self.show_page(self.pages.start)
-        self.pages.start.set_alone(not self._panes)
+        self.pages.start.set_alone(not len(self._panes))
         self._fold()
         self._show_title()
 
@@ -307,7 +290,7 @@ class MainWindow(DropWindow):
     def _show_title(self) -> None:
         view = self._session.view
         unread = sum(peer.unread for peer in view.peers) if view else 0
-        peer = self._session.peer(self._current)
+        peer = self._session.peer(self._panes.current)
         title = f"{peer_name(peer.info)} — ChatNet" if peer else "ChatNet"
         title = f"({unread}) {title}" if unread else title
         if title != self.windowTitle():
@@ -321,15 +304,14 @@ class MainWindow(DropWindow):
         m = measures_of(self.font())
         folded = self.width() < m.px(FOLD)
         self.side.setMaximumWidth(16_777_215 if folded else m.px(LIST_MAX))
-        if not self._panes or not folded:
-            self.side.setVisible(bool(self._panes))
+        if not len(self._panes) or not folded:
+            self.side.setVisible(len(self._panes) > 0)
             self.right.show()
         elif self.side.isHidden() == self.right.isHidden():
             self.side.hide()
             self.right.show()
         self._folded = folded
-        for pane in self._panes.values():
-            pane.header.set_folded(folded)
+        self._panes.set_folded(folded)
 
     # --- Qt's events ---
 
@@ -344,15 +326,16 @@ class MainWindow(DropWindow):
         if event is None:
             return
         kind = event.type()
-        if kind == QEvent.Type.ActivationChange and self.pane:
-            if self.isActiveWindow():
+        if kind == QEvent.Type.ActivationChange:
+            self.cover.follow()
+            if self.isActiveWindow() and self.pane:
                 self.pane.marker.update_marks()
         elif kind in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
             self.restyle()
 
     def drop_target(self) -> tuple[Composer, str] | None:
         """Where files go that are dropped on this window."""
-        pane, peer = self.pane, self._session.peer(self._current)
+        pane, peer = self.pane, self._session.peer(self._panes.current)
         if pane is None or peer is None or self.stack.currentWidget() is not pane:
             return None
         return pane.composer, peer_name(peer.info, 40)
@@ -365,8 +348,7 @@ class MainWindow(DropWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Into the notification area, or away; the engine keeps running, which is announced
         once."""
-        for pane in self._panes.values():
-            pane.composer.flush()
+        self._panes.flush()
         self._settings.geometry = self.saveGeometry()
         stays = self._settings.to_tray and self.tray.is_there and not self._leaving
         if self._session.online:

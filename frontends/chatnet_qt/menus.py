@@ -107,6 +107,7 @@ class Menus(QObject):
 
     def _fill_file(self, menu: QMenu) -> None:
         self._add(menu, "&Attach files…", "Ctrl+O").triggered.connect(self._attach)
+        self._add(menu, "&Emoji…", "Ctrl+E").triggered.connect(self._emoji)
         self._add(menu, "&Find…", "Ctrl+F").triggered.connect(self._find)
         menu.addSeparator()
         self._want(menu, "A&dd contact or invite…", "Ctrl+N", "add")
@@ -171,6 +172,11 @@ class Menus(QObject):
         pane = self._pane()
         if pane is not None:
             pane.composer.choose_files()
+
+    def _emoji(self) -> None:
+        pane = self._pane()
+        if pane is not None:
+            pane.composer.choose_emoji()
 
     def _find(self) -> None:
         pane = self._pane()

@@ -15,6 +15,9 @@ _BASE += "\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\
 _PICTURE = f"(?:{_BASE}\ufe0f?[\U0001f3fb-\U0001f3ff]?)"
 _FLAG = "(?:[\U0001f1e6-\U0001f1ff]{2})"
 _EMOJI = re.compile(f"\\s*(?:{_FLAG}|{_PICTURE}(?:\u200d{_PICTURE})*)\\s*")
+_ONE = f"(?:[\U0001f300-\U0001faff]\ufe0f?[\U0001f3fb-\U0001f3ff]?|{_BASE}\ufe0f)"
+_IN_TEXT = re.compile(f"(?:{_FLAG}|{_ONE}(?:\u200d{_PICTURE})*)+")
+"""Among words: arrows and signs are letters there unless they ask to be pictures."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,13 @@ def _add_plain(blocks: list[Block], lines: list[str]) -> None:
         shown += match.group(1)
         at = match.end()
     blocks.append(Block(shown + source[at:], codes=tuple(codes)))
+
+
+def emoji_in(text: str) -> list[tuple[int, int]]:
+    """(start, length) of the emoji among the words of a text."""
+    if text.isascii():
+        return []
+    return [(match.start(), match.end() - match.start()) for match in _IN_TEXT.finditer(text)]
 
 
 def is_emoji_alone(text: str) -> bool:

@@ -8,6 +8,7 @@ from chatnet_protocol.ipc.rows import LinkState, MessageKind, Trust
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.bubble import offer_of
 from chatnet_qt.icons import draw_icon
+from chatnet_qt.list_menu import menu_place
 from chatnet_qt.monogram import dot_of, draw_dot, draw_monogram
 from chatnet_qt.qt import (
     QAbstractListModel,
@@ -309,12 +310,9 @@ class PeerList(QListView):
         """The menu of one peer, by mouse or key."""
         if event is None:
             return
-        index, at = self.indexAt(event.pos()), event.globalPos()
-        if event.reason() == QContextMenuEvent.Reason.Keyboard:
-            index = self.currentIndex()
-            at = present(self.viewport()).mapToGlobal(self.visualRect(index).center())
-        if index.isValid():
-            self.menu_wanted.emit(self.peers.number_at(index.row()), at)
+        row, at = menu_place(self, event)
+        if row >= 0:
+            self.menu_wanted.emit(self.peers.number_at(row), at)
 
     def _on_current(self, index: QModelIndex) -> None:
         if index.isValid():

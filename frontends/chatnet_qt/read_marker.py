@@ -24,6 +24,7 @@ class ReadMarker(QObject):
         self._view = view
         self._told_shown = 0
         self._told_read = 0
+        self._covered = False
         session.was_reset.connect(self._on_reset)
         view.seen.connect(self.update_marks)
 
@@ -41,10 +42,17 @@ class ReadMarker(QObject):
         if peer is not None and peer.unread == 0:
             self._model.clear_new_line()
 
+    def set_covered(self, on: bool) -> None:
+        """While something hides the conversation, nobody sees what arrives."""
+        self._covered = on
+        self.update_marks()
+
     def update_marks(self) -> None:
         """Tell the engine if more has been shown or read than it knows."""
         peer = self._model.peer()
         window = self._view.window()
+        if self._covered:
+            return
         if peer is None or not self._view.isVisible() or window is None or window.isMinimized():
             return
         if not self._session.online:

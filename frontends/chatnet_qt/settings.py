@@ -8,6 +8,8 @@ from chatnet_qt.qt import QByteArray, QSettings
 from chatnet_qt.theme import Theme
 
 FILE_NAME = "qt.ini"
+MAX_RECENT_EMOJI = 18
+"""Two rows of the picker."""
 TEXT_SIZES = MappingProxyType({"S": 0.93, "M": 1.0, "L": 1.14, "XL": 1.29})
 """Text, relative to the font of the desktop."""
 
@@ -83,6 +85,27 @@ class Settings:
     @pictures.setter
     def pictures(self, on: bool) -> None:
         self._file.setValue("pictures", on)
+
+    @property
+    def recent_emoji(self) -> list[str]:
+        """Those that were chosen last, the newest first."""
+        value = self._file.value("recent-emoji", "")
+        words = value if isinstance(value, list) else str(value).split(" ")
+        return [str(word) for word in words if word][:MAX_RECENT_EMOJI]
+
+    def use_emoji(self, text: str) -> None:
+        """One was chosen."""
+        others = [known for known in self.recent_emoji if known != text]
+        self._file.setValue("recent-emoji", " ".join([text, *others][:MAX_RECENT_EMOJI]))
+
+    @property
+    def blur(self) -> bool:
+        """Whether the window is blurred while another one is used."""
+        return self._flag("blur", False)
+
+    @blur.setter
+    def blur(self, on: bool) -> None:
+        self._file.setValue("blur", on)
 
     @property
     def to_tray(self) -> bool:

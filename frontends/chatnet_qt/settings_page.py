@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 
 from chatnet_qt.autostart import set_start_at_login, starts_at_login
 from chatnet_qt.bubble_layout import Numbers
-from chatnet_qt.controls import Switch, push_button
+from chatnet_qt.controls import Choice, Switch, push_button
 from chatnet_qt.labels import label
 from chatnet_qt.page import Card, Page, add_all
-from chatnet_qt.qt import QComboBox, QDesktopServices, QUrl, QWidget, pyqtSignal
+from chatnet_qt.qt import QDesktopServices, QUrl, QWidget, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.settings import TEXT_SIZES, Settings
 from chatnet_qt.theme import Theme
-from chatnet_qt.wording import shown_name
+from chatnet_qt.wording import own_name, shown_name
 
 THEMES = {"System": Theme.SYSTEM, "Light": Theme.LIGHT, "Dark": Theme.DARK}
 NUMBERS = {"Always": Numbers.ALWAYS, "On hover": Numbers.HOVER, "Never": Numbers.NEVER}
@@ -20,10 +20,9 @@ NUMBERS = {"Always": Numbers.ALWAYS, "On hover": Numbers.HOVER, "Never": Numbers
 
 def choice(
     name: str, offered: Mapping[str, object], current: object, chosen: Callable[[object], None]
-) -> QComboBox:
+) -> Choice:
     """A list to choose from."""
-    made = QComboBox()
-    made.setAccessibleName(name)
+    made = Choice(name)
     values = list(offered.values())
     for words in offered:
         made.addItem(words)
@@ -46,6 +45,7 @@ class SettingsPage(Page):
     look_changed = pyqtSignal()
     numbers_chosen = pyqtSignal(object)
     pictures_toggled = pyqtSignal(bool)
+    blur_toggled = pyqtSignal(bool)
 
     def __init__(self, session: Session, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__("Settings", parent)
@@ -79,7 +79,7 @@ class SettingsPage(Page):
             return
         self._filled = True
         row, settings = view.session, self._settings
-        name = shown_name(row.display_name or row.name)
+        name = own_name(row)
         self._you.add_row(name, "This is how others see you. Change it with: chatnet engine --name")
         self._files.add_row("Received files", shown_name(row.inbox, 400), self.inbox)
         keep = switch("Keep running when the window is closed", settings.to_tray, self._keep)
@@ -104,6 +104,8 @@ class SettingsPage(Page):
             "Decoded in a process of its own",
             switch("Show pictures in messages", settings.pictures, self._pictures),
         )
+        hide = "Blur while another window is used"
+        card.add_row(hide, "", switch(hide, settings.blur, self._blur))
         numbers = choice("ACK numbers", NUMBERS, settings.numbers, self.numbers_chosen.emit)
         card.add_row("ACK numbers and addresses", "Beside each received message", numbers)
         return card
@@ -134,6 +136,10 @@ class SettingsPage(Page):
     def _pictures(self, on: bool) -> None:
         self._settings.pictures = on
         self.pictures_toggled.emit(on)
+
+    def _blur(self, on: bool) -> None:
+        self._settings.blur = on
+        self.blur_toggled.emit(on)
 
     def _keep(self, on: bool) -> None:
         self._settings.to_tray = on

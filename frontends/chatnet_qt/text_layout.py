@@ -4,8 +4,8 @@ from chatnet_client.links import links_in
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL
 from chatnet_qt.bubble_layout import Placed, PlacedBlock, Placer, lay_lines, wrapping
-from chatnet_qt.message_text import Block, blocks_of, is_emoji_alone
-from chatnet_qt.qt import QFontMetricsF, QPointF, QRectF, Qt, QTextLayout
+from chatnet_qt.message_text import Block, blocks_of, emoji_in, is_emoji_alone
+from chatnet_qt.qt import QFont, QFontMetricsF, QPointF, QRectF, Qt, QTextLayout
 from chatnet_qt.tokens import Measures
 from chatnet_qt.wording import cut_text, utf16_span
 
@@ -74,8 +74,9 @@ def _place_block(
     layout.setTextOption(option)
     step = m.line(font, 20)
     codes = tuple(utf16_span(block.text, at, length) for at, length in block.codes)
-    if codes:
-        layout.setFormats(_code_formats(codes, m))
+    emoji = tuple(utf16_span(block.text, at, length) for at, length in emoji_in(block.text))
+    if codes or emoji:
+        layout.setFormats([*_formats(codes, m.code), *_formats(emoji, m.emoji_body)])
     if block.is_code:
         around = m.px(8)
         widest, last, height = lay_lines(layout, inner - around, step)
@@ -91,13 +92,13 @@ def _place_block(
     return made, widest, last, y + height
 
 
-def _code_formats(codes: tuple[tuple[int, int], ...], m: Measures) -> list[QTextLayout.FormatRange]:
+def _formats(spans: tuple[tuple[int, int], ...], font: QFont) -> list[QTextLayout.FormatRange]:
     formats = []
-    for start, length in codes:
+    for start, length in spans:
         made = QTextLayout.FormatRange()
         made.start, made.length = start, length
         ink = made.format
-        ink.setFont(m.code)
+        ink.setFont(font)
         made.format = ink
         formats.append(made)
     return formats

@@ -199,6 +199,9 @@ class Measures:
     title: QFont
     page: QFont
     emoji: QFont
+    """One to three alone, large."""
+    emoji_body: QFont
+    """Among text. Where a font of letters has an emoji too, it is a small outline."""
 
     def px(self, length: float) -> int:
         """A length of the design (at a text size of 14) in whole pixels."""
@@ -238,7 +241,8 @@ def _measures(description: str) -> Measures:
         numbers=scaled(fixed, 0.79),
         title=_weighted(scaled(body, 1.14), QFont.Weight.DemiBold),
         page=_weighted(scaled(body, 1.43), QFont.Weight.DemiBold),
-        emoji=scaled(body, 2.57),
+        emoji=_coloured(scaled(body, 2.57)),
+        emoji_body=_coloured(body),
     )
 
 
@@ -246,6 +250,14 @@ def scaled(font: QFont, factor: float) -> QFont:
     """`font` in another size, in whole pixels, never too small to read."""
     copy = QFont(font)
     copy.setPixelSize(max(MIN_TEXT_PX, round(QFontInfo(font).pixelSize() * factor)))
+    return copy
+
+
+def _coloured(font: QFont) -> QFont:
+    """`font`, behind one that has emoji in colour if there is one."""
+    coloured = [name for name in QFontDatabase().families() if name.endswith("Color Emoji")]
+    copy = QFont(font)
+    copy.setFamilies([*coloured[:1], font.family()])
     return copy
 
 

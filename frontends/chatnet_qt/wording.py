@@ -10,6 +10,7 @@ from chatnet_protocol.ipc.rows import (
     LinkState,
     MessageRow,
     PeerRow,
+    SessionRow,
     TransferRow,
     TransferState,
     Trust,
@@ -157,6 +158,11 @@ def peer_name(row: PeerRow, limit: int = 120) -> str:
     """What a peer is called on screen; what it calls itself is cut earlier than what we do."""
     is_own = row.display_name and not is_named(row)
     return shown_name(name_of(row), min(limit, 40 if is_own else 120))
+
+
+def own_name(row: SessionRow) -> str:
+    """What one is called oneself: as others see it, else the session's name."""
+    return shown_name(row.display_name or row.name)
 
 
 def link_words(link: LinkRow, peer: PeerRow) -> str:

@@ -191,3 +191,20 @@ def test_the_word_found_is_marked_until_the_search_is_closed(stage: Stage) -> No
     assert QApplication.focusWidget() is bar.box
     assert view.indexAt(QPoint(8, box.center().y())).isValid()
     assert stage.pane.model.row_of(message_id(140)) == view.currentIndex().row()
+
+
+def test_esc_closes_what_is_open_and_goes_back_to_the_newest(stage: Stage) -> None:
+    pane = stage.pane
+    pane.find_bar.open_bar()
+    pane.composer.box.setFocus()
+    pane.tell("News.")
+    stage.bar.setValue(0)
+    stage.settle()
+    for open_now in (
+        lambda: pane.find_bar.isVisible(),
+        lambda: pane.notice_strip.shown is not None,
+        lambda: not pane.view.at_end,
+    ):
+        assert open_now()
+        press(stage, pane.composer.box, Qt.Key.Key_Escape)
+        assert not open_now()

@@ -40,7 +40,7 @@ TEXTS = (
     ("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft", True),
     ("مرحبا، هل وصل الملف؟ نسخة 2.0 جاهزة.", False),
     ("ok", False),
-    ("I'll look after lunch.", True),
+    ("I'll look after lunch \N{GRINNING FACE}\N{PARTY POPPER}", True),
     ("And then I'll send you the new image.", True),
 )
 
@@ -268,6 +268,24 @@ def writing(scene: Scene) -> QWidget:
     return stage.window
 
 
+def emoji_picker(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()))
+    stage.pane.composer.choose_emoji()
+    return stage.window.emoji
+
+
+def emoji_completion(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()))
+    stage.pane.composer.box.insertPlainText("Well done :part")
+    return stage.window
+
+
+def privacy(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()))
+    stage.window.cover.cover()
+    return stage.window
+
+
 def contact(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()))
     stage.pane.header.contact.click()
@@ -339,6 +357,9 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "find": find,
     "find-nothing": find_nothing,
     "writing": writing,
+    "emoji-picker": emoji_picker,
+    "emoji-completion": emoji_completion,
+    "privacy": privacy,
     "contact": contact,
     "contact-narrow": contact_narrow,
     "settings": settings,
