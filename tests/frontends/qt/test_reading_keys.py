@@ -201,7 +201,7 @@ def test_esc_closes_what_is_open_and_goes_back_to_the_newest(stage: Stage) -> No
     stage.bar.setValue(0)
     stage.settle()
     for open_now in (
-        lambda: pane.find_bar.isVisible(),
+        pane.find_bar.isVisible,
         lambda: pane.notice_strip.shown is not None,
         lambda: not pane.view.at_end,
     ):
