@@ -61,6 +61,12 @@ MAX_NAME_BYTES = 200
 MAX_FILE_BYTES = 2**53
 FILE_RECORD_BYTES = 64 * KIB
 """Plain bytes in one AEAD record of the file channel."""
+BULK_WINDOW_BYTES = 1 * MIB
+"""Of one bulk stream and direction: bytes sent that the other file process has not taken."""
+BULK_PART_BYTES = 16 * KIB
+"""Most bytes in one message of a bulk stream."""
+MAX_BULK_STREAMS = 4
+"""At a time, of all peers; further transfers wait. Together they hold a few MiB at most."""
 MAX_ACTIVE_TRANSFERS = 64
 
 # --- local IPC ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from random import Random
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import numbered
 from chatnet_engine.files.transfers import Act
-from chatnet_protocol.limits import MIB
+from chatnet_protocol.limits import BULK_WINDOW_BYTES, MIB
 from file_pair import ID, PEER, Pair, Side
 
 CHUNK_BYTES = 1000
@@ -24,11 +24,81 @@ class Connection:
 
 
 @dataclass
+class Stream:
+    """One side's end of a bulk stream. The sender says its token, the receiver where to start; then
+    the bytes, file after file, as far as there is room."""
+
+    process: "FakeProcess"
+    request: pw.Send | pw.Receive
+    room: int = BULK_WINDOW_BYTES
+    index: int = 0
+    offset: int = 0
+    started: bool = False
+
+    def write(self, data: bytes) -> None:
+        self.room -= len(data)
+        assert self.room >= 0
+        self.process.report(pw.BulkOut(self.request.job, data))
+
+    def begin(self) -> None:
+        if isinstance(self.request, pw.Send):
+            self.write(self.request.connect.token)
+
+    def read(self, data: bytes) -> None:
+        job = self.request.job
+        if not data:
+            self.process.report(pw.Ended(job, pw.Outcome.LOST))
+            return
+        self.process.report(pw.BulkTaken(job, len(data)))
+        if isinstance(self.request, pw.Receive):
+            self._receive(self.request, data)
+        elif not self.started:
+            self.started = True
+            self.index, self.offset = map(int, data.split())
+            self.process.report(pw.Connected(job))
+        elif data == b"end":
+            self.process.report(pw.Ended(job, pw.Outcome.MOVED))
+
+    def _receive(self, request: pw.Receive, data: bytes) -> None:
+        if not self.started:
+            assert data == request.connect.token
+            self.started = True
+            self.index, self.offset = request.index, request.offset
+            self.write(b"%d %d" % (self.index, self.offset))
+            self.process.report(pw.Connected(request.job))
+        else:
+            self.process.take(request, self.index, self.offset, data)
+            self.offset += len(data)
+        while self.index < len(request.sizes) and self.offset == request.sizes[self.index]:
+            self.process.take(request, self.index, self.offset, b"")
+            self.process.complete(request, self.index)
+            self.index, self.offset = self.index + 1, 0
+        if self.index == len(request.sizes):
+            self.write(b"end")
+            self.process.report(pw.Ended(request.job, pw.Outcome.MOVED))
+
+    def step(self) -> None:
+        """The sender sends a chunk."""
+        if not self.started or not isinstance(self.request, pw.Send):
+            return
+        while self.index < len(self.request.files):
+            source = self.process.sources[self.request.files[self.index].path[-1]]
+            chunk = source[self.offset : self.offset + CHUNK_BYTES][: self.room]
+            if self.offset < len(source):
+                if chunk:
+                    self.write(chunk)
+                    self.offset += len(chunk)
+                return
+            self.index, self.offset = self.index + 1, 0
+
+
+@dataclass
 class Net:
     """What the two processes reach each other by."""
 
     waiting: dict[bytes, tuple["FakeProcess", pw.Send | pw.Receive]] = field(default_factory=dict)
     connections: list[Connection] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
     tokens: list[bytes] = field(default_factory=list)
     """Every token that was ever waited for."""
 
@@ -55,9 +125,15 @@ class Net:
         gone.receiver.report(pw.Ended(gone.receive.job, pw.Outcome.LOST))
 
     def step(self, random: Random) -> None:
-        """One of the connections moves a chunk."""
-        if self.connections:
-            self.advance(random.choice(self.connections))
+        """One of the connections or streams moves a chunk."""
+        movable: list[Connection | Stream] = [*self.connections, *self.streams]
+        if not movable:
+            return
+        one = random.choice(movable)
+        if isinstance(one, Stream):
+            one.step()
+        else:
+            self.advance(one)
 
     def advance(self, one: Connection) -> None:
         receiver, receive = one.receiver, one.receive
@@ -65,13 +141,9 @@ class Net:
             return
         index, offset = receiver.position[receive.job]
         source = one.sender.sources[one.send.files[index].path[-1]]
-        key = (receive.id, index)
         chunk = source[offset : offset + CHUNK_BYTES]
-        receiver.partials[key] = receiver.partials.get(key, b"")[:offset] + chunk
+        moved = receiver.take(receive, index, offset, chunk)
         offset += len(chunk)
-        moved = sum(receive.sizes[:index]) + offset
-        progress = pw.Progress(receive.job, index, offset, moved)
-        receiver.report(progress)
         one.sender.report(pw.Progress(one.send.job, index, offset, moved))
         if offset == receive.sizes[index]:
             receiver.complete(receive, index)
@@ -90,6 +162,8 @@ class FakeProcess:
         self.net = net
         self.sources = sources
         self.reachable = True
+        self.probed = False
+        """Whether a probe finds the other side's listener."""
         self.port = 4000
         self.partials: dict[tuple[bytes, int], bytes] = {}
         self.inodes: dict[tuple[bytes, int], int] = {}
@@ -102,9 +176,12 @@ class FakeProcess:
         self._next_inode = 100
 
     def report(self, report: pw.Report) -> None:
+        self.reports.append(report)
         if isinstance(report, pw.Ended):
             self.jobs.pop(report.job, None)
-        self.reports.append(report)
+            if (stream := self.stream(report.job)) is not None:
+                self.net.streams.remove(stream)
+                self.reports.append(pw.BulkOut(report.job, b""))
 
     def restart(self) -> None:
         """kill -9: connections break, reports are lost, the disk stays."""
@@ -114,6 +191,7 @@ class FakeProcess:
         self.net.waiting = {
             handle: one for handle, one in self.net.waiting.items() if one[0] is not self
         }
+        self.net.streams = [one for one in self.net.streams if one.process is not self]
         self.jobs.clear()
         self.reports = [pw.Listening(self.port)]
 
@@ -134,17 +212,43 @@ class FakeProcess:
                     mine = one.send.job if one.sender is self else one.receive.job
                     if self in (one.sender, one.receiver) and mine == job:
                         self.net.cut(one)
+                self.net.streams = [one for one in self.net.streams if one is not self.stream(job)]
                 self.reports = [
                     said
                     for said in self.reports
                     if not (isinstance(said, pw.Ended) and said.job == job)
                 ]
+            case pw.BulkIn(job, data):
+                if (stream := self.stream(job)) is not None:
+                    stream.read(data)
+            case pw.BulkGrant(job, size_bytes):
+                if (stream := self.stream(job)) is not None:
+                    stream.room += size_bytes
+            case pw.Probe():
+                if self.reachable and self.probed:
+                    self.report(pw.Reachable(request.job))
             case pw.Place():
                 self._place(request)
             case pw.Discard():
                 self.partials = {
                     key: data for key, data in self.partials.items() if key[0] != request.id
                 }
+
+    def take(self, receive: pw.Receive, index: int, offset: int, chunk: bytes) -> int:
+        """Write a chunk; how many bytes of all files have moved."""
+        key = (receive.id, index)
+        self.partials[key] = self.partials.get(key, b"")[:offset] + chunk
+        offset += len(chunk)
+        moved = sum(receive.sizes[:index]) + offset
+        self.report(pw.Progress(receive.job, index, offset, moved))
+        return moved
+
+    def stream(self, job: int) -> Stream | None:
+        """Its end of the bulk stream of that job."""
+        for one in self.net.streams:
+            if one.process is self and one.request.job == job:
+                return one
+        return None
 
     def complete(self, receive: pw.Receive, index: int) -> None:
         self._next_inode += 1
@@ -160,7 +264,12 @@ class FakeProcess:
             self.position[request.job] = (request.index, request.offset)
             have = self.partials.get((request.id, request.index), b"")
             assert len(have) >= request.offset, "a resume beyond what is there"
-        if not request.connect.addrs:
+        if request.connect.bulk:
+            stream = Stream(self, request)
+            self.net.streams.append(stream)
+            self.report(pw.Expecting(request.job))
+            stream.begin()
+        elif not request.connect.addrs:
             self.net.waiting[request.connect.handle] = (self, request)
             assert request.connect.token not in self.net.tokens, "a token was issued twice"
             self.net.tokens.append(request.connect.token)

@@ -197,6 +197,8 @@ class Pair:
         self.a = a
         self.b = b
         self.up = False
+        self.bulk_bytes = 0
+        """Sent on bulk streams, both ways."""
 
     def link(self, up: bool) -> None:
         self.up = up
@@ -211,6 +213,9 @@ class Pair:
             said, side.said = side.said, []
             for body in said if self.up else []:
                 other.transfers.handle_control(PEER, body, other.now(), 1000)
+            for body in side.transfers.bulk.take(PEER, MIB) if self.up else []:
+                self.bulk_bytes += len(body)
+                other.transfers.bulk.handle_message(PEER, body)
 
     def deliver_offer(self, transfer_id: bytes = ID) -> None:
         """Commit A's ready offer on both sides."""

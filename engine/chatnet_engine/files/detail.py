@@ -3,7 +3,9 @@
 from msgspec import Struct, msgpack
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_protocol.ipc.rows import TransferState
+from chatnet_engine.files.names import safe_name
+from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.rows import MessageRow, TransferRow, TransferState
 
 
 class Listing(Struct, array_like=True, gc=False):
@@ -88,3 +90,20 @@ def decode_detail(detail: bytes, listing: bytes) -> tuple[Detail, Listing]:
         old.placing, old.mismatches, old.again,
     )  # fmt: skip
     return state, Listing(old.offer, old.roots, old.files)
+
+
+def arrived(message: MessageRow, peer: int, wall_ms: int) -> tuple[TransferRow, Detail, Listing]:
+    """The transfer of an offer that has just been committed. Raises DecodeError."""
+    offer = decode_offer(message.body)
+    row = TransferRow(
+        id=message.id,
+        peer=peer,
+        no=message.no,
+        mine=False,
+        state=TransferState.OFFERED,
+        name=safe_name(offer.files[0].path[-1]),
+        files=len(offer.files),
+        size_bytes=offer.size_bytes,
+        changed_ms=wall_ms,
+    )
+    return row, Detail(TransferState.OFFERED, False, False), Listing(message.body)

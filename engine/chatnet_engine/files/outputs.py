@@ -1,15 +1,20 @@
 """What all transfers of a session share: the way out, and what is known of each peer's link."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.bulk import BulkStreams
 from chatnet_protocol.wire.control import Control, Suite, encode_control
 
 STATEMENT_INTERVAL_S = 1.0
 STATEMENTS_AT_ONCE = 4
 """Hundreds of transfers are stated on a new link, and a peer may begin links without end."""
+
+FIRST_TCP_PAUSE_S = 60.0
+MAX_TCP_PAUSE_S = 600.0
+"""After TCP led nowhere, in either direction, the link is used for so long without trying."""
 
 Addr = tuple[str, int]
 """IP address as text, and port."""
@@ -37,6 +42,49 @@ class PeerLink:
     is_other: bool = False
     """The peer's engine is another one than when the transfers were last stated."""
     next_statement_s: float = float("-inf")
+    tcp_port: int = 0
+    """Of the peer's listener, as it last named it; 0: it has not."""
+    tcp_again_s: float = float("-inf")
+    """Until then the bytes of files travel on the link."""
+    _tcp_pause_s: float = FIRST_TCP_PAUSE_S
+
+    def tcp_failed(self, now: float) -> None:
+        """No connection could be had, or one that was had let nothing through. Several transfers
+        may find that out at the same time."""
+        if now < self.tcp_again_s:
+            return
+        self.tcp_again_s = now + self._tcp_pause_s
+        self._tcp_pause_s = min(MAX_TCP_PAUSE_S, 2 * self._tcp_pause_s)
+
+    def try_tcp(self) -> None:
+        """A connection was opened, or the peer is somewhere else."""
+        self.tcp_again_s = float("-inf")
+
+    def tcp_works(self) -> None:
+        """Bytes travel on one."""
+        self.try_tcp()
+        self._tcp_pause_s = FIRST_TCP_PAUSE_S
+
+    def tcp_addrs(self) -> list[Addr]:
+        """Where the peer's listener may be, those with the port it named first."""
+        port = self.tcp_port
+        addrs: list[Addr] = []
+        for host, known in self.addrs:
+            for candidate in ((host, port or known), (host, known)):
+                if candidate not in addrs:
+                    addrs.append(candidate)
+        addrs.sort(key=lambda addr: addr[1] != port)
+        return addrs
+
+    def came_up(self, addrs: Sequence[Addr], incarnation: int, suite: int) -> None:
+        """The link is new. `addrs`: where the peer's listener may be, best guess first."""
+        self.up = True
+        if self.addrs != list(addrs):
+            self.addrs = list(addrs)
+            self.try_tcp()
+        self.suite = suite
+        self.is_other = self.is_other or self.incarnation != incarnation
+        self.incarnation = incarnation
 
     def may_state(self, now: float) -> bool:
         """Whether a new link may state all transfers at once; if so, that counts."""
@@ -66,6 +114,7 @@ class Outputs:
         """Whether there is a file process; requests without one are dropped and asked again."""
         self.port = 0
         """TCP port of our listener; 0: none."""
+        self.bulk = BulkStreams(self.ask)
         self.undo: list[Callable[[], object]] = []
         """How to take back what else this unit of work has changed, newest last."""
         self._jobs = 0

@@ -32,7 +32,8 @@ class ScannedFile(Struct, frozen=True, gc=False, array_like=True):
 class Connect(Struct, frozen=True, gc=False, array_like=True):
     """How the two sides meet for one job.
 
-    `addrs` to dial one after the other; none: wait for the other side at the listener.
+    `addrs` to dial one after the other; none: wait for the other side at the listener. `bulk`: no
+    TCP, but the bytes of a bulk stream (BulkOut, BulkIn).
     """
 
     handle: bytes
@@ -40,6 +41,7 @@ class Connect(Struct, frozen=True, gc=False, array_like=True):
     suite: int
     addrs: list[tuple[str, int]]
     valid_s: float
+    bulk: bool = False
 
 
 class Scan(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -105,7 +107,29 @@ class Discard(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     folder: str
 
 
-Request = Scan | Send | Receive | Stop | Place | Discard
+class BulkIn(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Bytes of the other side for a job with a bulk stream; none: the stream has ended. Answered
+    by BulkTaken."""
+
+    job: int
+    data: bytes
+
+
+class BulkGrant(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The other side has taken so many bytes: the job may send as many more."""
+
+    job: int
+    size_bytes: int
+
+
+class Probe(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """See whether a TCP connection to one of `addrs` can be opened. Answered by Reachable if so."""
+
+    job: int
+    addrs: list[tuple[str, int]]
+
+
+Request = Scan | Send | Receive | Stop | Place | Discard | BulkIn | BulkGrant | Probe
 
 
 class Listening(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -206,6 +230,27 @@ class NotPlaced(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     gone: bool = False
 
 
+class BulkOut(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Bytes of a job with a bulk stream; none: it sends no more, and takes none. At first within
+    BULK_WINDOW_BYTES, then as BulkGrant allows."""
+
+    job: int
+    data: bytes
+
+
+class BulkTaken(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """So many more bytes of BulkIn have reached the job."""
+
+    job: int
+    size_bytes: int
+
+
+class Reachable(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """A TCP connection could be opened; it is closed again."""
+
+    job: int
+
+
 class Outcome(enum.StrEnum):
     """How a job ended."""
 
@@ -246,6 +291,9 @@ Report = (
     | FileComplete
     | Placed
     | NotPlaced
+    | BulkOut
+    | BulkTaken
+    | Reachable
     | Ended
 )
 

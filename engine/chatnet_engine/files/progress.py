@@ -32,7 +32,9 @@ class Progress:
         self._measured = None
         self._rate_bytes_s = 0.0
 
-    def take_gauge(self, transfer_id: bytes, peer: int, now_s: float) -> TransferGauge | None:
+    def take_gauge(
+        self, transfer_id: bytes, peer: int, now_s: float, on_link: bool = False
+    ) -> TransferGauge | None:
         """What to tell, if there is something new and the last was not too recent."""
         if self.moved_bytes == self._shown_bytes or now_s < self._due_s:
             return None
@@ -40,5 +42,5 @@ class Progress:
         self._shown_bytes = self.moved_bytes
         self._revision += 1
         return TransferGauge(
-            transfer_id, peer, self._revision, self.moved_bytes, self._rate_bytes_s
+            transfer_id, peer, self._revision, self.moved_bytes, self._rate_bytes_s, on_link
         )

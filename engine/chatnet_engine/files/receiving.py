@@ -5,67 +5,40 @@ sender listens and this side dials. A complete file gets its final name only aft
 the file's inode are durable in the history, so that a restart recognises what happened.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar
 
 import msgspec
 
+from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
-from chatnet_engine.files.names import safe_name, safe_path
+from chatnet_engine.files.endings import (
+    DIFFERENT,
+    ONLY_OFFERS,
+    OWN_ENDINGS,
+    QUEUED,
+    TOLD_RECEIVER,
+    TOO_MANY,
+)
+from chatnet_engine.files.names import safe_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import S, Step, Table
 from chatnet_engine.files.transfer import NO_WAY, Transfer
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
-from chatnet_protocol.ipc.offer import decode_offer
-from chatnet_protocol.ipc.rows import MessageRow, TransferRow
+from chatnet_protocol.ipc.rows import TransferRow
 from chatnet_protocol.wire import control as ct
 
-FIRST_RETRY_S = 0.2
-MAX_RETRY_S = 60.0
+FIRST_RETRY_S, MAX_RETRY_S = 0.2, 60.0
 FULL_RETRY_S = 30.0
 """How often a full disk is looked at again."""
 SLOT_RETRY_S = 1.0
 MAX_MISMATCHES = 3
 """Times a transfer may arrive other than it was read; then something is broken for good."""
 
-MIN_DIAL_INTERVAL_S = 0.2
-MAX_DIAL_INTERVAL_S = 10.0
+MIN_DIAL_INTERVAL_S, MAX_DIAL_INTERVAL_S = 0.2, 10.0
 """Between two dials of one transfer, however often the sender asks; doubles while they fail."""
-
-TOO_MANY = "Too many offers of this peer wait for an answer."
-DIFFERENT = "What arrived is not what was sent, repeatedly; one of the two machines is faulty."
-QUEUED = "Waiting for other files to finish."
-
-END_SENTENCES: Mapping[int, str] = {
-    ct.EndCode.CANCELLED: "",
-    ct.EndCode.REJECTED: "",
-    ct.EndCode.TOO_MANY: "Too many offers waited for an answer.",
-    ct.EndCode.SOURCE: "The other side no longer has these files as they were.",
-    ct.EndCode.TARGET: "The files could not be stored here.",
-    ct.EndCode.UNKNOWN: "The other side no longer knows this offer.",
-    ct.EndCode.LOST: "This side did not know the offer any more when the other side spoke of it.",
-}
-OWN_ENDINGS = frozenset({ct.EndCode.REJECTED, ct.EndCode.TOO_MANY})
-"""Only a receiver ends it so, even if it has forgotten."""
-
-
-def arrived(message: MessageRow, peer: int, wall_ms: int) -> tuple[TransferRow, Detail, Listing]:
-    """The transfer of an offer that has just been committed. Raises DecodeError."""
-    offer = decode_offer(message.body)
-    row = TransferRow(
-        id=message.id,
-        peer=peer,
-        no=message.no,
-        mine=False,
-        state=S.OFFERED,
-        name=safe_name(offer.files[0].path[-1]),
-        files=len(offer.files),
-        size_bytes=offer.size_bytes,
-        changed_ms=wall_ms,
-    )
-    return row, Detail(S.OFFERED, False, False), Listing(message.body)
 
 
 class Receiving(Transfer):
@@ -77,7 +50,7 @@ class Receiving(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.DONE: S.DONE},
     }
-    told = END_SENTENCES
+    told = TOLD_RECEIVER
     told_else = ct.EndCode.SOURCE
 
     def __init__(
@@ -97,6 +70,8 @@ class Receiving(Transfer):
         self._place_again_at: float | None = None
         self._asked: ct.Listen | None = None
         """The sender's newest request to dial that no job has been started for."""
+        self._reached = False
+        """The sender's listener was found, so it is the one to listen."""
         self._next_dial_s = 0.0
         self._dial_interval_s = MIN_DIAL_INTERVAL_S
         self.heard = True
@@ -128,9 +103,7 @@ class Receiving(Transfer):
         if self.phase is S.REJECTED:
             return
         if self.phase is not S.OFFERED:
-            raise CommandError(
-                ErrorCode.NOT_ALLOWED, "Only an offer can be rejected; cancel this transfer."
-            )
+            raise CommandError(ErrorCode.NOT_ALLOWED, ONLY_OFFERS)
         self._end(ct.EndCode.REJECTED, "me", "", at, tell=True)
 
     # --- time and link ---
@@ -165,23 +138,32 @@ class Receiving(Transfer):
         if self.phase is not S.WAITING or self.held or not self.link.up:
             self._asked = None
             self.retry_at = self._place_again_at
+            self._probe_tcp(at)
             return
         if self.job and self._asked is None:
             self.retry_at = self._place_again_at
-            return
-        if at.s < self._not_before_s:
+        elif at.s < self._not_before_s:
             self.retry_at = self._not_before_s
-            return
-        if not may_start:
+        else:
+            self._try(at, may_start)
+
+    def _try(self, at: Moment, may_start: bool) -> None:
+        """Do what should bring a connection about."""
+        on_link = self._asked is None and at.s < self.link.tcp_again_s
+        if not may_start or (on_link and self._out.bulk.full):
             self.retry_at = at.s + SLOT_RETRY_S
             if self._row.reason != QUEUED:
                 self._touch(at, reason=QUEUED)
             return
         if self._asked is not None:
             self._dial_asked(self._asked, at)
-        elif self._out.port:
+        elif on_link:
+            connect, self._announced = connecting.listen_on_link(self.id, self.link, self._random)
+            self._start(connect)
+        elif self._out.port and not self._reached:
             self._start(self._listen())
         else:
+            self._reached = False
             self._out.say(self.peer, ct.DialBack(self.id))
             self.retry_at = at.s + ct.TOKEN_VALID_S
 
@@ -195,7 +177,9 @@ class Receiving(Transfer):
 
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
         if isinstance(control, ct.Unreachable):
-            self._try_later(NO_WAY, at)
+            self._use_link(at)
+        elif isinstance(control, ct.TcpOpen):
+            self._change_to_tcp(at)
         elif not isinstance(control, ct.Listen):
             raise RemoteProtocolError(
                 "a control message for senders was sent to a receiver of files"
@@ -204,6 +188,29 @@ class Receiving(Transfer):
             self._asked = control
             self.retry_at = at.s
 
+    def _use_link(self, at: Moment) -> None:
+        """TCP leads nowhere, in either direction."""
+        if self.phase in (S.WAITING, S.ACTIVE) and not self.on_link:
+            self._asked = None
+            self._stop_job()
+            self._lost(at)
+            self.link.tcp_failed(at.s)
+            self._change_path(at)
+
+    def _change_to_tcp(self, at: Moment) -> None:
+        """A connection could be opened while the link is in use."""
+        if self.on_link:
+            self.link.try_tcp()
+            self._stop_job()
+            self._lost(at)
+            self._change_path(at)
+
+    def _change_path(self, at: Moment) -> None:
+        """At once, but not as often as a sender may ask for it."""
+        self.retry_at = max(at.s, self._next_dial_s)
+        self._next_dial_s = self.retry_at + self._dial_interval_s
+        self._dial_interval_s = min(MAX_DIAL_INTERVAL_S, self._dial_interval_s * 2)
+
     def _dial_asked(self, listen: ct.Listen, at: Moment) -> None:
         if at.s < self._next_dial_s:
             self.retry_at = self._next_dial_s
@@ -211,7 +218,7 @@ class Receiving(Transfer):
         self._asked = None
         self._next_dial_s = at.s + self._dial_interval_s
         self._stop_job()
-        self._start(self._dial(listen))
+        self._start(connecting.answer(listen, self.link))
 
     def _handle_late(self, control: ct.Control, at: Moment) -> None:
         self._say_end()
@@ -241,8 +248,10 @@ class Receiving(Transfer):
             case pw.Expecting():
                 self._announce()
             case pw.Connected():
-                if self._step(Step.CONNECTED):
-                    self._touch(at, reason="")
+                self._connected(at)
+            case pw.Reachable():
+                self._reached = True
+                self._change_to_tcp(at)
             case pw.Progress():
                 self.detail.index, self.detail.offset = report.index, report.offset
                 if report.offset:
@@ -281,7 +290,9 @@ class Receiving(Transfer):
                 self._touch(at, reason=report.error)
             case pw.Outcome.MISMATCH:
                 self._mismatch(at)
-            case pw.Outcome.UNREACHABLE | pw.Outcome.EXPIRED:
+            case pw.Outcome.UNREACHABLE:
+                self._use_link(at)
+            case pw.Outcome.EXPIRED:
                 self._try_later(NO_WAY, at)
             case _:
                 self.retry_at = at.s + self._retry_s
@@ -338,11 +349,13 @@ class Receiving(Transfer):
             return
         folder = self.detail.folder.rstrip("/")
         if len(self.offer.files) == 1:
-            self._landed("/".join([folder, *report.path]))
+            path = "/".join([folder, *report.path])
+            self._row = msgspec.structs.replace(self._row, path=path)
         elif report.index == 0 or not self._row.path:
             roots = {tuple(file.path[:1]) for file in self.offer.files if len(file.path) > 1}
             common = len(roots) == 1 and all(len(file.path) > 1 for file in self.offer.files)
-            self._landed(f"{folder}/{report.path[0]}" if common else folder)
+            path = f"{folder}/{report.path[0]}" if common else folder
+            self._row = msgspec.structs.replace(self._row, path=path)
         if self.detail.index == len(self.offer.files) and not self.detail.placing:
             self._step(Step.MOVED)
             self._step(Step.DONE)
@@ -369,14 +382,11 @@ class Receiving(Transfer):
             self.retry_at = min(self.retry_at or self._place_again_at, self._place_again_at)
             self._touch(at, reason=report.error)
 
-    def _landed(self, path: str) -> None:
-        self._row = msgspec.structs.replace(self._row, path=path)
-
     def _start(self, connect: pw.Connect) -> None:
-        self.job = self._out.next_job()
+        job = self._new_job(connect)
         self._out.ask(
             pw.Receive(
-                self.job,
+                job,
                 self.id,
                 connect,
                 self.detail.folder,

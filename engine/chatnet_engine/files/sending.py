@@ -4,13 +4,15 @@ The receiver decides when a connection is tried; this side dials the receiver's 
 listens itself when that does not work. The receiver's word also holds where both say how it ended.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar
 
 import msgspec
 
+from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
+from chatnet_engine.files.endings import TOLD_SENDER
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import END_STATES, S, Step, Table
 from chatnet_engine.files.transfer import NO_WAY, Transfer
@@ -23,16 +25,6 @@ MIN_START_INTERVAL_S = 0.2
 
 NO_FILES = "Only the record of these files is left; offer them again."
 
-END_SENTENCES: Mapping[int, str] = {
-    ct.EndCode.CANCELLED: "",
-    ct.EndCode.REJECTED: "",
-    ct.EndCode.TOO_MANY: "The other side has too many unanswered offers.",
-    ct.EndCode.SOURCE: "The files could not be read any more.",
-    ct.EndCode.TARGET: "The other side could not store the files.",
-    ct.EndCode.UNKNOWN: "The other side no longer knows this offer.",
-    ct.EndCode.LOST: "This side did not know the offer any more when it was asked for the files.",
-}
-
 
 class Sending(Transfer):
     """One own offer."""
@@ -43,7 +35,7 @@ class Sending(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.LOST: S.WAITING},
     }
-    told = END_SENTENCES
+    told = TOLD_SENDER
     told_else = ct.EndCode.TARGET
 
     def __init__(
@@ -56,7 +48,7 @@ class Sending(Transfer):
         random: Callable[[int], bytes],
     ) -> None:
         super().__init__(row, detail, listing, link, out, random)
-        self._wanted: ct.Listen | ct.DialBack | None = None
+        self._wanted: ct.Listen | ct.DialBack | ct.LinkStream | None = None
         """The receiver's newest request that no job has been started for."""
         self.waiting_seq = 0
         """Number of the offering message until the receiver has it, and could know of what this
@@ -80,16 +72,18 @@ class Sending(Transfer):
     def handle_due(self, at: Moment, may_start: bool) -> None:
         """Start what the receiver asked for."""
         self.retry_at = None
+        self._probe_tcp(at)
         wanted = self._wanted
         if self.held or wanted is None or not self._out.ready or self.phase is not S.WAITING:
             return
-        if not may_start or at.s < self._not_before_s:
+        full = isinstance(wanted, ct.LinkStream) and self._out.bulk.full
+        if not may_start or full or at.s < self._not_before_s:
             self.retry_at = max(self._not_before_s, at.s + MIN_START_INTERVAL_S)
             return
         self._wanted = None
         self._not_before_s = at.s + MIN_START_INTERVAL_S
-        if isinstance(wanted, ct.Listen) and self.link.addrs:
-            self._start(self._dial(wanted))
+        if isinstance(wanted, ct.LinkStream) or (isinstance(wanted, ct.Listen) and self.link.addrs):
+            self._start(connecting.answer(wanted, self.link))
         else:
             self._offer_listener(at)
 
@@ -99,8 +93,9 @@ class Sending(Transfer):
             case pw.Expecting():
                 self._announce()
             case pw.Connected():
-                if self._step(Step.CONNECTED):
-                    self._touch(at, reason="")
+                self._connected(at)
+            case pw.Reachable():
+                self._out.say(self.peer, ct.TcpOpen(self.id))
             case pw.Progress():
                 self._progress(report, at)
             case pw.SourceChanged():
@@ -110,6 +105,10 @@ class Sending(Transfer):
                 )
                 self.listing_stored = False
                 self._touch(at)
+            case pw.Stalled(wait=pw.Wait.PATH) if self.link.up and not self.on_link:
+                self._stop_job()
+                self._lost(at)
+                self._out.say(self.peer, ct.Unreachable(self.id))
             case pw.Stalled():
                 self._stall(report, at)
             case pw.Ended():
@@ -148,7 +147,7 @@ class Sending(Transfer):
         self._say_standing()
 
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
-        if not isinstance(control, ct.Accept | ct.Listen | ct.DialBack):
+        if not isinstance(control, ct.Accept | ct.Listen | ct.DialBack | ct.LinkStream):
             raise RemoteProtocolError(
                 "a control message for receivers was sent to a sender of files"
             )
@@ -202,7 +201,7 @@ class Sending(Transfer):
         self._start(self._listen())
 
     def _start(self, connect: pw.Connect) -> None:
-        self.job = self._out.next_job()
         listing = self.listing
-        request = pw.Send(self.job, connect, listing.roots, listing.files, self.detail.again)
+        job = self._new_job(connect)
+        request = pw.Send(job, connect, listing.roots, listing.files, self.detail.again)
         self._out.ask(request)

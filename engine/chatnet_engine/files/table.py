@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.bulk import BulkStreams
 from chatnet_engine.files.outputs import Mark, Moment, Outputs
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.schedule import Schedule
@@ -67,6 +68,11 @@ class TransferTable:
         """May have something to store."""
         self._storing = Storing()
 
+    @property
+    def bulk(self) -> BulkStreams:
+        """The streams of those that have no TCP connection."""
+        return self._out.bulk
+
     def begin(self) -> Mark:
         """A unit of work begins: what `roll_back` goes back to."""
         return self._out.begin()
@@ -98,6 +104,7 @@ class TransferTable:
                 self._storing.over(transfer_id)
                 for each in {job, transfer.job} - {0}:
                     self._out.ask(pw.Stop(each))
+                    self._out.bulk.close(each)
                 self._schedule.forget(transfer_id)
 
     def take_process_frames(self) -> list[bytes]:
@@ -166,7 +173,7 @@ class TransferTable:
             ops.append(msgspec.structs.replace(op, automatic=use) if use else op)
 
     def _take_gauge(self, transfer: Transfer, gauges: list[TransferGauge], now: float) -> None:
-        gauge = transfer.progress.take_gauge(transfer.id, transfer.peer, now)
+        gauge = transfer.progress.take_gauge(transfer.id, transfer.peer, now, transfer.on_link)
         if gauge is not None:
             gauges.append(gauge)
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import msgspec
 
+from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
@@ -23,7 +24,6 @@ from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
 from chatnet_protocol.wire import control as ct
 
 PROGRESS_STORED_EVERY_S = 1.0
-HANDLE_AND_TOKEN_BYTES = ct.HANDLE_BYTES + ct.TOKEN_BYTES
 
 DEATHS_WITHOUT_PAUSE = 2
 MAX_DEATH_PAUSE_S = 60.0
@@ -72,12 +72,14 @@ class Transfer(ABC):
         self.job = 0
         """The job of the file process that works on it; 0: none."""
         self.retry_at: float | None = None
+        self._bulk = False
+        """The newest job was asked for with a bulk stream."""
         self._deaths = 0
         """Deaths of the file process while it had this job, since something was achieved."""
         self._not_before_s = 0.0
         """No job is started before."""
-        self._announced: ct.Listen | None = None
-        """To be sent once the listener knows the token."""
+        self._announced: ct.Listen | ct.LinkStream | None = None
+        """To be sent once the file process knows the token."""
         self._dirty = False
         self._storing = False
         self._progressed = False
@@ -112,6 +114,11 @@ class Transfer(ABC):
     def held(self) -> bool:
         """Paused by either side."""
         return self.detail.held or self.detail.peer_held
+
+    @property
+    def on_link(self) -> bool:
+        """Its present job has a bulk stream of the link instead of a TCP connection."""
+        return bool(self.job) and self._bulk
 
     @property
     def row(self) -> TransferRow:
@@ -310,6 +317,7 @@ class Transfer(ABC):
         self._announced = None
         if self.job:
             self._out.ask(pw.Stop(self.job))
+            self._out.bulk.close(self.job)
             self.job = 0
 
     def _refuse_ended(self, what: str) -> None:
@@ -341,30 +349,41 @@ class Transfer(ABC):
             self._progress_due = at.s + PROGRESS_STORED_EVERY_S
             self._touch(at)
 
-    def _draw(self) -> tuple[bytes, bytes]:
-        """A fresh handle and token for one connection."""
-        drawn = self._random(HANDLE_AND_TOKEN_BYTES)
-        return drawn[: ct.HANDLE_BYTES], drawn[ct.HANDLE_BYTES :]
-
     def _listen(self) -> pw.Connect:
-        """How to wait for the peer; `Listen` is sent once the listener knows the token."""
-        handle, token = self._draw()
-        suite = self.link.suite
-        self._announced = ct.Listen(self.id, handle, token, self._out.port, suite)
-        return pw.Connect(handle, token, suite, [], ct.TOKEN_VALID_S)
+        """How to wait for the peer at our listener."""
+        connect, self._announced = connecting.listen(
+            self.id, self.link, self._out.port, self._random
+        )
+        return connect
+
+    def _new_job(self, connect: pw.Connect) -> int:
+        """Its number; it is about to be asked for."""
+        self.job = self._out.next_job()
+        if connect.bulk:
+            self._out.bulk.open(self.peer, connect.handle, self.job)
+        self._bulk = connect.bulk
+        return self.job
+
+    def _connected(self, at: Moment) -> None:
+        """The job has its connection, or its stream."""
+        if not self._step(Step.CONNECTED):
+            return
+        if self.on_link:
+            self.retry_at = self.link.tcp_again_s
+        else:
+            self.link.tcp_works()
+        self._touch(at, reason="")
+
+    def _probe_tcp(self, at: Moment) -> None:
+        """The link is in use: now and then, see whether TCP could be."""
+        if self.phase is S.ACTIVE and self.on_link:
+            if at.s >= self.link.tcp_again_s:
+                self.link.tcp_failed(at.s)
+                self._out.ask(pw.Probe(self.job, self.link.tcp_addrs()))
+            self.retry_at = self.link.tcp_again_s
 
     def _announce(self) -> None:
         """The listener is ready for the present job."""
         if self._announced is not None:
             self._out.say(self.peer, self._announced)
             self._announced = None
-
-    def _dial(self, listen: ct.Listen) -> pw.Connect:
-        """How to reach the peer: only its own known addresses, with the port it names or had."""
-        addrs: list[tuple[str, int]] = []
-        for host, port in self.link.addrs:
-            for candidate in ((host, listen.port), (host, port)):
-                if candidate not in addrs:
-                    addrs.append(candidate)
-        addrs.sort(key=lambda addr: addr[1] != listen.port)
-        return pw.Connect(listen.handle, listen.token, listen.suite, addrs, ct.TOKEN_VALID_S)

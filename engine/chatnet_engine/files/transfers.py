@@ -12,13 +12,13 @@ from functools import partial
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.detail import Detail, Listing, decode_detail
+from chatnet_engine.files.detail import Detail, Listing, arrived, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
 from chatnet_engine.files.offering import FailedOffer, Offering, check_same
 from chatnet_engine.files.outputs import Addr, Moment, PeerLink
 from chatnet_engine.files.phases import Act
 from chatnet_engine.files.quota import Quota
-from chatnet_engine.files.receiving import Receiving, arrived
+from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.table import TransferTable
 from chatnet_engine.files.transfer import Transfer
@@ -201,12 +201,9 @@ class Transfers(TransferTable):
         self._unstated.discard(peer)
         if not up:
             link.up = False
+            self._out.bulk.handle_link_down(peer)
             return
-        link.up = True
-        link.addrs = list(addrs)
-        link.suite = ct.Suite.AESGCM if fast_aes else ct.Suite.CHACHA
-        link.is_other = link.is_other or link.incarnation != incarnation
-        link.incarnation = incarnation
+        link.came_up(addrs, incarnation, ct.Suite.AESGCM if fast_aes else ct.Suite.CHACHA)
         self._state_all(peer, Moment(now, wall_ms))
 
     def handle_peer_forgotten(
@@ -237,6 +234,8 @@ class Transfers(TransferTable):
                 self._handle_ready(report, at)
             case pw.Scanned():
                 self.offering.handle_scanned(report)
+            case pw.BulkOut() | pw.BulkTaken():
+                self._out.bulk.handle_report(report)
             case _:
                 transfer = self._subject(report)
                 if transfer is not None:
@@ -261,6 +260,7 @@ class Transfers(TransferTable):
         self._out.ready = False
         self._out.port = 0
         self._out.frames.clear()
+        self._out.bulk.handle_process_restarted()
         at = Moment(now, wall_ms)
         for transfer in self._schedule.working():
             self._do(transfer, partial(transfer.handle_job_lost, at), at)

@@ -60,7 +60,7 @@ def dial(connect: Connect, keep: Callable[[socket.socket], bool]) -> FileChannel
                 sock.close()
                 break
             sock.connect(sockaddr)
-            return _introduce(sock, connect)
+            return introduce(sock, connect)
         except (OSError, NoiseError) as error:
             logger.info("dialling port %d for files failed: %s", addr[1], error)
             if sock is not None:
@@ -85,17 +85,44 @@ def _socket_for(addr: tuple[str, int]) -> tuple[socket.socket, SockAddr]:
     return sock, sockaddr
 
 
-def _introduce(sock: socket.socket, connect: Connect) -> FileChannel:
+def probe(addrs: list[tuple[str, int]]) -> bool:
+    """Whether a TCP connection to one of these can be opened; it is closed at once."""
+    for addr in addrs:
+        with contextlib.suppress(OSError):
+            sock, sockaddr = _socket_for(addr)
+            with sock:
+                sock.connect(sockaddr)
+                return True
+    return False
+
+
+def introduce(sock: socket.socket, connect: Connect) -> FileChannel:
+    """The handshake of the side that begins. Raises OSError, NoiseError."""
     handshake = _handshake(connect, initiator=True)
     sock.sendall(connect.handle + handshake.write())
-    reply = b""
-    while len(reply) < REPLY_BYTES:
-        data = sock.recv(REPLY_BYTES - len(reply))
+    handshake.read(_read_exactly(sock, REPLY_BYTES))
+    return FileChannel(sock, connect.suite, handshake.split())
+
+
+def answer(sock: socket.socket, connect: Connect) -> FileChannel:
+    """The handshake of the side that waits. Raises OSError, NoiseError."""
+    first = _read_exactly(sock, FIRST_MESSAGE_BYTES)
+    if first[:HANDLE_BYTES] != connect.handle:
+        raise NoiseError("another handle than was agreed")
+    handshake = _handshake(connect, initiator=False)
+    handshake.read(first[HANDLE_BYTES:])
+    sock.sendall(handshake.write())
+    return FileChannel(sock, connect.suite, handshake.split())
+
+
+def _read_exactly(sock: socket.socket, size: int) -> bytes:
+    got = b""
+    while len(got) < size:
+        data = sock.recv(size - len(got))
         if not data:
             raise OSError("closed without an answer")
-        reply += data
-    handshake.read(reply)
-    return FileChannel(sock, connect.suite, handshake.split())
+        got += data
+    return got
 
 
 def _handshake(connect: Connect, *, initiator: bool) -> Handshake:

@@ -21,14 +21,16 @@ import time
 from collections.abc import Callable
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.io.file_bulk import BulkSockets
 from chatnet_engine.io.file_channel import FileChannel
-from chatnet_engine.io.file_connect import Listener, Unreachable, dial
+from chatnet_engine.io.file_connect import Listener, Unreachable, answer, dial, introduce, probe
 from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
 from chatnet_engine.io.file_pace import PacedSockets
 from chatnet_engine.io.file_receive import FOLDER_MODE, ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
 from chatnet_engine.io.log import LineFormatter
+from chatnet_engine.secure.noise import NoiseError
 from chatnet_protocol.errors import ErrorCode
 
 logger = logging.getLogger(__name__)
@@ -60,6 +62,7 @@ class Job:
         self._umask = umask
         self._paced = paced
         self._channel: FileChannel | None = None
+        self._stream: socket.socket | None = None
         self._dialling: socket.socket | None = None
         self._lock = threading.Lock()
         self._stopped = False
@@ -75,6 +78,11 @@ class Job:
             if channel is not None:
                 channel.close()
             self._report(self.request.job, pw.Ended(self.request.job, pw.Outcome.LOST, BROKEN))
+
+    def start_on_link(self, sock: socket.socket) -> None:
+        """With a socket behind which is a bulk stream: the sender begins."""
+        self._stream = sock
+        self.start(None)
 
     def stop(self) -> None:
         """End soon, and silently."""
@@ -100,10 +108,11 @@ class Job:
         channel = self._channel
         try:
             if channel is None:
-                channel = self._dial()
+                channel = self._dial() if self._stream is None else self._begin(self._stream)
         except Unreachable:
-            return pw.Ended(number, pw.Outcome.UNREACHABLE)
-        if isinstance(self.request, pw.Send):
+            outcome = pw.Outcome.UNREACHABLE if self._stream is None else pw.Outcome.LOST
+            return pw.Ended(number, outcome)
+        if isinstance(self.request, pw.Send) and self._stream is None:
             self._paced.add(number, channel.sock, time.monotonic())
         self._report(number, pw.Connected(number))
 
@@ -121,7 +130,23 @@ class Job:
                 channel.close()
 
     def _dial(self) -> FileChannel:
-        channel = dial(self.request.connect, self._keep)
+        return self._adopt(dial(self.request.connect, self._keep))
+
+    def _begin(self, stream: socket.socket) -> FileChannel:
+        connect = self.request.connect
+        stream.settimeout(connect.valid_s)
+        try:
+            if not self._keep(stream):
+                raise OSError("stopped")
+            is_sender = isinstance(self.request, pw.Send)
+            channel = (introduce if is_sender else answer)(stream, connect)
+        except (OSError, NoiseError) as error:
+            logger.info("a bulk stream did not begin: %s", error)
+            stream.close()
+            raise Unreachable from None
+        return self._adopt(channel)
+
+    def _adopt(self, channel: FileChannel) -> FileChannel:
         with self._lock:
             self._dialling = None
             if self._stopped:
@@ -147,6 +172,7 @@ class FileProcess:
         self._unsent = bytearray()
         self._jobs: dict[int, Job] = {}
         self._paced = PacedSockets()
+        self._bulk = BulkSockets(self._selector, self._send)
         self._said: collections.deque[tuple[int, pw.Report]] = collections.deque()
         """Reports of other threads; (job or 0, report)."""
         self._disk: queue.SimpleQueue[pw.Request] = queue.SimpleQueue()
@@ -172,7 +198,7 @@ class FileProcess:
         self._write_engine()
         while not self._ended:
             for key, events in self._selector.select(self._timeout_s()):
-                if events & selectors.EVENT_READ:
+                if events & selectors.EVENT_READ or key.fileobj is not self._engine:
                     key.data()
             for stalled in self._paced.handle_timeout(time.monotonic()):
                 self._said.append((stalled.job, stalled))
@@ -213,19 +239,31 @@ class FileProcess:
                     self._listener.forget(job)
                 if (stopped := self._jobs.pop(job, None)) is not None:
                     stopped.stop()
+                self._bulk.forget(job)
+            case pw.BulkIn() | pw.BulkGrant():
+                self._bulk.handle(request)
+            case pw.Probe():
+                threading.Thread(target=self._probe, args=(request,), daemon=True).start()
             case _:
                 self._disk.put(request)
 
     def _start_job(self, request: JobRequest) -> None:
         job = Job(request, self._report, self._umask, self._paced)
         self._jobs[request.job] = job
-        if request.connect.addrs:
+        if request.connect.bulk:
+            job.start_on_link(self._bulk.open(request.job))
+            self._send(pw.Expecting(request.job))
+        elif request.connect.addrs:
             job.start(None)
         elif self._listener is not None:
             self._listener.expect(request.job, request.connect)
             self._send(pw.Expecting(request.job))
         else:
             self._report(request.job, pw.Ended(request.job, pw.Outcome.EXPIRED))
+
+    def _probe(self, request: pw.Probe) -> None:
+        if probe(request.addrs):
+            self._report(request.job, pw.Reachable(request.job))
 
     def _send(self, report: pw.Report) -> None:
         frame = pw.encode(report)

@@ -339,6 +339,7 @@ class Node:
         for session, body in transfers.take_controls():
             act = partial(session.send, CHANNEL_CONTROL, body)
             self.contained.peer(session.peer, now, act)
+        transfers.send_bulk()
         transfers.store()
         self.contained.take_failed(now)
 

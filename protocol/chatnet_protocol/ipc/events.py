@@ -232,6 +232,8 @@ class TransferGauge(EventBase, frozen=True, gc=False, tag=True, tag_field="type"
     revision: int
     done_bytes: int
     rate_bytes_s: float
+    on_link: bool = False
+    """The bytes travel on the link, since no TCP connection could be had."""
 
 
 Gauge = LinkGauge | TransferGauge

@@ -2,7 +2,8 @@
 
 Reliable within one link and volatile: after each new link both sides say where every transfer
 that has not ended stands, so no message here is the only carrier of a fact. Bytes of files go
-over TCP (see `file_records`); how a connection comes to be is agreed here.
+over TCP (see `file_records`), or over channel 3 of the link where there is no way (see `bulk`);
+how a connection comes to be is agreed here.
 """
 
 import enum
@@ -73,7 +74,7 @@ class DialBack(ControlBase, frozen=True, gc=False, array_like=True, tag=3):
 
 
 class Unreachable(ControlBase, frozen=True, gc=False, array_like=True, tag=4):
-    """Sender: I can neither reach you nor listen; try again later."""
+    """Sender: I can neither reach you nor listen, or what I send on TCP does not arrive."""
 
 
 class Standing(ControlBase, frozen=True, gc=False, array_like=True, tag=5):
@@ -92,7 +93,20 @@ class Done(ControlBase, frozen=True, gc=False, array_like=True, tag=7):
     """Receiver: all files are verified, durable and in their place."""
 
 
-Control = Accept | Listen | DialBack | Unreachable | Standing | End | Done
+class LinkStream(ControlBase, frozen=True, gc=False, array_like=True, tag=8):
+    """Receiver: no TCP connection can be had; the bytes travel on channel 3 of the link, as a
+    stream with this handle, which the sender begins like a connection."""
+
+    handle: bytes
+    token: bytes
+    suite: int
+
+
+class TcpOpen(ControlBase, frozen=True, gc=False, array_like=True, tag=9):
+    """Sender, while a stream is in use: a TCP connection to you could be opened just now."""
+
+
+Control = Accept | Listen | DialBack | Unreachable | Standing | End | Done | LinkStream | TcpOpen
 
 
 class _Envelope(Struct, array_like=True, gc=False, frozen=True):
@@ -110,11 +124,11 @@ def decode_control(body: bytes) -> Control:
     control = codec.convert([value], _Envelope).control
     if not is_id(control.id):
         raise DecodeError("a transfer id has 16 bytes")
-    if isinstance(control, Listen):
+    if isinstance(control, Listen | LinkStream):
         if len(control.handle) != HANDLE_BYTES or len(control.token) != TOKEN_BYTES:
             raise DecodeError("a handle has 8 bytes and a token 32")
-        if not 0 < control.port < 65536:
-            raise DecodeError("a port is out of range")
         if control.suite not in Suite.__members__.values():
             raise DecodeError("an unknown cipher suite")
+    if isinstance(control, Listen) and not 0 < control.port < 65536:
+        raise DecodeError("a port is out of range")
     return control

@@ -33,7 +33,7 @@ class FilesNet:
         """Reports go to their engines in a moment; connections go on moving."""
         for files in self.all:
             files.flush()
-        if self.net.connections and not self._ticking:
+        if (self.net.connections or self.net.streams) and not self._ticking:
             self._ticking = True
             self.clock.after(CHUNK_S, self._tick)
 

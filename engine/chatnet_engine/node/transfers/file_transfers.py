@@ -21,7 +21,7 @@ from chatnet_protocol.ids import require_id
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import TransferChanged
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, PeerRow, Trust
-from chatnet_protocol.wire.messages import CHANNEL_CONTROL
+from chatnet_protocol.wire.messages import CHANNEL_BULK, CHANNEL_CONTROL
 
 MAX_PATHS = 1000
 ACTS = {
@@ -65,7 +65,10 @@ class FileTransfers(Subject):
             c.TransferStored: self._stored,
             c.TransfersLoaded: self._loaded,
         }
-        self.channels = {CHANNEL_CONTROL: self._control_arrived}
+        self.channels = {
+            CHANNEL_CONTROL: self._control_arrived,
+            CHANNEL_BULK: self._bulk_arrived,
+        }
 
     def start(self, left_out: LeftOut) -> None:
         """Stored transfers that cannot be made are left out."""
@@ -170,6 +173,10 @@ class FileTransfers(Subject):
         for body in event.messages:
             self.transfers.handle_control(session.peer, body, now.mono_s, now.wall_ms)
 
+    def _bulk_arrived(self, session: LinkSession, event: MessagesArrived, now: Now) -> None:
+        for body in event.messages:
+            self.transfers.bulk.handle_message(session.peer, body)
+
     def link_up(self, session: LinkSession, now: Now) -> None:
         """Transfers with this peer go on."""
         row = self._peers.need(session.peer)
@@ -231,6 +238,14 @@ class FileTransfers(Subject):
             (self._links.sessions.get(peer), body) for peer, body in self.transfers.take_controls()
         ]
         return [(session, body) for session, body in found if session]
+
+    def send_bulk(self) -> None:
+        """Bytes of files leave on the links that have room for them."""
+        bulk = self.transfers.bulk
+        for peer in bulk.waiting():
+            session = self._links.sessions.get(peer)
+            if session and (batch := bulk.take(peer, session.room(CHANNEL_BULK))):
+                session.connection.queue(CHANNEL_BULK, batch)
 
     def store(self) -> None:
         """Have stored what changed, and looked up what is not known."""

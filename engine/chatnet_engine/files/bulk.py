@@ -1,0 +1,145 @@
+"""Owns the streams of file bytes on channel 3 of each link: which job has which, and their windows.
+
+A stream stands in for a TCP connection. The file process gives and takes its bytes; it may give
+what the other side has room for, so what waits here for the link is bounded by the windows.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_protocol.errors import RemoteProtocolError
+from chatnet_protocol.limits import (
+    BULK_PART_BYTES,
+    BULK_WINDOW_BYTES,
+    MAX_BULK_STREAMS,
+    MESSAGE_OVERHEAD_BYTES,
+)
+from chatnet_protocol.wire.bulk import (
+    BulkData,
+    BulkEnd,
+    BulkMessage,
+    BulkRoom,
+    decode_bulk,
+    encode_bulk,
+)
+
+Ask = Callable[[pw.Request], None]
+
+
+class _Stream:
+    __slots__ = ("handle", "incoming", "job", "outgoing", "peer")
+
+    def __init__(self, peer: int, handle: bytes, job: int) -> None:
+        self.peer = peer
+        self.handle = handle
+        self.job = job
+        self.outgoing = 0
+        """Bytes given by our file process that the other one has not taken."""
+        self.incoming = 0
+        """Bytes of the peer that our file process has not taken."""
+
+
+class BulkStreams:
+    """All streams of a session. `ask` reaches the file process."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._by_job: dict[int, _Stream] = {}
+        self._by_handle: dict[tuple[int, bytes], _Stream] = {}
+        self._messages: dict[int, deque[bytes]] = {}
+        """Of each peer: what leaves when its link has room."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no further stream can be opened now."""
+        return len(self._by_job) >= MAX_BULK_STREAMS
+
+    def open(self, peer: int, handle: bytes, job: int) -> None:
+        """From now on `handle` on the link of `peer` is the connection of this job."""
+        stream = _Stream(peer, handle, job)
+        self._by_job[job] = stream
+        self._by_handle[peer, handle] = stream
+
+    def close(self, job: int) -> None:
+        """The job is stopped: the other side is told. Harmless when it has no stream."""
+        if (stream := self._forget(job)) is not None:
+            self._say(stream, BulkEnd(stream.handle))
+
+    def handle_link_down(self, peer: int) -> None:
+        """The link has ended, and all its streams with it."""
+        self._messages.pop(peer, None)
+        for stream in [one for one in self._by_job.values() if one.peer == peer]:
+            self._forget(stream.job)
+            self._ask(pw.BulkIn(stream.job, b""))
+
+    def handle_process_restarted(self) -> None:
+        """The file process has died, and its ends of all streams."""
+        for job in list(self._by_job):
+            self.close(job)
+
+    def handle_report(self, report: pw.BulkOut | pw.BulkTaken) -> None:
+        """Bytes from our file process, or taken by it."""
+        stream = self._by_job.get(report.job)
+        if stream is None:
+            return
+        if isinstance(report, pw.BulkTaken):
+            stream.incoming -= report.size_bytes
+            self._say(stream, BulkRoom(stream.handle, report.size_bytes))
+            return
+        data = report.data
+        stream.outgoing += len(data)
+        for start in range(0, len(data), BULK_PART_BYTES):
+            part = data[start : start + BULK_PART_BYTES]
+            self._say(stream, BulkData(stream.handle, part))
+        if not data:
+            self.close(report.job)
+
+    def handle_message(self, peer: int, body: bytes) -> None:
+        """A message of channel 3. Raises DecodeError, RemoteProtocolError.
+
+        One for a stream that has ended here is dropped.
+        """
+        message = decode_bulk(body)
+        stream = self._by_handle.get((peer, message.handle))
+        if stream is None:
+            return
+        match message:
+            case BulkData(_, data):
+                stream.incoming += len(data)
+                if stream.incoming > BULK_WINDOW_BYTES:
+                    raise RemoteProtocolError("more bytes than the window of a bulk stream")
+                self._ask(pw.BulkIn(stream.job, data))
+            case BulkRoom(_, size_bytes):
+                if size_bytes > stream.outgoing:
+                    raise RemoteProtocolError("more room in a bulk stream than bytes were sent")
+                stream.outgoing -= size_bytes
+                self._ask(pw.BulkGrant(stream.job, size_bytes))
+            case BulkEnd():
+                self._ask(pw.BulkIn(stream.job, b""))
+                self._forget(stream.job)
+
+    def waiting(self) -> list[int]:
+        """Peers for whom something waits."""
+        return list(self._messages)
+
+    def take(self, peer: int, room_bytes: int) -> list[bytes]:
+        """The next messages for channel 3 that fit into so much of the link's window."""
+        waiting = self._messages.get(peer)
+        batch: list[bytes] = []
+        while waiting:
+            room_bytes -= len(waiting[0]) + MESSAGE_OVERHEAD_BYTES
+            if room_bytes < 0:
+                return batch
+            batch.append(waiting.popleft())
+        self._messages.pop(peer, None)
+        return batch
+
+    def _forget(self, job: int) -> _Stream | None:
+        stream = self._by_job.pop(job, None)
+        if stream is not None:
+            del self._by_handle[stream.peer, stream.handle]
+        return stream
+
+    def _say(self, stream: _Stream, message: BulkMessage) -> None:
+        self._messages.setdefault(stream.peer, deque()).append(encode_bulk(message))
