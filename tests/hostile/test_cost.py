@@ -61,6 +61,10 @@ def listen(transfer: bytes, number: int) -> ct.Listen:
     return ct.Listen(transfer, number.to_bytes(8), bytes(32), 9, ct.Suite.CHACHA)
 
 
+def link_stream(transfer: bytes, number: int) -> ct.LinkStream:
+    return ct.LinkStream(transfer, number.to_bytes(8), bytes(32), ct.Suite.CHACHA)
+
+
 def unreachable_and_asked(number: int) -> ct.Control:
     transfer = accepted(number // 2)
     return ct.Unreachable(transfer) if number % 2 else listen(transfer, number)
@@ -144,6 +148,8 @@ ROWS: dict[object, Row] = {
     (ct.Listen, "of a receiver"): Row(control(lambda n: listen(accepted(n), n)), Cost(15, 9, 9, 1)),
     ct.DialBack: Row(control(lambda n: ct.DialBack(own(n))), Cost(40, 24, 2, 1)),
     ct.Unreachable: Row(control(unreachable_and_asked), Cost(30, 40, 9, 1)),
+    ct.LinkStream: Row(control(lambda n: link_stream(own(n), n)), Cost(30, 24, 2, 1)),
+    ct.TcpOpen: Row(control(lambda n: ct.TcpOpen(accepted(n))), Cost(20, 12, 2, 1)),
     ct.Standing: Row(control(standing), Cost(30, 24, 3, 1)),
     ct.End: Row(control(lambda n: ct.End(unknown(n), 1)), Cost(20, 30, 2, 2)),
     ct.Done: Row(control(lambda n: ct.Done(own(n))), Cost(40, 30, 2, 2)),

@@ -9,7 +9,7 @@ import pytest
 from chatnet_engine.node.effects import Addr
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.rows import LinkState
-from chatnet_protocol.wire import control, frames, messages, restoring
+from chatnet_protocol.wire import bulk, control, frames, messages, restoring
 from hostile.grammar import Grammar, Known, Relink
 from hostile.peer import HostilePeer
 from simworld.pair import A, Pair
@@ -36,6 +36,7 @@ def opened(channel: int):  # type: ignore[no-untyped-def]
         messages.CHANNEL_CONVERSATION: messages.decode_message,
         messages.CHANNEL_CONTROL: control.decode_control,
         messages.CHANNEL_RESTORE: restoring.decode_restoring,
+        messages.CHANNEL_BULK: bulk.decode_bulk,
     }
     return readers.get(channel, bytes)
 

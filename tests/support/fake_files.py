@@ -124,9 +124,9 @@ class Net:
         gone.sender.report(pw.Ended(gone.send.job, pw.Outcome.LOST))
         gone.receiver.report(pw.Ended(gone.receive.job, pw.Outcome.LOST))
 
-    def step(self, random: Random) -> None:
+    def step(self, random: Random, *, tcp: bool = True) -> None:
         """One of the connections or streams moves a chunk."""
-        movable: list[Connection | Stream] = [*self.connections, *self.streams]
+        movable: list[Connection | Stream] = [*(self.connections if tcp else ()), *self.streams]
         if not movable:
             return
         one = random.choice(movable)

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from chatnet_engine.files.records import Sealer, nonce_packer  # noqa: E402
 from chatnet_engine.secure.noise import Handshake, Protocol  # noqa: E402
 from chatnet_protocol.version import WIRE_VERSION  # noqa: E402
+from chatnet_protocol.wire import bulk  # noqa: E402
 from chatnet_protocol.wire import control as ct  # noqa: E402
 from chatnet_protocol.wire import file_records as fr  # noqa: E402
 from golden_vectors import readable  # noqa: E402
@@ -45,8 +46,17 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "Standing, not paused": ct.Standing(ID, False),
     "End, cancelled": ct.End(ID, ct.EndCode.CANCELLED),
     "Done": ct.Done(ID),
+    "LinkStream": ct.LinkStream(ID, HANDLE, TOKEN, ct.Suite.CHACHA),
+    "TcpOpen": ct.TcpOpen(ID),
     "Position": fr.Position(1, 65_536),
     "FileHeader": fr.FileHeader(1, 65_536),
+}
+
+
+BULK: dict[str, bulk.BulkMessage] = {
+    "DATA": bulk.BulkData(HANDLE, FILE),
+    "ROOM": bulk.BulkRoom(HANDLE, len(FILE)),
+    "END": bulk.BulkEnd(HANDLE),
 }
 
 
@@ -120,10 +130,17 @@ def document() -> str:
         for name, value in SAMPLES.items()
     ]
     connections = [json.dumps(connection(suite), indent=1) for suite in ct.Suite]
-    about = json.dumps("Transfers: control messages of channel 1, and file connections")
+    about = json.dumps(
+        "Transfers: control messages of channel 1, bulk streams of channel 3, file connections"
+    )
     return (
         f'{{"about": {about},\n"version": {WIRE_VERSION},\n"vectors": [\n'
         + ",\n".join(vectors)
+        + '\n],\n"bulk": [\n'
+        + ",\n".join(
+            json.dumps({"name": name, "hex": bulk.encode_bulk(value).hex()})
+            for name, value in BULK.items()
+        )
         + f'\n],\n"file": "{FILE.hex()}",\n"connections": [\n'
         + ",\n".join(connections)
         + "\n]}\n"

@@ -67,6 +67,7 @@ from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import EngineStopping, LinkChanged
 from chatnet_protocol.ipc.view import View, idle_link
 from chatnet_protocol.wire.messages import (
+    CHANNEL_BULK,
     CHANNEL_CONTROL,
     CHANNEL_CONVERSATION,
     CHANNEL_RESTORE,
@@ -141,7 +142,7 @@ class Node:
             [subject.results for subject in subjects], get_args(c.OpResult)
         )
         sessions = self.links.sessions
-        channels = (CHANNEL_CONVERSATION, CHANNEL_RESTORE, CHANNEL_CONTROL)
+        channels = (CHANNEL_CONVERSATION, CHANNEL_CONTROL, CHANNEL_RESTORE, CHANNEL_BULK)
         sessions.channels = merge([subject.channels for subject in subjects], channels)
         kinds = set(get_args(arq.Event)) - {arq.MessagesArrived}
         sessions.arrivals = merge([subject.arrivals for subject in subjects], kinds)

@@ -86,6 +86,13 @@ def partition(world: World, random: Random) -> None:
     _for_a_while(world, random, 15.0, lambda: world.files.cut(False))
 
 
+def no_tcp(world: World, random: Random) -> None:
+    """Firewalls that let UDP through and no TCP."""
+    world.counts["no tcp"] += 1
+    world.files.block(True)
+    _for_a_while(world, random, 30.0, lambda: world.files.block(False))
+
+
 def mtu_hole(world: World, random: Random) -> None:
     """Larger datagrams vanish, in one direction or in all."""
     lines = _lines(world)
@@ -250,6 +257,7 @@ def _up_again(world: World, engine: SimEngine) -> None:
 
 ORDINARY: tuple[Fault, ...] = (
     bad_line, bad_line, bad_line, bursts, delay_spike, one_way_cut, partition, mtu_hole, rebinding,
+    no_tcp,
     wall_clock, suspend, kill, kill, kill_all, die_at_effect, die_at_effect, die_at_statement,
     die_at_statement, stop, disk_fault, disk_fault, slow_disk, kill_front_end, kill_file_process,
 )  # fmt: skip
@@ -261,8 +269,8 @@ MEMORY_LOSS: tuple[Fault, ...] = (back_up, back_up, wipe, roll_back, roll_back)
 
 COUNTED = (
     "lost", "burst", "duplicated", "reordered", "delay spike", "one-way cut", "partition", "cut",
-    "too_big", "rebind", "stale_mapping", "clock set", "suspend", "lost in sleep", "crash",
-    "all at once", "crash at an effect", "crash at a statement", "stop", "disk full",
+    "no tcp", "too_big", "rebind", "stale_mapping", "clock set", "suspend", "lost in sleep",
+    "crash", "all at once", "crash at an effect", "crash at a statement", "stop", "disk full",
     "disk io error", "disk busy", "disk read only", "history unreadable", "slow disk",
     "front end killed", "file process killed", "wipe", "rollback", "restore finished",
     "fetched again",
@@ -284,6 +292,7 @@ def heal(world: World) -> None:
     world.usual = Line()
     _all_usual(world)
     world.files.cut(False)
+    world.files.block(False)
     world.network.forget_rebindings()
     world.everybody_home()
     for engine in world.engines:

@@ -20,7 +20,7 @@ from chatnet_protocol import codec
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_protocol.limits import MAX_MESSAGE_BYTES, MAX_PAYLOAD_BYTES, MAX_STATES
-from chatnet_protocol.wire import control, frames, messages, restoring
+from chatnet_protocol.wire import bulk, control, frames, messages, restoring
 
 BIG = 2**62 - 1
 MAX_PIECES = 100
@@ -28,6 +28,8 @@ WINDOW_MESSAGES = 1000
 """Own messages without a receipt before only old ones are said again: an honest window's worth."""
 TIMES_MS = (0, 1_700_000_000_000, messages.MAX_WALL_MS)
 NAMES = ("a.txt", "..", "/", "", "\0", "CON", "x" * 200, "\u202egpj.exe", "a/b", "-rf")
+_STREAM = b"8 octets"
+"""Handle of the bulk stream that it asks for."""
 SIZES = (0, 1, 1000, 2**20, 2**40, 2**53)
 
 
@@ -273,10 +275,23 @@ def _control(grammar: Grammar) -> bytes:
     ]
     if transfer not in known.offered:
         said += [control.Accept(transfer), control.DialBack(transfer), control.Done(transfer)]
+        handle = random.choice((_STREAM, random.randbytes(control.HANDLE_BYTES)))
+        token, suite = random.randbytes(control.TOKEN_BYTES), random.choice(list(control.Suite))
+        said += [control.LinkStream(transfer, handle, token, suite)]
     if transfer not in known.offers:
-        said += [control.Unreachable(transfer)]
+        said += [control.Unreachable(transfer), control.TcpOpen(transfer)]
     body = control.encode_control(random.choice(said))
     return grammar.say(messages.CHANNEL_CONTROL, body)
+
+
+def _bulk(grammar: Grammar) -> bytes:
+    """Within the windows; that room is given for nothing is a violation where the stream is."""
+    random = grammar.random
+    handle = random.choice((_STREAM, random.randbytes(control.HANDLE_BYTES)))
+    said: bulk.BulkMessage = random.choice(
+        (bulk.BulkData(handle, random.randbytes(random.randrange(1, 300))), bulk.BulkEnd(handle))
+    )
+    return grammar.say(messages.CHANNEL_BULK, bulk.encode_bulk(said))
 
 
 def _restore(grammar: Grammar) -> bytes:
@@ -464,7 +479,7 @@ def _garbled_message(grammar: Grammar) -> bytes:
 
 def _other_channel(grammar: Grammar) -> bytes:
     """A channel without a use."""
-    return grammar.say(grammar.random.randrange(3, 16), grammar.random.randbytes(5))
+    return grammar.say(grammar.random.randrange(4, 16), grammar.random.randbytes(5))
 
 
 def _page_not_asked_for(grammar: Grammar) -> bytes:
@@ -479,6 +494,7 @@ PIECES: dict[str, Piece] = {
     "offer": Piece(_offer, 3),
     "unknown_kind": Piece(_unknown_kind, 1),
     "control": Piece(_control, 12),
+    "bulk": Piece(_bulk, 3),
     "restore": Piece(_restore, 3),
     "page": Piece(_page, 2),
     "ahead": Piece(_ahead, 2),

@@ -26,6 +26,8 @@ class FilesNet:
         self.net = Net()
         self.frozen = False
         """A cut line: nothing connects and nothing moves."""
+        self.blocked = False
+        """No TCP: nothing connects, and what is connected gets nothing acknowledged."""
         self.all: list[SimFiles] = []
         self._ticking = False
 
@@ -40,17 +42,34 @@ class FilesNet:
     def cut(self, frozen: bool) -> None:
         """The line is cut, or whole again; established connections are lost with it."""
         self.frozen = frozen
-        for files in self.all:
-            files.process.reachable = not frozen
+        self._reach()
         if frozen:
             for connection in list(self.net.connections):
                 self.net.cut(connection)
         self.flush()
 
+    def block(self, blocked: bool) -> None:
+        """Firewalls let no TCP through any more, or do again."""
+        self.blocked = blocked
+        self._reach()
+        if blocked:
+            self.clock.after(pw.STALLED_S, self._stall)
+        self.flush()
+
+    def _reach(self) -> None:
+        for files in self.all:
+            files.process.reachable = not self.frozen and not self.blocked
+
+    def _stall(self) -> None:
+        if self.blocked:
+            for one in self.net.connections:
+                one.sender.report(pw.Stalled(one.send.job, pw.Wait.PATH))
+            self.flush()
+
     def _tick(self) -> None:
         self._ticking = False
         if not self.frozen:
-            self.net.step(self.clock.random)
+            self.net.step(self.clock.random, tcp=not self.blocked)
         self.flush()
 
 
@@ -62,6 +81,7 @@ class SimFiles:
         self.shared = shared
         self.sources: dict[str, bytes] = {}
         self.process = FakeProcess(shared.net, self.sources)
+        self.process.probed = True
         shared.all.append(self)
         self._life = 0
 
