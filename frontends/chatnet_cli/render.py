@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 from chatnet_cli.hints import AS_VERBS, Hints
+from chatnet_client.mirror import Progress
 from chatnet_client.words import (
     LINK_WORDS,
+    ON_LINK,
     asking_words,
     can_fetch,
     giving_words,
@@ -189,14 +191,15 @@ def _fetch_hint(row: TransferRow, hints: Hints) -> str:
     return f"; {hints.fetch(row.no)}" if can_fetch(row) else ""
 
 
-def progress_words(done_bytes: int, size_bytes: int, rate_bytes_s: float) -> str:
+def progress_words(progress: Progress, size_bytes: int) -> str:
     """`45 % · 12.3 MB/s · 0:05 left`."""
+    done_bytes, rate_bytes_s, on_link = progress
     percent = 100 * done_bytes // size_bytes if size_bytes else 100
     words = f"{percent} %"
     if rate_bytes_s >= 1:
         left_s = max(0, size_bytes - done_bytes) / rate_bytes_s
         words += f" · {size_words(rate_bytes_s)}/s · {duration_words(left_s)} left"
-    return words
+    return f"{words} · {ON_LINK}" if on_link else words
 
 
 def transfer_name(row: TransferRow) -> str:
@@ -205,22 +208,21 @@ def transfer_name(row: TransferRow) -> str:
     return f"{escape_line(row.name)}{more}"
 
 
-def transfer_line(
-    row: TransferRow, done_bytes: int, rate_bytes_s: float, hints: Hints = AS_VERBS
-) -> str:
+def transfer_line(row: TransferRow, progress: Progress, hints: Hints = AS_VERBS) -> str:
     """One transfer for people; the number in front is what accept, cancel, ... take."""
     line = transfer_step_line(row, hints)
     if row.state == TransferState.ACTIVE:
-        line += f" {progress_words(done_bytes, row.size_bytes, rate_bytes_s)}"
+        line += f" {progress_words(progress, row.size_bytes)}"
     return line
 
 
-def transfer_object(row: TransferRow, done_bytes: int, rate_bytes_s: float) -> dict[str, Any]:
+def transfer_object(row: TransferRow, progress: Progress) -> dict[str, Any]:
     """One transfer for programs; `left_s` is null while nothing moves."""
+    done_bytes, rate_bytes_s, on_link = progress
     left_bytes = max(0, row.size_bytes - done_bytes)
     left_s = round(left_bytes / rate_bytes_s, 1) if rate_bytes_s >= 1 else None
     moving = {"done_bytes": done_bytes, "rate_bytes_s": round(rate_bytes_s), "left_s": left_s}
-    return struct_object(row) | moving | {"type": "transfer"}
+    return struct_object(row) | moving | {"on_link": on_link, "type": "transfer"}
 
 
 def transfer_step_line(row: TransferRow, hints: Hints = AS_VERBS) -> str:
@@ -228,10 +230,11 @@ def transfer_step_line(row: TransferRow, hints: Hints = AS_VERBS) -> str:
     return f"{_transfer_head(row)}: {transfer_words(row, hints)}"
 
 
-def transfer_gauge_line(row: TransferRow, done_bytes: int, rate_bytes_s: float) -> str:
+def transfer_gauge_line(row: TransferRow, progress: Progress) -> str:
     """How far a transfer is; only one that moves has a rate."""
-    rate = rate_bytes_s if row.state == TransferState.ACTIVE else 0.0
-    words = progress_words(done_bytes, row.size_bytes, rate)
+    done_bytes = progress.done_bytes
+    moves = row.state == TransferState.ACTIVE
+    words = progress_words(progress if moves else Progress(done_bytes), row.size_bytes)
     if row.state != TransferState.ACTIVE:
         by = {"me": " by me", "peer": " by the peer"}.get(row.by, "")
         words = f"{row.state}{by}" + (f" · {words}" if done_bytes else "")

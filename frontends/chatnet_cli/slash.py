@@ -203,7 +203,7 @@ def _status(room: Room) -> None:
         room.say(f"RTT {gauge.rtt_ms:.1f} ms · {loss} · {gauge.waiting} waiting")
     for row in view.transfers:
         if row.state not in ENDED_TRANSFER_STATES:
-            room.say(render.transfer_line(row, *room.mirror.progress(row), IN_CHAT))
+            room.say(render.transfer_line(row, room.mirror.progress(row), IN_CHAT))
     for line in (render.asking_line(peer, IN_CHAT), render.giving_line(peer, IN_CHAT)):
         if line and is_open(peer.restore):
             room.say(line)

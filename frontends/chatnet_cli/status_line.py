@@ -57,8 +57,7 @@ def _transfer_lines(mirror: Mirror, number: int) -> list[str]:
     lines = []
     for row in mirror.view.transfers:
         if row.peer == number and row.state not in ENDED_TRANSFER_STATES:
-            done_bytes, rate_bytes_s = mirror.progress(row)
-            lines.append(render.transfer_gauge_line(row, done_bytes, rate_bytes_s))
+            lines.append(render.transfer_gauge_line(row, mirror.progress(row)))
     shown = lines[-MAX_TRANSFER_LINES:]
     if len(lines) > len(shown):
         shown.append(f"and {len(lines) - len(shown)} more; /status lists them")

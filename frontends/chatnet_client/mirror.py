@@ -4,6 +4,8 @@ Fed with the client events in order, in whichever thread draws. It decides nothi
 what it shows is what `View.apply` makes of the events.
 """
 
+from typing import NamedTuple
+
 from chatnet_client.client_events import (
     Changed,
     ClientEvent,
@@ -17,6 +19,18 @@ from chatnet_client.client_events import (
 from chatnet_protocol.ipc.events import LinkGauge, PeerRemoved, TransferChanged, TransferGauge
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
 from chatnet_protocol.ipc.view import PeerView, View
+
+
+class Progress(NamedTuple):
+    """How far a transfer is."""
+
+    done_bytes: int
+    rate_bytes_s: float = 0.0
+    on_link: bool = False
+    """Its bytes travel on the link, since no TCP connection could be had."""
+
+
+NO_PROGRESS = Progress(0)
 
 
 class Mirror:
@@ -78,12 +92,13 @@ class Mirror:
         """Newest statistics of the link to a peer."""
         return self._links.get(peer)
 
-    def progress(self, row: TransferRow) -> tuple[int, float]:
-        """(bytes done, bytes per second) of a transfer, by whichever source is newer."""
+    def progress(self, row: TransferRow) -> Progress:
+        """How a transfer moves, by whichever source is newer."""
         gauge = self._transfers.get(row.id)
         if gauge is None or row.state in ENDED_TRANSFER_STATES:
-            return row.done_bytes, 0.0
-        return max(row.done_bytes, gauge.done_bytes), gauge.rate_bytes_s
+            return Progress(row.done_bytes)
+        done_bytes = max(row.done_bytes, gauge.done_bytes)
+        return Progress(done_bytes, gauge.rate_bytes_s, gauge.on_link)
 
     def _forget_progress(self, row: TransferRow) -> None:
         if row.state in ENDED_TRANSFER_STATES:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chatnet_client.mirror import NO_PROGRESS, Progress
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import MessageFailure
@@ -32,8 +33,7 @@ class Bubble:
     peer_name: str = ""
     offer: Offer | None = None
     transfer: TransferRow | None = None
-    rate_bytes_s: float = 0.0
-    done_bytes: int = 0
+    progress: Progress = NO_PROGRESS
     is_kept: bool = False
     """A text that is in this window alone."""
     is_last: bool = False
@@ -82,7 +82,8 @@ def spoken_offer(bubble: Bubble) -> str:
     what = f"file {name}" if count < 2 else f"{count} files, first {name}"
     if transfer is None:
         return what
-    share = f", {bubble.done_bytes / transfer.size_bytes:.0%}" if transfer.size_bytes else ""
+    done_bytes, size_bytes = bubble.progress.done_bytes, transfer.size_bytes
+    share = f", {done_bytes / size_bytes:.0%}" if size_bytes else ""
     moving = transfer.state in ("active", "paused", "waiting")
     words = transfer_words(transfer, bubble.peer_name, bubble.state not in ("queued", "sent"))
     return f"{what}, {words}{share if moving else ''}"

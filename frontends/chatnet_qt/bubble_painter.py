@@ -261,7 +261,7 @@ class BubblePainter:
         painter.setBrush(QBrush(colours.own_track if own else colours.peer_track))
         radius = box.height() / 2
         painter.drawRoundedRect(box, radius, radius)
-        share = bubble.done_bytes / transfer.size_bytes if transfer.size_bytes else 1.0
+        share = bubble.progress.done_bytes / transfer.size_bytes if transfer.size_bytes else 1.0
         if transfer.state == TransferState.VERIFYING:
             share = 1.0
         part = QRectF(box)

@@ -25,8 +25,7 @@ def state_words(bubble: Bubble) -> str:
     if bubble.transfer is None:
         return "An earlier transfer"
     delivered = bubble.state not in ("queued", "sent")
-    done, rate = bubble.done_bytes, bubble.rate_bytes_s
-    return card_words(bubble.transfer, bubble.peer_name, delivered, done, rate)
+    return card_words(bubble.transfer, bubble.peer_name, delivered, bubble.progress)
 
 
 def _longest(bubble: Bubble) -> str:

@@ -191,7 +191,7 @@ class LinkPanel(QFrame):
             for row in (view.transfers if view else [])
             if row.peer == self._peer and row.state == TransferState.ACTIVE
         ]
-        rate = sum(self._session.mirror.progress(row)[1] for row in moving)
+        rate = sum(self._session.mirror.progress(row).rate_bytes_s for row in moving)
         before = self._last.resent_bytes if self._last else gauge.resent_bytes
         self._last = gauge
         again = max(0, gauge.resent_bytes - before) * 1000 / INTERVAL_MS

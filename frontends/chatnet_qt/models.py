@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 
 from chatnet_client.kept import Waiting
+from chatnet_client.mirror import NO_PROGRESS
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
@@ -113,12 +114,12 @@ class ConversationModel(QAbstractListModel):
         new_day = before is None or day_of(before.arrived_ms) != day_of(row.arrived_ms)
         is_first_new = self._is_new(row) and (before is None or not self._any_new_upto(index - 1))
         transfer, offer = None, None
-        done_bytes, rate_bytes_s = 0, 0.0
+        progress = NO_PROGRESS
         if row.kind == MessageKind.OFFER:
             transfer = self._session.view.transfer(row.id) if self._session.view else None
             offer = offer_of(row)
         if transfer is not None:
-            done_bytes, rate_bytes_s = self._session.mirror.progress(transfer)
+            progress = self._session.mirror.progress(transfer)
         name = peer_name(peer.info) if peer else ""
         is_last = after is None and self._timeline.at_tail
         starts = new_day or is_first_new or before is None or not self._joins(before, row, peer)
@@ -134,8 +135,7 @@ class ConversationModel(QAbstractListModel):
             peer_name=name,
             offer=offer,
             transfer=transfer,
-            rate_bytes_s=rate_bytes_s,
-            done_bytes=done_bytes,
+            progress=progress,
             is_kept=is_waiting(row),
             is_last=is_last,
             is_last_own=is_last and row.mine,

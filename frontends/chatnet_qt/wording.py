@@ -2,7 +2,8 @@
 
 import time
 
-from chatnet_client.words import LINK_WORDS, is_named, is_record, name_of, size_words
+from chatnet_client.mirror import Progress
+from chatnet_client.words import LINK_WORDS, ON_LINK, is_named, is_record, name_of, size_words
 from chatnet_client.words.messages import failure_words
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import (
@@ -210,17 +211,16 @@ def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:
     return "Sending" if row.mine else "Receiving"
 
 
-def card_words(
-    row: TransferRow, name: str, delivered: bool, done_bytes: int, rate_bytes_s: float
-) -> str:
+def card_words(row: TransferRow, name: str, delivered: bool, progress: Progress) -> str:
     """The line about a transfer in its bubble."""
+    done_bytes = progress.done_bytes
     words = transfer_words(row, name, delivered)
     match row.state:
         case TransferState.ACTIVE if row.reason:
             reason = shown_name(row.reason, MAX_REASON_CHARACTERS)
             return f"{reason} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
         case TransferState.ACTIVE:
-            return progress_words(done_bytes, row.size_bytes, rate_bytes_s)
+            return progress_words(progress, row.size_bytes)
         case TransferState.PAUSED | TransferState.WAITING:
             return f"{words} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
         case TransferState.DONE:
@@ -231,19 +231,21 @@ def card_words(
 def longest_card_words(row: TransferRow, name: str) -> str:
     """What `card_words` may become while the transfer stays in this state."""
     may_be = [
-        card_words(row, name, delivered, done, 0)
+        card_words(row, name, delivered, Progress(done))
         for delivered in (False, True)
         for done in (row.size_bytes, 999_000_000)
     ]
     if row.state == TransferState.ACTIVE:
-        may_be.append(f"999 MB of {size_words(row.size_bytes)} · 999 MB/s · 23 h 59 min left")
+        longest = f"999 MB of {size_words(row.size_bytes)} · 999 MB/s · 23 h 59 min left"
+        may_be.append(f"{longest} · {ON_LINK}")
     return max(may_be, key=len)
 
 
-def progress_words(done_bytes: int, size_bytes: int, rate_bytes_s: float) -> str:
+def progress_words(progress: Progress, size_bytes: int) -> str:
     """`12 of 40 MB · 5.6 MB/s · 5 s left`; no guess where there is no rate."""
+    done_bytes, rate_bytes_s, on_link = progress
     words = f"{size_words(done_bytes)} of {size_words(size_bytes)}"
     if rate_bytes_s >= 1:
         left_s = (size_bytes - done_bytes) / rate_bytes_s
         words += f" · {size_words(rate_bytes_s)}/s · {duration_words(left_s)} left"
-    return words
+    return f"{words} · {ON_LINK}" if on_link else words

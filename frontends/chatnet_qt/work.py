@@ -40,6 +40,6 @@ def work_of(session: Session) -> Work | None:
     return Work(
         tuple(row.id for row in rows),
         sum(row.size_bytes for row in rows),
-        sum(done for done, _ in progress),
-        sum(rate for _, rate in progress),
+        sum(one.done_bytes for one in progress),
+        sum(one.rate_bytes_s for one in progress),
     )

@@ -10,17 +10,9 @@ from typing import ClassVar
 
 import msgspec
 
-from chatnet_engine.files import connecting
+from chatnet_engine.files import connecting, endings
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
-from chatnet_engine.files.endings import (
-    DIFFERENT,
-    ONLY_OFFERS,
-    OWN_ENDINGS,
-    QUEUED,
-    TOLD_RECEIVER,
-    TOO_MANY,
-)
 from chatnet_engine.files.names import safe_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import S, Step, Table
@@ -50,7 +42,7 @@ class Receiving(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.DONE: S.DONE},
     }
-    told = TOLD_RECEIVER
+    told = endings.TOLD_RECEIVER
     told_else = ct.EndCode.SOURCE
 
     def __init__(
@@ -96,14 +88,14 @@ class Receiving(Transfer):
 
     def refuse_one_more(self, at: Moment) -> None:
         """The peer has as many open offers as it may have."""
-        self._end(ct.EndCode.TOO_MANY, "me", TOO_MANY, at, tell=True)
+        self._end(ct.EndCode.TOO_MANY, "me", endings.TOO_MANY, at, tell=True)
 
     def reject(self, at: Moment) -> None:
         """The files are not wanted; only before they were accepted."""
         if self.phase is S.REJECTED:
             return
         if self.phase is not S.OFFERED:
-            raise CommandError(ErrorCode.NOT_ALLOWED, ONLY_OFFERS)
+            raise CommandError(ErrorCode.NOT_ALLOWED, endings.ONLY_OFFERS)
         self._end(ct.EndCode.REJECTED, "me", "", at, tell=True)
 
     # --- time and link ---
@@ -152,8 +144,8 @@ class Receiving(Transfer):
         on_link = self._asked is None and at.s < self.link.tcp_again_s
         if not may_start or (on_link and self._out.bulk.full):
             self.retry_at = at.s + SLOT_RETRY_S
-            if self._row.reason != QUEUED:
-                self._touch(at, reason=QUEUED)
+            if self._row.reason != endings.QUEUED:
+                self._touch(at, reason=endings.QUEUED)
             return
         if self._asked is not None:
             self._dial_asked(self._asked, at)
@@ -230,7 +222,7 @@ class Receiving(Transfer):
             self.heard = True
         elif not self.ended:
             ending, sentence = self._told_ending(control.code)
-            by = "me" if ending in OWN_ENDINGS else "peer"
+            by = "me" if ending in endings.OWN_ENDINGS else "peer"
             self._end(ending, by, sentence, at, tell=False)
 
     def _say_end(self) -> None:
@@ -302,7 +294,7 @@ class Receiving(Transfer):
         self.detail.mismatches += 1
         self.detail.offset = 0
         if self.detail.mismatches >= MAX_MISMATCHES:
-            self._end(ct.EndCode.TARGET, "me", DIFFERENT, at, tell=True)
+            self._end(ct.EndCode.TARGET, "me", endings.DIFFERENT, at, tell=True)
             return
         self.retry_at = at.s + FIRST_RETRY_S
         self._touch(at)

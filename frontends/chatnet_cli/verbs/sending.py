@@ -10,6 +10,7 @@ from chatnet_cli.progress import ProgressLine
 from chatnet_cli.transfer_feed import TransferFeed
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed
+from chatnet_client.mirror import Progress
 from chatnet_client.words.messages import failure_words
 from chatnet_protocol.ipc.commands import FetchHistory, Queued, WithdrawMessage
 from chatnet_protocol.ipc.events import MessageFailed
@@ -78,14 +79,14 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
             row = client.view.transfer(transfer)
             if row is not None:
                 moved = client.mirror.progress(row)
-                progress.show(render.transfer_line(row, *moved))
+                progress.show(render.transfer_line(row, moved))
                 status = _outcome(row, options.wait)
                 if status is not None:
                     progress.end()
                     _print_transfer(env, options, row.state, queued.no, transfer, row)
                     return status
-                if options.json and feed.is_new(row, moved[0], time.monotonic()):
-                    env.out(render.dumps(render.transfer_object(row, *moved)))
+                if options.json and feed.is_new(row, moved.done_bytes, time.monotonic()):
+                    env.out(render.dumps(render.transfer_object(row, moved)))
             if time.monotonic() >= until:
                 progress.end()
                 raise Failure("Not yet; the transfer goes on.", ExitStatus.TIMED_OUT)
@@ -103,7 +104,7 @@ def _print_transfer(
     if not options.json:
         env.out(f"{state} · no {no} · {transfer.hex()}")
         return
-    known = render.transfer_object(row, row.done_bytes, 0.0) if row else {}
+    known = render.transfer_object(row, Progress(row.done_bytes)) if row else {}
     env.out(render.dumps({"type": "transfer", "id": transfer.hex(), "no": no, **known}))
 
 

@@ -16,6 +16,7 @@ from chatnet_cli.verbs.peers import key_lines, peer_object
 from chatnet_client import sessions as found
 from chatnet_client.asking import ask_status, ask_to_stop
 from chatnet_client.errors import ClientError, EngineUnreachable, NoSession
+from chatnet_client.mirror import Progress
 from chatnet_client.outage import is_supervised, supervisor_of
 from chatnet_client.words import count_words, is_open, restarted_words
 from chatnet_protocol.errors import CommandError
@@ -213,7 +214,7 @@ def _print_status(env: Environment, session: found.Session, view: View, facts: S
                 f" · {client_row.role}")  # fmt: skip
     for transfer in view.transfers:
         if transfer.state not in ENDED_TRANSFER_STATES:
-            env.out(f"transfer {render.transfer_line(transfer, transfer.done_bytes, 0.0)}")
+            env.out(f"transfer {render.transfer_line(transfer, Progress(transfer.done_bytes))}")
     for name, fact in facts.facts.items():
         if fact and name not in SHOWN_FACTS:
             env.out(f"{render.escape_line(name)} {render.escape_line(str(fact))}")

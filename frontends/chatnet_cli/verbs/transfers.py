@@ -46,13 +46,13 @@ def _print_new(
     feed: TransferFeed,
     row: TransferRow,
 ) -> None:
-    done_bytes, rate_bytes_s = client.mirror.progress(row)
-    if not feed.is_new(row, done_bytes, time.monotonic()):
+    progress = client.mirror.progress(row)
+    if not feed.is_new(row, progress.done_bytes, time.monotonic()):
         return
     if options.json:
-        env.out(render.dumps(render.transfer_object(row, done_bytes, rate_bytes_s)))
+        env.out(render.dumps(render.transfer_object(row, progress)))
     else:
-        env.out(render.transfer_line(row, done_bytes, rate_bytes_s))
+        env.out(render.transfer_line(row, progress))
 
 
 def change(env: Environment, options: argparse.Namespace) -> ExitStatus:

@@ -23,6 +23,9 @@ from chatnet_protocol.ipc.rows import (
     TransferState,
 )
 
+ON_LINK = "over the link, as TCP does not get through"
+"""How the bytes of a file travel, where it is not TCP."""
+
 LINK_WORDS: Mapping[str, str] = MappingProxyType(
     {
         LinkState.IDLE: "no address",

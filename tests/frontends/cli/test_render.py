@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet_cli import render
+from chatnet_client.mirror import Progress
 from chatnet_protocol.ipc.events import LinkChanged, TypingChanged
 from chatnet_protocol.ipc.offer import Offer, OfferedFile
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
@@ -162,11 +163,16 @@ def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
 def test_transfer_lines(mine: bool, state: str, more: dict[str, object], words: str) -> None:
     fields = {"files": 1, "size_bytes": 10} | more
     row = TransferRow(b"i" * 16, 1, 7, mine, TransferState(state), "f", **fields)  # type: ignore[arg-type]
-    assert render.transfer_line(row, 5, 5.0) == words
+    assert render.transfer_line(row, Progress(5, 5.0)) == words
 
 
 def test_progress_of_an_empty_file() -> None:
-    assert render.progress_words(0, 0, 0.0) == "100 %"
+    assert render.progress_words(Progress(0), 0) == "100 %"
+
+
+def test_progress_says_when_the_link_carries_the_bytes() -> None:
+    words = render.progress_words(Progress(50, 10.0, on_link=True), 100)
+    assert words.endswith("left · over the link, as TCP does not get through")
 
 
 def test_json_is_ascii_and_exact() -> None:

@@ -43,11 +43,11 @@ def test_statistics_are_the_newest_and_end_with_what_they_are_of() -> None:
     link = mirror.link_gauge(1)
     assert isinstance(link, LinkGauge)
     assert link.rtt_ms == 12.0
-    assert mirror.progress(core.transfer(transfer)) == (400, 50.0)
+    assert mirror.progress(core.transfer(transfer)) == (400, 50.0, False)
     core.move_transfer(transfer, TransferState.DONE, done_bytes=1000)
     done = core.transfer(transfer)
     mirror.handle(Changed(5, TransferChanged(done)))
-    assert mirror.progress(done) == (1000, 0.0)
+    assert mirror.progress(done) == (1000, 0.0, False)
     assert mirror._transfers == {}
     mirror.handle(Changed(6, PeerRemoved(1, 0)))
     assert mirror.link_gauge(1) is None

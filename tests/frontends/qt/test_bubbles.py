@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from chatnet_client.mirror import Progress
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferState
 from chatnet_qt.bubble import Bubble, offer_of, spoken
 from chatnet_qt.bubble_actions import (
@@ -138,7 +139,7 @@ def test_progress_has_room_from_the_first_byte_to_the_last(m, width: float) -> N
         transfer = transfer_row(row, state, "a", 10**12, by="me")
         heights = set()
         for done in (0, 10**9 - 1, 999_900_000_000, 10**12):
-            bubble = bubble_of(row, transfer=transfer, done_bytes=done, rate_bytes_s=987_654_321.0)
+            bubble = bubble_of(row, transfer=transfer, progress=Progress(done, 987_654_321.0, True))
             placed = place(bubble, width, m, Numbers.ALWAYS)
             heights.add(placed.height)
             assert placed.state_box is not None

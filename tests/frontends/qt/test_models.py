@@ -192,7 +192,7 @@ def test_transfers_show_their_progress(make_stage) -> None:
     stage.client.gauge(gauge)
     stage.settle()
     bubble = stage.pane.model.bubble(0)
-    assert (bubble.done_bytes, bubble.rate_bytes_s) == (600, 50.0)
+    assert bubble.progress == (600, 50.0, False)
     done = transfer_row(row, "done", "a.bin", 1000, done_bytes=1000)
     stage.client.change(ev.TransferChanged(done))
     stage.settle()

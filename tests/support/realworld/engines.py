@@ -210,15 +210,22 @@ def two_engines(root: Path, *args: str) -> Iterator[tuple[RealEngine, RealEngine
     """Two engines that have typed each other's address."""
     a = RealEngine(root, "a", "--bind", "127.0.0.1", *args)
     b = RealEngine(root, "b", "--bind", "127.0.0.1", *args)
+    with linked(a, b):
+        yield a, b
+
+
+@contextmanager
+def linked(a: RealEngine, b: RealEngine) -> Iterator[None]:
+    """Start two engines of this machine that type each other's address."""
     try:
         # Both know the other before it calls: else it would be a pending stranger at first, and
         # the number of the typed peer depend on who is quicker.
-        b.port = free_port()
+        b.port = b.port or free_port()
         a.start("127.0.0.1", str(b.port))
         b.start("127.0.0.1", str(a.port))
         with a.attach("introduce") as client:
             assert client.wait_until(lambda: is_up(client), START_S), "the link did not come up"
-        yield a, b
+        yield
     finally:
         for engine in (a, b):
             if engine.process and engine.process.poll() is None:
