@@ -182,7 +182,7 @@ class Receiving(Transfer):
 
     def _use_link(self, at: Moment) -> None:
         """TCP leads nowhere, in either direction."""
-        if self.phase in (S.WAITING, S.ACTIVE) and not self.on_link:
+        if self.phase in (S.WAITING, S.ACTIVE) and not self._on_link:
             self._asked = None
             self._stop_job()
             self._lost(at)
@@ -191,7 +191,7 @@ class Receiving(Transfer):
 
     def _change_to_tcp(self, at: Moment) -> None:
         """A connection could be opened while the link is in use."""
-        if self.on_link:
+        if self._on_link:
             self.link.try_tcp()
             self._stop_job()
             self._lost(at)

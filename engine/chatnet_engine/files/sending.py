@@ -105,7 +105,7 @@ class Sending(Transfer):
                 )
                 self.listing_stored = False
                 self._touch(at)
-            case pw.Stalled(wait=pw.Wait.PATH) if self.link.up and not self.on_link:
+            case pw.Stalled(wait=pw.Wait.PATH) if self.link.up and not self._on_link:
                 self._stop_job()
                 self._lost(at)
                 self._out.say(self.peer, ct.Unreachable(self.id))

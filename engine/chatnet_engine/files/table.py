@@ -173,7 +173,8 @@ class TransferTable:
             ops.append(msgspec.structs.replace(op, automatic=use) if use else op)
 
     def _take_gauge(self, transfer: Transfer, gauges: list[TransferGauge], now: float) -> None:
-        gauge = transfer.progress.take_gauge(transfer.id, transfer.peer, now, transfer.on_link)
+        on_link = transfer.job != 0 and transfer.job == transfer.bulk_job
+        gauge = transfer.progress.take_gauge(transfer.id, transfer.peer, now, on_link)
         if gauge is not None:
             gauges.append(gauge)
 

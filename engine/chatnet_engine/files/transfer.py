@@ -72,8 +72,8 @@ class Transfer(ABC):
         self.job = 0
         """The job of the file process that works on it; 0: none."""
         self.retry_at: float | None = None
-        self._bulk = False
-        """The newest job was asked for with a bulk stream."""
+        self.bulk_job = 0
+        """The newest job that has a bulk stream of the link instead of a TCP connection."""
         self._deaths = 0
         """Deaths of the file process while it had this job, since something was achieved."""
         self._not_before_s = 0.0
@@ -116,9 +116,8 @@ class Transfer(ABC):
         return self.detail.held or self.detail.peer_held
 
     @property
-    def on_link(self) -> bool:
-        """Its present job has a bulk stream of the link instead of a TCP connection."""
-        return bool(self.job) and self._bulk
+    def _on_link(self) -> bool:
+        return self.job != 0 and self.job == self.bulk_job
 
     @property
     def row(self) -> TransferRow:
@@ -360,15 +359,15 @@ class Transfer(ABC):
         """Its number; it is about to be asked for."""
         self.job = self._out.next_job()
         if connect.bulk:
+            self.bulk_job = self.job
             self._out.bulk.open(self.peer, connect.handle, self.job)
-        self._bulk = connect.bulk
         return self.job
 
     def _connected(self, at: Moment) -> None:
         """The job has its connection, or its stream."""
         if not self._step(Step.CONNECTED):
             return
-        if self.on_link:
+        if self._on_link:
             self.retry_at = self.link.tcp_again_s
         else:
             self.link.tcp_works()
@@ -376,7 +375,7 @@ class Transfer(ABC):
 
     def _probe_tcp(self, at: Moment) -> None:
         """The link is in use: now and then, see whether TCP could be."""
-        if self.phase is S.ACTIVE and self.on_link:
+        if self.phase is S.ACTIVE and self._on_link:
             if at.s >= self.link.tcp_again_s:
                 self.link.tcp_failed(at.s)
                 self._out.ask(pw.Probe(self.job, self.link.tcp_addrs()))

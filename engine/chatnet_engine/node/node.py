@@ -340,8 +340,7 @@ class Node:
         for session, body in transfers.take_controls():
             act = partial(session.send, CHANNEL_CONTROL, body)
             self.contained.peer(session.peer, now, act)
-        transfers.send_bulk()
-        transfers.store()
+        transfers.flush()
         self.contained.take_failed(now)
 
     def _serve(self, peer: int, sealed: list[tuple[bytes, Addr]], now: Now) -> None:

@@ -239,7 +239,7 @@ class FileTransfers(Subject):
         ]
         return [(session, body) for session, body in found if session]
 
-    def send_bulk(self) -> None:
+    def _send_bulk(self) -> None:
         """Bytes of files leave on the links that have room for them."""
         bulk = self.transfers.bulk
         for peer in bulk.waiting():
@@ -247,8 +247,9 @@ class FileTransfers(Subject):
             if session and (batch := bulk.take(peer, session.room(CHANNEL_BULK))):
                 session.connection.queue(CHANNEL_BULK, batch)
 
-    def store(self) -> None:
-        """Have stored what changed, and looked up what is not known."""
+    def flush(self) -> None:
+        """Send bytes on the links, have stored what changed, and looked up what is not known."""
+        self._send_bulk()
         for op in self.transfers.take_stores():
             self._turn.commits.add(op)
         if ids := self.transfers.lookups.take():
