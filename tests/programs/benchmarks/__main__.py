@@ -14,6 +14,7 @@ from benchmarks import (
     local,
     pace,
     partition,
+    paths,
     secure,
     stages,
     thin,
@@ -27,12 +28,13 @@ ALL = {
     "local": local.run,
     "files": files.run,
     "pace": pace.run,
+    "paths": paths.run,
     "secure": secure.run,
     "thin": thin.run,
     "partition": partition.run,
     "hostile": hostile.run,
 }
-WHEN_ASKED = {"pace", "partition", "hostile"}
+WHEN_ASKED = {"pace", "paths", "partition", "hostile"}
 """Take minutes, or need root."""
 
 

@@ -108,7 +108,7 @@ def _case(root: Path, control: str, queue_ms: float, seconds: float) -> Iterator
     with big.open("wb") as file:
         file.truncate(int(MBIT * 125e3 * (3 * seconds + 10)))
     with narrow_line(MBIT, DELAY_MS, queue_ms) as line:
-        a, b = _engines(root, line, control)
+        a, b = engines_on(line, root, control)
         try:
             with a.attach("sender") as sender, b.attach("reader") as reader, b.attach("yes") as yes:
                 assert sender.wait_until(lambda: is_up(sender), START_S)
@@ -150,7 +150,8 @@ def _measure(
     beside.end()
 
 
-def _engines(root: Path, line: NarrowLine, control: str) -> tuple[RealEngine, RealEngine]:
+def engines_on(line: NarrowLine, root: Path, control: str) -> tuple[RealEngine, RealEngine]:
+    """One at each end, with that TCP congestion control."""
     more: dict[str, str] = {}
     if control == "cubic":
         patch = root / "patch"

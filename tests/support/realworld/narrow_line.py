@@ -47,6 +47,24 @@ class NarrowLine:
         assert self._process.stdin
         print("rate", mbit, file=self._process.stdin, flush=True)
 
+    def drop_tcp(self, side: str, *, new_only: bool = False) -> None:
+        """A firewall: this side gets no TCP packet any more, without a word; `new_only`: none
+        but answers to its own."""
+        what = "ct state new" if new_only else ""
+        rules = f"""
+            table inet no_tcp {{
+                chain input {{
+                    type filter hook input priority 0;
+                    meta l4proto tcp {what} drop
+                }}
+            }}
+        """
+        run(*self.within(side), "nft", "-f", "-", stdin=rules)
+
+    def let_in_tcp(self, side: str) -> None:
+        """Take the firewall away."""
+        run(*self.within(side), "nft", "flush", "ruleset")
+
     def end(self) -> float:
         """No packets any more; how late one was at worst, in seconds."""
         out, _ = self._process.communicate(timeout=10)
