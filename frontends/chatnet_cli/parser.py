@@ -110,4 +110,5 @@ def _shape(action: argparse.Action) -> str:
             return f"[{name} ...]"
         case "+" | argparse.PARSER:
             return f"{name} ..."
-    return name
+        case _:
+            return name

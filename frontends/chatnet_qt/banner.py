@@ -75,7 +75,8 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
         case LinkState.KEY_CHANGED:
             review = () if info.offered_key else (("key", "Review…"),)
             return Banner(Tone.WARNING, words, (*review, *retry))
-    return Banner(Tone.INFO, words if link.reason else shown_name(link.state))
+        case _:  # a newer engine's
+            return Banner(Tone.INFO, words if link.reason else shown_name(link.state))
 
 
 def key_banner(peer: PeerView) -> Banner | None:

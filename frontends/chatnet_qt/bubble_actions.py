@@ -48,7 +48,8 @@ def actions_of(bubble: Bubble) -> list[str]:
         case TransferState.FAILED | TransferState.CANCELLED | TransferState.REJECTED:
             again = transfer.mine and transfer.files == 1 and transfer.path
             return ["again"] if again else ["fetch"] if can_fetch(transfer) else []
-    return []
+        case _:  # a newer engine's
+            return []
 
 
 def more_actions_of(bubble: Bubble) -> list[str]:

@@ -255,6 +255,8 @@ class ConversationPane(QWidget):
                 peer = self._session.peer(event.peer)
                 name = peer_name(peer.info) if peer else f"peer {event.peer}"
                 self.tell(notice_words(event, name), tones.get(event.level, Tone.WARNING))
+            case _:
+                pass  # the view shows it
 
     def _on_refused(self, peer: int, sentence: str, _answer: Answered | None = None) -> None:
         if peer in (0, self.peer_number):

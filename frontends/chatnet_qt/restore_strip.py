@@ -36,17 +36,19 @@ def restore_banner(peer: PeerView, put_off: bool) -> Banner | None:
             return Banner(Tone.INFO, words, actions)
         case RestoreMine.ASKING:
             if peer.link.state != LinkState.UP:
-                words += " The question goes out as soon as the connection is there."
+                words += " The question is sent as soon as you are connected."
             return Banner(Tone.INFO, words, (("stop", "Stop asking"),))
         case RestoreMine.RUNNING:
             return Banner(Tone.INFO, words, (("stop", "Stop"),))
+        case _:
+            pass  # nothing of ours to act on
     if row.theirs == RestoreTheirs.GIVING:
         return Banner(Tone.INFO, giving_words(row, name), (("refuse", "Stop"),))
     return None
 
 
 def ending_words(before: RestoreRow, row: RestoreRow, name: str) -> str:
-    """What to tell once about what has just ended; empty: nothing has."""
+    """The sentence about what has just ended; empty: nothing has."""
     ended = []
     if row.mine != before.mine and row.mine in (RestoreMine.DONE, RestoreMine.REFUSED):
         ended.append(asking_words(row, name))

@@ -10,12 +10,14 @@ import time
 
 from chatnet_client.client_events import (
     Answered,
+    Behind,
     Changed,
     ClientEvent,
     ClientFailed,
     EngineLost,
     Gauged,
     Live,
+    Missed,
     Refused,
     Reset,
 )
@@ -191,3 +193,5 @@ class Session(QObject):
             case Refused(final=True):
                 self.mirror.handle(EngineLost(event.text))
                 self.connection_changed.emit()
+            case Missed() | Behind() | Refused() | Answered():
+                pass  # answers go to their callbacks, the rest is in the view

@@ -208,7 +208,8 @@ def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:
         case TransferState.FAILED:
             reason = shown_name(row.reason, MAX_REASON_CHARACTERS)
             return f"Failed: {reason if row.reason else 'no reason given'}"
-    return "Sending" if row.mine else "Receiving"
+        case _:
+            return "Sending" if row.mine else "Receiving"
 
 
 def card_words(row: TransferRow, name: str, delivered: bool, progress: Progress) -> str:
@@ -225,7 +226,8 @@ def card_words(row: TransferRow, name: str, delivered: bool, progress: Progress)
             return f"{words} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
         case TransferState.DONE:
             return f"✓ {words}"
-    return words
+        case _:
+            return words
 
 
 def longest_card_words(row: TransferRow, name: str) -> str:

@@ -25,9 +25,6 @@ class CloseCode(enum.IntEnum):
     REFUSED = 3
     """The key is not trusted here, or was removed."""
     PROTOCOL_VIOLATION = 4
-    VERSION = 5
-    SUPERSEDED = 6
-    """Another link of the same pair of peers took over."""
 
 
 class ErrorCode(enum.StrEnum):

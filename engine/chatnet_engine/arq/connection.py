@@ -72,7 +72,6 @@ class Connection:
         self._close_answers = 0
         self.closed = False
         """The peer has ended the link."""
-        self._last_heard: float | None = None
         self._packets_received = 0
         self._duplicate_packets = 0
 
@@ -99,7 +98,6 @@ class Connection:
             arrived = frames.decode(payload)
         except DecodeError as error:
             raise RemoteProtocolError(error.reason) from None
-        self._last_heard = now
         self._sender.first_unanswered = None
         self._packets_received += 1
         if self.trace.detail:
@@ -227,11 +225,6 @@ class Connection:
         if self.closed or self._close is not None:
             return self._now if self._close_due and not self.closed else None
         return self._sender.next_timeout(self._now)
-
-    @property
-    def last_heard(self) -> float | None:
-        """When the last valid packet came."""
-        return self._last_heard
 
     @property
     def first_unanswered(self) -> float | None:

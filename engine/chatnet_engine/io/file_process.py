@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import assert_never
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_bulk import BulkSockets
@@ -244,8 +245,10 @@ class FileProcess:
                 self._bulk.handle(request)
             case pw.Probe():
                 threading.Thread(target=self._probe, args=(request,), daemon=True).start()
-            case _:
+            case pw.Scan() | pw.Place() | pw.Discard():
                 self._disk.put(request)
+            case _:
+                assert_never(request)
 
     def _start_job(self, request: JobRequest) -> None:
         job = Job(request, self._report, self._umask, self._paced)
@@ -351,6 +354,8 @@ class FileProcess:
             case pw.Discard():
                 with contextlib.suppress(FolderError):
                     discard(request)
+            case pw.Send() | pw.Receive() | pw.Stop():
+                raise AssertionError("this is not a request for the disk")
 
 
 def place(request: pw.Place, below_mode: int) -> pw.Placed | pw.NotPlaced:

@@ -296,6 +296,8 @@ class ReceiveJob:
                     self._begin(folder, 0)
                 case Step.CHECK:
                     self._finish_file(folder, bytes(body))
+                case Step.FINISH:
+                    pass  # `END` is handled by the caller
         self._flush(bodies)
 
     def _flush(self, bodies: list[memoryview]) -> None:

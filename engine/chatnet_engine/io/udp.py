@@ -331,8 +331,9 @@ def _bind_problem(error: OSError, bind: str, port: int) -> str:
         case errno.EACCES | errno.EPERM:
             return f"UDP port {port}{where} is not allowed for you; choose one above 1023."
         case errno.EADDRNOTAVAIL:
-            return f"{bind} is no address of this machine."
-    return f"UDP port {port}{where} cannot be opened: {error.strerror}."
+            return f"{bind} is not an address of this machine."
+        case _:
+            return f"UDP port {port}{where} cannot be opened: {error.strerror}."
 
 
 def _grow_buffer(sock: socket.socket, force: int, plain: int) -> int:

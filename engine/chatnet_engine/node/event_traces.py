@@ -1,6 +1,8 @@
 """The traces that published events leave: what people see of links, peers, transfers and messages,
 without anything that is theirs."""
 
+from typing import assert_never
+
 from chatnet_engine.trace import Addr, Code, Kind, Tag, Tracer
 from chatnet_protocol.addresses import split_address
 from chatnet_protocol.ipc import events as ev
@@ -36,9 +38,11 @@ def trace_event(trace: Tracer, event: ev.Event, before: View) -> None:
             trace.add(0, Kind.ENGINE_STOPPING)
         case ev.DraftChanged() | ev.TypingChanged() | ev.SkippedEvent():
             pass  # what a person is doing, and nothing that a link does
-        case _:
+        case ev.MessagesAdded() | ev.MessagesRestored() | ev.MessagesDelivered() | ev.MarksMoved():
             if trace.detail:
                 _detail(trace, event)
+        case _:
+            assert_never(event)
 
 
 def _detail(

@@ -89,8 +89,10 @@ def _notice(row: Row) -> Notice:
             return notice("error", NoticeCode.LEFT_OUT_TRANSFER, row.name, peer=row.peer)
         case Row.MESSAGE:
             return notice("error", NoticeCode.LEFT_OUT_MESSAGE, peer=row.peer)
-        case _:
+        case Row.RESTORE:
             return notice("error", NoticeCode.LEFT_OUT_RESTORE, peer=row.peer)
+        case _:
+            raise AssertionError(f"no notice for {row.what}")
 
 
 def _sentence(row: Row) -> str:

@@ -81,6 +81,8 @@ class Side:
                 self._show(f"-- {words} {row.address}".rstrip())
             case TransferChanged(row=row):
                 self._show(f"-- {render.transfer_words(row)}")
+            case _:
+                pass
 
     def _message(self, row: MessageRow) -> None:
         words = render.message_words(row)

@@ -111,4 +111,6 @@ def _follow(
                 raise Failure(words, ExitStatus.REFUSED)
             case _ if under_way:
                 raise Failure("The request was taken back.")
+            case _:
+                pass  # not stored yet
     raise Failure(f"Not yet. {STANDS}", ExitStatus.TIMED_OUT)

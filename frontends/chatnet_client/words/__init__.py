@@ -166,7 +166,8 @@ def asking_words(row: RestoreRow, name: str) -> str:
             return f"{name} has none of the missing messages."
         case RestoreMine.REFUSED:
             return f"{name} declined to send you the conversation."
-    return ""
+        case _:
+            return ""
 
 
 def giving_words(row: RestoreRow, name: str) -> str:
@@ -180,4 +181,5 @@ def giving_words(row: RestoreRow, name: str) -> str:
             return f"{name} has received a copy of your conversation."
         case RestoreTheirs.REFUSED:
             return f"You declined to send {name} the conversation."
-    return ""
+        case _:
+            return ""

@@ -24,7 +24,7 @@ from typing import Final
 import msgspec
 
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.limits import DATA_HEADER_BYTES, MAX_PACKET_NUMBER
+from chatnet_protocol.limits import MAX_PACKET_NUMBER
 from chatnet_protocol.version import WIRE_VERSION
 
 INIT: Final = 1
@@ -190,19 +190,6 @@ def decode_cookie(data: bytes) -> CookieReply:
 def encode_version(initiator_index: int) -> bytes:
     """VERSION: the answer to an INIT of a version that is not spoken here."""
     return _HEADER.pack(VERSION, WIRE_VERSION, 0, initiator_index)
-
-
-def data_header(receiver_index: int, number: int) -> bytes:
-    """The 16 bytes in front of a sealed payload; they are its associated data."""
-    return DATA_HEADER.pack(DATA, receiver_index, number)
-
-
-def decode_data_header(data: bytes) -> tuple[int, int]:
-    """(receiver's index, packet number) of a DATA datagram. Raises DecodeError when too short."""
-    if len(data) < DATA_HEADER_BYTES or data[0] != DATA:
-        raise DecodeError("not a DATA datagram")
-    _, index, number = DATA_HEADER.unpack_from(data)
-    return index, number
 
 
 def encode_resp_identity(identity: LinkIdentity) -> bytes:

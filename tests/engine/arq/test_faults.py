@@ -216,11 +216,8 @@ def test_an_idle_link_is_kept_alive_and_quiet() -> None:
     pair = Pair(18)
     pair.settle()
     before = pair.ab.packets + pair.ba.packets
-    start = pair.now
     pair.run(100)
     assert 18 <= pair.ab.packets + pair.ba.packets - before <= 28
-    assert pair.a.connection.last_heard is not None
-    assert pair.a.connection.last_heard >= start + 85
     assert pair.a.connection.first_unanswered is None
 
 

@@ -211,7 +211,7 @@ def test_a_busy_port_is_one_sentence(pair):
         ("127.0.0.1:5000", "only the host belongs here"),
         ("[::1]:5000", "only the host belongs here"),
         ("fe80::1%none", "has no network interface 'none'"),
-        ("192.0.2.1", "is no address of this machine"),
+        ("192.0.2.1", "is not an address of this machine"),
     ],
 )
 def test_an_address_that_cannot_be_bound_is_one_sentence(bind, sentence):

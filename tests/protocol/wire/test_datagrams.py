@@ -33,7 +33,7 @@ def encode(vector: dict[str, Any]) -> bytes:
         return datagrams.encode_cookie(index, bytes.fromhex(vector["cookie"]))
     if vector["type"] == "VERSION":
         return datagrams.encode_version(index)
-    return datagrams.data_header(index, int(vector["number"], 16))
+    return datagrams.DATA_HEADER.pack(datagrams.DATA, index, int(vector["number"], 16))
 
 
 @pytest.mark.parametrize("vector", VECTORS["datagrams"], ids=lambda v: v["type"])
@@ -65,7 +65,8 @@ def test_golden_bytes_are_read_back() -> None:
     vector, data = by_type["COOKIE"]
     assert datagrams.decode_cookie(data).cookie.hex() == vector["cookie"]
     vector, data = by_type["DATA"]
-    assert datagrams.decode_data_header(data) == (
+    assert datagrams.DATA_HEADER.unpack_from(data) == (
+        datagrams.DATA,
         vector["index"],
         int(vector["number"], 16),
     )
@@ -110,7 +111,6 @@ def test_garbage_raises_only_decode_errors(data: bytes) -> None:
         datagrams.decode_resp,
         datagrams.decode_fin,
         datagrams.decode_cookie,
-        datagrams.decode_data_header,
         datagrams.decode_resp_identity,
         datagrams.decode_fin_identity,
     ):
@@ -135,8 +135,6 @@ INIT = datagrams.encode_init(datagrams.init_covered(1, 0, bytes(32)), bytes(16))
         (datagrams.decode_fin, datagrams.encode_resp(1, 0, bytes(74))),
         (datagrams.decode_cookie, COOKIE[:-1]),
         (datagrams.decode_cookie, COOKIE + b"\0"),
-        (datagrams.decode_data_header, bytes([4]) + bytes(14)),
-        (datagrams.decode_data_header, INIT),
     ],
 )
 def test_wrong_datagrams_are_refused(decode: Any, data: bytes) -> None:

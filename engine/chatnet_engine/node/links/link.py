@@ -42,19 +42,19 @@ def close_in(payload: bytes) -> Closed | None:
 
 
 def why_closed(closed: Closed) -> tuple[LinkState, Reason]:
-    """What people are shown when the peer ends the link."""
+    """The state and reason to show when the peer ends the link."""
     match closed.code:
         case CloseCode.PENDING:
             return LinkState.PENDING, reason(LinkReason.NOT_ACCEPTED)
         case CloseCode.REFUSED:
             return LinkState.REFUSED, reason(LinkReason.NOT_TRUSTED)
-        case CloseCode.PROTOCOL_VIOLATION | CloseCode.VERSION:
+        case CloseCode.PROTOCOL_VIOLATION:
             why = closed.reason or "protocol error"
             return LinkState.REFUSED, reason(LinkReason.PEER_REFUSED, why)
-        case CloseCode.NONE:
-            return LinkState.DIALLING, reason(LinkReason.PEER_CLOSED)
-        case _:
+        case CloseCode.SHUTDOWN:
             return LinkState.DIALLING, reason(LinkReason.PEER_STOPPED)
+        case _:  # none, or one of a newer version
+            return LinkState.DIALLING, reason(LinkReason.PEER_CLOSED)
 
 
 @dataclass(slots=True)

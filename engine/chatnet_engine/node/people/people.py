@@ -3,6 +3,8 @@
 `Peers` holds them, `Gate` decides about keys; the changes are committed here.
 """
 
+from typing import assert_never
+
 import msgspec
 
 from chatnet_engine.node.commits import Waiting
@@ -204,8 +206,14 @@ class People(Subject):
                 self.remember(msgspec.structs.replace(row, offered_key=event.key))
             case Meaning.STRANGER if event.key not in self._peers.strangers:
                 self._meet_stranger(event)
+            case (
+                Meaning.KNOWN | Meaning.PENDING | Meaning.UNPROVEN | Meaning.UNINVITED
+                | Meaning.OURSELVES | Meaning.PIN | Meaning.MERGE | Meaning.KEY_CHANGED
+                | Meaning.STRANGER
+            ):  # fmt: skip
+                pass  # nothing changes: known ones, and those refused with a reason
             case _:
-                pass  # known ones, and those refused with a reason
+                assert_never(verdict.meaning)
 
     def _pinned(self, row: PeerRow, event: secure.Authenticated) -> PeerRow:
         name = row.name

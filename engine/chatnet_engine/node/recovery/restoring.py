@@ -7,6 +7,7 @@ are volatile, and the request is sent again on the next link.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 from chatnet_engine.arq.events import MessagesArrived
 from chatnet_engine.files.restored import restored_transfer
@@ -160,8 +161,10 @@ class Restoring(Subject):
                 self._talk(peer).ask = None
                 if state.theirs in (RestoreTheirs.ASKED, RestoreTheirs.GIVING):
                     self._commits.add(cr.StoreTheirWish(peer, said.want, RestoreTheirs.NONE))
-            case _:
+            case wire.RestorePage() | wire.RestoreRefuse() | wire.RestoreStop():
                 pass  # about a request that has ended meanwhile
+            case _:
+                assert_never(said)
 
     def peer_removed(self, result: PeerForgotten, now: Now) -> None:
         """The peer is not in the list any more."""

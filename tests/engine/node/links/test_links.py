@@ -123,11 +123,11 @@ def closes_b(pair: Pair, code: CloseCode, reason: str = "") -> None:
         (CloseCode.PENDING, LinkState.PENDING, reason(LinkReason.NOT_ACCEPTED)),
         (CloseCode.REFUSED, LinkState.REFUSED, reason(LinkReason.NOT_TRUSTED)),
         (CloseCode.PROTOCOL_VIOLATION, LinkState.REFUSED, TOO_FAST),
-        (CloseCode.VERSION, LinkState.REFUSED, TOO_FAST),
         (CloseCode.SHUTDOWN, LinkState.DIALLING, reason(LinkReason.PEER_STOPPED)),
+        (CloseCode.NONE, LinkState.DIALLING, reason(LinkReason.PEER_CLOSED)),
     ],
 )
-def test_why_a_peer_ended_the_link_is_told(
+def test_why_a_peer_ended_the_link_is_shown(
     pair: Pair, code: CloseCode, state: LinkState, why: Reason
 ) -> None:
     pair.b.node, node = None, pair.b.node
