@@ -19,7 +19,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import assert_never
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_bulk import BulkSockets
@@ -176,7 +175,7 @@ class FileProcess:
         self._bulk = BulkSockets(self._selector, self._send)
         self._said: collections.deque[tuple[int, pw.Report]] = collections.deque()
         """Reports of other threads; (job or 0, report)."""
-        self._disk: queue.SimpleQueue[pw.Request] = queue.SimpleQueue()
+        self._disk: queue.SimpleQueue[pw.Scan | pw.Place | pw.Discard] = queue.SimpleQueue()
         self._bell_in, self._bell_out = socket.socketpair()
         for sock in (engine, self._bell_in, self._bell_out):
             sock.setblocking(False)
@@ -247,8 +246,6 @@ class FileProcess:
                 threading.Thread(target=self._probe, args=(request,), daemon=True).start()
             case pw.Scan() | pw.Place() | pw.Discard():
                 self._disk.put(request)
-            case _:
-                assert_never(request)
 
     def _start_job(self, request: JobRequest) -> None:
         job = Job(request, self._report, self._umask, self._paced)
@@ -345,7 +342,7 @@ class FileProcess:
                 elif isinstance(request, pw.Place):
                     self._report(0, pw.NotPlaced(request.id, request.index, [], BROKEN))
 
-    def _use_disk(self, request: pw.Request) -> None:
+    def _use_disk(self, request: pw.Scan | pw.Place | pw.Discard) -> None:
         match request:
             case pw.Scan():
                 self._report(0, scan(request.id, request.roots))
@@ -354,8 +351,6 @@ class FileProcess:
             case pw.Discard():
                 with contextlib.suppress(FolderError):
                     discard(request)
-            case pw.Send() | pw.Receive() | pw.Stop():
-                raise AssertionError("this is not a request for the disk")
 
 
 def place(request: pw.Place, below_mode: int) -> pw.Placed | pw.NotPlaced:
