@@ -1,9 +1,12 @@
 """Loss recovery with a window and a source that write down what they are told, for its tests."""
 
+from collections.abc import Sequence
+
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.loss import LossRecovery
-from chatnet_engine.arq.packets import SentPacket, Token
+from chatnet_engine.arq.packets import NO_SNAPSHOT, SentPacket, Snapshot, Token
 from chatnet_engine.arq.rtt import RttEstimator
+from chatnet_engine.trace import Code
 
 CONFIG = ArqConfig()
 
@@ -31,18 +34,39 @@ class Window:
 
     def __init__(self) -> None:
         self.window_bytes = 10**6
-        self.in_slow_start = False
+        self.rate_bytes_per_s = self.queue_s = 0.0
+        self.state = Code("fixed")
         self.told: list[str] = []
         self.samples: list[float] = []
+        self.lost_bytes = self.late_bytes = 0
 
-    def on_rtt(self, sample_s: float, now: float) -> None:
-        self.samples.append(sample_s)
+    def on_sent(self, in_flight_bytes: int, now: float) -> Snapshot:
+        return NO_SNAPSHOT
 
-    def on_acked(self, size_bytes: int, sent_at: float, used: bool) -> None:
-        self.told.append("acked")
+    def on_ack(
+        self,
+        acked: Sequence[SentPacket],
+        sample_s: float | None,
+        in_flight_bytes: int,
+        now: float,
+        used: bool,
+    ) -> None:
+        if sample_s is not None:
+            self.samples.append(sample_s)
+        self.told += ["acked"] * len(acked)
 
-    def on_lost(self, sent_at: float, now: float) -> None:
+    def on_lost(self, size_bytes: int, sent_at: float, now: float) -> None:
+        self.lost_bytes += size_bytes
         self.told.append("lost")
+
+    def on_late(self, size_bytes: int) -> None:
+        self.late_bytes += size_bytes
+
+    def on_app_limited(self, in_flight_bytes: int) -> None:
+        self.told.append("limited")
+
+    def pace(self, rtt_s: float) -> float:
+        return 0.0
 
     def on_spurious(self) -> None:
         self.told.append("spurious")

@@ -40,9 +40,9 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
     """A PING after this long without sending; up to a quarter less by chance, so that the two
     sides do not keep step and one ping serves both."""
 
+    congestion: str = "path model"
+    """Key of `sender.CONTROLLERS`; "illinois" is the control that measurements compare with."""
     initial_window_packets: int = 10
     """RFC 9002 section 7.2."""
     min_window_packets: int = 8
     """Two in RFC 9002; eight carry a burst of text and its copies on a line that loses a fifth."""
-    burst_packets: int = 16
-    """Back to back before pacing spreads packets out."""

@@ -4,9 +4,12 @@ Owns the window; it knows nothing of packets' contents. Every controller follows
 that a better one can take its place without a change elsewhere.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.arq.packets import NO_SNAPSHOT, SentPacket, Snapshot
+from chatnet_engine.trace import Code
 
 ALPHA_MAX = 10.0
 ALPHA_MIN = 0.3
@@ -28,18 +31,29 @@ LONGEST_DECAY = 0.99
 
 
 class Congestion(Protocol):
-    """What loss recovery tells a controller, and the numbers it gives back."""
+    """What loss recovery and the sender report to a controller, and the limits it sets."""
 
     window_bytes: int
 
-    def on_rtt(self, sample_s: float, now: float) -> None:
-        """A clean round-trip sample."""
+    def on_sent(self, in_flight_bytes: int, now: float) -> Snapshot:
+        """A packet leaves while so much is in flight; kept with it as its `snapshot`."""
 
-    def on_acked(self, size_bytes: int, sent_at: float, used: bool) -> None:
-        """A packet arrived; `used` says whether the window was what held the sender back."""
+    def on_ack(
+        self,
+        acked: Sequence[SentPacket],
+        sample_s: float | None,
+        in_flight_bytes: int,
+        now: float,
+        used: bool,
+    ) -> None:
+        """One ACK: the packets it acknowledges, oldest first, its round-trip sample if it gave
+        one, what is in flight after it, and whether window or pace held the sender back."""
 
-    def on_lost(self, sent_at: float, now: float) -> None:
+    def on_lost(self, size_bytes: int, sent_at: float, now: float) -> None:
         """Packets were declared lost, the newest of them sent at `sent_at`."""
+
+    def on_late(self, size_bytes: int) -> None:
+        """A packet that was declared lost has arrived after all."""
 
     def on_spurious(self) -> None:
         """Every packet of the last loss event has arrived after all."""
@@ -47,9 +61,23 @@ class Congestion(Protocol):
     def on_persistent(self) -> None:
         """Everything sent over three probe timeouts was lost, RFC 9002 section 7.6."""
 
+    def on_app_limited(self, in_flight_bytes: int) -> None:
+        """There is less to send than window and pace allow."""
+
+    def pace(self, rtt_s: float) -> float:
+        """Bytes per second that may leave."""
+
     @property
-    def in_slow_start(self) -> bool:
-        """Whether the window still doubles every round trip; pacing gives it more head room."""
+    def rate_bytes_per_s(self) -> float:
+        """What the path is believed to carry; 0 where the controller does not know."""
+
+    @property
+    def queue_s(self) -> float:
+        """What a packet waits in the path's queue, as the last round trips show."""
+
+    @property
+    def state(self) -> Code:
+        """What it is doing, for traces."""
 
 
 class QueueGauge:
@@ -58,6 +86,7 @@ class QueueGauge:
     def __init__(self) -> None:
         self.alpha = 1.0
         self.beta = BETA_MAX
+        self.queue_s = 0.0
         self._base_s = float("inf")
         self._next_base_s = float("inf")
         self._base_until = float("-inf")
@@ -78,7 +107,7 @@ class QueueGauge:
         self._samples += 1
         if now < self._round_until:
             return
-        queue_s = max(self._sum_s / self._samples - self._base_s, 0.0)
+        queue_s = self.queue_s = max(self._sum_s / self._samples - self._base_s, 0.0)
         self._sum_s, self._samples = 0.0, 0
         self._round_until = now + sample_s
         self._longest_s = max(self._longest_s * LONGEST_DECAY, queue_s)
@@ -118,21 +147,33 @@ class Illinois:
         """Below the threshold."""
         return self.window_bytes < self._threshold_bytes
 
-    def on_rtt(self, sample_s: float, now: float) -> None:
-        """Tells how full the queue is."""
-        self._queue.add(sample_s, now)
+    def on_sent(self, in_flight_bytes: int, now: float) -> Snapshot:
+        """Nothing to remember."""
+        return NO_SNAPSHOT
 
-    def on_acked(self, size_bytes: int, sent_at: float, used: bool) -> None:
+    def on_ack(
+        self,
+        acked: Sequence[SentPacket],
+        sample_s: float | None,
+        in_flight_bytes: int,
+        now: float,
+        used: bool,
+    ) -> None:
         """Grow by what arrived (slow start), or by alpha packets per window."""
-        if not used or sent_at <= self._recovery_start:
+        if sample_s is not None:
+            self._queue.add(sample_s, now)
+        if not used:
             return
-        if self.in_slow_start:
-            self.window_bytes += size_bytes
-        else:
-            gain_bytes = self._queue.alpha * self._packet_bytes * size_bytes / self.window_bytes
-            self.window_bytes += max(1, int(gain_bytes))
+        for packet in acked:
+            if packet.sent_at <= self._recovery_start:
+                continue
+            if self.in_slow_start:
+                self.window_bytes += packet.size_bytes
+                continue
+            share = packet.size_bytes / self.window_bytes
+            self.window_bytes += max(1, int(self._queue.alpha * self._packet_bytes * share))
 
-    def on_lost(self, sent_at: float, now: float) -> None:
+    def on_lost(self, size_bytes: int, sent_at: float, now: float) -> None:
         """Reduce the window by beta, once per round trip."""
         if sent_at <= self._recovery_start:
             return
@@ -141,6 +182,31 @@ class Illinois:
         kept_bytes = int(self.window_bytes * (1 - self._queue.beta))
         self.window_bytes = max(kept_bytes, self._min_bytes)
         self._threshold_bytes = self.window_bytes
+
+    def on_late(self, size_bytes: int) -> None:
+        """`on_spurious` undoes what the loss did."""
+
+    def on_app_limited(self, in_flight_bytes: int) -> None:
+        """`used` says so."""
+
+    def pace(self, rtt_s: float) -> float:
+        """Twice the window a round trip in slow start, 1.25 times after, RFC 9002 section 7.7."""
+        return (2.0 if self.in_slow_start else 1.25) * self.window_bytes / max(rtt_s, 1e-6)
+
+    @property
+    def rate_bytes_per_s(self) -> float:
+        """It has no model of the path."""
+        return 0.0
+
+    @property
+    def queue_s(self) -> float:
+        """Of the last round."""
+        return self._queue.queue_s
+
+    @property
+    def state(self) -> Code:
+        """RFC 9002's words."""
+        return Code("slow_start" if self.in_slow_start else "congestion_avoidance")
 
     def on_spurious(self) -> None:
         """Take the last reduction back."""

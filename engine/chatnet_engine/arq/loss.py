@@ -81,6 +81,7 @@ class LossRecovery:
 
     def on_sent(self, packet: SentPacket) -> None:
         """An ack-eliciting packet leaves."""
+        packet.snapshot = self._congestion.on_sent(self.in_flight_bytes, packet.sent_at)
         self._sent.add(packet)
         self.in_flight_bytes += packet.size_bytes
         self.control_packets += packet.is_control
@@ -100,13 +101,14 @@ class LossRecovery:
         if acked:
             if self._first_acked_sent_at is None:
                 self._first_acked_sent_at = acked[0].sent_at
-            newest = acked[-1] if acked[-1].number == largest else None
-            if newest is not None:
-                self._rtt.add(now - newest.sent_at, delay_s)
-                self._congestion.on_rtt(self._rtt.latest_s, now)
+            sample_s = None
+            if acked[-1].number == largest:
+                self._rtt.add(now - acked[-1].sent_at, delay_s)
+                sample_s = self._rtt.latest_s
             for packet in acked:
                 self._left(packet)
-                self._congestion.on_acked(packet.size_bytes, packet.sent_at, used)
+            self._congestion.on_ack(acked, sample_s, self.in_flight_bytes, now, used)
+            for packet in acked:
                 self._verdicts.append((packet.number, packet.sent_at, False))
                 for source, token in packet.contents:
                     source.on_acked(token)
@@ -180,6 +182,7 @@ class LossRecovery:
 
     def _on_spurious(self, packet: SentPacket) -> None:
         self.counters.packets_spurious += 1
+        self._congestion.on_late(packet.size_bytes)
         if self._trace.detail:
             self._trace.add(Kind.SPURIOUS_LOSS, number=packet.number)
         self.line.on_spurious()
@@ -255,7 +258,8 @@ class LossRecovery:
                 source.on_lost(token, packet.number)
         self._given_up.take_oldest(max(0, len(self._given_up) - MAX_LOST_KEPT))
         self.counters.packets_lost += len(lost)
-        self._congestion.on_lost(newest.sent_at, now)
+        lost_bytes = sum(packet.size_bytes for packet in lost)
+        self._congestion.on_lost(lost_bytes, newest.sent_at, now)
 
     def _calm_down(self) -> None:
         least = self._config.packet_threshold

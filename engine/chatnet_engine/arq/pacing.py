@@ -1,10 +1,16 @@
-"""Pacing: spreads a window over its round trip, RFC 9002 section 7.7.
+"""Pacing: spreads packets over time, RFC 9002 section 7.7.
 
-Owns a bucket of bytes that fills at a little over window / RTT. Bursts of a few packets pass at
-once, so that the pump wakes seldom.
+Owns a bucket of bytes that fills at the pace of the congestion controller. Bursts of a few packets
+pass at once, so that the event loop wakes seldom.
 """
 
 from chatnet_engine.arq.config import ArqConfig
+
+BURST_S = 0.002
+"""What leaves at once is what leaves in this time: an event loop that wakes every millisecond, when
+half of it has gathered, keeps the pace ..."""
+LEAST_BURST_PACKETS = 4
+"""... but no fewer: 20 ms of a line of 2 Mbit/s."""
 
 
 class Pacer:
@@ -12,18 +18,22 @@ class Pacer:
 
     def __init__(self, config: ArqConfig, now: float) -> None:
         self._packet_bytes = config.max_payload_bytes + config.datagram_overhead_bytes
-        self._burst_bytes = float(config.burst_packets * self._packet_bytes)
+        self._burst_bytes = float(LEAST_BURST_PACKETS * self._packet_bytes)
         self._level_bytes = self._burst_bytes
         self._rate_bytes_per_s = 0.0
         self._filled_at = now
 
-    def set_rate(self, window_bytes: int, rtt_s: float, slow_start: bool, now: float) -> None:
-        """Follow the window: twice its pace in slow start, 1.25 times after."""
+    def set_rate(self, bytes_per_s: float, now: float) -> None:
+        """Follow the controller."""
         self._fill(now)
-        self._rate_bytes_per_s = (2.0 if slow_start else 1.25) * window_bytes / max(rtt_s, 1e-6)
+        self._rate_bytes_per_s = bytes_per_s
+        least_bytes = LEAST_BURST_PACKETS * self._packet_bytes
+        self._burst_bytes = max(BURST_S * bytes_per_s, least_bytes)
 
     def on_sent(self, size_bytes: int) -> None:
         """`size_bytes` have left; the bucket may go into debt for what does not wait."""
+        if not self._rate_bytes_per_s:
+            return  # nothing is paced until a round trip is known
         self._level_bytes = max(self._level_bytes - size_bytes, -self._burst_bytes)
 
     def ready_at(self, now: float, credit_packets: int) -> float:

@@ -6,7 +6,7 @@ lost.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -36,6 +36,20 @@ class Packet(Struct, frozen=True, gc=False):
     payload: bytes
 
 
+class Snapshot(NamedTuple):
+    """What had been delivered as a packet left; see `delivery`."""
+
+    delivered_bytes: int
+    delivered_at: float
+    first_sent_at: float
+    """When the packet left whose ACK brought the count to `delivered_bytes`."""
+    app_limited: bool
+    """There was too little to send, so a rate says nothing of the path."""
+
+
+NO_SNAPSHOT = Snapshot(0, 0.0, 0.0, app_limited=True)
+
+
 class SentPacket(Struct):
     """An ack-eliciting packet in flight."""
 
@@ -47,6 +61,7 @@ class SentPacket(Struct):
     """It left for the sake of receipts, states or HELLO, outside window and pace."""
     is_patient: bool = False
     """Its ACK may wait for RECEIPT_ACK_DELAY_S."""
+    snapshot: Snapshot = NO_SNAPSHOT
     forget_at: float = 0.0
     """Declared lost: until then a late ACK of it says that it was not."""
 

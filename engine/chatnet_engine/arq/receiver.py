@@ -17,7 +17,7 @@ from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.limits import MAX_STATES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
 
-HELD_WINDOWS = 4
+HELD_WINDOWS = 2
 """Windows of content that all channels of a link together may keep out of order. Beyond it only
 the next message of each channel is taken; the rest is left and comes again."""
 

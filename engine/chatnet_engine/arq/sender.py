@@ -8,16 +8,17 @@ from collections import deque
 from collections.abc import Callable
 
 from chatnet_engine.arq.config import ArqConfig
-from chatnet_engine.arq.congestion import Illinois
+from chatnet_engine.arq.congestion import Congestion, Illinois
 from chatnet_engine.arq.loss import LossRecovery
 from chatnet_engine.arq.numbers import PacketNumbers
 from chatnet_engine.arq.pacing import Pacer
 from chatnet_engine.arq.packets import Packet, SentPacket
+from chatnet_engine.arq.path_model import PathModel
 from chatnet_engine.arq.redundancy import UNKNOWN, plan_for
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES, PayloadSize
 from chatnet_engine.arq.sources import Draft, Sources
-from chatnet_engine.trace import Code, Kind, LinkTracer
+from chatnet_engine.trace import Kind, LinkTracer
 from chatnet_protocol.wire import frames
 
 FULL_PROBES = 4
@@ -36,6 +37,11 @@ COPY_PATIENCE = 1.5
 many costs little, and while few round trips were measured that timeout is three of them."""
 CHAT_CREDIT_PACKETS = 4
 """Channel 0 may exceed window and pace by this much, so that bulk never holds text back."""
+CONTROLLERS: dict[str, Callable[[ArqConfig], Congestion]] = {
+    "path model": PathModel,
+    "illinois": Illinois,
+}
+"""What `ArqConfig.congestion` may be."""
 
 
 class Sender:
@@ -51,15 +57,15 @@ class Sender:
     ) -> None:
         self._config = config
         self._trace = trace or LinkTracer()
-        self._traced = (False, True)
-        """Black hole and slow start, as they were traced last."""
         self._sources = sources
         self._full_bytes = config.max_payload_bytes + config.datagram_overhead_bytes
         self.numbers = PacketNumbers(config.first_packet_number, random)
         self.rtt = RttEstimator(config)
-        self.congestion = Illinois(config)
+        self.congestion: Congestion = CONTROLLERS[config.congestion](config)
         self.loss = LossRecovery(config, self.rtt, self.congestion, self._trace)
         self._pacer = Pacer(config, now)
+        self._traced = (False, self.congestion.state)
+        """Black hole and congestion state, as they were traced last."""
         self.size = PayloadSize(config.max_payload_bytes)
         self._keepalive_s = config.keepalive_s * (1 - random(1)[0] / 1024)
         self._ping = False
@@ -89,7 +95,7 @@ class Sender:
         """A checked ACK."""
         self.loss.on_ack(ack.ranges, ack.delay_us / 1e6, now, self._limited)
         rtt, congestion = self.rtt, self.congestion
-        self._pacer.set_rate(congestion.window_bytes, rtt.smoothed_s, congestion.in_slow_start, now)
+        self._pacer.set_rate(congestion.pace(rtt.smoothed_s), now)
         self.update_copies()
         self._trace_state()
         if self._trace.detail:
@@ -157,6 +163,8 @@ class Sender:
             bulk = bulk_waits and self._may_send(now, 0)
             if not (chat or bulk or self._control_due(now) or self._ping or self._probe):
                 self._limited = chat_waits or bulk_waits
+                if not self._limited and self._window_open(0):
+                    self.congestion.on_app_limited(self.loss.in_flight_bytes)
                 break
             if len(packets) == max_packets:
                 break
@@ -222,14 +230,13 @@ class Sender:
                     self._sources.forgotten(forgotten)
 
     def _trace_state(self) -> None:
-        state = self.size.black_hole, self.congestion.in_slow_start
-        (black_hole, slow_start), self._traced = self._traced, state
-        if state[0] != black_hole:
-            self._trace.add(Kind.BLACK_HOLE, black_hole=state[0])
-        if state[1] != slow_start and self._trace.detail:
-            new = Code("slow_start" if state[1] else "congestion_avoidance")
+        was_hole, was_state = self._traced
+        black_hole, state = self._traced = self.size.black_hole, self.congestion.state
+        if black_hole != was_hole:
+            self._trace.add(Kind.BLACK_HOLE, black_hole=black_hole)
+        if state != was_state and self._trace.detail:
             window = self.congestion.window_bytes
-            self._trace.add(Kind.CONGESTION_STATE, new=new, window=window)
+            self._trace.add(Kind.CONGESTION_STATE, old=was_state, new=state, window=window)
 
     @property
     def _control_open(self) -> bool:

@@ -12,16 +12,21 @@ from chatnet_engine.arq.congestion import (
     Illinois,
     QueueGauge,
 )
+from chatnet_engine.arq.packets import SentPacket
 
 CONFIG = ArqConfig()
 PACKET = CONFIG.max_payload_bytes + CONFIG.datagram_overhead_bytes
 
 
+def acked(window: Illinois, sent_at: float, *, used: bool = True, count: int = 1) -> None:
+    packets = [SentPacket(number, sent_at, PACKET, []) for number in range(count)]
+    window.on_ack(packets, None, 0, sent_at + 0.05, used)
+
+
 def out_of_slow_start() -> Illinois:
     window = Illinois(CONFIG)
-    for _ in range(30):
-        window.on_acked(PACKET, 0.5, used=True)
-    window.on_lost(1.0, 1.1)
+    acked(window, 0.5, count=30)
+    window.on_lost(PACKET, 1.0, 1.1)
     return window
 
 
@@ -29,9 +34,9 @@ def test_slow_start_grows_by_what_arrives_when_the_window_was_used() -> None:
     window = Illinois(CONFIG)
     assert window.window_bytes == 10 * PACKET
     assert window.in_slow_start
-    window.on_acked(PACKET, 1.0, used=False)
+    acked(window, 1.0, used=False)
     assert window.window_bytes == 10 * PACKET
-    window.on_acked(PACKET, 1.0, used=True)
+    acked(window, 1.0)
     assert window.window_bytes == 11 * PACKET
 
 
@@ -39,31 +44,31 @@ def test_a_loss_halves_once_per_round_trip_and_never_below_the_minimum() -> None
     window = out_of_slow_start()
     assert window.window_bytes == 20 * PACKET
     assert not window.in_slow_start
-    window.on_lost(1.05, 1.2)
+    window.on_lost(PACKET, 1.05, 1.2)
     assert window.window_bytes == 20 * PACKET
-    window.on_acked(PACKET, 1.1, used=True)
+    acked(window, 1.1)
     assert window.window_bytes == 20 * PACKET
     for n in range(10):
-        window.on_lost(2.0 + n, 2.5 + n)
+        window.on_lost(PACKET, 2.0 + n, 2.5 + n)
     assert window.window_bytes == CONFIG.min_window_packets * PACKET
 
 
 def test_before_any_sample_it_adds_a_packet_for_a_window() -> None:
     window = out_of_slow_start()
     for _ in range(20):
-        window.on_acked(PACKET, 1.2, used=True)
+        acked(window, 1.2)
     assert 20.9 * PACKET < window.window_bytes <= 21 * PACKET
 
 
 def test_with_an_empty_queue_it_gives_little_and_takes_much() -> None:
     window = out_of_slow_start()
     for n in range(20):
-        window.on_rtt(0.05, 1.2 + 0.06 * n)
+        window.on_ack([], 0.05, 0, 1.2 + 0.06 * n, used=False)
     for _ in range(20):
-        window.on_acked(PACKET, 1.2, used=True)
+        acked(window, 1.2)
     assert 27 * PACKET < window.window_bytes < 30 * PACKET
     before = window.window_bytes
-    window.on_lost(3.0, 3.1)
+    window.on_lost(PACKET, 3.0, 3.1)
     assert window.window_bytes == pytest.approx(before * (1 - BETA_MIN), abs=1)
 
 
@@ -76,7 +81,7 @@ def test_without_a_reduction_there_is_nothing_to_take_back() -> None:
 
 def test_a_spurious_loss_is_undone_once() -> None:
     window = Illinois(CONFIG)
-    window.on_lost(1.0, 1.1)
+    window.on_lost(PACKET, 1.0, 1.1)
     window.on_spurious()
     assert window.window_bytes == 10 * PACKET
     assert window.in_slow_start
@@ -87,7 +92,7 @@ def test_a_spurious_loss_is_undone_once() -> None:
 
 def test_persistent_congestion_starts_over() -> None:
     window = Illinois(CONFIG)
-    window.on_lost(1.0, 1.1)
+    window.on_lost(PACKET, 1.0, 1.1)
     window.on_persistent()
     assert window.window_bytes == CONFIG.min_window_packets * PACKET
     window.on_spurious()
@@ -140,11 +145,32 @@ def test_a_longer_path_becomes_the_base_and_a_stall_is_forgotten() -> None:
 def test_a_window_however_large_grows() -> None:
     window = out_of_slow_start()
     window.window_bytes = 10**9
-    window.on_acked(PACKET, 2.0, used=True)
+    acked(window, 2.0)
     assert window.window_bytes == 10**9 + 1
 
 
 def test_what_left_at_the_moment_of_a_reduction_belongs_to_it() -> None:
     window = out_of_slow_start()
-    window.on_lost(1.1, 1.2)
+    window.on_lost(PACKET, 1.1, 1.2)
     assert window.window_bytes == 20 * PACKET
+
+
+def test_it_paces_by_its_window_and_knows_no_rate() -> None:
+    window = Illinois(CONFIG)
+    assert window.pace(0.1) == pytest.approx(2.0 * window.window_bytes / 0.1)
+    assert window.state == "slow_start"
+    window = out_of_slow_start()
+    assert window.pace(0.1) == pytest.approx(1.25 * window.window_bytes / 0.1)
+    assert window.state == "congestion_avoidance"
+    before = window.window_bytes
+    window.on_sent(PACKET, 1.0)
+    window.on_app_limited(0)
+    window.on_late(PACKET)
+    assert (window.window_bytes, window.rate_bytes_per_s) == (before, 0.0)
+
+
+def test_it_shows_the_queue_of_the_last_round() -> None:
+    window = Illinois(CONFIG)
+    window.on_ack([], 0.05, 0, 1.0, used=False)
+    window.on_ack([], 0.08, 0, 2.0, used=False)
+    assert window.queue_s == pytest.approx(0.03)

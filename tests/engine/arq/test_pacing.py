@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.arq.config import ArqConfig
-from chatnet_engine.arq.pacing import Pacer
+from chatnet_engine.arq.pacing import BURST_S, LEAST_BURST_PACKETS, Pacer
 
 CONFIG = ArqConfig()
 PACKET = CONFIG.max_payload_bytes + CONFIG.datagram_overhead_bytes
@@ -17,6 +17,14 @@ def spend(pacer: Pacer, now: float) -> int:
     return sent
 
 
+def at_pace(packets_per_s: float) -> Pacer:
+    """A pacer whose burst has left at 0."""
+    pacer = Pacer(CONFIG, 0.0)
+    pacer.set_rate(packets_per_s * PACKET, 0.0)
+    spend(pacer, 0.0)
+    return pacer
+
+
 def test_without_a_rate_nothing_waits() -> None:
     pacer = Pacer(CONFIG, 0.0)
     for _ in range(100):
@@ -24,30 +32,26 @@ def test_without_a_rate_nothing_waits() -> None:
     assert pacer.ready_at(0.0, 0) == 0.0
 
 
-def test_a_burst_passes_then_the_rate_holds() -> None:
-    pacer = Pacer(CONFIG, 0.0)
-    pacer.set_rate(100 * PACKET, 1.0, slow_start=False, now=0.0)
-    assert spend(pacer, 0.0) == CONFIG.burst_packets
-    now, sent = 0.0, 0
-    while now < 1.0:
+@pytest.mark.parametrize(
+    ("packets_per_s", "burst"), [(100, LEAST_BURST_PACKETS), (10_000, BURST_S * 10_000)]
+)
+def test_a_burst_passes_then_the_rate_holds(packets_per_s: int, burst: float) -> None:
+    pacer = at_pace(packets_per_s)
+    pacer.set_rate(packets_per_s * PACKET, 10.0)
+    assert spend(pacer, 10.0) == burst
+    now, sent = 10.0, 0
+    while now < 11.0:
         now = pacer.ready_at(now, 0)
         sent += spend(pacer, now)
-    assert 115 <= sent <= 125 + CONFIG.burst_packets
+    assert packets_per_s * 0.99 <= sent <= packets_per_s * 1.01 + burst
 
 
-def test_slow_start_goes_at_twice_the_pace() -> None:
-    slow, fast = Pacer(CONFIG, 0.0), Pacer(CONFIG, 0.0)
-    slow.set_rate(100 * PACKET, 1.0, slow_start=False, now=0.0)
-    fast.set_rate(100 * PACKET, 1.0, slow_start=True, now=0.0)
-    spend(slow, 0.0)
-    spend(fast, 0.0)
-    assert fast.ready_at(0.0, 0) < slow.ready_at(0.0, 0)
+def test_a_faster_rate_waits_less() -> None:
+    assert at_pace(200).ready_at(0.0, 0) < at_pace(100).ready_at(0.0, 0)
 
 
 def test_credit_passes_an_empty_bucket_until_it_is_spent() -> None:
-    pacer = Pacer(CONFIG, 0.0)
-    pacer.set_rate(10 * PACKET, 1.0, slow_start=False, now=0.0)
-    spend(pacer, 0.0)
+    pacer = at_pace(10)
     passed = 0
     while pacer.ready_at(0.0, 4) <= 0.0:
         pacer.on_sent(PACKET)
@@ -58,22 +62,16 @@ def test_credit_passes_an_empty_bucket_until_it_is_spent() -> None:
 
 
 def test_debt_is_bounded() -> None:
-    pacer = Pacer(CONFIG, 0.0)
-    pacer.set_rate(16 * PACKET, 1.0, slow_start=False, now=0.0)
+    pacer = at_pace(16)
     for _ in range(1000):
         pacer.on_sent(PACKET)
-    assert pacer.ready_at(0.0, 0) <= 1.5 * CONFIG.burst_packets / (1.25 * 16)
+    assert pacer.ready_at(0.0, 0) <= 1.5 * LEAST_BURST_PACKETS / 16
 
 
-@pytest.mark.parametrize(("slow_start", "pace"), [(True, 2.0), (False, 1.25)])
-def test_an_empty_bucket_opens_again_half_full_less_its_credit(
-    slow_start: bool, pace: float
-) -> None:
-    pacer = Pacer(CONFIG, 0.0)
-    pacer.set_rate(100 * PACKET, 1.0, slow_start=slow_start, now=0.0)
-    spend(pacer, 0.0)
-    half = CONFIG.burst_packets / 2
-    assert pacer.ready_at(0.0, 0) == pytest.approx(half / (100 * pace))
+def test_an_empty_bucket_opens_again_half_full_less_its_credit() -> None:
+    pacer = at_pace(100)
+    half = LEAST_BURST_PACKETS / 2
+    assert pacer.ready_at(0.0, 0) == pytest.approx(half / 100)
     for _ in range(4):
         pacer.on_sent(PACKET)
-    assert pacer.ready_at(0.0, 4) == pytest.approx(half / (100 * pace))
+    assert pacer.ready_at(0.0, 4) == pytest.approx(half / 100)

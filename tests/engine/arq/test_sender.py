@@ -8,6 +8,7 @@ from chatnet_engine.arq.acks import Acks, Elicits
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
+from chatnet_engine.arq.pacing import LEAST_BURST_PACKETS
 from chatnet_engine.arq.packets import Packet
 from chatnet_engine.arq.sender import CHAT_CREDIT_PACKETS, MAX_SMALL_PROBES, Sender
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES
@@ -141,7 +142,7 @@ def test_the_window_may_be_used_up_to_its_last_byte(too_much_bytes: int, packets
     assert len(line.say(1, bytes(400))) == packets
 
 
-def test_in_slow_start_a_window_leaves_in_half_a_round_trip() -> None:
+def test_in_startup_a_window_leaves_in_a_round_trip() -> None:
     line = Line()
     first = line.say(1, bytes(60_000), bytes(60_000))
     line.sender.on_ack(frames.Ack(0, [(first[0].number, first[-1].number)]), 0.1)
@@ -149,8 +150,8 @@ def test_in_slow_start_a_window_leaves_in_half_a_round_trip() -> None:
     while line.sender.take(0.1, 100):
         pass
     pause_s = line.sender.next_timeout(0.1) - 0.1
-    half_a_burst = CONFIG.burst_packets / 2
-    assert pause_s == pytest.approx(half_a_burst / (2 * window_packets / 0.1), rel=0.15)
+    half_a_burst = LEAST_BURST_PACKETS / 2
+    assert pause_s == pytest.approx(half_a_burst / (window_packets / 0.1), rel=0.15)
 
 
 def test_the_time_that_the_peer_held_an_ack_comes_off_the_sample() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import (
     attach,
+    bulk,
     drain,
     files,
     hostile,
@@ -31,10 +32,11 @@ ALL = {
     "paths": paths.run,
     "secure": secure.run,
     "thin": thin.run,
+    "bulk": bulk.run,
     "partition": partition.run,
     "hostile": hostile.run,
 }
-WHEN_ASKED = {"pace", "paths", "partition", "hostile"}
+WHEN_ASKED = {"bulk", "pace", "paths", "partition", "hostile"}
 """Take minutes, or need root."""
 
 

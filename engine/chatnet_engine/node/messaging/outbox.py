@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chatnet_protocol.commit import OutboxRow, ReceiptRun
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRun
-from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW, RECEIVE_WINDOW_BYTES
+from chatnet_protocol.limits import KIB, MAX_MESSAGES_IN_WINDOW, RECEIVE_WINDOW_BYTES
 from chatnet_protocol.wire.messages import encode_message
 
 PAGE_ROWS = 2048
@@ -26,11 +26,15 @@ class _Entry:
     committed: bool = False
 
 
+MAX_PAGE_BYTES = 512 * KIB
+"""One read of the store, which nothing else can use meanwhile."""
+
+
 class Outbox:
     """The window of one peer's outbox that is in memory."""
 
     def __init__(self, delivered_seq: int, window_bytes: int = RECEIVE_WINDOW_BYTES) -> None:
-        self.page_bytes = window_bytes // 2
+        self.page_bytes = min(window_bytes // 2, MAX_PAGE_BYTES)
         """Of texts read from the store at once."""
         self.base = 1
         """Wire number of the oldest entry, or the next number to be given."""
