@@ -9,8 +9,10 @@ import time
 from chatnet_client.words import size_words
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER
 from chatnet_qt.controls import push_button
+from chatnet_qt.decoder import Decoded, Decoder
 from chatnet_qt.icons import draw_icon
 from chatnet_qt.labels import ElidedLabel, label, tool_button
+from chatnet_qt.pictures import may_show
 from chatnet_qt.qt import (
     QFrame,
     QGridLayout,
@@ -19,6 +21,7 @@ from chatnet_qt.qt import (
     QMimeData,
     QPainter,
     QPaintEvent,
+    QPixmap,
     QRectF,
     QResizeEvent,
     QScrollArea,
@@ -28,6 +31,7 @@ from chatnet_qt.qt import (
     QWidget,
     pyqtSignal,
 )
+from chatnet_qt.shapes import draw_filling
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import measures_of
 from chatnet_qt.wording import shown_name
@@ -35,6 +39,8 @@ from chatnet_qt.wording import shown_name
 MAX_ATTACHED = 100
 """Entries in the row; folders count as one. More than this is refused with a word."""
 assert MAX_ATTACHED <= MAX_FILES_IN_OFFER
+SMALL_PX = 160
+"""Of a picture on a tile: 40 at 200 %, and the sides that are left out."""
 TILE_PX, TALL_PX = 184, 56
 """Of one file before sending: least width, height."""
 
@@ -79,6 +85,8 @@ class AttachmentRow(QWidget):
         super().__init__(parent)
         self._paths: list[str] = []
         self._chips: list[Tile] = []
+        self._decoder = Decoder(SMALL_PX, self)
+        self._decoder.done.connect(self._on_decoded)
         self.setAccessibleName("Files to be sent")
         self._scroll = QScrollArea()
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -121,7 +129,14 @@ class AttachmentRow(QWidget):
             tile = Tile(path, self._inside)
             tile.removed.connect(self._on_removed)
             self._chips.append(tile)
+            if may_show(path, tile.size_bytes):
+                self._decoder.ask(os.fsencode(path), path)
         self._fit()
+
+    def _on_decoded(self, key: bytes, found: Decoded | None) -> None:
+        path = os.fsdecode(key)
+        if found is not None and path in self._paths:
+            self._chips[self._paths.index(path)].show_picture(QPixmap.fromImage(found.image))
 
     def take(self) -> list[str]:
         """All files, for sending; the row is empty from now."""
@@ -179,6 +194,7 @@ class Tile(QFrame):
         name = shown_name(os.path.basename(path.rstrip("/")) or path, 40)
         words = size_of(path)
         self._is_folder = words == "folder"
+        self.picture: QPixmap | None = None
         self.size_bytes = _size_bytes(path)
         self.setAccessibleName(f"{name}, {words}")
         m = measures_of(self.font())
@@ -197,6 +213,11 @@ class Tile(QFrame):
         self.setFixedHeight(m.px(TALL_PX))
         self.show()
 
+    def show_picture(self, picture: QPixmap) -> None:
+        """It is a picture: show it small."""
+        self.picture = picture
+        self.update()
+
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """A quiet ground and what kind of thing it is."""
         painter, c, m = QPainter(self), colours_of(self.palette()), measures_of(self.font())
@@ -208,6 +229,9 @@ class Tile(QFrame):
         box = QRectF(m.px(8), (self.height() - side) / 2, side, side)
         painter.setBrush(c.raised)
         painter.drawRoundedRect(box, m.px(8), m.px(8))
+        if self.picture is not None:
+            draw_filling(painter, box, self.picture, m.px(8))
+            return
         inset = (side - picture) / 2
         inner = box.adjusted(inset, inset, -inset, -inset)
         draw_icon(painter, inner, c.link, "folder" if self._is_folder else "file")

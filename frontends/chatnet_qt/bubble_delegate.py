@@ -253,7 +253,7 @@ def tip_words(bubble: Bubble, found: Hit) -> str:
     if found.link:
         return f"Opens after a question: {link_of(found.link).honest}"
     if found.action:
-        return "Open the picture" if found.action == "view" else action_words(bubble, found.action)
+        return "View the picture" if found.action == "view" else action_words(bubble, found.action)
     row = bubble.row
     times = f"Written {moment_words(row.sent_ms)}."
     if not row.mine:

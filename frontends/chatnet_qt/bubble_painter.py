@@ -26,6 +26,7 @@ from chatnet_qt.qt import (
     QTextCharFormat,
     QTextLayout,
 )
+from chatnet_qt.shapes import draw_filling, rounded
 from chatnet_qt.tokens import Colours, Measures
 from chatnet_qt.wording import utf16_span
 
@@ -228,15 +229,7 @@ class BubblePainter:
         painter.drawPath(path)
         if picture is None or picture.isNull():
             return
-        scale = max(box.width() / picture.width(), box.height() / picture.height())
-        wide, tall = picture.width() * scale, picture.height() * scale
-        centre = box.center()
-        painter.save()
-        painter.setClipPath(path)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        area = QRectF(centre.x() - wide / 2, centre.y() - tall / 2, wide, tall)
-        painter.drawPixmap(area, picture, QRectF(picture.rect()))
-        painter.restore()
+        draw_filling(painter, box, picture, self._m.px(8))
 
     def _state_ink(self, bubble: Bubble, quiet: QColor) -> QColor:
         colours, transfer = self._colours, bubble.transfer
@@ -356,24 +349,6 @@ def _format(
         how.setBackground(QBrush(ground))
     made.format = how
     return made
-
-
-def rounded(
-    box: QRectF, top_left: float, top_right: float, bottom_right: float, bottom_left: float
-) -> QPainterPath:
-    """A rectangle with a radius for each corner."""
-    path = QPainterPath()
-
-    def corner(x: float, y: float, radius: float, start: int) -> None:
-        path.arcTo(QRectF(x, y, 2 * radius, 2 * radius), start, -90)
-
-    path.moveTo(box.left(), box.top() + top_left)
-    corner(box.left(), box.top(), top_left, 180)
-    corner(box.right() - 2 * top_right, box.top(), top_right, 90)
-    corner(box.right() - 2 * bottom_right, box.bottom() - 2 * bottom_right, bottom_right, 0)
-    corner(box.left(), box.bottom() - 2 * bottom_left, bottom_left, 270)
-    path.closeSubpath()
-    return path
 
 
 def _cursor(value: object) -> float:

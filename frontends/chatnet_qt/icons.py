@@ -32,6 +32,10 @@ ICONS = MappingProxyType(
         "menu": "M 4 6 L 20 6 M 4 12 L 20 12 M 4 18 L 20 18",
         "search": "O 11 11 7 M 20.5 20.5 L 16 16",
         "plus": "M 12 5 L 12 19 M 5 12 L 19 12",
+        "minus": "M 5 12 L 19 12",
+        "whole": "M 4 9 L 4 4 L 9 4 M 15 4 L 20 4 L 20 9 M 20 15 L 20 20 L 15 20 M 9 20 L 4 20 L "
+        "4 15",
+        "open": "M 14 4 L 20 4 L 20 10 M 20 4 L 11 13 M 17 14 L 17 20 L 4 20 L 4 7 L 10 7",
         "back": "M 19 12 L 5 12 M 12 5 L 5 12 L 12 19",
         "close": "M 6 6 L 18 18 M 18 6 L 6 18",
         "up": "M 6 15 L 12 9 L 18 15",

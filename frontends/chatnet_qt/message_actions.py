@@ -19,6 +19,7 @@ from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_a
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.details import MessageDetails
 from chatnet_qt.models import ConversationModel
+from chatnet_qt.picture_viewer import PictureViewer
 from chatnet_qt.qt import (
     QCursor,
     QDesktopServices,
@@ -99,7 +100,9 @@ class MessageActions(QObject):
             self._choose_folder(message_id)
         elif action == "always":
             self._ask_always(message_id)
-        elif action in ("open", "folder", "view"):
+        elif action == "view":
+            self._view_picture(message_id)
+        elif action in ("open", "folder"):
             self._open_file(message_id, folder=action == "folder")
         elif action == "again" and transfer is not None:
             self._session.offer_files(transfer.peer, [transfer.path])
@@ -168,6 +171,9 @@ class MessageActions(QObject):
             entry.triggered.connect(lambda _on, action=action: self.act(message_id, action))
         if actions:
             menu.addSeparator()
+        if bubble.picture is not None:
+            entry = present(menu.addAction("&View picture"))
+            entry.triggered.connect(lambda: self.act(message_id, "view"))
         if bubble.text:
             copy = present(menu.addAction("&Copy text"))
             copy.triggered.connect(lambda: self._copy(bubble.text))
@@ -232,6 +238,12 @@ class MessageActions(QObject):
             self.refused.emit("It is not there any more: somebody has moved or deleted it.")
             return
         QDesktopServices.openUrl(QUrl.fromLocalFile(path))
+
+    def _view_picture(self, message_id: bytes) -> None:
+        view = self._session.view
+        transfer = view.transfer(message_id) if view else None
+        if transfer is not None and transfer.path:
+            PictureViewer(transfer.path, self._view).show()
 
     def _ask_always(self, message_id: bytes) -> None:
         """Up to which size files of this peer arrive without a question from now on."""

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from chatnet_qt.pictures import SIDE_PX, Pictures, parsed
-from chatnet_qt.qt import QImage
+from chatnet_qt.decoder import parsed
+from chatnet_qt.picture_viewer import NOT_SHOWN, PictureViewer
+from chatnet_qt.pictures import SIDE_PX, Pictures
+from chatnet_qt.qt import QEvent, QGuiApplication, QImage, QKeyEvent, Qt, present
 from qtworld import Stage, message_id, offer_row, peer_view, session_view, transfer_row, with_rows
 
 
@@ -45,10 +47,10 @@ def decoded(path: str) -> tuple[int, bytes]:
 def test_a_picture_becomes_a_small_one(app, photo: str) -> None:
     status, answer = decoded(photo)
     assert status == 0
-    picture = parsed(answer)
+    picture = parsed(answer, SIDE_PX)
     assert picture is not None
-    assert picture.size == (1600, 900)
-    assert (picture.small.width(), picture.small.height()) == (720, 405)
+    assert picture.full == (1600, 900)
+    assert (picture.image.width(), picture.image.height()) == (720, 405)
 
 
 @pytest.mark.parametrize("kind", ["bomb", "truncated", "text", "svg", "none", "folder", "endless"])
@@ -73,7 +75,7 @@ def test_what_is_no_picture_gives_nothing(photo: str, tmp_path: Path, kind: str)
     "answer", [b"", b"1 1 1\n", b"2 2 2 2\n123", b"9999 1 1 1\n", b"-1 -1 1 1\n", b"x" * 200]
 )
 def test_a_lying_process_gives_nothing(app, answer: bytes) -> None:
-    assert parsed(answer) is None
+    assert parsed(answer, SIDE_PX) is None
 
 
 def test_it_is_shown_in_the_card_when_it_is_ready(make_stage, photo: str) -> None:
@@ -104,4 +106,51 @@ def test_only_pictures_that_arrived_are_looked_at(app) -> None:
     ):
         made = transfer_row(row, state, name, size, path=f"/x/{name}")
         assert pictures.size_of(made) is None
-    assert not pictures._asked
+    assert not pictures._decoder._asked
+
+
+def opened(stage: Stage, path: str) -> PictureViewer:
+    viewer = PictureViewer(path, stage.window)
+    viewer.show()
+    stage.until(lambda: viewer.problem.text() != "Opening…" or viewer.copies.isEnabled(), 60_000)
+    return viewer
+
+
+def test_the_viewer_goes_closer_copies_and_saves(make_stage, photo: str, tmp_path: Path) -> None:
+    stage: Stage = make_stage(session_view(peer_view()))
+    viewer = opened(stage, photo)
+    assert viewer.image.width() == 1600  # whole, not the thumbnail
+    assert "1600 x 900" in viewer.facts.text()
+    whole = viewer.canvas.zoom
+    assert 0 < whole < 1  # as large as the window
+    for key, closer in ((Qt.Key.Key_Plus, True), (Qt.Key.Key_Minus, False)):
+        before = viewer.canvas.zoom
+        viewer.keyPressEvent(QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier))
+        assert (viewer.canvas.zoom > before) is closer
+    for _ in range(40):
+        viewer.canvas.zoom_by(2)
+    assert viewer.canvas.zoom == pytest.approx(8)
+    viewer.whole.click()
+    assert viewer.canvas.zoom == pytest.approx(whole)
+    viewer.copies.click()
+    assert present(QGuiApplication.clipboard()).image().width() == 1600
+    viewer.save_as(str(tmp_path / "copy.png"))
+    assert (tmp_path / "copy.png").read_bytes() == Path(photo).read_bytes()
+    viewer.save_as(str(tmp_path / "no" / "such" / "folder.png"))
+    assert viewer.facts.text() == "Not saved: No such file or directory"
+    viewer.close()
+
+
+def test_the_viewer_shows_no_picture_that_lies(make_stage, tmp_path: Path) -> None:
+    stage: Stage = make_stage(session_view(peer_view()))
+    viewer = opened(stage, bomb(tmp_path / "bomb.png"))
+    assert viewer.problem.text() == NOT_SHOWN
+    assert not viewer.copies.isEnabled()
+    viewer.close()
+
+
+def test_pictures_that_wait_to_be_sent_are_seen(make_stage, photo: str) -> None:
+    stage: Stage = make_stage(session_view(peer_view()))
+    row = stage.pane.composer.attachments
+    row.add([photo])
+    stage.until(lambda: row._chips[0].picture is not None, within_ms=60_000)

@@ -6,7 +6,8 @@ from chatnet_qt.bubble_layout import Placed
 from chatnet_qt.labels import label
 from chatnet_qt.qt import QPushButton, QRectF, QWidget
 from screens.faults import faults_of, wrong_parts
-from screens.states import STATES, Scene
+from screens.scene import Scene
+from screens.states import STATES
 
 
 @pytest.fixture

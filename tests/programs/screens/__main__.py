@@ -35,7 +35,8 @@ def render(names: list[str], out: Path, themes: tuple[str, ...], scale: float) -
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from chatnet_qt.qt import qInstallMessageHandler
     from screens.faults import faults_of
-    from screens.states import STATES, Scene, make_app
+    from screens.scene import Scene, make_app
+    from screens.states import STATES
 
     if unknown := sorted(set(names) - set(STATES)):
         print(f"There is no state {', '.join(unknown)}. The states: {', '.join(STATES)}")

@@ -8,99 +8,17 @@ import msgspec
 from chatnet_client.client_events import Cause, Outage
 from chatnet_protocol.ipc.commands import Invited
 from chatnet_protocol.ipc.events import LinkGauge
-from chatnet_protocol.ipc.rows import RestoreRow, TransferState
-from chatnet_protocol.ipc.view import PeerView, View
-from chatnet_qt.qt import QApplication, QFont, QPalette, QWidget
-from chatnet_qt.theme import Theme, apply_theme
+from chatnet_protocol.ipc.rows import RestoreRow
+from chatnet_qt.qt import QWidget
 from qtworld import (
     NOW_MS,
-    Stage,
-    offer_row,
-    open_stage,
     peer_view,
     session_view,
     text_row,
-    transfer_row,
     with_rows,
 )
-
-TEXT_PX = 14
-WIDE = (1280, 800)
-NARROW = (480, 800)
-LINK = "https://wiki.example.org/Build_(nightly)"
-REASON = "the file was changed while it was being sent, so Bob's copy could not be verified"
-TEXTS = (
-    ("Morning! The nightly build is through, three warnings.", False),
-    ("The two about `retries` are mine.", True),
-    (
-        f"This is the line it complains about:\n```\ndef f():\n    return 2\n```\nDocs: {LINK}",
-        False,
-    ),
-    ("\N{THUMBS UP SIGN}", True),
-    ("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft", True),
-    ("مرحبا، هل وصل الملف؟ نسخة 2.0 جاهزة.", False),
-    ("ok", False),
-    ("I'll look after lunch \N{GRINNING FACE}\N{PARTY POPPER}", True),
-    ("And then I'll send you the new image.", True),
-)
-
-
-class Scene:
-    """One window in one theme."""
-
-    def __init__(self, app: QApplication, folder: str, theme: str) -> None:
-        self.app = app
-        self._folder = folder
-        apply_theme(app, Theme(theme), QPalette())
-        with open(f"{folder}/qt.ini", "w", encoding="utf-8") as file:
-            file.write(f"[General]\ntheme={theme}\nsaid-engine-goes-on=true\n")
-        self.stage: Stage | None = None
-
-    def open(self, view: View | None, size: tuple[int, int] = WIDE, **more: Any) -> Stage:
-        """The window of this scene."""
-        self.stage = open_stage(self.app, self._folder, view, size=size, **more)
-        return self.stage
-
-    def settle(self) -> None:
-        """Let it draw."""
-        if self.stage is not None:
-            self.stage.settle()
-
-    def close(self) -> None:
-        """Take it away."""
-        if self.stage is not None:
-            self.stage.close()
-
-
-def make_app() -> QApplication:
-    app = QApplication.instance() or QApplication(["screens"])
-    assert isinstance(app, QApplication)
-    app.setQuitOnLastWindowClosed(False)
-    font = QFont(app.font())
-    font.setPixelSize(TEXT_PX)
-    app.setFont(font)
-    return app
-
-
-def chat(name: str = "Bob", **more: Any) -> PeerView:
-    """A conversation of every kind of text, the last ones own and in each state."""
-    rows = []
-    for no, (text, mine) in enumerate(TEXTS, 1):
-        numbers = {"seq": no, "ack": no if no < 6 else 0} if mine else {"ack": no + 1040}
-        rows.append(text_row(no, text, mine=mine, at_ms=NOW_MS + no * 60_000, **numbers))
-    peer = with_rows(peer_view(name=name, **more), rows)
-    peer.delivered_seq, peer.sent_seq, peer.peer_shown, peer.peer_read = 5, 8, 4, 2
-    peer.my_read = peer.last_ack
-    return peer
-
-
-def others() -> list[PeerView]:
-    """Enough others for a list."""
-    carol = with_rows(peer_view(2, name="Carol Østergaard-Lindqvist"), [text_row(30, "Hi!", ack=1)])
-    dave = with_rows(peer_view(3, name="Dave", state="idle"), [text_row(31, "bye", mine=True)])
-    stranger = peer_view(4, name="192.0.2.44:5000", state="pending")
-    stranger.info = msgspec.structs.replace(stranger.info, trust="pending")
-    return [carol, dave, stranger]
+from screens.file_states import FILE_STATES
+from screens.scene import NARROW, Scene, chat, others
 
 
 def conversation(scene: Scene) -> QWidget:
@@ -136,43 +54,6 @@ def invited(scene: Scene) -> QWidget:
 
 def no_engine_yet(scene: Scene) -> QWidget:
     return scene.open(None).window
-
-
-def transfers_view() -> View:
-    """The states of a file, one below the other."""
-    kinds: list[tuple[str, bool, dict[str, Any]]] = [
-        (TransferState.OFFERED, False, {}),
-        (TransferState.DONE, False, {"path": "/home/ann/Downloads/ChatNet/IMG_2041.jpg"}),
-        (TransferState.REJECTED, False, {"by": "me"}),
-        (TransferState.ACTIVE, False, {"done_bytes": 1_300_000_000}),
-        (TransferState.WAITING, True, {"reason": "Bob is offline. Starts when Bob is back."}),
-        (TransferState.PAUSED, True, {"by": "peer", "done_bytes": 800_000_000}),
-        (TransferState.VERIFYING, True, {}),
-        (TransferState.DONE, True, {"files": 41}),
-        (TransferState.FAILED, True, {"reason": REASON, "path": "/home/ann/m.csv"}),
-        (TransferState.CANCELLED, False, {"by": "peer"}),
-    ]
-    names = ["debian-13-arm64.img.xz", "IMG_2041.jpg", "core-dump.bin", "fourth.bin", "report.pdf"]
-    names += ["second.bin", "third.bin", "project notes", "measurements-2026-11-28-rack-4.csv"]
-    names += ["a-very-long-name-of-a-file-that-somebody-did-not-want-to-shorten.tar.gz"]
-    rows = [
-        offer_row(no, name, 2_100_000_000, mine=mine, at_ms=NOW_MS + no * 1000)
-        for no, (name, (_, mine, _)) in enumerate(zip(names, kinds, strict=True), 1)
-    ]
-    view = session_view(with_rows(peer_view(), rows), *others())
-    view.transfers = [
-        transfer_row(row, state, name, 2_100_000_000, **more)
-        for row, name, (state, _, more) in zip(rows, names, kinds, strict=True)
-    ]
-    return view
-
-
-def transfers(scene: Scene) -> QWidget:
-    return scene.open(transfers_view(), (1280, 1500)).window
-
-
-def transfers_narrow(scene: Scene) -> QWidget:
-    return scene.open(transfers_view(), (480, 1500)).window
 
 
 def link_of(state: str, **more: Any) -> Callable[[Scene], QWidget]:
@@ -260,14 +141,6 @@ def find_nothing(scene: Scene) -> QWidget:
     return stage.window
 
 
-def writing(scene: Scene) -> QWidget:
-    stage = scene.open(session_view(chat(), *others()))
-    paths = [f"/tmp/photo-{n}.jpg" for n in range(3)]
-    stage.pane.composer.attachments.add([*paths, "/tmp/a-name-that-is-too-long-for-the-row.tar.gz"])
-    stage.pane.composer.box.setPlainText("Here they are.")
-    return stage.window
-
-
 def emoji_picker(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()))
     stage.pane.composer.choose_emoji()
@@ -341,8 +214,6 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "nobody-narrow": nobody_narrow,
     "invited": invited,
     "no-engine-yet": no_engine_yet,
-    "transfers": transfers,
-    "transfers-narrow": transfers_narrow,
     "link-silent": link_of("silent"),
     "link-dialling": link_of("dialling"),
     "link-refused": link_of("refused"),
@@ -356,7 +227,6 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "new-messages": new_messages,
     "find": find,
     "find-nothing": find_nothing,
-    "writing": writing,
     "emoji-picker": emoji_picker,
     "emoji-completion": emoji_completion,
     "privacy": privacy,
@@ -366,4 +236,5 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "link-panel": link_panel,
     "link-panel-narrow": link_panel_narrow,
     "dropping": dropping,
+    **FILE_STATES,
 }
