@@ -179,6 +179,7 @@ def _add_sending(verbs: Verbs) -> None:
         "chatnet withdraw 17",
         peer=False,
     )
+    withdraw.add_argument("--delete", action="store_true", help="erase its words as well")
     withdraw.add_argument("number", type=_count, metavar="NO", help="its number in the history")
     files = _verb(
         verbs,

@@ -20,7 +20,7 @@ from chatnet_protocol.ipc.events import (
     MessagesRestored,
 )
 from chatnet_protocol.ipc.rows import AckRun, MessageRow
-from chatnet_protocol.ipc.view import PeerView, screen_order
+from chatnet_protocol.ipc.view import PeerView, failed_row, screen_order
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
 MAX_ROWS = 10_000
@@ -197,7 +197,7 @@ class Conversation:
     def _fail(self, event: MessageFailed) -> list[Change]:
         for index in range(len(self.rows) - 1, -1, -1):
             if self.rows[index].no == event.no:
-                self.rows[index] = msgspec.structs.replace(self.rows[index], failed=event.reason)
+                self.rows[index] = failed_row(self.rows[index], event.reason)
                 return [Updated(index)]
         return []
 

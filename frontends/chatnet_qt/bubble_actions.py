@@ -19,6 +19,7 @@ ACTION_WORDS = {
     "fetch": "Download again",
     "retry-text": "Try again",
     "take-back": "Take back",
+    "delete-text": "Delete",
     "copy": "Copy text",
     "menu": "More",
     SHOW_ALL: "Show all",
@@ -62,13 +63,13 @@ def more_actions_of(bubble: Bubble) -> list[str]:
 
 def failed_actions(bubble: Bubble) -> list[str]:
     """What can be done about a text that was not sent."""
-    return ["take-back"] if bubble.is_kept else ["retry-text"]
+    return ["take-back"] if bubble.is_kept else ["delete-text", "retry-text"]
 
 
 def is_quiet(bubble: Bubble, action: str) -> bool:
     """Whether an action is offered as a link: somebody has decided against it before."""
     ended = bubble.transfer.state if bubble.transfer else ""
-    return action in ("always", "retry-text", "take-back") or (
+    return action in ("always", "retry-text", "take-back", "delete-text") or (
         action in ("again", "fetch") and ended in (TransferState.REJECTED, TransferState.CANCELLED)
     )
 

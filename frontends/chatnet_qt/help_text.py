@@ -28,7 +28,7 @@ KEYS = (
     ("Shift+Tab, arrows, Enter", "walk through messages, details"),
     ("Esc", "close what is open, back to the message box"),
     ("Menu key", "what can be done with a message"),
-    ("Del", "withdraw a message that was not sent yet"),
+    ("Del", "withdraw a message that was not sent yet; delete one that was withdrawn"),
 )
 """Keys that belong to no menu."""
 

@@ -7,6 +7,7 @@ from chatnet_client.links import Link, link_of, links_in
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     CancelTransfer,
+    DeleteMessage,
     PauseTransfer,
     RejectTransfer,
     ResumeTransfer,
@@ -108,6 +109,8 @@ class MessageActions(QObject):
             self._session.offer_files(transfer.peer, [transfer.path])
         elif action == SHOW_ALL:
             self.show_details(message_id)
+        elif action == "delete-text":
+            self._session.request(DeleteMessage(message_id, self._model.peer_number))
         elif action == "take-back":
             self.withdraw(message_id)
         elif action == "retry-text":
@@ -118,6 +121,9 @@ class MessageActions(QObject):
     def withdraw(self, message_id: bytes) -> None:
         """Take back a text that was never sent."""
         row = self._model.row_of(message_id)
+        if row >= 0 and self._model.bubble(row).state == "withdrawn":
+            self.act(message_id, "delete-text")
+            return
         if row < 0 or not can_withdraw(bubble := self._model.bubble(row)):
             self.refused.emit(TOO_LATE)
             return
@@ -185,6 +191,8 @@ class MessageActions(QObject):
         if bubble.row.failed and bubble.text and not bubble.is_kept:
             again = present(menu.addAction("&Send again"))
             again.triggered.connect(lambda: self._send_again(bubble.text))
+            delete = present(menu.addAction("De&lete"))
+            delete.triggered.connect(lambda: self.act(message_id, "delete-text"))
         details = present(menu.addAction("&Details…"))
         details.triggered.connect(lambda: self.show_details(message_id))
         return menu

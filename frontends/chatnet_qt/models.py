@@ -260,7 +260,7 @@ class ConversationModel(QAbstractListModel):
 
     def _sync(self) -> None:
         """Make the rows Qt knows those of the timeline, as insertions and removals if possible."""
-        rows = list(self._timeline.rows)
+        rows = [row for row in self._timeline.rows if row.failed != MessageFailure.DELETED]
         if self._timeline.at_tail:
             stored = {row.id for row in rows}
             kept = self._session.waiting(self.peer_number)

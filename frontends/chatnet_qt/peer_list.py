@@ -57,10 +57,11 @@ def preview_of(peer: PeerView) -> tuple[str, str]:
         return "Typing…", "link"
     if peer.draft:
         return f"Draft: {shown_name(peer.draft[:PREVIEW_CHARACTERS])}", "text_2"
-    if not peer.messages:
+    shown = [row for row in peer.messages if row.failed != MessageFailure.DELETED]
+    if not shown:
         words = link_words(peer.link, peer.info)
         return words[:1].upper() + words[1:], "text_2"
-    row = peer.messages[-1]
+    row = shown[-1]
     if row.kind == MessageKind.OFFER:
         files = offer_of(row).files
         words = f"File: {shown_name(files[0].path[-1])}" if files else "File"

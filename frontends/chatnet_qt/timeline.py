@@ -6,10 +6,8 @@ search result, it does not (`at_tail` is false) and new messages are only counte
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from chatnet_protocol.ipc.rows import AckRun, MessageRow
-from chatnet_protocol.ipc.view import apply_runs, screen_order
+from chatnet_protocol.ipc.view import apply_runs, failed_row, screen_order
 
 MAX_ROWS = 500
 """Messages of one conversation in memory; beyond it the end that is farther from what is being read
@@ -87,10 +85,7 @@ class Timeline:
 
     def fail(self, no: int, reason: str) -> None:
         """An own message will never be sent."""
-        self.rows = [
-            msgspec.structs.replace(row, failed=reason) if row.no == no else row
-            for row in self.rows
-        ]
+        self.rows = [failed_row(row, reason) if row.no == no else row for row in self.rows]
 
     def _merge(self, fresh: dict[bytes, MessageRow]) -> None:
         if not fresh:

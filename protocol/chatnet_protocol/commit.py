@@ -226,7 +226,8 @@ class DraftStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 class FailMessage(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Take one own message out of the outbox for good: by `seq`, or by `id` if no link was ever
-    given it. Result: MessageFailedStored."""
+    given it. With the reason `deleted`: erase the words of one that has failed. Result:
+    MessageFailedStored."""
 
     peer: int
     seq: int

@@ -44,7 +44,7 @@ from chatnet_protocol.ipc.rows import (
     Trust,
 )
 from chatnet_protocol.ipc.session_files import ConnectionFile, encode_connection_file
-from chatnet_protocol.ipc.view import PeerView, View, screen_order
+from chatnet_protocol.ipc.view import PeerView, View, failed_row, screen_order
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
 
 T = TypeVar("T")
@@ -195,7 +195,7 @@ class FakeCore:
         """An own message will never be sent."""
         for index, (number, row) in enumerate(self.history):
             if row.id == message_id:
-                self.history[index] = (number, msgspec.structs.replace(row, failed=reason))
+                self.history[index] = (number, failed_row(row, reason))
                 self.publish(ev.MessageFailed(peer, row.no, reason))
 
     def peer_reads(self, peer: int) -> None:
@@ -309,6 +309,8 @@ class FakeCore:
                 return self.queue(command)
             case cmd.WithdrawMessage(id=message_id, peer=peer):
                 self.fail(peer, message_id, MessageFailure.WITHDRAWN)
+            case cmd.DeleteMessage(id=message_id, peer=peer):
+                self.fail(peer, message_id, MessageFailure.DELETED)
             case cmd.AskRestore(peer=peer, wanted=wanted):
                 mine = RestoreMine.ASKING if wanted else RestoreMine.NONE
                 self.move_restore(peer, mine=mine, restored=0)

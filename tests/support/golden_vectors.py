@@ -149,6 +149,7 @@ COMMANDS: Samples = _named(
         cmd.SendMessage(ID_1, 1, "Grüße", 7),
         cmd.OfferFiles(ID_1, 1, ["/home/alice/plans", "/home/alice/ü.txt"]),
         cmd.WithdrawMessage(ID_2, 1),
+        cmd.DeleteMessage(ID_2, 1),
         cmd.AcceptTransfer(ID_2, "/home/alice/Desktop"),
         cmd.RejectTransfer(ID_2),
         cmd.PauseTransfer(ID_2),

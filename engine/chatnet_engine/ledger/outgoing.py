@@ -10,6 +10,7 @@ import msgspec
 
 from chatnet_engine.ledger import batches, transfers
 from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import AckRun, MessageKind, MessageRow
 
 NO_ACK = 0
@@ -166,6 +167,8 @@ def fail(db: sqlite3.Connection, op: c.FailMessage) -> c.MessageFailedStored:
     last_seq, delivered, released = db.execute(
         "SELECT last_seq, delivered_seq, released_seq FROM counters WHERE peer = ?", (op.peer,)
     ).fetchone()
+    if op.reason == MessageFailure.DELETED:
+        return _erase(db, op, delivered)
     if op.id:
         found = db.execute(
             "SELECT seq, failed FROM messages"
@@ -189,6 +192,18 @@ def fail(db: sqlite3.Connection, op: c.FailMessage) -> c.MessageFailedStored:
         (delivered, op.peer),
     )
     return c.MessageFailedStored(op.peer, no, op.reason, delivered)
+
+
+def _erase(db: sqlite3.Connection, op: c.FailMessage, delivered: int) -> c.MessageFailedStored:
+    """The words of a text that has failed. Its row stays: numbers are never used again."""
+    found = db.execute(
+        "SELECT no, failed FROM messages WHERE id = ? AND author = 0 AND peer = ?", (op.id, op.peer)
+    ).fetchone()
+    if found is None or found[1] in ("", op.reason):
+        known = bool(found and found[1])
+        return c.MessageFailedStored(op.peer, 0, op.reason, delivered, known)
+    db.execute("UPDATE messages SET failed = ?, body = x'' WHERE no = ?", (op.reason, found[0]))
+    return c.MessageFailedStored(op.peer, found[0], op.reason, delivered)
 
 
 def waiting(db: sqlite3.Connection, peer: int) -> int:

@@ -150,7 +150,8 @@ def _agree(
     db: sqlite3.Connection, row: cr.RestoredMessage, known: tuple[int, int, int, str]
 ) -> bool:
     """Of two counters both sides take the lower one, and its time: the author wrote it again after
-    a loss of its own, with a higher one. An own message that the peer has did not fail."""
+    a loss of its own, with a higher one. An own message that the peer has did not fail, and if its
+    words were erased here, the peer has them."""
     no, *written, failed = known
     first = min((row.lamport, row.sent_ms), tuple(written))
     revived = bool(failed and row.mine)
@@ -158,8 +159,9 @@ def _agree(
         return False
     db.execute(
         "UPDATE messages SET lamport = ?1, sent_ms = ?2,"
-        " failed = iif(?3, '', failed), ack = iif(?3, ?4, ack) WHERE no = ?5",
-        (*first, revived, row.ack, no),
+        " failed = iif(?3, '', failed), ack = iif(?3, ?4, ack), body = iif(?3, ?6, body)"
+        " WHERE no = ?5",
+        (*first, revived, row.ack, no, row.body),
     )
     return True
 

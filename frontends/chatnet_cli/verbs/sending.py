@@ -12,7 +12,7 @@ from chatnet_client.client import Client
 from chatnet_client.client_events import Changed
 from chatnet_client.mirror import Progress
 from chatnet_client.words.messages import failure_words
-from chatnet_protocol.ipc.commands import FetchHistory, Queued, WithdrawMessage
+from chatnet_protocol.ipc.commands import DeleteMessage, FetchHistory, Queued, WithdrawMessage
 from chatnet_protocol.ipc.events import MessageFailed
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from chatnet_protocol.ipc.view import message_state
@@ -53,7 +53,10 @@ def withdraw(env: Environment, options: argparse.Namespace) -> ExitStatus:
         for peer, row in zip(page.peers, page.rows, strict=True):
             if row.no == options.number and row.mine:
                 client.request(WithdrawMessage(row.id, peer))
-                env.out(f"withdrawn · no {row.no} · {row.id.hex()}")
+                if options.delete:
+                    client.request(DeleteMessage(row.id, peer))
+                done = "deleted" if options.delete else "withdrawn"
+                env.out(f"{done} · no {row.no} · {row.id.hex()}")
                 return ExitStatus.DONE
     raise Failure(f"Message {options.number} of the history is none of yours.")
 

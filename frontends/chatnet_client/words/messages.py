@@ -7,7 +7,10 @@ from chatnet_client.words.sentences import Sentence, sentence_of
 from chatnet_protocol.ipc.reasons import MessageFailure, Reason
 
 _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
-    {MessageFailure.WITHDRAWN: "Withdrawn before it was sent."}
+    {
+        MessageFailure.WITHDRAWN: "Withdrawn before it was sent.",
+        MessageFailure.DELETED: "Deleted.",
+    }
 )
 
 

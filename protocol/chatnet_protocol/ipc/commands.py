@@ -123,6 +123,14 @@ class WithdrawMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="t
     peer: int
 
 
+class DeleteMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Delete an own text that was withdrawn: its words are gone for good, and it is not shown any
+    more. Result: Done; `not-allowed` for any other message."""
+
+    id: bytes
+    peer: int
+
+
 class OfferFiles(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Offer files or folders by absolute path. Result: Queued."""
 
@@ -295,6 +303,7 @@ Command = (
     | FetchHistory
     | SendMessage
     | WithdrawMessage
+    | DeleteMessage
     | OfferFiles
     | AcceptTransfer
     | RejectTransfer

@@ -63,6 +63,7 @@ class MessageFailure(enum.StrEnum):
     """Why an own message will never be sent: `MessageRow.failed`, which has no parameters."""
 
     WITHDRAWN = "withdrawn"
+    DELETED = "deleted"
 
 
 KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason, NoticeCode, MessageFailure)

@@ -14,6 +14,7 @@ from msgspec import Struct
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import (
     ENDED_TRANSFER_STATES,
     AckRun,
@@ -88,6 +89,12 @@ def message_state(row: MessageRow, peer: PeerView) -> str:
     if row.ack or row.seq <= peer.delivered_seq:
         return "delivered"
     return "sent" if row.seq <= peer.sent_seq else "queued"
+
+
+def failed_row(row: MessageRow, reason: str) -> MessageRow:
+    """An own message that will never be sent; of a deleted one no words are left."""
+    body = b"" if reason == MessageFailure.DELETED else row.body
+    return msgspec.structs.replace(row, failed=reason, body=body)
 
 
 def apply_runs(rows: Sequence[MessageRow], runs: Sequence[AckRun]) -> list[MessageRow]:
@@ -296,7 +303,7 @@ def _change(peer: PeerView, event: ev.Event) -> None:
             peer.messages = apply_runs(peer.messages, event.runs)
         case ev.MessageFailed():
             peer.messages = [
-                msgspec.structs.replace(row, failed=event.reason) if row.no == event.no else row
+                failed_row(row, event.reason) if row.no == event.no else row
                 for row in peer.messages
             ]
         case ev.CountersRaised():

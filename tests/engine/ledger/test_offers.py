@@ -119,6 +119,19 @@ def test_a_text_is_withdrawn_by_its_id_while_no_link_was_given_it(desk: Desk) ->
     assert [row.failed for row in desk.history()] == ["", "", "withdrawn"]
 
 
+def test_of_a_text_that_failed_the_words_are_erased_and_nothing_else(desk: Desk) -> None:
+    desk.queue(1, texts(1, 2))
+    erase = c.FailMessage(1, 0, "deleted", message_id(2))
+    assert desk.do(erase) == c.MessageFailedStored(1, 0, "deleted", 0)  # it will be sent
+    withdraw(desk, 2)
+    assert desk.do(erase) == c.MessageFailedStored(1, 2, "deleted", 0)
+    assert desk.do(erase) == c.MessageFailedStored(1, 0, "deleted", 0, known=True)
+    assert [(row.no, row.failed, row.body == b"") for row in desk.history()] == [
+        (1, "", False), (2, "deleted", True),
+    ]  # fmt: skip
+    assert desk.queue(1, texts(3)).rows[0].seq == 3
+
+
 def test_only_own_texts_of_that_peer_are_withdrawn(desk: Desk) -> None:
     other = desk.add_peer(b"o" * 32)
     desk.queue(other, texts(1))

@@ -196,6 +196,15 @@ def test_a_text_withdrawn_after_a_rollback_did_not_fail() -> None:
     assert desk.view.peers[0].messages == done.changed
 
 
+def test_a_text_that_was_erased_after_a_rollback_comes_back_with_its_words() -> None:
+    desk = asking()
+    desk.queue(1, texts(1))
+    desk.do(c.FailMessage(1, 0, "withdrawn", message_id(1)))
+    desk.do(c.FailMessage(1, 0, "deleted", message_id(1)))
+    done = desk.do(page(back(1, True, 3, 7)))
+    assert [(r.failed, r.ack, r.body) for r in done.changed] == [("", 3, b"text 1")]
+
+
 def test_restored_messages_are_neither_unread_nor_waiting_nor_sent_again() -> None:
     desk = asking()
     before = desk.state(1)

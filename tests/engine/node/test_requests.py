@@ -87,6 +87,8 @@ REFUSED: list[tuple[cmd.Command, str]] = [
     (cmd.SendMessage(ID, 1, "x" * (MAX_TEXT_BYTES + 1)), "too-large"),
     (cmd.WithdrawMessage(b"short", 1), "An id has 16 bytes."),
     (cmd.WithdrawMessage(ID, 9), "unknown-peer"),
+    (cmd.DeleteMessage(b"short", 1), "An id has 16 bytes."),
+    (cmd.DeleteMessage(ID, 9), "unknown-peer"),
     (cmd.OfferFiles(b"short", 1, ["/f"]), "An id has 16 bytes."),
     (cmd.OfferFiles(ID, 9, ["/f"]), "unknown-peer"),
     (cmd.OfferFiles(ID, 1, []), "between 1 and 1,000"),
@@ -335,6 +337,22 @@ def test_a_text_that_was_never_sent_is_withdrawn_once_and_for_all(alone: Alone) 
     (message,) = alone.client.view.peers[0].messages
     assert message.failed == "withdrawn"
     assert "not-allowed" in alone.ask(cmd.WithdrawMessage(UNKNOWN, 1)).failure.code  # type: ignore[union-attr]
+
+
+def test_only_a_withdrawn_text_is_deleted_and_its_words_are_gone(alone: Alone) -> None:
+    alone.done(cmd.SendMessage(ID, 1, "my password"))
+    refused = alone.ask(cmd.DeleteMessage(ID, 1)).failure
+    assert refused
+    assert refused.code == "not-allowed"
+    assert alone.done(cmd.WithdrawMessage(ID, 1)) == cmd.Done()
+    assert alone.done(cmd.DeleteMessage(ID, 1)) == cmd.Done()
+    assert alone.done(cmd.DeleteMessage(ID, 1)) == cmd.Done()
+    assert alone.client.view
+    (message,) = alone.client.view.peers[0].messages
+    assert (message.failed, message.body, message.seq) == ("deleted", b"", 1)
+    assert "not-allowed" in alone.ask(cmd.DeleteMessage(UNKNOWN, 1)).failure.code  # type: ignore[union-attr]
+    alone.done(cmd.SendMessage(UNKNOWN, 1, "next"))
+    assert alone.client.view.peers[0].last_seq == 2
 
 
 def test_an_unaccepted_invited_peer_with_a_key_cannot_be_invited_again(alone: Alone) -> None:

@@ -15,6 +15,17 @@ def test_a_text_is_withdrawn_by_its_number(shell, engine: FakeEngine) -> None:
     assert "me: never mind  ✗ Withdrawn before it was sent." in shell.out
 
 
+def test_a_text_is_withdrawn_and_its_words_erased(shell, engine: FakeEngine) -> None:
+    engine.core.auto_deliver = False
+    assert shell.run("send", "never mind") == 0
+    assert shell.run("withdraw", "--delete", "1") == 0
+    (asked,) = engine.seen(cmd.DeleteMessage)
+    assert shell.out == f"deleted · no 1 · {asked.id.hex()}\n"
+    assert shell.run("history") == 0
+    assert "never mind" not in shell.out
+    assert "✗ Deleted." in shell.out
+
+
 def test_only_own_messages_can_be_withdrawn(shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.receive(1, "theirs"))
     assert shell.run("withdraw", "1") == 1

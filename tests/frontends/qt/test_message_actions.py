@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import AcceptTransfer, WithdrawMessage
+from chatnet_protocol.ipc.commands import AcceptTransfer, DeleteMessage, WithdrawMessage
 from chatnet_qt.bubble_delegate import Hit, tip_words
 from chatnet_qt.message_actions import TOO_LATE
 from chatnet_qt.qt import QEvent, QKeyEvent, Qt
@@ -66,6 +66,21 @@ def test_a_withdrawn_text_comes_back_into_the_empty_box(stage: Stage) -> None:
     assert (bubble.state, bubble.row.failed) == ("withdrawn", WITHDRAWN)
     assert "&Withdraw\tDel" not in entries(stage, 2)
     assert "&Send again" in entries(stage, 2)
+
+
+def test_a_withdrawn_text_is_deleted_from_the_conversation(stage: Stage) -> None:
+    stage.client.change(ev.MessageFailed(1, 2, WITHDRAWN))
+    stage.settle()
+    rows = stage.pane.model.rowCount()
+    buttons = [action for _, action in stage.pane.view.placed(1).below]
+    assert buttons == ["delete-text", "retry-text"]
+    press_delete(stage, 2)
+    assert stage.client.asked(DeleteMessage) == [DeleteMessage(message_id(2), 1)]
+    assert stage.pane.model.rowCount() == rows  # not before the engine says so
+    stage.client.change(ev.MessageFailed(1, 2, "deleted"))
+    stage.settle()
+    assert stage.pane.model.rowCount() == rows - 1
+    assert stage.pane.model.row_of(message_id(2)) == -1
 
 
 def test_a_text_being_written_is_not_replaced(stage: Stage) -> None:

@@ -204,6 +204,17 @@ def test_of_two_at_one_place_the_counter_then_the_author_then_the_id_decides() -
     assert sorted(mixed, key=screen_order) == ordered
 
 
+def test_of_a_deleted_message_only_its_numbers_are_left() -> None:
+    view = view_of(1)
+    view.apply(added(1, row(1, True, 1), row(2, True, 2)))
+    view.apply(ev.MessageFailed(1, 2, "withdrawn"))
+    assert only(view).messages[1].body
+    view.apply(ev.MessageFailed(1, 2, "deleted"))
+    assert [(r.no, r.failed, bool(r.body)) for r in only(view).messages] == [
+        (1, "", True), (2, "deleted", False),
+    ]  # fmt: skip
+
+
 def test_ticks_follow_from_the_watermarks() -> None:
     view = view_of(1)
     view.apply(added(1, *(row(seq, True, seq) for seq in range(1, 7))))

@@ -55,6 +55,7 @@ class Messaging(Subject):
         self.commands = {
             cmd.SendMessage: self._send,
             cmd.WithdrawMessage: self._withdraw,
+            cmd.DeleteMessage: self._delete,
             cmd.SetDraft: self._set_draft,
             cmd.SetTyping: self._set_typing,
             cmd.MarkShown: self._mark,
@@ -103,6 +104,12 @@ class Messaging(Subject):
         require_id(command.id)
         self._peers.need(command.peer)
         op = c.FailMessage(command.peer, 0, MessageFailure.WITHDRAWN, command.id)
+        self._turn.commits.add(op, reply_to)
+
+    def _delete(self, command: cmd.DeleteMessage, reply_to: ReplyTo, now: Now) -> None:
+        require_id(command.id)
+        self._peers.need(command.peer)
+        op = c.FailMessage(command.peer, 0, MessageFailure.DELETED, command.id)
         self._turn.commits.add(op, reply_to)
 
     def _set_draft(self, command: cmd.SetDraft, reply_to: ReplyTo, now: Now) -> None:
@@ -174,11 +181,14 @@ class Messaging(Subject):
             conversation.skipped(result.delivered_seq)
             publisher.publish(ev.MessageFailed(result.peer, result.no, result.reason))
             publisher.publish(ev.MessagesDelivered(result.peer, result.delivered_seq, []))
+        deletes = result.reason == MessageFailure.DELETED
         for reply_to in waiting.askers:
             if result.no or result.known:
                 replies.reply(reply_to, cmd.Done())
             else:
                 sentence = "There is no such text that was certainly never sent."
+                if deletes:
+                    sentence = "Only a text that was withdrawn can be deleted."
                 replies.fail(reply_to, CommandError(ErrorCode.NOT_ALLOWED, sentence))
 
     def _hello_applied(self, result: c.HelloApplied, waiting: Waiting, now: Now) -> None:
