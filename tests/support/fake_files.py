@@ -165,6 +165,7 @@ class FakeProcess:
         self.probed = False
         """Whether a probe finds the other side's listener."""
         self.port = 4000
+        self.bbr = False
         self.partials: dict[tuple[bytes, int], bytes] = {}
         self.inodes: dict[tuple[bytes, int], int] = {}
         self.disk: dict[str, tuple[int, bytes]] = {}
@@ -172,7 +173,7 @@ class FakeProcess:
         self.sent: list[pw.Send] = []
         """Every request to send."""
         self.position: dict[int, tuple[int, int]] = {}
-        self.reports: list[pw.Report] = [pw.Listening(self.port)]
+        self.reports: list[pw.Report] = [pw.Listening(self.port, bbr=self.bbr)]
         self._next_inode = 100
 
     def report(self, report: pw.Report) -> None:
@@ -193,7 +194,7 @@ class FakeProcess:
         }
         self.net.streams = [one for one in self.net.streams if one.process is not self]
         self.jobs.clear()
-        self.reports = [pw.Listening(self.port)]
+        self.reports = [pw.Listening(self.port, bbr=self.bbr)]
 
     def handle(self, request: pw.Request) -> None:
         match request:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.bulk import BulkStreams
+from chatnet_engine.files.tcp_speed import is_slow
 from chatnet_protocol.wire.control import Control, Suite, encode_control
 
 STATEMENT_INTERVAL_S = 1.0
@@ -46,7 +47,13 @@ class PeerLink:
     """Of the peer's listener, as it last named it; 0: it has not."""
     tcp_again_s: float = float("-inf")
     """Until then the bytes of files travel on the link."""
+    line: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0)
+    """Smallest round trip in seconds, and share of packets lost, as the link has measured them."""
     _tcp_pause_s: float = FIRST_TCP_PAUSE_S
+
+    def is_tcp_slow(self) -> bool:
+        """Whether random loss keeps CUBIC below what a bulk stream reaches."""
+        return is_slow(*self.line())
 
     def tcp_failed(self, now: float) -> None:
         """No connection could be had, or one that was had let nothing through. Several transfers
@@ -114,6 +121,8 @@ class Outputs:
         """Whether there is a file process; requests without one are dropped and asked again."""
         self.port = 0
         """TCP port of our listener; 0: none."""
+        self.bbr = False
+        """Whether what the file process sends on TCP uses BBR."""
         self.bulk = BulkStreams(self.ask)
         self.undo: list[Callable[[], object]] = []
         """How to take back what else this unit of work has changed, newest last."""

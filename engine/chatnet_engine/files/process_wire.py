@@ -137,6 +137,8 @@ class Listening(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
     port: int
     error: str = ""
+    bbr: bool = False
+    """The kernel lends BBR to what this process sends, which random loss does not slow."""
 
 
 class Scanned(WireBase, frozen=True, gc=False, tag=True, array_like=True):

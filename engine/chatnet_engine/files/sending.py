@@ -82,6 +82,9 @@ class Sending(Transfer):
             return
         self._wanted = None
         self._not_before_s = at.s + MIN_START_INTERVAL_S
+        if not isinstance(wanted, ct.LinkStream) and self._is_tcp_slow():
+            self._out.say(self.peer, ct.Unreachable(self.id))
+            return
         if isinstance(wanted, ct.LinkStream) or (isinstance(wanted, ct.Listen) and self.link.addrs):
             self._start(connecting.answer(wanted, self.link))
         else:
@@ -95,7 +98,8 @@ class Sending(Transfer):
             case pw.Connected():
                 self._connected(at)
             case pw.Reachable():
-                self._out.say(self.peer, ct.TcpOpen(self.id))
+                if not self._is_tcp_slow():
+                    self._out.say(self.peer, ct.TcpOpen(self.id))
             case pw.Progress():
                 self._progress(report, at)
             case pw.SourceChanged():
@@ -192,6 +196,9 @@ class Sending(Transfer):
         ending, sentence = self._told_ending(code)
         if self.phase is not END_STATES.get(ending, S.FAILED):
             self._end(ending, "peer", sentence, at, tell=False)
+
+    def _is_tcp_slow(self) -> bool:
+        return not self._out.bbr and self.link.is_tcp_slow()
 
     def _offer_listener(self, at: Moment) -> None:
         if not self._out.port:

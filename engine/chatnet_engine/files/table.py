@@ -8,7 +8,7 @@ import msgspec
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.bulk import BulkStreams
-from chatnet_engine.files.outputs import Mark, Moment, Outputs
+from chatnet_engine.files.outputs import Mark, Moment, Outputs, PeerLink
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.sending import Sending
@@ -53,6 +53,7 @@ class TransferTable:
         self._contain = contain
         self._quota = quota
         self._out = Outputs()
+        self._links: dict[int, PeerLink] = {}
         self._failed: dict[bytes, tuple[int, str]] = {}
         self._schedule = Schedule()
         self._all: dict[bytes, Transfer] = {}
@@ -67,6 +68,10 @@ class TransferTable:
         self._changed: dict[bytes, Transfer] = {}
         """May have something to store."""
         self._storing = Storing()
+
+    def set_line(self, peer: int, line: Callable[[], tuple[float, float]]) -> None:
+        """Where the link to a peer tells its smallest round trip (s) and share of lost packets."""
+        self._link(peer).line = line
 
     @property
     def bulk(self) -> BulkStreams:
@@ -135,6 +140,9 @@ class TransferTable:
         """This was not stored, and will not be."""
         if op.automatic is not None:
             self._quota.give_back(op.automatic)
+
+    def _link(self, peer: int) -> PeerLink:
+        return self._links.setdefault(peer, PeerLink())
 
     def _do(self, transfer: Transfer, act: Callable[[], None], at: Moment) -> None:
         """An input of this one alone."""

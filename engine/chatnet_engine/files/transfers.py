@@ -15,7 +15,7 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, arrived, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
 from chatnet_engine.files.offering import FailedOffer, Offering, check_same
-from chatnet_engine.files.outputs import Addr, Moment, PeerLink
+from chatnet_engine.files.outputs import Addr, Moment
 from chatnet_engine.files.phases import Act
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.receiving import Receiving
@@ -49,7 +49,6 @@ class Transfers(TransferTable):
         super().__init__(Quota(automatic), contain=contain)
         self.offering = Offering(self._out)
         """Offers that are no transfers yet; its `take` gives those that can be sent."""
-        self._links: dict[int, PeerLink] = {}
         self._unstated: set[int] = set()
         """Peers on whose new link the state of their transfers has not been sent yet."""
         self.lookups = Lookups()
@@ -372,9 +371,6 @@ class Transfers(TransferTable):
         self._unstated.discard(peer)
         link.is_other = False
 
-    def _link(self, peer: int) -> PeerLink:
-        return self._links.setdefault(peer, PeerLink())
-
     def _incoming(self, transfer_id: bytes) -> Receiving:
         transfer = self._known(transfer_id)
         if not isinstance(transfer, Receiving):
@@ -393,7 +389,7 @@ class Transfers(TransferTable):
         if not self._out.ready:
             self._out.frames.clear()
         self._out.ready = True
-        self._out.port = report.port
+        self._out.port, self._out.bbr = report.port, report.bbr
         self.offering.handle_ready()
         for transfer in list(self._open.values()):
             if not transfer.ended:

@@ -66,6 +66,16 @@ def read_wait(sock: socket.socket) -> Wait | None:
     return Wait.PATH if unacked else None
 
 
+def has_bbr() -> bool:
+    """Whether this kernel lets a socket of ours use BBR."""
+    with socket.socket() as sock:
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, PREFERRED)
+        except OSError:
+            return False
+    return True
+
+
 class PacedSocket:
     """One sending connection; the socket stays its owner's, who may close it at any time."""
 

@@ -19,13 +19,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_bulk import BulkSockets
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_connect import Listener, Unreachable, answer, dial, introduce, probe
 from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
-from chatnet_engine.io.file_pace import PacedSockets
+from chatnet_engine.io.file_pace import PacedSockets, has_bbr
 from chatnet_engine.io.file_receive import FOLDER_MODE, ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
@@ -115,10 +116,7 @@ class Job:
         if isinstance(self.request, pw.Send) and self._stream is None:
             self._paced.add(number, channel.sock, time.monotonic())
         self._report(number, pw.Connected(number))
-
-        def report(said: pw.Report) -> None:
-            self._report(number, said)
-
+        report = partial(self._report, number)
         try:
             if isinstance(self.request, pw.Send):
                 return SendJob(self.request, channel, report).run()
@@ -183,14 +181,15 @@ class FileProcess:
         self._selector.register(self._bell_in, selectors.EVENT_READ, self._read_bell)
         self._ended = False
         self._listener: Listener | None = None
+        sentence = ""
         try:
             self._listener = Listener(self._selector, bind, port)
         except OSError as error:
             why = (error.strerror or "unknown error").lower()
             logger.warning("no TCP listener on port %d: %s", port, why)
-            self._send(pw.Listening(0, f"TCP port {port} cannot be used: {why}."))
-        else:
-            self._send(pw.Listening(self._listener.port))
+            sentence = f"TCP port {port} cannot be used: {why}."
+        listened = self._listener.port if self._listener else 0
+        self._send(pw.Listening(listened, sentence, has_bbr()))
         threading.Thread(target=self._serve_disk, name="disk", daemon=True).start()
 
     def run(self) -> None:

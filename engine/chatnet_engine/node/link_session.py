@@ -66,6 +66,11 @@ class LinkSession:
         """Both incarnations, `ours-theirs` in hex, as people are shown them."""
         return f"{self.local_incarnation:016x}-{self.remote_incarnation:016x}"
 
+    def line(self) -> tuple[float, float]:
+        """Smallest round trip in seconds, and share of packets lost."""
+        stats = self.connection.stats
+        return stats.min_rtt_s, stats.loss_rate
+
     def close(self, code: int, reason: str) -> None:
         """This side ends it; the CLOSE is the connection's next packet."""
         self.connection.close(code, reason)

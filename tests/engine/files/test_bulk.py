@@ -103,6 +103,47 @@ def test_a_tcp_path_that_lets_nothing_through_is_replaced_in_the_middle(world: W
     world.check_done("big")
 
 
+def lossy(world: World, loss: float) -> None:
+    """A line of 50 ms."""
+    world.a.transfers.set_line(PEER, lambda: (0.05, loss))
+
+
+@pytest.mark.parametrize(
+    ("loss", "bbr", "link"), [(0.01, False, True), (0.01, True, False), (0, False, False)]
+)
+def test_random_loss_is_for_the_link_where_tcp_has_no_bbr(
+    loss: float, bbr: bool, link: bool
+) -> None:
+    world = World()
+    world.a.process.bbr = bbr
+    world.a.restart_process()
+    world.settle()
+    world.pair.link(True)
+    lossy(world, loss)
+    world.offer("big")
+    world.run(lambda: world.b.row().done_bytes > 0)
+    assert on_link(world) is link
+    world.run(lambda: done(world))
+    world.check_done("big")
+
+
+def test_once_the_loss_is_gone_tcp_is_used_again() -> None:
+    world = World()
+    world.settle()
+    world.pair.link(True)
+    lossy(world, 0.02)
+    world.a.process.probed = True
+    world.offer("big")
+    world.run(lambda: world.b.row().done_bytes > 0)
+    world.advance(FIRST_TCP_PAUSE_S + 1)
+    assert on_link(world)
+    lossy(world, 0)
+    world.advance(2 * FIRST_TCP_PAUSE_S + 1)
+    world.advance(1)
+    assert not on_link(world)
+    world.run(lambda: done(world))
+
+
 @pytest.mark.parametrize("what", ["link", "sender's process", "receiver's process", "engines"])
 def test_what_breaks_in_the_middle_is_resumed(world: World, what: str) -> None:
     world.offer("big")

@@ -26,7 +26,7 @@ VALUES = [
     pw.BulkOut(1, b"bytes"),
     pw.BulkTaken(1, 5),
     pw.Reachable(1),
-    pw.Listening(0, "TCP port 5 cannot be used: busy."),
+    pw.Listening(0, "TCP port 5 cannot be used: busy.", True),
     pw.Scanned(ID, [FILE], "", ""),
     pw.Expecting(1),
     pw.Connected(1),

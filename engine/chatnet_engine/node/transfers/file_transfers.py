@@ -181,6 +181,7 @@ class FileTransfers(Subject):
         """Transfers with this peer go on."""
         row = self._peers.need(session.peer)
         assert session.hello
+        self.transfers.set_line(session.peer, session.line)
         self.transfers.handle_link(
             session.peer,
             True,
