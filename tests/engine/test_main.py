@@ -16,6 +16,7 @@ from chatnet_engine.io.file_link import child_environ
 from chatnet_engine.main import main
 from chatnet_protocol.ipc.commands import StopEngine
 from chatnet_protocol.ipc.session_files import (
+    ConnectionFile,
     decode_connection_file,
     decode_ended_file,
     decode_start_file,
@@ -23,7 +24,7 @@ from chatnet_protocol.ipc.session_files import (
 )
 
 
-def run_engine(*argv):
+def run_engine(*argv: str) -> subprocess.Popen[str]:
     """The engine as a process, with its stderr in a pipe."""
     return subprocess.Popen(
         [sys.executable, "-m", "chatnet_engine", *argv],
@@ -33,13 +34,13 @@ def run_engine(*argv):
     )
 
 
-def connection_of(name):
+def connection_of(name: str) -> ConnectionFile:
     folder = session_dir(os.environ["CHATNET_HOME"], name)
     with open(f"{folder}/connection.json", "rb") as file:
         return decode_connection_file(file.read())
 
 
-def read_log(name):
+def read_log(name: str) -> str:
     with open(f"{session_dir(os.environ['CHATNET_HOME'], name)}/engine.log") as file:
         return file.read()
 
@@ -63,27 +64,31 @@ def read_log(name):
         (["0", "--bind", "host.example"], "'host.example' is no IP address to bind to."),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_exit_code_2(argv, sentence, capsys):
+def test_wrong_usage_is_one_sentence_and_exit_code_2(
+    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(argv) == 2
     out, err = capsys.readouterr()
     assert err.startswith(sentence)
     assert (err.count("\n"), out) == (1, "")
 
 
-def test_help_needs_no_engine(capsys):
+def test_help_needs_no_engine(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
     assert "loss=20%," in capsys.readouterr().out
 
 
-def test_other_systems_are_refused_in_one_sentence(monkeypatch, capsys):
+def test_other_systems_are_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(main_module.sys, "platform", "win32")
     assert main(["0"]) == 1
     assert capsys.readouterr().err == "ChatNet runs on Linux; this is win32.\n"
 
 
-def test_a_busy_port_is_one_sentence_and_exit_code_1(capsys):
+def test_a_busy_port_is_one_sentence_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -91,8 +96,10 @@ def test_a_busy_port_is_one_sentence_and_exit_code_1(capsys):
     assert f"UDP port {port} on 127.0.0.1 is in use" in capsys.readouterr().err
 
 
-def test_an_internal_error_is_one_sentence_with_the_trace_in_the_log(monkeypatch, capsys):
-    def broken(self):
+def test_an_internal_error_is_one_sentence_with_the_trace_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(self) -> None:
         raise AssertionError("an invariant\nis broken")
 
     monkeypatch.setattr("chatnet_engine.io.engine.Engine.run", broken)
@@ -104,8 +111,10 @@ def test_an_internal_error_is_one_sentence_with_the_trace_in_the_log(monkeypatch
     assert "AssertionError: an invariant\\x0ais broken" in read_log("a")
 
 
-def test_an_internal_error_while_starting_is_told_the_same_way(monkeypatch, capsys):
-    def broken(*args, **options):
+def test_an_internal_error_while_starting_is_told_the_same_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*args: object, **options: object) -> None:
         raise AssertionError("no node")
 
     monkeypatch.setattr("chatnet_engine.io.engine.Node", broken)
@@ -117,8 +126,10 @@ def test_an_internal_error_while_starting_is_told_the_same_way(monkeypatch, caps
     assert main(["0", "--session", "a", "--bind", "192.0.2.1"]) == 2
 
 
-def test_a_full_disk_at_the_start_is_one_sentence(monkeypatch, capsys):
-    def full(path, data):
+def test_a_full_disk_at_the_start_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: str, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", path)
 
     monkeypatch.setattr("chatnet_engine.io.session.write_atomically", full)
@@ -129,7 +140,9 @@ def test_a_full_disk_at_the_start_is_one_sentence(monkeypatch, capsys):
     assert err.count("\n") == 1
 
 
-def test_a_lost_identity_is_one_sentence_and_a_way_on_is_an_option(capsys):
+def test_a_lost_identity_is_one_sentence_and_a_way_on_is_an_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with run_engine("0", "--session", "a") as engine:
         assert engine.stderr.readline()
         engine.kill()
@@ -147,7 +160,7 @@ def test_a_lost_identity_is_one_sentence_and_a_way_on_is_an_option(capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_foreground_says_where_it_is_and_ends_at_a_signal(number):
+def test_the_foreground_says_where_it_is_and_ends_at_a_signal(number: int) -> None:
     with run_engine("0", "--session", "a") as engine:
         greeting = engine.stderr.readline()
         assert greeting.startswith("session a · listening on UDP port ")
@@ -159,7 +172,7 @@ def test_the_foreground_says_where_it_is_and_ends_at_a_signal(number):
     assert not os.path.exists(f"{folder}/connection.json")
 
 
-def test_nobody_else_may_read_what_an_engine_keeps():
+def test_nobody_else_may_read_what_an_engine_keeps() -> None:
     with run_engine("0", "--session", "a") as engine:
         assert engine.stderr.readline()
         folder = session_dir(os.environ["CHATNET_HOME"], "a")
@@ -171,7 +184,7 @@ def test_nobody_else_may_read_what_an_engine_keeps():
 
 
 @pytest.mark.parametrize("options", [[], ["-d"]])
-def test_files_that_arrive_get_the_modes_that_their_user_is_used_to(options):
+def test_files_that_arrive_get_the_modes_that_their_user_is_used_to(options: list[str]) -> None:
     command = [sys.executable, "-m", "chatnet_engine", "0", "--session", "a", *options]
     starter = subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environ(), umask=0o027)
     with starter:
@@ -193,7 +206,7 @@ def test_files_that_arrive_get_the_modes_that_their_user_is_used_to(options):
         os.close(ended)
 
 
-def test_a_killed_engine_leaves_a_session_that_starts_again():
+def test_a_killed_engine_leaves_a_session_that_starts_again() -> None:
     with run_engine("0", "--session", "a") as engine:
         assert engine.stderr.readline()
         engine.kill()
@@ -204,7 +217,7 @@ def test_a_killed_engine_leaves_a_session_that_starts_again():
         assert engine.wait(10) == 0
 
 
-def test_a_killed_background_engine_is_back_with_the_same_port_and_says_why():
+def test_a_killed_background_engine_is_back_with_the_same_port_and_says_why() -> None:
     with run_engine("0", "192.0.2.7", "5000", "-d", "--session", "a") as starter:
         assert starter.wait(20) == 0
     folder = session_dir(os.environ["CHATNET_HOME"], "a")
@@ -232,7 +245,7 @@ def test_a_killed_background_engine_is_back_with_the_same_port_and_says_why():
     assert (value.code, value.detail) == ("stopped", "enough")
 
 
-def test_a_refused_start_of_a_session_that_ran_is_noted_beside_it():
+def test_a_refused_start_of_a_session_that_ran_is_noted_beside_it() -> None:
     folder = session_dir(os.environ["CHATNET_HOME"], "a")
     os.makedirs(folder, mode=0o700)
     with open(f"{folder}/engine.log", "w", encoding="ascii"):
@@ -245,14 +258,14 @@ def test_a_refused_start_of_a_session_that_ran_is_noted_beside_it():
 
 
 @pytest.mark.parametrize("background", [False, True])
-def test_a_refused_start_of_a_new_session_leaves_no_folder(background: bool):
+def test_a_refused_start_of_a_new_session_leaves_no_folder(background: bool) -> None:
     folder = session_dir(os.environ["CHATNET_HOME"], "a")
     arguments = ["0", "--session", "a", "--bind", "192.0.2.1"]
     assert main([*arguments, *(["-d"] if background else [])]) == 2
     assert not os.path.exists(folder)
 
 
-def test_the_background_engine_is_there_when_the_command_returns():
+def test_the_background_engine_is_there_when_the_command_returns() -> None:
     with run_engine("0", "-d", "--session", "a") as starter:
         assert starter.wait(20) == 0
         assert starter.stderr.read() == ""
@@ -277,7 +290,9 @@ def test_the_background_engine_is_there_when_the_command_returns():
         (["1", "--no-such"], "Unrecognized arguments: --no-such."),
     ],
 )
-def test_what_cannot_be_parsed_is_a_sentence_and_then_the_short_usage(argv, sentence, capsys):
+def test_what_cannot_be_parsed_is_a_sentence_and_then_the_short_usage(
+    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(argv)
     assert caught.value.code == 2

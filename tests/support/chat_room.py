@@ -22,7 +22,7 @@ class Chat:
         peer: str | None = None,
         watched: bool = True,
         keeper: Keeper | None = None,
-    ):
+    ) -> None:
         self.core = core or FakeCore()
         self.ids = 0
         self.kept = (

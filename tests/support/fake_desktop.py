@@ -20,7 +20,17 @@ class Desktop(QObject):
     last = 40
 
     @pyqtSlot(str, "uint", str, str, str, "QStringList", "QVariantMap", int, result="uint")
-    def Notify(self, _app, replaces, _icon, title, body, actions, _hints, _expiry) -> int:
+    def Notify(
+        self,
+        _app: str,
+        replaces: int,
+        _icon: str,
+        title: str,
+        body: str,
+        actions: list[str],
+        _hints: dict[str, object],
+        _expiry: int,
+    ) -> int:
         number = replaces or self.last + 1
         self.last = max(self.last, number)
         print(f"notify {replaces} {title}|{body}|{','.join(actions)}", flush=True)

@@ -233,7 +233,7 @@ class FakeCore:
 
     def restore(self, peer: int, texts: Sequence[str]) -> list[MessageRow]:
         """Older messages of the peer's come back, above all that is here."""
-        rows = []
+        rows: list[MessageRow] = []
         for text in texts:
             no = self.view.last_no + 1 + len(rows)
             row = MessageRow(
@@ -458,6 +458,8 @@ class FakeCore:
                 self.marks(peer, my_shown=ack, my_read=ack)
             case _ if state is not None:
                 self.move_transfer(command.id, state, by="me")  # type: ignore[union-attr]
+            case _:
+                pass
         return cmd.Done()
 
     def may_mark(self, route: bytes) -> bool:

@@ -15,7 +15,7 @@ from chatnet_qt.desktop import INTERFACE, KEY, NAMESPACE, PATH, SERVICE, Desktop
 class Portal(QObject):
     Q_CLASSINFO("D-Bus Interface", INTERFACE)
 
-    @pyqtSlot(str, str, result=QDBusVariant)
+    @pyqtSlot(str, str, result=QDBusVariant)  # type: ignore[arg-type]  # the stubs know names of types only
     def Read(self, _namespace: str, _key: str) -> QDBusVariant:
         QTimer.singleShot(50, self.say_light)
         return QDBusVariant(1)

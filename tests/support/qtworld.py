@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -50,6 +51,7 @@ from chatnet_qt.qt import QApplication, QElapsedTimer, QEvent, QEventLoop, QScro
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 
+C = TypeVar("C")
 NOW_MS = 1_790_000_000_000
 ME = 7
 """Number of the window among the clients."""
@@ -88,7 +90,9 @@ def offer_row(
     return msgspec.structs.replace(row, kind=int(MessageKind.OFFER), body=body)
 
 
-def transfer_row(row: MessageRow, state: str, name: str, size_bytes: int, **more) -> TransferRow:
+def transfer_row(
+    row: MessageRow, state: str, name: str, size_bytes: int, **more: Any
+) -> TransferRow:
     fields = {"files": 1, **more}
     return TransferRow(
         id=row.id,
@@ -102,7 +106,7 @@ def transfer_row(row: MessageRow, state: str, name: str, size_bytes: int, **more
     )
 
 
-def peer_view(number: int = 1, *, name: str = "Bob", state: str = "up", **more) -> PeerView:
+def peer_view(number: int = 1, *, name: str = "Bob", state: str = "up", **more: Any) -> PeerView:
     info = PeerRow(
         peer=number,
         name=name,
@@ -218,7 +222,7 @@ class FakeClient:
 
     # --- what the test says ---
 
-    def asked(self, kind: type) -> list:
+    def asked(self, kind: type[C]) -> list[C]:
         return [command for command in self.commands if isinstance(command, kind)]
 
     def answer(self, result: Result | None = None, error: str = "") -> None:
@@ -302,6 +306,9 @@ class Stage:
         self.app.processEvents()
 
 
+MakeStage = Callable[..., Stage]
+
+
 def open_stage(
     app: QApplication,
     folder: str,
@@ -315,7 +322,7 @@ def open_stage(
     """A window of `size` on `view`, its settings in `folder`."""
     clients: list[FakeClient] = []
 
-    def make_client(on_event):
+    def make_client(on_event: OnEvent) -> FakeClient:
         clients.append(FakeClient(on_event))
         return clients[0]
 

@@ -136,6 +136,8 @@ def change(peer: Plain, event: dict[str, Any]) -> None:
             peer[LINK] = event["row"]
         case "RestoreChanged":
             peer[RESTORE] = event["row"]
+        case _:
+            pass
 
 
 def add(peer: Plain, added: list[Plain]) -> None:

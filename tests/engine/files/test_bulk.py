@@ -164,6 +164,8 @@ def test_what_breaks_in_the_middle_is_resumed(world: World, what: str) -> None:
             world.b.restart()
             world.settle()
             world.pair.link(True)
+        case _:
+            pass
     world.run(lambda: done(world))
     world.check_done("big")
 

@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +21,8 @@ from chatnet_engine.io.trace_log import TraceLog
 from chatnet_engine.io.trace_stream import TraceStream
 from chatnet_engine.io.udp import open_udp
 from chatnet_engine.io.wakeup import WakeUp
-from chatnet_engine.node.effects import StopRunner
 from chatnet_engine.trace import Tracer
-from chatnet_protocol.commit import Committed, Loaded
-from chatnet_protocol.ipc.commands import HistoryPage
+from io_parts import EmptyLedger, FakeNode
 from served_socket import Served
 
 ECHO = """
@@ -35,75 +35,13 @@ with socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1])) as end:
 """
 
 
-class EmptyLedger:
-    """Commits everything and says nothing about it."""
-
-    def apply(self, commit):
-        return Committed(commit.number, [])
-
-    def load(self):
-        return Loaded([], [], [], 0)
-
-    def load_view(self, session):
-        return None
-
-    def page(self, query):
-        return HistoryPage([], [], False)
-
-    def close(self): ...
-
-
-class FakeNode:
-    """Writes down what it is fed; gives the effects that a test puts into `effects`."""
-
-    def __init__(self):
-        self.datagrams = []
-        self.requests = []
-        self.results = []
-        self.timeouts = []
-        self.effects = []
-        self.due_s = None
-        self.stopped = None
-        self.stops_at_once = True
-        self.nows = []
-
-    def peer_of(self, data):
-        return data[0]
-
-    def handle_datagrams(self, batch, now):
-        self.datagrams += batch
-
-    def handle_request(self, route, frames, now):
-        self.requests.append((route, frames))
-
-    def handle_io(self, result, now):
-        self.results.append(result)
-
-    def handle_timeout(self, now):
-        self.timeouts.append(now.mono_s)
-        self.due_s = None
-
-    def take_effects(self, now):
-        self.nows.append(now)
-        effects, self.effects = self.effects, []
-        return effects
-
-    def next_timeout(self):
-        return self.due_s
-
-    def stop(self, reason, now):
-        self.stopped = reason
-        if self.stops_at_once:
-            self.effects.append(StopRunner(reason))
-
-
 @pytest.fixture
-def node():
+def node() -> FakeNode:
     return FakeNode()
 
 
 @pytest.fixture
-def machine(own_home):
+def machine(own_home: Path) -> Iterator[Machine]:
     with ExitStack() as undo:
         wakeup = WakeUp()
         undo.callback(wakeup.close)
@@ -136,7 +74,7 @@ def machine(own_home):
 
 
 @pytest.fixture
-def served(tmp_path):
+def served(tmp_path: Path) -> Iterator[Served]:
     served = Served(str(tmp_path / "s.c"))
     yield served
     served.close()

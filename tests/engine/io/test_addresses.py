@@ -1,4 +1,5 @@
 import socket
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,9 @@ V4, V6 = socket.AF_INET, socket.AF_INET6
         (("fe80::1%eth0", 5, 0, 3), ("fe80::1%eth0", 5)),
     ],
 )
-def test_from_sockaddr_shows_plain_ipv4_and_keeps_zones(sockaddr, addr):
+def test_from_sockaddr_shows_plain_ipv4_and_keeps_zones(
+    sockaddr: tuple[Any, ...], addr: tuple[str, int]
+) -> None:
     assert from_sockaddr(sockaddr) == addr
 
 
@@ -38,11 +41,13 @@ def test_from_sockaddr_shows_plain_ipv4_and_keeps_zones(sockaddr, addr):
         (("10.0.0.7\0", 5), V4, None),
     ],
 )
-def test_to_sockaddr_takes_numbers_that_the_socket_reaches(addr, family, sockaddr):
+def test_to_sockaddr_takes_numbers_that_the_socket_reaches(
+    addr: tuple[str, int], family: socket.AddressFamily, sockaddr: tuple[Any, ...]
+) -> None:
     assert to_sockaddr(addr, family) == sockaddr
 
 
-def test_names_are_not_numeric():
+def test_names_are_not_numeric() -> None:
     assert is_numeric("::1")
     assert is_numeric("127.0.0.1")
     assert not is_numeric("localhost")

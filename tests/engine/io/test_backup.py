@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ class Session:
 
 
 @pytest.fixture
-def session(own_home: Path):
+def session(own_home: Path) -> Iterator[Session]:
     session = Session(own_home)
     yield session
     session.maker.stop()

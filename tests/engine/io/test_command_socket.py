@@ -11,10 +11,10 @@ from chatnet_engine.io.command_socket import (
 )
 from chatnet_engine.io.local_socket import SILENT_S, TICK_S
 from chatnet_protocol.limits import MAX_REQUEST_BYTES, MAX_REQUESTS_UNDER_WAY
-from served_socket import ASK, PING, fill, is_cut
+from served_socket import ASK, PING, Served, fill, is_cut
 
 
-def test_clients_take_turns_however_much_one_has_sent(served):
+def test_clients_take_turns_however_much_one_has_sent(served: Served) -> None:
     flooder, _ = served.join()
     good, connection = served.join()
     fill(flooder, ASK * 100)
@@ -24,7 +24,7 @@ def test_clients_take_turns_however_much_one_has_sent(served):
     assert len(taken) <= 3
 
 
-def test_a_flood_waits_in_the_kernel(served):
+def test_a_flood_waits_in_the_kernel(served: Served) -> None:
     raw, connection = served.join()
     sent = fill(raw, ASK * 100)
     assert sent > 4 * READ_BYTES
@@ -34,7 +34,7 @@ def test_a_flood_waits_in_the_kernel(served):
     assert served.commands.ended == 0
 
 
-def test_who_has_many_unanswered_waits_for_an_answer(served):
+def test_who_has_many_unanswered_waits_for_an_answer(served: Served) -> None:
     raw, connection = served.join()
     raw.sendall(ASK * (MAX_REQUESTS_UNDER_WAY + 2))
     taken = served.turn_until(lambda: connection.peer.is_parked)
@@ -48,7 +48,9 @@ def test_who_has_many_unanswered_waits_for_an_answer(served):
 
 
 @pytest.mark.parametrize("size", [10_000, 200_000])
-def test_who_does_not_read_its_replies_is_not_read_from_and_is_cut_after_a_while(served, size):
+def test_who_does_not_read_its_replies_is_not_read_from_and_is_cut_after_a_while(
+    served: Served, size: int
+) -> None:
     raw, connection = served.join()
     fill(raw, ASK * 100)
     served.serve(bytes(size), 4 * REPLY_MARK)
@@ -63,7 +65,7 @@ def test_who_does_not_read_its_replies_is_not_read_from_and_is_cut_after_a_while
     assert is_cut(raw)
 
 
-def test_who_reads_late_gets_everything_in_order(served):
+def test_who_reads_late_gets_everything_in_order(served: Served) -> None:
     raw, connection = served.join()
     bodies = [b"%d" % number * 50_000 for number in range(40)]
     raw.sendall(b"".join(zmtp.frame(body[:2]) for body in bodies))
@@ -76,7 +78,7 @@ def test_who_reads_late_gets_everything_in_order(served):
             data += raw.recv(1_000_000)
 
 
-def test_replies_to_what_was_asked_before_are_bounded(served):
+def test_replies_to_what_was_asked_before_are_bounded(served: Served) -> None:
     raw, connection = served.join()
     raw.sendall(ASK * 20)
     taken = served.turn_until(lambda: connection.peer.unanswered == 20)
@@ -86,7 +88,9 @@ def test_replies_to_what_was_asked_before_are_bounded(served):
     assert served.commands.replies_dropped > 0
 
 
-def test_the_one_that_holds_most_gives_way_when_all_hold_too_much(served, monkeypatch):
+def test_the_one_that_holds_most_gives_way_when_all_hold_too_much(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(command_socket, "MAX_HELD_BYTES", MAX_REQUEST_BYTES)
     good, connection = served.join()
     connection.pid = 1  # another program's
@@ -112,7 +116,7 @@ def test_the_one_that_holds_most_gives_way_when_all_hold_too_much(served, monkey
         zmtp.command(b"ERROR", b"\0"),
     ],
 )
-def test_what_no_client_sends_ends_its_connection_only(served, poison):
+def test_what_no_client_sends_ends_its_connection_only(served: Served, poison: bytes) -> None:
     good, connection = served.join()
     bad, _ = served.join()
     bad.setblocking(False)
@@ -130,7 +134,7 @@ def test_what_no_client_sends_ends_its_connection_only(served, poison):
     served.turn_until(lambda: connection.peer.unanswered == 1)
 
 
-def test_identities_that_clients_choose_do_not_matter(served):
+def test_identities_that_clients_choose_do_not_matter(served: Served) -> None:
     asked = []
     for number in range(2):
         raw, connection = served.join(identity=b"the same")
@@ -147,7 +151,7 @@ def test_identities_that_clients_choose_do_not_matter(served):
             data += raw.recv(4096)
 
 
-def test_what_was_sent_before_hanging_up_is_still_done(served):
+def test_what_was_sent_before_hanging_up_is_still_done(served: Served) -> None:
     raw, connection = served.join()
     raw.sendall(ASK * 3)
     raw.close()
@@ -155,7 +159,7 @@ def test_what_was_sent_before_hanging_up_is_still_done(served):
     assert served.commands.reply(connection.peer.route, b"too late") is False
 
 
-def test_of_who_has_hung_up_a_few_are_done_before_one_is_answered(served):
+def test_of_who_has_hung_up_a_few_are_done_before_one_is_answered(served: Served) -> None:
     raw, connection = served.join()
     raw.sendall(ASK * 50)
     raw.close()
@@ -166,7 +170,7 @@ def test_of_who_has_hung_up_a_few_are_done_before_one_is_answered(served):
     assert served.turn() is None
 
 
-def test_who_has_hung_up_comes_after_the_living_and_gives_way_first(served):
+def test_who_has_hung_up_comes_after_the_living_and_gives_way_first(served: Served) -> None:
     gone = [served.join() for _ in range(3)]
     living, connection = served.join()
     for raw, _ in gone:
@@ -183,7 +187,7 @@ def test_who_has_hung_up_comes_after_the_living_and_gives_way_first(served):
     assert connection.is_open
 
 
-def test_a_process_with_many_connections_has_the_share_of_one(served):
+def test_a_process_with_many_connections_has_the_share_of_one(served: Served) -> None:
     flood = [served.join() for _ in range(20)]
     good, connection = served.join()
     connection.pid = 1  # another program's
@@ -195,7 +199,7 @@ def test_a_process_with_many_connections_has_the_share_of_one(served):
     assert len(taken) <= 11
 
 
-def test_who_hangs_up_in_a_flood_is_gone_with_the_first_reply(served):
+def test_who_hangs_up_in_a_flood_is_gone_with_the_first_reply(served: Served) -> None:
     """This sequence, with a heartbeat in it, makes libzmq abort."""
     for _ in range(20):
         raw, connection = served.join()
@@ -205,7 +209,7 @@ def test_who_hangs_up_in_a_flood_is_gone_with_the_first_reply(served):
         assert not connection.is_open
 
 
-def test_heartbeats_are_answered_and_cost_turns_like_requests(served):
+def test_heartbeats_are_answered_and_cost_turns_like_requests(served: Served) -> None:
     flooder, _ = served.join()
     good, connection = served.join()
     fill(flooder, PING * 100)

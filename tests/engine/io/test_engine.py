@@ -1,6 +1,8 @@
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import zmq
@@ -12,18 +14,18 @@ from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Attach, FetchStatus, Status, StopEngine
 from chatnet_protocol.ipc.envelope import Request, decode_reply
-from chatnet_protocol.ipc.session_files import decode_connection_file, session_dir
+from chatnet_protocol.ipc.session_files import ConnectionFile, decode_connection_file, session_dir
 from chatnet_protocol.version import IPC_VERSION
 
 
 @pytest.fixture
-def start(monkeypatch):
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
     """Engines without a file process, which has tests of its own."""
     monkeypatch.setattr(engine_module, "file_command", lambda *about: ["/bin/cat"])
     monkeypatch.setattr("sys.excepthook", lambda *args: None)
     engines = []
 
-    def start(port=0, **options):
+    def start(port: int = 0, **options: Any) -> Iterator[Callable[..., Engine]]:
         engines.append(Engine(EngineConfig(port, **options), os.environ))
         return engines[-1]
 
@@ -32,13 +34,13 @@ def start(monkeypatch):
         engine.close()
 
 
-def connection_of(engine):
+def connection_of(engine: Engine) -> ConnectionFile:
     folder = session_dir(os.environ["CHATNET_HOME"], engine.session.name)
     with open(f"{folder}/connection.json", "rb") as file:
         return decode_connection_file(file.read())
 
 
-def test_port_0_names_the_session_after_the_real_port(start):
+def test_port_0_names_the_session_after_the_real_port(start: Callable[..., Engine]) -> None:
     engine = start(bind="127.0.0.1", display_name="Ada")
     port = engine.session.port
     connection = connection_of(engine)
@@ -50,7 +52,7 @@ def test_port_0_names_the_session_after_the_real_port(start):
     assert engine.greeting().endswith(engine.session.fingerprint)
 
 
-def test_the_identity_lasts_and_the_boot_does_not(start):
+def test_the_identity_lasts_and_the_boot_does_not(start: Callable[..., Engine]) -> None:
     first = start(session="a")
     boot = connection_of(first).boot
     first.close()
@@ -59,13 +61,13 @@ def test_the_identity_lasts_and_the_boot_does_not(start):
     assert connection_of(second).boot != boot
 
 
-def test_an_artificial_line_is_visible(start):
+def test_an_artificial_line_is_visible(start: Callable[..., Engine]) -> None:
     engine = start(session="a", impair=parse_impair("loss=20%", seed=7))
     assert engine.session.impair == "loss=20%,seed=7"
     assert engine.greeting().endswith("impaired: loss=20%,seed=7")
 
 
-def test_a_second_engine_is_refused_and_the_first_unharmed(start):
+def test_a_second_engine_is_refused_and_the_first_unharmed(start: Callable[..., Engine]) -> None:
     first = start(session="a")
     before = connection_of(first)
     with pytest.raises(CommandError, match="Session a is running already") as caught:
@@ -75,14 +77,14 @@ def test_a_second_engine_is_refused_and_the_first_unharmed(start):
     assert os.path.exists(before.commands.removeprefix("ipc://"))
 
 
-def test_a_busy_port_leaves_the_session_unlocked(start):
+def test_a_busy_port_leaves_the_session_unlocked(start: Callable[..., Engine]) -> None:
     port = start(session="a").session.port
     for _ in range(2):
         with pytest.raises(CommandError, match=f"UDP port {port} is in use"):
             start(port, session="b")
 
 
-def test_a_damaged_history_is_one_sentence(start):
+def test_a_damaged_history_is_one_sentence(start: Callable[..., Engine]) -> None:
     folder = session_dir(os.environ["CHATNET_HOME"], "a")
     os.makedirs(folder)
     with open(f"{folder}/history.db", "wb") as file:
@@ -94,13 +96,13 @@ def test_a_damaged_history_is_one_sentence(start):
         assert "damaged" in caught.value.detail
 
 
-def test_it_serves_a_front_end_and_stops_when_asked(start):
+def test_it_serves_a_front_end_and_stops_when_asked(start: Callable[..., Engine]) -> None:
     engine = start(session="a")
     connection = connection_of(engine)
     replies = []
     commands = (Attach("test", "full", IPC_VERSION), FetchStatus(), StopEngine("enough"))
 
-    def front_end():
+    def front_end() -> None:
         try:
             with zmq.Context() as context, context.socket(zmq.DEALER) as client:
                 client.linger = 0
@@ -125,7 +127,9 @@ def test_it_serves_a_front_end_and_stops_when_asked(start):
     assert not os.path.exists(connection.commands.removeprefix("ipc://"))
 
 
-def test_a_damaged_known_peers_starts_nothing_and_says_which_line(start):
+def test_a_damaged_known_peers_starts_nothing_and_says_which_line(
+    start: Callable[..., Engine],
+) -> None:
     folder = session_dir(os.environ["CHATNET_HOME"], "a")
     os.makedirs(folder)
     with open(f"{folder}/known_peers", "wb") as file:

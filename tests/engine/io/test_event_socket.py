@@ -1,5 +1,8 @@
 import os
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import zmq
@@ -14,13 +17,13 @@ PONG = zmtp.command(b"PONG")
 
 
 @pytest.fixture
-def events(tmp_path):
+def events(tmp_path: Path) -> Iterator[EventSocket]:
     events = EventSocket(str(tmp_path / "s.e"), 0.0)
     yield events
     events.close()
 
 
-def turn_until(events, condition, now_s=0.0):
+def turn_until(events: EventSocket, condition: Callable[[], object], now_s: float = 0.0) -> None:
     for _ in range(TURNS):
         events.handle_ready(now_s)
         events.flush()
@@ -30,7 +33,7 @@ def turn_until(events, condition, now_s=0.0):
     raise AssertionError("it never came")
 
 
-def join(events, tmp_path, *topics):
+def join(events: EventSocket, tmp_path: Path, *topics: bytes) -> socket.socket:
     """A subscriber after the handshake, whose subscriptions have been taken in."""
     known = set(events._open)
     raw = zmtp.connect(f"ipc://{tmp_path}/s.e")
@@ -48,11 +51,11 @@ def join(events, tmp_path, *topics):
     return raw
 
 
-def last_heard(events):
+def last_heard(events: EventSocket) -> float:
     return max((connection.heard_s for connection in events._open.values()), default=-1.0)
 
 
-def is_cut(raw):
+def is_cut(raw: socket.socket) -> bool:
     try:
         while raw.recv(65536):
             pass
@@ -61,7 +64,7 @@ def is_cut(raw):
     return True
 
 
-def test_traces_go_only_to_who_names_their_topic(events, tmp_path):
+def test_traces_go_only_to_who_names_their_topic(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"") as everything, join(events, tmp_path, b"T") as follower:
         assert (events.is_wanted(b"T"), events.is_wanted(b"P")) == (True, False)
         events.publish(b"T", b"trace")
@@ -76,7 +79,7 @@ def test_traces_go_only_to_who_names_their_topic(events, tmp_path):
     turn_until(events, lambda: not events.is_wanted(b"T"))
 
 
-def test_publications_reach_who_subscribed(events, tmp_path):
+def test_publications_reach_who_subscribed(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"E") as raw:
         events.publish(b"H", b"not for it")
         events.publish(b"E", b"event")
@@ -87,7 +90,9 @@ def test_publications_reach_who_subscribed(events, tmp_path):
         assert b"not for it" not in data
 
 
-def test_libzmq_subscribes_and_both_heartbeats_are_answered(events, tmp_path):
+def test_libzmq_subscribes_and_both_heartbeats_are_answered(
+    events: EventSocket, tmp_path: Path
+) -> None:
     with zmq.Context() as context, context.socket(zmq.SUB) as listener:
         listener.linger = 0
         listener.setsockopt(zmq.HEARTBEAT_IVL, 10)
@@ -105,7 +110,7 @@ def test_libzmq_subscribes_and_both_heartbeats_are_answered(events, tmp_path):
         assert listener.recv_multipart() == [b"E", b"small"]
 
 
-def test_who_does_not_read_loses_and_is_not_waited_for(events, tmp_path):
+def test_who_does_not_read_loses_and_is_not_waited_for(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"E"):
         for _ in range(10 * SEND_MARK):
             events.publish(b"E", bytes(65536))
@@ -114,7 +119,7 @@ def test_who_does_not_read_loses_and_is_not_waited_for(events, tmp_path):
         assert events.unsent_bytes <= event_socket.SEND_MARK_BYTES + 2 * 65536
 
 
-def test_a_burst_in_one_turn_reaches_who_reads(events, tmp_path):
+def test_a_burst_in_one_turn_reaches_who_reads(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"E") as raw:
         for number in range(3 * SEND_MARK):
             events.publish(b"E", b"%d." % number)
@@ -124,7 +129,7 @@ def test_a_burst_in_one_turn_reaches_who_reads(events, tmp_path):
             data += raw.recv(65536)
 
 
-def test_who_says_too_much_is_cut(events, tmp_path):
+def test_who_says_too_much_is_cut(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"E") as raw:
         raw.sendall(zmtp.frame(b"\1E") * ALLOWANCE_BYTES)
         turn_until(events, lambda: not events._open)
@@ -132,7 +137,7 @@ def test_who_says_too_much_is_cut(events, tmp_path):
         assert events.ended == 1
 
 
-def test_who_says_little_for_long_may_go_on(events, tmp_path):
+def test_who_says_little_for_long_may_go_on(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"E") as raw:
         (connection,) = events._open.values()
         for number in range(1, 200):
@@ -141,7 +146,9 @@ def test_who_says_little_for_long_may_go_on(events, tmp_path):
         assert events._open
 
 
-def test_too_many_subscribers_take_from_the_process_that_has_most(events, tmp_path):
+def test_too_many_subscribers_take_from_the_process_that_has_most(
+    events: EventSocket, tmp_path: Path
+) -> None:
     events._max_connections = 3
     first = [join(events, tmp_path, b"E") for _ in range(3)]
     last = zmtp.connect(f"ipc://{tmp_path}/s.e")
@@ -153,7 +160,9 @@ def test_too_many_subscribers_take_from_the_process_that_has_most(events, tmp_pa
         raw.close()
 
 
-def test_the_silent_and_those_that_never_say_what_they_are_go(events, tmp_path):
+def test_the_silent_and_those_that_never_say_what_they_are_go(
+    events: EventSocket, tmp_path: Path
+) -> None:
     with join(events, tmp_path, b"E"), zmtp.connect(f"ipc://{tmp_path}/s.e"):
         turn_until(events, lambda: len(events._open) == 2)
         events.handle_timeout(HANDSHAKE_S)
@@ -164,7 +173,9 @@ def test_the_silent_and_those_that_never_say_what_they_are_go(events, tmp_path):
         assert not events._open
 
 
-def test_who_takes_nothing_for_long_is_cut_and_who_takes_a_little_is_not(events, tmp_path):
+def test_who_takes_nothing_for_long_is_cut_and_who_takes_a_little_is_not(
+    events: EventSocket, tmp_path: Path
+) -> None:
     with join(events, tmp_path, b"E") as raw:
         events.publish(b"E", bytes(5_000_000))
         events.flush()
@@ -183,7 +194,7 @@ def test_who_takes_nothing_for_long_is_cut_and_who_takes_a_little_is_not(events,
         assert not events._open
 
 
-def test_noise_is_cut(events, tmp_path):
+def test_noise_is_cut(events: EventSocket, tmp_path: Path) -> None:
     with zmtp.connect(f"ipc://{tmp_path}/s.e") as raw:
         raw.settimeout(20)
         raw.sendall(bytes(100))
@@ -191,7 +202,9 @@ def test_noise_is_cut(events, tmp_path):
         assert is_cut(raw)
 
 
-def test_a_new_file_takes_newcomers_and_subscribers_stay(events, tmp_path):
+def test_a_new_file_takes_newcomers_and_subscribers_stay(
+    events: EventSocket, tmp_path: Path
+) -> None:
     with join(events, tmp_path, b"E") as old:
         os.unlink(tmp_path / "s.e")
         events.rebind(str(tmp_path / "s.e"))
@@ -204,6 +217,6 @@ def test_a_new_file_takes_newcomers_and_subscribers_stay(events, tmp_path):
                     data += raw.recv(4096)
 
 
-def test_a_place_where_nothing_can_be_bound_is_an_error(tmp_path):
+def test_a_place_where_nothing_can_be_bound_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         EventSocket(str(tmp_path / "missing" / "s.e"), 0.0)

@@ -3,6 +3,7 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -36,20 +37,20 @@ sys.stdin.read(); time.sleep(30)
 """
 
 
-def make_link(script=ECHO):
+def make_link(script: str = ECHO) -> FileLink:
     link = FileLink([sys.executable, "-c", script])
     link.start(0.0)
     return link
 
 
 @pytest.fixture
-def link():
+def link() -> Iterator[FileLink]:
     link = make_link()
     yield link
     link.close()
 
 
-def reports(link, count, now_s=0.0):
+def reports(link: FileLink, count: int, now_s: float = 0.0) -> list[FilesSaid | FilesRestarted]:
     got = []
     while len(got) < count:
         assert select.select([link], [], [], 10)[0], f"{len(got)} of {count} reports"
@@ -57,13 +58,13 @@ def reports(link, count, now_s=0.0):
     return got
 
 
-def until_dead(link, now_s):
+def until_dead(link: FileLink, now_s: float) -> None:
     while link.fileno() >= 0:
         assert select.select([link], [], [], 10)[0]
         assert link.handle_readable(now_s) == []
 
 
-def test_frames_go_there_and_back(link):
+def test_frames_go_there_and_back(link: FileLink) -> None:
     assert link.next_timeout() is None
     for frame in (b"one", b"", bytes(70_000)):
         link.tell(frame, 0.0)
@@ -75,7 +76,7 @@ def test_frames_go_there_and_back(link):
     assert got == [FilesSaid(b"one"), FilesSaid(b""), FilesSaid(bytes(70_000))]
 
 
-def test_a_process_that_dies_is_started_again_and_that_is_told(link):
+def test_a_process_that_dies_is_started_again_and_that_is_told(link: FileLink) -> None:
     link.tell(b"die", 0.0)
     until_dead(link, 1.0)
     link.tell(b"lost", 1.0)
@@ -87,7 +88,7 @@ def test_a_process_that_dies_is_started_again_and_that_is_told(link):
     assert reports(link, 1) == [FilesSaid(b"again")]
 
 
-def test_the_wait_before_a_restart_grows_and_is_forgotten(monkeypatch):
+def test_the_wait_before_a_restart_grows_and_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     link = make_link()
     for now_s, wait_s in ((0.0, 0.0), (1.0, FIRST_BACKOFF_S), (2.0, 2 * FIRST_BACKOFF_S)):
         link.tell(b"die", now_s)
@@ -102,7 +103,7 @@ def test_the_wait_before_a_restart_grows_and_is_forgotten(monkeypatch):
     link.close()
 
 
-def test_a_process_that_cannot_be_started_is_tried_again_and_again():
+def test_a_process_that_cannot_be_started_is_tried_again_and_again() -> None:
     link = FileLink(["/nonexistent/program"])
     link.start(0.0)
     now_s, waits = 0.0, []
@@ -118,8 +119,10 @@ def test_a_process_that_cannot_be_started_is_tried_again_and_again():
     link.close()
 
 
-def test_a_process_that_cannot_be_killed_yet_is_not_waited_for(link, monkeypatch):
-    def hang(timeout):
+def test_a_process_that_cannot_be_killed_yet_is_not_waited_for(
+    link: FileLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(timeout: float) -> None:
         raise subprocess.TimeoutExpired("x", timeout)
 
     with monkeypatch.context() as patch:
@@ -133,7 +136,7 @@ def test_a_process_that_cannot_be_killed_yet_is_not_waited_for(link, monkeypatch
     assert link.handle_timeout(1.0 + GONE_CHECK_S) == [FilesRestarted()]
 
 
-def test_a_process_that_does_not_read_is_bounded_and_ended(monkeypatch):
+def test_a_process_that_does_not_read_is_bounded_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "MAX_UNSENT_BYTES", 1_000_000)
     link = make_link(DEAF)
     told = 0
@@ -146,7 +149,7 @@ def test_a_process_that_does_not_read_is_bounded_and_ended(monkeypatch):
     link.close()
 
 
-def test_an_impossible_length_ends_the_process(link):
+def test_an_impossible_length_ends_the_process(link: FileLink) -> None:
     link.tell(b"fine", 0.0)
     assert reports(link, 1) == [FilesSaid(b"fine")]
     link.tell(b"lie", 0.0)
@@ -154,7 +157,7 @@ def test_an_impossible_length_ends_the_process(link):
     assert MAX_FRAME_BYTES < 0xFFFFFFFF
 
 
-def test_closing_ends_the_process_even_a_stubborn_one(monkeypatch):
+def test_closing_ends_the_process_even_a_stubborn_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "END_TIMEOUT_S", 0.01)
     link = make_link(DEAF)
     pid = link._process.pid
@@ -166,7 +169,7 @@ def test_closing_ends_the_process_even_a_stubborn_one(monkeypatch):
     assert link.handle_readable(0.0) == []
 
 
-def test_the_command_and_environment_find_the_engine(monkeypatch):
+def test_the_command_and_environment_find_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", ["", "relative", "/absolute"])
     path = child_environ()["PYTHONPATH"].split(os.pathsep)
     assert path == [os.path.abspath("relative"), "/absolute"]

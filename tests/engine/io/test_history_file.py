@@ -1,6 +1,7 @@
 import os
 import sqlite3
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +18,11 @@ MESSAGE = QueueMessages(1, [NewMessage(b"i" * 16, 1, b"hello", 5)], 5, False)
 
 
 @pytest.fixture
-def path(own_home):
+def path(own_home: Path) -> str:
     return str(own_home / "history.db")
 
 
-def test_what_is_committed_is_there_after_the_next_start_and_on_pages(path):
+def test_what_is_committed_is_there_after_the_next_start_and_on_pages(path: str) -> None:
     ledger = LedgerFile(path, path + ".known", KEY)
     ledger.apply(Commit(1, [PEER, MESSAGE]))
     history = HistoryFile(path)
@@ -35,7 +36,7 @@ def test_what_is_committed_is_there_after_the_next_start_and_on_pages(path):
     again.close()
 
 
-def test_an_open_history_is_closed_to_others(path):
+def test_an_open_history_is_closed_to_others(path: str) -> None:
     with open(path, "wb"):
         pass
     os.chmod(path, 0o644)
@@ -48,7 +49,7 @@ def test_an_open_history_is_closed_to_others(path):
     ledger.close()
 
 
-def test_pages_cannot_write(path):
+def test_pages_cannot_write(path: str) -> None:
     LedgerFile(path, path + ".known", KEY).close()
     history = HistoryFile(path)
     with pytest.raises(sqlite3.OperationalError):
@@ -56,7 +57,7 @@ def test_pages_cannot_write(path):
     history.close()
 
 
-def test_a_history_of_a_newer_version_is_left_alone_and_closed(path):
+def test_a_history_of_a_newer_version_is_left_alone_and_closed(path: str) -> None:
     LedgerFile(path, path + ".known", KEY).close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 999")
@@ -69,7 +70,7 @@ def test_a_history_of_a_newer_version_is_left_alone_and_closed(path):
         LedgerFile(path, path + ".known", KEY)
 
 
-def test_trusted_keys_are_on_disk_before_the_transaction(path, own_home):
+def test_trusted_keys_are_on_disk_before_the_transaction(path: str, own_home: Path) -> None:
     known = str(own_home / "known_peers")
     ledger = LedgerFile(path, known, KEY)
     ledger.apply(Commit(1, [PEER], b"bob\n"))

@@ -4,6 +4,8 @@ import select
 import socket
 import stat
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import zmq
@@ -18,7 +20,7 @@ WAIT_MS = 5000
 
 
 @pytest.fixture
-def server(own_home):
+def server(own_home: Path) -> Iterator[IpcServer]:
     folder = choose_socket_dir(os.environ, str(own_home / "session"))
     server = IpcServer(folder, "s", 0.0)
     yield server
@@ -28,34 +30,34 @@ def server(own_home):
 class Clients:
     """Makes client sockets and keeps them until the end of the test."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._context = zmq.Context()
         self._sockets = []
 
-    def socket(self, kind):
+    def socket(self, kind: int) -> zmq.Socket[bytes]:
         self._sockets.append(self._context.socket(kind))
         return self._sockets[-1]
 
-    def close(self):
+    def close(self) -> None:
         for client in self._sockets:
             client.close(linger=0)
         self._context.term()
 
 
 @pytest.fixture
-def context():
+def context() -> Iterator[Clients]:
     context = Clients()
     yield context
     context.close()
 
 
-def dealer(context, server):
+def dealer(context: Clients, server: IpcServer) -> zmq.Socket[bytes]:
     client = context.socket(zmq.DEALER)
     client.connect(server.commands_endpoint)
     return client
 
 
-def receive(server):
+def receive(server: IpcServer) -> tuple[bytes, list[bytes]]:
     while (request := server.receive(0.0)) is None:
         ready, _, _ = select.select([server.commands_fd], [], [], WAIT_MS / 1000)
         assert ready, "no request came"
@@ -64,7 +66,7 @@ def receive(server):
     return request
 
 
-def test_a_request_and_its_reply(server, context):
+def test_a_request_and_its_reply(server: IpcServer, context: Clients) -> None:
     client = dealer(context, server)
     client.send(b"ask")
     route, frames = receive(server)
@@ -77,7 +79,7 @@ def test_a_request_and_its_reply(server, context):
     assert (server.counters.requests, server.counters.replies) == (1, 1)
 
 
-def test_publications_reach_subscribers(server, context):
+def test_publications_reach_subscribers(server: IpcServer, context: Clients) -> None:
     listener = context.socket(zmq.SUB)
     listener.subscribe(b"E")
     listener.connect(server.events_endpoint)
@@ -89,13 +91,13 @@ def test_publications_reach_subscribers(server, context):
     assert listener.recv_multipart() == [b"E", b"event"]
 
 
-def test_replies_to_nobody_are_dropped_and_counted(server):
+def test_replies_to_nobody_are_dropped_and_counted(server: IpcServer) -> None:
     server.reply(b"gone", b"answer")
     assert server.counters.replies_dropped == 1
     assert server.counters.replies == 0
 
 
-def test_random_bytes_to_both_sockets_do_no_harm(server, context):
+def test_random_bytes_to_both_sockets_do_no_harm(server: IpcServer, context: Clients) -> None:
     noise = random.Random(5)
     for endpoint in (server.events_endpoint, server.commands_endpoint):
         for _ in range(20):
@@ -110,7 +112,7 @@ def test_random_bytes_to_both_sockets_do_no_harm(server, context):
     assert receive(server)[1] == [b"still there?"]
 
 
-def test_the_folder_and_name_are_private_and_short(server, own_home):
+def test_the_folder_and_name_are_private_and_short(server: IpcServer, own_home: Path) -> None:
     path = server.commands_endpoint.removeprefix("ipc://")
     folder = os.path.dirname(path)
     assert folder == str(own_home / "run" / "chatnet")
@@ -119,7 +121,9 @@ def test_the_folder_and_name_are_private_and_short(server, own_home):
     assert socket_name("/some/session") != socket_name("/other/session")
 
 
-def test_a_vanished_or_stolen_socket_is_bound_again_and_clients_stay(server, context):
+def test_a_vanished_or_stolen_socket_is_bound_again_and_clients_stay(
+    server: IpcServer, context: Clients
+) -> None:
     client = dealer(context, server)
     client.send(b"1")
     route, _ = receive(server)
@@ -147,7 +151,7 @@ def test_a_vanished_or_stolen_socket_is_bound_again_and_clients_stay(server, con
     assert receive(server)[1] == [b"3"]
 
 
-def test_a_vanished_folder_is_made_again(server, context):
+def test_a_vanished_folder_is_made_again(server: IpcServer, context: Clients) -> None:
     folder = os.path.dirname(server.commands_endpoint.removeprefix("ipc://"))
     for name in os.listdir(folder):
         os.unlink(os.path.join(folder, name))
@@ -158,7 +162,7 @@ def test_a_vanished_folder_is_made_again(server, context):
     assert receive(server)[1] == [b"1"]
 
 
-def test_binding_again_is_bounded(server, monkeypatch):
+def test_binding_again_is_bounded(server: IpcServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipc_module, "MAX_REBINDS", 3)
     for round_ in range(1, 6):
         for endpoint in (server.commands_endpoint, server.events_endpoint):
@@ -168,7 +172,7 @@ def test_binding_again_is_bounded(server, monkeypatch):
     assert server.counters.rebinds == 3
 
 
-def test_closing_removes_own_socket_files_only(own_home):
+def test_closing_removes_own_socket_files_only(own_home: Path) -> None:
     folder = choose_socket_dir(os.environ, "x")
     server = IpcServer(folder, "s", 0.0)
     path = server.commands_endpoint.removeprefix("ipc://")
@@ -179,7 +183,9 @@ def test_closing_removes_own_socket_files_only(own_home):
     assert os.listdir(folder) == [os.path.basename(path)]
 
 
-def test_a_socket_folder_is_found_when_the_login_folder_will_not_do(own_home, monkeypatch):
+def test_a_socket_folder_is_found_when_the_login_folder_will_not_do(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(own_home / "tmp"))
     (own_home / "tmp").mkdir()
     (own_home / "run").mkdir(exist_ok=True)
@@ -198,12 +204,14 @@ def test_a_socket_folder_is_found_when_the_login_folder_will_not_do(own_home, mo
     assert choose_socket_dir({"XDG_RUNTIME_DIR": str(own_home / "run2")}, "s") == expected
 
 
-def test_sockets_that_cannot_be_bound_are_one_sentence(own_home):
+def test_sockets_that_cannot_be_bound_are_one_sentence(own_home: Path) -> None:
     with pytest.raises(CommandError, match="cannot be opened"):
         IpcServer(str(own_home / "missing"), "s", 0.0)
 
 
-def test_requests_wait_for_their_turn_without_anything_arriving(server, context):
+def test_requests_wait_for_their_turn_without_anything_arriving(
+    server: IpcServer, context: Clients
+) -> None:
     client = dealer(context, server)
     client.send(b"1")
     client.send(b"2")
@@ -213,7 +221,9 @@ def test_requests_wait_for_their_turn_without_anything_arriving(server, context)
     assert server.next_timeout() > 0.0
 
 
-def serve_until(server, answer, condition):
+def serve_until(
+    server: IpcServer, answer: Callable[[list[bytes]], bytes], condition: Callable[[], object]
+) -> None:
     """Answer every request with `answer(frames)` until the condition holds."""
     until = time.monotonic() + WAIT_MS / 1000
     while not condition():
@@ -225,7 +235,7 @@ def serve_until(server, answer, condition):
         server.flush()
 
 
-def test_libzmqs_req_is_served_with_its_delimiter(server, context):
+def test_libzmqs_req_is_served_with_its_delimiter(server: IpcServer, context: Clients) -> None:
     client = context.socket(zmq.REQ)
     client.connect(server.commands_endpoint)
     for number in range(3):
@@ -235,8 +245,8 @@ def test_libzmqs_req_is_served_with_its_delimiter(server, context):
 
 
 def test_libzmqs_multipart_arrives_whole_and_one_with_too_many_parts_ends_the_connection(
-    server, context
-):
+    server: IpcServer, context: Clients
+) -> None:
     client = dealer(context, server)
     client.setsockopt(zmq.RECONNECT_IVL, 10)
     client.send_multipart([b"x"] * MAX_IPC_PARTS)
@@ -247,7 +257,9 @@ def test_libzmqs_multipart_arrives_whole_and_one_with_too_many_parts_ends_the_co
     assert receive(server)[1] == [b"again"]
 
 
-def test_libzmqs_oversized_frame_ends_that_connection_only(server, context):
+def test_libzmqs_oversized_frame_ends_that_connection_only(
+    server: IpcServer, context: Clients
+) -> None:
     good, bad = dealer(context, server), dealer(context, server)
     bad.setsockopt(zmq.RECONNECT_IVL, -1)
     bad.send(bytes(MAX_REQUEST_BYTES + 1))
@@ -257,7 +269,9 @@ def test_libzmqs_oversized_frame_ends_that_connection_only(server, context):
     assert len(receive(server)[1][0]) == MAX_REQUEST_BYTES
 
 
-def test_libzmq_reconnects_by_itself_and_is_another_client_then(server, context):
+def test_libzmq_reconnects_by_itself_and_is_another_client_then(
+    server: IpcServer, context: Clients
+) -> None:
     client = dealer(context, server)
     client.setsockopt(zmq.RECONNECT_IVL, 10)
     client.send(b"1")
@@ -276,7 +290,9 @@ def test_libzmq_reconnects_by_itself_and_is_another_client_then(server, context)
     assert client.recv() == b"answer"
 
 
-def test_two_libzmq_clients_of_the_same_identity_are_two_clients(server, context):
+def test_two_libzmq_clients_of_the_same_identity_are_two_clients(
+    server: IpcServer, context: Clients
+) -> None:
     clients = [context.socket(zmq.DEALER) for _ in range(2)]
     for number, client in enumerate(clients):
         client.setsockopt(zmq.IDENTITY, b"the same")
@@ -290,7 +306,9 @@ def test_two_libzmq_clients_of_the_same_identity_are_two_clients(server, context
         assert client.recv() == b"%d" % number
 
 
-def test_many_large_replies_reach_libzmq_in_order_however_late_it_reads(server, context):
+def test_many_large_replies_reach_libzmq_in_order_however_late_it_reads(
+    server: IpcServer, context: Clients
+) -> None:
     client = context.socket(zmq.DEALER)
     client.rcvhwm = 1
     client.sndhwm = 0
@@ -299,7 +317,7 @@ def test_many_large_replies_reach_libzmq_in_order_however_late_it_reads(server, 
         client.send(b"%d" % number)
     received = []
 
-    def read_one():
+    def read_one() -> bool:
         if client.poll(0):
             received.append(client.recv())
         return len(received) == 100
@@ -308,7 +326,9 @@ def test_many_large_replies_reach_libzmq_in_order_however_late_it_reads(server, 
     assert [int(reply) for reply in received] == list(range(100))
 
 
-def test_libzmqs_heartbeats_are_answered_and_it_answers_ours(server, context):
+def test_libzmqs_heartbeats_are_answered_and_it_answers_ours(
+    server: IpcServer, context: Clients
+) -> None:
     client = context.socket(zmq.DEALER)
     client.setsockopt(zmq.HEARTBEAT_IVL, 10)
     client.setsockopt(zmq.HEARTBEAT_TIMEOUT, 2000)
@@ -329,7 +349,7 @@ def test_libzmqs_heartbeats_are_answered_and_it_answers_ours(server, context):
     assert client.poll(WAIT_MS)
 
 
-def test_what_was_sent_last_arrives_before_the_end(own_home, context):
+def test_what_was_sent_last_arrives_before_the_end(own_home: Path, context: Clients) -> None:
     server = IpcServer(choose_socket_dir(os.environ, "x"), "s", 0.0)
     listener = context.socket(zmq.SUB)
     listener.subscribe(b"")

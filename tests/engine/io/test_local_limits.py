@@ -20,7 +20,7 @@ MODULES = {
 UNITS = {"KIB", "MIB", "MORE", "LONG", "COMMAND", "GREETING_BYTES", "SIGNATURE_BYTES"}
 
 
-def listed():
+def listed() -> dict[str, str]:
     """(module, name) -> number, from the rows of the table."""
     section = README.read_text("utf-8").split("### The local sockets\n", 1)[1].split("\n###", 1)[0]
     found = {}
@@ -38,7 +38,7 @@ def listed():
     return found
 
 
-def test_every_limit_of_the_local_sockets_is_listed_with_its_value():
+def test_every_limit_of_the_local_sockets_is_listed_with_its_value() -> None:
     table = listed()
     assert table == {key: getattr(MODULES[key[0]], key[1]) for key in table}
     own = {

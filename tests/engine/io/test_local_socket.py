@@ -2,6 +2,8 @@
 
 import os
 import select
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,10 @@ from chatnet_engine.io import local_socket
 from chatnet_engine.io.command_socket import CommandSocket
 from chatnet_engine.io.local_socket import HANDSHAKE_S, SILENT_S, TICK_S
 from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
-from served_socket import ASK, is_cut
+from served_socket import ASK, Served, is_cut
 
 
-def test_the_stopped_are_asked_and_then_given_up_and_the_living_stay(served):
+def test_the_stopped_are_asked_and_then_given_up_and_the_living_stay(served: Served) -> None:
     stopped, _ = served.join()
     living, connection = served.join()
     for _ in range(10):
@@ -24,7 +26,7 @@ def test_the_stopped_are_asked_and_then_given_up_and_the_living_stay(served):
     assert zmtp.command(b"PING", b"\0\0") in stopped.recv(4096)
 
 
-def test_who_waits_for_its_turn_is_not_given_up(served):
+def test_who_waits_for_its_turn_is_not_given_up(served: Served) -> None:
     raw, connection = served.join()
     raw.sendall(ASK)
     served.commands.handle_ready(0.0)
@@ -33,7 +35,7 @@ def test_who_waits_for_its_turn_is_not_given_up(served):
     assert served.turn() is not None
 
 
-def test_who_speaks_3_0_is_neither_asked_nor_given_up(served):
+def test_who_speaks_3_0_is_neither_asked_nor_given_up(served: Served) -> None:
     raw = served.connect()
     raw.sendall(zmtp.GREETING[:11] + b"\0" + zmtp.GREETING[12:] + zmtp.ready(b"DEALER"))
     served.turn_until(lambda: any(served.is_idle(fd) for fd in served.commands._open))
@@ -45,7 +47,7 @@ def test_who_speaks_3_0_is_neither_asked_nor_given_up(served):
     assert first.endswith(zmtp.ready(b"ROUTER"))
 
 
-def test_who_hangs_up_while_it_is_not_read_keeps_nobody_busy(served):
+def test_who_hangs_up_while_it_is_not_read_keeps_nobody_busy(served: Served) -> None:
     raw, connection = served.join()
     raw.sendall(ASK * MAX_REQUESTS_UNDER_WAY * 2)
     served.turn_until(lambda: connection.peer.is_parked)
@@ -57,7 +59,9 @@ def test_who_hangs_up_while_it_is_not_read_keeps_nobody_busy(served):
     assert not select.select([served.commands.fileno()], [], [], 0)[0]
 
 
-def test_a_newcomer_with_the_descriptor_of_one_that_ended_is_not_taken_for_it(served):
+def test_a_newcomer_with_the_descriptor_of_one_that_ended_is_not_taken_for_it(
+    served: Served,
+) -> None:
     served.commands._max_connections = 1
     old, _ = served.join()
     old.sendall(ASK)
@@ -69,7 +73,7 @@ def test_a_newcomer_with_the_descriptor_of_one_that_ended_is_not_taken_for_it(se
     assert newcomers
 
 
-def test_who_never_says_what_it_is_is_cut(served):
+def test_who_never_says_what_it_is_is_cut(served: Served) -> None:
     raw = served.connect()
     raw.sendall(zmtp.GREETING)
     served.turn_until(lambda: served.commands._open)
@@ -78,7 +82,7 @@ def test_who_never_says_what_it_is_is_cut(served):
     assert served.commands.ended == 1
 
 
-def test_the_longest_silent_gives_way_to_a_newcomer(served):
+def test_the_longest_silent_gives_way_to_a_newcomer(served: Served) -> None:
     served.commands._max_connections = 3
     joined = [served.join() for _ in range(3)]
     served.now_s = SILENT_S + 1
@@ -89,7 +93,7 @@ def test_the_longest_silent_gives_way_to_a_newcomer(served):
     assert [c.is_open for _, c in joined] == [True, False, True]
 
 
-def test_newcomers_of_a_flood_take_from_the_flood_where_all_live(served):
+def test_newcomers_of_a_flood_take_from_the_flood_where_all_live(served: Served) -> None:
     served.commands._max_connections = 3
     joined = [served.join()[1] for _ in range(3)]
     joined[0].pid = 1  # another program's
@@ -103,13 +107,15 @@ def test_newcomers_of_a_flood_take_from_the_flood_where_all_live(served):
     assert all(connection.is_open for connection in joined)
 
 
-def is_cut_soon(served, raw):
+def is_cut_soon(served: Served, raw: socket.socket) -> bool:
     before = served.commands.ended
     served.turn_until(lambda: served.commands.ended > before)
     return is_cut(raw)
 
 
-def test_without_descriptors_somebody_makes_room_and_newcomers_wait(served, monkeypatch):
+def test_without_descriptors_somebody_makes_room_and_newcomers_wait(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     joined = [served.join() for _ in range(2)]
     raw = served.connect()
     full = []
@@ -134,14 +140,16 @@ def test_without_descriptors_somebody_makes_room_and_newcomers_wait(served, monk
     served.turn_until(lambda: connection.peer.unanswered == 1)
 
 
-def test_few_descriptors_mean_few_connections(tmp_path, monkeypatch):
+def test_few_descriptors_mean_few_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local_socket.resource, "getrlimit", lambda which: (256, 256))
     commands = CommandSocket(str(tmp_path / "s.c"), 0.0)
     assert commands._max_connections == 64
     commands.close()
 
 
-def test_other_users_are_not_let_in(served, monkeypatch):
+def test_other_users_are_not_let_in(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_socket.os, "geteuid", lambda: 12345)
     raw = served.connect()
     select.select([served.commands.fileno()], [], [], 5)
@@ -150,7 +158,7 @@ def test_other_users_are_not_let_in(served, monkeypatch):
     assert not served.commands._open
 
 
-def test_a_new_file_takes_newcomers_and_clients_stay(served, tmp_path):
+def test_a_new_file_takes_newcomers_and_clients_stay(served: Served, tmp_path: Path) -> None:
     old, first = served.join()
     os.unlink(tmp_path / "s.c")
     served.commands.rebind(str(tmp_path / "s.c"))
@@ -159,6 +167,6 @@ def test_a_new_file_takes_newcomers_and_clients_stay(served, tmp_path):
     served.turn_until(lambda: first.peer.unanswered == 1)
 
 
-def test_a_place_where_nothing_can_be_bound_is_an_error(tmp_path):
+def test_a_place_where_nothing_can_be_bound_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         CommandSocket(str(tmp_path / "missing" / "s.c"), 0.0)

@@ -1,6 +1,7 @@
 import logging
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from chatnet_engine.io.log import LineFormatter, close_log, open_log
 
 
 @pytest.fixture
-def path(own_home, monkeypatch):
+def path(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("sys.excepthook", lambda *args: None)
     monkeypatch.setattr(logging, "raiseExceptions", True)
     yield str(own_home / "engine.log")
@@ -23,19 +24,19 @@ def shown(message: str) -> str:
     )
 
 
-def test_zero_width_characters_are_visible_in_the_log():
+def test_zero_width_characters_are_visible_in_the_log() -> None:
     assert shown("a\u00ad\u200b\u2060\ufeff\u200d\U000e0041") == (
         "a\\xad\\u200b\\u2060\\ufeff\\u200d\\U000e0041"
     )
 
 
-def test_escape_disarms_what_terminals_and_readers_obey():
+def test_escape_disarms_what_terminals_and_readers_obey() -> None:
     assert shown("ünïcode 😀") == "ünïcode 😀"
     assert shown("a\nb\x1b[2J\x7f\x9b") == "a\\x0ab\\x1b[2J\\x7f\\x9b"
     assert shown("\u202eabc\u2028\u2066\ufeff\ud800") == "\\u202eabc\\u2028\\u2066\\ufeff\\ud800"
 
 
-def test_a_record_is_one_line_even_with_a_traceback(path):
+def test_a_record_is_one_line_even_with_a_traceback(path: Path) -> None:
     open_log(path, "info")
     log = logging.getLogger("chatnet.test")
     log.debug("not this")
@@ -51,7 +52,7 @@ def test_a_record_is_one_line_even_with_a_traceback(path):
     assert "first" not in lines[0]
 
 
-def test_an_error_is_logged_in_the_words_of_the_system_without_the_path(path):
+def test_an_error_is_logged_in_the_words_of_the_system_without_the_path(path: Path) -> None:
     open_log(path, "info")
     try:
         open(f"{path}/somebody's folder")  # noqa: SIM115
@@ -64,7 +65,7 @@ def test_an_error_is_logged_in_the_words_of_the_system_without_the_path(path):
     assert lines[1].endswith("odd: ValueError")
 
 
-def test_the_log_is_bounded(path, monkeypatch):
+def test_the_log_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_module, "MAX_LOG_BYTES", 2000)
     open_log(path, "info")
     for number in range(200):
@@ -74,7 +75,7 @@ def test_the_log_is_bounded(path, monkeypatch):
     assert not os.path.exists(path + ".2")
 
 
-def test_the_descriptor_is_the_files(path):
+def test_the_descriptor_is_the_files(path: Path) -> None:
     fd = open_log(path, "info")
     os.write(fd, b"from a child\n")
     with open(path, encoding="utf-8") as file:
@@ -82,7 +83,7 @@ def test_the_descriptor_is_the_files(path):
     assert stat.S_ISREG(os.fstat(fd).st_mode)
 
 
-def test_uncaught_errors_go_to_the_log(path):
+def test_uncaught_errors_go_to_the_log(path: Path) -> None:
     open_log(path, "warning")
     log_module._log_uncaught(ValueError, ValueError("loud"), None)
     with open(path, encoding="utf-8") as file:

@@ -1,5 +1,6 @@
 from chatnet_engine.io.impair import Impairment, ImpairSpec
 from chatnet_engine.io.ipc import PATH_CHECK_S
+from chatnet_engine.io.machine import Machine
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import FilesRestarted
 from chatnet_protocol.commit import Commit
@@ -7,7 +8,7 @@ from chatnet_protocol.commit import Commit
 ADDR = ("127.0.0.1", 9)
 
 
-def test_the_next_deadline_is_the_earliest_of_all_parts(machine):
+def test_the_next_deadline_is_the_earliest_of_all_parts(machine: Machine) -> None:
     machine.now = Now(100.0, 0)
     machine.ipc.handle_timeout(1e9)
     assert machine.next_timeout() == 1e9 + PATH_CHECK_S
@@ -21,7 +22,7 @@ def test_the_next_deadline_is_the_earliest_of_all_parts(machine):
     assert machine.next_timeout() == 100.0
 
 
-def test_a_report_that_waits_makes_the_next_turn_come_at_once(machine):
+def test_a_report_that_waits_makes_the_next_turn_come_at_once(machine: Machine) -> None:
     machine.now = Now(1.0, 0)
     machine.files.start(1.0)
     machine.tell_files(b"die")
@@ -33,7 +34,7 @@ def test_a_report_that_waits_makes_the_next_turn_come_at_once(machine):
     assert machine.take_results() == [FilesRestarted()]
 
 
-def test_it_is_idle_when_nothing_is_owed(machine):
+def test_it_is_idle_when_nothing_is_owed(machine: Machine) -> None:
     assert machine.idle
     machine.commit(Commit(1, []))
     assert not machine.idle
@@ -45,7 +46,7 @@ def test_it_is_idle_when_nothing_is_owed(machine):
     assert not machine.idle
 
 
-def test_counters_name_what_happened(machine):
+def test_counters_name_what_happened(machine: Machine) -> None:
     machine.send_datagrams([(b"x", ADDR), (b"x", ("a name", 9))])
     machine.reply(b"nobody", b"x")
     machine.tell_files(b"x")

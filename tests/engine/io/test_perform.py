@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 from chatnet_engine.io.perform import perform
 from chatnet_engine.node.effects import (
     CommitOps,
@@ -18,14 +20,14 @@ from chatnet_protocol.ipc.commands import FetchHistory
 class Recorder:
     """A world that writes down what is asked of it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.calls = []
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *args: self.calls.append((name, *args))
 
 
-def test_every_effect_reaches_its_part_of_the_world():
+def test_every_effect_reaches_its_part_of_the_world() -> None:
     world = Recorder()
     ask, lookup = ReadHistory(1, FetchHistory()), ResolveHost(1, "host", 2)
     stretch = StretchInvite(1, b"secret")

@@ -1,5 +1,6 @@
 import socket
 import threading
+from typing import Any
 
 import pytest
 
@@ -12,25 +13,25 @@ V4, V6 = socket.AF_INET, socket.AF_INET6
 
 
 class Bell:
-    def __init__(self):
+    def __init__(self) -> None:
         self._rung = threading.Semaphore(0)
 
-    def __call__(self):
+    def __call__(self) -> None:
         self._rung.release()
 
-    def wait(self):
+    def wait(self) -> None:
         assert self._rung.acquire(timeout=5)
 
 
 class Names:
     """getaddrinfo from a table; names that are not in it wait for `release`."""
 
-    def __init__(self, table):
+    def __init__(self, table: dict[str, Any]) -> None:
         self.table = table
         self.release = threading.Event()
         self.asked = []
 
-    def __call__(self, host, port, type):
+    def __call__(self, host: str, port: int, type: int) -> list[Any]:
         self.asked.append(host)
         found = self.table.get(host)
         if found is None:
@@ -41,7 +42,9 @@ class Names:
         return [(V6 if ":" in text else V4, type, 17, "", (text, port)) for text in found]
 
 
-def answer_of(ask, table, family=V6):
+def answer_of(
+    ask: ResolveHost, table: dict[str, Any], family: socket.AddressFamily = V6
+) -> HostResolved:
     bell = Bell()
     resolver = Resolver(family, bell, lookup=Names(table))
     resolver.ask(ask, 0.0)
@@ -50,14 +53,14 @@ def answer_of(ask, table, family=V6):
     return answer
 
 
-def test_a_name_gives_its_addresses_in_order_without_repeats():
+def test_a_name_gives_its_addresses_in_order_without_repeats() -> None:
     ask = ResolveHost(3, "friend", 9)
     table = {"friend": ["10.0.0.7", "::1", "10.0.0.7"]}
     assert answer_of(ask, table) == HostResolved(3, [("10.0.0.7", 9), ("::1", 9)])
     assert answer_of(ask, table, V4) == HostResolved(3, [("10.0.0.7", 9)])
 
 
-def test_addresses_are_bounded():
+def test_addresses_are_bounded() -> None:
     table = {"many": [f"10.0.0.{number}" for number in range(200)]}
     assert len(answer_of(ResolveHost(1, "many", 9), table).addrs) == MAX_ADDRS
 
@@ -73,13 +76,13 @@ def test_addresses_are_bounded():
         ([], reason(LinkReason.HOST_WITHOUT_ADDRESS, "x")),
     ],
 )
-def test_failures_have_a_code(found, why):
+def test_failures_have_a_code(found: Any, why: Any) -> None:
     answer = answer_of(ResolveHost(1, "x", 9), {"x": found})
     assert answer.addrs == []
     assert answer.error == why
 
 
-def test_numeric_hosts_need_no_lookup():
+def test_numeric_hosts_need_no_lookup() -> None:
     names = Names({})
     resolver = Resolver(V4, Bell(), lookup=names)
     resolver.ask(ResolveHost(1, "127.0.0.1", 9), 0.0)
@@ -91,7 +94,7 @@ def test_numeric_hosts_need_no_lookup():
     assert names.asked == []
 
 
-def test_a_lookup_that_takes_too_long_fails_once_and_its_late_answer_is_dropped():
+def test_a_lookup_that_takes_too_long_fails_once_and_its_late_answer_is_dropped() -> None:
     bell, names = Bell(), Names({})
     resolver = Resolver(V4, bell, lookup=names)
     ask = ResolveHost(1, "slow", 9)
@@ -108,7 +111,7 @@ def test_a_lookup_that_takes_too_long_fails_once_and_its_late_answer_is_dropped(
     assert names.asked == ["slow"]
 
 
-def test_threads_and_waiting_lookups_are_bounded(monkeypatch):
+def test_threads_and_waiting_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver_module, "MAX_WAITING", 2)
     bell, names = Bell(), Names({})
     resolver = Resolver(V4, bell, lookup=names)

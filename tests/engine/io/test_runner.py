@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 import zmq
@@ -12,6 +13,7 @@ from chatnet_engine.io import runner as runner_module
 from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.impair import Impairment, ImpairSpec
+from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.runner import (
     DATAGRAMS_PER_READ,
     FIRST_SLICE,
@@ -20,7 +22,7 @@ from chatnet_engine.io.runner import (
     STOP_TIMEOUT_S,
     Runner,
 )
-from chatnet_engine.io.udp import open_udp
+from chatnet_engine.io.udp import UdpSocket, open_udp
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     AddressesChanged,
@@ -39,40 +41,41 @@ from chatnet_engine.node.effects import (
 )
 from chatnet_protocol.commit import Commit, Committed
 from chatnet_protocol.ipc.commands import FetchHistory
+from io_parts import FakeNode
 
 
 @pytest.fixture
-def runner(node, machine):
+def runner(node: FakeNode, machine: Machine) -> Runner:
     return Runner(node, machine, read_now)
 
 
 @pytest.fixture
-def peer():
+def peer() -> Iterator[UdpSocket]:
     peer = open_udp("127.0.0.1", 0)
     yield peer
     peer.close()
 
 
 @pytest.fixture
-def client(machine):
+def client(machine: Machine) -> Iterator[zmq.Socket[bytes]]:
     with zmq.Context() as context, context.socket(zmq.DEALER) as client:
         client.linger = 0
         client.connect(machine.ipc.commands_endpoint)
         yield client
 
 
-def wait_readable(fd):
+def wait_readable(fd: int) -> list[int]:
     return select.select([fd], [], [], 5.0)[0]
 
 
-def join(runner, node, client):
+def join(runner: Runner, node: FakeNode, client: zmq.Socket[bytes]) -> None:
     """Complete the handshake, so that the next request is taken in the turn in which it comes."""
     client.send(b"hello")
     turn_until(runner, lambda: node.requests)
     node.requests.clear()
 
 
-def turn_until(runner, condition, turns=400):
+def turn_until(runner: Runner, condition: Callable[[], object], turns: int = 400) -> None:
     for _ in range(turns):
         if condition():
             return
@@ -80,7 +83,9 @@ def turn_until(runner, condition, turns=400):
     raise AssertionError("it never came")
 
 
-def test_datagrams_come_in_and_go_out(runner, node, machine, peer):
+def test_datagrams_come_in_and_go_out(
+    runner: Runner, node: FakeNode, machine: Machine, peer: UdpSocket
+) -> None:
     peer.send([(b"ping", machine.udp.local)])
     turn_until(runner, lambda: node.datagrams)
     assert node.datagrams == [(b"ping", peer.local)]
@@ -90,7 +95,9 @@ def test_datagrams_come_in_and_go_out(runner, node, machine, peer):
     assert peer.receive(1) == [(b"pong", machine.udp.local)]
 
 
-def test_requests_are_answered_and_events_published(runner, node, machine, client):
+def test_requests_are_answered_and_events_published(
+    runner: Runner, node: FakeNode, machine: Machine, client: zmq.Socket[bytes]
+) -> None:
     client.send(b"ask")
     turn_until(runner, lambda: node.requests)
     [(route, frames)] = node.requests
@@ -103,7 +110,9 @@ def test_requests_are_answered_and_events_published(runner, node, machine, clien
     assert machine.ipc.counters.published == 1
 
 
-def test_every_worker_answers_through_handle_io(runner, node, machine):
+def test_every_worker_answers_through_handle_io(
+    runner: Runner, node: FakeNode, machine: Machine
+) -> None:
     machine.files.start(read_now().mono_s)
     node.effects += [
         CommitOps(Commit(1, [])),
@@ -129,12 +138,14 @@ class LostMessages:
     def fileno(self) -> int:
         return self.fd
 
-    def recvfrom(self, size: int):
+    def recvfrom(self, size: int) -> None:
         os.read(self.fd, 1)  # BlockingIOError when there is none
         raise OSError(errno.ENOBUFS, "No buffer space available")
 
 
-def test_changes_of_addresses_reach_the_node_at_most_once_a_second(node, machine):
+def test_changes_of_addresses_reach_the_node_at_most_once_a_second(
+    node: FakeNode, machine: Machine
+) -> None:
     read_fd, write_fd = os.pipe2(os.O_NONBLOCK)
     machine.addresses = AddressWatch(LostMessages(read_fd))
     clock = itertools.count(100)
@@ -152,7 +163,7 @@ def test_changes_of_addresses_reach_the_node_at_most_once_a_second(node, machine
     os.close(read_fd)
 
 
-def test_a_dead_file_process_comes_back(runner, node, machine):
+def test_a_dead_file_process_comes_back(runner: Runner, node: FakeNode, machine: Machine) -> None:
     machine.files.start(read_now().mono_s)
     node.effects.append(TellFiles(b"die"))
     machine.wakeup.ring()
@@ -162,7 +173,7 @@ def test_a_dead_file_process_comes_back(runner, node, machine):
     turn_until(runner, lambda: FilesSaid(b"hello") in node.results)
 
 
-def test_the_nodes_deadline_ends_the_wait(runner, node):
+def test_the_nodes_deadline_ends_the_wait(runner: Runner, node: FakeNode) -> None:
     node.due_s = read_now().mono_s + 0.01
     due_s = node.due_s
     turn_until(runner, lambda: node.timeouts)
@@ -171,8 +182,13 @@ def test_the_nodes_deadline_ends_the_wait(runner, node):
 
 
 def test_a_turn_handles_its_cap_and_leaves_the_rest(
-    runner, node, machine, peer, client, monkeypatch
-):
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    client: zmq.Socket[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 10.0)
     monkeypatch.setattr(runner_module, "MAX_READ_S", 10.0)
     join(runner, node, client)
@@ -187,7 +203,14 @@ def test_a_turn_handles_its_cap_and_leaves_the_rest(
     turn_until(runner, lambda: len(node.datagrams) == sent)
 
 
-def test_the_time_is_looked_at_after_each_slice(runner, node, machine, peer, client, monkeypatch):
+def test_the_time_is_looked_at_after_each_slice(
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    client: zmq.Socket[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
     join(runner, node, client)
     for _ in range(2 * DATAGRAMS_PER_READ):
@@ -200,7 +223,13 @@ def test_the_time_is_looked_at_after_each_slice(runner, node, machine, peer, cli
     turn_until(runner, lambda: len(node.datagrams) == 2 * DATAGRAMS_PER_READ)
 
 
-def test_what_waits_for_its_turn_is_not_waited_for(runner, node, machine, peer, monkeypatch):
+def test_what_waits_for_its_turn_is_not_waited_for(
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
     for _ in range(10):
         peer.send([(b"x", machine.udp.local)])
@@ -211,8 +240,12 @@ def test_what_waits_for_its_turn_is_not_waited_for(runner, node, machine, peer, 
 
 @pytest.mark.parametrize("descriptors", [SELECT_FDS, 0], ids=["as usual", "too many descriptors"])
 def test_a_deadline_is_met_to_a_fraction_of_a_millisecond(
-    runner, node, machine, monkeypatch, descriptors
-):
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    descriptors: int,
+) -> None:
     monkeypatch.setattr(runner_module, "SELECT_FDS", descriptors)
     late = []
     for _ in range(50):
@@ -226,15 +259,21 @@ def test_a_deadline_is_met_to_a_fraction_of_a_millisecond(
         assert min(late) < 0.0006, "no waiting for whole milliseconds"
 
 
-def test_what_arrives_in_the_last_fraction_of_a_wait_is_seen(runner, node, machine, peer):
+def test_what_arrives_in_the_last_fraction_of_a_wait_is_seen(
+    runner: Runner, node: FakeNode, machine: Machine, peer: UdpSocket
+) -> None:
     node.due_s = read_now().mono_s + 0.0009
     peer.send([(b"x", machine.udp.local)])
     assert [fd for fd, _ in runner._wait()] == [machine.udp.fileno()]
 
 
 def test_a_peer_that_floods_delays_another_by_one_datagram(
-    runner, node, machine, peer, monkeypatch
-):
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
     monkeypatch.setattr(runner_module, "MAX_READ_S", 10.0)
     for _ in range(200):
@@ -246,7 +285,13 @@ def test_a_peer_that_floods_delays_another_by_one_datagram(
     assert len(node.datagrams) <= len(handled) + FIRST_SLICE
 
 
-def test_a_flood_of_requests_is_served_in_slices(runner, node, machine, client, monkeypatch):
+def test_a_flood_of_requests_is_served_in_slices(
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    client: zmq.Socket[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(runner_module, "MAX_REQUESTS_PER_TURN", 3)
     for number in range(10):
         client.send(bytes([number]))
@@ -265,7 +310,7 @@ def test_a_flood_of_requests_is_served_in_slices(runner, node, machine, client, 
     assert len(node.requests) == 11
 
 
-def test_one_clock_reading_a_turn_reaches_the_node(node, machine):
+def test_one_clock_reading_a_turn_reaches_the_node(node: FakeNode, machine: Machine) -> None:
     readings = itertools.count(1)
     runner = Runner(node, machine, lambda: Now(next(readings) * 10.0, 5))
     machine.wakeup.ring()
@@ -273,7 +318,7 @@ def test_one_clock_reading_a_turn_reaches_the_node(node, machine):
     assert node.nows == [machine.now]
 
 
-def test_a_jump_of_the_clock_shows_as_time(node, machine):
+def test_a_jump_of_the_clock_shows_as_time(node: FakeNode, machine: Machine) -> None:
     times = [100.0]
     runner = Runner(node, machine, lambda: Now(times[0], 5))
     node.due_s = 110.0
@@ -285,7 +330,9 @@ def test_a_jump_of_the_clock_shows_as_time(node, machine):
     assert node.timeouts == [100.0 + 8 * 3600]
 
 
-def test_the_impaired_line_delays_and_keeps_time(runner, node, machine, peer):
+def test_the_impaired_line_delays_and_keeps_time(
+    runner: Runner, node: FakeNode, machine: Machine, peer: UdpSocket
+) -> None:
     machine.impairment = Impairment(ImpairSpec(delay_s=0.02, seed=1))
     node.effects.append(SendDatagrams([(b"late", peer.local)]))
     runner.flush()
@@ -296,20 +343,24 @@ def test_the_impaired_line_delays_and_keeps_time(runner, node, machine, peer):
     assert peer.receive(1) == [(b"late", machine.udp.local)]
 
 
-def test_run_ends_when_the_node_stops_and_nothing_is_in_flight(runner, node, machine):
+def test_run_ends_when_the_node_stops_and_nothing_is_in_flight(
+    runner: Runner, node: FakeNode, machine: Machine
+) -> None:
     node.effects += [CommitOps(Commit(1, [])), StopRunner("asked to stop")]
     assert runner.run() == "asked to stop"
     assert node.results == [Committed(1, [])]
 
 
-def test_the_last_words_leave_through_the_impaired_line(runner, node, machine, peer):
+def test_the_last_words_leave_through_the_impaired_line(
+    runner: Runner, node: FakeNode, machine: Machine, peer: UdpSocket
+) -> None:
     machine.impairment = Impairment(ImpairSpec(delay_s=0.02, seed=1))
     node.effects += [SendDatagrams([(b"goodbye", peer.local)]), StopRunner("enough")]
     runner.run()
     assert peer.receive(1) == [(b"goodbye", machine.udp.local)]
 
 
-def test_a_signal_stops_the_node_properly(runner, node, machine):
+def test_a_signal_stops_the_node_properly(runner: Runner, node: FakeNode, machine: Machine) -> None:
     old = signal.signal(signal.SIGUSR1, lambda *_: runner.ask_stop("signal"))
     old_fd = signal.set_wakeup_fd(machine.wakeup.ring_fd)
     try:
@@ -321,10 +372,10 @@ def test_a_signal_stops_the_node_properly(runner, node, machine):
     assert node.stopped == "signal"
 
 
-def test_a_node_that_does_not_stop_is_left(node, machine):
+def test_a_node_that_does_not_stop_is_left(node: FakeNode, machine: Machine) -> None:
     times = iter([*[100.0] * 6, *[100.1 + STOP_TIMEOUT_S] * 20])
 
-    def clock():
+    def clock() -> Now:
         machine.wakeup.ring()
         return Now(next(times), 5)
 
@@ -334,7 +385,7 @@ def test_a_node_that_does_not_stop_is_left(node, machine):
     assert runner.run() == "signal"
 
 
-def test_asking_twice_leaves_at_once(runner, node, machine):
+def test_asking_twice_leaves_at_once(runner: Runner, node: FakeNode, machine: Machine) -> None:
     node.stops_at_once = False
     runner.ask_stop("first")
     runner.ask_stop("second")
@@ -342,7 +393,9 @@ def test_asking_twice_leaves_at_once(runner, node, machine):
     assert node.stopped is None
 
 
-def test_a_broken_invariant_ends_the_run_loudly(runner, node, machine):
+def test_a_broken_invariant_ends_the_run_loudly(
+    runner: Runner, node: FakeNode, machine: Machine
+) -> None:
     node.effects += [CommitOps(Commit(1, [])), CommitOps(Commit(2, []))]
     with pytest.raises(Exception, match="in flight already"):
         runner.run()

@@ -2,7 +2,10 @@
 
 import errno
 import os
+import socket
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,24 +24,24 @@ REFUSED = 6
 class MoodySocket:
     """The real socket, but sends fail as often as told."""
 
-    def __init__(self, sock):
+    def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self.code = 0
         self.left = 0
         self.failed = 0
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
 
-    def sendto(self, *args):
+    def sendto(self, *args: Any) -> int:
         self._fail()
         return self._sock.sendto(*args)
 
-    def sendmsg(self, *args):
+    def sendmsg(self, *args: Any) -> int:
         self._fail()
         return self._sock.sendmsg(*args)
 
-    def _fail(self):
+    def _fail(self) -> None:
         if self.left:
             self.left -= 1
             self.failed += 1
@@ -46,7 +49,7 @@ class MoodySocket:
 
 
 @pytest.fixture
-def engines(monkeypatch):
+def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[MoodySocket]]:
     """Two that have found each other, each turning in a thread, with their sockets."""
     monkeypatch.setattr(engine_module, "file_command", lambda *about: ["/bin/cat"])
     made, threads, sockets = [], [], []
@@ -67,20 +70,20 @@ def engines(monkeypatch):
         engine.close()
 
 
-def attach(name):
+def attach(name: str) -> Client:
     folder = session_dir(os.environ["CHATNET_HOME"], name)
     return Client.attach(f"{folder}/{CONNECTION_FILE}", name="test")
 
 
-def is_up(client):
+def is_up(client: Client) -> bool:
     return any(peer.link.state == LinkState.UP for peer in client.view.peers)
 
 
-def errors_told(client):
+def errors_told(client: Client) -> int:
     return client.ask(FetchStatus(), Status).facts["socket_send_errors"]
 
 
-def test_r24_what_cannot_be_sent_is_loss_to_a_whole_engine(engines):
+def test_r24_what_cannot_be_sent_is_loss_to_a_whole_engine(engines: list[MoodySocket]) -> None:
     with attach("b") as caller, attach("a") as callee:
         callee.request(AddPeer("127.0.0.1", caller.view.session.port))
         assert caller.wait_until(lambda: is_up(caller), WITHIN_S)

@@ -181,6 +181,8 @@ def spoil(path: Path, made: Path, name: str, fate: str) -> None:
             target.write_bytes(other(made, name))
         case "damaged":
             target.write_bytes(b"\x00" + target.read_bytes()[1:])
+        case _:
+            pass
 
 
 def expected_ways(fates: tuple[str, ...]) -> set[str]:

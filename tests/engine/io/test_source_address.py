@@ -2,6 +2,7 @@
 
 import select
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,14 +14,14 @@ NOT_OURS = "198.51.100.7"
 
 
 @pytest.fixture(params=["", "0.0.0.0"])
-def wildcard(request):
+def wildcard(request: pytest.FixtureRequest) -> Iterator[UdpSocket]:
     sock = open_udp(request.param, 0)
     yield sock
     sock.close()
 
 
 @pytest.fixture
-def peer():
+def peer() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(5)
@@ -36,7 +37,9 @@ def arrived(sock: UdpSocket) -> list[tuple[bytes, tuple[str, int]]]:
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_answers_leave_from_where_they_were_asked(wildcard, peer, count):
+def test_answers_leave_from_where_they_were_asked(
+    wildcard: UdpSocket, peer: socket.socket, count: int
+) -> None:
     for dialled in (SECOND, "127.0.0.1", SECOND):
         peer.sendto(b"hello", (dialled, wildcard.local[1]))
         [(_, addr)] = arrived(wildcard)
@@ -50,7 +53,9 @@ def test_answers_leave_from_where_they_were_asked(wildcard, peer, count):
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_an_address_that_went_away_is_let_go(wildcard, peer, count):
+def test_an_address_that_went_away_is_let_go(
+    wildcard: UdpSocket, peer: socket.socket, count: int
+) -> None:
     addr = ArrivedFrom(peer.getsockname(), NOT_OURS)
     wildcard.send([(b"x" * 100, addr)] * count)
     for _ in range(count):
@@ -59,7 +64,7 @@ def test_an_address_that_went_away_is_let_go(wildcard, peer, count):
     assert wildcard.counters.sent == count
 
 
-def test_ipv6_says_where_it_came_to_as_well(wildcard):
+def test_ipv6_says_where_it_came_to_as_well(wildcard: UdpSocket) -> None:
     if wildcard.family == socket.AF_INET:
         pytest.skip("this one speaks IPv4 alone")
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
@@ -77,14 +82,14 @@ def test_ipv6_says_where_it_came_to_as_well(wildcard):
         assert wildcard.counters.unpinned == 1
 
 
-def test_a_batch_is_cut_where_the_source_changes(wildcard, peer):
+def test_a_batch_is_cut_where_the_source_changes(wildcard: UdpSocket, peer: socket.socket) -> None:
     where = peer.getsockname()
     sources = ["127.0.0.1", SECOND, SECOND, "127.0.0.3"]
     wildcard.send([(b"x" * 50, ArrivedFrom(where, source)) for source in sources])
     assert [peer.recvfrom(2000)[1][0] for _ in sources] == sources
 
 
-def test_a_socket_with_one_address_needs_none_of_this(peer):
+def test_a_socket_with_one_address_needs_none_of_this(peer: socket.socket) -> None:
     sock = open_udp(SECOND, 0)
     peer.sendto(b"hello", (SECOND, sock.local[1]))
     [(_, addr)] = arrived(sock)

@@ -16,6 +16,8 @@ from chatnet_protocol.commit import (
 )
 from chatnet_protocol.errors import CommandError, ErrorCode, LocalProtocolError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.rows import SessionRow
+from chatnet_protocol.ipc.view import View
 
 LOADED = Loaded([], [], [], 7)
 COMMIT = Commit(1, [StoreMarks(1, my_read=5)])
@@ -25,46 +27,46 @@ MARKS = MarksStored(1, True, 0, 0, 0, 5, 5)
 class FakeLedger:
     """Answers StoreMarks; raises what it is given to raise."""
 
-    def __init__(self, error=None):
+    def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.applied = []
         self.closed = False
 
-    def apply(self, commit):
+    def apply(self, commit: Commit) -> Committed:
         if self.error is not None:
             raise self.error
         self.applied.append(commit)
         return Committed(commit.number, [MARKS])
 
-    def load(self):
+    def load(self) -> Loaded:
         return LOADED
 
-    def load_view(self, session):
+    def load_view(self, session: SessionRow) -> View:
         return ("view of", session)
 
-    def close(self):
+    def close(self) -> None:
         self.closed = True
 
 
 class FakeHistory(FakeLedger):
-    def page(self, query):
+    def page(self, query: FetchHistory) -> HistoryPage:
         if self.error is not None:
             raise self.error
         return HistoryPage([], [], query.limit == 1)
 
 
 class Bell:
-    def __init__(self):
+    def __init__(self) -> None:
         self._rung = threading.Semaphore(0)
 
-    def __call__(self):
+    def __call__(self) -> None:
         self._rung.release()
 
-    def wait(self):
+    def wait(self) -> None:
         assert self._rung.acquire(timeout=5)
 
 
-def test_a_commit_crosses_as_bytes_and_comes_back():
+def test_a_commit_crosses_as_bytes_and_comes_back() -> None:
     bell, ledger = Bell(), FakeLedger()
     store = Store(lambda: ledger, "session", bell)
     assert store.wait_loaded() == (LOADED, ("view of", "session"))
@@ -79,7 +81,7 @@ def test_a_commit_crosses_as_bytes_and_comes_back():
     assert ledger.closed
 
 
-def test_one_transaction_at_a_time():
+def test_one_transaction_at_a_time() -> None:
     store = Store(FakeLedger, "session", Bell())
     store.commit(COMMIT)
     with pytest.raises(LocalProtocolError):
@@ -87,7 +89,7 @@ def test_one_transaction_at_a_time():
     assert store.stop()
 
 
-def test_what_is_in_flight_at_the_end_is_finished():
+def test_what_is_in_flight_at_the_end_is_finished() -> None:
     ledger = FakeLedger()
     store = Store(lambda: ledger, "session", Bell())
     store.commit(COMMIT)
@@ -96,9 +98,9 @@ def test_what_is_in_flight_at_the_end_is_finished():
     assert store.take_answers() == [Committed(1, [MARKS])]
 
 
-def test_a_transaction_that_failed_is_an_answer_like_any_other():
+def test_a_transaction_that_failed_is_an_answer_like_any_other() -> None:
     class Full(FakeLedger):
-        def apply(self, commit):
+        def apply(self, commit: Commit) -> Committed:
             return CommitFailed(commit.number, "The disk is full.", False)
 
     bell = Bell()
@@ -111,7 +113,7 @@ def test_a_transaction_that_failed_is_an_answer_like_any_other():
 
 
 @pytest.mark.parametrize("error", [AssertionError("gap"), sqlite3.IntegrityError("gap")])
-def test_a_broken_invariant_is_raised_in_the_pump(error):
+def test_a_broken_invariant_is_raised_in_the_pump(error: Exception | None) -> None:
     bell = Bell()
     store = Store(lambda: FakeLedger(error), "session", bell)
     store.commit(COMMIT)
@@ -121,8 +123,8 @@ def test_a_broken_invariant_is_raised_in_the_pump(error):
     store.stop()
 
 
-def test_a_history_that_does_not_open_says_why():
-    def refuse():
+def test_a_history_that_does_not_open_says_why() -> None:
+    def refuse() -> None:
         raise sqlite3.OperationalError("unable to open")
 
     store = Store(refuse, "session", Bell())
@@ -131,11 +133,11 @@ def test_a_history_that_does_not_open_says_why():
     assert store.stop()
 
 
-def test_opening_that_takes_too_long_is_given_up(monkeypatch):
+def test_opening_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "LOAD_TIMEOUT_S", 0.01)
     go_on = threading.Event()
 
-    def hang():
+    def hang() -> FakeLedger:
         go_on.wait(5)
         return FakeLedger()
 
@@ -146,9 +148,9 @@ def test_opening_that_takes_too_long_is_given_up(monkeypatch):
     assert store.stop()
 
 
-def test_a_history_that_cannot_be_closed_is_no_failure():
+def test_a_history_that_cannot_be_closed_is_no_failure() -> None:
     class Sticky(FakeLedger):
-        def close(self):
+        def close(self) -> None:
             raise sqlite3.OperationalError("disk full")
 
     store = Store(Sticky, "session", Bell())
@@ -156,7 +158,7 @@ def test_a_history_that_cannot_be_closed_is_no_failure():
     assert store.take_answers() == []
 
 
-def test_pages_come_with_their_tokens():
+def test_pages_come_with_their_tokens() -> None:
     bell, history = Bell(), FakeHistory()
     reader = HistoryReader(lambda: history, bell)
     assert reader.take_answers() == []
@@ -168,7 +170,7 @@ def test_pages_come_with_their_tokens():
     assert history.closed
 
 
-def test_a_page_that_cannot_be_read_is_one_sentence():
+def test_a_page_that_cannot_be_read_is_one_sentence() -> None:
     bell = Bell()
     reader = HistoryReader(lambda: FakeHistory(sqlite3.DatabaseError("malformed")), bell)
     reader.ask(ReadHistory(3, FetchHistory()))
@@ -180,7 +182,7 @@ def test_a_page_that_cannot_be_read_is_one_sentence():
     reader.stop()
 
 
-def test_a_page_that_makes_no_sense_is_refused_and_the_next_is_read():
+def test_a_page_that_makes_no_sense_is_refused_and_the_next_is_read() -> None:
     bell = Bell()
     history = FakeHistory(CommandError(ErrorCode.TOO_LARGE, "Too long."))
     reader = HistoryReader(lambda: history, bell)
@@ -196,7 +198,7 @@ def test_a_page_that_makes_no_sense_is_refused_and_the_next_is_read():
     reader.stop()
 
 
-def test_pages_asked_for_at_once_are_bounded(monkeypatch):
+def test_pages_asked_for_at_once_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "MAX_HISTORY_READS", 3)
     reader = HistoryReader(FakeHistory, Bell())
     for token in range(5):

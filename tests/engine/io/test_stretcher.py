@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 
 from chatnet_engine.io.stretcher import Stretcher
@@ -7,13 +9,13 @@ from chatnet_engine.secure.invite import invite_psk
 
 
 @pytest.fixture
-def wakeup():
+def wakeup() -> Iterator[WakeUp]:
     wakeup = WakeUp()
     yield wakeup
     wakeup.close()
 
 
-def test_a_code_becomes_its_psk_beside_the_pump(wakeup):
+def test_a_code_becomes_its_psk_beside_the_pump(wakeup: WakeUp) -> None:
     stretcher = Stretcher(wakeup.ring)
     assert stretcher.take_answers() == []
     stretcher.stop()

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,13 +40,15 @@ sys.exit(Supervisor(["first"], sys.argv[2], int(sys.argv[1]), program=program).r
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "lock").touch()
     return tmp_path
 
 
 @contextmanager
-def supervised(folder, engine, known_folder=True):
+def supervised(
+    folder: Path, engine: str, known_folder: bool = True
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], list[str]]]]:
     """(the supervisor's process, its report to whoever started it)."""
     read_fd, write_fd = os.pipe()
     path = str(folder) if known_folder else ""
@@ -63,18 +66,18 @@ def supervised(folder, engine, known_folder=True):
         process.wait()
 
 
-def lives_of(folder):
+def lives_of(folder: Path) -> list[tuple[str, int, list[str]]]:
     """(arguments, pid, what it was told of the life before) of every engine so far."""
     lines = (folder / "lives").read_text().splitlines()
     return [(line.split()[0], int(line.split()[1]), line.split()[2:]) for line in lines]
 
 
-def ended(folder):
+def ended(folder: Path) -> tuple[str, str]:
     value = decode_ended_file((folder / "ended").read_bytes())
     return value.code, value.detail
 
 
-def is_held(folder):
+def is_held(folder: Path) -> bool:
     with open(folder / "supervisor.lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,7 +86,7 @@ def is_held(folder):
     return False
 
 
-def wait_gone(pid):
+def wait_gone(pid: int) -> None:
     """Until a process that is not our child has ended."""
     try:
         descriptor = os.pidfd_open(pid)
@@ -93,11 +96,11 @@ def wait_gone(pid):
     os.close(descriptor)
 
 
-def test_the_lock_is_the_one_that_front_ends_look_at():
+def test_the_lock_is_the_one_that_front_ends_look_at() -> None:
     assert supervisor.LOCK_NAME == session_files.SUPERVISOR_LOCK
 
 
-def test_what_a_person_starts_is_started_again_with_what_lasts_and_told_why(folder):
+def test_what_a_person_starts_is_started_again_with_what_lasts_and_told_why(folder: Path) -> None:
     dies_once = """
 ready()
 if "again" in sys.argv:
@@ -114,7 +117,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert not is_held(folder)
 
 
-def test_five_quick_deaths_are_the_last_and_say_so(folder):
+def test_five_quick_deaths_are_the_last_and_say_so(folder: Path) -> None:
     dies = "ready(); os.kill(os.getpid(), signal.SIGKILL)"
     with supervised(folder, dies, known_folder=False) as (process, report):
         assert report() == ["ready"]
@@ -123,7 +126,7 @@ def test_five_quick_deaths_are_the_last_and_say_so(folder):
     assert ended(folder) == ("gave-up", "SIGKILL")
 
 
-def test_a_start_that_dies_five_times_is_answered_with_its_last_words(folder):
+def test_a_start_that_dies_five_times_is_answered_with_its_last_words(folder: Path) -> None:
     dies = "os.write(report_fd, b'failed\\0It hurts.\\0end'); sys.exit(70)"
     with supervised(folder, dies) as (process, report):
         assert report() == ["failed", "It hurts."]
@@ -132,7 +135,7 @@ def test_a_start_that_dies_five_times_is_answered_with_its_last_words(folder):
     assert ended(folder) == ("gave-up", "internal-error")
 
 
-def test_a_refused_start_is_final(folder):
+def test_a_refused_start_is_final(folder: Path) -> None:
     refuses = "os.write(report_fd, b'refused\\0The port is in use.\\0end'); sys.exit(2)"
     with supervised(folder, refuses) as (process, report):
         assert report() == ["refused", "The port is in use."]
@@ -142,7 +145,7 @@ def test_a_refused_start_is_final(folder):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_is_passed_on_and_ends_both(folder, number):
+def test_a_stop_is_passed_on_and_ends_both(folder: Path, number: int) -> None:
     with supervised(folder, "ready(); signal.pause()") as (process, report):
         assert report() == ["ready"]
         assert is_held(folder)
@@ -153,7 +156,7 @@ def test_a_stop_is_passed_on_and_ends_both(folder, number):
     assert ended(folder) == ("stopped", signal.Signals(number).name)
 
 
-def test_a_stop_in_a_pause_starts_nothing_more(folder):
+def test_a_stop_in_a_pause_starts_nothing_more(folder: Path) -> None:
     # The pause before the fifth life is the longest: 0.8 s.
     dies = """
 lives = len(open(folder + "/lives").readlines())
@@ -174,7 +177,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ended(folder)[0] == "stopped"
 
 
-def test_killing_the_supervisor_leaves_the_engine_and_frees_its_lock(folder):
+def test_killing_the_supervisor_leaves_the_engine_and_frees_its_lock(folder: Path) -> None:
     with supervised(folder, "ready(); signal.pause()") as (process, report):
         assert report() == ["ready"]
         process.kill()
@@ -188,7 +191,7 @@ def test_killing_the_supervisor_leaves_the_engine_and_frees_its_lock(folder):
         wait_gone(pid)
 
 
-def test_nothing_is_said_over_an_engine_that_somebody_else_started(folder):
+def test_nothing_is_said_over_an_engine_that_somebody_else_started(folder: Path) -> None:
     dies = "ready(); os.kill(os.getpid(), signal.SIGKILL)"
     with open(folder / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -198,7 +201,7 @@ def test_nothing_is_said_over_an_engine_that_somebody_else_started(folder):
     assert not (folder / "ended").exists()
 
 
-def test_it_imports_nothing_heavy():
+def test_it_imports_nothing_heavy() -> None:
     code = "import sys, chatnet_engine.io.supervisor; print(sorted(sys.modules))"
     out = subprocess.check_output([sys.executable, "-P", "-c", code], env=child_environ())
     for name in ("zmq", "msgspec", "subprocess", "json", "logging", "chatnet_protocol"):

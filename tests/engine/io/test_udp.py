@@ -2,6 +2,7 @@ import contextlib
 import errno
 import select
 import socket
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -18,46 +19,48 @@ class FailingSocket:
 
     family = socket.AF_INET
 
-    def __init__(self, send=0, sendmsg=0):
+    def __init__(self, send: int = 0, sendmsg: int = 0) -> None:
         self.errors = {"sendto": send, "sendmsg": sendmsg}
         self.sent = []
         self.segmented = []
 
-    def setblocking(self, flag): ...
-    def setsockopt(self, *args): ...
+    def setblocking(self, flag: bool) -> None: ...
+    def setsockopt(self, *args: object) -> None: ...
 
-    def getsockopt(self, *args):
+    def getsockopt(self, *args: object) -> int:
         return 0
 
-    def getsockname(self):
+    def getsockname(self) -> tuple[str, int]:
         return ("127.0.0.1", 9)
 
-    def sendto(self, data, sockaddr):
+    def sendto(self, data: bytes, sockaddr: tuple[str, int]) -> None:
         self._fail("sendto")
         self.sent.append(data)
 
-    def sendmsg(self, run, ancillary, flags, sockaddr):
+    def sendmsg(
+        self, run: Sequence[bytes], ancillary: object, flags: int, sockaddr: tuple[str, int]
+    ) -> int:
         self._fail("sendmsg")
         self.segmented.append(list(run))
         return sum(map(len, run))
 
-    def recvmsg_into(self, buffers, size):
+    def recvmsg_into(self, buffers: object, size: int) -> None:
         raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
 
-    def _fail(self, call):
+    def _fail(self, call: str) -> None:
         if self.errors[call]:
             raise OSError(self.errors[call], "no")
 
 
 @pytest.fixture
-def pair():
+def pair() -> Iterator[tuple[UdpSocket, UdpSocket]]:
     ends = open_udp("127.0.0.1", 0), open_udp("127.0.0.1", 0)
     yield ends
     for end in ends:
         end.close()
 
 
-def receive_all(end, count):
+def receive_all(end: UdpSocket, count: int) -> list[tuple[bytes, tuple[str, int]]]:
     got = []
     while len(got) < count:
         assert select.select([end], [], [], 5)[0], f"only {len(got)} of {count} arrived"
@@ -65,7 +68,7 @@ def receive_all(end, count):
     return got
 
 
-def test_datagrams_cross_with_the_senders_address(pair):
+def test_datagrams_cross_with_the_senders_address(pair: tuple[UdpSocket, UdpSocket]) -> None:
     left, right = pair
     left.send([(b"one", right.local), (b"two", right.local)])
     assert receive_all(right, 2) == [(b"one", left.local), (b"two", left.local)]
@@ -74,7 +77,7 @@ def test_datagrams_cross_with_the_senders_address(pair):
 
 
 @pytest.mark.parametrize("offload", [True, False])
-def test_batches_arrive_whole_with_and_without_offload(offload):
+def test_batches_arrive_whole_with_and_without_offload(offload: bool) -> None:
     left = open_udp("127.0.0.1", 0, offload=offload)
     right = open_udp("127.0.0.1", 0, offload=offload)
     batch = [bytes([number]) * 1200 for number in range(100)] + [b"short", b""]
@@ -87,7 +90,7 @@ def test_batches_arrive_whole_with_and_without_offload(offload):
     right.close()
 
 
-def test_one_read_is_bounded(pair):
+def test_one_read_is_bounded(pair: tuple[UdpSocket, UdpSocket]) -> None:
     left, right = pair
     for number in range(40):
         left.send([(bytes([number]), right.local)])
@@ -98,14 +101,16 @@ def test_one_read_is_bounded(pair):
     assert [data[0] for data, _ in first + rest] == list(range(40))
 
 
-def test_oversized_datagrams_are_counted_and_not_passed_on(pair):
+def test_oversized_datagrams_are_counted_and_not_passed_on(
+    pair: tuple[UdpSocket, UdpSocket],
+) -> None:
     left, right = pair
     left.send([(bytes(MAX_DATAGRAM_BYTES + 1), right.local), (b"fits", right.local)])
     assert receive_all(right, 1) == [(b"fits", left.local)]
     assert right.counters.oversized == 1
 
 
-def test_dual_stack_shows_ipv4_as_ipv4():
+def test_dual_stack_shows_ipv4_as_ipv4() -> None:
     both = open_udp("", 0)
     if both.family != socket.AF_INET6:
         pytest.skip("no IPv6 here")
@@ -121,7 +126,7 @@ def test_dual_stack_shows_ipv4_as_ipv4():
         end.close()
 
 
-def test_segment_runs_cut_at_address_size_and_count():
+def test_segment_runs_cut_at_address_size_and_count() -> None:
     big, small = b"b" * 10, b"s" * 4
     batch = [(big, A), (big, A), (small, A), (big, A), (big, B), (small, B), (small, B)]
     assert list(segment_runs(batch)) == [
@@ -150,7 +155,7 @@ def test_segment_runs_cut_at_address_size_and_count():
         errno.EAGAIN,
     ],
 )
-def test_r24_every_send_error_is_loss(code):
+def test_r24_every_send_error_is_loss(code: int) -> None:
     end = UdpSocket(FailingSocket(send=code, sendmsg=code))
     end.send([(b"data", A)])
     end.send([(b"data", A), (b"data", A)])
@@ -158,7 +163,7 @@ def test_r24_every_send_error_is_loss(code):
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL])
-def test_segmentation_that_a_device_refuses_falls_back(code):
+def test_segmentation_that_a_device_refuses_falls_back(code: int) -> None:
     sock = FailingSocket(sendmsg=code)
     end = UdpSocket(sock)
     end.send([(b"one", A), (b"two", A)])
@@ -167,19 +172,19 @@ def test_segmentation_that_a_device_refuses_falls_back(code):
     assert end.can_segment == (code == errno.EINVAL)
 
 
-def test_addresses_that_cannot_be_reached_are_counted():
+def test_addresses_that_cannot_be_reached_are_counted() -> None:
     end = UdpSocket(FailingSocket())
     end.send([(b"data", ("::1", 1)), (b"data", ("::1", 1)), (b"data", ("a.name", 1))])
     assert end.counters.unsendable == 3
 
 
-def test_a_receive_error_ends_the_read_only():
+def test_a_receive_error_ends_the_read_only() -> None:
     end = UdpSocket(FailingSocket())
     assert end.receive(8) == []
     assert end.counters.receive_errors == 1
 
 
-def test_address_caches_are_bounded(monkeypatch):
+def test_address_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(udp, "ADDRESS_CACHE", 4)
     sock = FailingSocket()
     end = UdpSocket(sock)
@@ -191,7 +196,7 @@ def test_address_caches_are_bounded(monkeypatch):
     assert len(end._addrs) <= 4
 
 
-def test_a_busy_port_is_one_sentence(pair):
+def test_a_busy_port_is_one_sentence(pair: tuple[UdpSocket, UdpSocket]) -> None:
     port = pair[0].local[1]
     with pytest.raises(CommandError) as caught:
         open_udp("127.0.0.1", port)
@@ -214,13 +219,15 @@ def test_a_busy_port_is_one_sentence(pair):
         ("192.0.2.1", "is not an address of this machine"),
     ],
 )
-def test_an_address_that_cannot_be_bound_is_one_sentence(bind, sentence):
+def test_an_address_that_cannot_be_bound_is_one_sentence(bind: str, sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         open_udp(bind, 0)
 
 
-def test_a_machine_without_ipv6_gets_ipv4(monkeypatch):
-    def refuse(family, sockaddr, *, dual_stack=False):
+def test_a_machine_without_ipv6_gets_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(
+        family: socket.AddressFamily, sockaddr: tuple[str, int], *, dual_stack: bool = False
+    ):
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "no IPv6")
         return real(family, sockaddr)
@@ -245,6 +252,6 @@ def test_a_machine_without_ipv6_gets_ipv4(monkeypatch):
         (" [::] ", "::"),
     ],
 )
-def test_an_address_to_bind_to_is_taken_in_every_form(bind, host):
+def test_an_address_to_bind_to_is_taken_in_every_form(bind: str, host: str) -> None:
     with contextlib.closing(open_udp(bind, 0)) as end:
         assert end.local[0].partition("%")[0] == host

@@ -5,11 +5,11 @@ from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.wakeup import WakeUp
 
 
-def is_rung(bell):
+def is_rung(bell: WakeUp) -> bool:
     return bool(select.select([bell], [], [], 0)[0])
 
 
-def test_rings_from_a_thread_are_one_ring():
+def test_rings_from_a_thread_are_one_ring() -> None:
     bell = WakeUp()
     assert not is_rung(bell)
     bell.clear()
@@ -22,7 +22,7 @@ def test_rings_from_a_thread_are_one_ring():
     bell.close()
 
 
-def test_a_full_pipe_neither_blocks_nor_raises_nor_does_a_closed_one():
+def test_a_full_pipe_neither_blocks_nor_raises_nor_does_a_closed_one() -> None:
     bell = WakeUp()
     for _ in range(70_000):
         bell.ring()
@@ -31,7 +31,7 @@ def test_a_full_pipe_neither_blocks_nor_raises_nor_does_a_closed_one():
     bell.ring()
 
 
-def test_the_clock_never_goes_back_and_wall_time_is_in_this_century():
+def test_the_clock_never_goes_back_and_wall_time_is_in_this_century() -> None:
     first, second = read_now(), read_now()
     assert second.mono_s >= first.mono_s > 0
     assert first.wall_ms > 1_700_000_000_000

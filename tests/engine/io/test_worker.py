@@ -6,30 +6,30 @@ from chatnet_engine.io.worker import Worker
 
 
 class Doubler:
-    def __init__(self):
+    def __init__(self) -> None:
         self.closed_in = None
 
-    def answer(self, request):
+    def answer(self, request: int) -> int:
         if request == 13:
             raise ValueError("thirteen")
         return request * 2
 
-    def close(self):
+    def close(self) -> None:
         self.closed_in = threading.current_thread().name
 
 
 class Bell:
-    def __init__(self):
+    def __init__(self) -> None:
         self._rung = threading.Semaphore(0)
 
-    def __call__(self):
+    def __call__(self) -> None:
         self._rung.release()
 
-    def wait(self):
+    def wait(self) -> None:
         assert self._rung.acquire(timeout=5)
 
 
-def test_answers_come_in_order_and_are_counted():
+def test_answers_come_in_order_and_are_counted() -> None:
     bell, desk = Bell(), Doubler()
     worker = Worker("doubler", lambda: desk, bell)
     for number in range(5):
@@ -44,7 +44,7 @@ def test_answers_come_in_order_and_are_counted():
     assert desk.closed_in == "doubler"
 
 
-def test_what_was_asked_is_answered_before_the_end():
+def test_what_was_asked_is_answered_before_the_end() -> None:
     worker = Worker("doubler", Doubler, Bell())
     for number in range(5):
         worker.ask(number)
@@ -52,7 +52,7 @@ def test_what_was_asked_is_answered_before_the_end():
     assert worker.take_answers() == [0, 2, 4, 6, 8]
 
 
-def test_a_broken_invariant_comes_out_after_the_answers_before_it():
+def test_a_broken_invariant_comes_out_after_the_answers_before_it() -> None:
     bell = Bell()
     worker = Worker("doubler", Doubler, bell)
     worker.ask(1)
@@ -65,11 +65,11 @@ def test_a_broken_invariant_comes_out_after_the_answers_before_it():
     assert worker.stop(5)
 
 
-def test_stop_gives_up_on_a_thread_that_hangs():
+def test_stop_gives_up_on_a_thread_that_hangs() -> None:
     release = threading.Event()
 
     class Stuck(Doubler):
-        def answer(self, request):
+        def answer(self, request: int) -> int:
             release.wait(5)
             return request
 

@@ -11,13 +11,13 @@ HELLO = GREETING + READY
 MAX_BYTES = 300
 
 
-def wire(data=b""):
+def wire(data: bytes = b"") -> Wire:
     made = Wire(b"PUB", frozenset({b"SUB"}))
     made.feed(data)
     return made
 
 
-def take_all(made):
+def take_all(made: Wire) -> list[tuple[int, bytes]]:
     """Message frames until nothing is complete; commands are carried out."""
     taken = []
     while (found := made.take_frame(MAX_BYTES)) is not None:
@@ -29,7 +29,7 @@ def take_all(made):
     return taken
 
 
-def test_what_it_says_first_is_the_greeting_and_what_it_is():
+def test_what_it_says_first_is_the_greeting_and_what_it_is() -> None:
     assert wire().answers == [zmtp.GREETING, zmtp.ready(b"PUB")]
     assert len(zmtp.GREETING) == zmtp.GREETING_BYTES
     assert command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x03PUB") == zmtp.ready(b"PUB")
@@ -46,7 +46,9 @@ def test_what_it_says_first_is_the_greeting_and_what_it_is():
     ),
     st.lists(st.integers(1, 400), max_size=40),
 )
-def test_every_way_to_cut_the_bytes_is_the_same(frames, cuts):
+def test_every_way_to_cut_the_bytes_is_the_same(
+    frames: list[tuple[int, bytes]], cuts: list[int]
+) -> None:
     data = HELLO + b"".join(frame(body, flags) for flags, body in frames)
     made, taken = wire(), []
     for size in [*cuts, len(data)]:
@@ -60,7 +62,7 @@ def test_every_way_to_cut_the_bytes_is_the_same(frames, cuts):
 
 
 @given(st.binary(max_size=400), st.booleans())
-def test_random_bytes_are_taken_wait_or_are_a_violation(noise, greeted):
+def test_random_bytes_are_taken_wait_or_are_a_violation(noise: bytes, greeted: bool) -> None:
     made = wire((HELLO if greeted else b"") + noise)
     try:
         take_all(made)
@@ -90,12 +92,12 @@ def test_random_bytes_are_taken_wait_or_are_a_violation(noise, greeted):
         HELLO + bytes((LONG | COMMAND,)) + (MAX_COMMAND_BYTES + 1).to_bytes(8, "big"),
     ],
 )
-def test_what_no_client_says_is_a_violation_before_the_rest_is_there(data):
+def test_what_no_client_says_is_a_violation_before_the_rest_is_there(data: bytes) -> None:
     with pytest.raises(Violation):
         take_all(wire(data))
 
 
-def test_names_of_properties_have_no_case_and_others_do_not_matter():
+def test_names_of_properties_have_no_case_and_others_do_not_matter() -> None:
     data = b"\x08Identity" + (255).to_bytes(4, "big") + bytes(255)
     data += b"\x0bsocket-TYPE\x00\x00\x00\x03SUB\x01x\x00\x00\x01\x00" + bytes(256)
     made = wire(GREETING + command(b"READY", data))
@@ -103,7 +105,7 @@ def test_names_of_properties_have_no_case_and_others_do_not_matter():
     assert made.is_ready
 
 
-def test_who_speaks_3_0_is_not_asked_whether_it_lives():
+def test_who_speaks_3_0_is_not_asked_whether_it_lives() -> None:
     old = wire(GREETING[:11] + b"\0" + GREETING[12:] + READY)
     new = wire(HELLO)
     take_all(old)
@@ -112,13 +114,13 @@ def test_who_speaks_3_0_is_not_asked_whether_it_lives():
     assert (new.is_ready, new.knows_ping) == (True, True)
 
 
-def test_a_ping_is_answered_with_its_context():
+def test_a_ping_is_answered_with_its_context() -> None:
     made = wire(HELLO + command(b"PING", b"\0\0" + b"c" * 20) + command(b"PONG", b"x"))
     take_all(made)
     assert made.answers[2:] == [command(b"PONG", b"c" * 16)]
 
 
-def test_other_commands_are_the_sockets():
+def test_other_commands_are_the_sockets() -> None:
     made = wire(HELLO)
     take_all(made)
     assert made.handle_command(b"\x05ERRORrest") == (b"ERROR", b"rest")

@@ -1,6 +1,8 @@
 """One transaction per commit: all or nothing, an answer when the disk fails, no scan at start."""
 
 import sqlite3
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -60,10 +62,10 @@ class FailsAtTheEnd:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.connection, name)
 
-    def execute(self, sql: str, *values):
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         if sql == "COMMIT":
             raise MemoryError
         return self.connection.execute(sql, *values)
@@ -142,7 +144,7 @@ def test_the_view_holds_the_newest_of_each_conversation() -> None:
     )
 
 
-def work(connection: sqlite3.Connection, act) -> int:
+def work(connection: sqlite3.Connection, act: Callable[[], object]) -> int:
     """Steps of SQLite's machine, in hundreds."""
     count = [0]
 

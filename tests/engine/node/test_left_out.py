@@ -199,7 +199,7 @@ def test_a_peer_whose_conversation_cannot_be_made_is_left_out(
 ) -> None:
     original = node.Conversation
 
-    def failing(state, *args):
+    def failing(state: object, *args: object):
         if state.peer == 1:
             raise ZeroDivisionError("injected")
         return original(state, *args)

@@ -396,7 +396,9 @@ def test_a_repeated_command_is_done_once_and_answered_again(alone: Alone) -> Non
 
 
 @pytest.mark.parametrize(("typed_ms", "ago_ms"), [(-60_000, 60_000), (60_000, 0), (None, 0)])
-def test_a_text_that_waited_for_the_engine_was_sent_when_it_was_written(typed_ms, ago_ms):
+def test_a_text_that_waited_for_the_engine_was_sent_when_it_was_written(
+    typed_ms: int | None, ago_ms: int
+) -> None:
     alone = Alone()
     now_ms = alone.clock.wall_ms
     sent_ms = 0 if typed_ms is None else now_ms + typed_ms

@@ -13,10 +13,11 @@ from chatnet_cli.environment import Environment
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.version import PRODUCT_VERSION
+from cli_shell import Replaced, Shell
 from fake_engine import FakeCore, FakeEngine, make_view
 
 
-def test_help_and_version(shell) -> None:
+def test_help_and_version(shell: Shell) -> None:
     assert shell.run("--version") == 0
     assert shell.out == f"chatnet {PRODUCT_VERSION}\n"
     assert shell.run("--help") == 0
@@ -27,7 +28,7 @@ def test_help_and_version(shell) -> None:
 
 
 @pytest.mark.parametrize("verb", list(VERBS))
-def test_every_verb_has_help_with_examples(shell, verb: str) -> None:
+def test_every_verb_has_help_with_examples(shell: Shell, verb: str) -> None:
     assert shell.run(verb, "--help") == 0
     assert "examples:\n  chatnet" in shell.out
     assert shell.err == ""
@@ -50,7 +51,7 @@ def test_every_verb_has_help_with_examples(shell, verb: str) -> None:
         ("12345", "host", "12346", "--front-end", "nonsense"),
     ],
 )
-def test_usage_errors(shell, words: tuple[str, ...]) -> None:
+def test_usage_errors(shell: Shell, words: tuple[str, ...]) -> None:
     assert shell.run(*words) == 2
     assert shell.out == ""
     assert shell.err
@@ -68,12 +69,12 @@ def test_usage_errors(shell, words: tuple[str, ...]) -> None:
         ("send", "x", "--session", "none"),
     ],
 )
-def test_without_a_session_the_exit_code_is_3(shell, words: tuple[str, ...]) -> None:
+def test_without_a_session_the_exit_code_is_3(shell: Shell, words: tuple[str, ...]) -> None:
     assert shell.run(*words) == 3
     assert shell.err.startswith(("No session runs.", "Session none is not running."))
 
 
-def test_several_sessions_need_a_name(shell, home: Path, engine: FakeEngine) -> None:
+def test_several_sessions_need_a_name(shell: Shell, home: Path, engine: FakeEngine) -> None:
     with FakeEngine(home, FakeCore(make_view("other"))):
         assert shell.run("send", "x") == 2
         assert "12345, other" in shell.err
@@ -87,13 +88,17 @@ def test_several_sessions_need_a_name(shell, home: Path, engine: FakeEngine) -> 
     ("code", "status"),
     [(ErrorCode.REFUSED, 5), (ErrorCode.NOT_ALLOWED, 5), (ErrorCode.STORE, 1)],
 )
-def test_the_engine_s_errors(shell, engine: FakeEngine, code: ErrorCode, status: int) -> None:
+def test_the_engine_s_errors(
+    shell: Shell, engine: FakeEngine, code: ErrorCode, status: int
+) -> None:
     engine.core.refuse[cmd.SendMessage] = CommandError(code, "It said no.")
     assert shell.run("send", "x") == status
     assert (shell.out, shell.err) == ("", "It said no.\n")
 
 
-def test_a_stopped_engine_is_no_session(shell, engine: FakeEngine, monkeypatch) -> None:
+def test_a_stopped_engine_is_no_session(
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("chatnet_client.client.ATTACH_TIMEOUT_S", 0.1)
     monkeypatch.setattr(
         "chatnet_client.client.Client.attach.__func__.__kwdefaults__",
@@ -105,7 +110,7 @@ def test_a_stopped_engine_is_no_session(shell, engine: FakeEngine, monkeypatch) 
     assert "does not answer" in shell.err
 
 
-def test_engine_replaces_the_process(shell, replaced) -> None:
+def test_engine_replaces_the_process(shell: Shell, replaced: type[Replaced]) -> None:
     with pytest.raises(replaced) as caught:
         shell.run("--session", "x", "engine", "12345", "-d", "--help")
     assert caught.value.command == [
@@ -116,13 +121,17 @@ def test_engine_replaces_the_process(shell, replaced) -> None:
 @pytest.mark.parametrize(
     "words", [("history", "--search", "\udcff"), ("peer", "add", "h\udcff", "5"), ("\udcff",)]
 )
-def test_words_that_are_no_text_are_refused_before_anything_is_done(shell, engine, words) -> None:
+def test_words_that_are_no_text_are_refused_before_anything_is_done(
+    shell: Shell, engine: FakeEngine, words: tuple[str, ...]
+) -> None:
     assert shell.run(*words) == 2
     assert "is not valid UTF-8; set" in shell.err
     assert shell.err.count("\n") == 1
 
 
-def test_bugs_interrupts_and_closed_pipes_are_quiet(shell, monkeypatch, engine) -> None:
+def test_bugs_interrupts_and_closed_pipes_are_quiet(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, engine: FakeEngine
+) -> None:
     def broken(error: BaseException) -> None:
         def verb(env: object, options: object) -> None:
             raise error
@@ -148,7 +157,7 @@ def test_bugs_interrupts_and_closed_pipes_are_quiet(shell, monkeypatch, engine) 
     assert shell.run("sessions") == 0
 
 
-def test_a_reader_that_left_is_noticed(shell) -> None:
+def test_a_reader_that_left_is_noticed(shell: Shell) -> None:
     read_end, write_end = os.pipe()
     with open(write_end, "w") as stdout:
         env = dataclasses.replace(Environment.real(), stdout=stdout)
@@ -158,7 +167,7 @@ def test_a_reader_that_left_is_noticed(shell) -> None:
     assert not dataclasses.replace(env, stdout=io.StringIO()).reader_is_gone()
 
 
-def test_another_platform_is_refused(shell, monkeypatch) -> None:
+def test_another_platform_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert shell.run("sessions") == 1
     assert shell.err == "ChatNet runs on Linux; this is darwin.\n"

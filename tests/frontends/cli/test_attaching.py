@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from chatnet_protocol.ipc.session_files import (
     encode_ended_file,
     encode_start_file,
 )
+from cli_shell import Replaced, Shell
 from fake_engine import INVITE_CODE, FakeEngine
 
 
@@ -33,14 +35,16 @@ def printed(env: Environment) -> str:
     return env.stderr.getvalue()
 
 
-def test_a_running_session_is_attached_to(shell, engine: FakeEngine) -> None:
+def test_a_running_session_is_attached_to(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("12345", "10.0.0.1", "5001", stdin="hello\n") == 0
     assert engine.seen(cmd.AddPeer) == []
     assert [command.text for command in engine.seen(cmd.SendMessage)] == ["hello"]
     assert "me: hello" in shell.out
 
 
-def test_a_new_peer_of_a_running_session_is_added_and_talked_to(shell, engine) -> None:
+def test_a_new_peer_of_a_running_session_is_added_and_talked_to(
+    shell: Shell, engine: FakeEngine
+) -> None:
     assert shell.run("--session", "12345", "5000", "10.0.0.9", "99", stdin="hello\n") == 0
     assert engine.seen(cmd.AddPeer) == [cmd.AddPeer("10.0.0.9", 99)]
     assert engine.seen(cmd.SendMessage)[0].peer == 2
@@ -64,7 +68,7 @@ def test_a_new_peer_of_a_running_session_is_added_and_talked_to(shell, engine) -
     ],
 )
 def test_an_address_is_one_word_or_two_wherever_it_is_typed(
-    shell, engine: FakeEngine, words: tuple[str, ...], address: tuple[str, int]
+    shell: Shell, engine: FakeEngine, words: tuple[str, ...], address: tuple[str, int]
 ) -> None:
     assert shell.run("peer", "add", *words) == 0
     assert shell.run("peer-add", *words) == 0
@@ -76,10 +80,12 @@ def test_an_address_is_one_word_or_two_wherever_it_is_typed(
     assert engine.seen(cmd.SendMessage)[-1].peer == 2
 
 
-def test_otherwise_the_engine_is_started(shell, home, monkeypatch) -> None:
+def test_otherwise_the_engine_is_started(
+    shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
-    def ensure(environ, name, arguments):
+    def ensure(environ: Mapping[str, str], name: str, arguments: Sequence[str]) -> str:
         asked.append((name, arguments))
         started = FakeEngine(home)
         started.start()
@@ -103,11 +109,11 @@ def test_otherwise_the_engine_is_started(shell, home, monkeypatch) -> None:
 
 
 def test_with_an_invite_the_engine_calls_nobody_before_it_knows_the_code(
-    shell, home, monkeypatch
+    shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
-    def ensure(environ, name, arguments):
+    def ensure(environ: Mapping[str, str], name: str, arguments: Sequence[str]) -> str:
         asked.extend(arguments)
         ensure.engine = FakeEngine(home)
         ensure.engine.start()
@@ -124,8 +130,8 @@ def test_with_an_invite_the_engine_calls_nobody_before_it_knows_the_code(
     assert seen == [cmd.AddPeer("10.0.0.1", 5001, "", INVITE_CODE)]
 
 
-def test_an_engine_that_does_not_start(shell, monkeypatch) -> None:
-    def ensure(environ, name, arguments):
+def test_an_engine_that_does_not_start(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ensure(environ: Mapping[str, str], name: str, arguments: Sequence[str]) -> None:
         raise EngineStartFailed("UDP port 12345 is busy.", 1)
 
     monkeypatch.setattr(attaching, "ensure_engine", ensure)
@@ -143,7 +149,9 @@ def test_the_best_front_end(environ: dict[str, str], name: str) -> None:
     assert printed(env) == ""
 
 
-def test_a_screen_without_pyqt_gets_the_terminal_and_what_to_install(monkeypatch) -> None:
+def test_a_screen_without_pyqt_gets_the_terminal_and_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(attaching, "find_spec", lambda _: None)
     env = environment({"DISPLAY": ":0"})
     assert attaching.best_front_end(env) == "cli"
@@ -152,7 +160,11 @@ def test_a_screen_without_pyqt_gets_the_terminal_and_what_to_install(monkeypatch
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_only_a_window_that_nobody_asked_for_may_be_the_terminal_instead(
-    shell, engine, replaced, monkeypatch, asked: bool
+    shell: Shell,
+    engine: FakeEngine,
+    replaced: type[Replaced],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: bool,
 ) -> None:
     monkeypatch.setattr(attaching, "best_front_end", lambda _: "qt")
     with pytest.raises(replaced) as caught:
@@ -160,7 +172,9 @@ def test_only_a_window_that_nobody_asked_for_may_be_the_terminal_instead(
     assert (OR_TERMINAL in caught.value.command) is not asked
 
 
-def test_other_front_ends_are_processes_of_their_own(shell, engine, replaced) -> None:
+def test_other_front_ends_are_processes_of_their_own(
+    shell: Shell, engine: FakeEngine, replaced: type[Replaced]
+) -> None:
     with pytest.raises(replaced) as caught:
         shell.run("attach", "qt", "--peer", "bob")
     assert caught.value.command == [
@@ -171,7 +185,7 @@ def test_other_front_ends_are_processes_of_their_own(shell, engine, replaced) ->
     assert "Installed: cli, qt" in shell.err
 
 
-def test_the_terminal_chat_knows_its_options(shell, engine) -> None:
+def test_the_terminal_chat_knows_its_options(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("attach", "cli", "--", "--nonsense") == 2
     assert shell.run("attach", "cli", "--peer", "nobody") == 1
 
@@ -194,7 +208,7 @@ def test_running_a_stranger_s_front_end(
 
 
 def test_attach_starts_what_is_gone_without_anybody_having_ended_it(
-    shell, home: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[tuple[str, bool]] = []
 

@@ -6,10 +6,11 @@ import pytest
 
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
+from cli_shell import Replaced, Shell
 from fake_engine import FakeCore, FakeEngine
 
 
-def test_the_engine_is_asked_for_an_absolute_folder(shell, engine: FakeEngine) -> None:
+def test_the_engine_is_asked_for_an_absolute_folder(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.receive(1, "hello"))
     assert shell.run("backup", "today") == 0
     folder = os.path.abspath("today")
@@ -21,14 +22,18 @@ def test_the_engine_is_asked_for_an_absolute_folder(shell, engine: FakeEngine) -
     assert asked == [(folder, False), ("/x", True)]
 
 
-def test_what_the_engine_says_instead_is_told(shell, core: FakeCore, engine: FakeEngine) -> None:
+def test_what_the_engine_says_instead_is_told(
+    shell: Shell, core: FakeCore, engine: FakeEngine
+) -> None:
     sentence = "/x is not empty; choose another folder."
     core.refuse[cmd.MakeBackup] = CommandError(ErrorCode.FILE, sentence)
     assert shell.run("backup", "/x") == 1
     assert (shell.out, shell.err) == ("", f"{sentence}\n")
 
 
-def test_restoring_becomes_the_engines_program_for_it(shell, replaced) -> None:
+def test_restoring_becomes_the_engines_program_for_it(
+    shell: Shell, replaced: type[Replaced]
+) -> None:
     with pytest.raises(replaced) as caught:
         shell.run("restore-backup", "today", "--session", "other", "--replace")
     assert caught.value.command[1:] == [
@@ -38,7 +43,9 @@ def test_restoring_becomes_the_engines_program_for_it(shell, replaced) -> None:
     assert shell.run("restore-backup", "today", "--session", "No Name") == 1
 
 
-def test_the_session_to_restore_is_named_where_there_is_not_just_one(shell, replaced) -> None:
+def test_the_session_to_restore_is_named_where_there_is_not_just_one(
+    shell: Shell, replaced: type[Replaced]
+) -> None:
     assert shell.run("restore-backup", "today") == 2
     assert shell.err == "There is none yet. Say which session with --session NAME.\n"
     sessions = os.path.join(shell.environ["CHATNET_HOME"], "sessions")

@@ -1,6 +1,7 @@
 """What Tab offers."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_what_is_offered_is_bounded() -> None:
     assert len(offers("/file ", None, 0, lambda folder: many)) == MAX_OFFERED
 
 
-def test_a_real_folder(tmp_path) -> None:
+def test_a_real_folder(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "file").touch()
     assert sorted(folder_entries(str(tmp_path))) == [("file", False), ("sub", True)]

@@ -3,12 +3,15 @@
 import os
 from pathlib import Path
 
+from cli_shell import Shell
 from fake_engine import FakeCore, FakeEngine
 
 HOSTILE = "# not a heading\n![x](http://evil/)\n<script>\x1b[31m\u202e"
 
 
-def test_every_message_is_exported_once_and_in_lamport_order(shell, engine: FakeEngine) -> None:
+def test_every_message_is_exported_once_and_in_lamport_order(
+    shell: Shell, engine: FakeEngine
+) -> None:
     engine.do(lambda core: [core.receive(1, f"text {n}") for n in range(600)])
     assert shell.run("export") == 0
     head, *rest = shell.objects()
@@ -24,7 +27,7 @@ def test_every_message_is_exported_once_and_in_lamport_order(shell, engine: Fake
 
 
 def test_markdown_shows_what_was_written_and_nothing_else(
-    shell, core: FakeCore, engine: FakeEngine, tmp_path: Path
+    shell: Shell, core: FakeCore, engine: FakeEngine, tmp_path: Path
 ) -> None:
     engine.do(lambda core: core.receive(1, HOSTILE))
     path = tmp_path / "bob.md"
@@ -39,7 +42,9 @@ def test_markdown_shows_what_was_written_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_that_is_there_is_not_replaced(shell, engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_not_replaced(
+    shell: Shell, engine: FakeEngine, tmp_path: Path
+) -> None:
     path = tmp_path / "old"
     path.write_text("precious")
     assert shell.run("export", str(path)) == 1

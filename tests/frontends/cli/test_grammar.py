@@ -7,6 +7,7 @@ import pytest
 
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import TransferState
+from cli_shell import Shell
 from fake_engine import FakeCore, FakeEngine, make_view
 
 
@@ -38,7 +39,7 @@ from fake_engine import FakeCore, FakeEngine, make_view
     ],
 )
 def test_a_mistake_is_a_sentence_and_then_the_short_usage(
-    shell, words: tuple[str, ...], sentence: str
+    shell: Shell, words: tuple[str, ...], sentence: str
 ) -> None:
     assert shell.run(*words) == 2
     first, *usage = shell.err.splitlines()
@@ -49,7 +50,7 @@ def test_a_mistake_is_a_sentence_and_then_the_short_usage(
     assert usage[-1].endswith("--help")
 
 
-def test_help_on_a_full_disk_is_a_failure(shell) -> None:
+def test_help_on_a_full_disk_is_a_failure(shell: Shell) -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError(28, "No space left on device")
@@ -62,7 +63,7 @@ def test_help_on_a_full_disk_is_a_failure(shell) -> None:
 @pytest.mark.parametrize(
     "action", ["verify", "trust", "keep", "retry", "remove", "name", "auto-accept"]
 )
-def test_peer_is_taken_wherever_advice_names_it(shell, home: Path, action: str) -> None:
+def test_peer_is_taken_wherever_advice_names_it(shell: Shell, home: Path, action: str) -> None:
     core = FakeCore(make_view(peers=3))
     more = {"name": ["new"], "auto-accept": ["1GB"], "verify": ["--yes"], "trust": ["--replace"]}
     with FakeEngine(home, core) as engine:
@@ -84,7 +85,7 @@ def test_peer_is_taken_wherever_advice_names_it(shell, home: Path, action: str) 
 
 
 def test_an_invite_with_several_unreached_peers_is_for_somebody_new(
-    shell, engine: FakeEngine
+    shell: Shell, engine: FakeEngine
 ) -> None:
     for name, port in (("carol", "98"), ("dave", "99")):
         assert shell.run("peer", "add", "10.0.0.9", port, "--name", name) == 0
@@ -95,14 +96,14 @@ def test_an_invite_with_several_unreached_peers_is_for_somebody_new(
     assert engine.seen(cmd.MakeInvite)[-1] == cmd.MakeInvite(3)
 
 
-def test_an_ambiguous_name_lists_ten(shell, home: Path) -> None:
+def test_an_ambiguous_name_lists_ten(shell: Shell, home: Path) -> None:
     with FakeEngine(home, FakeCore(make_view(peers=40))):
         assert shell.run("send", "x", "--peer", "peer") == 2
     assert shell.err.count("peer") == 1 + 10
     assert "and 29 more" in shell.err
 
 
-def test_files_are_found_by_name(shell, engine: FakeEngine) -> None:
+def test_files_are_found_by_name(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.offer(1, "report.pdf"))
     engine.do(lambda core: core.receive(1, "something else"))
     assert shell.run("history", "--search", "Report.pdf") == 0
@@ -112,7 +113,7 @@ def test_files_are_found_by_name(shell, engine: FakeEngine) -> None:
 
 
 @pytest.mark.parametrize("wait", [False, True])
-def test_an_offer_as_json(shell, engine: FakeEngine, tmp_path: Path, wait: bool) -> None:
+def test_an_offer_as_json(shell: Shell, engine: FakeEngine, tmp_path: Path, wait: bool) -> None:
     path = tmp_path / "a.txt"
     path.write_text("abc")
     more = ["--wait", "accepted", "--timeout", "0"] if wait else []
@@ -128,7 +129,7 @@ def test_an_offer_as_json(shell, engine: FakeEngine, tmp_path: Path, wait: bool)
     assert (value["name"], value["size_bytes"]) == ("a.txt", 3)
 
 
-def test_a_start_that_was_refused_leaves_no_session(shell, home: Path) -> None:
+def test_a_start_that_was_refused_leaves_no_session(shell: Shell, home: Path) -> None:
     left = home / "sessions" / "17001"
     left.mkdir(parents=True)
     (left / "ended").write_text("{}")

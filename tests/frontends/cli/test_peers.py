@@ -3,6 +3,7 @@
 import pytest
 
 from chatnet_protocol.ipc import commands as cmd
+from cli_shell import Shell
 from fake_engine import FakeEngine
 
 
@@ -10,20 +11,22 @@ from fake_engine import FakeEngine
     ("words", "size"),
     [("0", 0), ("812", 812), ("1.5k", 1500), ("500MB", 500_000_000), ("1 GiB", 1 << 30)],
 )
-def test_the_limit_of_a_peer_is_set(shell, engine: FakeEngine, words: str, size: int) -> None:
+def test_the_limit_of_a_peer_is_set(
+    shell: Shell, engine: FakeEngine, words: str, size: int
+) -> None:
     assert shell.run("peer", "auto-accept", "bob", words) == 0
     assert engine.seen(cmd.SetPeer) == [cmd.SetPeer(1, auto_accept_bytes=size)]
     assert engine.core.peer(1).info.auto_accept_bytes == size
     assert ("only when accepted" if size == 0 else "without a question") in shell.out
 
 
-def test_without_a_size_the_limit_is_told(shell, engine: FakeEngine) -> None:
+def test_without_a_size_the_limit_is_told(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("peer", "auto-accept", "bob") == 0
     assert shell.out == "files from peer 1 arrive up to 268 MB without a question\n"
     assert engine.seen(cmd.SetPeer) == []
 
 
 @pytest.mark.parametrize("words", ["", "-1", "5ib", "many", "9e9", "10000000TB", "1.2.3"])
-def test_what_is_no_size_is_refused(shell, engine: FakeEngine, words: str) -> None:
+def test_what_is_no_size_is_refused(shell: Shell, engine: FakeEngine, words: str) -> None:
     assert shell.run("peer", "auto-accept", "bob", words) == 2
     assert engine.seen(cmd.SetPeer) == []

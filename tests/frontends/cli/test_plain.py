@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,11 @@ from chatnet_client.threaded import ThreadedClient
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.limits import MAX_TEXT_BYTES
+from cli_shell import Shell
 from fake_engine import FakeEngine
 
 
-def test_every_line_is_sent_and_printed(shell, engine: FakeEngine) -> None:
+def test_every_line_is_sent_and_printed(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.receive(1, "before"))
     assert shell.run("attach", "cli", stdin="one\n\n/quit\ntwo") == 0
     assert [row.text for _, row in engine.core.history] == ["before", "one", "/quit", "two"]
@@ -24,7 +26,7 @@ def test_every_line_is_sent_and_printed(shell, engine: FakeEngine) -> None:
 
 
 def test_a_long_input_is_read_no_faster_than_it_becomes_durable(
-    shell, engine: FakeEngine, monkeypatch
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plain, "MAX_UNDER_WAY", 4)
     monkeypatch.setattr(plain, "MAX_WAITING", 8)
@@ -33,14 +35,14 @@ def test_a_long_input_is_read_no_faster_than_it_becomes_durable(
     assert [row.text for _, row in engine.core.history] == lines
 
 
-def test_lines_that_cannot_be_queued_fail(shell, engine: FakeEngine) -> None:
+def test_lines_that_cannot_be_queued_fail(shell: Shell, engine: FakeEngine) -> None:
     engine.core.refuse[cmd.SendMessage] = CommandError(ErrorCode.STORE, "the disk is full")
     assert shell.run("attach", "cli", stdin="one\n") == 1
     assert "the disk is full" in shell.err
 
 
 def test_a_piped_line_leaves_the_draft_that_somebody_writes_alone(
-    shell, engine: FakeEngine
+    shell: Shell, engine: FakeEngine
 ) -> None:
     with Client.attach(engine.connection_file, name="window") as window:
         assert window.ask(cmd.SetDraft(1, "half a thought", 0), cmd.DraftSet).accepted
@@ -50,7 +52,7 @@ def test_a_piped_line_leaves_the_draft_that_somebody_writes_alone(
     assert engine.core.peer(1).draft == "half a thought"
 
 
-def test_a_refused_line_becomes_nobodys_draft(shell, engine: FakeEngine) -> None:
+def test_a_refused_line_becomes_nobodys_draft(shell: Shell, engine: FakeEngine) -> None:
     engine.core.refuse[cmd.SendMessage] = CommandError(ErrorCode.STORE, "the disk is full")
     assert shell.run("attach", "cli", stdin="one\n") == 1
     assert engine.seen(cmd.SetDraft) == []
@@ -66,7 +68,7 @@ def stdin_of(data: bytes) -> io.TextIOWrapper:
     [("utf-8", "br\ufffdcke"), ("ascii", "br\ufffdcke"), ("latin-1", "brücke")],
 )
 def test_a_line_that_is_not_utf_8_is_read_as_the_locale_says(
-    shell, engine: FakeEngine, encoding: str, middle: str
+    shell: Shell, engine: FakeEngine, encoding: str, middle: str
 ) -> None:
     shell.input_encoding = encoding
     stdin = stdin_of(b"first\nbr\xfccke\ngr\xc3\xbc\xc3\x9fe\n")
@@ -74,12 +76,12 @@ def test_a_line_that_is_not_utf_8_is_read_as_the_locale_says(
     assert [row.text for _, row in engine.core.history] == ["first", middle, "grüße"]
 
 
-def test_crlf_ends_a_line_and_blanks_alone_are_not_sent(shell, engine: FakeEngine) -> None:
+def test_crlf_ends_a_line_and_blanks_alone_are_not_sent(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("attach", "cli", stdin="one\r\n \t \r\n\r\n  two \r\n") == 0
     assert [row.text for _, row in engine.core.history] == ["one", "  two "]
 
 
-def test_a_line_longer_than_a_message_becomes_several(shell, engine: FakeEngine) -> None:
+def test_a_line_longer_than_a_message_becomes_several(shell: Shell, engine: FakeEngine) -> None:
     line = "ü" * MAX_TEXT_BYTES + "x" * (MAX_TEXT_BYTES // 2)
     assert shell.run("attach", "cli", stdin=line + "\nlast") == 0
     texts = [row.text for _, row in engine.core.history]
@@ -88,7 +90,9 @@ def test_a_line_longer_than_a_message_becomes_several(shell, engine: FakeEngine)
     assert max(len(text.encode()) for text in texts) <= MAX_TEXT_BYTES
 
 
-def test_an_input_that_fails_ends_the_chat_with_a_sentence(shell, engine: FakeEngine) -> None:
+def test_an_input_that_fails_ends_the_chat_with_a_sentence(
+    shell: Shell, engine: FakeEngine
+) -> None:
     class Broken(io.StringIO):
         def readline(self, size: int = -1, /) -> str:
             line = super().readline(size)
@@ -102,10 +106,12 @@ def test_an_input_that_fails_ends_the_chat_with_a_sentence(shell, engine: FakeEn
 
 
 def test_a_client_that_dies_ends_the_chat_with_a_sentence(
-    shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Dying(ThreadedClient):
-        def __init__(self, file: str, on_event: Callable[[ClientEvent], None], **options) -> None:
+        def __init__(
+            self, file: str, on_event: Callable[[ClientEvent], None], **options: Any
+        ) -> None:
             super().__init__(file, on_event, **options)
             on_event(ClientFailed("The thread died."))
 
@@ -115,7 +121,7 @@ def test_a_client_that_dies_ends_the_chat_with_a_sentence(
 
 
 def test_a_person_s_lines_may_be_commands_and_hold_no_control_characters(
-    shell, engine: FakeEngine
+    shell: Shell, engine: FakeEngine
 ) -> None:
     shell.stdin_is_tty = True
     assert shell.run("attach", "cli", stdin="a\x1b[31mb\x07\n/nonsense\n/quit\nnot sent\n") == 0

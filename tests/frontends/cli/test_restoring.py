@@ -1,6 +1,7 @@
 """`chatnet history --restore`, `--give`, `--refuse` against a fake engine."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreTheirs, Trust
+from cli_shell import Shell
 from fake_engine import FakeCore, FakeEngine, make_view
 
 STANDS = "The request stands; chatnet history --restore --stop takes it back."
@@ -28,7 +30,7 @@ def once_asked(engine: FakeEngine, *steps: Callable[[FakeCore], object]) -> None
     engine.core.answer = answered  # type: ignore[method-assign]
 
 
-def test_asking_waits_until_everything_is_back(shell, engine: FakeEngine) -> None:
+def test_asking_waits_until_everything_is_back(shell: Shell, engine: FakeEngine) -> None:
     once_asked(
         engine,
         lambda core: core.restore(1, ["one", "two"]),
@@ -41,7 +43,7 @@ def test_asking_waits_until_everything_is_back(shell, engine: FakeEngine) -> Non
     assert engine.seen(cmd.AskRestore) == [cmd.AskRestore(1)]
 
 
-def test_a_terminal_shows_how_far_it_is(shell, engine: FakeEngine) -> None:
+def test_a_terminal_shows_how_far_it_is(shell: Shell, engine: FakeEngine) -> None:
     shell.stderr_is_tty = True
     once_asked(
         engine,
@@ -54,14 +56,18 @@ def test_a_terminal_shows_how_far_it_is(shell, engine: FakeEngine) -> None:
     assert shell.err.endswith("so far.\n")
 
 
-def test_what_an_earlier_request_came_to_is_not_this_ones_end(shell, engine: FakeEngine) -> None:
+def test_what_an_earlier_request_came_to_is_not_this_ones_end(
+    shell: Shell, engine: FakeEngine
+) -> None:
     engine.do(lambda core: core.move_restore(1, mine=RestoreMine.DONE, restored=9))
     assert shell.run("history", "--restore", "--timeout", "0.2") == 4
     assert shell.err.endswith(f"Not yet. {STANDS}\n")
     assert shell.out == ""
 
 
-def test_an_offer_that_comes_late_is_not_taken_for_a_withdrawal(shell, engine: FakeEngine) -> None:
+def test_an_offer_that_comes_late_is_not_taken_for_a_withdrawal(
+    shell: Shell, engine: FakeEngine
+) -> None:
     answer = engine.core.answer
 
     def answered(route: bytes, command: cmd.Command) -> cmd.Result:
@@ -73,7 +79,7 @@ def test_an_offer_that_comes_late_is_not_taken_for_a_withdrawal(shell, engine: F
     assert shell.run("history", "--restore", "--timeout", "0.2") == 4
 
 
-def test_a_refusal_says_so(shell, engine: FakeEngine) -> None:
+def test_a_refusal_says_so(shell: Shell, engine: FakeEngine) -> None:
     once_asked(
         engine,
         lambda core: core.move_restore(1, mine=RestoreMine.REFUSED),
@@ -82,13 +88,13 @@ def test_a_refusal_says_so(shell, engine: FakeEngine) -> None:
     assert shell.err.endswith("bob declined to send you the conversation.\n")
 
 
-def test_a_peer_that_is_away_is_told(shell, engine: FakeEngine) -> None:
+def test_a_peer_that_is_away_is_told(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.set_link(1, LinkState.SILENT))
     assert shell.run("history", "--restore", "--timeout", "0") == 4
     assert "bob is not answering now; it is asked once connected." in shell.err
 
 
-def test_the_request_can_be_taken_back(shell, engine: FakeEngine) -> None:
+def test_the_request_can_be_taken_back(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("history", "--restore", "--stop") == 0
     assert shell.out == "stopped asking · peer 1\n"
     assert engine.seen(cmd.AskRestore) == [cmd.AskRestore(1, wanted=False)]
@@ -97,7 +103,9 @@ def test_the_request_can_be_taken_back(shell, engine: FakeEngine) -> None:
     assert shell.err.endswith("The request was taken back.\n")
 
 
-def test_a_request_that_was_made_before_is_followed(shell, engine: FakeEngine, monkeypatch) -> None:
+def test_a_request_that_was_made_before_is_followed(
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     next_event = Client.next_event
     steps = [RestoreMine.NONE]
 
@@ -118,7 +126,9 @@ def test_a_request_that_was_made_before_is_followed(shell, engine: FakeEngine, m
     assert shell.err.endswith("The request was taken back.\n")
 
 
-def test_ctrl_c_leaves_the_request_standing(shell, engine: FakeEngine, monkeypatch) -> None:
+def test_ctrl_c_leaves_the_request_standing(
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(client: Client, timeout_s: float) -> None:
         if engine.seen(cmd.AskRestore):
             raise KeyboardInterrupt
@@ -129,7 +139,9 @@ def test_ctrl_c_leaves_the_request_standing(shell, engine: FakeEngine, monkeypat
     assert [command.wanted for command in engine.seen(cmd.AskRestore)] == [True]
 
 
-def test_an_engine_that_stops_ends_the_waiting(shell, engine: FakeEngine, monkeypatch) -> None:
+def test_an_engine_that_stops_ends_the_waiting(
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     next_event = Client.next_event
     stopping = [ev.EngineStopping("bye")]
 
@@ -143,13 +155,13 @@ def test_an_engine_that_stops_ends_the_waiting(shell, engine: FakeEngine, monkey
     assert STANDS in shell.err
 
 
-def test_a_peer_that_is_removed_ends_the_waiting(shell, engine: FakeEngine) -> None:
+def test_a_peer_that_is_removed_ends_the_waiting(shell: Shell, engine: FakeEngine) -> None:
     once_asked(engine, lambda core: core.publish(ev.PeerRemoved(1)))
     assert shell.run("history", "--restore") == 1
     assert shell.err.endswith("The peer was removed.\n")
 
 
-def test_the_peer_that_asks_is_answered(shell, home) -> None:
+def test_the_peer_that_asks_is_answered(shell: Shell, home: Path) -> None:
     with FakeEngine(home, FakeCore(make_view(peers=2))) as engine:
         assert shell.run("history", "--give") == 2, "two are known and none asks"
         assert shell.run("history", "--give", "--peer", "bob") == 1
@@ -166,7 +178,7 @@ def test_the_peer_that_asks_is_answered(shell, home) -> None:
         ]
 
 
-def test_a_verified_peer_is_answered_without_a_reminder(shell, engine: FakeEngine) -> None:
+def test_a_verified_peer_is_answered_without_a_reminder(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.move_restore(1, theirs=RestoreTheirs.ASKED))
     engine.do(lambda core: core.change_peer(cmd.TrustPeer(1, "verified")))
     assert engine.core.peer(1).info.trust == Trust.VERIFIED
@@ -177,18 +189,20 @@ def test_a_verified_peer_is_answered_without_a_reminder(shell, engine: FakeEngin
 @pytest.mark.parametrize(
     "words", [("--stop",), ("--timeout", "3"), ("--give", "--refuse"), ("--restore", "--give")]
 )
-def test_options_that_do_not_go_together(shell, engine: FakeEngine, words: tuple[str, ...]) -> None:
+def test_options_that_do_not_go_together(
+    shell: Shell, engine: FakeEngine, words: tuple[str, ...]
+) -> None:
     assert shell.run("history", *words) == 2
     assert engine.seen(cmd.AskRestore) == engine.seen(cmd.AnswerRestore) == []
 
 
-def test_an_engine_that_cannot_is_believed(shell, engine: FakeEngine) -> None:
+def test_an_engine_that_cannot_is_believed(shell: Shell, engine: FakeEngine) -> None:
     engine.core.refuse[cmd.AskRestore] = CommandError(ErrorCode.NOT_ALLOWED, "Not this one.")
     assert shell.run("history", "--restore") == 5
     assert shell.err == "Not this one.\n"
 
 
-def test_status_shows_what_is_open(shell, engine: FakeEngine) -> None:
+def test_status_shows_what_is_open(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.move_restore(1, mine=RestoreMine.POSSIBLE))
     assert shell.run("status") == 0
     assert (
@@ -209,7 +223,9 @@ def test_status_shows_what_is_open(shell, engine: FakeEngine) -> None:
     assert status["peers"][0]["restore"]["theirs"] == "asked"
 
 
-def test_a_restored_message_is_marked_and_stands_in_its_place(shell, engine: FakeEngine) -> None:
+def test_a_restored_message_is_marked_and_stands_in_its_place(
+    shell: Shell, engine: FakeEngine
+) -> None:
     engine.do(lambda core: core.receive(1, "after the loss"))
     engine.do(lambda core: core.restore(1, ["old one", "old two"]))
     assert shell.run("history", "--json") == 0
@@ -220,7 +236,9 @@ def test_a_restored_message_is_marked_and_stands_in_its_place(shell, engine: Fak
     assert [line.split(": ")[1][:7] for line in shell.out.splitlines()] == ["old two", "after t"]
 
 
-def test_files_that_the_view_lists_no_longer_can_be_fetched(shell, engine: FakeEngine) -> None:
+def test_files_that_the_view_lists_no_longer_can_be_fetched(
+    shell: Shell, engine: FakeEngine
+) -> None:
     transfer = engine.do(lambda core: core.offer(1, "old.bin"))
     engine.do(lambda core: core.receive(1, "a text"))
     engine.core.view.transfers.clear()

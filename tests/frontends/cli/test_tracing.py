@@ -12,6 +12,7 @@ from chatnet_client import tracing as follower
 from chatnet_protocol import codec
 from chatnet_protocol.ipc.envelope import TOPIC_TRACE, TOPIC_TRACE_DETAIL, TraceFrame
 from chatnet_protocol.ipc.trace import TraceRow
+from cli_shell import Shell
 from fake_engine import FakeEngine
 
 ROW = TraceRow(1, "connectivity:path_assigned", {"address": "ipv4#5f1c02:12346", "by": "\x1b[2J"})
@@ -31,7 +32,7 @@ class Reader(io.StringIO):
         return super().write(text)
 
 
-def read(shell, engine: FakeEngine, lines: int, *words: str, topic: bytes, step: int = 1):
+def read(shell: Shell, engine: FakeEngine, lines: int, *words: str, topic: bytes, step: int = 1):
     """What `trace` prints while an engine publishes a trace after the other."""
     over = threading.Event()
 
@@ -53,14 +54,14 @@ def read(shell, engine: FakeEngine, lines: int, *words: str, topic: bytes, step:
     return reader.getvalue().splitlines()
 
 
-def test_each_trace_is_a_line_that_no_terminal_obeys(shell, engine: FakeEngine) -> None:
+def test_each_trace_is_a_line_that_no_terminal_obeys(shell: Shell, engine: FakeEngine) -> None:
     [line] = read(shell, engine, 1, topic=TOPIC_TRACE)
     assert line[8:].startswith(".123 connectivity:path_assigned peer=1 address=ipv4#5f1c02:12346 ")
     assert "\x1b" not in line
     assert "lost" not in shell.err
 
 
-def test_json_has_an_object_for_each_trace(shell, engine: FakeEngine) -> None:
+def test_json_has_an_object_for_each_trace(shell: Shell, engine: FakeEngine) -> None:
     lines = read(shell, engine, 2, "--json", "--packets", topic=TOPIC_TRACE_DETAIL)
     assert [json.loads(line) for line in lines] == 2 * [
         {
@@ -73,13 +74,13 @@ def test_json_has_an_object_for_each_trace(shell, engine: FakeEngine) -> None:
     ]
 
 
-def test_lost_traces_are_counted(shell, engine: FakeEngine) -> None:
+def test_lost_traces_are_counted(shell: Shell, engine: FakeEngine) -> None:
     read(shell, engine, 3, topic=TOPIC_TRACE, step=5)
     assert "4 traces were lost here" in shell.err
 
 
 def test_an_engine_that_is_gone_ends_it(
-    shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower, "HEADS_WITHIN_S", -1.0)
     monkeypatch.setattr("chatnet_cli.verbs.tracing.READER_CHECK_S", 0.0)
@@ -87,5 +88,5 @@ def test_an_engine_that_is_gone_ends_it(
     assert "The engine has ended, or is stopped." in shell.err
 
 
-def test_without_an_engine_there_is_nothing_to_follow(shell, home: Path) -> None:
+def test_without_an_engine_there_is_nothing_to_follow(shell: Shell, home: Path) -> None:
     assert shell.run("trace") == 3

@@ -8,6 +8,7 @@ from pathlib import Path
 from chatnet_cli.transfer_feed import PROGRESS_EVERY_S, TransferFeed
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
+from cli_shell import Shell
 from fake_engine import FakeEngine
 
 ROW = TransferRow(
@@ -46,7 +47,7 @@ def test_a_change_is_new_at_once_and_progress_once_a_second() -> None:
     assert not feed.is_new(ROW, 2, 10 * PROGRESS_EVERY_S)
 
 
-def test_watched_transfers_go_on(shell, engine: FakeEngine) -> None:
+def test_watched_transfers_go_on(shell: Shell, engine: FakeEngine) -> None:
     offer = engine.do(lambda core: core.offer(1, "a.bin"))
 
     def act(line: str) -> bool:
@@ -62,7 +63,9 @@ def test_watched_transfers_go_on(shell, engine: FakeEngine) -> None:
     assert len(reader.lines) == 3
 
 
-def test_a_sent_file_as_json_says_how_far_it_is(shell, engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_sent_file_as_json_says_how_far_it_is(
+    shell: Shell, engine: FakeEngine, tmp_path: Path
+) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"x" * 1000)
     values: list[dict[str, object]] = []

@@ -6,10 +6,11 @@ from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import PeerRow, Trust
+from cli_shell import Shell
 from fake_engine import SAFETY_NUMBER, FakeEngine
 
 
-def test_verifying_shows_the_number_and_asks(shell, engine: FakeEngine) -> None:
+def test_verifying_shows_the_number_and_asks(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("peer", "verify") == 0
     assert shell.out == f"{SAFETY_NUMBER}\n"
     assert engine.seen(cmd.TrustPeer) == []
@@ -22,7 +23,7 @@ def test_verifying_shows_the_number_and_asks(shell, engine: FakeEngine) -> None:
     assert shell.run("peer", "verify", "carol") == 1
 
 
-def test_trusting_strangers_and_changed_keys(shell, engine: FakeEngine) -> None:
+def test_trusting_strangers_and_changed_keys(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("peer", "trust", "bob") == 2
     assert shell.run("peer", "trust", "bob", "--replace") == 1
     info = engine.core.view.peers[0].info
@@ -42,14 +43,16 @@ def test_trusting_strangers_and_changed_keys(shell, engine: FakeEngine) -> None:
     ]
 
 
-def test_a_verification_is_taken_back(shell, engine: FakeEngine) -> None:
+def test_a_verification_is_taken_back(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("peer", "verify", "bob", "--yes") == 0
     assert shell.run("peer", "verify", "bob", "--undo") == 0
     assert "not verified" in shell.out
     assert engine.core.view.peers[0].info.trust == Trust.PINNED
 
 
-def test_a_refused_key_is_put_to_rest_and_trusted_after_all(shell, engine: FakeEngine) -> None:
+def test_a_refused_key_is_put_to_rest_and_trusted_after_all(
+    shell: Shell, engine: FakeEngine
+) -> None:
     assert shell.run("peer", "keep", "bob") == 1
     info = engine.core.view.peers[0].info
     changed = msgspec.structs.replace(info, offered_key=b"C" * 32)

@@ -18,6 +18,7 @@ from chatnet_client.invite_line import parse_contact
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkState, TransferState
+from cli_shell import Shell
 from fake_engine import INVITE_CODE, FakeCore, FakeEngine
 
 
@@ -37,14 +38,14 @@ def when(engine: FakeEngine, kind: type, then: Callable[[FakeCore], object]) -> 
 # --- send ---------------------------------------------------------------------------------------
 
 
-def test_send_is_done_when_queued(shell, engine: FakeEngine) -> None:
+def test_send_is_done_when_queued(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     assert shell.run("send", "hello") == 0
     assert shell.out.startswith("queued · no 1 · ")
     assert engine.core.history[0][1].text == "hello"
 
 
-def test_send_waits_for_delivery_and_reading(shell, engine: FakeEngine) -> None:
+def test_send_waits_for_delivery_and_reading(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("send", "-", "--wait", "delivered", "--json", stdin="from\nstdin\n") == 0
     (message,) = shell.objects()
     assert (message["text"], message["state"], message["ack"]) == ("from\nstdin", "delivered", 1001)
@@ -53,13 +54,13 @@ def test_send_waits_for_delivery_and_reading(shell, engine: FakeEngine) -> None:
     assert shell.out.startswith("read · no 2 · ACK 1002 · ")
 
 
-def test_send_gives_up_waiting_when_told_to(shell, engine: FakeEngine) -> None:
+def test_send_gives_up_waiting_when_told_to(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     assert shell.run("send", "x", "--wait", "delivered", "--timeout", "0.05") == 4
     assert shell.out == ""
 
 
-def test_send_ends_when_the_message_or_the_engine_does(shell, engine: FakeEngine) -> None:
+def test_send_ends_when_the_message_or_the_engine_does(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     when(engine, cmd.SendMessage, lambda core: core.publish(ev.MessageFailed(1, 1, "withdrawn")))
     assert shell.run("send", "x", "--wait", "delivered") == 1
@@ -68,14 +69,14 @@ def test_send_ends_when_the_message_or_the_engine_does(shell, engine: FakeEngine
     assert shell.run("send", "x", "--wait", "delivered") == 3
 
 
-def test_send_refuses_nothing_and_too_much(shell, engine: FakeEngine) -> None:
+def test_send_refuses_nothing_and_too_much(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("send", "-") == 2
     assert shell.run("send", "-", stdin="x" * 70000) == 1
     assert shell.run("send", "\udcff") == 2
     assert engine.seen(cmd.SendMessage) == []
 
 
-def test_send_needs_to_know_to_whom(shell, engine: FakeEngine) -> None:
+def test_send_needs_to_know_to_whom(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("send", "x", "--peer", "nobody") == 1
     assert "Known: bob (1)" in shell.err
     assert shell.run("peer-add", "10.0.0.9", "99", "--name", "bobby") == 0
@@ -98,7 +99,7 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_send_file_is_done_when_offered(shell, engine: FakeEngine, file: str) -> None:
+def test_send_file_is_done_when_offered(shell: Shell, engine: FakeEngine, file: str) -> None:
     assert shell.run("send-file", file) == 0
     assert shell.out.startswith("offered · no 1 · ")
     assert engine.seen(cmd.OfferFiles)[0].paths == [file]
@@ -116,7 +117,7 @@ def test_send_file_is_done_when_offered(shell, engine: FakeEngine, file: str) ->
     ],
 )
 def test_send_file_waits(
-    shell, engine: FakeEngine, file: str, state: TransferState, wait: str, status: int
+    shell: Shell, engine: FakeEngine, file: str, state: TransferState, wait: str, status: int
 ) -> None:
     when(
         engine,
@@ -129,7 +130,7 @@ def test_send_file_waits(
     assert (f"{state} · no 1" in shell.out) == (status == 0)
 
 
-def test_send_file_looks_first(shell, engine: FakeEngine, tmp_path: Path) -> None:
+def test_send_file_looks_first(shell: Shell, engine: FakeEngine, tmp_path: Path) -> None:
     assert shell.run("send-file", str(tmp_path / "none\x1b")) == 1
     assert shell.err.endswith("none\\x1b does not exist.\n")
     assert shell.run("send-file", "/dev/null") == 1
@@ -140,7 +141,9 @@ def test_send_file_looks_first(shell, engine: FakeEngine, tmp_path: Path) -> Non
 # --- events and history -------------------------------------------------------------------------
 
 
-def test_history_pages_back_as_far_as_asked(shell, core: FakeCore, engine: FakeEngine) -> None:
+def test_history_pages_back_as_far_as_asked(
+    shell: Shell, core: FakeCore, engine: FakeEngine
+) -> None:
     engine.do(lambda core: [core.receive(1, f"text {n}") for n in range(300)])
     assert shell.run("history", "--limit", "280", "--json") == 0
     assert [message["no"] for message in shell.objects()] == list(range(21, 301))
@@ -152,7 +155,7 @@ def test_history_pages_back_as_far_as_asked(shell, core: FakeCore, engine: FakeE
     assert engine.seen(cmd.MarkRead) == []
 
 
-def events_until(shell, engine: FakeEngine, last: str, *words: str) -> list[str]:
+def events_until(shell: Shell, engine: FakeEngine, last: str, *words: str) -> list[str]:
     """Run `events` until a line with `last` was printed, then end it by a closed pipe."""
     import io
 
@@ -174,7 +177,7 @@ def events_until(shell, engine: FakeEngine, last: str, *words: str) -> list[str]
     return lines
 
 
-def test_events_since_a_number_over_a_restart(shell, engine: FakeEngine) -> None:
+def test_events_since_a_number_over_a_restart(shell: Shell, engine: FakeEngine) -> None:
     import json
 
     engine.do(lambda core: [core.receive(1, f"old {n}") for n in range(5)])
@@ -196,7 +199,7 @@ def test_events_since_a_number_over_a_restart(shell, engine: FakeEngine) -> None
     assert {o["type"] for o in objects} >= {"attached", "message"}
 
 
-def test_events_for_people(shell, engine: FakeEngine) -> None:
+def test_events_for_people(shell: Shell, engine: FakeEngine) -> None:
     def world(core: FakeCore) -> None:
         core.receive(1, "hello\x1b")
         core.set_link(1, LinkState.SILENT)
@@ -219,7 +222,7 @@ def test_events_for_people(shell, engine: FakeEngine) -> None:
     ]
 
 
-def test_events_of_one_peer(shell, engine: FakeEngine) -> None:
+def test_events_of_one_peer(shell: Shell, engine: FakeEngine) -> None:
     shell.run("peer-add", "h", "1", "--name", "carol")
 
     def world(core: FakeCore) -> None:
@@ -236,7 +239,7 @@ def test_events_of_one_peer(shell, engine: FakeEngine) -> None:
 # --- transfers and peers ------------------------------------------------------------------------
 
 
-def test_transfers_by_number_and_by_id(shell, engine: FakeEngine, tmp_path: Path) -> None:
+def test_transfers_by_number_and_by_id(shell: Shell, engine: FakeEngine, tmp_path: Path) -> None:
     offers = engine.do(lambda core: [core.offer(1, f"{n}.bin") for n in range(2)])
     ids = [offer.hex() for offer in offers]
     assert shell.run("accept", "1", "--folder", str(tmp_path)) == 0
@@ -253,7 +256,7 @@ def test_transfers_by_number_and_by_id(shell, engine: FakeEngine, tmp_path: Path
     assert [row["state"] for row in shell.objects()] == ["cancelled", "rejected"]
 
 
-def test_peers_are_added_named_listed_removed(shell, engine: FakeEngine) -> None:
+def test_peers_are_added_named_listed_removed(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("peer", "add", "10.0.0.9", "99", "--name", "carol") == 0
     assert shell.out == "added · peer 2\n"
     assert shell.run("peer", "name", "carol", "Carol C", "--session", "12345") == 0
@@ -270,7 +273,7 @@ def test_peers_are_added_named_listed_removed(shell, engine: FakeEngine) -> None
     assert len(engine.core.view.peers) == 1
 
 
-def test_an_invite_is_printed_for_whoever_has_no_key(shell, engine: FakeEngine) -> None:
+def test_an_invite_is_printed_for_whoever_has_no_key(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("invite") == 0
     line = shell.out.strip()
     assert parse_contact(line).code == INVITE_CODE
@@ -282,7 +285,7 @@ def test_an_invite_is_printed_for_whoever_has_no_key(shell, engine: FakeEngine) 
     assert [command.peer for command in engine.seen(cmd.MakeInvite)] == [0, 2, 1]
 
 
-def test_an_invite_is_taken_whole_or_as_an_address(shell, engine: FakeEngine) -> None:
+def test_an_invite_is_taken_whole_or_as_an_address(shell: Shell, engine: FakeEngine) -> None:
     line = f"chatnet:1/{INVITE_CODE}/10.0.0.9:99,[::1]:99/Carol%20C"
     assert shell.run("join", line) == 0
     assert shell.run("join", "-", stdin=f"{line}\n") == 0
@@ -297,7 +300,7 @@ def test_an_invite_is_taken_whole_or_as_an_address(shell, engine: FakeEngine) ->
 
 
 def test_a_code_is_asked_for_or_read_and_never_an_argument(
-    shell, engine: FakeEngine, tmp_path: Path
+    shell: Shell, engine: FakeEngine, tmp_path: Path
 ) -> None:
     file = tmp_path / "code"
     file.write_text(f"{INVITE_CODE}\n")
@@ -318,7 +321,7 @@ def test_a_code_is_asked_for_or_read_and_never_an_argument(
 # --- session ------------------------------------------------------------------------------------
 
 
-def test_status(shell, engine: FakeEngine) -> None:
+def test_status(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.offer(1, "a.bin"))
     assert shell.run("status") == 0
     assert "session 12345 · port 12345" in shell.out
@@ -331,7 +334,7 @@ def test_status(shell, engine: FakeEngine) -> None:
     assert value["peers"][0]["link"]["state"] == "up"
 
 
-def test_sessions(shell, home: Path, engine: FakeEngine) -> None:
+def test_sessions(shell: Shell, home: Path, engine: FakeEngine) -> None:
     (home / "sessions" / "asleep").mkdir()
     (home / "sessions" / "asleep" / "identity.key").touch()
     assert shell.run("sessions") == 0
@@ -342,14 +345,16 @@ def test_sessions(shell, home: Path, engine: FakeEngine) -> None:
     ]  # fmt: skip
 
 
-def test_stop_waits_for_the_end(shell, engine: FakeEngine, monkeypatch) -> None:
+def test_stop_waits_for_the_end(
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert shell.run("stop") == 0
     assert shell.out == "stopped · session 12345\n"
     assert engine.core.stopped
     assert shell.run("stop") == 3
 
 
-def test_stop_waits_for_what_can_still_leave(shell, engine: FakeEngine) -> None:
+def test_stop_waits_for_what_can_still_leave(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     shell.run("send", "hello")
     when(engine, cmd.FetchStatus, lambda core: core.deliver(1))
@@ -357,7 +362,7 @@ def test_stop_waits_for_what_can_still_leave(shell, engine: FakeEngine) -> None:
     assert shell.out == "stopped · session 12345\n"
 
 
-def test_stop_says_what_stays_for_whom(shell, engine: FakeEngine) -> None:
+def test_stop_says_what_stays_for_whom(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     shell.run("send", "one")
     shell.run("send", "two")
@@ -366,7 +371,7 @@ def test_stop_says_what_stays_for_whom(shell, engine: FakeEngine) -> None:
     assert shell.out == f"{stays}\nstopped · session 12345\n"
 
 
-def test_stop_does_not_wait_for_a_peer_that_is_away(shell, engine: FakeEngine) -> None:
+def test_stop_does_not_wait_for_a_peer_that_is_away(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     shell.run("send", "one")
     engine.core.set_link(1, LinkState.SILENT)
@@ -374,7 +379,7 @@ def test_stop_does_not_wait_for_a_peer_that_is_away(shell, engine: FakeEngine) -
     assert shell.out.startswith("1 message for bob still waits")
 
 
-def test_a_second_stop_ends_it_at_once(shell, engine: FakeEngine) -> None:
+def test_a_second_stop_ends_it_at_once(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     shell.run("send", "one")
     folder = Path(engine.connection_file).parent
@@ -384,7 +389,7 @@ def test_a_second_stop_ends_it_at_once(shell, engine: FakeEngine) -> None:
     assert shell.out.endswith("stopped · session 12345\n")
 
 
-def test_stop_between_two_lives_ends_the_supervisor(shell, home: Path) -> None:
+def test_stop_between_two_lives_ends_the_supervisor(shell: Shell, home: Path) -> None:
     folder = home / "sessions" / "12345"
     folder.mkdir(parents=True)
     (folder / "identity.key").touch()
@@ -406,14 +411,16 @@ def test_stop_between_two_lives_ends_the_supervisor(shell, home: Path) -> None:
     assert shell.run("stop") == 3
 
 
-def test_status_says_that_the_engine_was_started_again(shell, engine: FakeEngine) -> None:
+def test_status_says_that_the_engine_was_started_again(shell: Shell, engine: FakeEngine) -> None:
     row = msgspec.structs.replace(engine.core.view.session, restarts=2, died_of="SIGKILL")
     engine.core.view.session = row
     assert shell.run("status") == 0
     assert "The engine crashed (killed by SIGKILL) and was started again. Restarts: 2." in shell.out
 
 
-def test_stop_says_when_it_does_not_end(shell, engine: FakeEngine, monkeypatch) -> None:
+def test_stop_says_when_it_does_not_end(
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(session_verbs, "STOP_TIMEOUT_S", 0.1)
     monkeypatch.setattr(session_verbs, "ask_to_stop", lambda *_, **__: None)
     assert shell.run("stop") == 4
@@ -421,7 +428,9 @@ def test_stop_says_when_it_does_not_end(shell, engine: FakeEngine, monkeypatch) 
     monkeypatch.undo()
 
 
-def test_doctor_finds_it_neither_good_nor_bad_that_no_window_can_open(shell, monkeypatch) -> None:
+def test_doctor_finds_it_neither_good_nor_bad_that_no_window_can_open(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = {"PyQt5"}
     monkeypatch.setattr(doctor, "find_spec", lambda name: name in known or None)
     assert shell.run("doctor") == 0
@@ -434,7 +443,7 @@ def test_doctor_finds_it_neither_good_nor_bad_that_no_window_can_open(shell, mon
     assert "--  the window cannot open here: PyQt5 is not installed" in shell.out
 
 
-def test_doctor(shell, home: Path, engine: FakeEngine) -> None:
+def test_doctor(shell: Shell, home: Path, engine: FakeEngine) -> None:
     assert shell.run("doctor") == 0
     assert "ok  session 12345, bob: connected" in shell.out
     engine.do(lambda core: core.set_link(1, LinkState.DIALLING))
@@ -450,7 +459,9 @@ def test_doctor(shell, home: Path, engine: FakeEngine) -> None:
     assert "chmod go-w" in shell.out
 
 
-def test_doctor_says_which_state_files_are_lost(shell, home: Path, engine: FakeEngine) -> None:
+def test_doctor_says_which_state_files_are_lost(
+    shell: Shell, home: Path, engine: FakeEngine
+) -> None:
     folder = home / "sessions" / "lost"
     folder.mkdir()
     assert shell.run("doctor") == 0
@@ -467,12 +478,14 @@ def test_doctor_says_which_state_files_are_lost(shell, home: Path, engine: FakeE
 
 
 @pytest.mark.parametrize("words", [("send", " \t "), ("send", "-")])
-def test_blanks_alone_are_not_sent(shell, engine: FakeEngine, words: tuple[str, ...]) -> None:
+def test_blanks_alone_are_not_sent(
+    shell: Shell, engine: FakeEngine, words: tuple[str, ...]
+) -> None:
     assert shell.run(*words, stdin=" \r\n\n") == 2
     assert "There is no text to send." in shell.err
     assert engine.seen(cmd.SendMessage) == []
 
 
-def test_a_text_from_a_pipe_ends_its_lines_with_lf(shell, engine: FakeEngine) -> None:
+def test_a_text_from_a_pipe_ends_its_lines_with_lf(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("send", "-", stdin="one\r\ntwo\r\n") == 0
     assert engine.seen(cmd.SendMessage)[0].text == "one\ntwo"

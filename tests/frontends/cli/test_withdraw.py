@@ -1,10 +1,11 @@
 """`chatnet withdraw` against a fake engine."""
 
 from chatnet_protocol.ipc import commands as cmd
+from cli_shell import Shell
 from fake_engine import FakeEngine
 
 
-def test_a_text_is_withdrawn_by_its_number(shell, engine: FakeEngine) -> None:
+def test_a_text_is_withdrawn_by_its_number(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     assert shell.run("send", "never mind") == 0
     assert shell.run("withdraw", "1") == 0
@@ -15,7 +16,7 @@ def test_a_text_is_withdrawn_by_its_number(shell, engine: FakeEngine) -> None:
     assert "me: never mind  ✗ Withdrawn before it was sent." in shell.out
 
 
-def test_a_text_is_withdrawn_and_its_words_erased(shell, engine: FakeEngine) -> None:
+def test_a_text_is_withdrawn_and_its_words_erased(shell: Shell, engine: FakeEngine) -> None:
     engine.core.auto_deliver = False
     assert shell.run("send", "never mind") == 0
     assert shell.run("withdraw", "--delete", "1") == 0
@@ -26,7 +27,7 @@ def test_a_text_is_withdrawn_and_its_words_erased(shell, engine: FakeEngine) -> 
     assert "✗ Deleted." in shell.out
 
 
-def test_only_own_messages_can_be_withdrawn(shell, engine: FakeEngine) -> None:
+def test_only_own_messages_can_be_withdrawn(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.receive(1, "theirs"))
     assert shell.run("withdraw", "1") == 1
     assert shell.err == "Message 1 of the history is none of yours.\n"

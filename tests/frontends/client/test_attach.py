@@ -37,7 +37,9 @@ from fake_engine import FakeCore
 class World:
     """One machine and one FakeCore, joined by two unreliable pipes."""
 
-    def __init__(self, seed: int, since_no: int | None = None, core: FakeCore | None = None):
+    def __init__(
+        self, seed: int, since_no: int | None = None, core: FakeCore | None = None
+    ) -> None:
         self.random = random.Random(seed)
         self.core = core or FakeCore()
         self.machine = AttachMachine("test", since_no=since_no)

@@ -1,16 +1,15 @@
 """One QApplication for all tests of the window, and a window over a client without an engine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatnet_protocol.ipc.view import View
 from chatnet_qt.qt import QApplication, QFont, QPalette
 from chatnet_qt.theme import light_palette
-from qtworld import Stage, open_stage
-
-MakeStage = Callable[..., Stage]
+from qtworld import MakeStage, Stage, open_stage
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +30,7 @@ def make_stage(app: QApplication, tmp_path: Path) -> Iterator[MakeStage]:
     palette = QPalette(app.palette())
     app.setPalette(light_palette())
 
-    def make(view: View | None = None, **more) -> Stage:
+    def make(view: View | None = None, **more: Any) -> Stage:
         stages.append(open_stage(app, str(tmp_path), view, **more))
         return stages[-1]
 

@@ -9,7 +9,7 @@ from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
 from chatnet_qt.banner import Tone, key_banner, link_banner
 from chatnet_qt.theme import colours_of
-from qtworld import NOW_MS, Stage, peer_view, session_view
+from qtworld import NOW_MS, MakeStage, Stage, peer_view, session_view
 
 
 def strip_words(stage: Stage) -> str:
@@ -30,7 +30,7 @@ def test_every_state_but_up_says_something(state: LinkState) -> None:
     assert banner.words.endswith((".", "?", "…"))
 
 
-def test_until_something_is_heard_the_port_is_asked_about(make_stage) -> None:
+def test_until_something_is_heard_the_port_is_asked_about(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(state="dialling")))
     assert strip_words(stage) == (
         "No answer from Bob yet. Is ChatNet running there, and is its UDP port open?"
@@ -49,7 +49,7 @@ def test_a_silent_link_says_for_how_long() -> None:
     assert banner.tone is Tone.WARNING
 
 
-def test_a_stranger_is_accepted_or_refused(make_stage) -> None:
+def test_a_stranger_is_accepted_or_refused(make_stage: MakeStage) -> None:
     peer = peer_view(state="pending")
     peer.info = msgspec.structs.replace(peer.info, trust="pending")
     stage = make_stage(session_view(peer))
@@ -59,7 +59,7 @@ def test_a_stranger_is_accepted_or_refused(make_stage) -> None:
     assert stage.client.asked(RemovePeer) == [RemovePeer(1)]
 
 
-def test_a_changed_key_is_replaced_only_by_the_key_that_was_shown(make_stage) -> None:
+def test_a_changed_key_is_replaced_only_by_the_key_that_was_shown(make_stage: MakeStage) -> None:
     peer = peer_view()
     peer.info = msgspec.structs.replace(peer.info, offered_key=b"N" * 32)
     stage = make_stage(session_view(peer))
@@ -73,7 +73,7 @@ def test_a_changed_key_is_replaced_only_by_the_key_that_was_shown(make_stage) ->
     assert stage.client.asked(TrustPeer) == [TrustPeer(1, "replace", b"N" * 32)]
 
 
-def test_a_refused_key_hides_nothing_and_can_be_put_to_rest(make_stage) -> None:
+def test_a_refused_key_hides_nothing_and_can_be_put_to_rest(make_stage: MakeStage) -> None:
     peer = peer_view(state="silent")
     peer.info = msgspec.structs.replace(peer.info, offered_key=b"N" * 32)
     stage = make_stage(session_view(peer))
@@ -107,7 +107,7 @@ def test_where_only_a_refused_key_answers_the_window_says_so_quietly() -> None:
     assert ("key", "Review…") in banner.actions
 
 
-def test_verified_is_seen_in_header_and_list(make_stage) -> None:
+def test_verified_is_seen_in_header_and_list(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
     index = stage.window.peers.peers.index(0)
     good = colours_of(stage.window.palette()).good
@@ -131,7 +131,7 @@ def test_verified_is_seen_in_header_and_list(make_stage) -> None:
     assert not has_shield()
 
 
-def test_a_lost_engine_leaves_the_conversation_readable(make_stage) -> None:
+def test_a_lost_engine_leaves_the_conversation_readable(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(state="silent")))
     stage.client.lose("no heartbeat")
     stage.settle()
@@ -142,7 +142,7 @@ def test_a_lost_engine_leaves_the_conversation_readable(make_stage) -> None:
     assert stage.window.engine_strip.shown is None
 
 
-def test_what_has_ended_is_said_with_a_button_that_starts_it(make_stage) -> None:
+def test_what_has_ended_is_said_with_a_button_that_starts_it(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     strip = stage.window.engine_strip
     stage.client.lose("", Outage(Cause.RESTARTING, command="chatnet engine 1 -d"))
@@ -156,7 +156,7 @@ def test_what_has_ended_is_said_with_a_button_that_starts_it(make_stage) -> None
     assert stage.client.engine_starts == 1
 
 
-def test_an_engine_that_was_restarted_says_so_once(make_stage) -> None:
+def test_an_engine_that_was_restarted_says_so_once(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.client.lose("", Outage(Cause.RESTARTING))
     stage.settle()
@@ -168,7 +168,7 @@ def test_an_engine_that_was_restarted_says_so_once(make_stage) -> None:
     assert stage.window.engine_strip.shown is None
 
 
-def test_no_peer_looks_connected_while_the_engine_is_away(make_stage) -> None:
+def test_no_peer_looks_connected_while_the_engine_is_away(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2)))
     colours = colours_of(stage.window.peers.palette())
 
@@ -183,7 +183,7 @@ def test_no_peer_looks_connected_while_the_engine_is_away(make_stage) -> None:
     assert not has_good_dots()
 
 
-def test_news_of_the_engine_are_shown_and_dismissed(make_stage) -> None:
+def test_news_of_the_engine_are_shown_and_dismissed(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     notice = ev.Notice("error", "store-failed", ["The disk is <b>full</b>."])
     stage.client.change(notice)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from chatnet_client.client_events import Answered, ClientEvent, Live
-from chatnet_protocol.ipc.commands import Done, RetryPeer
+from chatnet_protocol.ipc.commands import Command, Done, RetryPeer
 from chatnet_qt import bridge as module
 from chatnet_qt.bridge import Bridge, OnEvent
 from chatnet_qt.qt import QApplication, QElapsedTimer, QObject
@@ -21,7 +21,7 @@ class Client:
     def start(self) -> None:
         self.on_event(Live(1))
 
-    def send(self, command) -> int:
+    def send(self, command: Command) -> int:
         self.on_event(Answered(5, command, Done(), None))
         return 5
 

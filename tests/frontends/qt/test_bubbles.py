@@ -1,5 +1,7 @@
 """How messages are laid out and drawn: hostile text as text, everything inside its bubble."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -25,7 +27,7 @@ from qtworld import NOW_MS, offer_row, text_row, transfer_row
 from screens.faults import wrong_parts
 
 
-def bubble_of(row, state: str = "unread", **more) -> Bubble:
+def bubble_of(row: MessageRow, state: str = "unread", **more: Any) -> Bubble:
     offer = offer_of(row) if row.kind == MessageKind.OFFER else None
     fields = {
         "text": "" if offer else row.text,
@@ -61,7 +63,9 @@ TEXTS = {
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 @pytest.mark.parametrize("mine", [True, False], ids=["mine", "theirs"])
 @pytest.mark.parametrize("width", [260.0, 600.0, 2000.0])
-def test_everything_lies_inside_its_bubble(m, text: str, mine: bool, width: float) -> None:
+def test_everything_lies_inside_its_bubble(
+    m: Measures, text: str, mine: bool, width: float
+) -> None:
     row = text_row(1, text, mine=mine, ack=1_000_000)
     placed = place(bubble_of(row), width, m, Numbers.ALWAYS)
     assert QRectF(0, 0, width, placed.height).contains(placed.bubble)
@@ -70,7 +74,7 @@ def test_everything_lies_inside_its_bubble(m, text: str, mine: bool, width: floa
 
 @pytest.mark.parametrize("state", list(TransferState))
 @pytest.mark.parametrize("width", [260.0, 600.0])
-def test_transfers_lie_inside_theirs(m, state: str, width: float) -> None:
+def test_transfers_lie_inside_theirs(m: Measures, state: str, width: float) -> None:
     row = offer_row(1, "n" * 200, 10**12, ack=1)
     transfer = transfer_row(row, state, "n" * 200, 10**12, path="/x/y")
     bubble = bubble_of(row, transfer=transfer)
@@ -133,7 +137,7 @@ def assert_room(box: QRectF, words: str, m: Measures) -> None:
 
 
 @pytest.mark.parametrize("width", [180.0, 260.0, 600.0])
-def test_progress_has_room_from_the_first_byte_to_the_last(m, width: float) -> None:
+def test_progress_has_room_from_the_first_byte_to_the_last(m: Measures, width: float) -> None:
     row = offer_row(1, "a", 10**12, ack=1)
     for state in (TransferState.ACTIVE, TransferState.PAUSED):
         transfer = transfer_row(row, state, "a", 10**12, by="me")
@@ -154,7 +158,7 @@ def test_only_what_has_to_be_decided_is_loud() -> None:
 def test_what_can_be_done_depends_on_side_and_state() -> None:
     row = offer_row(1, "a", 1, ack=1)
 
-    def actions(state: str, **more) -> list[str]:
+    def actions(state: str, **more: Any) -> list[str]:
         return actions_of(bubble_of(row, transfer=transfer_row(row, state, "a", 1, **more)))
 
     assert actions("offered") == ["accept", "accept-to", "reject", "always"]
@@ -185,13 +189,13 @@ def test_what_is_done_or_long_ago_can_be_fetched_again_from_the_menu() -> None:
     assert more(text_row(1, "x", ack=1)) == []
 
 
-def test_a_text_too_long_for_a_bubble_can_be_seen_whole(m) -> None:
+def test_a_text_too_long_for_a_bubble_can_be_seen_whole(m: Measures) -> None:
     placed = place(bubble_of(text_row(1, "line\n" * 500, ack=1)), 600, m, Numbers.ALWAYS)
     assert [action for _, action in placed.buttons] == [SHOW_ALL]
     assert placed.height < 3000
 
 
-def test_ack_number_and_source_stand_beside_what_was_received(m) -> None:
+def test_ack_number_and_source_stand_beside_what_was_received(m: Measures) -> None:
     theirs = bubble_of(text_row(1, "x", ack=1042))
     placed = place(theirs, 600, m, Numbers.ALWAYS)
     assert placed.numbers == "ACK 1042 · 10.0.0.7:5001"
@@ -201,7 +205,7 @@ def test_ack_number_and_source_stand_beside_what_was_received(m) -> None:
     assert placed.bubble.top() < placed.numbers_box.center().y() < placed.bubble.bottom()
 
 
-def test_where_there_is_no_room_beside_they_stand_below(m) -> None:
+def test_where_there_is_no_room_beside_they_stand_below(m: Measures) -> None:
     long = bubble_of(text_row(1, "many words " * 30, ack=1042))
     placed = place(long, 300, m, Numbers.ALWAYS)
     assert placed.numbers_box is not None
@@ -212,7 +216,7 @@ def test_where_there_is_no_room_beside_they_stand_below(m) -> None:
     assert hover.height < placed.height
 
 
-def test_numbers_can_wait_for_the_mouse_or_stay_away(m) -> None:
+def test_numbers_can_wait_for_the_mouse_or_stay_away(m: Measures) -> None:
     theirs = bubble_of(text_row(1, "x", ack=1042))
     assert not place(theirs, 600, m, Numbers.HOVER).always
     assert place(theirs, 600, m, Numbers.HOVER).numbers_box is not None
@@ -233,14 +237,14 @@ def test_a_message_written_on_another_day_says_so() -> None:
 @pytest.mark.parametrize(
     "text", ["\N{THUMBS UP SIGN}", "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f"]
 )
-def test_a_few_emoji_alone_are_large_and_without_a_bubble(m, text: str) -> None:
+def test_a_few_emoji_alone_are_large_and_without_a_bubble(m: Measures, text: str) -> None:
     placed = place(bubble_of(text_row(1, text, ack=1)), 600, m, Numbers.ALWAYS)
     assert placed.bare
     assert placed.blocks[0].layout.font() == m.emoji
     assert list(wrong_parts(placed, 600)) == []
 
 
-def test_code_is_in_a_fixed_font_and_keeps_its_lines(m) -> None:
+def test_code_is_in_a_fixed_font_and_keeps_its_lines(m: Measures) -> None:
     text = "look:\n```\nif x:\n    y()\n```\nand `z`"
     placed = place(bubble_of(text_row(1, text, ack=1)), 600, m, Numbers.ALWAYS)
     words, code, rest = placed.blocks
@@ -257,7 +261,7 @@ def test_a_file_cannot_hide_its_ending() -> None:
     assert "\u202e" not in name_of(bubble_of(offer_row(1, "report\u202efdp.exe", 1)))
 
 
-def test_the_layout_holds_every_character_of_hostile_text(m) -> None:
+def test_the_layout_holds_every_character_of_hostile_text(m: Measures) -> None:
     text = "<b>x</b> <img src=http://a.example/x.png> &amp; <table width=2000000000>"
     placed = place(bubble_of(text_row(1, text, ack=1)), 600, m, Numbers.ALWAYS)
     layout = placed.blocks[0].layout
@@ -266,7 +270,9 @@ def test_the_layout_holds_every_character_of_hostile_text(m) -> None:
     assert sum(line.textLength() for line in lines) == len(text)
 
 
-def test_a_text_that_was_taken_back_does_not_look_like_a_failure(app, m) -> None:
+def test_a_text_that_was_taken_back_does_not_look_like_a_failure(
+    app: QApplication, m: Measures
+) -> None:
     """Nothing of it is red, and its sentence does not speak of a failure."""
     row = text_row(1, "what I did not want to say", mine=True)
     red = colours_of(app.palette()).danger
@@ -293,7 +299,7 @@ TICKS = ["queued", "sent", "delivered", "shown", "read", "failed", "withdrawn"]
 
 
 @pytest.mark.parametrize("state", TICKS)
-def test_no_two_states_look_alike_in_one_colour(app, state: str) -> None:
+def test_no_two_states_look_alike_in_one_colour(app: QApplication, state: str) -> None:
     def picture(which: str) -> QImage:
         image = QImage(40, 40, QImage.Format.Format_ARGB32)
         image.fill(0xFFFFFFFF)

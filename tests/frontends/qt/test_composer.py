@@ -10,11 +10,11 @@ from chatnet_protocol.limits import MAX_TEXT_BYTES
 from chatnet_qt.attachments import MAX_ATTACHED
 from chatnet_qt.controls import IconButton
 from chatnet_qt.qt import QEvent, QImage, QKeyEvent, QMimeData, Qt, QUrl
-from qtworld import ME, Stage, peer_view, session_view, text_row, with_rows
+from qtworld import ME, MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     return make_stage(session_view(peer_view()))
 
 
@@ -171,7 +171,7 @@ def test_a_draft_outlives_the_window(stage: Stage) -> None:
     assert stage.client.asked(SetDraft) == [SetDraft(1, "half", 0)]
 
 
-def test_the_draft_of_the_snapshot_is_shown(make_stage) -> None:
+def test_the_draft_of_the_snapshot_is_shown(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(draft="from before", draft_revision=4)))
     assert stage.pane.composer.box.toPlainText() == "from before"
 
@@ -208,7 +208,7 @@ def test_half_a_character_that_an_input_method_brings_is_made_valid(stage: Stage
     assert stage.client.asked(SendMessage)[0].text == "\ufffd"
 
 
-def test_up_in_an_empty_box_recalls_the_last_own_text(make_stage) -> None:
+def test_up_in_an_empty_box_recalls_the_last_own_text(make_stage: MakeStage) -> None:
     rows = [text_row(1, "first", mine=True, seq=1), text_row(2, "theirs", ack=1)]
     stage = make_stage(session_view(with_rows(peer_view(), rows)))
     box = stage.pane.composer.box

@@ -7,6 +7,7 @@ from chatnet_qt.bubble_delegate import Hit, tip_words
 from chatnet_qt.bubble_layout import Numbers
 from chatnet_qt.qt import QApplication, QEvent, QKeyEvent, QMouseEvent, QPoint, QPointF, Qt, present
 from qtworld import (
+    MakeStage,
     Stage,
     message_id,
     offer_row,
@@ -25,7 +26,7 @@ def history(first: int, last: int) -> list:
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     return make_stage(
         session_view(with_rows(peer_view(my_read=150), history(101, 150))), history=history(1, 150)
     )
@@ -130,7 +131,7 @@ def test_enter_opens_the_details(stage: Stage) -> None:
     assert wanted == [message_id(104)]
 
 
-def offer_stage(make_stage) -> Stage:
+def offer_stage(make_stage: MakeStage) -> Stage:
     row = offer_row(1, "a.bin", 1000, ack=1)
     view = session_view(with_rows(peer_view(my_read=9), [row]))
     view.transfers.append(transfer_row(row, "offered", "a.bin", 1000))
@@ -145,7 +146,7 @@ def click(stage: Stage, at: QPoint) -> None:
         stage.app.sendEvent(viewport, event)
 
 
-def test_the_buttons_of_an_offer_do_what_they_say(make_stage) -> None:
+def test_the_buttons_of_an_offer_do_what_they_say(make_stage: MakeStage) -> None:
     stage = offer_stage(make_stage)
     view, model = stage.pane.view, stage.pane.model
     delegate = view.itemDelegate()
@@ -159,7 +160,7 @@ def test_the_buttons_of_an_offer_do_what_they_say(make_stage) -> None:
     assert stage.client.asked(RejectTransfer) == [RejectTransfer(message_id(1))]
 
 
-def test_a_link_is_found_under_the_mouse_and_only_there(make_stage) -> None:
+def test_a_link_is_found_under_the_mouse_and_only_there(make_stage: MakeStage) -> None:
     text = "look: https://a.example/x and more"
     row = text_row(1, text, ack=1)
     stage = make_stage(session_view(with_rows(peer_view(my_read=9), [row])))
@@ -178,7 +179,7 @@ def test_a_link_is_found_under_the_mouse_and_only_there(make_stage) -> None:
     assert delegate.hit(bubble, view.font(), QPoint(595, 3)) == Hit()
 
 
-def test_a_link_behind_emoji_is_where_it_is_drawn(make_stage) -> None:
+def test_a_link_behind_emoji_is_where_it_is_drawn(make_stage: MakeStage) -> None:
     text = "\N{PARTY POPPER}\N{PARTY POPPER} https://a.example/x more"
     row = text_row(1, text, ack=1)
     stage = make_stage(session_view(with_rows(peer_view(my_read=9), [row])))
@@ -188,7 +189,7 @@ def test_a_link_behind_emoji_is_where_it_is_drawn(make_stage) -> None:
     assert as_qt_counts[2 * start : 2 * (start + length)].decode("utf-16-le") == address
 
 
-def test_tooltips_say_the_state_and_are_no_markup(make_stage) -> None:
+def test_tooltips_say_the_state_and_are_no_markup(make_stage: MakeStage) -> None:
     row = text_row(1, "x", mine=True, seq=1)
     stage = make_stage(session_view(with_rows(peer_view(sent_seq=1), [row])))
     words = tip_words(stage.pane.model.bubble(0), Hit(on_bubble=True))
@@ -218,7 +219,7 @@ def point_in(stage: Stage, row: int, position: int) -> QPoint:
     return corner + (block.at + QPointF(x, line.y() + line.height() / 2)).toPoint()
 
 
-def test_a_part_of_a_text_is_selected_and_copied(make_stage) -> None:
+def test_a_part_of_a_text_is_selected_and_copied(make_stage: MakeStage) -> None:
     rows = [text_row(1, "one two three", ack=1), text_row(2, "four", ack=2)]
     stage = make_stage(session_view(with_rows(peer_view(my_read=9), rows)))
     clipboard = present(QApplication.clipboard())

@@ -6,7 +6,7 @@ import pytest
 
 from chatnet_qt.day_pin import DayPin
 from chatnet_qt.wording import day_words
-from qtworld import NOW_MS, Stage, peer_view, session_view, text_row, with_rows
+from qtworld import NOW_MS, MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
 DAY_MS = 86_400_000
 A_DAY = 40
@@ -14,7 +14,7 @@ A_DAY = 40
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     rows = [
         text_row(no, f"message {no}", ack=no, at_ms=NOW_MS + no // A_DAY * DAY_MS + no * 1000)
         for no in range(1, 3 * A_DAY)

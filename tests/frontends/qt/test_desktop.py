@@ -10,7 +10,7 @@ import pytest
 
 import fake_portal
 from chatnet_qt.desktop import DesktopScheme, unwrapped
-from chatnet_qt.qt import QDBusMessage, QDBusVariant, QPalette
+from chatnet_qt.qt import QApplication, QDBusMessage, QDBusVariant, QPalette
 from chatnet_qt.theme import Theme, apply_theme, dark_palette, is_dark, light_palette
 
 PORTAL = Path(fake_portal.__file__)
@@ -22,7 +22,7 @@ def test_variants_are_unwrapped() -> None:
 
 
 @pytest.mark.parametrize(("value", "dark"), [(1, True), (2, False), (0, None), ("x", None)])
-def test_what_the_portal_says(app, value: object, dark: bool | None) -> None:
+def test_what_the_portal_says(app: QApplication, value: object, dark: bool | None) -> None:
     scheme = DesktopScheme()
     scheme.dark = not dark
     message = QDBusMessage.createSignal("/x", "org.x", "SettingChanged")
@@ -31,7 +31,7 @@ def test_what_the_portal_says(app, value: object, dark: bool | None) -> None:
     assert scheme.dark is dark
 
 
-def test_other_settings_are_not_ours(app) -> None:
+def test_other_settings_are_not_ours(app: QApplication) -> None:
     scheme = DesktopScheme()
     message = QDBusMessage.createSignal("/x", "org.x", "SettingChanged")
     message.setArguments(["org.freedesktop.appearance", "accent-color", QDBusVariant(1)])
@@ -39,7 +39,7 @@ def test_other_settings_are_not_ours(app) -> None:
     assert scheme.dark is None
 
 
-def test_the_desktops_wish_counts_only_while_following_it(app) -> None:
+def test_the_desktops_wish_counts_only_while_following_it(app: QApplication) -> None:
     before = QPalette(app.palette())
     plain = QPalette(light_palette())
     plain.setColor(plain.Window, plain.color(plain.Window).fromRgb(0xEF, 0xEF, 0xEF))

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,7 +22,7 @@ from chatnet_protocol.ipc.commands import (
     SetDraft,
     TrustPeer,
 )
-from chatnet_protocol.ipc.rows import Trust
+from chatnet_protocol.ipc.rows import PeerRow, Trust
 from chatnet_qt.details import MessageDetails
 from chatnet_qt.help_text import HelpDialog
 from chatnet_qt.qt import (
@@ -37,13 +38,22 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.sheet import Sheet
-from qtworld import Stage, message_id, offer_row, peer_view, session_view, transfer_row, with_rows
+from qtworld import (
+    MakeStage,
+    Stage,
+    message_id,
+    offer_row,
+    peer_view,
+    session_view,
+    transfer_row,
+    with_rows,
+)
 
 OTHER_KEY = b"N" * 32
 Make = Callable[[Stage], QDialog]
 
 
-def info_of(stage: Stage, **more):
+def info_of(stage: Stage, **more: Any) -> PeerRow:
     return msgspec.structs.replace(present(stage.pane.model.peer()).info, **more)
 
 
@@ -73,7 +83,7 @@ HARMLESS = (SetDraft, FetchHistory, MarkShown, MarkRead, MakeInvite)
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     row = offer_row(1, "a.bin", 1000, ack=1)
     view = session_view(with_rows(peer_view(my_read=1), [row]))
     view.transfers.append(transfer_row(row, "offered", "a.bin", 1000))
@@ -215,7 +225,7 @@ def test_details_of_an_offer_do_what_their_buttons_say(stage: Stage) -> None:
     assert stage.client.asked(CancelTransfer) == []
 
 
-def test_a_conversation_asked_for_is_never_given_by_a_stray_key(make_stage) -> None:
+def test_a_conversation_asked_for_is_never_given_by_a_stray_key(make_stage: MakeStage) -> None:
     peer = peer_view()
     peer.restore = msgspec.structs.replace(peer.restore, theirs="asked")
     stage = make_stage(session_view(peer))

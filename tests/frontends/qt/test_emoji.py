@@ -6,7 +6,7 @@ from chatnet_qt.emoji_completion import begun
 from chatnet_qt.emoji_names import all_emoji, find_emoji, named
 from chatnet_qt.message_text import emoji_in
 from chatnet_qt.qt import QEvent, QKeyEvent, Qt
-from qtworld import Stage, peer_view, session_view
+from qtworld import MakeStage, Stage, peer_view, session_view
 
 SMILE = "\N{SMILING FACE WITH OPEN MOUTH AND SMILING EYES}"
 
@@ -38,7 +38,7 @@ def test_what_nothing_is_called_finds_nothing() -> None:
     [("hi :smi", "smi"), (":sm", "sm"), ("(:heart", "heart"), ("10:30", None), ("::1", None),
      ("at 10:30:45", None), ("http://x", None), (":s", None), ("std::vec", None), (": smi", None)],
 )  # fmt: skip
-def test_a_name_begins_with_a_word_not_with_a_time_or_an_address(before, name) -> None:
+def test_a_name_begins_with_a_word_not_with_a_time_or_an_address(before, name: str) -> None:
     found = begun(before)
     assert (found.name if found else None) == name
 
@@ -53,7 +53,7 @@ def test_emoji_among_words_are_pictures_and_signs_are_letters(text: str, parts) 
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     return make_stage(session_view(peer_view()))
 
 

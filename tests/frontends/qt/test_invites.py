@@ -14,7 +14,7 @@ from chatnet_qt.qr import QUIET_MODULES, QrCode, qr_modules
 from chatnet_qt.qt import QAction, QApplication, QColor, QEvent, QKeyEvent, QLabel, Qt
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.wording import link_words
-from qtworld import NOW_MS, Stage, peer_view, session_view
+from qtworld import NOW_MS, MakeStage, Stage, peer_view, session_view
 
 CODE = "abcd-efgh-ijkl-mnop"
 
@@ -30,7 +30,9 @@ def unmet(trust: str = Trust.NONE, state: str = LinkState.DIALLING) -> PeerView:
     return peer
 
 
-def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(make_stage) -> None:
+def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(
+    make_stage: MakeStage,
+) -> None:
     stage = make_stage(session_view())
     page = stage.window.pages.start
     assert stage.window.stack.currentWidget() is page
@@ -50,7 +52,9 @@ def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(make_s
     assert page.invite.line == ""
 
 
-def test_an_invite_stays_on_screen_while_its_guest_appears_in_the_list(make_stage) -> None:
+def test_an_invite_stays_on_screen_while_its_guest_appears_in_the_list(
+    make_stage: MakeStage,
+) -> None:
     stage = make_stage(session_view())
     page = stage.window.pages.start
     page.invite.make.click()
@@ -60,7 +64,7 @@ def test_an_invite_stays_on_screen_while_its_guest_appears_in_the_list(make_stag
     assert stage.window.stack.currentWidget() is page
 
 
-def test_a_refused_invite_says_why(make_stage) -> None:
+def test_a_refused_invite_says_why(make_stage: MakeStage) -> None:
     stage = make_stage(session_view())
     page = stage.window.pages.start
     page.invite.make.click()
@@ -69,7 +73,7 @@ def test_a_refused_invite_says_why(make_stage) -> None:
     assert any("At most 4" in label.text() for label in page.invite.findChildren(QLabel))
 
 
-def test_one_pasted_line_begins_a_conversation(make_stage) -> None:
+def test_one_pasted_line_begins_a_conversation(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Add contact or invite…").trigger()
     enter = stage.window.pages.start.enter
@@ -84,7 +88,7 @@ def test_one_pasted_line_begins_a_conversation(make_stage) -> None:
     assert stage.window.stack.currentWidget() is stage.pane
 
 
-def test_what_is_wrong_with_an_address_is_said_while_it_is_typed(make_stage) -> None:
+def test_what_is_wrong_with_an_address_is_said_while_it_is_typed(make_stage: MakeStage) -> None:
     stage = make_stage(session_view())
     enter = stage.window.pages.start.enter
     enter.box.setText("10.0.0.3")
@@ -101,7 +105,7 @@ def test_what_is_wrong_with_an_address_is_said_while_it_is_typed(make_stage) -> 
     assert enter.problem.text() == "Too many peers."
 
 
-def test_escape_leaves_a_page(make_stage) -> None:
+def test_escape_leaves_a_page(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Add contact or invite…").trigger()
     page = stage.window.pages.start
@@ -111,7 +115,7 @@ def test_escape_leaves_a_page(make_stage) -> None:
     assert stage.window.stack.currentWidget() is stage.pane
 
 
-def test_the_reason_why_an_address_is_not_found_is_shown(make_stage) -> None:
+def test_the_reason_why_an_address_is_not_found_is_shown(make_stage: MakeStage) -> None:
     peer = unmet(state=LinkState.RESOLVING)
     peer.link = msgspec.structs.replace(
         peer.link, reason=reason(LinkReason.HOST_NOT_FOUND, "bob.example", "no answer")
@@ -121,7 +125,7 @@ def test_the_reason_why_an_address_is_not_found_is_shown(make_stage) -> None:
     assert banner.words == "bob.example cannot be found: no answer."
 
 
-def test_an_invited_peer_is_waited_for_or_invited_again(make_stage) -> None:
+def test_an_invited_peer_is_waited_for_or_invited_again(make_stage: MakeStage) -> None:
     banner = link_banner(unmet(Trust.INVITED), NOW_MS)
     assert banner is not None
     assert "Waiting for your guest" in banner.words
@@ -134,7 +138,7 @@ def test_an_invited_peer_is_waited_for_or_invited_again(make_stage) -> None:
     assert stage.client.asked(MakeInvite) == [MakeInvite(1)]
 
 
-def test_the_qr_code_holds_the_digits_that_are_shown(make_stage) -> None:
+def test_the_qr_code_holds_the_digits_that_are_shown(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Safety number…").trigger()
     dialog = stage.pane.findChild(SafetyDialog)
@@ -143,7 +147,7 @@ def test_the_qr_code_holds_the_digits_that_are_shown(make_stage) -> None:
     assert dialog.code.modules == qr_modules(digits)
 
 
-def test_a_qr_code_is_black_on_white_with_its_margin(app) -> None:
+def test_a_qr_code_is_black_on_white_with_its_margin(app: QApplication) -> None:
     code = QrCode("1234567890" * 6, "digits")
     side = len(code.modules)
     assert side == 25
@@ -166,7 +170,7 @@ def test_a_qr_code_is_black_on_white_with_its_margin(app) -> None:
     assert QrCode("", "nothing").modules == []
 
 
-def test_both_fingerprints_of_a_changed_key_stand_there(make_stage) -> None:
+def test_both_fingerprints_of_a_changed_key_stand_there(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     info = msgspec.structs.replace(peer_view().info, offered_key=b"N" * 32)
     dialog = KeyChangedDialog(stage.session, info)

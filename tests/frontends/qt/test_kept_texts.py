@@ -11,11 +11,11 @@ from chatnet_client.kept_file import KeptFile
 from chatnet_client.kept_records import KeptText
 from chatnet_protocol.ipc.commands import Queued, SendMessage
 from chatnet_qt.message_actions import JUST_NOW
-from qtworld import Stage, peer_view, session_view, text_row, with_rows
+from qtworld import MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     stage = make_stage(session_view(with_rows(peer_view(), [text_row(1, "first", ack=1)])))
     stage.client.answers_messages = False
     return stage
@@ -103,7 +103,9 @@ def test_arrivals_stand_above_what_waits(stage: Stage) -> None:
     assert [text for text, _ in shown(stage)] == ["first", "theirs", "mine"]
 
 
-def test_a_text_is_in_the_file_before_the_box_is_cleared(stage: Stage, monkeypatch) -> None:
+def test_a_text_is_in_the_file_before_the_box_is_cleared(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
     box = stage.pane.composer.box
 
@@ -117,7 +119,9 @@ def test_a_text_is_in_the_file_before_the_box_is_cleared(stage: Stage, monkeypat
     assert box.toPlainText() == ""
 
 
-def test_a_full_disk_leaves_the_text_in_the_box_with_a_sentence(stage: Stage, monkeypatch) -> None:
+def test_a_full_disk_leaves_the_text_in_the_box_with_a_sentence(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: MemoryKeeper, text: KeptText) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -128,7 +132,7 @@ def test_a_full_disk_leaves_the_text_in_the_box_with_a_sentence(stage: Stage, mo
     assert not stage.client.asked(SendMessage)
 
 
-def test_closing_loses_nothing(make_stage, tmp_path: Path) -> None:
+def test_closing_loses_nothing(make_stage: MakeStage, tmp_path: Path) -> None:
     stage = make_stage(session_view(peer_view()), keeper=KeptFile(str(tmp_path)))
     stage.client.lose()
     stage.settle()

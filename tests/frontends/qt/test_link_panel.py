@@ -5,7 +5,7 @@ import pytest
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_qt.plot import POINTS, Plot, scale_above
 from chatnet_qt.qt import QApplication
-from qtworld import Stage, peer_view, session_view
+from qtworld import MakeStage, Stage, peer_view, session_view
 
 
 def gauge(peer: int = 1, rtt_ms: float = 12.4) -> LinkGauge:
@@ -13,7 +13,7 @@ def gauge(peer: int = 1, rtt_ms: float = 12.4) -> LinkGauge:
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     view = session_view(peer_view(), peer_view(2, name="Carol"))
     stage = make_stage(view, size=(1280, 700))
     stage.client.gauge(gauge())
@@ -56,7 +56,7 @@ def test_nothing_is_sampled_while_it_is_closed(stage: Stage) -> None:
     assert not panel._timer.isActive()
 
 
-def test_in_a_narrow_window_it_has_the_room(make_stage) -> None:
+def test_in_a_narrow_window_it_has_the_room(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()), size=(480, 600))
     stage.window.menus.wanted.emit("link")
     stage.settle()
@@ -67,7 +67,7 @@ def test_in_a_narrow_window_it_has_the_room(make_stage) -> None:
     assert stage.window.stack.isVisible()
 
 
-def test_a_plot_holds_a_minute_and_a_round_scale(app) -> None:
+def test_a_plot_holds_a_minute_and_a_round_scale(app: QApplication) -> None:
     plot = Plot("x", "ms")
     for value in range(POINTS + 50):
         plot.add(value)

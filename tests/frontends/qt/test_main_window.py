@@ -1,12 +1,14 @@
 """The window around the conversations: list, title, menus, how it leaves."""
 
+import pytest
+
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import StopEngine, TrustPeer
 from chatnet_qt.details import MessageDetails, facts_of
 from chatnet_qt.qt import QAction, QPlainTextEdit
 from chatnet_qt.safety import SafetyDialog, number_lines
 from chatnet_qt.theme import Theme, colours_of
-from qtworld import Stage, message_id, peer_view, session_view, text_row, with_rows
+from qtworld import MakeStage, Stage, message_id, peer_view, session_view, text_row, with_rows
 
 
 def action(stage: Stage, words: str) -> QAction:
@@ -14,7 +16,7 @@ def action(stage: Stage, words: str) -> QAction:
     return next(a for a in actions if a.text().replace("&", "") == words)
 
 
-def test_a_narrow_window_shows_one_pane_at_a_time(make_stage) -> None:
+def test_a_narrow_window_shows_one_pane_at_a_time(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")), size=(1200, 600))
     window = stage.window
     assert window.side.isVisible()
@@ -37,7 +39,7 @@ def test_a_narrow_window_shows_one_pane_at_a_time(make_stage) -> None:
     assert window.right.isVisible()
 
 
-def test_each_peer_has_its_conversation_and_box(make_stage) -> None:
+def test_each_peer_has_its_conversation_and_box(make_stage: MakeStage) -> None:
     second = with_rows(peer_view(2, name="Carol"), [text_row(9, "from carol", ack=1)])
     stage = make_stage(session_view(peer_view(), second))
     stage.pane.composer.box.setPlainText("for bob")
@@ -49,13 +51,13 @@ def test_each_peer_has_its_conversation_and_box(make_stage) -> None:
     assert stage.pane.composer.box.toPlainText() == "for bob"
 
 
-def test_the_title_counts_what_is_unread(make_stage) -> None:
+def test_the_title_counts_what_is_unread(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2)))
     stage.arrive(text_row(1, "x", ack=1), text_row(2, "y", ack=2), peer=2)
     assert stage.window.windowTitle().startswith("(2) Bob")
 
 
-def test_a_peer_that_is_removed_takes_its_conversation_along(make_stage) -> None:
+def test_a_peer_that_is_removed_takes_its_conversation_along(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
     stage.client.change(ev.PeerRemoved(1))
     stage.settle()
@@ -66,7 +68,9 @@ def test_a_peer_that_is_removed_takes_its_conversation_along(make_stage) -> None
     assert stage.window.stack.currentWidget() is stage.window.pages.start
 
 
-def test_closing_says_once_that_the_engine_goes_on(make_stage, capsys) -> None:
+def test_closing_says_once_that_the_engine_goes_on(
+    make_stage: MakeStage, capsys: pytest.CaptureFixture[str]
+) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.window.close()
     assert "keeps receiving" in capsys.readouterr().err
@@ -76,7 +80,7 @@ def test_closing_says_once_that_the_engine_goes_on(make_stage, capsys) -> None:
     assert not stage.client.asked(StopEngine)
 
 
-def test_quit_and_stop_ends_the_engine(make_stage) -> None:
+def test_quit_and_stop_ends_the_engine(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Quit and stop the engine").trigger()
     stage.settle()
@@ -84,7 +88,7 @@ def test_quit_and_stop_ends_the_engine(make_stage) -> None:
     assert not stage.window.isVisible()
 
 
-def test_the_theme_changes_while_it_runs_and_is_remembered(make_stage) -> None:
+def test_the_theme_changes_while_it_runs_and_is_remembered(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Dark").trigger()
     stage.settle()
@@ -95,7 +99,7 @@ def test_the_theme_changes_while_it_runs_and_is_remembered(make_stage) -> None:
     assert not colours_of(stage.window.palette()).dark
 
 
-def test_safety_numbers_are_compared_and_verified(make_stage) -> None:
+def test_safety_numbers_are_compared_and_verified(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Safety number…").trigger()
     dialog = stage.pane.findChild(SafetyDialog)
@@ -107,7 +111,7 @@ def test_safety_numbers_are_compared_and_verified(make_stage) -> None:
     assert number_lines("") == ""
 
 
-def test_details_show_everything_as_text(make_stage) -> None:
+def test_details_show_everything_as_text(make_stage: MakeStage) -> None:
     rows = [text_row(1, "<b>x</b>\n" * 200, ack=1042)]
     stage = make_stage(session_view(with_rows(peer_view(my_read=2000), rows)))
     stage.pane._actions.show_details(message_id(1))
@@ -119,7 +123,7 @@ def test_details_show_everything_as_text(make_stage) -> None:
     assert facts["Id"] == message_id(1).hex()
 
 
-def test_finding_walks_through_the_whole_history(make_stage) -> None:
+def test_finding_walks_through_the_whole_history(make_stage: MakeStage) -> None:
     everything = [text_row(no, f"{'needle' if no % 50 == 0 else 'hay'} {no}", ack=no)
                   for no in range(1, 301)]  # fmt: skip
     view = session_view(with_rows(peer_view(my_read=300), everything[-50:]))
@@ -142,7 +146,7 @@ def test_finding_walks_through_the_whole_history(make_stage) -> None:
     assert bar.count.text() == "Nothing found"
 
 
-def test_everything_that_takes_focus_has_a_name(make_stage) -> None:
+def test_everything_that_takes_focus_has_a_name(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2)))
     pane = stage.pane
     for widget in (pane.view, pane.composer.box, pane.composer.attach_button, pane.jump):

@@ -8,6 +8,7 @@ from chatnet_qt.bubble_delegate import Hit, tip_words
 from chatnet_qt.message_actions import TOO_LATE
 from chatnet_qt.qt import QEvent, QKeyEvent, Qt
 from qtworld import (
+    MakeStage,
     Stage,
     message_id,
     offer_row,
@@ -22,7 +23,7 @@ WITHDRAWN = "withdrawn"
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     """Message 1 is sent, 2 and 3 wait, 4 is the peer's, 5 offers a file."""
     rows = [text_row(no, f"text {no}", mine=True, seq=no) for no in (1, 2, 3)]
     rows += [text_row(4, "theirs", ack=1), offer_row(5, "a.bin", 10, mine=True, seq=4)]
@@ -107,7 +108,7 @@ def test_the_engine_has_the_last_word(stage: Stage) -> None:
     assert stage.pane.composer.box.toPlainText() == ""
 
 
-def test_files_that_came_back_as_a_record_are_fetched(make_stage) -> None:
+def test_files_that_came_back_as_a_record_are_fetched(make_stage: MakeStage) -> None:
     row = offer_row(1, "a.bin", 10, ack=1)
     view = session_view(with_rows(peer_view(), [row, offer_row(2, "b.bin", 10, ack=2)]))
     view.transfers = [transfer_row(row, "failed", "a.bin", 10, by="restored", reason="A record.")]
@@ -117,7 +118,7 @@ def test_files_that_came_back_as_a_record_are_fetched(make_stage) -> None:
     assert stage.client.asked(AcceptTransfer) == [AcceptTransfer(message_id(1))]
 
 
-def test_the_menu_says_where_a_link_really_leads(make_stage) -> None:
+def test_the_menu_says_where_a_link_really_leads(make_stage: MakeStage) -> None:
     text = "https://\u0430pple.com/x and https://apple.com@evil.example/y"
     stage = make_stage(session_view(with_rows(peer_view(), [text_row(1, text, ack=1)])))
     links = [words for words in entries(stage, 1) if "http" in words or "address of" in words]
@@ -130,7 +131,7 @@ def test_the_menu_says_where_a_link_really_leads(make_stage) -> None:
 
 
 def test_what_is_opened_and_what_the_tooltip_says_is_what_the_menu_showed(
-    make_stage, monkeypatch: pytest.MonkeyPatch
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = "https://\u0430pple.com/Build_(nightly)"
     row = text_row(1, f"see ({address}).", ack=1)

@@ -1,15 +1,19 @@
 """The conversation as a list: what each row says, and how rows come and go."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory
-from chatnet_protocol.ipc.rows import AckRun, MessageKind
+from chatnet_protocol.ipc.rows import AckRun, MessageKind, MessageRow
 from chatnet_qt.models import ConversationModel
 from chatnet_qt.qt import QModelIndex, Qt
 from qtworld import (
     NOW_MS,
+    MakeStage,
+    Stage,
     message_id,
     offer_row,
     peer_view,
@@ -29,11 +33,11 @@ def history(first: int, last: int) -> list:
 
 
 @pytest.fixture
-def stage(make_stage):
+def stage(make_stage: MakeStage) -> Stage:
     return make_stage(session_view(with_rows(peer_view(), history(1, 3))))
 
 
-def test_the_view_fills_it_and_events_add_to_it(stage) -> None:
+def test_the_view_fills_it_and_events_add_to_it(stage: Stage) -> None:
     model = stage.pane.model
     stage.arrive(text_row(4, "m4", ack=4))
     assert texts(model) == ["m1", "m2", "m3", "m4"]
@@ -41,13 +45,13 @@ def test_the_view_fills_it_and_events_add_to_it(stage) -> None:
     assert model.data(QModelIndex()) is None
 
 
-def test_another_peers_messages_are_not_ours(make_stage) -> None:
+def test_another_peers_messages_are_not_ours(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(with_rows(peer_view(), history(1, 2)), peer_view(2)))
     stage.arrive(text_row(3, "for the other", ack=1), peer=2)
     assert texts(stage.pane.model) == ["m1", "m2"]
 
 
-def test_a_new_snapshot_keeps_the_rows_that_join(stage) -> None:
+def test_a_new_snapshot_keeps_the_rows_that_join(stage: Stage) -> None:
     model = stage.pane.model
     resets = []
     model.modelReset.connect(lambda: resets.append(1))
@@ -57,14 +61,14 @@ def test_a_new_snapshot_keeps_the_rows_that_join(stage) -> None:
     assert resets == []
 
 
-def test_a_snapshot_of_another_conversation_replaces_them(stage) -> None:
+def test_a_snapshot_of_another_conversation_replaces_them(stage: Stage) -> None:
     model = stage.pane.model
     stage.client.reset(session_view(with_rows(peer_view(), history(80, 82))), b"boot2")
     stage.settle()
     assert texts(model) == ["m80", "m81", "m82"]
 
 
-def test_states_come_from_the_watermarks(make_stage) -> None:
+def test_states_come_from_the_watermarks(make_stage: MakeStage) -> None:
     rows = [text_row(no, "x", mine=True, seq=no) for no in range(1, 6)]
     rows[4] = msgspec.structs.replace(rows[4], failed="too large")
     stage = make_stage(session_view(with_rows(peer_view(), rows)))
@@ -82,7 +86,7 @@ def test_states_come_from_the_watermarks(make_stage) -> None:
     assert model.bubble(3).state == "failed"
 
 
-def test_a_day_gets_a_separator_once(make_stage) -> None:
+def test_a_day_gets_a_separator_once(make_stage: MakeStage) -> None:
     day = 86_400_000
     rows = [
         text_row(no, "x", ack=no, at_ms=NOW_MS + at) for no, at in ((1, 0), (2, 1000), (3, day))
@@ -92,8 +96,8 @@ def test_a_day_gets_a_separator_once(make_stage) -> None:
     assert days == [True, False, True]
 
 
-def test_groups_end_at_two_minutes_at_the_author_and_at_a_failure(make_stage) -> None:
-    def row(no: int, at_s: int, **more):
+def test_groups_end_at_two_minutes_at_the_author_and_at_a_failure(make_stage: MakeStage) -> None:
+    def row(no: int, at_s: int, **more: Any) -> MessageRow:
         return text_row(no, "x", at_ms=NOW_MS + at_s * 1000, **more)
 
     rows = [
@@ -109,7 +113,7 @@ def test_groups_end_at_two_minutes_at_the_author_and_at_a_failure(make_stage) ->
     assert [bubble.ends_group for bubble in bubbles] == [False, True, True, True, True]
 
 
-def test_older_pages_go_on_top_until_there_are_none(make_stage) -> None:
+def test_older_pages_go_on_top_until_there_are_none(make_stage: MakeStage) -> None:
     view = session_view(with_rows(peer_view(), history(151, 160)))
     stage = make_stage(view, history=history(1, 160))
     model = stage.pane.model
@@ -123,7 +127,7 @@ def test_older_pages_go_on_top_until_there_are_none(make_stage) -> None:
     assert stage.client.asked(FetchHistory) == asked
 
 
-def test_one_page_is_asked_for_at_a_time(stage) -> None:
+def test_one_page_is_asked_for_at_a_time(stage: Stage) -> None:
     stage.client.commands.clear()
     model = stage.pane.model
     model._timeline.has_older = True
@@ -132,7 +136,9 @@ def test_one_page_is_asked_for_at_a_time(stage) -> None:
     assert len(stage.client.asked(FetchHistory)) == 1
 
 
-def test_a_search_hit_far_back_is_brought_into_memory_and_the_end_comes_back(make_stage) -> None:
+def test_a_search_hit_far_back_is_brought_into_memory_and_the_end_comes_back(
+    make_stage: MakeStage,
+) -> None:
     stage = make_stage(session_view(with_rows(peer_view(), history(1951, 2000))))
     stage.client.history = history(1, 2000)
     model = stage.pane.model
@@ -151,7 +157,9 @@ def test_a_search_hit_far_back_is_brought_into_memory_and_the_end_comes_back(mak
     assert model.at_tail
 
 
-def test_after_a_jump_to_what_came_back_the_rest_follows_without_a_hole(make_stage) -> None:
+def test_after_a_jump_to_what_came_back_the_rest_follows_without_a_hole(
+    make_stage: MakeStage,
+) -> None:
     """A thousand messages came back above the ten that were written after the loss."""
     back = [
         msgspec.structs.replace(text_row(no, f"m{no}", ack=no), place=0) for no in range(11, 1011)
@@ -172,7 +180,7 @@ def test_after_a_jump_to_what_came_back_the_rest_follows_without_a_hole(make_sta
     assert numbers[-12:] == [1009, 1010, *range(1, 11)]
 
 
-def test_the_new_line_stands_above_the_first_unread(make_stage) -> None:
+def test_the_new_line_stands_above_the_first_unread(make_stage: MakeStage) -> None:
     peer = with_rows(peer_view(my_read=2), history(1, 4))
     stage = make_stage(session_view(peer))
     model = stage.pane.model
@@ -183,7 +191,7 @@ def test_the_new_line_stands_above_the_first_unread(make_stage) -> None:
     assert model.first_new_row() == -1
 
 
-def test_transfers_show_their_progress(make_stage) -> None:
+def test_transfers_show_their_progress(make_stage: MakeStage) -> None:
     row = offer_row(1, "a.bin", 1000, ack=1)
     view = session_view(with_rows(peer_view(), [row]))
     view.transfers.append(transfer_row(row, "active", "a.bin", 1000, done_bytes=100))
@@ -199,14 +207,14 @@ def test_transfers_show_their_progress(make_stage) -> None:
     assert stage.pane.model.bubble(0).done_bytes == 1000
 
 
-def test_a_damaged_offer_is_shown_all_the_same(make_stage) -> None:
+def test_a_damaged_offer_is_shown_all_the_same(make_stage: MakeStage) -> None:
     row = msgspec.structs.replace(text_row(1, "", ack=1), kind=int(MessageKind.OFFER), body=b"\xc1")
     stage = make_stage(session_view(with_rows(peer_view(), [row])))
     assert stage.pane.model.bubble(0).offer.files == []
     stage.window.grab()
 
 
-def test_every_row_can_be_spoken(stage) -> None:
+def test_every_row_can_be_spoken(stage: Stage) -> None:
     model = stage.pane.model
     spoken = model.data(model.index(0), Qt.ItemDataRole.AccessibleTextRole)
     assert spoken.startswith("Bob, ")

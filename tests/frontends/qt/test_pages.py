@@ -1,5 +1,7 @@
 """Contact and settings: what they say, what they change, and that it takes effect at once."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -10,11 +12,11 @@ from chatnet_qt.contact_page import PartCard, SafetyCard, WhoCard
 from chatnet_qt.controls import Switch
 from chatnet_qt.qt import QApplication, QComboBox, Qt
 from chatnet_qt.theme import colours_of
-from qtworld import Stage, peer_view, session_view, text_row, with_rows
+from qtworld import MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
 
 @pytest.fixture
-def contact(make_stage) -> Stage:
+def contact(make_stage: MakeStage) -> Stage:
     stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
     stage.pane.header.contact.click()
     stage.settle()
@@ -60,7 +62,7 @@ def test_a_number_that_matches_is_verified_and_taken_back(contact: Stage) -> Non
     assert cards[-1].verify.text() == "Remove verification"
 
 
-def test_a_muted_contact_is_not_announced(contact: Stage, monkeypatch) -> None:
+def test_a_muted_contact_is_not_announced(contact: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(contact.window.tray, "say", lambda title, _words: said.append(title))
     mute = next(
@@ -77,7 +79,7 @@ def test_a_muted_contact_is_not_announced(contact: Stage, monkeypatch) -> None:
     assert said == ["Bob"]
 
 
-def test_who_waits_or_is_unread_rises_and_the_selection_stays(make_stage) -> None:
+def test_who_waits_or_is_unread_rises_and_the_selection_stays(make_stage: MakeStage) -> None:
     bob = with_rows(peer_view(my_read=9), [text_row(9, "old", ack=1)])
     stage = make_stage(session_view(bob, peer_view(2, name="Carol")))
     model = stage.window.peers.peers
@@ -91,7 +93,7 @@ def test_who_waits_or_is_unread_rises_and_the_selection_stays(make_stage) -> Non
     assert model.number_at(stage.window.peers.currentIndex().row()) == 1
 
 
-def test_a_conversation_is_found_by_a_word_and_enter(make_stage) -> None:
+def test_a_conversation_is_found_by_a_word_and_enter(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
     stage.window.menus.wanted.emit("switch")
     assert stage.app.focusWidget() is stage.window.side.filter
@@ -103,7 +105,7 @@ def test_a_conversation_is_found_by_a_word_and_enter(make_stage) -> None:
     assert stage.window.peers.peers.rowCount() == 2
 
 
-def test_settings_take_effect_at_once(make_stage) -> None:
+def test_settings_take_effect_at_once(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.window.side.me.settings.click()
     stage.settle()
@@ -123,7 +125,7 @@ def test_settings_take_effect_at_once(make_stage) -> None:
         stage.app.setFont(before)
 
 
-def test_starting_at_login_is_written_and_taken_away(own_home) -> None:
+def test_starting_at_login_is_written_and_taken_away(own_home: Path) -> None:
     assert not autostart.starts_at_login("12345")
     assert autostart.set_start_at_login("12345", True) == ""
     assert autostart.starts_at_login("12345")

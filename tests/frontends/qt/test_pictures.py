@@ -11,8 +11,17 @@ import pytest
 from chatnet_qt.decoder import parsed
 from chatnet_qt.picture_viewer import NOT_SHOWN, PictureViewer
 from chatnet_qt.pictures import SIDE_PX, Pictures
-from chatnet_qt.qt import QEvent, QGuiApplication, QImage, QKeyEvent, Qt, present
-from qtworld import Stage, message_id, offer_row, peer_view, session_view, transfer_row, with_rows
+from chatnet_qt.qt import QApplication, QEvent, QGuiApplication, QImage, QKeyEvent, Qt, present
+from qtworld import (
+    MakeStage,
+    Stage,
+    message_id,
+    offer_row,
+    peer_view,
+    session_view,
+    transfer_row,
+    with_rows,
+)
 
 
 @pytest.fixture
@@ -44,7 +53,7 @@ def decoded(path: str) -> tuple[int, bytes]:
     return done.returncode, done.stdout
 
 
-def test_a_picture_becomes_a_small_one(app, photo: str) -> None:
+def test_a_picture_becomes_a_small_one(app: QApplication, photo: str) -> None:
     status, answer = decoded(photo)
     assert status == 0
     picture = parsed(answer, SIDE_PX)
@@ -74,11 +83,11 @@ def test_what_is_no_picture_gives_nothing(photo: str, tmp_path: Path, kind: str)
 @pytest.mark.parametrize(
     "answer", [b"", b"1 1 1\n", b"2 2 2 2\n123", b"9999 1 1 1\n", b"-1 -1 1 1\n", b"x" * 200]
 )
-def test_a_lying_process_gives_nothing(app, answer: bytes) -> None:
+def test_a_lying_process_gives_nothing(app: QApplication, answer: bytes) -> None:
     assert parsed(answer, SIDE_PX) is None
 
 
-def test_it_is_shown_in_the_card_when_it_is_ready(make_stage, photo: str) -> None:
+def test_it_is_shown_in_the_card_when_it_is_ready(make_stage: MakeStage, photo: str) -> None:
     row = offer_row(1, "photo.png", 1000, ack=1)
     view = session_view(with_rows(peer_view(my_read=9), [row]))
     view.transfers.append(transfer_row(row, "done", "photo.png", 1000, path=photo))
@@ -95,7 +104,7 @@ def test_it_is_shown_in_the_card_when_it_is_ready(make_stage, photo: str) -> Non
     assert stage.pane.view.placed(0).picture_box is None
 
 
-def test_only_pictures_that_arrived_are_looked_at(app) -> None:
+def test_only_pictures_that_arrived_are_looked_at(app: QApplication) -> None:
     pictures = Pictures()
     row = offer_row(1, "a.png", 1000, ack=1)
     for state, name, size in (
@@ -116,7 +125,9 @@ def opened(stage: Stage, path: str) -> PictureViewer:
     return viewer
 
 
-def test_the_viewer_goes_closer_copies_and_saves(make_stage, photo: str, tmp_path: Path) -> None:
+def test_the_viewer_goes_closer_copies_and_saves(
+    make_stage: MakeStage, photo: str, tmp_path: Path
+) -> None:
     stage: Stage = make_stage(session_view(peer_view()))
     viewer = opened(stage, photo)
     assert viewer.image.width() == 1600  # whole, not the thumbnail
@@ -141,7 +152,7 @@ def test_the_viewer_goes_closer_copies_and_saves(make_stage, photo: str, tmp_pat
     viewer.close()
 
 
-def test_the_viewer_shows_no_picture_that_lies(make_stage, tmp_path: Path) -> None:
+def test_the_viewer_shows_no_picture_that_lies(make_stage: MakeStage, tmp_path: Path) -> None:
     stage: Stage = make_stage(session_view(peer_view()))
     viewer = opened(stage, bomb(tmp_path / "bomb.png"))
     assert viewer.problem.text() == NOT_SHOWN
@@ -149,7 +160,7 @@ def test_the_viewer_shows_no_picture_that_lies(make_stage, tmp_path: Path) -> No
     viewer.close()
 
 
-def test_pictures_that_wait_to_be_sent_are_seen(make_stage, photo: str) -> None:
+def test_pictures_that_wait_to_be_sent_are_seen(make_stage: MakeStage, photo: str) -> None:
     stage: Stage = make_stage(session_view(peer_view()))
     row = stage.pane.composer.attachments
     row.add([photo])

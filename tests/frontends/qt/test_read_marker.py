@@ -4,7 +4,7 @@ import pytest
 
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import MarkRead, MarkShown
-from qtworld import Stage, peer_view, session_view, text_row, with_rows
+from qtworld import MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
 
 def history(first: int, last: int) -> list:
@@ -17,7 +17,7 @@ def marks(stage: Stage) -> tuple[list[int], list[int]]:
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     return make_stage(session_view(with_rows(peer_view(my_shown=40, my_read=40), history(1, 40))))
 
 
@@ -78,7 +78,7 @@ def test_an_own_message_takes_the_line_away(stage: Stage) -> None:
     assert stage.pane.model.new_after is None
 
 
-def test_unread_messages_open_at_the_line(make_stage) -> None:
+def test_unread_messages_open_at_the_line(make_stage: MakeStage) -> None:
     peer = with_rows(peer_view(my_shown=5, my_read=5), history(1, 40))
     stage = make_stage(session_view(peer))
     first = stage.pane.model.first_new_row()

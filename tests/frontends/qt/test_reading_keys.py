@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from chatnet_qt.qt import QApplication, QEvent, QKeyEvent, QPoint, Qt, QWidget, present
-from qtworld import Stage, message_id, peer_view, session_view, text_row, with_rows
+from qtworld import MakeStage, Stage, message_id, peer_view, session_view, text_row, with_rows
 
 KEY = Qt.Key
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -14,13 +14,13 @@ PLAIN = Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     rows = [text_row(no, f"message {no} " + "x" * (no % 90), ack=no) for no in range(1, 151)]
     view = session_view(with_rows(peer_view(my_read=150), rows[100:]))
     return make_stage(view, history=rows)
 
 
-def press(stage: Stage, widget: QWidget, key: int, modifiers=PLAIN) -> None:
+def press(stage: Stage, widget: QWidget, key: int, modifiers: Qt.KeyboardModifiers = PLAIN) -> None:
     stage.app.sendEvent(widget, QKeyEvent(QEvent.Type.KeyPress, key, modifiers))
     stage.settle()
 
@@ -145,7 +145,7 @@ def test_pages_and_ends_move_the_current_message_along(stage: Stage) -> None:
     assert_current_in_sight(stage)
 
 
-def test_a_message_taller_than_the_list_is_read_to_its_end(make_stage) -> None:
+def test_a_message_taller_than_the_list_is_read_to_its_end(make_stage: MakeStage) -> None:
     rows = [text_row(no, "short", ack=no) for no in (1, 2, 4, 5)]
     rows.insert(2, text_row(3, "line\n" * 50 + "last", ack=3))
     stage = make_stage(session_view(with_rows(peer_view(my_read=5), rows)), size=(600, 400))

@@ -13,7 +13,7 @@ from chatnet_qt import pager
 from chatnet_qt.banner import Banner, Tone
 from chatnet_qt.conversation_pane import HISTORY_FAILED
 from chatnet_qt.qt import QPoint, Qt, present
-from qtworld import Stage, message_id, peer_view, session_view, text_row, with_rows
+from qtworld import MakeStage, Stage, message_id, peer_view, session_view, text_row, with_rows
 
 NEEDLE = "nightly build"
 
@@ -49,7 +49,7 @@ OpenOn = Callable[[int, frozenset[int]], Stage]
 
 
 @pytest.fixture
-def open_on(make_stage) -> OpenOn:
+def open_on(make_stage: MakeStage) -> OpenOn:
     def make(last: int, needles: frozenset[int] = frozenset()) -> Stage:
         rows = [row_of(no, needles) for no in range(max(1, last - 49), last + 1)]
         view = session_view(with_rows(peer_view(my_read=last), rows))

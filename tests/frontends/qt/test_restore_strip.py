@@ -11,6 +11,7 @@ from chatnet_qt.qt import Qt
 from chatnet_qt.restore_strip import UNVERIFIED, restore_banner
 from qtworld import (
     NOW_MS,
+    MakeStage,
     Stage,
     message_id,
     peer_view,
@@ -51,7 +52,7 @@ def notice(stage: Stage) -> str:
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     return make_stage(session_view(peer_view()))
 
 
@@ -59,7 +60,7 @@ def test_nothing_is_said_while_nothing_is_missing(stage: Stage) -> None:
     assert stage.pane.restore_strip.shown is None
 
 
-def test_a_gap_is_offered_to_be_filled(make_stage) -> None:
+def test_a_gap_is_offered_to_be_filled(make_stage: MakeStage) -> None:
     peer = peer_view(restore=asked(mine=RestoreMine.POSSIBLE))
     stage = make_stage(session_view(peer))
     assert words(stage) == "Part of your conversation with Bob is missing here."
@@ -68,7 +69,7 @@ def test_a_gap_is_offered_to_be_filled(make_stage) -> None:
     assert stage.client.asked(AskRestore) == [AskRestore(1)]
 
 
-def test_the_offer_can_be_put_off(make_stage) -> None:
+def test_the_offer_can_be_put_off(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(restore=asked(mine=RestoreMine.POSSIBLE))))
     press(stage, "Not now")
     assert stage.pane.restore_strip.shown is None
@@ -100,7 +101,7 @@ def test_running_counts_and_the_end_is_told_once(stage: Stage) -> None:
     assert notice(stage) == ""
 
 
-def test_an_end_of_long_ago_is_no_news(make_stage) -> None:
+def test_an_end_of_long_ago_is_no_news(make_stage: MakeStage) -> None:
     done = asked(mine=RestoreMine.DONE, theirs=RestoreTheirs.GIVEN, restored=5)
     stage = make_stage(session_view(peer_view(restore=done)))
     assert words(stage) == notice(stage) == ""
@@ -151,7 +152,7 @@ def test_buttons_can_be_reached_by_keyboard_and_are_named(stage: Stage) -> None:
         assert button.text()
 
 
-def test_in_a_narrow_window_the_words_keep_their_room(make_stage) -> None:
+def test_in_a_narrow_window_the_words_keep_their_room(make_stage: MakeStage) -> None:
     peer = peer_view(restore=asked(theirs=RestoreTheirs.ASKED))
     stage = make_stage(session_view(peer), size=(330, 500))
     strip = stage.window.banner
@@ -177,7 +178,7 @@ def restored(no: int, lamport: int) -> object:
     return msgspec.structs.replace(row, lamport=lamport, place=0)
 
 
-def test_what_comes_back_moves_nothing_that_is_read(make_stage) -> None:
+def test_what_comes_back_moves_nothing_that_is_read(make_stage: MakeStage) -> None:
     rows = [text_row(no, f"message {no}\nof two lines", ack=no + 200) for no in range(1, 41)]
     stage = make_stage(session_view(with_rows(peer_view(my_read=240), rows)))
     stage.pane.model.fetch_older()
@@ -204,7 +205,7 @@ def test_what_comes_back_moves_nothing_that_is_read(make_stage) -> None:
     assert stage.pane.marker._told_read <= 240
 
 
-def test_at_the_end_the_end_stays(make_stage) -> None:
+def test_at_the_end_the_end_stays(make_stage: MakeStage) -> None:
     rows = [text_row(no, f"message {no}", ack=no + 200) for no in range(1, 31)]
     stage = make_stage(session_view(with_rows(peer_view(my_read=230), rows)))
     page = [restored(no, no) for no in range(31, 61)]
@@ -214,7 +215,7 @@ def test_at_the_end_the_end_stays(make_stage) -> None:
     assert stage.pane.model.message(stage.pane.view.visible_rows()[-1]).id == message_id(30)
 
 
-def test_an_own_message_that_came_back_was_delivered(make_stage) -> None:
+def test_an_own_message_that_came_back_was_delivered(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(with_rows(peer_view(), [text_row(1, "new", ack=1)])))
     own = msgspec.structs.replace(text_row(2, "old", mine=True, ack=7), place=0)
     stage.client.change(ev.MessagesRestored(1, 2, [own]))

@@ -1,14 +1,16 @@
 """Commands and their answers: nothing is lost while the engine is away, nothing is sent twice."""
 
+import pytest
+
 from chatnet_client import kept
 from chatnet_client.client_events import ClientFailed, Live, Refused
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc.commands import Done, Queued, RetryPeer, SendMessage
 from chatnet_qt.session import MAX_OFFERS
-from qtworld import peer_view, session_view
+from qtworld import MakeStage, Stage, peer_view, session_view
 
 
-def send(stage, text: str, revision: int = 0, peer: int = 1) -> str:
+def send(stage: Stage, text: str, revision: int = 0, peer: int = 1) -> str:
     problem = stage.session.keep_text(peer, text)
     if not problem:
         stage.session.hand_over(revision)
@@ -16,7 +18,7 @@ def send(stage, text: str, revision: int = 0, peer: int = 1) -> str:
     return problem
 
 
-def test_a_text_is_asked_again_under_its_id_until_it_is_confirmed(make_stage) -> None:
+def test_a_text_is_asked_again_under_its_id_until_it_is_confirmed(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.client.answers_messages = False
     assert send(stage, "hello", 3) == ""
@@ -31,7 +33,7 @@ def test_a_text_is_asked_again_under_its_id_until_it_is_confirmed(make_stage) ->
     assert stage.session.unconfirmed == 0
 
 
-def test_what_waits_is_bounded(make_stage, monkeypatch) -> None:
+def test_what_waits_is_bounded(make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "MAX_TEXTS", 3)
     stage = make_stage(session_view(peer_view()))
     stage.client.answers_messages = False
@@ -41,7 +43,7 @@ def test_what_waits_is_bounded(make_stage, monkeypatch) -> None:
     assert not stage.session.offer_files(1, ["/tmp/x"])
 
 
-def test_a_refused_text_is_told_and_stays_with_its_content(make_stage) -> None:
+def test_a_refused_text_is_told_and_stays_with_its_content(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.client.answers_messages = False
     told: list[tuple[int, str]] = []
@@ -55,7 +57,7 @@ def test_a_refused_text_is_told_and_stays_with_its_content(make_stage) -> None:
     assert (waiting.text.text, waiting.refused) == ("hello", "The peer is unknown.")
 
 
-def test_every_message_has_an_id_of_its_own_and_all_go_in_order(make_stage) -> None:
+def test_every_message_has_an_id_of_its_own_and_all_go_in_order(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     for number in range(20):
         stage.session.keep_text(1, str(number))
@@ -66,7 +68,7 @@ def test_every_message_has_an_id_of_its_own_and_all_go_in_order(make_stage) -> N
     assert [command.text for command in sent] == [str(number) for number in range(20)]
 
 
-def test_nothing_is_handed_over_while_the_engine_is_away(make_stage) -> None:
+def test_nothing_is_handed_over_while_the_engine_is_away(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.client.lose()
     stage.settle()
@@ -78,7 +80,7 @@ def test_nothing_is_handed_over_while_the_engine_is_away(make_stage) -> None:
     assert [command.text for command in stage.client.asked(SendMessage)] == ["one", "two"]
 
 
-def test_an_answer_reaches_whoever_asked(make_stage) -> None:
+def test_an_answer_reaches_whoever_asked(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     answers: list[object] = []
     stage.session.request(RetryPeer(1), lambda answer: answers.append(answer.result))
@@ -86,7 +88,7 @@ def test_an_answer_reaches_whoever_asked(make_stage) -> None:
     assert answers == [Done()]
 
 
-def test_an_engine_that_will_never_take_us_is_named(make_stage) -> None:
+def test_an_engine_that_will_never_take_us_is_named(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     stage.client.say(Refused(ErrorCode.VERSION, "Upgrade ChatNet on this side.", final=True))
     stage.settle()
@@ -94,7 +96,7 @@ def test_an_engine_that_will_never_take_us_is_named(make_stage) -> None:
     assert "Upgrade ChatNet" in stage.window.engine_strip.shown.words
 
 
-def test_a_client_that_dies_is_no_connection_any_more(make_stage) -> None:
+def test_a_client_that_dies_is_no_connection_any_more(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     failed: list[tuple[str, str]] = []
     stage.session.client_failed.connect(lambda words, trace: failed.append((words, trace)))

@@ -17,7 +17,7 @@ from chatnet_qt.theme import (
     light_palette,
     mix,
 )
-from chatnet_qt.tokens import DARK, LIGHT, Colours, measures_of, scaled
+from chatnet_qt.tokens import DARK, LIGHT, Colours, Palette, measures_of, scaled
 
 
 def missed(colours: Colours) -> list[str]:
@@ -32,7 +32,7 @@ def missed(colours: Colours) -> list[str]:
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
-def test_every_pair_can_be_read(colours) -> None:
+def test_every_pair_can_be_read(colours: Palette) -> None:
     assert missed(colours) == []
     for ground, ink in colours.mono:
         assert contrast(ink, ground) >= TEXT_CONTRAST
@@ -75,7 +75,7 @@ def test_ink_is_changed_only_where_it_has_to_be() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.93, 1.0, 1.29, 2.0])
-def test_lengths_follow_the_text_in_whole_pixels(app, factor: float) -> None:
+def test_lengths_follow_the_text_in_whole_pixels(app: QApplication, factor: float) -> None:
     m = measures_of(scaled(app.font(), factor))
     assert m.px(4) == m.unit
     assert m.px(12) == 3 * m.unit

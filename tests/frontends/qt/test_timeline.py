@@ -1,6 +1,7 @@
 """The window of rows in memory: order, pages, bounds."""
 
 import msgspec
+import pytest
 
 from chatnet_protocol.ipc.rows import AckRun
 from chatnet_qt import timeline as module
@@ -71,7 +72,7 @@ def test_at_the_limit_old_pages_push_out_the_newest() -> None:
     assert numbers(timeline) == list(range(101, 101 + MAX_ROWS))
 
 
-def test_the_text_in_memory_is_bounded(monkeypatch) -> None:
+def test_the_text_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BODY_BYTES", 10_000)
     timeline = Timeline()
     timeline.add([text_row(no, "x" * 1000) for no in range(1, 101)])

@@ -14,7 +14,16 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.launcher import properties_of
-from qtworld import Stage, offer_row, peer_view, session_view, text_row, transfer_row, with_rows
+from qtworld import (
+    MakeStage,
+    Stage,
+    offer_row,
+    peer_view,
+    session_view,
+    text_row,
+    transfer_row,
+    with_rows,
+)
 
 DESKTOP = Path(fake_desktop.__file__)
 
@@ -35,7 +44,7 @@ class Shown:
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     peers = []
     for number in range(1, 6):
         peer = peer_view(number, name=f"Peer {number}")
@@ -48,7 +57,9 @@ def arrive(stage: Stage, peer: int, *numbers: int) -> None:
     stage.arrive(*[text_row(no, f"text {no}", ack=no) for no in numbers], peer=peer)
 
 
-def test_one_notification_a_conversation_which_counts_what_is_unread(stage, monkeypatch) -> None:
+def test_one_notification_a_conversation_which_counts_what_is_unread(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = Shown(stage, monkeypatch)
     arrive(stage, 1, 1)
     stage.window.tray._announce()
@@ -58,7 +69,9 @@ def test_one_notification_a_conversation_which_counts_what_is_unread(stage, monk
     assert shown.take() == [(1, "Peer 1", "2 new messages")]
 
 
-def test_what_is_read_anywhere_needs_no_notification(stage, monkeypatch) -> None:
+def test_what_is_read_anywhere_needs_no_notification(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = Shown(stage, monkeypatch)
     arrive(stage, 1, 1, 2)
     arrive(stage, 2, 1)
@@ -72,7 +85,9 @@ def test_what_is_read_anywhere_needs_no_notification(stage, monkeypatch) -> None
     assert shown.take() == [("clear", 1)]
 
 
-def test_news_of_many_conversations_make_one_notification(stage, monkeypatch) -> None:
+def test_news_of_many_conversations_make_one_notification(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = Shown(stage, monkeypatch)
     for peer in range(1, 6):
         arrive(stage, peer, 1)
@@ -80,12 +95,14 @@ def test_news_of_many_conversations_make_one_notification(stage, monkeypatch) ->
     assert shown.take() == [(0, "ChatNet", "5 new messages in 5 conversations")]
 
 
-def test_a_notification_opens_its_conversation(stage) -> None:
+def test_a_notification_opens_its_conversation(stage: Stage) -> None:
     stage.window.tray.notifications.activated.emit(3)
     assert stage.pane.peer_number == 3
 
 
-def test_the_task_bar_shows_how_far_all_transfers_are(make_stage, monkeypatch) -> None:
+def test_the_task_bar_shows_how_far_all_transfers_are(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [offer_row(no, f"{no}.bin", 1000, ack=no) for no in (1, 2)]
     view = session_view(with_rows(peer_view(my_read=0), rows))
     view.transfers = [transfer_row(row, TransferState.ACTIVE, "x", 1000) for row in rows]

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from chatnet_protocol.ipc.commands import Attach, Detach, MarkShown
 from chatnet_qt import app as app_module
 from chatnet_qt import window_app
 from chatnet_qt.main_window import MainWindow
-from chatnet_qt.qt import QTimer
+from chatnet_qt.qt import QApplication, QTimer
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 from fake_engine import FakeEngine
@@ -30,7 +30,7 @@ def engine(own_home: Path) -> Iterator[FakeEngine]:
 
 
 @pytest.fixture
-def attach(app, engine: FakeEngine, tmp_path: Path) -> Iterator[object]:
+def attach(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterator[object]:
     stages: list[Stage] = []
 
     def make() -> Stage:
@@ -59,7 +59,7 @@ def texts(stage: Stage) -> list[str]:
     return [model.message(row).text for row in range(model.rowCount())]
 
 
-def test_two_windows_show_the_same_live(engine: FakeEngine, attach) -> None:
+def test_two_windows_show_the_same_live(engine: FakeEngine, attach: Callable[[], Stage]) -> None:
     one, other = attach(), attach()
     one.pane.composer.box.setPlainText("hello <b>there</b>")
     one.pane.composer.send()
@@ -73,7 +73,9 @@ def test_two_windows_show_the_same_live(engine: FakeEngine, attach) -> None:
     one.until(lambda: one.session.view == other.session.view)
 
 
-def test_an_engine_that_restarts_is_found_again(engine: FakeEngine, attach) -> None:
+def test_an_engine_that_restarts_is_found_again(
+    engine: FakeEngine, attach: Callable[[], Stage]
+) -> None:
     stage = attach()
     engine.do(lambda core: core.receive(1, "before"))
     stage.until(lambda: texts(stage) == ["before"])
@@ -114,13 +116,17 @@ def test_a_real_window_shows_and_reads(engine: FakeEngine, xvfb: str) -> None:
     ends_cleanly(process, signal.SIGTERM)
 
 
-def test_without_a_display_there_is_one_sentence(monkeypatch, capsys) -> None:
+def test_without_a_display_there_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
     assert app_module.main([], "/nowhere/connection.json") == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_without_qt_there_is_one_sentence(monkeypatch, capsys) -> None:
+def test_without_qt_there_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(sys.modules, "chatnet_qt.window_app", None)
     monkeypatch.delattr("chatnet_qt.window_app", raising=False)
     assert app_module.main([], "/nowhere/connection.json") == 1
@@ -137,7 +143,9 @@ def test_a_display_that_is_not_there_is_one_sentence(engine: FakeEngine) -> None
     assert b"chatnet attach cli" in errors
 
 
-def test_a_mistake_of_the_window_ends_it_by_one_sentence(app, tmp_path: Path, capsys) -> None:
+def test_a_mistake_of_the_window_ends_it_by_one_sentence(
+    app: QApplication, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     hook = window_app.report_mistake(str(tmp_path), app)
     QTimer.singleShot(0, lambda: hook(KeyError, KeyError("x"), None))
     assert app.exec_() == 1
@@ -145,7 +153,9 @@ def test_a_mistake_of_the_window_ends_it_by_one_sentence(app, tmp_path: Path, ca
     assert "KeyError" in (tmp_path / window_app.MISTAKE_FILE).read_text()
 
 
-def test_a_client_that_dies_ends_the_window_by_one_sentence(app, tmp_path: Path, capsys) -> None:
+def test_a_client_that_dies_ends_the_window_by_one_sentence(
+    app: QApplication, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     QTimer.singleShot(0, lambda: window_app.end_after(str(tmp_path), app, "It died.", "trace"))
     assert app.exec_() == 1
     assert capsys.readouterr().err.startswith("It died. The engine is still running.")

@@ -1,5 +1,7 @@
 """Words for facts, and the filter for what a peer wrote."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -88,7 +90,7 @@ def test_every_link_state_has_words() -> None:
     assert wording.link_words(LinkRow(1, "something-new", 0), info) == "something-new"
 
 
-def transfer(state: str, **more) -> TransferRow:
+def transfer(state: str, **more: Any) -> TransferRow:
     fields = {"mine": False, **more}
     return TransferRow(bytes(16), 1, 1, state=state, name="f", files=1, size_bytes=10, **fields)
 

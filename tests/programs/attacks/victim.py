@@ -152,7 +152,7 @@ class GoodClient:
         began = time.monotonic()
         while time.monotonic() < began + give_up_s:
             self._dealer.send(codec.pack(Request(self._asked, FetchStatus())), zmq.NOBLOCK)
-            while self._dealer.poll(REPEAT_S * 1000):
+            while self._dealer.poll(round(REPEAT_S * 1000)):
                 if decode_reply(self._dealer.recv()).id == self._asked:
                     return time.monotonic() - began
         return give_up_s

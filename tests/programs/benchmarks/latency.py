@@ -37,8 +37,9 @@ def _one(sender: Client, reader: Client, text: str) -> float:
     while True:
         event = reader.next_event(10.0)
         assert event is not None, "a message did not arrive"
-        added = isinstance(event, Changed) and isinstance(event.event, MessagesAdded)
-        if added and event.event.rows[-1].text == text:
+        if not isinstance(event, Changed) or not isinstance(event.event, MessagesAdded):
+            continue
+        if event.event.rows[-1].text == text:
             took = time.perf_counter() - start
             time.sleep(GAP_S)
             return took

@@ -107,6 +107,8 @@ def contains(owner: object) -> bool:
             return owner._contain
         case containment.Containment():
             return owner._contain
+        case _:
+            pass
     raise AssertionError(owner)
 
 

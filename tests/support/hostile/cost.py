@@ -65,7 +65,7 @@ class Steps:
             return ran if is_ours else None
 
         self._called = called
-        self._count = lambda: count
+        self._count: Callable[[], int] = lambda: count
 
     @property
     def count(self) -> int:

@@ -69,7 +69,7 @@ class Sender:
                 random,
                 private_key=Random(port).randbytes(32),
                 port=port,
-                target=tuple(flood.target),
+                target=(flood.target[0], flood.target[1]),
                 now=now,
             )
             self._ends.append((peer, sock))

@@ -19,7 +19,7 @@ from random import Random
 from chatnet_protocol import codec
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import MessageKind
-from chatnet_protocol.limits import MAX_MESSAGE_BYTES, MAX_PAYLOAD_BYTES, MAX_STATES
+from chatnet_protocol.limits import MAX_ACK_RANGES, MAX_MESSAGE_BYTES, MAX_PAYLOAD_BYTES, MAX_STATES
 from chatnet_protocol.wire import bulk, control, frames, messages, restoring
 
 BIG = 2**62 - 1
@@ -368,7 +368,7 @@ def _ack(grammar: Grammar) -> bytes:
         else:
             ranges.append((number, number))
     delay_us = random.choice((0, 1000, 2**50))
-    return frames.encode_ack(delay_us, ranges[: frames.MAX_ACK_RANGES])
+    return frames.encode_ack(delay_us, ranges[:MAX_ACK_RANGES])
 
 
 def _receipt(grammar: Grammar) -> bytes:

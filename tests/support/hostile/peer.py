@@ -165,6 +165,8 @@ class HostilePeer:
                 self._note(event.number, event.payload)
             case secure.Refused():
                 self.counts["refused"] += 1
+            case _:
+                pass
 
     def _note(self, number: int, payload: bytes) -> None:
         known = self.known
@@ -185,6 +187,8 @@ class HostilePeer:
                     known.tokens.append(frame.token)
                 case frames.Close():
                     self.counts[f"close {frame.code} {frame.reason}"] += 1
+                case _:
+                    pass
 
     def _note_messages(self, channel: int, bodies: list[bytes]) -> None:
         for body in bodies:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -110,7 +111,7 @@ class CrashPoints:
         """Everything that is queued has arrived, and every file too."""
         for engine in self.engines:
             with engine.attach("settles") as client:
-                assert client.wait_until(lambda c=client: at_rest(c), WITHIN_S), "not at rest"
+                assert client.wait_until(partial(at_rest, client), WITHIN_S), "not at rest"
 
     def judge(self) -> list[str]:
         """What broke, over all rounds so far."""

@@ -160,6 +160,8 @@ class SimClient:
                     self._apply(publication)
                 for message_id, text in list(self.unanswered.items()):
                     self.insist(text, message_id, self.peer_of[message_id])
+            case _:
+                pass
 
     def _apply(self, publication: envelope.Publication) -> None:
         assert self.view is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -125,7 +126,7 @@ class SimFiles:
         life = self._life
         for report in reports:
             said = FilesSaid(pw.encode(report))
-            self.engine.clock.after(REPORT_S, lambda said=said: self._tell(life, said))
+            self.engine.clock.after(REPORT_S, partial(self._tell, life, said))
 
     def _tell(self, life: int, said: FilesSaid | FilesRestarted) -> None:
         if life == self._life:

@@ -4,6 +4,7 @@ After every commit the view built from the store has to equal the live one.
 """
 
 import sqlite3
+from typing import Any
 
 import msgspec
 
@@ -67,8 +68,8 @@ class Desk:
         assert self.ledger.load_view(SESSION) == self.view.durable()
         return answer.results
 
-    def do(self, op: c.Op):
-        """The result of one operation in a commit of its own."""
+    def do(self, op: c.Op) -> Any:
+        """The result of one operation in a commit of its own; Any: no type says which it is."""
         return self.do_all(op)[0]
 
     def refused(self, *ops: c.Op) -> c.CommitFailed:
@@ -81,26 +82,31 @@ class Desk:
     def add_peer(self, key: bytes = b"k" * 32, name: str = "bob") -> int:
         """A pinned peer's number."""
         row = PeerRow(0, name, "host", 1, key=key, trust="pinned" if key else "none")
-        return self.do(c.StorePeer(row)).row.peer
+        stored: c.PeerStored = self.do(c.StorePeer(row))
+        return stored.row.peer
 
-    def hello(self, peer: int, incarnation: int, **fields: int | str) -> c.HelloApplied:
+    def hello(self, peer: int, incarnation: int, **fields: Any) -> c.HelloApplied:
         """Take in a HELLO; by default of a peer that agrees with us on everything."""
         state = self.state(peer)
-        values: dict[str, int | str] = {
+        values: dict[str, Any] = {
             "base": 1, "acked_total": state.received_total, "received_total": state.acked_total,
             "lamport": 0, "display_name": "",
         }  # fmt: skip
-        return self.do(c.ApplyHello(peer, incarnation, **(values | fields)))
+        applied: c.HelloApplied = self.do(c.ApplyHello(peer, incarnation, **(values | fields)))
+        return applied
 
     def accept(
         self, peer: int, incarnation: int, first_number: int, rows: list[c.ArrivedMessage]
     ) -> c.MessagesAccepted:
         """Commit a peer's messages."""
-        return self.do(c.AcceptMessages(peer, incarnation, first_number, rows, SOURCE, 5000))
+        op = c.AcceptMessages(peer, incarnation, first_number, rows, SOURCE, 5000)
+        accepted: c.MessagesAccepted = self.do(op)
+        return accepted
 
     def queue(self, peer: int, rows: list[c.NewMessage], release: bool = False) -> c.MessagesQueued:
         """Commit own messages."""
-        return self.do(c.QueueMessages(peer, rows, 4000, release))
+        queued: c.MessagesQueued = self.do(c.QueueMessages(peer, rows, 4000, release))
+        return queued
 
     def state(self, peer: int) -> c.PeerState:
         """The counters of a listed peer, from the store."""

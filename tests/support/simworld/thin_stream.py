@@ -11,8 +11,9 @@ from random import Random
 
 from chatnet_engine.arq.packets import Packet
 from chatnet_engine.io.bursts import LossModel, PacketBursts, TimeBursts
+from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_protocol.limits import DATA_HEADER_BYTES
-from chatnet_protocol.wire.messages import MessageKind, encode_message
+from chatnet_protocol.wire.messages import encode_message
 from simworld.arq_pair import Link, Pair
 
 INTERVAL_S = 0.05
