@@ -66,8 +66,10 @@ BULK_WINDOW_BYTES = 1 * MIB
 """Of one bulk stream and direction: bytes sent that the other file process has not taken."""
 BULK_PART_BYTES = 16 * KIB
 """Most bytes in one message of a bulk stream."""
-MAX_BULK_STREAMS = 4
+MAX_BULK_STREAMS = 6
 """At a time, of all peers; further transfers wait. Together they hold a few MiB at most."""
+MAX_PEER_BULK_STREAMS = 2
+"""Of one peer, so that one that takes nothing leaves room for the others."""
 MAX_ACTIVE_TRANSFERS = 64
 
 # --- local IPC ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from chatnet_protocol.limits import (
     BULK_PART_BYTES,
     BULK_WINDOW_BYTES,
     MAX_BULK_STREAMS,
+    MAX_PEER_BULK_STREAMS,
     MESSAGE_OVERHEAD_BYTES,
 )
 from chatnet_protocol.wire.bulk import (
@@ -50,10 +51,10 @@ class BulkStreams:
         self._messages: dict[int, deque[bytes]] = {}
         """Of each peer: what leaves when its link has room."""
 
-    @property
-    def full(self) -> bool:
-        """Whether no further stream can be opened now."""
-        return len(self._by_job) >= MAX_BULK_STREAMS
+    def full(self, peer: int) -> bool:
+        """Whether no further stream with this peer can be opened now."""
+        of_peer = sum(one.peer == peer for one in self._by_job.values())
+        return of_peer >= MAX_PEER_BULK_STREAMS or len(self._by_job) >= MAX_BULK_STREAMS
 
     def open(self, peer: int, handle: bytes, job: int) -> None:
         """From now on `handle` on the link of `peer` is the connection of this job."""

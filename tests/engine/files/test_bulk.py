@@ -10,6 +10,7 @@ from chatnet_protocol.limits import (
     BULK_PART_BYTES,
     BULK_WINDOW_BYTES,
     MAX_BULK_STREAMS,
+    MAX_PEER_BULK_STREAMS,
     MESSAGE_OVERHEAD_BYTES,
 )
 from chatnet_protocol.wire import bulk
@@ -184,13 +185,13 @@ def test_a_stop_by_either_side_ends_the_stream_at_both(world: World, side: str, 
 
 
 def test_more_transfers_than_streams_wait_for_their_turn(world: World) -> None:
-    ids = [bytes([number]) * 16 for number in range(1, MAX_BULK_STREAMS + 4)]
+    ids = [bytes([number]) * 16 for number in range(1, MAX_PEER_BULK_STREAMS + 4)]
     for transfer_id in ids:
         world.offer("big", transfer_id=transfer_id)
     world.advance(2)
     world.advance(2)
     receivers = [one for one in world.net.streams if one.process is world.b.process]
-    assert len(receivers) == MAX_BULK_STREAMS
+    assert len(receivers) == MAX_PEER_BULK_STREAMS
     world.run(lambda: all(world.b.state(one) == "done" for one in ids), turns=4000)
 
 
@@ -219,6 +220,16 @@ def hear(streams: BulkStreams, message: bulk.BulkMessage) -> None:
 
 def said(streams: BulkStreams, room_bytes: int = 10**9) -> list[bulk.BulkMessage]:
     return [bulk.decode_bulk(body) for body in streams.take(PEER, room_bytes)]
+
+
+def test_one_peer_leaves_streams_for_the_others(streams: BulkStreams) -> None:
+    for number in range(1, MAX_PEER_BULK_STREAMS):
+        streams.open(PEER, bytes([number]) * 8, JOB + number)
+    assert streams.full(PEER)
+    assert not streams.full(PEER + 1)
+    for number in range(MAX_BULK_STREAMS - MAX_PEER_BULK_STREAMS):
+        streams.open(PEER + 1 + number, HANDLE, JOB + 10 + number)
+    assert streams.full(PEER + 9)
 
 
 def test_bytes_are_cut_into_messages(streams: BulkStreams) -> None:

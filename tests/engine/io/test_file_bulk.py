@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from chatnet_protocol.limits import BULK_WINDOW_BYTES
-from file_pair import Pair, RealSide
+from file_pair import PEER, Pair, RealSide
 
 NOWHERE = "127.0.0.9"
 SIZE = 3 * BULK_WINDOW_BYTES + 12_345
@@ -44,4 +44,4 @@ def test_without_tcp_the_bytes_travel_on_the_link(pair: Pair, source: Path, tmp_
     assert pair.bulk_bytes > SIZE
     pair.move()
     assert not pair.a.transfers.bulk.waiting()
-    assert not pair.a.transfers.bulk.full
+    assert not pair.a.transfers.bulk.full(PEER)
