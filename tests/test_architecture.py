@@ -50,12 +50,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     f"{ENGINE}.trace": (),
     f"{ENGINE}.deadlines": (),
     f"{ENGINE}.secure": ("chatnet_protocol", f"{ENGINE}.trace", f"{ENGINE}.deadlines"),
-    f"{ENGINE}.arq": ("chatnet_protocol", f"{ENGINE}.trace"),
+    f"{ENGINE}.arq": ("chatnet_protocol", f"{ENGINE}.trace", f"{ENGINE}.deadlines"),
     f"{ENGINE}.files": ("chatnet_protocol", f"{ENGINE}.trace", f"{ENGINE}.deadlines"),
     f"{ENGINE}.ledger": ("chatnet_protocol", f"{ENGINE}.trace"),
     f"{ENGINE}.node": (
         "chatnet_protocol",
-        *(f"{ENGINE}.{name}" for name in ("trace", "secure", "arq", "files")),
+        *(f"{ENGINE}.{name}" for name in ("trace", "deadlines", "secure", "arq", "files")),
     ),
     **{
         f"{NODE}.{subject}": (

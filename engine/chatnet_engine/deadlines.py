@@ -1,12 +1,21 @@
 """When each of many things is due: a turn costs what is due, not how many wait."""
 
+import math
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 STALE_DUES = 64
 """Superseded entries that the heap may hold besides as many as there are valid ones."""
 
+TICK_S = 0.25
+"""What tolerates being this late is due at a multiple of it, so that one wake-up serves many."""
+
 K = TypeVar("K", int, bytes)
+
+
+def next_tick(due_s: float) -> float:
+    """The first multiple of TICK_S that is not before `due_s`; infinity stays."""
+    return math.ceil(due_s / TICK_S) * TICK_S if due_s < math.inf else due_s
 
 
 class Deadlines(Generic[K]):
@@ -29,6 +38,10 @@ class Deadlines(Generic[K]):
             if len(self._heap) > 2 * len(self._dues) + STALE_DUES:
                 self._heap = [(due, key) for key, due in self._dues.items()]
                 heapify(self._heap)
+
+    def due_of(self, key: K) -> float | None:
+        """What was put last; None: it is not due."""
+        return self._dues.get(key)
 
     def first_due(self, now_s: float) -> K | None:
         """One whose time has come; the same again until it is put anew."""

@@ -41,7 +41,7 @@ MAX_INTEGER = 2**63 - 1
 
 # --- people and names --------------------------------------------------------------------------
 MAX_DISPLAY_NAME_BYTES = 64
-MAX_PEERS = 256
+MAX_PEERS = 1024
 MAX_REFUSED_KEYS = 8
 """Of one peer that a person decided to keep refusing; beyond it the oldest is forgotten, and asked
 about again when it shows up."""

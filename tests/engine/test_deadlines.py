@@ -2,7 +2,7 @@
 
 import random
 
-from chatnet_engine.deadlines import STALE_DUES, Deadlines
+from chatnet_engine.deadlines import STALE_DUES, TICK_S, Deadlines, next_tick
 
 
 def test_what_is_due_comes_in_order_and_once() -> None:
@@ -45,7 +45,18 @@ def test_the_same_as_a_plain_table_whatever_is_put() -> None:
             deadlines.put(key, due_s)
             plain[key] = due_s
         assert deadlines.next_timeout() == min(plain.values(), default=None)
+        assert deadlines.due_of(key) == plain.get(key)
         if draw.random() < 0.1:
             due = sorted((at, key) for key, at in plain.items() if at <= step)
             assert [(plain.pop(key), key) for key in deadlines.take_due(step)] == due
         assert len(deadlines._heap) <= 2 * len(plain) + STALE_DUES + 1
+
+
+def test_a_tick_is_at_most_a_quarter_of_a_second_late_and_never_early() -> None:
+    draw = random.Random(5)
+    for _ in range(1000):
+        due_s = draw.uniform(0.0, 1e9)
+        tick_s = next_tick(due_s)
+        assert due_s <= tick_s < due_s + TICK_S
+        assert next_tick(tick_s) == tick_s
+    assert next_tick(float("inf")) == float("inf")

@@ -13,13 +13,14 @@ from typing import Any
 from chatnet_engine.io.addresses import from_sockaddr, is_numeric
 from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
 from chatnet_protocol.ipc.reasons import LinkReason, reason
+from chatnet_protocol.limits import MAX_PEERS
 
 logger = logging.getLogger(__name__)
 
 MAX_LOOKUPS = 4
 """Threads at a time."""
-MAX_WAITING = 256
-"""As many as there can be peers; beyond that a lookup fails at once."""
+MAX_WAITING = MAX_PEERS
+"""Beyond that a lookup fails at once."""
 LOOKUP_TIMEOUT_S = 15.0
 MAX_ADDRS = 16
 
@@ -39,7 +40,8 @@ class Resolver:
         self._family = family
         self._ring = ring
         self._lookup = lookup
-        self._waiting: collections.deque[ResolveHost] = collections.deque()
+        self._waiting: dict[ResolveHost, None] = {}
+        """In the order in which they were asked for."""
         self._running: dict[ResolveHost, float] = {}
         """With the time of giving up."""
         self._threads = 0
@@ -59,7 +61,7 @@ class Resolver:
         elif len(self._waiting) >= MAX_WAITING:
             self._answer(HostResolved(ask.peer, [], reason(LinkReason.LOOKUPS_BUSY)))
         else:
-            self._waiting.append(ask)
+            self._waiting[ask] = None
             self._start_waiting(now_s)
 
     def take_answers(self, now_s: float) -> list[HostResolved]:
@@ -86,7 +88,8 @@ class Resolver:
 
     def _start_waiting(self, now_s: float) -> None:
         while self._waiting and self._threads < MAX_LOOKUPS:
-            ask = self._waiting.popleft()
+            ask = next(iter(self._waiting))
+            del self._waiting[ask]
             self._running[ask] = now_s + LOOKUP_TIMEOUT_S
             self._threads += 1
             threading.Thread(

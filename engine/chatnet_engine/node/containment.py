@@ -69,6 +69,7 @@ class Containment:
         """How often what was handled raised, by what it was."""
         self._contain = contain
         self._turn = turn
+        self._touch = turn.due.touch
         self._peers = peers
         self._known = known
         self._links = links
@@ -82,7 +83,8 @@ class Containment:
         """The report that a file process listens, to be handled again then."""
 
     def peer(self, peer: int, now: Now, act: Callable[[], None]) -> bool:
-        """Handle something of one peer; whether that went well."""
+        """Handle something of one peer, which touches it; whether that went well."""
+        self._touch(peer)
         error = self._unit(act)
         if error is not None:
             self.end_peer(peer, now, error)
@@ -90,11 +92,13 @@ class Containment:
         return error is None
 
     def command(self, command: object, now: Now, act: Callable[[], None]) -> None:
-        """Do a command. Raises CommandError, with nothing of it done."""
+        """Do a command, which touches its peer. Raises CommandError, with nothing of it done."""
+        peer = getattr(command, "peer", 0)
+        if isinstance(peer, int) and peer:
+            self._touch(peer)
         if (error := self._unit(act)) is None:
             return
         self._note("contained_command", type(command).__name__, error)
-        peer = getattr(command, "peer", 0)
         if isinstance(peer, int) and peer:
             self._reloading.take_back_row(peer, now)
         transfer_id = getattr(command, "id", b"")
@@ -103,8 +107,12 @@ class Containment:
         raise CommandError(ErrorCode.INTERNAL, COMMAND_FAILED)
 
     def result(self, result: c.OpResult, op: c.Op, now: Now, act: Callable[[], None]) -> bool:
-        """Handle what the store answered to one operation; whether that went well."""
+        """Handle what the store answered to one operation, which touches its peers; whether that
+        went well."""
         peer = result.row.peer if isinstance(result, c.PeerStored) else peer_of(op)
+        self._touch(peer)
+        if isinstance(op, c.ForgetPeer):
+            self._touch(op.into)
         if (error := self._unit(act)) is None:
             return True
         if isinstance(op, c.StoreTransfer):

@@ -18,6 +18,7 @@ from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.containment import Containment
+from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.effects import (
     Addr,
     AddressesChanged,
@@ -43,8 +44,7 @@ from chatnet_engine.node.front_ends.status import Figures
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.links.traffic import Traffic
-from chatnet_engine.node.messaging.conversation import Conversation
-from chatnet_engine.node.messaging.messaging import Messaging
+from chatnet_engine.node.messaging.messaging import Messaging, load_conversations
 from chatnet_engine.node.people.gate import Gate
 from chatnet_engine.node.people.invites import Invites
 from chatnet_engine.node.people.inviting import Inviting
@@ -95,12 +95,12 @@ class Node:
         self.endpoint = _endpoint(config, random, now)
         self.left_out = LeftOut(loaded.left_out)
         self.turn = turn = _turn(config, view)
-        conversations = _conversations(config, loaded, self.left_out, turn)
+        conversations = load_conversations(config, loaded, self.left_out, turn)
         rows = [row for row in loaded.peers if row.peer in conversations]
         self.peers = peers = Peers(rows, config.session.key, known)
         self.gate = Gate(self.endpoint, peers, config.trace)
         self.invites = Invites()
-        self.links = links = Links(self.endpoint, self.invites, peers, turn.replies, config.trace)
+        self.links = links = Links(self.endpoint, self.invites, peers, turn, config.trace)
         self.traffic = Traffic(config, self.endpoint, self.gate, peers, links, random)
         self.inviting = Inviting(self.invites, peers, self.endpoint, links, turn, random)
         self.people = People(config.session.key, peers, known, self.inviting, links, turn)
@@ -233,13 +233,10 @@ class Node:
         """Time has passed; harmless when nothing is due."""
         self.endpoint.handle_timeout(now.mono_s)
         self._after_endpoint(now)
-        self.links.handle_timeout(now)
         self.contained.handle_timeout(now)
-        for subject in (self.reloading, self.people, self.restoring):
-            subject.handle_timeout(now)
-        for part in (self.messaging, self.links.sessions):
-            for peer in part.due(now):
-                self.contained.peer(peer, now, partial(part.handle_due, peer, now))
+        self.people.handle_timeout(now)
+        for peer in self.turn.due.take_due(now.mono_s):
+            self.contained.peer(peer, now, partial(self._handle_due, peer, now))
         self.contained.files_timer(now)
         self.front_ends.handle_timeout(now)
 
@@ -265,9 +262,11 @@ class Node:
         self._move_transfers(now)
         out: list[Effect] = []
         sealed: list[tuple[bytes, Addr]] = []
-        for peer in self.messaging.conversations:
+        served = turn.due.touched
+        for peer in served:
             if self._stop_by is None:
                 self.contained.peer(peer, now, partial(self._serve, peer, sealed, now))
+            turn.due.served(peer)
         farewells = self.links.sessions.take_farewells()
         datagrams = self.endpoint.take_datagrams() + farewells + sealed
         for peer, address in self.links.take_addresses().items():
@@ -282,11 +281,12 @@ class Node:
         out += [TellFiles(frame) for frame in self.transfers.transfers.take_process_frames()]
         for row in self.links.take_changed():
             turn.publisher.publish(LinkChanged(row))
-        self.front_ends.publish_gauges(self.messaging.conversations, now)
+        self.front_ends.publish_gauges(served, now)
         out += turn.publisher.take_effects(now)
         out += turn.effects
         out += self.restoring.take_reads()
         turn.effects.clear()
+        self._put_deadlines(served, now)
         out[:0] = self.config.trace.take()
         due = self._stop_by is not None and (turn.commits.idle or now.mono_s >= self._stop_by)
         if due and not self._stopped:
@@ -302,11 +302,9 @@ class Node:
             self.turn.publisher.next_timeout(),
             self.contained.next_timeout(),
         ]
-        # Links are not served any more in a stop: what is due of them would be due for ever.
-        stopping = self._stop_by is not None
-        served = (self.links, self.messaging)
-        dues += [one.next_timeout() for one in self.subjects if not (stopping and one in served)]
-        dues.append(self._stop_by)
+        dues += [subject.next_timeout() for subject in self.subjects]
+        # Peers are not served any more in a stop: what is due of them would be due for ever.
+        dues.append(self.turn.due.next_timeout() if self._stop_by is None else self._stop_by)
         return min((due for due in dues if due is not None), default=None)
 
     # --- the turn ---
@@ -343,10 +341,27 @@ class Node:
         transfers.flush()
         self.contained.take_failed(now)
 
+    def _handle_due(self, peer: int, now: Now) -> None:
+        for subject in self.subjects:
+            subject.handle_due(peer, now)
+
+    def due_of(self, peer: int) -> float | None:
+        """When something of this peer is due, in monotonic seconds."""
+        dues = (subject.due_of(peer) for subject in self.subjects)
+        return min((due for due in dues if due is not None), default=None)
+
+    def _put_deadlines(self, served: list[int], now: Now) -> None:
+        due = self.turn.due
+        for peer in served:
+            due.put(peer, self.due_of(peer))
+        for peer in due.touched:  # since they were served, or while others were
+            due.put(peer, now.mono_s)
+
     def _serve(self, peer: int, sealed: list[tuple[bytes, Addr]], now: Now) -> None:
         """Put what leaves for this peer now behind `sealed`."""
-        self.messaging.fill(peer, now)
-        sealed += self.traffic.serve(peer, now)
+        if peer in self.messaging.conversations:  # it may just have been removed
+            self.messaging.fill(peer, now)
+            sealed += self.traffic.serve(peer, now)
 
 
 def _endpoint(config: NodeConfig, random: Callable[[int], bytes], now: Now) -> Endpoint:
@@ -362,7 +377,7 @@ def _endpoint(config: NodeConfig, random: Callable[[int], bytes], now: Now) -> E
 def _turn(config: NodeConfig, view: View) -> Turn:
     effects: list[Effect] = []
     publisher = Publisher(config.boot, view, config.trace)
-    return Turn(CommitQueue(config.trace), publisher, Replies(effects), effects)
+    return Turn(CommitQueue(config.trace), publisher, Replies(effects), effects, DuePeers())
 
 
 def _transfers(
@@ -376,15 +391,3 @@ def _transfers(
         now=now.mono_s,
         contain=config.contain,
     )
-
-
-def _conversations(
-    config: NodeConfig, loaded: c.Loaded, left_out: LeftOut, turn: Turn
-) -> dict[int, Conversation]:
-    made: dict[int, Conversation] = {}
-    for row, state in zip(loaded.peers, loaded.states, strict=True):
-        with left_out.failing(row, turn.publisher.view, config.contain):
-            made[row.peer] = Conversation(
-                state, turn.commits, turn.publisher, config.arq.window_bytes
-            )
-    return made

@@ -3,6 +3,8 @@
 Until a peer is read it is not linked, and results about it reach only the client that asked.
 """
 
+import math
+
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.links.links import Links
@@ -40,16 +42,17 @@ class Reloading(Subject):
     def read_later(self, peer: int, due_s: float) -> None:
         """The store cannot give this peer now; ask again at `due_s`."""
         self._due[peer] = due_s
+        self._turn.due.touch(peer)
 
-    def handle_timeout(self, now: Now) -> None:
-        """Read again who could not be read."""
-        for peer in [peer for peer, due in self._due.items() if due <= now.mono_s]:
+    def handle_due(self, peer: int, now: Now) -> None:
+        """Read a peer again that could not be read."""
+        if self._due.get(peer, math.inf) <= now.mono_s:
             del self._due[peer]
             self.read_peer(peer)
 
-    def next_timeout(self) -> float | None:
-        """When the first of them is read again."""
-        return min(self._due.values(), default=None)
+    def due_of(self, peer: int) -> float | None:
+        """When this peer is read again; None: it is there."""
+        return self._due.get(peer)
 
     def transfer_missing(self, peer: int, now: Now) -> None:
         """An offer just arrived that is no stored transfer: it is one again with its peer."""

@@ -41,6 +41,14 @@ class Subject:
         """When `handle_timeout` has something to do, in monotonic seconds."""
         return None
 
+    def handle_due(self, peer: int, now: Now) -> None:
+        """Time has passed for this peer; like `handle_timeout`."""
+
+    def due_of(self, peer: int) -> float | None:
+        """When `handle_due` has something to do for this peer. It changes only while something of
+        the peer is handled, which touches it (`DuePeers`)."""
+        return None
+
     # --- what others announce ---
 
     def peer_stored(self, result: PeerStored) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chatnet_engine.node.commits import CommitQueue
+from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.effects import Effect
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.replies import Replies
@@ -17,3 +18,5 @@ class Turn:
     replies: Replies
     effects: list[Effect]
     """Answers, and what no queue of its own holds, in their order."""
+    due: DuePeers
+    """Whoever handles something of a peer touches it."""

@@ -75,5 +75,5 @@ class SecureConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A path not validated by then is left for the last validated one, if it fell silent too."""
 
     # all
-    max_links: int = 512
+    max_links: int = 2048
     """Peers with a dial or a session; more than MAX_PEERS because of merges and requests."""

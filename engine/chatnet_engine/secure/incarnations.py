@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from chatnet_engine.secure.events import Addr
 
-MAX_RENEWED = 1024
+MAX_RENEWED = 4096
 """Keys with an incarnation of their own. Beyond that the first one is drawn anew: every link begins
 anew at its next handshake, which costs much and breaks nothing."""
 MAX_ADDRS = 2

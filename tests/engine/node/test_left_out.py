@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatnet_engine.ledger.schema import open_file
-from chatnet_engine.node import node
+from chatnet_engine.node.messaging import messaging
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
@@ -197,14 +197,14 @@ def test_a_wish_that_cannot_be_read_is_left_out_and_named(world: World, values: 
 def test_a_peer_whose_conversation_cannot_be_made_is_left_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = node.Conversation
+    original = messaging.Conversation
 
     def failing(state: object, *args: object):
         if state.peer == 1:
             raise ZeroDivisionError("injected")
         return original(state, *args)
 
-    monkeypatch.setattr(node, "Conversation", failing)
+    monkeypatch.setattr(messaging, "Conversation", failing)
     client = start(world)
     [left_out] = notices(client)
     assert (left_out.code, left_out.params[0]) == (NoticeCode.LEFT_OUT_PEER, "1")

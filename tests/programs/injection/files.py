@@ -98,6 +98,7 @@ class FilesWorld(World):
         for control in (ct.Standing(b"?" * 16, False), ct.Done(b"!" * 16)):
             if session:
                 session.send(CHANNEL_CONTROL, ct.encode_control(control))
+        self.b.node.turn.due.touch(1)
         self.b.turn()
 
     def settled(self) -> bool:

@@ -102,6 +102,7 @@ class SimEngine:
         """Told of what happens, for a trace."""
         self.wall_offset_ms = 0
         """How wrong this machine's wall clock is."""
+        self.checked = True  # each turn ends with a check of the deadlines, which walks all peers
         self.disk = SimDisk(self.connection, self.counts)
         self.files = SimFiles(self, files) if files else None
         self._arrivals = Arrivals()
@@ -391,11 +392,20 @@ class SimEngine:
         self._performing = False
         if self.node is None:
             return
+        if self.checked:
+            self._check_deadlines(self.node)
         due = self.node.next_timeout()
         if due is not None and (self._wake_at is None or due < self._wake_at):
             self._wake_at = due
             life = self._life
             self.clock.after(max(0.0, due - self.clock.now_s), lambda: self._wake(life, due))
+
+    def _check_deadlines(self, node: Node) -> None:
+        """Every deadline is in the table: nothing changed one without touching the peer."""
+        for peer in node.messaging.conversations:
+            due, known = node.due_of(peer), node.turn.due.due_of(peer)
+            if peer not in node.turn.due.touched:
+                assert due == known, f"peer {peer} is due at {due}, not at {known}"
 
     def _wake(self, life: int, due: float) -> None:
         if life != self._life or self.node is None or self._wake_at != due:

@@ -174,10 +174,11 @@ class FrontEnds(Subject):
                 done = cmd.BackedUp(folder, copied.messages, copied.size_bytes)
                 self._replies.reply(reply_to, done)
 
-    def publish_gauges(self, peers: Iterable[int], now: Now) -> None:
-        """Statistics of links and transfers, while anybody looks."""
+    def publish_gauges(self, served: Iterable[int], now: Now) -> None:
+        """Statistics of links and transfers, while anybody looks; `served`: peers of this turn."""
+        self._gauges.note(served)
         if len(self.clients):
-            self._gauges.publish(peers, now)
+            self._gauges.publish(now)
 
     # --- time ---
 

@@ -3,6 +3,8 @@ of links."""
 
 from collections.abc import Iterable
 
+import msgspec
+
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.front_ends.status import Figures
@@ -21,8 +23,14 @@ class Gauges:
         self._due_s = 0.0
         self._revision = 0
         self._last: dict[int, LinkGauge] = {}
+        self._changed: set[int] = set()
+        """Peers that were served since the last publication."""
 
-    def publish(self, peers: Iterable[int], now: Now) -> None:
+    def note(self, peers: Iterable[int]) -> None:
+        """The statistics of these may be others now."""
+        self._changed.update(peers)
+
+    def publish(self, now: Now) -> None:
         """Those that say something new."""
         if now.mono_s < self._due_s:
             return
@@ -30,10 +38,10 @@ class Gauges:
         self._revision += 1
         for moving in self._transfers.take_gauges(now.mono_s):
             self._publisher.gauge(moving)
-        for peer in peers:
+        for peer in sorted(self._changed):
             gauge = self._figures.link_gauge(peer, 0)
             if gauge is not None and self._last.get(peer) != gauge:
                 self._last[peer] = gauge
-                current = self._figures.link_gauge(peer, self._revision)
-                if current is not None:
-                    self._publisher.gauge(current)
+                current = msgspec.structs.replace(gauge, revision=self._revision)
+                self._publisher.gauge(current)
+        self._changed.clear()

@@ -75,18 +75,20 @@ class HostNames:
         known.addrs = addrs or known.addrs
         return bool(known.addrs)
 
-    def handle_timeout(self, linked: set[int], now: Now) -> None:
-        """Ask again for those that are due; a peer with a live link needs none."""
-        for peer, known in self._hosts.items():
-            if now.mono_s >= known.due_s:
-                known.due_s = now.mono_s + RESOLVE_AGAIN_S
-                if peer not in linked:
-                    known.asked_s = now.mono_s
-                    self._asks.append(ResolveHost(peer, known.host, known.port))
+    def handle_due(self, peer: int, now: Now, *, linked: bool) -> None:
+        """Ask again if it is time to; a peer with a live link needs no lookup."""
+        known = self._hosts.get(peer)
+        if known is None or now.mono_s < known.due_s:
+            return
+        known.due_s = now.mono_s + RESOLVE_AGAIN_S
+        if not linked:
+            known.asked_s = now.mono_s
+            self._asks.append(ResolveHost(peer, known.host, known.port))
 
-    def next_timeout(self) -> float | None:
-        """When `handle_timeout` has something to do."""
-        return min((known.due_s for known in self._hosts.values()), default=None)
+    def due_of(self, peer: int) -> float | None:
+        """When `handle_due` has something to do for this peer."""
+        known = self._hosts.get(peer)
+        return known.due_s if known else None
 
     def take_resolves(self) -> list[ResolveHost]:
         """Host names to look up."""

@@ -62,6 +62,8 @@ class Link:
     """What is known of one peer's link."""
 
     row: LinkRow
+    changed: set[int]
+    """Where its peer's number is put when the row changes; shared by all links."""
     told: LinkRow | None = None
     """The row that was published last."""
     hold_until: float | None = None
@@ -84,15 +86,15 @@ class Link:
     ) -> None:
         """Change what is shown."""
         since = self.row.since_ms if self.row.state == state else now.wall_ms
-        self.row = msgspec.structs.replace(
-            self.row, state=state, since_ms=since, address=address, reason=why
-        )
+        self._show(state=state, since_ms=since, address=address, reason=why)
 
     def count(self, incarnations: str) -> None:
         """A new link is up, between these incarnations."""
-        self.row = msgspec.structs.replace(
-            self.row, incarnation=incarnations, links=self.row.links + 1
-        )
+        self._show(incarnation=incarnations, links=self.row.links + 1)
+
+    def _show(self, **fields: object) -> None:
+        self.row = msgspec.structs.replace(self.row, **fields)
+        self.changed.add(self.row.peer)
 
     def show_dial(self, address: str, now: Now) -> None:
         """The peer is being dialled; what is known better than that stays."""

@@ -22,8 +22,8 @@ from chatnet_engine.node.links.link_traces import without_values
 from chatnet_engine.node.links.sessions import Sessions
 from chatnet_engine.node.people.invites import Invites
 from chatnet_engine.node.people.peers import Meaning, Peers, Verdict
-from chatnet_engine.node.replies import Replies
 from chatnet_engine.node.subject import Subject
+from chatnet_engine.node.turn import Turn
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.trace import Kind, Tracer
@@ -42,17 +42,22 @@ class Links(Subject):
         endpoint: Endpoint,
         invites: Invites,
         peers: Peers,
-        replies: Replies,
+        turn: Turn,
         trace: Tracer,
     ) -> None:
         super().__init__()
         self._endpoint = endpoint
         self._invites = invites
         self._peers = peers
-        self._replies = replies
+        self._replies = turn.replies
+        self._touch = turn.due.touch
         self._trace = trace
         self.sessions = Sessions(endpoint)
         self._links: dict[int, Link] = {}
+        self._changed: set[int] = set()
+        """Peers whose LinkRow may be another than was published last."""
+        self._refused: set[int] = set()
+        """Peers whose calls are refused, unless that is over."""
         self.names = HostNames()
         self._addresses: dict[int, str] = {}
         self.reloading: set[int] = set()
@@ -70,7 +75,10 @@ class Links(Subject):
         """Start keeping a link to this peer; harmless when it is kept already."""
         link = self._links.get(row.peer)
         if link is None:
-            link = self._links[row.peer] = Link(LinkRow(row.peer, LinkState.IDLE, now.wall_ms))
+            idle = LinkRow(row.peer, LinkState.IDLE, now.wall_ms)
+            link = self._links[row.peer] = Link(idle, self._changed)
+            self._changed.add(row.peer)
+        self._touch(row.peer)
         if row.trust == Trust.PENDING:
             return
         if row.host and not self.names.addrs(row.peer):
@@ -85,6 +93,7 @@ class Links(Subject):
         self._endpoint.hang_up(peer)
         self._links.pop(peer, None)
         self.names.forget(peer)
+        self._touch(peer)
 
     def restart(self, peer: int, now: Now) -> None:
         """Forget the sessions with this peer: it is to be somebody else from now on."""
@@ -92,6 +101,7 @@ class Links(Subject):
         self._end(peer)
         self._links[peer].hold_until = None
         self._links[peer].tell(LinkState.IDLE, now)
+        self._touch(peer)
 
     def dial(self, peer: int, now: Now, *, at_once: bool = False) -> None:
         """Keep trying to reach this peer from now on; `at_once`: without the rest of a pause."""
@@ -100,6 +110,7 @@ class Links(Subject):
         if row is None:
             return
         link.hold_until = None
+        self._touch(peer)
         if at_once:
             self.names.look_again(peer, now, afresh=True)
             self._endpoint.rehandshake(peer, now.mono_s)
@@ -140,7 +151,9 @@ class Links(Subject):
 
     def refused_now(self, now: Now) -> set[int]:
         """Peers whose calls are refused for the moment."""
-        return {peer for peer, link in self._links.items() if link.shuns(now)} | self.reloading
+        links = self._links
+        self._refused = {p for p in self._refused if p in links and links[p].shuns(now)}
+        return self._refused | self.reloading
 
     def start(self, session: LinkSession, now: Now) -> None:
         """There is a new link; the last one is over."""
@@ -217,6 +230,7 @@ class Links(Subject):
         """
         state, why = why_closed(closed)
         if state == LinkState.DIALLING:
+            self._touch(peer)
             self._end(peer)
             self._endpoint.end_link(peer, now.mono_s, by_peer=not refused)
             self._links[peer].tell(state, now, self._links[peer].row.address, why)
@@ -267,29 +281,37 @@ class Links(Subject):
         self._end(peer)
         self._endpoint.end_link(peer, now.mono_s, pause_s=pause_s, by_peer=by_peer)
         link.hold_until, link.shunned = now.mono_s + pause_s, shun
+        if shun:
+            self._refused.add(peer)
+        self._touch(peer)
         link.tell(state, now, link.row.address, why)
 
     # --- time ---
 
-    def handle_timeout(self, now: Now) -> None:
-        """Look names up again, dial again whom we left alone."""
-        up = {peer for peer, link in self._links.items() if link.row.state == LinkState.UP}
-        self.names.handle_timeout(up, now)
-        for peer, link in self._links.items():
-            if link.hold_until is not None and now.mono_s >= link.hold_until:
-                if peer in self.reloading:
-                    link.hold_until = now.mono_s + LOOK_AGAIN_S
-                else:
-                    self.dial(peer, now)
+    def handle_due(self, peer: int, now: Now) -> None:
+        """Look the name up again, dial again whom we left alone, let the link probe."""
+        link = self._links.get(peer)
+        if link is None:
+            return
+        self.names.handle_due(peer, now, linked=link.row.state == LinkState.UP)
+        if link.hold_until is not None and now.mono_s >= link.hold_until:
+            if peer in self.reloading:
+                link.hold_until = now.mono_s + LOOK_AGAIN_S
+            else:
+                self.dial(peer, now)
+        self.sessions.handle_due(peer, now)
 
-    def next_timeout(self) -> float | None:
-        """When `handle_timeout` or `watch` has something to do."""
-        dues: list[float | None] = []
-        for peer, link in self._links.items():
-            session = self.sessions.get(peer)
-            since = session.connection.first_unanswered if session else None
-            dues.append(link.next_timeout(since))
-        dues += [self.names.next_timeout(), self.sessions.next_timeout()]
+    def due_of(self, peer: int) -> float | None:
+        """When `handle_due` or `watch` has something to do."""
+        link, session = self._links.get(peer), self.sessions.get(peer)
+        if link is None:
+            return None
+        dues = [self.names.due_of(peer)]
+        if session is None:
+            dues.append(link.next_timeout(None))
+        else:
+            dues.append(link.next_timeout(session.connection.first_unanswered))
+            dues.append(session.connection.next_timeout())
         return min((due for due in dues if due is not None), default=None)
 
     # --- what comes out ---
@@ -301,7 +323,9 @@ class Links(Subject):
 
     def take_changed(self) -> list[LinkRow]:
         """Link rows that changed since they were last published, newest state only."""
-        changed = [link for link in self._links.values() if link.row != link.told]
+        found = [self._links.get(peer) for peer in sorted(self._changed)]
+        changed = [link for link in found if link and link.row != link.told]
+        self._changed.clear()
         for link in changed:
             link.told = link.row
         return [link.row for link in changed]

@@ -83,20 +83,7 @@ class Sessions:
 
     # --- time ---
 
-    def due(self, now: Now) -> list[int]:
-        """Peers on whose link something is due."""
-        return [
-            peer
-            for peer, session in self._sessions.items()
-            if (due := session.connection.next_timeout()) is not None and due <= now.mono_s
-        ]
-
     def handle_due(self, peer: int, now: Now) -> None:
         """Time has passed on the link of this peer."""
         if session := self._sessions.get(peer):
             session.connection.handle_timeout(now.mono_s)
-
-    def next_timeout(self) -> float | None:
-        """When the first of them is due."""
-        dues = [session.connection.next_timeout() for session in self._sessions.values()]
-        return min((due for due in dues if due is not None), default=None)

@@ -87,6 +87,7 @@ class Traffic:
             case secure.PathChallengeNeeded():
                 if session := self._sessions.get(event.peer):
                     session.connection.challenge(event.token)
+                    touched.add(event.peer)
             case secure.SessionExpired():
                 pass  # the peer is dialled again, and the link may go on
             case _:

@@ -7,6 +7,7 @@ from chatnet_engine.files.offering import OTHER_MESSAGE
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import ReplyTo
+from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import (
@@ -263,23 +264,15 @@ class Messaging(Subject):
 
     # --- time ---
 
-    def due(self, now: Now) -> list[int]:
-        """Peers with whose conversation something is due."""
-        return [
-            peer
-            for peer, conversation in self.conversations.items()
-            if (due := conversation.next_timeout()) is not None and due <= now.mono_s
-        ]
-
     def handle_due(self, peer: int, now: Now) -> None:
         """Time has passed in the conversation with this peer."""
         if conversation := self.conversations.get(peer):
             conversation.handle_timeout(now)
 
-    def next_timeout(self) -> float | None:
-        """When the first of them is due."""
-        dues = [conversation.next_timeout() for conversation in self.conversations.values()]
-        return min((due for due in dues if due is not None), default=None)
+    def due_of(self, peer: int) -> float | None:
+        """When something is due in the conversation with this peer."""
+        conversation = self.conversations.get(peer)
+        return conversation.next_timeout() if conversation else None
 
     # --- what others announce ---
 
@@ -309,3 +302,16 @@ class Messaging(Subject):
     def _make_conversation(self, state: c.PeerState) -> Conversation:
         turn = self._turn
         return Conversation(state, turn.commits, turn.publisher, self._config.arq.window_bytes)
+
+
+def load_conversations(
+    config: NodeConfig, loaded: c.Loaded, left_out: LeftOut, turn: Turn
+) -> dict[int, Conversation]:
+    """The conversation of each loaded peer, but of those that cannot be made."""
+    made: dict[int, Conversation] = {}
+    for row, state in zip(loaded.peers, loaded.states, strict=True):
+        with left_out.failing(row, turn.publisher.view, config.contain):
+            made[row.peer] = Conversation(
+                state, turn.commits, turn.publisher, config.arq.window_bytes
+            )
+    return made

@@ -260,18 +260,18 @@ class Restoring(Subject):
 
     # --- time ---
 
-    def handle_timeout(self, now: Now) -> None:
+    def handle_due(self, peer: int, now: Now) -> None:
         """Read again what could not be read; harmless when nothing is due."""
-        for peer, talk in self._talks.items():
-            if talk.read_at is not None and talk.read_at <= now.mono_s:
-                talk.read_at = None
-                if talk.ask is not None and self._state(peer).theirs in CONSENTED:
-                    self._read(peer, talk.ask)
+        talk = self._talks.get(peer)
+        if talk and talk.read_at is not None and talk.read_at <= now.mono_s:
+            talk.read_at = None
+            if talk.ask is not None and self._state(peer).theirs in CONSENTED:
+                self._read(peer, talk.ask)
 
-    def next_timeout(self) -> float | None:
-        """When `handle_timeout` has something to do."""
-        dues = [talk.read_at for talk in self._talks.values() if talk.read_at is not None]
-        return min(dues, default=None)
+    def due_of(self, peer: int) -> float | None:
+        """When `handle_due` has something to do for this peer."""
+        talk = self._talks.get(peer)
+        return talk.read_at if talk else None
 
     # --- inside ---
 

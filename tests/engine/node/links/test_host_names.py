@@ -11,16 +11,16 @@ def test_a_name_that_is_not_found_is_asked_for_again_after_1_2_4_up_to_60_s() ->
     names.want(PeerRow(1, "Bob", "bob.example", 5000), Now(now_s, 0))
     pauses = []
     for _ in range(9):
-        names.handle_timeout(set(), Now(now_s, 0))
+        names.handle_due(1, Now(now_s, 0), linked=False)
         assert len(names.take_resolves()) == 1
         names.handle_resolved(1, [], Now(now_s, 0))
-        pauses.append((names.next_timeout() or 0.0) - now_s)
+        pauses.append((names.due_of(1) or 0.0) - now_s)
         now_s += pauses[-1]
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     names.handle_resolved(1, [("192.0.2.1", 5000)], Now(now_s, 0))
-    assert names.next_timeout() == now_s + 60
+    assert names.due_of(1) == now_s + 60
     names.handle_resolved(1, [], Now(now_s, 0))
-    assert names.next_timeout() == now_s + 1, "the count begins anew"
+    assert names.due_of(1) == now_s + 1, "the count begins anew"
 
 
 def names_after_failures(count: int) -> HostNames:
@@ -28,7 +28,7 @@ def names_after_failures(count: int) -> HostNames:
     names = HostNames()
     names.want(PeerRow(1, "Bob", "bob.example", 5000), Now(100.0, 0))
     for number in range(1, count + 1):
-        names.handle_timeout(set(), Now(100.0 * number, 0))
+        names.handle_due(1, Now(100.0 * number, 0), linked=False)
         names.handle_resolved(1, [], Now(100.0 * number, 0))
     assert len(names.take_resolves()) == count
     return names
@@ -40,7 +40,7 @@ def test_a_failed_lookup_is_done_again_at_once_when_asked_for_and_once_a_second(
     for tenth in range(9000, 9060):
         now = Now(tenth / 10, 0)
         names.look_again(1, now)
-        names.handle_timeout(set(), now)
+        names.handle_due(1, now, linked=False)
         if names.take_resolves():
             asked.append(tenth / 10)
             names.handle_resolved(1, [], now)
@@ -50,9 +50,9 @@ def test_a_failed_lookup_is_done_again_at_once_when_asked_for_and_once_a_second(
 
 def test_after_a_change_of_network_the_pauses_begin_anew() -> None:
     names = names_after_failures(9)
-    assert names.next_timeout() == 960
+    assert names.due_of(1) == 960
     names.look_again(1, Now(910.0, 0), afresh=True)
-    assert names.next_timeout() == 910
-    names.handle_timeout(set(), Now(910.0, 0))
+    assert names.due_of(1) == 910
+    names.handle_due(1, Now(910.0, 0), linked=False)
     names.handle_resolved(1, [], Now(910.0, 0))
-    assert names.next_timeout() == 911
+    assert names.due_of(1) == 911

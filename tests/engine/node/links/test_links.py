@@ -113,6 +113,7 @@ TOO_FAST = reason(LinkReason.PEER_REFUSED, "too fast")
 def closes_b(pair: Pair, code: CloseCode, reason: str = "") -> None:
     """B ends the link as a peer that means it."""
     node_of(pair.b).links.sessions.close(1, code, reason, pair.b.now)
+    node_of(pair.b).turn.due.touch(1)
     pair.b.turn()
     pair.run(0.1)
 
@@ -153,6 +154,7 @@ def tells(engine: SimEngine, key: int, value: bytes) -> None:
     assert link
     connection = link.connection
     connection.set_state(key, value)
+    node_of(engine).turn.due.touch(link.peer)
     engine.turn()
 
 

@@ -6,11 +6,11 @@ import itertools
 import msgspec
 import pytest
 
+from chatnet_engine.node.people import people
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, PeerRow, Trust
-from chatnet_protocol.limits import MAX_PEERS
 from simworld.client import SimClient
 from simworld.clock import Clock
 from simworld.engine import SimEngine
@@ -190,11 +190,14 @@ def test_an_offer_that_is_committed_for_a_removed_peer_ends_and_is_shown() -> No
         assert states.get(offer_id, "cancelled") == "cancelled", delay_ms
 
 
-def test_more_peers_than_there_may_be_are_refused_however_fast_they_are_asked_for() -> None:
+def test_more_peers_than_there_may_be_are_refused_however_fast_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(people, "MAX_PEERS", 40)
     pair = Pair(2)
-    asked = [pair.at_a.ask(cmd.AddPeer("10.1.0.1", port)) for port in range(1, MAX_PEERS + 51)]
+    asked = [pair.at_a.ask(cmd.AddPeer("10.1.0.1", port)) for port in range(1, 91)]
     pair.run(3)
-    assert len(rows(pair.a)) == MAX_PEERS
+    assert len(rows(pair.a)) == 40
     refused = [request for request in asked if failure(pair.at_a, request)[0] == ErrorCode.BUSY]
     assert len(refused) == 51
     check_view(pair.a, pair.at_a)

@@ -8,6 +8,7 @@ import pytest
 
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
@@ -33,7 +34,7 @@ def restoring(**fields: object) -> tuple[Restoring, CommitQueue]:
     publisher = Publisher(b"bootboot", View(SessionRow("a", "", "", 1, b"", "", "")))
     states = [cr.RestoreState(1, **fields)] if fields else []  # type: ignore[arg-type]
     peers = Peers([], b"k" * 32)
-    turn = Turn(commits, publisher, Replies([]), [])
+    turn = Turn(commits, publisher, Replies([]), [], DuePeers())
     links = SimpleNamespace(sessions=SimpleNamespace(get={}.get))
     messaging = SimpleNamespace(put_back=lambda result: None)
     ours = Restoring(
@@ -143,12 +144,12 @@ def test_a_page_that_cannot_be_read_is_read_again_later_while_the_consent_stands
     ours.handle_arrived(1, wire.encode_restoring(ASK))
     [read] = ours.take_reads()
     ours.handle_read(read.context, None, NOW)
-    assert ours.next_timeout() == NOW.mono_s + READ_AGAIN_S
-    ours.handle_timeout(later(READ_AGAIN_S - 0.1))
+    assert ours.due_of(1) == NOW.mono_s + READ_AGAIN_S
+    ours.handle_due(1, later(READ_AGAIN_S - 0.1))
     assert ours.take_reads() == []
-    ours.handle_timeout(later(READ_AGAIN_S))
+    ours.handle_due(1, later(READ_AGAIN_S))
     [again] = ours.take_reads()
-    assert (again.query, ours.next_timeout()) == (read.query, None)
+    assert (again.query, ours.due_of(1)) == (read.query, None)
     ours.handle_read(again.context, HistoryPage([row(1)], [], False), NOW)
     assert [type(said) for said in line.said] == [wire.RestorePage]
 
@@ -160,8 +161,8 @@ def test_a_page_is_not_read_again_for_a_wish_that_has_ended(theirs: str) -> None
     [read] = ours.take_reads()
     ours.handle_read(read.context, None, NOW)
     ours.handle_stored(cr.RestoreState(1, theirs=theirs, their_want=5))
-    ours.handle_timeout(later(READ_AGAIN_S))
-    assert (ours.take_reads(), ours.next_timeout()) == ([], None)
+    ours.handle_due(1, later(READ_AGAIN_S))
+    assert (ours.take_reads(), ours.due_of(1)) == ([], None)
     assert line.said == ([wire.RestoreRefuse(5)] if theirs == "refused" else [])
 
 
