@@ -52,7 +52,7 @@ def build() -> argparse.ArgumentParser:
     return parser
 
 
-Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
+Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse has no other name for it
 
 
 def _verb(verbs: Verbs, name: str, summary: str, example: str, *, peer: bool = True) -> Parser:

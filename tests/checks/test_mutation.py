@@ -52,6 +52,40 @@ def test_a_sample_hardly_changes_when_mutants_come_and_go() -> None:
     assert sorted(chosen(mutants, None, 1)) == sorted(mutants)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("self.renew = False", "self.renew = None"),
+        ("f(False, False)", "f(False, None)"),
+        ('float("inf")', 'float("INF")'),
+        ("zip(a, b, strict=True)", "zip(a, b, strict=False)"),
+        ("zip(a, b, strict=True)", "zip(a, b, )"),
+    ],
+)
+def test_what_nobody_can_notice_anywhere_needs_no_entry(before: str, after: str) -> None:
+    assert survivors.reason_of(Change("f", before, after), {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("self.renew = False", "self.renew = True"),
+        ("self.renew = True", "self.renew = None"),
+        ("f(False, False)", "f(None, None)"),
+        ('d["name"]', 'd["NAME"]'),
+        ("a", "a"),
+        ("zip(a, b, strict=True)", "zip(a, None, strict=True)"),
+    ],
+)
+def test_everything_else_needs_one(before: str, after: str) -> None:
+    assert not survivors.reason_of(Change("f", before, after), {})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_rule_has_an_entry_besides(package: str) -> None:
+    assert [change for change in survivors.load(package) if survivors.reason_of(change, {})] == []
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_kept_survivor_has_a_reason(package: str) -> None:
     assert all(survivors.load(package).values())

@@ -1,9 +1,11 @@
-"""The mutants that may live, each with its reason: survivors/PACKAGE.txt.
+"""The mutants that may live: those of a rule, and those named in survivors/PACKAGE.txt.
 
-A reason is a line that starts with `#` and holds for the entries below it up to the next one. An
-entry is three lines, as scripts/mutate prints it: function, `- ` before, `+ ` after.
+In the file a reason is a line that starts with `#` and holds for the entries below it up to the
+next one. An entry is three lines, as scripts/mutate prints it: function, `- ` before, `+ ` after.
 """
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from mutation.workplace import Change
@@ -11,8 +13,52 @@ from mutation.workplace import Change
 FOLDER = Path(__file__).parent / "survivors"
 
 
+def _replaced(pattern: str, by: str) -> Callable[[Change], bool]:
+    """Whether one match of the pattern, replaced, makes the line after of the line before."""
+
+    def holds(change: Change) -> bool:
+        return any(
+            f"{change.before[: found.start()]}{by}{change.before[found.end() :]}" == change.after
+            for found in re.finditer(pattern, change.before)
+        )
+
+    return holds
+
+
+def _other_capitals(change: Change) -> bool:
+    """The name of an algorithm or of a number, in other letters."""
+    names = re.compile(r'"(sha256|inf)"', re.IGNORECASE)
+    plain = [
+        names.sub(lambda found: found[0].lower(), line) for line in (change.before, change.after)
+    ]
+    return plain[0] == plain[1] and change.before != change.after
+
+
+RULES: dict[str, Callable[[Change], bool]] = {
+    "None is as false as False.": _replaced(r"\bFalse\b", "None"),
+    "The same value in other letters.": _other_capitals,
+    "Sequences of one length: strict= raises for a bug elsewhere only.": lambda change: any(
+        _replaced(pattern, by)(change)
+        for pattern, by in (
+            (r"strict=True", "strict=False"),
+            (r"strict=True", "strict=None"),
+            (r"strict=True", ""),
+        )
+    ),
+}
+"""Reasons that hold wherever a change has this form; such mutants need no entry."""
+
+
+def reason_of(change: Change, named: dict[Change, str]) -> str:
+    """Why it may live; empty when nobody says so."""
+    for reason, holds in RULES.items():
+        if holds(change):
+            return reason
+    return named.get(change, "")
+
+
 def load(package: str) -> dict[Change, str]:
-    """Each known survivor of a package and its reason."""
+    """Each named survivor of a package and its reason."""
     path = FOLDER / f"{package}.txt"
     found: dict[Change, str] = {}
     reason = ""
