@@ -20,6 +20,7 @@ from chatnet_client.words import (
     giving_words,
     is_record,
     name_of,
+    offers,
     size_words,
 )
 from chatnet_client.words.links import link_sentence
@@ -113,10 +114,10 @@ def message_words(row: MessageRow) -> str:
 
 
 def offer_words(offer: Offer) -> str:
-    """`photo.jpg, 1.4 MB`, or the first of several."""
-    first = escape_line("/".join(offer.files[0].path))
-    more = f" and {len(offer.files) - 1} more" if len(offer.files) > 1 else ""
-    return f"file {first}{more}, {size_words(offer.size_bytes)}"
+    """`file photo.jpg, 1.4 MB`, or what else is offered."""
+    words = offers.offer_words(offer, escape_line)
+    kind = "file " if len(offer.files) == 1 and len(offer.files[0].path) == 1 else ""
+    return f"{kind}{words}, {size_words(offer.size_bytes)}"
 
 
 def message_line(row: MessageRow, peer: PeerView, *, day: bool = False, tail: bool = True) -> str:
@@ -203,9 +204,8 @@ def progress_words(progress: Progress, size_bytes: int) -> str:
 
 
 def transfer_name(row: TransferRow) -> str:
-    """The name a transfer goes by: its file, or the first of several."""
-    more = f" and {row.files - 1} more" if row.files > 1 else ""
-    return f"{escape_line(row.name)}{more}"
+    """The name a transfer goes by, and what it is."""
+    return offers.row_words(row, escape_line)
 
 
 def transfer_line(row: TransferRow, progress: Progress, hints: Hints = AS_VERBS) -> str:
@@ -227,7 +227,19 @@ def transfer_object(row: TransferRow, progress: Progress) -> dict[str, Any]:
 
 def transfer_step_line(row: TransferRow, hints: Hints = AS_VERBS) -> str:
     """A step of a transfer, without what moves on."""
-    return f"{_transfer_head(row)}: {transfer_words(row, hints)}"
+    differences = difference_words(row)
+    return f"{_transfer_head(row)}: {transfer_words(row, hints)}" + (
+        f" · {differences}" if differences else ""
+    )
+
+
+def difference_words(row: TransferRow) -> str:
+    """What does not arrive as it is with the sender; empty when all does."""
+    found = (
+        offers.left_out_words(row.differences, escape_line),
+        offers.renamed_words(row.differences, escape_line),
+    )
+    return " · ".join(words for words in found if words)
 
 
 def transfer_gauge_line(row: TransferRow, progress: Progress) -> str:
@@ -285,6 +297,8 @@ def message_object(row: MessageRow, view: View, peer_number: int) -> dict[str, A
             "files": [
                 {"path": "/".join(file.path), "size_bytes": file.size_bytes} for file in offer.files
             ],
+            "folders": ["/".join(folder.path) for folder in offer.folders],
+            "left_out": offer.left_out,
         }
     return value
 

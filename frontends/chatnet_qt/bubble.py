@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chatnet_client.mirror import NO_PROGRESS, Progress
+from chatnet_client.words.offers import offer_words, row_words
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import MessageFailure
@@ -76,10 +77,13 @@ def spoken(bubble: Bubble) -> str:
 def spoken_offer(bubble: Bubble) -> str:
     """What is offered, and how far its bytes have come."""
     assert bubble.offer is not None
-    files, transfer = bubble.offer.files, bubble.transfer
-    name = shown_name(files[0].path[-1]) if files else "a file"
-    count = transfer.files if transfer else len(files)
-    what = f"file {name}" if count < 2 else f"{count} files, first {name}"
+    transfer = bubble.transfer
+    if transfer is None:
+        what = offer_words(bubble.offer, shown_name)
+    else:
+        what = row_words(transfer, shown_name)
+    if len(bubble.offer.files) == 1 and len(bubble.offer.files[0].path) == 1:
+        what = f"file {what}"
     if transfer is None:
         return what
     done_bytes, size_bytes = bubble.progress.done_bytes, transfer.size_bytes

@@ -206,7 +206,9 @@ class BubblePainter:
         self._words(placed.name_box, shown, colours.text, LEFT, font)
         total = transfer.size_bytes if transfer else offer.size_bytes
         count = transfer.files if transfer else len(offer.files)
-        size = size_words(total) if count < 2 else f"{count} files · {size_words(total)}"
+        is_folder = picture_for(bubble) == "folder"
+        files = "1 file" if count == 1 else f"{count:,} files"
+        size = f"{files} · {size_words(total)}" if is_folder else size_words(total)
         self._words(placed.size_box, size, quiet, LEFT, m.small)
         if placed.bar_box is not None and transfer is not None:
             self._bar(placed.bar_box, bubble)

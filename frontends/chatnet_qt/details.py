@@ -1,6 +1,7 @@
 """Everything that is known of one message, in a window of its own that blocks nothing."""
 
 from chatnet_client.words import size_words
+from chatnet_client.words.offers import left_out_words, renamed_words
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.labels import label, selectable
@@ -74,9 +75,12 @@ def content_of(bubble: Bubble) -> str:
     if bubble.offer is None:
         return shown_text(bubble.text)
     files = bubble.offer.files[:MAX_FILES_LISTED]
-    return "\n".join(
+    folders = bubble.offer.folders[: MAX_FILES_LISTED - len(files)]
+    lines = [
         f"{shown_name('/'.join(file.path), 400)}  ({size_words(file.size_bytes)})" for file in files
-    )
+    ]
+    lines += [f"{shown_name('/'.join(folder.path), 400)}/  (empty)" for folder in folders]
+    return "\n".join(lines)
 
 
 def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
@@ -97,6 +101,10 @@ def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
     if transfer is not None:
         facts.append(("Transfer", transfer_words(transfer, bubble.peer_name, delivered=True)))
         facts.append(("Size", f"{size_words(transfer.size_bytes)} ({transfer.size_bytes:,} bytes)"))
+        if left_out := left_out_words(transfer.differences, shown_name):
+            facts.append(("Left out", left_out))
+        if renamed := renamed_words(transfer.differences, shown_name):
+            facts.append(("Names", renamed))
         if transfer.path:
             facts.append(("Path", shown_name(transfer.path, 4096)))
     facts.append(("Position in history", str(row.no)))

@@ -1,5 +1,6 @@
 """What the files in a message are called, and the icon that goes with them. Pure."""
 
+from chatnet_client.words.offers import title_of_offer, title_of_row
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.wording import shown_name
 
@@ -12,19 +13,14 @@ def name_of(bubble: Bubble) -> str:
     """What the files in a bubble are called: made safe for one line."""
     offer, transfer = bubble.offer, bubble.transfer
     if transfer is not None and transfer.name:
-        name = transfer.name
-    elif offer is not None and offer.files:
-        name = offer.files[0].path[-1]
-    else:
-        name = "files"
-    count = transfer.files if transfer else len(offer.files) if offer else 1
-    return shown_name(name) if count < 2 else f"{shown_name(name)} and {count - 1} more"
+        return title_of_row(transfer, shown_name)
+    return title_of_offer(offer, shown_name) if offer is not None else "files"
 
 
 def picture_for(bubble: Bubble) -> str:
     """The icon that goes with what is offered."""
-    files = bubble.offer.files if bubble.offer else []
-    if len(files) > 1 or any(len(file.path) > 1 for file in files):
+    things = bubble.offer.things if bubble.offer else []
+    if len(things) > 1 or any(thing.is_folder for thing in things):
         return "folder"
     ending = name_of(bubble).rpartition(".")[2].lower()
     for endings, icon in ((ARCHIVES, "archive"), (TEXTS, "text"), (PICTURES, "image")):

@@ -2,6 +2,7 @@
 
 import time
 
+from chatnet_client.words.offers import title_of_offer
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import LinkState, MessageKind, Trust
@@ -63,8 +64,10 @@ def preview_of(peer: PeerView) -> tuple[str, str]:
         return words[:1].upper() + words[1:], "text_2"
     row = shown[-1]
     if row.kind == MessageKind.OFFER:
-        files = offer_of(row).files
-        words = f"File: {shown_name(files[0].path[-1])}" if files else "File"
+        offer = offer_of(row)
+        title = title_of_offer(offer, shown_name)
+        is_folder = any(thing.is_folder for thing in offer.things[:1])
+        words = f"{'Folder' if is_folder else 'File'}: {title}"
     else:
         words = shown_name(shown_text(row.text[:PREVIEW_CHARACTERS]), PREVIEW_CHARACTERS)
     if row.failed == MessageFailure.WITHDRAWN:

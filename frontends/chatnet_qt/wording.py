@@ -225,9 +225,18 @@ def card_words(row: TransferRow, name: str, delivered: bool, progress: Progress)
         case TransferState.PAUSED | TransferState.WAITING:
             return f"{words} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
         case TransferState.DONE:
-            return f"✓ {words}"
+            return f"✓ {words}{_differences(row)}"
+        case TransferState.OFFERED:
+            return words + _differences(row)
         case _:
             return words
+
+
+def _differences(row: TransferRow) -> str:
+    """How much does not arrive as it is; the details name it."""
+    found = row.differences
+    left_out = f" · {found.left_out:,} left out" if found and found.left_out else ""
+    return left_out + (f" · {found.renamed:,} renamed" if found and found.renamed else "")
 
 
 def longest_card_words(row: TransferRow, name: str) -> str:

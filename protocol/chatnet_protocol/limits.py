@@ -48,6 +48,12 @@ about again when it shows up."""
 
 # --- files -------------------------------------------------------------------------------------
 MAX_FILES_IN_OFFER = 1000
+MAX_FOLDERS_IN_OFFER = 1000
+"""Folders with nothing in them that an offer lists."""
+MAX_LEFT_OUT_NAMED = 8
+"""Of what an offer leaves out, or what arrived under another name; the rest is only counted."""
+MAX_SHOWN_PATH_BYTES = 200
+"""Of a path that is only shown; its start and its end are kept."""
 MAX_OFFER_BYTES = 60 * KIB
 """An offer is one message of the conversation; a larger list is split over several offers."""
 MAX_AUTOMATIC_BYTES_A_DAY = 1024 * MIB
@@ -58,7 +64,9 @@ MAX_OPEN_OFFERS = 256
 """Offers of one peer that have not ended; further ones are rejected automatically."""
 MAX_PATH_COMPONENTS = 32
 MAX_NAME_BYTES = 200
-"""One path component after sanitising; leaves room for " (123)" within 255."""
+"""Name of a received file or folder after sanitising; leaves room for " (123)" within 255."""
+MAX_INNER_NAME_BYTES = 255
+"""One name inside a received folder: what Linux allows, so that none has to be cut."""
 MAX_FILE_BYTES = 2**53
 FILE_RECORD_BYTES = 64 * KIB
 """Plain bytes in one AEAD record of the file channel."""

@@ -59,6 +59,7 @@ ARRAYS = [
     view.PeerView,
     offer.Offer,
     offer.OfferedFile,
+    offer.OfferedFolder,
     messages.Hello,
     messages.Message,
     restoring.RestoredRow,

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.names import numbered
+from chatnet_engine.files.names import numbered, safe_name
 from chatnet_engine.files.transfers import Act
+from chatnet_protocol.ipc.offer import OfferedFolder, decode_offer
 from chatnet_protocol.limits import BULK_WINDOW_BYTES, MIB
 from file_pair import ID, PEER, Pair, Side
 
@@ -66,14 +67,17 @@ class Stream:
             self.index, self.offset = request.index, request.offset
             self.write(b"%d %d" % (self.index, self.offset))
             self.process.report(pw.Connected(request.job))
+            self.process.complete(request, self.index)
         else:
             self.process.take(request, self.index, self.offset, data)
             self.offset += len(data)
-        while self.index < len(request.sizes) and self.offset == request.sizes[self.index]:
+        sizes = self.process.sizes(request)
+        while self.index < len(sizes) and self.offset == sizes[self.index]:
             self.process.take(request, self.index, self.offset, b"")
-            self.process.complete(request, self.index)
+            self.process.report(pw.FileComplete(request.job, self.index))
             self.index, self.offset = self.index + 1, 0
-        if self.index == len(request.sizes):
+            self.process.complete(request, self.index)
+        if self.index == len(sizes):
             self.write(b"end")
             self.process.report(pw.Ended(request.job, pw.Outcome.MOVED))
 
@@ -117,6 +121,7 @@ class Net:
         self.connections.append(Connection(send, receive, sender, receiver))
         sender.report(pw.Connected(send.job))
         receiver.report(pw.Connected(receive.job))
+        receiver.complete(receive, receiver.position[receive.job][0])
         return True
 
     def cut(self, gone: Connection) -> None:
@@ -140,19 +145,27 @@ class Net:
         if one.send.job not in one.sender.jobs or receive.job not in receiver.jobs:
             return
         index, offset = receiver.position[receive.job]
+        sizes = receiver.sizes(receive)
+        if index == len(sizes):  # nothing but empty folders
+            self._finish(one)
+            return
         source = one.sender.sources[one.send.files[index].path[-1]]
         chunk = source[offset : offset + CHUNK_BYTES]
         moved = receiver.take(receive, index, offset, chunk)
         offset += len(chunk)
         one.sender.report(pw.Progress(one.send.job, index, offset, moved))
-        if offset == receive.sizes[index]:
-            receiver.complete(receive, index)
+        if offset == sizes[index]:
+            receiver.report(pw.FileComplete(receive.job, index))
             index, offset = index + 1, 0
+            receiver.complete(receive, index)
         receiver.position[receive.job] = (index, offset)
-        if index == len(receive.sizes):
-            self.connections.remove(one)
-            receiver.report(pw.Ended(receive.job, pw.Outcome.MOVED))
-            one.sender.report(pw.Ended(one.send.job, pw.Outcome.MOVED))
+        if index == len(sizes):
+            self._finish(one)
+
+    def _finish(self, one: Connection) -> None:
+        self.connections.remove(one)
+        one.receiver.report(pw.Ended(one.receive.job, pw.Outcome.MOVED))
+        one.sender.report(pw.Ended(one.send.job, pw.Outcome.MOVED))
 
 
 class FakeProcess:
@@ -168,7 +181,13 @@ class FakeProcess:
         self.bbr = False
         self.partials: dict[tuple[bytes, int], bytes] = {}
         self.inodes: dict[tuple[bytes, int], int] = {}
+        self.complete_files: dict[tuple[bytes, int], list[int]] = {}
         self.disk: dict[str, tuple[int, bytes]] = {}
+        """Final files by name; of a folder all bytes of its files, in the order of the offer."""
+        self.folders: dict[str, list[str]] = {}
+        """What is in the folders that can be sent, by their paths: names in `sources`."""
+        self.things: dict[int, int] = {}
+        """How many things of each receiving job are complete."""
         self.jobs: dict[int, pw.Send | pw.Receive] = {}
         self.sent: list[pw.Send] = []
         """Every request to send."""
@@ -199,12 +218,7 @@ class FakeProcess:
     def handle(self, request: pw.Request) -> None:
         match request:
             case pw.Scan():
-                names = [root.rsplit("/", 1)[-1] for root in request.roots]
-                files = [
-                    pw.ScannedFile(number, [name], len(self.sources[name]), 7)
-                    for number, name in enumerate(names)
-                ]
-                self.report(pw.Scanned(request.id, files))
+                self.report(self._scan(request))
             case pw.Send() | pw.Receive():
                 self._start(request)
             case pw.Stop(job):
@@ -240,7 +254,7 @@ class FakeProcess:
         key = (receive.id, index)
         self.partials[key] = self.partials.get(key, b"")[:offset] + chunk
         offset += len(chunk)
-        moved = sum(receive.sizes[:index]) + offset
+        moved = sum(self.sizes(receive)[:index]) + offset
         self.report(pw.Progress(receive.job, index, offset, moved))
         return moved
 
@@ -251,11 +265,34 @@ class FakeProcess:
                 return one
         return None
 
-    def complete(self, receive: pw.Receive, index: int) -> None:
-        self._next_inode += 1
-        self.inodes[receive.id, index] = self._next_inode
-        path = self._free(receive.paths[index])
-        self.report(pw.FileComplete(receive.job, index, path, self._next_inode))
+    def _scan(self, request: pw.Scan) -> pw.Scanned:
+        files: list[pw.ScannedFile] = []
+        empty: list[OfferedFolder] = []
+        for number, root in enumerate(request.roots):
+            name = root.rsplit("/", 1)[-1]
+            inside = self.folders.get(name)
+            paths = [[name]] if inside is None else [[name, below] for below in inside]
+            if not paths:
+                empty.append(OfferedFolder([name], number))
+            files += [
+                pw.ScannedFile(number, path, len(self.sources[path[-1]]), 7) for path in paths
+            ]
+        return pw.Scanned(request.id, files, folders=empty)
+
+    def sizes(self, receive: pw.Receive) -> list[int]:
+        return [file.size_bytes for file in decode_offer(receive.offer).files]
+
+    def complete(self, receive: pw.Receive, files: int) -> None:
+        """So many files are here: report what is complete with them."""
+        things = decode_offer(receive.offer).things
+        while (number := self.things[receive.job]) < len(things) and things[number].end <= files:
+            thing = things[number]
+            self._next_inode += 1
+            self.inodes[receive.id, number] = self._next_inode
+            name = self._free(safe_name(thing.name))
+            self.report(pw.ThingComplete(receive.job, number, name, self._next_inode))
+            self.things[receive.job] = number + 1
+            self.complete_files[receive.id, number] = thing.files
 
     def _start(self, request: pw.Send | pw.Receive) -> None:
         self.jobs[request.job] = request
@@ -263,6 +300,7 @@ class FakeProcess:
             self.sent.append(request)
         if isinstance(request, pw.Receive):
             self.position[request.job] = (request.index, request.offset)
+            self.things[request.job] = request.things
             have = self.partials.get((request.id, request.index), b"")
             assert len(have) >= request.offset, "a resume beyond what is there"
         if request.connect.bulk:
@@ -279,25 +317,28 @@ class FakeProcess:
             self.report(pw.Ended(request.job, pw.Outcome.UNREACHABLE))
 
     def _place(self, request: pw.Place) -> None:
-        name = "/".join(request.path)
-        there = self.disk.get(name)
-        key = (request.id, request.index)
+        there = self.disk.get(request.name)
+        key = (request.id, request.thing)
         if there is not None and there[0] != request.inode:
-            path = self._free(request.path)
-            self.report(pw.NotPlaced(request.id, request.index, path))
+            free = self._free(request.wanted)
+            self.report(pw.NotPlaced(request.id, request.thing, free))
             return
         if there is None:
-            if self.inodes.get(key) != request.inode or key not in self.partials:
-                self.report(pw.NotPlaced(request.id, request.index, [], "gone", gone=True))
+            files = self.complete_files.get(key, [])
+            if self.inodes.get(key) != request.inode or any(
+                (request.id, index) not in self.partials for index in files
+            ):
+                self.report(pw.NotPlaced(request.id, request.thing, "", "gone", gone=True))
                 return
-            self.disk[name] = (request.inode, self.partials.pop(key))
-        self.report(pw.Placed(request.id, request.index, request.path))
+            content = b"".join(self.partials.pop((request.id, index)) for index in files)
+            self.disk[request.name] = (request.inode, content)
+        self.report(pw.Placed(request.id, request.thing, request.name))
 
-    def _free(self, path: list[str]) -> list[str]:
+    def _free(self, name: str) -> str:
         number = 0
-        while "/".join([*path[:-1], numbered(path[-1], number)]) in self.disk:
+        while numbered(name, number) in self.disk:
             number += 1
-        return [*path[:-1], numbered(path[-1], number)]
+        return numbered(name, number)
 
 
 class FakeSide(Side):

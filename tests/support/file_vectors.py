@@ -48,6 +48,7 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "Done": ct.Done(ID),
     "LinkStream": ct.LinkStream(ID, HANDLE, TOKEN, ct.Suite.CHACHA),
     "TcpOpen": ct.TcpOpen(ID),
+    "Done, renamed": ct.Done(ID, 1, [("plans/a\u202eb", "a_b")]),
     "Position": fr.Position(1, 65_536),
     "FileHeader": fr.FileHeader(1, 65_536),
 }

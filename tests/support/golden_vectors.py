@@ -23,7 +23,7 @@ from chatnet_protocol.errors import ErrorCode  # noqa: E402
 from chatnet_protocol.ipc import commands as cmd  # noqa: E402
 from chatnet_protocol.ipc import envelope, rows, session_files, view  # noqa: E402
 from chatnet_protocol.ipc import events as ev  # noqa: E402
-from chatnet_protocol.ipc.offer import Offer, OfferedFile  # noqa: E402
+from chatnet_protocol.ipc.offer import LeftOut, Offer, OfferedFile, OfferedFolder  # noqa: E402
 from chatnet_protocol.ipc.reasons import LinkReason, reason  # noqa: E402
 from chatnet_protocol.ipc.trace import TraceRow  # noqa: E402
 from chatnet_protocol.version import IPC_VERSION, WIRE_VERSION  # noqa: E402
@@ -38,7 +38,15 @@ OTHER_KEY = bytes(range(0x40, 0x60))
 ID_1 = bytes.fromhex("0199a1b2c3d47000800000000000000a")
 ID_2 = bytes.fromhex("0199a1b2c3e87000800000000000000b")
 SENT_MS = 1_760_000_000_000
-OFFER = Offer([OfferedFile(["plans", "house.pdf"], 1_048_576, SENT_MS), OfferedFile(["ü.txt"], 0)])
+OFFER = Offer(
+    [
+        OfferedFile(["plans", "house.pdf"], 1_048_576, SENT_MS, True),
+        OfferedFile(["ü.txt"], 0, 0, False, 1),
+    ],
+    [OfferedFolder(["plans", "empty"])],
+    2,
+    [LeftOut("plans/pipe", "special")],
+)
 
 OWN_ROW = rows.MessageRow(
     no=41,
@@ -95,11 +103,16 @@ TRANSFER = rows.TransferRow(
     no=42,
     mine=False,
     state=rows.TransferState.ACTIVE,
-    name="house.pdf",
+    name="plans",
     files=2,
     size_bytes=1_048_576,
     done_bytes=65_536,
     changed_ms=SENT_MS + 40,
+    kind=rows.TransferKind.FOLDER,
+    things=2,
+    differences=rows.Differences(
+        2, [LeftOut("plans/pipe", "special")], 1, [rows.Renamed("plans/a_", "a_ (1)")]
+    ),
 )
 CLIENT = rows.ClientRow(client=3, name="qt", role=rows.ClientRole.FULL, since_ms=SENT_MS)
 SESSION = rows.SessionRow(
@@ -225,6 +238,8 @@ ROWS: Samples = {
         LINK, state=rows.LinkState.DIALLING, reason=reason(LinkReason.OTHER_VERSION, 2, 1)
     ),
     "TransferRow": TRANSFER,
+    "Differences": TRANSFER.differences,
+    "Renamed": rows.Renamed("plans/a_", "a_ (1)"),
     "RestoreRow": RESTORE,
     "ClientRow": CLIENT,
     "SessionRow": SESSION,
@@ -282,6 +297,8 @@ MESSAGES: Samples = {
     "Message, of a kind not known yet": wire.Message(9, ID_1, 42, SENT_MS, b"\xff\x00"),
     "Offer": OFFER,
     "OfferedFile": OFFER.files[0],
+    "OfferedFolder": OFFER.folders[0],
+    "LeftOut": OFFER.left_out_named[0],
     "Hello, of a first link": wire.Hello(1, 0, 0, 0, 0),
     "Hello, of a later one": wire.Hello(21, 20, 20, 21, 41, "Alice", True),
     "Marks": wire.Marks(21, 20),

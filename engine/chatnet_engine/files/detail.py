@@ -3,6 +3,7 @@
 from msgspec import Struct, msgpack
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.facts import facts_of
 from chatnet_engine.files.names import safe_name
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow, TransferState
@@ -29,11 +30,13 @@ class Detail(Struct, array_like=True, gc=False):
     folder: str = ""
     index: int = 0
     offset: int = 0
-    placing: list[tuple[int, list[str], int]] = []
-    """Receiver: complete files (index, final path, inode) that may not have their name yet."""
+    placing: list[tuple[int, str, int]] = []
+    """Receiver: complete things (number, final name, inode) that may not have their name yet."""
     mismatches: int = 0
     again: bool = False
     """Sender: the files were there already once, and are sent only as they were."""
+    things: int = 0
+    """Receiver: how many of the offer's things are complete."""
 
 
 class Former(Struct, array_like=True, gc=False):
@@ -86,9 +89,13 @@ def decode_detail(detail: bytes, listing: bytes) -> tuple[Detail, Listing]:
         return _DETAIL.decode(detail), _LISTING.decode(listing)
     old = _FORMER.decode(detail)
     state = Detail(
-        old.phase, old.held, old.peer_held, old.end_code, old.folder, old.index, old.offset,
-        old.placing, old.mismatches, old.again,
+        old.phase, old.held, old.peer_held, old.end_code, old.folder, mismatches=old.mismatches,
+        again=old.again,
     )  # fmt: skip
+    if old.index == 0:
+        state.offset = old.offset
+    elif old.folder and old.phase == TransferState.VERIFYING:
+        state.phase = TransferState.WAITING  # its files had their names one by one: it starts over
     return state, Listing(old.offer, old.roots, old.files)
 
 
@@ -101,9 +108,7 @@ def arrived(message: MessageRow, peer: int, wall_ms: int) -> tuple[TransferRow, 
         no=message.no,
         mine=False,
         state=TransferState.OFFERED,
-        name=safe_name(offer.files[0].path[-1]),
-        files=len(offer.files),
-        size_bytes=offer.size_bytes,
         changed_ms=wall_ms,
+        **facts_of(offer, safe_name),
     )
     return row, Detail(TransferState.OFFERED, False, False), Listing(message.body)

@@ -9,13 +9,19 @@ from functools import partial
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import new_detail
+from chatnet_engine.files.facts import facts_of
 from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Moment, Outputs
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
-from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES, MAX_PATH_COMPONENTS
+from chatnet_protocol.limits import (
+    MAX_FILES_IN_OFFER,
+    MAX_FOLDERS_IN_OFFER,
+    MAX_OFFER_BYTES,
+    MAX_PATH_COMPONENTS,
+)
 
 MAX_WAITING_OFFERS = 64
 """Offers on their way to the history; more are refused."""
@@ -129,14 +135,21 @@ class Offering:
         if report.error:
             self._fail(report.id, ErrorCode(report.code), report.error)
             return
-        if len(report.files) > MAX_FILES_IN_OFFER:
+        if len(report.files) > MAX_FILES_IN_OFFER or len(report.folders) > MAX_FOLDERS_IN_OFFER:
             self._fail(report.id, ErrorCode.TOO_LARGE, TOO_MANY)
             return
         files = [
-            OfferedFile(file.path, file.size_bytes, file.modified_ns // 1_000_000)
+            OfferedFile(
+                file.path,
+                file.size_bytes,
+                file.modified_ns // 1_000_000,
+                file.executable,
+                file.root,
+            )
             for file in report.files
         ]
-        body = encode_offer(Offer(files))
+        offer = Offer(files, report.folders, report.left_out, report.left_out_named)
+        body = encode_offer(offer)
         deep = any(len(file.path) > MAX_PATH_COMPONENTS for file in files)
         if len(body) > MAX_OFFER_BYTES or deep:
             self._fail(report.id, ErrorCode.TOO_LARGE, TOO_LONG)
@@ -149,10 +162,8 @@ class Offering:
                 no=0,
                 mine=True,
                 state=TransferState.OFFERED,
-                name=shown(files[0].path[-1]),
-                files=len(files),
-                size_bytes=sum(file.size_bytes for file in report.files),
                 path=shown(listed.roots[0]),
+                **facts_of(offer, shown),
             ),
             detail,
             listing,

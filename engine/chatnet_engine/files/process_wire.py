@@ -9,6 +9,9 @@ import enum
 import msgspec
 from msgspec import Struct
 
+from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder
+from chatnet_protocol.ipc.rows import Renamed
+
 STALLED_S = 5.0
 """After so long without progress the transfer's row says why."""
 MAX_FRAME_BYTES = 1024 * 1024
@@ -27,6 +30,7 @@ class ScannedFile(Struct, frozen=True, gc=False, array_like=True):
     path: list[str]
     size_bytes: int
     modified_ns: int
+    executable: bool = False
 
 
 class Connect(Struct, frozen=True, gc=False, array_like=True):
@@ -66,19 +70,20 @@ class Send(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Receive files over one connection, from file `index` at `offset` on.
+    """Receive an offer's files over one connection, from file `index` at `offset` on.
 
-    `paths`: safe relative paths. Answered like Send, and by FileComplete for each file.
+    `offer`: its body. The first `things` of its things are complete. Answered like Send, and by
+    FileComplete for each file and ThingComplete for each thing, in order.
     """
 
     job: int
     id: bytes
     connect: Connect
     folder: str
-    paths: list[list[str]]
-    sizes: list[int]
+    offer: bytes
     index: int
     offset: int
+    things: int
 
 
 class Stop(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -88,15 +93,17 @@ class Stop(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class Place(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Give a complete file its final name, which is durable in the history by now.
+    """Give a complete file or folder its final name, which is durable in the history by now.
 
     Harmless to repeat. Answered by Placed or NotPlaced.
     """
 
     id: bytes
     folder: str
-    index: int
-    path: list[str]
+    thing: int
+    name: str
+    wanted: str
+    """Its name while that is free; what is numbered if the name is taken."""
     inode: int
 
 
@@ -142,12 +149,19 @@ class Listening(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class Scanned(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """`code` (an ErrorCode value) and `error` (one sentence) when there is no list."""
+    """`code` (an ErrorCode value) and `error` (one sentence) when there is no list.
+
+    `folders`: those with nothing in them. `left_out`: how many entries are not sent, of which
+    `left_out_named` are the first.
+    """
 
     id: bytes
     files: list[ScannedFile]
     code: str = ""
     error: str = ""
+    folders: list[OfferedFolder] = []
+    left_out: int = 0
+    left_out_named: list[LeftOut] = []
 
 
 class Expecting(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -203,31 +217,44 @@ class SourceChanged(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class FileComplete(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """File `index` is verified and durable under its partial name; `path` is free for it."""
+    """File `index` is verified and durable."""
 
     job: int
     index: int
-    path: list[str]
+
+
+class ThingComplete(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Thing `thing` of the offer is durable under its partial name; `name` is free for it.
+
+    `renamed`: how many names inside it are not as they were offered, of which `named` are the
+    first.
+    """
+
+    job: int
+    thing: int
+    name: str
     inode: int
+    renamed: int = 0
+    named: list[Renamed] = []
 
 
 class Placed(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """The file has its final name."""
+    """The file or folder has its final name."""
 
     id: bytes
-    index: int
-    path: list[str]
+    thing: int
+    name: str
 
 
 class NotPlaced(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """With `path`: the name was taken, try this one. Without: one sentence why not.
+    """With `name`: the other one was taken, try this one. Without: one sentence why not.
 
-    `gone`: the file's bytes are not there any more.
+    `gone`: the bytes are not there any more.
     """
 
     id: bytes
-    index: int
-    path: list[str]
+    thing: int
+    name: str
     error: str = ""
     gone: bool = False
 
@@ -291,6 +318,7 @@ Report = (
     | Stalled
     | SourceChanged
     | FileComplete
+    | ThingComplete
     | Placed
     | NotPlaced
     | BulkOut

@@ -13,13 +13,15 @@ import msgspec
 from chatnet_engine.files import connecting, endings
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
-from chatnet_engine.files.names import safe_path
+from chatnet_engine.files.facts import named_for_peer, with_renamed, without_renamed
+from chatnet_engine.files.names import shown_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import S, Step, Table
+from chatnet_engine.files.placing import Placing
 from chatnet_engine.files.transfer import NO_WAY, Transfer
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
-from chatnet_protocol.ipc.rows import TransferRow
+from chatnet_protocol.ipc.rows import Renamed, TransferRow
 from chatnet_protocol.wire import control as ct
 
 FIRST_RETRY_S, MAX_RETRY_S = 0.2, 60.0
@@ -55,10 +57,9 @@ class Receiving(Transfer):
         random: Callable[[int], bytes],
     ) -> None:
         super().__init__(row, detail, listing, link, out, random)
+        self._things = self.offer.things
         self._retry_s = FIRST_RETRY_S
-        self._durable = len(detail.placing)
-        """So many of `placing` are in the store."""
-        self._in_store = 0
+        self._placing = Placing(row.id, detail, self._things, out)
         self._place_again_at: float | None = None
         self._asked: ct.Listen | None = None
         """The sender's newest request to dial that no job has been started for."""
@@ -78,6 +79,10 @@ class Receiving(Transfer):
                 raise CommandError(ErrorCode.NOT_ALLOWED, "The other side has cancelled this.")
             self._begin_again(at)
             self.detail.index = self.detail.offset = self.detail.mismatches = 0
+            self.detail.things = 0
+            self._row = msgspec.structs.replace(
+                self._row, differences=without_renamed(self._row.differences)
+            )
         elif not self._step(Step.ACCEPTED):
             return
         self.detail.folder = folder
@@ -123,8 +128,8 @@ class Receiving(Transfer):
             return
         if self._place_again_at is not None and at.s >= self._place_again_at:
             self._place_again_at = None
-            self._place(0)
-        if self.phase is S.WAITING and self.detail.index == len(self.offer.files):
+            self._placing.ask_again()
+        if self.phase is S.WAITING and self._is_complete:
             self._step(Step.MOVED)
             self._touch(at)
         if self.phase is not S.WAITING or self.held or not self.link.up:
@@ -163,7 +168,7 @@ class Receiving(Transfer):
         """Everything that was asked of the last process is asked again."""
         super().handle_ready(at)
         self._place_again_at = None
-        self._place(0)
+        self._placing.ask_again()
 
     # --- what the peer says ---
 
@@ -230,7 +235,9 @@ class Receiving(Transfer):
         if self.phase is not S.DONE:
             super()._say_end()
         elif self.settled:
-            self._out.say(self.peer, ct.Done(self.id))
+            differences = self._row.differences
+            renamed = differences.renamed if differences else 0
+            self._out.say(self.peer, ct.Done(self.id, renamed, named_for_peer(differences)))
 
     # --- what the file process says ---
 
@@ -252,10 +259,11 @@ class Receiving(Transfer):
                 self._progress(report, at)
             case pw.FileComplete():
                 self.detail.index, self.detail.offset = report.index + 1, 0
-                self.detail.placing.append((report.index, report.path, report.inode))
                 self._retry_s = FIRST_RETRY_S
                 self._dial_interval_s = MIN_DIAL_INTERVAL_S
-                self._touch(at)
+                self._note_done(at)
+            case pw.ThingComplete():
+                self._thing_complete(report, at)
             case pw.Placed():
                 self._placed(report, at)
             case pw.NotPlaced():
@@ -312,43 +320,40 @@ class Receiving(Transfer):
         """Remembers which names become durable with it."""
         store = super().take_store()
         if store is not None:
-            self._in_store = len(self.detail.placing)
+            self._placing.begin_store()
         return store
 
     def handle_stored(self, at: Moment) -> None:
         """Names are durable now: files may get them, and `Done` may be sent."""
         super().handle_stored(at)
-        first, self._durable = self._durable, self._in_store
-        self._place(first)
+        self._placing.handle_stored()
         if self.phase is S.DONE:
             self._say_end()
 
-    def _place(self, first: int) -> None:
-        for index, path, inode in self.detail.placing[first : self._durable]:
-            self._out.ask(pw.Place(self.id, self.detail.folder, index, path, inode))
+    @property
+    def _is_complete(self) -> bool:
+        return self.detail.things == len(self._things)
 
-    def _take_placing(self, index: int) -> bool:
-        for at, (known, _, _) in enumerate(self.detail.placing):
-            if known == index:
-                del self.detail.placing[at]
-                self._durable -= at < self._durable
-                self._in_store -= at < self._in_store
-                return True
-        return False
+    def _thing_complete(self, report: pw.ThingComplete, at: Moment) -> None:
+        self.detail.things = report.thing + 1
+        self._placing.add(report.thing, report.name, report.inode)
+        self._renamed(report.renamed, report.named)
+        self._touch(at)
+
+    def _renamed(self, count: int, named: list[Renamed]) -> None:
+        differences = with_renamed(self._row.differences, count, named)
+        self._row = msgspec.structs.replace(self._row, differences=differences)
 
     def _placed(self, report: pw.Placed, at: Moment) -> None:
-        if not self._take_placing(report.index):
+        if not self._placing.remove(report.thing):
             return
         folder = self.detail.folder.rstrip("/")
-        if len(self.offer.files) == 1:
-            path = "/".join([folder, *report.path])
-            self._row = msgspec.structs.replace(self._row, path=path)
-        elif report.index == 0 or not self._row.path:
-            roots = {tuple(file.path[:1]) for file in self.offer.files if len(file.path) > 1}
-            common = len(roots) == 1 and all(len(file.path) > 1 for file in self.offer.files)
-            path = f"{folder}/{report.path[0]}" if common else folder
-            self._row = msgspec.structs.replace(self._row, path=path)
-        if self.detail.index == len(self.offer.files) and not self.detail.placing:
+        path = folder if len(self._things) > 1 else f"{folder}/{report.name}"
+        self._row = msgspec.structs.replace(self._row, path=path)
+        offered = self._things[report.thing].name
+        if report.name != offered:
+            self._renamed(1, [Renamed(shown_path([offered]), report.name)])
+        if self._is_complete and not self._placing:
             self._step(Step.MOVED)
             self._step(Step.DONE)
             self.heard = False
@@ -360,13 +365,11 @@ class Receiving(Transfer):
             self._dirty = True
 
     def _not_placed(self, report: pw.NotPlaced, at: Moment) -> None:
-        if report.path:
-            for index, _, inode in list(self.detail.placing):
-                if index == report.index and self._take_placing(index):
-                    self.detail.placing.append((index, report.path, inode))
-                    self._touch(at)
+        if report.name:
+            if self._placing.rename(report.thing, report.name):
+                self._touch(at)
         elif self.ended:
-            self._take_placing(report.index)
+            self._placing.remove(report.thing)
         elif report.gone:
             self._end(ct.EndCode.TARGET, "me", report.error, at, tell=True)
         else:
@@ -382,17 +385,16 @@ class Receiving(Transfer):
                 self.id,
                 connect,
                 self.detail.folder,
-                [safe_path(file.path) for file in self.offer.files],
-                [file.size_bytes for file in self.offer.files],
+                self.listing.offer,
                 self.detail.index,
                 self.detail.offset,
+                self.detail.things,
             )
         )
 
     def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
         super()._end(code, by, reason, at, tell=tell)
         self.heard = not tell
-        self.detail.placing.clear()
-        self._durable = self._in_store = 0
+        self._placing.clear()
         if self.detail.folder:
             self._out.ask(pw.Discard(self.id, self.detail.folder))

@@ -5,6 +5,7 @@ be accepted, which fetches the files if the sender still has them; an own one is
 """
 
 from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
+from chatnet_engine.files.facts import facts_of
 from chatnet_engine.files.names import safe_name, shown
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.ipc.offer import decode_offer
@@ -19,19 +20,16 @@ def restored_transfer(message: MessageRow, peer: int, wall_ms: int) -> StoreTran
     """What to store for a restored OFFER message of which there is no transfer. Raises
     DecodeError."""
     offer = decode_offer(message.body)
-    name = offer.files[0].path[-1]
     row = TransferRow(
         id=message.id,
         peer=peer,
         no=message.no,
         mine=message.mine,
         state=TransferState.FAILED,
-        name=shown(name) if message.mine else safe_name(name),
-        files=len(offer.files),
-        size_bytes=offer.size_bytes,
         by=BY_RESTORED,
         reason=MINE if message.mine else THEIRS,
         changed_ms=wall_ms,
+        **facts_of(offer, shown if message.mine else safe_name),
     )
     detail = Detail(TransferState.FAILED, False, False, end_code=EndCode.UNKNOWN)
     return StoreTransfer(row, encode_detail(detail), encode_listing(Listing(message.body)))

@@ -13,11 +13,13 @@ from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.endings import TOLD_SENDER
+from chatnet_engine.files.facts import with_renamed, without_renamed
+from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import END_STATES, S, Step, Table
 from chatnet_engine.files.transfer import NO_WAY, Transfer
 from chatnet_protocol.errors import RemoteProtocolError
-from chatnet_protocol.ipc.rows import TransferRow
+from chatnet_protocol.ipc.rows import Renamed, TransferRow
 from chatnet_protocol.wire import control as ct
 
 MIN_START_INTERVAL_S = 0.2
@@ -169,7 +171,7 @@ class Sending(Transfer):
     def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
         """The receiver knows whether the files are there: this side takes over what it says."""
         if isinstance(control, ct.Done):
-            self._done(at)
+            self._done(control, at)
         elif control.code == ct.EndCode.HEARD:
             return  # of a cancel that came before the offer: no ending
         elif control.code == ct.EndCode.UNKNOWN:
@@ -180,7 +182,7 @@ class Sending(Transfer):
             self._told(control.code, at)
         self._out.say(self.peer, ct.End(self.id, ct.EndCode.HEARD))
 
-    def _done(self, at: Moment) -> None:
+    def _done(self, done: ct.Done, at: Moment) -> None:
         if self.phase is S.DONE:
             return
         self._stop_job()
@@ -189,7 +191,10 @@ class Sending(Transfer):
         self.detail.end_code = 0
         size = self.offer.size_bytes
         self.progress.measure(size, at.s)
-        self._row = msgspec.structs.replace(self._row, done_bytes=size)
+        named = [Renamed(shown(path), shown(name)) for path, name in done.named]
+        differences = without_renamed(self._row.differences)
+        differences = with_renamed(differences, max(0, done.renamed), named)
+        self._row = msgspec.structs.replace(self._row, done_bytes=size, differences=differences)
         self._touch(at, reason="", by="")
 
     def _told(self, code: int, at: Moment) -> None:

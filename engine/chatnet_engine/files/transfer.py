@@ -342,8 +342,12 @@ class Transfer(ABC):
         done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
         if done != self._row.done_bytes:
             self._row = msgspec.structs.replace(self._row, done_bytes=done)
-            self._progressed = True
-        if self._progressed and at.s >= self._progress_due:
+            self._note_done(at)
+
+    def _note_done(self, at: Moment) -> None:
+        """More is done; stored now and then."""
+        self._progressed = True
+        if at.s >= self._progress_due:
             self._progressed = False
             self._progress_due = at.s + PROGRESS_STORED_EVERY_S
             self._touch(at)

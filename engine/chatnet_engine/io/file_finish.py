@@ -31,14 +31,14 @@ class CompleteFile:
 
 
 class Finisher:
-    """One job's. `keep_names` makes durable that the files are found; `describe` and `report` are
-    called for each file that is durable, in order, from another thread. `add` and `finish` raise
-    the OSError or FolderError of any of them."""
+    """One job's. `keep_names` makes durable that the files are found; `describe` (what there is to
+    report) and `report` are called for each file that is durable, in order, from another thread.
+    `add` and `finish` raise the OSError or FolderError of any of them."""
 
     def __init__(
         self,
         keep_names: Callable[[], None],
-        describe: Callable[[CompleteFile], Report],
+        describe: Callable[[CompleteFile], list[Report]],
         report: Callable[[Report], None],
     ) -> None:
         self._keep_names = keep_names
@@ -117,10 +117,11 @@ class Finisher:
             return [] if self._ending else list(self._waiting)
 
     def _finish(self, file: CompleteFile) -> None:
-        report = self._describe(file)
+        reports = self._describe(file)
         with self._changed:
             self._waiting.popleft()
-            self._report(report)
+            for report in reports:
+                self._report(report)
             self._changed.notify_all()
         with contextlib.suppress(OSError):
             os.close(file.fd)

@@ -1,8 +1,8 @@
-"""The receiver's folder: partial files, room on the disk, final names.
+"""The receiver's folder: partial files and folders, room on the disk, final names.
 
 The folder itself is chosen by its user. Everything below it is reached step by step through open
-directories that are no links, and nothing is ever overwritten: a final name is made by linking
-the complete partial file, which fails where anything exists.
+directories that are no links, and nothing is ever overwritten: a file gets its final name by being
+linked, a folder by one rename, and both fail where anything exists.
 
 The folder of the partial files exists while one does; the last job to close removes it. So
 a job that needs it makes it again: other jobs, and engines of other sessions, close at any time.
@@ -11,12 +11,14 @@ a job that needs it makes it again: other jobs, and engines of other sessions, c
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import time
-from collections.abc import Iterator
 
-from chatnet_engine.files.names import numbered, shown
+from chatnet_engine.files.names import numbered, numbered_folder, shown
+from chatnet_engine.io.file_tree import MAX_ATTEMPTS, FileTree, open_subfolder
 from chatnet_engine.io.private_dir import make_dirs, sync_dir_fd
+from chatnet_engine.io.renaming import rename_folder
 
 PARTIAL_FOLDER = ".chatnet-partial"
 PARTIAL_KEPT_S = 30 * 24 * 3600
@@ -25,17 +27,14 @@ RESERVE_BYTES = 1024**3
 RESERVE_SHARE = 0.05
 """Left free on the disk: the smaller of the two."""
 ALLOCATE_STEP_BYTES = 64 * 1024 * 1024
-MAX_ATTEMPTS = 100
-"""To enter a folder that others take away whenever it is empty."""
 MAX_NUMBER = 9999
-"""`name (9999)`; a folder with more files of one name is refused."""
+"""`name (9999)`; a folder with more things of one name is refused."""
 
 FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 """What a file system without hard links answers."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_PRIVATE_FOLDER = _FOLDER | os.O_NOFOLLOW
 _PARTIAL = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -73,7 +72,7 @@ class Folder:
         except (OSError, ValueError) as error:
             raise problem(error if isinstance(error, OSError) else OSError(), path) from None
         try:
-            self._partial_fd = _subfolder(self._fd, PARTIAL_FOLDER)
+            self._partial_fd, _ = open_subfolder(self._fd, PARTIAL_FOLDER)
         except OSError as error:
             os.close(self._fd)
             raise problem(error, path) from None
@@ -96,13 +95,28 @@ class Folder:
                 f"Not enough room in {shown(self.path)}: {needed:,} MB more are needed.", full=True
             )
 
-    def open_partial(self, transfer_id: bytes, index: int) -> int:
+    def open_partial(self, transfer_id: bytes, thing: int) -> int:
         """Descriptor of a file's partial, which may hold bytes already. Raises OSError."""
-        fd = self._open(_partial_name(transfer_id, index))
+        fd = self._open(_partial_name(transfer_id, thing))
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "the partial is no regular file")
         return fd
+
+    def open_tree(self, transfer_id: bytes, thing: int) -> FileTree:
+        """A folder's partial, which may hold files already. Raises OSError."""
+        name = _partial_name(transfer_id, thing)
+        for _ in range(MAX_ATTEMPTS):
+            with contextlib.suppress(FileNotFoundError):
+                fd, _ = open_subfolder(self._partial_fd, name)
+                os.utime(fd)  # `sweep` goes by when it was used last
+                return FileTree(fd, self._below_mode)
+            self._open_partials_again()
+        raise OSError(errno.ENOENT, "the folder of the partial files does not stay")
+
+    def partial(self, transfer_id: bytes, thing: int) -> os.stat_result | None:
+        """What there is of a file or folder. Raises OSError."""
+        return _status(self._partial_fd, _partial_name(transfer_id, thing))
 
     def keep_partials(self) -> None:
         """Make durable that the partial files are found again. Raises OSError."""
@@ -117,57 +131,51 @@ class Folder:
         """Remove partial files of long ago."""
         self._remove("", older_than_s=time.time() - PARTIAL_KEPT_S)
 
-    def free_path(self, path: list[str]) -> list[str]:
-        """`path`, or the first numbered name that nothing has yet. Raises OSError, FolderError."""
-        with self._parent(path) as parent_fd:
-            for number in range(MAX_NUMBER + 1):
-                name = numbered(path[-1], number)
-                if not _exists(parent_fd, name):
-                    return [*path[:-1], name]
+    def free_name(self, name: str, *, is_folder: bool) -> str:
+        """`name`, or the first numbered one that nothing has yet. Raises OSError, FolderError."""
+        number_name = numbered_folder if is_folder else numbered
+        for number in range(MAX_NUMBER + 1):
+            free = number_name(name, number)
+            if _status(self._fd, free) is None:
+                return free
         raise FolderError(f"{shown(self.path)} has too many files of one name.")
 
-    def place(self, transfer_id: bytes, index: int, path: list[str], inode: int) -> bool:
-        """Give the complete partial its final name; False when that is taken by another file.
+    def place(self, transfer_id: bytes, thing: int, name: str, inode: int) -> bool:
+        """Give the complete partial its final name; False when that is taken by another thing.
 
-        Recognises what an earlier call did; the name is durable, and so are those of the folders
-        that lead to it. Raises PartialGone, OSError, FolderError.
+        Recognises what an earlier call did; the name is durable. Raises PartialGone, OSError.
         """
-        partial = _partial_name(transfer_id, index)
-        with self._parent(path, sync=True) as parent_fd:
-            if _inode(parent_fd, path[-1]) != inode:
-                if _inode(self._partial_fd, partial) != inode:
-                    raise PartialGone
-                if not _link(self._partial_fd, partial, parent_fd, path[-1]):
-                    return False
-            # Also when an earlier call had linked it: that one may have died before this.
-            sync_dir_fd(parent_fd)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial, dir_fd=self._partial_fd)
+        partial = _partial_name(transfer_id, thing)
+        there = _status(self._fd, name)
+        if there is None or there.st_ino != inode:
+            complete = _status(self._partial_fd, partial)
+            if complete is None or complete.st_ino != inode:
+                raise PartialGone
+            if stat.S_ISDIR(complete.st_mode):
+                placed = rename_folder(partial, self._partial_fd, name, self._fd)
+            else:
+                placed = _link(self._partial_fd, partial, self._fd, name)
+            if not placed:
+                return False
+        # Also when an earlier call had placed it: that one may have died before this.
+        sync_dir_fd(self._fd)
+        if (left := _status(self._partial_fd, partial)) and not stat.S_ISDIR(left.st_mode):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial, dir_fd=self._partial_fd)
         return True
 
     def _open(self, partial: str) -> int:
         for _ in range(MAX_ATTEMPTS):
             with contextlib.suppress(FileNotFoundError):
                 return os.open(partial, _PARTIAL, 0o600, dir_fd=self._partial_fd)
-            # Ours was empty, and somebody took it away: nothing can be made in it any more.
-            again = _subfolder(self._fd, PARTIAL_FOLDER)
-            os.close(self._partial_fd)
-            self._partial_fd = again
+            self._open_partials_again()
         raise OSError(errno.ENOENT, "the folder of the partial files does not stay")
 
-    @contextlib.contextmanager
-    def _parent(self, path: list[str], *, sync: bool = False) -> Iterator[int]:
-        fd = os.dup(self._fd)
-        try:
-            for name in path[:-1]:
-                below = _subfolder(fd, name, self._below_mode)
-                if sync:  # perhaps made by a process that died right after
-                    sync_dir_fd(fd)
-                os.close(fd)
-                fd = below
-            yield fd
-        finally:
-            os.close(fd)
+    def _open_partials_again(self) -> None:
+        """Ours was empty, and somebody took it away: nothing can be made in it any more."""
+        again, _ = open_subfolder(self._fd, PARTIAL_FOLDER)
+        os.close(self._partial_fd)
+        self._partial_fd = again
 
     def _remove(self, prefix: str, older_than_s: float) -> None:
         names: list[str] = []
@@ -178,7 +186,12 @@ class Folder:
                 continue
             with contextlib.suppress(OSError):
                 found = os.stat(name, dir_fd=self._partial_fd, follow_symlinks=False)
-                if found.st_mtime < older_than_s:
+                # Not the time of its content, which its sender chose.
+                if found.st_ctime >= older_than_s:
+                    continue
+                if stat.S_ISDIR(found.st_mode):
+                    shutil.rmtree(name, dir_fd=self._partial_fd)
+                else:
                     os.unlink(name, dir_fd=self._partial_fd)
 
 
@@ -204,32 +217,13 @@ class Allocation:
             self._allocated += step
 
 
-def _partial_name(transfer_id: bytes, index: int) -> str:
-    return f"{transfer_id.hex()}-{index}"
+def _partial_name(transfer_id: bytes, thing: int) -> str:
+    return f"{transfer_id.hex()}-{thing}"
 
 
-def _subfolder(parent_fd: int, name: str, mode: int = 0o700) -> int:
-    is_new = False
-    for _ in range(MAX_ATTEMPTS):
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=parent_fd)
-            is_new = True
-        with contextlib.suppress(FileNotFoundError):
-            fd = os.open(name, _PRIVATE_FOLDER, dir_fd=parent_fd)
-            if is_new and mode != 0o700:
-                with contextlib.suppress(OSError):  # a file system without modes
-                    os.fchmod(fd, mode)
-            return fd
-    raise OSError(errno.ENOENT, "a folder does not stay")
-
-
-def _exists(parent_fd: int, name: str) -> bool:
-    return _inode(parent_fd, name) is not None
-
-
-def _inode(parent_fd: int, name: str) -> int | None:
+def _status(parent_fd: int, name: str) -> os.stat_result | None:
     try:
-        return os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_ino
+        return os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
     except FileNotFoundError:
         return None
 

@@ -15,6 +15,7 @@ import queue
 import selectors
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -27,7 +28,7 @@ from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_connect import Listener, Unreachable, answer, dial, introduce, probe
 from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
 from chatnet_engine.io.file_pace import PacedSockets, has_bbr
-from chatnet_engine.io.file_receive import FOLDER_MODE, ReceiveJob
+from chatnet_engine.io.file_receive import ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
 from chatnet_engine.io.log import LineFormatter
@@ -43,7 +44,7 @@ MAX_UNSENT_BYTES = 8 * 1024 * 1024
 NICENESS = 5
 """Text goes first where cores are few."""
 BROKEN = "An internal error; see the log."
-GONE = "The bytes of a received file have disappeared before it got its name."
+GONE = "What was received has disappeared before it got its name."
 
 JobRequest = pw.Send | pw.Receive
 
@@ -339,34 +340,37 @@ class FileProcess:
                     code = ErrorCode.INTERNAL.value
                     self._report(0, pw.Scanned(request.id, [], code, BROKEN))
                 elif isinstance(request, pw.Place):
-                    self._report(0, pw.NotPlaced(request.id, request.index, [], BROKEN))
+                    self._report(0, pw.NotPlaced(request.id, request.thing, "", BROKEN))
 
     def _use_disk(self, request: pw.Scan | pw.Place | pw.Discard) -> None:
         match request:
             case pw.Scan():
                 self._report(0, scan(request.id, request.roots))
             case pw.Place():
-                self._report(0, place(request, FOLDER_MODE & ~self._umask))
+                self._report(0, place(request))
             case pw.Discard():
                 with contextlib.suppress(FolderError):
                     discard(request)
 
 
-def place(request: pw.Place, below_mode: int) -> pw.Placed | pw.NotPlaced:
-    """Give a complete file its final name, or say which name is free, or what is wrong."""
-    transfer_id, index, path = request.id, request.index, request.path
+def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
+    """Give what is complete its final name, or say which name is free, or what is wrong."""
+    transfer_id, thing, name = request.id, request.thing, request.name
     try:
-        folder = Folder(request.folder, below_mode)
+        folder = Folder(request.folder)
         with contextlib.closing(folder):
-            if folder.place(transfer_id, index, path, request.inode):
-                return pw.Placed(transfer_id, index, path)
-            return pw.NotPlaced(transfer_id, index, folder.free_path(path))
+            if folder.place(transfer_id, thing, name, request.inode):
+                return pw.Placed(transfer_id, thing, name)
+            found = folder.partial(transfer_id, thing)
+            is_folder = found is not None and stat.S_ISDIR(found.st_mode)
+            free = folder.free_name(request.wanted, is_folder=is_folder)
+            return pw.NotPlaced(transfer_id, thing, free)
     except PartialGone:
-        return pw.NotPlaced(transfer_id, index, [], GONE, gone=True)
+        return pw.NotPlaced(transfer_id, thing, "", GONE, gone=True)
     except FolderError as error:
-        return pw.NotPlaced(transfer_id, index, [], error.sentence)
+        return pw.NotPlaced(transfer_id, thing, "", error.sentence)
     except OSError as error:
-        return pw.NotPlaced(transfer_id, index, [], problem(error, request.folder).sentence)
+        return pw.NotPlaced(transfer_id, thing, "", problem(error, request.folder).sentence)
 
 
 def discard(request: pw.Discard) -> None:

@@ -16,7 +16,9 @@ from chatnet_engine.files.incoming import IncomingFiles, Step
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
 from chatnet_engine.io.file_finish import CompleteFile, Finisher
 from chatnet_engine.io.file_folder import Allocation, Folder, FolderError, problem
+from chatnet_engine.io.file_target import Target, set_facts
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
+from chatnet_protocol.ipc.offer import OfferedFile, decode_offer
 from chatnet_protocol.wire.file_records import Position, RecordType, encode_body
 
 REPORT_EVERY_S = 0.2
@@ -26,9 +28,8 @@ UNSYNCED_BYTES = 4 * 1024 * 1024
 SILENT_AFTER_S = 60.0
 """A sender that hashes a long prefix is silent for a while; one that is silent longer is gone."""
 HASH_CHUNK_BYTES = 1024 * 1024
-FINAL_MODE = 0o666
 FOLDER_MODE = 0o777
-"""Of received files and folders, but for what the user's umask takes away."""
+"""Of received folders, but for what the user's umask takes away."""
 
 
 class Mismatch(Exception):
@@ -94,11 +95,12 @@ class Syncer:
 class PartialFile:
     """The file under way: its bytes so far, their hash."""
 
-    def __init__(self, folder: Folder, transfer_id: bytes, index: int, size: int) -> None:
+    def __init__(self, target: Target, index: int, offered: OfferedFile) -> None:
         """Raises OSError."""
-        self.fd = folder.open_partial(transfer_id, index)
-        self._folder = folder
-        self.size = size
+        self.fd = target.open(index)
+        self._target = target
+        self._offered = offered
+        self.size = offered.size_bytes
         self.length = 0
         self._durable = 0
         self.hasher = blake3.blake3()
@@ -151,7 +153,7 @@ class PartialFile:
             slow = self._durable < self.length and time.monotonic() >= self._sync_from_s
             if not much and not slow:
                 return
-            self._syncer = Syncer(self.fd, self._durable, self._folder.keep_partials)
+            self._syncer = Syncer(self.fd, self._durable, self._target.keep_names)
         self._syncer.wrote(self.length)
 
     def sync(self) -> None:
@@ -160,14 +162,15 @@ class PartialFile:
             return
         self._end_syncer()
         os.fdatasync(self.fd)
-        self._folder.keep_partials()
+        self._target.keep_names()
         self._durable = self.length
 
     def complete(self, umask: int) -> None:
         """Ready for its final name, but for being durable. Raises OSError."""
         self._end_syncer()
         os.ftruncate(self.fd, self.size)
-        os.fchmod(self.fd, FINAL_MODE & ~umask)
+        offered = self._offered
+        set_facts(self.fd, offered.executable, offered.modified_ms, umask, time.time_ns())
 
     def _end_syncer(self) -> None:
         syncer, self._syncer = self._syncer, None
@@ -208,7 +211,9 @@ class ReceiveJob:
         self._report = report
         self._umask = umask
         self._file: PartialFile | None = None
-        self._before = sum(request.sizes[: request.index])
+        self._offer = decode_offer(request.offer)
+        self._sizes = [file.size_bytes for file in self._offer.files]
+        self._before = sum(self._sizes[: request.index])
         self._report_due_s = 0.0
         self._stalled = False
         self._position = Position(request.index, request.offset)
@@ -222,9 +227,8 @@ class ReceiveJob:
             folder = Folder(request.folder, FOLDER_MODE & ~self._umask)
         except FolderError as error:
             return self._folder_failed(error)
-        self._finisher = Finisher(
-            folder.keep_partials, lambda file: self._complete(folder, file), self._report
-        )
+        self._target = Target(folder, request.id, self._offer, request.things)
+        self._finisher = Finisher(self._target.keep_names, self._complete, self._report)
         try:
             self._receive(folder)
         except FolderError as error:
@@ -242,20 +246,18 @@ class ReceiveJob:
             self._finisher.close()
             if self._file is not None:
                 self._file.close()
+            self._target.close()
             folder.close()
         return pw.Ended(request.job, pw.Outcome.MOVED)
 
     def _receive(self, folder: Folder) -> None:
-        request = self._request
         folder.sweep()
-        start = Position(request.index, request.offset)
-        if request.index < len(request.sizes):
-            self._open(folder, request.index)
-            assert self._file is not None
-            if not self._file.has(request.offset):
-                start = Position(request.index, 0)
-            folder.need(sum(request.sizes[request.index :]) - start.offset)
-        self._incoming = IncomingFiles(request.sizes, start)
+        start = self._find_start()
+        if start.index < len(self._sizes):
+            folder.need(sum(self._sizes[start.index :]) - start.offset)
+        for report in self._target.complete(self._request.job, start.index):
+            self._report(report)
+        self._incoming = IncomingFiles(self._sizes, start)
         self._channel.send(RecordType.START, encode_body(start))
         if self._file is not None and start.offset:
             self._file.resume(start.offset)
@@ -265,7 +267,7 @@ class ReceiveJob:
             if records:
                 heard_s = time.monotonic()
                 self._stalled = False
-                self._handle_batch(folder, records)
+                self._handle_batch(records)
             else:
                 self._handle_silence(time.monotonic() - heard_s)
             self._now_and_then()
@@ -281,7 +283,22 @@ class ReceiveJob:
             self._stalled = True
             self._report(pw.Stalled(self._request.job, pw.Wait.SENDER))
 
-    def _handle_batch(self, folder: Folder, records: list[tuple[int, memoryview]]) -> None:
+    def _find_start(self) -> Position:
+        """Where to go on: what has disappeared since has to come again."""
+        request = self._request
+        index, offset = self._target.first_missing(request.index), request.offset
+        if index != request.index:
+            offset = 0
+            self._before = sum(self._sizes[:index])
+        self._position = Position(index, offset)
+        if index < len(self._sizes):
+            self._open(index)
+            assert self._file is not None
+            if not self._file.has(offset):
+                self._position = Position(index, 0)
+        return self._position
+
+    def _handle_batch(self, records: list[tuple[int, memoryview]]) -> None:
         bodies: list[memoryview] = []
         for record_type, body in records:
             step = self._incoming.handle(record_type, body)
@@ -291,11 +308,11 @@ class ReceiveJob:
             self._flush(bodies)
             match step:
                 case Step.BEGIN:
-                    self._begin(folder, self._incoming.offset)
+                    self._begin(self._incoming.offset)
                 case Step.OVER:
-                    self._begin(folder, 0)
+                    self._begin(0)
                 case Step.CHECK:
-                    self._finish_file(folder, bytes(body))
+                    self._finish_file(bytes(body))
                 case Step.FINISH:
                     pass  # `END` is handled by the caller
         self._flush(bodies)
@@ -305,17 +322,17 @@ class ReceiveJob:
             assert self._file is not None
             self._file.append(bodies)
 
-    def _open(self, folder: Folder, index: int) -> None:
-        self._file = PartialFile(folder, self._request.id, index, self._request.sizes[index])
+    def _open(self, index: int) -> None:
+        self._file = PartialFile(self._target, index, self._offer.files[index])
 
-    def _begin(self, folder: Folder, offset: int) -> None:
+    def _begin(self, offset: int) -> None:
         if self._file is None:
-            self._open(folder, self._incoming.index)
+            self._open(self._incoming.index)
         assert self._file is not None
         if offset == 0 or self._file.length != offset:
             self._file.resume(offset)
 
-    def _finish_file(self, folder: Folder, digest: bytes) -> None:
+    def _finish_file(self, digest: bytes) -> None:
         index = self._incoming.index - 1
         file = self._file
         assert file is not None
@@ -326,11 +343,11 @@ class ReceiveJob:
         self._before += file.size
         self._finisher.add(CompleteFile(index, file.fd, file.durable))
 
-    def _complete(self, folder: Folder, file: CompleteFile) -> pw.FileComplete:
+    def _complete(self, file: CompleteFile) -> list[pw.Report]:
         """It is durable. Called from the finisher's thread."""
-        inode = os.fstat(file.fd).st_ino
-        path = folder.free_path(self._request.paths[file.index])
-        return pw.FileComplete(self._request.job, file.index, path, inode)
+        job = self._request.job
+        complete = self._target.complete(job, file.index + 1)
+        return [pw.FileComplete(job, file.index), *complete]
 
     def _now_and_then(self) -> None:
         now_s = time.monotonic()

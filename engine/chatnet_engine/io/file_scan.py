@@ -1,27 +1,30 @@
 """Lists what is behind the paths somebody wants to send.
 
 Folders are walked; links inside them are not followed. Only regular files can be sent: a pipe or
-a device would block or never end.
+a device would block or never end. What was named by a person can be sent or is refused; what is
+inside a named folder and cannot be sent is left out, counted, and the first of it named.
 """
 
 import os
 import stat
-from collections.abc import Iterator
 
-from chatnet_engine.files.names import shown
+from chatnet_engine.files.names import shown, shown_path
 from chatnet_engine.files.offering import TOO_LONG
 from chatnet_engine.files.process_wire import Scanned, ScannedFile
 from chatnet_protocol.errors import ErrorCode
+from chatnet_protocol.ipc.offer import LeftOut, LeftOutKind, OfferedFolder
 from chatnet_protocol.limits import (
     MAX_FILE_BYTES,
     MAX_FILES_IN_OFFER,
+    MAX_FOLDERS_IN_OFFER,
+    MAX_LEFT_OUT_NAMED,
     MAX_OFFER_BYTES,
     MAX_PATH_COMPONENTS,
 )
 from chatnet_protocol.text import is_text
 
 MAX_ENTRIES = 100_000
-"""Directory entries looked at, so that a folder of empty folders ends too."""
+"""Directory entries looked at, so that a folder of links ends too."""
 
 
 class ScanError(Exception):
@@ -33,27 +36,30 @@ class ScanError(Exception):
         self.sentence = sentence
 
 
+class _Enough(Exception):
+    """More than an offer holds: the caller refuses it."""
+
+
 def scan(transfer_id: bytes, roots: list[str]) -> Scanned:
     """The report for a Scan request, never longer than an offer of these files could be.
 
-    Stops one file after the limit, for the caller to refuse.
+    Stops one file or folder after the limit, for the caller to refuse.
     """
-    files: list[ScannedFile] = []
-    size = 0
+    found = _Scan()
     try:
         for number, root in enumerate(roots):
-            for file in _files_of(number, root):
-                files.append(file)
-                if len(files) > MAX_FILES_IN_OFFER:
-                    return Scanned(transfer_id, files)
-                size += sum(len(name.encode()) for name in file.path)
-                if size > MAX_OFFER_BYTES:
-                    raise ScanError(ErrorCode.TOO_LARGE, TOO_LONG)
-        if not files:
-            raise ScanError(ErrorCode.FILE, "There are no files in there.")
+            found.add(number, root)
+    except _Enough:
+        pass
     except ScanError as error:
         return Scanned(transfer_id, [], error.code.value, error.sentence)
-    return Scanned(transfer_id, files)
+    return Scanned(
+        transfer_id,
+        found.files,
+        folders=found.folders,
+        left_out=found.left_out,
+        left_out_named=found.named,
+    )
 
 
 def source_path(root: str, components: list[str]) -> str:
@@ -61,57 +67,138 @@ def source_path(root: str, components: list[str]) -> str:
     return os.path.join(os.path.dirname(root.rstrip("/")), *components)
 
 
-def _files_of(number: int, root: str) -> Iterator[ScannedFile]:
-    root = root.rstrip("/")
-    try:
-        status = os.stat(root or "/")
-    except (OSError, ValueError) as error:
-        raise _unreadable(root, error) from None
-    if stat.S_ISREG(status.st_mode):
-        yield _scanned(number, [os.path.basename(root)], root, status)
-    elif stat.S_ISDIR(status.st_mode) and root:
-        yield from _walk(number, root)
-    else:
-        raise ScanError(ErrorCode.FILE, f"{shown(root or '/')} is no file and no folder to send.")
+class _Scan:
+    """What has been found so far."""
 
+    def __init__(self) -> None:
+        self.files: list[ScannedFile] = []
+        self.folders: list[OfferedFolder] = []
+        self.left_out = 0
+        self.named: list[LeftOut] = []
+        self._size_bytes = 0
 
-def _walk(number: int, root: str) -> Iterator[ScannedFile]:
-    waiting: list[list[str]] = [[os.path.basename(root)]]
-    seen = 0
-    while waiting:
-        components = waiting.pop()
-        folder = source_path(root, components)
-        if len(components) >= MAX_PATH_COMPONENTS:
-            raise ScanError(ErrorCode.TOO_LARGE, f"{shown(folder)} is nested too deep to be sent.")
+    def add(self, number: int, root: str) -> None:
+        """A path that a person named. Raises ScanError."""
+        root = root.rstrip("/")
+        name = os.path.basename(root)
         try:
-            with os.scandir(folder) as entries:
-                names = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            raise _unreadable(folder, error) from None
-        for entry in names:
-            seen += 1
+            status = os.stat(root or "/")
+        except (OSError, ValueError) as error:
+            raise _unreadable(root, error) from None
+        if stat.S_ISREG(status.st_mode):
+            if (kind := _refusal(name, root, status)) is not None:
+                raise _refused(root, kind)
+            self._add_file(number, [name], status)
+        elif stat.S_ISDIR(status.st_mode) and root:
+            if not is_text(name):
+                raise _refused(root, LeftOutKind.NAME)
+            self._walk(number, root, name)
+        else:
+            sentence = f"{shown(root or '/')} is no file and no folder to send."
+            raise ScanError(ErrorCode.FILE, sentence)
+
+    def _walk(self, number: int, root: str, name: str) -> None:
+        waiting: list[list[str]] = [[name]]
+        entered: list[list[str]] = []
+        first, seen = len(self.files), 0
+        while waiting:
+            components = waiting.pop()
+            try:
+                with os.scandir(source_path(root, components)) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except OSError as error:
+                if len(components) == 1:
+                    raise _unreadable(root, error) from None
+                self._leave_out(components, LeftOutKind.UNREADABLE)
+                continue
+            entered.append(components)
+            seen += len(entries)
             if seen > MAX_ENTRIES:
                 raise ScanError(ErrorCode.TOO_LARGE, f"{shown(root)} has too many entries.")
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError as error:
-                raise _unreadable(entry.path, error) from None
-            if stat.S_ISDIR(status.st_mode):
-                waiting.append([*components, entry.name])
-            elif stat.S_ISREG(status.st_mode):
-                yield _scanned(number, [*components, entry.name], entry.path, status)
+            for entry in entries:
+                path = [*components, entry.name]
+                kind = self._add_entry(number, path, entry, waiting)
+                if kind is not None:
+                    self._leave_out(path, kind)
+        self._add_empty(number, entered, [file.path[:-1] for file in self.files[first:]])
+
+    def _add_empty(self, number: int, entered: list[list[str]], used: list[list[str]]) -> None:
+        """Those of the folders in which nothing is sent; `used`: where something is."""
+        full: set[tuple[str, ...]] = set()
+        for path in used:
+            full.update(tuple(path[:depth]) for depth in range(1, len(path) + 1))
+        for path in sorted(entered, key=len, reverse=True):
+            if tuple(path) in full:
+                continue
+            self._count(path)
+            self.folders.append(OfferedFolder(path, number))
+            full.update(tuple(path[:depth]) for depth in range(1, len(path)))
+            if len(self.folders) > MAX_FOLDERS_IN_OFFER:
+                raise _Enough
+
+    def _add_entry(
+        self, number: int, path: list[str], entry: os.DirEntry[str], waiting: list[list[str]]
+    ) -> LeftOutKind | None:
+        """Why it is left out; None: it is not."""
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return LeftOutKind.UNREADABLE
+        if len(path) > MAX_PATH_COMPONENTS:
+            return LeftOutKind.DEEP
+        if stat.S_ISLNK(status.st_mode):
+            return LeftOutKind.LINK
+        if stat.S_ISDIR(status.st_mode):
+            if not is_text(entry.name):
+                return LeftOutKind.NAME
+            waiting.append(path)
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return LeftOutKind.SPECIAL
+        if (kind := _refusal(entry.name, entry.path, status)) is None:
+            self._add_file(number, path, status)
+        return kind
+
+    def _add_file(self, number: int, path: list[str], status: os.stat_result) -> None:
+        self._count(path)
+        executable = bool(status.st_mode & stat.S_IXUSR)
+        size_bytes, modified_ns = status.st_size, status.st_mtime_ns
+        self.files.append(ScannedFile(number, path, size_bytes, modified_ns, executable))
+        if len(self.files) > MAX_FILES_IN_OFFER:
+            raise _Enough
+
+    def _count(self, path: list[str]) -> None:
+        self._size_bytes += sum(len(name.encode()) for name in path)
+        if self._size_bytes > MAX_OFFER_BYTES:
+            raise ScanError(ErrorCode.TOO_LARGE, TOO_LONG)
+
+    def _leave_out(self, path: list[str], kind: LeftOutKind) -> None:
+        self.left_out += 1
+        if len(self.named) < MAX_LEFT_OUT_NAMED:
+            self.named.append(LeftOut(shown_path(path), kind.value))
 
 
-def _scanned(number: int, path: list[str], full: str, status: os.stat_result) -> ScannedFile:
-    if not is_text(full):
-        raise ScanError(
-            ErrorCode.FILE, f"The name of {shown(full)} is not valid UTF-8; rename it first."
-        )
+def _refusal(name: str, full: str, status: os.stat_result) -> LeftOutKind | None:
+    """Why a regular file cannot be sent."""
+    if not is_text(name):
+        return LeftOutKind.NAME
     if not os.access(full, os.R_OK):
-        raise ScanError(ErrorCode.FILE, f"{shown(full)} cannot be read: permission denied.")
+        return LeftOutKind.UNREADABLE
     if status.st_size > MAX_FILE_BYTES:
-        raise ScanError(ErrorCode.TOO_LARGE, f"{shown(full)} is too large to be sent.")
-    return ScannedFile(number, path, status.st_size, status.st_mtime_ns)
+        return LeftOutKind.LARGE
+    return None
+
+
+def _refused(path: str, kind: LeftOutKind) -> ScanError:
+    """What a person named cannot be sent."""
+    match kind:
+        case LeftOutKind.NAME:
+            sentence = f"The name of {shown(path)} is not valid UTF-8; rename it first."
+        case LeftOutKind.LARGE:
+            return ScanError(ErrorCode.TOO_LARGE, f"{shown(path)} is too large to be sent.")
+        case _:
+            sentence = f"{shown(path)} cannot be read: permission denied."
+    return ScanError(ErrorCode.FILE, sentence)
 
 
 def _unreadable(path: str, error: Exception) -> ScanError:

@@ -11,13 +11,14 @@ from chatnet_engine.ledger.schema import (
     REFUSED_KEYS,
     RESTORES,
     TABLES,
+    TRANSFER_FACTS,
 )
 from chatnet_protocol.errors import VersionMismatch
 
 STEPS: tuple[str, ...] = (
     TABLES,
     RESTORES,
-    QUOTAS + OWN_KEY + REFUSED_KEYS + GIVEN_PATHS + LISTINGS,
+    QUOTAS + OWN_KEY + REFUSED_KEYS + GIVEN_PATHS + LISTINGS + TRANSFER_FACTS,
 )
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 

@@ -207,6 +207,14 @@ CREATE TABLE listings (
 """
 """Schema version 3: what of a transfer does not change, so that each step of it stores little."""
 
+TRANSFER_FACTS = """
+ALTER TABLE transfers ADD COLUMN kind TEXT NOT NULL DEFAULT 'file';
+ALTER TABLE transfers ADD COLUMN things INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE transfers ADD COLUMN differences BLOB NOT NULL DEFAULT x'';
+"""
+"""Schema version 3: what was chosen to be sent, and what of it does not arrive as it is (a packed
+Differences, or empty)."""
+
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""

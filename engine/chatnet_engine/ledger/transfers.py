@@ -4,17 +4,22 @@ view and is stored again comes last, in the view as here."""
 import sqlite3
 from typing import Any
 
+import msgspec
+
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, Differences, TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Differences)
 _COLUMNS = (
     "id, peer, no, mine, state, name, files, size_bytes, done_bytes, by_whom, reason, path,"
-    " changed_ms"
+    " changed_ms, kind, things, differences"
 )
 _QUERY = (
     "SELECT t.place, t.id, t.peer, t.no, t.mine, t.state, t.name, t.files, t.size_bytes,"
-    " t.done_bytes, t.by_whom, t.reason, t.path, t.changed_ms, t.detail,"
+    " t.done_bytes, t.by_whom, t.reason, t.path, t.changed_ms, t.kind, t.things, t.differences,"
+    " t.detail,"
     " coalesce(iif(t.mine AND m.seq > c.delivered_seq, m.seq, 0), 0), coalesce(l.listing, x'')"
     " FROM transfers t LEFT JOIN messages m ON m.no = t.no"
     " LEFT JOIN counters c ON c.peer = t.peer LEFT JOIN listings l ON l.id = t.id"
@@ -27,17 +32,19 @@ def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
     _put_last_if_forgotten(db, row.id)
     values = (
         row.id, row.peer, row.no, row.mine, str(row.state), row.name, row.files, row.size_bytes,
-        row.done_bytes, row.by, row.reason, row.path, row.changed_ms,
+        row.done_bytes, row.by, row.reason, row.path, row.changed_ms, row.kind, row.things,
+        _ENCODER.encode(row.differences) if row.differences else b"",
         row.state in ENDED_TRANSFER_STATES, op.detail, op.given,
     )  # fmt: skip
     db.execute(
         f"INSERT INTO transfers ({_COLUMNS}, ended, detail, given)"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET peer = excluded.peer, no = excluded.no,"
         " mine = excluded.mine, state = excluded.state, name = excluded.name,"
         " files = excluded.files, size_bytes = excluded.size_bytes,"
         " done_bytes = excluded.done_bytes, by_whom = excluded.by_whom,"
         " reason = excluded.reason, path = excluded.path, changed_ms = excluded.changed_ms,"
+        " kind = excluded.kind, things = excluded.things, differences = excluded.differences,"
         " ended = excluded.ended, detail = excluded.detail",
         values,
     )
@@ -92,6 +99,16 @@ def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:
 
 
 def _stored(values: tuple[Any, ...]) -> c.StoredTransfer:
-    _, transfer_id, peer, no, mine, *rest, detail, waiting_seq, listing = values
-    row = TransferRow(transfer_id, peer, no, bool(mine), *rest)
-    return c.StoredTransfer(row, detail, waiting_seq, listing)
+    _, transfer_id, peer, no, mine, *rest, differences, detail, waiting_seq, listing = values
+    fields = [transfer_id, peer, no, bool(mine), *rest, _differences(differences)]
+    return c.StoredTransfer(TransferRow(*fields), detail, waiting_seq, listing)
+
+
+def _differences(packed: Any) -> Any:
+    """Damaged ones stay as they are, and whoever checks the row's types finds them."""
+    if packed == b"":
+        return None
+    try:
+        return _DECODER.decode(packed)
+    except (msgspec.MsgspecError, TypeError):
+        return packed

@@ -106,6 +106,8 @@ def _print_transfer(
 ) -> None:
     if not options.json:
         env.out(f"{state} · no {no} · {transfer.hex()}")
+        if row is not None and (differences := render.difference_words(row)):
+            env.say(f"{differences}.")
         return
     known = render.transfer_object(row, Progress(row.done_bytes)) if row else {}
     env.out(render.dumps({"type": "transfer", "id": transfer.hex(), "no": no, **known}))

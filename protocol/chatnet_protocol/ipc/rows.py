@@ -9,6 +9,7 @@ import enum
 
 from msgspec import Struct
 
+from chatnet_protocol.ipc.offer import LeftOut
 from chatnet_protocol.ipc.reasons import Reason
 
 
@@ -170,6 +171,30 @@ BY_RESTORED = "restored"
 it."""
 
 
+class TransferKind(enum.StrEnum):
+    """What was chosen to be sent."""
+
+    FILE = "file"
+    FOLDER = "folder"
+
+
+class Renamed(Struct, array_like=True, gc=False, frozen=True):
+    """Something that arrived under another name; both are made harmless for one line."""
+
+    path: str
+    name: str
+    """Its new name; the last component alone."""
+
+
+class Differences(Struct, array_like=True, gc=False, frozen=True):
+    """What of an offer does not arrive as it is with the sender. The first of each are named."""
+
+    left_out: int = 0
+    left_out_named: list[LeftOut] = []
+    renamed: int = 0
+    renamed_named: list[Renamed] = []
+
+
 class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     """One offer of files; `id` is the id of the message that offered them."""
 
@@ -182,9 +207,9 @@ class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     state: str
     """A TransferState value."""
     name: str
-    """The file's safe name, or the first of several; peer-supplied text on the receiving side."""
+    """The offered file's or folder's own name; peer-supplied text on the receiving side."""
     files: int
-    """How many files."""
+    """How many files, those in folders included."""
     size_bytes: int
     done_bytes: int = 0
     """Verified and durable at the receiver, at the time of this row."""
@@ -195,6 +220,12 @@ class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     path: str = ""
     """Sender: what is sent. Receiver: where it landed, once it is done."""
     changed_ms: int = 0
+    kind: str = TransferKind.FILE
+    """A TransferKind value: what `name` is."""
+    things: int = 1
+    """How many files and folders were chosen to be sent; `name` is the first of them."""
+    differences: Differences | None = None
+    """What does not arrive as it is with the sender; None: nothing so far."""
 
 
 class RestoreMine(enum.StrEnum):

@@ -19,6 +19,8 @@ TOKEN_BYTES = 32
 TOKEN_VALID_S = 60.0
 """A token that no connection has used by then is forgotten."""
 MAX_CONTROL_BYTES = 512
+MAX_RENAMED_BYTES = 400
+"""Of the names in one Done."""
 
 
 class Suite(enum.IntEnum):
@@ -92,6 +94,11 @@ class End(ControlBase, frozen=True, gc=False, array_like=True, tag=6):
 class Done(ControlBase, frozen=True, gc=False, array_like=True, tag=7):
     """Receiver: all files are verified, durable and in their place."""
 
+    renamed: int = 0
+    """How many files and folders have another name than with the sender."""
+    named: list[tuple[str, str]] = []
+    """The first of them, as many as MAX_RENAMED_BYTES hold: path as offered, new last component."""
+
 
 class LinkStream(ControlBase, frozen=True, gc=False, array_like=True, tag=8):
     """Receiver: no TCP connection can be had; the bytes travel on channel 3 of the link, as a
@@ -131,4 +138,6 @@ def decode_control(body: bytes) -> Control:
             raise DecodeError("an unknown cipher suite")
     if isinstance(control, Listen) and not 0 < control.port < 65536:
         raise DecodeError("a port is out of range")
+    if isinstance(control, Done) and control.renamed < len(control.named):
+        raise DecodeError("more is named than has another name")
     return control

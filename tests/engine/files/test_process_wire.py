@@ -8,6 +8,8 @@ import pytest
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import MAX_ROOT_BYTES
 from chatnet_engine.io.file_link import MAX_FRAME_BYTES
+from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder
+from chatnet_protocol.ipc.rows import Renamed
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES
 
 ID = bytes(range(16))
@@ -16,9 +18,9 @@ FILE = pw.ScannedFile(0, ["a", "b"], 5, 7)
 VALUES = [
     pw.Scan(ID, ["/a", "/b"]),
     pw.Send(1, CONNECT, ["/a"], [FILE]),
-    pw.Receive(1, ID, CONNECT, "/in", [["a", "b"]], [5], 0, 3),
+    pw.Receive(1, ID, CONNECT, "/in", b"offer", 0, 3, 0),
     pw.Stop(1),
-    pw.Place(ID, "/in", 0, ["a"], 99),
+    pw.Place(ID, "/in", 0, "a (1)", "a", 99),
     pw.Discard(ID, "/in"),
     pw.BulkIn(1, b"bytes"),
     pw.BulkGrant(1, 5),
@@ -27,15 +29,16 @@ VALUES = [
     pw.BulkTaken(1, 5),
     pw.Reachable(1),
     pw.Listening(0, "TCP port 5 cannot be used: busy.", True),
-    pw.Scanned(ID, [FILE], "", ""),
+    pw.Scanned(ID, [FILE], "", "", [OfferedFolder(["a", "c"])], 1, [LeftOut("a/l", "link")]),
     pw.Expecting(1),
     pw.Connected(1),
     pw.Progress(1, 0, 3, 4),
     pw.Stalled(1, pw.Wait.PATH),
     pw.SourceChanged(1, 0, 8),
-    pw.FileComplete(1, 0, ["a"], 99),
-    pw.Placed(ID, 0, ["a"]),
-    pw.NotPlaced(ID, 0, [], "gone", True),
+    pw.FileComplete(1, 0),
+    pw.ThingComplete(1, 0, "a", 99, 1, [Renamed("a/\n", "_")]),
+    pw.Placed(ID, 0, "a"),
+    pw.NotPlaced(ID, 0, "", "gone", True),
     pw.Ended(1, pw.Outcome.LOST, ""),
 ]
 
@@ -60,10 +63,9 @@ def test_what_does_not_parse_is_a_broken_invariant() -> None:
 
 def test_the_largest_requests_fit_a_frame() -> None:
     name = "n" * (MAX_OFFER_BYTES // MAX_FILES_IN_OFFER)
-    files = [pw.ScannedFile(n, [name], 2**53, 2**62) for n in range(MAX_FILES_IN_OFFER)]
+    files = [pw.ScannedFile(n, [name], 2**53, 2**62, True) for n in range(MAX_FILES_IN_OFFER)]
     send = pw.Send(2**40, CONNECT, ["/" + "r" * MAX_ROOT_BYTES], files)
     assert len(pw.encode(send)) < MAX_FRAME_BYTES
-    paths = [[name] for _ in range(MAX_FILES_IN_OFFER)]
-    sizes = [2**53] * MAX_FILES_IN_OFFER
-    receive = pw.Receive(2**40, ID, CONNECT, "/" + "i" * 4096, paths, sizes, 0, 0)
+    offer = bytes(MAX_OFFER_BYTES)
+    receive = pw.Receive(2**40, ID, CONNECT, "/" + "i" * 4096, offer, 0, 0, 0)
     assert len(pw.encode(receive)) < MAX_FRAME_BYTES

@@ -105,12 +105,12 @@ def test_bytes_that_disappear_before_they_get_their_name_fail_both(world: World)
 def test_answers_about_names_come_late_without_harm(world: World) -> None:
     world.offer("a.txt")
     world.run(lambda: world.states() == ("active", "active"))
-    for report in (pw.Placed(ID, 0, ["x"]), pw.NotPlaced(ID, 0, ["x"])):
+    for report in (pw.Placed(ID, 0, "x"), pw.NotPlaced(ID, 0, "x")):
         world.b.process.report(report)
     world.settle()
     assert world.b.state() == "active"
     world.do(world.b, "cancel")
-    for report in (pw.Placed(ID, 0, ["x"]), pw.NotPlaced(ID, 0, [], "late")):
+    for report in (pw.Placed(ID, 0, "x"), pw.NotPlaced(ID, 0, "", "late")):
         world.b.process.report(report)
     world.settle()
     assert world.states() == ("cancelled", "cancelled")

@@ -255,7 +255,7 @@ def test_a_final_name_is_durable_before_the_file_has_it(world: World) -> None:
     def watch(request: pw.Request) -> None:
         if isinstance(request, pw.Place):
             placed.append(world.b.store[request.id].detail)
-            assert request.path[-1].encode() in world.b.store[request.id].detail
+            assert request.name.encode() in world.b.store[request.id].detail
         handle(request)
 
     world.b.process.handle = watch  # type: ignore[method-assign]
@@ -312,7 +312,7 @@ def test_a_name_that_cannot_be_given_is_tried_again(world: World) -> None:
     while world.net.connections:
         world.net.step(world.random)
     handle = world.b.process.handle
-    refused = pw.NotPlaced(ID, 0, [], "The folder cannot be written.")
+    refused = pw.NotPlaced(ID, 0, "", "The folder cannot be written.")
     world.b.process.handle = lambda request: world.b.process.report(refused)  # type: ignore
     world.advance(1)
     assert world.b.state() == "verifying"

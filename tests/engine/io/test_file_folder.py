@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,8 +55,8 @@ def test_partials_are_private(folder: Folder) -> None:
 
 def test_a_complete_file_gets_its_name_and_only_that(folder: Folder) -> None:
     inode = complete(folder)
-    assert folder.place(ID, 0, ["a", "b", "name"], inode)
-    landed = Path(folder.path) / "a" / "b" / "name"
+    assert folder.place(ID, 0, "name", inode)
+    landed = Path(folder.path) / "name"
     assert landed.read_bytes() == b"new"
     assert (landed.stat().st_ino, landed.stat().st_nlink) == (inode, 1)
     assert partials(folder) == []
@@ -72,10 +73,10 @@ def test_placing_again_recognises_what_happened(
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", die)
         with pytest.raises(KeyboardInterrupt):
-            folder.place(ID, 0, ["name"], inode)
+            folder.place(ID, 0, "name", inode)
     assert partials(folder) != []
     for _ in range(2):
-        assert folder.place(ID, 0, ["name"], inode)
+        assert folder.place(ID, 0, "name", inode)
     assert partials(folder) == []
     assert sorted(os.listdir(folder.path)) == [PARTIAL_FOLDER, "name"]
 
@@ -93,20 +94,12 @@ def test_whatever_has_the_name_keeps_it(folder: Folder, tmp_path: Path, what: st
             outside.write_text("mine")
         taken.symlink_to(outside)
     inode = complete(folder)
-    assert folder.place(ID, 0, ["name.txt"], inode) is False
-    assert folder.free_path(["name.txt"]) == ["name (1).txt"]
-    assert folder.place(ID, 0, ["name (1).txt"], inode)
+    assert folder.place(ID, 0, "name.txt", inode) is False
+    assert folder.free_name("name.txt", is_folder=False) == "name (1).txt"
+    assert folder.place(ID, 0, "name (1).txt", inode)
     if what != "dangling link":
         assert taken.exists()
     assert not outside.exists() or outside.read_text() == "mine"
-
-
-def test_a_link_is_no_folder(folder: Folder, tmp_path: Path) -> None:
-    (tmp_path / "outside").mkdir()
-    (Path(folder.path) / "sub").symlink_to(tmp_path / "outside")
-    with pytest.raises(OSError, match="Not a directory"):
-        folder.place(ID, 0, ["sub", "x"], complete(folder))
-    assert os.listdir(tmp_path / "outside") == []
 
 
 def test_a_link_in_place_of_a_partial_is_not_followed(folder: Folder, tmp_path: Path) -> None:
@@ -126,9 +119,9 @@ def test_a_link_in_place_of_a_partial_is_not_followed(folder: Folder, tmp_path: 
 def test_bytes_that_are_gone_are_noticed(folder: Folder) -> None:
     inode = complete(folder)
     with pytest.raises(PartialGone):
-        folder.place(ID, 1, ["name"], inode)
+        folder.place(ID, 1, "name", inode)
     with pytest.raises(PartialGone):
-        folder.place(ID, 0, ["name"], inode + 1)
+        folder.place(ID, 0, "name", inode + 1)
 
 
 def test_without_hard_links_it_is_moved_over_a_reserved_name(
@@ -140,8 +133,8 @@ def test_without_hard_links_it_is_moved_over_a_reserved_name(
     monkeypatch.setattr(os, "link", refuse)
     (Path(folder.path) / "taken").write_text("mine")
     inode = complete(folder)
-    assert folder.place(ID, 0, ["taken"], inode) is False
-    assert folder.place(ID, 0, ["name"], inode)
+    assert folder.place(ID, 0, "taken", inode) is False
+    assert folder.place(ID, 0, "name", inode)
     assert (Path(folder.path) / "name").read_bytes() == b"new"
     assert (Path(folder.path) / "taken").read_text() == "mine"
     assert partials(folder) == []
@@ -152,7 +145,7 @@ def test_names_run_out(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("x", "x (1)"):
         (Path(folder.path) / name).touch()
     with pytest.raises(FolderError, match="too many files of one name"):
-        folder.free_path(["x"])
+        folder.free_name("x", is_folder=False)
 
 
 def test_the_folder_of_the_partials_goes_with_the_last(tmp_path: Path) -> None:
@@ -161,7 +154,7 @@ def test_the_folder_of_the_partials_goes_with_the_last(tmp_path: Path) -> None:
     folder.close()
     assert os.listdir(tmp_path) == [PARTIAL_FOLDER], "what has arrived stays for the next time"
     folder = Folder(str(tmp_path))
-    assert folder.place(ID, 0, ["name"], inode)
+    assert folder.place(ID, 0, "name", inode)
     folder.close()
     assert os.listdir(tmp_path) == ["name"]
 
@@ -176,7 +169,7 @@ def test_a_folder_that_somebody_else_took_away_is_made_again(
     others_close()
     folder.sweep()
     folder.discard(ID)
-    assert folder.place(ID, 0, ["name"], complete(folder))
+    assert folder.place(ID, 0, "name", complete(folder))
     (Path(folder.path) / "name").unlink()
     others_close()
     monkeypatch.setattr(file_folder, "MAX_ATTEMPTS", 3)
@@ -200,23 +193,57 @@ def test_two_that_come_and_go_do_not_disturb_each_other(tmp_path: Path) -> None:
                 fd = folder.open_partial(transfer_id, 0)
                 inode = os.fstat(fd).st_ino
                 os.close(fd)
-                assert folder.place(transfer_id, 0, [f"{transfer_id[0]}-{number}"], inode)
+                assert folder.place(transfer_id, 0, f"{transfer_id[0]}-{number}", inode)
 
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(receive, [bytes([n]) * 16 for n in range(3)]))
     assert len(os.listdir(tmp_path)) == 300
 
 
-def test_discard_and_sweep_leave_the_others(folder: Folder) -> None:
-    below = Path(folder.path) / PARTIAL_FOLDER
+def complete_tree(folder: Folder, thing: int = 0) -> int:
+    with contextlib.closing(folder.open_tree(ID, thing)) as tree:
+        os.close(tree.open_file(["sub", "file"]))
+        return tree.finish()
+
+
+def test_a_folder_appears_whole_and_never_over_anything(folder: Folder) -> None:
+    inode = complete_tree(folder)
+    for name in ("taken", "empty"):
+        (Path(folder.path) / name).mkdir()
+        assert folder.place(ID, 0, name, inode) is False
+    assert os.listdir(Path(folder.path) / "empty") == []
+    assert folder.free_name("taken", is_folder=True) == "taken (1)"
+    for _ in range(2):
+        assert folder.place(ID, 0, "taken (1)", inode), "and an earlier call is recognised"
+    assert (Path(folder.path) / "taken (1)" / "sub" / "file").exists()
+    assert partials(folder) == []
+
+
+def test_a_folder_that_is_gone_is_noticed(folder: Folder) -> None:
+    inode = complete_tree(folder)
+    folder.discard(ID)
+    assert partials(folder) == []
+    with pytest.raises(PartialGone):
+        folder.place(ID, 0, "name", inode)
+
+
+def test_discard_and_sweep_leave_the_others(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for transfer_id, index in ((ID, 0), (ID, 1), (OTHER, 0), (OTHER, 1)):
         os.close(folder.open_partial(transfer_id, index))
+    complete_tree(folder, 2)
     folder.discard(ID)
     assert sorted(partials(folder)) == [f"{OTHER.hex()}-0", f"{OTHER.hex()}-1"]
-    old = below.stat().st_mtime - PARTIAL_KEPT_S - 60
-    os.utime(below / f"{OTHER.hex()}-0", (old, old))
+    below = Path(folder.path) / PARTIAL_FOLDER
+    os.utime(below / f"{OTHER.hex()}-0", (1, 1))
     folder.sweep()
-    assert partials(folder) == [f"{OTHER.hex()}-1"]
+    assert len(partials(folder)) == 2, "a sender chooses the time of a file's content"
+    complete_tree(folder)
+    later = time.time() + PARTIAL_KEPT_S + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    folder.sweep()
+    assert partials(folder) == []
 
 
 def test_the_reserve_stays_free(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

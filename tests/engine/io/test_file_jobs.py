@@ -16,6 +16,7 @@ from chatnet_engine.io import file_receive, file_send
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_receive import ReceiveJob
 from chatnet_engine.io.file_send import SendJob
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.wire.control import Suite
 from chatnet_protocol.wire.file_records import (
     FileHeader,
@@ -45,10 +46,12 @@ class Jobs:
 
     def receive(self, *, index: int = 0, offset: int = 0, sizes: tuple[int, ...] = ()) -> None:
         sizes = sizes or (len(CONTENT),)
-        paths = [[f"f{number}"] for number in range(len(sizes))]
-        request = pw.Receive(
-            1, ID, CONNECT, str(self.folder / "in"), paths, list(sizes), index, offset
-        )
+        files = [OfferedFile([f"f{number}"], size) for number, size in enumerate(sizes)]
+        self.receive_offer(Offer(files), index, offset)
+
+    def receive_offer(self, offer: Offer, index: int = 0, offset: int = 0, things: int = 0) -> None:
+        folder, body = str(self.folder / "in"), encode_offer(offer)
+        request = pw.Receive(1, ID, CONNECT, folder, body, index, offset, things)
         self._run(ReceiveJob(request, self.near, self.reports.append, 0o022))
 
     def send(self, *contents: bytes) -> None:
@@ -104,6 +107,10 @@ def partial(jobs: Jobs, index: int = 0) -> Path:
     return jobs.folder / "in" / ".chatnet-partial" / f"{ID.hex()}-{index}"
 
 
+def things(jobs: Jobs) -> list[pw.ThingComplete]:
+    return [said for said in jobs.reports if isinstance(said, pw.ThingComplete)]
+
+
 def digest(content: bytes) -> bytes:
     found: bytes = blake3.blake3(content).digest()
     return found
@@ -122,8 +129,8 @@ def test_a_resumed_file_is_checked_as_a_whole(jobs: Jobs) -> None:
     assert jobs.outcome() == pw.Outcome.MOVED
     assert partial(jobs).read_bytes() == CONTENT
     (complete,) = [said for said in jobs.reports if isinstance(said, pw.FileComplete)]
-    assert (complete.index, complete.path) == (0, ["f0"])
-    assert complete.inode == partial(jobs).stat().st_ino
+    assert complete.index == 0
+    assert things(jobs) == [pw.ThingComplete(1, 0, "f0", partial(jobs).stat().st_ino)]
     heard = []
     while not jobs.far.ended:
         heard += jobs.hear()

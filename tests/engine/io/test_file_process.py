@@ -282,11 +282,11 @@ def test_a_taken_name_is_never_overwritten_nor_followed(
 @pytest.mark.parametrize(
     ("hostile", "safe"),
     [
-        (["..", "..", ".ssh", "authorized_keys"], "ssh/authorized_keys"),
+        (["..", "..", ".ssh", "authorized_keys"], "file/__/.ssh/authorized_keys"),
         (["/etc/passwd"], "passwd"),
         ([".chatnet-partial", "x"], "chatnet-partial/x"),
         (["a\u202egpj.exe"], "a_gpj.exe"),
-        (["", ".", ".."], "file"),
+        (["", ".", ".."], "file/_/__"),
     ],
 )
 def test_hostile_names_stay_inside(pair: Pair, make: Make, hostile: list[str], safe: str) -> None:
@@ -306,7 +306,9 @@ def test_hostile_names_stay_inside(pair: Pair, make: Make, hostile: list[str], s
         now=now,
         wall_ms=1,
     )
-    arrives(pair, path, safe)
+    pair.run_until(lambda: pair.both("done"))
+    assert Path(pair.b.row().path) == Path(pair.b.inbox) / safe.split("/", maxsplit=1)[0]
+    assert (Path(pair.b.inbox) / safe).read_bytes() == path.read_bytes()
 
 
 def test_a_source_written_to_since_the_offer_arrives_as_it_is_now(pair: Pair, make: Make) -> None:

@@ -1,5 +1,6 @@
 """What can be offered, and the sentences for what cannot."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -9,7 +10,13 @@ from chatnet_engine.files.process_wire import MAX_FRAME_BYTES, encode
 from chatnet_engine.io import file_scan
 from chatnet_engine.io.file_scan import scan, source_path
 from chatnet_protocol.errors import ErrorCode
-from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_PATH_COMPONENTS
+from chatnet_protocol.ipc.offer import LeftOutKind, OfferedFolder
+from chatnet_protocol.limits import (
+    MAX_FILES_IN_OFFER,
+    MAX_FOLDERS_IN_OFFER,
+    MAX_LEFT_OUT_NAMED,
+    MAX_PATH_COMPONENTS,
+)
 
 ID = bytes(16)
 
@@ -53,7 +60,7 @@ def test_pipes_devices_and_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert refused(tmp_path / "pipe")[0] == ErrorCode.FILE
     assert "no file and no folder" in refused("/dev/zero")[1]
-    assert "no files" in refused(tmp_path / "empty")[1]
+    assert scan(ID, [str(tmp_path / "empty")]).folders == [OfferedFolder(["empty"])]
     assert "no such file" in refused(tmp_path / "missing")[1]
     assert refused("/nul\0")[0] == ErrorCode.FILE
     assert refused("/")[0] == ErrorCode.FILE
@@ -67,11 +74,103 @@ def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert sentence == f"{tmp_path}/secret cannot be read: permission denied."
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "d").mkdir()
-    with open(os.fsencode(tmp_path / "d") + b"/\xff", "wb"):
+def left_out(root: Path) -> dict[str, str]:
+    report = scan(ID, [str(root)])
+    assert report.error == ""
+    assert report.left_out == len(report.left_out_named)
+    return {one.path: one.kind for one in report.left_out_named}
+
+
+def test_what_cannot_be_sent_is_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "d"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("keep", "locked", "large"):
+        (folder / name).touch()
+    os.mkfifo(folder / "pipe")
+    (folder / "sub" / "link").symlink_to("nowhere")
+    with open(os.fsencode(folder) + b"/\xff", "wb"):
         pass
-    assert "not valid UTF-8" in refused(tmp_path / "d")[1]
+    os.mkdir(os.fsencode(folder) + b"/folder\xff")
+    os.truncate(folder / "large", 1000)
+    monkeypatch.setattr(os, "access", lambda path, mode: not path.endswith("locked"))
+    monkeypatch.setattr(file_scan, "MAX_FILE_BYTES", 999)
+    assert left_out(folder) == {
+        "d/folder_": LeftOutKind.NAME,
+        "d/_": LeftOutKind.NAME,
+        "d/large": LeftOutKind.LARGE,
+        "d/locked": LeftOutKind.UNREADABLE,
+        "d/pipe": LeftOutKind.SPECIAL,
+        "d/sub/link": LeftOutKind.LINK,
+    }
+    report = scan(ID, [str(folder)])
+    assert [file.path for file in report.files] == [["d", "keep"]]
+    assert report.folders == [OfferedFolder(["d", "sub"])]
+
+
+def test_what_goes_away_or_closes_meanwhile_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "d" / "closed").mkdir(parents=True)
+    really_scan = os.scandir
+
+    def scan_open_ones(path: str) -> object:
+        if path.endswith("closed"):
+            raise PermissionError(13, "Permission denied")
+        return really_scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_open_ones)
+    assert left_out(tmp_path / "d") == {"d/closed": LeftOutKind.UNREADABLE}
+    assert scan(ID, [str(tmp_path / "d")]).folders == [OfferedFolder(["d"])]
+    monkeypatch.setattr(os, "scandir", lambda path: scan_open_ones("closed"))
+    assert refused(tmp_path / "d")[1].endswith("cannot be read: permission denied.")
+
+
+def test_an_entry_that_is_gone_when_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone:
+        name, path = "gone", "gone"
+
+        def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+            raise FileNotFoundError(2, "No such file or directory")
+
+    (tmp_path / "d").mkdir()
+    entries = contextlib.nullcontext([Gone()])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", lambda path: entries)
+        assert left_out(tmp_path / "d") == {"d/gone": LeftOutKind.UNREADABLE}
+
+
+def test_only_the_first_of_much_that_is_left_out_is_named(tmp_path: Path) -> None:
+    for number in range(MAX_LEFT_OUT_NAMED + 3):
+        (tmp_path / str(number)).symlink_to("nowhere")
+    report = scan(ID, [str(tmp_path)])
+    assert (report.left_out, len(report.left_out_named)) == (
+        MAX_LEFT_OUT_NAMED + 3,
+        MAX_LEFT_OUT_NAMED,
+    )
+
+
+def test_a_named_file_that_cannot_be_sent_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "\udcff").touch()
+    (tmp_path / "folder\udcff").mkdir()
+    (tmp_path / "large").write_bytes(b"12")
+    for name in ("\udcff", "folder\udcff"):
+        assert "not valid UTF-8" in refused(tmp_path / name)[1]
+    monkeypatch.setattr(file_scan, "MAX_FILE_BYTES", 1)
+    assert refused(tmp_path / "large")[0] == ErrorCode.TOO_LARGE
+
+
+def test_who_may_run_a_file_comes_along(tmp_path: Path) -> None:
+    for name, mode in (("run", 0o4755), ("read", 0o655)):
+        (tmp_path / name).touch(mode)
+        (tmp_path / name).chmod(mode)
+    files = scan(ID, [str(tmp_path)]).files
+    assert {file.path[-1]: file.executable for file in files} == {"run": True, "read": False}
 
 
 def test_it_stops_one_after_the_limit(tmp_path: Path) -> None:
@@ -80,12 +179,20 @@ def test_it_stops_one_after_the_limit(tmp_path: Path) -> None:
     assert len(scan(ID, [str(tmp_path)]).files) == MAX_FILES_IN_OFFER + 1
 
 
-def test_folders_too_deep_or_too_full_are_refused(
+def test_it_stops_one_folder_after_the_limit(tmp_path: Path) -> None:
+    for number in range(MAX_FOLDERS_IN_OFFER + 3):
+        (tmp_path / str(number)).mkdir()
+    assert len(scan(ID, [str(tmp_path)]).folders) == MAX_FOLDERS_IN_OFFER + 1
+
+
+def test_what_is_too_deep_is_left_out_and_too_many_entries_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / "d" / Path(*["x"] * MAX_PATH_COMPONENTS)
     deep.mkdir(parents=True)
-    assert "too deep" in refused(tmp_path / "d")[1]
+    below = ["d", *["x"] * (MAX_PATH_COMPONENTS - 1)]
+    assert scan(ID, [str(tmp_path / "d")]).folders == [OfferedFolder(below)]
+    assert left_out(tmp_path / "d") == {"/".join([*below, "x"]): LeftOutKind.DEEP}
     monkeypatch.setattr(file_scan, "MAX_ENTRIES", 3)
     assert "too many entries" in refused(tmp_path / "d")[1]
 

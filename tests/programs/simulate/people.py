@@ -154,8 +154,14 @@ class People:
         data = {name: self.random.randbytes(self.random.randint(*FILE_BYTES)) for name in names}
         files.sources.update(data)
         offer_id = uuid7(self.world.clock.wall_ms, client.engine.random(10))
+        if self._number % 2:
+            client.ask(cmd.OfferFiles(offer_id, peer, [f"/home/{name}" for name in names]))
+        else:  # in a folder, with an empty one beside it
+            folder = f"{client.engine.name}{self._number}"
+            files.process.folders.update({folder: names, f"{folder}-empty": []})
+            data = {folder: b"".join(data.values()), f"{folder}-empty": b""}
+            client.ask(cmd.OfferFiles(offer_id, peer, [f"/home/{name}" for name in data]))
         self.world.offered[client.engine.name][offer_id] = data
-        client.ask(cmd.OfferFiles(offer_id, peer, [f"/home/{name}" for name in names]))
 
     def _transfer(self, client: SimClient, peer: int) -> None:
         assert client.view

@@ -28,6 +28,7 @@ from chatnet_engine.io.state_files import find_state
 from chatnet_engine.node.effects import CopySession
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, OfferedFolder, encode_offer
 from chatnet_protocol.ipc.rows import PeerRow, SessionRow, Trust
 from chatnet_protocol.wire.control import Suite
 from chatnet_protocol.wire.file_records import FileHeader, RecordType, encode_body
@@ -43,6 +44,12 @@ FILES = {
     ("album", "inner", "two.txt"): b"two",
     ("album", "empty"): b"",
 }
+OFFER = Offer(
+    [OfferedFile(list(path), len(content)) for path, content in FILES.items()],
+    [OfferedFolder(["album", "nothing"])],
+)
+PLACES = (f"{TRANSFER.hex()}-0", f"{TRANSFER.hex()}-1/inner/two.txt", f"{TRANSFER.hex()}-1/empty")
+"""Where each file is before it is seen."""
 DATA_BYTES = 60_000
 FILE_KEYS = bytes(32), bytes(range(32))
 
@@ -192,7 +199,7 @@ def receive(disk: Recorder) -> None:
     """A part arrives and the line is cut; then all the rest, and the files get their names."""
     inbox = str(disk.root / "home" / "in" / "box")
     held = 0
-    complete: list[pw.FileComplete] = []
+    complete: list[pw.ThingComplete] = []
 
     def report(said: pw.Report) -> None:
         nonlocal held
@@ -202,6 +209,7 @@ def receive(disk: Recorder) -> None:
                 disk.say(("verified", said.index, said.offset))
             case pw.FileComplete():
                 disk.say(("complete", said.index, 0))
+            case pw.ThingComplete():
                 complete.append(said)
             case _:
                 pass
@@ -210,11 +218,13 @@ def receive(disk: Recorder) -> None:
     assert held == DATA_BYTES
     outcome = _job(inbox, held, report)
     assert outcome == pw.Outcome.MOVED, f"the rest is not received: {outcome}"
+    assert [found.name for found in complete] == ["one.bin", "album"]
     for found in complete:
         folder = Folder(inbox)
-        assert folder.place(TRANSFER, found.index, found.path, found.inode)
+        assert folder.place(TRANSFER, found.thing, found.name, found.inode)
         folder.close()
-        disk.say(("done", found.index, 0))
+        for index in OFFER.things[found.thing].files:
+            disk.say(("done", index, 0))
 
 
 def _job(
@@ -223,9 +233,7 @@ def _job(
     near, far = socket.socketpair()
     receiver = FileChannel(near, Suite.CHACHA, FILE_KEYS)
     connect = pw.Connect(bytes(8), bytes(32), Suite.CHACHA, [], 60.0)
-    paths = [list(path) for path in FILES]
-    sizes = [len(content) for content in FILES.values()]
-    request = pw.Receive(1, TRANSFER, connect, inbox, paths, sizes, 0, offset)
+    request = pw.Receive(1, TRANSFER, connect, inbox, encode_offer(OFFER), 0, offset, 0)
     sender = threading.Thread(target=_send, args=(far, offset, until))
     sender.start()
     ended = ReceiveJob(request, receiver, report, 0o022).run()
@@ -251,13 +259,17 @@ def _send(far: socket.socket, offset: int, until: int | None) -> None:
 
 
 def judge_received(root: Path, said: list[object]) -> None:
-    """No part of a file under its final name; what was verified or done is there."""
+    """No part of a file or folder under its final name; what was verified or done is there."""
     inbox = root / "home" / "in" / "box"
     finals = {index: inbox.joinpath(*path) for index, path in enumerate(FILES)}
     contents = list(FILES.values())
     for index, final in finals.items():
         if final.exists():
             assert final.read_bytes() == contents[index], "a file is not what was sent"
+    if (inbox / "album").exists():
+        assert finals[1].exists(), "a part of a folder has its name"
+        assert finals[2].exists(), "a part of a folder has its name"
+        assert (inbox / "album" / "nothing").is_dir(), "a part of a folder has its name"
     for what, index, size in said:  # type: ignore[misc]
         if index == len(contents):
             continue  # nothing of a file after the last is promised
@@ -267,7 +279,7 @@ def judge_received(root: Path, said: list[object]) -> None:
         if final.exists():
             continue
         needed = len(contents[index]) if what == "complete" else size
-        partial = inbox / ".chatnet-partial" / f"{TRANSFER.hex()}-{index}"
+        partial = inbox / ".chatnet-partial" / PLACES[index]
         if needed or what == "complete":
             assert partial.exists(), "a verified partial file is gone"
             assert partial.read_bytes()[:needed] == contents[index][:needed], "bytes are gone"

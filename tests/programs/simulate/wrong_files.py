@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 from chatnet_engine.io import (
@@ -18,6 +17,7 @@ from chatnet_engine.io import (
     state_files,
 )
 from chatnet_engine.io.file_folder import Folder
+from chatnet_engine.io.file_tree import FileTree
 from chatnet_engine.secure import identity
 from simulate import power
 from simulate.mutant import Patches, noticed_by, swap
@@ -59,15 +59,14 @@ def new_folders_are_not_synced_into_their_parents() -> Patches:
 
 @noticed_by(RECEIVE)
 def folders_of_received_files_are_not_synced() -> Patches:
-    """Only the last folder of a path is."""
-    parent = Folder._parent
+    """Inside a folder that is not complete."""
+    return [swap(FileTree, "keep_names", lambda self: None)]
 
-    @contextlib.contextmanager
-    def unsynced(self: Folder, path: list[str], *, sync: bool = False) -> Iterator[int]:
-        with parent(self, path) as fd:
-            yield fd
 
-    return [swap(Folder, "_parent", unsynced)]
+@noticed_by(RECEIVE)
+def a_complete_folder_is_not_synced() -> Patches:
+    """What is in it counts before it is on the disk."""
+    return [swap(FileTree, "finish", lambda self: os.fstat(self._fd).st_ino)]
 
 
 @noticed_by(RECEIVE)

@@ -8,15 +8,27 @@ from hypothesis import strategies as st
 
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
+from chatnet_protocol.ipc.offer import (
+    LeftOut,
+    Offer,
+    OfferedFile,
+    OfferedFolder,
+    OfferedThing,
+    decode_offer,
+    encode_offer,
+)
 from chatnet_protocol.limits import (
     MAX_FILE_BYTES,
     MAX_FILES_IN_OFFER,
+    MAX_FOLDERS_IN_OFFER,
     MAX_INTEGER,
+    MAX_LEFT_OUT_NAMED,
     MAX_OFFER_BYTES,
     MAX_PATH_COMPONENTS,
+    MAX_SHOWN_PATH_BYTES,
 )
 
+FILE = OfferedFile(["a"], 1)
 FILES = st.builds(
     OfferedFile,
     path=st.lists(st.text(max_size=12), min_size=1, max_size=MAX_PATH_COMPONENTS),
@@ -32,6 +44,25 @@ def test_offers_survive(files: list[OfferedFile]) -> None:
     assert offer.size_bytes == sum(file.size_bytes for file in files)
 
 
+def test_an_offer_is_a_list_of_things() -> None:
+    offer = Offer(
+        [
+            OfferedFile(["src", "a"], 1, root=0),
+            OfferedFile(["single"], 1, root=1),
+            OfferedFile(["src", "b"], 1, root=2),
+            OfferedFile(["src", "c"], 1, root=0),
+        ],
+        [OfferedFolder(["src", "empty"], 0), OfferedFolder(["nothing"], 3)],
+    )
+    assert offer.things == [
+        OfferedThing("nothing", True, [], [1]),
+        OfferedThing("single", False, [1], []),
+        OfferedThing("src", True, [2], []),
+        OfferedThing("src", True, [0, 3], [0]),
+    ]
+    assert [thing.end for thing in offer.things] == [0, 2, 3, 4]
+
+
 @given(st.binary(max_size=100))
 def test_garbage_raises_decode_error_only(data: bytes) -> None:
     with contextlib.suppress(DecodeError):
@@ -44,6 +75,9 @@ def test_garbage_raises_decode_error_only(data: bytes) -> None:
         Offer([OfferedFile(["a"], 1)] * MAX_FILES_IN_OFFER),
         Offer([OfferedFile(["a"] * MAX_PATH_COMPONENTS, 0)]),
         Offer([OfferedFile(["a"], MAX_FILE_BYTES)]),
+        Offer([], [OfferedFolder(["a"])] * MAX_FOLDERS_IN_OFFER),
+        Offer([], [OfferedFolder(["a"] * MAX_PATH_COMPONENTS, 7)]),
+        Offer([FILE], [], 9, [LeftOut("x" * MAX_SHOWN_PATH_BYTES, "new")] * MAX_LEFT_OUT_NAMED),
     ],
 )
 def test_the_limits_themselves_are_taken(offer: Offer) -> None:
@@ -60,6 +94,11 @@ def test_the_limits_themselves_are_taken(offer: Offer) -> None:
         (Offer([OfferedFile(["a"], -1)]), "size is out of range"),
         (Offer([OfferedFile(["a"], MAX_FILE_BYTES + 1)]), "size is out of range"),
         (Offer([OfferedFile(["a" * MAX_OFFER_BYTES], 1)]), "at most 61440"),
+        (Offer([], [OfferedFolder(["a"])] * (MAX_FOLDERS_IN_OFFER + 1)), "1,000 empty folders"),
+        (Offer([FILE], [OfferedFolder([])]), "between 1 and 32 components"),
+        (Offer([FILE], [], 0, [LeftOut("x", "link")]), "more is named"),
+        (Offer([FILE], [], 99, [LeftOut("x", "link")] * (MAX_LEFT_OUT_NAMED + 1)), "more is named"),
+        (Offer([FILE], [], 1, [LeftOut("x" * (MAX_SHOWN_PATH_BYTES + 1), "link")]), "too long"),
     ],
 )
 def test_beyond_a_limit_is_refused(offer: Offer, reason: str) -> None:
@@ -72,9 +111,12 @@ def test_all_sizes_of_an_offer_together_are_an_integer_of_ours() -> None:
 
 
 def test_wrong_types_are_refused_and_later_elements_ignored() -> None:
-    assert decode_offer(codec.pack_plain([[[["a"], 1, 2, "new"]], "new"])) == Offer(
-        [OfferedFile(["a"], 1, 2)]
+    later = [[[["a"], 1, 2, True, 3, "new"]], [[["b"], 4, "new"]], 1, [["c", "link", "new"]], "new"]
+    assert decode_offer(codec.pack_plain(later)) == Offer(
+        [OfferedFile(["a"], 1, 2, True, 3)], [OfferedFolder(["b"], 4)], 1, [LeftOut("c", "link")]
     )
+    earlier = Offer([OfferedFile(["a"], 1, 2)])
+    assert decode_offer(codec.pack_plain([[[["a"], 1, 2]]])) == earlier
     for wrong in ([[[[b"a"], 1]]], [[["a", 1]]], [[[["a"], "1"]]], {"files": []}, []):
         with pytest.raises(DecodeError):
             decode_offer(codec.pack_plain(wrong))

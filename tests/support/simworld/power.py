@@ -26,8 +26,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
+
+from chatnet_engine.io import renaming
 
 VARIANTS = ("synced", "no names", "no data", "all", "some")
 SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -86,6 +89,8 @@ class Recorder:
         with contextlib.ExitStack() as undo:
             for name in ("mkdir", "rename", "replace", "link", "unlink", "rmdir", "ftruncate"):
                 undo.enter_context(patch.object(os, name, self._step(name)))
+            rename = self._step("_renameat2", module=renaming)
+            undo.enter_context(patch.object(renaming, "_renameat2", rename))
             undo.enter_context(patch.object(os, "open", self._step("open", _makes)))
             undo.enter_context(patch.object(os, "pwritev", self._write(os.pwritev)))
             for name in ("fsync", "fdatasync"):
@@ -100,9 +105,12 @@ class Recorder:
             os.close(fd)
 
     def _step(
-        self, name: str, counts: Callable[..., bool] = lambda *args, **named: True
+        self,
+        name: str,
+        counts: Callable[..., bool] = lambda *args, **named: True,
+        module: ModuleType = os,
     ) -> Callable[..., Any]:
-        real = getattr(os, name)
+        real = getattr(module, name)
 
         def call(*args: Any, **named: Any) -> Any:
             with self._lock:

@@ -151,9 +151,9 @@ CREATE TABLE transfers (
     path TEXT NOT NULL,
     changed_ms INTEGER NOT NULL,
     detail BLOB NOT NULL
-, given BLOB NOT NULL DEFAULT x'') STRICT;
-INSERT INTO "transfers" VALUES(1,X'00000000000000000000000000000010',0,1,12,0,'paused','a.bin',1,9,4,'','','',0,X'6F7061717565',X'');
-INSERT INTO "transfers" VALUES(2,X'00000000000000000000000000000063',1,1,1,1,'done','b.bin',2,9,9,'','','/home/b.bin',0,X'',X'');
+, given BLOB NOT NULL DEFAULT x'', kind TEXT NOT NULL DEFAULT 'file', things INTEGER NOT NULL DEFAULT 1, differences BLOB NOT NULL DEFAULT x'') STRICT;
+INSERT INTO "transfers" VALUES(1,X'00000000000000000000000000000010',0,1,12,0,'paused','a.bin',1,9,4,'','','',0,X'6F7061717565',X'','file',1,X'');
+INSERT INTO "transfers" VALUES(2,X'00000000000000000000000000000063',1,1,1,1,'done','b.bin',2,9,9,'','','/home/b.bin',0,X'',X'','file',1,X'');
 CREATE UNIQUE INDEX peers_key ON peers (key) WHERE key != x'';
 CREATE UNIQUE INDEX messages_id ON messages (id, author);
 CREATE INDEX messages_peer ON messages (peer);

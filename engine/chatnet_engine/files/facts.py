@@ -1,0 +1,69 @@
+"""What the row of a transfer says about its offer."""
+
+from collections.abc import Callable
+from typing import TypedDict
+
+import msgspec
+
+from chatnet_engine.files.names import shown
+from chatnet_protocol.ipc.offer import Offer
+from chatnet_protocol.ipc.rows import Differences, Renamed, TransferKind
+from chatnet_protocol.limits import MAX_LEFT_OUT_NAMED
+from chatnet_protocol.wire.control import MAX_RENAMED_BYTES
+
+
+class Facts(TypedDict):
+    """Fields of a TransferRow."""
+
+    name: str
+    kind: str
+    things: int
+    files: int
+    size_bytes: int
+    differences: Differences | None
+
+
+def facts_of(offer: Offer, make_safe: Callable[[str], str]) -> Facts:
+    """`make_safe`: for the name of the first thing."""
+    things = offer.things
+    differences = None
+    if offer.left_out:
+        named = [msgspec.structs.replace(one, path=shown(one.path)) for one in offer.left_out_named]
+        differences = Differences(offer.left_out, named)
+    return Facts(
+        name=make_safe(things[0].name),
+        kind=(TransferKind.FOLDER if things[0].is_folder else TransferKind.FILE).value,
+        things=len(things),
+        files=len(offer.files),
+        size_bytes=offer.size_bytes,
+        differences=differences,
+    )
+
+
+def with_renamed(known: Differences | None, count: int, named: list[Renamed]) -> Differences | None:
+    """`known`, and that so many more have other names."""
+    if not count:
+        return known
+    known = known or Differences()
+    return msgspec.structs.replace(
+        known,
+        renamed=known.renamed + count,
+        renamed_named=[*known.renamed_named, *named][:MAX_LEFT_OUT_NAMED],
+    )
+
+
+def without_renamed(known: Differences | None) -> Differences | None:
+    """`known` before anything has arrived."""
+    return Differences(known.left_out, known.left_out_named) if known and known.left_out else None
+
+
+def named_for_peer(known: Differences | None) -> list[tuple[str, str]]:
+    """As many of the new names as one control message holds."""
+    named: list[tuple[str, str]] = []
+    left = MAX_RENAMED_BYTES
+    for one in known.renamed_named if known else ():
+        left -= len(one.path.encode()) + len(one.name.encode()) + 8
+        if left < 0:
+            break
+        named.append((one.path, one.name))
+    return named

@@ -1,0 +1,56 @@
+"""Gives a folder another name, and never takes that of anything else."""
+
+import ctypes
+import errno
+import os
+
+RENAME_NOREPLACE = 1
+NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
+"""What kernels and file systems answer that do not know the flag."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def rename_folder(name: str, folder_fd: int, new_name: str, new_folder_fd: int) -> bool:
+    """Move a folder below `folder_fd` to below `new_folder_fd`; False when the name is taken.
+
+    One step for everybody who looks. Raises OSError.
+    """
+    code = _renameat2(folder_fd, name, new_folder_fd, new_name)
+    if code in NOT_SUPPORTED:
+        return _rename(name, folder_fd, new_name, new_folder_fd)
+    if code in (errno.EEXIST, errno.ENOTEMPTY):
+        return False
+    if code:
+        raise OSError(code, os.strerror(code), new_name)
+    return True
+
+
+def _renameat2(folder_fd: int, name: str, new_folder_fd: int, new_name: str) -> int:
+    """0 or an errno."""
+    try:
+        call = _LIBC.renameat2
+    except AttributeError:  # a C library older than the call
+        return errno.ENOSYS
+    failed = call(
+        folder_fd, os.fsencode(name), new_folder_fd, os.fsencode(new_name), RENAME_NOREPLACE
+    )
+    return ctypes.get_errno() if failed else 0
+
+
+def _rename(name: str, folder_fd: int, new_name: str, new_folder_fd: int) -> bool:
+    """Without the flag (some network and FUSE file systems). Nothing is lost even if somebody takes
+    the name at this very moment: a folder moves over nothing but an empty folder (POSIX)."""
+    try:
+        os.stat(new_name, dir_fd=new_folder_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        pass
+    else:
+        return False
+    try:
+        os.rename(name, new_name, src_dir_fd=folder_fd, dst_dir_fd=new_folder_fd)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            return False
+        raise
+    return True
