@@ -33,7 +33,7 @@ from chatnet_protocol.wire import datagrams, frames, messages, restoring
 
 FOLDER = Path(__file__).resolve().parents[2] / "protocol"
 NUMBERED_FIELD = re.compile(r"^\| (\d+) \| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
-FIELD = re.compile(r"`(\w+)` (\[?\w+\]?\??)(?: 16| 8| ≥ \d)?(?: = (.+))?")
+FIELD = re.compile(r"`(\w+)` (\[*\w+\]*\??)(?: 16| 8| ≥ \d)?(?: = (.+))?")
 Fields = list[tuple[str, str, str]]
 MAPS = [
     *get_args(commands.Command),
@@ -88,6 +88,8 @@ def type_name(kind: Any) -> str:
     if kind in (int, float, bool, str, bytes):
         return str(kind.__name__)
     if get_origin(kind) is list:
+        return f"[{type_name(get_args(kind)[0])}]"
+    if get_origin(kind) is tuple:
         return f"[{type_name(get_args(kind)[0])}]"
     if get_origin(kind) is dict:
         return "map"

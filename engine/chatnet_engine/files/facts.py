@@ -44,7 +44,7 @@ def with_renamed(known: Differences | None, count: int, named: list[Renamed]) ->
     """`known`, and that so many more have other names."""
     if not count:
         return known
-    known = known or Differences()
+    known = known or Differences(0)
     return msgspec.structs.replace(
         known,
         renamed=known.renamed + count,

@@ -15,7 +15,6 @@ import queue
 import selectors
 import signal
 import socket
-import stat
 import sys
 import threading
 import time
@@ -26,8 +25,9 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_bulk import BulkSockets
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_connect import Listener, Unreachable, answer, dial, introduce, probe
-from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
+from chatnet_engine.io.file_folder import FolderError
 from chatnet_engine.io.file_pace import PacedSockets, has_bbr
+from chatnet_engine.io.file_place import discard, place
 from chatnet_engine.io.file_receive import ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
@@ -44,7 +44,6 @@ MAX_UNSENT_BYTES = 8 * 1024 * 1024
 NICENESS = 5
 """Text goes first where cores are few."""
 BROKEN = "An internal error; see the log."
-GONE = "What was received has disappeared before it got its name."
 
 JobRequest = pw.Send | pw.Receive
 
@@ -351,33 +350,6 @@ class FileProcess:
             case pw.Discard():
                 with contextlib.suppress(FolderError):
                     discard(request)
-
-
-def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
-    """Give what is complete its final name, or say which name is free, or what is wrong."""
-    transfer_id, thing, name = request.id, request.thing, request.name
-    try:
-        folder = Folder(request.folder)
-        with contextlib.closing(folder):
-            if folder.place(transfer_id, thing, name, request.inode):
-                return pw.Placed(transfer_id, thing, name)
-            found = folder.partial(transfer_id, thing)
-            is_folder = found is not None and stat.S_ISDIR(found.st_mode)
-            free = folder.free_name(request.wanted, is_folder=is_folder)
-            return pw.NotPlaced(transfer_id, thing, free)
-    except PartialGone:
-        return pw.NotPlaced(transfer_id, thing, "", GONE, gone=True)
-    except FolderError as error:
-        return pw.NotPlaced(transfer_id, thing, "", error.sentence)
-    except OSError as error:
-        return pw.NotPlaced(transfer_id, thing, "", problem(error, request.folder).sentence)
-
-
-def discard(request: pw.Discard) -> None:
-    """Remove the partial files of a transfer. Raises FolderError."""
-    if os.path.isdir(request.folder):
-        with contextlib.closing(Folder(request.folder)) as folder:
-            folder.discard(request.id)
 
 
 def main(argv: list[str]) -> int:

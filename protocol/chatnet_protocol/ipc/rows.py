@@ -189,7 +189,7 @@ class Renamed(Struct, array_like=True, gc=False, frozen=True):
 class Differences(Struct, array_like=True, gc=False, frozen=True):
     """What of an offer does not arrive as it is with the sender. The first of each are named."""
 
-    left_out: int = 0
+    left_out: int
     left_out_named: list[LeftOut] = []
     renamed: int = 0
     renamed_named: list[Renamed] = []

@@ -46,7 +46,7 @@ def test_a_taken_name_numbers_the_folder_and_both_sides_are_told(world: World) -
     world.b.process.disk["proj"] = (1, b"somebody else's")
     world.offer("proj")
     world.run(lambda: world.pair.both("done"))
-    told = Differences(renamed=1, renamed_named=[Renamed("proj", "proj (1)")])
+    told = Differences(0, renamed=1, renamed_named=[Renamed("proj", "proj (1)")])
     assert world.b.row().differences == world.a.row().differences == told
     world.b.transfers.accept(ID, "", world.b.clock, 1)
     world.settle()
@@ -107,14 +107,14 @@ def test_new_names_add_up_and_the_first_are_named() -> None:
     assert many is not None
     assert (many.renamed, many.renamed_named) == (21, [Renamed("a", "b")] * MAX_LEFT_OUT_NAMED)
     assert without_renamed(many) == known
-    assert without_renamed(Differences(renamed=1)) is None
+    assert without_renamed(Differences(0, renamed=1)) is None
     assert without_renamed(None) is None
 
 
 def test_the_peer_is_told_as_many_names_as_fit() -> None:
     assert named_for_peer(None) == []
     long = [Renamed("x" * 150, "y" * 30)] * 5
-    named = named_for_peer(Differences(renamed=9, renamed_named=long))
+    named = named_for_peer(Differences(0, renamed=9, renamed_named=long))
     assert len(named) == MAX_RENAMED_BYTES // 188
     done = ct.Done(ID, 9, named)
     assert decode_control(encode_control(done)) == done

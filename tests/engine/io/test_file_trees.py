@@ -25,7 +25,7 @@ from chatnet_engine.files.tree import Disk
 from chatnet_engine.io import file_target, file_tree, renaming
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_folder import PARTIAL_FOLDER, Folder
-from chatnet_engine.io.file_process import place
+from chatnet_engine.io.file_place import place
 from chatnet_engine.io.file_receive import ReceiveJob
 from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob

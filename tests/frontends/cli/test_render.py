@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from chatnet_cli import render
 from chatnet_client.mirror import Progress
 from chatnet_protocol.ipc.events import LinkChanged, TypingChanged
-from chatnet_protocol.ipc.offer import Offer, OfferedFile
+from chatnet_protocol.ipc.offer import LeftOut, Offer, OfferedFile
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import (
+    Differences,
     LinkRow,
     LinkState,
     MessageRow,
     PeerRow,
+    Renamed,
     TransferRow,
     TransferState,
 )
@@ -107,7 +109,7 @@ def test_failed_offers_and_unknown_kinds() -> None:
     row = core.peer(1).messages[-1]
     assert render.message_words(row) == "[file a\\x1b.bin, 1.5 kB · offer 1]"
     many = Offer([OfferedFile(["d", "a"], 1), OfferedFile(["b"], 2)])
-    assert render.offer_words(many) == "file d/a and 1 more, 3 B"
+    assert render.offer_words(many) == "d and 1 more, 2 files, 3 B"
     damaged = MessageRow(1, b"i" * 16, False, 2, b"\xc1", 0, 0, 0, 1, "", 1, 1)
     assert render.offer_of(damaged) is None
     assert "cannot show" in render.message_words(damaged)
@@ -157,7 +159,21 @@ def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
         ),
         (True, "failed", {"by": "restored"}, "7 → f, 10 B: a record"),
         (False, "cancelled", {"by": "me"}, "7 ← f, 10 B: cancelled by me"),
-        (True, "waiting", {"files": 3}, "7 → f and 2 more, 10 B: waiting"),
+        (True, "waiting", {"files": 3, "things": 3}, "7 → f and 2 more, 3 files, 10 B: waiting"),
+        (False, "done", {"kind": "folder"}, "7 ← f, folder, 1 file, 10 B: done, verified"),
+        (
+            True,
+            "done",
+            {
+                "kind": "folder",
+                "files": 41,
+                "differences": Differences(
+                    2, [LeftOut("f/a\x1b", "link")], 1, [Renamed("f/b:", "b_")]
+                ),
+            },
+            "7 → f, folder, 41 files, 10 B: done, verified · 2 left out: f/a\\x1b (a link) and 1"
+            " more · 1 arrived under another name: f/b: (now b_)",
+        ),
     ],
 )
 def test_transfer_lines(mine: bool, state: str, more: dict[str, object], words: str) -> None:
@@ -210,6 +226,8 @@ def test_json_of_offers_failures_and_events() -> None:
         "state": "offered",
         "size_bytes": 5,
         "files": [{"path": "a", "size_bytes": 5}],
+        "folders": [],
+        "left_out": 0,
     }
     failed = MessageRow(1, transfer, True, 1, b"x", 0, 0, 1, 0, "", 1, 1, "gone")
     assert render.message_object(failed, core.view, 9)["failed"] == "gone"

@@ -33,7 +33,14 @@ def test_the_file_is_what_the_samples_give() -> None:
 
 
 def test_further_elements_are_ignored() -> None:
-    assert ct.decode_control(codec.pack_plain([7, ID, "new"])) == ct.Done(ID)
+    assert ct.decode_control(codec.pack_plain([7, ID, 0, [], "new"])) == ct.Done(ID)
+
+
+def test_no_more_names_than_are_new() -> None:
+    done = ct.Done(ID, 1, [("a", "b")])
+    assert ct.decode_control(ct.encode_control(done)) == done
+    with pytest.raises(DecodeError, match="more is named"):
+        ct.decode_control(ct.encode_control(ct.Done(ID, 0, [("a", "b")])))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""Final names: how what is complete in the partial folder comes out of it, or is removed."""
+
+import contextlib
+import os
+import stat
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
+
+GONE = "What was received has disappeared before it got its name."
+
+
+def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
+    """Give what is complete its final name, or say which name is free, or what is wrong."""
+    transfer_id, thing, name = request.id, request.thing, request.name
+    try:
+        folder = Folder(request.folder)
+        with contextlib.closing(folder):
+            if folder.place(transfer_id, thing, name, request.inode):
+                return pw.Placed(transfer_id, thing, name)
+            found = folder.partial(transfer_id, thing)
+            is_folder = found is not None and stat.S_ISDIR(found.st_mode)
+            free = folder.free_name(request.wanted, is_folder=is_folder)
+            return pw.NotPlaced(transfer_id, thing, free)
+    except PartialGone:
+        return pw.NotPlaced(transfer_id, thing, "", GONE, gone=True)
+    except FolderError as error:
+        return pw.NotPlaced(transfer_id, thing, "", error.sentence)
+    except OSError as error:
+        return pw.NotPlaced(transfer_id, thing, "", problem(error, request.folder).sentence)
+
+
+def discard(request: pw.Discard) -> None:
+    """Remove the partial files of a transfer. Raises FolderError."""
+    if os.path.isdir(request.folder):
+        with contextlib.closing(Folder(request.folder)) as folder:
+            folder.discard(request.id)
