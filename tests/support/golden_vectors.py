@@ -97,6 +97,9 @@ LINK = rows.LinkRow(
     incarnation="0123456789abcdef-fedcba9876543210",
     links=1,
 )
+DIFFERENCES = rows.Differences(
+    2, [LeftOut("plans/pipe", "special")], 1, [rows.Renamed("plans/a_", "a_ (1)")]
+)
 TRANSFER = rows.TransferRow(
     id=ID_2,
     peer=1,
@@ -110,9 +113,7 @@ TRANSFER = rows.TransferRow(
     changed_ms=SENT_MS + 40,
     kind=rows.TransferKind.FOLDER,
     things=2,
-    differences=rows.Differences(
-        2, [LeftOut("plans/pipe", "special")], 1, [rows.Renamed("plans/a_", "a_ (1)")]
-    ),
+    differences=DIFFERENCES,
 )
 CLIENT = rows.ClientRow(client=3, name="qt", role=rows.ClientRole.FULL, since_ms=SENT_MS)
 SESSION = rows.SessionRow(
@@ -238,7 +239,7 @@ ROWS: Samples = {
         LINK, state=rows.LinkState.DIALLING, reason=reason(LinkReason.OTHER_VERSION, 2, 1)
     ),
     "TransferRow": TRANSFER,
-    "Differences": TRANSFER.differences,
+    "Differences": DIFFERENCES,
     "Renamed": rows.Renamed("plans/a_", "a_ (1)"),
     "RestoreRow": RESTORE,
     "ClientRow": CLIENT,

@@ -1,7 +1,5 @@
 """Offers of folders, from the listing to the name: rows, what is left out, new names."""
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
@@ -21,7 +19,7 @@ from file_pair import ID
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world() -> World:
     world = World()
     world.a.process.folders = {"proj": ["a.txt", "b.txt"], "nothing": []}
     world.pair.link(True)

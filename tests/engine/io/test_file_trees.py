@@ -158,7 +158,7 @@ NAMES = st.one_of(
          "\u0645\u06cc\u200c\u062e", "👨‍👩‍👧", "a\nb", "a\tb", "a_b",
          "x\u202egpj", " ", "a.", "n" * 255]
     ),
-    st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1,
+    st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1,
             max_size=5),
 ).filter(lambda name: name.strip(".") and len(name.encode()) <= 255)  # fmt: skip
 FILES = st.tuples(st.binary(max_size=20), st.booleans(), st.integers(1, OLD_S))
