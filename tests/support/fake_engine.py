@@ -11,15 +11,17 @@ a thread. What a peer would do is done by calling methods: `receive`, `deliver`,
 """
 
 import os
+import select
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-import zmq
 
+from chatnet_engine.io.ipc import IpcServer
 from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
@@ -48,6 +50,7 @@ from chatnet_protocol.ipc.view import PeerView, View, failed_row, screen_order
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
 
 T = TypeVar("T")
+HEAD_S = 0.1
 START_MS = 1_700_000_000_000
 INVITE_CODE = "abcd-efgh-ijkl-mnop"
 SAFETY_NUMBER = " ".join(f"{n:05d}" for n in range(12345, 12345 + 12 * 7000, 7000))
@@ -477,7 +480,7 @@ def searched_text(row: MessageRow) -> str:
 
 
 class FakeEngine:
-    """A FakeCore behind real sockets, with a connection file like a real session's."""
+    """A FakeCore behind the engine's own local sockets, with a connection file like a session's."""
 
     def __init__(self, home: str | Path, core: FakeCore | None = None) -> None:
         self.core = core or FakeCore()
@@ -488,7 +491,6 @@ class FakeEngine:
         self._lock = threading.RLock()
         self._arrived = threading.Condition(self._lock)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK)
-        self._context = zmq.Context()
         self._thread: threading.Thread | None = None
         self.silent = False
         """While true it neither answers nor sends heads, like a stopped process."""
@@ -496,13 +498,7 @@ class FakeEngine:
     def start(self) -> None:
         """Bind, write the connection file, serve."""
         boot = self.core.boot.hex()
-        self._router = self._context.socket(zmq.ROUTER)
-        self._pub = self._context.socket(zmq.PUB)
-        for socket in (self._router, self._pub):
-            socket.setsockopt(zmq.LINGER, 0)
-        endpoints = [f"ipc://{self.folder}/{name}-{boot[-4:]}" for name in ("ev", "cmd")]
-        self._pub.bind(endpoints[0])
-        self._router.bind(endpoints[1])
+        self._ipc = IpcServer(str(self.folder), boot[-4:], time.monotonic())
         session = self.core.view.session
         connection = ConnectionFile(
             session=session.name,
@@ -510,8 +506,8 @@ class FakeEngine:
             pid=os.getpid(),
             ipc_version=IPC_VERSION,
             product_version=PRODUCT_VERSION,
-            events=endpoints[0],
-            commands=endpoints[1],
+            events=self._ipc.events_endpoint,
+            commands=self._ipc.commands_endpoint,
             port=session.port,
         )
         Path(self.connection_file).write_bytes(encode_connection_file(connection))
@@ -545,42 +541,46 @@ class FakeEngine:
         with self._lock:
             return [command for command in self.core.seen if isinstance(command, kind)]
 
-    def await_seen(self, kind: type[T], timeout_s: float = 10.0) -> list[T]:
+    def await_seen(self, kind: type[T], timeout_s: float = 60.0) -> list[T]:
         """The commands of one type, once there is one; none if the time is over."""
         with self._arrived:
             self._arrived.wait_for(lambda: self.seen(kind), timeout_s)
         return self.seen(kind)
 
     def _serve(self) -> None:
-        poller = zmq.Poller()
-        poller.register(self._router, zmq.POLLIN)
-        poller.register(self._wake, zmq.POLLIN)
+        ipc = self._ipc
+        waited_for = [self._wake, ipc.events_fd, ipc.commands_fd]
         while self._running:
-            ready = dict(poller.poll(100))
-            if self._wake in ready:
+            wait_s = min(HEAD_S, max(0.0, ipc.next_timeout() - time.monotonic()))
+            if self._wake in select.select(waited_for, [], [], wait_s)[0]:
                 os.eventfd_read(self._wake)
             with self._lock:
-                if self._router in ready:
-                    route, *frames = self._router.recv_multipart()
-                    if not self.silent:
-                        reply = self.core.handle_request(route, frames[0])
-                        self._router.send_multipart([route, reply])
-                        self._arrived.notify_all()
-                for topic, frame in self.core.publications:
-                    self._pub.send_multipart([topic, frame])
-                self.core.publications.clear()
-                if not self.silent:
-                    self._pub.send_multipart([envelope.TOPIC_HEAD, self.core.head()])
-                if self.core.stopped:
-                    Path(self.connection_file).unlink(missing_ok=True)
-                    self._running = False
-        self._pub.close(200 if self.core.stopped else 0)
-        self._router.close(200 if self.core.stopped else 0)
+                self._turn(ipc, time.monotonic())
+        ipc.close()
+
+    def _turn(self, ipc: IpcServer, now_s: float) -> None:
+        ipc.handle_events(now_s)
+        ipc.handle_commands(now_s)
+        while (request := ipc.receive(now_s)) is not None:
+            if not self.silent:
+                route, frames = request
+                ipc.reply(route, self.core.handle_request(route, frames[0]))
+                self._arrived.notify_all()
+        for topic, frame in self.core.publications:
+            ipc.publish(topic, frame)
+        self.core.publications.clear()
+        if not self.silent:
+            ipc.publish(envelope.TOPIC_HEAD, self.core.head())
+        if now_s >= ipc.next_timeout():
+            ipc.handle_timeout(now_s)
+        ipc.flush()
+        if self.core.stopped:
+            Path(self.connection_file).unlink(missing_ok=True)
+            self._running = False
 
     def close(self) -> None:
         """Stop and free everything."""
         self.stop()
-        self._context.term()
         os.close(self._wake)
 
     def __enter__(self) -> Self:
