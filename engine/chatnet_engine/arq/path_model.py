@@ -20,6 +20,8 @@ from chatnet_engine.arq.packets import SentPacket, Snapshot
 from chatnet_engine.arq.rivals import Rivals
 from chatnet_engine.trace import Code
 
+SHORTEST_RTT_S = 1e-5
+"""A clock that stood still measures nothing; no path is shorter."""
 STARTUP_GAIN = 2.0
 """Doubling takes a little more than a round trip, and the overshoot is smaller than with 2.77."""
 STARTUP_GROWTH = 1.25
@@ -229,6 +231,7 @@ class PathModel:
     # --- the path -------------------------------------------------------------------------------
 
     def _add_rtt(self, sample_s: float) -> None:
+        sample_s = max(sample_s, SHORTEST_RTT_S)
         self._recent.append(sample_s)
         self._round.least_rtt_s = min(self._round.least_rtt_s, sample_s)
         if self._least_rtt_s == inf:

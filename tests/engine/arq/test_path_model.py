@@ -250,3 +250,13 @@ def test_an_ack_without_a_sample_and_without_time_changes_no_rate() -> None:
     model.on_ack([packet], None, 0, 0.0, used=True)
     assert model.rate_bytes_per_s == 0.0
     assert model.window_bytes < inf
+
+
+def test_a_clock_that_stood_still_measures_the_shortest_path() -> None:
+    model = PathModel(CONFIG)
+    packet = SentPacket(0, 0.0, PACKET, [])
+    packet.snapshot = model.on_sent(0, 0.0)
+    model.on_ack([packet], 0.0, 0, 0.0, used=True)
+    fed(model, 12, rtt_s=0.1, packets=100)
+    assert model.state == Phase.CRUISE
+    assert model.pace(0.0) > 0
