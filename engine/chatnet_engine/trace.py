@@ -70,7 +70,8 @@ class Kind(enum.StrEnum):
     PEER_REMOVED = "peer:removed"
     PEER_TRUST = "peer:trust_updated"
     BLACK_HOLE = "recovery:mtu_updated"
-    """Large packets vanish, or arrive again."""
+    """`mtu`: the largest datagram that arrives; `black_hole`: those of the base size do not."""
+    MTU_PROBE = "recovery:mtu_probe_sent"
     CONGESTION_STATE = "recovery:congestion_state_updated"
     METRICS = "recovery:metrics_updated"
     PACKET_LOST = "recovery:packet_lost"
@@ -98,6 +99,7 @@ DETAIL = frozenset(
         Kind.MARKS_MOVED,
         Kind.CONGESTION_STATE,
         Kind.METRICS,
+        Kind.MTU_PROBE,
         Kind.PACKET_LOST,
         Kind.PROBE_TIMEOUT,
         Kind.SPURIOUS_LOSS,

@@ -4,14 +4,16 @@ KIB = 1024
 MIB = 1024 * KIB
 
 # --- peer link ---------------------------------------------------------------------------------
-MAX_DATAGRAM_BYTES = 1472
-"""Largest datagram read: an Ethernet frame less IPv4 and UDP headers."""
+MAX_DATAGRAM_BYTES = 65_472
+"""Largest datagram: what the loopback device carries over IPv6 too (65,536 less headers)."""
 BASE_DATAGRAM_BYTES = 1200
 """Largest datagram sent before path MTU discovery raises it (RFC 9000 section 14.1)."""
 DATA_HEADER_BYTES = 16
 AEAD_TAG_BYTES = 16
 MAX_PAYLOAD_BYTES = BASE_DATAGRAM_BYTES - DATA_HEADER_BYTES - AEAD_TAG_BYTES
 """Plain frames in one base-size datagram: 1,168."""
+MOST_PAYLOAD_BYTES = MAX_DATAGRAM_BYTES - DATA_HEADER_BYTES - AEAD_TAG_BYTES
+"""The same in the largest: 65,440."""
 MAX_PACKET_NUMBER = 2**62
 """At this packet number a new incarnation is drawn."""
 

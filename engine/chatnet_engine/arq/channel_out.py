@@ -14,8 +14,10 @@ from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import MAX_MESSAGE_BYTES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
 
-MIN_PART_BYTES = 128
-"""A message is not cut for the sake of less room than this."""
+MIN_PART_BYTES = 64
+"""A message is not cut for the sake of less room than this ..."""
+UNCUT_BYTES = 128
+"""... and one of up to this size not at all: its copies need it whole."""
 
 
 class SendChannel:
@@ -270,7 +272,8 @@ class SendChannel:
     def _part(self, number: int, offset: int, end: int, room: int) -> Pulled | None:
         body = self._bodies[number]
         space = room - frames.message_head_bytes(number)
-        if space < min(MIN_PART_BYTES, end - offset):
+        least_bytes = MIN_PART_BYTES if len(body) > UNCUT_BYTES else UNCUT_BYTES
+        if space < min(least_bytes, end - offset):
             return None
         end = min(end, offset + space)
         frame = frames.encode_message(self.channel, number, offset, len(body), body[offset:end])

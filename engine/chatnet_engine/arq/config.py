@@ -6,6 +6,7 @@ from chatnet_protocol.limits import (
     DATA_HEADER_BYTES,
     MAX_MESSAGES_IN_WINDOW,
     MAX_PAYLOAD_BYTES,
+    MOST_PAYLOAD_BYTES,
     RECEIVE_WINDOW_BYTES,
 )
 
@@ -15,6 +16,8 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
 
     first_packet_number: int = 0
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    """Until path MTU discovery has found that more arrives."""
+    most_payload_bytes: int = MOST_PAYLOAD_BYTES
     datagram_overhead_bytes: int = 2 * DATA_HEADER_BYTES
     """Header and AEAD tag, counted by congestion control."""
 

@@ -264,6 +264,9 @@ class Connection:
             pto_count=sender.loss.pto_count,
             unreceipted_messages=chat.unreceipted if chat is not None else 0,
             resent_bytes=sum(each.resent_bytes for each in self._sources.channels.values()),
+            mtu_bytes=sender.size.payload_bytes + self._config.datagram_overhead_bytes,
+            rate_bytes_per_s=sender.congestion.rate_bytes_per_s,
+            queue_s=sender.congestion.queue_s,
             black_hole=sender.size.black_hole,
             duplicate_messages=sum(each.duplicates for each in self._receiver.channels.values()),
         )

@@ -252,14 +252,16 @@ class LossRecovery:
             self._given_up.add(packet)
             self._episode.add(packet.number)
             first = self._first_acked_sent_at
-            if first is None or packet.sent_at >= first:
+            if not packet.is_mtu_probe and (first is None or packet.sent_at >= first):
                 self._verdicts.append((packet.number, packet.sent_at, True))
             for source, token in packet.contents:
                 source.on_lost(token, packet.number)
         self._given_up.take_oldest(max(0, len(self._given_up) - MAX_LOST_KEPT))
-        self.counters.packets_lost += len(lost)
-        lost_bytes = sum(packet.size_bytes for packet in lost)
-        self._congestion.on_lost(lost_bytes, newest.sent_at, now)
+        counted = [packet for packet in lost if not packet.is_mtu_probe]
+        if counted:
+            self.counters.packets_lost += len(counted)
+            lost_bytes = sum(packet.size_bytes for packet in counted)
+            self._congestion.on_lost(lost_bytes, counted[-1].sent_at, now)
 
     def _calm_down(self) -> None:
         least = self._config.packet_threshold

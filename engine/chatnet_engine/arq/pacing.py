@@ -18,17 +18,19 @@ class Pacer:
 
     def __init__(self, config: ArqConfig, now: float) -> None:
         self._packet_bytes = config.max_payload_bytes + config.datagram_overhead_bytes
+        self._largest_bytes = self._packet_bytes
         self._burst_bytes = float(LEAST_BURST_PACKETS * self._packet_bytes)
         self._level_bytes = self._burst_bytes
         self._rate_bytes_per_s = 0.0
         self._filled_at = now
 
-    def set_rate(self, bytes_per_s: float, now: float) -> None:
-        """Follow the controller."""
+    def set_rate(self, bytes_per_s: float, largest_bytes: int, now: float) -> None:
+        """Follow the controller; the largest packets have so many bytes now."""
         self._fill(now)
+        self._largest_bytes = largest_bytes
         self._rate_bytes_per_s = bytes_per_s
         least_bytes = LEAST_BURST_PACKETS * self._packet_bytes
-        self._burst_bytes = max(BURST_S * bytes_per_s, least_bytes)
+        self._burst_bytes = max(BURST_S * bytes_per_s, least_bytes, largest_bytes)
 
     def on_sent(self, size_bytes: int) -> None:
         """`size_bytes` have left; the bucket may go into debt for what does not wait."""
@@ -43,9 +45,10 @@ class Pacer:
         """
         self._fill(now)
         credit_bytes = credit_packets * self._packet_bytes
-        if self._level_bytes + credit_bytes >= self._packet_bytes or not self._rate_bytes_per_s:
+        needed_bytes = self._largest_bytes if not credit_packets else self._packet_bytes
+        if self._level_bytes + credit_bytes >= needed_bytes or not self._rate_bytes_per_s:
             return now
-        wanted_bytes = self._burst_bytes / 2 - credit_bytes - self._level_bytes
+        wanted_bytes = max(self._burst_bytes / 2, needed_bytes) - credit_bytes - self._level_bytes
         return now + wanted_bytes / self._rate_bytes_per_s
 
     def _fill(self, now: float) -> None:

@@ -61,6 +61,8 @@ class SentPacket(Struct):
     """It left for the sake of receipts, states or HELLO, outside window and pace."""
     is_patient: bool = False
     """Its ACK may wait for RECEIPT_ACK_DELAY_S."""
+    is_mtu_probe: bool = False
+    """Its loss says something of its size, and nothing of congestion or the line."""
     snapshot: Snapshot = NO_SNAPSHOT
     forget_at: float = 0.0
     """Declared lost: until then a late ACK of it says that it was not."""

@@ -14,9 +14,10 @@ from chatnet_engine.arq.numbers import PacketNumbers
 from chatnet_engine.arq.pacing import Pacer
 from chatnet_engine.arq.packets import Packet, SentPacket
 from chatnet_engine.arq.path_model import PathModel
+from chatnet_engine.arq.path_mtu import PathMtu
 from chatnet_engine.arq.redundancy import UNKNOWN, plan_for
 from chatnet_engine.arq.rtt import RttEstimator
-from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES, PayloadSize
+from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES
 from chatnet_engine.arq.sources import Draft, Sources
 from chatnet_engine.trace import Kind, LinkTracer
 from chatnet_protocol.wire import frames
@@ -35,6 +36,8 @@ these wait for an ACK, or for the next probe: who acknowledges nothing gets no m
 COPY_PATIENCE = 1.5
 """Round trips after which a small message is copied anew, if the probe timeout is later: a copy too
 many costs little, and while few round trips were measured that timeout is three of them."""
+MTU_PROBE_PACKETS = 8
+"""In flight when larger packets are probed for: more than a thin stream has."""
 CHAT_CREDIT_PACKETS = 4
 """Channel 0 may exceed window and pace by this much, so that bulk never holds text back."""
 CONTROLLERS: dict[str, Callable[[ArqConfig], Congestion]] = {
@@ -64,9 +67,10 @@ class Sender:
         self.congestion: Congestion = CONTROLLERS[config.congestion](config)
         self.loss = LossRecovery(config, self.rtt, self.congestion, self._trace)
         self._pacer = Pacer(config, now)
-        self._traced = (False, self.congestion.state)
-        """Black hole and congestion state, as they were traced last."""
-        self.size = PayloadSize(config.max_payload_bytes)
+        overhead_bytes = config.datagram_overhead_bytes
+        self.size = PathMtu(config.max_payload_bytes, config.most_payload_bytes, overhead_bytes)
+        self._traced = (False, self.size.payload_bytes, self.congestion.state)
+        """Black hole, payload size and congestion state, as they were traced last."""
         self._keepalive_s = config.keepalive_s * (1 - random(1)[0] / 1024)
         self._ping = False
         self._probe = False
@@ -95,7 +99,8 @@ class Sender:
         """A checked ACK."""
         self.loss.on_ack(ack.ranges, ack.delay_us / 1e6, now, self._limited)
         rtt, congestion = self.rtt, self.congestion
-        self._pacer.set_rate(congestion.pace(rtt.smoothed_s), now)
+        largest_bytes = self.size.payload_bytes + self._config.datagram_overhead_bytes
+        self._pacer.set_rate(congestion.pace(rtt.smoothed_s), largest_bytes, now)
         self.update_copies()
         self._trace_state()
         if self._trace.detail:
@@ -154,8 +159,9 @@ class Sender:
 
     def take(self, now: float, max_packets: int) -> list[Packet]:
         """Packets to send now."""
-        packets: list[Packet] = []
         sources = self._sources
+        packets: list[Packet] = []
+        probes = self._mtu_probe(now)
         while not self.numbers.exhausted:
             chat_waits = sources.has_chat or self._copies_due(now)
             bulk_waits = sources.has_bulk
@@ -166,13 +172,13 @@ class Sender:
                 if not self._limited and self._window_open(0):
                     self.congestion.on_app_limited(self.loss.in_flight_bytes)
                 break
-            if len(packets) == max_packets:
+            if len(packets) + len(probes) == max_packets:
                 break
             packet = self._build(now, chat, bulk, with_ack=not packets)
             if packet is None:
                 break
             packets.append(packet)
-        return packets
+        return probes + packets
 
     def _build(self, now: float, chat: bool, bulk: bool, with_ack: bool) -> Packet | None:
         limit_bytes = self.size.limit_bytes(now)
@@ -206,9 +212,9 @@ class Sender:
             )
         if draft.eliciting:
             size_bytes = len(payload) + self._config.datagram_overhead_bytes
-            if len(payload) > SAFE_PAYLOAD_BYTES:
-                draft.contents.append((self.size, ()))
-                self.size.on_sent(number)
+            size_token = self.size.on_sent(number, len(payload))
+            if size_token is not None:
+                draft.contents.append((self.size, size_token))
             self._pacer.on_sent(size_bytes)
             if asking or self._sources.is_worth_keeping(draft):
                 is_control = not (chat or bulk or probe)
@@ -216,6 +222,29 @@ class Sender:
                 packet = SentPacket(number, now, size_bytes, draft.contents, is_control, is_patient)
                 self._keep(packet, small_probe=probe and not self._sources.has_messages(draft))
         return Packet(number, payload)
+
+    def _mtu_probe(self, now: float) -> list[Packet]:
+        """A probe of the path's MTU, if one is due: only while bulk is under way, as a thin stream
+        gains nothing from larger packets."""
+        sources, in_flight_bytes = self._sources, self.loss.in_flight_bytes
+        backlog = sources.has_bulk or sources.has_chat
+        enough = in_flight_bytes >= MTU_PROBE_PACKETS * self._full_bytes
+        if not (backlog and enough and self.rtt.samples):
+            return []
+        payload_bytes = self.size.probe_bytes(now, self.congestion.rate_bytes_per_s)
+        if not payload_bytes or self.numbers.exhausted:
+            return []
+        number = self.numbers.take()
+        size_bytes = payload_bytes + self._config.datagram_overhead_bytes
+        token = self.size.on_probe_sent(number, payload_bytes)
+        packet = SentPacket(number, now, size_bytes, [(self.size, token)], is_mtu_probe=True)
+        self.packets_sent += 1
+        self._last_sent_at = now
+        self._pacer.on_sent(size_bytes)
+        self._keep(packet, small_probe=False)
+        if self._trace.detail:
+            self._trace.add(Kind.MTU_PROBE, number=number, size=payload_bytes)
+        return [Packet(number, frames.encode_mtu_probe(payload_bytes))]
 
     def _keep(self, packet: SentPacket, small_probe: bool) -> None:
         """An answer to this packet is awaited."""
@@ -230,10 +259,13 @@ class Sender:
                     self._sources.forgotten(forgotten)
 
     def _trace_state(self) -> None:
-        was_hole, was_state = self._traced
-        black_hole, state = self._traced = self.size.black_hole, self.congestion.state
-        if black_hole != was_hole:
-            self._trace.add(Kind.BLACK_HOLE, black_hole=black_hole)
+        was_hole, was_bytes, was_state = self._traced
+        black_hole, payload_bytes = self.size.black_hole, self.size.payload_bytes
+        state = self.congestion.state
+        self._traced = black_hole, payload_bytes, state
+        if (black_hole, payload_bytes) != (was_hole, was_bytes):
+            mtu = payload_bytes + self._config.datagram_overhead_bytes
+            self._trace.add(Kind.BLACK_HOLE, black_hole=black_hole, mtu=mtu)
         if state != was_state and self._trace.detail:
             window = self.congestion.window_bytes
             self._trace.add(Kind.CONGESTION_STATE, old=was_state, new=state, window=window)
@@ -256,8 +288,13 @@ class Sender:
         )
 
     def _window_open(self, credit_packets: int) -> bool:
-        needed_bytes = self.loss.in_flight_bytes + (1 - credit_packets) * self._full_bytes
-        return needed_bytes <= self.congestion.window_bytes
+        if credit_packets:
+            needed_bytes = (1 - credit_packets) * self._full_bytes
+        else:
+            needed_bytes = self.size.payload_bytes + self._config.datagram_overhead_bytes
+        least_bytes = 2 * needed_bytes  # however small the window is, an ACK clocks two packets
+        window_bytes = max(self.congestion.window_bytes, least_bytes)
+        return self.loss.in_flight_bytes + needed_bytes <= window_bytes
 
     def _resend_oldest(self) -> None:
         for packet in self.loss.oldest():

@@ -31,6 +31,12 @@ class ArqStats(Struct, frozen=True, kw_only=True):
     link, the peer acknowledges without committing."""
     resent_bytes: int
     """Message bytes put in a packet again, early copies included."""
+    mtu_bytes: int
+    """Largest datagram to the peer that is known to arrive."""
+    rate_bytes_per_s: float
+    """What the path is believed to carry; 0 where nothing was long enough to say."""
+    queue_s: float
+    """What packets wait in the queue of the path."""
     black_hole: bool
     """The path drops large packets (a black hole, RFC 8899); small ones are used."""
     duplicate_messages: int

@@ -9,10 +9,22 @@ from collections.abc import Callable, Sequence
 
 from chatnet_engine.io.udp import Datagram, UdpCounters
 
+UNIT_BYTES = 1472
+"""A datagram counts once for each begun unit, so that large ones take no more memory."""
 MAX_QUEUED_OF_ONE = 2048
 """More than a window of a link holds in flight, so that an honest burst loses nothing."""
 MAX_QUEUED = 8192
 """Of all together: some 12 MiB. At the limit the longest queue loses what comes for it."""
+
+
+class _Queue(deque[Datagram]):
+    """Of one peer; `units` is what it counts."""
+
+    units = 0
+
+
+def _units(datagram: Datagram) -> int:
+    return 1 + max(len(datagram[0]) - 1, 0) // UNIT_BYTES
 
 
 class Intake:
@@ -21,8 +33,9 @@ class Intake:
     def __init__(self, owner: Callable[[bytes], int], counters: UdpCounters) -> None:
         """`owner`: number of the peer whose session a datagram names, 0 for none."""
         self._owner = owner
-        self._queues: dict[int, deque[Datagram]] = {}
+        self._queues: dict[int, _Queue] = {}
         self._count = 0
+        self._units = 0
         self._counters = counters
 
     def __len__(self) -> int:
@@ -32,18 +45,23 @@ class Intake:
         """Sort in what has arrived."""
         queues, owner = self._queues, self._owner
         for datagram in batch:
-            key = owner(datagram[0])
+            key, units = owner(datagram[0]), _units(datagram)
             queue = queues.get(key)
             if queue is None:
-                queue = queues[key] = deque()
-            elif len(queue) >= MAX_QUEUED_OF_ONE:
+                queue = queues[key] = _Queue()
+            elif queue.units + units > MAX_QUEUED_OF_ONE:
                 self._counters.overrun += 1
                 continue
-            if self._count >= MAX_QUEUED and not self._make_room(queue):
+            full = False
+            while self._units + units > MAX_QUEUED and not full:
+                full = not self._make_room(queue)
+            if full:
                 self._counters.overrun += 1
                 continue
             queue.append(datagram)
+            queue.units += units
             self._count += 1
+            self._units += units
 
     def take(self, count: int) -> list[Datagram]:
         """Up to `count`, one of each queue in turn."""
@@ -52,22 +70,25 @@ class Intake:
         while queues and len(taken) < count:
             key = next(iter(queues))
             queue = queues.pop(key)
-            if len(queues) == 0:
-                while queue and len(taken) < count:
-                    taken.append(queue.popleft())
-            else:
+            most = 1 if queues else count - len(taken)
+            while queue and most:
                 taken.append(queue.popleft())
+                queue.units -= _units(taken[-1])
+                self._units -= _units(taken[-1])
+                most -= 1
             if queue:
                 queues[key] = queue  # to the end of the line
         self._count -= len(taken)
         return taken
 
-    def _make_room(self, queue: deque[Datagram]) -> bool:
+    def _make_room(self, queue: _Queue) -> bool:
         """Drop the newest of the longest queue; False when that is `queue` itself."""
-        longest = max(self._queues.values(), key=len)
-        if longest is queue or len(longest) <= len(queue) + 1:
+        longest = max(self._queues.values(), key=lambda each: each.units)
+        if longest is queue or longest.units <= queue.units + 1:
             return False
-        longest.pop()
+        units = _units(longest.pop())
+        longest.units -= units
+        self._units -= units
         self._count -= 1
         self._counters.overrun += 1
         return True

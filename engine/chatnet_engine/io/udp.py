@@ -21,7 +21,7 @@ from chatnet_engine.node.effects import Addr
 from chatnet_engine.secure.events import ArrivedFrom, local_of
 from chatnet_protocol.addresses import parse_host
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.limits import MAX_DATAGRAM_BYTES, MIB
+from chatnet_protocol.limits import BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES, MIB
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +29,17 @@ SOL_UDP = 17
 UDP_SEGMENT = 103
 UDP_GRO = 104
 IP_MTU_DISCOVER = 10
-IP_PMTUDISC_DONT = 0
+IPV6_MTU_DISCOVER = 23
+PMTUDISC_DONT = 0
+PMTUDISC_PROBE = 3
+"""Never in pieces, and the kernel's own idea of the path's MTU does not count: ip(7), ipv6(7)."""
 SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
 
 BUFFER_BYTES = 4 * MIB
 MAX_SEGMENTS = 64
 """UDP_MAX_SEGMENTS of older kernels."""
-MAX_SEGMENTED_BYTES = 65000
+MAX_SEGMENTED_BYTES = 65_000
 """Below the 65,507 bytes of one UDP send."""
 COALESCED_BYTES = 65536
 ANY_IPV4 = "0.0.0.0"  # noqa: S104 (a peer may come in on any of this machine's addresses)
@@ -76,7 +79,9 @@ class UdpSocket:
         self.counters = UdpCounters()
         self.receive_buffer_bytes = _grow_buffer(sock, SO_RCVBUFFORCE, socket.SO_RCVBUF)
         self.send_buffer_bytes = _grow_buffer(sock, SO_SNDBUFFORCE, socket.SO_SNDBUF)
-        _let_routers_fragment(sock)
+        self._whole = False
+        """Whether datagrams leave with "don't fragment"."""
+        self._keep_whole(False)
         self.can_segment = offload and _has_option(sock, UDP_SEGMENT)
         self.can_coalesce = offload and _set_option(sock, UDP_GRO)
         self._buffer = bytearray(COALESCED_BYTES)
@@ -156,11 +161,27 @@ class UdpSocket:
             self.counters.oversized += whole - len(pieces)
         return [(piece.tobytes(), addr) for piece in pieces]
 
+    def _keep_whole(self, whole: bool) -> None:
+        """Base-size datagrams may pass narrow IPv4 paths in pieces rather than vanish; larger ones
+        must not, or path MTU discovery would learn nothing (RFC 8899 section 3, item 2)."""
+        self._whole = whole
+        mode = PMTUDISC_PROBE if whole else PMTUDISC_DONT
+        options = [(socket.IPPROTO_IP, IP_MTU_DISCOVER)]
+        if self._family == socket.AF_INET6:
+            options.append((socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER))
+        for level, option in options:
+            try:
+                self._sock.setsockopt(level, option, mode)
+            except OSError as error:
+                logger.debug("the kernel keeps its own path MTU discovery: %s", error)
+
     def _send_run(self, run: list[bytes], addr: Addr) -> None:
         sockaddr = self._sockaddr(addr)
         if sockaddr is None:
             self.counters.unsendable += len(run)
             return
+        if self._whole != (len(run[0]) > BASE_DATAGRAM_BYTES):
+            self._keep_whole(not self._whole)
         options = [(SOL_UDP, UDP_SEGMENT, struct.pack("=H", len(run[0])))]
         local = local_of(addr)
         if local:
@@ -185,21 +206,26 @@ class UdpSocket:
         if sockaddr is None:
             self.counters.unsendable += 1
             return
+        if self._whole != (len(data) > BASE_DATAGRAM_BYTES):
+            self._keep_whole(not self._whole)
         local = local_of(addr)
-        if not (local and self._send_pinned(data, sockaddr, local)):
-            try:
+        try:
+            if not (local and self._send_pinned(data, sockaddr, local)):
                 self._sock.sendto(data, sockaddr)
-            except OSError as error:
-                self._count_error(error, 1)
-                return
+        except OSError as error:
+            self._count_error(error, 1)
+            return
         self.counters.sent += 1
         self.counters.sent_bytes += len(data)
 
     def _send_pinned(self, data: bytes, sockaddr: SockAddr, local: str) -> bool:
-        """From `local`; False when that is no address of this machine any more, or no way out."""
+        """From `local`; False when that is no address of this machine any more, or no way out.
+        Raises OSError for a datagram that is too large for the way out."""
         try:
             self._sock.sendmsg((data,), (self._source.pin(local),), 0, sockaddr)
         except OSError as error:
+            if error.errno == errno.EMSGSIZE:
+                raise
             self.counters.unpinned += 1
             logger.debug("sending from where it was dialled failed: %s", error)
             return False
@@ -342,14 +368,6 @@ def _grow_buffer(sock: socket.socket, force: int, plain: int) -> int:
     except OSError:
         sock.setsockopt(socket.SOL_SOCKET, plain, BUFFER_BYTES)
     return sock.getsockopt(socket.SOL_SOCKET, plain)
-
-
-def _let_routers_fragment(sock: socket.socket) -> None:
-    """Base-size datagrams pass narrow IPv4 paths in pieces rather than vanish in a black hole."""
-    try:
-        sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
-    except OSError as error:
-        logger.debug("the kernel keeps path MTU discovery on: %s", error)
 
 
 def _has_option(sock: socket.socket, option: int) -> bool:

@@ -149,6 +149,11 @@ def messages_head_bytes(number: int) -> int:
     return 4 + varint_size(number)
 
 
+def encode_mtu_probe(size: int) -> bytes:
+    """PING, and PADDING up to `size` bytes."""
+    return encode_ping().ljust(size, bytes((PADDING,)))
+
+
 def encode_ping() -> bytes:
     """PING."""
     return b"\x01"
@@ -234,6 +239,7 @@ def decode(payload: bytes) -> list[Frame]:
             kind = payload[pos]
             pos += 1
             if kind == PADDING:
+                pos = end - len(payload[pos:].lstrip(b"\0"))
                 continue
             if kind >= known:
                 raise DecodeError(f"unknown frame type {kind}")
@@ -243,12 +249,12 @@ def decode(payload: bytes) -> list[Frame]:
             if pos > end:
                 raise DecodeError("frame is cut short")
             frames.append(frame)
+            if len(frames) > MAX_FRAMES:
+                raise DecodeError(f"more than {MAX_FRAMES} frames in one packet")
     except IndexError:
         raise DecodeError("frame is cut short") from None
     if not frames:
         raise DecodeError("no frame in the packet")
-    if len(frames) > MAX_FRAMES:
-        raise DecodeError(f"more than {MAX_FRAMES} frames in one packet")
     if acks > 1:
         raise DecodeError("more than one ACK in one packet")
     return frames

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatnet_engine.arq.channel_out import MIN_PART_BYTES, SendChannel
+from chatnet_engine.arq.channel_out import MIN_PART_BYTES, UNCUT_BYTES, SendChannel
 from chatnet_engine.arq.packets import Pulled
 from chatnet_engine.arq.redundancy import MAX_TRACKED, SMALL_MESSAGE_BYTES
 from chatnet_protocol.errors import LocalProtocolError
@@ -48,14 +48,21 @@ def test_the_window_and_the_longest_message_are_taken_to_the_last_byte() -> None
 
 def test_a_message_is_cut_for_the_least_useful_room_and_its_tail_for_less() -> None:
     sending = channel()
-    sending.queue([bytes(MIN_PART_BYTES + 10)])
+    sending.queue([bytes(UNCUT_BYTES + 10)])
     assert sending.pull_new(PART_HEAD + MIN_PART_BYTES - 1, 0, 0.0) is None
     first = sending.pull_new(PART_HEAD + MIN_PART_BYTES, 0, 0.0)
     assert sent(first) == [(1, 0, MIN_PART_BYTES)]
+    end = UNCUT_BYTES + 10
+    assert sent(sending.pull_new(PART_HEAD + MIN_PART_BYTES, 0, 0.0)) == [(1, 64, 128)]
     assert sending.pull_new(PART_HEAD + 9, 0, 0.0) is None
-    assert sent(sending.pull_new(PART_HEAD + 10, 0, 0.0)) == [
-        (1, MIN_PART_BYTES, MIN_PART_BYTES + 10)
-    ]
+    assert sent(sending.pull_new(PART_HEAD + 10, 0, 0.0)) == [(1, UNCUT_BYTES, end)]
+
+
+def test_a_small_message_is_not_cut() -> None:
+    sending = channel()
+    sending.queue([bytes(UNCUT_BYTES)])
+    assert sending.pull_new(PART_HEAD + UNCUT_BYTES - 10, 0, 0.0) is None
+    assert sending.pull_new(RUN_HEAD + UNCUT_BYTES + 2, 0, 0.0) is not None
 
 
 @pytest.mark.parametrize("room", [RUN_HEAD + 3 * 70, RUN_HEAD + 3 * 70 + 2, ROOM])

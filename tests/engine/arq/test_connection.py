@@ -299,10 +299,15 @@ def test_a_sender_that_overruns_the_byte_window_is_refused() -> None:
     connection = lone(ArqConfig(window_bytes=5000))
     for number in range(2, 11):
         connection.handle_packet(number, frames.encode_messages(0, number, [bytes(1000)]), 0.0)
-        part = frames.encode_message(1, number, 0, 1000, b"x")
-        connection.handle_packet(100 + number, part, 0.0)
     with pytest.raises(RemoteProtocolError, match="window holds"):
         connection.handle_packet(11, frames.encode_messages(0, 11, [bytes(1000)]), 0.0)
+
+
+def test_a_sender_that_overruns_the_byte_window_with_parts_is_refused() -> None:
+    connection = lone(ArqConfig(window_bytes=5000))
+    for number in range(2, 11):
+        part = frames.encode_message(1, number, 0, 1000, b"x")
+        connection.handle_packet(100 + number, part, 0.0)
     with pytest.raises(RemoteProtocolError, match="window holds"):
         connection.handle_packet(111, frames.encode_message(1, 11, 0, 1000, b"x"), 0.0)
 

@@ -20,7 +20,7 @@ def spend(pacer: Pacer, now: float) -> int:
 def at_pace(packets_per_s: float) -> Pacer:
     """A pacer whose burst has left at 0."""
     pacer = Pacer(CONFIG, 0.0)
-    pacer.set_rate(packets_per_s * PACKET, 0.0)
+    pacer.set_rate(packets_per_s * PACKET, PACKET, 0.0)
     spend(pacer, 0.0)
     return pacer
 
@@ -37,7 +37,7 @@ def test_without_a_rate_nothing_waits() -> None:
 )
 def test_a_burst_passes_then_the_rate_holds(packets_per_s: int, burst: float) -> None:
     pacer = at_pace(packets_per_s)
-    pacer.set_rate(packets_per_s * PACKET, 10.0)
+    pacer.set_rate(packets_per_s * PACKET, PACKET, 10.0)
     assert spend(pacer, 10.0) == burst
     now, sent = 10.0, 0
     while now < 11.0:

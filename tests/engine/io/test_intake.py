@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.io import intake as intake_module
-from chatnet_engine.io.intake import MAX_QUEUED_OF_ONE, Intake
+from chatnet_engine.io.intake import MAX_QUEUED_OF_ONE, UNIT_BYTES, Intake
 from chatnet_engine.io.udp import UdpCounters
 
 ADDR = ("10.0.0.1", 1)
@@ -59,3 +59,13 @@ def test_when_all_is_full_the_longest_queue_makes_room(
     assert {data[0] for data, _ in intake.take(10)} == {1, 2}
     intake.add([of(3, 1)])
     assert intake.take(9) == [of(3, 1)]
+
+
+def test_large_datagrams_count_for_what_they_take(intake: Intake, counters: UdpCounters) -> None:
+    large = bytes([1]).ljust(45 * UNIT_BYTES), ADDR
+    intake.add([large] * 100)
+    assert len(intake) == MAX_QUEUED_OF_ONE // 45
+    assert counters.overrun == 100 - len(intake)
+    intake.take(100)
+    intake.add([of(1, 1)] * (MAX_QUEUED_OF_ONE + 1))
+    assert len(intake) == MAX_QUEUED_OF_ONE

@@ -8,6 +8,7 @@ import pytest
 
 from chatnet_engine.io import udp
 from chatnet_engine.io.udp import UdpSocket, open_udp, segment_runs
+from chatnet_engine.secure.events import ArrivedFrom
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.limits import MAX_DATAGRAM_BYTES
 
@@ -255,3 +256,22 @@ def test_a_machine_without_ipv6_gets_ipv4(monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_address_to_bind_to_is_taken_in_every_form(bind: str, host: str) -> None:
     with contextlib.closing(open_udp(bind, 0)) as end:
         assert end.local[0].partition("%")[0] == host
+
+
+def test_the_largest_datagram_passes_the_loopback_device_whole(
+    pair: tuple[UdpSocket, UdpSocket],
+) -> None:
+    left, right = pair
+    large = bytes(MAX_DATAGRAM_BYTES)
+    left.send([(b"small", right.local), (large, right.local), (b"small", right.local)])
+    got = [len(data) for data, _ in receive_all(right, 3)]
+    assert sorted(got) == [5, 5, MAX_DATAGRAM_BYTES]
+    assert left.counters.send_errors == 0
+
+
+@pytest.mark.parametrize("local", ["", "127.0.0.1"])
+def test_a_datagram_that_the_way_out_does_not_carry_is_lost_and_counted_once(local: str) -> None:
+    refused = FailingSocket(send=errno.EMSGSIZE, sendmsg=errno.EMSGSIZE)
+    end = UdpSocket(refused)  # type: ignore[arg-type]
+    end.send([(bytes(9000), ArrivedFrom(B, local) if local else B)])
+    assert (end.counters.send_errors, end.counters.unpinned, end.counters.sent) == (1, 0, 0)

@@ -3,7 +3,7 @@ import pytest
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.session import MAX_SEALED_BYTES, Session, Slots
 from chatnet_protocol.errors import LocalProtocolError
-from chatnet_protocol.limits import MAX_PACKET_NUMBER, MAX_PAYLOAD_BYTES
+from chatnet_protocol.limits import MAX_DATAGRAM_BYTES, MAX_PACKET_NUMBER, MAX_PAYLOAD_BYTES
 
 KEYS = bytes([1]) * 32, bytes([2]) * 32
 LINK, OTHER = (1, 2), (1, 3)
@@ -50,7 +50,7 @@ def test_a_payload_costs_header_and_tag_and_nothing_else(size: int) -> None:
 def test_the_largest_payloads_fit() -> None:
     sender, _ = two_ends()
     assert len(sender.seal(1, bytes(MAX_PAYLOAD_BYTES))) == 1200
-    assert len(sender.seal(2, bytes(MAX_SEALED_BYTES))) == 1472
+    assert len(sender.seal(2, bytes(MAX_SEALED_BYTES))) == MAX_DATAGRAM_BYTES
     with pytest.raises(LocalProtocolError, match="fit"):
         sender.seal(3, bytes(MAX_SEALED_BYTES + 1))
 

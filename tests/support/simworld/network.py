@@ -22,8 +22,8 @@ class Line:
     burst_enter: float = 0.0
     """Chance per packet to fall into a burst in which everything is lost (Gilbert-Elliott)."""
     burst_leave: float = 0.25
-    max_bytes: int = 1 << 16
-    """Larger datagrams vanish: an MTU black hole."""
+    max_bytes: int = 1472
+    """Larger datagrams vanish: an Ethernet, or an MTU black hole."""
     cut: bool = False
     in_burst: bool = False
 
