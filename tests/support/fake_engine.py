@@ -135,7 +135,7 @@ class FakeCore:
     def link_gauge(self, peer: int = 1, **values: Any) -> None:
         """Publish statistics of a link; unnamed ones are those of a calm link."""
         self.revision += 1
-        calm = dict.fromkeys(ev.LinkGauge.__struct_fields__, 0) | {"rtt_ms": 25.0}
+        calm = dict.fromkeys(ev.LinkGauge.__struct_fields__, 0) | {"rtt_ms": 25.0, "bursty": False}
         self.gauge(ev.LinkGauge(**(calm | {"peer": peer, "revision": self.revision} | values)))
 
     def transfer_gauge(self, transfer: bytes, done_bytes: int, rate_bytes_s: float = 1e6) -> None:

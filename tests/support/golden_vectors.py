@@ -224,7 +224,9 @@ EVENTS: Samples = _named(
 )
 GAUGES: Samples = _named(
     [
-        ev.LinkGauge(1, 5, 0.75, 0.125, 0.25, 16384, 1200, 900, 880, 4, 2048, 1, 2),
+        ev.LinkGauge(
+            1, 5, 0.75, 0.125, 0.25, 16384, 1200, 900, 880, 4, 2048, 1, 2, True, 3, 1e6, 1.5, 1472
+        ),
         ev.TransferGauge(ID_2, 1, 6, 131_072, 5e6),
     ]
 )

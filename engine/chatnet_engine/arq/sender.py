@@ -111,6 +111,8 @@ class Sender:
                 window=congestion.window_bytes,
                 in_flight=self.loss.in_flight_bytes,
                 loss=self.loss.line.loss_rate,
+                rate=congestion.rate_bytes_per_s,
+                queue_ms=congestion.queue_s * 1000,
             )
 
     def update_copies(self) -> None:

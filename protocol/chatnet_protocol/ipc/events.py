@@ -222,6 +222,16 @@ class LinkGauge(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
     duplicates: int
     waiting: int
     """Own messages not delivered yet."""
+    bursty: bool = False
+    """Our packets are lost in bursts, not at random."""
+    copies: int = 0
+    """Early copies that a small message gets."""
+    path_rate_bytes_s: float = 0.0
+    """What the path to the peer is believed to carry; 0 while nothing was long enough to tell."""
+    queue_ms: float = 0.0
+    """What packets wait in the queues of the path."""
+    mtu_bytes: int = 0
+    """Largest datagram that is known to reach the peer."""
 
 
 class TransferGauge(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):

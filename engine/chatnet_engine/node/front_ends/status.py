@@ -115,4 +115,9 @@ class Figures:
             resent_bytes=stats.resent_bytes,
             duplicates=stats.duplicate_messages,
             waiting=self._messaging.conversations[peer].waiting,
+            bursty=stats.bursty,
+            copies=stats.copies,
+            path_rate_bytes_s=round(stats.rate_bytes_per_s, 1),
+            queue_ms=round(stats.queue_s * 1000, 3),
+            mtu_bytes=stats.mtu_bytes,
         )
