@@ -1,8 +1,8 @@
 """The pump: one loop that feeds the node what has arrived and performs what it asks.
 
-One clock reading a wake-up, one `take_effects` a turn. Every source is drained up to a cap and
-then left to the next turn, so that none starves the others. The loop waits at most MAX_WAIT_S,
-because poll does not count the time the machine sleeps.
+One clock reading a wake-up, one more after datagrams were read, one `take_effects` a turn. Every
+source is drained up to a cap and then left to the next turn, so that none starves the others. The
+loop waits at most MAX_WAIT_S, because poll does not count the time the machine sleeps.
 """
 
 import logging
@@ -122,6 +122,7 @@ class Runner:
             node.handle_io(result, now)
         if self._udp_fd in ready:
             self._read_datagrams()
+            now = self._read_clock()  # what came meanwhile must not seem to have come before
         if self.intake:
             self._handle_datagrams(now)
         if machine.ipc.events_fd in ready:

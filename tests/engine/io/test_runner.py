@@ -399,3 +399,17 @@ def test_a_broken_invariant_ends_the_run_loudly(
     node.effects += [CommitOps(Commit(1, [])), CommitOps(Commit(2, []))]
     with pytest.raises(Exception, match="in flight already"):
         runner.run()
+
+
+def test_datagrams_are_handled_at_a_time_after_they_were_read(
+    node: FakeNode, machine: Machine, peer: UdpSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = itertools.count(1)
+    runner = Runner(node, machine, lambda: Now(next(readings) * 10.0, 5))
+    read_at: list[Now] = []
+    monkeypatch.setattr(machine.udp, "receive", lambda limit: read_at.append(machine.now) or [])
+    peer.send([(b"ping", machine.udp.local)])
+    wait_readable(machine.udp.fileno())
+    runner.turn()
+    assert node.nows == [machine.now]
+    assert machine.now.mono_s > read_at[0].mono_s
