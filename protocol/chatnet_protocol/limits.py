@@ -61,7 +61,8 @@ MAX_OFFER_BYTES = 60 * KIB
 MAX_AUTOMATIC_BYTES_A_DAY = 1024 * MIB
 MAX_AUTOMATIC_FILES_A_DAY = 1000
 """What the files of a peer that is not verified may take in a day without a question: bytes, and
-files, since empty ones cost inodes."""
+files and folders, since empty ones cost inodes. A person who allows more for one offer allows as
+much for a day."""
 MAX_OPEN_OFFERS = 256
 """Offers of one peer that have not ended; further ones are rejected automatically."""
 MAX_PATH_COMPONENTS = 32

@@ -26,26 +26,31 @@ class Quota:
         """What each transfer took, until that is handed to the store with it."""
 
     def take(
-        self, transfer_id: bytes, key: bytes, offer: Offer, verified: bool, at: Moment
+        self,
+        transfer_id: bytes,
+        key: bytes,
+        offer: Offer,
+        at: Moment,
+        *,
+        verified: bool,
+        allowed_bytes: int,
     ) -> bool:
         """Whether the offer may be taken without a question; if so, it counts.
 
-        What a verified peer sends counts as well, and is not limited by it.
+        What a verified peer sends counts as well, and is not limited by it. `allowed_bytes`: what
+        one offer may have; a person who allows more than the quota of a day means it.
         """
         day = at.wall_ms // DAY_MS
         use = self._uses.get(key)
         if use is None or use.day != day:
             use = AutomaticUse(key, day, 0, 0)
-        use = AutomaticUse(
-            key, day, use.size_bytes + offer.size_bytes, use.files + len(offer.files)
-        )
-        fits = (
-            use.size_bytes <= MAX_AUTOMATIC_BYTES_A_DAY and use.files <= MAX_AUTOMATIC_FILES_A_DAY
-        )
+        use = AutomaticUse(key, day, use.size_bytes + offer.size_bytes, use.files + offer.entries)
+        most_bytes = max(MAX_AUTOMATIC_BYTES_A_DAY, allowed_bytes)
+        fits = use.size_bytes <= most_bytes and use.files <= MAX_AUTOMATIC_FILES_A_DAY
         if not (verified or fits):
             return False
         self._uses[key] = use
-        self._unstored[transfer_id] = AutomaticUse(key, day, offer.size_bytes, len(offer.files))
+        self._unstored[transfer_id] = AutomaticUse(key, day, offer.size_bytes, offer.entries)
         return True
 
     def pop_use(self, transfer_id: bytes) -> AutomaticUse | None:

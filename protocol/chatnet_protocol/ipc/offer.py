@@ -1,7 +1,7 @@
 """What an OFFER message holds: the files and folders somebody wants to send."""
 
 import enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -88,6 +88,21 @@ class Offer(Struct, array_like=True, gc=False, frozen=True):
     def size_bytes(self) -> int:
         """All files together."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def entries(self) -> int:
+        """How many files and folders it makes on a disk, implied folders included."""
+        top: dict[object, Any] = {}
+        folders = 0
+        parents = [(file.root, file.path[:-1]) for file in self.files]
+        for root, path in [*parents, *((folder.root, folder.path) for folder in self.folders)]:
+            node = top.setdefault(root, {})
+            for name in path:
+                if name not in node:
+                    node[name] = {}
+                    folders += 1
+                node = node[name]
+        return len(self.files) + folders
 
     @property
     def things(self) -> list[OfferedThing]:

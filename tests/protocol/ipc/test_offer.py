@@ -61,6 +61,7 @@ def test_an_offer_is_a_list_of_things() -> None:
         OfferedThing("src", True, [0, 3], [0]),
     ]
     assert [thing.end for thing in offer.things] == [0, 2, 3, 4]
+    assert offer.entries == 4 + 4, "src twice, src/empty and nothing"
 
 
 @given(st.binary(max_size=100))
