@@ -247,6 +247,7 @@ class FileTransfers(Subject):
             session = self._links.sessions.get(peer)
             if session and (batch := bulk.take(peer, session.room(CHANNEL_BULK))):
                 session.connection.queue(CHANNEL_BULK, batch)
+                self._turn.due.touch(peer)
 
     def flush(self) -> None:
         """Send bytes on the links, have stored what changed, and looked up what is not known."""
