@@ -16,6 +16,7 @@ from benchmarks import (
     pace,
     partition,
     paths,
+    peers,
     secure,
     stages,
     thin,
@@ -35,8 +36,9 @@ ALL = {
     "bulk": bulk.run,
     "partition": partition.run,
     "hostile": hostile.run,
+    "peers": peers.run,
 }
-WHEN_ASKED = {"bulk", "pace", "paths", "partition", "hostile"}
+WHEN_ASKED = {"bulk", "pace", "paths", "partition", "hostile", "peers"}
 """Take minutes, or need root."""
 
 
