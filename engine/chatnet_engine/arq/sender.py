@@ -19,6 +19,7 @@ from chatnet_engine.arq.redundancy import UNKNOWN, plan_for
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES
 from chatnet_engine.arq.sources import Draft, Sources
+from chatnet_engine.deadlines import next_tick
 from chatnet_engine.trace import Kind, LinkTracer
 from chatnet_protocol.wire import frames
 
@@ -137,7 +138,7 @@ class Sender:
                 self._trace.add(Kind.PROBE_TIMEOUT, count=count)
             if self._full_probe:
                 self._resend_oldest()
-        if now >= self._last_sent_at + self._keepalive_s:
+        if now >= self._keepalive_at:
             self._ping = True
         self._trace_state()
 
@@ -145,7 +146,7 @@ class Sender:
         """When `on_timeout` or another round of `take` has something to do."""
         if self._ping or self._probe or self._control_due(now):
             return now
-        deadline = min(self._last_sent_at + self._keepalive_s, self._sources.answers_at)
+        deadline = min(self._keepalive_at, self._sources.answers_at)
         loss_at = self.loss.next_timeout()
         if loss_at is not None:
             deadline = min(deadline, loss_at)
@@ -271,6 +272,11 @@ class Sender:
         if state != was_state and self._trace.detail:
             window = self.congestion.window_bytes
             self._trace.add(Kind.CONGESTION_STATE, old=was_state, new=state, window=window)
+
+    @property
+    def _keepalive_at(self) -> float:
+        """Those of many links leave together; nothing else here is put off to a tick."""
+        return next_tick(self._last_sent_at + self._keepalive_s)
 
     @property
     def _control_open(self) -> bool:

@@ -11,6 +11,9 @@ class SecureConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The initiator of a session starts the next one at this age."""
     rekey_responder_after_s: float = 150.0
     """The responder does so later, so that re-keys do not cross on a healthy line."""
+    rekey_spread_s: float = 20.0
+    """Either does so up to this much earlier, both sides of a session by the same; less than the
+    difference of the two."""
     reject_after_s: float = 180.0
     """At this age a session neither sends nor receives, and its keys are erased."""
 

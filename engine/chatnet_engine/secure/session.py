@@ -20,6 +20,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from chatnet_engine.deadlines import TICK_S, next_tick
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.replay import ReplayWindow
 from chatnet_protocol.errors import LocalProtocolError
@@ -123,9 +124,11 @@ class Session:
         return header + self._seal(_ZERO4 + header[8:], payload, header)
 
     def rekey_at(self, config: SecureConfig) -> float:
-        """When this side starts the next session."""
+        """When this side starts the next session: at a tick, and earlier by what the handshake
+        drew for both sides, so that the re-keys of links that came up together spread."""
         after = config.rekey_after_s if self.initiator else config.rekey_responder_after_s
-        return self.born + after
+        earlier = TICK_S + config.rekey_spread_s * self.hash[0] / 256
+        return next_tick(self.born + after - earlier)
 
     def open(self, data: bytes) -> bytes | None:
         """The payload of a DATA datagram; None when it is not authentic.

@@ -13,6 +13,7 @@ from chatnet_engine.arq.packets import Packet
 from chatnet_engine.arq.sender import CHAT_CREDIT_PACKETS, MAX_SMALL_PROBES, Sender
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES
 from chatnet_engine.arq.sources import Sources
+from chatnet_engine.deadlines import TICK_S
 from chatnet_protocol.wire import frames
 
 CONFIG = ArqConfig()
@@ -25,10 +26,22 @@ def sending() -> Connection:
     return connection
 
 
-@pytest.mark.parametrize(("chance", "share"), [(0, 1.0), (128, 0.875), (255, 0.751)])
-def test_chance_shortens_the_keepalive_by_up_to_a_quarter(chance: int, share: float) -> None:
+@pytest.mark.parametrize(("chance", "due"), [(0, 9.75), (128, 8.75), (255, 7.5)])
+def test_chance_shortens_the_keepalive_by_up_to_a_quarter(chance: int, due: float) -> None:
     sender = Sender(CONFIG, lambda count: bytes([chance] * count), Sources(Acks()), 0.0)
-    assert sender.next_timeout(0.0) == pytest.approx(CONFIG.keepalive_s * share, rel=1e-3)
+    assert sender.next_timeout(0.0) == due
+
+
+def test_keepalives_of_many_links_are_due_together_and_within_ten_seconds() -> None:
+    random = Random(2)
+    dues = set()
+    for _ in range(500):
+        begin = random.uniform(1000.0, 1001.0)
+        sender = Sender(CONFIG, random.randbytes, Sources(Acks()), begin)
+        due = sender.next_timeout(begin)
+        assert 0.74 * CONFIG.keepalive_s < due - begin <= 10.0
+        dues.add(due)
+    assert len(dues) <= 3.75 / TICK_S
 
 
 def test_the_oldest_packet_without_an_answer_is_known_until_anything_is_heard() -> None:
