@@ -122,11 +122,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 def _problem_with(options: argparse.Namespace) -> str:
     """What is wrong with the arguments: one sentence, or empty."""
     if not 0 <= options.local_port <= 65535:
-        return f"{options.local_port} is no UDP port: use 1 to 65535, or 0 for any free one."
+        return f"{options.local_port} is not a UDP port: use 1 to 65535, or 0 for any free one."
     if options.peer_host and options.peer_port is None:
         return "The peer's UDP port is missing: chatnet engine LOCAL_PORT PEER_HOST PEER_PORT."
     if options.peer_port is not None and not 1 <= options.peer_port <= 65535:
-        return f"{options.peer_port} is no UDP port of a peer: use 1 to 65535."
+        return f"{options.peer_port} is not a UDP port of a peer: use 1 to 65535."
     if options.peer_host:
         try:
             parse_host(options.peer_host)

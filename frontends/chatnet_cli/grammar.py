@@ -207,7 +207,7 @@ def _add_reading(verbs: Verbs) -> None:
     history = _verb(
         verbs,
         "history",
-        "show stored messages; --restore: get lost ones back",
+        "show stored messages; --restore: get lost ones from the peer",
         "chatnet history --limit 20\nchatnet history --search holiday --json\n"
         "chatnet history --restore    (messages were lost here: ask for them)\n"
         "chatnet history --give       (on the other side: consent)",
@@ -220,9 +220,11 @@ def _add_reading(verbs: Verbs) -> None:
     what.add_argument(
         "--restore", action="store_true", help="ask the peer for what is missing here, and wait"
     )
-    what.add_argument("--give", action="store_true", help="send a peer that asks its conversation")
+    what.add_argument(
+        "--give", action="store_true", help="send the conversation to a peer that asks for it"
+    )
     what.add_argument("--refuse", action="store_true", help="refuse it, or stop sending")
-    back.add_argument("--stop", action="store_true", help="with --restore: ask no more")
+    back.add_argument("--stop", action="store_true", help="with --restore: stop asking")
     _timeout(back)
     export = _verb(
         verbs,
@@ -239,13 +241,13 @@ def _add_reading(verbs: Verbs) -> None:
         "chatnet backup ~/backup/today\nchatnet backup --history-only /media/disk/history",
         peer=False,
     )
-    backup.add_argument("folder", metavar="FOLDER", help="not there yet, or empty")
+    backup.add_argument("folder", metavar="FOLDER", help="a new or an empty folder")
     backup.add_argument("--history-only", action="store_true", help="no keys, only the messages")
     _timeout(backup)
     restore = _verb(
         verbs,
         "restore-backup",
-        "put a backup back into a session that does not run",
+        "restore a backup into a session that is not running",
         "chatnet restore-backup ~/backup/today --session 12345 --replace",
         peer=False,
     )
@@ -260,14 +262,14 @@ def _add_transfers(verbs: Verbs) -> None:
         "list files sent and received; --watch: live",
         "chatnet transfers --json\nchatnet transfers --watch",
     )
-    listing.add_argument("--watch", action="store_true", help="go on with what changes")
+    listing.add_argument("--watch", action="store_true", help="keep printing changes")
     _json(listing)
     for name, summary in (
         ("accept", "accept files; download finished ones again"),
         ("reject", "refuse offered files"),
-        ("pause", "stop moving a file for now"),
-        ("resume", "go on with a paused file"),
-        ("cancel", "end a transfer"),
+        ("pause", "pause a file"),
+        ("resume", "resume a paused file"),
+        ("cancel", "cancel a transfer"),
     ):
         parser = _verb(verbs, name, summary, f"chatnet {name} 17", peer=False)
         parser.add_argument("id", metavar="ID", help="its number, or the start of its id")
@@ -345,9 +347,7 @@ def _add_address(parser: Parser, *, session: bool = True) -> None:
 
 def _add_invite(parser: Parser) -> None:
     group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        "--invite", action="store_true", help="ask for the code that the peer's chatnet invite gave"
-    )
+    group.add_argument("--invite", action="store_true", help="prompt for the peer's invite code")
     group.add_argument("--invite-file", metavar="FILE", help="read it there; -: standard input")
 
 
@@ -378,4 +378,4 @@ def _add_session(verbs: Verbs) -> None:
     )
     trace.add_argument("--packets", action="store_true", help="packets too, addresses in full")
     _json(trace)
-    _verb(verbs, "doctor", "check what can be checked from here", "chatnet doctor", peer=False)
+    _verb(verbs, "doctor", "check this machine's setup", "chatnet doctor", peer=False)

@@ -193,10 +193,10 @@ def _fetch_hint(row: TransferRow, hints: Hints) -> str:
 
 
 def progress_words(progress: Progress, size_bytes: int) -> str:
-    """`45 % · 12.3 MB/s · 0:05 left`."""
+    """`45% · 12.3 MB/s · 0:05 left`."""
     done_bytes, rate_bytes_s, on_link = progress
     percent = 100 * done_bytes // size_bytes if size_bytes else 100
-    words = f"{percent} %"
+    words = f"{percent}%"
     if rate_bytes_s >= 1:
         left_s = max(0, size_bytes - done_bytes) / rate_bytes_s
         words += f" · {size_words(rate_bytes_s)}/s · {duration_words(left_s)} left"

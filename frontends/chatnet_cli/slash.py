@@ -9,6 +9,7 @@ from chatnet_cli.environment import Failure, UsageError
 from chatnet_cli.hints import IN_CHAT
 from chatnet_cli.room import Room
 from chatnet_client.words import guess_words, is_open
+from chatnet_client.words.numbers import loss_words, rtt_words
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     AnswerRestore,
@@ -36,13 +37,13 @@ from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
 HELP = (
     "/file PATH...     send files or folders; quote names with spaces",
-    "/accept [ID]      take offered files        /reject [ID]   refuse them",
+    "/accept [ID]      accept offered files       /reject [ID]   refuse them",
     "/pause [ID]  /resume [ID]  /cancel [ID]     the transfer under way",
     "/withdraw [NO]    take back your last text, if it was not sent yet",
-    "/peers            who is known              /peer NAME     another conversation",
+    "/peers            list peers                 /peer NAME     another conversation",
     "/history [N]      older messages            /search TEXT   find messages",
     "/restore [stop]   ask for messages lost here, or stop asking",
-    "/give             send a peer that asks what it lost       /refuse  do not",
+    "/give             send a peer the messages it asks for     /refuse  do not",
     "/status           link and transfers",
     "/quit             leave; the engine keeps running",
     "/stop             end the engine too",
@@ -199,8 +200,8 @@ def _status(room: Room) -> None:
     room.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)} · {peer.link.address}")
     gauge = room.mirror.link_gauge(room.number)
     if gauge is not None and peer.link.state == LinkState.UP:
-        loss = f"loss {100 * gauge.loss:.1f} %"
-        room.say(f"RTT {gauge.rtt_ms:.1f} ms · {loss} · {gauge.waiting} waiting")
+        loss = loss_words(gauge.loss)
+        room.say(f"RTT {rtt_words(gauge.rtt_ms)} · {loss} · {gauge.waiting} waiting")
     for row in view.transfers:
         if row.state not in ENDED_TRANSFER_STATES:
             room.say(render.transfer_line(row, room.mirror.progress(row), IN_CHAT))

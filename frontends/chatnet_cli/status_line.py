@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from chatnet_cli import render
 from chatnet_client.mirror import Mirror
+from chatnet_client.words.numbers import loss_words, rtt_words
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, LinkState, RestoreMine
 from chatnet_protocol.ipc.view import PeerView, message_state
 
@@ -47,9 +48,9 @@ def _link_numbers(mirror: Mirror, peer: PeerView) -> Iterator[str]:
     if gauge is None or peer.link.state != LinkState.UP:
         return
     if gauge.rtt_ms:
-        yield f"{gauge.rtt_ms:.0f} ms"
+        yield rtt_words(gauge.rtt_ms)
     if gauge.loss >= 0.005:
-        yield f"loss {100 * gauge.loss:.0f} %"
+        yield loss_words(gauge.loss)
 
 
 def _transfer_lines(mirror: Mirror, number: int) -> list[str]:

@@ -171,7 +171,7 @@ def read_connection_file(path: str) -> ConnectionFile:
         with open(path, "rb", opener=open_at_once) as file:
             return decode_connection_file(file.read(MAX_CONNECTION_FILE_BYTES + 1))
     except FileNotFoundError:
-        raise EngineUnreachable("The engine of this session does not run.") from None
+        raise EngineUnreachable("The engine of this session is not running.") from None
     except OSError as error:
         raise EngineUnreachable(f"{path} cannot be read: {error.strerror}.") from None
     except DecodeError as error:

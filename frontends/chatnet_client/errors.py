@@ -26,7 +26,9 @@ class SeveralSessions(ClientError):
     """Several sessions run; `names` lists them so that a person can choose."""
 
     def __init__(self, names: list[str]) -> None:
-        super().__init__(f"Several sessions run: {', '.join(names)}. Choose one with --session.")
+        super().__init__(
+            f"Several sessions are running: {', '.join(names)}. Choose one with --session."
+        )
         self.names = names
 
 

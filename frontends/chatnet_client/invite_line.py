@@ -56,7 +56,7 @@ def parse_contact(text: str) -> Contact:
     places, _, name = rest.partition("/")
     found = tuple(parse_address(place) for place in places.split(",")[:MAX_ADDRESSES] if place)
     if not code or not found:
-        raise _invalid("That invite is not whole. Copy all of it.")
+        raise _invalid("That invite is incomplete. Copy all of it.")
     return Contact(found, code, plain_name(unquote(name, errors="replace")))
 
 

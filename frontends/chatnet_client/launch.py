@@ -110,7 +110,7 @@ def _spawn(
             return None
         errors.seek(0)
         text = errors.read().decode("utf-8", "replace").strip()[-MAX_ERROR_CHARACTERS:]
-    last = text.splitlines()[-1] if text else "The engine ended without a word; see its log."
+    last = text.splitlines()[-1] if text else "The engine ended without a message; see its log."
     return EngineStartFailed(last.removeprefix("chatnet: "), result.returncode)
 
 

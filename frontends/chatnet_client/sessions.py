@@ -86,7 +86,9 @@ def choose(environ: Mapping[str, str], name: str | None) -> Session:
         return session
     running = [session for session in find_all(environ) if session.engine is not None]
     if not running:
-        raise NoSession("No session runs. Start one with: chatnet LOCAL_PORT PEER_HOST PEER_PORT")
+        raise NoSession(
+            "No session is running. Start one with: chatnet LOCAL_PORT PEER_HOST PEER_PORT"
+        )
     if len(running) > 1:
         raise SeveralSessions([session.name for session in running])
     return running[0]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chatnet_client.mirror import NO_PROGRESS, Progress
 from chatnet_client.words.offers import offer_words, row_words
+from chatnet_client.words.states import state_sentence
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import MessageFailure
@@ -12,7 +13,6 @@ from chatnet_qt.wording import (
     clock_words,
     not_sent_words,
     shown_name,
-    state_sentence,
     transfer_words,
 )
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from chatnet_client.links import link_of
+from chatnet_client.words.states import state_sentence
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import action_words
 from chatnet_qt.bubble_layout import Numbers, Placed, PlacedBlock, column_of
@@ -33,7 +34,7 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import Colours, Measures, measures_of
-from chatnet_qt.wording import moment_words, not_sent_words, state_sentence
+from chatnet_qt.wording import moment_words, not_sent_words
 
 MAX_LAYOUTS = 300
 MAX_HEIGHTS = 4000

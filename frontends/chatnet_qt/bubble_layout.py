@@ -8,6 +8,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from chatnet_client.words.states import after_words
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, failed_actions
 from chatnet_qt.qt import (
@@ -20,7 +21,6 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.tokens import BUBBLE, BUBBLE_OF_COLUMN, COLUMN, Measures
 from chatnet_qt.wording import (
-    after_words,
     clock_words,
     day_of,
     not_sent_words,

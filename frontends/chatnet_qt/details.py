@@ -2,6 +2,7 @@
 
 from chatnet_client.words import size_words
 from chatnet_client.words.offers import left_out_words, renamed_words
+from chatnet_client.words.states import state_sentence
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.labels import label, selectable
@@ -20,7 +21,6 @@ from chatnet_qt.wording import (
     not_sent_words,
     shown_name,
     shown_text,
-    state_sentence,
     transfer_words,
 )
 

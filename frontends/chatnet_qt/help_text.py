@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chatnet_client.words.states import STATES, state_sentence
 from chatnet_qt.icons import draw_tick
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.qt import (
@@ -17,7 +18,7 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.session import Session
 from chatnet_qt.sheet import Sheet
-from chatnet_qt.wording import STATES, shown_name, state_sentence
+from chatnet_qt.wording import shown_name
 
 KEYS = (
     ("Enter", "send"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatnet_client.words import size_words
+from chatnet_client.words.numbers import percent_words, rtt_words
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.ipc.rows import LinkState, TransferState
 from chatnet_qt.controls import IconButton, Line
@@ -57,9 +58,9 @@ SERIES = (
         "Round trip",
         "ms",
         lambda f: f.gauge.rtt_ms,
-        lambda f: f"{f.gauge.rtt_ms:.1f} ms ± {f.gauge.rtt_var_ms:.1f}",
+        lambda f: f"{rtt_words(f.gauge.rtt_ms)} ± {f.gauge.rtt_var_ms:.1f}",
     ),
-    Series("Loss, out", "%", lambda f: f.gauge.loss * 100, lambda f: f"{f.gauge.loss:.1%}"),
+    Series("Loss, out", "%", lambda f: f.gauge.loss * 100, lambda f: percent_words(f.gauge.loss)),
     Series(
         "Extra copies",
         "B/s",

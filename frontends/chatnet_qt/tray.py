@@ -88,7 +88,9 @@ class Tray(QObject):
         self._unread.setEnabled(False)
         present(menu.addAction("Open ChatNet")).triggered.connect(self._raise)
         menu.addSeparator()
-        present(menu.addAction("Quit; the engine goes on")).triggered.connect(self.quit_wanted)
+        present(menu.addAction("Quit; the engine keeps running")).triggered.connect(
+            self.quit_wanted
+        )
         return menu
 
     def show_unread(self, unread: int) -> None:

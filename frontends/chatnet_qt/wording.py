@@ -24,16 +24,6 @@ MAX_SHOWN_LINES = 60
 MAX_REASON_CHARACTERS = 1000
 """Of a sentence about a failure; ours are far shorter, paths in them are not."""
 
-STATE_WORDS = {
-    "waiting": "waiting for the engine",
-    "queued": "queued",
-    "sent": "sent",
-    "delivered": "delivered",
-    "shown": "shown",
-    "read": "read",
-    "failed": "not sent",
-    "withdrawn": "withdrawn",
-}
 SHORT_LINK_WORDS = {
     **LINK_WORDS,
     LinkState.IDLE: "offline",
@@ -41,33 +31,6 @@ SHORT_LINK_WORDS = {
     LinkState.DIALLING: "connecting…",
 }
 """Without the sentence that a terminal adds to it."""
-STATES = ("waiting", "queued", "sent", "delivered", "shown", "read", "failed")
-"""Of an own message, in the order in which it passes through them."""
-
-
-def state_sentence(state: str, name: str) -> str:
-    """How far an own message has come; `name` is what the peer is called. Without a full stop."""
-    return {
-        "waiting": "Kept in this window until the engine has stored it",
-        "queued": "Kept here; sent when the connection allows",
-        "sent": "On its way",
-        "delivered": f"Stored on {name}'s computer",
-        "shown": f"Shown on {name}'s screen",
-        "read": f"Read by {name}",
-        "failed": "Not sent",
-        "withdrawn": "Withdrawn before it was sent",
-    }.get(state, state.capitalize())
-
-
-def after_words(state: str) -> str:
-    """The same in a word or two, below the newest message."""
-    return {
-        "waiting": "Waiting for the engine",
-        "queued": "Waiting for the connection",
-        "delivered": "Delivered",
-        "shown": "Shown",
-        "read": "Read",
-    }.get(state, "")
 
 
 def shown_text(text: str) -> str:
@@ -196,7 +159,7 @@ def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:
         case TransferState.PAUSED:
             return f"Paused by {who}"
         case TransferState.VERIFYING:
-            return "Checking every byte" if not row.mine else f"{name} is checking every byte"
+            return "Verifying the files" if not row.mine else f"{name} is verifying the files"
         case TransferState.DONE:
             return "Sent and verified" if row.mine else "Received and verified"
         case TransferState.REJECTED:

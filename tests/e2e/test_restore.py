@@ -136,7 +136,7 @@ def test_a_peer_that_is_refused_is_told(tmp_path: Path) -> None:
         waiting = b.cli("history", "--restore", "--timeout", "0.5")
         assert waiting.returncode == 4
         assert waiting.stderr.endswith(
-            "Not yet. The request stands; chatnet history --restore --stop takes it back.\n"
+            "Not yet. The request stays open; chatnet history --restore --stop takes it back.\n"
         )
         assert one.wait_until(lambda: asks(one), WITHIN_S)
         assert a.cli("history", "--refuse").returncode == 0

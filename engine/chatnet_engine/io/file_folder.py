@@ -100,7 +100,7 @@ class Folder:
         fd = self._open(_partial_name(transfer_id, thing))
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
-            raise OSError(errno.EINVAL, "the partial is no regular file")
+            raise OSError(errno.EINVAL, "the partial is not a regular file")
         return fd
 
     def open_tree(self, transfer_id: bytes, thing: int) -> FileTree:

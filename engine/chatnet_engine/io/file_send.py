@@ -195,7 +195,7 @@ def _check(fd: int, path: str, file: pw.ScannedFile) -> int:
     """When the file was last written to. Raises SourceError when it is another one."""
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):
-        raise SourceError(f"{shown(path)} is no regular file any more.")
+        raise SourceError(f"{shown(path)} is not a regular file any more.")
     if found.st_size != file.size_bytes:
         raise SourceError(f"{shown(path)} has changed since it was offered; offer it again.")
     return found.st_mtime_ns

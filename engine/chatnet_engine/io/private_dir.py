@@ -1,6 +1,6 @@
 """Folders and files that nobody else may enter: made, verified, read and written durably.
 
-What is no regular file is refused at once: opening a FIFO or a device would wait for ever, and
+What is not a regular file is refused at once: opening a FIFO or a device would wait for ever, and
 behind a link another session may write.
 """
 
@@ -63,7 +63,7 @@ def open_regular(path: str, flags: int) -> int:
         fd = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ELOOP):  # a FIFO or socket, a link
-            raise OSError(error.errno, "it is no regular file") from None
+            raise OSError(error.errno, "it is not a regular file") from None
         raise
     try:
         check_regular(os.fstat(fd))
@@ -76,7 +76,7 @@ def open_regular(path: str, flags: int) -> int:
 def check_regular(status: os.stat_result) -> None:
     """Raises OSError unless it is that of a file that has one name."""
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     if status.st_nlink > 1:
         raise OSError(errno.EMLINK, "it has a second name (a hard link); make a copy instead")
 

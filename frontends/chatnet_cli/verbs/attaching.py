@@ -30,7 +30,7 @@ def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Start this session's engine if none runs, know the peer, attach the best front end."""
     for port in (options.local_port, options.peer_port):
         if not 1 <= port <= 65535:
-            raise UsageError(f"{port} is no UDP port: use 1 to 65535.")
+            raise UsageError(f"{port} is not a valid UDP port (1 to 65535).")
     front_end = options.front_end or best_front_end(env)
     check_front_end(front_end)
     name = options.session or str(options.local_port)
@@ -46,7 +46,7 @@ def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
             arguments.append(f"--{option}={value}")
     session, started = ensure_engine(env.environ, name, arguments)
     if started:
-        env.say(f"Session {name} is running; it goes on when the front end closes.")
+        env.say(f"Session {name} is running; it keeps running when the front end closes.")
         env.say(f"It ends with: chatnet stop --session {name}")
     peer = _know_peer(session, options.peer_host, options.peer_port, code)
     arguments = ["--peer", str(peer)]

@@ -155,7 +155,7 @@ def _until(sides: dict[str, Side], holds: Callable[[], bool]) -> None:
     end = time.monotonic() + WITHIN_S
     while not holds():
         if time.monotonic() > end:
-            raise Failure("The demo did not get on; try a line that loses less.")
+            raise Failure("The demo did not finish in time; try a line that loses less.")
         for side in sides.values():
             side.turn()
 

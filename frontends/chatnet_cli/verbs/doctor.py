@@ -75,7 +75,7 @@ def _home_check(home: str) -> Check:
         return False, f"{home} cannot be written"
     open_to_others = stat.S_IMODE(mode.st_mode) & 0o022
     return not open_to_others, f"state is in {home}" + (
-        ", which others may write: chmod go-w" if open_to_others else ""
+        ", which other users may write to: chmod go-w" if open_to_others else ""
     )
 
 
@@ -97,7 +97,7 @@ def _session_checks(env: Environment) -> Iterator[Check]:
         log = f"log {session.folder}/{LOG}"
         if session.engine is None:
             killed = os.path.exists(session.connection_file)
-            how = "its engine was killed" if killed else "does not run"
+            how = "its engine was killed" if killed else "is not running"
             yield not killed, f"session {session.name}: {how}; {log}"
             continue
         problem = answers(session)
@@ -133,7 +133,7 @@ def _file_problem(path: str) -> str:
     except OSError as error:
         return "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
     if not stat.S_ISREG(status.st_mode):
-        return "is no regular file"
+        return "is not a regular file"
     return "" if status.st_size else "is empty"
 
 

@@ -35,7 +35,7 @@ def invite(env: Environment, options: argparse.Namespace) -> ExitStatus:
     env.say("Valid once, for 24 hours, while the engine runs. Share it over a different channel.")
     env.say("The other side: chatnet join, and the line above.")
     env.say(
-        f"From elsewhere than this network: chatnet peer add HOST {row.port} --invite, with the "
+        f"From outside this network: chatnet peer add HOST {row.port} --invite, with the "
         f"address of this machine, and the code {invited.code} when asked."
     )
     if others:

@@ -147,8 +147,8 @@ def _auto_accept(env: Environment, client: Client, info: PeerRow, size: int | No
     if size is not None:
         client.request(SetPeer(info.peer, auto_accept_bytes=size))
     limit = info.auto_accept_bytes if size is None else size
-    words = f"up to {size_words(limit)} without a question" if limit else "only when accepted"
-    env.out(f"files from peer {info.peer} arrive {words}")
+    up_to = f"accepted automatically up to {size_words(limit)}"
+    env.out(f"files from peer {info.peer} are {up_to if limit else 'never accepted automatically'}")
     return ExitStatus.DONE
 
 

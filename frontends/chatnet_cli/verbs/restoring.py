@@ -23,7 +23,7 @@ from chatnet_protocol.ipc.view import PeerView
 
 TURN_S = 0.5
 FOREVER_S = 10.0 * 365 * 86400
-STANDS = "The request stands; chatnet history --restore --stop takes it back."
+STANDS = "The request stays open; chatnet history --restore --stop takes it back."
 
 
 def run(env: Environment, options: argparse.Namespace) -> ExitStatus:

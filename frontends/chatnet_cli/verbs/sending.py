@@ -58,7 +58,7 @@ def withdraw(env: Environment, options: argparse.Namespace) -> ExitStatus:
                 done = "deleted" if options.delete else "withdrawn"
                 env.out(f"{done} · no {row.no} · {row.id.hex()}")
                 return ExitStatus.DONE
-    raise Failure(f"Message {options.number} of the history is none of yours.")
+    raise Failure(f"Message {options.number} of the history is not one of your messages.")
 
 
 def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
@@ -92,7 +92,7 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
                     env.out(render.dumps(render.transfer_object(row, moved)))
             if time.monotonic() >= until:
                 progress.end()
-                raise Failure("Not yet; the transfer goes on.", ExitStatus.TIMED_OUT)
+                raise Failure("Not yet; the transfer continues.", ExitStatus.TIMED_OUT)
             client.next_event(min(PROGRESS_INTERVAL_S, until - time.monotonic()))
 
 

@@ -71,7 +71,7 @@ def test_usage_errors(shell: Shell, words: tuple[str, ...]) -> None:
 )
 def test_without_a_session_the_exit_code_is_3(shell: Shell, words: tuple[str, ...]) -> None:
     assert shell.run(*words) == 3
-    assert shell.err.startswith(("No session runs.", "Session none is not running."))
+    assert shell.err.startswith(("No session is running.", "Session none is not running."))
 
 
 def test_several_sessions_need_a_name(shell: Shell, home: Path, engine: FakeEngine) -> None:

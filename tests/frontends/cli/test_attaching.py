@@ -105,7 +105,7 @@ def test_otherwise_the_engine_is_started(
              "--impair=loss=20%"],
         )
     ]  # fmt: skip
-    assert "it goes on when the front end closes" in shell.err
+    assert "it keeps running when the front end closes" in shell.err
 
 
 def test_with_an_invite_the_engine_calls_nobody_before_it_knows_the_code(

@@ -17,12 +17,12 @@ def test_the_limit_of_a_peer_is_set(
     assert shell.run("peer", "auto-accept", "bob", words) == 0
     assert engine.seen(cmd.SetPeer) == [cmd.SetPeer(1, auto_accept_bytes=size)]
     assert engine.core.peer(1).info.auto_accept_bytes == size
-    assert ("only when accepted" if size == 0 else "without a question") in shell.out
+    assert ("never accepted" if size == 0 else "automatically up to") in shell.out
 
 
 def test_without_a_size_the_limit_is_told(shell: Shell, engine: FakeEngine) -> None:
     assert shell.run("peer", "auto-accept", "bob") == 0
-    assert shell.out == "files from peer 1 arrive up to 268 MB without a question\n"
+    assert shell.out == "files from peer 1 are accepted automatically up to 268 MB\n"
     assert engine.seen(cmd.SetPeer) == []
 
 

@@ -145,8 +145,8 @@ def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
     [
         (False, "offered", {}, "7 ← f, 10 B: offered: chatnet accept 7, or reject 7"),
         (True, "offered", {}, "7 → f, 10 B: offered"),
-        (True, "active", {}, "7 → f, 10 B: sending 50 % · 5 B/s · 0:01 left"),
-        (False, "active", {}, "7 ← f, 10 B: receiving 50 % · 5 B/s · 0:01 left"),
+        (True, "active", {}, "7 → f, 10 B: sending 50% · 5 B/s · 0:01 left"),
+        (False, "active", {}, "7 ← f, 10 B: receiving 50% · 5 B/s · 0:01 left"),
         (False, "done", {"path": "/in/f"}, "7 ← f, 10 B: done, verified, /in/f"),
         (True, "paused", {"by": "peer"}, "7 → f, 10 B: paused by the peer"),
         (True, "failed", {"reason": "disk\x1b"}, "7 → f, 10 B: failed (disk\\x1b)"),
@@ -183,7 +183,7 @@ def test_transfer_lines(mine: bool, state: str, more: dict[str, object], words: 
 
 
 def test_progress_of_an_empty_file() -> None:
-    assert render.progress_words(Progress(0), 0) == "100 %"
+    assert render.progress_words(Progress(0), 0) == "100%"
 
 
 def test_progress_says_when_the_link_carries_the_bytes() -> None:

@@ -13,7 +13,7 @@ from chatnet_protocol.ipc.rows import LinkState, RestoreMine, RestoreTheirs, Tru
 from cli_shell import Shell
 from fake_engine import FakeCore, FakeEngine, make_view
 
-STANDS = "The request stands; chatnet history --restore --stop takes it back."
+STANDS = "The request stays open; chatnet history --restore --stop takes it back."
 
 
 def once_asked(engine: FakeEngine, *steps: Callable[[FakeCore], object]) -> None:

@@ -245,7 +245,7 @@ def test_transfers_by_slash(tmp_path: Path) -> None:
     assert "receiving" in chat.write("/accept 1")[0]
     chat.core.transfer_gauge(first, 500, 100.0)
     chat.turn()
-    assert "a.bin, 1.0 kB · 50 % · 100 B/s · 0:05 left" in chat.room.status(120)[0]
+    assert "a.bin, 1.0 kB · 50% · 100 B/s · 0:05 left" in chat.room.status(120)[0]
     assert len(chat.room.status(40)[0]) == 40
     assert "paused" in chat.write("/pause")[0]
     assert "receiving" in chat.write("/resume")[0]
@@ -273,8 +273,8 @@ def test_history_search_status_help() -> None:
     chat.turn()
     status = chat.write("/status")
     assert "session 12345" in status[0]
-    assert "RTT 31.0 ms · loss 10.0 %" in status[2]
-    assert "31 ms · loss 10 %" in chat.room.status(80)[-1]
+    assert "RTT 31 ms · loss 10%" in status[2]
+    assert "31 ms · loss 10%" in chat.room.status(80)[-1]
     assert any("/file" in line for line in chat.write("/help"))
     for bad in ("/history x", "/search", "/nonsense \x1b", "/peer nobody"):
         assert len(chat.write(bad)) == 1

@@ -55,10 +55,10 @@ def test_a_transfer_is_one_line_at_the_bottom_and_one_printed_line_a_step() -> N
         chat.core.transfer_gauge(transfer, done, 100.0)
         printed += chat.turn()
     assert printed == ["-- 1 ← a.bin, 1.0 kB: receiving"]
-    assert chat.room.status(80)[0] == "1 ← a.bin, 1.0 kB · 90 % · 100 B/s · 0:01 left"
+    assert chat.room.status(80)[0] == "1 ← a.bin, 1.0 kB · 90% · 100 B/s · 0:01 left"
     assert len(chat.room.status(80)) == 2
     chat.write("/pause")
-    assert chat.room.status(80)[0] == "1 ← a.bin, 1.0 kB · paused by me · 90 %"
+    assert chat.room.status(80)[0] == "1 ← a.bin, 1.0 kB · paused by me · 90%"
     chat.core.move_transfer(transfer, TransferState.DONE)
     assert chat.turn() == ["-- 1 ← a.bin, 1.0 kB: done, verified"]
     assert len(chat.room.status(80)) == 1
@@ -78,7 +78,7 @@ def test_the_numbers_of_a_link_that_is_down_are_not_shown() -> None:
     chat = Chat()
     chat.core.link_gauge(1, rtt_ms=15.0, loss=0.2)
     chat.turn()
-    assert "15 ms · loss 20 %" in chat.room.status(80)[-1]
+    assert "15 ms · loss 20%" in chat.room.status(80)[-1]
     chat.core.set_link(1, LinkState.DIALLING)
     chat.turn()
     assert chat.room.status(80) == ["bob · connecting"]

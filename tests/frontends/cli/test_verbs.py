@@ -294,7 +294,7 @@ def test_an_invite_is_taken_whole_or_as_an_address(shell: Shell, engine: FakeEng
     assert asked[0] == asked[1] == cmd.AddPeer("10.0.0.9", 99, "Carol C", INVITE_CODE)
     assert asked[2] == cmd.AddPeer("10.0.0.8", 98)
     assert shell.run("join", "chatnet:1/abc") == 1
-    assert "not whole" in shell.err
+    assert "incomplete" in shell.err
     assert shell.run("peer", "add", "10.0.0.9", "99", "--invite-file", "-", stdin=line) == 0
     assert engine.seen(cmd.AddPeer)[-1].invite == INVITE_CODE
 
@@ -473,7 +473,7 @@ def test_doctor_says_which_state_files_are_lost(
     (folder / "history.db").write_bytes(b"x")
     os.mkfifo(folder / "identity.key")
     assert shell.run("doctor") == 1
-    assert "BAD session lost: identity.key is no regular file" in shell.out
+    assert "BAD session lost: identity.key is not a regular file" in shell.out
     assert "history.db" not in shell.out
 
 

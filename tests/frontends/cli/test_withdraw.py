@@ -30,6 +30,6 @@ def test_a_text_is_withdrawn_and_its_words_erased(shell: Shell, engine: FakeEngi
 def test_only_own_messages_can_be_withdrawn(shell: Shell, engine: FakeEngine) -> None:
     engine.do(lambda core: core.receive(1, "theirs"))
     assert shell.run("withdraw", "1") == 1
-    assert shell.err == "Message 1 of the history is none of yours.\n"
+    assert shell.err == "Message 1 of the history is not one of your messages.\n"
     assert shell.run("withdraw", "9") == 1
     assert engine.seen(cmd.WithdrawMessage) == []

@@ -90,7 +90,7 @@ def test_an_engine_that_ends_before_its_answer_is_read_has_ended(
 
 
 def test_no_engine_and_no_answer_are_one_sentence(engine: FakeEngine, own_home: Path) -> None:
-    with pytest.raises(EngineUnreachable, match="does not run"):
+    with pytest.raises(EngineUnreachable, match="is not running"):
         ask_status(str(own_home / "missing.json"))
     with pytest.raises(EngineUnreachable, match="does not answer"):
         ask_status(engine.connection_file, timeout_s=0.0)

@@ -99,7 +99,7 @@ def test_an_engine_that_ends_ends_the_waiting(engine: FakeEngine) -> None:
 
 
 def test_nothing_there_nothing_answers_and_refusals(own_home: Path) -> None:
-    with pytest.raises(EngineUnreachable, match="does not run"):
+    with pytest.raises(EngineUnreachable, match="is not running"):
         Client.attach(str(own_home / "none"), name="test")
     core = FakeCore()
     with FakeEngine(own_home, core) as engine:

@@ -44,8 +44,8 @@ def test_an_address_alone_is_a_contact_without_a_code() -> None:
         ("10.0.0.300:5", "no IPv4 address"),
         ("10.0.0.3:99999", "A port is"),
         ("chatnet:2/x/10.0.0.7:1/A", "another version"),
-        (f"chatnet:1/{CODE}", "not whole"),
-        ("chatnet:1//10.0.0.7:1/A", "not whole"),
+        (f"chatnet:1/{CODE}", "incomplete"),
+        ("chatnet:1//10.0.0.7:1/A", "incomplete"),
         ("x" * 5000, "too long"),
     ],
 )

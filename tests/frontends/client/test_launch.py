@@ -56,7 +56,7 @@ def test_a_failed_start_says_the_engine_s_sentence(environ: dict[str, str]) -> N
 
 
 def test_a_silent_failure_has_a_sentence_too(environ: dict[str, str]) -> None:
-    with pytest.raises(EngineStartFailed, match="without a word") as caught:
+    with pytest.raises(EngineStartFailed, match="without a message") as caught:
         launch.ensure_engine(environ, "s", [], command=("/bin/sh", "-c", "exit 7"))
     assert caught.value.status == 7
     with pytest.raises(EngineStartFailed, match="cannot be started"):

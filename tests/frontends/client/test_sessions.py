@@ -33,10 +33,10 @@ def test_home_follows_the_environment(environ: dict[str, str], own_home: Path) -
 
 def test_nothing_runs(environ: dict[str, str], tmp_path: Path) -> None:
     assert sessions.find_all(environ) == []
-    with pytest.raises(NoSession, match="No session runs"):
+    with pytest.raises(NoSession, match="No session is running"):
         sessions.choose(environ, None)
     put(tmp_path, "left-over", DEAD_PID)
-    with pytest.raises(NoSession, match="No session runs"):
+    with pytest.raises(NoSession, match="No session is running"):
         sessions.choose(environ, None)
     with pytest.raises(NoSession, match="Session left-over is not running"):
         sessions.choose(environ, "left-over")
@@ -56,7 +56,7 @@ def test_the_only_running_one_is_meant(environ: dict[str, str], tmp_path: Path) 
 def test_several_need_a_name(environ: dict[str, str], tmp_path: Path) -> None:
     put(tmp_path, "a", os.getpid())
     put(tmp_path, "b", os.getpid())
-    with pytest.raises(SeveralSessions, match="Several sessions run: a, b"):
+    with pytest.raises(SeveralSessions, match="Several sessions are running: a, b"):
         sessions.choose(environ, None)
     assert sessions.choose(environ, "b").name == "b"
 

@@ -3,6 +3,7 @@
 import pytest
 
 from chatnet_client import words
+from chatnet_client.words import numbers, states
 from chatnet_client.words.links import link_sentence, reason_words
 from chatnet_client.words.messages import failure_words
 from chatnet_client.words.notices import notice_words
@@ -127,3 +128,21 @@ def test_counts() -> None:
     )
     assert words.asking_words(RestoreRow(1, "later", "later"), "bob") == ""
     assert words.giving_words(RestoreRow(1, "later", "later"), "bob") == ""
+
+
+def test_numbers_are_written_alike() -> None:
+    shares = (0, 0.0004, 0.004, 0.02, 0.0996, 0.5, 1)
+    assert [numbers.percent_words(share) for share in shares] == [
+        "0%", "0%", "0.4%", "2.0%", "10%", "50%", "100%",
+    ]  # fmt: skip
+    assert [numbers.rtt_words(rtt_ms) for rtt_ms in (0.04, 9.94, 31.4)] == [
+        "0.0 ms", "9.9 ms", "31 ms",
+    ]  # fmt: skip
+    assert numbers.loss_words(0.2) == "loss 20%"
+
+
+def test_each_state_of_a_message_has_a_sentence() -> None:
+    sentences = [states.state_sentence(state, "bob") for state in states.STATES]
+    assert len(set(sentences)) == len(states.STATES)
+    assert states.state_sentence("new-one", "bob") == "New-one"
+    assert (states.after_words("read"), states.after_words("sent")) == ("Read", "")

@@ -193,7 +193,7 @@ def test_tooltips_say_the_state_and_are_no_markup(make_stage: MakeStage) -> None
     row = text_row(1, "x", mine=True, seq=1)
     stage = make_stage(session_view(with_rows(peer_view(sent_seq=1), [row])))
     words = tip_words(stage.pane.model.bubble(0), Hit(on_bubble=True))
-    assert words.startswith("On its way.")
+    assert words.startswith("Sent, not delivered yet.")
 
 
 def drag(stage: Stage, start: QPoint, end: QPoint) -> None:
