@@ -1,6 +1,6 @@
 """One word for each idea: words that are no longer used do not come back.
 
-The terms are in section 1 of `protocol/README.md`. A retired word counts in prose and as a part of an
+The terms are in section 1 of `protocol/README.md`. A retired word counts in prose and as part of an
 identifier. What is left of it, in the product and in the tests, is in `vocabulary.txt`: it may only
 shrink. `python tests/test_vocabulary.py` lowers the numbers after words have been replaced.
 """
