@@ -87,7 +87,7 @@ def test_asking_says_when_the_peer_is_away(stage: Stage) -> None:
     assert "as soon as" not in words(stage)
     stage.client.change(ev.LinkChanged(LinkRow(1, "silent", NOW_MS)))
     stage.settle()
-    assert words(stage).endswith("The question goes out as soon as the connection is there.")
+    assert words(stage).endswith("The question is sent as soon as you are connected.")
 
 
 def test_running_counts_and_the_end_is_told_once(stage: Stage) -> None:
