@@ -62,7 +62,7 @@ class MainWindow(DropWindow):
         self.peers = self.side.peers
         self.right = RightSide(session)
         self.stack, self.banner = self.right.stack, self.right.banner
-        self._panes = Panes(session, settings, self.stack, self)
+        self.panes = Panes(session, settings, self.stack, self)
         self.emoji = EmojiPicker(settings, self)
         self.empty = label("Looking for the engine…", wrap=True, ink="text_2")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -112,7 +112,7 @@ class MainWindow(DropWindow):
         self.pages.start.head.menu.clicked.connect(self.menus.pop_up)
         self.side.settings_wanted.connect(lambda: self._on_wanted("settings"))
         self.pages.settings.look_changed.connect(self.menus.apply_theme)
-        panes = self._panes
+        panes = self.panes
         panes.header_used.connect(self._on_header)
         panes.invite_wanted.connect(lambda peer: self._on_peer_action(peer, "invite"))
         panes.emoji_wanted.connect(self.emoji.pop_up)
@@ -131,16 +131,16 @@ class MainWindow(DropWindow):
     @property
     def pane(self) -> ConversationPane | None:
         """The conversation on screen."""
-        return self._panes.pane
+        return self.panes.pane
 
     def show_peer(self, number: int) -> None:
         """Put the conversation with a peer on screen."""
         if self._session.peer(number) is None:
             return
-        if number == self._panes.current:
+        if number == self.panes.current:
             self.leave_page()
             return
-        pane = self._panes.open(number)
+        pane = self.panes.open(number)
         self.peers.choose(number)
         self.right.set_slots([self.engine_strip, *pane.slots()])
         self.right.follow(number)
@@ -156,7 +156,7 @@ class MainWindow(DropWindow):
             self.right.show()
             self.side.hide()
         self.right.set_slots([self.engine_strip])
-        self.pages.open(page, alone=not len(self._panes))
+        self.pages.open(page, alone=not len(self.panes))
 
     def leave_page(self) -> None:
         """Back to the conversation."""
@@ -203,7 +203,7 @@ class MainWindow(DropWindow):
         elif wanted in ("contact", "link"):
             self._on_wanted(wanted)
         elif wanted == "menu" and pane is not None:
-            self.peer_menu.pop_up(self._panes.current, QCursor.pos())
+            self.peer_menu.pop_up(self.panes.current, QCursor.pos())
 
     def _on_wanted(self, wanted: str) -> None:
         if wanted == "switch":
@@ -214,10 +214,10 @@ class MainWindow(DropWindow):
         elif wanted == "settings":
             self.show_page(self.pages.settings)
         elif wanted == "contact" and self.pane is not None:
-            self.pages.contact.show_peer(self._panes.current)
+            self.pages.contact.show_peer(self.panes.current)
             self.show_page(self.pages.contact)
         elif wanted == "link" and self.pane is not None:
-            self.pane.header.activity.setChecked(self.right.toggle_panel(self._panes.current))
+            self.pane.header.activity.setChecked(self.right.toggle_panel(self.panes.current))
         elif wanted == "quit":
             self.leave()
 
@@ -260,11 +260,11 @@ class MainWindow(DropWindow):
     def _sync_peers(self) -> None:
         view = self._session.view
         numbers = [peer.info.peer for peer in view.peers] if view else []
-        if self._panes.keep_only(numbers):
+        if self.panes.keep_only(numbers):
             pane = self.pane
             self.right.set_slots([self.engine_strip, *(pane.slots() if pane else [])])
-        if self._panes.current not in numbers:
-            self._panes.current = 0
+        if self.panes.current not in numbers:
+            self.panes.current = 0
             if numbers and not self.pages.start.invite.line:
                 self.show_peer(numbers[0])
         if self._awaited in numbers:
@@ -274,7 +274,7 @@ class MainWindow(DropWindow):
             self.stack.setCurrentWidget(self.empty)
         elif not numbers and self.stack.currentWidget() is not self.pages.start:
             self.show_page(self.pages.start)
-        self.pages.start.set_alone(not len(self._panes))
+        self.pages.start.set_alone(not len(self.panes))
         self._fold()
         self._show_title()
 
@@ -290,7 +290,7 @@ class MainWindow(DropWindow):
     def _show_title(self) -> None:
         view = self._session.view
         unread = sum(peer.unread for peer in view.peers) if view else 0
-        peer = self._session.peer(self._panes.current)
+        peer = self._session.peer(self.panes.current)
         title = f"{peer_name(peer.info)} — ChatNet" if peer else "ChatNet"
         title = f"({unread}) {title}" if unread else title
         if title != self.windowTitle():
@@ -304,14 +304,14 @@ class MainWindow(DropWindow):
         m = measures_of(self.font())
         folded = self.width() < m.px(FOLD)
         self.side.setMaximumWidth(16_777_215 if folded else m.px(LIST_MAX))
-        if not len(self._panes) or not folded:
-            self.side.setVisible(len(self._panes) > 0)
+        if not len(self.panes) or not folded:
+            self.side.setVisible(len(self.panes) > 0)
             self.right.show()
         elif self.side.isHidden() == self.right.isHidden():
             self.side.hide()
             self.right.show()
         self._folded = folded
-        self._panes.set_folded(folded)
+        self.panes.set_folded(folded)
 
     # --- Qt's events ---
 
@@ -335,7 +335,7 @@ class MainWindow(DropWindow):
 
     def drop_target(self) -> tuple[Composer, str] | None:
         """Where files go that are dropped on this window."""
-        pane, peer = self.pane, self._session.peer(self._panes.current)
+        pane, peer = self.pane, self._session.peer(self.panes.current)
         if pane is None or peer is None or self.stack.currentWidget() is not pane:
             return None
         return pane.composer, peer_name(peer.info, 40)
@@ -348,7 +348,7 @@ class MainWindow(DropWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Into the notification area, or away; the engine keeps running, which is announced
         once."""
-        self._panes.flush()
+        self.panes.flush()
         self._settings.geometry = self.saveGeometry()
         stays = self._settings.to_tray and self.tray.is_there and not self._leaving
         if self._session.online:

@@ -88,7 +88,7 @@ def test_a_new_width_keeps_the_place(stage: Stage) -> None:
 
 def test_numbers_can_be_switched_off(stage: Stage) -> None:
     tall = stage.bar.maximum()
-    stage.window.set_numbers(Numbers.NEVER)
+    stage.window.panes.set_numbers(Numbers.NEVER)
     stage.settle()
     assert stage.pane.view.at_end
     assert stage.bar.maximum() <= tall

@@ -20,6 +20,7 @@ from benchmarks import (
     secure,
     stages,
     thin,
+    window,
 )
 
 ALL = {
@@ -37,8 +38,9 @@ ALL = {
     "partition": partition.run,
     "hostile": hostile.run,
     "peers": peers.run,
+    "window": window.run,
 }
-WHEN_ASKED = {"bulk", "pace", "paths", "partition", "hostile", "peers"}
+WHEN_ASKED = {"bulk", "pace", "paths", "partition", "hostile", "peers", "window"}
 """Take minutes, or need root."""
 
 

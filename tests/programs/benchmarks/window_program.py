@@ -1,0 +1,193 @@
+"""The program that `scripts/bench window` measures. Its arguments: a folder, when it was started,
+how many messages there are, how many pages to scroll, how many messages arrive."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+from benchmarks.measure import memory_mib, percentile
+from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_qt.qt import (
+    QAbstractItemView,
+    QAbstractListModel,
+    QApplication,
+    QEvent,
+    QListView,
+    QModelIndex,
+    QObject,
+    QScrollBar,
+    Qt,
+    present,
+)
+from qtworld import Stage, open_stage, peer_view, session_view, text_row, with_rows
+
+STALL_MS = 50.0
+SIZES = ((1100, 760), (520, 620))
+A_SECOND = 500
+"""Arrivals."""
+
+
+def row_of(no: int) -> MessageRow:
+    """Message `no`: some short, some of several lines."""
+    text = f"Message {no}. " + "It goes on for a while, as people do. " * (no % 7)
+    own = no % 3 == 0
+    return text_row(no, text, mine=own, ack=no, seq=no // 3 if own else 0)
+
+
+class FirstPaint(QObject):
+    """When a widget was painted first."""
+
+    at = 0.0
+
+    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.Paint and not self.at:
+            self.at = time.monotonic()
+        return False
+
+
+class Turns:
+    """What each turn of the event loop took."""
+
+    def __init__(self, app: QApplication) -> None:
+        self._app = app
+        self.phases: dict[str, dict[str, float]] = {}
+
+    def measure(self, name: str, acts: Iterable[Callable[[], object]]) -> None:
+        """Do each act in a turn of its own, and let everything that follows from it happen."""
+        took: list[float] = []
+        for act in acts:
+            began = time.perf_counter()
+            act()
+            self._app.processEvents()
+            took.append((time.perf_counter() - began) * 1000)
+            began = time.perf_counter()
+            self._app.processEvents()  # what was put off
+            took.append((time.perf_counter() - began) * 1000)
+        self.phases[name] = {
+            "turns": len(took),
+            "over": sum(ms > STALL_MS for ms in took),
+            "longest_ms": max(took),
+            "p99_ms": percentile(took, 0.99),
+        }
+
+
+class BareModel(QAbstractListModel):
+    """Texts and nothing else."""
+
+    def __init__(self, texts: list[str]) -> None:
+        super().__init__()
+        self.texts = texts
+
+    def rowCount(self, _parent: QModelIndex | None = None) -> int:
+        return len(self.texts)
+
+    def data(self, index: QModelIndex, role: int = 0) -> object:
+        return self.texts[index.row()] if role == Qt.ItemDataRole.DisplayRole else None
+
+    def add(self, text: str) -> None:
+        """One more, and the oldest goes."""
+        self.beginInsertRows(QModelIndex(), len(self.texts), len(self.texts))
+        self.texts.append(text)
+        self.endInsertRows()
+        self.beginRemoveRows(QModelIndex(), 0, 0)
+        del self.texts[0]
+        self.endRemoveRows()
+
+
+def bare_list(texts: list[str]) -> tuple[QListView, BareModel]:
+    """What Qt does by itself."""
+    made, model = QListView(), BareModel(texts)
+    made.setModel(model)
+    made.setWordWrap(True)
+    made.setResizeMode(QListView.ResizeMode.Adjust)
+    made.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    made.resize(800, 760)
+    made.show()
+    return made, model
+
+
+def page_up(bar: QScrollBar) -> None:
+    """A page up; from the top of what there is, back to its end."""
+    at_top = bar.value() <= bar.minimum()
+    bar.setValue(bar.maximum() if at_top else bar.value() - bar.pageStep())
+
+
+def page_up_and_rest(stage: Stage) -> None:
+    """A page up, and what the window does when a reader rests: older messages are fetched."""
+    page_up(stage.bar)
+    stage.pane.view.report_now()
+
+
+def history_pages(messages: int) -> Callable[[FetchHistory], HistoryPage]:
+    """Answers as an engine with that many messages would."""
+
+    def page_of(command: FetchHistory) -> HistoryPage:
+        limit = command.limit
+        if command.after_place is not None or command.after_no is not None:
+            first = max(command.after_place or 0, command.after_no or 0) + 1
+            rows = [row_of(no) for no in range(first, min(messages, first + limit - 1) + 1)]
+            more = first + limit - 1 < messages
+        else:
+            last = (command.before_place or messages + 1) - 1
+            rows = [row_of(no) for no in range(max(1, last - limit + 1), last + 1)]
+            more = last - limit >= 1
+        return HistoryPage(rows=rows, peers=[command.peer] * len(rows), more=more)
+
+    return page_of
+
+
+def first_paint(app: QApplication, folder: str, messages: int) -> tuple[Stage, float]:
+    """The window, and when its conversation was painted first."""
+    rows = [row_of(no) for no in range(messages - 49, messages + 1)]
+    view = session_view(with_rows(peer_view(my_read=messages), rows))
+    stage = open_stage(app, folder, size=SIZES[0], page_of=history_pages(messages))
+    paint = FirstPaint()
+    app.installEventFilter(paint)
+    stage.client.reset(view)
+    paint.at = 0.0
+    while stage.window.pane is None or not paint.at:
+        app.processEvents()
+    app.removeEventFilter(paint)
+    return stage, paint.at
+
+
+def main(argv: list[str]) -> int:
+    """Prints one line of JSON."""
+    folder, began = argv[0], float(argv[1])
+    messages, pages, arrivals = (int(word) for word in argv[2:])
+    app = QApplication(["bench"])
+    app.setQuitOnLastWindowClosed(False)
+    stage, painted = first_paint(app, folder, messages)
+    turns = Turns(app)
+    pane, window = stage.pane, stage.window
+    turns.measure("scrolling, window", (lambda: page_up_and_rest(stage) for _ in range(pages)))
+    pane.view.go_to_end()
+
+    def arrive(no: int) -> None:
+        stage.client.change(ev.MessagesAdded(1, no, [row_of(no)]))
+        time.sleep(max(0.0, 1 / A_SECOND - 0.001))
+
+    new = range(messages + 1, messages + arrivals + 1)
+    turns.measure("arrivals, window", (lambda no=no: arrive(no) for no in new))
+    sizes = [(1100 - step * 5 % 500, 760) for step in range(100)]
+    turns.measure("resizing, window", (lambda size=size: window.resize(*size) for size in sizes))
+    rss = memory_mib(os.getpid())
+    held = [pane.model.message(row).text for row in range(pane.model.rowCount())]
+    bare, model = bare_list(held)
+    bar = present(bare.verticalScrollBar())
+    turns.measure("scrolling, bare list", (lambda: page_up(bar) for _ in range(pages)))
+    turns.measure("arrivals, bare list", (lambda no=no: model.add(row_of(no).text) for no in new))
+    turns.measure("resizing, bare list", (lambda size=size: bare.resize(*size) for size in sizes))
+    found = {"paint_ms": (painted - began) * 1000, "rss_mib": rss, "phases": turns.phases}
+    print(json.dumps(found))
+    bare.close()
+    stage.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
