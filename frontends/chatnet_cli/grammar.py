@@ -292,6 +292,7 @@ def _add_peers(verbs: Verbs) -> None:
     )
     for name, summary in (
         ("name", "change what a peer is called"),
+        ("address", "dial a peer somewhere else from now on; its key stays"),
         ("verify", "compare the safety number"),
         ("auto-accept", "accept files up to this size automatically; 0: always ask"),
         ("trust", "accept a stranger or an uninvited first contact; --replace: a changed key"),
@@ -305,6 +306,10 @@ def _add_peers(verbs: Verbs) -> None:
         parser.add_argument("who", nargs="?", metavar="PEER", help=WHO)
         if name == "name":
             parser.add_argument("name", metavar="NAME")
+        elif name == "address":
+            parser.splits_addresses = True
+            parser.add_argument("host", type=_host, metavar="HOST", help="or HOST:PORT")
+            parser.add_argument("port", type=_port, metavar="PORT")
         elif name == "auto-accept":
             parser.add_argument(
                 "size",

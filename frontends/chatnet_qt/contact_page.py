@@ -1,6 +1,7 @@
 """One contact: name, address, what it may do, the safety number, and how to part with it."""
 
-from chatnet_protocol.addresses import show_address
+from chatnet_protocol.addresses import parse_address, show_address
+from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, TrustPeer
 from chatnet_protocol.ipc.rows import PeerRow, Trust
@@ -26,6 +27,7 @@ SIZES = (
 )
 """Up to which size files arrive without a question."""
 MAX_NAME_BYTES = 64
+WHERE = "As host:port. The key stays: only the same contact can answer there."
 
 
 class ContactPage(Page):
@@ -135,9 +137,21 @@ class WhoCard(Card):
         shown = shown_name(address or info.address or show_address(info.host, info.port), 80)
         copies = IconButton("copy", "Copy address")
         copies.clicked.connect(lambda: copy(shown))
-        self.add_row(shown, f"Address · {link}", copies, font="code")
+        stranger = info.trust == Trust.PENDING
+        self.readdress = IconButton("pencil", "Change address")
+        self.readdress.setVisible(not stranger)
+        controls = (copies,) if stranger else (copies, self.readdress)
+        self.add_row(shown, f"Address · {link}", *controls, font="code")
+        self.place = AddressField(show_address(info.host, info.port) if info.host else "")
+        self.body.addWidget(self.place)
+        self.readdress.clicked.connect(self.place.begin)
+        self.place.entered.connect(self._move)
         self.edit.clicked.connect(self._begin)
         self.box.returnPressed.connect(self._rename)
+
+    def _move(self, host: str, port: int) -> None:
+        if (host, port) != (self._info.host, self._info.port):
+            self._session.request(SetPeer(self._info.peer, host=host, port=port))
 
     def _begin(self) -> None:
         if self.box.isVisible():
@@ -158,6 +172,49 @@ class WhoCard(Card):
         self.name.show()
         self.edit.set_icon("pencil")
         self.edit.rename("Rename")
+
+
+class AddressField(QWidget):
+    """Where a contact is dialled, to be typed anew. `entered(host, port)`."""
+
+    entered = pyqtSignal(str, int)
+
+    def __init__(self, address: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        m = measures_of(self.font())
+        self.box = QLineEdit(address)
+        self.box.setAccessibleName("Address, as host:port")
+        self.save = push_button("Save")
+        self.problem = label(WHERE, font="small", wrap=True, ink="text_2")
+        row = QHBoxLayout()
+        row.setSpacing(m.px(8))
+        row.addWidget(self.box, 1)
+        row.addWidget(self.save)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(m.px(16), 0, m.px(16), m.px(12))
+        column.setSpacing(m.px(4))
+        column.addLayout(row)
+        column.addWidget(self.problem)
+        self.save.clicked.connect(self._enter)
+        self.box.returnPressed.connect(self._enter)
+        self.hide()
+
+    def begin(self) -> None:
+        """Type it; once more: leave it as it is."""
+        self.setVisible(self.isHidden())
+        if self.isVisible():
+            self.box.setFocus()
+            self.box.selectAll()
+
+    def _enter(self) -> None:
+        try:
+            host, port = parse_address(self.box.text())
+        except CommandError as error:
+            self.problem.setText(error.detail)
+            self.problem.set_ink("danger")
+            return
+        self.hide()
+        self.entered.emit(host, port)
 
 
 class PartCard(Card):

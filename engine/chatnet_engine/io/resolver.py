@@ -12,7 +12,7 @@ from typing import Any
 
 from chatnet_engine.io.addresses import from_sockaddr, is_numeric
 from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
-from chatnet_protocol.ipc.reasons import LinkReason, reason
+from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.limits import MAX_PEERS
 
 logger = logging.getLogger(__name__)
@@ -55,11 +55,11 @@ class Resolver:
             if family == socket.AF_INET6 and self._family == socket.AF_INET:
                 self._answer(_failed(ask, LinkReason.HOST_NEEDS_IPV6))
             else:
-                self._answer(HostResolved(ask.peer, [(ask.host, ask.port)]))
+                self._answer(_answer(ask, [(ask.host, ask.port)]))
         elif ask in self._running or ask in self._waiting:
             return
         elif len(self._waiting) >= MAX_WAITING:
-            self._answer(HostResolved(ask.peer, [], reason(LinkReason.LOOKUPS_BUSY)))
+            self._answer(_answer(ask, [], reason(LinkReason.LOOKUPS_BUSY)))
         else:
             self._waiting[ask] = None
             self._start_waiting(now_s)
@@ -117,8 +117,12 @@ class Resolver:
         }
         if not addrs:
             return _failed(ask, LinkReason.HOST_WITHOUT_ADDRESS)
-        return HostResolved(ask.peer, list(addrs)[:MAX_ADDRS])
+        return _answer(ask, list(addrs)[:MAX_ADDRS])
+
+
+def _answer(ask: ResolveHost, addrs: list[Addr], why: Reason | None = None) -> HostResolved:
+    return HostResolved(ask.peer, addrs, why, (ask.host, ask.port))
 
 
 def _failed(ask: ResolveHost, code: LinkReason, *params: str) -> HostResolved:
-    return HostResolved(ask.peer, [], reason(code, ask.host, *params))
+    return _answer(ask, [], reason(code, ask.host, *params))

@@ -172,6 +172,8 @@ class HostResolved:
     peer: int
     addrs: list[Addr]
     error: Reason | None = None
+    asked: tuple[str, int] | None = None
+    """Host and port of the question; None: those that the peer has now."""
 
 
 @dataclass(frozen=True, slots=True)

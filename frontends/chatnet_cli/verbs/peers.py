@@ -48,6 +48,8 @@ def peer(env: Environment, options: argparse.Namespace) -> ExitStatus:
         match options.action:
             case "name":
                 client.request(SetPeer(info.peer, name=options.name))
+            case "address":
+                client.request(SetPeer(info.peer, host=options.host, port=options.port))
             case "auto-accept":
                 return _auto_accept(env, client, info, options.size)
             case "retry":

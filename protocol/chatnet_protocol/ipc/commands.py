@@ -229,11 +229,14 @@ class RemovePeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type")
 
 
 class SetPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """Change how a peer is called, or what it may send unasked. Result: Done."""
+    """Change how a peer is called, what it may send unasked, or where it is dialled: `host` and
+    `port` together. Result: Done."""
 
     peer: int
     name: str | None = None
     auto_accept_bytes: int | None = None
+    host: str | None = None
+    port: int | None = None
 
 
 class TrustPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):

@@ -42,6 +42,9 @@ class Names:
         return [(V6 if ":" in text else V4, type, 17, "", (text, port)) for text in found]
 
 
+ASKED = ("friend", 9)
+
+
 def answer_of(
     ask: ResolveHost, table: dict[str, Any], family: socket.AddressFamily = V6
 ) -> HostResolved:
@@ -56,8 +59,8 @@ def answer_of(
 def test_a_name_gives_its_addresses_in_order_without_repeats() -> None:
     ask = ResolveHost(3, "friend", 9)
     table = {"friend": ["10.0.0.7", "::1", "10.0.0.7"]}
-    assert answer_of(ask, table) == HostResolved(3, [("10.0.0.7", 9), ("::1", 9)])
-    assert answer_of(ask, table, V4) == HostResolved(3, [("10.0.0.7", 9)])
+    assert answer_of(ask, table) == HostResolved(3, [("10.0.0.7", 9), ("::1", 9)], asked=ASKED)
+    assert answer_of(ask, table, V4) == HostResolved(3, [("10.0.0.7", 9)], asked=ASKED)
 
 
 def test_addresses_are_bounded() -> None:
@@ -88,7 +91,7 @@ def test_numeric_hosts_need_no_lookup() -> None:
     resolver.ask(ResolveHost(1, "127.0.0.1", 9), 0.0)
     resolver.ask(ResolveHost(2, "::1", 9), 0.0)
     four, six = resolver.take_answers(0.0)
-    assert four == HostResolved(1, [("127.0.0.1", 9)])
+    assert four == HostResolved(1, [("127.0.0.1", 9)], asked=("127.0.0.1", 9))
     assert six.addrs == []
     assert six.error == reason(LinkReason.HOST_NEEDS_IPV6, "::1")
     assert names.asked == []

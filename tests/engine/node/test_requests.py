@@ -111,6 +111,9 @@ REFUSED: list[tuple[cmd.Command, str]] = [
     (cmd.SetPeer(9, "x"), "unknown-peer"),
     (cmd.SetPeer(1, ""), "1 to 64 printable bytes"),
     (cmd.SetPeer(1, "ü" * 33), "1 to 64 printable bytes"),
+    (cmd.SetPeer(1, host="10.0.0.9"), "An address is a host and a port."),
+    (cmd.SetPeer(1, host="10.0.0.9", port=0), "A port is a number from 1 to 65535."),
+    (cmd.SetPeer(1, host="10.0.0.300", port=9), "invalid"),
     (cmd.TrustPeer(9, "verified"), "unknown-peer"),
     (cmd.TrustPeer(1, "verified"), "has no key to which that applies"),
     (cmd.TrustPeer(1, "accept"), "has no key to which that applies"),
@@ -311,6 +314,19 @@ def test_a_peer_is_renamed_and_limited_and_forgotten(alone: Alone) -> None:
     alone.done(cmd.RemovePeer(1))
     assert alone.client.view.peers == []
     assert "unknown-peer" in alone.refused(cmd.SendMessage(ID, 1, "x"))
+
+
+def test_a_peer_is_dialled_at_another_address(alone: Alone) -> None:
+    alone.done(cmd.AddPeer("10.0.0.8", 8, "other"))
+    taken = alone.refused(cmd.SetPeer(1, host="10.0.0.8", port=8))
+    assert "That is the address of other." in taken
+    alone.done(cmd.SetPeer(1, host="10.0.0.9", port=9))
+    assert alone.client.view
+    peer = alone.client.view.peers[0]
+    assert (peer.info.host, peer.info.port, peer.info.name) == ("10.0.0.9", 9, "10.0.0.9:9")
+    alone.run(5)
+    assert alone.client.view.peers[0].link.state == "dialling"
+    assert alone.client.view.peers[0].link.address == "10.0.0.9:9"
 
 
 def test_retrying_dials_at_once(alone: Alone) -> None:

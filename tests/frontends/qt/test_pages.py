@@ -32,6 +32,19 @@ def test_a_contact_is_renamed(contact: Stage) -> None:
     assert contact.client.asked(SetPeer) == [SetPeer(1, name="Robert")]
 
 
+def test_a_contact_gets_another_address(contact: Stage) -> None:
+    card = contact.window.pages.contact.findChild(WhoCard)
+    card.readdress.click()
+    assert card.place.box.text() == "10.0.0.7:5001"
+    card.place.box.setText("10.0.0.300")
+    card.place.save.click()
+    assert "10.0.0.300" in card.place.problem.text()
+    card.place.box.setText("[2001:db8::7]:5000")
+    card.place.save.click()
+    assert contact.client.asked(SetPeer) == [SetPeer(1, host="2001:db8::7", port=5000)]
+    assert card.place.isHidden()
+
+
 def test_files_are_accepted_up_to_what_is_chosen(contact: Stage) -> None:
     sizes = contact.window.pages.contact.findChild(QComboBox)
     assert sizes.currentText() == "Up to 256 MB"

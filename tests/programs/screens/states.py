@@ -9,6 +9,7 @@ from chatnet_client.client_events import Cause, Outage
 from chatnet_protocol.ipc.commands import Invited
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.ipc.rows import RestoreRow
+from chatnet_qt.contact_page import WhoCard
 from chatnet_qt.qt import QWidget
 from qtworld import (
     NOW_MS,
@@ -165,6 +166,13 @@ def contact(scene: Scene) -> QWidget:
     return stage.window
 
 
+def contact_address(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()), NARROW)
+    stage.window.menus.wanted.emit("contact")
+    stage.window.pages.contact.findChild(WhoCard).readdress.click()
+    return stage.window
+
+
 def contact_narrow(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()), NARROW)
     stage.window.menus.wanted.emit("contact")
@@ -232,6 +240,7 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "privacy": privacy,
     "contact": contact,
     "contact-narrow": contact_narrow,
+    "contact-address": contact_address,
     "settings": settings,
     "link-panel": link_panel,
     "link-panel-narrow": link_panel_narrow,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr, ResolveHost
+from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
 from chatnet_protocol.addresses import parse_address
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.rows import PeerRow
@@ -47,7 +47,7 @@ class HostNames:
             known.failures = 0 if afresh else known.failures
 
     def forget(self, peer: int) -> None:
-        """The peer is not in the list any more."""
+        """The peer is not in the list any more, or is typed with another host."""
         self._hosts.pop(peer, None)
 
     def addrs(self, peer: int) -> list[Addr]:
@@ -63,6 +63,11 @@ class HostNames:
     def all_addrs(self) -> dict[int, list[Addr]]:
         """Of every peer whose name is known."""
         return {peer: known.addrs for peer, known in self._hosts.items()}
+
+    def is_outdated(self, result: HostResolved) -> bool:
+        """Whether an answer is about an address that was typed for the peer before."""
+        known = self._hosts.get(result.peer)
+        return bool(known and result.asked and result.asked != (known.host, known.port))
 
     def handle_resolved(self, peer: int, addrs: list[Addr], now: Now) -> bool:
         """The answer; whether there are addresses, of now or of before."""

@@ -83,7 +83,8 @@ class Links(Subject):
             return
         if row.host and not self.names.addrs(row.peer):
             self.names.want(row, now)
-            link.tell(LinkState.RESOLVING, now)
+            if self.sessions.get(row.peer) is None:
+                link.tell(LinkState.RESOLVING, now)
         elif row.address or self.names.addrs(row.peer):
             self.dial(row.peer, now)
 
@@ -102,6 +103,17 @@ class Links(Subject):
         self._links[peer].hold_until = None
         self._links[peer].tell(LinkState.IDLE, now)
         self._touch(peer)
+
+    def readdress(self, row: PeerRow, now: Now) -> None:
+        """Another address was typed: a link that is up stays, and is dialled there when it ends."""
+        self.names.forget(row.peer)
+        if not row.host:
+            return
+        self.names.want(row, now)
+        link = self._links.get(row.peer)
+        if link and self.sessions.get(row.peer) is None:
+            self._endpoint.hang_up(row.peer)
+            link.tell(LinkState.RESOLVING, now)
 
     def dial(self, peer: int, now: Now, *, at_once: bool = False) -> None:
         """Keep trying to reach this peer from now on; `at_once`: without the rest of a pause."""
@@ -129,7 +141,7 @@ class Links(Subject):
     def handle_resolved(self, result: HostResolved, now: Now) -> None:
         """A host name was looked up."""
         link, row = self._links.get(result.peer), self._peers.get(result.peer)
-        if link is None or row is None:
+        if link is None or row is None or self.names.is_outdated(result):
             return
         if not self.names.handle_resolved(result.peer, result.addrs, now):
             self._trace.add(result.peer, Kind.HOST_UNRESOLVED)

@@ -109,12 +109,33 @@ class People(Subject):
 
     def _set(self, command: cmd.SetPeer, reply_to: ReplyTo, now: Now) -> None:
         row = self._peers.need(command.peer)
-        name = row.name if command.name is None else _name(command.name)
         size = command.auto_accept_bytes
         size = row.auto_accept_bytes if size is None else max(0, size)
-        row = msgspec.structs.replace(row, name=name, auto_accept_bytes=size)
+        moved = self._moved(row, command)
+        name = moved.name if command.name is None else _name(command.name)
+        row = msgspec.structs.replace(moved, name=name, auto_accept_bytes=size)
         self._peers.put(row)
         self._turn.commits.add(c.StorePeer(row), reply_to)
+        if command.host is not None:
+            self._links.readdress(row, now)
+
+    def _moved(self, row: PeerRow, command: cmd.SetPeer) -> PeerRow:
+        """The row with the address that was typed. Raises CommandError."""
+        if command.host is None and command.port is None:
+            return row
+        if command.host is None or command.port is None:
+            raise CommandError(ErrorCode.INVALID, "An address is a host and a port.")
+        self._peers.need_accepted(row.peer)
+        host, port = parse_host(command.host), command.port
+        if not 1 <= port <= 65535:
+            raise CommandError(ErrorCode.INVALID, "A port is a number from 1 to 65535.")
+        owner = self._peers.typed_at(host, port)
+        if owner and owner.peer != row.peer:
+            raise CommandError(ErrorCode.NOT_ALLOWED, f"That is the address of {owner.name}.")
+        name = row.name
+        if name == show_address(row.host, row.port):
+            name = show_address(host, port)  # it had none but its address
+        return msgspec.structs.replace(row, name=name, host=host, port=port)
 
     def _make_invite(self, command: cmd.MakeInvite, reply_to: ReplyTo, now: Now) -> None:
         if command.peer:
@@ -345,6 +366,7 @@ class People(Subject):
         if shown and self._peers.get(peer):
             self._peers.put(shown.info)
             self._links.restart(peer, now)
+            self._links.readdress(shown.info, now)
             self._links.add(shown.info, now)
 
     # --- time ---

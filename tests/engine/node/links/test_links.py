@@ -69,6 +69,31 @@ def test_a_name_that_is_not_known_is_told_until_it_is() -> None:
     assert pair.peer(pair.at_a).link.state == LinkState.DIALLING
 
 
+def test_another_address_leaves_a_link_that_is_up_alone(pair: Pair) -> None:
+    pair.at_a.ask(cmd.SetPeer(1, host="10.0.0.77", port=7))
+    pair.run(1)
+    peer = pair.peer(pair.at_a)
+    assert (peer.info.host, peer.info.port) == ("10.0.0.77", 7)
+    assert peer.link.state == LinkState.UP
+
+
+def test_what_a_former_name_stands_for_counts_no_more() -> None:
+    pair = Pair(2, both_dial=False)
+    pair.a.crash()
+    pair.a.resolve = lambda ask: None  # type: ignore[method-assign]
+    pair.a.up()
+    pair.run(0.1)
+    pair.at_a.ask(cmd.SetPeer(1, host="new.example", port=7))
+    pair.run(0.1)
+    states = []
+    for host in ("old.example", "new.example"):
+        node_of(pair.a).handle_io(HostResolved(1, [B], asked=(host, 7)), pair.a.now)
+        pair.a.turn()
+        pair.run(0.01)
+        states.append(pair.peer(pair.at_a).link.state)
+    assert states == [LinkState.RESOLVING, LinkState.DIALLING]
+
+
 def test_silence_is_shown_and_then_a_new_handshake_is_tried(pair: Pair) -> None:
     pair.set_line(cut=True)
     pair.at_a.say("anybody?")
