@@ -1,4 +1,4 @@
-"""Every state of the window: nothing is cut or covered. Other scales: scripts/screens."""
+"""Every state of the window: nothing is cut, covered or nameless. Other scales: scripts/screens."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +59,15 @@ def test_overlapping_widgets_are_found_unless_one_floats(board: QWidget) -> None
     board.show()
     assert len(faults_of(board)) == 1
     other.setProperty("floats", True)
+    assert faults_of(board) == []
+
+
+def test_a_control_without_a_name_is_found(board) -> None:
+    control = QPushButton("", board)
+    control.setGeometry(0, 0, 40, 30)
+    board.show()
+    assert ["no name" in fault for fault in faults_of(board)] == [True]
+    control.setAccessibleName("Close")
     assert faults_of(board) == []
 
 

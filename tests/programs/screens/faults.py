@@ -8,8 +8,12 @@ from chatnet_qt.labels import ElidedLabel
 from chatnet_qt.qt import (
     QAbstractButton,
     QAbstractScrollArea,
+    QCalendarWidget,
+    QComboBox,
     QLabel,
     QLineEdit,
+    QListView,
+    QPlainTextEdit,
     QPoint,
     QRect,
     QRectF,
@@ -29,6 +33,7 @@ def faults_of(window: QWidget) -> list[str]:
     for widget in shown_widgets(window):
         found += clipped(widget)
         found += overlapping(widget)
+        found += nameless(widget)
         if isinstance(widget, ConversationView):
             found += wrong_bubbles(widget)
     return found
@@ -53,6 +58,17 @@ def words_on(widget: QWidget) -> str:
 
 def _is_icon(widget: QAbstractButton) -> bool:
     return not widget.text()
+
+
+def nameless(widget: QWidget) -> Iterator[str]:
+    """A control that a screen reader could only call by its kind."""
+    kinds = (QAbstractButton, QLineEdit, QComboBox, QPlainTextEdit, QListView)
+    if not isinstance(widget, kinds) or widget.objectName().startswith("qt_"):
+        return
+    named = widget.accessibleName() or words_on(widget)
+    if isinstance(widget.parent(), QComboBox | QCalendarWidget | QLineEdit) or named:
+        return
+    yield f"{_named(widget)} has no name"
 
 
 def clipped(widget: QWidget) -> Iterator[str]:
