@@ -22,6 +22,7 @@ from chatnet_qt.qt import (
     present,
     pyqtSignal,
 )
+from chatnet_qt.quit_dialog import QuitDialog
 from chatnet_qt.session import Session
 from chatnet_qt.settings import TEXT_SIZES, Settings
 from chatnet_qt.theme import Theme, apply_text_size, apply_theme
@@ -117,7 +118,7 @@ class Menus(QObject):
         self._add(menu, "&Close window", "Ctrl+W").triggered.connect(self._close)
         leave = self._add(menu, "&Quit ChatNet's window", "Ctrl+Q")
         leave.triggered.connect(lambda: self.wanted.emit("quit"))
-        self._add(menu, "Quit and &stop the engine").triggered.connect(self._stop)
+        self._add(menu, "Quit and &stop the engine…").triggered.connect(self._stop)
 
     def _fill_view(self, menu: QMenu) -> None:
         self._want(menu, "S&witch conversation", "Ctrl+K", "switch")
@@ -202,6 +203,11 @@ class Menus(QObject):
         self._window.close()
 
     def _stop(self) -> None:
+        dialog = QuitDialog(self._session.view, self._window)
+        dialog.confirmed.connect(self._stop_now)
+        dialog.show()
+
+    def _stop_now(self) -> None:
         self._session.request(
             StopEngine("quit in the window"), lambda _answer: self.wanted.emit("quit")
         )

@@ -1,6 +1,7 @@
 """A list of bubbles that is read: it keeps its place while rows come and go, fetches pages,
 reports what is seen, and is walked through by keyboard."""
 
+from chatnet_protocol.ipc.rows import Trust
 from chatnet_qt.bubble_delegate import BubbleDelegate
 from chatnet_qt.bubble_layout import Numbers, Placed
 from chatnet_qt.models import ConversationModel
@@ -40,6 +41,7 @@ OLDER_WITHIN_PX = 300
 """Nearer than this to the top, the page before is asked for."""
 SETTLE_MS = 60
 """What is seen is reported after this much quiet."""
+NOT_ACCEPTED = "You can write to {name} after you accept."
 NOTHING_YET = "No messages yet. Anything you write now is sent as soon as {name} is online."
 
 
@@ -259,7 +261,9 @@ class ReadingList(QListView):
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
             peer = self._model.peer()
             name = peer_name(peer.info) if peer else "the other side"
-            painter.drawText(area, flags, NOTHING_YET.format(name=name))
+            waits = peer is not None and peer.info.trust == Trust.PENDING
+            words = NOT_ACCEPTED if waits else NOTHING_YET
+            painter.drawText(area, flags, words.format(name=name))
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Follow the theme and the font."""
