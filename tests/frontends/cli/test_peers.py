@@ -33,7 +33,9 @@ def test_what_is_no_size_is_refused(shell: Shell, engine: FakeEngine, words: str
 
 
 @pytest.mark.parametrize("place", [("10.0.0.9", "5009"), ("10.0.0.9:5009",)])
-def test_a_peer_gets_another_address(shell, engine: FakeEngine, place: tuple[str, ...]) -> None:
+def test_a_peer_gets_another_address(
+    shell: Shell, engine: FakeEngine, place: tuple[str, ...]
+) -> None:
     assert shell.run("peer", "address", "bob", *place) == 0
     assert engine.seen(cmd.SetPeer) == [cmd.SetPeer(1, host="10.0.0.9", port=5009)]
     assert shell.out == "address · peer 1\n"

@@ -3,24 +3,28 @@
 import pytest
 
 from chatnet_protocol.ipc.commands import StopEngine
-from chatnet_qt.qt import QApplication, QEvent, QKeyEvent, Qt
+from chatnet_qt.qt import QAction, QApplication, QEvent, QKeyEvent, Qt
 from chatnet_qt.quit_dialog import QuitDialog, stop_words
-from qtworld import Stage, offer_row, peer_view, session_view, text_row, transfer_row, with_rows
+from qtworld import (
+    MakeStage,
+    Stage,
+    offer_row,
+    peer_view,
+    session_view,
+    text_row,
+    transfer_row,
+    with_rows,
+)
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: MakeStage) -> Stage:
     return make_stage(session_view(peer_view()))
 
 
 def ask(stage: Stage) -> QuitDialog:
-    stop = next(
-        action
-        for menu in stage.window.menus._menus
-        for action in menu.actions()
-        if "stop the engine" in action.text().replace("&", "")
-    )
-    stop.trigger()
+    actions = stage.window.findChildren(QAction)
+    next(a for a in actions if "stop the engine" in a.text().replace("&", "")).trigger()
     stage.settle()
     dialogs = [w for w in QApplication.topLevelWidgets() if isinstance(w, QuitDialog)]
     return next(dialog for dialog in dialogs if dialog.isVisible())
@@ -34,7 +38,7 @@ def test_enter_keeps_it_running(stage: Stage) -> None:
     assert stage.client.asked(StopEngine) == []
 
 
-def test_it_is_stopped_when_that_is_meant(stage: Stage, monkeypatch) -> None:
+def test_it_is_stopped_when_that_is_meant(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QApplication, "quit", lambda: None)
     ask(stage).quit.click()
     stage.settle()

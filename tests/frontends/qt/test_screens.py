@@ -62,7 +62,7 @@ def test_overlapping_widgets_are_found_unless_one_floats(board: QWidget) -> None
     assert faults_of(board) == []
 
 
-def test_a_control_without_a_name_is_found(board) -> None:
+def test_a_control_without_a_name_is_found(board: QWidget) -> None:
     control = QPushButton("", board)
     control.setGeometry(0, 0, 40, 30)
     board.show()

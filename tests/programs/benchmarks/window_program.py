@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from benchmarks.measure import memory_mib, percentile
 from chatnet_protocol.ipc import events as ev
@@ -172,16 +173,16 @@ def main(argv: list[str]) -> int:
         time.sleep(max(0.0, 1 / A_SECOND - 0.001))
 
     new = range(messages + 1, messages + arrivals + 1)
-    turns.measure("arrivals, window", (lambda no=no: arrive(no) for no in new))
+    turns.measure("arrivals, window", (partial(arrive, no) for no in new))
     sizes = [(1100 - step * 5 % 500, 760) for step in range(100)]
-    turns.measure("resizing, window", (lambda size=size: window.resize(*size) for size in sizes))
+    turns.measure("resizing, window", (partial(window.resize, *size) for size in sizes))
     rss = memory_mib(os.getpid())
     held = [pane.model.message(row).text for row in range(pane.model.rowCount())]
     bare, model = bare_list(held)
     bar = present(bare.verticalScrollBar())
     turns.measure("scrolling, bare list", (lambda: page_up(bar) for _ in range(pages)))
-    turns.measure("arrivals, bare list", (lambda no=no: model.add(row_of(no).text) for no in new))
-    turns.measure("resizing, bare list", (lambda size=size: bare.resize(*size) for size in sizes))
+    turns.measure("arrivals, bare list", (partial(model.add, row_of(no).text) for no in new))
+    turns.measure("resizing, bare list", (partial(bare.resize, *size) for size in sizes))
     found = {"paint_ms": (painted - began) * 1000, "rss_mib": rss, "phases": turns.phases}
     print(json.dumps(found))
     bare.close()
