@@ -300,29 +300,7 @@ def _add_peers(verbs: Verbs) -> None:
         ("retry", "reconnect now"),
         ("remove", "forget address and key; the history stays"),
     ):
-        parser = actions.add_parser(name, help=summary, description=summary)
-        parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
-        parser.add_argument("--peer", default=argparse.SUPPRESS, metavar="NAME", help=WHO)
-        parser.add_argument("who", nargs="?", metavar="PEER", help=WHO)
-        if name == "name":
-            parser.add_argument("name", metavar="NAME")
-        elif name == "address":
-            parser.splits_addresses = True
-            parser.add_argument("host", type=_host, metavar="HOST", help="or HOST:PORT")
-            parser.add_argument("port", type=_port, metavar="PORT")
-        elif name == "auto-accept":
-            parser.add_argument(
-                "size",
-                nargs="?",
-                type=size_of,
-                metavar="SIZE",
-                help="500MB, 1GiB; none: show it",
-            )
-        elif name == "verify":
-            parser.add_argument("--yes", action="store_true", help="the numbers were compared")
-            parser.add_argument("--undo", action="store_true", help="take a verification back")
-        elif name == "trust":
-            parser.add_argument("--replace", action="store_true", help="take the offered key")
+        _add_peer_action(name, actions.add_parser(name, help=summary, description=summary))
     _verb(
         verbs,
         "invite",
@@ -338,6 +316,31 @@ def _add_peers(verbs: Verbs) -> None:
     )
     _add_address(alias, session=False)
     alias.set_defaults(action="add")
+
+
+def _add_peer_action(name: str, parser: Parser) -> None:
+    parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
+    parser.add_argument("--peer", default=argparse.SUPPRESS, metavar="NAME", help=WHO)
+    parser.add_argument("who", nargs="?", metavar="PEER", help=WHO)
+    if name == "name":
+        parser.add_argument("name", metavar="NAME")
+    elif name == "address":
+        parser.splits_addresses = True
+        parser.add_argument("host", type=_host, metavar="HOST", help="or HOST:PORT")
+        parser.add_argument("port", type=_port, metavar="PORT")
+    elif name == "auto-accept":
+        parser.add_argument(
+            "size",
+            nargs="?",
+            type=size_of,
+            metavar="SIZE",
+            help="500MB, 1GiB; none: show it",
+        )
+    elif name == "verify":
+        parser.add_argument("--yes", action="store_true", help="the numbers were compared")
+        parser.add_argument("--undo", action="store_true", help="take a verification back")
+    elif name == "trust":
+        parser.add_argument("--replace", action="store_true", help="take the offered key")
 
 
 def _add_address(parser: Parser, *, session: bool = True) -> None:

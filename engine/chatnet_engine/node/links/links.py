@@ -71,8 +71,15 @@ class Links(Subject):
 
     # --- who is to be dialled ---
 
-    def add(self, row: PeerRow, now: Now) -> None:
-        """Start keeping a link to this peer; harmless when it is kept already."""
+    def add(self, row: PeerRow, now: Now, *, moved: bool = False) -> None:
+        """Start keeping a link to this peer; harmless when it is kept already.
+
+        `moved`: another address was typed: a link that is up stays, and is dialled there when it
+        ends.
+        """
+        if moved:
+            self._look_up_again(row, now)
+            return
         link = self._links.get(row.peer)
         if link is None:
             idle = LinkRow(row.peer, LinkState.IDLE, now.wall_ms)
@@ -104,8 +111,7 @@ class Links(Subject):
         self._links[peer].tell(LinkState.IDLE, now)
         self._touch(peer)
 
-    def readdress(self, row: PeerRow, now: Now) -> None:
-        """Another address was typed: a link that is up stays, and is dialled there when it ends."""
+    def _look_up_again(self, row: PeerRow, now: Now) -> None:
         self.names.forget(row.peer)
         if not row.host:
             return

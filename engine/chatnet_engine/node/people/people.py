@@ -117,7 +117,7 @@ class People(Subject):
         self._peers.put(row)
         self._turn.commits.add(c.StorePeer(row), reply_to)
         if command.host is not None:
-            self._links.readdress(row, now)
+            self._links.add(row, now, moved=True)
 
     def _moved(self, row: PeerRow, command: cmd.SetPeer) -> PeerRow:
         """The row with the address that was typed. Raises CommandError."""
@@ -366,7 +366,7 @@ class People(Subject):
         if shown and self._peers.get(peer):
             self._peers.put(shown.info)
             self._links.restart(peer, now)
-            self._links.readdress(shown.info, now)
+            self._links.add(shown.info, now, moved=True)
             self._links.add(shown.info, now)
 
     # --- time ---
