@@ -17,7 +17,7 @@ from chatnet_qt.theme import (
     light_palette,
     mix,
 )
-from chatnet_qt.tokens import DARK, LIGHT, Colours, Palette, measures_of, scaled
+from chatnet_qt.tokens import DARK, LIGHT, Colours, measures_of, scaled
 
 
 def missed(colours: Colours) -> list[str]:
@@ -32,7 +32,7 @@ def missed(colours: Colours) -> list[str]:
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
-def test_every_pair_can_be_read(colours: Palette) -> None:
+def test_every_pair_can_be_read(colours: Colours) -> None:
     assert missed(colours) == []
     for ground, ink in colours.mono:
         assert contrast(ink, ground) >= TEXT_CONTRAST

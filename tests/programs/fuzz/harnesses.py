@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from chatnet_engine.files.incoming import IncomingFiles
-from chatnet_engine.files.names import numbered, safe_name, safe_path, shown
+from chatnet_engine.files.names import inner_name, numbered, safe_name, shown
 from chatnet_engine.files.records import Opener, Sealer, nonce_packer
 from chatnet_engine.io.zmtp import MAX_COMMAND_BYTES, Violation
 from chatnet_engine.io.zmtp_pub import Subscriber
@@ -178,7 +178,13 @@ def file_name(data: bytes) -> str:
     """Names a peer gave: one component, safe on every file system and on screen."""
     raw = data.decode("latin-1") if data[:1] == b"\xff" else data.decode("utf-8", "replace")
     name = safe_name(raw)
-    for result in (name, numbered(name, 7), *safe_path(raw.split("/")[:32] or ["x"])):
+    for strict in (False, True):
+        inner = inner_name(raw, strict=strict)
+        assert inner not in ("", ".", ".."), inner
+        assert not set("/\0\r\n\x1b") & set(inner), inner
+        assert len(inner.encode()) <= 255, inner
+        assert inner_name(inner, strict=strict) == inner, "not the same when made safe again"
+    for result in (name, numbered(name, 7)):
         size = len(result.encode())
         assert result not in ("", ".", ".."), result
         assert not set("/\\\0\r\n") & set(result), result
