@@ -169,6 +169,11 @@ def _add_sending(verbs: Verbs) -> None:
         'chatnet send "on my way"\nfortune | chatnet send - --wait read --timeout 60',
     )
     send.add_argument("text", metavar="TEXT|-", help="the text, or - for standard input")
+    send.add_argument(
+        "--reply-to",
+        metavar="NO|ID",
+        help="the message that it answers: its number in the history, or its id",
+    )
     send.add_argument("--wait", choices=("queued", "delivered", "read"), default="queued")
     _timeout(send)
     _json(send)

@@ -24,7 +24,7 @@ from chatnet_client.words import (
     size_words,
 )
 from chatnet_client.words.links import link_sentence
-from chatnet_client.words.messages import failure_words
+from chatnet_client.words.messages import NOT_HERE, failure_words, quote_words
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import (
@@ -118,6 +118,14 @@ def offer_words(offer: Offer) -> str:
     words = offers.offer_words(offer, escape_line)
     kind = "file " if len(offer.files) == 1 and len(offer.files[0].path) == 1 else ""
     return f"{kind}{words}, {size_words(offer.size_bytes)}"
+
+
+def quote_line(quoted: MessageRow | None, peer: PeerView) -> str:
+    """What stands above a message that answers another: no line of a text can look like it."""
+    if quoted is None:
+        return f"  ↳ {NOT_HERE.lower()}"
+    name = "me" if quoted.mine else peer_name(peer.info)
+    return f"  ↳ {name}: {escape_line(quote_words(quoted))}"
 
 
 def message_line(row: MessageRow, peer: PeerView, *, day: bool = False, tail: bool = True) -> str:
@@ -284,6 +292,7 @@ def message_object(row: MessageRow, view: View, peer_number: int) -> dict[str, A
         "sent_ms": row.sent_ms,
         "arrived_ms": row.arrived_ms,
         "lamport": row.lamport,
+        "reply_to": row.reply_to.hex() or None,
     }
     if row.failed:
         value["failed"] = row.failed

@@ -111,6 +111,7 @@ class Room:
     def handle_event(self, event: ClientEvent) -> None:
         """Whatever the client tells."""
         self.mirror.handle(event)
+        self._transcript.handle_event(event)
         match event:
             case Reset(view=view) if self.number:
                 if view.session.restarts and self._was_lost:
@@ -148,8 +149,8 @@ class Room:
             case _:
                 pass
 
-    def send_text(self, text: str) -> None:
-        """Send one message to the peer that is shown; blanks alone are none."""
+    def send_text(self, text: str, reply_to: bytes = b"") -> None:
+        """Send one message to the peer that is shown, which may answer another one of theirs."""
         text = valid_text(text)
         if not text.strip():
             return
@@ -157,7 +158,7 @@ class Room:
             self.say("not connected to the engine yet", "error")
             self._new_input = text
             return
-        if self._kept and (problem := self._kept.texts.add(self.number, text)):
+        if self._kept and (problem := self._kept.texts.add(self.number, text, 0, reply_to)):
             self.say(problem, "error")
             self._new_input = text
             return
@@ -167,7 +168,7 @@ class Room:
             self._new_input = self._draft.text or self._new_input
         self._typing_until = 0.0
         if self._kept is None:
-            self.ask(SendMessage(self._new_id(), self.number, text, revision))
+            self.ask(SendMessage(self._new_id(), self.number, text, revision, 0, reply_to))
             self.unanswered += 1
         else:
             self._kept.handle_written(self.number, revision, self.mirror.live)
@@ -224,7 +225,8 @@ class Room:
 
     def take_commands(self) -> list[Command]:
         """What to send."""
-        commands, self._commands = self._commands, []
+        asked = self._transcript.take_command()
+        commands, self._commands = [*self._commands, *([asked] if asked else [])], []
         if self._kept:
             commands += self._kept.texts.take_commands(self.mirror.live)
         return commands
@@ -249,16 +251,13 @@ class Room:
     def _open(self) -> None:
         assert self.mirror.view is not None
         known = self.mirror.view.peers
-        numbers = [peer.info.peer for peer in known if self._is_wanted(peer)]
+        wanted = self._wanted
+        numbers = [p.info.peer for p in known if wanted is None or is_meant(p.info, wanted)]
         if numbers:
             self.switch(numbers[0])
             return
-        wanted = f"there is no peer {self._wanted}" if self._wanted else "no peer is known"
-        self.say(wanted, "error")
+        self.say(f"there is no peer {wanted}" if wanted else "no peer is known", "error")
         self.done = self.failed = True
-
-    def _is_wanted(self, peer: PeerView) -> bool:
-        return self._wanted is None or is_meant(peer.info, self._wanted)
 
     def _show_peer(self) -> None:
         peer = self.peer
@@ -345,6 +344,8 @@ class Room:
         return text is not None
 
     def _answered(self, answer: Answered) -> None:
+        if self._transcript.handle_answer(answer):
+            return
         if isinstance(answer.command, SendMessage) and self._kept:
             self._kept.handle_answer(answer)
             return

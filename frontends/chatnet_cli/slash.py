@@ -39,6 +39,7 @@ HELP = (
     "/file PATH...     send files or folders; quote names with spaces",
     "/accept [ID]      accept offered files       /reject [ID]   refuse them",
     "/pause [ID]  /resume [ID]  /cancel [ID]     the transfer under way",
+    "/reply [#ACK] TEXT  answer the newest message, or the one with that ACK number",
     "/withdraw [NO]    take back your last text, if it was not sent yet",
     "/peers            list peers                 /peer NAME     another conversation",
     "/history [N]      older messages            /search TEXT   find messages",
@@ -63,6 +64,7 @@ COMMANDS = (
     "quit",
     "refuse",
     "reject",
+    "reply",
     "restore",
     "resume",
     "search",
@@ -109,6 +111,9 @@ def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
     elif word in ON_TRANSFERS:
         make, states = ON_TRANSFERS[word]
         room.ask(make(_transfer(room, word, rest, states).id))
+    elif word == "reply":
+        number, text = _answer_in(rest)
+        room.send_text(text, _answered(room, number).id)
     elif word == "withdraw":
         if rest or not room.take_back_kept():
             room.ask(WithdrawMessage(_never_sent(room, rest).id, room.number))
@@ -178,6 +183,26 @@ def _transfer(room: Room, word: str, wanted: str, states: frozenset[str]) -> Tra
         numbers = ", ".join(str(row.no) for row in found)
         raise UsageError(f"Several are possible: {numbers}. Use /{word} NUMBER.")
     return found[0]
+
+
+def _answer_in(words: str) -> tuple[str, str]:
+    """(ACK number or nothing, text) of a /reply. Raises UsageError."""
+    number, text = "", words
+    if words.startswith("#"):
+        number, _, text = words[1:].partition(" ")
+    if not text.strip():
+        raise UsageError("/reply takes a text; the newest message of the other side is answered.")
+    return number, text.strip()
+
+
+def _answered(room: Room, number: str) -> MessageRow:
+    """The peer's message with that ACK number, or the newest. Raises Failure."""
+    for row in reversed(room.peer.messages if room.peer else []):
+        if not row.mine and number in ("", str(row.ack)):
+            return row
+    if not number:
+        raise Failure("There is no message yet that could be answered.")
+    raise Failure(f"No message with ACK {render.escape_line(number)} is among the last ones.")
 
 
 def _never_sent(room: Room, wanted: str) -> MessageRow:

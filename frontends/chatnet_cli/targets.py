@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import re
 
 from chatnet_cli.environment import Environment, Failure, UsageError
 from chatnet_cli.hints import AS_VERBS, Hints
@@ -10,6 +11,7 @@ from chatnet_client import sessions
 from chatnet_client.client import Client
 from chatnet_protocol.addresses import parse_address, show_address
 from chatnet_protocol.errors import CommandError
+from chatnet_protocol.ipc.commands import FetchHistory
 from chatnet_protocol.ipc.rows import ClientRole, PeerRow, TransferRow, Trust
 from chatnet_protocol.ipc.view import PeerView, View
 
@@ -76,6 +78,22 @@ def find_transfer(view: View, wanted: str, hints: Hints = AS_VERBS) -> TransferR
     if len(found) > 1:
         raise UsageError(f"Several transfers begin with {wanted!r}; give more of the id.")
     return found[0]
+
+
+def find_message(client: Client, peer: int, wanted: str | None) -> bytes:
+    """The id of the message of that number in the conversation, or of that id, which need not be
+    here; without a word, none. Raises UsageError, Failure."""
+    if wanted is None:
+        return b""
+    if re.fullmatch(r"[0-9a-fA-F]{32}", wanted):
+        return bytes.fromhex(wanted)
+    if not re.fullmatch(r"[0-9]{1,18}", wanted):
+        raise UsageError(f"{wanted!r} is neither a message's number nor its id.")
+    number = int(wanted)
+    page = client.history(FetchHistory(peer, after_no=number - 1, limit=1))
+    if not page.rows or page.rows[0].no != number:
+        raise Failure(f"There is no message {number} in this conversation.")
+    return page.rows[0].id
 
 
 def is_meant(info: PeerRow, wanted: str) -> bool:

@@ -77,7 +77,7 @@ class _Asking:
     def __init__(self, connection_file: str, timeout_s: float) -> None:
         self._channel = Channel(connection_file)
         self._requests = Requests()
-        self._requests.release(clock())
+        self._requests.release(clock(), ())
         self._until = clock() + timeout_s
 
     def __enter__(self) -> "_Asking":

@@ -287,7 +287,7 @@ class AttachMachine:
         self.client = attached.client
         self._heard = now
         self._keep_alive_at = now + KEEP_ALIVE_S
-        self._requests.release(now)
+        self._requests.release(now, attached.capabilities)
         if not attached.parts:
             self._head = attached.head_seq
             self._fetch_missed(now)

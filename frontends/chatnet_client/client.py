@@ -144,11 +144,18 @@ class Client:
         return result
 
     def send_message(
-        self, peer: int, text: str, *, message_id: bytes | None = None, draft_revision: int = 0
+        self,
+        peer: int,
+        text: str,
+        *,
+        message_id: bytes | None = None,
+        draft_revision: int = 0,
+        reply_to: bytes = b"",
     ) -> tuple[bytes, Queued]:
-        """Queue a text; (its id, where it stands) once it is durable here."""
+        """Queue a text, which may answer the message of id `reply_to`; (its id, where it stands)
+        once it is durable here."""
         message_id = message_id or new_id()
-        command = SendMessage(message_id, peer, text, draft_revision)
+        command = SendMessage(message_id, peer, text, draft_revision, 0, reply_to)
         return message_id, self.ask(command, Queued)
 
     def offer_files(self, peer: int, paths: Sequence[str]) -> tuple[bytes, Queued]:

@@ -111,15 +111,16 @@ class KeptTexts:
 
     # --- inputs ------------------------------------------------------------------------------
 
-    def add(self, peer: int, text: str, draft_revision: int = 0) -> str:
-        """Keep what was written; one sentence when it has to stay in the box."""
+    def add(self, peer: int, text: str, draft_revision: int = 0, reply_to: bytes = b"") -> str:
+        """Keep what was written, as an answer to a message if `reply_to` is the id of one; one
+        sentence when it has to stay in the box."""
         text = valid_text(text)
         size = len(text.encode())
         if size > MAX_TEXT_BYTES:
             return TOO_LONG
         if len(self._texts) >= MAX_TEXTS or self._bytes + size > MAX_BYTES:
             return FULL
-        kept = KeptText(self._new_id(), peer, text, self._wall_ms())
+        kept = KeptText(self._new_id(), peer, text, self._wall_ms(), reply_to)
         try:
             self._keeper.append(kept)
         except OSError as error:
@@ -208,8 +209,10 @@ class KeptTexts:
         if waiting is not None:
             kept = waiting.text
             self._texts[kept.id] = replace(waiting, under_way=True, asked=True)
-            revision = waiting.draft_revision
-            commands.append(SendMessage(kept.id, kept.peer, kept.text, revision, kept.typed_ms))
+            of_draft, answers = waiting.draft_revision, kept.reply_to
+            commands.append(
+                SendMessage(kept.id, kept.peer, kept.text, of_draft, kept.typed_ms, answers)
+            )
         return commands
 
     def next_timeout(self) -> float | None:

@@ -1,7 +1,8 @@
 """The records of a file of kept texts: one line each, an append-only list of texts and removals.
 
     CRC32 of the rest as 8 hex digits, space, one JSON object, newline
-    {"id": hex, "peer": int, "text": str, "typed_ms": int}      a text
+    {"id": hex, "peer": int, "text": str, "typed_ms": int}      a text,
+                                          with "reply_to": hex if it answers a message
     {"gone": hex}                                               it is durable, or was taken back
 
 A line that is damaged (the last one after a loss of power) is skipped. Pure.
@@ -25,6 +26,8 @@ class KeptText(Struct, frozen=True, gc=False):
     text: str
     typed_ms: int
     """Wall clock."""
+    reply_to: bytes = b""
+    """Id of the message that it answers; empty: none."""
 
 
 class _Text(Struct, frozen=True, gc=False):
@@ -32,12 +35,15 @@ class _Text(Struct, frozen=True, gc=False):
     peer: int = 0
     text: str = ""
     typed_ms: int = 0
+    reply_to: str = ""
     gone: str = ""
 
 
 def encode_text(text: KeptText) -> bytes:
     """The record that keeps a text."""
     value = {"id": text.id.hex(), "peer": text.peer, "text": text.text, "typed_ms": text.typed_ms}
+    if text.reply_to:
+        value["reply_to"] = text.reply_to.hex()
     return _line(msgspec.json.encode(value))
 
 
@@ -54,11 +60,11 @@ def decode(data: bytes) -> list[KeptText]:
             if record.gone:
                 texts.pop(bytes.fromhex(record.gone), None)
                 continue
-            text_id = bytes.fromhex(record.id)
+            text_id, reply_to = bytes.fromhex(record.id), bytes.fromhex(record.reply_to)
         except ValueError:
             continue
-        if len(text_id) == ID_BYTES and record.text:
-            texts[text_id] = KeptText(text_id, record.peer, record.text, record.typed_ms)
+        if len(text_id) == ID_BYTES and record.text and len(reply_to) in (0, ID_BYTES):
+            texts[text_id] = KeptText(text_id, record.peer, record.text, record.typed_ms, reply_to)
     return list(texts.values())
 
 

@@ -2,16 +2,20 @@
 
 Every command may be repeated: messages and offers carry permanent ids, the others state a wanted
 end, and the engine remembers the answers of one connection by request id. StopEngine alone is
-sent once, because the engine that hears the repeat could be the next one.
+sent once, because the engine that hears the repeat could be the next one. What the engine would
+drop in silence, because it lacks a capability, is refused here.
 """
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chatnet_client.words.messages import NO_REPLIES
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Command, CommandBase, Result, StopEngine
+from chatnet_protocol.ipc.commands import Command, CommandBase, Result, SendMessage, StopEngine
 from chatnet_protocol.ipc.envelope import Reply, Request
 from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
+from chatnet_protocol.version import Capability
 
 REPEAT_S = 1.0
 """After this long without an answer a command is sent again."""
@@ -50,6 +54,8 @@ class Requests:
         """By request id, in the order of asking."""
         self._held: list[_Pending] = []
         self._holding = True
+        self._capabilities: frozenset[str] = frozenset()
+        self._refused: list[_Pending] = []
         self._ids = 0
         self._tokens = 0
 
@@ -81,8 +87,9 @@ class Requests:
                 self._held.append(pending)
         self._pending.clear()
 
-    def release(self, now: float) -> None:
-        """The client is attached: send what was held, under new ids."""
+    def release(self, now: float, capabilities: Iterable[str]) -> None:
+        """The client is attached to an engine with these: send what was held, under new ids."""
+        self._capabilities = frozenset(capabilities)
         self._holding = False
         held, self._held = self._held, []
         for pending in held:
@@ -133,16 +140,24 @@ class Requests:
         return due
 
     def take_expired(self, now: float) -> list[Answer]:
-        """Commands whose time is over."""
+        """Commands whose time is over, and those that the engine does not know in full."""
+        refused, self._refused = self._refused, []
+        unknown = CommandError(ErrorCode.NOT_ALLOWED, NO_REPLIES)
+        answers = [Answer(p.token, p.command, None, unknown, p.user) for p in refused]
         late = [n for n, pending in self._pending.items() if pending.until <= now]
         expired = [self._pending.pop(number) for number in late]
         expired += [pending for pending in self._held if pending.until <= now]
         self._held = [pending for pending in self._held if pending.until > now]
         error = CommandError(ErrorCode.BUSY, "The engine did not answer in time.")
-        return [Answer(p.token, p.command, None, error, p.user, timed_out=True) for p in expired]
+        late_answers = [
+            Answer(p.token, p.command, None, error, p.user, timed_out=True) for p in expired
+        ]
+        return answers + late_answers
 
     def next_timeout(self) -> float | None:
         """When the next repeat or deadline is due."""
+        if self._refused:
+            return 0.0
         times = [min(p.repeat_at, p.until) for _, p in self._under_way()]
         times += [p.until for p in self._pending.values()]
         times += [p.until for p in self._held]
@@ -153,6 +168,11 @@ class Requests:
         return list(itertools.islice(self._pending.items(), MAX_REQUESTS_UNDER_WAY))
 
     def _put(self, pending: _Pending) -> None:
+        command = pending.command
+        answers_one = isinstance(command, SendMessage) and command.reply_to
+        if answers_one and Capability.REPLIES not in self._capabilities:
+            self._refused.append(pending)
+            return
         self._ids += 1
         self._pending[self._ids] = pending
 

@@ -18,6 +18,16 @@ from chatnet_qt.wording import (
 
 
 @dataclass(frozen=True)
+class Quote:
+    """What stands above a message that answers another. `author` is empty when that one is not
+    here, or not looked up yet."""
+
+    message_id: bytes
+    author: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Bubble:
     """One message with all that its drawing depends on."""
 
@@ -45,6 +55,8 @@ class Bubble:
     """How many messages are new, below the line above it."""
     picture: tuple[int, int] | None = None
     """Width and height of the picture that arrived, if there is one to be shown."""
+    quote: Quote | None = None
+    """The message that it answers."""
 
     @property
     def went_wrong(self) -> bool:
@@ -71,7 +83,13 @@ def spoken(bubble: Bubble) -> str:
     else:
         end = f"ACK {row.ack} from {row.source}"
     new = ". New" if bubble.is_first_new else ""
-    return f"{bubble.author}, {clock_words(row.sent_ms)}: {what}. {end}{new}"
+    answers = f" answers {spoken_quote(bubble.quote)}" if bubble.quote else ""
+    return f"{bubble.author}, {clock_words(row.sent_ms)}{answers}: {what}. {end}{new}"
+
+
+def spoken_quote(quote: Quote) -> str:
+    """The message that another answers, as one says it."""
+    return f"{quote.author}, {quote.text}" if quote.author else quote.text
 
 
 def spoken_offer(bubble: Bubble) -> str:

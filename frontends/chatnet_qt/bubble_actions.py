@@ -20,6 +20,7 @@ ACTION_WORDS = {
     "retry-text": "Try again",
     "take-back": "Take back",
     "delete-text": "Delete",
+    "answered": "Show this message",
     "copy": "Copy text",
     "menu": "More",
     SHOW_ALL: "Show all",

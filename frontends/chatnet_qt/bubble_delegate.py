@@ -65,6 +65,7 @@ def key_of(bubble: Bubble) -> tuple[object, ...]:
         bubble.is_last,
         bubble.state if bubble.is_last_own else "",
         bubble.picture,
+        bubble.quote,
         (transfer.state, transfer.by, transfer.reason, bool(transfer.path)) if transfer else None,
     )
 
@@ -188,6 +189,9 @@ class BubbleDelegate(QStyledItemDelegate):
         for box, action in (*placed.buttons, *placed.below):
             if box.contains(point):
                 return Hit(action=action, on_bubble=True)
+        if placed.quote_box is not None and placed.quote_box.contains(point):
+            here = bubble.quote is not None and bubble.quote.author
+            return Hit(action="answered" if here else "", on_bubble=True)
         if placed.picture_box is not None and placed.picture_box.contains(point):
             return Hit(action="view", on_bubble=True)
         for block in placed.blocks:

@@ -71,6 +71,7 @@ class Placed:
     always: bool = False
     """The numbers are shown without being asked for."""
     failed_box: QRectF | None = None
+    quote_box: QRectF | None = None
     after: str = ""
     after_box: QRectF | None = None
     picture_box: QRectF | None = None
@@ -87,7 +88,7 @@ class Placed:
         """What lies in the bubble and what beside it, by name, without what is not there."""
         inside = [("time", self.meta_box), ("icon", self.icon_box), ("name", self.name_box)]
         inside += [("size", self.size_box), ("bar", self.bar_box), ("state", self.state_box)]
-        inside += [("picture", self.picture_box)]
+        inside += [("picture", self.picture_box), ("quote", self.quote_box)]
         inside += [(f"button {action}", box) for box, action in self.buttons]
         for block in self.blocks:
             lines = [block.layout.lineAt(n) for n in range(block.layout.lineCount())]
@@ -280,6 +281,7 @@ def shift(placed: Placed, x: float, y: float) -> None:
         placed.size_box,
         placed.bar_box,
         placed.state_box,
+        placed.quote_box,
         *(block.ground for block in placed.blocks),
         *(button for button, _ in placed.buttons),
     ):

@@ -26,6 +26,7 @@ from chatnet_qt.qt import (
     QTextCharFormat,
     QTextLayout,
 )
+from chatnet_qt.quote_painter import paint_quote
 from chatnet_qt.shapes import draw_filling, rounded
 from chatnet_qt.tokens import Colours, Measures
 from chatnet_qt.wording import utf16_span
@@ -85,6 +86,8 @@ class BubblePainter:
             painter.drawPath(self._outline(around, bubble))
         if bubble.offer is not None:
             self._transfer(bubble, placed)
+        if placed.quote_box is not None and bubble.quote is not None:
+            paint_quote(painter, placed.quote_box, bubble.quote, bubble.row.mine, colours, self._m)
         for block in placed.blocks:
             self._block(bubble, block)
         for box, action in placed.buttons:

@@ -36,6 +36,7 @@ from chatnet_qt.qt import (
     present,
     pyqtSignal,
 )
+from chatnet_qt.reply_bar import ReplyBar
 from chatnet_qt.session import Session
 from chatnet_qt.text_box import TextBox
 from chatnet_qt.theme import colours_of
@@ -65,6 +66,7 @@ class Composer(QFrame):
         self._typing_said: float | None = None
         self._adopting = False
         self.box = TextBox()
+        self.reply_bar = ReplyBar()
         self.attachments = AttachmentRow()
         self.attach_button = IconButton("clip", "Attach files (Ctrl+O)")
         self.emoji_button = IconButton("smile", "Emoji (Ctrl+E, or :name)")
@@ -83,6 +85,7 @@ class Composer(QFrame):
         m = measures_of(self.font())
         column = QVBoxLayout(self)
         column.setSpacing(0)
+        column.addWidget(self.reply_bar)
         column.addWidget(self.attachments)
         row = QHBoxLayout()
         row.setSpacing(0)
@@ -125,10 +128,13 @@ class Composer(QFrame):
         text = self.box.written()
         if not text.strip() and not self.attachments.paths:
             return
-        if text.strip() and (problem := self._session.keep_text(self._peer, text)):
+        answers = self.reply_bar.message_id
+        if text.strip() and (problem := self._session.keep_text(self._peer, text, answers)):
             self.refused.emit(problem)
             return
         sent, revision = (text, self._draft.take_sent()) if text.strip() else ("", 0)
+        if sent:
+            self.reply_bar.take()
         self._show(self._draft.text)
         self.send_wanted.emit(sent, revision, self.attachments.take())
         self._say_typing(False)

@@ -30,6 +30,7 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.read_marker import ReadMarker
 from chatnet_qt.reading_keys import step_of
+from chatnet_qt.reply_bar import answerable_beside
 from chatnet_qt.restore_strip import RestoreStrip
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.session import Session
@@ -115,6 +116,9 @@ class ConversationPane(QWidget):
         composer.recalled.connect(self._recall)
         composer.box.escaped.connect(self._on_escape)
         composer.apart_changed.connect(self._on_apart)
+        composer.box.stepped.connect(self._step_reply)
+        composer.reply_bar.dropped.connect(view.clearSelection)
+        self._actions.reply_wanted.connect(self._answer)
         self._actions.refused.connect(self.tell)
         self._actions.withdrawn.connect(composer.put_back)
         self._actions.taken_back.connect(composer.put_below)
@@ -186,6 +190,23 @@ class ConversationPane(QWidget):
             self._session.hand_over(revision)
         self.view.go_to_end()
 
+    def _answer(self, message_id: bytes) -> None:
+        """What is written next answers this message."""
+        row = self.model.row_of(message_id)
+        if row >= 0:
+            self.composer.reply_bar.answer(self.model.quotes.quote(self.model.message(row)))
+            self.composer.box.setFocus()
+
+    def _step_reply(self, by: int) -> None:
+        """Answer the message above or below the one that was chosen; below the newest, none."""
+        rows = map(self.model.message, range(self.model.rowCount()))
+        row = answerable_beside(rows, self.composer.reply_bar.message_id, by)
+        if row is None:
+            self.composer.reply_bar.drop()
+            return
+        self._answer(row.id)
+        self.view.go_to(row.id)
+
     def _recall(self) -> None:
         """The last own text, to be sent again or changed first."""
         text = self.model.last_own_text()
@@ -194,7 +215,9 @@ class ConversationPane(QWidget):
 
     def _on_escape(self) -> None:
         """Esc while one writes: whatever is open closes, then back to the newest message."""
-        if self.find_bar.isVisible():
+        if self.composer.reply_bar.message_id:
+            self.composer.reply_bar.drop()
+        elif self.find_bar.isVisible():
             self.find_bar.close_bar()
         elif self.notice_strip.shown is not None:
             self._hide_notice()

@@ -14,7 +14,7 @@ from chatnet_protocol.ipc.commands import (
     SetPeer,
     WithdrawMessage,
 )
-from chatnet_protocol.ipc.rows import MessageKind
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.conversation_view import ConversationView
@@ -71,11 +71,12 @@ class MessageActions(QObject):
     """Carries out what the view's signals ask for.
 
     Signals: `withdrawn(text)` a text will never be sent; `taken_back(text)` one that waited is
-    nowhere else now; `refused(sentence)`.
+    nowhere else now; `reply_wanted(id)` a message is to be answered; `refused(sentence)`.
     """
 
     withdrawn = pyqtSignal(str)
     taken_back = pyqtSignal(str)
+    reply_wanted = pyqtSignal(bytes)
     refused = pyqtSignal(str)
 
     def __init__(
@@ -107,6 +108,11 @@ class MessageActions(QObject):
             self._open_file(message_id, folder=action == "folder")
         elif action == "again" and transfer is not None:
             self._session.offer_files(transfer.peer, [transfer.path])
+        elif action == "answered":
+            row = self._model.row_of(message_id)
+            found = self._model.quotes.answered(self._model.message(row)) if row >= 0 else None
+            if found is not None:
+                self._model.show_message(found)
         elif action == SHOW_ALL:
             self.show_details(message_id)
         elif action == "delete-text":
@@ -116,7 +122,7 @@ class MessageActions(QObject):
         elif action == "retry-text":
             row = self._model.row_of(message_id)
             if row >= 0:
-                self._send_again(self._model.message(row).text)
+                self._send_again(self._model.message(row))
 
     def withdraw(self, message_id: bytes) -> None:
         """Take back a text that was never sent."""
@@ -180,6 +186,9 @@ class MessageActions(QObject):
         if bubble.picture is not None:
             entry = present(menu.addAction("&View picture"))
             entry.triggered.connect(lambda: self.act(message_id, "view"))
+        if not bubble.row.failed and not bubble.is_kept:
+            reply = present(menu.addAction("&Reply"))
+            reply.triggered.connect(lambda: self.reply_wanted.emit(message_id))
         if bubble.text:
             copy = present(menu.addAction("&Copy text"))
             copy.triggered.connect(lambda: self._copy(bubble.text))
@@ -190,7 +199,7 @@ class MessageActions(QObject):
             back.triggered.connect(lambda: self.withdraw(message_id))
         if bubble.row.failed and bubble.text and not bubble.is_kept:
             again = present(menu.addAction("&Send again"))
-            again.triggered.connect(lambda: self._send_again(bubble.text))
+            again.triggered.connect(lambda: self._send_again(bubble.row))
             delete = present(menu.addAction("De&lete"))
             delete.triggered.connect(lambda: self.act(message_id, "delete-text"))
         details = present(menu.addAction("&Details…"))
@@ -214,8 +223,8 @@ class MessageActions(QObject):
     def _open(self, address: str) -> None:
         QDesktopServices.openUrl(QUrl(address))
 
-    def _send_again(self, text: str) -> None:
-        problem = self._session.keep_text(self._model.peer_number, text)
+    def _send_again(self, row: MessageRow) -> None:
+        problem = self._session.keep_text(self._model.peer_number, row.text, row.reply_to)
         if problem:
             self.refused.emit(problem)
         else:

@@ -17,6 +17,7 @@ from chatnet_qt.bubble import Bubble, offer_of, spoken
 from chatnet_qt.pager import MessageEvent, Pager, Then
 from chatnet_qt.pictures import Pictures
 from chatnet_qt.qt import QAbstractListModel, QModelIndex, QObject, Qt, pyqtSignal
+from chatnet_qt.quote_source import QuoteSource
 from chatnet_qt.session import Session
 from chatnet_qt.timeline import Timeline
 from chatnet_qt.wording import (
@@ -54,6 +55,8 @@ class ConversationModel(QAbstractListModel):
         self._rows: list[MessageRow] = []
         self._new_after: int | None = None
         self._pager = Pager(session, peer, self._timeline, self._sync)
+        self.quotes = QuoteSource(session, peer, self._requote)
+        """What the messages here answer."""
         self.pictures = Pictures(self)
         self.pictures.ready.connect(self._refresh)
         session.was_reset.connect(self._on_reset)
@@ -141,6 +144,7 @@ class ConversationModel(QAbstractListModel):
             is_last_own=is_last and row.mine,
             new_count=peer.unread if is_first_new and peer else 0,
             picture=self.pictures.size_of(transfer) if transfer else None,
+            quote=self.quotes.above(row),
         )
 
     def last_own_text(self) -> str:
@@ -215,6 +219,7 @@ class ConversationModel(QAbstractListModel):
         tail = peer.messages if peer else []
         held = self._timeline.held
         self._pager.drop()
+        self.quotes.reset()
         if held is not None and tail and self._rows:
             self._timeline.at_tail = False
             self._pager.fetch_around(held, self._refresh_all)
@@ -225,6 +230,7 @@ class ConversationModel(QAbstractListModel):
         self._refresh_all()
 
     def _on_event(self, event: ev.Event) -> None:
+        self.quotes.handle_event(event)
         if isinstance(event, ev.TransferChanged):
             self._refresh(event.row.id)
             return
@@ -239,6 +245,11 @@ class ConversationModel(QAbstractListModel):
             self._refresh_all()
         elif isinstance(event, ev.MessagesRestored | ev.MessagesDelivered | ev.MarksMoved):
             self.restated.emit()
+
+    def _requote(self, ids: set[bytes]) -> None:
+        for index, row in enumerate(self._rows) if ids else ():
+            if row.reply_to in ids:
+                self.dataChanged.emit(self.index(index), self.index(index))
 
     def _on_kept(self) -> None:
         before = {row.id: row for row in self._rows if is_waiting(row)}
@@ -271,6 +282,7 @@ class ConversationModel(QAbstractListModel):
             self.beginResetModel()
             self._rows = rows
             self.endResetModel()
+            self.quotes.want(rows)
             return
         for first, count in reversed(runs_of(row.id not in new for row in self._rows)):
             self.beginRemoveRows(QModelIndex(), first, first + count - 1)
@@ -281,6 +293,7 @@ class ConversationModel(QAbstractListModel):
             self._rows = self._rows[:first] + rows[first : first + count] + self._rows[first:]
             self.endInsertRows()
         self._rows = rows
+        self.quotes.want(rows)
 
     def _refresh(self, message_id: bytes) -> None:
         row = self.row_of(message_id)
@@ -317,7 +330,7 @@ def waiting_rows(kept: Iterable[Waiting]) -> list[MessageRow]:
         rows.append(
             MessageRow(
                 number, text.id, True, MessageKind.TEXT, text.text.encode(), text.typed_ms,
-                text.typed_ms, 0, 0, "", 0, number, waiting.refused,
+                text.typed_ms, 0, 0, "", 0, number, waiting.refused, text.reply_to,
             )
         )  # fmt: skip
     return rows

@@ -115,9 +115,10 @@ class Session(QObject):
         """Texts that no engine has made durable, oldest first."""
         return self._kept.texts(peer)
 
-    def keep_text(self, peer: int, text: str) -> str:
-        """Before the box is cleared: keep what was written. One sentence when it has to stay."""
-        return self._kept.add(peer, text)
+    def keep_text(self, peer: int, text: str, reply_to: bytes = b"") -> str:
+        """Before the box is cleared: keep what was written, and the id of the message that it
+        answers. One sentence when it has to stay."""
+        return self._kept.add(peer, text, 0, reply_to)
 
     def hand_over(self, draft_revision: int) -> None:
         """After the box was cleared: the text that was kept last clears that draft, and goes."""

@@ -18,6 +18,7 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.reading_keys import step_of
+from chatnet_qt.reply_bar import reply_step
 from chatnet_qt.tokens import measures_of
 
 MAX_LINES_SHOWN = 8
@@ -29,6 +30,7 @@ class TextBox(QPlainTextEdit):
     enter = pyqtSignal()
     files = pyqtSignal(list)
     escaped = pyqtSignal()
+    stepped = pyqtSignal(int)
     recalled = pyqtSignal()
     focused = pyqtSignal()
 
@@ -86,6 +88,8 @@ class TextBox(QPlainTextEdit):
                 self.enter.emit()
         elif event.key() == Qt.Key.Key_Escape:
             self.escaped.emit()
+        elif step := reply_step(event):
+            self.stepped.emit(step)
         elif event.key() == Qt.Key.Key_Up and not self.toPlainText():
             self.recalled.emit()
         elif step_of(event) is not None:

@@ -15,13 +15,13 @@ def place_text(placer: Placer, bubble: Bubble) -> Placed:
     m = placer.m
     placed, top = placer.begin(bubble)
     text, was_cut = cut_text(bubble.text)
-    if not was_cut and is_emoji_alone(text):
+    if not was_cut and bubble.quote is None and is_emoji_alone(text):
         _place_emoji(placer, placed, bubble, text, top)
         return placed
     pad_x, inner = m.px(12), placer.room - 2 * m.px(12)
     blocks = blocks_of(text + (" …" if was_cut else ""))
-    widest = last = 0.0
-    y, start = float(m.px(8)), 0
+    widest, last, start = _place_quote(m, placed, bubble, inner), 0.0, 0
+    y = placed.quote_box.bottom() + m.px(4) if placed.quote_box is not None else float(m.px(8))
     from_right = False
     for block in blocks:
         made, wide, last, y = _place_block(m, block, inner, y, start)
@@ -52,9 +52,23 @@ def place_text(placer: Placer, bubble: Bubble) -> Placed:
             lay_lines(made.layout, widest if fits else wide, m.line(m.body, 20))
         if made.ground is not None:
             made.ground.setWidth(box_wide - 2 * m.px(8))
+    if placed.quote_box is not None:
+        placed.quote_box.setWidth(box_wide - 2 * m.px(8))
     placer.put_meta(placed, bubble, box_wide - m.px(8 if bubble.row.mine else 12), meta_bottom)
     placer.finish(placed, bubble, top, box_wide, bottom + m.px(8))
     return placed
+
+
+def _place_quote(m: Measures, placed: Placed, bubble: Bubble, inner: float) -> float:
+    """Room for the message that is answered, two lines high whatever it says; its width."""
+    quote = bubble.quote
+    if quote is None:
+        return 0.0
+    tall = m.line(m.micro_bold, 16) + m.line(m.small, 16) + 2 * m.px(4)
+    placed.quote_box = QRectF(m.px(8), m.px(8), inner, tall)
+    author = QFontMetricsF(m.micro_bold).horizontalAdvance(quote.author)
+    wide = max(author, QFontMetricsF(m.small).horizontalAdvance(quote.text))
+    return min(inner, wide + 1 + m.px(12) + m.px(8) - 2 * m.px(4))
 
 
 def _length(text: str) -> int:

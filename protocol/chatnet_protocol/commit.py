@@ -35,6 +35,8 @@ class NewMessage(Struct, array_like=True, gc=False, frozen=True):
     transfer: StoreTransfer | None = None
     """An offer's transfer, stored with the message: neither is ever there without the other. Its
     row gets the message's number and time."""
+    reply_to: bytes = b""
+    """Id of the message that it answers; empty: none."""
 
 
 class ArrivedMessage(Struct, array_like=True, gc=False, frozen=True):
@@ -45,6 +47,7 @@ class ArrivedMessage(Struct, array_like=True, gc=False, frozen=True):
     lamport: int
     sent_ms: int
     body: bytes
+    reply_to: bytes = b""
 
 
 class OutboxRow(Struct, array_like=True, gc=False, frozen=True):
@@ -56,6 +59,7 @@ class OutboxRow(Struct, array_like=True, gc=False, frozen=True):
     lamport: int
     sent_ms: int
     body: bytes
+    reply_to: bytes = b""
 
 
 class ReceiptRun(Struct, array_like=True, gc=False, frozen=True):

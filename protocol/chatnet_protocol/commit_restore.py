@@ -23,6 +23,7 @@ class RestoredMessage(Struct, array_like=True, gc=False, frozen=True):
     transfer: StoredTransfer | None = None
     """An offer's transfer, stored with the message unless there is one. Its row gets the
     message's number."""
+    reply_to: bytes = b""
 
 
 class RestoreState(Struct, array_like=True, gc=False, frozen=True):

@@ -36,6 +36,11 @@ def is_id(value: bytes) -> bool:
     return len(value) == ID_BYTES
 
 
+def is_reference(value: bytes) -> bool:
+    """Whether `value` names a message or nothing."""
+    return not value or is_id(value)
+
+
 def require_id(value: bytes) -> None:
     """Raises CommandError when `value` is no id."""
     if not is_id(value):

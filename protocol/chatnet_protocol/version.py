@@ -20,3 +20,5 @@ class Capability(enum.StrEnum):
 
     BRIEF = "brief"
     """A client that attaches for one command; an engine that has places for them."""
+    REPLIES = "replies"
+    """An engine that keeps and sends `SendMessage.reply_to`; one without it would drop it."""

@@ -47,7 +47,7 @@ from chatnet_protocol.ipc.rows import (
 )
 from chatnet_protocol.ipc.session_files import ConnectionFile, encode_connection_file
 from chatnet_protocol.ipc.view import PeerView, View, failed_row, screen_order
-from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION
+from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION, Capability
 
 T = TypeVar("T")
 HEAD_S = 0.1
@@ -146,7 +146,7 @@ class FakeCore:
         self.gauge(gauge)
 
     def add_message(
-        self, peer: int, body: bytes, *, mine: bool, kind: int = MessageKind.TEXT, id: bytes = b""
+        self, peer: int, body: bytes, *, mine: bool, id: bytes = b"", **more: Any
     ) -> MessageRow:
         """Commit one message and publish it."""
         view = self.peer(peer)
@@ -156,7 +156,6 @@ class FakeCore:
             no=no,
             id=id or no.to_bytes(16, "big"),
             mine=mine,
-            kind=kind,
             body=body,
             sent_ms=self.wall_ms - 40,
             arrived_ms=self.wall_ms,
@@ -165,6 +164,7 @@ class FakeCore:
             source="" if mine else view.info.address,
             lamport=no,
             place=no,
+            **{"kind": MessageKind.TEXT, **more},
         )
         self.history.append((peer, row))
         self.publish(ev.MessagesAdded(peer, no, [row]))
@@ -347,9 +347,8 @@ class FakeCore:
             or not self.seq - len(self.ring) <= cursor.seq <= self.seq
         ):
             parts = self.open_snapshot()
-        return cmd.Attached(
-            self.boot, row.client, self.seq, parts, self.seq, self.view.last_no, IPC_VERSION, []
-        )
+        numbers = (self.seq, parts, self.seq, self.view.last_no)
+        return cmd.Attached(self.boot, row.client, *numbers, IPC_VERSION, list(Capability))
 
     def open_snapshot(self) -> int:
         """One of the present, under the last event's number; how many parts it has."""
@@ -375,7 +374,9 @@ class FakeCore:
             for peer, row in self.history
             if query.peer in (0, peer) and query.search.lower() in searched_text(row).lower()
         ]
-        if query.after_no is not None:
+        if query.ids:
+            rows = [item for item in rows if item[1].id in query.ids]
+        elif query.after_no is not None:
             rows = [item for item in rows if item[1].no > query.after_no]
         else:
             before = (query.before_place, query.before_no)
@@ -396,7 +397,8 @@ class FakeCore:
                 size = path.stat().st_size if path.is_file() else 0
                 self.offer(command.peer, path.name, size, mine=True, id=command.id)
             else:
-                self.add_message(command.peer, command.text.encode(), mine=True, id=command.id)
+                body, to = command.text.encode(), command.reply_to
+                self.add_message(command.peer, body, mine=True, id=command.id, reply_to=to)
                 peer = self.peer(command.peer)
                 if peer.draft and command.draft_revision == peer.draft_revision:
                     self.publish(ev.DraftChanged(command.peer, peer.draft_revision + 1, "", 0))

@@ -13,6 +13,8 @@ ROOT = SUPPORT.parents[1]
 if __name__ == "__main__":
     sys.path[:0] = [str(SUPPORT), *(str(ROOT / name) for name in ("protocol", "engine"))]
 
+import msgspec  # noqa: E402
+
 from chatnet_engine.ledger.migrations import STEPS  # noqa: E402
 from chatnet_protocol import commit as c  # noqa: E402
 from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow  # noqa: E402
@@ -48,7 +50,8 @@ def write_history(desk: Desk) -> None:
     # The peer remembers more than we have, and starts again: a gap, numbers that go on above it.
     desk.hello(bob, 8, acked_total=9, received_total=2, lamport=40)
     desk.accept(bob, 8, 1, arrived(14, 15, lamport=41))
-    desk.queue(bob, texts(5, 6))
+    answer = msgspec.structs.replace(texts(6)[0], reply_to=message_id(14))
+    desk.queue(bob, [*texts(5), answer])
     offer = c.ArrivedMessage(message_id(16), 2, 50, 3000, b"an offer")
     desk.accept(bob, 8, 3, [offer])
     row = TransferRow(message_id(16), bob, desk.history()[-1].no, False, "paused", "a.bin", 1, 9, 4)

@@ -159,8 +159,10 @@ COMMANDS: Samples = _named(
         cmd.KeepAlive(101),
         cmd.FetchSnapshot(BOOT, 100, 0),
         cmd.FetchEvents(BOOT, 101),
-        cmd.FetchHistory(peer=1, before_place=41, before_no=41, limit=50, search="hous"),
-        cmd.SendMessage(ID_1, 1, "Grüße", 7),
+        cmd.FetchHistory(
+            peer=1, before_place=41, before_no=41, limit=50, search="hous", ids=[ID_2]
+        ),
+        cmd.SendMessage(ID_1, 1, "Grüße", 7, SENT_MS, ID_2),
         cmd.OfferFiles(ID_1, 1, ["/home/alice/plans", "/home/alice/ü.txt"]),
         cmd.WithdrawMessage(ID_2, 1),
         cmd.DeleteMessage(ID_2, 1),
@@ -233,6 +235,7 @@ GAUGES: Samples = _named(
 ROWS: Samples = {
     "MessageRow, own text": OWN_ROW,
     "MessageRow, the peer's offer": PEERS_ROW,
+    "MessageRow, an answer": msgspec.structs.replace(OWN_ROW, reply_to=ID_2),
     "MessageRow, failed": msgspec.structs.replace(OWN_ROW, failed="withdrawn"),
     "AckRun": RUN,
     "PeerRow": PEER,
@@ -296,6 +299,7 @@ CONNECTION = session_files.ConnectionFile(
 )
 MESSAGES: Samples = {
     "Message, a text": wire.Message(1, ID_1, 40, SENT_MS, "Grüße".encode()),
+    "Message, an answer": wire.Message(1, ID_2, 41, SENT_MS, b"Yes", ID_1),
     "Message, an offer": wire.Message(2, ID_2, 41, SENT_MS + 20, codec.pack(OFFER)),
     "Message, of a kind not known yet": wire.Message(9, ID_1, 42, SENT_MS, b"\xff\x00"),
     "Offer": OFFER,
@@ -333,7 +337,7 @@ def encode(value: msgspec.Struct) -> bytes:
     if isinstance(value, session_files.ConnectionFile):
         return session_files.encode_connection_file(value)
     if isinstance(value, wire.Message):
-        return wire.encode_message(value.kind, value.id, value.lamport, value.sent_ms, value.body)
+        return wire.encode_message(*msgspec.structs.astuple(value))
     if isinstance(value, envelope.Publication):
         packed = [envelope.pack_event(event) for event in value.events]
         return envelope.join_publication(value.boot, value.first_seq, packed)

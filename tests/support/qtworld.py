@@ -203,6 +203,9 @@ class FakeClient:
 
     def _page(self, command: FetchHistory) -> HistoryPage:
         rows = [row for row in self.history if command.search in row.text]
+        if command.ids:
+            rows = [row for row in self.history if row.id in command.ids]
+            return HistoryPage(rows=rows, peers=[command.peer] * len(rows), more=False)
         if command.after_place is not None:
             rows.sort(key=screen_order)
             after = (command.after_place, command.after_no or 0)

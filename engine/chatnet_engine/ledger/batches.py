@@ -15,28 +15,28 @@ from chatnet_protocol.ipc.rows import MessageRow
 MAX_ROWS_IN_STATEMENT = 256
 _COLUMNS = (
     "no, peer, author, arrived_ms, seq, ack, source, place, failed, "
-    "id, kind, sent_ms, body, lamport"
+    "id, kind, sent_ms, body, reply_to, lamport"
 )
-_OWN_FIELDS = attrgetter("id", "kind", "sent_ms", "body")
-_ARRIVED_FIELDS = attrgetter("id", "kind", "sent_ms", "body", "lamport")
+_OWN_FIELDS = attrgetter("id", "kind", "sent_ms", "body", "reply_to")
+_ARRIVED_FIELDS = attrgetter("id", "kind", "sent_ms", "body", "reply_to", "lamport")
 
 
 def _own_sql(count: int) -> str:
-    """Parameters: no, peer, now_ms, seq, lamport of the first; then four for each row."""
+    """Parameters: no, peer, now_ms, seq, lamport of the first; then five for each row."""
     rows = (
         f"(?1+{k}, ?2, 0, ?3, ?4+{k}, 0, '', ?1+{k}, '', "
-        f"?{p}, ?{p + 1}, ?{p + 2}, ?{p + 3}, ?5+{k})"
-        for k, p in ((k, 6 + 4 * k) for k in range(count))
+        f"?{p}, ?{p + 1}, ?{p + 2}, ?{p + 3}, ?{p + 4}, ?5+{k})"
+        for k, p in ((k, 6 + 5 * k) for k in range(count))
     )
     return f"INSERT INTO messages ({_COLUMNS}) VALUES {', '.join(rows)}"  # noqa: S608
 
 
 def _arrived_sql(count: int) -> str:
-    """Parameters: no, peer, author, now_ms, ack of the first, source; then five for each row."""
+    """Parameters: no, peer, author, now_ms, ack of the first, source; then six for each row."""
     rows = (
         f"(?1+{k}, ?2, ?3, ?4, 0, ?5+{k}, ?6, ?1+{k}, '', "
-        f"?{p}, ?{p + 1}, ?{p + 2}, ?{p + 3}, ?{p + 4})"
-        for k, p in ((k, 7 + 5 * k) for k in range(count))
+        f"?{p}, ?{p + 1}, ?{p + 2}, ?{p + 3}, ?{p + 4}, ?{p + 5})"
+        for k, p in ((k, 7 + 6 * k) for k in range(count))
     )
     return f"INSERT INTO messages ({_COLUMNS}) VALUES {', '.join(rows)}"  # noqa: S608
 
@@ -76,7 +76,7 @@ def insert_own(
         db.execute(_OWN_SQL[length], (*head, *chain.from_iterable(fields)))
     return [
         MessageRow(no + k, r.id, True, r.kind, r.body, r.sent_ms, now_ms, seq + k, 0, "",
-                   lamport + k, no + k)
+                   lamport + k, no + k, "", r.reply_to)
         for k, r in enumerate(rows)
     ]  # fmt: skip
 
@@ -101,7 +101,7 @@ def insert_arrived(
         db.execute(_ARRIVED_SQL[length], (*head, *chain.from_iterable(fields)))
     return [
         MessageRow(no + k, r.id, False, r.kind, r.body, r.sent_ms, now_ms, 0, ack + k, source,
-                   r.lamport, no + k)
+                   r.lamport, no + k, "", r.reply_to)
         for k, r in enumerate(rows)
     ]  # fmt: skip
 

@@ -10,11 +10,11 @@ from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import screen_order
-from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS
+from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_IDS, MAX_HISTORY_ROWS
 
 MAX_SEARCH_CHARACTERS = 1000
 """SQLite refuses patterns of 50,000 bytes; nobody types this much."""
-ROW_BYTES = 128
+ROW_BYTES = 160
 """What a row counts against MAX_HISTORY_BYTES besides its body."""
 
 
@@ -37,7 +37,13 @@ class History:
             raise CommandError(ErrorCode.INVALID, "A page has at least one row.")
         limit = min(query.limit, MAX_HISTORY_ROWS)
         which = pages.Slice(query.peer, limit + 1, MAX_HISTORY_BYTES, like_pattern(query.search))
-        found = self._search(query, which)
+        if len(query.ids) > MAX_HISTORY_IDS:
+            raise CommandError(ErrorCode.INVALID, f"A page has at most {MAX_HISTORY_IDS} ids.")
+        if query.ids:
+            which = msgspec.structs.replace(which, like="")
+            found = pages.with_ids(self._db, which, query.ids)
+        else:
+            found = self._search(query, which)
         count = _fitting([row for row, _ in found[:limit]])
         return HistoryPage(
             rows=[row for row, _ in found[:count]],

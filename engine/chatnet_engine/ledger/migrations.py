@@ -9,6 +9,7 @@ from chatnet_engine.ledger.schema import (
     OWN_KEY,
     QUOTAS,
     REFUSED_KEYS,
+    REPLIES,
     RESTORES,
     TABLES,
     TRANSFER_FACTS,
@@ -18,7 +19,7 @@ from chatnet_protocol.errors import VersionMismatch
 STEPS: tuple[str, ...] = (
     TABLES,
     RESTORES,
-    QUOTAS + OWN_KEY + REFUSED_KEYS + GIVEN_PATHS + LISTINGS + TRANSFER_FACTS,
+    QUOTAS + OWN_KEY + REFUSED_KEYS + GIVEN_PATHS + LISTINGS + TRANSFER_FACTS + REPLIES,
 )
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 

@@ -77,12 +77,13 @@ def _unknown(
 
 
 def _is_repeated(db: sqlite3.Connection, peer: int, message: c.NewMessage) -> bool:
-    """Whether the message of that id is this one: kind, peer, and text or paths as given."""
-    query = "SELECT peer, kind, body FROM messages WHERE id = ? AND author = 0"
-    known_peer, kind, body = db.execute(query, (message.id,)).fetchone()
-    if (known_peer, kind) != (peer, message.kind):
+    """Whether the message of that id is this one: kind, peer, and text with what it answers, or
+    paths as given."""
+    query = "SELECT body, peer, kind, reply_to FROM messages WHERE id = ? AND author = 0"
+    body, *known = db.execute(query, (message.id,)).fetchone()
+    if known != [peer, message.kind, message.reply_to]:
         return False
-    if kind != MessageKind.OFFER:
+    if message.kind != MessageKind.OFFER:
         return bool(body == message.body)
     found = db.execute("SELECT given FROM transfers WHERE id = ?", (message.id,)).fetchone()
     given = message.transfer.given if message.transfer else b""
@@ -114,7 +115,7 @@ def load_outbox(db: sqlite3.Connection, op: c.LoadOutbox) -> c.OutboxPage:
         "SELECT delivered_seq, released_seq FROM counters WHERE peer = ?", (op.peer,)
     ).fetchone()
     found = db.execute(
-        "SELECT seq, id, kind, lamport, sent_ms, body FROM messages m"
+        "SELECT seq, id, kind, lamport, sent_ms, body, reply_to FROM messages m"
         " WHERE peer = ?1 AND author = 0 AND seq > ?2 AND coalesce(("
         "  SELECT first_seq + run FROM settled_runs s WHERE s.peer = ?1"
         "  AND s.first_seq <= m.seq ORDER BY s.first_seq DESC LIMIT 1), 0) <= m.seq"

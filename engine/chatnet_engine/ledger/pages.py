@@ -6,6 +6,7 @@ two streams are merged. Every query is bounded by what it returns, not by the hi
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -16,7 +17,7 @@ from chatnet_protocol.limits import MAX_INTEGER, VIEW_MESSAGES, VIEW_TEXT_BYTES
 
 _SELECT = (
     "SELECT no, id, mine, kind, body, sent_ms, arrived_ms, seq, ack, source, lamport, place,"
-    " failed, peer FROM conversation"
+    " failed, reply_to, peer FROM conversation"
 )
 ScreenKey = tuple[int, int, int, bytes]
 """Where something stands on screen; see `screen_order`."""
@@ -101,6 +102,17 @@ def forwards(db: sqlite3.Connection, which: Slice, after_no: int) -> list[Found]
     cursor = db.execute(
         f"{_SELECT} WHERE {condition} AND no > ? ORDER BY no LIMIT ?",
         (*parameters, after_no, which.max_rows),
+    )
+    return _read(cursor, which.max_bytes)
+
+
+def with_ids(db: sqlite3.Connection, which: Slice, ids: Sequence[bytes]) -> list[Found]:
+    """Messages that have one of these ids, in screen order."""
+    condition, parameters = which.condition()
+    some = ", ".join("?" * len(ids))
+    cursor = db.execute(
+        f"{_SELECT} WHERE {condition} AND id IN ({some}) ORDER BY place, lamport, mine, id LIMIT ?",
+        (*parameters, *ids, which.max_rows),
     )
     return _read(cursor, which.max_bytes)
 

@@ -177,11 +177,12 @@ def _insert(
     ).fetchone()
     db.execute(
         "INSERT INTO messages (no, peer, author, id, kind, sent_ms, arrived_ms, seq, ack, lamport,"
-        " place, source, failed, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+        " place, source, failed, body, reply_to)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)",
         (
             no, op.peer, 0 if row.mine else author, row.id, row.kind, row.sent_ms, row.arrived_ms,
             -no if row.mine else 0, row.ack, row.lamport, place, "" if row.mine else op.source,
-            row.body,
+            row.body, row.reply_to,
         ),
     )  # fmt: skip
 

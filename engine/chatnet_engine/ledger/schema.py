@@ -215,6 +215,23 @@ ALTER TABLE transfers ADD COLUMN differences BLOB NOT NULL DEFAULT x'';
 """Schema version 3: what was chosen to be sent, and what of it does not arrive as it is (a packed
 Differences, or empty)."""
 
+REPLIES = """
+ALTER TABLE messages ADD COLUMN reply_to BLOB NOT NULL DEFAULT x'';
+
+DROP VIEW conversation;
+CREATE VIEW conversation AS
+SELECT m.no, m.id, m.author = 0 AS mine, m.kind, m.body, m.sent_ms, m.arrived_ms,
+    max(m.seq, 0) AS seq,
+    CASE WHEN m.ack OR m.author THEN m.ack ELSE coalesce((
+        SELECT CASE WHEN s.first_ack AND m.seq < s.first_seq + s.run
+            THEN s.first_ack + m.seq - s.first_seq END
+        FROM settled_runs s WHERE s.peer = m.peer AND s.first_seq <= m.seq
+        ORDER BY s.first_seq DESC LIMIT 1), 0) END AS ack,
+    m.source, m.lamport, m.place, m.failed, m.reply_to, m.peer
+FROM messages m;
+"""
+"""Schema version 3: the id of the message that a message answers; empty for none."""
+
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""

@@ -34,7 +34,7 @@ from chatnet_protocol.limits import (
     SNAPSHOT_KEPT_S,
 )
 
-ROW_OVERHEAD_BYTES = 128
+ROW_OVERHEAD_BYTES = 160
 """Upper bound of a packed row's fields besides its body."""
 EVENT_HEADER_BYTES = 256
 PAGE_BYTES = MAX_PUBLICATION_BYTES

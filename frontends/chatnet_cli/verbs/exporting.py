@@ -119,6 +119,7 @@ def markdown(source: Source, by_peer: dict[int, list[MessageRow]]) -> Iterator[s
         yield f"# {name}"
         yield ""
         day = ""
+        by_id = {row.id: row for row in rows}
         for row in rows:
             if (this := render.moment_words(row.sent_ms)[:DAY]) != day:
                 day = this
@@ -126,6 +127,11 @@ def markdown(source: Source, by_peer: dict[int, list[MessageRow]]) -> Iterator[s
                 yield ""
             yield f"**{'me' if row.mine else name}** {_details(row, peer)}"
             yield ""
+            if row.reply_to and peer is not None:
+                found = by_id.get(row.reply_to)
+                quote = render.quote_line(found if found and not found.failed else None, peer)
+                yield f"> > {_quiet(quote.strip())}"
+                yield ">"
             for line in render.message_words(row).splitlines() or [""]:
                 yield f"> {_quiet(line)}"
             yield ""

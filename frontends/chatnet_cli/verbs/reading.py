@@ -1,7 +1,7 @@
 """`events` and `history`: what happens and what happened, for people and for programs."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from chatnet_cli import render, targets
@@ -10,9 +10,11 @@ from chatnet_cli.news import News
 from chatnet_cli.verbs import restoring
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed, ClientEvent, EngineLost, Live, Missed, Reset
+from chatnet_client.quotes import Quotes
 from chatnet_protocol.ipc.commands import FetchHistory
-from chatnet_protocol.ipc.events import MessagesAdded, MessagesRestored
+from chatnet_protocol.ipc.events import Event, MessagesAdded, MessagesRestored
 from chatnet_protocol.ipc.rows import ClientRole, MessageRow
+from chatnet_protocol.ipc.view import PeerView
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
 READER_CHECK_S = 1.0
@@ -27,12 +29,12 @@ def events(env: Environment, options: argparse.Namespace) -> ExitStatus:
         only = None
         if options.peer is not None:
             only = targets.find_peer(client.view, options.peer).info.peer
-        news = News()
+        news, quotes = News(), QuoteLines(client)
         while not env.reader_is_gone():
             event = client.next_event(READER_CHECK_S)
             if event is None:
                 continue
-            shown = _objects if options.json else partial(_lines, news)
+            shown = _objects if options.json else partial(_lines, news, quotes)
             for line in shown(event, client, only):
                 env.out(line)
     return ExitStatus.DONE
@@ -51,13 +53,45 @@ def history(env: Environment, options: argparse.Namespace) -> ExitStatus:
         found = _newest(client, number, options.limit, options.search)
         if options.search and not found:
             env.say("No message and no file name matches.")
+        quotes = QuoteLines(client)
+        if not options.json:
+            quotes.want(found)
         for peer, row in reversed(found):
             view = client.view.peer(peer)
             if options.json:
                 env.out(render.dumps(render.message_object(row, client.view, peer)))
             elif view is not None:
-                env.out(render.message_line(row, view, day=True))
+                for line in (*quotes.lines(view, row), render.message_line(row, view, day=True)):
+                    env.out(line)
     return ExitStatus.DONE
+
+
+class QuoteLines:
+    """What the messages say that others answer, asked of the engine when it is needed."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._quotes: dict[int, Quotes] = {}
+
+    def want(self, found: Sequence[tuple[int, MessageRow]]) -> None:
+        """Know what the messages in `found` answer. Raises CommandError, RequestTimeout."""
+        for peer in {peer for peer, row in found if row.reply_to}:
+            quotes = self._quotes.setdefault(peer, Quotes(peer))
+            quotes.want([row for number, row in found if number == peer])
+            while command := quotes.take_command():
+                quotes.handle_page(self._client.history(command))
+
+    def handle_event(self, event: Event) -> None:
+        """What was missing may have come."""
+        for quotes in self._quotes.values():
+            quotes.handle_event(event)
+
+    def lines(self, peer: PeerView, row: MessageRow) -> list[str]:
+        """What stands above a message that answers another."""
+        quotes = self._quotes.get(peer.info.peer)
+        if not row.reply_to or quotes is None:
+            return []
+        return [render.quote_line(quotes.find(row), peer)]
 
 
 def _newest(client: Client, peer: int, limit: int, search: str) -> list[tuple[int, MessageRow]]:
@@ -110,10 +144,16 @@ def _objects(event: ClientEvent, client: Client, only: int | None) -> Iterator[s
             pass
 
 
-def _lines(news: News, event: ClientEvent, client: Client, only: int | None) -> Iterator[str]:
+def _lines(
+    news: News, quotes: QuoteLines, event: ClientEvent, client: Client, only: int | None
+) -> Iterator[str]:
+    if isinstance(event, Changed):
+        quotes.handle_event(event.event)
+    quotes.want(_messages(event))
     for number, row in _messages(event):
         peer = client.view.peer(number)
         if peer is not None and only in (None, number):
+            yield from quotes.lines(peer, row)
             yield render.message_line(row, peer, day=row.place != row.no)
     match event:
         case EngineLost(reason=reason):

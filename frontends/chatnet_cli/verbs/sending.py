@@ -30,7 +30,8 @@ def send(env: Environment, options: argparse.Namespace) -> ExitStatus:
     text = _text_of(env, options.text)
     with targets.attach(env, options) as client:
         peer = targets.find_peer(client.view, options.peer).info.peer
-        message_id, queued = client.send_message(peer, text)
+        reply_to = targets.find_message(client, peer, options.reply_to)
+        message_id, queued = client.send_message(peer, text, reply_to=reply_to)
         if options.wait == "queued":
             state, ack = "queued", 0
         else:

@@ -94,6 +94,8 @@ class FetchHistory(CommandBase, frozen=True, gc=False, tag=True, tag_field="type
     `after_no` alone pages forwards in `no` order (what a client missed), with `after_place`
     forwards on screen from the row with that (place, no); `before` pages backwards on screen,
     (0, 0) meaning from the newest. `search` keeps rows whose text contains it. Peer 0: all peers.
+    With `ids`, at most MAX_HISTORY_IDS, the messages of `peer` that have one of these, whatever the
+    other fields are.
     """
 
     peer: int = 0
@@ -103,6 +105,7 @@ class FetchHistory(CommandBase, frozen=True, gc=False, tag=True, tag_field="type
     limit: int = 100
     search: str = ""
     after_place: int | None = None
+    ids: list[bytes] = []
 
 
 class SendMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
@@ -114,6 +117,8 @@ class SendMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"
     draft_revision: int = 0
     sent_ms: int = 0
     """When it was written; 0, or later than now: now."""
+    reply_to: bytes = b""
+    """Id of the message that it answers; empty: none. It need not be known here."""
 
 
 class WithdrawMessage(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):

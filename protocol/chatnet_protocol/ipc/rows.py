@@ -47,6 +47,8 @@ class MessageRow(Struct, array_like=True, gc=False, frozen=True):
     """Where it stands on screen: normally `no`; a restored row copies its predecessor's."""
     failed: str = ""
     """Why this own message will never be sent, a MessageFailure; empty for all others."""
+    reply_to: bytes = b""
+    """Id of the message that it answers, as its author named it; empty: none."""
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.ids import is_id
+from chatnet_protocol.ids import is_id, is_reference
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_protocol.limits import (
@@ -45,6 +45,8 @@ class Message(Struct, array_like=True, gc=False, frozen=True):
     lamport: int
     sent_ms: int
     body: bytes
+    reply_to: bytes = b""
+    """Id of the message that it answers, which need not be known here; empty: none."""
 
 
 class Hello(Struct, array_like=True, gc=False, frozen=True):
@@ -83,15 +85,18 @@ class Typing(Struct, array_like=True, gc=False, frozen=True):
 TYPING_KEPT_S = 6.0
 
 
-def encode_message(kind: int, message_id: bytes, lamport: int, sent_ms: int, body: bytes) -> bytes:
-    """Bytes of one conversation message for channel 0."""
-    return codec.pack_plain((kind, message_id, lamport, sent_ms, body))
+def encode_message(
+    kind: int, message_id: bytes, lamport: int, sent_ms: int, body: bytes, reply_to: bytes = b""
+) -> bytes:
+    """Bytes of one conversation message for channel 0; one that answers none has no such field."""
+    fields = (kind, message_id, lamport, sent_ms, body)
+    return codec.pack_plain((*fields, reply_to) if reply_to else fields)
 
 
 def decode_message(data: bytes) -> Message:
     """A conversation message, its body checked by its kind. Raises DecodeError."""
     message = codec.unpack(data, Message, MAX_MESSAGE_BYTES)
-    if not is_id(message.id):
+    if not (is_id(message.id) and is_reference(message.reply_to)):
         raise DecodeError("a message id has 16 bytes")
     if not (0 < message.lamport <= MAX_COUNTER and 0 <= message.sent_ms <= MAX_WALL_MS):
         raise DecodeError("a counter or time is out of range")

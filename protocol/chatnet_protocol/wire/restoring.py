@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.ids import ID_BYTES
+from chatnet_protocol.ids import ID_BYTES, is_id, is_reference
 from chatnet_protocol.limits import MAX_MESSAGE_BYTES
 from chatnet_protocol.wire.messages import MAX_COUNTER, MAX_WALL_MS, check_body
 
 PAGE_BYTES = 48 * 1024
 """Of bodies and their fields in one page, which holds a message in any case."""
-ROW_BYTES = 96
+ROW_BYTES = 114
 """What a row counts besides its body; its fields take at most so much."""
 MAX_PAGE_ROWS = 256
 
@@ -42,6 +42,7 @@ class RestoredRow(Struct, array_like=True, gc=False, frozen=True):
     arrived_ms: int
     ack: int
     body: bytes
+    reply_to: bytes = b""
 
 
 class RestorePage(Struct, array_like=True, gc=False, frozen=True, tag=2):
@@ -104,7 +105,7 @@ def _check_place(place: int, message_id: bytes) -> None:
 
 
 def _check_row(row: RestoredRow) -> None:
-    if len(row.id) != ID_BYTES:
+    if not (is_id(row.id) and is_reference(row.reply_to)):
         raise DecodeError("a message id has 16 bytes")
     if not (0 < row.lamport <= MAX_COUNTER and 0 < row.ack <= MAX_COUNTER):
         raise DecodeError("a counter is out of range")

@@ -32,7 +32,7 @@ def offered(line: str, core: FakeCore | None = None) -> list[str]:
     ("line", "lines"),
     [
         ("/fi", ["/file "]),
-        ("/re", ["/refuse ", "/reject ", "/restore ", "/resume "]),
+        ("/re", ["/refuse ", "/reject ", "/reply ", "/restore ", "/resume "]),
         ("/restore ", ["/restore stop"]),
         ("hello", []),
         ("//fi", []),

@@ -213,6 +213,7 @@ def test_json_is_ascii_and_exact() -> None:
         "sent_ms": row.sent_ms,
         "arrived_ms": row.arrived_ms,
         "lamport": 1,
+        "reply_to": None,
     }
 
 

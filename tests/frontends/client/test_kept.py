@@ -394,3 +394,14 @@ def test_whatever_dies_every_text_is_sent_once_or_kept(tmp_path: Path, seed: int
         step(texts, lambda: True)
     texts.close()
     assert order == [f"{number:05}" for number in range(written)]
+
+
+def test_an_answer_is_kept_with_what_it_answers() -> None:
+    texts = make()
+    texts.add(1, "yes", 0, id_of(99))
+    (command,) = texts.take_commands(live=True)
+    assert command == SendMessage(id_of(1), 1, "yes", 0, NOW_MS, id_of(99))
+    kept = KeptText(id_of(1), 1, "yes", NOW_MS, id_of(99))
+    assert decode(encode_text(kept)) == [kept]
+    short = encode_text(KeptText(id_of(2), 1, "no", NOW_MS, b"short"))
+    assert decode(encode_text(kept) + short) == [kept], "a line that nobody writes is skipped"

@@ -5,14 +5,14 @@ import pytest
 from chatnet_client import requests as module
 from chatnet_client.requests import REPEAT_S, Requests
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Done, FetchStatus, KeepAlive, StopEngine
+from chatnet_protocol.ipc.commands import Done, FetchStatus, KeepAlive, SendMessage, StopEngine
 from chatnet_protocol.ipc.envelope import Failure, Reply
 from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
 
 
 def ready() -> Requests:
     requests = Requests()
-    requests.release(0.0)
+    requests.release(0.0, ())
     return requests
 
 
@@ -35,7 +35,7 @@ def test_stopping_is_asked_once() -> None:
     assert len(requests.take_requests(0.0)) == 1
     assert requests.take_requests(2.0) == []
     requests.hold()
-    requests.release(3.0)
+    requests.release(3.0, ())
     assert requests.take_requests(3.0) == []
     assert [answer.timed_out for answer in requests.take_expired(5.0)] == [True]
 
@@ -47,7 +47,7 @@ def test_holding_keeps_user_commands_and_forgets_the_machine_s() -> None:
     old = requests.take_requests(0.0)
     requests.hold()
     assert requests.take_requests(2.0) == []
-    requests.release(2.0)
+    requests.release(2.0, ())
     (new,) = requests.take_requests(2.0)
     assert new.command == FetchStatus()
     assert new.id not in {request.id for request in old}
@@ -106,3 +106,20 @@ def test_no_more_requests_are_under_way_than_the_engine_takes() -> None:
     news = [KeepAlive(MAX_REQUESTS_UNDER_WAY + extra) for extra in range(3)]
     assert [request.command for request in more] == news
     assert len(requests.take_requests(REPEAT_S)) == MAX_REQUESTS_UNDER_WAY - 3
+
+
+def test_what_the_engine_would_cut_is_refused_and_the_rest_goes() -> None:
+    requests = Requests()
+    requests.release(0.0, ())
+    token = requests.ask(SendMessage(bytes(16), 1, "yes", reply_to=bytes(16)), 1.0)
+    requests.ask(SendMessage(bytes(16), 1, "yes"), 1.0)
+    assert len(requests.take_requests(1.0)) == 1
+    assert requests.next_timeout() == 0.0
+    (answer,) = requests.take_expired(1.0)
+    assert (answer.token, answer.timed_out) == (token, False)
+    assert answer.error is not None
+    assert answer.error.code == ErrorCode.NOT_ALLOWED
+    requests.hold()
+    requests.release(2.0, ["replies", "something new"])
+    requests.ask(SendMessage(bytes(16), 1, "yes", reply_to=bytes(16)), 2.0)
+    assert len(requests.take_requests(2.0)) == 2

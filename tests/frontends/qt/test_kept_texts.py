@@ -109,7 +109,9 @@ def test_a_text_is_in_the_file_before_the_box_is_cleared(
     seen: list[str] = []
     box = stage.pane.composer.box
 
-    def add(self: KeptTexts, peer: int, text: str, draft_revision: int = 0) -> str:
+    def add(
+        self: KeptTexts, peer: int, text: str, draft_revision: int = 0, reply_to: bytes = b""
+    ) -> str:
         seen.append(box.toPlainText())
         return ""
 

@@ -13,6 +13,8 @@ from chatnet_qt.contact_page import WhoCard
 from chatnet_qt.qt import QWidget
 from qtworld import (
     NOW_MS,
+    message_id,
+    offer_row,
     peer_view,
     session_view,
     text_row,
@@ -107,6 +109,26 @@ def withdrawn_text(scene: Scene) -> QWidget:
     row = text_row(20, "What was the password for the lab again?", mine=True, seq=10)
     with_rows(peer, [*peer.messages, msgspec.structs.replace(row, failed="withdrawn")])
     return scene.open(session_view(peer, *others())).window
+
+
+def replies(scene: Scene) -> QWidget:
+    """Answers to the other side, to oneself, to a file, to what is not here; one being written."""
+    rows = [
+        text_row(1, "Shall we meet at noon, or is that too early for you?", ack=1),
+        text_row(2, "Noon is fine", mine=True, seq=1, ack=1),
+        offer_row(3, "map.pdf", 90_000, ack=2),
+    ]
+    answers = [(1, False, "See you then"), (2, True, "Or rather half past, the train is late"),
+               (3, True, "Thanks for the map! I will print it and bring a copy for everybody"),
+               (99, False, "👍"), (1, True, "ok")]  # fmt: skip
+    for no, (to, mine, text) in enumerate(answers, 4):
+        row = text_row(no, text, mine=mine, ack=no, seq=no if mine else 0)
+        rows.append(msgspec.structs.replace(row, reply_to=message_id(to)))
+    view = session_view(with_rows(peer_view(my_read=99), rows), *others())
+    stage = scene.open(view, history=rows)
+    stage.pane.composer.reply_bar.answer(stage.pane.model.quotes.quote(rows[0]))
+    stage.pane.composer.box.setPlainText("Yes, noon")
+    return stage.window
 
 
 def day_pinned(scene: Scene) -> QWidget:
@@ -231,6 +253,7 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "engine-stopped": engine_stopped,
     "failed-text": failed_text,
     "withdrawn-text": withdrawn_text,
+    "replies": replies,
     "day-pinned": day_pinned,
     "new-messages": new_messages,
     "find": find,

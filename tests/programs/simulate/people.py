@@ -67,11 +67,25 @@ class People:
         self._number += 1
         return f"{self._number} {' '.join(self.random.choices(WORDS, k=self.random.randint(1, 8)))}"
 
+    def _answered(self, client: SimClient, peer: int) -> bytes:
+        """Now and then a text answers a message: one of this conversation, of another, or none
+        that there is."""
+        if self.world.kind.plain or self._number % 3:
+            return b""
+        if self._number % 5 == 0:
+            return self._number.to_bytes(16, "big")
+        peers = client.view.peers if client.view else []
+        near = [p for p in peers if p.info.peer == peer] if self._number % 7 else peers
+        rows = [row for shown in near for row in shown.messages]
+        return rows[self._number % len(rows)].id if rows else b""
+
     def _say(self, client: SimClient, peer: int, text: str) -> bytes:
         self.left -= 1
         self.written += 1
         self.world.note(client.name, f"writes {text[:30]!r} ({len(text)}) to peer {peer}")
-        return client.say(text, peer)
+        answers = self._answered(client, peer)
+        self.world.counts["answers"] += bool(answers)
+        return client.say(text, peer, answers)
 
     def _text(self, client: SimClient, peer: int) -> None:
         self._say(client, peer, self._words())
@@ -122,16 +136,22 @@ class People:
         text = client.unanswered.get(message_id)
         others = [c for c in client.engine.clients if c.role == "full"]
         if text is not None:
-            self.random.choice(others).insist(text, message_id, peer)
+            answers = client.answers.get(message_id, b"")
+            self.random.choice(others).insist(text, message_id, peer, answers)
 
     def _used_id(self, client: SimClient, peer: int) -> None:
-        """A front end gives another text the id of one that there is."""
+        """A front end gives another text, or the same to another message, the id of one that
+        there is."""
         assert client.view
         shown = client.view.peer(peer)
         own = [row for row in shown.messages if row.mine] if shown else []
         if own:
             self.world.counts["used id"] += 1
-            client.ask(cmd.SendMessage(self.random.choice(own).id, peer, self._words()))
+            used, words = self.random.choice(own), self._words()
+            if self._number % 2:
+                client.ask(cmd.SendMessage(used.id, peer, words))
+            else:
+                client.ask(cmd.SendMessage(used.id, peer, used.text, reply_to=used.id))
 
     def _withdraw(self, client: SimClient, peer: int) -> None:
         assert client.view

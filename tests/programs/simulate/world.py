@@ -194,7 +194,8 @@ class World:
         engine.clients.remove(client)
         fresh = self.attach(engine, client.role)
         for message_id, text in client.unanswered.items():
-            fresh.insist(text, message_id, client.peer_of[message_id])
+            answers = client.answers.get(message_id, b"")
+            fresh.insist(text, message_id, client.peer_of[message_id], answers)
         self.counts["front end killed"] += 1
 
     # --- what is the case ---

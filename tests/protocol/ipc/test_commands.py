@@ -116,7 +116,7 @@ def like(value: object) -> st.SearchStrategy[Any]:
         case bytes():
             return st.binary()
         case list():
-            return st.lists(st.text(), max_size=3)
+            return st.lists(like(value[0]) if value else st.text(), max_size=3)
         case _:
             return st.just(value)
 

@@ -70,7 +70,8 @@ def _invented(
             continue
         for copy in copies:
             if all(
-                (o.kind, o.body, o.sent_ms) != (copy.kind, copy.body, copy.sent_ms)
+                (o.kind, o.body, o.sent_ms, o.reply_to)
+                != (copy.kind, copy.body, copy.sent_ms, copy.reply_to)
                 for o in originals
             ):
                 yield f"message {originals[-1].seq} arrived changed"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = {1: "text", 2: "offer"}
-SAME_ON_BOTH_SIDES = ("id", "kind", "text", "ack", "sent_ms", "lamport", "author")
+SAME_ON_BOTH_SIDES = ("id", "kind", "text", "ack", "sent_ms", "lamport", "author", "reply_to")
 
 
 @dataclass(slots=True)
@@ -53,7 +53,8 @@ def check_export(export: Export, database: sqlite3.Connection) -> Iterator[str]:
     if len(told) != len(export.messages):
         yield "a message is exported twice"
     rows = database.execute(
-        "SELECT no, peer, id, mine, kind, body, sent_ms, arrived_ms, ack, source, lamport, failed"
+        "SELECT no, peer, id, mine, kind, body, sent_ms, arrived_ms, ack, source, lamport, failed,"
+        " iif(reply_to = x'', NULL, lower(hex(reply_to)))"
         " FROM conversation"
     ).fetchall()
     for no, peer, m_id, mine, kind, body, *rest in rows:
@@ -64,7 +65,7 @@ def check_export(export: Export, database: sqlite3.Connection) -> Iterator[str]:
             "text": bytes(body).decode(errors="replace") if kind == 1 else None,
             "author": author,
         }  # fmt: skip
-        names = ("sent_ms", "arrived_ms", "ack", "from", "lamport", "failed")
+        names = ("sent_ms", "arrived_ms", "ack", "from", "lamport", "failed", "reply_to")
         stored |= dict(zip(names, rest, strict=True))
         message = told.pop(no, None)
         if message is None:

@@ -34,6 +34,8 @@ class Message:
     """It was lost, and given back by the other person."""
     peer: int = 0
     """Number of the peer in whose conversation it is."""
+    reply_to: bytes = b""
+    """The id of the message that it answers, as its author named it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ def _read_messages(connection: sqlite3.Connection, history: History) -> None:
         for k in range(run):
             settled[peer, first + k] = first_ack + k if first_ack else 0
     by_author = dict(connection.execute("SELECT author, key FROM peers WHERE key != x''"))
+    known = "SELECT 1 FROM pragma_table_info('messages') WHERE name = 'reply_to'"
+    reply_to_column = "reply_to" if connection.execute(known).fetchone() else "x''"
     for (
         no,
         peer,
@@ -178,9 +182,10 @@ def _read_messages(connection: sqlite3.Connection, history: History) -> None:
         lamport,
         place,
         failed,
+        reply_to,
     ) in connection.execute(
-        "SELECT no, peer, author, id, kind, body, sent_ms, seq, ack, lamport, place, failed"
-        " FROM messages ORDER BY no"
+        "SELECT no, peer, author, id, kind, body, sent_ms, seq, ack, lamport, place, failed,"
+        f" {reply_to_column} FROM messages ORDER BY no"
     ):
         mine = author == OWN
         key = history.key_of.get(peer, b"") if mine else by_author.get(author, b"")
@@ -191,5 +196,6 @@ def _read_messages(connection: sqlite3.Connection, history: History) -> None:
             Message(
                 no, key, mine, m_id, kind, bytes(body), sent_ms, max(seq, 0), ack, lamport, place,
                 failed, mine and (seq < 0 or (peer, seq) in settled), came_back, peer,
+                bytes(reply_to),
             )
         )  # fmt: skip

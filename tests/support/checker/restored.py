@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from checker.verdict import Side
 
-Line = tuple[int, bytes, bytes, int, int, int, bytes]
+Line = tuple[int, bytes, bytes, int, int, int, bytes, bytes]
 
 
 def check_restored(one: Side, other: Side) -> Iterator[str]:
@@ -23,7 +23,7 @@ def check_restored(one: Side, other: Side) -> Iterator[str]:
         if here == there:
             continue
         if here and there and here[2] == there[2]:
-            names = ("counter", "author", "id", "kind", "time", "ACK number", "text")
+            names = ("counter", "author", "id", "kind", "time", "ACK number", "text", "answered")
             what = [name for name, a, b in zip(names, here, there, strict=True) if a != b]
             yield f"after a restore {here[2].hex()[-6:]} has another {' and '.join(what)} there"
         elif there is None or (here and here < there):
@@ -39,6 +39,7 @@ def _delivered(side: Side, other: Side) -> list[Line]:
     return sorted(
         (
             m.lamport, side.key if m.mine else other.key, m.id, m.kind, m.sent_ms, m.ack, m.body,
+            m.reply_to,
         )
         for m in side.now.messages
         if m.with_key == other.key and not (m.mine and (m.failed or not m.settled))

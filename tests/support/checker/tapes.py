@@ -18,7 +18,7 @@ PEER_FIELDS = (
 )  # fmt: skip
 ROW_FIELDS = (
     "no", "id", "mine", "kind", "body", "sent_ms", "arrived_ms", "seq", "ack", "source",
-    "lamport", "place", "failed",
+    "lamport", "place", "failed", "reply_to",
 )  # fmt: skip
 
 
@@ -61,8 +61,8 @@ class Life:
     events: dict[int, dict[str, Any]] = field(default_factory=dict)
     queued: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     """By message id: (no, seq) as replied."""
-    wrote: dict[bytes, tuple[int, str]] = field(default_factory=dict)
-    """By message id: (peer, text) as asked."""
+    wrote: dict[bytes, tuple[int, str, bytes]] = field(default_factory=dict)
+    """By message id: (peer, text, id of the message it answers) as asked."""
     drafts: list[tuple[int, int, str]] = field(default_factory=list)
     """(peer, revision, text) of accepted ones."""
     problems: list[str] = field(default_factory=list)
@@ -143,7 +143,8 @@ class _Reader:
         elif name == "Queued" and self.lives:
             life = self.lives[-1]
             life.queued[command["id"]] = (result["no"], result["seq"])
-            life.wrote[command["id"]] = (command["peer"], command.get("text", ""))
+            words = (command.get("text", ""), command.get("reply_to", b""))
+            life.wrote[command["id"]] = (command["peer"], *words)
         elif name == "DraftSet" and result["accepted"] and self.lives:
             life = self.lives[-1]
             life.drafts.append((command["peer"], result["revision"], result["text"]))

@@ -74,8 +74,8 @@ def _life(life: Life, side: Side) -> Iterator[str]:
                     next_no = told["no"] + 1
                 if message is None:
                     yield f"message {told['no']} was told of and is not in the history"
-                elif (message.id, message.body, message.mine) != (
-                    told["id"], told["body"], told["mine"],
+                elif (message.id, message.body, message.mine, message.reply_to) != (
+                    told["id"], told["body"], told["mine"], told["reply_to"],
                 ):  # fmt: skip
                     yield f"message {told['no']} was told differently"
                 elif not message.mine and message.ack != told["ack"]:
@@ -103,12 +103,12 @@ def _queued(life: Life, history: History) -> Iterator[str]:
     own = {message.id: message for message in history.messages if message.mine}
     for message_id, (no, seq) in life.queued.items():
         message = own.get(message_id)
-        text = life.wrote[message_id][1]
+        _, text, reply_to = life.wrote[message_id]
         if message is None:
             yield f"{text[:20]!r} was said to be queued and is not in the history"
         elif (message.no, message.seq) != (no, seq) and message.peer not in history.merged:
             yield f"{text[:20]!r} was said to be queued as {no} and is {message.no}"
-        elif text and message.body != text.encode():
+        elif text and (message.body, message.reply_to) != (text.encode(), reply_to):
             yield f"{text[:20]!r} was queued as something else"
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
 
+import msgspec
+
 from chatnet_protocol import codec
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import MessageKind
@@ -226,8 +228,9 @@ def _message(grammar: Grammar, kind: int, body: bytes) -> bytes:
         known.offered.append(message_id)
     else:
         message_id = grammar.message_id()
+    answers = random.choice((b"", b"", message_id, bytes(16), random.randbytes(16)))
     return messages.encode_message(
-        kind, message_id, max(known.lamport, 1), random.choice(TIMES_MS), body
+        kind, message_id, max(known.lamport, 1), random.choice(TIMES_MS), body, answers
     )
 
 
@@ -477,6 +480,19 @@ def _garbled_message(grammar: Grammar) -> bytes:
     return grammar.say(channel, codec.pack(["no", grammar.random.randrange(99)]))
 
 
+def _odd_reference(grammar: Grammar) -> bytes:
+    """A text, live or restored, that answers something that is no id."""
+    random, row = grammar.random, grammar.row()
+    wrong = random.randbytes(random.choice((1, 15, 17, 32, 300)))
+    if random.random() < 0.7:
+        known = max(grammar.known.lamport, 1)
+        body = messages.encode_message(1, grammar.message_id(), known, 0, b"hey", wrong)
+        return grammar.say(0, body)
+    rows = [msgspec.structs.replace(row, reply_to=wrong)]
+    page = restoring.RestorePage(random.randrange(1, 2**62), 0, 7, bytes(16), True, rows)
+    return grammar.say(messages.CHANNEL_RESTORE, restoring.encode_restoring(page))
+
+
 def _other_channel(grammar: Grammar) -> bytes:
     """A channel without a use."""
     return grammar.say(grammar.random.randrange(4, 16), grammar.random.randbytes(5))
@@ -522,6 +538,7 @@ PIECES: dict[str, Piece] = {
     "two_totals": Piece(_two_totals, 1, breaks=True),
     "many_acks": Piece(_many_acks, 1, breaks=True),
     "garbled_message": Piece(_garbled_message, 1, breaks=True),
+    "odd_reference": Piece(_odd_reference, 1, breaks=True),
     "other_channel": Piece(_other_channel, 1, breaks=True),
     "page_not_asked_for": Piece(_page_not_asked_for, 1, breaks=True),
 }

@@ -49,6 +49,8 @@ class SimClient:
         """The front end died; nothing reaches it any more."""
         self.gives_up = False
         """A text to a peer that is not there, or not accepted, is not sent again."""
+        self.answers: dict[bytes, bytes] = {}
+        """By id of an own text: the id of the message that it answers."""
         self.peer_of: dict[bytes, int] = {}
         """To whom they go."""
         self._asked: dict[int, bytes] = {}
@@ -72,10 +74,10 @@ class SimClient:
             self.record("asked", frame)
             self.engine.request(self.route, frame)
 
-    def say(self, text: str, peer: int = 1) -> bytes:
-        """Send a text until it is queued; its id."""
+    def say(self, text: str, peer: int = 1, reply_to: bytes = b"") -> bytes:
+        """Send a text until it is queued, which may answer a message; its id."""
         message_id = uuid7(self.engine.clock.wall_ms, self.engine.random(10))
-        self.insist(text, message_id, peer)
+        self.insist(text, message_id, peer, reply_to)
         return message_id
 
     def ask_text(self, text: str, peer: int = 1) -> int:
@@ -83,14 +85,18 @@ class SimClient:
         message_id = uuid7(self.engine.clock.wall_ms, self.engine.random(10))
         return self.ask(cmd.SendMessage(message_id, peer, text))
 
-    def insist(self, text: str, message_id: bytes, peer: int = 1) -> None:
+    def insist(self, text: str, message_id: bytes, peer: int = 1, reply_to: bytes = b"") -> None:
         """Send a text, and again after each engine start until it is queued."""
         self.unanswered[message_id] = text
         self.peer_of[message_id] = peer
+        if reply_to:
+            self.answers[message_id] = reply_to
         if self.view is not None:
             self._request += 1
             self._asked[self._request] = message_id
-            request = envelope.Request(self._request, cmd.SendMessage(message_id, peer, text))
+            answers = self.answers.get(message_id, b"")
+            command = cmd.SendMessage(message_id, peer, text, reply_to=answers)
+            request = envelope.Request(self._request, command)
             self._send(request)
 
     def _insist_again(self, message_id: bytes) -> None:

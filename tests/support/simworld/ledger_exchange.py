@@ -131,7 +131,7 @@ class Side:
         mark = self.desk.state(1).mark
         if number > mark + 1:
             return
-        new = c.ArrivedMessage(row.id, row.kind, row.lamport, row.sent_ms, row.body)
+        new = c.ArrivedMessage(row.id, row.kind, row.lamport, row.sent_ms, row.body, row.reply_to)
         op = c.AcceptMessages(1, self.other, number, [new], "a:1", 1)
         if not self.world.rules.commit_first:
             ack = self.desk.state(1).received_total + 1

@@ -232,7 +232,10 @@ class Conversation:
         direct = waiting.op.release and self.streaming and outbox.complete and not outbox.loading
         if direct and rows:
             outbox.extend(
-                [c.OutboxRow(r.seq, r.id, r.kind, r.lamport, r.sent_ms, r.body) for r in rows]
+                [
+                    c.OutboxRow(r.seq, r.id, r.kind, r.lamport, r.sent_ms, r.body, r.reply_to)
+                    for r in rows
+                ]
             )
         elif rows:
             outbox.complete = False
@@ -296,7 +299,12 @@ class Conversation:
                 raise RemoteProtocolError("a Lamport counter is too far ahead")
             rows.append(
                 c.ArrivedMessage(
-                    message.id, message.kind, message.lamport, message.sent_ms, message.body
+                    message.id,
+                    message.kind,
+                    message.lamport,
+                    message.sent_ms,
+                    message.body,
+                    message.reply_to,
                 )
             )
         op = c.AcceptMessages(

@@ -84,6 +84,8 @@ class Messaging(Subject):
 
     def _send(self, command: cmd.SendMessage, reply_to: ReplyTo, now: Now) -> None:
         require_id(command.id)
+        if command.reply_to:
+            require_id(command.reply_to)
         self._peers.need_accepted(command.peer)
         body = command.text.encode()
         if not body:
@@ -98,7 +100,10 @@ class Messaging(Subject):
             )
         # A text may have waited for the engine; nobody writes in the future.
         sent_ms = min(command.sent_ms, now.wall_ms) if command.sent_ms > 0 else now.wall_ms
-        message = c.NewMessage(command.id, MessageKind.TEXT, body, sent_ms, command.draft_revision)
+        of_draft, answers = command.draft_revision, command.reply_to
+        message = c.NewMessage(
+            command.id, MessageKind.TEXT, body, sent_ms, of_draft, reply_to=answers
+        )
         self.queue(command.peer, message, reply_to, now)
 
     def _withdraw(self, command: cmd.WithdrawMessage, reply_to: ReplyTo, now: Now) -> None:

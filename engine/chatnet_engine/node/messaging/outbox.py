@@ -72,7 +72,9 @@ class Outbox:
     def extend(self, rows: Sequence[OutboxRow]) -> None:
         """Add the next messages of the store, in order."""
         for row in rows:
-            data = encode_message(row.kind, row.id, row.lamport, row.sent_ms, row.body)
+            data = encode_message(
+                row.kind, row.id, row.lamport, row.sent_ms, row.body, row.reply_to
+            )
             self._entries.append(_Entry(row.seq, data))
         if rows:
             self.loaded_seq = rows[-1].seq

@@ -358,7 +358,7 @@ def _put_back(peer: int, row: wire.RestoredRow) -> cr.RestoredMessage:
         transfer = StoredTransfer(record.row, record.detail, listing=record.listing)
     return cr.RestoredMessage(
         row.yours, row.id, row.kind, row.lamport, row.sent_ms, row.arrived_ms, row.ack, row.body,
-        transfer,
+        transfer, row.reply_to,
     )  # fmt: skip
 
 
@@ -376,7 +376,7 @@ def page_of(ask: wire.RestoreAsk, rows: list[MessageRow], more: bool) -> wire.Re
             out.append(
                 wire.RestoredRow(
                     not row.mine, row.kind, row.id, row.lamport, row.sent_ms, row.arrived_ms,
-                    row.ack, row.body,
+                    row.ack, row.body, row.reply_to,
                 )
             )  # fmt: skip
     return wire.RestorePage(ask.want, ask.after, place, place_id, more, out)
