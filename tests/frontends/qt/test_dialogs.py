@@ -217,7 +217,7 @@ def test_a_key_put_to_rest_is_found_again_behind_the_safety_number(stage: Stage)
 
 def test_details_of_an_offer_do_what_their_buttons_say(stage: Stage) -> None:
     dialog = details(stage)
-    dialog.acted.connect(stage.pane._actions.act)
+    dialog.acted.connect(stage.pane.message_actions.act)
     button = next(b for b in dialog.findChildren(QPushButton) if b.text() == "Accept")
     button.click()
     stage.settle()

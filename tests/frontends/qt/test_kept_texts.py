@@ -69,7 +69,7 @@ def test_a_waiting_text_goes_back_into_the_box_below_what_is_written(stage: Stag
     write(stage, "two")
     stage.pane.composer.box.setPlainText("new")
     (_, second) = stage.session.waiting(1)
-    stage.pane._actions.withdraw(second.text.id)
+    stage.pane.message_actions.withdraw(second.text.id)
     stage.settle()
     assert stage.pane.composer.box.toPlainText() == "new\ntwo"
     assert shown(stage)[-1] == ("one", "waiting")
@@ -78,7 +78,7 @@ def test_a_waiting_text_goes_back_into_the_box_below_what_is_written(stage: Stag
 def test_one_that_is_being_handed_over_cannot_be_taken_back(stage: Stage) -> None:
     write(stage, "one")
     (waiting,) = stage.session.waiting(1)
-    stage.pane._actions.withdraw(waiting.text.id)
+    stage.pane.message_actions.withdraw(waiting.text.id)
     assert stage.pane.notice_strip.shown.words == JUST_NOW
 
 
@@ -89,7 +89,7 @@ def test_what_is_refused_stays_with_its_reason(stage: Stage) -> None:
     assert shown(stage)[-1] == ("one", "failed")
     bubble = stage.pane.model.bubble(stage.pane.model.rowCount() - 1)
     assert bubble.row.failed == "The peer is unknown."
-    menu = stage.pane._actions.menu_for(bubble.row.id)
+    menu = stage.pane.message_actions.menu_for(bubble.row.id)
     words = [action.text() for action in menu.actions()]
     assert any("Withdraw" in word for word in words)
     assert not any("Send again" in word for word in words)

@@ -114,7 +114,7 @@ def test_safety_numbers_are_compared_and_verified(make_stage: MakeStage) -> None
 def test_details_show_everything_as_text(make_stage: MakeStage) -> None:
     rows = [text_row(1, "<b>x</b>\n" * 200, ack=1042)]
     stage = make_stage(session_view(with_rows(peer_view(my_read=2000), rows)))
-    stage.pane._actions.show_details(message_id(1))
+    stage.pane.message_actions.show_details(message_id(1))
     dialog = stage.pane.view.findChild(MessageDetails)
     assert dialog.findChild(QPlainTextEdit).toPlainText() == "<b>x</b>\n" * 200
     facts = dict(facts_of(stage.pane.model.bubble(0)))

@@ -31,7 +31,7 @@ def stage(make_stage: MakeStage) -> Stage:
 
 
 def entries(stage: Stage, no: int) -> list[str]:
-    menu = stage.pane._actions.menu_for(message_id(no))
+    menu = stage.pane.message_actions.menu_for(message_id(no))
     assert menu is not None
     return [action.text() for action in menu.actions()]
 
@@ -55,7 +55,7 @@ def test_only_an_own_text_that_was_never_sent_offers_to_be_withdrawn(stage: Stag
 
 
 def test_a_withdrawn_text_comes_back_into_the_empty_box(stage: Stage) -> None:
-    menu = stage.pane._actions.menu_for(message_id(2))
+    menu = stage.pane.message_actions.menu_for(message_id(2))
     assert menu is not None
     next(action for action in menu.actions() if "Withdraw" in action.text()).trigger()
     assert stage.client.asked(WithdrawMessage) == [WithdrawMessage(message_id(2), 1)]
@@ -114,7 +114,7 @@ def test_files_that_came_back_as_a_record_are_fetched(make_stage: MakeStage) -> 
     view.transfers = [transfer_row(row, "failed", "a.bin", 10, by="restored", reason="A record.")]
     stage = make_stage(view)
     assert entries(stage, 1)[0] == entries(stage, 2)[0] == "Download again"
-    stage.pane._actions.act(message_id(1), "fetch")
+    stage.pane.message_actions.act(message_id(1), "fetch")
     assert stage.client.asked(AcceptTransfer) == [AcceptTransfer(message_id(1))]
 
 
@@ -137,8 +137,8 @@ def test_what_is_opened_and_what_the_tooltip_says_is_what_the_menu_showed(
     row = text_row(1, f"see ({address}).", ack=1)
     stage = make_stage(session_view(with_rows(peer_view(), [row])))
     opened: list[str] = []
-    monkeypatch.setattr(stage.pane._actions, "_open", opened.append)
-    menu = stage.pane._actions.menu_for(message_id(1))
+    monkeypatch.setattr(stage.pane.message_actions, "_open", opened.append)
+    menu = stage.pane.message_actions.menu_for(message_id(1))
     assert menu is not None
     next(action for action in menu.actions() if action.text().startswith("Open ")).trigger()
     honest = "https://xn--pple-43d.com/Build_(nightly)"

@@ -104,13 +104,13 @@ def test_what_was_withdrawn_or_waits_is_not_answered(make_stage: MakeStage) -> N
     write(stage, "waits")
     press(stage, Qt.Key.Key_Up)
     assert chosen(stage) == message_id(1)
-    menu = stage.pane._actions.menu_for(message_id(2))
+    menu = stage.pane.message_actions.menu_for(message_id(2))
     assert menu is not None
     assert "&Reply" not in [action.text() for action in menu.actions()]
 
 
 def test_the_menu_answers_too(stage: Stage) -> None:
-    menu = stage.pane._actions.menu_for(message_id(2))
+    menu = stage.pane.message_actions.menu_for(message_id(2))
     assert menu is not None
     next(action for action in menu.actions() if action.text() == "&Reply").trigger()
     assert chosen(stage) == message_id(2)
