@@ -91,6 +91,11 @@ def run(*words: str) -> str:
     ).stdout
 
 
+def texts_of(client: Client) -> list[str]:
+    peer = client.view.peer(1)
+    return [row.text for row in peer.messages] if peer else []
+
+
 def kill_and_wait(pid: int) -> None:
     descriptor = os.pidfd_open(pid)
     os.kill(pid, signal.SIGKILL)
@@ -118,9 +123,8 @@ def test_texts_written_while_the_engine_dies_are_sent_once_and_in_order(file: st
                 while token not in client._answers:
                     client._turn(1.0)
                 next_one.handle_answer(client._answers.pop(token))
-        peer = client.view.peer(1)
-        assert peer is not None
-        assert [row.text for row in peer.messages] == [f"text {number}" for number in range(5)]
+        written = [f"text {number}" for number in range(5)]
+        assert client.wait_until(lambda: texts_of(client) == written, WAIT_S), texts_of(client)
         assert client.view.session.restarts == 1
     next_one.close()
     watcher.client.close()
