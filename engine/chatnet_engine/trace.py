@@ -197,10 +197,10 @@ def describe(error: BaseException) -> str:
         for frame, line in reversed(list(traceback.walk_tb(error.__traceback__)))
     ][:MAX_CALLS]
     kind = type(error).__name__
-    said = f": {error}" if isinstance(error, AssertionError) and str(error) else ""
+    text = f": {error}" if isinstance(error, AssertionError) and str(error) else ""
     caused = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     behind = f" because of {describe(caused)}" if caused is not None else ""
-    return f"{kind}{said} at {' < '.join(calls) or 'an unknown place'}{behind}"
+    return f"{kind}{text} at {' < '.join(calls) or 'an unknown place'}{behind}"
 
 
 def _in_product(path: str) -> str:

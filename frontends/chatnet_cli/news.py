@@ -44,7 +44,7 @@ class News:
         self._transfers: dict[bytes, tuple[str, str, str]] = {}
         """By transfer that has not ended: (state, by, reason) of its last line; as many as the
         view has."""
-        self._told: dict[int, tuple[str, str]] = {}
+        self._printed: dict[int, tuple[str, str]] = {}
         """By peer: (mine, theirs) of its last RestoreRow; as many as there are peers."""
 
     def of(self, event: Event, mirror: Mirror) -> Iterator[NewsLine]:
@@ -70,7 +70,7 @@ class News:
                 if peer is not None:
                     yield from self._restore(peer)
             case PeerRemoved(peer=number):
-                self._told.pop(number, None)
+                self._printed.pop(number, None)
             case _:
                 pass
 
@@ -93,8 +93,8 @@ class News:
 
     def _restore(self, peer: PeerView) -> Iterator[NewsLine]:
         row, number = peer.restore, peer.info.peer
-        mine, theirs = self._told.get(number, ("", ""))
-        self._told[number] = (row.mine, row.theirs)
+        mine, theirs = self._printed.get(number, ("", ""))
+        self._printed[number] = (row.mine, row.theirs)
         lines = [
             render.asking_line(peer, self._hints) if row.mine != mine else "",
             render.giving_line(peer, self._hints) if row.theirs != theirs else "",

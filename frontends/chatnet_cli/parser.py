@@ -17,7 +17,7 @@ class GrammarError(Exception):
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Leaves room for the longest verb; argparse forgets that verbs are indented."""
+    """Leaves space for the longest verb; argparse forgets that verbs are indented."""
 
     def add_argument(self, action: argparse.Action) -> None:
         super().add_argument(action)

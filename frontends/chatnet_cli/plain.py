@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.environment import Environment, ExitStatus
 from chatnet_cli.hints import AS_VERBS, IN_CHAT
-from chatnet_cli.room import Room
 from chatnet_cli.slash import handle_line
 from chatnet_client.client import new_id
 from chatnet_client.client_events import ClientEvent
@@ -45,7 +45,7 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
     client = ThreadedClient(connection_file, inbox.put, name="cli", keep_up=True)
     permits = threading.Semaphore(MAX_UNDER_WAY)
     reader = threading.Thread(target=_read, args=(env, inbox, permits), daemon=True)
-    room = Room(
+    model = ChatModel(
         wanted_peer,
         watched=env.stdout_is_tty,
         new_id=new_id,
@@ -55,30 +55,30 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
     client.start()
     reading = ended = False
     try:
-        while not room.done and not (ended and room.is_settled):
+        while not model.done and not (ended and model.is_settled):
             item = _next(env, inbox)
-            before = room.unanswered
+            before = model.unanswered
             if isinstance(item, InputEnded):
                 ended = True
                 if item.problem:
-                    room.fail(item.problem)
+                    model.fail(item.problem)
             elif isinstance(item, str):
-                (_handle_typed if typed else _send)(room, item)
-                if room.unanswered == before:
+                (_handle_typed if typed else _send)(model, item)
+                if model.unanswered == before:
                     permits.release()
             else:
-                room.handle_event(item)
-                if room.unanswered < before:
-                    permits.release(before - room.unanswered)
-            if room.number and not reading:
+                model.handle_event(item)
+                if model.unanswered < before:
+                    permits.release(before - model.unanswered)
+            if model.number and not reading:
                 reading = True
                 reader.start()
-            for command in room.take_commands():
+            for command in model.take_commands():
                 client.send(command)
-            for line in room.take_lines():
+            for line in model.take_lines():
                 (env.say if line.style == "error" else env.out)(str(line))
     finally:
-        # The client's thread may wait for room in the queue; nobody reads it any more.
+        # The client's thread may wait for space in the queue; nobody reads it any more.
         closing = threading.Thread(target=client.close)
         closing.start()
         while closing.is_alive():
@@ -86,9 +86,9 @@ def run(env: Environment, wanted_peer: str | None, connection_file: str) -> Exit
                 inbox.get(timeout=0.05)
             except queue.Empty:
                 continue
-    if typed and not room.failed:
+    if typed and not model.failed:
         env.say(LEAVING)
-    return ExitStatus.FAILED if room.failed else ExitStatus.DONE
+    return ExitStatus.FAILED if model.failed else ExitStatus.DONE
 
 
 def _next(env: Environment, inbox: "queue.Queue[Item]") -> Item:
@@ -101,12 +101,12 @@ def _next(env: Environment, inbox: "queue.Queue[Item]") -> Item:
                 raise BrokenPipeError from None
 
 
-def _send(room: Room, line: str) -> None:
-    room.send_text(line)
+def _send(model: ChatModel, line: str) -> None:
+    model.send_text(line)
 
 
-def _handle_typed(room: Room, line: str) -> None:
-    handle_line(room, typed_text(line), new_id)
+def _handle_typed(model: ChatModel, line: str) -> None:
+    handle_line(model, typed_text(line), new_id)
 
 
 def lines_of(env: Environment) -> Iterator[str]:

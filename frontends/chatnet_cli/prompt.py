@@ -20,10 +20,10 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
+from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.completion import folder_entries, offers
 from chatnet_cli.environment import Environment, ExitStatus, discard
 from chatnet_cli.line_keys import Keyboard, line_keys
-from chatnet_cli.room import Room
 from chatnet_cli.screen import Screen
 from chatnet_cli.slash import handle_line
 from chatnet_cli.transcript import Line
@@ -54,12 +54,12 @@ EVENTS_PER_TURN = 256
 class _Completer(Completer):
     """Brings what `completion` offers to prompt_toolkit."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
 
     def get_completions(self, document: Document, event: CompleteEvent) -> Iterator[Completion]:
-        line, room = document.text_before_cursor, self._room
-        for text, length in offers(line, room.mirror.view, room.number, folder_entries):
+        line, model = document.text_before_cursor, self._model
+        for text, length in offers(line, model.mirror.view, model.number, folder_entries):
             yield Completion(text, -length)
 
 
@@ -77,7 +77,7 @@ class Terminal:
     ) -> None:
         folder = os.path.dirname(os.path.abspath(connection_file))
         self._kept = KeptTexts(KeptFile(folder), new_id=new_id, wall_ms=env.wall_ms)
-        self.room = Room(wanted_peer, watched=True, new_id=new_id, kept=self._kept)
+        self.model = ChatModel(wanted_peer, watched=True, new_id=new_id, kept=self._kept)
         self._env = env
         self._file = connection_file
         self._plain = bool(env.environ.get("NO_COLOR"))
@@ -86,13 +86,13 @@ class Terminal:
         self._screen.on_gone = self._lose_terminal
         self._is_lost = False
         self._printing: asyncio.Future[None] | None = None
-        """The one print under way; what comes meanwhile waits in the room, which bounds it."""
+        """The one print under way; what comes meanwhile waits in the model, which bounds it."""
         self._session: PromptSession[str] = PromptSession(
             message="› ",
             multiline=True,
             prompt_continuation="  ",
             key_bindings=line_keys(),
-            completer=_Completer(self.room),
+            completer=_Completer(self.model),
             complete_while_typing=False,
             bottom_toolbar=self._toolbar,
             erase_when_done=True,
@@ -131,24 +131,24 @@ class Terminal:
             self._kept.close()
         if self._is_lost:
             return ExitStatus.INTERRUPTED
-        if not self.room.failed:
-            self._env.say(LEAVING if self.room.mirror.live else LEAVING_WITHOUT_ENGINE)
+        if not self.model.failed:
+            self._env.say(LEAVING if self.model.mirror.live else LEAVING_WITHOUT_ENGINE)
             if self._kept:
                 self._env.say(kept_words(len(self._kept)))
-        return ExitStatus.FAILED if self.room.failed else ExitStatus.DONE
+        return ExitStatus.FAILED if self.model.failed else ExitStatus.DONE
 
     async def _talk(self) -> None:
         try:
             with self._session.input.raw_mode():
-                while not self.room.done:
+                while not self.model.done:
                     default, self._default = self._default, ""
                     line = await self._session.prompt_async(
                         default=default, pre_run=self._begin, set_exception_handler=False
                     )
-                    handle_line(self.room, typed_text(line), new_id)
+                    handle_line(self.model, typed_text(line), new_id)
                     self._flush()
                     if not self._default:
-                        self.room.typed("", clock())
+                        self.model.typed("", clock())
                         self._flush()
         except termios.error:  # of a terminal that was hung up just now
             self._lose_terminal()
@@ -161,13 +161,13 @@ class Terminal:
                 event = self._events.take()
                 if event is None:
                     break
-                self.room.handle_event(event)
+                self.model.handle_event(event)
             else:
                 asyncio.get_running_loop().call_soon(self._drain)
             self._flush()
         except Exception as error:  # noqa: BLE001 - a chat that shows nothing any more must end
             self._break(error)
-        if self.room.done:
+        if self.model.done:
             self._leave()
 
     def _ended(self, task: "asyncio.Future[None]") -> None:
@@ -179,15 +179,15 @@ class Terminal:
         self._break(context.get("exception") or RuntimeError(context["message"]))
 
     def _break(self, error: BaseException) -> None:
-        if not self.room.failed:
+        if not self.model.failed:
             with suppress(OSError):
                 self._env.say(f"The chat ends because of a bug in ChatNet: {error!r}.")
-        self.room.failed = self.room.done = True
+        self.model.failed = self.model.done = True
         self._leave()
 
     def _lose_terminal(self) -> None:
         """Nobody can read or write here any more."""
-        self._is_lost = self.room.done = True
+        self._is_lost = self.model.done = True
         discard(self._env.stdout)
         if self._env.stderr_is_tty:
             discard(self._env.stderr)
@@ -195,7 +195,7 @@ class Terminal:
 
     def _begin(self) -> None:
         """A line begins; what ended the chat may have come between two of them."""
-        if self.room.done:
+        if self.model.done:
             self._leave()
 
     def _leave(self) -> None:
@@ -204,23 +204,23 @@ class Terminal:
 
     def _typed(self, buffer: Buffer) -> None:
         if self._session.app.is_running:
-            self.room.typed(typed_text(buffer.text), clock())
+            self.model.typed(typed_text(buffer.text), clock())
             self._flush()
 
     async def _share_drafts(self) -> None:
         while True:
-            due = self.room.next_timeout()
+            due = self.model.next_timeout()
             if due is not None and due <= clock():
-                self.room.handle_timeout(clock())
+                self.model.handle_timeout(clock())
                 self._flush()
             await asyncio.sleep(DRAFT_POLL_S)
 
     def _flush(self) -> None:
         assert self._client is not None
-        for command in self.room.take_commands():
+        for command in self.model.take_commands():
             self._client.send(command)
         self._print()
-        text = self.room.take_input()
+        text = self.model.take_input()
         if not self._session.app.is_running:
             self._default = text if text is not None else self._default
             return
@@ -232,7 +232,7 @@ class Terminal:
     def _print(self) -> None:
         if self._printing is not None and not self._printing.done():
             return
-        lines = self.room.take_lines()
+        lines = self.model.take_lines()
         if not lines:
             return
         if not self._session.app.is_running:
@@ -256,4 +256,4 @@ class Terminal:
         print_formatted_text(self._screen, FormattedText(words), STYLE, color_depth=depth)
 
     def _toolbar(self) -> str:
-        return "\n".join(self.room.status(max(20, self._env.width() - 1)))
+        return "\n".join(self.model.status(max(20, self._env.width() - 1)))

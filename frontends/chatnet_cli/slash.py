@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Callable
 
 from chatnet_cli import render, targets
+from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.environment import Failure, UsageError
 from chatnet_cli.hints import IN_CHAT
-from chatnet_cli.room import Room
 from chatnet_client.words import guess_words, is_open
 from chatnet_client.words.numbers import loss_words, rtt_words
 from chatnet_protocol.ipc.commands import (
@@ -81,69 +81,69 @@ ON_TRANSFERS: dict[str, tuple[Callable[[bytes], Command], frozenset[str]]] = {
 }
 
 
-def handle_line(room: Room, line: str, new_id: Callable[[], bytes]) -> None:
+def handle_line(model: ChatModel, line: str, new_id: Callable[[], bytes]) -> None:
     """Send what was written, or do what it says."""
     if not line.strip():
         return
     if line.startswith("//"):
-        room.send_text(line[1:])
+        model.send_text(line[1:])
     elif line.startswith("/"):
         word, _, rest = line[1:].partition(" ")
         try:
-            _do(room, word.lower(), rest.strip(), new_id)
+            _do(model, word.lower(), rest.strip(), new_id)
         except (Failure, UsageError) as error:
-            room.say(str(error), "error")
+            model.say(str(error), "error")
     else:
-        room.send_text(line)
+        model.send_text(line)
 
 
-def _do(room: Room, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
-    view = room.mirror.view
+def _do(model: ChatModel, word: str, rest: str, new_id: Callable[[], bytes]) -> None:
+    view = model.mirror.view
     if word in ("quit", "exit"):
-        room.done = True
+        model.done = True
     elif word == "help":
         for line in HELP:
-            room.say(line)
+            model.say(line)
     elif view is None:
         raise Failure("Not attached yet.")
     elif word == "file":
-        room.ask(OfferFiles(new_id(), room.number, _paths(rest)))
+        model.ask(OfferFiles(new_id(), model.number, _paths(rest)))
     elif word in ON_TRANSFERS:
         make, states = ON_TRANSFERS[word]
-        room.ask(make(_transfer(room, word, rest, states).id))
+        model.ask(make(_transfer(model, word, rest, states).id))
     elif word == "reply":
         number, text = _answer_in(rest)
-        room.send_text(text, _answered(room, number).id)
+        model.send_text(text, _answered(model, number).id)
     elif word == "withdraw":
-        if rest or not room.take_back_kept():
-            room.ask(WithdrawMessage(_never_sent(room, rest).id, room.number))
+        if rest or not model.take_back_kept():
+            model.ask(WithdrawMessage(_never_sent(model, rest).id, model.number))
     elif word == "peers":
         for peer in view.peers:
-            mark = "*" if peer.info.peer == room.number else " "
+            mark = "*" if peer.info.peer == model.number else " "
             name = render.peer_name(peer.info)
-            room.say(f"{mark} {peer.info.peer} {name} · {render.link_words(peer)}")
+            model.say(f"{mark} {peer.info.peer} {name} · {render.link_words(peer)}")
     elif word == "peer":
-        room.switch(targets.find_peer(view, rest or None, IN_CHAT).info.peer)
+        model.switch(targets.find_peer(view, rest or None, IN_CHAT).info.peer)
     elif word == "history":
         if rest and not rest.isdigit():
             raise UsageError("/history takes a number.")
         limit = min(int(rest or 50), MAX_HISTORY_ROWS)
-        room.ask(FetchHistory(peer=room.number, limit=limit))
+        model.ask(FetchHistory(peer=model.number, limit=limit))
     elif word == "search":
         if not rest:
             raise UsageError("/search takes a text.")
-        room.ask(FetchHistory(peer=room.number, search=rest))
+        model.ask(FetchHistory(peer=model.number, search=rest))
     elif word == "restore":
         if rest not in ("", "stop"):
             raise UsageError("/restore stands alone, or /restore stop.")
-        room.ask(AskRestore(room.number, wanted=not rest))
+        model.ask(AskRestore(model.number, wanted=not rest))
     elif word in ("give", "refuse"):
-        room.ask(AnswerRestore(room.number, consent=word == "give"))
+        model.ask(AnswerRestore(model.number, consent=word == "give"))
     elif word == "status":
-        _status(room)
+        _status(model)
     elif word == "stop":
-        room.ask(StopEngine("asked to stop from the terminal"))
-        room.done = True
+        model.ask(StopEngine("asked to stop from the terminal"))
+        model.done = True
     else:
         guess = guess_words(word, COMMANDS, "/")
         raise UsageError(f"There is no /{render.escape_line(word)}.{guess} See /help.")
@@ -166,14 +166,14 @@ def _paths(words: str) -> list[str]:
     return [os.path.abspath(os.path.expanduser(path)) for path in paths]
 
 
-def _transfer(room: Room, word: str, wanted: str, states: frozenset[str]) -> TransferRow:
-    assert room.mirror.view is not None
+def _transfer(model: ChatModel, word: str, wanted: str, states: frozenset[str]) -> TransferRow:
+    assert model.mirror.view is not None
     if wanted:
-        return targets.find_transfer(room.mirror.view, wanted, IN_CHAT)
+        return targets.find_transfer(model.mirror.view, wanted, IN_CHAT)
     found = [
         row
-        for row in room.mirror.view.transfers
-        if row.peer == room.number
+        for row in model.mirror.view.transfers
+        if row.peer == model.number
         and row.state in states
         and (row.state != TransferState.OFFERED or not row.mine or len(states) > 1)
     ]
@@ -195,9 +195,9 @@ def _answer_in(words: str) -> tuple[str, str]:
     return number, text.strip()
 
 
-def _answered(room: Room, number: str) -> MessageRow:
+def _answered(model: ChatModel, number: str) -> MessageRow:
     """The peer's message with that ACK number, or the newest. Raises Failure."""
-    for row in reversed(room.peer.messages if room.peer else []):
+    for row in reversed(model.peer.messages if model.peer else []):
         if not row.mine and number in ("", str(row.ack)):
             return row
     if not number:
@@ -205,9 +205,9 @@ def _answered(room: Room, number: str) -> MessageRow:
     raise Failure(f"No message with ACK {render.escape_line(number)} is among the last ones.")
 
 
-def _never_sent(room: Room, wanted: str) -> MessageRow:
+def _never_sent(model: ChatModel, wanted: str) -> MessageRow:
     """The own text of that number, or the newest, that looks as if it had never been sent."""
-    peer = room.peer
+    peer = model.peer
     for row in reversed(peer.messages if peer else []):
         waits = row.kind == MessageKind.TEXT and peer and message_state(row, peer) == "queued"
         if waits and wanted in ("", str(row.no)):
@@ -216,21 +216,21 @@ def _never_sent(room: Room, wanted: str) -> MessageRow:
     raise Failure(f"No text of yours waits {which}.")
 
 
-def _status(room: Room) -> None:
-    view, peer = room.mirror.view, room.peer
+def _status(model: ChatModel) -> None:
+    view, peer = model.mirror.view, model.peer
     if view is None or peer is None:
         return
     session = view.session
-    room.say(f"session {session.name} · port {session.port} · log {session.log}")
-    room.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)} · {peer.link.address}")
-    gauge = room.mirror.link_gauge(room.number)
+    model.say(f"session {session.name} · port {session.port} · log {session.log}")
+    model.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)} · {peer.link.address}")
+    gauge = model.mirror.link_gauge(model.number)
     if gauge is not None and peer.link.state == LinkState.UP:
         loss = loss_words(gauge.loss)
-        room.say(f"RTT {rtt_words(gauge.rtt_ms)} · {loss} · {gauge.waiting} waiting")
+        model.say(f"RTT {rtt_words(gauge.rtt_ms)} · {loss} · {gauge.waiting} waiting")
     for row in view.transfers:
         if row.state not in ENDED_TRANSFER_STATES:
-            room.say(render.transfer_line(row, room.mirror.progress(row), IN_CHAT))
+            model.say(render.transfer_line(row, model.mirror.progress(row), IN_CHAT))
     for line in (render.asking_line(peer, IN_CHAT), render.giving_line(peer, IN_CHAT)):
         if line and is_open(peer.restore):
-            room.say(line)
-    room.say("attached: " + ", ".join(render.escape_line(row.name) for row in view.clients))
+            model.say(line)
+    model.say("attached: " + ", ".join(render.escape_line(row.name) for row in view.clients))

@@ -111,7 +111,7 @@ class AttachMachine:
         self._backlog = Backlog()
         self._snapshot: SnapshotFetch | None = None
         self._missed_until = 0
-        self._heard = 0.0
+        self._last_received_s = 0.0
         self._keep_alive_at = 0.0
         self._attach_at: float | None = 0.0
         self._gauges = NewestGauges()
@@ -156,7 +156,7 @@ class AttachMachine:
     def handle_publication(self, data: bytes, now: float) -> None:
         """Raises DecodeError; nothing has changed then."""
         publication = envelope.decode_publication(data)
-        self._heard = now
+        self._last_received_s = now
         if publication.boot == self._boot and self.state == AttachState.LIVE:
             if not self._apply(publication, now):
                 self._backlog.keep(publication)
@@ -168,8 +168,8 @@ class AttachMachine:
 
     def handle_head(self, data: bytes, now: float) -> None:
         """Raises DecodeError; nothing has changed then."""
-        head = envelope.decode_head(data)
-        self._heard = now
+        head = envelope.decode_heartbeat(data)
+        self._last_received_s = now
         if not self._is_attached:
             return
         if head.boot not in (self._boot, self._snapshot.attached.boot if self._snapshot else None):
@@ -182,7 +182,7 @@ class AttachMachine:
     def handle_gauges(self, data: bytes, now: float) -> None:
         """Raises DecodeError; nothing has changed then."""
         frame = envelope.decode_gauges(data)
-        self._heard = now
+        self._last_received_s = now
         if frame.boot != self._boot:
             return
         for gauge in frame.gauges:
@@ -214,7 +214,7 @@ class AttachMachine:
         for answer in self._requests.take_expired(now):
             if answer.user:
                 self._answered(answer)
-        if self._is_attached and now - self._heard >= LOST_AFTER_S:
+        if self._is_attached and now - self._last_received_s >= LOST_AFTER_S:
             self._lose(NO_ANSWER, now)
         elif self._is_attached and now >= self._keep_alive_at:
             self._keep_alive_at = now + KEEP_ALIVE_S
@@ -237,7 +237,7 @@ class AttachMachine:
         """When handle_timeout or take_requests has something to do, if nothing arrives."""
         times = [t for t in (self._attach_at, self._requests.next_timeout()) if t is not None]
         if self._is_attached:
-            times += [self._heard + LOST_AFTER_S, self._keep_alive_at]
+            times += [self._last_received_s + LOST_AFTER_S, self._keep_alive_at]
         return min(times, default=None)
 
     def _attach_again(self, now: float) -> None:
@@ -285,7 +285,7 @@ class AttachMachine:
     def _attached(self, attached: Attached, now: float) -> None:
         self.state = AttachState.SYNC
         self.client = attached.client
-        self._heard = now
+        self._last_received_s = now
         self._keep_alive_at = now + KEEP_ALIVE_S
         self._requests.release(now, attached.capabilities)
         if not attached.parts:

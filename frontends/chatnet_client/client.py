@@ -176,9 +176,9 @@ class Client:
                 return None
             self._turn(left)
         event = self._unread.popleft()
-        told = event.event if isinstance(event, Changed) else event
-        if isinstance(told, Missed | MessagesAdded | MessagesRestored):
-            self._taken_no = max([self._taken_no or 0, *(row.no for row in told.rows)])
+        inner = event.event if isinstance(event, Changed) else event
+        if isinstance(inner, Missed | MessagesAdded | MessagesRestored):
+            self._taken_no = max([self._taken_no or 0, *(row.no for row in inner.rows)])
         return event
 
     def events(self) -> Iterator[ClientEvent]:

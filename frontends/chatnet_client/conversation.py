@@ -19,7 +19,7 @@ from chatnet_protocol.ipc.events import (
     MessagesDelivered,
     MessagesRestored,
 )
-from chatnet_protocol.ipc.rows import AckRun, MessageRow
+from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_protocol.ipc.view import PeerView, failed_row, screen_order
 from chatnet_protocol.limits import MAX_HISTORY_ROWS
 
@@ -178,10 +178,10 @@ class Conversation:
         self.has_older = True
         return [Removed(0, count)]
 
-    def _acknowledge(self, run: AckRun) -> list[Change]:
+    def _acknowledge(self, run: AckRange) -> list[Change]:
         changes: list[Change] = []
-        seqs = range(run.seq - run.run + 1, run.seq + 1)
-        if run.run > len(self._unknown_acks):
+        seqs = range(run.seq - run.count + 1, run.seq + 1)
+        if run.count > len(self._unknown_acks):
             known = sorted(seq for seq in self._unknown_acks if seq in seqs)
         else:
             known = [seq for seq in seqs if seq in self._unknown_acks]

@@ -6,7 +6,8 @@ front end alike:
 
 untouched: whatever the session's draft becomes, the own text follows
 edited: the own text is shared after a pause in typing, one write at a time
-apart: somebody else was first; the own text stays here, is shared no more, and sending it leaves
+conflicted: somebody else was first; the own text stays here, is shared no more, and sending it
+leaves
     the other's draft alone; once it is sent, emptied or discarded, the other's is shown
 
 A front end keeps one `SharedDraft` for each conversation that it shows:
@@ -38,7 +39,7 @@ class SharedDraft:
         self.peer = peer
         self.text = text
         """What has to stand in the box or line of this front end."""
-        self.apart = False
+        self.conflicted = False
         """Whether the session has somebody else's draft while ours is kept here."""
         self._shared_text = text
         self._revision = revision
@@ -60,7 +61,7 @@ class SharedDraft:
         """
         if text == self.text:
             return False
-        if self.apart and not text:
+        if self.conflicted and not text:
             self._replace(self._shared_text)
             return True
         self.text, self._private = text, private
@@ -68,7 +69,7 @@ class SharedDraft:
         if self._edited_since is None:
             self._edited_since = now
         if text == self._shared_text:
-            self.apart = False
+            self.conflicted = False
         return False
 
     def handle_changed(self, text: str, revision: int) -> bool:
@@ -106,7 +107,7 @@ class SharedDraft:
     def take_flush(self) -> SetDraft | None:
         """What has to be shared before the front end goes, if anything."""
         coming = self._asked.text if self._asked and self._under_way else self._shared_text
-        if self.apart or self._private or self.text == coming:
+        if self.conflicted or self._private or self.text == coming:
             return None
         return self._write()
 
@@ -115,7 +116,7 @@ class SharedDraft:
 
         A write under way will have the next revision: the engine takes commands in order.
         """
-        if self.apart:
+        if self.conflicted:
             self._replace(self._shared_text)
             return 0
         clears = bool(self._shared_text) or self._under_way
@@ -132,7 +133,7 @@ class SharedDraft:
 
     def next_timeout(self) -> float | None:
         """When `take_command` will have something, if nothing else happens."""
-        if self._edited_since is None or self.apart or self._under_way or self._private:
+        if self._edited_since is None or self.conflicted or self._under_way or self._private:
             return None
         if self.text == self._shared_text:
             return None
@@ -146,12 +147,12 @@ class SharedDraft:
         self._revision, self._shared_text = revision, text
         follows = False
         if ours or text == self.text:
-            self.apart = False
+            self.conflicted = False
         elif untouched or not self.text:
             self._replace(text)
             follows = True
         elif not same:
-            self.apart = bool(text)
+            self.conflicted = bool(text)
         # A draft that was sent is about to be cleared by its message, and need not be by us.
         waits_for_clearing = self._revision == self._sent_revision
         if self.text != text and self._edited_since is None and not waits_for_clearing:
@@ -182,5 +183,5 @@ class SharedDraft:
 
     def _replace(self, text: str) -> None:
         self.text = text
-        self.apart = self._private = False
+        self.conflicted = self._private = False
         self._edited_since = None

@@ -31,7 +31,7 @@ class TraceFollower:
         for topic in (TOPIC_TRACE_DETAIL if packets else TOPIC_TRACE, TOPIC_HEAD):
             self._socket.setsockopt(zmq.SUBSCRIBE, topic)
         self._socket.connect(connection.events)
-        self._heard_s = clock()
+        self._last_received_s = clock()
         self._next: int | None = None
 
     def take(self, timeout_s: float) -> Iterator[tuple[TraceFrame, int]]:
@@ -40,10 +40,10 @@ class TraceFollower:
         if self._socket.poll(round(timeout_s * 1000)):
             while self._socket.poll(0):
                 topic, content, *_ = [*self._socket.recv_multipart(), b""]
-                self._heard_s = clock()
+                self._last_received_s = clock()
                 if topic != TOPIC_HEAD:
                     yield from self._read(content)
-        elif clock() > self._heard_s + HEADS_WITHIN_S:
+        elif clock() > self._last_received_s + HEADS_WITHIN_S:
             raise EngineUnreachable("The engine has ended, or is stopped.")
 
     def _read(self, content: bytes) -> Iterator[tuple[TraceFrame, int]]:

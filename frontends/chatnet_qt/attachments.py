@@ -121,10 +121,10 @@ class AttachmentRow(QWidget):
     def add(self, paths: list[str]) -> None:
         """Put files in; those that are there already are skipped."""
         fresh = [p for p in dict.fromkeys(map(os.path.abspath, paths)) if p not in self._paths]
-        room = MAX_ATTACHED - len(self._paths)
-        if len(fresh) > room:
+        space = MAX_ATTACHED - len(self._paths)
+        if len(fresh) > space:
             self.refused.emit(f"At most {MAX_ATTACHED} files at once: pack them into a folder.")
-        for path in fresh[:room]:
+        for path in fresh[:space]:
             self._paths.append(path)
             tile = Tile(path, self._inside)
             tile.removed.connect(self._on_removed)
@@ -162,7 +162,7 @@ class AttachmentRow(QWidget):
         tile.deleteLater()
 
     def _fit(self) -> None:
-        """Tiles in as many columns as there is room for; two rows, then it scrolls."""
+        """Tiles in as many columns as there is space for; two rows, then it scrolls."""
         m = measures_of(self.font())
         across = max(1, (self.width() - 2 * m.px(12) + m.px(8)) // m.px(TILE_PX + 8))
         for number, tile in enumerate(self._chips):

@@ -141,7 +141,7 @@ def wrapping() -> QTextOption:
 
 
 def bounds(words: str, width: float, font: QFont) -> QRectF:
-    """The room that plain words take, wrapped."""
+    """The space that plain words take, wrapped."""
     layout = QTextLayout(words, font)
     layout.setTextOption(wrapping())
     widest, _, height = lay_lines(layout, width, QFontMetricsF(font).height())
@@ -173,7 +173,7 @@ class Placer:
         self.m = m
         self.width = width
         self.column_left, self.column = column_of(width, m)
-        self.room = min(m.px(BUBBLE), self.column * BUBBLE_OF_COLUMN)
+        self.space = min(m.px(BUBBLE), self.column * BUBBLE_OF_COLUMN)
         self._numbers = numbers
 
     def begin(self, bubble: Bubble) -> tuple[Placed, float]:
@@ -216,7 +216,7 @@ class Placer:
         """Width of the time, width of the tick with its gap, height."""
         m = self.m
         tick = float(m.px(4) + m.px(16)) if bubble.row.mine else 0.0
-        words = min(QFontMetricsF(m.micro).horizontalAdvance(placed.meta) + 1, self.room * 0.8)
+        words = min(QFontMetricsF(m.micro).horizontalAdvance(placed.meta) + 1, self.space * 0.8)
         return words, tick, m.line(m.micro, 16)
 
     def put_meta(self, placed: Placed, bubble: Bubble, right: float, bottom: float) -> None:
@@ -250,7 +250,7 @@ class Placer:
 
     def _put_reason(self, placed: Placed, bubble: Bubble, bottom: float) -> float:
         m, top = self.m, bottom + m_gap(self.m)
-        size = bounds(failed_words(bubble), self.room, m.small)
+        size = bounds(failed_words(bubble), self.space, m.small)
         right = placed.bubble.right()
         placed.failed_box = QRectF(right - size.width(), top, size.width(), size.height())
         bottom = placed.failed_box.bottom()

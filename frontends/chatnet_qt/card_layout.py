@@ -88,7 +88,7 @@ def _put_picture(placed: Placed, placer: Placer, bubble: Bubble, wide: float) ->
 
 
 def _put_state(placed: Placed, placer: Placer, bubble: Bubble, wide: float, y: float) -> float:
-    """The words about the transfer, its buttons, and the time where there is room for it."""
+    """The words about the transfer, its buttons, and the time where there is space for it."""
     m, pad = placer.m, placer.m.px(12)
     words, tick, meta_tall = placer.meta_size(placed, bubble)
     meta = words + tick + m.px(8)

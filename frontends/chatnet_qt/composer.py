@@ -52,7 +52,7 @@ class Composer(QFrame):
     """The lower edge of a conversation."""
 
     send_wanted = pyqtSignal(str, int, list)
-    apart_changed = pyqtSignal(bool)
+    conflict_changed = pyqtSignal(bool)
     refused = pyqtSignal(str)
     recalled = pyqtSignal()
     emoji_wanted = pyqtSignal(object, QPoint)
@@ -62,7 +62,7 @@ class Composer(QFrame):
         self._session = session
         self._peer = peer
         self._draft = SharedDraft(peer)
-        self._apart_told = False
+        self._conflict_shown = False
         self._typing_said: float | None = None
         self._adopting = False
         self.box = TextBox()
@@ -200,9 +200,9 @@ class Composer(QFrame):
         """What depends on the draft; `shows`: the text box as well."""
         if shows:
             self._show(self._draft.text)
-        if self._apart_told != self._draft.apart:
-            self._apart_told = self._draft.apart
-            self.apart_changed.emit(self._draft.apart)
+        if self._conflict_shown != self._draft.conflicted:
+            self._conflict_shown = self._draft.conflicted
+            self.conflict_changed.emit(self._draft.conflicted)
         self._arm()
 
     def _arm(self) -> None:

@@ -187,7 +187,7 @@ class Switch(QAbstractButton):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        """As drawn, and room for the ring around it."""
+        """As drawn, and space for the ring around it."""
         m = measures_of(self.font())
         return QSize(m.px(SWITCH[0]) + 6, m.px(SWITCH[1]) + 6)
 

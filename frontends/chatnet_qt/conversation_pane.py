@@ -115,7 +115,7 @@ class ConversationPane(QWidget):
         composer.refused.connect(self.tell)
         composer.recalled.connect(self._recall)
         composer.box.escaped.connect(self._on_escape)
-        composer.apart_changed.connect(self._on_apart)
+        composer.conflict_changed.connect(self._on_conflict)
         composer.box.stepped.connect(self._step_reply)
         composer.reply_bar.dropped.connect(view.clearSelection)
         self.message_actions.reply_wanted.connect(self._answer)
@@ -288,10 +288,10 @@ class ConversationPane(QWidget):
     def _on_found(self, row: MessageRow) -> None:
         self.model.show_message(row)
 
-    def _on_apart(self, apart: bool) -> None:
+    def _on_conflict(self, conflicted: bool) -> None:
         words = "A different draft was written in another window. Yours is kept here."
         theirs = (("theirs", "Use that one"),)
-        self.draft_strip.show_banner(Banner(Tone.INFO, words, theirs) if apart else None)
+        self.draft_strip.show_banner(Banner(Tone.INFO, words, theirs) if conflicted else None)
 
     def _hide_notice(self) -> None:
         self._notice_timer.stop()

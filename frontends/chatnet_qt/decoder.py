@@ -12,7 +12,7 @@ MAX_ASKED = 40
 MAX_SIDE_PX = 4096
 """Of what is asked for: 64 MB in memory."""
 TIMEOUT_MS = 60_000
-"""A busy machine takes its time; what does not end by itself is bounded by CPU time."""
+"""A busy machine takes its time; CPU time bounds what would not end."""
 
 
 @dataclass(frozen=True)

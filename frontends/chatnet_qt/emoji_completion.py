@@ -46,7 +46,7 @@ def begun(before: str) -> Begun | None:
 
 
 class OfferModel(EmojiModel):
-    """The same, with names: pictures apart, since a font of emoji has wide letters as well."""
+    """The same, with names: pictures aside, since a font of emoji has wide letters as well."""
 
     def _picture(self, text: str) -> QPixmap:
         m = measures_of(QApplication.font())
@@ -127,8 +127,8 @@ class EmojiCompletion(QObject):
         tall = rows * shown.sizeHintForRow(0) + 2 * m.px(4) + 2
         wide = shown.sizeHintForColumn(0) + m.px(32)
         at = self._box.mapTo(present(self._box.window()), self._box.cursorRect().topLeft())
-        room = present(self._box.window()).width() - wide - m.px(4)
-        shown.setGeometry(max(0, min(at.x(), room)), max(0, at.y() - tall - m.px(8)), wide, tall)
+        space = present(self._box.window()).width() - wide - m.px(4)
+        shown.setGeometry(max(0, min(at.x(), space)), max(0, at.y() - tall - m.px(8)), wide, tall)
         shown.setCurrentIndex(self.model.index(0))
         shown.show()
         shown.raise_()

@@ -66,7 +66,7 @@ class EmojiModel(QAbstractListModel):
 
 
 class EmojiPicker(QFrame):
-    """One for a window; whoever wants an emoji says where it goes."""
+    """One for a window; the caller passes where the emoji goes."""
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Popup)

@@ -45,8 +45,8 @@ class JumpButton(QAbstractButton):
         """At the lower right of `area`, in the margin where there is one."""
         m = measures_of(self.font())
         tall = m.px(40)
-        room = (area.width() - bar_px - m.px(COLUMN)) / 2
-        inset = m.px(24) if room >= tall + m.px(32) else m.px(12)
+        space = (area.width() - bar_px - m.px(COLUMN)) / 2
+        inset = m.px(24) if space >= tall + m.px(32) else m.px(12)
         wide = tall
         if self._count:
             metrics = QFontMetricsF(m.micro_bold)

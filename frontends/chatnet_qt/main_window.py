@@ -297,7 +297,7 @@ class MainWindow(DropWindow):
             self.setWindowTitle(title)
             self.tray.show_unread(unread)
 
-    # --- room ---
+    # --- space ---
 
     def _fold(self) -> None:
         """Below a width one pane at a time; a window without peers has no list."""
@@ -366,7 +366,7 @@ class MainWindow(DropWindow):
     def _restore_geometry(self) -> None:
         geometry: QByteArray = self._settings.geometry
         if geometry.isEmpty() or not self.restoreGeometry(geometry):
-            room = present(self.screen()).availableGeometry()
-            wide = min(FIRST_SIZE[0], int(room.width() * OF_SCREEN))
-            self.resize(wide, min(FIRST_SIZE[1], int(room.height() * OF_SCREEN)))
+            space = present(self.screen()).availableGeometry()
+            wide = min(FIRST_SIZE[0], int(space.width() * OF_SCREEN))
+            self.resize(wide, min(FIRST_SIZE[1], int(space.height() * OF_SCREEN)))
         present(self.centralWidget()).setFocus()

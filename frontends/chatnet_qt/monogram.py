@@ -102,7 +102,7 @@ class Monogram(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """A square, and room for the dot's ring."""
+        """A square, and space for the dot's ring."""
         side = measures_of(self.font()).px(self._side) + 2
         return QSize(side, side)
 

@@ -106,11 +106,11 @@ class Page(QFrame):
         self._columns.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
         self._columns.setSpacing(m.px(24 if wide else 16))
         side = m.px(24 if self.width() >= m.px(640) else 12)
-        room = max(side, (self.width() - m.px(960 if wide else 640)) // 2)
+        space = max(side, (self.width() - m.px(960 if wide else 640)) // 2)
         inside = self.area.widget()
         layout = inside.layout() if inside is not None else None
         if layout is not None:
-            layout.setContentsMargins(room, m.px(24), room, m.px(24))
+            layout.setContentsMargins(space, m.px(24), space, m.px(24))
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The ground of the window."""

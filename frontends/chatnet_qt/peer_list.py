@@ -229,13 +229,13 @@ class PeerDelegate(QStyledItemDelegate):
         marks = [("verified", c.good)] if peer.info.trust == Trust.VERIFIED else []
         marks += [("bell-off", c.text_2)] if muted else []
         side, step = m.px(16), m.px(20)
-        room = top.width() - step * len(marks)
+        space = top.width() - step * len(marks)
         x = top.left() + m.px(4)
-        x += min(QFontMetricsF(font).horizontalAdvance(peer_name(peer.info)), room)
+        x += min(QFontMetricsF(font).horizontalAdvance(peer_name(peer.info)), space)
         for icon, shade in marks:
             draw_icon(painter, QRectF(x, top.center().y() - side / 2, side, side), shade, icon)
             x += step
-        top.setRight(top.left() + room)
+        top.setRight(top.left() + space)
         preview, ink_name = preview_of(peer)
         small = m.small_bold if ink_name == "link" else m.small
         for area, text, used, ink in (

@@ -1,4 +1,4 @@
-"""One picture by itself: as large as the window, closer, to copy and to save."""
+"""One picture alone: as large as the window, closer, to copy and to save."""
 
 import os
 import shutil
@@ -74,8 +74,8 @@ class Canvas(QGraphicsView):
         if self._item is None:
             return
         self.resetTransform()
-        room, picture = present(self.viewport()).size(), self._item.boundingRect()
-        least = min(room.width() / picture.width(), room.height() / picture.height())
+        space, picture = present(self.viewport()).size(), self._item.boundingRect()
+        least = min(space.width() / picture.width(), space.height() / picture.height())
         if least < 1:
             self.scale(least, least)
 
@@ -146,10 +146,10 @@ class PictureViewer(QDialog):
         column.setSpacing(0)
         column.addLayout(row)
         column.addLayout(self._middle, 1)
-        room = present(self.screen()).availableGeometry()
+        space = present(self.screen()).availableGeometry()
         self.resize(
-            min(m.px(960), int(room.width() * OF_SCREEN)),
-            min(m.px(720), int(room.height() * OF_SCREEN)),
+            min(m.px(960), int(space.width() * OF_SCREEN)),
+            min(m.px(720), int(space.height() * OF_SCREEN)),
         )
 
     def _buttons(self) -> list[IconButton]:

@@ -22,8 +22,8 @@ class ReadMarker(QObject):
         self._session = session
         self._model = model
         self._view = view
-        self._told_shown = 0
-        self._told_read = 0
+        self._sent_shown = 0
+        self._sent_read = 0
         self._covered = False
         session.was_reset.connect(self._on_reset)
         view.seen.connect(self.update_marks)
@@ -59,12 +59,12 @@ class ReadMarker(QObject):
             return
         seen = [self._model.message(row) for row in self._view.visible_rows()]
         shown = max((row.ack for row in seen if not row.mine), default=0)
-        if shown > max(peer.my_shown, self._told_shown):
-            self._told_shown = shown
+        if shown > max(peer.my_shown, self._sent_shown):
+            self._sent_shown = shown
             self._session.request(MarkShown(peer.info.peer, shown), lambda _answer: None)
         read = peer.last_ack
-        if self._is_active() and self._view.at_end and read > max(peer.my_read, self._told_read):
-            self._told_read = read
+        if self._is_active() and self._view.at_end and read > max(peer.my_read, self._sent_read):
+            self._sent_read = read
             self._session.request(MarkRead(peer.info.peer, read), lambda _answer: None)
 
     def _is_active(self) -> bool:
@@ -72,4 +72,4 @@ class ReadMarker(QObject):
         return window is not None and window.isActiveWindow() and self._view.isVisible()
 
     def _on_reset(self) -> None:
-        self._told_shown = self._told_read = 0
+        self._sent_shown = self._sent_read = 0

@@ -65,7 +65,7 @@ class RightSide(QWidget):
         self.panel_closed.emit()
 
     def _fit(self) -> None:
-        """Where both do not fit the panel has the room."""
+        """Where both do not fit the panel has the space."""
         m = measures_of(self.font())
         narrow = self.width() < m.px(PANEL + 2 * LIST_MIN)
         open_ = self.panel.isVisibleTo(self)

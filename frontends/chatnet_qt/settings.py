@@ -144,13 +144,13 @@ class Settings:
         self._file.setValue("text-in-notifications", on)
 
     @property
-    def said_engine_goes_on(self) -> bool:
+    def announced_background(self) -> bool:
         """Whether the user was informed that closing the window leaves the engine running."""
-        return self._flag("said-engine-goes-on", False)
+        return self._flag("announced-background", False)
 
-    @said_engine_goes_on.setter
-    def said_engine_goes_on(self, said: bool) -> None:
-        self._file.setValue("said-engine-goes-on", said)
+    @announced_background.setter
+    def announced_background(self, announced: bool) -> None:
+        self._file.setValue("announced-background", announced)
 
     @property
     def geometry(self) -> QByteArray:

@@ -77,10 +77,10 @@ class Sheet(QDialog):
 
     def fit_screen(self) -> None:
         """The same on the screen it is on."""
-        room = present(self.screen()).availableGeometry()
-        self.fit(int(room.width() * OF_SCREEN), int(room.height() * OF_SCREEN))
-        x = max(room.left(), min(self.x(), room.right() - self.width()))
-        y = max(room.top(), min(self.y(), room.bottom() - self.height()))
+        space = present(self.screen()).availableGeometry()
+        self.fit(int(space.width() * OF_SCREEN), int(space.height() * OF_SCREEN))
+        x = max(space.left(), min(self.x(), space.right() - self.width()))
+        y = max(space.top(), min(self.y(), space.bottom() - self.height()))
         self.move(x, y)
 
     def first_focus(self) -> QWidget | None:

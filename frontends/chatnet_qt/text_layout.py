@@ -18,7 +18,7 @@ def place_text(placer: Placer, bubble: Bubble) -> Placed:
     if not was_cut and bubble.quote is None and is_emoji_alone(text):
         _place_emoji(placer, placed, bubble, text, top)
         return placed
-    pad_x, inner = m.px(12), placer.room - 2 * m.px(12)
+    pad_x, inner = m.px(12), placer.space - 2 * m.px(12)
     blocks = blocks_of(text + (" …" if was_cut else ""))
     widest, last, start = _place_quote(m, placed, bubble, inner), 0.0, 0
     y = placed.quote_box.bottom() + m.px(4) if placed.quote_box is not None else float(m.px(8))
@@ -122,7 +122,7 @@ def _place_emoji(placer: Placer, placed: Placed, bubble: Bubble, text: str, top:
     m = placer.m
     layout = QTextLayout(text.strip(), m.emoji)
     layout.setTextOption(wrapping())
-    widest, _, height = lay_lines(layout, placer.room, m.px(44))
+    widest, _, height = lay_lines(layout, placer.space, m.px(44))
     words, tick, tall = placer.meta_size(placed, bubble)
     own, gap = bubble.row.mine, m.px(8)
     meta = words + tick
@@ -141,14 +141,14 @@ def _starts_right_to_left(layout: QTextLayout) -> bool:
 
 
 def put_buttons(
-    placed: Placed, actions: list[str], left: float, top: float, room: float, m: Measures
+    placed: Placed, actions: list[str], left: float, top: float, space: float, m: Measures
 ) -> float:
     """A row of buttons that breaks into a second where the bubble is narrow; their height."""
     metrics = QFontMetricsF(m.body)
     x, y, tall = left, top, m.px(32)
     for action in actions:
         wide = metrics.horizontalAdvance(ACTION_WORDS[action]) + 2 * m.px(12)
-        if x > left and x + wide > left + room:
+        if x > left and x + wide > left + space:
             x, y = left, y + tall + m.px(8)
         placed.buttons.append((QRectF(x, y, wide, tall), action))
         x += wide + m.px(8)

@@ -6,7 +6,7 @@ search result, it does not (`at_tail` is false) and new messages are only counte
 
 from collections.abc import Iterable, Sequence
 
-from chatnet_protocol.ipc.rows import AckRun, MessageRow
+from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_protocol.ipc.view import apply_runs, failed_row, screen_order
 
 MAX_ROWS = 500
@@ -79,7 +79,7 @@ class Timeline:
         self.has_older = has_older
         self.at_tail = at_tail
 
-    def apply_runs(self, runs: Sequence[AckRun]) -> None:
+    def apply_runs(self, runs: Sequence[AckRange]) -> None:
         """Own messages got their ACK numbers."""
         self.rows = apply_runs(self.rows, runs)
 

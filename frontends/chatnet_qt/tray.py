@@ -112,8 +112,8 @@ class Tray(QObject):
 
     def say_once_what_goes_on(self, *, stays: bool) -> None:
         """The window closes, and `stays` as an icon or goes; the engine does not end by that."""
-        if not self._settings.said_engine_goes_on:
-            self._settings.said_engine_goes_on = True
+        if not self._settings.announced_background:
+            self._settings.announced_background = True
             words = KEEPS_RUNNING if stays else ENGINE_GOES_ON
             self.say("ChatNet", words)
             print(words, file=sys.stderr)  # noqa: T201
@@ -150,7 +150,7 @@ class Tray(QObject):
         if self._announced and isinstance(event, ev.MarksMoved | ev.PeerRemoved):
             self._clear_read()
         if isinstance(event, ev.RestoreChanged):
-            self._announce_wish(event.row)
+            self._announce_request(event.row)
         if not isinstance(event, ev.MessagesAdded) or self._window.isActiveWindow():
             return
         texts = [
@@ -163,7 +163,7 @@ class Tray(QObject):
             known += texts[:1000] if len(known) < 1000 else []
             self._timer.start()
 
-    def _announce_wish(self, row: RestoreRow) -> None:
+    def _announce_request(self, row: RestoreRow) -> None:
         """A restore request has to be answered: announced once for each."""
         if row.theirs != RestoreTheirs.ASKED:
             self._asking.discard(row.peer)

@@ -13,7 +13,7 @@ from chatnet_protocol.commit_peer import LoadPeer as LoadPeer
 from chatnet_protocol.commit_peer import PeerLoaded as PeerLoaded
 from chatnet_protocol.commit_peer import PeerState as PeerState
 from chatnet_protocol.commit_restore import RestoreOp, RestoreResult, RestoreState
-from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow
+from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow
 from chatnet_protocol.transfer_ops import AutomaticUse as AutomaticUse
 from chatnet_protocol.transfer_ops import LoadTransfers as LoadTransfers
 from chatnet_protocol.transfer_ops import OpBase as OpBase
@@ -62,12 +62,12 @@ class OutboxRow(Struct, array_like=True, gc=False, frozen=True):
     reply_to: bytes = b""
 
 
-class ReceiptRun(Struct, array_like=True, gc=False, frozen=True):
+class ReceiptRange(Struct, array_like=True, gc=False, frozen=True):
     """The `run` messages up to wire number `number` have consecutive ACK numbers up to `ack`."""
 
     number: int
     ack: int
-    run: int
+    count: int
 
 
 class QueueMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -114,7 +114,7 @@ class MessagesAccepted(OpBase, frozen=True, gc=False, tag=True, array_like=True)
 
     peer: int
     rows: list[MessageRow]
-    runs: list[ReceiptRun]
+    runs: list[ReceiptRange]
     mark: int
 
 
@@ -122,7 +122,7 @@ class StoreReceipts(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """The peer committed own messages: they leave the outbox. Result: ReceiptsStored."""
 
     peer: int
-    runs: list[AckRun]
+    runs: list[AckRange]
 
 
 class ReceiptsStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -131,7 +131,7 @@ class ReceiptsStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     peer: int
     delivered_seq: int
     acked_total: int
-    runs: list[AckRun]
+    runs: list[AckRange]
 
 
 class LoadOutbox(OpBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -175,7 +175,7 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
     peer: int
     mark: int
-    runs: list[ReceiptRun]
+    runs: list[ReceiptRange]
     gap: int
     peer_lost: int
     state: PeerState

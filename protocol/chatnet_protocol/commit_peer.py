@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatnet_protocol.commit_restore import RestoreState
-from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow
+from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow
 from chatnet_protocol.transfer_ops import OpBase, StoredTransfer
 
 
@@ -50,7 +50,7 @@ class PeerLoaded(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     row: PeerRow | None
     state: PeerState
     rows: list[MessageRow]
-    runs: list[AckRun]
+    runs: list[AckRange]
     tail: list[MessageRow]
     restore: RestoreState
     transfers: list[StoredTransfer]

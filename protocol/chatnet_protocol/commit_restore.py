@@ -48,7 +48,7 @@ class RestoreState(Struct, array_like=True, gc=False, frozen=True):
         return RestoreRow(self.peer, self.mine, self.theirs, self.restored)
 
 
-class StoreWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+class StoreRestoreRequest(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """The state of our request: `asking` begins `want`, unless one is under way; `refused` and
     `none` end it, if it is still this one. Result: RestoreStored."""
 
@@ -57,7 +57,7 @@ class StoreWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     mine: str
 
 
-class StoreTheirWish(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+class StorePeerRestoreRequest(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """The state of the peer's request: `asked` begins `want`, all others are about the one that
     was last asked. Result: RestoreStored."""
 
@@ -109,5 +109,5 @@ class MessagesPutBack(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 PUT_BACK_COUNTERS = ("lamport", "received_total", "acked_total", "my_shown", "my_read")
 
 
-RestoreOp = StoreWish | StoreTheirWish | PutBack
+RestoreOp = StoreRestoreRequest | StorePeerRestoreRequest | PutBack
 RestoreResult = RestoreStored | MessagesPutBack

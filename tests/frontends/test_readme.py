@@ -19,10 +19,10 @@ def test_the_stranger_s_front_end(own_home: Path) -> None:
         attached = threading.Event()
         answer = engine.core.answer
 
-        def answered(route: bytes, command: object) -> object:
+        def answered(routing_id: bytes, command: object) -> object:
             if type(command).__name__ == "FetchSnapshot":
                 attached.set()
-            return answer(route, command)  # type: ignore[arg-type]
+            return answer(routing_id, command)  # type: ignore[arg-type]
 
         engine.core.answer = answered  # type: ignore[method-assign,assignment]
         with subprocess.Popen([sys.executable, str(program), engine.connection_file]) as process:

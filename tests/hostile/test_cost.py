@@ -78,7 +78,7 @@ def ended_and_accepted(number: int) -> ct.Control:
 
 def standing(number: int) -> ct.Control:
     """Paused, and not paused, in turns."""
-    return ct.Standing(large(number), number // LARGE % 2 == 0)
+    return ct.TransferStatus(large(number), number // LARGE % 2 == 0)
 
 
 def unknown(number: int) -> bytes:
@@ -150,7 +150,7 @@ ROWS: dict[object, Row] = {
     ct.Unreachable: Row(control(unreachable_and_asked), Cost(30, 40, 9, 1)),
     ct.LinkStream: Row(control(lambda n: link_stream(own(n), n)), Cost(30, 24, 2, 1)),
     ct.TcpOpen: Row(control(lambda n: ct.TcpOpen(accepted(n))), Cost(20, 12, 2, 1)),
-    ct.Standing: Row(control(standing), Cost(30, 24, 3, 1)),
+    ct.TransferStatus: Row(control(standing), Cost(30, 24, 3, 1)),
     ct.End: Row(control(lambda n: ct.End(unknown(n), 1)), Cost(20, 30, 2, 2)),
     ct.Done: Row(control(lambda n: ct.Done(own(n))), Cost(40, 30, 2, 2)),
     (ct.Done, "lookups full"): Row(

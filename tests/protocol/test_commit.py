@@ -7,7 +7,7 @@ import pytest
 
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.ipc.rows import AckRun, MessageRow, PeerRow, TransferRow
+from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow, TransferRow
 
 ID = b"i" * 16
 MESSAGE = MessageRow(3, ID, True, 1, b"body", 4, 5, 6, 7, "", 8, 3, "failed")
@@ -21,7 +21,7 @@ WISH = cr.RestoreState(1, "running", 7, 9, ID, 2, "asked", 8)
 OPS: list[c.Op] = [
     c.QueueMessages(1, [c.NewMessage(ID, 1, b"body", 4, 2)], 5, True),
     c.AcceptMessages(1, 2**64 - 1, 3, [c.ArrivedMessage(ID, 1, 8, 4, b"body")], "a:1", 5),
-    c.StoreReceipts(1, [AckRun(6, 7, 2)]),
+    c.StoreReceipts(1, [AckRange(6, 7, 2)]),
     c.LoadOutbox(1, 6, 1000, 10),
     c.ApplyHello(1, 2**64 - 1, 2, 3, 4, 5, "shown"),
     c.StoreMarks(1, 2, 3, 4, 5, 6),
@@ -32,23 +32,23 @@ OPS: list[c.Op] = [
     c.LoadPeer(1, 3, 6),
     c.StoreTransfer(TRANSFER, b"private"),
     c.LoadTransfers([ID]),
-    cr.StoreWish(1, 2**62 - 1, "asking"),
-    cr.StoreTheirWish(1, 2**62 - 1, "giving"),
+    cr.StoreRestoreRequest(1, 2**62 - 1, "asking"),
+    cr.StorePeerRestoreRequest(1, 2**62 - 1, "giving"),
     cr.PutBack(1, 7, 3, 9, ID, True, [BACK], "a:1"),
 ]
 RESULTS: list[c.OpResult] = [
     c.MessagesQueued(1, [MESSAGE], [(ID, 3, 6)], 2),
-    c.MessagesAccepted(1, [MESSAGE], [c.ReceiptRun(3, 7, 2)], 3),
-    c.ReceiptsStored(1, 6, 7, [AckRun(6, 7, 2)]),
+    c.MessagesAccepted(1, [MESSAGE], [c.ReceiptRange(3, 7, 2)], 3),
+    c.ReceiptsStored(1, 6, 7, [AckRange(6, 7, 2)]),
     c.OutboxPage(1, [c.OutboxRow(6, ID, 1, 8, 4, b"body")], True),
-    c.HelloApplied(1, 3, [c.ReceiptRun(3, 7, 2)], 1, 2, STATE, 6, 7, 8, WISH),
+    c.HelloApplied(1, 3, [c.ReceiptRange(3, 7, 2)], 1, 2, STATE, 6, 7, 8, WISH),
     c.MarksStored(1, True, 2, 3, 4, 5, 6),
     c.DraftStored(1, False, 14, "draft"),
     c.MessageFailedStored(1, 3, "why", 6),
     c.PeerStored(PEER, STATE),
     c.PeerForgotten(1, 2, STATE, [MESSAGE], 6),
     c.PeerLoaded(
-        1, PEER, STATE, [MESSAGE], [AckRun(6, 7, 2)], [MESSAGE], WISH, [STORED], [MESSAGE]
+        1, PEER, STATE, [MESSAGE], [AckRange(6, 7, 2)], [MESSAGE], WISH, [STORED], [MESSAGE]
     ),
     c.TransferStored(TRANSFER),
     c.TransfersLoaded([c.StoredTransfer(TRANSFER, b"private", 6)]),

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 import pytest
 
-from chatnet_engine.node.recovery.restoring import MAX_WISHES
+from chatnet_engine.node.recovery.restoring import MAX_RESTORE_REQUESTS
 from chatnet_protocol import limits, version
 from chatnet_protocol.errors import CloseCode, ErrorCode
 from chatnet_protocol.ipc import (
@@ -43,7 +43,7 @@ MAPS = [
 ]
 FRAMES = [
     envelope.Publication,
-    envelope.Head,
+    envelope.Heartbeat,
     envelope.GaugeFrame,
     envelope.TraceFrame,
     envelope.Request,
@@ -308,7 +308,7 @@ def test_what_brings_a_conversation_back_is_named() -> None:
         assert written_fields(cell) == expected_fields(kind), kind.__name__
     said = f"at most {restoring.MAX_PAGE_ROWS} rows and {restoring.PAGE_BYTES // 1024} KiB"
     assert f"{said} ({restoring.ROW_BYTES} bytes a row" in specification()
-    assert f"More than {MAX_WISHES} requests on one link" in specification()
+    assert f"More than {MAX_RESTORE_REQUESTS} requests on one link" in specification()
 
 
 def test_file_records_are_named() -> None:

@@ -58,7 +58,7 @@ class Author:
         added = [self.row() for _ in range(self.number(4))]
         first = added[0].no if added else 0
         newest = sorted(added, key=view.screen_order)
-        runs = [rows.AckRun(self.no - 20 - self.number(5), self.no, 1 + self.number(8))]
+        runs = [rows.AckRange(self.no - 20 - self.number(5), self.no, 1 + self.number(8))]
         marks = [self.number(self.no) for _ in range(5)]
         state = self.random.choice(list(rows.TransferState))
         transfer = msgspec.structs.replace(
@@ -159,7 +159,7 @@ def rules() -> Iterator[Case]:
     yield Case(
         "a run gives ACK numbers to rows that have none",
         holding(own(1), own(2, ack=9), own(3), own(4)),
-        ev.MessagesDelivered(1, 3, [rows.AckRun(3, 12, 3)]),
+        ev.MessagesDelivered(1, 3, [rows.AckRange(3, 12, 3)]),
     )
     yield Case(
         "a message that comes back stands where it was",

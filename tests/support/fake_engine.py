@@ -30,7 +30,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
 from chatnet_protocol.ipc.reasons import MessageFailure, Reason
 from chatnet_protocol.ipc.rows import (
-    AckRun,
+    AckRange,
     ClientRole,
     ClientRow,
     LinkRow,
@@ -125,7 +125,7 @@ class FakeCore:
 
     def head(self) -> bytes:
         """The heartbeat as it now is."""
-        return codec.pack(envelope.Head(self.boot, self.seq, self.view.last_no))
+        return codec.pack(envelope.Heartbeat(self.boot, self.seq, self.view.last_no))
 
     def gauge(self, *gauges: ev.Gauge) -> None:
         """Publish statistics."""
@@ -180,7 +180,7 @@ class FakeCore:
         last, run = view.last_seq, view.last_seq - view.delivered_seq
         if run <= 0:
             return
-        acks = AckRun(last, 1000 + last, run)
+        acks = AckRange(last, 1000 + last, run)
         for index, (number, row) in enumerate(self.history):
             if number == peer and row.mine and not row.ack:
                 filled = msgspec.structs.replace(row, ack=1000 + row.seq)
@@ -266,7 +266,7 @@ class FakeCore:
 
     # --- what a front end asks ---------------------------------------------------------------
 
-    def handle_request(self, route: bytes, frame: bytes) -> bytes:
+    def handle_request(self, routing_id: bytes, frame: bytes) -> bytes:
         """The reply to one request."""
         request = envelope.decode_request(frame)
         command = request.command
@@ -275,21 +275,21 @@ class FakeCore:
             if type(command) in self.refuse:
                 raise self.refuse[type(command)]
             free = cmd.Attach | cmd.FetchStatus | cmd.FetchSnapshot | cmd.StopEngine
-            if route not in self.clients and not isinstance(command, free):
+            if routing_id not in self.clients and not isinstance(command, free):
                 raise CommandError(ErrorCode.UNKNOWN_CLIENT, "Attach first.")
-            result = self.answer(route, command)
+            result = self.answer(routing_id, command)
         except CommandError as error:
             failure = envelope.Failure(error.code, error.detail)
             return codec.pack(envelope.Reply(request.id, failure, None))
         return codec.pack(envelope.Reply(request.id, None, result))
 
-    def answer(self, route: bytes, command: cmd.Command) -> cmd.Result:
+    def answer(self, routing_id: bytes, command: cmd.Command) -> cmd.Result:
         """Do what one command asks."""
         match command:
             case cmd.Attach():
-                return self.attach(route, command)
+                return self.attach(routing_id, command)
             case cmd.Detach():
-                self.publish(ev.ClientDetached(self.clients.pop(route).client))
+                self.publish(ev.ClientDetached(self.clients.pop(routing_id).client))
             case cmd.FetchSnapshot(boot=boot, seq=seq, part=part):
                 if boot != self.boot or (seq, part) not in self.snapshots:
                     raise CommandError(ErrorCode.GONE, "That snapshot is gone.")
@@ -327,17 +327,17 @@ class FakeCore:
             case cmd.AddPeer() | cmd.RemovePeer() | cmd.SetPeer() | cmd.TrustPeer():
                 return self.change_peer(command)
             case _:
-                return self.change_state(route, command)
+                return self.change_state(routing_id, command)
         return cmd.Done()
 
-    def attach(self, route: bytes, command: cmd.Attach) -> cmd.Attached:
+    def attach(self, routing_id: bytes, command: cmd.Attach) -> cmd.Attached:
         """Join a client by its cursor or by a snapshot."""
         if command.ipc_version != IPC_VERSION:
             raise CommandError(ErrorCode.VERSION, "Upgrade ChatNet on this side.")
-        row = self.clients.get(route)
+        row = self.clients.get(routing_id)
         if row is None:
             row = ClientRow(len(self.clients) + 1, command.name, command.role, self.wall_ms)
-            self.clients[route] = row
+            self.clients[routing_id] = row
             self.publish(ev.ClientAttached(row))
         cursor = command.cursor
         parts = 0
@@ -440,7 +440,7 @@ class FakeCore:
             self.publish(ev.PeerChanged(row))
         return cmd.Done()
 
-    def change_state(self, route: bytes, command: cmd.Command) -> cmd.Result:
+    def change_state(self, routing_id: bytes, command: cmd.Command) -> cmd.Result:
         """Drafts, marks and transfers."""
         state = {
             cmd.AcceptTransfer: TransferState.ACTIVE,
@@ -454,12 +454,12 @@ class FakeCore:
                 view = self.peer(peer)
                 accepted = base == view.draft_revision
                 if accepted:
-                    client = self.clients[route].client
+                    client = self.clients[routing_id].client
                     self.publish(ev.DraftChanged(peer, base + 1, text, client))
                 return cmd.DraftSet(accepted, view.draft_revision, view.draft)
-            case cmd.MarkShown(peer=peer, ack=ack) if self.may_mark(route):
+            case cmd.MarkShown(peer=peer, ack=ack) if self.may_mark(routing_id):
                 self.marks(peer, my_shown=ack)
-            case cmd.MarkRead(peer=peer, ack=ack) if self.may_mark(route):
+            case cmd.MarkRead(peer=peer, ack=ack) if self.may_mark(routing_id):
                 self.marks(peer, my_shown=ack, my_read=ack)
             case _ if state is not None:
                 self.move_transfer(command.id, state, by="me")  # type: ignore[union-attr]
@@ -467,9 +467,9 @@ class FakeCore:
                 pass
         return cmd.Done()
 
-    def may_mark(self, route: bytes) -> bool:
+    def may_mark(self, routing_id: bytes) -> bool:
         """Raises CommandError for a client of role read-only."""
-        if self.clients[route].role != ClientRole.FULL:
+        if self.clients[routing_id].role != ClientRole.FULL:
             raise CommandError(ErrorCode.NOT_ALLOWED, "This front end is attached read-only.")
         return True
 
@@ -565,8 +565,8 @@ class FakeEngine:
         ipc.handle_commands(now_s)
         while (request := ipc.receive(now_s)) is not None:
             if not self.silent:
-                route, frames = request
-                ipc.reply(route, self.core.handle_request(route, frames[0]))
+                routing_id, frames = request
+                ipc.reply(routing_id, self.core.handle_request(routing_id, frames[0]))
                 self._arrived.notify_all()
         for topic, frame in self.core.publications:
             ipc.publish(topic, frame)

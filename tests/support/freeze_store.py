@@ -17,8 +17,8 @@ import msgspec  # noqa: E402
 
 from chatnet_engine.ledger.migrations import STEPS  # noqa: E402
 from chatnet_protocol import commit as c  # noqa: E402
-from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow  # noqa: E402
-from simworld.ledger_desk import Desk, arrived, message_id, texts  # noqa: E402
+from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow  # noqa: E402
+from simworld.ledger_harness import LedgerHarness, arrived, message_id, texts  # noqa: E402
 
 FROZEN = ROOT / "tests/engine/ledger/frozen"
 BOB, EVE, OLD = b"B" * 32, b"E" * 32, b"O" * 32
@@ -37,37 +37,41 @@ def load_frozen(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(f"PRAGMA foreign_keys = {checked}")
 
 
-def write_history(desk: Desk) -> None:
+def write_history(harness: LedgerHarness) -> None:
     """Two people, one forgotten and one merged; everything that a conversation can leave."""
-    bob = desk.add_peer(BOB, "bob")
-    desk.hello(bob, 7, display_name="Bob B.")
-    desk.queue(bob, texts(1, 2, 3), release=True)
-    desk.accept(bob, 7, 1, arrived(11, 12, 13, lamport=2))
-    desk.do(c.StoreReceipts(bob, [AckRun(2, 2, 2)]))
-    desk.queue(bob, texts(4), release=False)
-    desk.do(c.FailMessage(bob, 4, "Withdrawn before it was sent."))
-    desk.do(c.StoreMarks(bob, sent_seq=3, peer_shown=2, peer_read=1, my_shown=3, my_read=2))
+    bob = harness.add_peer(BOB, "bob")
+    harness.hello(bob, 7, display_name="Bob B.")
+    harness.queue(bob, texts(1, 2, 3), release=True)
+    harness.accept(bob, 7, 1, arrived(11, 12, 13, lamport=2))
+    harness.do(c.StoreReceipts(bob, [AckRange(2, 2, 2)]))
+    harness.queue(bob, texts(4), release=False)
+    harness.do(c.FailMessage(bob, 4, "Withdrawn before it was sent."))
+    harness.do(c.StoreMarks(bob, sent_seq=3, peer_shown=2, peer_read=1, my_shown=3, my_read=2))
     # The peer remembers more than we have, and starts again: a gap, numbers that go on above it.
-    desk.hello(bob, 8, acked_total=9, received_total=2, lamport=40)
-    desk.accept(bob, 8, 1, arrived(14, 15, lamport=41))
+    harness.hello(bob, 8, acked_total=9, received_total=2, lamport=40)
+    harness.accept(bob, 8, 1, arrived(14, 15, lamport=41))
     answer = msgspec.structs.replace(texts(6)[0], reply_to=message_id(14))
-    desk.queue(bob, [*texts(5), answer])
+    harness.queue(bob, [*texts(5), answer])
     offer = c.ArrivedMessage(message_id(16), 2, 50, 3000, b"an offer")
-    desk.accept(bob, 8, 3, [offer])
-    row = TransferRow(message_id(16), bob, desk.history()[-1].no, False, "paused", "a.bin", 1, 9, 4)
-    desk.do(c.StoreTransfer(row, b"opaque", b"listing", c.AutomaticUse(BOB, 20_000, 9, 1)))
+    harness.accept(bob, 8, 3, [offer])
+    row = TransferRow(
+        message_id(16), bob, harness.history()[-1].no, False, "paused", "a.bin", 1, 9, 4
+    )
+    harness.do(c.StoreTransfer(row, b"opaque", b"listing", c.AutomaticUse(BOB, 20_000, 9, 1)))
     done = TransferRow(message_id(99), bob, 1, True, "done", "b.bin", 2, 9, 9, path="/home/b.bin")
-    desk.do(c.StoreTransfer(done, b""))
-    desk.do(c.StoreDraft(bob, "half a thought – ½", 0))
-    eve = desk.add_peer(EVE, "eve")
-    desk.queue(eve, texts(21))
-    typed = desk.do(c.StorePeer(PeerRow(0, "typed", "host", 2, refused_keys=[EVE, OLD]))).row.peer
-    desk.queue(typed, texts(31, 32))
-    desk.do(c.ForgetPeer(typed, eve))
-    old = desk.add_peer(OLD, "old")
-    desk.hello(old, 3)
-    desk.accept(old, 3, 1, arrived(41))
-    desk.do(c.ForgetPeer(old))
+    harness.do(c.StoreTransfer(done, b""))
+    harness.do(c.StoreDraft(bob, "half a thought – ½", 0))
+    eve = harness.add_peer(EVE, "eve")
+    harness.queue(eve, texts(21))
+    typed = harness.do(
+        c.StorePeer(PeerRow(0, "typed", "host", 2, refused_keys=[EVE, OLD]))
+    ).row.peer
+    harness.queue(typed, texts(31, 32))
+    harness.do(c.ForgetPeer(typed, eve))
+    old = harness.add_peer(OLD, "old")
+    harness.hello(old, 3)
+    harness.accept(old, 3, 1, arrived(41))
+    harness.do(c.ForgetPeer(old))
 
 
 def main() -> int:
@@ -76,9 +80,9 @@ def main() -> int:
     if path.exists():
         print(f"{path} is there already: frozen is frozen", file=sys.stderr)
         return 1
-    desk = Desk()
-    write_history(desk)
-    lines = [*desk.connection.iterdump(), f"PRAGMA user_version = {len(STEPS)};"]
+    harness = LedgerHarness()
+    write_history(harness)
+    lines = [*harness.connection.iterdump(), f"PRAGMA user_version = {len(STEPS)};"]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
 

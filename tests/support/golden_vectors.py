@@ -76,7 +76,7 @@ PEERS_ROW = rows.MessageRow(
     lamport=41,
     place=42,
 )
-RUN = rows.AckRun(seq=21, ack=21, run=2)
+RUN = rows.AckRange(seq=21, ack=21, count=2)
 PEER = rows.PeerRow(
     peer=1,
     name="192.168.233.128:12346",
@@ -237,7 +237,7 @@ ROWS: Samples = {
     "MessageRow, the peer's offer": PEERS_ROW,
     "MessageRow, an answer": msgspec.structs.replace(OWN_ROW, reply_to=ID_2),
     "MessageRow, failed": msgspec.structs.replace(OWN_ROW, failed="withdrawn"),
-    "AckRun": RUN,
+    "AckRange": RUN,
     "PeerRow": PEER,
     "LinkRow": LINK,
     "LinkRow, with a reason": msgspec.structs.replace(
@@ -266,13 +266,13 @@ FRAMES: Samples = {
     ),
     "Reply, queued": envelope.Reply(2, None, cmd.Queued(41, 21)),
     "Publication, delivered": envelope.Publication(
-        BOOT, 103, [ev.MessagesDelivered(1, 21, [rows.AckRun(21, 21, 1)])]
+        BOOT, 103, [ev.MessagesDelivered(1, 21, [rows.AckRange(21, 21, 1)])]
     ),
     "Reply, failed": envelope.Reply(
         7, envelope.Failure(ErrorCode.GONE, "Those events are gone; attach again."), None
     ),
     "Reply, no newer events": envelope.Reply(8, None, cmd.EventsPage(b"")),
-    "Head": envelope.Head(BOOT, 103, 41),
+    "Heartbeat": envelope.Heartbeat(BOOT, 103, 41),
     "GaugeFrame": envelope.GaugeFrame(BOOT, [ev.TransferGauge(ID_2, 1, 6, 131_072, 5e6)]),
     "TraceFrame": envelope.TraceFrame(
         BOOT,
@@ -346,7 +346,7 @@ def encode(value: msgspec.Struct) -> bytes:
 
 _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "ConnectionFile": session_files.decode_connection_file,
-    "Head": envelope.decode_head,
+    "Heartbeat": envelope.decode_heartbeat,
     "GaugeFrame": envelope.decode_gauges,
     "TraceFrame": envelope.decode_traces,
     "Hello": wire.decode_hello,

@@ -45,8 +45,8 @@ class FakeNode:
     def handle_datagrams(self, batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
         self.datagrams += batch
 
-    def handle_request(self, route: bytes, frames: list[bytes], now: Now) -> None:
-        self.requests.append((route, frames))
+    def handle_request(self, routing_id: bytes, frames: list[bytes], now: Now) -> None:
+        self.requests.append((routing_id, frames))
 
     def handle_io(self, result: IoResult, now: Now) -> None:
         self.results.append(result)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.loss import LossRecovery
-from chatnet_engine.arq.packets import NO_SNAPSHOT, SentPacket, Snapshot, Token
+from chatnet_engine.arq.packets import NO_SNAPSHOT, DeliveryToken, SentPacket, Snapshot
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.trace import Code
 
@@ -18,14 +18,14 @@ class Fates:
         self.acked: list[int] = []
         self.lost: list[int] = []
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         self.acked.append(token[0])
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         assert token == (packet,)
         self.lost.append(packet)
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         raise AssertionError("loss recovery does not choose what a probe carries")
 
 

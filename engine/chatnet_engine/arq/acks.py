@@ -9,7 +9,7 @@ and rides in later packets of receipts too, so that the peer's estimate does not
 
 from enum import IntEnum
 
-from chatnet_engine.arq.packets import Pulled, Token
+from chatnet_engine.arq.packets import DeliveryToken, SentFrame
 from chatnet_engine.arq.ranges import RangeSet
 from chatnet_protocol.limits import MAX_ACK_RANGES
 from chatnet_protocol.wire import frames
@@ -74,7 +74,7 @@ class Acks:
         at_once = elicits is Elicits.AT_ONCE or not may_wait
         self.due_at = min(self.due_at, now if at_once else now + ACK_DELAY_S)
 
-    def pull(self, now: float, *, again: bool = False) -> Pulled | None:
+    def pull(self, now: float, *, again: bool = False) -> SentFrame | None:
         """The ACK frame, if there is anything that was not reported yet; with `again`, on a line
         that loses, also when the peer may lack what was reported."""
         again = again and self.insistent and self._largest > self._confirmed
@@ -87,7 +87,7 @@ class Acks:
             delay_us = min(max(int((now - self._largest_at) * 1e6), 0), MAX_DELAY_US)
         return frames.encode_ack(delay_us, ranges), (ranges[0][1],)
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """The peer has this ACK: ranges up to it need not be sent again (RFC 9000 section
         13.2.4)."""
         if token[0] > self._confirmed:
@@ -96,10 +96,10 @@ class Acks:
             if not self._received:  # a late packet went with it: its sender will say it again
                 self._settled()
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """Nothing: the next packet carries a newer one."""
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """Nothing."""
 
     def _settled(self) -> None:

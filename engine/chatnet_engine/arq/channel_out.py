@@ -7,7 +7,7 @@ again, and the window. It knows nothing of packets but their numbers.
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
-from chatnet_engine.arq.packets import Pulled, Token
+from chatnet_engine.arq.packets import DeliveryToken, SentFrame
 from chatnet_engine.arq.ranges import RangeSet
 from chatnet_engine.arq.redundancy import MAX_TRACKED, SMALL_MESSAGE_BYTES, EarlyCopies
 from chatnet_protocol.errors import LocalProtocolError
@@ -15,7 +15,7 @@ from chatnet_protocol.limits import MAX_MESSAGE_BYTES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
 
 MIN_PART_BYTES = 64
-"""A message is not cut for the sake of less room than this ..."""
+"""A message is not cut for the sake of less space than this ..."""
 UNCUT_BYTES = 128
 """... and one of up to this size not at all: its copies need it whole."""
 
@@ -62,7 +62,7 @@ class SendChannel:
         """Messages sent in full that the peer has not committed yet, as far as is known."""
         return self.sent_upto - self.receipted
 
-    def room(self) -> int:
+    def credit(self) -> int:
         """Window bytes left; a message takes its length and MESSAGE_OVERHEAD_BYTES."""
         return self._window_bytes - self._used_bytes
 
@@ -77,7 +77,7 @@ class SendChannel:
         if min(sizes) == 0 or max(sizes) > MAX_MESSAGE_BYTES:
             raise LocalProtocolError(f"a message has 1 to {MAX_MESSAGE_BYTES} bytes")
         cost = sum(sizes) + MESSAGE_OVERHEAD_BYTES * len(sizes)
-        if cost > self.room():
+        if cost > self.credit():
             raise LocalProtocolError("over the window")
         first = self._end
         self._bodies.update(enumerate(messages, first))
@@ -86,15 +86,15 @@ class SendChannel:
         self._update_sendable()
         return first
 
-    def pull_new(self, room: int, packet: int, now: float) -> Pulled | None:
-        """The next frame of what was never sent, in at most `room` bytes."""
+    def pull_new(self, space: int, packet: int, now: float) -> SentFrame | None:
+        """The next frame of what was never sent, in at most `space` bytes."""
         first = number = self._next
         end = self._sendable
         if number >= end:
             return None
         bodies = self._bodies
         if self._next_offset == 0:
-            left = room - frames.messages_head_bytes(number)
+            left = space - frames.messages_head_bytes(number)
             batch = []
             while number < end:
                 body = bodies[number]
@@ -111,7 +111,7 @@ class SendChannel:
                     self._track(first, batch, packet, now)
                 return self._run(first, batch)
         size = len(bodies[number])
-        pulled = self._part(number, self._next_offset, size, room)
+        pulled = self._part(number, self._next_offset, size, space)
         if pulled is None:
             return None
         self._unacked.add(number)
@@ -123,7 +123,7 @@ class SendChannel:
             self._next_offset = 0
         return pulled
 
-    def pull_again(self, room: int, packet: int, now: float) -> Pulled | None:
+    def pull_again(self, space: int, packet: int, now: float) -> SentFrame | None:
         """The next frame of what has to be sent again, oldest first."""
         again = self._again
         while again:
@@ -131,7 +131,7 @@ class SendChannel:
             if number not in self._unacked:
                 self._again_set.discard(heappop(again))
                 continue
-            pulled = self._whole_again(room, packet, now)
+            pulled = self._whole_again(space, packet, now)
             if pulled is not None:
                 return pulled
             part_end = end
@@ -142,7 +142,7 @@ class SendChannel:
                     self._again_set.discard(heappop(again))
                     continue
                 offset, part_end = gaps[0][0], gaps[0][1] + 1
-            pulled = self._part(number, offset, part_end, room)
+            pulled = self._part(number, offset, part_end, space)
             if pulled is None:
                 return None
             self._again_set.discard(heappop(again))
@@ -155,16 +155,16 @@ class SendChannel:
         return None
 
     def pull_copies(
-        self, room: int, packet: int, now: float, *, every: bool, spare: bool
-    ) -> list[Pulled]:
+        self, space: int, packet: int, now: float, *, every: bool, spare: bool
+    ) -> list[SentFrame]:
         """Copies of small messages in flight that fit into this packet."""
         chosen = []
         for number in self.copies.riders(packet, now, every=every, spare=spare):
-            room -= len(self._bodies[number]) + 2 + frames.messages_head_bytes(number)
-            if room < 0:
+            space -= len(self._bodies[number]) + 2 + frames.messages_head_bytes(number)
+            if space < 0:
                 break
             chosen.append(number)
-        pulled: list[Pulled] = []
+        pulled: list[SentFrame] = []
         run: list[bytes] = []
         first = 0
         for number in sorted(chosen):
@@ -179,7 +179,7 @@ class SendChannel:
             pulled.append(self._run(first, run))
         return pulled
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """A packet with this content arrived."""
         if len(token) == 2:
             numbers = range(token[0], token[0] + token[1])
@@ -195,7 +195,7 @@ class SendChannel:
             self._unacked.discard(number)
             self._forget(range(number, number + 1))
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """A packet with this content was declared lost; a later copy in flight is waited for."""
         if len(token) == 3:
             self._send_again(*token)
@@ -204,7 +204,7 @@ class SendChannel:
             if not self.copies.on_the_way(number, packet):
                 self._send_again(number, 0, len(self._bodies[number]))
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """Send this content again even if copies are in flight."""
         if len(token) == 3:
             self._send_again(*token)
@@ -237,7 +237,7 @@ class SendChannel:
         small = [n for n, body in enumerate(bodies, first) if len(body) <= SMALL_MESSAGE_BYTES]
         self.copies.on_sent(small, packet, now)
 
-    def _run(self, first: int, bodies: list[bytes]) -> Pulled:
+    def _run(self, first: int, bodies: list[bytes]) -> SentFrame:
         return frames.encode_messages(self.channel, first, bodies), (first, len(bodies))
 
     def _send_again(self, number: int, offset: int, end: int) -> None:
@@ -246,10 +246,10 @@ class SendChannel:
             self._again_set.add(entry)
             heappush(self._again, entry)
 
-    def _whole_again(self, room: int, packet: int, now: float) -> Pulled | None:
+    def _whole_again(self, space: int, packet: int, now: float) -> SentFrame | None:
         """As many whole messages as follow each other; None when a part is next."""
         first = self._again[0][0]
-        left = room - frames.messages_head_bytes(first)
+        left = space - frames.messages_head_bytes(first)
         batch: list[bytes] = []
         while self._again:
             entry = self._again[0]
@@ -269,9 +269,9 @@ class SendChannel:
         self._track(first, batch, packet, now)
         return self._run(first, batch)
 
-    def _part(self, number: int, offset: int, end: int, room: int) -> Pulled | None:
+    def _part(self, number: int, offset: int, end: int, space: int) -> SentFrame | None:
         body = self._bodies[number]
-        space = room - frames.message_head_bytes(number)
+        space = space - frames.message_head_bytes(number)
         least_bytes = MIN_PART_BYTES if len(body) > UNCUT_BYTES else UNCUT_BYTES
         if space < min(least_bytes, end - offset):
             return None

@@ -16,7 +16,7 @@ from chatnet_engine.arq.events import (
     MessagesSent,
     PathChallenged,
     PathResponded,
-    ReceiptRun,
+    ReceiptRange,
     ReceiptsArrived,
 )
 from chatnet_engine.arq.packets import Packet
@@ -64,7 +64,7 @@ class Connection:
         """What is known of losses in the direction of the peer, for the next link to begin with."""
         self._receiver = Receiver(config, self._sources.channel_receipts)
         self._receipt_log: ReceiptLog | None = None
-        self._new_receipts: list[ReceiptRun] = []
+        self._new_receipts: list[ReceiptRange] = []
         self._reported_sent: dict[int, int] = {}
         self._events: list[Event] = []
         self._close: bytes | None = None
@@ -128,7 +128,7 @@ class Connection:
         self._sources.hello.set(body)
 
     def start_sending(self, first_number: int, base: int | None = None) -> None:
-        """Channel 0 begins at this number; until now it had no room.
+        """Channel 0 begins at this number; until now it had no credit.
 
         `base`: the lowest number whose receipt is still news, when the peer turned out to have
         committed messages before `first_number` without our hearing of it.
@@ -146,11 +146,11 @@ class Connection:
         came was kept within the window, or dropped unacknowledged beyond it."""
         self._receiver.start(next_number, self._now)
 
-    def room(self, channel: int) -> int:
+    def credit(self, channel: int) -> int:
         """Bytes that `queue` takes; each message counts MESSAGE_OVERHEAD_BYTES besides its own."""
         sending = self._sources.channels.get(channel)
         if sending is not None:
-            return sending.room()
+            return sending.credit()
         return self._config.window_bytes if 0 < channel < MAX_CHANNELS else 0
 
     def queue(self, channel: int, messages: Sequence[bytes]) -> int:

@@ -5,7 +5,7 @@ Each class owns one kind, and repeats it until the packet that carried the newes
 
 from collections import deque
 
-from chatnet_engine.arq.packets import Pulled, Token
+from chatnet_engine.arq.packets import DeliveryToken, SentFrame
 from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import MAX_HELLO_BYTES, MAX_STATE_BYTES, MAX_STATES
 from chatnet_protocol.wire import frames
@@ -30,21 +30,21 @@ class HelloSlot:
         self._frame = frames.encode_hello(body)
         self.due = True
 
-    def pull(self) -> Pulled | None:
+    def pull(self) -> SentFrame | None:
         """The frame, until it is acknowledged."""
         self.due = False
         return (self._frame, ()) if self._frame else None
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """Done for good."""
         self._frame = b""
         self.due = False
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """It rides in whatever goes next, and makes something go."""
         self.due = bool(self._frame)
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """As when lost."""
         self.due = bool(self._frame)
 
@@ -71,27 +71,27 @@ class StateBoard:
         self._values[key] = (revision, value)
         self._due[key] = None
 
-    def pull(self, room: int) -> Pulled | None:
+    def pull(self, space: int) -> SentFrame | None:
         """The frame that has waited longest, if it fits."""
         for key in self._due:
             revision, value = self._values[key]
             frame = frames.encode_state(key, revision, value)
-            if len(frame) > room:
+            if len(frame) > space:
                 return None
             del self._due[key]
             return frame, (key, revision)
         return None
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """Nothing to keep: a newer revision, if any, is already pending."""
         if self._values[token[0]][0] == token[1]:
             self._due.pop(token[0], None)
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """Again, unless there is a newer revision."""
         self.on_probe(token)
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """As when lost."""
         if self._values[token[0]][0] == token[1]:
             self._due[token[0]] = None
@@ -114,27 +114,27 @@ class ChannelReceipts:
         self._numbers[channel] = number
         self._due[channel] = None
 
-    def pull(self, room: int) -> Pulled | None:
+    def pull(self, space: int) -> SentFrame | None:
         """A frame that is due, if it fits."""
         for channel in self._due:
             number = self._numbers[channel]
             frame = frames.encode_channel_receipt(channel, number)
-            if len(frame) > room:
+            if len(frame) > space:
                 return None
             del self._due[channel]
             return frame, (channel, number)
         return None
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """Nothing to keep."""
         if self._numbers[token[0]] == token[1]:
             self._due.pop(token[0], None)
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """Again, unless a higher number was reported since."""
         self.on_probe(token)
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """As when lost."""
         if self._numbers[token[0]] == token[1]:
             self._due[token[0]] = None
@@ -159,8 +159,8 @@ class PathTokens:
         """Answer."""
         self._waiting.append(frames.encode_path_response(token))
 
-    def pull(self, room: int) -> bytes | None:
+    def pull(self, space: int) -> bytes | None:
         """The oldest waiting frame, if it fits."""
-        if not self._waiting or len(self._waiting[0]) > room:
+        if not self._waiting or len(self._waiting[0]) > space:
             return None
         return self._waiting.popleft()

@@ -22,19 +22,19 @@ class MessagesArrived(Struct, frozen=True):
     """When the last of them became complete."""
 
 
-class ReceiptRun(Struct, frozen=True):
+class ReceiptRange(Struct, frozen=True):
     """Our channel 0 messages up to `number` are committed at the peer; the last `run` of them, none
     of which was in an earlier run, have the consecutive ACK numbers that end at `ack`."""
 
     number: int
     ack: int
-    run: int
+    count: int
 
 
 class ReceiptsArrived(Struct, frozen=True):
     """Commits at the peer; the window has opened accordingly."""
 
-    runs: list[ReceiptRun]
+    runs: list[ReceiptRange]
 
 
 class MessagesSent(Struct, frozen=True):

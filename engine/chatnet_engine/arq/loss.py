@@ -53,7 +53,7 @@ class LossRecovery:
         self._rtt = rtt
         self._congestion = congestion
         self._sent = PacketLog()
-        self._given_up = PacketLog()
+        self._lost_packets = PacketLog()
         self._largest_acked = -1
         self._first_acked_sent_at: float | None = None
         """What left before this may have met nobody, which says nothing about the line."""
@@ -65,9 +65,9 @@ class LossRecovery:
         """Packets in flight that wait for an ACK that does not wait."""
         self._packet_threshold = config.packet_threshold
         self._time_threshold = config.time_threshold
-        self._episode: set[int] = set()
+        self._recovery_epoch: set[int] = set()
         self._episode_at = float("-inf")
-        self._calm_rounds = 0
+        self._reo_wnd_persist = 0
         self.in_flight_bytes = 0
         self.control_packets = 0
         """Packets in flight that left outside the window."""
@@ -96,7 +96,7 @@ class LossRecovery:
         """The peer has processed `ranges` (highest first; already known to have been sent)."""
         largest = ranges[0][1]
         acked = [packet for low, high in reversed(ranges) for packet in self._sent.take(low, high)]
-        if self._given_up:
+        if self._lost_packets:
             self._find_spurious(ranges, now)
         if acked:
             if self._first_acked_sent_at is None:
@@ -168,7 +168,7 @@ class LossRecovery:
         self._prompt -= not packet.is_patient
 
     def _find_spurious(self, ranges: Sequence[tuple[int, int]], now: float) -> None:
-        given_up = self._given_up
+        given_up = self._lost_packets
         for low, high in reversed(ranges):
             for packet in given_up.take(low, high):
                 if now < packet.forget_at:
@@ -193,11 +193,11 @@ class LossRecovery:
             max(self._packet_threshold, distance), self._config.max_packet_threshold
         )
         self._time_threshold = min(self._time_threshold + 0.25, self._config.max_time_threshold)
-        self._calm_rounds = 0
+        self._reo_wnd_persist = 0
         self.pto_count = 0
-        if packet.number in self._episode:
-            self._episode.discard(packet.number)
-            if not self._episode:
+        if packet.number in self._recovery_epoch:
+            self._recovery_epoch.discard(packet.number)
+            if not self._recovery_epoch:
                 self._congestion.on_spurious()
 
     def _detect(self, now: float, just_acked: list[SentPacket]) -> None:
@@ -239,9 +239,9 @@ class LossRecovery:
         newest = lost[-1]
         if newest.sent_at > self._episode_at:
             self._episode_at = now
-            self._episode.clear()
-            self._calm_rounds += 1
-            if self._calm_rounds >= CALM_ROUNDS:
+            self._recovery_epoch.clear()
+            self._reo_wnd_persist += 1
+            if self._reo_wnd_persist >= CALM_ROUNDS:
                 self._calm_down()
         for packet in lost:
             self._left(packet)
@@ -249,14 +249,14 @@ class LossRecovery:
                 age_ms = (now - packet.sent_at) * 1000
                 self._trace.add(Kind.PACKET_LOST, number=packet.number, age_ms=age_ms)
             packet.forget_at = forget_at
-            self._given_up.add(packet)
-            self._episode.add(packet.number)
+            self._lost_packets.add(packet)
+            self._recovery_epoch.add(packet.number)
             first = self._first_acked_sent_at
             if not packet.is_mtu_probe and (first is None or packet.sent_at >= first):
                 self._verdicts.append((packet.number, packet.sent_at, True))
             for source, token in packet.contents:
                 source.on_lost(token, packet.number)
-        self._given_up.take_oldest(max(0, len(self._given_up) - MAX_LOST_KEPT))
+        self._lost_packets.take_oldest(max(0, len(self._lost_packets) - MAX_LOST_KEPT))
         counted = [packet for packet in lost if not packet.is_mtu_probe]
         if counted:
             self.counters.packets_lost += len(counted)
@@ -267,7 +267,7 @@ class LossRecovery:
         least = self._config.packet_threshold
         self._packet_threshold = max(least, self._packet_threshold // 2)
         self._time_threshold = max(self._config.time_threshold, self._time_threshold - 0.25)
-        self._calm_rounds = 0
+        self._reo_wnd_persist = 0
 
     def _check_persistent(self, lost: list[SentPacket], just_acked: list[SentPacket]) -> None:
         barrier = just_acked[0].number if just_acked else self._largest_acked

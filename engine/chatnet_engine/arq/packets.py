@@ -10,22 +10,22 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
-Token: TypeAlias = tuple[int, ...]
+DeliveryToken: TypeAlias = tuple[int, ...]
 """A source's own note of what it put into a packet."""
-Pulled: TypeAlias = tuple[bytes, Token]
+SentFrame: TypeAlias = tuple[bytes, DeliveryToken]
 """An encoded frame and its token."""
 
 
 class Source(Protocol):
     """A part of the sender that owns content of one kind."""
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """The packet arrived."""
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """The packet with this number is believed lost: send the content again if it matters."""
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """Probe timeout: send the content again although it may still be in flight."""
 
 
@@ -56,7 +56,7 @@ class SentPacket(Struct):
     number: int
     sent_at: float
     size_bytes: int
-    contents: list[tuple[Source, Token]]
+    contents: list[tuple[Source, DeliveryToken]]
     is_control: bool = False
     """It left for the sake of receipts, states or HELLO, outside window and pace."""
     is_patient: bool = False

@@ -35,7 +35,7 @@ DELAY_SAMPLES = 8
 PROBE_STEP = 0.06
 MOST_PROBE_STEP = 1.0
 """A probe sends 6 % more for a round trip, which queues for that part of it where nothing is free;
-one that finds room is followed by one of twice the step."""
+one that finds space is followed by one of twice the step."""
 RIVAL_STEP = 0.25
 DOWN_GAIN = 0.9
 RIVAL_DOWN_GAIN = 0.75

@@ -7,12 +7,13 @@ later on (section 4.3, black hole detection) bring the base size back; when that
 safe size of `sizing`.
 """
 
-from chatnet_engine.arq.packets import Token
+from chatnet_engine.arq.packets import DeliveryToken
 from chatnet_engine.arq.sizing import BLACK_HOLE_LOSSES, SAFE_PAYLOAD_BYTES, PayloadSize
 
 CANDIDATES = (1280, 1392, 1452, 1472, 4312, 8952, 16_384, 32_768, 65_472)
-"""Datagrams: what IPv6 has to carry with room to spare, WireGuard's tunnels, Ethernet with IPv6 and
-with IPv4, FDDI and IP over InfiniBand, jumbo frames, and fractions of the loopback device's MTU."""
+"""Datagrams: what IPv6 has to carry with space to spare, WireGuard's tunnels, Ethernet with IPv6
+and with IPv4, FDDI and IP over InfiniBand, jumbo frames, and fractions of the loopback device's
+MTU."""
 ETHERNET_BYTES = 1472
 MAX_PROBES = 3
 """Losses of one size after which the search rests, RFC 8899 section 5.1.2."""
@@ -70,13 +71,13 @@ class PathMtu:
         fast = size <= max(ETHERNET_BYTES - self._overhead_bytes, PACKET_S * rate_bytes_per_s)
         return size if fast else 0
 
-    def on_probe_sent(self, packet: int, payload_bytes: int) -> Token:
+    def on_probe_sent(self, packet: int, payload_bytes: int) -> DeliveryToken:
         """The probe leaves; the token for its books."""
         self._probe = packet
         self._probing_bytes = payload_bytes
         return (payload_bytes,)
 
-    def on_sent(self, packet: int, payload_bytes: int) -> Token | None:
+    def on_sent(self, packet: int, payload_bytes: int) -> DeliveryToken | None:
         """A packet with content leaves; a token for its books, if it is large."""
         if payload_bytes <= SAFE_PAYLOAD_BYTES:
             return None
@@ -84,7 +85,7 @@ class PathMtu:
             self._base.on_sent(packet)
         return (payload_bytes,)
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """A large packet arrived."""
         (payload_bytes,) = token
         self._base.on_acked(())
@@ -96,7 +97,7 @@ class PathMtu:
             self._losses = 0
             self._rests_until = float("-inf")
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """A large packet is believed lost."""
         if packet == self._probe:
             self._end_probe()
@@ -112,7 +113,7 @@ class PathMtu:
                 self._rest(self._pause_s)
                 self._pause_s = min(2 * self._pause_s, RAISE_S)
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """Nothing to repeat."""
 
     def _end_probe(self) -> None:

@@ -8,8 +8,8 @@ from heapq import heappop, heappush
 
 from msgspec import Struct
 
-from chatnet_engine.arq.events import ReceiptRun
-from chatnet_engine.arq.packets import Pulled, Token
+from chatnet_engine.arq.events import ReceiptRange
+from chatnet_engine.arq.packets import DeliveryToken, SentFrame
 from chatnet_engine.arq.ranges import RangeSet
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.wire import frames
@@ -25,7 +25,7 @@ acknowledged."""
 class _Run(Struct):
     number: int
     ack: int
-    run: int
+    count: int
     due: bool = True
     sent_number: int = 0
     """`number` when the frame was last sent."""
@@ -60,17 +60,17 @@ class ReceiptQueue:
             gap = number - last.number
             if gap <= 0:
                 raise LocalProtocolError("receipts have to ascend")
-            if run == gap and last.run and ack - last.ack == gap:
-                last.number, last.ack, last.run = number, ack, last.run + run
+            if run == gap and last.count and ack - last.ack == gap:
+                last.number, last.ack, last.count = number, ack, last.count + run
                 self._make_due(self._last_id)
                 return
-            if last.run == 0:
+            if last.count == 0:
                 self._remove(self._last_id)
         self._last_id += 1
         self._runs[self._last_id] = _Run(number, ack, run)
         self._make_due(self._last_id)
 
-    def pull(self, room: int) -> Pulled | None:
+    def pull(self, space: int) -> SentFrame | None:
         """The oldest frame that is due, if it fits."""
         if not self._due:
             return None
@@ -78,14 +78,14 @@ class ReceiptQueue:
             heappop(self._oldest)
         key = self._oldest[0]
         run = self._runs[key]
-        frame = frames.encode_receipt(run.number, run.ack, run.run)
-        if len(frame) > room:
+        frame = frames.encode_receipt(run.number, run.ack, run.count)
+        if len(frame) > space:
             return None
         self._due.discard(key)
         run.sent_number = run.number
         return frame, (key, run.number)
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """The peer has this run up to this number."""
         key, number = token
         run = self._runs.get(key)
@@ -94,16 +94,16 @@ class ReceiptQueue:
         if number >= run.number:
             self._remove(key)
         else:
-            run.run = min(run.run, run.number - number)
+            run.count = min(run.count, run.number - number)
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """Send again, unless a longer frame of the same run is in flight."""
         key, number = token
         run = self._runs.get(key)
         if run is not None and run.sent_number <= number:
             self._make_due(key)
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """Repeat."""
         if token[0] in self._runs:
             self._make_due(token[0])
@@ -126,12 +126,12 @@ class ReceiptLog:
         self._first = first_number
         self._seen = RangeSet()
 
-    def add(self, receipt: frames.Receipt) -> list[ReceiptRun]:
+    def add(self, receipt: frames.Receipt) -> list[ReceiptRange]:
         """The part of a valid receipt that is news. Raises RemoteProtocolError at MAX_OPEN_RUNS."""
-        number, ack, run = receipt.number, receipt.ack, receipt.run
+        number, ack, run = receipt.number, receipt.ack, receipt.count
         low = max(number - run + 1, self._first)
         news = [
-            ReceiptRun(last, ack - (number - last), last - first + 1)
+            ReceiptRange(last, ack - (number - last), last - first + 1)
             for first, last in self._seen.missing(low, number)
         ]
         if news:
@@ -139,6 +139,6 @@ class ReceiptLog:
             if len(self._seen) > MAX_OPEN_RUNS:
                 raise RemoteProtocolError("too many holes between receipts")
         elif run == 0 and number > self.upto:
-            news.append(ReceiptRun(number, ack, 0))
+            news.append(ReceiptRange(number, ack, 0))
         self.upto = max(self.upto, number)
         return news

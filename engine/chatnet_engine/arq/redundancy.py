@@ -143,7 +143,7 @@ class EarlyCopies:
         """Messages that may ride in this packet, those sent least often first, then the oldest;
         on random loss a copy that is owed need not wait for its time.
 
-        With `every`, all of them. `spare` says that nothing else wants the room: without it, and
+        With `every`, all of them. `spare` says that nothing else wants the space: without it, and
         where losses do not come in bursts, only those ride that are owed a copy.
         """
         if self._sends == 1 and not every:

@@ -18,7 +18,7 @@ from chatnet_engine.arq.path_mtu import PathMtu
 from chatnet_engine.arq.redundancy import UNKNOWN, plan_for
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES
-from chatnet_engine.arq.sources import Draft, Sources
+from chatnet_engine.arq.sources import PacketBuilder, Sources
 from chatnet_engine.deadlines import next_tick
 from chatnet_engine.trace import Kind, LinkTracer
 from chatnet_protocol.wire import frames
@@ -187,43 +187,45 @@ class Sender:
         limit_bytes = self.size.limit_bytes(now)
         if self._probe and self.loss.pto_count >= SMALL_PROBES_FROM:
             limit_bytes = min(limit_bytes, SAFE_PAYLOAD_BYTES)
-        draft = Draft(limit_bytes)
+        builder = PacketBuilder(limit_bytes)
         number = self.numbers.next
         ack_due = self._sources.acks.due_at <= now
         repeated = self._probe or self._control_open
-        self._sources.add_control(draft, now, with_ack=with_ack, repeated=repeated)
+        self._sources.add_control(builder, now, with_ack=with_ack, repeated=repeated)
         if chat or self._full_probe:
-            self._sources.add_chat(draft, number, now)
-        if chat or draft.eliciting:
-            self._sources.add_copies(draft, number, now, self._full_probe)
+            self._sources.add_chat(builder, number, now)
+        if chat or builder.ack_eliciting:
+            self._sources.add_copies(builder, number, now, self._full_probe)
         if bulk or self._full_probe:
-            self._sources.add_bulk(draft, number, now)
+            self._sources.add_bulk(builder, number, now)
         asking = self._ping or self._probe
         if asking:  # whatever else it carries, this ACK must not wait
-            draft.add_bare(frames.encode_ping())
+            builder.add_bare(frames.encode_ping())
         probe, self._ping, self._probe, self._full_probe = self._probe, False, False, False
-        if not (draft.eliciting or ack_due):
+        if not (builder.ack_eliciting or ack_due):
             return None  # what seemed to wait has arrived meanwhile
-        payload = b"".join(draft.chunks)
+        payload = b"".join(builder.chunks)
         self.numbers.take()
         self.packets_sent += 1
         self._last_sent_at = now
         if self._trace.detail:
-            size, asks = len(payload), draft.eliciting
+            size, asks = len(payload), builder.ack_eliciting
             self._trace.add(
                 Kind.PACKET_SENT, number=number, size=size, ack_eliciting=asks, probe=probe
             )
-        if draft.eliciting:
+        if builder.ack_eliciting:
             size_bytes = len(payload) + self._config.datagram_overhead_bytes
             size_token = self.size.on_sent(number, len(payload))
             if size_token is not None:
-                draft.contents.append((self.size, size_token))
+                builder.contents.append((self.size, size_token))
             self._pacer.on_sent(size_bytes)
-            if asking or self._sources.is_worth_keeping(draft):
+            if asking or self._sources.is_worth_keeping(builder):
                 is_control = not (chat or bulk or probe)
-                is_patient = not asking and self._sources.is_patient(draft)
-                packet = SentPacket(number, now, size_bytes, draft.contents, is_control, is_patient)
-                self._keep(packet, small_probe=probe and not self._sources.has_messages(draft))
+                is_patient = not asking and self._sources.is_patient(builder)
+                packet = SentPacket(
+                    number, now, size_bytes, builder.contents, is_control, is_patient
+                )
+                self._keep(packet, small_probe=probe and not self._sources.has_messages(builder))
         return Packet(number, payload)
 
     def _mtu_probe(self, now: float) -> list[Packet]:

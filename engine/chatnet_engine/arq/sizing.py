@@ -6,7 +6,7 @@ detection); so does an outage begin. The safe size then holds until a single lar
 a test after a while, has arrived; each one that does not makes the next while longer.
 """
 
-from chatnet_engine.arq.packets import Token
+from chatnet_engine.arq.packets import DeliveryToken
 
 SAFE_PAYLOAD_BYTES = 512
 """With header, tag, UDP and IPv4 this fits the 576 bytes that every path carries."""
@@ -48,19 +48,19 @@ class PayloadSize:
         if self.black_hole:
             self._test = packet
 
-    def on_acked(self, token: Token) -> None:
+    def on_acked(self, token: DeliveryToken) -> None:
         """A large packet arrived: there is no black hole."""
         self._lost_in_a_row = 0
         self._held_until = None
         self._hold_s = FIRST_HOLD_S
         self._test = None
 
-    def on_lost(self, token: Token, packet: int) -> None:
+    def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """A large packet is believed lost, which takes a later one to arrive."""
         self._lost_in_a_row += 1
         if packet == self._test:
             self._test = None
             self._held_until = None
 
-    def on_probe(self, token: Token) -> None:
+    def on_probe(self, token: DeliveryToken) -> None:
         """Nothing to repeat."""

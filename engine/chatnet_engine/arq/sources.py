@@ -6,37 +6,37 @@ Owns the sources of content. It does not know when a packet may leave, only what
 from chatnet_engine.arq.acks import Acks
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.control import ChannelReceipts, HelloSlot, PathTokens, StateBoard
-from chatnet_engine.arq.packets import Pulled, SentPacket, Source, Token
+from chatnet_engine.arq.packets import DeliveryToken, SentFrame, SentPacket, Source
 from chatnet_engine.arq.receipts import ReceiptQueue
 from chatnet_engine.arq.redundancy import CopyPlan
 
-MIN_USEFUL_ROOM = 16
-"""With less room than this no channel is asked any more."""
+MIN_USEFUL_BYTES = 16
+"""With less space than this no channel is asked any more."""
 
 
-class Draft:
+class PacketBuilder:
     """A packet being filled."""
 
-    __slots__ = ("chunks", "contents", "eliciting", "room")
+    __slots__ = ("ack_eliciting", "chunks", "contents", "space")
 
-    def __init__(self, room: int) -> None:
-        self.room = room
+    def __init__(self, space: int) -> None:
+        self.space = space
         self.chunks: list[bytes] = []
-        self.contents: list[tuple[Source, Token]] = []
-        self.eliciting = False
+        self.contents: list[tuple[Source, DeliveryToken]] = []
+        self.ack_eliciting = False
 
-    def add(self, source: Source, pulled: Pulled, eliciting: bool = True) -> None:
+    def add(self, source: Source, pulled: SentFrame, ack_eliciting: bool = True) -> None:
         """A frame whose source wants to know its fate."""
         self.chunks.append(pulled[0])
-        self.room -= len(pulled[0])
+        self.space -= len(pulled[0])
         self.contents.append((source, pulled[1]))
-        self.eliciting = self.eliciting or eliciting
+        self.ack_eliciting = self.ack_eliciting or ack_eliciting
 
     def add_bare(self, frame: bytes) -> None:
         """A frame that is not repeated."""
         self.chunks.append(frame)
-        self.room -= len(frame)
-        self.eliciting = True
+        self.space -= len(frame)
+        self.ack_eliciting = True
 
 
 class Sources:
@@ -90,58 +90,60 @@ class Sources:
         if chat is not None:
             chat.copies.on_line(plan, rtt_s, patience_s)
 
-    def add_control(self, draft: Draft, now: float, *, with_ack: bool, repeated: bool) -> None:
+    def add_control(
+        self, builder: PacketBuilder, now: float, *, with_ack: bool, repeated: bool
+    ) -> None:
         """What waits for no window; without `repeated` only what goes out once."""
         hello = self.hello.pull() if repeated else None
         if hello is not None:
-            draft.add(self.hello, hello)
+            builder.add(self.hello, hello)
         if with_ack:
             ack = self.acks.pull(now, again=not self.has_chat and not self.has_bulk)
             if ack is not None:
-                draft.add(self.acks, ack, eliciting=False)
-        while (token := self.paths.pull(draft.room)) is not None:
-            draft.add_bare(token)
+                builder.add(self.acks, ack, ack_eliciting=False)
+        while (token := self.paths.pull(builder.space)) is not None:
+            builder.add_bare(token)
         if not repeated:
             return
         for source in (self.receipts, self.channel_receipts, self.states):
-            while source.due and (pulled := source.pull(draft.room)) is not None:
-                draft.add(source, pulled)
+            while source.due and (pulled := source.pull(builder.space)) is not None:
+                builder.add(source, pulled)
 
-    def add_chat(self, draft: Draft, number: int, now: float) -> None:
+    def add_chat(self, builder: PacketBuilder, number: int, now: float) -> None:
         """Channel 0: lost content, then new content."""
         chat = self.channels.get(0)
         if chat is not None:
-            self._add_channel(draft, chat, number, now)
+            self._add_channel(builder, chat, number, now)
 
-    def add_copies(self, draft: Draft, number: int, now: float, every: bool) -> None:
+    def add_copies(self, builder: PacketBuilder, number: int, now: float, every: bool) -> None:
         """Copies of small messages in flight; with `every`, also those that are not due for one."""
         chat = self.channels.get(0)
         if chat is not None and not chat.has_new:
             spare = not self.has_bulk
-            for pulled in chat.pull_copies(draft.room, number, now, every=every, spare=spare):
-                draft.add(chat, pulled)
+            for pulled in chat.pull_copies(builder.space, number, now, every=every, spare=spare):
+                builder.add(chat, pulled)
 
-    def add_bulk(self, draft: Draft, number: int, now: float) -> None:
+    def add_bulk(self, builder: PacketBuilder, number: int, now: float) -> None:
         """The other channels in turn; the first that was served goes to the end of the line."""
         for channel in list(self._bulk):
-            if draft.room < MIN_USEFUL_ROOM:
+            if builder.space < MIN_USEFUL_BYTES:
                 return
-            if self._add_channel(draft, channel, number, now):
+            if self._add_channel(builder, channel, number, now):
                 self._bulk.remove(channel)
                 self._bulk.append(channel)
 
-    def is_worth_keeping(self, draft: Draft) -> bool:
+    def is_worth_keeping(self, builder: PacketBuilder) -> bool:
         """Whether anybody wants to know what becomes of a packet: not of answers alone."""
-        return any(source is not self.acks for source, _ in draft.contents)
+        return any(source is not self.acks for source, _ in builder.contents)
 
-    def is_patient(self, draft: Draft) -> bool:
+    def is_patient(self, builder: PacketBuilder) -> bool:
         """Whether a packet carries nothing but receipts, whose ACK may wait."""
         patient = (self.receipts, self.channel_receipts, self.acks)
-        return all(source in patient for source, _ in draft.contents)
+        return all(source in patient for source, _ in builder.contents)
 
-    def has_messages(self, draft: Draft) -> bool:
+    def has_messages(self, builder: PacketBuilder) -> bool:
         """Whether a packet carries anything of a channel."""
-        return any(isinstance(source, SendChannel) for source, _ in draft.contents)
+        return any(isinstance(source, SendChannel) for source, _ in builder.contents)
 
     def forgotten(self, packet: SentPacket) -> None:
         """Nobody will know what became of `packet`: its content is due again."""
@@ -155,18 +157,20 @@ class Sources:
             source.on_probe(token)
         return self.has_chat or self.has_bulk or self.has_control
 
-    def _add_channel(self, draft: Draft, channel: SendChannel, number: int, now: float) -> bool:
+    def _add_channel(
+        self, builder: PacketBuilder, channel: SendChannel, number: int, now: float
+    ) -> bool:
         served = False
-        while channel.has_again and draft.room >= MIN_USEFUL_ROOM:
-            pulled = channel.pull_again(draft.room, number, now)
+        while channel.has_again and builder.space >= MIN_USEFUL_BYTES:
+            pulled = channel.pull_again(builder.space, number, now)
             if pulled is None:
                 break
-            draft.add(channel, pulled)
+            builder.add(channel, pulled)
             served = True
-        while channel.has_new and draft.room >= MIN_USEFUL_ROOM:
-            pulled = channel.pull_new(draft.room, number, now)
+        while channel.has_new and builder.space >= MIN_USEFUL_BYTES:
+            pulled = channel.pull_new(builder.space, number, now)
             if pulled is None:
                 break
-            draft.add(channel, pulled)
+            builder.add(channel, pulled)
             served = True
         return served

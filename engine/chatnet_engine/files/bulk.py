@@ -63,7 +63,7 @@ class BulkStreams:
         self._by_handle[peer, handle] = stream
 
     def close(self, job: int) -> None:
-        """The job is stopped: the other side is told. Harmless when it has no stream."""
+        """The job is stopped: the other side is notified. Harmless when it has no stream."""
         if (stream := self._forget(job)) is not None:
             self._say(stream, BulkEnd(stream.handle))
 
@@ -124,13 +124,13 @@ class BulkStreams:
         """Peers for whom something waits."""
         return list(self._messages)
 
-    def take(self, peer: int, room_bytes: int) -> list[bytes]:
+    def take(self, peer: int, credit_bytes: int) -> list[bytes]:
         """The next messages for channel 3 that fit into so much of the link's window."""
         waiting = self._messages.get(peer)
         batch: list[bytes] = []
         while waiting:
-            room_bytes -= len(waiting[0]) + MESSAGE_OVERHEAD_BYTES
-            if room_bytes < 0:
+            credit_bytes -= len(waiting[0]) + MESSAGE_OVERHEAD_BYTES
+            if credit_bytes < 0:
                 return batch
             batch.append(waiting.popleft())
         self._messages.pop(peer, None)

@@ -15,7 +15,7 @@ HANDLE_AND_TOKEN_BYTES = ct.HANDLE_BYTES + ct.TOKEN_BYTES
 def listen(
     transfer_id: bytes, link: PeerLink, port: int, random: Callable[[int], bytes]
 ) -> tuple[pw.Connect, ct.Listen]:
-    """Wait for the peer at our TCP listener; it is told so once the file process knows the
+    """Wait for the peer at our TCP listener; it is notified once the file process knows the
     token."""
     handle, token = _draw(random)
     said = ct.Listen(transfer_id, handle, token, port, link.suite)
@@ -25,7 +25,7 @@ def listen(
 def listen_on_link(
     transfer_id: bytes, link: PeerLink, random: Callable[[int], bytes]
 ) -> tuple[pw.Connect, ct.LinkStream]:
-    """Wait for the peer to begin a bulk stream; it is told so once the file process waits."""
+    """Wait for the peer to begin a bulk stream; it is notified once the file process waits."""
     handle, token = _draw(random)
     said = ct.LinkStream(transfer_id, handle, token, link.suite)
     return _stream(said), said

@@ -7,7 +7,7 @@ link.
 from collections import Counter
 from itertools import islice
 
-from chatnet_protocol.wire.control import Accept, Control, Done, End, EndCode, Standing
+from chatnet_protocol.wire.control import Accept, Control, Done, End, EndCode, TransferStatus
 
 MAX_LOOKUPS = 128
 """Transfers of one peer that are asked for at a time: one that speaks of unknown ones without end
@@ -60,15 +60,15 @@ class Lookups:
     def forget(self, peer: int) -> None:
         """Drop what waits of this peer."""
         for waiting in self._waiting.values():
-            waiting[:] = [said for said in waiting if said[0] != peer]
+            waiting[:] = [waiting for waiting in waiting if waiting[0] != peer]
 
 
 def answer_unknown(control: Control) -> Control | None:
     """What to say to a peer about a transfer of which there is no record."""
-    if isinstance(control, Accept | Standing):
+    if isinstance(control, Accept | TransferStatus):
         return End(control.id, EndCode.UNKNOWN)
     if isinstance(control, Done):
-        return End(control.id, EndCode.HEARD)
-    if isinstance(control, End) and control.code not in (EndCode.UNKNOWN, EndCode.HEARD):
-        return End(control.id, EndCode.HEARD)
+        return End(control.id, EndCode.ACKNOWLEDGED)
+    if isinstance(control, End) and control.code not in (EndCode.UNKNOWN, EndCode.ACKNOWLEDGED):
+        return End(control.id, EndCode.ACKNOWLEDGED)
     return None

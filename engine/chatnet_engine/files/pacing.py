@@ -71,7 +71,7 @@ RESUME = 0.97
 PATH_S = 0.012
 """A wait that does not shrink when this flow slows down is not its queue. Up to here it counts as
 a property of the path (radio, somebody's light traffic); above it, this flow makes room."""
-MAKE_ROOM = 0.8
+YIELD = 0.8
 FLAT_S, FLAT_FOR_S = 0.003, 1.0
 """A round trip so even for so long, while hardly anything is sent: the path has become longer."""
 RESTART_PAUSE_S = 1.0
@@ -96,7 +96,7 @@ class Phase(enum.Enum):
     STEADY = enum.auto()
     DRAIN = enum.auto()
     """The queue is too long, or the lowest round trip is due to be seen again."""
-    MAKE_ROOM = enum.auto()
+    YIELD = enum.auto()
     """The queue is of others."""
     FREE = enum.auto()
 
@@ -142,8 +142,8 @@ class Pacer:
                 restart = self._must_restart(now)
             case Phase.DRAIN:
                 self._drain(now)
-            case Phase.MAKE_ROOM:
-                self._make_room(now)
+            case Phase.YIELD:
+                self._yield(now)
             case Phase.FREE:
                 # The end hosts' own queues do not count here.
                 rate = self.line.delivery_rate(0.1)
@@ -311,12 +311,12 @@ class Pacer:
                 line.base_s = lowest_s
                 self._begin_steady(now)
             elif now > until + 10 * TICK_S:
-                self._begin(Phase.MAKE_ROOM, now)
+                self._begin(Phase.YIELD, now)
 
-    def _make_room(self, now: float) -> None:
+    def _yield(self, now: float) -> None:
         assert self.rate is not None
         line = self.line
-        shrunk: float = MAKE_ROOM ** (line.elapsed_s / max(line.base_s, LEAST_ROUND_S))
+        shrunk: float = YIELD ** (line.elapsed_s / max(line.base_s, LEAST_ROUND_S))
         self._apply(max(LEAST_SHARE * self._best, self.rate * shrunk))
         if line.queue_s < self.target_s:
             self._capacity = self.rate

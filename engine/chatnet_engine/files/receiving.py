@@ -44,8 +44,8 @@ class Receiving(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.DONE: S.DONE},
     }
-    told = endings.TOLD_RECEIVER
-    told_else = ct.EndCode.SOURCE
+    end_sentences = endings.TOLD_RECEIVER
+    default_end_code = ct.EndCode.SOURCE
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Receiving(Transfer):
         """The sender's listener was found, so it is the one to listen."""
         self._next_dial_s = 0.0
         self._dial_interval_s = MIN_DIAL_INTERVAL_S
-        self.heard = True
+        self.acknowledged = True
         """The sender knows how it ended."""
 
     # --- commands ---
@@ -109,8 +109,10 @@ class Receiving(Transfer):
         """Say what stands, and go on."""
         if self.ended:
             # Another engine is sent the ending again, unless nobody knows it.
-            self.heard = (self.heard and not is_other) or self.detail.end_code == ct.EndCode.UNKNOWN
-            if not self.heard:
+            self.acknowledged = (
+                self.acknowledged and not is_other
+            ) or self.detail.end_code == ct.EndCode.UNKNOWN
+            if not self.acknowledged:
                 self._say_end()
             return
         if self.phase is not S.OFFERED:
@@ -223,10 +225,10 @@ class Receiving(Transfer):
     def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
         if isinstance(control, ct.Done):
             raise RemoteProtocolError("only a receiver of files can say that they are done")
-        if control.code == ct.EndCode.HEARD:
-            self.heard = True
+        if control.code == ct.EndCode.ACKNOWLEDGED:
+            self.acknowledged = True
         elif not self.ended:
-            ending, sentence = self._told_ending(control.code)
+            ending, sentence = self._end_of_code(control.code)
             by = "me" if ending in endings.OWN_ENDINGS else "peer"
             self._end(ending, by, sentence, at, tell=False)
 
@@ -356,7 +358,7 @@ class Receiving(Transfer):
         if self._is_complete and not self._placing:
             self._step(Step.MOVED)
             self._step(Step.DONE)
-            self.heard = False
+            self.acknowledged = False
             self._stop_job()
             self.progress.measure(self.offer.size_bytes, at.s)
             self._row = msgspec.structs.replace(self._row, done_bytes=self.offer.size_bytes)
@@ -394,7 +396,7 @@ class Receiving(Transfer):
 
     def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
         super()._end(code, by, reason, at, tell=tell)
-        self.heard = not tell
+        self.acknowledged = not tell
         self._placing.clear()
         if self.detail.folder:
             self._out.ask(pw.Discard(self.id, self.detail.folder))

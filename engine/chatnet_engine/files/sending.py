@@ -37,8 +37,8 @@ class Sending(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.LOST: S.WAITING},
     }
-    told = TOLD_SENDER
-    told_else = ct.EndCode.TARGET
+    end_sentences = TOLD_SENDER
+    default_end_code = ct.EndCode.TARGET
 
     def __init__(
         self,
@@ -172,15 +172,15 @@ class Sending(Transfer):
         """The receiver knows whether the files are there: this side takes over what it says."""
         if isinstance(control, ct.Done):
             self._done(control, at)
-        elif control.code == ct.EndCode.HEARD:
+        elif control.code == ct.EndCode.ACKNOWLEDGED:
             return  # of a cancel that came before the offer: no ending
         elif control.code == ct.EndCode.UNKNOWN:
             if not self.ended:
-                self._told(control.code, at)
+                self._end_by_peer(control.code, at)
             return
         else:
-            self._told(control.code, at)
-        self._out.say(self.peer, ct.End(self.id, ct.EndCode.HEARD))
+            self._end_by_peer(control.code, at)
+        self._out.say(self.peer, ct.End(self.id, ct.EndCode.ACKNOWLEDGED))
 
     def _done(self, done: ct.Done, at: Moment) -> None:
         if self.phase is S.DONE:
@@ -197,8 +197,8 @@ class Sending(Transfer):
         self._row = msgspec.structs.replace(self._row, done_bytes=size, differences=differences)
         self._touch(at, reason="", by="")
 
-    def _told(self, code: int, at: Moment) -> None:
-        ending, sentence = self._told_ending(code)
+    def _end_by_peer(self, code: int, at: Moment) -> None:
+        ending, sentence = self._end_of_code(code)
         if self.phase is not END_STATES.get(ending, S.FAILED):
             self._end(ending, "peer", sentence, at, tell=False)
 

@@ -30,7 +30,7 @@ class Storing:
         self._sizes: dict[bytes, tuple[int, int]] = {}
         self._bytes: Counter[int] = Counter()
 
-    def has_room(self, peer: int) -> bool:
+    def has_space(self, peer: int) -> bool:
         """Whether another transfer of this peer may be stored now."""
         return self._bytes[peer] < MAX_STORING_BYTES
 
@@ -123,7 +123,7 @@ class TransferTable:
         changed, self._changed = self._changed, {}
         ops: list[StoreTransfer] = []
         for one in changed.values():
-            if not self._storing.has_room(one.peer):
+            if not self._storing.has_space(one.peer):
                 self._changed[one.id] = one
             else:
                 self._guarded(one.id, one.peer, partial(self._take_store, one, ops))

@@ -45,9 +45,9 @@ class Transfer(ABC):
     """One offer of files, seen from one side. Subclasses own what differs."""
 
     table: ClassVar[Table]
-    told: ClassVar[Mapping[int, str]]
+    end_sentences: ClassVar[Mapping[int, str]]
     """What each ending that the other side may tell means to people here: one sentence or none."""
-    told_else: ClassVar[ct.EndCode]
+    default_end_code: ClassVar[ct.EndCode]
     """What a code that this version does not know is taken for."""
 
     def __init__(
@@ -169,16 +169,16 @@ class Transfer(ABC):
             self._handle_end(control, at)
         elif self.ended:
             self._handle_late(control, at)
-        elif isinstance(control, ct.Standing):
+        elif isinstance(control, ct.TransferStatus):
             self._handle_standing(control, at)
         else:
             self._handle_agreement(control, at)
 
-    def _handle_standing(self, control: ct.Standing, at: Moment) -> None:
-        if control.held == self.detail.peer_held:
+    def _handle_standing(self, control: ct.TransferStatus, at: Moment) -> None:
+        if control.paused == self.detail.peer_held:
             return
-        self.detail.peer_held = control.held
-        if control.held:
+        self.detail.peer_held = control.paused
+        if control.paused:
             self._stop_job()
             self._lost(at)
         self.retry_at = at.s
@@ -195,7 +195,7 @@ class Transfer(ABC):
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None: ...
 
     def _say_standing(self) -> None:
-        self._out.say(self.peer, ct.Standing(self.id, self.detail.held))
+        self._out.say(self.peer, ct.TransferStatus(self.id, self.detail.held))
 
     def _say_end(self) -> None:
         code = self.detail.end_code or ct.EndCode.CANCELLED
@@ -291,10 +291,10 @@ class Transfer(ABC):
             self._say_end()
         self._touch(at, reason=reason, by=by)
 
-    def _told_ending(self, code: int) -> tuple[ct.EndCode, str]:
+    def _end_of_code(self, code: int) -> tuple[ct.EndCode, str]:
         """The other side's end code as this side stores it, and its sentence."""
-        known = ct.EndCode(code) if code in self.told else self.told_else
-        return ct.EndCode.LOST if known == ct.EndCode.UNKNOWN else known, self.told[known]
+        known = ct.EndCode(code) if code in self.end_sentences else self.default_end_code
+        return ct.EndCode.LOST if known == ct.EndCode.UNKNOWN else known, self.end_sentences[known]
 
     def _begin_again(self, at: Moment) -> None:
         """It had ended, and the receiver wants the files after all, or once more."""

@@ -281,7 +281,7 @@ class Transfers(TransferTable):
     def take_controls(self) -> list[tuple[int, bytes]]:
         """(peer, body) for channel 1; dropped when that link is not up."""
         controls, self._out.controls = self._out.controls, []
-        return [said for said in controls if self._link(said[0]).up]
+        return [waiting for waiting in controls if self._link(waiting[0]).up]
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` next."""

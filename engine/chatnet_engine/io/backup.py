@@ -47,7 +47,7 @@ class BackupMaker:
 
     def __init__(self, paths: SessionPaths, ring: Callable[[], None]) -> None:
         self._stopping = threading.Event()
-        self._open = lambda: _BackupDesk(paths, self._stopping)
+        self._open = lambda: _BackupHandler(paths, self._stopping)
         self._ring = ring
         self._worker: Worker[CopySession, SessionCopied] | None = None
 
@@ -72,7 +72,7 @@ class _Stopped(Exception):
     """The engine ends."""
 
 
-class _BackupDesk:
+class _BackupHandler:
     def __init__(self, paths: SessionPaths, stopping: threading.Event) -> None:
         self._paths = paths
         self._stopping = stopping
@@ -81,18 +81,18 @@ class _BackupDesk:
         try:
             return self._make(ask)
         except CommandError as error:
-            told = error
+            failure = error
         except StoreDamaged as error:
-            told = CommandError(ErrorCode.STORE, str(error))
+            failure = CommandError(ErrorCode.STORE, str(error))
         except sqlite3.Error as error:
-            told = _explain(ask.folder, error)
+            failure = _explain(ask.folder, error)
         except OSError as error:
             sentence = f"{ask.folder} cannot be written: {error.strerror}."
-            told = CommandError(ErrorCode.FILE, sentence)
+            failure = CommandError(ErrorCode.FILE, sentence)
         except _Stopped:
-            told = CommandError(ErrorCode.BUSY, "The engine ends; no backup was made.")
-        logger.warning("no backup was made: %s", told.code)
-        return SessionCopied(0, 0, told)
+            failure = CommandError(ErrorCode.BUSY, "The engine ends; no backup was made.")
+        logger.warning("no backup was made: %s", failure.code)
+        return SessionCopied(0, 0, failure)
 
     def _make(self, ask: CopySession) -> SessionCopied:
         target = os.path.realpath(ask.folder)

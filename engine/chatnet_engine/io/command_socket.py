@@ -2,7 +2,7 @@
 
 Back-pressure is the kernel's: of a client that has a request waiting here, has too many unanswered
 or does not read its replies, nothing more is read. Identities that clients choose do not matter; a
-route is a number of this socket's own.
+routing_id is a number of this socket's own.
 """
 
 from collections import Counter
@@ -22,9 +22,9 @@ LARGE_READ_BYTES = 128 * KIB
 MAX_GONE_UNANSWERED = 8
 """Requests of a client that has hung up done before one is answered, which then ends it: for
 programs that say a few things and exit."""
-REPLY_MARK = 64
+REPLY_HWM = 64
 """With this many replies unsent, a client is not read from ..."""
-REPLY_MARK_BYTES = 1 * MIB
+REPLY_HWM_BYTES = 1 * MIB
 """... or with this many bytes of them."""
 MAX_UNSENT_BYTES = 4 * MIB
 """Of replies for one client, to what was asked before; the next one is dropped."""
@@ -37,9 +37,9 @@ WORTH_COUNTING_BYTES = 64 * KIB
 class _Client(Requester):
     """With what it waits for."""
 
-    def __init__(self, route: bytes) -> None:
+    def __init__(self, routing_id: bytes) -> None:
         super().__init__()
-        self.route = route
+        self.routing_id = routing_id
         self.unanswered = 0
         self.was_answered = False
         """Since the last tick."""
@@ -57,7 +57,7 @@ class CommandSocket(LocalSocket[_Client]):
         self.replies_dropped = 0
         """The client was gone or did not read."""
         self._count = 0
-        self._by_route: dict[bytes, Connection[_Client]] = {}
+        self._by_routing_id: dict[bytes, Connection[_Client]] = {}
         self._turns: Turns[Connection[_Client]] = Turns()
         """Connections with something to take."""
         self._leaving: Turns[Connection[_Client]] = Turns()
@@ -69,7 +69,8 @@ class CommandSocket(LocalSocket[_Client]):
         return bool(self._turns or self._leaving)
 
     def receive(self, now_s: float) -> tuple[bytes, list[bytes]] | None:
-        """The next request as (route, frames); None: none is complete, or others come first."""
+        """The next request as (routing id, frames); None: none is complete, or others come
+        first."""
         for _ in range(len(self._turns) + len(self._leaving)):
             turns = self._turns or self._leaving
             connection = turns.take()
@@ -95,12 +96,12 @@ class CommandSocket(LocalSocket[_Client]):
             if request is not None:
                 connection.asked_s = now_s
                 connection.peer.unanswered += 1
-                return connection.peer.route, request
+                return connection.peer.routing_id, request
         return None
 
-    def reply(self, route: bytes, body: bytes) -> bool:
+    def reply(self, routing_id: bytes, body: bytes) -> bool:
         """Send or keep it; False when it was dropped."""
-        connection = self._by_route.get(route)
+        connection = self._by_routing_id.get(routing_id)
         if connection is None:
             self.replies_dropped += 1
             return False
@@ -125,7 +126,7 @@ class CommandSocket(LocalSocket[_Client]):
         return LARGE_READ_BYTES if connection.peer.held_bytes >= READ_BYTES else READ_BYTES
 
     def _take_in(self, connection: Connection[_Client], data: bytes, now_s: float) -> None:
-        self._by_route[connection.peer.route] = connection
+        self._by_routing_id[connection.peer.routing_id] = connection
         connection.peer.feed(data)
         connection.reads = False
         self._queue(connection)
@@ -135,8 +136,8 @@ class CommandSocket(LocalSocket[_Client]):
         gone = connection.is_gone
         return (
             connection.peer.unanswered >= (MAX_GONE_UNANSWERED if gone else MAX_REQUESTS_UNDER_WAY)
-            or len(connection.waiting) >= REPLY_MARK
-            or connection.waiting_bytes >= REPLY_MARK_BYTES
+            or len(connection.waiting) >= REPLY_HWM
+            or connection.waiting_bytes >= REPLY_HWM_BYTES
         )
 
     def _unpark(self, connection: Connection[_Client]) -> None:
@@ -174,7 +175,7 @@ class CommandSocket(LocalSocket[_Client]):
 
     def _close(self, connection: Connection[_Client]) -> None:
         super()._close(connection)
-        self._by_route.pop(connection.peer.route, None)
+        self._by_routing_id.pop(connection.peer.routing_id, None)
 
 
 def _held_bytes(connection: Connection[_Client]) -> int:

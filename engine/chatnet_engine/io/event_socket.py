@@ -11,9 +11,9 @@ from chatnet_engine.io.zmtp_pub import Subscriber, publication
 from chatnet_protocol.ipc.envelope import TOPICS_BY_NAME
 from chatnet_protocol.limits import KIB, MIB
 
-SEND_MARK = 128
+SNDHWM = 128
 """Publications kept for a front end that does not read; it fetches the rest afterwards."""
-SEND_MARK_BYTES = 8 * MIB
+SNDHWM_BYTES = 8 * MIB
 MAX_SUBSCRIBERS = 128
 READ_BYTES = 4 * KIB
 """Read of one subscriber in a turn."""
@@ -64,7 +64,7 @@ class EventSocket(LocalSocket[_Subscriber]):
 
     def _take_in(self, connection: Connection[_Subscriber], data: bytes, now_s: float) -> None:
         peer = connection.peer
-        earned = (now_s - connection.heard_s) * ALLOWANCE_BYTES_S
+        earned = (now_s - connection.last_received_s) * ALLOWANCE_BYTES_S
         peer.allowance_bytes = min(peer.allowance_bytes + earned, ALLOWANCE_BYTES) - len(data)
         if peer.allowance_bytes < 0:
             raise Violation("it says too much")
@@ -73,4 +73,4 @@ class EventSocket(LocalSocket[_Subscriber]):
 
 
 def _is_behind(connection: Connection[_Subscriber]) -> bool:
-    return len(connection.waiting) >= SEND_MARK or connection.waiting_bytes >= SEND_MARK_BYTES
+    return len(connection.waiting) >= SNDHWM or connection.waiting_bytes >= SNDHWM_BYTES

@@ -34,7 +34,7 @@ from chatnet_protocol.wire.file_records import (
 logger = logging.getLogger(__name__)
 
 DIAL_TIMEOUT_S = 2.5
-"""An address: room for one lost SYN (RFC 6298: sent again after 1 s). Whoever has to wait longer
+"""An address: allows one lost SYN (RFC 6298: sent again after 1 s). A dialler that waits longer
 gets the link meanwhile, and TCP is tried again."""
 BACKLOG = 128
 ACCEPTS_PER_TURN = 128

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from chatnet_engine.files.process_wire import MAX_FRAME_BYTES
 from chatnet_engine.io.child_log import ChildLog
-from chatnet_engine.node.effects import FilesRestarted, FilesSaid
+from chatnet_engine.node.effects import FileProcessReport, FilesRestarted
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ KILL_WAIT_S = 0.05
 """The pump stands still so long at most when the process is killed."""
 GONE_CHECK_S = 0.5
 
-FileReport = FilesSaid | FilesRestarted
+FileReport = FileProcessReport | FilesRestarted
 
 
 class FileLink:
@@ -207,7 +207,7 @@ class FileLink:
             end = at + LENGTH_BYTES + size
             if len(unread) < end:
                 break
-            reports.append(FilesSaid(bytes(unread[at + LENGTH_BYTES : end])))
+            reports.append(FileProcessReport(bytes(unread[at + LENGTH_BYTES : end])))
             at = end
         del unread[:at]
         return reports, in_step

@@ -171,14 +171,14 @@ class FileProcess:
         self._jobs: dict[int, Job] = {}
         self._paced = PacedSockets()
         self._bulk = BulkSockets(self._selector, self._send)
-        self._said: collections.deque[tuple[int, pw.Report]] = collections.deque()
+        self._reports: collections.deque[tuple[int, pw.Report]] = collections.deque()
         """Reports of other threads; (job or 0, report)."""
         self._disk: queue.SimpleQueue[pw.Scan | pw.Place | pw.Discard] = queue.SimpleQueue()
-        self._bell_in, self._bell_out = socket.socketpair()
-        for sock in (engine, self._bell_in, self._bell_out):
+        self._wakeup_in, self._wakeup_out = socket.socketpair()
+        for sock in (engine, self._wakeup_in, self._wakeup_out):
             sock.setblocking(False)
         self._selector.register(engine, selectors.EVENT_READ, self._read_engine)
-        self._selector.register(self._bell_in, selectors.EVENT_READ, self._read_bell)
+        self._selector.register(self._wakeup_in, selectors.EVENT_READ, self._read_wakeup)
         self._ended = False
         self._listener: Listener | None = None
         sentence = ""
@@ -200,7 +200,7 @@ class FileProcess:
                 if events & selectors.EVENT_READ or key.fileobj is not self._engine:
                     key.data()
             for stalled in self._paced.handle_timeout(time.monotonic()):
-                self._said.append((stalled.job, stalled))
+                self._reports.append((stalled.job, stalled))
             self._start_connected()
             self._expire()
             self._forward()
@@ -299,7 +299,7 @@ class FileProcess:
     def _expire(self) -> None:
         if self._listener is not None:
             for number in self._listener.take_expired():
-                self._said.append((number, pw.Ended(number, pw.Outcome.EXPIRED)))
+                self._reports.append((number, pw.Ended(number, pw.Outcome.EXPIRED)))
 
     def _timeout_s(self) -> float | None:
         dues = [self._listener.next_timeout() if self._listener else None]
@@ -309,17 +309,17 @@ class FileProcess:
 
     def _report(self, job: int, report: pw.Report) -> None:
         """From any thread."""
-        self._said.append((job, report))
+        self._reports.append((job, report))
         with contextlib.suppress(BlockingIOError):
-            self._bell_out.send(b"\0")
+            self._wakeup_out.send(b"\0")
 
-    def _read_bell(self) -> None:
+    def _read_wakeup(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            self._bell_in.recv(READ_BYTES)
+            self._wakeup_in.recv(READ_BYTES)
 
     def _forward(self) -> None:
-        while self._said:
-            job, report = self._said.popleft()
+        while self._reports:
+            job, report = self._reports.popleft()
             if job and job not in self._jobs:
                 continue  # it was stopped: the engine does not want to hear of it
             if isinstance(report, pw.Ended):

@@ -217,7 +217,7 @@ class ReceiveJob:
         self._report_due_s = 0.0
         self._stalled = False
         self._position = Position(request.index, request.offset)
-        self._said: Position | None = None
+        self._reported: Position | None = None
         """Newest position reported to the sender."""
 
     def run(self) -> pw.Ended:
@@ -261,15 +261,15 @@ class ReceiveJob:
         self._channel.send(RecordType.START, encode_body(start))
         if self._file is not None and start.offset:
             self._file.resume(start.offset)
-        heard_s = time.monotonic()
+        last_received_s = time.monotonic()
         while not self._channel.ended:
             records = self._channel.receive(REPORT_EVERY_S)
             if records:
-                heard_s = time.monotonic()
+                last_received_s = time.monotonic()
                 self._stalled = False
                 self._handle_batch(records)
             else:
-                self._handle_silence(time.monotonic() - heard_s)
+                self._handle_silence(time.monotonic() - last_received_s)
             self._now_and_then()
         self._finisher.finish()
         # Everything is here, whether the sender hears of it now or on the link.
@@ -358,9 +358,9 @@ class ReceiveJob:
                 self._file.keep_up()
             self._finisher.with_oldest(self._note_position)
             position = self._position
-            if position == self._said:
+            if position == self._reported:
                 return
-            self._said = position
+            self._reported = position
             # Who cannot hear any more may still have sent something.
             with contextlib.suppress(ConnectionCut):
                 self._channel.send(RecordType.VERIFIED, encode_body(position))

@@ -131,9 +131,9 @@ class IpcServer:
         """Whether a front end subscribed to it."""
         return self._events.is_wanted(topic)
 
-    def reply(self, route: bytes, frame: bytes) -> None:
+    def reply(self, routing_id: bytes, frame: bytes) -> None:
         """To one client, in order, if it is there and reads."""
-        self._counters.replies += self._commands.reply(route, frame)
+        self._counters.replies += self._commands.reply(routing_id, frame)
 
     def handle_events(self, now_s: float) -> None:
         """What subscribers do."""
@@ -144,7 +144,7 @@ class IpcServer:
         self._commands.handle_ready(now_s)
 
     def receive(self, now_s: float) -> tuple[bytes, list[bytes]] | None:
-        """A request as (route, frames), clients in turn; None: enough for this turn."""
+        """A request as (routing id, frames), clients in turn; None: enough for this turn."""
         request = self._commands.receive(now_s)
         self._counters.requests += request is not None
         return request

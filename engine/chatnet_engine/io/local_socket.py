@@ -60,7 +60,7 @@ class Connection(Generic[P]):
     """The process that made it."""
     peer: P
     since_s: float
-    heard_s: float
+    last_received_s: float
     """When something came last."""
     asked_s: float
     """When something came last that only a living program sends."""
@@ -272,7 +272,7 @@ class LocalSocket(ABC, Generic[P]):
         except zmtp.Violation as violation:
             self._end(connection, str(violation))
             return
-        connection.heard_s = now_s
+        connection.last_received_s = now_s
         self._answer(connection)
 
     def _answer(self, connection: Connection[P]) -> None:
@@ -310,7 +310,7 @@ class LocalSocket(ABC, Generic[P]):
         if connection.has_taken or not connection.waiting:
             connection.has_taken, connection.taken_s = False, now_s
         if not connection.reads:
-            connection.heard_s = now_s  # nothing can be received on it
+            connection.last_received_s = now_s  # nothing can be received on it
         wire = connection.peer.wire
         if not wire.is_ready:
             if now_s - connection.since_s >= HANDSHAKE_S:
@@ -319,9 +319,9 @@ class LocalSocket(ABC, Generic[P]):
             self._end(connection, "does not read")
         elif not wire.knows_ping:
             pass
-        elif now_s - connection.heard_s >= SILENT_S:
+        elif now_s - connection.last_received_s >= SILENT_S:
             self._close(connection)
-        elif now_s - connection.heard_s >= HEARTBEAT_S and not connection.waiting:
+        elif now_s - connection.last_received_s >= HEARTBEAT_S and not connection.waiting:
             self._send(connection, zmtp.PING)
 
     def _watch(self, connection: Connection[P]) -> None:

@@ -22,13 +22,13 @@ from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     Addr,
     AddressesChanged,
+    CollectCounters,
     CopySession,
-    CountWorld,
+    CountersCollected,
     IoResult,
     ReadHistory,
     ResolveHost,
     StretchInvite,
-    WorldCounted,
 )
 from chatnet_engine.trace import Trace
 from chatnet_protocol.commit import Commit
@@ -75,9 +75,9 @@ class Machine:
         """To all front ends."""
         self.ipc.publish(topic, frame)
 
-    def reply(self, route: bytes, frame: bytes) -> None:
+    def reply(self, routing_id: bytes, frame: bytes) -> None:
         """To one front end."""
-        self.ipc.reply(route, frame)
+        self.ipc.reply(routing_id, frame)
 
     def read_history(self, ask: ReadHistory) -> None:
         """Answered from the reader's thread."""
@@ -87,9 +87,9 @@ class Machine:
         """Answered from the thread that makes backups."""
         self.backups.ask(ask)
 
-    def count(self, ask: CountWorld) -> None:
+    def count(self, ask: CollectCounters) -> None:
         """Answered in the next turn."""
-        self._reports.append(WorldCounted(ask.reply_to, ask.view, self.counters()))
+        self._reports.append(CountersCollected(ask.reply_to, ask.view, self.counters()))
 
     def resolve(self, ask: ResolveHost) -> None:
         """Answered from a resolver thread."""
@@ -99,7 +99,7 @@ class Machine:
         """Answered from the stretcher's thread."""
         self.stretcher.ask(ask)
 
-    def tell_files(self, frame: bytes) -> None:
+    def send_to_file_process(self, frame: bytes) -> None:
         """To the file process."""
         self.files.tell(frame, self.now.mono_s)
 

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from chatnet_engine.node.effects import (
     Addr,
+    CollectCounters,
     CommitOps,
     CopySession,
-    CountWorld,
     Effect,
     LogProblem,
     Publish,
@@ -16,9 +16,9 @@ from chatnet_engine.node.effects import (
     ResolveHost,
     SendDatagrams,
     SendReply,
+    SendToFileProcess,
     StopRunner,
     StretchInvite,
-    TellFiles,
 )
 from chatnet_engine.trace import Trace
 from chatnet_protocol.commit import Commit
@@ -30,13 +30,13 @@ class World(Protocol):
     def send_datagrams(self, datagrams: list[tuple[bytes, Addr]]) -> None: ...
     def commit(self, commit: Commit) -> None: ...
     def publish(self, topic: bytes, frame: bytes) -> None: ...
-    def reply(self, route: bytes, frame: bytes) -> None: ...
+    def reply(self, routing_id: bytes, frame: bytes) -> None: ...
     def read_history(self, ask: ReadHistory) -> None: ...
     def copy_session(self, ask: CopySession) -> None: ...
-    def count(self, ask: CountWorld) -> None: ...
+    def count(self, ask: CollectCounters) -> None: ...
     def resolve(self, ask: ResolveHost) -> None: ...
     def stretch(self, ask: StretchInvite) -> None: ...
-    def tell_files(self, frame: bytes) -> None: ...
+    def send_to_file_process(self, frame: bytes) -> None: ...
     def log_problem(self, text: str) -> None: ...
     def trace(self, trace: Trace) -> None: ...
     def stop(self, reason: str) -> None: ...
@@ -51,15 +51,15 @@ def perform(effect: Effect, world: World) -> None:
             world.commit(commit)
         case Publish(topic, frame):
             world.publish(topic, frame)
-        case SendReply(route, frame):
-            world.reply(route, frame)
-        case TellFiles(frame):
-            world.tell_files(frame)
+        case SendReply(routing_id, frame):
+            world.reply(routing_id, frame)
+        case SendToFileProcess(frame):
+            world.send_to_file_process(frame)
         case ReadHistory():
             world.read_history(effect)
         case CopySession():
             world.copy_session(effect)
-        case CountWorld():
+        case CollectCounters():
             world.count(effect)
         case ResolveHost():
             world.resolve(effect)

@@ -45,7 +45,7 @@ class NodeLike(Protocol):
 
     def peer_of(self, data: bytes) -> int: ...
     def handle_datagrams(self, batch: list[tuple[bytes, Addr]], now: Now) -> None: ...
-    def handle_request(self, route: bytes, frames: list[bytes], now: Now) -> None: ...
+    def handle_request(self, routing_id: bytes, frames: list[bytes], now: Now) -> None: ...
     def handle_io(self, result: IoResult, now: Now) -> None: ...
     def handle_timeout(self, now: Now) -> None: ...
     def take_effects(self, now: Now) -> list[Effect]: ...
@@ -66,11 +66,11 @@ class Runner:
         self._poller = select.poll()
         self._fds: dict[int, int] = {}
         self._udp_fd = machine.udp.fileno()
-        self._bell_fd = machine.wakeup.fileno()
+        self._wakeup_fd = machine.wakeup.fileno()
         self._files_fd = -1
         self._files_flags = 0
         self._register(self._udp_fd, select.POLLIN)
-        self._register(self._bell_fd, select.POLLIN)
+        self._register(self._wakeup_fd, select.POLLIN)
         self._register(machine.ipc.commands_fd, select.POLLIN)
         self._register(machine.ipc.events_fd, select.POLLIN)
         self._addresses_fd = machine.addresses.fileno()
@@ -107,7 +107,7 @@ class Runner:
         self.turns += 1
         node, machine = self._node, self._machine
         now = self._read_clock()
-        if self._bell_fd in ready:
+        if self._wakeup_fd in ready:
             machine.wakeup.clear()
         self._heed_stop(now)
         if self._files_fd in ready:

@@ -63,16 +63,16 @@ class Store:
     ) -> None:
         self._loaded: queue.SimpleQueue[tuple[Loaded, View] | BaseException] = queue.SimpleQueue()
 
-        def open_desk() -> _LedgerDesk:
+        def open_handler() -> _LedgerHandler:
             try:
                 ledger = open_ledger()
                 self._loaded.put((ledger.load(), ledger.load_view(session)))
             except BaseException as error:
                 self._loaded.put(error)
                 raise
-            return _LedgerDesk(ledger)
+            return _LedgerHandler(ledger)
 
-        self._worker: Worker[bytes, bytes] = Worker("store", open_desk, ring)
+        self._worker: Worker[bytes, bytes] = Worker("store", open_handler, ring)
 
     @property
     def idle(self) -> bool:
@@ -108,7 +108,7 @@ class HistoryReader:
     """The reader. `open_history` runs in its thread, at the first page asked for."""
 
     def __init__(self, open_history: Callable[[], HistoryLike], ring: Callable[[], None]) -> None:
-        self._open = lambda: _HistoryDesk(open_history)
+        self._open = lambda: _HistoryHandler(open_history)
         self._ring = ring
         self._worker: Worker[ReadHistory, HistoryRead] | None = None
         self._refused: list[HistoryRead] = []
@@ -140,7 +140,7 @@ class HistoryReader:
             self._worker.stop(HISTORY_STOP_TIMEOUT_S)
 
 
-class _LedgerDesk:
+class _LedgerHandler:
     def __init__(self, ledger: LedgerLike) -> None:
         self._ledger = ledger
 
@@ -156,7 +156,7 @@ class _LedgerDesk:
             logger.warning("the history could not be closed properly: %s", error)
 
 
-class _HistoryDesk:
+class _HistoryHandler:
     def __init__(self, open_history: Callable[[], HistoryLike]) -> None:
         self._open_history = open_history
         self._history: HistoryLike | None = None

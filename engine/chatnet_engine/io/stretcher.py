@@ -19,7 +19,7 @@ class Stretcher:
     def ask(self, ask: StretchInvite) -> None:
         """Answered in the order of asking."""
         if self._worker is None:
-            self._worker = Worker("invites", _Desk, self._ring)
+            self._worker = Worker("invites", _Handler, self._ring)
         self._worker.ask(ask)
 
     def take_answers(self) -> list[InviteStretched]:
@@ -32,7 +32,7 @@ class Stretcher:
             self._worker.stop(STOP_TIMEOUT_S)
 
 
-class _Desk:
+class _Handler:
     def answer(self, request: StretchInvite) -> InviteStretched:
         return InviteStretched(request.peer, invite_psk(request.secret))
 

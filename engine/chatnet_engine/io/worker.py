@@ -19,7 +19,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-class Desk(Protocol[Q_contra, A_co]):
+class Handler(Protocol[Q_contra, A_co]):
     """What sits in the thread: made there, used there, closed there."""
 
     def answer(self, request: Q_contra) -> A_co: ...
@@ -27,12 +27,12 @@ class Desk(Protocol[Q_contra, A_co]):
 
 
 class Worker(Generic[Q, A]):
-    """`open_desk` runs in the thread, because a database connection belongs to its thread."""
+    """`open_handler` runs in the thread, because a database connection belongs to its thread."""
 
     def __init__(
-        self, name: str, open_desk: Callable[[], Desk[Q, A]], ring: Callable[[], None]
+        self, name: str, open_handler: Callable[[], Handler[Q, A]], ring: Callable[[], None]
     ) -> None:
-        self._open_desk = open_desk
+        self._open_handler = open_handler
         self._ring = ring
         self._requests: queue.SimpleQueue[Q | None] = queue.SimpleQueue()
         self._answers: collections.deque[A] = collections.deque()
@@ -65,13 +65,13 @@ class Worker(Generic[Q, A]):
 
     def _run(self) -> None:
         try:
-            desk = self._open_desk()
+            handler = self._open_handler()
             try:
                 while (request := self._requests.get()) is not None:
-                    self._answers.append(desk.answer(request))
+                    self._answers.append(handler.answer(request))
                     self._ring()
             finally:
-                desk.close()
+                handler.close()
         except BaseException as error:  # noqa: BLE001 (handed over to the pump, which raises it)
             self._failure = error
             self._ring()

@@ -33,7 +33,7 @@ def accept(db: sqlite3.Connection, op: c.AcceptMessages) -> c.MessagesAccepted:
     mark += len(fresh)
     try:
         rows = batches.insert_arrived(db, op.peer, author, fresh, op.now_ms, op.source, before)
-        runs = [c.ReceiptRun(mark, received + len(rows), len(rows))]
+        runs = [c.ReceiptRange(mark, received + len(rows), len(rows))]
     except sqlite3.IntegrityError:
         batches.remove_after(db, no)
         known = _known_acks(db, author, fresh)
@@ -66,14 +66,14 @@ def _first_of_each(rows: list[c.ArrivedMessage], known: dict[bytes, int]) -> lis
     return list(new.values())
 
 
-def _compressed(first_number: int, acks: list[int]) -> list[c.ReceiptRun]:
+def _compressed(first_number: int, acks: list[int]) -> list[c.ReceiptRange]:
     """Runs of consecutive ACK numbers over consecutive wire numbers."""
-    runs: list[c.ReceiptRun] = []
+    runs: list[c.ReceiptRange] = []
     for number, ack in enumerate(acks, first_number):
         if runs and ack == runs[-1].ack + 1:
-            runs[-1] = c.ReceiptRun(number, ack, runs[-1].run + 1)
+            runs[-1] = c.ReceiptRange(number, ack, runs[-1].count + 1)
         else:
-            runs.append(c.ReceiptRun(number, ack, 1))
+            runs.append(c.ReceiptRange(number, ack, 1))
     return runs
 
 
@@ -93,7 +93,9 @@ def _count(
     )
 
 
-def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRun], mark: int) -> None:
+def _remember_runs(
+    db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRange], mark: int
+) -> None:
     """Keep receipts for repetition; those no honest peer can still lack are let go.
 
     A peer has at most MAX_MESSAGES_IN_WINDOW messages that it has no receipt of. Only
@@ -106,14 +108,14 @@ def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRun], 
     ).fetchone()
     grown = False
     for run in runs:
-        if last and (last[0] + run.run, last[1] + run.run) == (run.number, run.ack):
+        if last and (last[0] + run.count, last[1] + run.count) == (run.number, run.ack):
             db.execute(
                 "UPDATE inbound_runs SET last_number = ?, ack = ?, run = ?"
                 " WHERE peer = ? AND last_number = ?",
-                (run.number, run.ack, last[2] + run.run, peer, last[0]),
+                (run.number, run.ack, last[2] + run.count, peer, last[0]),
             )
         else:
-            last = (run.number, run.ack, run.run)
+            last = (run.number, run.ack, run.count)
             db.execute("INSERT INTO inbound_runs VALUES (?, ?, ?, ?)", (peer, *last))
             grown = True
     if grown:
@@ -183,12 +185,12 @@ def apply_hello(db: sqlite3.Connection, op: c.ApplyHello) -> c.HelloApplied:
     )
 
 
-def _runs_from(db: sqlite3.Connection, peer: int, base: int) -> list[c.ReceiptRun]:
+def _runs_from(db: sqlite3.Connection, peer: int, base: int) -> list[c.ReceiptRange]:
     found = db.execute(
         "SELECT last_number, ack, run FROM inbound_runs WHERE peer = ? ORDER BY last_number",
         (peer,),
     )
-    return [c.ReceiptRun(number, ack, min(run, number - base + 1)) for number, ack, run in found]
+    return [c.ReceiptRange(number, ack, min(run, number - base + 1)) for number, ack, run in found]
 
 
 def _record_gap(db: sqlite3.Connection, peer: int, missing: int) -> None:

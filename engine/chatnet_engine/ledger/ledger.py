@@ -166,9 +166,9 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
             return transfers.store(db, op)
         case c.LoadTransfers():
             return c.TransfersLoaded(loading.readable(transfers.load_some(db, op)))
-        case cr.StoreWish():
-            return restores.store_wish(db, op)
-        case cr.StoreTheirWish():
-            return restores.store_their_wish(db, op)
+        case cr.StoreRestoreRequest():
+            return restores.store_request(db, op)
+        case cr.StorePeerRestoreRequest():
+            return restores.store_peer_request(db, op)
         case cr.PutBack():
             return restores.put_back(db, op)

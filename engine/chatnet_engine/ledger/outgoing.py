@@ -11,7 +11,7 @@ import msgspec
 from chatnet_engine.ledger import batches, transfers
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.reasons import MessageFailure
-from chatnet_protocol.ipc.rows import AckRun, MessageKind, MessageRow
+from chatnet_protocol.ipc.rows import AckRange, MessageKind, MessageRow
 
 NO_ACK = 0
 """`first_ack` of messages that left the outbox without the peer having committed them."""
@@ -143,15 +143,15 @@ def store_receipts(db: sqlite3.Connection, op: c.StoreReceipts) -> c.ReceiptsSto
     last_seq, acked, delivered = db.execute(
         "SELECT last_seq, acked_total, delivered_seq FROM counters WHERE peer = ?", (op.peer,)
     ).fetchone()
-    told: list[AckRun] = []
+    new: list[AckRange] = []
     for run in op.runs:
-        assert 0 < run.run <= min(run.seq, run.ack), "a receipt for more messages than there are"
+        assert 0 < run.count <= min(run.seq, run.ack), "a receipt for more messages than there are"
         assert run.seq <= last_seq, "a receipt for a message that does not exist"
         acked = max(acked, run.ack)
-        for first, last in _unsettled(db, op.peer, run.seq - run.run + 1, run.seq, delivered):
-            part = AckRun(last, run.ack - (run.seq - last), last - first + 1)
-            _settle(db, op.peer, first, part.run, part.ack - part.run + 1)
-            told.append(part)
+        for first, last in _unsettled(db, op.peer, run.seq - run.count + 1, run.seq, delivered):
+            part = AckRange(last, run.ack - (run.seq - last), last - first + 1)
+            _settle(db, op.peer, first, part.count, part.ack - part.count + 1)
+            new.append(part)
         delivered = _advance(db, op.peer, delivered)
     known = max(run.seq for run in op.runs)
     db.execute(
@@ -159,7 +159,7 @@ def store_receipts(db: sqlite3.Connection, op: c.StoreReceipts) -> c.ReceiptsSto
         " released_seq = max(released_seq, ?) WHERE peer = ?",
         (acked, delivered, known, op.peer),
     )
-    return c.ReceiptsStored(op.peer, delivered, acked, told)
+    return c.ReceiptsStored(op.peer, delivered, acked, new)
 
 
 def fail(db: sqlite3.Connection, op: c.FailMessage) -> c.MessageFailedStored:

@@ -5,7 +5,7 @@ import sqlite3
 from chatnet_engine.ledger import loading, pages, people, transfers
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.ipc.rows import AckRange
 
 MAX_ROWS = 8192
 """Messages that front ends can have missed of a peer: what was committed in the transactions
@@ -27,7 +27,7 @@ def load_peer(db: sqlite3.Connection, op: c.LoadPeer) -> c.PeerLoaded:
         row=loading.peer_row(db, peer) if listed else None,
         state=loading.peer_state(db, peer),
         rows=[row for row, _ in found],
-        runs=[AckRun(first + run - 1, ack + run - 1, run) for first, run, ack in runs],
+        runs=[AckRange(first + run - 1, ack + run - 1, run) for first, run, ack in runs],
         tail=pages.tail(db, peer),
         restore=next(iter(loading.restore(db, peer)), cr.RestoreState(peer)),
         transfers=loading.readable(one for one in transfers.load(db) if one.row.peer == peer),

@@ -60,8 +60,8 @@ def note_loss(
     return None
 
 
-def store_wish(db: sqlite3.Connection, op: cr.StoreWish) -> cr.RestoreStored:
-    """Begin or end our restore request; see StoreWish."""
+def store_request(db: sqlite3.Connection, op: cr.StoreRestoreRequest) -> cr.RestoreStored:
+    """Begin or end our restore request; see StoreRestoreRequest."""
     state = load(db, op.peer)
     under_way = state.mine in RESTORE_UNDER_WAY
     if op.mine == RestoreMine.ASKING and not under_way:
@@ -76,8 +76,8 @@ def store_wish(db: sqlite3.Connection, op: cr.StoreWish) -> cr.RestoreStored:
     return cr.RestoreStored(op.peer, state)
 
 
-def store_their_wish(db: sqlite3.Connection, op: cr.StoreTheirWish) -> cr.RestoreStored:
-    """Store the state of the peer's restore request; see StoreTheirWish."""
+def store_peer_request(db: sqlite3.Connection, op: cr.StorePeerRestoreRequest) -> cr.RestoreStored:
+    """Store the state of the peer's restore request; see StorePeerRestoreRequest."""
     state = load(db, op.peer)
     if (op.theirs == RestoreTheirs.ASKED) is (op.want != state.their_want):
         state = _store(db, state, theirs=op.theirs, their_want=op.want)

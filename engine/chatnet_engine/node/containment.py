@@ -14,7 +14,7 @@ from functools import partial
 
 from chatnet_engine.node.commits import peer_of
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import FilesRestarted, FilesSaid, LogProblem, ReplyTo
+from chatnet_engine.node.effects import FileProcessReport, FilesRestarted, LogProblem, ReplyTo
 from chatnet_engine.node.links.link import MAX_CONTAINED_S
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.people.known_peers import KnownPeers
@@ -139,7 +139,7 @@ class Containment:
             self.fail(asker)
 
     def report(
-        self, result: FilesSaid | FilesRestarted, now: Now, act: Callable[[Now], None]
+        self, result: FileProcessReport | FilesRestarted, now: Now, act: Callable[[Now], None]
     ) -> None:
         """Handle a report of the file process."""
         if isinstance(result, FilesRestarted):
@@ -147,7 +147,7 @@ class Containment:
         if (error := self._unit(partial(act, now))) is None:
             return
         self._files_failed(error, now)
-        if isinstance(result, FilesSaid):
+        if isinstance(result, FileProcessReport):
             transfers = self._transfers.transfers
             lost = transfers.handle_lost_report(result.frame)
             if lost is None:
@@ -242,7 +242,9 @@ class Containment:
             ev.notice("error", NoticeCode.PEER_UNREADABLE, round(pause_s), peer=peer)
         )
 
-    def _report_again(self, result: FilesSaid, act: Callable[[Now], None], now: Now) -> None:
+    def _report_again(
+        self, result: FileProcessReport, act: Callable[[Now], None], now: Now
+    ) -> None:
         self.report(result, now, act)
 
     def _files_failed(self, error: str, now: Now) -> None:

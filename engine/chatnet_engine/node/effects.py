@@ -18,12 +18,12 @@ Addr = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """Where an answer goes: a client's route and its request number.
+    """Where an answer goes: a client's routing id and its request number.
 
     It travels with whatever the answer waits for (operation, effect) and returns with its result.
     """
 
-    route: bytes
+    routing_id: bytes
     request: int
 
 
@@ -53,7 +53,7 @@ class Publish:
 class SendReply:
     """Answer one client; dropped when the client is gone or full (it will ask again)."""
 
-    route: bytes
+    routing_id: bytes
     frame: bytes
 
 
@@ -74,8 +74,8 @@ class CopySession:
 
 
 @dataclass(frozen=True, slots=True)
-class CountWorld:
-    """Read the counters of sockets and processes. Answered by WorldCounted."""
+class CollectCounters:
+    """Read the counters of sockets and processes. Answered by CountersCollected."""
 
     reply_to: ReplyTo
     view: bool
@@ -100,7 +100,7 @@ class StretchInvite:
 
 
 @dataclass(frozen=True, slots=True)
-class TellFiles:
+class SendToFileProcess:
     """A command for the file process (see chatnet_engine.files.process_wire)."""
 
     frame: bytes
@@ -127,10 +127,10 @@ Effect = (
     | SendReply
     | ReadHistory
     | CopySession
-    | CountWorld
+    | CollectCounters
     | ResolveHost
     | StretchInvite
-    | TellFiles
+    | SendToFileProcess
     | LogProblem
     | Trace
     | StopRunner
@@ -157,7 +157,7 @@ class SessionCopied:
 
 
 @dataclass(frozen=True, slots=True)
-class WorldCounted:
+class CountersCollected:
     """Counters by name, since the engine's start; the rest is as asked."""
 
     reply_to: ReplyTo
@@ -190,7 +190,7 @@ class InviteStretched:
 
 
 @dataclass(frozen=True, slots=True)
-class FilesSaid:
+class FileProcessReport:
     """A report of the file process."""
 
     frame: bytes
@@ -207,9 +207,9 @@ IoResult = (
     | CommitFailed
     | HistoryRead
     | SessionCopied
-    | WorldCounted
+    | CountersCollected
     | HostResolved
     | AddressesChanged
-    | FilesSaid
+    | FileProcessReport
     | FilesRestarted
 )

@@ -32,7 +32,7 @@ class LeftOut:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = list(rows)
-        self._said = False
+        self._published = False
 
     def add(self, row: Row) -> None:
         """Something more that cannot be loaded."""
@@ -58,9 +58,9 @@ class LeftOut:
 
     def say(self, publisher: Publisher) -> None:
         """Once, when somebody is there to see it."""
-        if self._said:
+        if self._published:
             return
-        self._said = True
+        self._published = True
         for row in self._rows[:MAX_NOTICES]:
             publisher.publish(_notice(row))
         if (more := len(self._rows) - MAX_NOTICES) > 0:

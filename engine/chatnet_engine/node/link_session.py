@@ -104,7 +104,7 @@ class LinkSession:
         """What the ARQ reports; also what came before the peer's CLOSE, which is the last."""
         return [] if self._over else self.connection.take_events()
 
-    def start(self, mark: int, runs: Sequence[c.ReceiptRun], base: int) -> bool:
+    def start(self, mark: int, runs: Sequence[c.ReceiptRange], base: int) -> bool:
         """The peer's HELLO is applied: deliver from `mark` + 1, repeat the receipts `runs`, send;
         `base` is the lowest number whose receipt is still news. Whether the link was alive."""
         if not self.alive or self._started:
@@ -115,23 +115,23 @@ class LinkSession:
         self.connection.start_sending(self.first_number, base)
         return True
 
-    def receipt(self, runs: Sequence[c.ReceiptRun]) -> None:
+    def receipt(self, runs: Sequence[c.ReceiptRange]) -> None:
         """These are committed."""
         if self.streaming:
             for run in runs:
-                self.connection.receipt(run.number, run.ack, run.run)
+                self.connection.receipt(run.number, run.ack, run.count)
 
-    def room(self, channel: int) -> int:
+    def credit(self, channel: int) -> int:
         """Bytes that may be sent on a channel now."""
-        return self.connection.room(channel) if self.streaming else 0
+        return self.connection.credit(channel) if self.streaming else 0
 
     def send(self, channel: int, body: bytes) -> None:
         """Say it on a volatile channel; dropped over the window: its owner says it again."""
-        if self.room(channel) >= len(body) + MESSAGE_OVERHEAD_BYTES:
+        if self.credit(channel) >= len(body) + MESSAGE_OVERHEAD_BYTES:
             self.connection.queue(channel, [body])
 
     def send_messages(self, batch: Sequence[bytes]) -> None:
-        """Messages of the conversation that fit `room`."""
+        """Messages of the conversation that fit `credit`."""
         if self.streaming:
             self.connection.queue(wire.CHANNEL_CONVERSATION, batch)
 

@@ -23,19 +23,19 @@ from chatnet_engine.node.effects import (
     Addr,
     AddressesChanged,
     CommitOps,
+    CountersCollected,
     Effect,
+    FileProcessReport,
     FilesRestarted,
-    FilesSaid,
     HistoryRead,
     HostResolved,
     InviteStretched,
     IoResult,
     ReplyTo,
     SendDatagrams,
+    SendToFileProcess,
     SessionCopied,
     StopRunner,
-    TellFiles,
-    WorldCounted,
 )
 from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_engine.node.front_ends.front_ends import FrontEnds
@@ -185,9 +185,9 @@ class Node:
             self.endpoint.handle_datagram(data, addr, now.mono_s)
         self._after_endpoint(now)
 
-    def handle_request(self, route: bytes, frames: Sequence[bytes], now: Now) -> None:
-        """The frames of one message on the ROUTER socket, without the route."""
-        self._requests.handle(route, frames, now)
+    def handle_request(self, routing_id: bytes, frames: Sequence[bytes], now: Now) -> None:
+        """The frames of one message on the ROUTER socket, without the routing id."""
+        self._requests.handle(routing_id, frames, now)
         if self.front_ends.stopping:
             self.stop(self.front_ends.stopping, now)
 
@@ -211,7 +211,7 @@ class Node:
                 self.contained.answer(result.context, act)
             case SessionCopied():
                 self.front_ends.handle_copied(result)
-            case WorldCounted(reply_to):
+            case CountersCollected(reply_to):
                 act = partial(self.front_ends.handle_counted, result, now)
                 self.contained.answer(reply_to, act)
             case HostResolved():
@@ -223,7 +223,7 @@ class Node:
             case InviteStretched():
                 act = partial(self.inviting.handle_stretched, result, now)
                 self.contained.peer(result.peer, now, act)
-            case FilesSaid() | FilesRestarted():
+            case FileProcessReport() | FilesRestarted():
                 act_at = partial(self.transfers.handle_files, result)
                 self.contained.report(result, now, act_at)
             case _:
@@ -278,7 +278,9 @@ class Node:
         if datagrams:
             out.append(SendDatagrams(datagrams))
         out += self.links.names.take_resolves()
-        out += [TellFiles(frame) for frame in self.transfers.transfers.take_process_frames()]
+        out += [
+            SendToFileProcess(frame) for frame in self.transfers.transfers.take_process_frames()
+        ]
         for row in self.links.take_changed():
             turn.publisher.publish(LinkChanged(row))
         self.front_ends.publish_gauges(served, now)

@@ -123,9 +123,9 @@ class Publisher:
                 del self._snapshots[seq]
         return out
 
-    def head(self) -> envelope.Head:
+    def head(self) -> envelope.Heartbeat:
         """The present, as the heartbeat tells it."""
-        return envelope.Head(self.boot, self.seq, self.view.last_no)
+        return envelope.Heartbeat(self.boot, self.seq, self.view.last_no)
 
     def next_timeout(self) -> float:
         """When the next head is due."""

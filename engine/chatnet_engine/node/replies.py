@@ -47,14 +47,14 @@ class Replies:
 
     def resend(self, reply_to: ReplyTo, frame: bytes) -> None:
         """Give an answer again."""
-        self._effects.append(SendReply(reply_to.route, frame))
+        self._effects.append(SendReply(reply_to.routing_id, frame))
 
-    def answer_garbled(self, route: bytes, reply: Reply) -> None:
+    def answer_garbled(self, routing_id: bytes, reply: Reply) -> None:
         """Answer a request that could not be read."""
-        self._effects.append(SendReply(route, codec.pack(reply)))
+        self._effects.append(SendReply(routing_id, codec.pack(reply)))
 
     def _send(self, reply_to: ReplyTo, reply: Reply) -> None:
         frame = codec.pack(reply)
         if reply_to in self._given:
             self._given[reply_to] = frame
-        self._effects.append(SendReply(reply_to.route, frame))
+        self._effects.append(SendReply(reply_to.routing_id, frame))

@@ -34,19 +34,19 @@ class Requests:
         self._replies = replies
         self._contained = contained
 
-    def handle(self, route: bytes, frames: Sequence[bytes], now: Now) -> None:
-        """The frames of one message on the ROUTER socket, without the route."""
-        request = self._decode(route, frames)
+    def handle(self, routing_id: bytes, frames: Sequence[bytes], now: Now) -> None:
+        """The frames of one message on the ROUTER socket, without the routing id."""
+        request = self._decode(routing_id, frames)
         if request is None:
             return
-        command, reply_to = request.command, ReplyTo(route, request.id)
+        command, reply_to = request.command, ReplyTo(routing_id, request.id)
         new, answer = self._replies.begin(reply_to, command)
         if not new:
             if answer is not None:
                 self._replies.resend(reply_to, answer)
             return
         try:
-            self._clients.check(route, command, now)
+            self._clients.check(routing_id, command, now)
             self._contained.command(command, now, partial(self._do, command, reply_to, now))
         except CommandError as error:
             self._replies.fail(reply_to, error)
@@ -55,7 +55,7 @@ class Requests:
         self._left_out.check(command)
         self._commands[type(command)](command, reply_to, now)
 
-    def _decode(self, route: bytes, frames: Sequence[bytes]) -> Request | None:
+    def _decode(self, routing_id: bytes, frames: Sequence[bytes]) -> Request | None:
         if len(frames) != 1:
             self.garbled += 1
             return None
@@ -63,5 +63,5 @@ class Requests:
             return decode_request(frames[0])
         except DecodeError as error:
             self.garbled += 1
-            self._replies.answer_garbled(route, answer_garbled(frames[0], error))
+            self._replies.answer_garbled(routing_id, answer_garbled(frames[0], error))
             return None

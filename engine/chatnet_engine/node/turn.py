@@ -19,4 +19,4 @@ class Turn:
     effects: list[Effect]
     """Answers, and what no queue of its own holds, in their order."""
     due: DuePeers
-    """Whoever handles something of a peer touches it."""
+    """Called by each handler of a peer's input."""

@@ -1,22 +1,24 @@
 """Authenticated handshakes that wait for their owner's word. Bounded in number and time."""
 
 from chatnet_engine.secure.events import Authenticated
-from chatnet_engine.secure.handshake import HalfOpen, Initiation, Proof
+from chatnet_engine.secure.handshake import AuthenticatedHandshake, HalfOpen, Initiation
 from chatnet_engine.secure.local import Local
 from chatnet_protocol.errors import LocalProtocolError
 
 Origin = Initiation | HalfOpen
 
 
-class Claims:
+class PendingHandshakes:
     """Proofs by attempt number."""
 
     def __init__(self, local: Local) -> None:
         self._local = local
-        self._waiting: dict[int, tuple[Proof, Origin, float]] = {}
+        self._waiting: dict[int, tuple[AuthenticatedHandshake, Origin, float]] = {}
         self._last_attempt = 0
 
-    def ask(self, proof: Proof, origin: Origin, hint: int | None, now: float) -> None:
+    def ask(
+        self, proof: AuthenticatedHandshake, origin: Origin, hint: int | None, now: float
+    ) -> None:
         """Put a proof before the owner."""
         local = self._local
         if any(held is origin for _, held, _ in self._waiting.values()):
@@ -39,7 +41,7 @@ class Claims:
             )
         )
 
-    def take(self, attempt: int) -> tuple[Proof, Origin]:
+    def take(self, attempt: int) -> tuple[AuthenticatedHandshake, Origin]:
         """What the owner answers. Raises LocalProtocolError when it is not (or no longer) there."""
         try:
             proof, origin, _ = self._waiting.pop(attempt)

@@ -27,7 +27,7 @@ class Dial:
         return mine == (other.addrs, other.remote_key, other.psk)
 
 
-class Cadence:
+class InitSchedule:
     """When the next INIT goes out."""
 
     __slots__ = ("_config", "_since", "_tries", "last_sent", "next_at", "urgent")

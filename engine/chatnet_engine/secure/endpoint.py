@@ -9,7 +9,7 @@ more than counters and the bounded table of half-open handshakes.
 from collections.abc import Callable, Mapping, Sequence
 
 from chatnet_engine.deadlines import Deadlines
-from chatnet_engine.secure.claims import Claims
+from chatnet_engine.secure.claims import PendingHandshakes
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.dial import Dial
 from chatnet_engine.secure.events import (
@@ -58,7 +58,7 @@ class Endpoint:
         self._responder = Responder(self._local, now)
         self._links: dict[int, PeerLink] = {}
         self._deadlines: Deadlines[int] = Deadlines()
-        self._claims = Claims(self._local)
+        self._claims = PendingHandshakes(self._local)
 
     # --- inputs ---------------------------------------------------------------------------------
 
@@ -236,7 +236,7 @@ class Endpoint:
     def take_events(self) -> list[Event]:
         """What happened, in order. Until it is taken nothing is sealed for a new link."""
         taken, self._local.events = self._local.events, []
-        self._local.unseen.clear()
+        self._local.unannounced.clear()
         return taken
 
     def next_timeout(self) -> float | None:
@@ -291,7 +291,7 @@ class Endpoint:
         window.mark(number)
         counters.packets_opened += 1
         peer = session.peer
-        self._links[peer].heard_packet(session, number, len(data), addr, now)
+        self._links[peer].packet_received(session, number, len(data), addr, now)
         local.events.append(PacketArrived(peer, session.link[1], number, payload, addr))
 
     def _handle_control(
@@ -304,9 +304,9 @@ class Endpoint:
             return
         self._local.changed.add(peer)
         if number == datagrams.CONFIRM_NUMBER:
-            self._links[peer].heard_confirm(session, addr, now)
+            self._links[peer].confirm_received(session, addr, now)
         elif number == datagrams.REFUSE_NUMBER:
-            self._links[peer].heard_refusal(session, payload, addr, now)
+            self._links[peer].refusal_received(session, payload, addr, now)
 
     def _handle_resp(self, data: bytes, addr: Addr, now: float) -> None:
         counters = self._local.counters

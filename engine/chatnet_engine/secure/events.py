@@ -189,5 +189,5 @@ class PeerStatus(msgspec.Struct, frozen=True):
     slots: tuple[bytes | None, bytes | None, bytes | None]
     """Handshake hashes of next, current, previous: alike on both sides."""
     current_age_s: float | None
-    last_heard: float | None
+    last_received_s: float | None
     remote_incarnation: int | None

@@ -1,15 +1,15 @@
 """The two ends of one handshake: Initiation (sent INIT, reads RESP, writes FIN) and HalfOpen
 (read INIT, sent RESP, reads FIN).
 
-    initiator   RESP, authentic   a Proof; the attempt stays open until its owner accepts
-    sent INIT   RESP, forged      nothing
+    initiator   RESP, authentic   a AuthenticatedHandshake; the attempt stays open until its owner
+    accepts sent INIT   RESP, forged      nothing
                 timer             INIT again; after 15 s with a new ephemeral key and index
     accepted    RESP              nothing: the index is a session's now
                 timer             FIN again (peer.py)
 
     responder   INIT, same key    the same RESP again, to at most four addresses
     half open   INIT, other key   another half-open handshake (admission.py)
-                FIN, authentic    a Proof; closed
+                FIN, authentic    a AuthenticatedHandshake; closed
                 FIN, forged       nothing
                 20 s              forgotten
     accepted    INIT, same key    nothing
@@ -18,7 +18,7 @@
                 FIN, same bytes   the refusal again, for 20 s
 
 Owns ephemeral keys and transcripts. Does not decide whom to trust, when to send, or which session
-wins: a Proof says who is there, and turns into a Session when its owner accepts.
+wins: a AuthenticatedHandshake says who is there, and turns into a Session when its owner accepts.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ MAX_COOKIES: Final = 16
 """Cookies one initiation acts on, over all its addresses."""
 
 
-class Proof:
+class AuthenticatedHandshake:
     """A finished reading of the other side's last word: its key, and what makes the session.
 
     `fin` is what to send (initiator) or what arrived (responder).
@@ -180,7 +180,7 @@ class Initiation:
         self.cookies[addr] = cookie
         return True
 
-    def read_resp(self, answer: datagrams.Answer, addr: Addr) -> Proof:
+    def read_resp(self, answer: datagrams.Answer, addr: Addr) -> AuthenticatedHandshake:
         """Who answered. Raises DecodeError when it is forged or malformed.
 
         The attempt stays open, so that another may answer when this one is refused.
@@ -189,7 +189,7 @@ class Initiation:
             raise NoiseError("RESP of another mode")
         handshake = self._handshake.fork()
         identity = datagrams.decode_resp_identity(handshake.read(answer.noise))
-        return Proof(
+        return AuthenticatedHandshake(
             handshake=handshake,
             identity=identity,
             local_incarnation=0,
@@ -242,7 +242,7 @@ class HalfOpen:
 
     def read_fin(
         self, answer: datagrams.Answer, data: bytes, addr: Addr, invites: Mapping[int, bytes]
-    ) -> Proof:
+    ) -> AuthenticatedHandshake:
         """Who is there. Raises DecodeError when it is forged or malformed; nothing changes then."""
         if answer.mode != self._mode:
             raise NoiseError("FIN of another mode")
@@ -253,7 +253,7 @@ class HalfOpen:
         else:
             payload = handshake.read(answer.noise)
         identity = datagrams.decode_fin_identity(payload)
-        return Proof(
+        return AuthenticatedHandshake(
             handshake=handshake,
             identity=identity,
             local_incarnation=self._incarnation,

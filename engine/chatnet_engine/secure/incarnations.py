@@ -50,10 +50,10 @@ class Incarnations:
         for addr in addrs:
             self.expect(key, addr)
 
-    def confirm(self, key: bytes, said: int, addr: Addr) -> bool:
+    def confirm(self, key: bytes, claimed: int, addr: Addr) -> bool:
         """Whether a RESP with this incarnation was for this key, which has answered from `addr`."""
         self.expect(key, addr)
-        return said == self.of(key)
+        return claimed == self.of(key)
 
     def expect(self, key: bytes, addr: Addr) -> None:
         """This key was at `addr` just now."""

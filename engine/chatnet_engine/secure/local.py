@@ -44,7 +44,7 @@ class Local:
         self.initiations: dict[int, Initiation] = {}
         self.half_open: dict[int, HalfOpen] = {}
         self.initiating = Initiating()
-        self.unseen: set[int] = set()
+        self.unannounced: set[int] = set()
         """Peers whose LinkUp the caller has not taken yet: nothing is sealed for them."""
         self.changed: set[int] = set()
         """Peers whose timers may be others than when their deadlines were put."""

@@ -22,7 +22,7 @@ under an invite is announced only when confirmed: before, nobody has proved to k
 from collections.abc import Sequence
 
 from chatnet_engine.secure.admission import mac1, mac1_key
-from chatnet_engine.secure.dial import Cadence, Dial, FinRepeat
+from chatnet_engine.secure.dial import Dial, FinRepeat, InitSchedule
 from chatnet_engine.secure.events import (
     Addr,
     LinkUp,
@@ -31,7 +31,7 @@ from chatnet_engine.secure.events import (
     SessionExpired,
     local_of,
 )
-from chatnet_engine.secure.handshake import Initiation, Proof
+from chatnet_engine.secure.handshake import AuthenticatedHandshake, Initiation
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.roaming import Roaming
 from chatnet_engine.secure.session import Link, Session, Slots
@@ -50,7 +50,7 @@ class PeerLink:
         self._local = local
         self._slots = Slots()
         self._roaming = Roaming(number, local)
-        self._cadence = Cadence(local.config, now)
+        self._cadence = InitSchedule(local.config, now)
         self._held_until = -_NEVER
         self._initiation: Initiation | None = None
         self._renew = False
@@ -59,7 +59,7 @@ class PeerLink:
         self._link: Link | None = None
         self._key = b""  # of the last `_link`
         self._proved_psk = False
-        self._last_heard: float | None = None
+        self._last_received_s: float | None = None
 
     # --- dialling -------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class PeerLink:
     ) -> tuple[list[bytes], Addr] | None:
         """DATA datagrams for the first packets that may be sent, and where to send them."""
         session, path = self._slots.sending, self._roaming.path
-        if session is None or path is None or self.number in self._local.unseen:
+        if session is None or path is None or self.number in self._local.unannounced:
             return None
         if session.link != self._link:
             return None
@@ -133,7 +133,7 @@ class PeerLink:
     def seal(self, number: int, payload: bytes, now: float) -> tuple[bytes, Addr] | None:
         """seal_many for one packet."""
         session, path = self._slots.current, self._roaming.path
-        if session is None or path is None or not path.validated or self._local.unseen:
+        if session is None or path is None or not path.validated or self._local.unannounced:
             sealed = self.seal_many(((number, payload),), now)
             return None if sealed is None else (sealed[0][0], sealed[1])
         self._local.counters.packets_sealed += 1
@@ -141,7 +141,7 @@ class PeerLink:
 
     # --- handshakes -----------------------------------------------------------------------------
 
-    def initiated(self, proof: Proof, initiation: Initiation, now: float) -> bool:
+    def initiated(self, proof: AuthenticatedHandshake, initiation: Initiation, now: float) -> bool:
         """Our initiation (of this or another peer number) was answered and accepted."""
         local = self._local
         own = local.incarnations.of(proof.key)
@@ -161,7 +161,7 @@ class PeerLink:
             self._roaming.follow(proof.addr, len(proof.fin), now)
         return True
 
-    def responded(self, proof: Proof, addrs: Sequence[Addr], now: float) -> bool:
+    def responded(self, proof: AuthenticatedHandshake, addrs: Sequence[Addr], now: float) -> bool:
         """The peer's FIN was authentic and accepted: both sides hold the session.
 
         `addrs`: where RESP went; only there the way back is known to work.
@@ -177,7 +177,7 @@ class PeerLink:
         self._promote(session, proof.addr, now)
         self._roaming.follow(proof.addr, len(proof.fin), now)
         self.confirm(session, proof.addr)
-        self._last_heard = now
+        self._last_received_s = now
         return True
 
     def confirm(self, session: Session, addr: Addr) -> None:
@@ -187,11 +187,11 @@ class PeerLink:
 
     # --- arrivals -------------------------------------------------------------------------------
 
-    def heard_packet(
+    def packet_received(
         self, session: Session, number: int, size: int, addr: Addr, now: float
     ) -> None:
         """An authentic new DATA."""
-        self._last_heard = now
+        self._last_received_s = now
         roaming = self._roaming
         path = roaming.path
         if session is self._slots.current and path is not None and path.settled == addr:
@@ -202,15 +202,15 @@ class PeerLink:
         self._local.changed.add(self.number)
         if session is self._slots.next:
             self._confirmed(session, addr, now)
-        roaming.heard(number, size, addr, now)
+        roaming.on_received(number, size, addr, now)
 
-    def heard_confirm(self, session: Session, addr: Addr, now: float) -> None:
+    def confirm_received(self, session: Session, addr: Addr, now: float) -> None:
         """The responder says that FIN has arrived."""
-        self._last_heard = now
+        self._last_received_s = now
         if session is self._slots.next:
             self._confirmed(session, addr, now)
 
-    def heard_refusal(self, session: Session, payload: bytes, addr: Addr, now: float) -> None:
+    def refusal_received(self, session: Session, payload: bytes, addr: Addr, now: float) -> None:
         """The responder refuses us; only valid on a session that it never confirmed."""
         if session is not self._slots.next:
             return
@@ -262,7 +262,7 @@ class PeerLink:
             validated=path is not None and path.validated,
             slots=slots.hashes,
             current_age_s=None if slots.current is None else now - slots.current.born,
-            last_heard=self._last_heard,
+            last_received_s=self._last_received_s,
             remote_incarnation=None if self._link is None else self._link[1],
         )
 
@@ -365,7 +365,7 @@ class PeerLink:
         self._key = session.key
         self._proved_psk |= session.psk
         if not rekey:
-            self._local.unseen.add(self.number)
+            self._local.unannounced.add(self.number)
             self._roaming.restart_numbers()
         mine, theirs = session.link
         self._local.events.append(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from chatnet_engine.secure.admission import Admission, Verdict
 from chatnet_engine.secure.events import Addr, Reflected, VersionSeen
-from chatnet_engine.secure.handshake import HalfOpen, Proof
+from chatnet_engine.secure.handshake import AuthenticatedHandshake, HalfOpen
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.noise import NoiseError
 from chatnet_protocol.errors import DecodeError
@@ -70,7 +70,7 @@ class Responder:
             counters.stranger_inits += 1
         self._admit(init, addr, now, known)
 
-    def handle_fin(self, data: bytes, addr: Addr) -> tuple[HalfOpen, Proof] | None:
+    def handle_fin(self, data: bytes, addr: Addr) -> tuple[HalfOpen, AuthenticatedHandshake] | None:
         """The proof of a FIN that completes a half-open handshake."""
         local = self._local
         try:
@@ -97,7 +97,7 @@ class Responder:
             self._spent.popitem(last=False)
         return half_open, proof
 
-    def remember_refusal(self, proof: Proof, datagram: bytes, now: float) -> None:
+    def remember_refusal(self, proof: AuthenticatedHandshake, datagram: bytes, now: float) -> None:
         """Send a refusal, and again for each repetition of its FIN."""
         self._refusals[proof.index] = (proof.fin, datagram, now + self._local.config.half_open_s)
         if len(self._refusals) > self._local.config.max_refusals:

@@ -64,7 +64,7 @@ class Path:
         self._challenge_at = now
         self._give_up_at = now + self._config.validation_s
 
-    def heard(self, size_bytes: int, now: float) -> None:
+    def on_received(self, size_bytes: int, now: float) -> None:
         """An authentic datagram came from the present, not validated address."""
         self._budget_bytes += self._config.amplification * size_bytes
         self._give_up_at = now + self._config.validation_s
@@ -150,7 +150,7 @@ class Roaming:
         self._local.events.append(Roamed(self._peer, addr))
         self.handle_timeout(now)
 
-    def heard(self, number: int, size_bytes: int, addr: Addr, now: float) -> None:
+    def on_received(self, number: int, size_bytes: int, addr: Addr, now: float) -> None:
         """An authentic new packet: only the highest number so far moves the address."""
         path = self.path
         if path is not None:
@@ -161,7 +161,7 @@ class Roaming:
                 if number > self.highest:
                     path.addr = addr  # with where it came to
                 if not path.validated:
-                    path.heard(size_bytes, now)
+                    path.on_received(size_bytes, now)
         if number > self.highest:
             self.highest = number
 

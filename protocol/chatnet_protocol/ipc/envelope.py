@@ -1,6 +1,7 @@
 """The frames on the two local sockets.
 
-    PUB     [b"E", Publication]   numbered events; [b"H", Head] every second; [b"G", GaugeFrame]
+    PUB     [b"E", Publication]   numbered events; [b"H", Heartbeat] every second; [b"G",
+    GaugeFrame]
             for those who subscribe to them by name: [b"T", TraceFrame], [b"P", TraceFrame]
     ROUTER  client → engine  [Request]        engine → client  [Reply]
 
@@ -49,7 +50,7 @@ class Publication(Struct, array_like=True, gc=False, frozen=True):
     events: list[Event]
 
 
-class Head(Struct, array_like=True, gc=False, frozen=True):
+class Heartbeat(Struct, array_like=True, gc=False, frozen=True):
     """The last event's number and the last durable message number: shows every gap."""
 
     boot: bytes
@@ -139,9 +140,9 @@ def _skip_unknown(plain: object) -> bool:
     return bool(unknown)
 
 
-def decode_head(data: bytes) -> Head:
+def decode_heartbeat(data: bytes) -> Heartbeat:
     """Raises DecodeError."""
-    return codec.unpack(data, Head, MAX_IPC_FRAME_BYTES)
+    return codec.unpack(data, Heartbeat, MAX_IPC_FRAME_BYTES)
 
 
 def decode_gauges(data: bytes) -> GaugeFrame:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from chatnet_protocol.ipc.reasons import NoticeCode, Reason, reason
 from chatnet_protocol.ipc.rows import (
-    AckRun,
+    AckRange,
     ClientRow,
     LinkRow,
     MessageRow,
@@ -49,7 +49,7 @@ class MessagesDelivered(EventBase, frozen=True, gc=False, tag=True, tag_field="t
 
     peer: int
     delivered_seq: int
-    runs: list[AckRun]
+    runs: list[AckRange]
 
 
 class MessageFailed(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):

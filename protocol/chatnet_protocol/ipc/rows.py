@@ -56,12 +56,12 @@ class MessageRow(Struct, array_like=True, gc=False, frozen=True):
         return self.body.decode("utf-8", "replace")
 
 
-class AckRun(Struct, array_like=True, gc=False, frozen=True):
+class AckRange(Struct, array_like=True, gc=False, frozen=True):
     """The last `run` own messages up to `seq` have consecutive ACK numbers ending at `ack`."""
 
     seq: int
     ack: int
-    run: int
+    count: int
 
 
 class Trust(enum.StrEnum):

@@ -17,7 +17,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import (
     ENDED_TRANSFER_STATES,
-    AckRun,
+    AckRange,
     ClientRow,
     LinkRow,
     LinkState,
@@ -97,11 +97,11 @@ def failed_row(row: MessageRow, reason: str) -> MessageRow:
     return msgspec.structs.replace(row, failed=reason, body=body)
 
 
-def apply_runs(rows: Sequence[MessageRow], runs: Sequence[AckRun]) -> list[MessageRow]:
+def apply_runs(rows: Sequence[MessageRow], runs: Sequence[AckRange]) -> list[MessageRow]:
     """`rows` with the ACK numbers that `runs` tell of own messages filled in."""
     out = list(rows)
     for run in runs:
-        first = run.seq - run.run + 1
+        first = run.seq - run.count + 1
         for index in range(len(out) - 1, -1, -1):
             row = out[index]
             if row.mine and first <= row.seq <= run.seq and not row.ack:
@@ -171,8 +171,10 @@ class View(Struct, array_like=True):
             case ev.Notice() | ev.SkippedEvent():
                 pass
             case _:
-                told = event.row if isinstance(event, ev.LinkChanged | ev.RestoreChanged) else event
-                number = told.peer
+                changed = (
+                    event.row if isinstance(event, ev.LinkChanged | ev.RestoreChanged) else event
+                )
+                number = changed.peer
                 if peer := self.peer(number):
                     _change(peer, event)
 

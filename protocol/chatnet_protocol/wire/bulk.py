@@ -34,7 +34,7 @@ class BulkRoom(NamedTuple):
 
 
 class BulkEnd(NamedTuple):
-    """Whoever says it neither sends nor takes any more of this stream."""
+    """Its sender neither sends nor accepts more of this stream."""
 
     handle: bytes
 

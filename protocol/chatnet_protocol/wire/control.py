@@ -45,7 +45,7 @@ class EndCode(enum.IntEnum):
     """The receiver has too many unanswered offers."""
     LOST = 7
     """It ended because the receiver of this message had no record of it for a while."""
-    HEARD = 8
+    ACKNOWLEDGED = 8
     """Sender: no news, but the answer to how the receiver says that it ended."""
 
 
@@ -79,10 +79,10 @@ class Unreachable(ControlBase, frozen=True, gc=False, array_like=True, tag=4):
     """Sender: I can neither reach you nor listen, or what I send on TCP does not arrive."""
 
 
-class Standing(ControlBase, frozen=True, gc=False, array_like=True, tag=5):
+class TransferStatus(ControlBase, frozen=True, gc=False, array_like=True, tag=5):
     """Either side: this transfer has not ended here; `held`: I have paused it."""
 
-    held: bool
+    paused: bool
 
 
 class End(ControlBase, frozen=True, gc=False, array_like=True, tag=6):
@@ -113,7 +113,9 @@ class TcpOpen(ControlBase, frozen=True, gc=False, array_like=True, tag=9):
     """Sender, while a stream is in use: a TCP connection to you could be opened just now."""
 
 
-Control = Accept | Listen | DialBack | Unreachable | Standing | End | Done | LinkStream | TcpOpen
+Control = (
+    Accept | Listen | DialBack | Unreachable | TransferStatus | End | Done | LinkStream | TcpOpen
+)
 
 
 class _Envelope(Struct, array_like=True, gc=False, frozen=True):

@@ -86,7 +86,7 @@ class Receipt(Struct, frozen=True, gc=False):
 
     number: int
     ack: int
-    run: int
+    count: int
 
 
 class ChannelReceipt(Struct, frozen=True, gc=False):
@@ -194,9 +194,9 @@ def encode_messages(channel: int, first_number: int, messages: Sequence[bytes]) 
     return b"".join((*head, *messages))
 
 
-def encode_receipt(number: int, ack: int, run: int) -> bytes:
+def encode_receipt(number: int, ack: int, count: int) -> bytes:
     """RECEIPT."""
-    return b"\x06" + varint(number) + varint(ack) + varint(run)
+    return b"\x06" + varint(number) + varint(ack) + varint(count)
 
 
 def encode_channel_receipt(channel: int, number: int) -> bytes:

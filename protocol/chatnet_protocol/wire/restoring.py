@@ -73,30 +73,30 @@ Restoring = RestoreAsk | RestorePage | RestoreRefuse | RestoreStop
 
 
 class _Envelope(Struct, array_like=True, gc=False, frozen=True):
-    said: Restoring
+    message: Restoring
 
 
-def encode_restoring(said: Restoring) -> bytes:
+def encode_restoring(message: Restoring) -> bytes:
     """Body of one message on channel 2."""
-    return codec.pack(said)
+    return codec.pack(message)
 
 
 def decode_restoring(body: bytes) -> Restoring:
     """Raises DecodeError when malformed or a field is out of range."""
-    said = codec.convert([codec.unpack_plain(body, MAX_MESSAGE_BYTES)], _Envelope).said
-    if said.want < 1:
+    message = codec.convert([codec.unpack_plain(body, MAX_MESSAGE_BYTES)], _Envelope).message
+    if message.want < 1:
         raise DecodeError("the id of a restore request is out of range")
-    if isinstance(said, RestoreAsk):
-        _check_place(said.after, said.after_id)
-    elif isinstance(said, RestorePage):
-        _check_place(said.next, said.next_id)
-        if said.after < 0 or (said.more and said.next <= said.after):
+    if isinstance(message, RestoreAsk):
+        _check_place(message.after, message.after_id)
+    elif isinstance(message, RestorePage):
+        _check_place(message.next, message.next_id)
+        if message.after < 0 or (message.more and message.next <= message.after):
             raise DecodeError("a page that leads nowhere")
-        if len(said.rows) > MAX_PAGE_ROWS:
+        if len(message.rows) > MAX_PAGE_ROWS:
             raise DecodeError("a page has at most 256 rows")
-        for row in said.rows:
+        for row in message.rows:
             _check_row(row)
-    return said
+    return message
 
 
 def _check_place(place: int, message_id: bytes) -> None:

@@ -3,13 +3,13 @@
 import pytest
 
 from chatnet_engine.arq.channel_out import MIN_PART_BYTES, UNCUT_BYTES, SendChannel
-from chatnet_engine.arq.packets import Pulled
+from chatnet_engine.arq.packets import SentFrame
 from chatnet_engine.arq.redundancy import MAX_TRACKED, SMALL_MESSAGE_BYTES
 from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import MAX_MESSAGE_BYTES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
 
-ROOM = 1168
+SPACE = 1168
 PART_HEAD = frames.message_head_bytes(1)
 RUN_HEAD = frames.messages_head_bytes(1)
 
@@ -18,7 +18,7 @@ def channel(window_bytes: int = 1 << 20) -> SendChannel:
     return SendChannel(0, 1, window_bytes, 8192)
 
 
-def sent(pulled: Pulled | None) -> list[tuple[int, int, int]]:
+def sent(pulled: SentFrame | None) -> list[tuple[int, int, int]]:
     """(number, offset, end) of each message or part in a frame, as the peer reads it."""
     assert pulled is not None
     (frame,) = frames.decode(pulled[0])
@@ -43,7 +43,7 @@ def test_the_window_and_the_longest_message_are_taken_to_the_last_byte() -> None
         channel(cost - 1).queue([bytes(MAX_MESSAGE_BYTES)])
     sending = channel(cost)
     assert sending.queue([bytes(MAX_MESSAGE_BYTES)]) == 1
-    assert sending.room() == 0
+    assert sending.credit() == 0
 
 
 def test_a_message_is_cut_for_the_least_useful_room_and_its_tail_for_less() -> None:
@@ -65,17 +65,17 @@ def test_a_small_message_is_not_cut() -> None:
     assert sending.pull_new(RUN_HEAD + UNCUT_BYTES + 2, 0, 0.0) is not None
 
 
-@pytest.mark.parametrize("room", [RUN_HEAD + 3 * 70, RUN_HEAD + 3 * 70 + 2, ROOM])
-def test_a_frame_of_tiny_messages_is_filled_and_never_overfilled(room: int) -> None:
+@pytest.mark.parametrize("space", [RUN_HEAD + 3 * 70, RUN_HEAD + 3 * 70 + 2, SPACE])
+def test_a_frame_of_tiny_messages_is_filled_and_never_overfilled(space: int) -> None:
     sending = channel()
     sending.queue([b"x"] * 1000)
-    first = sending.pull_new(room, 0, 0.0)
+    first = sending.pull_new(space, 0, 0.0)
     assert first is not None
-    assert len(first[0]) <= room < len(first[0]) + 3
+    assert len(first[0]) <= space < len(first[0]) + 3
     while sending.has_new:
-        sending.pull_new(room, 1, 0.0)
+        sending.pull_new(space, 1, 0.0)
     sending.on_lost((1, 1000), 1)
-    assert sending.pull_again(room, 2, 0.0) == first
+    assert sending.pull_again(space, 2, 0.0) == first
 
 
 def test_a_loss_told_twice_is_sent_again_once() -> None:
@@ -83,16 +83,16 @@ def test_a_loss_told_twice_is_sent_again_once() -> None:
     for _ in range(2):
         sending.on_lost((1, 200, 400), 0)
         sending.on_probe((1, 200, 400))
-    assert sent(sending.pull_again(ROOM, 1, 0.0)) == [(1, 200, 400)]
+    assert sent(sending.pull_again(SPACE, 1, 0.0)) == [(1, 200, 400)]
     assert not sending.has_again
     sending.on_lost((1, 200, 400), 1)
-    assert sent(sending.pull_again(ROOM, 2, 0.0)) == [(1, 200, 400)]
+    assert sent(sending.pull_again(SPACE, 2, 0.0)) == [(1, 200, 400)]
 
 
 def test_nothing_that_arrived_is_due_again() -> None:
     sending = channel()
     sending.queue([b"a", bytes(900), b"c"])
-    pulled = sending.pull_new(ROOM, 0, 0.0)
+    pulled = sending.pull_new(SPACE, 0, 0.0)
     assert pulled is not None
     sending.on_acked(pulled[1])
     sending.on_lost(pulled[1], 0)
@@ -105,15 +105,15 @@ def test_nothing_that_arrived_is_due_again() -> None:
 def test_what_arrives_while_it_waits_to_go_again_holds_nothing_up(receipted: bool) -> None:
     sending = channel()
     sending.queue([b"a", b"b", b"c", b"d", b"e"])
-    sending.pull_new(ROOM, 0, 0.0)
+    sending.pull_new(SPACE, 0, 0.0)
     sending.on_lost((1, 5), 0)
     sending.on_acked((4, 1))
     if receipted:
         sending.on_receipt(1)
     else:
         sending.on_acked((1, 1))
-    assert sent(sending.pull_again(ROOM, 1, 0.0)) == [(2, 0, 1), (3, 0, 1)]
-    assert sent(sending.pull_again(ROOM, 2, 0.0)) == [(5, 0, 1)]
+    assert sent(sending.pull_again(SPACE, 1, 0.0)) == [(2, 0, 1), (3, 0, 1)]
+    assert sent(sending.pull_again(SPACE, 2, 0.0)) == [(5, 0, 1)]
     assert not sending.has_again
 
 
@@ -122,31 +122,31 @@ def test_a_part_that_arrives_while_it_waits_to_go_again_holds_nothing_up() -> No
     sending.on_lost((1, 0, 200), 0)
     sending.on_lost((1, 400, 600), 0)
     sending.on_acked((1, 0, 200))
-    assert sent(sending.pull_again(ROOM, 1, 0.0)) == [(1, 400, 600)]
+    assert sent(sending.pull_again(SPACE, 1, 0.0)) == [(1, 400, 600)]
 
 
 def test_a_whole_message_again_takes_its_lost_parts_along() -> None:
     sending = channel()
     sending.queue([bytes(600), bytes(10)])
-    sending.pull_new(ROOM, 0, 0.0)
+    sending.pull_new(SPACE, 0, 0.0)
     sending.on_probe((1, 2))
     sending.on_lost((1, 400, 600), 2)
-    assert sent(sending.pull_again(ROOM, 3, 0.0)) == [(1, 0, 600), (2, 0, 10)]
+    assert sent(sending.pull_again(SPACE, 3, 0.0)) == [(1, 0, 600), (2, 0, 10)]
     assert not sending.has_again
     sending.on_lost((1, 400, 600), 3)
-    assert sent(sending.pull_again(ROOM, 4, 0.0)) == [(1, 400, 600)]
+    assert sent(sending.pull_again(SPACE, 4, 0.0)) == [(1, 400, 600)]
     sending.on_probe((1, 2))
-    assert sent(sending.pull_again(ROOM, 5, 0.0)) == [(1, 0, 600), (2, 0, 10)]
+    assert sent(sending.pull_again(SPACE, 5, 0.0)) == [(1, 0, 600), (2, 0, 10)]
 
 
 def test_a_part_beside_a_whole_message_goes_again_as_the_part() -> None:
     sending = channel()
     sending.queue([b"a", bytes(600)])
-    sending.pull_new(ROOM, 0, 0.0)
+    sending.pull_new(SPACE, 0, 0.0)
     sending.on_lost((1, 1), 0)
     sending.on_lost((2, 100, 500), 1)
-    assert sent(sending.pull_again(ROOM, 2, 0.0)) == [(1, 0, 1)]
-    assert sent(sending.pull_again(ROOM, 2, 0.0)) == [(2, 100, 500)]
+    assert sent(sending.pull_again(SPACE, 2, 0.0)) == [(1, 0, 1)]
+    assert sent(sending.pull_again(SPACE, 2, 0.0)) == [(2, 100, 500)]
     assert sending.resent_bytes == 401
 
 
@@ -158,10 +158,10 @@ def test_a_message_has_arrived_with_its_last_missing_byte(missing: int) -> None:
             sending.on_acked((1, low, high))
     sending.on_lost((1, 0, 200), 0)
     sending.on_lost((1, 800, 1000), 0)
-    assert sent(sending.pull_again(ROOM, 1, 0.0)) == [(1, missing, missing + 1)]
+    assert sent(sending.pull_again(SPACE, 1, 0.0)) == [(1, missing, missing + 1)]
     sending.on_acked((1, missing, missing + 1))
     sending.on_probe((1, 0, 1000))
-    assert sending.pull_again(ROOM, 2, 0.0) is None
+    assert sending.pull_again(SPACE, 2, 0.0) is None
 
 
 def test_the_arrival_of_one_message_in_parts_leaves_the_books_of_those_before_it() -> None:
@@ -176,7 +176,7 @@ def test_the_arrival_of_one_message_in_parts_leaves_the_books_of_those_before_it
 def test_a_message_cut_when_it_went_again_arrives_with_its_parts() -> None:
     sending = channel()
     sending.queue([bytes(600)])
-    sending.pull_new(ROOM, 0, 0.0)
+    sending.pull_new(SPACE, 0, 0.0)
     sending.on_lost((1, 1), 0)
     for token in ((1, 0, 400), (1, 400, 600)):
         pulled = sending.pull_again(PART_HEAD + 400, 1, 0.0)
@@ -190,9 +190,9 @@ def test_a_message_cut_when_it_went_again_arrives_with_its_parts() -> None:
 def test_a_probe_sends_only_what_its_packet_held() -> None:
     sending = channel()
     sending.queue([bytes([n]) for n in range(8)])
-    sending.pull_new(ROOM, 0, 0.0)
+    sending.pull_new(SPACE, 0, 0.0)
     sending.on_probe((5, 2))
-    assert sent(sending.pull_again(ROOM, 1, 0.0)) == [(5, 0, 1), (6, 0, 1)]
+    assert sent(sending.pull_again(SPACE, 1, 0.0)) == [(5, 0, 1), (6, 0, 1)]
     assert not sending.has_again
 
 
@@ -200,16 +200,16 @@ def test_a_probe_sends_only_what_its_packet_held() -> None:
 def test_only_a_thin_stream_is_copied(count: int, copied: int) -> None:
     sending = channel()
     sending.queue([b"x"] * count)
-    sending.pull_new(ROOM, 0, 0.0)
-    pulled = sending.pull_copies(ROOM, 1, 1.0, every=True, spare=True)
+    sending.pull_new(SPACE, 0, 0.0)
+    pulled = sending.pull_copies(SPACE, 1, 1.0, every=True, spare=True)
     assert sum(len(sent(each)) for each in pulled) == copied
 
 
 def test_copies_are_of_small_messages_and_counted_as_resent() -> None:
     sending = channel()
     sending.queue([bytes(SMALL_MESSAGE_BYTES), bytes(SMALL_MESSAGE_BYTES + 1), b"c"])
-    sending.pull_new(ROOM, 0, 0.0)
+    sending.pull_new(SPACE, 0, 0.0)
     for packet in (1, 2):
-        copies = sending.pull_copies(ROOM, packet, float(packet), every=True, spare=True)
+        copies = sending.pull_copies(SPACE, packet, float(packet), every=True, spare=True)
         assert [sent(copy) for copy in copies] == [[(1, 0, SMALL_MESSAGE_BYTES)], [(3, 0, 1)]]
         assert sending.resent_bytes == packet * (SMALL_MESSAGE_BYTES + 1)

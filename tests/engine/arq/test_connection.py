@@ -9,7 +9,7 @@ from chatnet_engine.arq.connection import MAX_PATH_EVENTS, Connection
 from chatnet_engine.arq.events import (
     HelloArrived,
     MessagesArrived,
-    ReceiptRun,
+    ReceiptRange,
     ReceiptsArrived,
 )
 from chatnet_engine.arq.packets import Packet
@@ -65,7 +65,7 @@ def test_receipts_for_what_the_peer_had_before_this_link_are_news() -> None:
     b.handle_timeout(b.next_timeout() or 0.0)
     for packet in b.take_packets(2.0, 10):
         a.handle_packet(packet.number, packet.payload, 2.0)
-    assert a.take_events() == [ReceiptsArrived([ReceiptRun(7, 27, 4)])]
+    assert a.take_events() == [ReceiptsArrived([ReceiptRange(7, 27, 4)])]
 
 
 def test_numbers_that_run_out_end_the_link_quietly() -> None:
@@ -109,7 +109,7 @@ def test_a_receipt_for_what_was_never_sent_is_refused(number: int) -> None:
         connection.handle_packet(0, frames.encode_receipt(number, 1, 1), 0.1)
     with pytest.raises(RemoteProtocolError, match="never sent"):
         connection.handle_packet(0, frames.encode_channel_receipt(3, 1), 0.1)
-    assert connection.room(0) < ArqConfig().window_bytes
+    assert connection.credit(0) < ArqConfig().window_bytes
 
 
 def test_acknowledged_but_not_committed_keeps_the_window_shut() -> None:
@@ -118,28 +118,28 @@ def test_acknowledged_but_not_committed_keeps_the_window_shut() -> None:
     (packet,) = connection.take_packets(0.0, 10)
     connection.handle_packet(0, frames.encode_ack(0, [(0, packet.number)]), 0.1)
     assert not connection.unacked
-    assert connection.room(0) == 1000 - 964
+    assert connection.credit(0) == 1000 - 964
     connection.handle_packet(1, frames.encode_receipt(1, 1, 1), 0.2)
-    assert connection.room(0) == 1000
+    assert connection.credit(0) == 1000
     (event,) = [e for e in connection.take_events() if isinstance(e, ReceiptsArrived)]
-    assert [(run.number, run.ack, run.run) for run in event.runs] == [(1, 1, 1)]
+    assert [(run.number, run.ack, run.count) for run in event.runs] == [(1, 1, 1)]
 
 
 def test_a_full_window_refuses_and_tells_its_room() -> None:
     connection = lone(ArqConfig(window_bytes=1000))
-    assert connection.room(0) == 1000
+    assert connection.credit(0) == 1000
     assert connection.queue(0, [bytes(100)]) == 1
     assert connection.queue(0, [bytes(100), b"a"]) == 2
-    assert connection.room(0) == 1000 - 201 - 3 * 64
+    assert connection.credit(0) == 1000 - 201 - 3 * 64
     with pytest.raises(LocalProtocolError, match="window"):
         connection.queue(0, [bytes(1000)])
-    assert connection.room(3) == 1000
-    assert connection.room(99) == 0
+    assert connection.credit(3) == 1000
+    assert connection.credit(99) == 0
 
 
 def test_what_may_not_be_queued() -> None:
     connection = Connection(now=0.0, random=Random(1).randbytes)
-    assert connection.room(0) == 0
+    assert connection.credit(0) == 0
     with pytest.raises(LocalProtocolError, match="not open"):
         connection.queue(0, [b"too early"])
     connection.start_sending(7)

@@ -6,7 +6,7 @@ import pytest
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
-from chatnet_engine.arq.events import MessagesArrived, ReceiptRun, ReceiptsArrived
+from chatnet_engine.arq.events import MessagesArrived, ReceiptRange, ReceiptsArrived
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MAX_CHANNELS
 from chatnet_protocol.wire import frames
@@ -54,7 +54,7 @@ def test_receipts_between_two_drains_are_all_told() -> None:
     connection.take_events()
     connection.handle_packet(0, frames.encode_receipt(1, 7, 1), NOW)
     connection.handle_packet(1, frames.encode_receipt(2, 9, 1), NOW)
-    runs = [ReceiptRun(1, 7, 1), ReceiptRun(2, 9, 1)]
+    runs = [ReceiptRange(1, 7, 1), ReceiptRange(2, 9, 1)]
     assert connection.take_events() == [ReceiptsArrived(runs)]
 
 
@@ -86,7 +86,9 @@ def test_a_wrong_call_says_what_was_wrong() -> None:
 
 def test_there_is_room_in_the_channels_that_there_are() -> None:
     connection = lone()
-    rooms = [connection.room(channel) > 0 for channel in (-1, 0, 1, MAX_CHANNELS - 1, MAX_CHANNELS)]
+    rooms = [
+        connection.credit(channel) > 0 for channel in (-1, 0, 1, MAX_CHANNELS - 1, MAX_CHANNELS)
+    ]
     assert rooms == [False, True, True, True, False]
 
 

@@ -64,7 +64,7 @@ def thousands_given_up(connection: Connection) -> None:
         packets = connection.take_packets(0.0, 1)
     newest = packets[-1].number
     connection.handle_packet(10**6, frames.encode_ack(0, [(newest, newest)]), 9.0)
-    assert len(connection._sender.loss._given_up) == MAX_LOST_KEPT
+    assert len(connection._sender.loss._lost_packets) == MAX_LOST_KEPT
     for _ in range(500):
         connection.ping()
         connection.take_packets(9.0, 1)

@@ -26,7 +26,7 @@ def test_messages_arrive_in_order_with_one_receipt_each() -> None:
     pair.settle()
     assert pair.b.got[0] == sent
     assert pair.a.sent_upto == {0: 50}
-    assert sum(run.run for run in pair.a.receipts) == 50
+    assert sum(run.count for run in pair.a.receipts) == 50
     assert (pair.a.receipts[-1].number, pair.a.receipts[-1].ack) == (50, 50)
     assert pair.a.connection.stats.packets_lost == 0
     assert pair.a.connection.stats.resent_bytes <= 2 * sum(map(len, sent)), "an unknown line"
@@ -77,7 +77,7 @@ def test_five_minutes_without_acks_resend_little_and_double_nothing() -> None:
     pair.ba.cut = False
     pair.settle(5)
     assert pair.b.got[0] == sent
-    assert sum(run.run for run in pair.a.receipts) == 3
+    assert sum(run.count for run in pair.a.receipts) == 3
 
 
 def test_probes_are_at_most_two_seconds_apart_while_anything_waits() -> None:

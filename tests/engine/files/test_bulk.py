@@ -218,8 +218,8 @@ def hear(streams: BulkStreams, message: bulk.BulkMessage) -> None:
     streams.handle_message(PEER, bulk.encode_bulk(message))
 
 
-def said(streams: BulkStreams, room_bytes: int = 10**9) -> list[bulk.BulkMessage]:
-    return [bulk.decode_bulk(body) for body in streams.take(PEER, room_bytes)]
+def said(streams: BulkStreams, credit_bytes: int = 10**9) -> list[bulk.BulkMessage]:
+    return [bulk.decode_bulk(body) for body in streams.take(PEER, credit_bytes)]
 
 
 def test_one_peer_leaves_streams_for_the_others(streams: BulkStreams) -> None:

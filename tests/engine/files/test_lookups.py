@@ -4,8 +4,8 @@ from chatnet_engine.files.lookups import IDS_AT_A_TIME, MAX_LOOKUPS, MAX_WAITING
 from chatnet_protocol.wire import control as ct
 
 
-def control(number: int) -> ct.Standing:
-    return ct.Standing(number.to_bytes(16), False)
+def control(number: int) -> ct.TransferStatus:
+    return ct.TransferStatus(number.to_bytes(16), False)
 
 
 def test_a_few_are_asked_for_at_a_time() -> None:

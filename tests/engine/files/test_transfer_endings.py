@@ -113,7 +113,7 @@ def test_a_merged_peers_offer_waits_under_its_new_number(world: World) -> None:
     a.handle_delivered(2, 10, now, 1)
     assert a.take_controls() == []
     a.handle_delivered(2, 11, now, 1)
-    assert a.take_controls() == [(2, ct.encode_control(ct.Standing(ID, False)))]
+    assert a.take_controls() == [(2, ct.encode_control(ct.TransferStatus(ID, False)))]
 
 
 def test_a_receiver_rolled_back_gets_what_it_had_once_more(world: World) -> None:
@@ -239,23 +239,25 @@ def test_an_ending_is_said_until_it_is_heard_and_then_no_more(world: World) -> N
 
 
 def test_what_is_said_of_transfers_without_a_record(world: World) -> None:
-    unknown, heard = (ct.End(ID, code) for code in (ct.EndCode.UNKNOWN, ct.EndCode.HEARD))
+    unknown, acknowledged = (
+        ct.End(ID, code) for code in (ct.EndCode.UNKNOWN, ct.EndCode.ACKNOWLEDGED)
+    )
     for side in (world.a, world.b):
-        for said in (ct.Accept(ID), ct.Standing(ID, False)):
+        for said in (ct.Accept(ID), ct.TransferStatus(ID, False)):
             assert hear(world, side, said) == [unknown]
         for over in (ct.Done(ID), ct.End(ID, ct.EndCode.REJECTED), ct.End(ID, 99)):
-            assert hear(world, side, over) == [heard]
-        for nothing in (unknown, heard, ct.DialBack(ID), ct.Unreachable(ID)):
+            assert hear(world, side, over) == [acknowledged]
+        for nothing in (unknown, acknowledged, ct.DialBack(ID), ct.Unreachable(ID)):
             assert hear(world, side, nothing) == []
 
 
 def test_an_answer_to_an_ending_ends_nothing(world: World) -> None:
     world.offer("big", auto=0)
     for side in (world.a, world.b):
-        assert hear(world, side, ct.End(ID, ct.EndCode.HEARD)) == []
+        assert hear(world, side, ct.End(ID, ct.EndCode.ACKNOWLEDGED)) == []
     assert world.states() == ("offered", "offered")
     world.do(world.a, "cancel")  # of which a receiver may be told before it has the offer
-    assert hear(world, world.a, ct.End(ID, ct.EndCode.HEARD)) == []
+    assert hear(world, world.a, ct.End(ID, ct.EndCode.ACKNOWLEDGED)) == []
     assert world.states()[0] == "cancelled"
 
 
@@ -270,7 +272,7 @@ def test_done_is_not_said_before_it_is_stored(world: World) -> None:
     while not b.process.disk:
         b.move()
     b.said.clear()
-    assert hear(world, b, ct.Standing(ID, False)) == []
+    assert hear(world, b, ct.TransferStatus(ID, False)) == []
     b.transfers.take_stores = take_stores  # type: ignore[method-assign]
     b.move()
     assert [ct.decode_control(body) for body in b.said] == [ct.Done(ID)]

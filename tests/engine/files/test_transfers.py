@@ -160,8 +160,8 @@ def test_a_paused_sender_answers_a_listener_with_its_pause(world: World) -> None
     world.offer("big", auto=0)
     world.do(world.a, "pause")
     world.b.transfers.handle_control(
-        PEER, ct.encode_control(ct.Standing(ID, False)), world.b.clock, 1
-    )  # as if the pause had not been heard
+        PEER, ct.encode_control(ct.TransferStatus(ID, False)), world.b.clock, 1
+    )  # as if the pause had not been acknowledged
     world.b.transfers.accept(ID, "", world.b.clock, 1)
     world.settle()
     assert world.states() == ("paused", "paused")

@@ -79,7 +79,10 @@ ONE = "192.0.2.1"
         ([link(NEW_LINK, RUNNING), link(NEW_LINK, RUNNING | 0x100)], [True, False]),
         ([link(NEW_LINK, RUNNING), link(NEW_LINK, 1), link(DEL_LINK, RUNNING)], [True, True, True]),
         ([link(NEW_LINK, 0), link(DEL_LINK, RUNNING)], [True, False]),
-        ([message(24, b"a route" * 9), b"", b"short", message(NEW_ADDRESS, b"x")], [False] * 4),
+        (
+            [message(24, b"a routing_id" * 9), b"", b"short", message(NEW_ADDRESS, b"x")],
+            [False] * 4,
+        ),
         ([struct.pack("=IHHII", 3, NEW_LINK, 0, 0, 0)], [False]),
         ([errno.ENOBUFS], [True]),
         ([message(24, b"") + address(NEW_ADDRESS, ONE)], [True]),

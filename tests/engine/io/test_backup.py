@@ -14,7 +14,7 @@ from chatnet_engine.io.backup import BackupMaker, SessionPaths
 from chatnet_engine.ledger.schema import open_file
 from chatnet_engine.node.effects import CopySession, SessionCopied
 from chatnet_protocol.errors import ErrorCode
-from simworld.ledger_desk import Desk, texts
+from simworld.ledger_harness import LedgerHarness, texts
 
 
 class Session:
@@ -27,18 +27,18 @@ class Session:
         self.parent.mkdir()
         (self.folder / "identity.key").write_bytes(b"k" * 32)
         (self.folder / "known_peers").write_bytes(b"# bob\n")
-        self.desk = Desk(open_file(str(self.folder / "history.db")))
-        self.desk.add_peer()
-        self.desk.queue(1, texts(*range(5)))
-        self.bell = threading.Semaphore(0)
+        self.harness = LedgerHarness(open_file(str(self.folder / "history.db")))
+        self.harness.add_peer()
+        self.harness.queue(1, texts(*range(5)))
+        self.wakeup = threading.Semaphore(0)
         paths = SessionPaths(
             *(str(self.folder / n) for n in ("history.db", "identity.key", "known_peers"))
         )
-        self.maker = BackupMaker(paths, self.bell.release)
+        self.maker = BackupMaker(paths, self.wakeup.release)
 
     def make(self, folder: Path, *, history_only: bool = False) -> SessionCopied:
         self.maker.ask(CopySession(str(folder), history_only))
-        assert self.bell.acquire(timeout=10)
+        assert self.wakeup.acquire(timeout=10)
         [answer] = self.maker.take_answers()
         return answer
 
@@ -51,7 +51,7 @@ def session(own_home: Path) -> Iterator[Session]:
     session = Session(own_home)
     yield session
     session.maker.stop()
-    session.desk.connection.close()
+    session.harness.connection.close()
 
 
 def mode(path: Path) -> int:
@@ -93,7 +93,7 @@ def test_an_empty_folder_is_taken_and_a_used_one_is_not(session: Session) -> Non
     assert session.make(target).error is None
     assert mode(target) == 0o700
     before = (target / "history.db").read_bytes()
-    session.desk.queue(1, texts(77))
+    session.harness.queue(1, texts(77))
     refused(session.make(target), ErrorCode.FILE, "is not empty")
     assert (target / "history.db").read_bytes() == before
     refused(session.make(target / "history.db"), ErrorCode.FILE, "is no folder")

@@ -6,8 +6,8 @@ from chatnet_engine.io.command_socket import (
     MAX_GONE_UNANSWERED,
     MAX_UNSENT_BYTES,
     READ_BYTES,
-    REPLY_MARK,
-    REPLY_MARK_BYTES,
+    REPLY_HWM,
+    REPLY_HWM_BYTES,
 )
 from chatnet_engine.io.local_socket import SILENT_S, TICK_S
 from chatnet_protocol.limits import MAX_REQUEST_BYTES, MAX_REQUESTS_UNDER_WAY
@@ -53,10 +53,10 @@ def test_who_does_not_read_its_replies_is_not_read_from_and_is_cut_after_a_while
 ) -> None:
     raw, connection = served.join()
     fill(raw, ASK * 100)
-    served.serve(bytes(size), 4 * REPLY_MARK)
+    served.serve(bytes(size), 4 * REPLY_HWM)
     assert connection.peer.is_parked
-    assert len(connection.waiting) <= REPLY_MARK
-    assert connection.waiting_bytes <= REPLY_MARK_BYTES + size + 9
+    assert len(connection.waiting) <= REPLY_HWM
+    assert connection.waiting_bytes <= REPLY_HWM_BYTES + size + 9
     assert served.serve(b"x", 100) == 0
     served.pass_time(SILENT_S - TICK_S)
     assert served.commands.ended == 0
@@ -82,8 +82,8 @@ def test_replies_to_what_was_asked_before_are_bounded(served: Served) -> None:
     raw, connection = served.join()
     raw.sendall(ASK * 20)
     taken = served.turn_until(lambda: connection.peer.unanswered == 20)
-    for route, _ in taken:
-        served.commands.reply(route, bytes(500_000))
+    for routing_id, _ in taken:
+        served.commands.reply(routing_id, bytes(500_000))
     assert connection.waiting_bytes <= MAX_UNSENT_BYTES
     assert served.commands.replies_dropped > 0
 
@@ -156,7 +156,7 @@ def test_what_was_sent_before_hanging_up_is_still_done(served: Served) -> None:
     raw.sendall(ASK * 3)
     raw.close()
     assert len(served.turn_until(lambda: not connection.is_open)) == 3
-    assert served.commands.reply(connection.peer.route, b"too late") is False
+    assert served.commands.reply(connection.peer.routing_id, b"too late") is False
 
 
 def test_of_who_has_hung_up_a_few_are_done_before_one_is_answered(served: Served) -> None:
@@ -165,7 +165,7 @@ def test_of_who_has_hung_up_a_few_are_done_before_one_is_answered(served: Served
     raw.close()
     taken = served.turn_until(lambda: connection.peer.is_parked)
     assert len(taken) == MAX_GONE_UNANSWERED
-    served.commands.reply(connection.peer.route, b"answer")
+    served.commands.reply(connection.peer.routing_id, b"answer")
     assert not connection.is_open
     assert served.turn() is None
 
@@ -180,7 +180,7 @@ def test_who_has_hung_up_comes_after_the_living_and_gives_way_first(served: Serv
         raw.close()
     living.sendall(ASK)
     served.commands.handle_ready(0.0)
-    assert served.commands.receive(0.0)[0] == connection.peer.route
+    assert served.commands.receive(0.0)[0] == connection.peer.routing_id
     served.commands._max_connections = 4
     served.join()
     assert [c.is_open for _, c in gone] == [False, True, True]

@@ -9,7 +9,7 @@ import zmq
 
 import raw_zmtp as zmtp
 from chatnet_engine.io import event_socket
-from chatnet_engine.io.event_socket import ALLOWANCE_BYTES, SEND_MARK, EventSocket
+from chatnet_engine.io.event_socket import ALLOWANCE_BYTES, SNDHWM, EventSocket
 from chatnet_engine.io.local_socket import HANDSHAKE_S, HEARTBEAT_S, SILENT_S, TICK_S
 
 TURNS = 2000
@@ -52,7 +52,7 @@ def join(events: EventSocket, tmp_path: Path, *topics: bytes) -> socket.socket:
 
 
 def last_heard(events: EventSocket) -> float:
-    return max((connection.heard_s for connection in events._open.values()), default=-1.0)
+    return max((connection.last_received_s for connection in events._open.values()), default=-1.0)
 
 
 def is_cut(raw: socket.socket) -> bool:
@@ -101,7 +101,7 @@ def test_libzmq_subscribes_and_both_heartbeats_are_answered(
         turn_until(events, lambda: any(c.peer.topics for c in events._open.values()))
         events.handle_timeout(HEARTBEAT_S)
         (connection,) = events._open.values()
-        turn_until(events, lambda: connection.heard_s == HEARTBEAT_S, HEARTBEAT_S)
+        turn_until(events, lambda: connection.last_received_s == HEARTBEAT_S, HEARTBEAT_S)
         large = os.urandom(300_000)
         events.publish(b"E", large)
         events.publish(b"E", b"small")
@@ -112,20 +112,20 @@ def test_libzmq_subscribes_and_both_heartbeats_are_answered(
 
 def test_who_does_not_read_loses_and_is_not_waited_for(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"E"):
-        for _ in range(10 * SEND_MARK):
+        for _ in range(10 * SNDHWM):
             events.publish(b"E", bytes(65536))
         (connection,) = events._open.values()
-        assert len(connection.waiting) <= SEND_MARK
-        assert events.unsent_bytes <= event_socket.SEND_MARK_BYTES + 2 * 65536
+        assert len(connection.waiting) <= SNDHWM
+        assert events.unsent_bytes <= event_socket.SNDHWM_BYTES + 2 * 65536
 
 
 def test_a_burst_in_one_turn_reaches_who_reads(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"E") as raw:
-        for number in range(3 * SEND_MARK):
+        for number in range(3 * SNDHWM):
             events.publish(b"E", b"%d." % number)
         events.flush()
         data = b""
-        while not data.endswith(b"%d." % (3 * SEND_MARK - 1)):
+        while not data.endswith(b"%d." % (3 * SNDHWM - 1)):
             data += raw.recv(65536)
 
 
@@ -142,7 +142,9 @@ def test_who_says_little_for_long_may_go_on(events: EventSocket, tmp_path: Path)
         (connection,) = events._open.values()
         for number in range(1, 200):
             raw.sendall(zmtp.command(b"PONG", bytes(40)))
-            turn_until(events, lambda now=float(number): connection.heard_s == now, float(number))
+            turn_until(
+                events, lambda now=float(number): connection.last_received_s == now, float(number)
+            )
         assert events._open
 
 

@@ -18,7 +18,7 @@ from chatnet_engine.io.file_link import (
     child_environ,
     file_command,
 )
-from chatnet_engine.node.effects import FilesRestarted, FilesSaid
+from chatnet_engine.node.effects import FileProcessReport, FilesRestarted
 
 ECHO = """
 import socket, sys
@@ -50,7 +50,9 @@ def link() -> Iterator[FileLink]:
     link.close()
 
 
-def reports(link: FileLink, count: int, now_s: float = 0.0) -> list[FilesSaid | FilesRestarted]:
+def reports(
+    link: FileLink, count: int, now_s: float = 0.0
+) -> list[FileProcessReport | FilesRestarted]:
     got = []
     while len(got) < count:
         assert select.select([link], [], [], 10)[0], f"{len(got)} of {count} reports"
@@ -73,7 +75,11 @@ def test_frames_go_there_and_back(link: FileLink) -> None:
         assert select.select([link], [link] if link.wants_write else [], [], 10)
         link.handle_writable(0.0)
         got += link.handle_readable(0.0)
-    assert got == [FilesSaid(b"one"), FilesSaid(b""), FilesSaid(bytes(70_000))]
+    assert got == [
+        FileProcessReport(b"one"),
+        FileProcessReport(b""),
+        FileProcessReport(bytes(70_000)),
+    ]
 
 
 def test_a_process_that_dies_is_started_again_and_that_is_told(link: FileLink) -> None:
@@ -85,7 +91,7 @@ def test_a_process_that_dies_is_started_again_and_that_is_told(link: FileLink) -
     assert link.handle_timeout(1.0) == [FilesRestarted()]
     assert link.restarts == 1
     link.tell(b"again", 1.0)
-    assert reports(link, 1) == [FilesSaid(b"again")]
+    assert reports(link, 1) == [FileProcessReport(b"again")]
 
 
 def test_the_wait_before_a_restart_grows_and_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +157,7 @@ def test_a_process_that_does_not_read_is_bounded_and_ended(monkeypatch: pytest.M
 
 def test_an_impossible_length_ends_the_process(link: FileLink) -> None:
     link.tell(b"fine", 0.0)
-    assert reports(link, 1) == [FilesSaid(b"fine")]
+    assert reports(link, 1) == [FileProcessReport(b"fine")]
     link.tell(b"lie", 0.0)
     until_dead(link, 0.0)
     assert MAX_FRAME_BYTES < 0xFFFFFFFF

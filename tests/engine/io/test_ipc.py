@@ -69,9 +69,9 @@ def receive(server: IpcServer) -> tuple[bytes, list[bytes]]:
 def test_a_request_and_its_reply(server: IpcServer, context: Clients) -> None:
     client = dealer(context, server)
     client.send(b"ask")
-    route, frames = receive(server)
+    routing_id, frames = receive(server)
     assert frames == [b"ask"]
-    server.reply(route, b"answer")
+    server.reply(routing_id, b"answer")
     server.flush()
     assert client.poll(WAIT_MS)
     assert client.recv_multipart() == [b"answer"]
@@ -126,7 +126,7 @@ def test_a_vanished_or_stolen_socket_is_bound_again_and_clients_stay(
 ) -> None:
     client = dealer(context, server)
     client.send(b"1")
-    route, _ = receive(server)
+    routing_id, _ = receive(server)
     path = server.commands_endpoint.removeprefix("ipc://")
     os.unlink(path)
     os.unlink(server.events_endpoint.removeprefix("ipc://"))
@@ -135,7 +135,7 @@ def test_a_vanished_or_stolen_socket_is_bound_again_and_clients_stay(
     server.handle_timeout(PATH_CHECK_S)
     assert server.counters.rebinds == 2
     assert server.next_timeout() == 2 * PATH_CHECK_S
-    server.reply(route, b"still here")
+    server.reply(routing_id, b"still here")
     server.flush()
     assert client.poll(WAIT_MS)
     newcomer = dealer(context, server)
@@ -298,7 +298,7 @@ def test_two_libzmq_clients_of_the_same_identity_are_two_clients(
         client.setsockopt(zmq.IDENTITY, b"the same")
         client.connect(server.commands_endpoint)
         client.send(b"%d" % number)
-    routes = {frames[0]: route for route, frames in (receive(server), receive(server))}
+    routes = {frames[0]: routing_id for routing_id, frames in (receive(server), receive(server))}
     for number, client in enumerate(clients):
         server.reply(routes[b"%d" % number], b"%d" % number)
         server.flush()
@@ -335,16 +335,16 @@ def test_libzmqs_heartbeats_are_answered_and_it_answers_ours(
     client.setsockopt(zmq.RECONNECT_IVL, -1)
     client.connect(server.commands_endpoint)
     client.send(b"1")
-    route, _ = receive(server)
+    routing_id, _ = receive(server)
     (connection,) = server._commands._open.values()
     assert connection.peer.wire.knows_ping
     until_s = HEARTBEAT_S
     server.handle_timeout(until_s)
-    while connection.heard_s < until_s:
+    while connection.last_received_s < until_s:
         select.select([server.commands_fd], [], [], 0.01)
         server.handle_commands(until_s)
         server.receive(until_s)
-    server.reply(route, b"answer")
+    server.reply(routing_id, b"answer")
     server.flush()
     assert client.poll(WAIT_MS)
 
@@ -360,9 +360,9 @@ def test_what_was_sent_last_arrives_before_the_end(own_home: Path, context: Clie
         server.flush()
     client = dealer(context, server)
     client.send(b"stop")
-    route, _ = receive(server)
+    routing_id, _ = receive(server)
     server.publish(b"E", b"the end")
-    server.reply(route, b"done")
+    server.reply(routing_id, b"done")
     server.close()
     assert client.recv() == b"done"
     while listener.recv_multipart() != [b"E", b"the end"]:

@@ -21,7 +21,7 @@ def test_the_stopped_are_asked_and_then_given_up_and_the_living_stay(served: Ser
     for _ in range(10):
         served.pass_time(TICK_S)
         living.sendall(zmtp.command(b"PONG"))
-        served.turn_until(lambda: connection.heard_s == served.now_s)
+        served.turn_until(lambda: connection.last_received_s == served.now_s)
     assert list(served.commands._open.values()) == [connection]
     assert zmtp.command(b"PING", b"\0\0") in stopped.recv(4096)
 

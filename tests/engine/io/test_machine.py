@@ -16,7 +16,7 @@ def test_the_next_deadline_is_the_earliest_of_all_parts(machine: Machine) -> Non
     machine.send_datagrams([(b"x", ADDR)])
     assert machine.next_timeout() == 105.0
     machine.files.start(100.0)
-    machine.tell_files(b"die")
+    machine.send_to_file_process(b"die")
     while machine.files.fileno() >= 0:
         machine.handle_files(readable=True, writable=False)
     assert machine.next_timeout() == 100.0
@@ -25,7 +25,7 @@ def test_the_next_deadline_is_the_earliest_of_all_parts(machine: Machine) -> Non
 def test_a_report_that_waits_makes_the_next_turn_come_at_once(machine: Machine) -> None:
     machine.now = Now(1.0, 0)
     machine.files.start(1.0)
-    machine.tell_files(b"die")
+    machine.send_to_file_process(b"die")
     while machine.files.fileno() >= 0:
         machine.handle_files(readable=True, writable=False)
     machine.now = Now(5.0, 0)
@@ -49,7 +49,7 @@ def test_it_is_idle_when_nothing_is_owed(machine: Machine) -> None:
 def test_counters_name_what_happened(machine: Machine) -> None:
     machine.send_datagrams([(b"x", ADDR), (b"x", ("a name", 9))])
     machine.reply(b"nobody", b"x")
-    machine.tell_files(b"x")
+    machine.send_to_file_process(b"x")
     counters = machine.counters()
     assert counters["socket_sent"] == 1
     assert counters["socket_unsendable"] == 1

@@ -9,9 +9,9 @@ from chatnet_engine.node.effects import (
     ResolveHost,
     SendDatagrams,
     SendReply,
+    SendToFileProcess,
     StopRunner,
     StretchInvite,
-    TellFiles,
 )
 from chatnet_protocol.commit import Commit
 from chatnet_protocol.ipc.commands import FetchHistory
@@ -36,8 +36,8 @@ def test_every_effect_reaches_its_part_of_the_world() -> None:
         CommitOps(Commit(1, [])),
         SendDatagrams([(b"d", ("::1", 1))]),
         Publish(b"E", b"frame"),
-        SendReply(b"route", b"frame"),
-        TellFiles(b"frame"),
+        SendReply(b"routing_id", b"frame"),
+        SendToFileProcess(b"frame"),
         ask,
         lookup,
         stretch,
@@ -49,8 +49,8 @@ def test_every_effect_reaches_its_part_of_the_world() -> None:
         ("commit", Commit(1, [])),
         ("send_datagrams", [(b"d", ("::1", 1))]),
         ("publish", b"E", b"frame"),
-        ("reply", b"route", b"frame"),
-        ("tell_files", b"frame"),
+        ("reply", b"routing_id", b"frame"),
+        ("send_to_file_process", b"frame"),
         ("read_history", ask),
         ("resolve", lookup),
         ("stretch", stretch),

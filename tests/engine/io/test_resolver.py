@@ -12,7 +12,7 @@ from chatnet_protocol.ipc.reasons import LinkReason, reason
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
 
-class Bell:
+class Wakeup:
     def __init__(self) -> None:
         self._rung = threading.Semaphore(0)
 
@@ -48,10 +48,10 @@ ASKED = ("friend", 9)
 def answer_of(
     ask: ResolveHost, table: dict[str, Any], family: socket.AddressFamily = V6
 ) -> HostResolved:
-    bell = Bell()
-    resolver = Resolver(family, bell, lookup=Names(table))
+    wakeup = Wakeup()
+    resolver = Resolver(family, wakeup, lookup=Names(table))
     resolver.ask(ask, 0.0)
-    bell.wait()
+    wakeup.wait()
     [answer] = resolver.take_answers(0.0)
     return answer
 
@@ -87,7 +87,7 @@ def test_failures_have_a_code(found: Any, why: Any) -> None:
 
 def test_numeric_hosts_need_no_lookup() -> None:
     names = Names({})
-    resolver = Resolver(V4, Bell(), lookup=names)
+    resolver = Resolver(V4, Wakeup(), lookup=names)
     resolver.ask(ResolveHost(1, "127.0.0.1", 9), 0.0)
     resolver.ask(ResolveHost(2, "::1", 9), 0.0)
     four, six = resolver.take_answers(0.0)
@@ -98,8 +98,8 @@ def test_numeric_hosts_need_no_lookup() -> None:
 
 
 def test_a_lookup_that_takes_too_long_fails_once_and_its_late_answer_is_dropped() -> None:
-    bell, names = Bell(), Names({})
-    resolver = Resolver(V4, bell, lookup=names)
+    wakeup, names = Wakeup(), Names({})
+    resolver = Resolver(V4, wakeup, lookup=names)
     ask = ResolveHost(1, "slow", 9)
     resolver.ask(ask, 0.0)
     resolver.ask(ask, 1.0)
@@ -109,15 +109,15 @@ def test_a_lookup_that_takes_too_long_fails_once_and_its_late_answer_is_dropped(
     assert answer.error == reason(LinkReason.LOOKUP_SLOW, "slow")
     assert resolver.next_timeout() is None
     names.release.set()
-    bell.wait()
+    wakeup.wait()
     assert resolver.take_answers(LOOKUP_TIMEOUT_S) == []
     assert names.asked == ["slow"]
 
 
 def test_threads_and_waiting_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver_module, "MAX_WAITING", 2)
-    bell, names = Bell(), Names({})
-    resolver = Resolver(V4, bell, lookup=names)
+    wakeup, names = Wakeup(), Names({})
+    resolver = Resolver(V4, wakeup, lookup=names)
     for peer in range(8):
         resolver.ask(ResolveHost(peer, f"host{peer}", 9), 0.0)
     answers = resolver.take_answers(0.0)
@@ -126,6 +126,6 @@ def test_threads_and_waiting_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch
     names.release.set()
     found = []
     while len(found) < 6:
-        bell.wait()
+        wakeup.wait()
         found += resolver.take_answers(0.0)
     assert sorted(answer.peer for answer in found) == list(range(6))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatnet_engine.io import restore_backup, state_change
-from chatnet_engine.io.backup import SessionPaths, _BackupDesk
+from chatnet_engine.io.backup import SessionPaths, _BackupHandler
 from chatnet_engine.io.session import SessionFolder
 from chatnet_engine.node.effects import CopySession
 from chatnet_protocol import commit as c
@@ -54,7 +54,7 @@ class Restoring:
         folder = self.folder(name)
         names = ("history.db", "identity.key", "known_peers")
         paths = SessionPaths(*(str(folder / file) for file in names))
-        maker = _BackupDesk(paths, threading.Event())
+        maker = _BackupHandler(paths, threading.Event())
         assert maker.answer(CopySession(str(self.backup), history_only)).error is None
 
     def run(self, *words: str) -> int:

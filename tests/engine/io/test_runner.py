@@ -27,8 +27,8 @@ from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     AddressesChanged,
     CommitOps,
+    FileProcessReport,
     FilesRestarted,
-    FilesSaid,
     HistoryRead,
     HostResolved,
     Publish,
@@ -36,8 +36,8 @@ from chatnet_engine.node.effects import (
     ResolveHost,
     SendDatagrams,
     SendReply,
+    SendToFileProcess,
     StopRunner,
-    TellFiles,
 )
 from chatnet_protocol.commit import Commit, Committed
 from chatnet_protocol.ipc.commands import FetchHistory
@@ -100,9 +100,9 @@ def test_requests_are_answered_and_events_published(
 ) -> None:
     client.send(b"ask")
     turn_until(runner, lambda: node.requests)
-    [(route, frames)] = node.requests
+    [(routing_id, frames)] = node.requests
     assert frames == [b"ask"]
-    node.effects += [Publish(b"E", b"event"), SendReply(route, b"answer")]
+    node.effects += [Publish(b"E", b"event"), SendReply(routing_id, b"answer")]
     machine.wakeup.ring()
     runner.turn()
     assert client.poll(5000)
@@ -118,7 +118,7 @@ def test_every_worker_answers_through_handle_io(
         CommitOps(Commit(1, [])),
         ReadHistory(4, FetchHistory()),
         ResolveHost(2, "127.0.0.1", 9),
-        TellFiles(b"hello"),
+        SendToFileProcess(b"hello"),
     ]
     machine.wakeup.ring()
     turn_until(runner, lambda: len(node.results) == 4)
@@ -126,7 +126,7 @@ def test_every_worker_answers_through_handle_io(
     assert kinds[Committed] == Committed(1, [])
     assert kinds[HistoryRead].context == 4
     assert kinds[HostResolved] == HostResolved(2, [("127.0.0.1", 9)])
-    assert kinds[FilesSaid] == FilesSaid(b"hello")
+    assert kinds[FileProcessReport] == FileProcessReport(b"hello")
 
 
 class LostMessages:
@@ -165,12 +165,12 @@ def test_changes_of_addresses_reach_the_node_at_most_once_a_second(
 
 def test_a_dead_file_process_comes_back(runner: Runner, node: FakeNode, machine: Machine) -> None:
     machine.files.start(read_now().mono_s)
-    node.effects.append(TellFiles(b"die"))
+    node.effects.append(SendToFileProcess(b"die"))
     machine.wakeup.ring()
     turn_until(runner, lambda: FilesRestarted() in node.results)
-    node.effects.append(TellFiles(b"hello"))
+    node.effects.append(SendToFileProcess(b"hello"))
     machine.wakeup.ring()
-    turn_until(runner, lambda: FilesSaid(b"hello") in node.results)
+    turn_until(runner, lambda: FileProcessReport(b"hello") in node.results)
 
 
 def test_the_nodes_deadline_ends_the_wait(runner: Runner, node: FakeNode) -> None:

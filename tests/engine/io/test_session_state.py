@@ -220,7 +220,7 @@ def test_every_subset_missing_empty_swapped_or_damaged(
             assert start.private_key in KEYS
             assert start.texts == ["hello"]
             assert start.loaded.peers[0].key in PEERS
-            assert not start.known.doubted
+            assert not start.known.unlisted
         else:
             assert start.private_key == b"n" * 32
         return
@@ -323,7 +323,7 @@ def test_no_flipped_bit_of_known_peers_makes_anybody_trusted(path: Path) -> None
             continue
         trusted = {known.key for known in start.known._peers()}
         assert trusted <= {PEERS[0]}
-        assert trusted or start.known.doubted == {1}, "a key that is not named counts as changed"
+        assert trusted or start.known.unlisted == {1}, "a key that is not named counts as changed"
 
 
 def test_a_flipped_bit_of_the_history_ends_in_one_sentence_at_most(path: Path) -> None:
@@ -338,5 +338,5 @@ def test_a_flipped_bit_of_the_history_ends_in_one_sentence_at_most(path: Path) -
         refusals += start is None
         if start and start.loaded.peers:
             assert start.private_key == KEYS[0], number
-            assert {row.key for row in start.loaded.peers} == {PEERS[0]} or start.known.doubted
+            assert {row.key for row in start.loaded.peers} == {PEERS[0]} or start.known.unlisted
     assert refusals > 10

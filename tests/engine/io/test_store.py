@@ -55,7 +55,7 @@ class FakeHistory(FakeLedger):
         return HistoryPage([], [], query.limit == 1)
 
 
-class Bell:
+class Wakeup:
     def __init__(self) -> None:
         self._rung = threading.Semaphore(0)
 
@@ -67,13 +67,13 @@ class Bell:
 
 
 def test_a_commit_crosses_as_bytes_and_comes_back() -> None:
-    bell, ledger = Bell(), FakeLedger()
-    store = Store(lambda: ledger, "session", bell)
+    wakeup, ledger = Wakeup(), FakeLedger()
+    store = Store(lambda: ledger, "session", wakeup)
     assert store.wait_loaded() == (LOADED, ("view of", "session"))
     assert store.idle
     store.commit(COMMIT)
     assert not store.idle
-    bell.wait()
+    wakeup.wait()
     assert store.take_answers() == [Committed(1, [MARKS])]
     assert ledger.applied == [COMMIT]
     assert store.idle
@@ -82,7 +82,7 @@ def test_a_commit_crosses_as_bytes_and_comes_back() -> None:
 
 
 def test_one_transaction_at_a_time() -> None:
-    store = Store(FakeLedger, "session", Bell())
+    store = Store(FakeLedger, "session", Wakeup())
     store.commit(COMMIT)
     with pytest.raises(LocalProtocolError):
         store.commit(COMMIT)
@@ -91,7 +91,7 @@ def test_one_transaction_at_a_time() -> None:
 
 def test_what_is_in_flight_at_the_end_is_finished() -> None:
     ledger = FakeLedger()
-    store = Store(lambda: ledger, "session", Bell())
+    store = Store(lambda: ledger, "session", Wakeup())
     store.commit(COMMIT)
     assert store.stop()
     assert ledger.applied == [COMMIT]
@@ -103,10 +103,10 @@ def test_a_transaction_that_failed_is_an_answer_like_any_other() -> None:
         def apply(self, commit: Commit) -> Committed:
             return CommitFailed(commit.number, "The disk is full.", False)
 
-    bell = Bell()
-    store = Store(Full, "session", bell)
+    wakeup = Wakeup()
+    store = Store(Full, "session", wakeup)
     store.commit(COMMIT)
-    bell.wait()
+    wakeup.wait()
     assert store.take_answers() == [CommitFailed(1, "The disk is full.", False)]
     store.commit(COMMIT)
     assert store.stop()
@@ -114,10 +114,10 @@ def test_a_transaction_that_failed_is_an_answer_like_any_other() -> None:
 
 @pytest.mark.parametrize("error", [AssertionError("gap"), sqlite3.IntegrityError("gap")])
 def test_a_broken_invariant_is_raised_in_the_pump(error: Exception | None) -> None:
-    bell = Bell()
-    store = Store(lambda: FakeLedger(error), "session", bell)
+    wakeup = Wakeup()
+    store = Store(lambda: FakeLedger(error), "session", wakeup)
     store.commit(COMMIT)
-    bell.wait()
+    wakeup.wait()
     with pytest.raises(type(error), match="gap"):
         store.take_answers()
     store.stop()
@@ -127,7 +127,7 @@ def test_a_history_that_does_not_open_says_why() -> None:
     def refuse() -> None:
         raise sqlite3.OperationalError("unable to open")
 
-    store = Store(refuse, "session", Bell())
+    store = Store(refuse, "session", Wakeup())
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
         store.wait_loaded()
     assert store.stop()
@@ -141,7 +141,7 @@ def test_opening_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch
         go_on.wait(5)
         return FakeLedger()
 
-    store = Store(hang, "session", Bell())
+    store = Store(hang, "session", Wakeup())
     with pytest.raises(TimeoutError):
         store.wait_loaded()
     go_on.set()
@@ -153,17 +153,17 @@ def test_a_history_that_cannot_be_closed_is_no_failure() -> None:
         def close(self) -> None:
             raise sqlite3.OperationalError("disk full")
 
-    store = Store(Sticky, "session", Bell())
+    store = Store(Sticky, "session", Wakeup())
     assert store.stop()
     assert store.take_answers() == []
 
 
 def test_pages_come_with_their_tokens() -> None:
-    bell, history = Bell(), FakeHistory()
-    reader = HistoryReader(lambda: history, bell)
+    wakeup, history = Wakeup(), FakeHistory()
+    reader = HistoryReader(lambda: history, wakeup)
     assert reader.take_answers() == []
     reader.ask(ReadHistory(3, FetchHistory(limit=1)))
-    bell.wait()
+    wakeup.wait()
     [answer] = reader.take_answers()
     assert (answer.context, answer.page) == (3, HistoryPage([], [], True))
     reader.stop()
@@ -171,10 +171,10 @@ def test_pages_come_with_their_tokens() -> None:
 
 
 def test_a_page_that_cannot_be_read_is_one_sentence() -> None:
-    bell = Bell()
-    reader = HistoryReader(lambda: FakeHistory(sqlite3.DatabaseError("malformed")), bell)
+    wakeup = Wakeup()
+    reader = HistoryReader(lambda: FakeHistory(sqlite3.DatabaseError("malformed")), wakeup)
     reader.ask(ReadHistory(3, FetchHistory()))
-    bell.wait()
+    wakeup.wait()
     [answer] = reader.take_answers()
     assert (answer.context, answer.page) == (3, None)
     assert answer.error.code == ErrorCode.STORE
@@ -183,16 +183,16 @@ def test_a_page_that_cannot_be_read_is_one_sentence() -> None:
 
 
 def test_a_page_that_makes_no_sense_is_refused_and_the_next_is_read() -> None:
-    bell = Bell()
+    wakeup = Wakeup()
     history = FakeHistory(CommandError(ErrorCode.TOO_LARGE, "Too long."))
-    reader = HistoryReader(lambda: history, bell)
+    reader = HistoryReader(lambda: history, wakeup)
     reader.ask(ReadHistory(3, FetchHistory()))
-    bell.wait()
+    wakeup.wait()
     [answer] = reader.take_answers()
     assert (answer.context, answer.page, answer.error) == (3, None, history.error)
     history.error = None
     reader.ask(ReadHistory(4, FetchHistory(limit=1)))
-    bell.wait()
+    wakeup.wait()
     [answer] = reader.take_answers()
     assert (answer.context, answer.page.more) == (4, True)
     reader.stop()
@@ -200,7 +200,7 @@ def test_a_page_that_makes_no_sense_is_refused_and_the_next_is_read() -> None:
 
 def test_pages_asked_for_at_once_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "MAX_HISTORY_READS", 3)
-    reader = HistoryReader(FakeHistory, Bell())
+    reader = HistoryReader(FakeHistory, Wakeup())
     for token in range(5):
         reader.ask(ReadHistory(token, FetchHistory()))
     reader.stop()

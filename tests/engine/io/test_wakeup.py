@@ -5,30 +5,30 @@ from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.wakeup import WakeUp
 
 
-def is_rung(bell: WakeUp) -> bool:
-    return bool(select.select([bell], [], [], 0)[0])
+def is_rung(wakeup: WakeUp) -> bool:
+    return bool(select.select([wakeup], [], [], 0)[0])
 
 
 def test_rings_from_a_thread_are_one_ring() -> None:
-    bell = WakeUp()
-    assert not is_rung(bell)
-    bell.clear()
-    thread = threading.Thread(target=lambda: [bell.ring() for _ in range(100)])
+    wakeup = WakeUp()
+    assert not is_rung(wakeup)
+    wakeup.clear()
+    thread = threading.Thread(target=lambda: [wakeup.ring() for _ in range(100)])
     thread.start()
-    assert select.select([bell], [], [], 5)[0]
+    assert select.select([wakeup], [], [], 5)[0]
     thread.join()
-    bell.clear()
-    assert not is_rung(bell)
-    bell.close()
+    wakeup.clear()
+    assert not is_rung(wakeup)
+    wakeup.close()
 
 
 def test_a_full_pipe_neither_blocks_nor_raises_nor_does_a_closed_one() -> None:
-    bell = WakeUp()
+    wakeup = WakeUp()
     for _ in range(70_000):
-        bell.ring()
-    assert is_rung(bell)
-    bell.close()
-    bell.ring()
+        wakeup.ring()
+    assert is_rung(wakeup)
+    wakeup.close()
+    wakeup.ring()
 
 
 def test_the_clock_never_goes_back_and_wall_time_is_in_this_century() -> None:

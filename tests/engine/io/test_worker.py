@@ -18,7 +18,7 @@ class Doubler:
         self.closed_in = threading.current_thread().name
 
 
-class Bell:
+class Wakeup:
     def __init__(self) -> None:
         self._rung = threading.Semaphore(0)
 
@@ -30,22 +30,22 @@ class Bell:
 
 
 def test_answers_come_in_order_and_are_counted() -> None:
-    bell, desk = Bell(), Doubler()
-    worker = Worker("doubler", lambda: desk, bell)
+    wakeup, handler = Wakeup(), Doubler()
+    worker = Worker("doubler", lambda: handler, wakeup)
     for number in range(5):
         worker.ask(number)
     assert worker.pending == 5
     for _ in range(5):
-        bell.wait()
+        wakeup.wait()
     assert worker.take_answers() == [0, 2, 4, 6, 8]
     assert worker.pending == 0
     assert worker.take_answers() == []
     assert worker.stop(5)
-    assert desk.closed_in == "doubler"
+    assert handler.closed_in == "doubler"
 
 
 def test_what_was_asked_is_answered_before_the_end() -> None:
-    worker = Worker("doubler", Doubler, Bell())
+    worker = Worker("doubler", Doubler, Wakeup())
     for number in range(5):
         worker.ask(number)
     assert worker.stop(5)
@@ -53,12 +53,12 @@ def test_what_was_asked_is_answered_before_the_end() -> None:
 
 
 def test_a_broken_invariant_comes_out_after_the_answers_before_it() -> None:
-    bell = Bell()
-    worker = Worker("doubler", Doubler, bell)
+    wakeup = Wakeup()
+    worker = Worker("doubler", Doubler, wakeup)
     worker.ask(1)
     worker.ask(13)
-    bell.wait()
-    bell.wait()
+    wakeup.wait()
+    wakeup.wait()
     assert worker.take_answers() == [2]
     with pytest.raises(ValueError, match="thirteen"):
         worker.take_answers()
@@ -73,7 +73,7 @@ def test_stop_gives_up_on_a_thread_that_hangs() -> None:
             release.wait(5)
             return request
 
-    worker = Worker("stuck", Stuck, Bell())
+    worker = Worker("stuck", Stuck, Wakeup())
     worker.ask(1)
     assert not worker.stop(0.01)
     release.set()

@@ -9,7 +9,7 @@ import pytest
 from chatnet_engine.ledger import copying
 from chatnet_engine.ledger.copying import copy_store
 from chatnet_engine.ledger.schema import StoreDamaged, open_file, open_read_only
-from simworld.ledger_desk import Desk, texts
+from simworld.ledger_harness import LedgerHarness, texts
 
 MANY = 1000
 
@@ -18,14 +18,14 @@ def test_a_copy_is_of_one_instant_while_the_writer_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copying, "STEP_PAGES", 16)
-    desk = Desk(open_file(str(tmp_path / "store.db")))
-    desk.add_peer()
+    harness = LedgerHarness(open_file(str(tmp_path / "store.db")))
+    harness.add_peer()
     for first in range(0, MANY, 500):
-        desk.queue(1, texts(*range(first, first + 500)))
+        harness.queue(1, texts(*range(first, first + 500)))
     steps = []
 
     def write_meanwhile() -> None:
-        steps.append(desk.queue(1, texts(MANY + len(steps))).rows[0].no)
+        steps.append(harness.queue(1, texts(MANY + len(steps))).rows[0].no)
 
     path = str(tmp_path / "copy.db")
     source = open_read_only(str(tmp_path / "store.db"))
@@ -38,11 +38,11 @@ def test_a_copy_is_of_one_instant_while_the_writer_goes_on(
     assert copy.execute("SELECT count(*), max(no) FROM messages").fetchone() == (MANY, MANY)
     assert copy.execute("SELECT clean FROM totals").fetchone() == (0,), "checked when it starts"
     copy.close()
-    desk.connection.close()
+    harness.connection.close()
 
 
 def test_what_a_step_raises_ends_the_copying(tmp_path: Path) -> None:
-    desk = Desk(open_file(str(tmp_path / "store.db")))
+    harness = LedgerHarness(open_file(str(tmp_path / "store.db")))
     source = open_read_only(str(tmp_path / "store.db"))
 
     def enough() -> None:
@@ -52,30 +52,30 @@ def test_what_a_step_raises_ends_the_copying(tmp_path: Path) -> None:
         copy_store(source, str(tmp_path / "copy.db"), enough)
     assert not source.in_transaction
     source.close()
-    desk.connection.close()
+    harness.connection.close()
 
 
 def test_a_copy_that_breaks_a_rule_is_none(tmp_path: Path) -> None:
-    desk = Desk(open_file(str(tmp_path / "store.db")))
-    desk.connection.execute("PRAGMA ignore_check_constraints = ON")
-    desk.connection.execute("UPDATE totals SET one = 2")
+    harness = LedgerHarness(open_file(str(tmp_path / "store.db")))
+    harness.connection.execute("PRAGMA ignore_check_constraints = ON")
+    harness.connection.execute("UPDATE totals SET one = 2")
     source = open_read_only(str(tmp_path / "store.db"))
     with pytest.raises(
         StoreDamaged, match=r"^The history file is damaged: [a-z ]+ copy [a-z ]+\.$"
     ):
         copy_store(source, str(tmp_path / "copy.db"), lambda: None)
     source.close()
-    desk.connection.close()
+    harness.connection.close()
 
 
 def test_a_damaged_history_gives_no_copy(tmp_path: Path) -> None:
-    desk = Desk(open_file(str(tmp_path / "store.db")))
-    desk.add_peer()
-    desk.queue(1, texts(*range(300)))
-    (root,) = desk.connection.execute(
+    harness = LedgerHarness(open_file(str(tmp_path / "store.db")))
+    harness.add_peer()
+    harness.queue(1, texts(*range(300)))
+    (root,) = harness.connection.execute(
         "SELECT rootpage FROM sqlite_schema WHERE name = 'messages'"
     ).fetchone()
-    desk.connection.close()
+    harness.connection.close()
     damaged = tmp_path / "damaged.db"
     shutil.copy(tmp_path / "store.db", damaged)
     data = bytearray(damaged.read_bytes())

@@ -10,8 +10,8 @@ from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_file
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow
-from simworld.ledger_desk import SESSION, arrived, message_id, texts
+from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow
+from simworld.ledger_harness import SESSION, arrived, message_id, texts
 
 BEFORE = [
     c.StorePeer(PeerRow(0, "a", "h", 1, key=b"k" * 32)),
@@ -30,14 +30,14 @@ BACK = [
 TRANSACTION = [
     c.QueueMessages(1, texts(2, 5, 6), 2, False),
     c.AcceptMessages(1, 7, 2, arrived(12, 11, 13), "s", 2),
-    c.StoreReceipts(1, [AckRun(2, 2, 2)]),
+    c.StoreReceipts(1, [AckRange(2, 2, 2)]),
     c.FailMessage(1, 5, "no"),
     c.StoreMarks(1, my_read=1),
     c.StoreTransfer(TransferRow(message_id(11), 1, 5, False, "offered", "f", 1, 1), b""),
     c.ApplyHello(1, 8, 1, 9, 9, 50, "name"),
     c.ForgetPeer(2, 1),
-    cr.StoreTheirWish(1, 6, "asked"),
-    cr.StoreWish(1, 5, "asking"),
+    cr.StorePeerRestoreRequest(1, 6, "asked"),
+    cr.StoreRestoreRequest(1, 5, "asking"),
     cr.PutBack(1, 5, 0, 9, message_id(22), True, BACK, "s"),
     cr.PutBack(1, 5, 9, 0, b"", False, [], "s"),
 ]

@@ -12,8 +12,8 @@ from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import close_file, open_file, open_read_only
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.commands import FetchHistory
-from chatnet_protocol.ipc.rows import AckRun, PeerRow
-from simworld.ledger_desk import SESSION, arrived, texts
+from chatnet_protocol.ipc.rows import AckRange, PeerRow
+from simworld.ledger_harness import SESSION, arrived, texts
 
 SHORT, LONG, BATCH = 400, 6000, 200
 PAGES = {
@@ -50,7 +50,7 @@ def grow(ledger: Ledger, first: int, last: int) -> None:
         ops: list[c.Op] = [
             c.QueueMessages(1, texts(*half), 1, True),
             c.AcceptMessages(1, 7, state.mark + 1, arrived(*rest), "", 1),
-            c.StoreReceipts(1, [AckRun(last_seq, last_seq, len(half))]),
+            c.StoreReceipts(1, [AckRange(last_seq, last_seq, len(half))]),
         ]
         done = ledger.apply(c.Commit(1, ops))
         assert isinstance(done, c.Committed)

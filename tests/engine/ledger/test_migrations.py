@@ -15,10 +15,10 @@ from chatnet_engine.ledger.migrations import STEPS, migrate
 from chatnet_engine.ledger.schema import close_file, open_file, open_memory
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import VersionMismatch
-from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.ipc.rows import AckRange
 from checker.histories import History, read
 from freeze_store import BOB, FROZEN, frozen_path, load_frozen
-from simworld.ledger_desk import Desk, arrived, texts
+from simworld.ledger_harness import LedgerHarness, arrived, texts
 
 VERSIONS = range(1, len(STEPS) + 1)
 Content = dict[str, list[tuple[object, ...]]]
@@ -149,19 +149,19 @@ def test_what_is_frozen_has_something_of_everything(version: int) -> None:
 def test_every_version_becomes_the_present_one_with_its_content(version: int) -> None:
     connection = frozen(version)
     content, facts = content_of(connection), facts_of(connection)
-    desk = Desk(connection)
-    assert schema_of(connection) == schema_of(Desk().connection)
+    harness = LedgerHarness(connection)
+    assert schema_of(connection) == schema_of(LedgerHarness().connection)
     assert content_of(connection, content) == content
     assert facts_of(connection) == facts
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    bob = next(peer.info.peer for peer in desk.view.peers if peer.info.key == BOB)
+    bob = next(peer.info.peer for peer in harness.view.peers if peer.info.key == BOB)
     last = facts.last_no
-    assert desk.queue(bob, texts(500)).rows[0].no == last + 1
-    desk.hello(bob, 9, lamport=60)
-    accepted = desk.accept(bob, 9, 1, arrived(16, 600, lamport=61))
+    assert harness.queue(bob, texts(500)).rows[0].no == last + 1
+    harness.hello(bob, 9, lamport=60)
+    accepted = harness.accept(bob, 9, 1, arrived(16, 600, lamport=61))
     assert [row.no for row in accepted.rows] == [last + 2], "the offer of then is known"
     assert accepted.rows[0].ack == 13
-    desk.do(c.StoreReceipts(bob, [AckRun(3, 3, 1)]))
+    harness.do(c.StoreReceipts(bob, [AckRange(3, 3, 1)]))
 
 
 def copy_files(path: Path, folder: Path) -> Path:
@@ -193,7 +193,7 @@ def test_a_migration_that_dies_at_any_statement_is_done_at_the_next_start(
     for image in images:
         again = open_file(str(image))
         Ledger(again)
-        assert schema_of(again) == schema_of(Desk().connection)
+        assert schema_of(again) == schema_of(LedgerHarness().connection)
         assert content_of(again, content) == content
         again.close()
 

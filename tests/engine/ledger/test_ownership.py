@@ -12,34 +12,34 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.errors import VersionMismatch
 from chatnet_protocol.ipc.rows import PeerRow
 from freeze_store import load_frozen
-from simworld.ledger_desk import Desk, arrived, texts
+from simworld.ledger_harness import LedgerHarness, arrived, texts
 
 OWN, OTHER = b"o" * 32, b"p" * 32
 
 
 @pytest.fixture
-def desk() -> Desk:
-    desk = Desk()
-    desk.add_peer()
-    return desk
+def harness() -> LedgerHarness:
+    harness = LedgerHarness()
+    harness.add_peer()
+    return harness
 
 
-def damaged(desk: Desk, sql: str) -> sqlite3.Connection:
-    desk.connection.execute("PRAGMA foreign_keys = OFF")
-    desk.connection.execute(sql)
-    return desk.connection
+def damaged(harness: LedgerHarness, sql: str) -> sqlite3.Connection:
+    harness.connection.execute("PRAGMA foreign_keys = OFF")
+    harness.connection.execute(sql)
+    return harness.connection
 
 
 def test_a_store_tells_its_owner_and_how_many_it_trusts() -> None:
-    desk = Desk()
+    harness = LedgerHarness()
     for number, trust in enumerate(("pinned", "verified", "none", "pinned", "pinned")):
         key = b"" if number == 3 else bytes([number]) * 32
-        desk.do(c.StorePeer(PeerRow(0, f"peer {number}", "h", 1, key=key, trust=trust)))
-    desk.do(c.ForgetPeer(5))
-    adopt(desk.connection, OWN)
-    before = desk.image()
-    assert examine(desk.connection) == HistoryFacts(OWN, 2)
-    assert desk.image() == before
+        harness.do(c.StorePeer(PeerRow(0, f"peer {number}", "h", 1, key=key, trust=trust)))
+    harness.do(c.ForgetPeer(5))
+    adopt(harness.connection, OWN)
+    before = harness.image()
+    assert examine(harness.connection) == HistoryFacts(OWN, 2)
+    assert harness.image() == before
 
 
 def test_an_empty_file_says_nothing() -> None:
@@ -75,10 +75,12 @@ def test_a_newer_store_is_refused() -> None:
         ("DROP TABLE transfers", r"\(SQLITE_ERROR\)"),
     ],
 )
-def test_what_an_engine_could_not_start_from_is_damage(desk: Desk, sql: str, sentence: str) -> None:
-    desk.queue(1, texts(1))
+def test_what_an_engine_could_not_start_from_is_damage(
+    harness: LedgerHarness, sql: str, sentence: str
+) -> None:
+    harness.queue(1, texts(1))
     with pytest.raises(StoreDamaged, match=rf"^The history file is damaged.*{sentence}.*\.$"):
-        examine(damaged(desk, sql))
+        examine(damaged(harness, sql))
 
 
 def test_a_store_that_may_not_be_read_is_not_called_damaged() -> None:
@@ -88,26 +90,26 @@ def test_a_store_that_may_not_be_read_is_not_called_damaged() -> None:
         examine(connection)
 
 
-def test_a_new_owner_has_the_safety_numbers_computed_again(desk: Desk) -> None:
-    peer = desk.ledger.load().peers[0]
-    desk.do(c.StorePeer(msgspec.structs.replace(peer, safety_number="12345")))
+def test_a_new_owner_has_the_safety_numbers_computed_again(harness: LedgerHarness) -> None:
+    peer = harness.ledger.load().peers[0]
+    harness.do(c.StorePeer(msgspec.structs.replace(peer, safety_number="12345")))
 
     def number() -> str:
-        return desk.ledger.load().peers[0].safety_number
+        return harness.ledger.load().peers[0].safety_number
 
     for owner, left in ((OWN, "12345"), (OWN, "12345"), (OTHER, "")):
-        adopt(desk.connection, owner)
+        adopt(harness.connection, owner)
         assert number() == left
-        assert examine(desk.connection) == HistoryFacts(owner, 1)
-        assert not desk.connection.in_transaction
+        assert examine(harness.connection) == HistoryFacts(owner, 1)
+        assert not harness.connection.in_transaction
 
 
-def test_a_history_stays_readable_to_its_owner(desk: Desk) -> None:
-    desk.hello(1, 7)
-    desk.queue(1, texts(1))
-    desk.accept(1, 7, 1, arrived(2))
-    adopt(desk.connection, OWN)
-    again = Desk.from_image(desk.image())
+def test_a_history_stays_readable_to_its_owner(harness: LedgerHarness) -> None:
+    harness.hello(1, 7)
+    harness.queue(1, texts(1))
+    harness.accept(1, 7, 1, arrived(2))
+    adopt(harness.connection, OWN)
+    again = LedgerHarness.from_image(harness.image())
     assert [row.no for row in again.history()] == [1, 2]
     assert examine(again.connection) == HistoryFacts(OWN, 1)
 
@@ -115,9 +117,11 @@ def test_a_history_stays_readable_to_its_owner(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "sql", ["DELETE FROM counters", "UPDATE peers SET name = CAST(x'ff' AS TEXT)"]
 )
-def test_rows_that_a_start_leaves_out_do_not_condemn_the_store(desk: Desk, sql: str) -> None:
-    desk.queue(1, texts(1))
-    adopt(desk.connection, OWN)
-    facts = examine(damaged(desk, sql))
+def test_rows_that_a_start_leaves_out_do_not_condemn_the_store(
+    harness: LedgerHarness, sql: str
+) -> None:
+    harness.queue(1, texts(1))
+    adopt(harness.connection, OWN)
+    facts = examine(damaged(harness, sql))
     assert facts is not None
     assert facts.own_key == OWN

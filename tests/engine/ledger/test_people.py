@@ -5,225 +5,235 @@ import pytest
 
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow
-from simworld.ledger_desk import Desk, arrived, message_id, texts
+from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow
+from simworld.ledger_harness import LedgerHarness, arrived, message_id, texts
 
 KEY = b"k" * 32
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def harness() -> LedgerHarness:
+    return LedgerHarness()
 
 
-def typed(desk: Desk, name: str = "typed") -> int:
-    return desk.do(c.StorePeer(PeerRow(0, name, "h", 2))).row.peer
+def typed(harness: LedgerHarness, name: str = "typed") -> int:
+    return harness.do(c.StorePeer(PeerRow(0, name, "h", 2))).row.peer
 
 
-def test_a_new_peer_gets_the_next_number_and_counts_from_nothing(desk: Desk) -> None:
-    result = desk.do(c.StorePeer(PeerRow(0, "a", "h", 1, address="h:1", offered_key=b"o" * 32)))
+def test_a_new_peer_gets_the_next_number_and_counts_from_nothing(harness: LedgerHarness) -> None:
+    result = harness.do(c.StorePeer(PeerRow(0, "a", "h", 1, address="h:1", offered_key=b"o" * 32)))
     assert result.row == PeerRow(1, "a", "h", 1, address="h:1", offered_key=b"o" * 32)
     assert result.state == c.PeerState(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0)
-    assert typed(desk) == 2
-    assert [row.name for row in desk.ledger.load().peers] == ["a", "typed"]
+    assert typed(harness) == 2
+    assert [row.name for row in harness.ledger.load().peers] == ["a", "typed"]
 
 
-def test_an_update_writes_every_field(desk: Desk) -> None:
-    typed(desk)
+def test_an_update_writes_every_field(harness: LedgerHarness) -> None:
+    typed(harness)
     row = PeerRow(1, "n", "h2", 9, KEY, "verified", "", "a:1", "123", b"o" * 32, 77)
-    assert desk.do(c.StorePeer(row)).row == row
-    assert desk.ledger.load().peers == [row]
+    assert harness.do(c.StorePeer(row)).row == row
+    assert harness.ledger.load().peers == [row]
 
 
-def test_a_key_belongs_to_one_peer(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    number = typed(desk)
+def test_a_key_belongs_to_one_peer(harness: LedgerHarness) -> None:
+    harness.add_peer(KEY)
+    number = typed(harness)
     row = PeerRow(number, "typed", "h", 2, key=KEY)
-    assert desk.do(c.StorePeer(row)).refused == 1
-    assert desk.ledger.load().peers[1].key == b""
+    assert harness.do(c.StorePeer(row)).refused == 1
+    assert harness.ledger.load().peers[1].key == b""
 
 
-def test_an_unknown_peer_cannot_be_changed(desk: Desk) -> None:
-    assert desk.do(c.StorePeer(PeerRow(4, "x", "h", 1))).refused == 4
-    assert desk.ledger.load().peers == []
+def test_an_unknown_peer_cannot_be_changed(harness: LedgerHarness) -> None:
+    assert harness.do(c.StorePeer(PeerRow(4, "x", "h", 1))).refused == 4
+    assert harness.ledger.load().peers == []
 
 
-def test_what_a_peer_calls_itself_is_not_changed_by_its_user(desk: Desk) -> None:
-    number = desk.add_peer(KEY)
-    desk.do(c.ApplyHello(number, 1, 1, 0, 0, 0, "Bob"))
-    row = desk.ledger.load().peers[0]
-    late = desk.do(c.StorePeer(PeerRow(number, "n", row.host, row.port, KEY, row.trust)))
+def test_what_a_peer_calls_itself_is_not_changed_by_its_user(harness: LedgerHarness) -> None:
+    number = harness.add_peer(KEY)
+    harness.do(c.ApplyHello(number, 1, 1, 0, 0, 0, "Bob"))
+    row = harness.ledger.load().peers[0]
+    late = harness.do(c.StorePeer(PeerRow(number, "n", row.host, row.port, KEY, row.trust)))
     assert late.row.display_name == "Bob"
-    assert desk.ledger.load().peers[0] == late.row
+    assert harness.ledger.load().peers[0] == late.row
 
 
-def test_numbers_of_peers_are_never_reused(desk: Desk) -> None:
-    desk.do(c.ForgetPeer(typed(desk)))
-    assert typed(desk) == 2
+def test_numbers_of_peers_are_never_reused(harness: LedgerHarness) -> None:
+    harness.do(c.ForgetPeer(typed(harness)))
+    assert typed(harness) == 2
 
 
-def test_a_peer_that_never_said_anything_leaves_no_trace_after_a_restart(desk: Desk) -> None:
+def test_a_peer_that_never_said_anything_leaves_no_trace_after_a_restart(
+    harness: LedgerHarness,
+) -> None:
     for key in (KEY, b"o" * 32):
-        desk.do(c.StorePeer(PeerRow(0, "s", "", 0, key=key)))
-    desk.hello(1, 7)
-    desk.do(c.StoreDraft(1, "x", 0))
-    desk.do(c.ForgetPeer(1))
-    desk = Desk.from_image(desk.image())
+        harness.do(c.StorePeer(PeerRow(0, "s", "", 0, key=key)))
+    harness.hello(1, 7)
+    harness.do(c.StoreDraft(1, "x", 0))
+    harness.do(c.ForgetPeer(1))
+    harness = LedgerHarness.from_image(harness.image())
     for table, count in (("peers", 1), ("counters", 1), ("drafts", 0), ("inbound_runs", 0)):
-        assert desk.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (count,)
-    assert typed(desk) == 3
+        assert harness.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (count,)
+    assert typed(harness) == 3
 
 
-def test_what_was_asked_of_a_peer_before_it_was_forgotten_does_no_harm(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    desk.do(c.ForgetPeer(1))
-    desk.do_all(
+def test_what_was_asked_of_a_peer_before_it_was_forgotten_does_no_harm(
+    harness: LedgerHarness,
+) -> None:
+    harness.add_peer(KEY)
+    harness.do(c.ForgetPeer(1))
+    harness.do_all(
         c.ApplyHello(1, 7, 1, 0, 0, 0, ""),
         c.AcceptMessages(1, 7, 1, arrived(1), "", 1),
         c.QueueMessages(1, texts(2), 1, True),
         c.LoadOutbox(1, 0, 100, 10),
-        c.StoreReceipts(1, [AckRun(1, 1, 1)]),
+        c.StoreReceipts(1, [AckRange(1, 1, 1)]),
         c.StoreMarks(1, my_read=1),
         c.StoreDraft(1, "x", 0),
         c.ForgetPeer(1),
     )
-    assert desk.view.peers == []
-    assert desk.view.last_no == 2
+    assert harness.view.peers == []
+    assert harness.view.last_no == 2
 
 
-def test_a_forgotten_peer_leaves_the_list_and_its_rows_stay(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    desk.queue(1, texts(1))
-    assert desk.do(c.ForgetPeer(1)) == c.PeerForgotten(1, 0, None)
-    assert desk.ledger.load().peers == []
-    assert len(desk.history()) == 1
-    assert desk.do(c.StorePeer(PeerRow(1, "x", "h", 1))).refused == 1
+def test_a_forgotten_peer_leaves_the_list_and_its_rows_stay(harness: LedgerHarness) -> None:
+    harness.add_peer(KEY)
+    harness.queue(1, texts(1))
+    assert harness.do(c.ForgetPeer(1)) == c.PeerForgotten(1, 0, None)
+    assert harness.ledger.load().peers == []
+    assert len(harness.history()) == 1
+    assert harness.do(c.StorePeer(PeerRow(1, "x", "h", 1))).refused == 1
 
 
-def test_a_wish_for_the_conversation_goes_with_its_peer(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    desk.hello(1, 7, acked_total=5)
-    desk.do(cr.StoreWish(1, 9, "asking"))
-    desk.do(c.ForgetPeer(1))
-    assert desk.ledger.load().restores == []
-    assert desk.connection.execute("SELECT count(*) FROM restores").fetchone() == (0,)
+def test_a_wish_for_the_conversation_goes_with_its_peer(harness: LedgerHarness) -> None:
+    harness.add_peer(KEY)
+    harness.hello(1, 7, acked_total=5)
+    harness.do(cr.StoreRestoreRequest(1, 9, "asking"))
+    harness.do(c.ForgetPeer(1))
+    assert harness.ledger.load().restores == []
+    assert harness.connection.execute("SELECT count(*) FROM restores").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_key_that_comes_back_goes_on_where_it_was(desk: Desk, at_once: bool) -> None:
-    desk.add_peer(KEY)
-    desk.hello(1, 7)
-    desk.queue(1, texts(1, 2))
-    desk.accept(1, 7, 1, arrived(11, 12, lamport=30))
-    desk.do(c.StoreReceipts(1, [AckRun(2, 2, 2)]))
-    desk.do(c.ForgetPeer(1))
-    number = desk.add_peer(KEY if at_once else b"")
+def test_a_key_that_comes_back_goes_on_where_it_was(harness: LedgerHarness, at_once: bool) -> None:
+    harness.add_peer(KEY)
+    harness.hello(1, 7)
+    harness.queue(1, texts(1, 2))
+    harness.accept(1, 7, 1, arrived(11, 12, lamport=30))
+    harness.do(c.StoreReceipts(1, [AckRange(2, 2, 2)]))
+    harness.do(c.ForgetPeer(1))
+    number = harness.add_peer(KEY if at_once else b"")
     if not at_once:
-        desk.do(c.StorePeer(PeerRow(number, "bob", "host", 1, key=KEY)))
-    state = desk.state(number)
+        harness.do(c.StorePeer(PeerRow(number, "bob", "host", 1, key=KEY)))
+    state = harness.state(number)
     assert number == 2
     assert (state.received_total, state.acked_total, state.lamport) == (2, 2, 31)
     assert (state.incarnation, state.mark, state.my_read, state.last_seq) == (7, 2, 2, 0)
-    assert desk.hello(number, 7, base=2).runs == [c.ReceiptRun(2, 2, 1)]
-    result = desk.accept(number, 7, 3, arrived(12, 13))
+    assert harness.hello(number, 7, base=2).runs == [c.ReceiptRange(2, 2, 1)]
+    result = harness.accept(number, 7, 3, arrived(12, 13))
     assert [(row.id, row.ack) for row in result.rows] == [(message_id(13), 3)]
-    assert desk.view.peers[0].unread == 1
+    assert harness.view.peers[0].unread == 1
 
 
-def test_a_peer_in_use_that_takes_a_forgotten_key_keeps_its_own_counters(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    desk.hello(1, 7)
-    desk.accept(1, 7, 1, arrived(1, 2))
-    desk.do(c.ForgetPeer(1))
-    desk.add_peer(b"o" * 32)
-    desk.hello(2, 8)
-    desk.accept(2, 8, 1, arrived(3))
-    desk.do(c.StorePeer(PeerRow(2, "bob", "host", 1, key=KEY)))
-    assert (desk.state(2).received_total, desk.state(2).incarnation) == (1, 8)
+def test_a_peer_in_use_that_takes_a_forgotten_key_keeps_its_own_counters(
+    harness: LedgerHarness,
+) -> None:
+    harness.add_peer(KEY)
+    harness.hello(1, 7)
+    harness.accept(1, 7, 1, arrived(1, 2))
+    harness.do(c.ForgetPeer(1))
+    harness.add_peer(b"o" * 32)
+    harness.hello(2, 8)
+    harness.accept(2, 8, 1, arrived(3))
+    harness.do(c.StorePeer(PeerRow(2, "bob", "host", 1, key=KEY)))
+    assert (harness.state(2).received_total, harness.state(2).incarnation) == (1, 8)
 
 
-def test_a_key_that_comes_back_as_a_stranger_and_is_merged_is_who_it_was(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    desk.hello(1, 7)
-    desk.accept(1, 7, 1, arrived(11, 12))
-    desk.do(c.ForgetPeer(1))
-    stranger = desk.do(c.StorePeer(PeerRow(0, "s", "", 0, key=KEY, trust="pending"))).row.peer
-    number = typed(desk)
-    desk.do(c.ForgetPeer(stranger, number))
-    desk.do(c.StorePeer(PeerRow(number, "typed", "h", 2, key=KEY, trust="pinned")))
-    assert desk.state(number).received_total == 2
-    desk.hello(number, 8)
-    result = desk.accept(number, 8, 1, arrived(12, 13))
+def test_a_key_that_comes_back_as_a_stranger_and_is_merged_is_who_it_was(
+    harness: LedgerHarness,
+) -> None:
+    harness.add_peer(KEY)
+    harness.hello(1, 7)
+    harness.accept(1, 7, 1, arrived(11, 12))
+    harness.do(c.ForgetPeer(1))
+    stranger = harness.do(c.StorePeer(PeerRow(0, "s", "", 0, key=KEY, trust="pending"))).row.peer
+    number = typed(harness)
+    harness.do(c.ForgetPeer(stranger, number))
+    harness.do(c.StorePeer(PeerRow(number, "typed", "h", 2, key=KEY, trust="pinned")))
+    assert harness.state(number).received_total == 2
+    harness.hello(number, 8)
+    result = harness.accept(number, 8, 1, arrived(12, 13))
     assert [(row.id, row.ack) for row in result.rows] == [(message_id(13), 3)]
-    authors = desk.connection.execute("SELECT DISTINCT author FROM messages").fetchall()
+    authors = harness.connection.execute("SELECT DISTINCT author FROM messages").fetchall()
     assert len(authors) == 1
 
 
-def test_a_typed_peer_merges_into_the_one_whose_key_it_has(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    desk.hello(1, 7)
-    desk.queue(1, texts(1, 2), release=True)
-    desk.do(c.StoreReceipts(1, [AckRun(1, 1, 1)]))
-    desk.accept(1, 7, 1, arrived(11, lamport=20))
-    number = typed(desk)
-    desk.queue(number, texts(3, 4))
-    desk.do(c.FailMessage(number, 1, "withdrawn"))
-    desk.do(c.StoreDraft(number, "half", 0))
-    result = desk.do(c.ForgetPeer(number, 1))
-    assert result.state == desk.state(1)
+def test_a_typed_peer_merges_into_the_one_whose_key_it_has(harness: LedgerHarness) -> None:
+    harness.add_peer(KEY)
+    harness.hello(1, 7)
+    harness.queue(1, texts(1, 2), release=True)
+    harness.do(c.StoreReceipts(1, [AckRange(1, 1, 1)]))
+    harness.accept(1, 7, 1, arrived(11, lamport=20))
+    number = typed(harness)
+    harness.queue(number, texts(3, 4))
+    harness.do(c.FailMessage(number, 1, "withdrawn"))
+    harness.do(c.StoreDraft(number, "half", 0))
+    result = harness.do(c.ForgetPeer(number, 1))
+    assert result.state == harness.state(1)
     assert (result.state.last_seq, result.state.delivered_seq) == (4, 1)
     assert (result.state.draft, result.state.draft_revision) == ("half", 1)
     assert result.seq_offset == 2
-    page = desk.do(c.LoadOutbox(1, 1, 10**9, 100))
+    page = harness.do(c.LoadOutbox(1, 1, 10**9, 100))
     assert [(row.seq, row.id, row.lamport) for row in page.rows] == [
         (2, message_id(2), 2),
         (4, message_id(4), 21),
     ]
-    assert desk.queue(1, texts(5)).rows[0].lamport == 22
-    assert [row.peer for row in desk.ledger.load().peers] == [1]
+    assert harness.queue(1, texts(5)).rows[0].lamport == 22
+    assert [row.peer for row in harness.ledger.load().peers] == [1]
 
 
-def test_merging_into_a_conversation_with_nothing_waiting_goes_on_in_order(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    desk.queue(1, texts(1))
-    desk.do(c.StoreReceipts(1, [AckRun(1, 5, 1)]))
-    number = typed(desk)
-    desk.queue(number, texts(2, 3))
-    desk.do(c.FailMessage(number, 1, "no"))
-    assert desk.do(c.ForgetPeer(number, 1)).state.delivered_seq == 2
-    desk.do(c.StoreReceipts(1, [AckRun(3, 6, 1)]))
-    assert desk.state(1).delivered_seq == 3
-    assert [(row.seq, row.ack) for row in desk.history()] == [(1, 5), (2, 0), (3, 6)]
+def test_merging_into_a_conversation_with_nothing_waiting_goes_on_in_order(
+    harness: LedgerHarness,
+) -> None:
+    harness.add_peer(KEY)
+    harness.queue(1, texts(1))
+    harness.do(c.StoreReceipts(1, [AckRange(1, 5, 1)]))
+    number = typed(harness)
+    harness.queue(number, texts(2, 3))
+    harness.do(c.FailMessage(number, 1, "no"))
+    assert harness.do(c.ForgetPeer(number, 1)).state.delivered_seq == 2
+    harness.do(c.StoreReceipts(1, [AckRange(3, 6, 1)]))
+    assert harness.state(1).delivered_seq == 3
+    assert [(row.seq, row.ack) for row in harness.history()] == [(1, 5), (2, 0), (3, 6)]
 
 
-def test_two_used_conversations_merge_by_their_maxima(desk: Desk) -> None:
+def test_two_used_conversations_merge_by_their_maxima(harness: LedgerHarness) -> None:
     for number, key in ((1, b"a" * 32), (2, b"b" * 32)):
-        desk.add_peer(key)
-        desk.hello(number, number)
-        desk.queue(number, texts(number * 10, number * 10 + 1))
-        desk.accept(number, number, 1, arrived(*range(50, 50 + number)))
-        desk.do(c.StoreReceipts(number, [AckRun(2, number + 1, 2)]))
-        desk.do(c.StoreMarks(number, my_shown=number, my_read=1, peer_read=1, peer_shown=2))
-    desk.do(c.StoreDraft(1, "kept", 0))
-    desk.do(c.StoreDraft(2, "lost", 0))
-    state = desk.do(c.ForgetPeer(2, 1)).state
+        harness.add_peer(key)
+        harness.hello(number, number)
+        harness.queue(number, texts(number * 10, number * 10 + 1))
+        harness.accept(number, number, 1, arrived(*range(50, 50 + number)))
+        harness.do(c.StoreReceipts(number, [AckRange(2, number + 1, 2)]))
+        harness.do(c.StoreMarks(number, my_shown=number, my_read=1, peer_read=1, peer_shown=2))
+    harness.do(c.StoreDraft(1, "kept", 0))
+    harness.do(c.StoreDraft(2, "lost", 0))
+    state = harness.do(c.ForgetPeer(2, 1)).state
     assert (state.received_total, state.acked_total, state.my_shown, state.my_read) == (2, 3, 2, 1)
     assert (state.last_seq, state.delivered_seq, state.sent_seq, state.draft) == (4, 4, 4, "kept")
-    assert [row.ack for row in desk.history() if row.mine] == [1, 2, 2, 3]
+    assert [row.ack for row in harness.history() if row.mine] == [1, 2, 2, 3]
 
 
-def test_transfers_move_along(desk: Desk) -> None:
-    desk.add_peer(KEY)
-    number = typed(desk)
+def test_transfers_move_along(harness: LedgerHarness) -> None:
+    harness.add_peer(KEY)
+    number = typed(harness)
     row = TransferRow(message_id(1), number, 1, True, "offered", "f", 1, 2)
-    desk.do(c.StoreTransfer(row, b""))
-    desk.do(c.ForgetPeer(number, 1))
-    assert desk.view.transfers == [msgspec.structs.replace(row, peer=1)]
+    harness.do(c.StoreTransfer(row, b""))
+    harness.do(c.ForgetPeer(number, 1))
+    assert harness.view.transfers == [msgspec.structs.replace(row, peer=1)]
 
 
-def test_a_chain_of_merges_leads_to_its_end(desk: Desk) -> None:
-    first, second, third = typed(desk), typed(desk), typed(desk)
-    desk.do(c.ForgetPeer(first, second))
-    desk.do(c.ForgetPeer(second, third))
-    assert desk.do(c.QueueMessages(first, texts(1), 1, False)).peer == third
-    assert desk.do(c.ForgetPeer(third, third)) == c.PeerForgotten(third, 0, None)
+def test_a_chain_of_merges_leads_to_its_end(harness: LedgerHarness) -> None:
+    first, second, third = typed(harness), typed(harness), typed(harness)
+    harness.do(c.ForgetPeer(first, second))
+    harness.do(c.ForgetPeer(second, third))
+    assert harness.do(c.QueueMessages(first, texts(1), 1, False)).peer == third
+    assert harness.do(c.ForgetPeer(third, third)) == c.PeerForgotten(third, 0, None)

@@ -1,6 +1,6 @@
 """Random operations against a model of a few lines, with crashes; and the view after each commit.
 
-`Desk` compares the view built from the store with the live one after every commit.
+`LedgerHarness` compares the view built from the store with the live one after every commit.
 """
 
 import random
@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import AckRun, PeerRow, TransferRow, TransferState
-from simworld.ledger_desk import Desk, message_id
+from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow, TransferState
+from simworld.ledger_harness import LedgerHarness, message_id
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Story:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.desk = Desk()
+        self.harness = LedgerHarness()
         self.talks: dict[int, Talk] = {}
         self.bodies: dict[int, bytes] = {}
         self.next_id = 1
@@ -71,7 +71,7 @@ class Story:
     def add_peer(self) -> None:
         if len(self.talks) < 4:
             key = bytes([len(self.talks)]) + self.rng.randbytes(31)
-            self.talks[self.desk.add_peer(self.rng.choice((key, b"")))] = Talk()
+            self.talks[self.harness.add_peer(self.rng.choice((key, b"")))] = Talk()
 
     def queue(self) -> None:
         peer, talk = self.pick()
@@ -85,7 +85,7 @@ class Story:
             )
             for n in ids
         ]
-        result = self.desk.queue(peer, rows, release=self.rng.random() < 0.3)
+        result = self.harness.queue(peer, rows, release=self.rng.random() < 0.3)
         fresh = [n for n in ids if n not in talk.own]
         assert [row.id for row in result.rows] == [message_id(n) for n in fresh]
         talk.own += fresh
@@ -101,12 +101,12 @@ class Story:
         ids = self.new_ids() + self.rng.sample(sorted(talk.theirs), min(2, len(talk.theirs)))
         ids = self.rng.sample(ids, len(ids)) + ids[:1]
         skip = self.rng.randrange(min(3, talk.mark + 1))
-        lamport = self.desk.state(peer).lamport
+        lamport = self.harness.state(peer).lamport
         rows = [
             c.ArrivedMessage(message_id(n), 1, lamport + k + 1, 6, self.body())
             for k, n in enumerate([0] * skip + ids)
         ]
-        result = self.desk.accept(peer, talk.incarnation, talk.mark + 1 - skip, rows)
+        result = self.harness.accept(peer, talk.incarnation, talk.mark + 1 - skip, rows)
         acks = []
         for n in ids:
             if n not in talk.theirs:
@@ -114,7 +114,7 @@ class Story:
                 talk.theirs[n] = talk.total
             acks.append(talk.theirs[n])
         told = [
-            (run.number - k, run.ack - k) for run in result.runs for k in reversed(range(run.run))
+            (run.number - k, run.ack - k) for run in result.runs for k in reversed(range(run.count))
         ]
         assert told == list(enumerate(acks, talk.mark + 1))
         talk.mark += len(ids)
@@ -122,29 +122,29 @@ class Story:
 
     def receipts(self) -> None:
         peer, talk = self.pick()
-        if not talk.own or self.desk.view.peer(peer).info.key == b"":
+        if not talk.own or self.harness.view.peer(peer).info.key == b"":
             return
         last = self.rng.randint(1, len(talk.own))
         run = self.rng.randint(1, last)
         if self.rng.random() < 0.8:
             run = last
         ack = last + self.rng.choice((0, 0, 0, 100))
-        result = self.desk.do(c.StoreReceipts(peer, [AckRun(last, ack, run)] * 2))
+        result = self.harness.do(c.StoreReceipts(peer, [AckRange(last, ack, run)] * 2))
         new = [seq for seq in talk.waiting() if last - run < seq <= last]
-        told = [part.seq - k for part in result.runs for k in reversed(range(part.run))]
+        told = [part.seq - k for part in result.runs for k in reversed(range(part.count))]
         assert told == new
         talk.acks |= {seq: ack - (last - seq) for seq in new}
 
     def hello(self) -> None:
         peer, talk = self.pick()
-        if self.desk.view.peer(peer).info.key == b"":
+        if self.harness.view.peer(peer).info.key == b"":
             return
-        state = self.desk.state(peer)
+        state = self.harness.state(peer)
         same = talk.incarnation and self.rng.random() < 0.5
         incarnation = talk.incarnation if same else self.rng.getrandbits(64) | 1
         base = self.rng.randint(1, talk.mark + 3) if same else self.rng.randint(1, 3)
         ahead = self.rng.choice((0, 0, 0, 4))
-        result = self.desk.hello(
+        result = self.harness.hello(
             peer, incarnation, base=base, acked_total=talk.total + ahead,
             lamport=state.lamport + self.rng.choice((-5, 0, 9)) if state.lamport > 5 else 0,
             received_total=self.rng.randint(0, state.acked_total),
@@ -153,29 +153,29 @@ class Story:
         talk.mark = max(talk.mark, base - 1) if same else base - 1
         talk.incarnation = incarnation
         assert result.mark == talk.mark
-        assert all(base <= run.number - run.run + 1 for run in result.runs)
+        assert all(base <= run.number - run.count + 1 for run in result.runs)
 
     def marks(self) -> None:
         peer, _ = self.pick()
         values = [self.rng.randint(0, 50) for _ in range(5)]
-        self.desk.do(c.StoreMarks(peer, *values))
+        self.harness.do(c.StoreMarks(peer, *values))
 
     def draft(self) -> None:
         peer, _ = self.pick()
-        revision = self.desk.state(peer).draft_revision
-        self.desk.do(c.StoreDraft(peer, "draft", revision - self.rng.choice((0, 0, 1))))
+        revision = self.harness.state(peer).draft_revision
+        self.harness.do(c.StoreDraft(peer, "draft", revision - self.rng.choice((0, 0, 1))))
 
     def fail(self) -> None:
         peer, talk = self.pick()
         if talk.own:
             seq = self.rng.randint(1, len(talk.own))
             waits = seq in talk.waiting()
-            assert bool(self.desk.do(c.FailMessage(peer, seq, "no")).no) == waits
+            assert bool(self.harness.do(c.FailMessage(peer, seq, "no")).no) == waits
             talk.failed |= {seq} if waits else set()
 
     def outbox(self) -> None:
         peer, _ = self.pick()
-        self.desk.do(c.LoadOutbox(peer, 0, self.rng.choice((1, 5000)), self.rng.choice((1, 9))))
+        self.harness.do(c.LoadOutbox(peer, 0, self.rng.choice((1, 5000)), self.rng.choice((1, 9))))
 
     def transfer(self) -> None:
         peer, _ = self.pick()
@@ -183,15 +183,15 @@ class Story:
         number = self.rng.randint(max(1, self.transfers - 5), self.transfers)
         state = self.rng.choice(list(TransferState))
         row = TransferRow(message_id(number), peer, number, True, state, "f", 1, 1)
-        self.desk.do(c.StoreTransfer(row, b""))
+        self.harness.do(c.StoreTransfer(row, b""))
 
     def merge(self) -> None:
-        typed = [peer for peer in self.talks if self.desk.view.peer(peer).info.key == b""]
+        typed = [peer for peer in self.talks if self.harness.view.peer(peer).info.key == b""]
         if not typed or len(self.talks) < 2 or self.rng.random() < 0.5:
             return
         gone = typed[-1]
         into = self.rng.choice([peer for peer in self.talks if peer != gone])
-        self.desk.do(c.ForgetPeer(gone, into))
+        self.harness.do(c.ForgetPeer(gone, into))
         old, new = self.talks.pop(gone), self.talks[into]
         offset = len(new.own)
         new.own += old.own
@@ -200,16 +200,16 @@ class Story:
 
     def crash(self) -> None:
         """Back to the last committed state."""
-        self.desk = Desk.from_image(self.desk.image())
+        self.harness = LedgerHarness.from_image(self.harness.image())
 
     def disk_full(self) -> None:
         peer, _ = self.pick()
-        db = self.desk.connection
+        db = self.harness.connection
         used = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {used}").fetchone()
         row = PeerRow(0, "nobody", "", 0)
         big = c.NewMessage(message_id(10**9), 1, bytes(100_000), 1)
-        self.desk.refused(
+        self.harness.refused(
             c.StoreMarks(peer, my_read=1),
             c.StorePeer(row),
             c.QueueMessages(peer, [big], 1, True),
@@ -218,7 +218,7 @@ class Story:
 
     def check(self) -> None:
         for peer, talk in self.talks.items():
-            rows = self.desk.connection.execute(
+            rows = self.harness.connection.execute(
                 "SELECT mine, id, seq, ack, failed FROM conversation WHERE peer = ? ORDER BY"
                 " iif(mine, seq, ack)",
                 (peer,),
@@ -229,13 +229,13 @@ class Story:
             theirs = [(message_id(n), ack) for n, ack in talk.theirs.items()]
             assert [(row[1], row[3]) for row in rows if not row[0]] == theirs
             self.check_order(peer, talk)
-        numbers = [row.no for row in self.desk.history()]
+        numbers = [row.no for row in self.harness.history()]
         assert numbers == list(range(1, len(numbers) + 1))
 
     def check_order(self, peer: int, talk: Talk) -> None:
         """Own messages rise in Lamport order with their seq, and the counters agree."""
-        state = self.desk.state(peer)
-        lamports = self.desk.connection.execute(
+        state = self.harness.state(peer)
+        lamports = self.harness.connection.execute(
             "SELECT lamport FROM messages WHERE peer = ? AND author = 0 ORDER BY seq", (peer,)
         ).fetchall()
         if not talk.failed:
@@ -251,8 +251,8 @@ class Story:
 def test_a_random_life_agrees_with_the_model_and_the_view(seed: int) -> None:
     story = Story(seed)
     story.run(60)
-    image = story.desk.image()
-    again = Desk.from_image(image)
+    image = story.harness.image()
+    again = LedgerHarness.from_image(image)
     assert msgspec.structs.astuple(again.ledger.load()) == msgspec.structs.astuple(
-        story.desk.ledger.load()
+        story.harness.ledger.load()
     )

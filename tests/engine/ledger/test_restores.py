@@ -4,8 +4,8 @@ import pytest
 
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.ipc.rows import AckRun, MessageRow, TransferRow
-from simworld.ledger_desk import SOURCE, Desk, arrived, message_id, texts
+from chatnet_protocol.ipc.rows import AckRange, MessageRow, TransferRow
+from simworld.ledger_harness import SOURCE, LedgerHarness, arrived, message_id, texts
 
 WANT = 77
 
@@ -24,64 +24,78 @@ def page(
     return cr.PutBack(1, want, after, upto, rows[-1].id if rows else b"", more, list(rows), SOURCE)
 
 
-def asking() -> Desk:
+def asking() -> LedgerHarness:
     """Wiped: the peer remembers five messages each way."""
-    desk = Desk()
-    desk.add_peer()
-    desk.hello(1, 7, acked_total=5, received_total=5, lamport=20)
-    desk.do(cr.StoreWish(1, WANT, "asking"))
-    return desk
+    harness = LedgerHarness()
+    harness.add_peer()
+    harness.hello(1, 7, acked_total=5, received_total=5, lamport=20)
+    harness.do(cr.StoreRestoreRequest(1, WANT, "asking"))
+    return harness
 
 
-def index_is_there(desk: Desk) -> bool:
+def index_is_there(harness: LedgerHarness) -> bool:
     query = "SELECT count(*) FROM sqlite_schema WHERE name = 'restoring'"
-    return bool(desk.connection.execute(query).fetchone()[0])
+    return bool(harness.connection.execute(query).fetchone()[0])
 
 
 def shown(rows: list[MessageRow]) -> list[tuple[int, bool, int, int, int, int]]:
     return [(r.no, r.mine, r.seq, r.ack, r.lamport, r.place) for r in rows]
 
 
-def state(desk: Desk) -> cr.RestoreState:
-    return desk.ledger.load().restores[0]
+def state(harness: LedgerHarness) -> cr.RestoreState:
+    return harness.ledger.load().restores[0]
 
 
 def test_a_gap_makes_it_possible_and_a_wish_asks_once() -> None:
-    desk = Desk()
-    desk.add_peer()
-    assert desk.hello(1, 7).restore is None
-    assert desk.ledger.load().restores == []
-    told = desk.hello(1, 8, acked_total=3).restore
+    harness = LedgerHarness()
+    harness.add_peer()
+    assert harness.hello(1, 7).restore is None
+    assert harness.ledger.load().restores == []
+    told = harness.hello(1, 8, acked_total=3).restore
     assert told == cr.RestoreState(1, "possible")
-    assert desk.do(cr.StoreWish(1, 5, "asking")).state == cr.RestoreState(1, "asking", 5)
-    assert desk.do(cr.StoreWish(1, 6, "asking")).state.want == 5, "one wish at a time"
-    assert index_is_there(desk)
-    assert desk.do(cr.StoreWish(1, 6, "refused")).state.mine == "asking", "another wish"
-    assert desk.do(cr.StoreWish(1, 5, "none")).state.mine == "possible", "the gap is still there"
-    assert not index_is_there(desk)
-    assert desk.do(cr.StoreWish(1, 9, "asking")).state.want == 9
-    assert desk.do(cr.StoreWish(1, 9, "refused")).state.mine == "refused"
-    assert desk.do(cr.StoreTheirWish(1, 4, "asked")).state == state(desk)
-    assert (state(desk).theirs, state(desk).their_want, state(desk).mine) == ("asked", 4, "refused")
-    assert desk.do(cr.StoreTheirWish(1, 3, "giving")).state.theirs == "asked", "of another wish"
-    assert desk.do(cr.StoreTheirWish(1, 4, "giving")).state.theirs == "giving"
-    assert desk.do(cr.StoreTheirWish(1, 4, "asked")).state.theirs == "giving", "answered already"
+    assert harness.do(cr.StoreRestoreRequest(1, 5, "asking")).state == cr.RestoreState(
+        1, "asking", 5
+    )
+    assert harness.do(cr.StoreRestoreRequest(1, 6, "asking")).state.want == 5, "one wish at a time"
+    assert index_is_there(harness)
+    assert harness.do(cr.StoreRestoreRequest(1, 6, "refused")).state.mine == "asking", (
+        "another wish"
+    )
+    assert harness.do(cr.StoreRestoreRequest(1, 5, "none")).state.mine == "possible", (
+        "the gap is still there"
+    )
+    assert not index_is_there(harness)
+    assert harness.do(cr.StoreRestoreRequest(1, 9, "asking")).state.want == 9
+    assert harness.do(cr.StoreRestoreRequest(1, 9, "refused")).state.mine == "refused"
+    assert harness.do(cr.StorePeerRestoreRequest(1, 4, "asked")).state == state(harness)
+    assert (state(harness).theirs, state(harness).their_want, state(harness).mine) == (
+        "asked",
+        4,
+        "refused",
+    )
+    assert harness.do(cr.StorePeerRestoreRequest(1, 3, "giving")).state.theirs == "asked", (
+        "of another wish"
+    )
+    assert harness.do(cr.StorePeerRestoreRequest(1, 4, "giving")).state.theirs == "giving"
+    assert harness.do(cr.StorePeerRestoreRequest(1, 4, "asked")).state.theirs == "giving", (
+        "answered already"
+    )
 
 
 def test_own_messages_that_only_the_peer_has_make_it_possible_too() -> None:
-    desk = Desk()
-    desk.add_peer()
-    told = desk.hello(1, 7, received_total=4)
+    harness = LedgerHarness()
+    harness.add_peer()
+    told = harness.hello(1, 7, received_total=4)
     assert told.own_lost == 4
     assert told.restore
     assert told.restore.mine == "possible"
 
 
 def test_both_sides_messages_come_back_with_numbers_times_and_places() -> None:
-    desk = asking()
-    desk.queue(1, texts(50), release=True)
+    harness = asking()
+    harness.queue(1, texts(50), release=True)
     rows = [back(1, True, 1, 1), back(2, False, 1, 2), back(3, False, 2, 3), back(4, True, 2, 4)]
-    done = desk.do(page(*rows))
+    done = harness.do(page(*rows))
     assert shown(done.rows) == [
         (2, True, 0, 1, 1, 0), (3, False, 0, 1, 2, 0), (4, False, 0, 2, 3, 0), (5, True, 0, 2, 4, 0)
     ]  # fmt: skip
@@ -89,185 +103,187 @@ def test_both_sides_messages_come_back_with_numbers_times_and_places() -> None:
         (r.id, r.body, r.sent_ms, r.arrived_ms) for r in rows
     ]
     assert [r.source for r in done.rows] == ["", SOURCE, SOURCE, ""]
-    assert [r.no for r in desk.view.peers[0].messages] == [2, 3, 4, 5, 1]
+    assert [r.no for r in harness.view.peers[0].messages] == [2, 3, 4, 5, 1]
     assert done.state == cr.RestoreState(1, "done", WANT, restored=4)
-    assert desk.connection.execute("SELECT count(*) FROM gaps").fetchone() == (0,)
-    assert not index_is_there(desk)
+    assert harness.connection.execute("SELECT count(*) FROM gaps").fetchone() == (0,)
+    assert not index_is_there(harness)
 
 
 def test_a_wish_given_up_half_way_is_begun_anew_from_the_start() -> None:
-    desk = asking()
-    desk.do(page(back(1, True, 1, 1), upto=4, more=True))
-    given_up = desk.do(cr.StoreWish(1, WANT, "refused")).state
+    harness = asking()
+    harness.do(page(back(1, True, 1, 1), upto=4, more=True))
+    given_up = harness.do(cr.StoreRestoreRequest(1, WANT, "refused")).state
     assert given_up == cr.RestoreState(1, "refused", WANT, 4, message_id(1), 1)
-    assert desk.do(cr.StoreWish(1, 78, "asking")).state == cr.RestoreState(1, "asking", 78)
-    last = desk.do(page(back(1, True, 1, 1), back(2, False, 1, 2), want=78))
+    assert harness.do(cr.StoreRestoreRequest(1, 78, "asking")).state == cr.RestoreState(
+        1, "asking", 78
+    )
+    last = harness.do(page(back(1, True, 1, 1), back(2, False, 1, 2), want=78))
     assert (len(last.rows), last.state.restored) == (1, 1)
 
 
 def test_a_page_comes_between_what_was_before_and_after_it() -> None:
-    desk = Desk()
-    desk.add_peer()
-    desk.hello(1, 7)
-    desk.accept(1, 7, 1, arrived(1, 2, lamport=1))
-    desk.hello(1, 8, acked_total=5, lamport=9)
-    desk.accept(1, 8, 1, arrived(6, lamport=10))
-    desk.do(cr.StoreWish(1, WANT, "asking"))
-    first = desk.do(page(back(2, False, 2, 2), back(4, False, 4, 4), upto=9, more=True))
+    harness = LedgerHarness()
+    harness.add_peer()
+    harness.hello(1, 7)
+    harness.accept(1, 7, 1, arrived(1, 2, lamport=1))
+    harness.hello(1, 8, acked_total=5, lamport=9)
+    harness.accept(1, 8, 1, arrived(6, lamport=10))
+    harness.do(cr.StoreRestoreRequest(1, WANT, "asking"))
+    first = harness.do(page(back(2, False, 2, 2), back(4, False, 4, 4), upto=9, more=True))
     assert first.state == cr.RestoreState(1, "running", WANT, 9, message_id(4), 1)
     assert shown(first.rows) == [(4, False, 0, 4, 4, 2)]
-    last = desk.do(page(back(3, False, 3, 3), back(5, False, 5, 5), after=9))
+    last = harness.do(page(back(3, False, 3, 3), back(5, False, 5, 5), after=9))
     assert [(r.no, r.place) for r in last.rows] == [(5, 2), (6, 2)]
     assert last.state == cr.RestoreState(1, "done", WANT, restored=3), "the place is not needed"
-    assert [r.id[-1] for r in desk.view.peers[0].messages] == [1, 2, 3, 4, 5, 6]
-    assert [r.ack for r in desk.view.peers[0].messages] == [1, 2, 3, 4, 5, 6]
-    assert (desk.view.peers[0].last_ack, desk.state(1).received_total) == (6, 6)
+    assert [r.id[-1] for r in harness.view.peers[0].messages] == [1, 2, 3, 4, 5, 6]
+    assert [r.ack for r in harness.view.peers[0].messages] == [1, 2, 3, 4, 5, 6]
+    assert (harness.view.peers[0].last_ack, harness.state(1).received_total) == (6, 6)
 
 
 def test_of_equal_counters_the_peers_stands_first() -> None:
-    desk = asking()
-    desk.do(page(back(9, True, 1, 3), back(8, False, 1, 3), back(7, False, 2, 3)))
-    assert [r.id[-1] for r in desk.view.peers[0].messages] == [7, 8, 9]
+    harness = asking()
+    harness.do(page(back(9, True, 1, 3), back(8, False, 1, 3), back(7, False, 2, 3)))
+    assert [r.id[-1] for r in harness.view.peers[0].messages] == [7, 8, 9]
 
 
 def test_the_same_page_again_changes_nothing() -> None:
-    desk = asking()
+    harness = asking()
     rows = [back(1, True, 1, 1), back(2, False, 1, 2)]
-    desk.do(page(*rows, upto=2, more=True))
-    before = desk.history()
-    again = desk.do(page(*rows, after=0, upto=2, more=True))
-    assert (again.rows, again.changed, desk.history()) == ([], [], before)
-    twice = desk.do(page(back(3, False, 2, 3), back(3, False, 2, 3), after=2))
+    harness.do(page(*rows, upto=2, more=True))
+    before = harness.history()
+    again = harness.do(page(*rows, after=0, upto=2, more=True))
+    assert (again.rows, again.changed, harness.history()) == ([], [], before)
+    twice = harness.do(page(back(3, False, 2, 3), back(3, False, 2, 3), after=2))
     assert len(twice.rows) == 1
-    assert desk.do(page(back(4, False, 3, 4), after=0)).rows == [], "the wish is over"
+    assert harness.do(page(back(4, False, 3, 4), after=0)).rows == [], "the wish is over"
 
 
 def test_a_page_from_the_start_is_taken_at_any_time() -> None:
     """The peer begins anew when it does not know the place we named."""
-    desk = asking()
-    desk.do(page(back(2, False, 2, 2), upto=4, more=True))
-    anew = desk.do(page(back(1, True, 1, 1), after=0, upto=3, more=True))
+    harness = asking()
+    harness.do(page(back(2, False, 2, 2), upto=4, more=True))
+    anew = harness.do(page(back(1, True, 1, 1), after=0, upto=3, more=True))
     assert [r.id for r in anew.rows] == [message_id(1)]
     assert anew.state == cr.RestoreState(1, "running", WANT, 3, message_id(1), 2)
 
 
 @pytest.mark.parametrize("wrong", [{"want": 5}, {"after": 1}, {"after": 3}])
 def test_a_page_of_another_wish_or_place_changes_nothing(wrong: dict[str, int]) -> None:
-    desk = asking()
-    done = desk.do(page(back(1, True, 1, 1), **wrong))
-    assert (done.rows, done.state.mine, desk.history()) == ([], "asking", [])
+    harness = asking()
+    done = harness.do(page(back(1, True, 1, 1), **wrong))
+    assert (done.rows, done.state.mine, harness.history()) == ([], "asking", [])
 
 
 def test_a_text_written_again_after_the_loss_takes_its_first_counter() -> None:
-    desk = asking()
-    row = desk.queue(1, texts(1), release=True).rows[0]
+    harness = asking()
+    row = harness.queue(1, texts(1), release=True).rows[0]
     assert row.lamport == 21
-    desk.do(c.StoreReceipts(1, [AckRun(1, 3, 1)]))
-    done = desk.do(page(back(1, True, 3, 7)))
+    harness.do(c.StoreReceipts(1, [AckRange(1, 3, 1)]))
+    done = harness.do(page(back(1, True, 3, 7)))
     assert (done.rows, shown(done.changed)) == ([], [(1, True, 1, 3, 7, 1)])
-    assert desk.view.peers[0].messages == done.changed
-    again = Desk.from_image(desk.image())
-    again.do(cr.StoreWish(1, 8, "asking"))
+    assert harness.view.peers[0].messages == done.changed
+    again = LedgerHarness.from_image(harness.image())
+    again.do(cr.StoreRestoreRequest(1, 8, "asking"))
     assert again.do(page(back(1, True, 3, 30), want=8)).changed == [], "both take the lower one"
 
 
 def test_a_text_of_the_conversation_before_a_removal_stays_in_that_one() -> None:
     """Reported as one of the new conversation, it made its views count texts it does not have."""
-    desk = asking()
-    desk.queue(1, texts(1), release=True)
-    desk.do(c.StoreReceipts(1, [AckRun(1, 3, 1)]))
-    desk.do(c.ForgetPeer(1))
-    again = desk.add_peer()
-    desk.hello(again, 7, acked_total=9, received_total=9, lamport=90)
-    desk.do(cr.StoreWish(again, WANT, "asking"))
+    harness = asking()
+    harness.queue(1, texts(1), release=True)
+    harness.do(c.StoreReceipts(1, [AckRange(1, 3, 1)]))
+    harness.do(c.ForgetPeer(1))
+    again = harness.add_peer()
+    harness.hello(again, 7, acked_total=9, received_total=9, lamport=90)
+    harness.do(cr.StoreRestoreRequest(again, WANT, "asking"))
     rows = [back(1, True, 3, 2)]
     put = cr.PutBack(again, WANT, 0, 0, rows[-1].id, False, rows, SOURCE)
-    done = desk.do(put)
+    done = harness.do(put)
     assert (done.rows, done.changed, done.tail) == ([], [], [])
-    assert desk.state(again).last_seq == 0
+    assert harness.state(again).last_seq == 0
 
 
 def test_a_text_withdrawn_after_a_rollback_did_not_fail() -> None:
-    desk = asking()
-    desk.queue(1, texts(1))
-    desk.do(c.FailMessage(1, 0, "Withdrawn.", message_id(1)))
-    done = desk.do(page(back(1, True, 3, 7)))
+    harness = asking()
+    harness.queue(1, texts(1))
+    harness.do(c.FailMessage(1, 0, "Withdrawn.", message_id(1)))
+    done = harness.do(page(back(1, True, 3, 7)))
     assert [(r.failed, r.ack, r.seq) for r in done.changed] == [("", 3, 1)]
-    assert desk.view.peers[0].messages == done.changed
+    assert harness.view.peers[0].messages == done.changed
 
 
 def test_a_text_that_was_erased_after_a_rollback_comes_back_with_its_words() -> None:
-    desk = asking()
-    desk.queue(1, texts(1))
-    desk.do(c.FailMessage(1, 0, "withdrawn", message_id(1)))
-    desk.do(c.FailMessage(1, 0, "deleted", message_id(1)))
-    done = desk.do(page(back(1, True, 3, 7)))
+    harness = asking()
+    harness.queue(1, texts(1))
+    harness.do(c.FailMessage(1, 0, "withdrawn", message_id(1)))
+    harness.do(c.FailMessage(1, 0, "deleted", message_id(1)))
+    done = harness.do(page(back(1, True, 3, 7)))
     assert [(r.failed, r.ack, r.body) for r in done.changed] == [("", 3, b"text 1")]
 
 
 def test_restored_messages_are_neither_unread_nor_waiting_nor_sent_again() -> None:
-    desk = asking()
-    before = desk.state(1)
-    desk.do(page(back(1, True, 1, 1), back(2, False, 5, 30)))
-    after = desk.state(1)
+    harness = asking()
+    before = harness.state(1)
+    harness.do(page(back(1, True, 1, 1), back(2, False, 5, 30)))
+    after = harness.state(1)
     assert (after.my_read, after.received_total, after.last_seq, after.delivered_seq) == (
         before.my_read, before.received_total, 0, 0,
     )  # fmt: skip
     assert after.lamport == 30
-    assert desk.view.peers[0].unread == 0
-    assert desk.view.peers[0].waiting == 0
-    assert desk.do(c.LoadOutbox(1, 0, 1000, 10)).rows == []
-    queued = desk.queue(1, texts(1, 3))
+    assert harness.view.peers[0].unread == 0
+    assert harness.view.peers[0].waiting == 0
+    assert harness.do(c.LoadOutbox(1, 0, 1000, 10)).rows == []
+    queued = harness.queue(1, texts(1, 3))
     assert queued.known == [(message_id(1), 1, 0)], "a retried command is the same message"
     assert [(r.no, r.seq) for r in queued.rows] == [(3, 1)]
-    accepted = desk.accept(1, 7, 1, arrived(2, lamport=31))
+    accepted = harness.accept(1, 7, 1, arrived(2, lamport=31))
     assert accepted.rows == []
-    assert accepted.runs == [c.ReceiptRun(1, 5, 1)], "it has its ACK number already"
-    withdrawn = desk.do(c.FailMessage(1, 0, "Withdrawn.", message_id(1)))
+    assert accepted.runs == [c.ReceiptRange(1, 5, 1)], "it has its ACK number already"
+    withdrawn = harness.do(c.FailMessage(1, 0, "Withdrawn.", message_id(1)))
     assert (withdrawn.no, withdrawn.known) == (0, False)
 
 
 def test_ack_numbers_that_come_back_above_the_totals_raise_them() -> None:
-    desk = asking()
-    desk.accept(1, 7, 1, arrived(60, lamport=21))
-    done = desk.do(page(back(1, True, 9, 1), back(2, False, 11, 2)))
+    harness = asking()
+    harness.accept(1, 7, 1, arrived(60, lamport=21))
+    done = harness.do(page(back(1, True, 9, 1), back(2, False, 11, 2)))
     assert (done.received_total, done.acked_total, done.my_read) == (11, 9, 10)
-    assert desk.view.peers[0].unread == 1
-    assert desk.accept(1, 7, 2, arrived(61, lamport=22)).rows[0].ack == 12
+    assert harness.view.peers[0].unread == 1
+    assert harness.accept(1, 7, 2, arrived(61, lamport=22)).rows[0].ack == 12
 
 
 def test_what_comes_back_of_one_side_leaves_the_total_of_the_other() -> None:
-    desk = Desk()
-    desk.add_peer()
-    desk.add_peer(b"o" * 32, "other")
-    desk.queue(2, texts(9))
-    desk.hello(1, 7, acked_total=5)
-    desk.do(cr.StoreWish(1, WANT, "asking"))
-    done = desk.do(page(back(2, False, 2, 2)))
+    harness = LedgerHarness()
+    harness.add_peer()
+    harness.add_peer(b"o" * 32, "other")
+    harness.queue(2, texts(9))
+    harness.hello(1, 7, acked_total=5)
+    harness.do(cr.StoreRestoreRequest(1, WANT, "asking"))
+    done = harness.do(page(back(2, False, 2, 2)))
     assert (done.received_total, done.acked_total) == (5, 0)
     assert done.tail == done.rows, "of this conversation only"
 
 
 def test_a_merge_takes_restored_messages_along() -> None:
-    desk = asking()
-    desk.do(page(back(1, True, 1, 1), back(2, False, 1, 2)))
-    desk.add_peer(b"o" * 32, "other")
-    desk.queue(2, texts(9))
-    desk.do(c.ForgetPeer(1, 2))
-    assert {(r.id[-1], r.seq) for r in desk.view.peers[0].messages} == {(1, 0), (2, 0), (9, 1)}
-    assert desk.ledger.load().restores == []
+    harness = asking()
+    harness.do(page(back(1, True, 1, 1), back(2, False, 1, 2)))
+    harness.add_peer(b"o" * 32, "other")
+    harness.queue(2, texts(9))
+    harness.do(c.ForgetPeer(1, 2))
+    assert {(r.id[-1], r.seq) for r in harness.view.peers[0].messages} == {(1, 0), (2, 0), (9, 1)}
+    assert harness.ledger.load().restores == []
 
 
 def test_a_second_loss_starts_what_is_under_way_over() -> None:
-    desk = asking()
-    desk.do(page(back(1, True, 1, 1), upto=4, more=True))
-    assert desk.hello(1, 8).restore is None
-    told = desk.hello(1, 9, received_total=0)
+    harness = asking()
+    harness.do(page(back(1, True, 1, 1), upto=4, more=True))
+    assert harness.hello(1, 8).restore is None
+    told = harness.hello(1, 9, received_total=0)
     assert told.peer_lost > 0
     assert told.restore == cr.RestoreState(1, "running", WANT, restored=1)
-    desk.do(page(back(1, True, 1, 1)))
-    assert state(desk).mine == "done"
-    assert desk.hello(1, 10, acked_total=9).restore == cr.RestoreState(1, "possible", WANT)
+    harness.do(page(back(1, True, 1, 1)))
+    assert state(harness).mine == "done"
+    assert harness.hello(1, 10, acked_total=9).restore == cr.RestoreState(1, "possible", WANT)
 
 
 def offer_back(number: int) -> cr.RestoredMessage:
@@ -277,55 +293,57 @@ def offer_back(number: int) -> cr.RestoredMessage:
 
 
 def test_offers_come_back_with_transfers_that_are_over() -> None:
-    desk = asking()
-    desk.add_peer(b"o" * 32, "other")
+    harness = asking()
+    harness.add_peer(b"o" * 32, "other")
     offers = [offer_back(2), offer_back(3)]
-    done = desk.do(page(*offers, upto=3, more=True))
+    done = harness.do(page(*offers, upto=3, more=True))
     told = [(t.row.id, t.row.peer, t.row.no, t.detail) for t in done.transfers]
     assert told == [(message_id(2), 1, 1, b"opaque"), (message_id(3), 1, 2, b"opaque")]
-    assert desk.view.transfers == [t.row for t in done.transfers]
-    assert desk.do(page(*offers)).transfers == []
-    assert Desk.from_image(desk.image()).ledger.load().offers == [], "it is no new offer"
+    assert harness.view.transfers == [t.row for t in done.transfers]
+    assert harness.do(page(*offers)).transfers == []
+    assert LedgerHarness.from_image(harness.image()).ledger.load().offers == [], (
+        "it is no new offer"
+    )
 
 
 def test_a_transfer_that_is_still_known_is_not_overwritten_by_its_offer() -> None:
-    desk = asking()
+    harness = asking()
     known = TransferRow(message_id(2), 1, 9, False, "done", "a", 1, 9, path="/here/a")
-    desk.do(c.StoreTransfer(known, b"own"))
-    assert desk.do(page(offer_back(2))).transfers == []
-    assert desk.ledger.load().transfers == [c.StoredTransfer(known, b"own")]
+    harness.do(c.StoreTransfer(known, b"own"))
+    assert harness.do(page(offer_back(2))).transfers == []
+    assert harness.ledger.load().transfers == [c.StoredTransfer(known, b"own")]
 
 
 def test_large_messages_that_come_back_leave_the_view_as_the_store_has_it() -> None:
-    desk = asking()
-    desk.queue(1, texts(50))
+    harness = asking()
+    harness.queue(1, texts(50))
     large = b"x" * 65_510
     rows = [back(1, False, 1, 1), back(2, False, 2, 2, body=large), back(3, False, 3, 3)]
-    desk.do(page(rows[1], upto=2, more=True))
-    desk.do(page(rows[2], rows[0], after=2))  # the view is compared after each
-    assert [r.id[-1] for r in desk.view.peers[0].messages] == [2, 3, 50]
+    harness.do(page(rows[1], upto=2, more=True))
+    harness.do(page(rows[2], rows[0], after=2))  # the view is compared after each
+    assert [r.id[-1] for r in harness.view.peers[0].messages] == [2, 3, 50]
 
 
 def test_what_comes_back_costs_the_same_in_a_long_history() -> None:
     def steps(length: int) -> int:
-        desk = Desk()
-        desk.add_peer()
-        desk.hello(1, 7)
+        harness = LedgerHarness()
+        harness.add_peer()
+        harness.hello(1, 7)
         for start in range(0, length, 100):
             numbers = range(1000 + start, 1100 + start)
-            desk.accept(1, 7, start + 1, arrived(*numbers, lamport=start * 2 + 1))
-        desk.hello(1, 8, acked_total=length + 9, lamport=9000)
-        desk.do(cr.StoreWish(1, WANT, "asking"))
+            harness.accept(1, 7, start + 1, arrived(*numbers, lamport=start * 2 + 1))
+        harness.hello(1, 8, acked_total=length + 9, lamport=9000)
+        harness.do(cr.StoreRestoreRequest(1, WANT, "asking"))
         count = [0]
 
         def tick() -> int:
             count[0] += 1
             return 0
 
-        desk.connection.set_progress_handler(tick, 10)
+        harness.connection.set_progress_handler(tick, 10)
         commit = c.Commit(999, [page(*(back(n, True, n, 50 + n) for n in range(1, 9)), more=True)])
-        assert isinstance(desk.ledger.apply(commit), c.Committed)
-        desk.connection.set_progress_handler(None, 0)
+        assert isinstance(harness.ledger.apply(commit), c.Committed)
+        harness.connection.set_progress_handler(None, 0)
         return count[0]
 
     assert steps(1500) < steps(200) * 1.5

@@ -21,7 +21,7 @@ from chatnet_engine.ledger.schema import (
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import VersionMismatch
 from chatnet_protocol.ipc.commands import FetchHistory
-from simworld.ledger_desk import Desk, texts
+from simworld.ledger_harness import LedgerHarness, texts
 
 
 @pytest.fixture
@@ -47,39 +47,39 @@ def test_a_file_is_durable_and_wipes_what_it_deletes(path: str) -> None:
 
 
 def test_a_file_is_there_again_after_a_clean_and_an_unclean_stop(path: str) -> None:
-    desk = Desk(open_file(path))
-    desk.add_peer()
-    rows = desk.queue(1, texts(1, 2)).rows
-    desk.connection.close()
-    desk = Desk(open_file(path))
-    assert desk.history() == rows
-    close_file(desk.connection)
-    desk = Desk(open_file(path))
-    assert desk.history() == rows
-    close_file(desk.connection)
+    harness = LedgerHarness(open_file(path))
+    harness.add_peer()
+    rows = harness.queue(1, texts(1, 2)).rows
+    harness.connection.close()
+    harness = LedgerHarness(open_file(path))
+    assert harness.history() == rows
+    close_file(harness.connection)
+    harness = LedgerHarness(open_file(path))
+    assert harness.history() == rows
+    close_file(harness.connection)
 
 
 def test_a_reader_sees_commits_and_cannot_write(path: str) -> None:
-    desk = Desk(open_file(path))
+    harness = LedgerHarness(open_file(path))
     reader = open_read_only(path)
-    desk.add_peer()
-    rows = desk.queue(1, texts(1, 2)).rows
+    harness.add_peer()
+    rows = harness.queue(1, texts(1, 2)).rows
     assert History(reader).page(FetchHistory(after_no=0)).rows == rows
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader.execute("DELETE FROM messages")
     reader.close()
-    close_file(desk.connection)
+    close_file(harness.connection)
 
 
 def test_a_connection_may_be_handed_to_another_thread(path: str) -> None:
-    desk = Desk(open_file(path))
-    desk.add_peer()
+    harness = LedgerHarness(open_file(path))
+    harness.add_peer()
     reader = open_read_only(path)
     with ThreadPoolExecutor(1) as other:
-        rows = other.submit(desk.queue, 1, texts(1, 2)).result().rows
+        rows = other.submit(harness.queue, 1, texts(1, 2)).result().rows
         found = other.submit(History(reader).page, FetchHistory(after_no=0)).result()
         other.submit(reader.close).result()
-        other.submit(close_file, desk.connection).result()
+        other.submit(close_file, harness.connection).result()
     assert found.rows == rows
 
 
@@ -90,22 +90,22 @@ def damage(path: str) -> None:
 
 
 def test_damage_is_found_after_an_unclean_stop(path: str) -> None:
-    desk = Desk(open_file(path))
-    desk.add_peer()
-    desk.connection.close()
+    harness = LedgerHarness(open_file(path))
+    harness.add_peer()
+    harness.connection.close()
     damage(path)
     with pytest.raises(StoreDamaged):
         open_file(path)
 
 
 def test_an_index_that_lost_rows_is_found_after_an_unclean_stop(path: str) -> None:
-    desk = Desk(open_file(path))
-    desk.add_peer()
-    desk.queue(1, texts(*range(300)))
-    root = desk.connection.execute(
+    harness = LedgerHarness(open_file(path))
+    harness.add_peer()
+    harness.queue(1, texts(*range(300)))
+    root = harness.connection.execute(
         "SELECT rootpage FROM sqlite_schema WHERE name = 'messages'"
     ).fetchone()[0]
-    desk.connection.close()
+    harness.connection.close()
     data = bytearray(Path(path).read_bytes())
     data[(root - 1) * 4096 : (root - 1) * 4096 + 64] = bytes(64)
     Path(path).write_bytes(data)
@@ -132,11 +132,11 @@ def test_a_newer_clean_flag_is_not_needed_for_an_empty_file(path: str) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_broken_rule_is_looked_for_after_an_unclean_stop_only(path: str, version: int) -> None:
-    desk = Desk(open_file(path))
-    desk.connection.execute(f"PRAGMA user_version = {version}")
-    desk.connection.execute("PRAGMA ignore_check_constraints = ON")
-    desk.connection.execute("UPDATE totals SET one = 2")
-    close_file(desk.connection)
+    harness = LedgerHarness(open_file(path))
+    harness.connection.execute(f"PRAGMA user_version = {version}")
+    harness.connection.execute("PRAGMA ignore_check_constraints = ON")
+    harness.connection.execute("UPDATE totals SET one = 2")
+    close_file(harness.connection)
     connection = open_file(path)
     mark_in_use(connection)
     connection.close()
@@ -145,10 +145,10 @@ def test_a_broken_rule_is_looked_for_after_an_unclean_stop_only(path: str, versi
 
 
 def test_a_file_that_was_checked_before_is_not_checked_twice(path: str) -> None:
-    desk = Desk(open_file(path))
-    desk.connection.execute("PRAGMA ignore_check_constraints = ON")
-    desk.connection.execute("UPDATE totals SET one = 2")
-    desk.connection.close()
+    harness = LedgerHarness(open_file(path))
+    harness.connection.execute("PRAGMA ignore_check_constraints = ON")
+    harness.connection.execute("UPDATE totals SET one = 2")
+    harness.connection.close()
     open_file(path, checked=True).close()
     with pytest.raises(StoreDamaged):
         open_file(path)
@@ -183,22 +183,22 @@ def test_a_newer_store_is_left_to_the_migration(path: str) -> None:
 
 
 def test_a_store_that_somebody_else_holds_is_tried_again(path: str) -> None:
-    desk = Desk(open_file(path))
-    desk.add_peer()
+    harness = LedgerHarness(open_file(path))
+    harness.add_peer()
     other = open_file(path)
     other.execute("BEGIN IMMEDIATE")
-    desk.connection.execute("PRAGMA busy_timeout = 0")
-    failed = desk.refused(c.QueueMessages(1, texts(1), 1, False))
+    harness.connection.execute("PRAGMA busy_timeout = 0")
+    failed = harness.refused(c.QueueMessages(1, texts(1), 1, False))
     assert not failed.fatal
     other.execute("ROLLBACK")
-    assert desk.queue(1, texts(1)).rows[0].no == 1
+    assert harness.queue(1, texts(1)).rows[0].no == 1
 
 
 def test_a_store_that_may_not_be_written_is_fatal() -> None:
-    desk = Desk()
-    desk.add_peer()
-    desk.connection.execute("PRAGMA query_only = ON")
-    assert desk.refused(c.QueueMessages(1, texts(1), 1, False)).fatal
+    harness = LedgerHarness()
+    harness.add_peer()
+    harness.connection.execute("PRAGMA query_only = ON")
+    assert harness.refused(c.QueueMessages(1, texts(1), 1, False)).fatal
 
 
 def test_a_transaction_that_raises_leaves_nothing() -> None:

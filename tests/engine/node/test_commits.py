@@ -12,7 +12,7 @@ from chatnet_engine.node.commits import (
 )
 from chatnet_engine.node.config import Now
 from chatnet_protocol import commit as c
-from chatnet_protocol.ipc.rows import AckRun, PeerRow
+from chatnet_protocol.ipc.rows import AckRange, PeerRow
 
 NOW = Now(100.0, 1)
 
@@ -83,15 +83,15 @@ def test_arrivals_are_merged_while_their_numbers_follow() -> None:
 
 def test_receipts_and_marks_are_merged() -> None:
     queue = CommitQueue()
-    queue.add(c.StoreReceipts(1, [AckRun(1, 1, 1)]))
-    queue.add(c.StoreReceipts(1, [AckRun(2, 2, 1)]))
+    queue.add(c.StoreReceipts(1, [AckRange(1, 1, 1)]))
+    queue.add(c.StoreReceipts(1, [AckRange(2, 2, 1)]))
     queue.add(c.StoreMarks(1, sent_seq=4, my_read=1))
     queue.add(c.StoreMarks(1, sent_seq=3, my_shown=2))
     queue.add(c.StoreMarks(2, sent_seq=9))
     commit = queue.take(NOW)
     assert commit
     assert commit.ops == [
-        c.StoreReceipts(1, [AckRun(1, 1, 1), AckRun(2, 2, 1)]),
+        c.StoreReceipts(1, [AckRange(1, 1, 1), AckRange(2, 2, 1)]),
         c.StoreMarks(1, sent_seq=4, my_read=1, my_shown=2),
         c.StoreMarks(2, sent_seq=9),
     ]
@@ -196,7 +196,7 @@ def test_what_was_asked_for_since_is_taken_back() -> None:
     ("before", "after"),
     [
         (arrived(1, 2), arrived(3, 1)),
-        (c.StoreReceipts(1, [AckRun(2, 2, 2)]), c.StoreReceipts(1, [AckRun(3, 3, 1)])),
+        (c.StoreReceipts(1, [AckRange(2, 2, 2)]), c.StoreReceipts(1, [AckRange(3, 3, 1)])),
         (c.StoreMarks(1, 1, 1, 1, 1, 1), c.StoreMarks(1, 2, 2, 2, 2, 2)),
     ],
 )

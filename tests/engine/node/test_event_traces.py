@@ -5,7 +5,7 @@ import pytest
 from chatnet_engine.node.event_traces import trace_event
 from chatnet_engine.trace import Kind, Tracer
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import AckRun, MessageRow, SessionRow
+from chatnet_protocol.ipc.rows import AckRange, MessageRow, SessionRow
 from chatnet_protocol.ipc.view import View
 
 ROW = MessageRow(7, b"i" * 16, True, 1, b"secret", 1, 2, 3, 4, "", 5, 7)
@@ -17,7 +17,11 @@ MESSAGES: list[tuple[ev.Event, Kind, dict[str, int]]] = [
     ),
     (ev.MessagesRestored(1, 7, [ROW, ROW]), Kind.MESSAGES_RESTORED, {"count": 2}),
     (ev.MessagesDelivered(1, 9, []), Kind.MESSAGES_DELIVERED, {"seq": 9, "ack": 0}),
-    (ev.MessagesDelivered(1, 9, [AckRun(9, 8, 1)]), Kind.MESSAGES_DELIVERED, {"seq": 9, "ack": 8}),
+    (
+        ev.MessagesDelivered(1, 9, [AckRange(9, 8, 1)]),
+        Kind.MESSAGES_DELIVERED,
+        {"seq": 9, "ack": 8},
+    ),
     (
         ev.MarksMoved(1, 2, 3, 4, 5, 6),
         Kind.MARKS_MOVED,

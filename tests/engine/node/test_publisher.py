@@ -84,7 +84,7 @@ def test_the_head_comes_every_second() -> None:
     assert out.take_effects(NOW) == []
     assert out.next_timeout() == NOW.mono_s + HEARTBEAT_INTERVAL_S
     (head,) = out.take_effects(Now(NOW.mono_s + HEARTBEAT_INTERVAL_S, 1))
-    assert envelope.decode_head(head.frame) == envelope.Head(BOOT, 1, 0)
+    assert envelope.decode_heartbeat(head.frame) == envelope.Heartbeat(BOOT, 1, 0)
 
 
 def test_a_cursor_within_the_ring_gets_exactly_what_it_missed() -> None:

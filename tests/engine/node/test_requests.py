@@ -393,19 +393,19 @@ def test_a_stop_is_announced_and_the_first_reason_holds(alone: Alone) -> None:
 def test_a_request_that_cannot_be_read_is_answered_and_counted(alone: Alone) -> None:
     node = alone.engine.node
     assert node
-    alone.engine.request(alone.client.route, b"\xc1")
-    alone.engine.request(alone.client.route, codec.pack({"id": 77, "command": {"type": "No"}}))
-    node.handle_request(alone.client.route, [b"one", b"two"], alone.engine.now)
+    alone.engine.request(alone.client.routing_id, b"\xc1")
+    alone.engine.request(alone.client.routing_id, codec.pack({"id": 77, "command": {"type": "No"}}))
+    node.handle_request(alone.client.routing_id, [b"one", b"two"], alone.engine.now)
     assert node.garbled_requests == 3
 
 
 def test_a_repeated_command_is_done_once_and_answered_again(alone: Alone) -> None:
     frame = codec.pack(envelope.Request(500, cmd.SendMessage(ID, 1, "once")))
-    alone.engine.request(alone.client.route, frame)
-    alone.engine.request(alone.client.route, frame)  # while the first is on its way
+    alone.engine.request(alone.client.routing_id, frame)
+    alone.engine.request(alone.client.routing_id, frame)  # while the first is on its way
     alone.run()
     first = alone.client.replies.pop(500)
-    alone.engine.request(alone.client.route, frame)
+    alone.engine.request(alone.client.routing_id, frame)
     alone.run()
     assert alone.client.replies[500] == first
     assert alone.client.view

@@ -4,7 +4,7 @@ import pytest
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.effects import FilesSaid, HistoryRead, ReplyTo
+from chatnet_engine.node.effects import FileProcessReport, HistoryRead, ReplyTo
 from chatnet_engine.node.messaging.hello import loss_notices
 from chatnet_engine.node.node import Node
 from chatnet_protocol import commit as c
@@ -58,10 +58,10 @@ def test_files_of_a_pinned_peer_arrive_by_themselves() -> None:
 
 def test_files_that_cannot_be_listed_are_no_offer() -> None:
     pair = file_pair()
-    pair.a.tell_files = lambda frame: None  # type: ignore[method-assign]
+    pair.a.send_to_file_process = lambda frame: None  # type: ignore[method-assign]
     request = offer(pair, "/home/none")
     error = pw.Scanned(OFFER, [], "invalid", "There is no such file.")
-    pair.a.hear(FilesSaid(pw.encode(error)))
+    pair.a.hear(FileProcessReport(pw.encode(error)))
     pair.run(0.1)
     failure = pair.at_a.replies[request].failure
     assert failure
@@ -155,7 +155,7 @@ def test_a_history_that_cannot_be_read_is_told_to_who_asked() -> None:
     request = pair.at_a.ask(cmd.FetchHistory())
     broken = CommandError(ErrorCode.STORE, "the disk is broken")
     assert pair.a.node
-    asked = ReplyTo(pair.at_a.route, request)
+    asked = ReplyTo(pair.at_a.routing_id, request)
     pair.a.node.handle_io(HistoryRead(asked, None, broken), pair.a.now)
     pair.a.turn()
     failure = pair.at_a.replies[request].failure

@@ -71,8 +71,10 @@ class World:
         steps, _ = self.turn(lambda node: None)
         found = {"nothing": steps}
         request = envelope.Request(10_000, cmd.SendMessage(uuid7(1, bytes(10)), 3, "hello"))
-        frame, now, route = codec.pack(request), self.engine.now, self.at.route
-        found["a text"], effects = self.turn(lambda node: node.handle_request(route, [frame], now))
+        frame, now, routing_id = codec.pack(request), self.engine.now, self.at.routing_id
+        found["a text"], effects = self.turn(
+            lambda node: node.handle_request(routing_id, [frame], now)
+        )
         (asked,) = (effect for effect in effects if isinstance(effect, CommitOps))
         answer = self.engine.ledger.apply(asked.commit)
         found["its commit"], effects = self.turn(lambda node: node.handle_io(answer, now))

@@ -1,7 +1,7 @@
 import pytest
 
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.dial import Cadence, Dial, FinRepeat
+from chatnet_engine.secure.dial import Dial, FinRepeat, InitSchedule
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.events import VersionSeen
 from chatnet_engine.secure.identity import Identity
@@ -12,7 +12,7 @@ CONFIG = SecureConfig()
 
 
 def pauses(count: int, *, urgent: bool, renewing: bool = False, jitter: int = 0) -> list[float]:
-    cadence = Cadence(CONFIG, 0.0)
+    cadence = InitSchedule(CONFIG, 0.0)
     cadence.set_urgent(urgent)
     out = []
     for _ in range(count):
@@ -37,7 +37,7 @@ def test_an_idle_dial_slows_down_to_a_minute_and_never_ends() -> None:
 def test_a_dial_is_idle_from_an_age_on_whatever_the_clock_says(
     age_s: float, pause_s: float
 ) -> None:
-    cadence = Cadence(CONFIG, 1000.0)
+    cadence = InitSchedule(CONFIG, 1000.0)
     for _ in range(8):
         cadence.sent(1000.0, 0, urgent=False)
     cadence.sent(1000.0 + age_s, 0, urgent=False)
@@ -52,7 +52,7 @@ def test_jitter_shortens_pauses_by_at_most_a_quarter() -> None:
 
 
 def test_becoming_urgent_brings_the_next_init_forward() -> None:
-    cadence = Cadence(CONFIG, 0.0)
+    cadence = InitSchedule(CONFIG, 0.0)
     for _ in range(30):
         cadence.sent(cadence.next_at, 0, urgent=False)
     last = cadence.last_sent

@@ -8,9 +8,9 @@ from chatnet_engine.secure.admission import mac1, mac1_key
 from chatnet_engine.secure.handshake import (
     MAX_COOKIES,
     MAX_RESP_ADDRS,
+    AuthenticatedHandshake,
     HalfOpen,
     Initiation,
-    Proof,
 )
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.errors import DecodeError
@@ -44,7 +44,7 @@ def half_open(attempt: Initiation, index: int = 9) -> HalfOpen:
     )
 
 
-def finished(attempt: Initiation, answerer: HalfOpen) -> Proof:
+def finished(attempt: Initiation, answerer: HalfOpen) -> AuthenticatedHandshake:
     proof = attempt.read_resp(datagrams.decode_resp(answerer.resp), THERE)
     proof.finish(attempt.mode, LinkIdentity(incarnation=77, port=1234))
     return proof

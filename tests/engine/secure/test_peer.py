@@ -91,7 +91,7 @@ def test_the_status_follows_a_dial_until_it_is_confirmed() -> None:
         validated=False,
         slots=(None, None, None),
         current_age_s=None,
-        last_heard=None,
+        last_received_s=None,
         remote_incarnation=None,
     )
     world.run(0.11)
@@ -120,14 +120,14 @@ def test_a_peer_was_last_heard_by_its_fin_its_confirmation_or_its_packets() -> N
     tap.lost = lambda data, source: is_data(data)
     a.dial(1, B)
     world.run(1)
-    assert status_of(b).last_heard == pytest.approx(began + 0.15)
-    assert status_of(a).last_heard == pytest.approx(began + 0.2)
+    assert status_of(b).last_received_s == pytest.approx(began + 0.15)
+    assert status_of(a).last_received_s == pytest.approx(began + 0.2)
     tap.lost = lose_nothing
     for node, other in ((a, b), (b, a)):
         said = world.now
         node.send(1, b"\x09")
         world.run(1)
-        assert status_of(other).last_heard == pytest.approx(said + 0.05)
+        assert status_of(other).last_received_s == pytest.approx(said + 0.05)
 
 
 # --- the end of a handshake -----------------------------------------------------------------------

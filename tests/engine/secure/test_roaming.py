@@ -178,8 +178,8 @@ def test_path_hearing_more_allows_more() -> None:
     moved(path, NEW)
     assert path.spend(300)
     assert not path.spend(1)
-    path.heard(100, 0.5)
-    path.heard(100, 1.0)
+    path.on_received(100, 0.5)
+    path.on_received(100, 1.0)
     assert path.spend(600)
     assert not path.spend(1)
     assert not path.give_up(8.5)
@@ -201,7 +201,7 @@ def test_the_first_packet_of_a_link_already_moves_the_address() -> None:
     roaming = Roaming(1, local_part())
     for turn in range(2):
         roaming.settle(A)
-        roaming.heard(0, 100, NEW, float(turn))
+        roaming.on_received(0, 100, NEW, float(turn))
         assert roaming.path is not None
         assert roaming.path.addr == NEW
         roaming.settle(NEW)
@@ -213,7 +213,7 @@ def test_a_peer_that_was_never_reached_has_no_address() -> None:
     local = local_part()
     roaming = Roaming(1, local)
     roaming.move(NEW, 100, 0.0)
-    roaming.heard(5, 100, NEW, 0.0)
+    roaming.on_received(5, 100, NEW, 0.0)
     roaming.echo(bytes(8))
     roaming.handle_timeout(0.0)
     assert roaming.highest == 5

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_room import Chat
+from chat_model import Chat
 from chatnet_cli.completion import MAX_OFFERED, folder_entries, offers
 from chatnet_cli.slash import COMMANDS
 from fake_engine import FakeCore, make_view

@@ -2,7 +2,7 @@
 
 import errno
 
-from chat_room import Chat
+from chat_model import Chat
 from chatnet_client.client_events import Cause, EngineLost, Outage
 from chatnet_client.kept import MemoryKeeper
 from chatnet_client.kept_records import KeptText
@@ -34,11 +34,11 @@ class Keeper(MemoryKeeper):
 
 
 def away(chat: Chat) -> None:
-    chat.room.handle_event(AWAY)
+    chat.model.handle_event(AWAY)
     chat.machine._lose("gone", chat.now)
     chat.machine._attach_at = None
     chat.machine.take_events()
-    chat.room.take_lines()
+    chat.model.take_lines()
 
 
 def back(chat: Chat) -> list[str]:
@@ -78,7 +78,7 @@ def test_a_text_that_waits_can_be_taken_back_into_the_line() -> None:
     chat.write("one")
     chat.write("two")
     chat.write("/withdraw")
-    assert chat.room.take_input() == "two"
+    assert chat.model.take_input() == "two"
     assert [text.text for text in keeper.kept.values()] == ["one"]
     back(chat)
     assert [m.text for m in chat.seen(cmd.SendMessage)] == ["one"]  # type: ignore[attr-defined]
@@ -90,7 +90,7 @@ def test_a_full_disk_leaves_the_text_in_the_line() -> None:
     keeper.full = True
     lines = chat.write("hello")
     assert "No space left on device" in lines[0]
-    assert chat.room.take_input() == "hello"
+    assert chat.model.take_input() == "hello"
     assert not chat.seen(cmd.SendMessage)
 
 

@@ -12,9 +12,9 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 
 from chatnet_cli import prompt
+from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.environment import Environment, ExitStatus
 from chatnet_cli.prompt import Terminal
-from chatnet_cli.room import Room
 from chatnet_cli.screen import Screen
 from chatnet_client.client import Client
 from chatnet_protocol.ipc import commands as cmd
@@ -189,11 +189,11 @@ def test_the_keys_of_a_line_editor(engine: FakeEngine, keys: str, text: str | No
 def test_a_chat_that_can_no_longer_draw_ends_with_a_sentence(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(room: Room, event: object) -> None:
+    def broken(model: ChatModel, event: object) -> None:
         raise KeyError("no such thing")
 
     def broke() -> bool:
-        monkeypatch.setattr(Room, "handle_event", broken)
+        monkeypatch.setattr(ChatModel, "handle_event", broken)
         engine.do(lambda core: core.receive(1, "hello"))
         return True
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from chat_room import Chat
+from chat_model import Chat
 from chatnet_client.kept import MemoryKeeper
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import MessagesRestored

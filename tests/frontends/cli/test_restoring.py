@@ -20,8 +20,8 @@ def once_asked(engine: FakeEngine, *steps: Callable[[FakeCore], object]) -> None
     """What the peer does when it is asked, in order, right after the answer."""
     answer = engine.core.answer
 
-    def answered(route: bytes, command: cmd.Command) -> cmd.Result:
-        result = answer(route, command)
+    def answered(routing_id: bytes, command: cmd.Command) -> cmd.Result:
+        result = answer(routing_id, command)
         if isinstance(command, cmd.AskRestore):
             for step in steps:
                 step(engine.core)
@@ -70,10 +70,10 @@ def test_an_offer_that_comes_late_is_not_taken_for_a_withdrawal(
 ) -> None:
     answer = engine.core.answer
 
-    def answered(route: bytes, command: cmd.Command) -> cmd.Result:
+    def answered(routing_id: bytes, command: cmd.Command) -> cmd.Result:
         if isinstance(command, cmd.AskRestore):
             engine.core.move_restore(1, mine=RestoreMine.POSSIBLE)
-        return answer(route, command)
+        return answer(routing_id, command)
 
     engine.core.answer = answered  # type: ignore[method-assign]
     assert shell.run("history", "--restore", "--timeout", "0.2") == 4
@@ -116,8 +116,8 @@ def test_a_request_that_was_made_before_is_followed(
 
     engine.do(lambda core: core.move_restore(1, mine=RestoreMine.RUNNING, restored=7))
     core, answer = engine.core, engine.core.answer
-    core.answer = lambda route, command: (  # type: ignore[method-assign]
-        cmd.Done() if isinstance(command, cmd.AskRestore) else answer(route, command)
+    core.answer = lambda routing_id, command: (  # type: ignore[method-assign]
+        cmd.Done() if isinstance(command, cmd.AskRestore) else answer(routing_id, command)
     )
     monkeypatch.setattr(Client, "next_event", then_taken_back)
     shell.stderr_is_tty = True

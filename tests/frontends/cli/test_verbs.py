@@ -26,8 +26,8 @@ def when(engine: FakeEngine, kind: type, then: Callable[[FakeCore], object]) -> 
     """Let the world answer as soon as a command of that type was done."""
     answer = engine.core.answer
 
-    def answered(route: bytes, command: cmd.Command) -> cmd.Result:
-        result = answer(route, command)
+    def answered(routing_id: bytes, command: cmd.Command) -> cmd.Result:
+        result = answer(routing_id, command)
         if isinstance(command, kind):
             then(engine.core)
         return result

@@ -58,17 +58,17 @@ def test_a_stop_that_is_lost_is_asked_for_again(
     answer = engine.core.answer
     lost = []
 
-    def lose_the_first(route: bytes, command: cmd.Command) -> cmd.Result:
+    def lose_the_first(routing_id: bytes, command: cmd.Command) -> cmd.Result:
         if isinstance(command, cmd.StopEngine) and not lost:
             lost.append(command)
             return cmd.Done()
-        return answer(route, command)
+        return answer(routing_id, command)
 
     handle = engine.core.handle_request
 
-    def lose_its_answer(route: bytes, frame: bytes) -> bytes:
+    def lose_its_answer(routing_id: bytes, frame: bytes) -> bytes:
         before = len(lost)
-        answered = handle(route, frame)
+        answered = handle(routing_id, frame)
         return b"" if len(lost) > before else answered
 
     monkeypatch.setattr(engine.core, "answer", lose_the_first)

@@ -49,7 +49,7 @@ class World:
         self.late: deque[tuple[bytes, bytes]] = deque()
         self.events: list[ClientEvent] = []
         self.next_head = 0.0
-        self.route = 0
+        self.routing_id = 0
         self.deaf = False
         self.lost_at = 0.0
 
@@ -59,7 +59,7 @@ class World:
         self.machine.handle_timeout(self.now)
         for request in self.machine.take_requests(self.now):
             if not self.deaf and self.random.random() >= self.loss:
-                reply = self.core.handle_request(b"%d" % self.route, codec.pack(request))
+                reply = self.core.handle_request(b"%d" % self.routing_id, codec.pack(request))
                 if self.random.random() >= self.loss:
                     self.machine.handle_reply(reply, self.now)
         if self.now >= self.next_head:
@@ -102,7 +102,7 @@ class World:
     def restart(self) -> None:
         """The engine is killed and started again; the sockets follow."""
         self.core.start_boot()
-        self.route += 1
+        self.routing_id += 1
         self.machine.handle_connected(self.now)
 
     def run(self, steps: int) -> None:
@@ -349,12 +349,12 @@ def test_a_damaged_snapshot_and_one_too_large_are_given_up() -> None:
         world = World(1, core=core)
         answer = core.answer
 
-        def damaged(route: bytes, command: cmd.Command) -> cmd.Result:
+        def damaged(routing_id: bytes, command: cmd.Command) -> cmd.Result:
             if isinstance(command, cmd.Attach):
                 return cmd.Attached(core.boot, 1, 0, parts, 0, 0, 1, [])  # noqa: B023
             if isinstance(command, cmd.FetchSnapshot):
                 return cmd.SnapshotPart(command.part, b"\xc1")
-            return answer(route, command)  # noqa: B023
+            return answer(routing_id, command)  # noqa: B023
 
         core.clients[b"0"] = None  # type: ignore[assignment]
         core.answer = damaged  # type: ignore[method-assign]
@@ -397,7 +397,7 @@ def test_a_keep_alive_that_fails_or_is_never_answered_changes_nothing() -> None:
 def test_events_that_turn_out_not_to_exist_end_the_search() -> None:
     world = live()
     world.machine.handle_head(
-        codec.pack(envelope.Head(world.core.boot, world.core.seq + 5, 0)), world.now
+        codec.pack(envelope.Heartbeat(world.core.boot, world.core.seq + 5, 0)), world.now
     )
     world.run(3)
     assert world.of(Behind) == [Behind(5)]

@@ -77,7 +77,7 @@ def test_the_own_write_coming_back_changes_nothing(draft: SharedDraft) -> None:
     assert not draft.handle_changed("hi", 1)
     draft.handle_answer(command, DraftSet(True, 1, "hi"))
     assert draft.text == "hi there"
-    assert not draft.apart
+    assert not draft.conflicted
     assert draft.take_command(9.0) == SetDraft(1, "hi there", 1)
 
 
@@ -94,7 +94,7 @@ def test_a_write_that_came_through_after_all_is_known_as_the_own(draft: SharedDr
     draft.handle_edit("ab", 1.0)
     draft.handle_answer(command, None)
     assert not draft.handle_changed("a", 1)
-    assert not draft.apart
+    assert not draft.conflicted
     assert draft.take_command(9.0) == SetDraft(1, "ab", 1)
 
 
@@ -139,13 +139,13 @@ def test_an_emptied_text_follows() -> None:
     draft = SharedDraft(1, "old", 1)
     draft.handle_edit("", 0.0)
     assert draft.handle_changed("new", 2)
-    assert (draft.text, draft.apart) == ("new", False)
+    assert (draft.text, draft.conflicted) == ("new", False)
 
 
 def test_the_loser_keeps_its_text_and_stops_sharing(draft: SharedDraft) -> None:
     draft.handle_edit("mine", 0.0)
     assert not draft.handle_changed("theirs", 1)
-    assert (draft.text, draft.apart) == ("mine", True)
+    assert (draft.text, draft.conflicted) == ("mine", True)
     draft.handle_edit("mine too", 1.0)
     assert draft.next_timeout() is None
     assert draft.take_command(9.0) is None
@@ -155,15 +155,15 @@ def test_the_loser_keeps_its_text_and_stops_sharing(draft: SharedDraft) -> None:
 def test_losing_by_the_answer_is_the_same(draft: SharedDraft) -> None:
     command = written(draft, "mine", 0.0)
     assert not draft.handle_answer(command, DraftSet(False, 4, "theirs"))
-    assert (draft.text, draft.apart) == ("mine", True)
+    assert (draft.text, draft.conflicted) == ("mine", True)
     assert draft.take_theirs() == "theirs"
-    assert not draft.apart
+    assert not draft.conflicted
 
 
 def test_an_answer_to_somebody_elses_write_says_nothing(draft: SharedDraft) -> None:
     written(draft, "mine", 0.0)
     assert not draft.handle_answer(SetDraft(2, "mine", 0), DraftSet(False, 4, "theirs"))
-    assert not draft.apart
+    assert not draft.conflicted
     assert draft.take_sent() == 1, "the own write is still under way"
 
 
@@ -171,7 +171,7 @@ def test_emptying_the_loser_shows_the_others_text_and_keeps_it(draft: SharedDraf
     draft.handle_edit("mine", 0.0)
     draft.handle_changed("theirs", 1)
     assert draft.handle_edit("", 10.0)
-    assert (draft.text, draft.apart) == ("theirs", False)
+    assert (draft.text, draft.conflicted) == ("theirs", False)
     assert draft.take_command(19.0) is None
     draft.handle_edit("", 20.0)
     assert draft.take_command(29.0) == SetDraft(1, "", 1)
@@ -181,13 +181,13 @@ def test_typing_the_others_text_ends_being_apart(draft: SharedDraft) -> None:
     draft.handle_edit("mine", 0.0)
     draft.handle_changed("theirs", 1)
     draft.handle_edit("theirs", 1.0)
-    assert not draft.apart
+    assert not draft.conflicted
 
 
 def test_the_same_text_from_elsewhere_is_no_conflict(draft: SharedDraft) -> None:
     draft.handle_edit("same", 0.0)
     assert not draft.handle_changed("same", 1)
-    assert not draft.apart
+    assert not draft.conflicted
     assert draft.take_sent() == 1
 
 
@@ -195,7 +195,7 @@ def test_sharing_goes_on_when_the_others_text_is_gone(draft: SharedDraft) -> Non
     command = written(draft, "mine", 0.0)
     draft.handle_answer(command, DraftSet(False, 1, "theirs"))
     assert not draft.handle_changed("", 2)
-    assert not draft.apart
+    assert not draft.conflicted
     assert draft.take_command(9.0) == SetDraft(1, "mine", 2)
 
 
@@ -254,7 +254,7 @@ def test_sending_while_apart_shows_the_others_draft_and_clears_nothing(draft: Sh
     draft.handle_edit("mine", 0.0)
     draft.handle_changed("theirs", 1)
     assert draft.take_sent() == 0
-    assert (draft.text, draft.apart) == ("theirs", False)
+    assert (draft.text, draft.conflicted) == ("theirs", False)
 
 
 def test_somebody_else_sending_an_untouched_text_empties_it_here(draft: SharedDraft) -> None:
@@ -269,7 +269,7 @@ def test_what_was_typed_on_is_kept_and_shared_after_it_was_sent_elsewhere(
     draft.handle_changed("hi", 1)
     draft.handle_edit("hi and more", 1.0)
     assert not draft.handle_changed("", 2)
-    assert not draft.apart
+    assert not draft.conflicted
     assert draft.take_command(9.0) == SetDraft(1, "hi and more", 2)
 
 
@@ -282,10 +282,10 @@ def test_a_snapshot_is_followed_or_conflicts_like_an_event() -> None:
     assert draft.text == "newer"
     draft.handle_edit("newer still", 0.0)
     assert not draft.handle_snapshot("newer", 2)
-    assert not draft.apart
+    assert not draft.conflicted
     assert draft.take_command(9.0) == SetDraft(1, "newer still", 2)
     assert not draft.handle_snapshot("somebody else's", 5)
-    assert (draft.text, draft.apart) == ("newer still", True)
+    assert (draft.text, draft.conflicted) == ("newer still", True)
     assert draft.take_sent() == 0
 
 
@@ -296,7 +296,7 @@ def test_a_restored_history_with_smaller_revisions_counts() -> None:
     assert not draft.handle_snapshot("after the restore", 2)
     draft.handle_edit("mine", 0.0)
     assert not draft.handle_snapshot("after the restore", 1)
-    assert not draft.apart, "nobody wrote anything else"
+    assert not draft.conflicted, "nobody wrote anything else"
     assert draft.take_command(9.0) == SetDraft(1, "mine", 1)
 
 
@@ -305,6 +305,6 @@ def test_a_write_that_is_repeated_after_a_snapshot_is_the_own(draft: SharedDraft
     draft.handle_edit("half a sen", 1.0)
     draft.handle_snapshot("", 0)
     assert not draft.handle_changed("half", 1)
-    assert not draft.apart
+    assert not draft.conflicted
     draft.handle_answer(command, DraftSet(True, 1, "half"))
     assert draft.take_command(9.0) == SetDraft(1, "half a sen", 1)

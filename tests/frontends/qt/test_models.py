@@ -7,7 +7,7 @@ import pytest
 
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory
-from chatnet_protocol.ipc.rows import AckRun, MessageKind, MessageRow
+from chatnet_protocol.ipc.rows import AckRange, MessageKind, MessageRow
 from chatnet_qt.models import ConversationModel
 from chatnet_qt.qt import QModelIndex, Qt
 from qtworld import (
@@ -73,7 +73,7 @@ def test_states_come_from_the_watermarks(make_stage: MakeStage) -> None:
     rows[4] = msgspec.structs.replace(rows[4], failed="too large")
     stage = make_stage(session_view(with_rows(peer_view(), rows)))
     model = stage.pane.model
-    runs = [AckRun(seq=3, ack=3, run=3)]
+    runs = [AckRange(seq=3, ack=3, count=3)]
     stage.client.change(
         ev.MessagesDelivered(peer=1, delivered_seq=3, runs=runs),
         ev.MarksMoved(peer=1, sent_seq=4, peer_shown=2, peer_read=1, my_shown=0, my_read=0),

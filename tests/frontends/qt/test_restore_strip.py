@@ -202,7 +202,7 @@ def test_what_comes_back_moves_nothing_that_is_read(make_stage: MakeStage) -> No
     assert resets == []
     assert model.rowCount() == 130
     assert [model.message(row).no for row in (0, 89, 90)] == [41, 130, 1]
-    assert stage.pane.marker._told_read <= 240
+    assert stage.pane.marker._sent_read <= 240
 
 
 def test_at_the_end_the_end_stays(make_stage: MakeStage) -> None:

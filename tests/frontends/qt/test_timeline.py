@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.ipc.rows import AckRange
 from chatnet_qt import timeline as module
 from chatnet_qt.timeline import MAX_ROWS, Timeline
 from qtworld import text_row
@@ -102,7 +102,7 @@ def test_a_search_result_shows_its_surroundings() -> None:
 def test_ack_numbers_and_failures() -> None:
     timeline = Timeline()
     timeline.add([text_row(no, "x", mine=True, seq=no) for no in (1, 2, 3)])
-    timeline.apply_runs([AckRun(seq=2, ack=9, run=2)])
+    timeline.apply_runs([AckRange(seq=2, ack=9, count=2)])
     timeline.fail(3, "gone")
     assert [row.ack for row in timeline.rows] == [8, 9, 0]
     assert timeline.rows[2].failed == "gone"

@@ -152,7 +152,7 @@ def _accept(ledger: Ledger) -> Callable[[int], None]:
 def _receipts(ledger: Ledger) -> Callable[[int], None]:
     def stage(turn: int) -> None:
         last = (turn + 1) * BATCH
-        ledger.apply(c.Commit(1, [c.StoreReceipts(1, [c.AckRun(last, last, BATCH)])]))
+        ledger.apply(c.Commit(1, [c.StoreReceipts(1, [c.AckRange(last, last, BATCH)])]))
 
     return stage
 

@@ -219,8 +219,8 @@ def ipc_frame(data: bytes) -> str:
     answers: list[bytes] = []
     reply = pair.a.reply
 
-    def heard(route: bytes, frame: bytes) -> None:
-        answers.append(frame) if route == b"hostile" else reply(route, frame)
+    def heard(routing_id: bytes, frame: bytes) -> None:
+        answers.append(frame) if routing_id == b"hostile" else reply(routing_id, frame)
 
     pair.a.reply = heard  # type: ignore[method-assign]
     for number in (1, 2):  # twice, as a client that retries
@@ -262,7 +262,7 @@ def engine_frame(data: bytes) -> str:
     for decode in (
         envelope.decode_publication,
         envelope.decode_reply,
-        envelope.decode_head,
+        envelope.decode_heartbeat,
         envelope.decode_gauges,
         lambda frame: View.from_parts([frame]),
         decode_connection_file,

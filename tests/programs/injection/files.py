@@ -95,7 +95,7 @@ class FilesWorld(World):
         """B speaks of a transfer that A does not know."""
         assert self.b.node
         session = self.b.node.links.sessions.get(1)
-        for control in (ct.Standing(b"?" * 16, False), ct.Done(b"!" * 16)):
+        for control in (ct.TransferStatus(b"?" * 16, False), ct.Done(b"!" * 16)):
             if session:
                 session.send(CHANNEL_CONTROL, ct.encode_control(control))
         self.b.node.turn.due.touch(1)

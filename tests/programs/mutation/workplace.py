@@ -84,7 +84,7 @@ class Workplace:
     def mutants(self) -> Iterator[tuple[str, Change]]:
         """Yields mutmut's name of each mutant and what it changes.
 
-        Not those of the ledger that change nothing but capitals: SQL does not know them apart.
+        Not those of the ledger that change nothing but capitals: SQL does not know them conflicted.
         """
         for path in sorted((self.folder / "mutants/chatnet_engine" / self.package).glob("*.py")):
             for name, change in _changes(

@@ -40,7 +40,7 @@ def faults_of(window: QWidget) -> list[str]:
 
 
 def shown_widgets(window: QWidget) -> list[QWidget]:
-    """The window and all its visible children, dialogs apart."""
+    """The window and all its visible children, dialogs conflicted."""
     inside = [child for child in window.findChildren(QWidget) if child.window() is window]
     return [window, *(child for child in inside if child.isVisibleTo(window))]
 

@@ -18,7 +18,7 @@ from random import Random
 import blake3
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.io.backup import SessionPaths, _BackupDesk, sweep
+from chatnet_engine.io.backup import SessionPaths, _BackupHandler, sweep
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
 from chatnet_engine.io.file_folder import Folder
 from chatnet_engine.io.file_receive import ReceiveJob
@@ -139,7 +139,7 @@ def _back_up(root: Path, name: str) -> None:
     paths = SessionPaths(
         *(str(session / file) for file in ("history.db", "identity.key", "known_peers"))
     )
-    made = _BackupDesk(paths, threading.Event()).answer(
+    made = _BackupHandler(paths, threading.Event()).answer(
         CopySession(str(root / "home" / name), False)
     )
     assert made.error is None, made.error
@@ -181,11 +181,11 @@ def pin(disk: Recorder) -> None:
 
 
 def judge_pin(root: Path, said: list[object]) -> None:
-    """A pin counts from its promise on; before, it is there or not, and nobody is doubted."""
+    """A pin counts from its promise on; before, it is there or not, and nobody is unlisted."""
     with started(root, OTHER_KEY) as start:
         assert start.private_key == KEY
         rows = start.known.reconcile(start.loaded.peers, start.folder._own_key)
-        assert not start.known.doubted, "the file does not know a key that the history trusts"
+        assert not start.known.unlisted, "the file does not know a key that the history trusts"
         [row] = rows or start.loaded.peers
         allowed = {None: (b"", BOB), BOB: (BOB, CAROL), CAROL: (CAROL,)}
         last = said[-1] if said else None
@@ -327,7 +327,7 @@ def judge_put_back(root: Path, said: list[object]) -> None:
         texts = start.texts
         [row] = start.loaded.peers
         rows = start.known.reconcile(start.loaded.peers, start.folder._own_key)
-        assert not start.known.doubted
+        assert not start.known.unlisted
         key = rows[0].key if rows else row.key
     old, new = (["one", "two"], CAROL), (["one"], BOB)
     assert (texts, key) in ([new] if said else [old, new]), "half of a backup"

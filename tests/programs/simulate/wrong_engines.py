@@ -29,7 +29,7 @@ from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_engine.secure.dial import FinRepeat
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.events import MessagesAdded
-from chatnet_protocol.ipc.rows import AckRun, MessageRow
+from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_protocol.wire import control
 from chatnet_protocol.wire import messages as wire
 from simulate.mutant import Patches, mutant, swap
@@ -142,8 +142,8 @@ def receipt_off_by_one() -> Patches:
     """A receipt empties the outbox of one message more than it says."""
     handle = Outbox.handle_receipts
 
-    def greedy(self: Outbox, runs: Any) -> list[AckRun]:
-        more = [c.ReceiptRun(r.number + 1, r.ack + 1, r.run + 1) for r in runs]
+    def greedy(self: Outbox, runs: Any) -> list[AckRange]:
+        more = [c.ReceiptRange(r.number + 1, r.ack + 1, r.count + 1) for r in runs]
         return handle(self, more)
 
     return [swap(Outbox, "handle_receipts", greedy)]
@@ -154,8 +154,8 @@ def ack_number_off_by_one() -> Patches:
     """The sender stores another ACK number than the receiver gave."""
     handle = Outbox.handle_receipts
 
-    def shifted(self: Outbox, runs: Any) -> list[AckRun]:
-        return handle(self, [c.ReceiptRun(r.number, r.ack + 1, r.run) for r in runs])
+    def shifted(self: Outbox, runs: Any) -> list[AckRange]:
+        return handle(self, [c.ReceiptRange(r.number, r.ack + 1, r.count) for r in runs])
 
     return [swap(Outbox, "handle_receipts", shifted)]
 
@@ -268,7 +268,7 @@ def marks_go_back() -> Patches:
 @mutant
 def read_only_is_a_word() -> Patches:
     """A read-only front end may do everything."""
-    return [swap(Clients, "check", lambda self, route, command, now: None)]
+    return [swap(Clients, "check", lambda self, routing_id, command, now: None)]
 
 
 @mutant
@@ -320,7 +320,7 @@ def receipt_without_hello() -> Patches:
         original(self, result, waiting)
         if self.link and self.link is not waiting.link:
             for run in result.runs:
-                self.link.connection.receipt(run.number, run.ack, run.run)
+                self.link.connection.receipt(run.number, run.ack, run.count)
 
     original = Conversation._accepted
     return [swap(Conversation, "_accepted", accepted)]
@@ -337,7 +337,7 @@ def transfers_spoken_of_before_their_offer() -> Patches:
     """A sender speaks of an offer that may still be on its way."""
 
     def standing(self: Sending) -> None:
-        self._out.say(self.peer, control.Standing(self.id, self.detail.held))
+        self._out.say(self.peer, control.TransferStatus(self.id, self.detail.held))
 
     return [swap(Sending, "_say_standing", standing)]
 

@@ -33,7 +33,7 @@ def answers_of_the_store_start_any_link() -> Patches:
 @noticed_in("windows of")
 def the_window_is_not_looked_at() -> Patches:
     """As many messages are sent as there are."""
-    return [swap(SendChannel, "room", lambda self: 1 << 30)]
+    return [swap(SendChannel, "credit", lambda self: 1 << 30)]
 
 
 @noticed_in("windows of")

@@ -19,7 +19,7 @@ from chatnet_protocol.limits import MAX_IPC_FRAME_BYTES
 
 DECODERS = [
     envelope.decode_publication,
-    envelope.decode_head,
+    envelope.decode_heartbeat,
     envelope.decode_gauges,
     envelope.decode_request,
     envelope.decode_reply,
@@ -76,8 +76,8 @@ def test_elements_at_the_end_are_ignored_when_unknown() -> None:
     assert envelope.decode_request(codec.pack_plain([1, {"type": "Detach"}, 9])) == (
         envelope.Request(1, Detach())
     )
-    assert envelope.decode_head(codec.pack_plain([golden.BOOT, 1, 2, "new"])) == (
-        envelope.Head(golden.BOOT, 1, 2)
+    assert envelope.decode_heartbeat(codec.pack_plain([golden.BOOT, 1, 2, "new"])) == (
+        envelope.Heartbeat(golden.BOOT, 1, 2)
     )
     later = [1, ["gone", "That is gone.", 5], None, 9]
     assert envelope.decode_reply(codec.pack_plain(later)).failure == FAILURE
@@ -93,7 +93,7 @@ def test_elements_at_the_end_are_ignored_when_unknown() -> None:
         (envelope.decode_reply, [1, ["gone"], None]),
         (envelope.decode_publication, ["boot", 1, []]),
         (envelope.decode_publication, [b"boot", 1, {}]),
-        (envelope.decode_head, [b"boot", 1]),
+        (envelope.decode_heartbeat, [b"boot", 1]),
         (envelope.decode_gauges, [b"boot", 1]),
     ],
 )

@@ -9,7 +9,7 @@ from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import (
-    AckRun,
+    AckRange,
     ClientRow,
     LinkRow,
     MessageRow,
@@ -75,7 +75,7 @@ transfers = st.builds(
     lambda n, peer, state: TransferRow(bytes([n]) * 16, peer, 1, True, state, "f", 1, 1),
     small, peers, st.sampled_from(list(TransferState)),
 )  # fmt: skip
-runs = st.builds(lambda seq, ack, run: AckRun(seq, ack + run, min(run, seq)),
+runs = st.builds(lambda seq, ack, run: AckRange(seq, ack + run, min(run, seq)),
                  st.integers(1, 50), small, st.integers(1, 9))  # fmt: skip
 some_rows = st.lists(rows, max_size=8)
 events = st.one_of(
@@ -220,7 +220,7 @@ def test_ticks_follow_from_the_watermarks() -> None:
     view.apply(added(1, *(row(seq, True, seq) for seq in range(1, 7))))
     view.apply(ev.MessageFailed(1, 6, "why"))
     view.apply(ev.MarksMoved(1, 4, 0, 0, 0, 0))
-    view.apply(ev.MessagesDelivered(1, 3, [AckRun(3, 13, 3)]))
+    view.apply(ev.MessagesDelivered(1, 3, [AckRange(3, 13, 3)]))
     view.apply(ev.MarksMoved(1, 0, 12, 11, 0, 0))
     states = [message_state(r, only(view)) for r in only(view).messages]
     assert states == ["read", "shown", "delivered", "sent", "queued", "failed"]
@@ -253,7 +253,7 @@ def test_watermarks_never_fall() -> None:
 
 def test_an_ack_number_once_told_stays() -> None:
     mine = [row(1, True, 1), row(2, True, 2, ack=9), row(3, False, 3), row(4, True, 3)]
-    assert [r.ack for r in apply_runs(mine, [AckRun(3, 30, 3)])] == [28, 9, 3, 30]
+    assert [r.ack for r in apply_runs(mine, [AckRange(3, 30, 3)])] == [28, 9, 3, 30]
 
 
 def test_waiting_messages_rise_in_lamport_order() -> None:
@@ -268,7 +268,7 @@ def test_a_merged_peer_counts_on_behind_the_other() -> None:
     view.apply(added(1, row(1, True, 1), row(2, count=1)))
     view.apply(added(2, row(3, True, 1)))
     view.apply(ev.DraftChanged(2, 1, "draft", 1))
-    view.apply(ev.MessagesDelivered(1, 1, [AckRun(1, 1, 1)]))
+    view.apply(ev.MessagesDelivered(1, 1, [AckRange(1, 1, 1)]))
     offer = TransferRow(b"t" * 16, 2, 3, True, "offered", "f", 1, 1)
     view.apply(ev.TransferChanged(offer))
     after = [*only(view).messages, row(3, True, 2, lamport=9)]

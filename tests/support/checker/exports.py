@@ -86,7 +86,7 @@ def _order(export: Export) -> Iterator[str]:
     for message in export.messages:
         if message["peer"] not in seen[-1:]:
             if message["peer"] in seen:
-                yield f"the conversation with peer {message['peer']} is torn apart"
+                yield f"the conversation with peer {message['peer']} is torn conflicted"
             seen.append(message["peer"])
             before = ()
         place = (message["lamport"], message["author"], message["id"])

@@ -20,12 +20,12 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import new_detail
 from chatnet_engine.files.lookups import MAX_LOOKUPS
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.node.effects import FilesSaid
+from chatnet_engine.node.effects import FileProcessReport
 from chatnet_engine.node.node import Node
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
-from chatnet_protocol.ipc.rows import AckRun, MessageKind, RestoreTheirs, TransferRow
+from chatnet_protocol.ipc.rows import AckRange, MessageKind, RestoreTheirs, TransferRow
 from chatnet_protocol.limits import MAX_OFFER_BYTES, MAX_OPEN_OFFERS
 from chatnet_protocol.wire import control as ct
 from simworld.clock import Clock
@@ -184,9 +184,9 @@ def history() -> tuple[bytes, bytes]:
     rows = arrivals()
     _commit(engine, c.AcceptMessages(1, HISTORY_INCARNATION, 1, rows, "", 0))
     _commit(engine, c.QueueMessages(1, own_offers(), 0, False))
-    _commit(engine, c.StoreReceipts(1, [AckRun(OWN, OWN, OWN)]))
-    _commit(engine, cr.StoreTheirWish(1, WANT, RestoreTheirs.ASKED))
-    _commit(engine, cr.StoreTheirWish(1, WANT, RestoreTheirs.GIVING))
+    _commit(engine, c.StoreReceipts(1, [AckRange(OWN, OWN, OWN)]))
+    _commit(engine, cr.StorePeerRestoreRequest(1, WANT, RestoreTheirs.ASKED))
+    _commit(engine, cr.StorePeerRestoreRequest(1, WANT, RestoreTheirs.GIVING))
     return engine.connection.serialize(), engine.known_peers
 
 
@@ -212,7 +212,7 @@ class Target:
         self.network.tap = self._tap
         self.peer = ScriptedPeer(self.clock, self.network, PEER, US)
         self.run(0.5)
-        self.node.handle_io(FilesSaid(pw.encode(pw.Listening(7))), self.engine.now)
+        self.node.handle_io(FileProcessReport(pw.encode(pw.Listening(7))), self.engine.now)
         self.engine.turn()
         self.run(0.5)
         assert self.node.messaging.conversations[1].streaming
@@ -249,7 +249,7 @@ class Target:
         self.peer.connection.queue(channel, bodies)
 
     def attack(self, act: Callable[["Target", int], None], times: int) -> Cost:
-        """Act so often, a round of the store apart."""
+        """Act so often, a round of the store conflicted."""
         steps = self.engine.steps = Steps()
         self.engine.stored = self.engine.largest = self.answered = self.sent = 0
         tracemalloc.start()

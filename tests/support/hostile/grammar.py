@@ -273,7 +273,7 @@ def _control(grammar: Grammar) -> bytes:
             random.choice((1, 9, 65535)),
             random.choice(list(control.Suite)),
         ),
-        control.Standing(transfer, random.random() < 0.5),
+        control.TransferStatus(transfer, random.random() < 0.5),
         control.End(transfer, random.choice((0, *control.EndCode, 99, 2**40))),
     ]
     if transfer not in known.offered:

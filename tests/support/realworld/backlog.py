@@ -19,7 +19,7 @@ def queue_texts(
     salt: int = 0,
     under_way: int = UNDER_WAY,
 ) -> None:
-    """Send all texts in order; returns when each is durable. `salt` keeps ids apart."""
+    """Send all texts in order; returns when each is durable. `salt` keeps ids conflicted."""
     room = threading.Semaphore(under_way)
     errors: list[str] = []
 

@@ -17,7 +17,7 @@ from chatnet_engine.arq.events import (
     HelloArrived,
     MessagesArrived,
     MessagesSent,
-    ReceiptRun,
+    ReceiptRange,
     ReceiptsArrived,
     StateArrived,
 )
@@ -71,7 +71,7 @@ class End:
         self.backlog: dict[int, list[bytes]] = {}
         self.got: dict[int, list[bytes]] = {}
         self.got_at: list[float] = []
-        self.receipts: list[ReceiptRun] = []
+        self.receipts: list[ReceiptRange] = []
         self.sent_upto: dict[int, int] = {}
         self.states: dict[int, bytes] = {}
         self.closed: Closed | None = None
@@ -87,7 +87,7 @@ class End:
 
     def page_in(self) -> None:
         for channel, waiting in self.backlog.items():
-            room = self.connection.room(channel)
+            room = self.connection.credit(channel)
             number = 0
             for message in waiting:
                 room -= len(message) + MESSAGE_OVERHEAD_BYTES
@@ -224,6 +224,6 @@ class Pair:
             and not end.connection.unacked
             for end in (self.a, self.b)
         ) and all(
-            sum(run.run for run in end.receipts) == len(other.got.get(0, []))
+            sum(run.count for run in end.receipts) == len(other.got.get(0, []))
             for end, other in ((self.a, self.b), (self.b, self.a))
         )

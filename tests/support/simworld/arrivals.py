@@ -38,6 +38,6 @@ class Arrivals:
             node.handle_datagrams(batch, now)
         requests, self.requests = self.requests, []
         counts["mixed turn"] += bool(results and taken)
-        for route, frame in requests:
-            node.handle_request(route, [frame], now)
+        for routing_id, frame in requests:
+            node.handle_request(routing_id, [frame], now)
         return bool(self.datagrams)

@@ -35,7 +35,7 @@ class SimClient:
         self.engine = engine
         self.name = name
         self.role = role
-        self.route = name.encode()
+        self.routing_id = name.encode()
         self.view: View | None = None
         self.events: list[Event] = []
         self.replies: dict[int, envelope.Reply] = {}
@@ -72,7 +72,7 @@ class SimClient:
         frame = codec.pack(request)
         if not self.gone:
             self.record("asked", frame)
-            self.engine.request(self.route, frame)
+            self.engine.request(self.routing_id, frame)
 
     def say(self, text: str, peer: int = 1, reply_to: bytes = b"") -> bytes:
         """Send a text until it is queued, which may answer a message; its id."""

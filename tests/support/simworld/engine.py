@@ -14,10 +14,11 @@ from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import (
+    CollectCounters,
     CopySession,
-    CountWorld,
+    CountersCollected,
+    FileProcessReport,
     FilesRestarted,
-    FilesSaid,
     HistoryRead,
     HostResolved,
     InviteStretched,
@@ -25,7 +26,6 @@ from chatnet_engine.node.effects import (
     ResolveHost,
     SessionCopied,
     StretchInvite,
-    WorldCounted,
 )
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
@@ -210,18 +210,18 @@ class SimEngine:
             client.engine_started()
         return client
 
-    def request(self, route: bytes, frame: bytes) -> None:
+    def request(self, routing_id: bytes, frame: bytes) -> None:
         """A front end's message on the ROUTER socket."""
         if self._asleep:
-            self._missed.append(lambda: self.request(route, frame))
+            self._missed.append(lambda: self.request(routing_id, frame))
         elif self.turn_s and self.node:
-            self._arrivals.requests.append((route, frame))
+            self._arrivals.requests.append((routing_id, frame))
             self._turn_soon()
         elif self._performing:
             # Asked from within a reply: it crosses the sockets as anything else does.
-            self.clock.after(0.0, lambda: self.request(route, frame))
+            self.clock.after(0.0, lambda: self.request(routing_id, frame))
         elif self.node:
-            self.node.handle_request(route, [frame], self.now)
+            self.node.handle_request(routing_id, [frame], self.now)
             self.turn()
 
     # --- the world that effects land in ---
@@ -262,10 +262,10 @@ class SimEngine:
         for client in self.clients:
             client.publication(topic, frame)
 
-    def reply(self, route: bytes, frame: bytes) -> None:
+    def reply(self, routing_id: bytes, frame: bytes) -> None:
         """To one front end."""
         for client in self.clients:
-            if client.route == route:
+            if client.routing_id == routing_id:
                 client.reply(frame)
 
     def read_history(self, ask: ReadHistory) -> None:
@@ -287,10 +287,10 @@ class SimEngine:
         answer = SessionCopied(0, 0, CommandError(ErrorCode.FILE, f"{ask.folder}: no such disk."))
         self.clock.after(0.001, lambda: self._answer(life, answer))
 
-    def count(self, ask: CountWorld) -> None:
+    def count(self, ask: CollectCounters) -> None:
         """There is nothing to count here but commits."""
         life = self._life
-        answer = WorldCounted(ask.reply_to, ask.view, {"sim_commits": self.commits})
+        answer = CountersCollected(ask.reply_to, ask.view, {"sim_commits": self.commits})
         self.clock.after(0.001, lambda: self._answer(life, answer))
 
     def resolve(self, ask: ResolveHost) -> None:
@@ -305,7 +305,7 @@ class SimEngine:
         answer = InviteStretched(ask.peer, hashlib.sha256(ask.secret).digest())
         self.clock.after(0.1, lambda: self._answer(life, answer))
 
-    def tell_files(self, frame: bytes) -> None:
+    def send_to_file_process(self, frame: bytes) -> None:
         """A request for the file process, if this world has any."""
         if self.files:
             self.files.handle(frame)
@@ -324,7 +324,7 @@ class SimEngine:
         self.tell("stops")
         self._end()
 
-    def hear(self, said: FilesSaid | FilesRestarted) -> None:
+    def hear(self, said: FileProcessReport | FilesRestarted) -> None:
         """A report of the file process."""
         self._answer(self._life, said)
 

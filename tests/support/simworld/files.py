@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.node.effects import FilesRestarted, FilesSaid
+from chatnet_engine.node.effects import FileProcessReport, FilesRestarted
 from fake_files import FakeProcess, Net
 from simworld.clock import Clock
 
@@ -125,9 +125,9 @@ class SimFiles:
         reports, self.process.reports = self.process.reports, []
         life = self._life
         for report in reports:
-            said = FilesSaid(pw.encode(report))
+            said = FileProcessReport(pw.encode(report))
             self.engine.clock.after(REPORT_S, partial(self._tell, life, said))
 
-    def _tell(self, life: int, said: FilesSaid | FilesRestarted) -> None:
+    def _tell(self, life: int, said: FileProcessReport | FilesRestarted) -> None:
         if life == self._life:
             self.engine.hear(said)

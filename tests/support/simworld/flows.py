@@ -123,7 +123,7 @@ class Link:
     def _page_in(self) -> None:
         if self.bulk and self.a.greeted:
             cost = len(self._body) + MESSAGE_OVERHEAD_BYTES
-            count = self.a.connection.room(1) // cost
+            count = self.a.connection.credit(1) // cost
             if count:
                 self.a.connection.queue(1, [self._body] * count)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatnet_protocol import commit as c
-from chatnet_protocol.commit import ReceiptRun
-from chatnet_protocol.ipc.rows import AckRun
-from simworld.ledger_desk import Desk, message_id
+from chatnet_protocol.commit import ReceiptRange
+from chatnet_protocol.ipc.rows import AckRange
+from simworld.ledger_harness import LedgerHarness, message_id
 
 SAVED = 6
 """Older images kept for rollbacks."""
@@ -48,7 +48,7 @@ class Side:
     """One engine: its store, and what it forgets when it dies."""
 
     world: "World"
-    desk: Desk
+    harness: LedgerHarness
     saved: list[bytes] = field(default_factory=list)
     lost: set[bytes] = field(default_factory=set)
     """Ids that left its history by a wipe or a rollback."""
@@ -59,7 +59,7 @@ class Side:
     base: int = 1
     entries: list[c.OutboxRow] = field(default_factory=list)
     settled: set[int] = field(default_factory=set)
-    runs: list[ReceiptRun] = field(default_factory=list)
+    runs: list[ReceiptRange] = field(default_factory=list)
 
     def boot(self) -> None:
         """Start on what the store holds."""
@@ -67,14 +67,14 @@ class Side:
             self.incarnation = self.world.rng.getrandbits(64) | 1
             self.base = 1
         else:
-            self.base = self.desk.state(1).delivered_seq + 1
+            self.base = self.harness.state(1).delivered_seq + 1
         self.other = 0
         self.greeted = False
         self.entries, self.settled, self.runs = [], set(), []
 
     def commit(self, op: c.Op) -> Any:
         """The result, unless the process dies right then."""
-        result = self.desk.do(op)
+        result = self.harness.do(op)
         if self.world.rules.crashes and self.world.rng.random() < self.world.crash_chance:
             raise Crashed
         return result
@@ -93,7 +93,7 @@ class Side:
     def say(self) -> None:
         """Everything that is not answered yet, or some of it."""
         send = self.world.send
-        state = self.desk.state(1)
+        state = self.harness.state(1)
         mark = state.mark if state.incarnation == self.other else 0
         totals = state.acked_total, state.received_total
         if not self.world.rules.totals_in_hello:
@@ -128,26 +128,26 @@ class Side:
         self.greeted = True
 
     def message(self, number: int, row: c.OutboxRow) -> None:
-        mark = self.desk.state(1).mark
+        mark = self.harness.state(1).mark
         if number > mark + 1:
             return
         new = c.ArrivedMessage(row.id, row.kind, row.lamport, row.sent_ms, row.body, row.reply_to)
         op = c.AcceptMessages(1, self.other, number, [new], "a:1", 1)
         if not self.world.rules.commit_first:
-            ack = self.desk.state(1).received_total + 1
-            self.world.send(self, "receipts", [ReceiptRun(number, ack, 1)])
+            ack = self.harness.state(1).received_total + 1
+            self.world.send(self, "receipts", [ReceiptRange(number, ack, 1)])
             if self.world.rng.random() < 0.1:
                 raise Crashed
         self.runs += self.commit(op).runs
 
-    def receipts(self, runs: list[ReceiptRun]) -> None:
+    def receipts(self, runs: list[ReceiptRange]) -> None:
         told = []
         for run in runs:
-            for k in reversed(range(run.run)):
+            for k in reversed(range(run.count)):
                 index = run.number - k - self.base
                 if 0 <= index < len(self.entries) and run.number - k not in self.settled:
                     self.settled.add(run.number - k)
-                    told.append(AckRun(self.entries[index].seq, run.ack - k, 1))
+                    told.append(AckRange(self.entries[index].seq, run.ack - k, 1))
         if told:
             self.commit(c.StoreReceipts(1, told))
         while self.entries and self.base in self.settled:
@@ -173,14 +173,14 @@ class World:
         for side in self.sides:
             side.boot()
 
-    def new_desk(self) -> Desk:
-        desk = Desk()
+    def new_desk(self) -> LedgerHarness:
+        harness = LedgerHarness()
         if not self.rules.dedupe:
-            desk.connection.executescript(
+            harness.connection.executescript(
                 "DROP INDEX messages_id; CREATE INDEX messages_id ON messages (id, author)"
             )
-        desk.add_peer()
-        return desk
+        harness.add_peer()
+        return harness
 
     def send(self, source: Side, kind: str, body: Any) -> None:
         """Lost, once, or several times, sooner or later."""
@@ -204,7 +204,7 @@ class World:
         raise AssertionError("an outbox never empties")
 
     def quiet(self) -> bool:
-        states = [side.desk.state(1) for side in self.sides]
+        states = [side.harness.state(1) for side in self.sides]
         return all(
             side.greeted and state.delivered_seq == state.last_seq
             for side, state in zip(self.sides, states, strict=True)
@@ -242,37 +242,37 @@ class World:
             act(side, *args)
         except Crashed:
             self.counts["crash"] += 1
-            side.desk = Desk.from_image(side.desk.image())
+            side.harness = LedgerHarness.from_image(side.harness.image())
             side.boot()
 
     def fault(self, side: Side) -> None:
         if self.rng.random() < 0.05:
-            side.saved = [*side.saved[-SAVED:], side.desk.image()]
+            side.saved = [*side.saved[-SAVED:], side.harness.image()]
         if self.rules.wipes and self.rng.random() < 0.01:
             self.replace(side, self.new_desk(), "wipe")
         if self.rules.rollbacks and side.saved and self.rng.random() < 0.01:
-            self.replace(side, Desk.from_image(self.rng.choice(side.saved)), "rollback")
+            self.replace(side, LedgerHarness.from_image(self.rng.choice(side.saved)), "rollback")
 
-    def replace(self, side: Side, desk: Desk, what: str) -> None:
+    def replace(self, side: Side, harness: LedgerHarness, what: str) -> None:
         self.counts[what] += 1
-        side.lost |= {row.id for row in side.desk.history()}
-        side.desk = desk
+        side.lost |= {row.id for row in side.harness.history()}
+        side.harness = harness
         side.boot()
 
     def check_doubles(self) -> None:
         """At no moment does a history hold a message twice."""
         for side in self.sides:
             query = "SELECT count(*) - count(DISTINCT id) FROM messages WHERE author"
-            doubles = side.desk.connection.execute(query).fetchone()[0]
+            doubles = side.harness.connection.execute(query).fetchone()[0]
             assert not doubles, "doubled"
 
     def check(self) -> None:
         """Nothing lost, doubled or out of order that no wipe or rollback excuses."""
         faulty = self.counts["wipe"] + self.counts["rollback"]
         for index, (side, other) in enumerate(zip(self.sides, self.sides[::-1], strict=True)):
-            own = [row for row in side.desk.history() if row.mine]
-            got = {row.id: row for row in other.desk.history() if not row.mine}
-            got_ids = [row.id for row in other.desk.history() if not row.mine]
+            own = [row for row in side.harness.history() if row.mine]
+            got = {row.id: row for row in other.harness.history() if not row.mine}
+            got_ids = [row.id for row in other.harness.history() if not row.mine]
             assert len(got_ids) == len(got), "doubled"
             missing = {row.id for row in own} - set(got) - other.lost
             assert not missing, "lost on the way"
@@ -286,6 +286,7 @@ class World:
                 assert got_ids == sorted(got_ids) == [row.id for row in own], "out of order"
         if not faulty:
             a, b = (
-                sorted((row.lamport, row.id) for row in side.desk.history()) for side in self.sides
+                sorted((row.lamport, row.id) for row in side.harness.history())
+                for side in self.sides
             )
             assert a == b, "the two histories differ"

@@ -34,7 +34,7 @@ class Client:
     """One attached front end."""
 
     row: ClientRow
-    heard: float
+    last_received_s: float
     seq: int
     """Last event it says it has applied."""
     brief: bool = False
@@ -42,27 +42,27 @@ class Client:
 
 
 class Clients:
-    """All attached front ends by route."""
+    """All attached front ends by routing id."""
 
     def __init__(self) -> None:
-        self._by_route: dict[bytes, Client] = {}
+        self._by_routing_id: dict[bytes, Client] = {}
         self._count = 0
 
     def __len__(self) -> int:
-        return len(self._by_route)
+        return len(self._by_routing_id)
 
     def __iter__(self) -> Iterator[Client]:
-        return iter(self._by_route.values())
+        return iter(self._by_routing_id.values())
 
-    def attach(self, route: bytes, command: Attach, now: Now) -> tuple[Client, int]:
-        """The client on this route and the number of the one it replaces (0: none).
+    def attach(self, routing_id: bytes, command: Attach, now: Now) -> tuple[Client, int]:
+        """The client with this routing id and the number of the one it replaces (0: none).
 
         Raises CommandError for an unknown role, a bad name, or too many clients.
         """
         _check_attach(command)
-        known = self._by_route.get(route)
+        known = self._by_routing_id.get(routing_id)
         if known and (known.row.name, known.row.role) == (command.name, command.role):
-            known.heard = now.mono_s
+            known.last_received_s = now.mono_s
             return known, known.row.client
         brief = Capability.BRIEF in command.capabilities
         if not known and self._is_full(brief):
@@ -71,22 +71,22 @@ class Clients:
             )
         self._count += 1
         row = ClientRow(self._count, command.name, command.role, now.wall_ms)
-        client = self._by_route[route] = Client(row, now.mono_s, 0, brief)
+        client = self._by_routing_id[routing_id] = Client(row, now.mono_s, 0, brief)
         return client, known.row.client if known else 0
 
-    def make_room(self, route: bytes, command: Attach, now: Now) -> int:
+    def make_room(self, routing_id: bytes, command: Attach, now: Now) -> int:
         """The number of the client that gives its place to this newcomer; 0: none has to or can.
 
         Raises CommandError for what `attach` would refuse.
         """
         _check_attach(command)
         brief = Capability.BRIEF in command.capabilities
-        if route in self._by_route or not self._is_full(brief):
+        if routing_id in self._by_routing_id or not self._is_full(brief):
             return 0
         silent = [
-            (client.heard, other)
-            for other, client in self._by_route.items()
-            if client.brief == brief and client.heard + CLIENT_SILENT_S < now.mono_s
+            (client.last_received_s, other)
+            for other, client in self._by_routing_id.items()
+            if client.brief == brief and client.last_received_s + CLIENT_SILENT_S < now.mono_s
         ]
         return self.detach(min(silent)[1]) if silent else 0
 
@@ -94,19 +94,19 @@ class Clients:
         taken = sum(client.brief == brief for client in self)
         return taken >= (MAX_BRIEF_CLIENTS if brief else MAX_CLIENTS)
 
-    def detach(self, route: bytes) -> int:
-        """The number of the client that was on this route; 0: none."""
-        client = self._by_route.pop(route, None)
+    def detach(self, routing_id: bytes) -> int:
+        """The number of the client that was with this routing id; 0: none."""
+        client = self._by_routing_id.pop(routing_id, None)
         return client.row.client if client else 0
 
-    def check(self, route: bytes, command: Command, now: Now) -> Client | None:
+    def check(self, routing_id: bytes, command: Command, now: Now) -> Client | None:
         """The client that may ask this. Raises CommandError when it may not."""
-        client = self._by_route.get(route)
+        client = self._by_routing_id.get(routing_id)
         if client is None:
             if isinstance(command, Attach | FetchStatus | FetchSnapshot | StopEngine):
                 return None
             raise CommandError(ErrorCode.UNKNOWN_CLIENT, "Attach first.")
-        client.heard = now.mono_s
+        client.last_received_s = now.mono_s
         if client.row.role == ClientRole.READ_ONLY and not isinstance(command, READ_ONLY_COMMANDS):
             raise CommandError(ErrorCode.NOT_ALLOWED, "This front end is attached read-only.")
         return client
@@ -114,25 +114,25 @@ class Clients:
     def take_expired(self, now: Now) -> list[int]:
         """Remove clients silent for CLIENT_TIMEOUT_S; returns their numbers."""
         late = [
-            route
-            for route, client in self._by_route.items()
-            if client.heard + CLIENT_TIMEOUT_S <= now.mono_s
+            routing_id
+            for routing_id, client in self._by_routing_id.items()
+            if client.last_received_s + CLIENT_TIMEOUT_S <= now.mono_s
         ]
-        return [self.detach(route) for route in late]
+        return [self.detach(routing_id) for routing_id in late]
 
     def next_timeout(self) -> float | None:
         """When the next silent client times out."""
-        heard = [client.heard for client in self]
-        return min(heard) + CLIENT_TIMEOUT_S if heard else None
+        last_received_s = [client.last_received_s for client in self]
+        return min(last_received_s) + CLIENT_TIMEOUT_S if last_received_s else None
 
-    def number(self, route: bytes) -> int:
-        """The client on this route; 0: none."""
-        client = self._by_route.get(route)
+    def number(self, routing_id: bytes) -> int:
+        """The client with this routing id; 0: none."""
+        client = self._by_routing_id.get(routing_id)
         return client.row.client if client else 0
 
-    def note(self, route: bytes, seq: int) -> None:
-        """The client on this route says it has applied events up to `seq`."""
-        if client := self._by_route.get(route):
+    def note(self, routing_id: bytes, seq: int) -> None:
+        """The client with this routing id says it has applied events up to `seq`."""
+        if client := self._by_routing_id.get(routing_id):
             client.seq = seq
 
 

@@ -6,12 +6,12 @@ import msgspec
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
-    CountWorld,
+    CollectCounters,
+    CountersCollected,
     HistoryRead,
     ReadHistory,
     ReplyTo,
     SessionCopied,
-    WorldCounted,
 )
 from chatnet_engine.node.front_ends.backups import Backups
 from chatnet_engine.node.front_ends.clients import Clients
@@ -77,9 +77,9 @@ class FrontEnds(Subject):
                 f"{IPC_VERSION}: upgrade {side}.",
             )
         publisher = self._publisher
-        if gone := self.clients.make_room(reply_to.route, command, now):
+        if gone := self.clients.make_room(reply_to.routing_id, command, now):
             publisher.publish(ClientDetached(gone))
-        client, replaced = self.clients.attach(reply_to.route, command, now)
+        client, replaced = self.clients.attach(reply_to.routing_id, command, now)
         if client.row.client != replaced:
             if replaced:
                 publisher.publish(ClientDetached(replaced))
@@ -105,12 +105,12 @@ class FrontEnds(Subject):
         self._left_out.say(publisher)
 
     def _detach(self, command: cmd.Detach, reply_to: ReplyTo, now: Now) -> None:
-        if number := self.clients.detach(reply_to.route):
+        if number := self.clients.detach(reply_to.routing_id):
             self._publisher.publish(ClientDetached(number))
         self._replies.reply(reply_to, cmd.Done())
 
     def _keep_alive(self, command: cmd.KeepAlive, reply_to: ReplyTo, now: Now) -> None:
-        self.clients.note(reply_to.route, command.seq)
+        self.clients.note(reply_to.routing_id, command.seq)
         self._replies.reply(reply_to, cmd.Done())
 
     def _fetch_snapshot(self, command: cmd.FetchSnapshot, reply_to: ReplyTo, now: Now) -> None:
@@ -127,9 +127,9 @@ class FrontEnds(Subject):
         self._read(reply_to, ReadHistory(reply_to, query))
 
     def _fetch_status(self, command: cmd.FetchStatus, reply_to: ReplyTo, now: Now) -> None:
-        self._read(reply_to, CountWorld(reply_to, command.view))
+        self._read(reply_to, CollectCounters(reply_to, command.view))
 
-    def _read(self, reply_to: ReplyTo, effect: ReadHistory | CountWorld) -> None:
+    def _read(self, reply_to: ReplyTo, effect: ReadHistory | CollectCounters) -> None:
         if len(self._reads) >= MAX_READS:
             raise CommandError(ErrorCode.BUSY, "Too many questions at once; ask again.")
         self._effects.append(effect)
@@ -154,7 +154,7 @@ class FrontEnds(Subject):
         elif result.error is not None:
             self._replies.fail(reply_to, result.error)
 
-    def handle_counted(self, counted: WorldCounted, now: Now) -> None:
+    def handle_counted(self, counted: CountersCollected, now: Now) -> None:
         """Answer with the status, and with a snapshot if that was asked for too."""
         self._reads.discard(counted.reply_to)
         status = self._figures.collect(self.clients, counted.counts)

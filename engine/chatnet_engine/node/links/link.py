@@ -64,11 +64,11 @@ class Link:
     row: LinkRow
     changed: set[int]
     """Where its peer's number is put when the row changes; shared by all links."""
-    told: LinkRow | None = None
+    published: LinkRow | None = None
     """The row that was published last."""
     hold_until: float | None = None
     """Not dialled before this: it refused us, or broke the specification."""
-    shunned: bool = False
+    blocked: bool = False
     """It broke the specification: while it is held, its calls are refused. One that refused us
     and calls now has changed its mind."""
     contained_at: float = 0.0
@@ -117,9 +117,9 @@ class Link:
         if self.row.state == LinkState.DIALLING and shown not in UNCONFIRMED:
             self.tell(LinkState.DIALLING, now, self.row.address, why)
 
-    def shuns(self, now: Now) -> bool:
+    def is_blocked(self, now: Now) -> bool:
         """Whether the peer's calls are refused for now."""
-        return self.shunned and self.hold_until is not None and now.mono_s < self.hold_until
+        return self.blocked and self.hold_until is not None and now.mono_s < self.hold_until
 
     def next_pause(self, now: Now) -> float:
         """How long the peer is left alone after an exception of ours about it."""

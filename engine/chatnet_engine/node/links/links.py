@@ -170,7 +170,7 @@ class Links(Subject):
     def refused_now(self, now: Now) -> set[int]:
         """Peers whose calls are refused for the moment."""
         links = self._links
-        self._refused = {p for p in self._refused if p in links and links[p].shuns(now)}
+        self._refused = {p for p in self._refused if p in links and links[p].is_blocked(now)}
         return self._refused | self.reloading
 
     def start(self, session: LinkSession, now: Now) -> None:
@@ -260,7 +260,7 @@ class Links(Subject):
         self._trace.add(peer, Kind.PROTOCOL_VIOLATION, reason=without_values(what))
         self._goodbye(peer, CloseCode.PROTOCOL_VIOLATION, what, now)
         why = reason(LinkReason.VIOLATION, what)
-        self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, shun=True)
+        self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, block=True)
 
     def shut_down(self, now: Now) -> None:
         """The engine ends: close every link with a CLOSE."""
@@ -277,7 +277,7 @@ class Links(Subject):
         with contextlib.suppress(Exception):  # it may be what has just failed
             self._goodbye(peer, CloseCode.NONE, "", now)
         pause_s = link.next_pause(now)
-        self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, shun=True, pause_s=pause_s)
+        self._hold(peer, LinkState.REFUSED, why, now, by_peer=False, block=True, pause_s=pause_s)
         return pause_s
 
     def _goodbye(self, peer: int, code: CloseCode, reason: str, now: Now) -> None:
@@ -292,14 +292,14 @@ class Links(Subject):
         now: Now,
         *,
         by_peer: bool,
-        shun: bool = False,
+        block: bool = False,
         pause_s: float = REFUSED_WAIT_S,
     ) -> None:
         link = self._links[peer]
         self._end(peer)
         self._endpoint.end_link(peer, now.mono_s, pause_s=pause_s, by_peer=by_peer)
-        link.hold_until, link.shunned = now.mono_s + pause_s, shun
-        if shun:
+        link.hold_until, link.blocked = now.mono_s + pause_s, block
+        if block:
             self._refused.add(peer)
         self._touch(peer)
         link.tell(state, now, link.row.address, why)
@@ -342,10 +342,10 @@ class Links(Subject):
     def take_changed(self) -> list[LinkRow]:
         """Link rows that changed since they were last published, newest state only."""
         found = [self._links.get(peer) for peer in sorted(self._changed)]
-        changed = [link for link in found if link and link.row != link.told]
+        changed = [link for link in found if link and link.row != link.published]
         self._changed.clear()
         for link in changed:
-            link.told = link.row
+            link.published = link.row
         return [link.row for link in changed]
 
     def _end(self, peer: int) -> None:

@@ -146,10 +146,10 @@ class Conversation:
         link, outbox = self.link, self._outbox
         if link is None or not link.streaming:
             return
-        room = link.room(wire.CHANNEL_CONVERSATION)
-        if outbox.unsent and (batch := outbox.take_unsent(room, MESSAGE_OVERHEAD_BYTES)):
+        credit = link.credit(wire.CHANNEL_CONVERSATION)
+        if outbox.unsent and (batch := outbox.take_unsent(credit, MESSAGE_OVERHEAD_BYTES)):
             link.send_messages(batch)
-        if outbox.wants_page(room):
+        if outbox.wants_page(credit):
             outbox.loading = True
             page = c.LoadOutbox(self.peer, outbox.loaded_seq, outbox.page_bytes, PAGE_ROWS)
             self._commits.add(page)
@@ -313,7 +313,7 @@ class Conversation:
         self._commits.add(op, link=link)
 
     def _receipts_arrived(self, event: arq.ReceiptsArrived) -> None:
-        runs = [c.ReceiptRun(run.number, run.ack, run.run) for run in event.runs]
+        runs = [c.ReceiptRange(run.number, run.ack, run.count) for run in event.runs]
         ceiling = max(self.state.acked_total, self._outbox.acked) + MAX_TOTAL_AHEAD
         if any(run.ack > ceiling for run in runs):
             raise RemoteProtocolError("an ACK number is too far ahead")

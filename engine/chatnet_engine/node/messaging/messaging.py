@@ -34,7 +34,7 @@ class Messaging(Subject):
     """The subject of conversations.
 
     What the store answers about a peer that is being read again reaches only the client that
-    asked. `client_on`: the number of the client on a route.
+    asked. `client_on`: the number of the client on a routing_id.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Messaging(Subject):
         self._follow(result, waiting)
         reply_to, turn = waiting.reply_to, self._turn
         if result.accepted:
-            client = self._client_on(reply_to.route) if reply_to else 0
+            client = self._client_on(reply_to.routing_id) if reply_to else 0
             turn.publisher.publish(
                 ev.DraftChanged(result.peer, result.revision, result.text, client)
             )

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatnet_protocol.commit import OutboxRow, ReceiptRun
+from chatnet_protocol.commit import OutboxRow, ReceiptRange
 from chatnet_protocol.errors import RemoteProtocolError
-from chatnet_protocol.ipc.rows import AckRun
+from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.limits import KIB, MAX_MESSAGES_IN_WINDOW, RECEIVE_WINDOW_BYTES
 from chatnet_protocol.wire.messages import encode_message
 
@@ -63,11 +63,11 @@ class Outbox:
         """Wire number of the next entry to be added."""
         return self.base + len(self._entries)
 
-    def wants_page(self, room_bytes: int) -> bool:
-        """Whether to read on in the store; `room_bytes`: what the link's window takes now."""
+    def wants_page(self, credit_bytes: int) -> bool:
+        """Whether to read on in the store; `credit_bytes`: what the link's window takes now."""
         if self.complete or self.loading or self.unsent:
             return False
-        return len(self) < MAX_MESSAGES_IN_WINDOW // 2 and room_bytes > self.page_bytes // 2
+        return len(self) < MAX_MESSAGES_IN_WINDOW // 2 and credit_bytes > self.page_bytes // 2
 
     def extend(self, rows: Sequence[OutboxRow]) -> None:
         """Add the next messages of the store, in order."""
@@ -94,14 +94,14 @@ class Outbox:
         self._handed = first - self.base
         return first
 
-    def take_unsent(self, room_bytes: int, overhead_bytes: int) -> list[bytes]:
-        """The next entries for the link that fit into `room_bytes`."""
+    def take_unsent(self, credit_bytes: int, overhead_bytes: int) -> list[bytes]:
+        """The next entries for the link that fit into `credit_bytes`."""
         out: list[bytes] = []
         end = min(len(self._entries), MAX_MESSAGES_IN_WINDOW)
         for index in range(self._handed, end):
             data = self._entries[index].data
-            room_bytes -= len(data) + overhead_bytes
-            if room_bytes < 0:
+            credit_bytes -= len(data) + overhead_bytes
+            if credit_bytes < 0:
                 break
             out.append(data)
         self._handed += len(out)
@@ -112,11 +112,11 @@ class Outbox:
         index = number - self.base
         return self._entries[index].seq if 0 <= index < len(self._entries) else 0
 
-    def handle_receipts(self, runs: Sequence[ReceiptRun]) -> list[AckRun]:
+    def handle_receipts(self, runs: Sequence[ReceiptRange]) -> list[AckRange]:
         """The peer committed these: what the ledger has to store, in running numbers."""
-        out: list[AckRun] = []
+        out: list[AckRange] = []
         for run in runs:
-            for number in range(max(self.base, run.number - run.run + 1), run.number + 1):
+            for number in range(max(self.base, run.number - run.count + 1), run.number + 1):
                 index = number - self.base
                 if index >= len(self._entries):
                     break
@@ -127,9 +127,9 @@ class Outbox:
                 ack = run.ack - (run.number - number)
                 last = out[-1] if out else None
                 if last and (last.seq + 1, last.ack + 1) == (entry.seq, ack):
-                    out[-1] = AckRun(entry.seq, ack, last.run + 1)
+                    out[-1] = AckRange(entry.seq, ack, last.count + 1)
                 else:
-                    out.append(AckRun(entry.seq, ack, 1))
+                    out.append(AckRange(entry.seq, ack, 1))
         self.acked = max(self.acked, *(run.ack for run in out), 0)
         while self._entries and self._entries[0].committed:
             self._entries.popleft()

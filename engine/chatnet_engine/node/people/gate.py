@@ -36,12 +36,12 @@ class Gate:
         self,
         event: secure.Authenticated,
         typed: Mapping[int, Sequence[Addr]],
-        shunned: set[int],
+        blocked: set[int],
         now: Now,
     ) -> Verdict:
         """Accept or refuse a key.
 
-        `typed`: the looked-up addresses of each typed peer; `shunned`: peers that are on hold.
+        `typed`: the looked-up addresses of each typed peer; `blocked`: peers that are on hold.
         """
         hint = event.peer_hint
         invited = self._peers.get(event.invite or 0)
@@ -52,7 +52,7 @@ class Gate:
         else:
             verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed)
         match verdict.meaning:
-            case Meaning.KNOWN if verdict.peer in shunned:
+            case Meaning.KNOWN if verdict.peer in blocked:
                 self._refuse(event, verdict, CloseCode.REFUSED, now)
             case Meaning.KNOWN | Meaning.PIN | Meaning.MERGE | Meaning.UNPROVEN:
                 self._endpoint.accept(event.attempt, verdict.peer, now.mono_s)

@@ -96,7 +96,7 @@ class KnownPeers:
         """Lines, keys and doubts before the transaction in flight."""
         self._uncertain = False
         """A transaction failed: the file may already hold what that one would have written."""
-        self.doubted: set[int] = set()
+        self.unlisted: set[int] = set()
         """Peers with a key that the file does not name: any key of theirs counts as a changed
         one until a person decides."""
 
@@ -123,7 +123,7 @@ class KnownPeers:
             key = row.key if self._find(row.key) else self._key_for(row, listed)
             if not key:
                 if row.key:
-                    self.doubted.add(row.peer)
+                    self.unlisted.add(row.peer)
                     if row.trust == Trust.VERIFIED or not row.safety_number:
                         changed.append(_with_key(row, row.key, Trust.PINNED, own_key))
                 continue
@@ -145,19 +145,19 @@ class KnownPeers:
 
     def vouch(self, peer: int) -> None:
         """A person decided about this peer's key: the next commit of its row counts."""
-        self.doubted.discard(peer)
+        self.unlisted.discard(peer)
 
     def note(self, ops: Iterable[c.Op], now_s: int) -> bytes | None:
         """What is about to be committed; the file's new content if it changes by that."""
         before = list(self._lines)
-        self._before = (before, dict(self._keys), set(self.doubted))
+        self._before = (before, dict(self._keys), set(self.unlisted))
         for op in ops:
             match op:
                 case c.StorePeer(row) if row.peer and row.trust in TRUSTED:
-                    if row.key and row.peer not in self.doubted:
+                    if row.key and row.peer not in self.unlisted:
                         self._put(row, now_s)
                 case c.ForgetPeer(peer):
-                    self.doubted.discard(peer)
+                    self.unlisted.discard(peer)
                     self._drop(self._keys.pop(peer, b""))
                 case _:
                     pass
@@ -169,7 +169,7 @@ class KnownPeers:
     def handle_failed(self) -> None:
         """What was noted last did not become true."""
         if self._before:
-            self._lines, self._keys, self.doubted = self._before
+            self._lines, self._keys, self.unlisted = self._before
             self._before, self._uncertain = None, True
 
     def encode(self) -> bytes:

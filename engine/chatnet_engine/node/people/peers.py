@@ -141,7 +141,7 @@ class Peers:
         if key == self._own_key:
             return Verdict(Meaning.OURSELVES, dialled)
         row = self._rows[dialled]
-        if row.key == key and dialled not in self._known.doubted:
+        if row.key == key and dialled not in self._known.unlisted:
             return Verdict(Meaning.KNOWN, dialled)
         if row.key:
             return Verdict(Meaning.KEY_CHANGED, dialled)
@@ -150,7 +150,7 @@ class Peers:
             return Verdict(Meaning.UNPROVEN, dialled)
         if owner is None:
             return Verdict(Meaning.PIN, dialled)
-        if owner.peer in self._known.doubted:
+        if owner.peer in self._known.unlisted:
             return Verdict(Meaning.KEY_CHANGED, owner.peer)
         if owner.trust == Trust.PENDING:
             return Verdict(Meaning.MERGE, dialled, owner.peer)
@@ -169,7 +169,7 @@ class Peers:
         at = [self._rows[peer] for peer, addrs in typed.items() if places & set(addrs)]
         free = [row for row in at if not row.key and row.trust != Trust.INVITED]
         owner = self.by_key(key)
-        if owner and owner.peer in self._known.doubted:
+        if owner and owner.peer in self._known.unlisted:
             return Verdict(Meaning.KEY_CHANGED, owner.peer)
         if owner and owner.trust != Trust.PENDING:
             if len(free) == 1:
@@ -194,7 +194,7 @@ class Peers:
             return Verdict(Meaning.OURSELVES, peer)
         if owner is None:
             return Verdict(Meaning.PIN, peer)
-        if owner.peer in self._known.doubted:
+        if owner.peer in self._known.unlisted:
             return Verdict(Meaning.KEY_CHANGED, owner.peer)
         if owner.trust == Trust.PENDING:
             return Verdict(Meaning.MERGE, peer, owner.peer)

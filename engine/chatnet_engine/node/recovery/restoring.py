@@ -39,7 +39,7 @@ from chatnet_protocol.transfer_ops import StoredTransfer
 from chatnet_protocol.wire import restoring as wire
 from chatnet_protocol.wire.messages import CHANNEL_RESTORE
 
-MAX_WISHES = 8
+MAX_RESTORE_REQUESTS = 8
 """Different restore requests of a peer on one link that the user here is shown; more are
 refused."""
 READ_AGAIN_S = 5.0
@@ -57,7 +57,7 @@ class _Talk:
     """What the peer asked for and has not been given."""
     read_at: float | None = None
     """When that is tried again, since it could not be read."""
-    wishes: int = 0
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,9 @@ class Restoring(Subject):
             return True
         if wanted:
             name = int.from_bytes(self._random(8), "big") >> 2 or 1
-            self._commits.add(cr.StoreWish(peer, name, RestoreMine.ASKING), asker)
+            self._commits.add(cr.StoreRestoreRequest(peer, name, RestoreMine.ASKING), asker)
         else:
-            self._commits.add(cr.StoreWish(peer, state.want, RestoreMine.NONE), asker)
+            self._commits.add(cr.StoreRestoreRequest(peer, state.want, RestoreMine.NONE), asker)
         return False
 
     def answer(self, peer: int, consent: bool, asker: ReplyTo) -> bool:
@@ -130,7 +130,7 @@ class Restoring(Subject):
         if state.theirs != RestoreTheirs.ASKED and (consent or state.theirs not in CONSENTED):
             raise CommandError(ErrorCode.NOT_ALLOWED, "The peer does not ask for anything back.")
         theirs = RestoreTheirs.GIVING if consent else RestoreTheirs.REFUSED
-        self._commits.add(cr.StoreTheirWish(peer, state.their_want, theirs), asker)
+        self._commits.add(cr.StorePeerRestoreRequest(peer, state.their_want, theirs), asker)
         return False
 
     # --- the link ---
@@ -146,25 +146,29 @@ class Restoring(Subject):
 
     def handle_arrived(self, peer: int, body: bytes) -> None:
         """A message of channel 2. Raises DecodeError, RemoteProtocolError."""
-        said = wire.decode_restoring(body)
+        message = wire.decode_restoring(body)
         state = self._state(peer)
-        match said:
+        match message:
             case wire.RestoreAsk():
-                self._asked(peer, said, state)
-            case wire.RestorePage() if said.want == state.want and state.mine in RESTORE_UNDER_WAY:
-                self._page(peer, said)
-            case wire.RestoreRefuse() if (
-                said.want == state.want and state.mine in RESTORE_UNDER_WAY
+                self._asked(peer, message, state)
+            case wire.RestorePage() if (
+                message.want == state.want and state.mine in RESTORE_UNDER_WAY
             ):
-                self._commits.add(cr.StoreWish(peer, said.want, RestoreMine.REFUSED))
-            case wire.RestoreStop() if said.want == state.their_want:
+                self._page(peer, message)
+            case wire.RestoreRefuse() if (
+                message.want == state.want and state.mine in RESTORE_UNDER_WAY
+            ):
+                self._commits.add(cr.StoreRestoreRequest(peer, message.want, RestoreMine.REFUSED))
+            case wire.RestoreStop() if message.want == state.their_want:
                 self._talk(peer).ask = None
                 if state.theirs in (RestoreTheirs.ASKED, RestoreTheirs.GIVING):
-                    self._commits.add(cr.StoreTheirWish(peer, said.want, RestoreTheirs.NONE))
+                    self._commits.add(
+                        cr.StorePeerRestoreRequest(peer, message.want, RestoreTheirs.NONE)
+                    )
             case wire.RestorePage() | wire.RestoreRefuse() | wire.RestoreStop():
                 pass  # about a request that has ended meanwhile
             case _:
-                assert_never(said)
+                assert_never(message)
 
     def peer_removed(self, result: PeerForgotten, now: Now) -> None:
         """The peer is not in the list any more."""
@@ -251,7 +255,7 @@ class Restoring(Subject):
         given = page_of(ask, rows, page.more)
         self._say(peer, given)
         if not given.more and state.theirs == RestoreTheirs.GIVING:
-            self._commits.add(cr.StoreTheirWish(peer, ask.want, RestoreTheirs.GIVEN))
+            self._commits.add(cr.StorePeerRestoreRequest(peer, ask.want, RestoreTheirs.GIVEN))
 
     def take_reads(self) -> list[ReadHistory]:
         """Pages to read; their context is a RestoreRead."""
@@ -278,12 +282,12 @@ class Restoring(Subject):
     def _asked(self, peer: int, ask: wire.RestoreAsk, state: cr.RestoreState) -> None:
         talk = self._talk(peer)
         if ask.want != state.their_want:
-            talk.wishes += 1
-            if talk.wishes > MAX_WISHES:
+            talk.requests += 1
+            if talk.requests > MAX_RESTORE_REQUESTS:
                 self._say(peer, wire.RestoreRefuse(ask.want))
                 return
             talk.ask = ask
-            self._commits.add(cr.StoreTheirWish(peer, ask.want, RestoreTheirs.ASKED))
+            self._commits.add(cr.StorePeerRestoreRequest(peer, ask.want, RestoreTheirs.ASKED))
         elif talk.ask is None or state.theirs not in CONSENTED:
             talk.ask = ask
             self._serve(peer, ask, state)
@@ -335,9 +339,9 @@ class Restoring(Subject):
         if shown and not (shown.restore == state.row() and former == state):
             self._publisher.publish(ev.RestoreChanged(state.row()))
 
-    def _say(self, peer: int, said: wire.Restoring) -> None:
+    def _say(self, peer: int, message: wire.Restoring) -> None:
         if session := self._session(peer):
-            session.send(CHANNEL_RESTORE, wire.encode_restoring(said))
+            session.send(CHANNEL_RESTORE, wire.encode_restoring(message))
 
     def _state(self, peer: int) -> cr.RestoreState:
         return self._states.get(peer) or cr.RestoreState(peer)

@@ -7,7 +7,7 @@ from chatnet_engine.files.offering import FailedOffer, ReadyOffer
 from chatnet_engine.files.transfers import Act, Transfers
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import FilesRestarted, FilesSaid, ReplyTo
+from chatnet_engine.node.effects import FileProcessReport, FilesRestarted, ReplyTo
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.links import Links
@@ -160,9 +160,9 @@ class FileTransfers(Subject):
 
     # --- the file process ---
 
-    def handle_files(self, result: FilesSaid | FilesRestarted, now: Now) -> None:
+    def handle_files(self, result: FileProcessReport | FilesRestarted, now: Now) -> None:
         """What the file process reports."""
-        if isinstance(result, FilesSaid):
+        if isinstance(result, FileProcessReport):
             self.transfers.handle_process(result.frame, now.mono_s, now.wall_ms)
         else:
             self.transfers.handle_process_restarted(now.mono_s, now.wall_ms)
@@ -241,11 +241,11 @@ class FileTransfers(Subject):
         return [(session, body) for session, body in found if session]
 
     def _send_bulk(self) -> None:
-        """Bytes of files leave on the links that have room for them."""
+        """Bytes of files leave on the links that have credit for them."""
         bulk = self.transfers.bulk
         for peer in bulk.waiting():
             session = self._links.sessions.get(peer)
-            if session and (batch := bulk.take(peer, session.room(CHANNEL_BULK))):
+            if session and (batch := bulk.take(peer, session.credit(CHANNEL_BULK))):
                 session.connection.queue(CHANNEL_BULK, batch)
                 self._turn.due.touch(peer)
 

@@ -9,7 +9,7 @@ from chatnet_protocol.ipc.commands import MakeBackup
 
 
 def asker(number: int) -> ReplyTo:
-    return ReplyTo(b"route", number)
+    return ReplyTo(b"routing_id", number)
 
 
 def test_all_who_ask_for_the_same_are_told_at_once() -> None:

@@ -3,7 +3,7 @@
 from chatnet_engine.node.effects import Addr
 from chatnet_protocol.ipc.events import MessagesDelivered, Notice
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
-from chatnet_protocol.ipc.rows import AckRun, LinkState
+from chatnet_protocol.ipc.rows import AckRange, LinkState
 from chatnet_protocol.limits import MAX_EVENT_BYTES
 from chatnet_protocol.version import WIRE_VERSION
 from chatnet_protocol.wire import datagrams
@@ -63,7 +63,7 @@ def test_very_many_receipts_are_several_events_of_the_size_that_events_have() ->
     assert pair.a.node
     publisher = pair.a.node.turn.publisher
     before = publisher.seq
-    runs = [AckRun(2**60 + 2 * n, 2**60 + 2 * n, 1) for n in range(8192)]
+    runs = [AckRange(2**60 + 2 * n, 2**60 + 2 * n, 1) for n in range(8192)]
     publisher.publish(MessagesDelivered(1, 0, runs))
     assert publisher.seq - before == 3
     assert max(map(len, publisher._ring)) < MAX_EVENT_BYTES

@@ -127,9 +127,9 @@ def test_a_control_message_waits_for_nobody_when_the_window_is_full() -> None:
     pair = connected()
     talk = talk_of(pair.a)
     assert talk.link
-    room = talk.link.room(wire.CHANNEL_CONTROL)
-    talk.link.send(wire.CHANNEL_CONTROL, bytes(room + 1))
-    assert talk.link.room(wire.CHANNEL_CONTROL) == room
+    credit = talk.link.credit(wire.CHANNEL_CONTROL)
+    talk.link.send(wire.CHANNEL_CONTROL, bytes(credit + 1))
+    assert talk.link.credit(wire.CHANNEL_CONTROL) == credit
 
 
 def test_typing_is_told_once_and_ends_with_a_text_or_a_word() -> None:
@@ -167,7 +167,7 @@ def test_receipts_told_twice_and_answers_of_a_former_link_change_nothing() -> No
     talk.handle_result(again, Waiting(c.StoreReceipts(1, [])))
     late = c.AcceptMessages(1, 12345, 1, [], "10.0.0.2:5002", 0)
     state = talk.state
-    talk.handle_result(c.MessagesAccepted(1, [], [c.ReceiptRun(1, 1, 1)], 99), Waiting(late))
+    talk.handle_result(c.MessagesAccepted(1, [], [c.ReceiptRange(1, 1, 1)], 99), Waiting(late))
     pair.a.turn()
     assert talk.state == state
     assert len([e for e in pair.at_a.events if isinstance(e, MessagesDelivered)]) == delivered

@@ -12,7 +12,7 @@ NOW = Now(1000.0, 5)
 
 
 def invite(number: int = 1, secret: bytes = b"secret", peer: int = 0) -> Invite:
-    return Invite(secret, ReplyTo(b"route", number), True, peer)
+    return Invite(secret, ReplyTo(b"routing_id", number), True, peer)
 
 
 def opened(invites: Invites, peer: int) -> None:

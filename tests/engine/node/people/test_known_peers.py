@@ -146,7 +146,7 @@ def test_the_file_has_the_last_word_about_a_peer_of_its_name() -> None:
         (changed,) = known.reconcile([row(held, trust=Trust.NONE if not held else "pinned")], OWN)
         assert (changed.key, changed.trust) == (KEY, Trust.VERIFIED)
         assert changed.safety_number == safety_number(OWN, KEY)
-        assert not known.doubted
+        assert not known.unlisted
 
 
 def test_a_name_that_two_have_says_nothing() -> None:
@@ -167,7 +167,7 @@ def test_a_doubted_peer_that_is_removed_is_not_doubted_any_more() -> None:
     known = KnownPeers()
     known.reconcile([row()], OWN)
     known.note([c.ForgetPeer(1)], 1)
-    assert not known.doubted
+    assert not known.unlisted
 
 
 def test_the_file_names_its_owner_from_its_first_line_on() -> None:
@@ -192,7 +192,7 @@ def test_safety_numbers_that_an_adopted_history_lacks_are_computed() -> None:
     known = load(BOB)
     rows = [
         row(peer=1),
-        row(OTHER, name="doubted", peer=2),
+        row(OTHER, name="unlisted", peer=2),
         row(b"p" * 32, trust=Trust.PENDING, peer=3),
     ]
     changed = known.reconcile([msgspec.structs.replace(r, safety_number="") for r in rows], OWN)

@@ -113,5 +113,5 @@ def test_whoever_knows_the_invite_is_pinned_or_recognised() -> None:
     assert friend.judge_invited(1, OWN) == Verdict(Meaning.OURSELVES, 1)
     doubting = KnownPeers()
     doubting.reconcile([known(2, KEY)], OWN)
-    doubted = Peers([invited(), known(2, KEY)], OWN, doubting)
-    assert doubted.judge_invited(1, KEY) == Verdict(Meaning.KEY_CHANGED, 2)
+    unlisted = Peers([invited(), known(2, KEY)], OWN, doubting)
+    assert unlisted.judge_invited(1, KEY) == Verdict(Meaning.KEY_CHANGED, 2)

@@ -12,7 +12,12 @@ from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
-from chatnet_engine.node.recovery.restoring import MAX_WISHES, READ_AGAIN_S, Restoring, page_of
+from chatnet_engine.node.recovery.restoring import (
+    MAX_RESTORE_REQUESTS,
+    READ_AGAIN_S,
+    Restoring,
+    page_of,
+)
 from chatnet_engine.node.replies import Replies
 from chatnet_engine.node.turn import Turn
 from chatnet_protocol import commit_restore as cr
@@ -24,7 +29,7 @@ from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD, VIEW_TEXT_BYTES
 from chatnet_protocol.wire import restoring as wire
 
-ASKER = ReplyTo(b"route", 1)
+ASKER = ReplyTo(b"routing_id", 1)
 ASK = wire.RestoreAsk(5, 0, b"")
 NOW = Now(100.0, 1_000)
 
@@ -82,10 +87,10 @@ def test_one_ask_at_a_time_once_there_is_consent() -> None:
 
 def test_nothing_is_read_without_consent_and_few_wishes_are_shown() -> None:
     ours, commits = restoring()
-    for want in range(1, MAX_WISHES + 5):
+    for want in range(1, MAX_RESTORE_REQUESTS + 5):
         ours.handle_arrived(1, wire.encode_restoring(wire.RestoreAsk(want, 0, b"")))
     assert ours.take_reads() == []
-    assert len(commits._waiting) == MAX_WISHES
+    assert len(commits._waiting) == MAX_RESTORE_REQUESTS
 
 
 def test_there_is_nothing_to_answer_when_nobody_asks() -> None:
@@ -131,7 +136,7 @@ def test_what_is_answered_already_is_not_stored_again() -> None:
     assert commits.idle
     assert not ours.answer(1, False, ASKER), "consent can be taken back"
     [waiting] = commits._waiting
-    assert waiting.op == cr.StoreTheirWish(1, 5, "refused")  # type: ignore[arg-type]
+    assert waiting.op == cr.StorePeerRestoreRequest(1, 5, "refused")  # type: ignore[arg-type]
 
 
 def test_a_new_link_asks_again_where_the_last_page_ended() -> None:
@@ -178,7 +183,7 @@ def test_a_place_that_means_another_message_now_starts_over() -> None:
     assert isinstance(page, wire.RestorePage)
     assert (page.after, len(page.rows), page.more) == (0, 3, False)
     [waiting] = commits._waiting
-    assert waiting.op == cr.StoreTheirWish(1, 5, "given")  # type: ignore[arg-type]
+    assert waiting.op == cr.StorePeerRestoreRequest(1, 5, "given")  # type: ignore[arg-type]
 
 
 def test_a_page_read_for_a_wish_that_ended_is_not_sent() -> None:
@@ -199,9 +204,9 @@ def test_who_was_refused_is_refused_again_on_the_next_link() -> None:
 
 def test_too_many_wishes_on_one_link_are_refused() -> None:
     ours, _, line = on_a_line()
-    for want in range(1, MAX_WISHES + 2):
+    for want in range(1, MAX_RESTORE_REQUESTS + 2):
         ours.handle_arrived(1, wire.encode_restoring(wire.RestoreAsk(want, 0, b"")))
-    assert line.said == [wire.RestoreRefuse(MAX_WISHES + 1)]
+    assert line.said == [wire.RestoreRefuse(MAX_RESTORE_REQUESTS + 1)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_room import DAY, Chat
+from chat_model import DAY, Chat
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, TransferState
 from fake_engine import FakeCore, make_view
@@ -18,17 +18,17 @@ def test_a_line_for_each_new_day() -> None:
     core.receive(1, "two")
     core.wall_ms += DAY_MS
     core.receive(1, "three")
-    room = Chat(core).room
-    room.switch(1)
-    lines = [str(line) for line in room.take_lines()]
+    model = Chat(core).model
+    model.switch(1)
+    lines = [str(line) for line in model.take_lines()]
     assert [line for line in lines if "November" in line] == [
         DAY,
         "-- Wednesday, 15 November 2023",
     ]
     assert lines.index(DAY) < lines.index("22:13:21 bob: one  [ACK 1 · 10.0.0.1:5001]")
     piped = Chat(core, watched=False)
-    piped.room.switch(1)
-    assert not any("November" in str(line) for line in piped.room.take_lines())
+    piped.model.switch(1)
+    assert not any("November" in str(line) for line in piped.model.take_lines())
 
 
 def test_what_was_written_while_the_peer_was_away_is_reported_once_delivered() -> None:
@@ -55,13 +55,13 @@ def test_a_transfer_is_one_line_at_the_bottom_and_one_printed_line_a_step() -> N
         chat.core.transfer_gauge(transfer, done, 100.0)
         printed += chat.turn()
     assert printed == ["-- 1 ← a.bin, 1.0 kB: receiving"]
-    assert chat.room.status(80)[0] == "1 ← a.bin, 1.0 kB · 90% · 100 B/s · 0:01 left"
-    assert len(chat.room.status(80)) == 2
+    assert chat.model.status(80)[0] == "1 ← a.bin, 1.0 kB · 90% · 100 B/s · 0:01 left"
+    assert len(chat.model.status(80)) == 2
     chat.write("/pause")
-    assert chat.room.status(80)[0] == "1 ← a.bin, 1.0 kB · paused by me · 90%"
+    assert chat.model.status(80)[0] == "1 ← a.bin, 1.0 kB · paused by me · 90%"
     chat.core.move_transfer(transfer, TransferState.DONE)
     assert chat.turn() == ["-- 1 ← a.bin, 1.0 kB: done, verified"]
-    assert len(chat.room.status(80)) == 1
+    assert len(chat.model.status(80)) == 1
 
 
 def test_many_transfers_leave_room_for_the_chat() -> None:
@@ -69,7 +69,7 @@ def test_many_transfers_leave_room_for_the_chat() -> None:
     for number in range(7):
         chat.core.offer(1, f"{number}.bin", 1000)
     chat.turn()
-    lines = chat.room.status(80)
+    lines = chat.model.status(80)
     assert len(lines) == 5
     assert lines[3] == "and 4 more; /status lists them"
 
@@ -78,10 +78,10 @@ def test_the_numbers_of_a_link_that_is_down_are_not_shown() -> None:
     chat = Chat()
     chat.core.link_gauge(1, rtt_ms=15.0, loss=0.2)
     chat.turn()
-    assert "15 ms · loss 20%" in chat.room.status(80)[-1]
+    assert "15 ms · loss 20%" in chat.model.status(80)[-1]
     chat.core.set_link(1, LinkState.DIALLING)
     chat.turn()
-    assert chat.room.status(80) == ["bob · connecting"]
+    assert chat.model.status(80) == ["bob · connecting"]
     assert not any("RTT" in line for line in chat.write("/status"))
 
 
@@ -127,7 +127,7 @@ def test_advice_names_the_commands_of_the_chat() -> None:
 def test_blanks_alone_are_not_sent() -> None:
     chat = Chat()
     assert chat.write(" \t ") == []
-    chat.room.send_text("  ")
+    chat.model.send_text("  ")
     chat.turn()
     assert chat.seen(cmd.SendMessage) == []
 

@@ -1,6 +1,6 @@
 """A terminal chat without a terminal and without sockets, for tests of what it prints and asks."""
 
-from chatnet_cli.room import Room
+from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.slash import handle_line
 from chatnet_client.attach import AttachMachine
 from chatnet_client.kept import Keeper, KeptTexts
@@ -14,7 +14,7 @@ DAY = "-- Tuesday, 14 November 2023"
 
 
 class Chat:
-    """A room, its attach machine and a core, wired without sockets."""
+    """A model, its attach machine and a core, wired without sockets."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Chat:
             if keeper is not None
             else None
         )
-        self.room = Room(peer, watched=watched, new_id=self.new_id, kept=self.kept)
+        self.model = ChatModel(peer, watched=watched, new_id=self.new_id, kept=self.kept)
         self.machine = AttachMachine("test", keep_up=True)
         self.now = 0.0
         self.first_lines = self.turn()
@@ -43,8 +43,8 @@ class Chat:
         """Everything that is under way arrives; the lines that were printed."""
         for _ in range(6):
             self.now += 0.01
-            self.room.handle_timeout(self.now)
-            for command in self.room.take_commands():
+            self.model.handle_timeout(self.now)
+            for command in self.model.take_commands():
                 self.machine.ask(command, self.now)
             self.machine.handle_timeout(self.now)
             for request in self.machine.take_requests(self.now):
@@ -58,11 +58,11 @@ class Chat:
                     self.machine.handle_gauges(frame, self.now)
             self.core.publications.clear()
             for event in self.machine.take_events():
-                self.room.handle_event(event)
-        return [str(line) for line in self.room.take_lines() if str(line) != DAY]
+                self.model.handle_event(event)
+        return [str(line) for line in self.model.take_lines() if str(line) != DAY]
 
     def write(self, line: str) -> list[str]:
-        handle_line(self.room, line, self.new_id)
+        handle_line(self.model, line, self.new_id)
         return self.turn()
 
     def seen(self, kind: type) -> list[cmd.Command]:

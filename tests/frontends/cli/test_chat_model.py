@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chat_room import Chat
+from chat_model import Chat
 from chatnet_cli import transcript
+from chatnet_cli.chat_model import FIRST_ROWS, ChatModel
 from chatnet_cli.hints import AS_VERBS
-from chatnet_cli.room import FIRST_ROWS, Room
 from chatnet_cli.slash import handle_line
 from chatnet_client.client_events import Cause, EngineLost, Outage, Refused
 from chatnet_client.words import ENGINE_DIED
@@ -52,8 +52,8 @@ def test_without_a_terminal_nothing_counts_as_read() -> None:
 def test_sending_shows_the_line_when_it_is_durable() -> None:
     chat = Chat()
     assert chat.write("hello") == ["22:13:21 me: hello"]
-    assert chat.room.unanswered == 0
-    assert "last ✓✓" in chat.room.status(80)[-1]
+    assert chat.model.unanswered == 0
+    assert "last ✓✓" in chat.model.status(80)[-1]
     assert chat.write("   ") == []
     assert "/quit" in chat.write("//quit")[0]
 
@@ -62,8 +62,8 @@ def test_a_message_that_was_not_queued_comes_back() -> None:
     chat = Chat()
     chat.core.refuse[cmd.SendMessage] = CommandError(ErrorCode.STORE, "the disk is full")
     assert chat.write("hello") == ["-- the disk is full"]
-    assert chat.room.take_input() == "hello"
-    assert chat.room.failed
+    assert chat.model.take_input() == "hello"
+    assert chat.model.failed
 
 
 def test_other_peers_are_announced_and_can_be_switched_to() -> None:
@@ -77,46 +77,46 @@ def test_other_peers_are_announced_and_can_be_switched_to() -> None:
 
 def test_drafts_are_shared_both_ways() -> None:
     chat = Chat()
-    chat.room.typed("hel", chat.now)
+    chat.model.typed("hel", chat.now)
     chat.now += 1.0
     chat.turn()
     assert chat.core.peer(1).draft == "hel"
     chat.core.publish(ev.DraftChanged(1, 2, "hello", 99))
     chat.turn()
-    assert chat.room.take_input() == "hello"
-    chat.room.typed("hello!", chat.now)
+    assert chat.model.take_input() == "hello"
+    chat.model.typed("hello!", chat.now)
     chat.core.publish(ev.DraftChanged(1, 3, "other", 99))
     assert chat.turn() == ["-- a draft is being written in another window; your line is unchanged"]
-    assert chat.room.take_input() is None
+    assert chat.model.take_input() is None
 
 
 def test_a_draft_that_was_there_is_gone_on_with() -> None:
     core = FakeCore()
     core.publish(ev.DraftChanged(1, 1, "unfinished", 0))
     chat = Chat(core)
-    assert chat.room.take_input() == "unfinished"
+    assert chat.model.take_input() == "unfinished"
     chat.write("unfinished business")
     assert core.peer(1).draft == ""
 
 
 def test_another_windows_draft_is_shown_once_the_own_line_is_sent_or_emptied() -> None:
     chat = Chat()
-    chat.room.typed("mine", chat.now)
+    chat.model.typed("mine", chat.now)
     chat.core.publish(ev.DraftChanged(1, 1, "theirs", 99))
     assert chat.turn() == ["-- a draft is being written in another window; your line is unchanged"]
     chat.write("mine")
-    assert chat.room.take_input() == "theirs"
-    chat.room.typed("theirs, not", chat.now)
+    assert chat.model.take_input() == "theirs"
+    chat.model.typed("theirs, not", chat.now)
     chat.core.publish(ev.DraftChanged(1, 2, "theirs now", 99))
     chat.turn()
-    chat.room.typed("", chat.now)
-    assert chat.room.take_input() == "theirs now"
+    chat.model.typed("", chat.now)
+    assert chat.model.take_input() == "theirs now"
     assert chat.core.peer(1).draft == "theirs now"
 
 
 def test_commands_are_not_shared() -> None:
     chat = Chat()
-    chat.room.typed("/file secret", chat.now)
+    chat.model.typed("/file secret", chat.now)
     chat.now += 9.0
     chat.turn()
     assert chat.seen(cmd.SetDraft) == chat.seen(cmd.SetTyping) == []
@@ -125,27 +125,27 @@ def test_commands_are_not_shared() -> None:
 def test_a_draft_lost_to_a_faster_one_is_told() -> None:
     chat = Chat()
     chat.core.answer, answer = (
-        lambda route, command: (  # type: ignore[method-assign]
+        lambda routing_id, command: (  # type: ignore[method-assign]
             cmd.DraftSet(False, 9, "theirs")
             if isinstance(command, cmd.SetDraft)
-            else answer(route, command)
+            else answer(routing_id, command)
         ),
         chat.core.answer,
     )
-    chat.room.typed("mine", chat.now)
+    chat.model.typed("mine", chat.now)
     chat.now += 1.0
     assert chat.turn() == ["-- a draft is being written in another window; your line is unchanged"]
 
 
 def test_the_own_line_outlives_the_engine() -> None:
     chat = Chat()
-    chat.room.typed("mine", chat.now)
+    chat.model.typed("mine", chat.now)
     chat.core.start_boot()
     chat.core.publish(ev.DraftChanged(1, 1, "theirs", 0))
     chat.core.publications.clear()
     chat.machine.handle_connected(chat.now)
     chat.turn()
-    assert chat.room.take_input() is None
+    assert chat.model.take_input() is None
     assert chat.write("mine")[0] == "22:13:21 me: mine"
     assert chat.core.peer(1).draft == "theirs", "what another window writes stays there"
 
@@ -156,11 +156,11 @@ def test_waiting_and_typing_in_the_toolbar() -> None:
     chat.write("hello")
     chat.core.publish(ev.TypingChanged(1, True))
     chat.turn()
-    assert chat.room.status(80)[-1] == "bob · connected · 1 waiting · last · queued · typing …"
+    assert chat.model.status(80)[-1] == "bob · connected · 1 waiting · last · queued · typing …"
     chat.core.publish(ev.PeerRemoved(1, 0))
     chat.turn()
-    assert chat.room.status(80)[-1] == "this peer was removed"
-    chat.room.switch(7)
+    assert chat.model.status(80)[-1] == "this peer was removed"
+    chat.model.switch(7)
     assert chat.turn() == []
 
 
@@ -172,9 +172,9 @@ def test_in_a_pipe_delivery_is_a_line() -> None:
 def test_typing_is_told_now_and_then() -> None:
     chat = Chat()
     for text in ("h", "he", "hel"):
-        chat.room.typed(text, chat.now)
-    chat.room.typed("", chat.now)
-    chat.room.typed("/help", chat.now)
+        chat.model.typed(text, chat.now)
+    chat.model.typed("", chat.now)
+    chat.model.typed("/help", chat.now)
     chat.turn()
     assert chat.seen(cmd.SetTyping) == [cmd.SetTyping(1, True), cmd.SetTyping(1, False)]
 
@@ -189,19 +189,19 @@ def test_link_changes_notices_failures_and_losses_are_quiet_lines() -> None:
         "-- The history cannot be written: disk \\x1bfull. Nothing is lost; trying again.",
         "-- message 7 was not sent: too old",
     ]
-    chat.room.handle_event(EngineLost("gone"))
+    chat.model.handle_event(EngineLost("gone"))
     assert chat.turn() == ["-- The engine was stopped (gone)."]
-    assert "engine not running" in chat.room.status(80)[-1]
+    assert "engine not running" in chat.model.status(80)[-1]
 
 
 def test_why_the_engine_is_away_and_how_to_start_it_is_said_once() -> None:
     chat = Chat()
     chat.turn()
-    chat.room.handle_event(EngineLost(ENGINE_DIED))
+    chat.model.handle_event(EngineLost(ENGINE_DIED))
     assert chat.turn() == []
-    chat.room.handle_event(EngineLost("", Outage(Cause.RESTARTING, command="chatnet engine 1 -d")))
+    chat.model.handle_event(EngineLost("", Outage(Cause.RESTARTING, command="chatnet engine 1 -d")))
     assert chat.turn() == ["-- The engine crashed and is being started again …"]
-    chat.room.handle_event(EngineLost("", Outage(Cause.GAVE_UP, "SIGKILL", "chatnet engine 1 -d")))
+    chat.model.handle_event(EngineLost("", Outage(Cause.GAVE_UP, "SIGKILL", "chatnet engine 1 -d")))
     assert chat.turn()[-1] == "-- Start it with: chatnet engine 1 -d"
     chat.core.start_boot()
     row = msgspec.structs.replace(chat.core.view.session, restarts=2, died_of="SIGABRT")
@@ -223,16 +223,16 @@ def test_after_a_restart_only_what_was_missed_is_printed() -> None:
 
 def test_a_refusal_for_good_ends_the_chat() -> None:
     chat = Chat()
-    chat.room.handle_event(Refused(ErrorCode.BUSY, "full", False))
-    assert not chat.room.done
-    chat.room.handle_event(Refused(ErrorCode.VERSION, "upgrade", True))
-    assert chat.room.done
-    assert chat.room.failed
+    chat.model.handle_event(Refused(ErrorCode.BUSY, "full", False))
+    assert not chat.model.done
+    chat.model.handle_event(Refused(ErrorCode.VERSION, "upgrade", True))
+    assert chat.model.done
+    assert chat.model.failed
 
 
 def test_a_peer_that_is_not_there_ends_the_chat() -> None:
-    assert Chat(peer="nobody").room.done
-    assert Chat(FakeCore(make_view(peers=0))).room.failed
+    assert Chat(peer="nobody").model.done
+    assert Chat(FakeCore(make_view(peers=0))).model.failed
 
 
 def test_transfers_by_slash(tmp_path: Path) -> None:
@@ -245,8 +245,8 @@ def test_transfers_by_slash(tmp_path: Path) -> None:
     assert "receiving" in chat.write("/accept 1")[0]
     chat.core.transfer_gauge(first, 500, 100.0)
     chat.turn()
-    assert "a.bin, 1.0 kB · 50% · 100 B/s · 0:05 left" in chat.room.status(120)[0]
-    assert len(chat.room.status(40)[0]) == 40
+    assert "a.bin, 1.0 kB · 50% · 100 B/s · 0:05 left" in chat.model.status(120)[0]
+    assert len(chat.model.status(40)[0]) == 40
     assert "paused" in chat.write("/pause")[0]
     assert "receiving" in chat.write("/resume")[0]
     assert "rejected" in chat.write("/reject")[0]
@@ -274,11 +274,11 @@ def test_history_search_status_help() -> None:
     status = chat.write("/status")
     assert "session 12345" in status[0]
     assert "RTT 31 ms · loss 10%" in status[2]
-    assert "31 ms · loss 10%" in chat.room.status(80)[-1]
+    assert "31 ms · loss 10%" in chat.model.status(80)[-1]
     assert any("/file" in line for line in chat.write("/help"))
     for bad in ("/history x", "/search", "/nonsense \x1b", "/peer nobody"):
         assert len(chat.write(bad)) == 1
-        assert not chat.room.done
+        assert not chat.model.done
 
 
 def test_a_text_that_was_never_sent_is_taken_back() -> None:
@@ -290,14 +290,14 @@ def test_a_text_that_was_never_sent_is_taken_back() -> None:
     chat.write("second")
     assert chat.write("/withdraw 1") == ["-- No text of yours waits as message 1."]
     assert chat.write("/withdraw 2") == ["-- message 2 was not sent: Withdrawn before it was sent."]
-    assert chat.room.take_input() == "first"
-    chat.room.typed("another", chat.now)
+    assert chat.model.take_input() == "first"
+    chat.model.typed("another", chat.now)
     assert "message 3" in chat.write("/withdraw")[0]
-    assert chat.room.take_input() is None, "what is being written stays"
+    assert chat.model.take_input() is None, "what is being written stays"
     assert chat.write("/withdraw 3") == ["-- No text of yours waits as message 3."]
     asked = [command.id for command in chat.seen(cmd.WithdrawMessage)]
     assert asked == [chat.core.history[1][1].id, chat.core.history[2][1].id]
-    assert "✗" in chat.room.status(80)[-1]
+    assert "✗" in chat.model.status(80)[-1]
 
 
 def test_what_was_sent_meanwhile_is_not_taken_back() -> None:
@@ -307,7 +307,7 @@ def test_what_was_sent_meanwhile_is_not_taken_back() -> None:
     late = CommandError(ErrorCode.NOT_ALLOWED, "It may have been sent.")
     chat.core.refuse[cmd.WithdrawMessage] = late
     assert chat.write("/withdraw") == ["-- It may have been sent."]
-    assert chat.room.take_input() is None
+    assert chat.model.take_input() is None
 
 
 def test_asking_for_a_lost_conversation() -> None:
@@ -327,7 +327,7 @@ def test_asking_for_a_lost_conversation() -> None:
     assert chat.turn() == ["-- Your conversation with bob is being restored: 3 messages so far."]
     core.restore(1, ["older"])
     assert chat.turn() == [], "old messages do not scroll by as new ones"
-    assert "4 restored" in chat.room.status(80)[-1]
+    assert "4 restored" in chat.model.status(80)[-1]
     core.move_restore(1, mine=RestoreMine.DONE)
     assert chat.turn() == ["-- Your conversation with bob is restored: 4 messages."]
     assert "older" in chat.write("/history")[-2]
@@ -365,7 +365,7 @@ def test_what_came_back_while_the_engine_was_away_is_not_printed() -> None:
 
 
 def test_in_a_pipe_the_way_to_answer_is_a_verb() -> None:
-    piped = Room(None, watched=False, new_id=bytes, has_line=False, hints=AS_VERBS)
+    piped = ChatModel(None, watched=False, new_id=bytes, has_line=False, hints=AS_VERBS)
     core = FakeCore()
     core.move_restore(1, theirs=RestoreTheirs.ASKED)
     (line,) = piped._news.opening(core.peer(1))
@@ -375,27 +375,27 @@ def test_in_a_pipe_the_way_to_answer_is_a_verb() -> None:
 def test_leaving_and_stopping() -> None:
     chat = Chat()
     chat.write("/quit")
-    assert chat.room.done
+    assert chat.model.done
     assert not chat.core.stopped
     chat.write("/stop")
     assert chat.core.stopped
 
 
 def test_before_anything_is_known() -> None:
-    room = Room(None, watched=True, new_id=bytes)
-    handle_line(room, "hello", bytes)
-    handle_line(room, "/status", bytes)
-    assert [line.style for line in room.take_lines()] == ["error", "error"]
-    assert room.status(80)[-1] == "connecting to the engine …"
-    assert room.take_input() == "hello", "the text is not lost"
-    room.typed("x", 0.0)
-    assert room.take_commands() == []
-    assert room.next_timeout() is None
+    model = ChatModel(None, watched=True, new_id=bytes)
+    handle_line(model, "hello", bytes)
+    handle_line(model, "/status", bytes)
+    assert [line.style for line in model.take_lines()] == ["error", "error"]
+    assert model.status(80)[-1] == "connecting to the engine …"
+    assert model.take_input() == "hello", "the text is not lost"
+    model.typed("x", 0.0)
+    assert model.take_commands() == []
+    assert model.next_timeout() is None
 
 
 def test_lines_nobody_takes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transcript, "MAX_LINES", 3)
-    room = Room(None, watched=True, new_id=bytes)
+    model = ChatModel(None, watched=True, new_id=bytes)
     for number in range(9):
-        room.say(str(number))
-    assert [line.text for line in room.take_lines()] == ["-- 6", "-- 7", "-- 8"]
+        model.say(str(number))
+    assert [line.text for line in model.take_lines()] == ["-- 6", "-- 7", "-- 8"]

@@ -46,7 +46,7 @@ def raised(answer: c.Committed | c.CommitFailed) -> bool:
     return isinstance(answer, c.CommitFailed) and answer.culprit >= 0
 
 
-class Desk:
+class LedgerHarness:
     """See the module. Peers are added with `add_peer`; operations go through `do`."""
 
     def __init__(self, connection: sqlite3.Connection | None = None) -> None:
@@ -126,11 +126,11 @@ class Desk:
         return self.connection.serialize()
 
     @staticmethod
-    def from_image(image: bytes) -> "Desk":
+    def from_image(image: bytes) -> "LedgerHarness":
         """An engine that starts from it."""
         connection = open_memory()
         connection.deserialize(image)
-        return Desk(connection)
+        return LedgerHarness(connection)
 
 
 def events_of(op: c.Op, result: c.OpResult, view: View) -> list[ev.Event]:

@@ -46,7 +46,7 @@ from chatnet_protocol.ipc.events import (
     MessagesAdded,
     MessagesDelivered,
 )
-from chatnet_protocol.ipc.rows import AckRun, LinkState, MessageRow
+from chatnet_protocol.ipc.rows import AckRange, LinkState, MessageRow
 from chatnet_protocol.ipc.view import PeerView, screen_order
 from chatnet_protocol.text import valid_text
 
@@ -55,7 +55,7 @@ FIRST_ROWS = 20
 TYPING_REPEAT_S = 3.0
 
 
-class Room:
+class ChatModel:
     """A chat with one peer of a session."""
 
     def __init__(
@@ -280,18 +280,18 @@ class Room:
         if peer is None or not self._has_line:
             return
         if self._draft and self._draft.peer == self.number:
-            was_apart = self._draft.apart
+            was_conflicted = self._draft.conflicted
             follows = self._draft.handle_snapshot(peer.draft, peer.draft_revision)
-            self._show_draft(follows, was_apart)
+            self._show_draft(follows, was_conflicted)
             return
         self._draft = SharedDraft(self.number, peer.draft, peer.draft_revision)
         self._new_input = peer.draft or self._new_input
 
-    def _show_draft(self, follows: bool, was_apart: bool) -> None:
+    def _show_draft(self, follows: bool, was_conflicted: bool) -> None:
         assert self._draft is not None
         if follows:
             self._new_input = self._draft.text
-        if self._draft.apart and not was_apart:
+        if self._draft.conflicted and not was_conflicted:
             self.say("a draft is being written in another window; your line is unchanged")
 
     def _changed(self, changed: Changed) -> None:
@@ -303,15 +303,15 @@ class Room:
             case MessagesDelivered(peer=number, runs=runs) if number == self.number:
                 self._delivered(runs)
             case DraftChanged(peer=number) as draft if self._draft and number == self.number:
-                was_apart = self._draft.apart
+                was_conflicted = self._draft.conflicted
                 follows = self._draft.handle_changed(draft.text, draft.revision)
-                self._show_draft(follows, was_apart)
+                self._show_draft(follows, was_conflicted)
             case event:
                 for line in self._news.of(event, self.mirror):
                     if line.is_for_all or line.peer == self.number:
                         self.say(line.text, "error" if line.is_error else "quiet")
 
-    def _delivered(self, runs: list[AckRun]) -> None:
+    def _delivered(self, runs: list[AckRange]) -> None:
         peer = self.peer
         if peer is None or not runs:
             return
@@ -355,9 +355,9 @@ class Room:
                 self._queued_no = max(self._queued_no, answer.result.no)
         if isinstance(answer.command, SetDraft) and self._draft:
             result = answer.result if isinstance(answer.result, DraftSet) else None
-            was_apart = self._draft.apart
+            was_conflicted = self._draft.conflicted
             follows = self._draft.handle_answer(answer.command, result)
-            self._show_draft(follows, was_apart)
+            self._show_draft(follows, was_conflicted)
         elif isinstance(answer.command, SetDraft | SetTyping | MarkShown | MarkRead):
             return
         elif answer.error is not None:
