@@ -7,7 +7,7 @@ from random import Random
 
 from realworld.engines import RealEngine, linked
 
-SIZE = 2_000_000
+SIZE = 40_000_000
 
 
 def held_port() -> socket.socket:

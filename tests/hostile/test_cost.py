@@ -142,10 +142,12 @@ def other_channel(target: Target, n: int) -> None:
 
 
 ROWS: dict[object, Row] = {
-    ct.Accept: Row(control(lambda n: ct.Accept(unknown(n))), Cost(20, 50, 2, 2)),
+    ct.Accept: Row(control(lambda n: ct.Accept(unknown(n))), Cost(20, 60, 2, 2)),
     (ct.Accept, "own, ended"): Row(control(ended_and_accepted), Cost(80, 50, 8, 2)),
     ct.Listen: Row(control(lambda n: listen(own(n), n)), Cost(30, 24, 2, 1)),
-    (ct.Listen, "of a receiver"): Row(control(lambda n: listen(accepted(n), n)), Cost(15, 9, 9, 1)),
+    (ct.Listen, "of a receiver"): Row(
+        control(lambda n: listen(accepted(n), n)), Cost(15, 14, 9, 1)
+    ),
     ct.DialBack: Row(control(lambda n: ct.DialBack(own(n))), Cost(40, 24, 2, 1)),
     ct.Unreachable: Row(control(unreachable_and_asked), Cost(30, 40, 9, 1)),
     ct.LinkStream: Row(control(lambda n: link_stream(own(n), n)), Cost(30, 24, 2, 1)),
@@ -156,13 +158,13 @@ ROWS: dict[object, Row] = {
     (ct.Done, "lookups full"): Row(
         control(lambda n: ct.Done(unknown(n))), Cost(30, 50, 3, 3), Target.fill_lookups
     ),
-    restoring.RestoreAsk: Row(one_ask, Cost(40, 80, 1, 40)),
+    restoring.RestoreAsk: Row(one_ask, Cost(40, 80, 1, 50)),
     restoring.RestorePage: Row(
         restore(lambda n: restoring.RestorePage(5, 0, 0, b"", False, [])), Cost(15, 12, 1, 1)
     ),
     restoring.RestoreRefuse: Row(restore(restoring.RestoreRefuse), Cost(15, 12, 1, 1)),
     restoring.RestoreStop: Row(
-        restore(lambda n: restoring.RestoreStop(WANT)), Cost(25, 16, 2, 1)
+        restore(lambda n: restoring.RestoreStop(WANT)), Cost(25, 20, 3, 1)
     ),
     messages.Marks: Row(states(messages.STATE_MARKS, marks), Cost(15, 12, 1, 1)),
     messages.Typing: Row(states(messages.STATE_TYPING, typing), Cost(20, 8, 1, 1)),

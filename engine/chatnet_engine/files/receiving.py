@@ -24,10 +24,9 @@ from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.rows import Renamed, TransferRow
 from chatnet_protocol.wire import control as ct
 
-FIRST_RETRY_S, MAX_RETRY_S = 0.2, 60.0
+FIRST_RETRY_S, MAX_RETRY_S, SLOT_RETRY_S = 0.2, 60.0, 1.0
 FULL_RETRY_S = 30.0
 """How often a full disk is looked at again."""
-SLOT_RETRY_S = 1.0
 MAX_MISMATCHES = 3
 """Times a transfer may arrive other than it was read; then something is broken for good."""
 
@@ -109,9 +108,8 @@ class Receiving(Transfer):
         """Say what stands, and go on."""
         if self.ended:
             # Another engine is sent the ending again, unless nobody knows it.
-            self.acknowledged = (
-                self.acknowledged and not is_other
-            ) or self.detail.end_code == ct.EndCode.UNKNOWN
+            known = self.acknowledged and not is_other
+            self.acknowledged = known or self.detail.end_code == ct.EndCode.UNKNOWN
             if not self.acknowledged:
                 self._say_end()
             return

@@ -364,7 +364,7 @@ def test_a_tree_follows_no_links_and_opens_no_pipes(disk: Path) -> None:
             tree.open_file(["link", "x"])
         with pytest.raises(OSError, match="symbolic links"):
             tree.open_file(["link"])
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match=r"(not a|no) regular file"):
             tree.open_file(["pipe"])
         assert tree.size_of(["pipe"]) is None
         assert tree.size_of(["link", "x"]) is None

@@ -125,7 +125,7 @@ def test_every_worker_answers_through_handle_io(
     kinds = {type(result): result for result in node.results}
     assert kinds[Committed] == Committed(1, [])
     assert kinds[HistoryRead].context == 4
-    assert kinds[HostResolved] == HostResolved(2, [("127.0.0.1", 9)])
+    assert kinds[HostResolved] == HostResolved(2, [("127.0.0.1", 9)], asked=("127.0.0.1", 9))
     assert kinds[FileProcessReport] == FileProcessReport(b"hello")
 
 

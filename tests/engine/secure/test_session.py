@@ -1,5 +1,6 @@
 import pytest
 
+from chatnet_engine.deadlines import TICK_S
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.session import MAX_SEALED_BYTES, Session, Slots
 from chatnet_protocol.errors import LocalProtocolError
@@ -17,6 +18,7 @@ def session(
     started: float = 0.0,
     made: float | None = None,
     keys: tuple[bytes, bytes] = KEYS,
+    handshake_hash: bytes = bytes(32),
 ) -> Session:
     return Session(
         peer=1,
@@ -27,7 +29,7 @@ def session(
         keys=keys,
         initiator=initiator,
         ephemeral=bytes([ephemeral]) * 32,
-        handshake_hash=b"",
+        handshake_hash=handshake_hash,
         fin=b"",
         psk=False,
         started=started,
@@ -77,10 +79,17 @@ def test_header_and_payload_are_authenticated() -> None:
     assert receiver.open(sealed) is not None
 
 
-def test_each_role_rekeys_at_its_own_age() -> None:
-    config = SecureConfig()
-    assert session(started=5.0).rekey_at(config) == 125.0
-    assert session(started=5.0, initiator=False).rekey_at(config) == 155.0
+@pytest.mark.parametrize(("initiator", "least_s", "most_s"), [(True, 100, 120), (False, 130, 150)])
+def test_each_role_rekeys_at_its_own_age(initiator: bool, least_s: int, most_s: int) -> None:
+    """Spread by the handshake, and at ticks."""
+    ages = set()
+    for first in range(256):
+        drawn = session(started=5.0, initiator=initiator, handshake_hash=bytes([first]) * 32)
+        ages.add(drawn.rekey_at(SecureConfig()) - 5.0)
+    assert least_s <= min(ages) < least_s + 1
+    assert most_s - 1 < max(ages) <= most_s
+    assert len(ages) > 50
+    assert all(age % TICK_S == 0 for age in ages)
 
 
 def test_next_current_previous() -> None:

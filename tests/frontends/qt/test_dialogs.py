@@ -25,6 +25,7 @@ from chatnet_protocol.ipc.commands import (
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 from chatnet_qt.details import MessageDetails
 from chatnet_qt.help_text import HelpDialog
+from chatnet_qt.picture_viewer import PictureViewer
 from chatnet_qt.qt import (
     QApplication,
     QDialog,
@@ -36,6 +37,7 @@ from chatnet_qt.qt import (
     QWidget,
     present,
 )
+from chatnet_qt.quit_dialog import QuitDialog
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.sheet import Sheet
 from qtworld import (
@@ -75,8 +77,11 @@ DIALOGS: dict[type[QDialog], list[Make]] = {
     ],
     MessageDetails: [details],
     HelpDialog: [lambda stage: HelpDialog(stage.session, stage.window.menus.actions, stage.window)],
+    QuitDialog: [lambda stage: QuitDialog(stage.session.view, stage.window)],
     Sheet: [],
 }
+OWN_WINDOWS: set[type] = {PictureViewer}
+"""They ask nothing, and have tests of their own."""
 CASES = [(kind, make) for kind, makers in DIALOGS.items() for make in makers]
 HARMLESS = (SetDraft, FetchHistory, MarkShown, MarkRead, MakeInvite)
 """Asked for without a key press."""
@@ -99,7 +104,7 @@ def test_every_dialog_of_the_window_is_tried_here() -> None:
     while kinds:
         kinds = [sub for kind in kinds for sub in kind.__subclasses__()]
         found.update(kind for kind in kinds if kind.__module__.startswith("chatnet_qt."))
-    assert found == set(DIALOGS)
+    assert found == {*DIALOGS, *OWN_WINDOWS}
 
 
 def open_fresh(stage: Stage, make: Make) -> QDialog:

@@ -80,14 +80,6 @@ def test_closing_says_once_that_the_engine_goes_on(
     assert not stage.client.asked(StopEngine)
 
 
-def test_quit_and_stop_ends_the_engine(make_stage: MakeStage) -> None:
-    stage = make_stage(session_view(peer_view()))
-    action(stage, "Quit and stop the engine").trigger()
-    stage.settle()
-    assert len(stage.client.asked(StopEngine)) == 1
-    assert not stage.window.isVisible()
-
-
 def test_the_theme_changes_while_it_runs_and_is_remembered(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Dark").trigger()

@@ -204,7 +204,7 @@ def test_transfers_show_their_progress(make_stage: MakeStage) -> None:
     done = transfer_row(row, "done", "a.bin", 1000, done_bytes=1000)
     stage.client.change(ev.TransferChanged(done))
     stage.settle()
-    assert stage.pane.model.bubble(0).done_bytes == 1000
+    assert stage.pane.model.bubble(0).progress.done_bytes == 1000
 
 
 def test_a_damaged_offer_is_shown_all_the_same(make_stage: MakeStage) -> None:

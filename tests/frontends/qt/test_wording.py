@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from chatnet_client.mirror import Progress
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, TransferRow, TransferState
 from chatnet_qt import wording
 from qtworld import NOW_MS, peer_view
@@ -108,6 +109,6 @@ def test_transfers_say_who_and_why() -> None:
 
 
 def test_progress_guesses_nothing_without_a_rate() -> None:
-    assert wording.progress_words(5_000_000, 10_000_000, 0) == "5.0 MB of 10.0 MB"
-    words = wording.progress_words(5_000_000, 10_000_000, 1_000_000)
+    assert wording.progress_words(Progress(5_000_000), 10_000_000) == "5.0 MB of 10.0 MB"
+    words = wording.progress_words(Progress(5_000_000, 1_000_000), 10_000_000)
     assert words == "5.0 MB of 10.0 MB · 1.0 MB/s · 5 s left"
