@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from chatnet_client.words.offers import offer_words
 from chatnet_client.words.sentences import Sentence, sentence_of
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import decode_offer
@@ -39,8 +40,6 @@ def quote_words(row: MessageRow) -> str:
     if row.kind != MessageKind.OFFER:
         return "A message that this version cannot show"
     try:
-        files = decode_offer(row.body).files
+        return offer_words(decode_offer(row.body), lambda name: name[:MAX_QUOTE_CHARACTERS])
     except DecodeError:
         return "A file"
-    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return f"File {files[0].path[-1][:MAX_QUOTE_CHARACTERS]}{more}"

@@ -14,6 +14,7 @@ from chatnet_protocol.ipc.events import (
     MessagesRestored,
     PeerRemoved,
 )
+from chatnet_protocol.ipc.offer import Offer, OfferedFolder, encode_offer
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.limits import MAX_HISTORY_IDS
 
@@ -130,6 +131,11 @@ def test_a_quote_is_one_short_line() -> None:
     assert quote_words(row(1, body=b" two\n\n lines ")) == "two lines"
     long = quote_words(row(1, body=b"x" * 65_536))
     assert long == "x" * MAX_QUOTE_CHARACTERS + "…"
-    assert quote_words(golden.PEERS_ROW) == "File house.pdf and 1 more"
+    assert quote_words(golden.PEERS_ROW) == "plans and 1 more, 2 files"
     assert quote_words(row(1, kind=2, body=b"no offer")) == "A file"
     assert quote_words(row(1, kind=9)) == "A message that this version cannot show"
+
+
+def test_a_folder_without_files_is_quoted_by_its_name() -> None:
+    body = encode_offer(Offer([], folders=[OfferedFolder(["proj"])]))
+    assert quote_words(row(1, kind=2, body=body)) == "proj, folder, 0 files"
