@@ -11,8 +11,9 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 RUN = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 from realworld.guard import guarded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 with guarded():
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     print(child.pid, flush=True)
