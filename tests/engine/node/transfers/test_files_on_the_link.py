@@ -1,0 +1,48 @@
+"""Bytes of files on channel 3 of the link, between whole nodes: no TCP in either direction."""
+
+from chatnet_protocol.wire.messages import CHANNEL_BULK
+from simworld.file_pair import FilePair
+
+SIZE = 50_000
+
+
+def without_tcp(seed: int) -> FilePair:
+    pair = FilePair(seed, SIZE)
+    assert pair.shared
+    pair.shared.block(True)
+    return pair
+
+
+def test_a_file_arrives_and_text_goes_on_beside_it() -> None:
+    pair = without_tcp(1)
+    sent: list[int] = []
+    pair.network.tap = lambda data, source, target: sent.append(len(data))
+    pair.offer()
+    pair.at_a.say("beside it")
+    assert pair.clock.run(pair.clock.now_s + 60, pair.done)
+    pair.settle(10)
+    assert sum(sent) > SIZE
+
+
+def test_a_link_that_breaks_in_between_is_no_end_of_it() -> None:
+    pair = without_tcp(2)
+    pair.set_line(loss=0.2)
+    pair.offer()
+    pair.run(1)
+    pair.b.crash()
+    pair.b.up()
+    pair.set_line(loss=0.0)
+    assert pair.clock.run(pair.clock.now_s + 120, pair.done)
+
+
+def test_more_than_the_window_ends_the_link_of_who_sends_it() -> None:
+    pair = without_tcp(3)
+    pair.offer()
+    pair.run(1)
+    assert pair.a.node
+    session = pair.a.node.links.sessions.get(1)
+    assert session
+    session.send(CHANNEL_BULK, b"\3not a message")
+    pair.a.node.turn.due.touch(1)
+    pair.run(0.5)
+    assert pair.clock.run(pair.clock.now_s + 120, pair.done), "a new link, and the file after all"
