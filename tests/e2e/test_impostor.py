@@ -52,6 +52,7 @@ def test_r21_another_key_in_the_middle_of_a_transfer_gets_nothing(root: Path) ->
                     assert client.wait_until(
                         lambda: client.view.peers[0].info.offered_key != b"", WITHIN_S
                     )
+                    assert posing.wait_until(lambda: bool(posing.view.peers), WITHIN_S)
                     assert posing.wait_until(
                         lambda: posing.view.peers[0].link.state == LinkState.REFUSED, WITHIN_S
                     )
