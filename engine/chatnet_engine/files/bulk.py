@@ -57,7 +57,13 @@ class BulkStreams:
         return of_peer >= MAX_PEER_BULK_STREAMS or len(self._by_job) >= MAX_BULK_STREAMS
 
     def open(self, peer: int, handle: bytes, job: int) -> None:
-        """From now on `handle` on the link of `peer` is the connection of this job."""
+        """From now on `handle` on the link of `peer` is the connection of this job.
+
+        The peer chooses the handle: one that is in use ends the older stream.
+        """
+        if (older := self._by_handle.get((peer, handle))) is not None:
+            self._ask(pw.BulkIn(older.job, b""))
+            self._forget(older.job)
         stream = _Stream(peer, handle, job)
         self._by_job[job] = stream
         self._by_handle[peer, handle] = stream

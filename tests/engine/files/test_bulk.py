@@ -294,6 +294,18 @@ def test_an_end_of_the_other_side_ends_the_job(streams: BulkStreams, asked: Aske
     assert len(asked) == 1
 
 
+def test_a_handle_that_is_used_again_ends_the_older_stream(
+    streams: BulkStreams, asked: Asked
+) -> None:
+    streams.open(PEER, HANDLE, JOB + 1)
+    assert asked == [pw.BulkIn(JOB, b"")]
+    streams.close(JOB)
+    hear(streams, bulk.BulkData(HANDLE, b"new"))
+    assert asked[1:] == [pw.BulkIn(JOB + 1, b"new")]
+    streams.close(JOB + 1)
+    streams.handle_link_down(PEER)
+
+
 def test_a_link_that_ends_takes_its_streams_along(streams: BulkStreams, asked: Asked) -> None:
     streams.open(PEER + 1, HANDLE, JOB + 1)
     streams.handle_report(pw.BulkOut(JOB, b"lost"))
