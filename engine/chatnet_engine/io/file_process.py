@@ -242,7 +242,8 @@ class FileProcess:
             case pw.BulkIn() | pw.BulkGrant():
                 self._bulk.handle(request)
             case pw.Probe():
-                threading.Thread(target=self._probe, args=(request,), daemon=True).start()
+                with contextlib.suppress(RuntimeError):  # no room for one more thread
+                    threading.Thread(target=self._probe, args=(request,), daemon=True).start()
             case pw.Scan() | pw.Place() | pw.Discard():
                 self._disk.put(request)
 
