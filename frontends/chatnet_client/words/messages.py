@@ -14,7 +14,7 @@ NOT_HERE = "Message not here"
 """For a message that another answers, and that this history does not hold."""
 NO_REPLIES = (
     "The engine that runs is an older one, which does not keep what a text answers. Stop it and"
-    " start it again, or send the text by itself."
+    " start it again, or send the text without it."
 )
 MAX_QUOTE_CHARACTERS = 200
 
