@@ -242,7 +242,7 @@ class FileProcess:
             case pw.BulkIn() | pw.BulkGrant():
                 self._bulk.handle(request)
             case pw.Probe():
-                with contextlib.suppress(RuntimeError):  # no room for one more thread
+                with contextlib.suppress(RuntimeError):  # the limit of threads
                     threading.Thread(target=self._probe, args=(request,), daemon=True).start()
             case pw.Scan() | pw.Place() | pw.Discard():
                 self._disk.put(request)
