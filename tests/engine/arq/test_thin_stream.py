@@ -18,6 +18,7 @@ from simworld.thin_stream import (
     time_bursts,
 )
 
+pytestmark = pytest.mark.statistics
 SEEDS = range(1, 5)
 
 

@@ -13,7 +13,12 @@ from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_protocol.ipc.view import screen_order
-from chatnet_protocol.limits import MAX_HISTORY_BYTES, MAX_HISTORY_ROWS, MAX_INTEGER
+from chatnet_protocol.limits import (
+    MAX_HISTORY_BYTES,
+    MAX_HISTORY_IDS,
+    MAX_HISTORY_ROWS,
+    MAX_INTEGER,
+)
 from simworld.ledger_harness import LedgerHarness, arrived, message_id, texts
 
 
@@ -287,3 +292,21 @@ def test_what_is_read_ends_with_the_row_that_passes_its_bytes() -> None:
         which = pages.Slice(1, 100, max_bytes)
         assert len(pages.forwards(harness.connection, which, 0)) == count
         assert len(pages.backwards(harness.connection, which, pages.END)) == count
+
+
+def test_messages_are_found_by_their_ids_in_screen_order() -> None:
+    harness = mixed_harness()
+    everything = walk_back(harness, 1, 256)[::-1]
+    wanted = [everything[9], everything[2], everything[5]]
+    found = page(harness, peer=1, ids=[row.id for row in wanted], search="no such text")
+    assert found.rows == [everything[2], everything[5], everything[9]]
+    assert not found.more
+    assert page(harness, peer=2, ids=[row.id for row in wanted]).rows == []
+
+
+def test_a_page_names_at_most_so_many_ids() -> None:
+    harness = harness_of(b"one")
+    page(harness, ids=[message_id(1)] * MAX_HISTORY_IDS)
+    with pytest.raises(CommandError, match=str(MAX_HISTORY_IDS)) as caught:
+        page(harness, ids=[message_id(1)] * (MAX_HISTORY_IDS + 1))
+    assert caught.value.code == ErrorCode.INVALID

@@ -22,7 +22,7 @@ SETTINGS = """\
 source_paths = ["chatnet_engine", "chatnet_protocol"]
 only_mutate = ["chatnet_engine/{package}/*"]
 also_copy = ["protocol"]
-pytest_add_cli_args = ["-p", "no:cacheprovider"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-m", "not statistics"]
 pytest_add_cli_args_test_selection = {tests}
 use_git_change_detection = false
 track_dependencies = false
@@ -34,7 +34,7 @@ pythonpath = [".", "tests/support", "tests/programs"]
 addopts = ["--import-mode=importlib", "--strict-markers", "--strict-config"]
 filterwarnings = ["error"]
 timeout = 60
-markers = ["e2e: real processes on real sockets"]
+markers = ["e2e: real processes on real sockets", "statistics: slow"]
 """
 KILLED = frozenset({1, 3, 36, 24, 152, -24, 255})
 """mutmut's exit codes of a failed test, an error inside pytest, and a time limit."""
