@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from chatnet_engine.io.trace_log import salt_of, to_row
 from chatnet_engine.node.effects import Addr
 from chatnet_engine.trace import DETAIL, Trace
@@ -163,3 +165,12 @@ def test_the_simulator_prints_what_each_engine_did() -> None:
     assert not [line for line in told if " transport:packet_sent " in line]
     started = next(line for line in told if "connectivity:connection_started" in line)
     assert re.match(r" +\d+\.\d{4}  [abc]  ([abc] {5}|peer \d) connectivity", started)
+
+
+@pytest.mark.parametrize("seed", [28, 46])
+def test_a_run_that_prints_its_trace_is_the_same_run(seed: int) -> None:
+    """Both seeds crash an engine between two effects."""
+    silent = run_seed(seed)
+    watched = run_seed(seed, lambda line: None, packets=True)
+    assert silent.counts["crash at an effect"]
+    assert (watched.counts, watched.simulated_s) == (silent.counts, silent.simulated_s)

@@ -381,7 +381,7 @@ class SimEngine:
         life = self._life
         self._performing = True
         for effect in self.node.take_effects(self.now):
-            if self.die_in_effects:
+            if self.die_in_effects and not isinstance(effect, Trace):  # a trace changes nothing
                 self.die_in_effects -= 1
                 if not self.die_in_effects:
                     self.counts["crash at an effect"] += 1
