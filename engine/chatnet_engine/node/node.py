@@ -262,6 +262,8 @@ class Node:
         self._move_transfers(now)
         out: list[Effect] = []
         sealed: list[tuple[bytes, Addr]] = []
+        for peer in self.links.changed:  # the state of a link decides what is due of it
+            turn.due.touch(peer)
         served = turn.due.touched
         for peer in served:
             if self._stop_by is None:

@@ -54,7 +54,8 @@ class Links(Subject):
         self._trace = trace
         self.sessions = Sessions(endpoint)
         self._links: dict[int, Link] = {}
-        self._changed: set[int] = set()
+        self.changed: set[int] = set()
+        """Peers whose link changed since `take_changed`."""
         """Peers whose LinkRow may be another than was published last."""
         self._refused: set[int] = set()
         """Peers whose calls are refused, unless that is over."""
@@ -83,8 +84,8 @@ class Links(Subject):
         link = self._links.get(row.peer)
         if link is None:
             idle = LinkRow(row.peer, LinkState.IDLE, now.wall_ms)
-            link = self._links[row.peer] = Link(idle, self._changed)
-            self._changed.add(row.peer)
+            link = self._links[row.peer] = Link(idle, self.changed)
+            self.changed.add(row.peer)
         self._touch(row.peer)
         if row.trust == Trust.PENDING:
             return
@@ -341,9 +342,9 @@ class Links(Subject):
 
     def take_changed(self) -> list[LinkRow]:
         """Link rows that changed since they were last published, newest state only."""
-        found = [self._links.get(peer) for peer in sorted(self._changed)]
+        found = [self._links.get(peer) for peer in sorted(self.changed)]
         changed = [link for link in found if link and link.row != link.published]
-        self._changed.clear()
+        self.changed.clear()
         for link in changed:
             link.published = link.row
         return [link.row for link in changed]

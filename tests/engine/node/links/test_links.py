@@ -119,6 +119,18 @@ def test_a_peer_that_moves_is_followed_once_its_new_address_has_answered(pair: P
     assert node.links.names.dial_addrs(node.peers.need(1)) == [MOVED, B]
 
 
+def test_what_is_due_of_a_silent_peer_follows_it_to_its_new_address(pair: Pair) -> None:
+    pair.set_line(cut=True)
+    pair.at_a.say("into the void")
+    pair.run(8)
+    node = node_of(pair.a)
+    assert pair.peer(pair.at_a).link.state == LinkState.SILENT
+    node.traffic._handle_event(secure.Roamed(1, MOVED), set(), pair.a.now)
+    pair.a.turn()
+    assert node.turn.due.due_of(1) == node.due_of(1)
+    assert pair.peer(pair.at_a).link.address == "10.9.9.9:40000"
+
+
 def test_an_address_challenge_for_nobody_does_nothing(pair: Pair) -> None:
     node, now = node_of(pair.a), pair.a.now
     links, traffic = node.links, node.traffic
