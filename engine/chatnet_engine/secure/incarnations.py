@@ -56,18 +56,21 @@ class Incarnations:
         return claimed == self.of(key)
 
     def expect(self, key: bytes, addr: Addr) -> None:
-        """This key was at `addr` just now."""
+        """This key was at `addr` just now, and no other."""
+        addr = (addr[0], addr[1])
+        former = self._keys.get(addr)
+        if former is not None and former != key:
+            del self._keys[addr]
+            del self._addrs[former][addr]
         if key not in self._renewed:
             return
-        addr = (addr[0], addr[1])
         held = self._addrs.setdefault(key, OrderedDict())
         held[addr] = None
         held.move_to_end(addr)
         self._keys[addr] = key
         if len(held) > MAX_ADDRS:
             gone, _ = held.popitem(last=False)
-            if self._keys.get(gone) == key:
-                del self._keys[gone]
+            del self._keys[gone]
 
     def _draw(self) -> int:
         return int.from_bytes(self._random(8), "big") or 1

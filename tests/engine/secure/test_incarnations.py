@@ -136,3 +136,29 @@ def test_the_newest_addresses_of_a_renewed_key_are_known() -> None:
     table.expect(KEY, B)
     assert table.at(A) == table.of(OTHER), "an address is of whom it was last"
     table.expect(KEY, C)
+
+
+def test_an_address_that_now_belongs_to_another_key_is_answered_with_everybodys() -> None:
+    """A key that was never ended takes over the address of one that was."""
+    table = Incarnations(7, random.Random(1).randbytes)
+    table.renew(KEY, [A, B])
+    assert not table.confirm(OTHER, table.of(KEY), A), "this answer was for the other one"
+    assert table.at(A) == 7
+    assert table.confirm(OTHER, 7, A)
+    assert table.at(B) == table.of(KEY)
+    table.expect(KEY, A)
+    assert table.at(A) == table.of(KEY)
+
+
+def test_peers_that_change_addresses_get_through_to_one_that_ended_a_link() -> None:
+    three = Three()
+    three.end(heard=True)
+    assert three.world.run(5, lambda: agreed(three.a, three.b))
+    three.world.move(three.b, ("10.9.9.9", 9))
+    three.rehandshake(three.b, 1)
+    three.world.run(5)
+    three.world.move(three.c, B)
+    three.rehandshake(three.c, 1)
+    three.world.run(20)
+    assert three.with_c()
+    assert links(three.a, 2) == [False, True]
