@@ -4,12 +4,14 @@ import os
 import shlex
 from collections.abc import Callable
 
+import msgspec
+
 from chatnet_cli import render, targets
 from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.environment import Failure, UsageError
 from chatnet_cli.hints import IN_CHAT
 from chatnet_client.words import guess_words, is_open
-from chatnet_client.words.numbers import loss_words, rtt_words
+from chatnet_client.words.numbers import gauge_words
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     AnswerRestore,
@@ -225,8 +227,8 @@ def _status(model: ChatModel) -> None:
     model.say(f"{render.peer_name(peer.info)} · {render.link_words(peer)} · {peer.link.address}")
     gauge = model.mirror.link_gauge(model.number)
     if gauge is not None and peer.link.state == LinkState.UP:
-        loss = loss_words(gauge.loss)
-        model.say(f"RTT {rtt_words(gauge.rtt_ms)} · {loss} · {gauge.waiting} waiting")
+        numbers = gauge_words(msgspec.structs.asdict(gauge))
+        model.say(" · ".join([*numbers, f"{gauge.waiting} waiting"]))
     for row in view.transfers:
         if row.state not in ENDED_TRANSFER_STATES:
             model.say(render.transfer_line(row, model.mirror.progress(row), IN_CHAT))

@@ -114,6 +114,10 @@ def typing(revision: int) -> bytes:
     return messages.encode_state(messages.Typing(revision // 100 % 2 == 0))
 
 
+def line(revision: int) -> bytes:
+    return messages.encode_state(messages.Line(revision % 1000))
+
+
 def new_link(target: Target, n: int) -> None:
     """Ends the link, and begins one as another engine with the same key."""
     peer = target.peer
@@ -168,6 +172,7 @@ ROWS: dict[object, Row] = {
     ),
     messages.Marks: Row(states(messages.STATE_MARKS, marks), Cost(15, 12, 1, 1)),
     messages.Typing: Row(states(messages.STATE_TYPING, typing), Cost(20, 8, 1, 1)),
+    messages.Line: Row(states(messages.STATE_LINE, line), Cost(15, 8, 1, 1)),
     "unknown state": Row(states(MAX_STATES, lambda n: b""), Cost(25, 8, 1, 1)),
     messages.Hello: Row(new_link, Cost(160, 160, 1, 20)),
     MessageKind.TEXT: Row(message(1, lambda n: b""), Cost(12, 30, 2, 1)),

@@ -227,7 +227,26 @@ EVENTS: Samples = _named(
 GAUGES: Samples = _named(
     [
         ev.LinkGauge(
-            1, 5, 0.75, 0.125, 0.25, 16384, 1200, 900, 880, 4, 2048, 1, 2, True, 3, 1e6, 1.5, 1472
+            1,
+            5,
+            0.75,
+            0.125,
+            0.25,
+            16384,
+            1200,
+            900,
+            880,
+            4,
+            2048,
+            1,
+            2,
+            True,
+            3,
+            1e6,
+            1.5,
+            1472,
+            0.125,
+            20.5,
         ),
         ev.TransferGauge(ID_2, 1, 6, 131_072, 5e6),
     ]
@@ -310,6 +329,7 @@ MESSAGES: Samples = {
     "Hello, of a later one": wire.Hello(21, 20, 20, 21, 41, "Alice", True),
     "Marks": wire.Marks(21, 20),
     "Typing": wire.Typing(True),
+    "Line": wire.Line(205),
     "RestoreAsk, from the start": restoring.RestoreAsk(77, 0, b""),
     "RestoreAsk, from where it stopped": restoring.RestoreAsk(77, 42, ID_2),
     "RestorePage": restoring.RestorePage(
@@ -350,6 +370,7 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "GaugeFrame": envelope.decode_gauges,
     "TraceFrame": envelope.decode_traces,
     "Hello": wire.decode_hello,
+    "Line": wire.decode_line,
     "Marks": wire.decode_marks,
     "Message": wire.decode_message,
     "Publication": envelope.decode_publication,

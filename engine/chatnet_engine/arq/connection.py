@@ -260,6 +260,7 @@ class Connection:
             packets_spurious=sender.loss.counters.packets_spurious,
             loss_rate=self.line.loss_rate,
             bursty=self.line.bursty,
+            burst_s=self.line.burst_s if self.line.bursty else 0.0,
             copies=plan_for(self.line).sends - 1,
             pto_count=sender.loss.pto_count,
             unreceipted_messages=chat.unreceipted if chat is not None else 0,

@@ -22,6 +22,8 @@ class ArqStats(Struct, frozen=True, kw_only=True):
     """Moving average over packets, 0 … 1."""
     bursty: bool
     """Losses come in bursts."""
+    burst_s: float
+    """Mean length of a burst; 0 where losses do not come in bursts."""
     copies: int
     """Early copies of each small message that the line asks for."""
     pto_count: int

@@ -19,6 +19,17 @@ from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import messages as wire
 
 _CODES = frozenset(CloseCode)
+REPORT_EVERY_S = 2.0
+"""The peer is sent the loss of our direction at most so often, and without a timer of its own:
+what changes it is traffic."""
+REPORT_SHARE = 0.25
+REPORT_STEP = 0.005
+"""Changes smaller than this part of it, or than this, are chance."""
+_STATE_KEYS = {
+    wire.Marks: wire.STATE_MARKS,
+    wire.Typing: wire.STATE_TYPING,
+    wire.Line: wire.STATE_LINE,
+}
 
 
 class LinkSession:
@@ -43,6 +54,10 @@ class LinkSession:
         self._over = False
         self.closed: arq.Closed | None = None
         """The peer's CLOSE, once it has arrived."""
+        self.loss_in = 0.0
+        """Share of its packets that the peer judges lost, as it last reported."""
+        self._reported_loss = 0.0
+        self._reported_at = float("-inf")
         self._closed_with: int | None = None
         """The code of our CLOSE, if one left."""
 
@@ -135,8 +150,16 @@ class LinkSession:
         if self.streaming:
             self.connection.queue(wire.CHANNEL_CONVERSATION, batch)
 
-    def set_state(self, state: wire.Marks | wire.Typing) -> None:
+    def set_state(self, state: wire.Marks | wire.Typing | wire.Line) -> None:
         """Tell the peer; the newest value wins."""
         if self.streaming:
-            key = wire.STATE_MARKS if isinstance(state, wire.Marks) else wire.STATE_TYPING
-            self.connection.set_state(key, wire.encode_state(state))
+            self.connection.set_state(_STATE_KEYS[type(state)], wire.encode_state(state))
+
+    def report_loss(self, now_s: float) -> None:
+        """Send the peer the loss of our direction, if it has changed."""
+        if now_s < self._reported_at + REPORT_EVERY_S or not self.streaming:
+            return
+        loss, before = self.connection.line.loss_rate, self._reported_loss
+        if abs(loss - before) >= max(REPORT_STEP, REPORT_SHARE * before):
+            self._reported_loss, self._reported_at = loss, now_s
+            self.set_state(wire.Line(round(loss * 1000)))

@@ -19,7 +19,7 @@ from chatnet_client.errors import ClientError, EngineUnreachable, NoSession
 from chatnet_client.mirror import Progress
 from chatnet_client.outage import is_supervised, supervisor_of
 from chatnet_client.words import count_words, is_open, restarted_words
-from chatnet_client.words.numbers import loss_words, rtt_words
+from chatnet_client.words.numbers import gauge_words
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import Status
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, LinkState
@@ -230,10 +230,4 @@ def _link_line(peer: PeerView, facts: Status) -> str:
     if peer.link.state != LinkState.UP:
         return " · ".join(words)  # the numbers of a link that is down are of the past
     link = next((link for link in facts.links if link.get("peer") == peer.info.peer), {})
-    rtt_ms = link.get("rtt_ms")
-    loss = link.get("loss")
-    if isinstance(rtt_ms, int | float) and rtt_ms:
-        words.append(f"RTT {rtt_words(rtt_ms)}")
-    if isinstance(loss, int | float):
-        words.append(loss_words(loss))
-    return " · ".join(words)
+    return " · ".join(words + gauge_words(link))

@@ -232,6 +232,10 @@ class LinkGauge(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """What packets wait in the queues of the path."""
     mtu_bytes: int = 0
     """Largest datagram that is known to reach the peer."""
+    loss_in: float = 0.0
+    """Fraction of the peer's packets lost lately, as the peer reports it."""
+    burst_ms: float = 0.0
+    """Mean length of a burst of losses of our packets; 0 where they are not `bursty`."""
 
 
 class TransferGauge(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):

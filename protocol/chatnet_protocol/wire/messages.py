@@ -3,7 +3,7 @@
 Channel 0 is the conversation: `Message`, durable and exactly once. Channel 1 is control of
 transfers: `Control`, reliable within one link and sent again after each new one. Channel 2 brings
 a lost conversation back (see `restoring`). The HELLO frame holds a `Hello`; STATE frames hold
-`Marks` and `Typing`, of which only the newest counts.
+`Marks`, `Typing` and `Line`, of which only the newest counts.
 """
 
 from msgspec import Struct
@@ -28,6 +28,7 @@ CHANNEL_BULK = 3
 
 STATE_MARKS = 1
 STATE_TYPING = 2
+STATE_LINE = 3
 
 MAX_COUNTER = 2**63 - 1
 MAX_MESSAGE_NUMBER = 2**61
@@ -85,6 +86,13 @@ class Typing(Struct, array_like=True, gc=False, frozen=True):
 TYPING_KEPT_S = 6.0
 
 
+class Line(Struct, array_like=True, gc=False, frozen=True):
+    """What the sender of this state measures of its own direction; for people to see."""
+
+    loss_permille: int
+    """Packets of a thousand that were lost lately."""
+
+
 def encode_message(
     kind: int, message_id: bytes, lamport: int, sent_ms: int, body: bytes, reply_to: bytes = b""
 ) -> bytes:
@@ -137,7 +145,7 @@ def decode_hello(data: bytes) -> Hello:
     return hello
 
 
-def encode_state(state: Marks | Typing) -> bytes:
+def encode_state(state: Marks | Typing | Line) -> bytes:
     """Value of a STATE frame."""
     return codec.pack(state)
 
@@ -153,3 +161,11 @@ def decode_marks(data: bytes) -> Marks:
 def decode_typing(data: bytes) -> Typing:
     """Raises DecodeError."""
     return codec.unpack(data, Typing, MAX_STATE_BYTES)
+
+
+def decode_line(data: bytes) -> Line:
+    """Raises DecodeError."""
+    line = codec.unpack(data, Line, MAX_STATE_BYTES)
+    if not 0 <= line.loss_permille <= 1000:
+        raise DecodeError("a loss is out of range")
+    return line

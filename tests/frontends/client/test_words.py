@@ -141,6 +141,20 @@ def test_numbers_are_written_alike() -> None:
     assert numbers.loss_words(0.2) == "loss 20%"
 
 
+def test_a_link_is_shown_with_the_numbers_that_it_has() -> None:
+    assert numbers.gauge_words({}) == []
+    assert numbers.gauge_words({"rtt_ms": 0.0, "loss": 0.0}) == ["loss 0% out, 0% in"]
+    gauge = {
+        "rtt_ms": 31.4, "loss": 0.2, "loss_in": 0.03, "bursty": True, "burst_ms": 20.0, "copies": 3,
+        "path_rate_bytes_s": 11.8e6, "queue_ms": 1.5, "mtu_bytes": 1472,
+    }  # fmt: skip
+    assert " · ".join(numbers.gauge_words(gauge)) == (
+        "RTT 31 ms · loss 20% out, 3.0% in · bursts of 20 ms · 3 copies of each message · "
+        "path 11.8 MB/s, queue 1.5 ms · datagrams up to 1472 B"
+    )
+    assert numbers.gauge_words({"copies": 1}) == ["1 copy of each message"]
+
+
 def test_each_state_of_a_message_has_a_sentence() -> None:
     sentences = [states.state_sentence(state, "bob") for state in states.STATES]
     assert len(set(sentences)) == len(states.STATES)

@@ -138,6 +138,18 @@ def test_states_survive(shown: int, read: int, typing: bool) -> None:
     assert wire.decode_typing(wire.encode_state(wire.Typing(typing))).typing is typing
 
 
+@given(st.integers(0, 1000))
+def test_a_reported_loss_survives(permille: int) -> None:
+    line = wire.Line(permille)
+    assert wire.decode_line(wire.encode_state(line)) == line
+
+
+@pytest.mark.parametrize("values", [[], [-1], [1001], [True], [0.5]])
+def test_a_loss_out_of_range_is_refused(values: list[object]) -> None:
+    with pytest.raises(DecodeError):
+        wire.decode_line(codec.pack_plain(values))
+
+
 @pytest.mark.parametrize("values", [[-1, 0], [0, -1], [1], [0, True], [0, "1"]])
 def test_marks_out_of_range_are_refused(values: list[object]) -> None:
     with pytest.raises(DecodeError):

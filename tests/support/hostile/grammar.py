@@ -352,8 +352,13 @@ def _marks(grammar: Grammar) -> bytes:
     return frames.encode_state(messages.STATE_MARKS, grammar.random.randrange(2**40), value)
 
 
+def _line(grammar: Grammar) -> bytes:
+    value = messages.encode_state(messages.Line(grammar.random.choice((0, 1, 500, 1000))))
+    return frames.encode_state(messages.STATE_LINE, grammar.random.randrange(2**40), value)
+
+
 def _unknown_state(grammar: Grammar) -> bytes:
-    key = grammar.random.randrange(3, MAX_STATES)
+    key = grammar.random.randrange(messages.STATE_LINE + 1, MAX_STATES)
     value = grammar.random.randbytes(grammar.random.choice((0, 5, 256)))
     return frames.encode_state(key, grammar.random.randrange(2**40), value)
 
@@ -518,6 +523,7 @@ PIECES: dict[str, Piece] = {
     "part": Piece(_part, 4),
     "typing": Piece(_typing, 4),
     "marks": Piece(_marks, 4),
+    "line": Piece(_line, 2),
     "unknown_state": Piece(_unknown_state, 2),
     "ack": Piece(_ack, 6),
     "receipt": Piece(_receipt, 6),

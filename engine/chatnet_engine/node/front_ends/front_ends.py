@@ -50,7 +50,7 @@ class FrontEnds(Subject):
         self._replies = turn.replies
         self._left_out = left_out
         self._effects = turn.effects
-        self._figures = figures
+        self.figures = figures
         self._gauges = gauges
         self._reads: set[ReplyTo] = set()
         """Answers that wait for something read outside."""
@@ -157,7 +157,7 @@ class FrontEnds(Subject):
     def handle_counted(self, counted: CountersCollected, now: Now) -> None:
         """Answer with the status, and with a snapshot if that was asked for too."""
         self._reads.discard(counted.reply_to)
-        status = self._figures.collect(self.clients, counted.counts)
+        status = self.figures.collect(self.clients, counted.counts)
         if counted.view:
             publisher = self._publisher
             seq, count = publisher.open_snapshot(now, current=True)

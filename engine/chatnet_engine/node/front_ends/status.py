@@ -120,4 +120,6 @@ class Figures:
             path_rate_bytes_s=round(stats.rate_bytes_per_s, 1),
             queue_ms=round(stats.queue_s * 1000, 3),
             mtu_bytes=stats.mtu_bytes,
+            loss_in=round(session.loss_in, 4),
+            burst_ms=round(stats.burst_s * 1000, 3),
         )

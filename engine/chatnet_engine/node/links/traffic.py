@@ -178,6 +178,8 @@ class Traffic:
             self._links.restart(peer, now)
             self._links.dial(peer, now)
             return []
+        if session:
+            session.report_loss(now.mono_s)
         packets = self._sessions.take_packets(peer, now)
         if not packets:
             return []

@@ -135,7 +135,7 @@ class Conversation:
                     self._sent_seq = self._outbox.seq_of(event.upto) or self._sent_seq
                     self._sent_due = self._sent_due or now.mono_s + SENT_LAG_S
             case arq.StateArrived():
-                self._state_arrived(event, now)
+                self._state_arrived(event, link, now)
             case arq.HelloArrived():
                 self._hello_arrived(event, link)
             case _:
@@ -337,7 +337,7 @@ class Conversation:
         )
         self._commits.add(op, link=link)
 
-    def _state_arrived(self, event: arq.StateArrived, now: Now) -> None:
+    def _state_arrived(self, event: arq.StateArrived, link: LinkSession, now: Now) -> None:
         if event.key == wire.STATE_MARKS:
             marks = wire.decode_marks(event.value)
             if max(marks.shown, marks.read) > self.state.acked_total + MAX_TOTAL_AHEAD:
@@ -346,6 +346,8 @@ class Conversation:
             self._commits.add(op)
         elif event.key == wire.STATE_TYPING:
             self._typing.handle(wire.decode_typing(event.value).typing, now)
+        elif event.key == wire.STATE_LINE:
+            link.loss_in = wire.decode_line(event.value).loss_permille / 1000
 
     def _send_marks(self) -> None:
         if self.link and (self.state.my_shown or self.state.my_read):
