@@ -208,7 +208,7 @@ class BubblePainter:
         )
         self._words(placed.name_box, shown, colours.text, LEFT, font)
         total = transfer.size_bytes if transfer else offer.size_bytes
-        count = transfer.files if transfer else len(offer.files)
+        count = transfer.files if transfer else offer.file_count
         is_folder = picture_for(bubble) == "folder"
         files = "1 file" if count == 1 else f"{count:,} files"
         size = f"{files} · {size_words(total)}" if is_folder else size_words(total)

@@ -57,7 +57,16 @@ MAX_LEFT_OUT_NAMED = 8
 MAX_SHOWN_PATH_BYTES = 200
 """Of a path that is only shown; its start and its end are kept."""
 MAX_OFFER_BYTES = 60 * KIB
-"""An offer is one message of the conversation; a larger list is split over several offers."""
+"""An offer is one message of the conversation; a longer list of files follows as a listing."""
+MAX_THINGS_IN_OFFER = 1000
+"""Files and folders that a person chooses for one offer with a listing."""
+MAX_LISTED_FILES = 2_000_000
+MAX_LISTED_FOLDERS = 500_000
+"""Of one listing, with those that only its paths imply; a receiver keeps some 20 bytes of each file
+and 70 of each folder in memory."""
+MAX_LISTING_BYTES = 256 * MIB
+LISTING_PAGE_BYTES = 64 * KIB
+"""One page of a listing, decoded as a whole: some 2 MiB of objects at worst."""
 MAX_AUTOMATIC_BYTES_A_DAY = 1024 * MIB
 MAX_AUTOMATIC_FILES_A_DAY = 1000
 """What the files of a peer that is not verified may take in a day without a question: bytes, and

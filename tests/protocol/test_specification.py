@@ -29,7 +29,7 @@ from chatnet_protocol.ipc import (
     trace,
     view,
 )
-from chatnet_protocol.wire import datagrams, frames, messages, restoring
+from chatnet_protocol.wire import datagrams, frames, listing, messages, restoring
 
 FOLDER = Path(__file__).resolve().parents[2] / "protocol"
 NUMBERED_FIELD = re.compile(r"^\| (\d+) \| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
@@ -60,6 +60,10 @@ ARRAYS = [
     offer.Offer,
     offer.OfferedFile,
     offer.OfferedFolder,
+    offer.OfferedListing,
+    offer.ListedThing,
+    listing.ListedFolder,
+    listing.ListedFile,
     messages.Hello,
     messages.Message,
     restoring.RestoredRow,

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from chatnet_engine.files.records import Sealer, nonce_packer  # noqa: E402
 from chatnet_engine.secure.noise import Handshake, Protocol  # noqa: E402
 from chatnet_protocol.version import WIRE_VERSION  # noqa: E402
-from chatnet_protocol.wire import bulk  # noqa: E402
+from chatnet_protocol.wire import bulk, listing  # noqa: E402
 from chatnet_protocol.wire import control as ct  # noqa: E402
 from chatnet_protocol.wire import file_records as fr  # noqa: E402
 from golden_vectors import readable  # noqa: E402
@@ -52,6 +52,12 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "Position": fr.Position(1, 65_536),
     "FileHeader": fr.FileHeader(1, 65_536),
 }
+PAGE = [
+    listing.ListedFolder(["plans"], [listing.ListedFile("house.pdf", 1 << 20, 1_700_000_000_000)]),
+    listing.ListedFolder(["plans", "empty"], []),
+    listing.ListedFolder([], [listing.ListedFile("run.sh", 7, 0, True)], 1),
+]
+"""One page of a listing."""
 
 
 BULK: dict[str, bulk.BulkMessage] = {
@@ -142,7 +148,8 @@ def document() -> str:
             json.dumps({"name": name, "hex": bulk.encode_bulk(value).hex()})
             for name, value in BULK.items()
         )
-        + f'\n],\n"file": "{FILE.hex()}",\n"connections": [\n'
+        + f'\n],\n"listing_page": "{listing.encode_page(PAGE).hex()}"'
+        + f',\n"file": "{FILE.hex()}",\n"connections": [\n'
         + ",\n".join(connections)
         + "\n]}\n"
     )

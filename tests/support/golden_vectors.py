@@ -23,7 +23,14 @@ from chatnet_protocol.errors import ErrorCode  # noqa: E402
 from chatnet_protocol.ipc import commands as cmd  # noqa: E402
 from chatnet_protocol.ipc import envelope, rows, session_files, view  # noqa: E402
 from chatnet_protocol.ipc import events as ev  # noqa: E402
-from chatnet_protocol.ipc.offer import LeftOut, Offer, OfferedFile, OfferedFolder  # noqa: E402
+from chatnet_protocol.ipc.offer import (  # noqa: E402
+    LeftOut,
+    ListedThing,
+    Offer,
+    OfferedFile,
+    OfferedFolder,
+    OfferedListing,
+)
 from chatnet_protocol.ipc.reasons import LinkReason, reason  # noqa: E402
 from chatnet_protocol.ipc.trace import TraceRow  # noqa: E402
 from chatnet_protocol.version import IPC_VERSION, WIRE_VERSION  # noqa: E402
@@ -38,6 +45,9 @@ OTHER_KEY = bytes(range(0x40, 0x60))
 ID_1 = bytes.fromhex("0199a1b2c3d47000800000000000000a")
 ID_2 = bytes.fromhex("0199a1b2c3e87000800000000000000b")
 SENT_MS = 1_760_000_000_000
+LISTING = OfferedListing(
+    bytes(range(32)), 70_000, [ListedThing("photos", 1_200, 1 << 32, 3), ListedThing("ü.txt", 1, 0)]
+)
 OFFER = Offer(
     [
         OfferedFile(["plans", "house.pdf"], 1_048_576, SENT_MS, True),
@@ -322,6 +332,9 @@ MESSAGES: Samples = {
     "Message, an offer": wire.Message(2, ID_2, 41, SENT_MS + 20, codec.pack(OFFER)),
     "Message, of a kind not known yet": wire.Message(9, ID_1, 42, SENT_MS, b"\xff\x00"),
     "Offer": OFFER,
+    "Offer, with a listing": Offer([], listing=LISTING),
+    "OfferedListing": LISTING,
+    "ListedThing": LISTING.things[0],
     "OfferedFile": OFFER.files[0],
     "OfferedFolder": OFFER.folders[0],
     "LeftOut": OFFER.left_out_named[0],

@@ -34,7 +34,7 @@ def facts_of(offer: Offer, make_safe: Callable[[str], str]) -> Facts:
         name=make_safe(things[0].name),
         kind=(TransferKind.FOLDER if things[0].is_folder else TransferKind.FILE).value,
         things=len(things),
-        files=len(offer.files),
+        files=offer.file_count,
         size_bytes=offer.size_bytes,
         differences=differences,
     )

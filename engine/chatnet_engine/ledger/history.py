@@ -121,6 +121,8 @@ def _file_names(body: bytes) -> str:
         offer = decode_offer(body)
     except DecodeError:
         return ""
+    if offer.listing is not None:
+        return "\n".join(thing.name for thing in offer.listing.things)
     return "\n".join("/".join(file.path) for file in offer.files)
 
 

@@ -43,7 +43,7 @@ def offer_words(offer: Offer, harmless: Harmless) -> str:
     if not things:
         return NAMELESS
     title = title_of_offer(offer, harmless)
-    return _words(title, things[0].is_folder, len(things), len(offer.files))
+    return _words(title, things[0].is_folder, len(things), offer.file_count)
 
 
 def left_out_words(differences: Differences | None, harmless: Harmless) -> str:

@@ -1,6 +1,7 @@
 """What an OFFER message holds: the files and folders somebody wants to send."""
 
 import enum
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -12,10 +13,17 @@ from chatnet_protocol.limits import (
     MAX_FILES_IN_OFFER,
     MAX_FOLDERS_IN_OFFER,
     MAX_LEFT_OUT_NAMED,
+    MAX_LISTED_FILES,
+    MAX_LISTED_FOLDERS,
+    MAX_LISTING_BYTES,
     MAX_OFFER_BYTES,
     MAX_PATH_COMPONENTS,
     MAX_SHOWN_PATH_BYTES,
+    MAX_THINGS_IN_OFFER,
 )
+
+LISTING_DIGEST_BYTES = 32
+"""BLAKE3 of the whole listing."""
 
 
 class OfferedFile(Struct, array_like=True, gc=False, frozen=True):
@@ -58,15 +66,38 @@ class LeftOut(Struct, array_like=True, gc=False, frozen=True):
     """A LeftOutKind value; readers take an unknown one as it is."""
 
 
+class ListedThing(Struct, array_like=True, gc=False, frozen=True):
+    """One file or folder that a person chose, in an offer whose listing follows."""
+
+    name: str
+    files: int
+    size_bytes: int
+    """All its files together."""
+    folders: int = 0
+    """How many folders it makes on a disk, itself included; 0: it is a file."""
+
+
+class OfferedListing(Struct, array_like=True, gc=False, frozen=True):
+    """The list of files is not in the offer: it is sent before them (`wire.listing`)."""
+
+    digest: bytes
+    size_bytes: int
+    """Of the listing itself."""
+    things: list[ListedThing]
+    """In the order of the listing; its `root` numbers count them."""
+
+
 class OfferedThing(NamedTuple):
     """What a person chose to send: one file, or a folder with everything in it."""
 
     name: str
     is_folder: bool
-    files: list[int]
-    """Indexes into the offer's files."""
+    files: Sequence[int]
+    """Indexes into the offer's files, or into those of its listing."""
     folders: list[int]
-    """Indexes into the offer's folders."""
+    """Indexes into the offer's folders; none with a listing."""
+    root: int = 0
+    """With a listing: its number there."""
 
     @property
     def end(self) -> int:
@@ -83,15 +114,28 @@ class Offer(Struct, array_like=True, gc=False, frozen=True):
     """How many files, links and folders inside the offered folders are not sent."""
     left_out_named: list[LeftOut] = []
     """The first of them."""
+    listing: OfferedListing | None = None
+    """Instead of `files` and `folders`, where they do not fit."""
 
     @property
     def size_bytes(self) -> int:
         """All files together."""
-        return sum(file.size_bytes for file in self.files)
+        return sum(
+            file.size_bytes for file in (self.listing.things if self.listing else self.files)
+        )
+
+    @property
+    def file_count(self) -> int:
+        """How many files, those in folders included."""
+        if self.listing is None:
+            return len(self.files)
+        return sum(thing.files for thing in self.listing.things)
 
     @property
     def entries(self) -> int:
         """How many files and folders it makes on a disk, implied folders included."""
+        if self.listing is not None:
+            return self.file_count + sum(thing.folders for thing in self.listing.things)
         top: dict[object, Any] = {}
         folders = 0
         parents = [(file.root, file.path[:-1]) for file in self.files]
@@ -107,22 +151,37 @@ class Offer(Struct, array_like=True, gc=False, frozen=True):
     @property
     def things(self) -> list[OfferedThing]:
         """The offered files and folders, in the order in which they are complete."""
-        found: dict[tuple[int, str], OfferedThing] = {}
+        if self.listing is not None:
+            return _listed_things(self.listing.things)
+        found: dict[tuple[int, str], tuple[list[int], list[int]]] = {}
         single: list[OfferedThing] = []
         for index, file in enumerate(self.files):
             if len(file.path) == 1:
                 single.append(OfferedThing(file.path[0], False, [index], []))
             else:
-                self._folder(found, file.root, file.path).files.append(index)
+                self._folder(found, file.root, file.path)[0].append(index)
         for index, folder in enumerate(self.folders):
-            self._folder(found, folder.root, folder.path).folders.append(index)
-        return sorted([*found.values(), *single], key=lambda thing: thing.end)
+            self._folder(found, folder.root, folder.path)[1].append(index)
+        several = [
+            OfferedThing(name, True, files, folders)
+            for (_, name), (files, folders) in found.items()
+        ]
+        return sorted([*several, *single], key=lambda thing: thing.end)
 
     @staticmethod
     def _folder(
-        found: dict[tuple[int, str], OfferedThing], root: int, path: list[str]
-    ) -> OfferedThing:
-        return found.setdefault((root, path[0]), OfferedThing(path[0], True, [], []))
+        found: dict[tuple[int, str], tuple[list[int], list[int]]], root: int, path: list[str]
+    ) -> tuple[list[int], list[int]]:
+        return found.setdefault((root, path[0]), ([], []))
+
+
+def _listed_things(listed: list[ListedThing]) -> list[OfferedThing]:
+    things: list[OfferedThing] = []
+    first = 0
+    for root, one in enumerate(listed):
+        files = range(first, first := first + one.files)
+        things.append(OfferedThing(one.name, one.folders > 0, files, [], root))
+    return sorted(things, key=lambda thing: thing.end)
 
 
 def encode_offer(offer: Offer) -> bytes:
@@ -133,7 +192,9 @@ def encode_offer(offer: Offer) -> bytes:
 def decode_offer(body: bytes) -> Offer:
     """The offer in `body`. Raises DecodeError when malformed or over a limit."""
     offer = codec.unpack(body, Offer, MAX_OFFER_BYTES)
-    if not (offer.files or offer.folders) or len(offer.files) > MAX_FILES_IN_OFFER:
+    if offer.listing is not None:
+        _check_listing(offer, offer.listing)
+    elif not (offer.files or offer.folders) or len(offer.files) > MAX_FILES_IN_OFFER:
         raise DecodeError("an offer holds between 1 and 1,000 files")
     if len(offer.folders) > MAX_FOLDERS_IN_OFFER:
         raise DecodeError("an offer lists at most 1,000 empty folders")
@@ -149,3 +210,23 @@ def decode_offer(body: bytes) -> Offer:
     if any(len(one.path.encode()) > MAX_SHOWN_PATH_BYTES for one in named):
         raise DecodeError("the path of what is left out is too long")
     return offer
+
+
+def _check_listing(offer: Offer, listing: OfferedListing) -> None:
+    if offer.files or offer.folders:
+        raise DecodeError("an offer has either files or a listing")
+    if len(listing.digest) != LISTING_DIGEST_BYTES:
+        raise DecodeError("the digest of a listing has 32 bytes")
+    if not 0 < listing.size_bytes <= MAX_LISTING_BYTES:
+        raise DecodeError("the size of a listing is out of range")
+    if not 1 <= len(listing.things) <= MAX_THINGS_IN_OFFER:
+        raise DecodeError("an offer with a listing has between 1 and 1,000 things")
+    for thing in listing.things:
+        if not 0 <= thing.size_bytes <= MAX_FILE_BYTES:
+            raise DecodeError("the size of a listed thing is out of range")
+        if not (thing.files == 1 if thing.folders == 0 else min(thing.files, thing.folders) >= 0):
+            raise DecodeError("a listed thing is one file, or a folder")
+    if offer.file_count > MAX_LISTED_FILES:
+        raise DecodeError("a listing holds at most 2,000,000 files")
+    if offer.entries - offer.file_count > MAX_LISTED_FOLDERS:
+        raise DecodeError("a listing makes at most 500,000 folders")

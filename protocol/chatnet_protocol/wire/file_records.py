@@ -6,7 +6,8 @@ big-endian, sealed part. The plain part is one byte of type and a body; records 
 the connection's key of that direction and nonces that count from 0, no associated data.
 
 The receiver of the files says START first. The sender answers FILE, DATA..., FILE_END for each
-file from there on, then END. The receiver says VERIFIED now and then, and END when it has all.
+file from there on, then END. Where the offer names a listing (`wire.listing`), that is file 0. The
+receiver says VERIFIED now and then, and END when it has all.
 A connection that ends without END was cut.
 """
 
@@ -20,7 +21,7 @@ from chatnet_protocol.limits import (
     AEAD_TAG_BYTES,
     FILE_RECORD_BYTES,
     MAX_FILE_BYTES,
-    MAX_FILES_IN_OFFER,
+    MAX_LISTED_FILES,
 )
 from chatnet_protocol.wire.control import HANDLE_BYTES, Suite
 
@@ -61,7 +62,7 @@ class RecordType(enum.IntEnum):
 
 
 class Position(Struct, array_like=True, gc=False, frozen=True):
-    """Files before `index` are complete, file `index` up to `offset`."""
+    """Files before `index` are complete, file `index` up to `offset`. A listing counts as one."""
 
     index: int
     offset: int
@@ -88,14 +89,14 @@ def encode_body(body: Position | FileHeader) -> bytes:
 def decode_position(body: bytes) -> Position:
     """Raises DecodeError."""
     position = codec.unpack(body, Position, MAX_BODY_BYTES)
-    _check(position.index, position.offset, MAX_FILES_IN_OFFER)
+    _check(position.index, position.offset, MAX_LISTED_FILES + 1)
     return position
 
 
 def decode_header(body: bytes) -> FileHeader:
     """Raises DecodeError."""
     header = codec.unpack(body, FileHeader, MAX_BODY_BYTES)
-    _check(header.index, header.offset, MAX_FILES_IN_OFFER - 1)
+    _check(header.index, header.offset, MAX_LISTED_FILES)
     return header
 
 

@@ -27,7 +27,7 @@ from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.session_files import decode_connection_file
 from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import MAX_NAME_BYTES, MAX_REQUEST_BYTES
-from chatnet_protocol.wire import bulk, control, file_records, frames, messages, restoring
+from chatnet_protocol.wire import bulk, control, file_records, frames, listing, messages, restoring
 from simworld.pair import B, Pair
 
 STRANGER = ("10.66.6.6", 666)
@@ -140,6 +140,7 @@ def application_message(data: bytes) -> str:
         restoring.decode_restoring,
         bulk.decode_bulk,
         decode_offer,
+        listing.decode_page,
     ):
         try:
             decode(data)

@@ -10,9 +10,11 @@ from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import (
     LeftOut,
+    ListedThing,
     Offer,
     OfferedFile,
     OfferedFolder,
+    OfferedListing,
     OfferedThing,
     decode_offer,
     encode_offer,
@@ -23,9 +25,13 @@ from chatnet_protocol.limits import (
     MAX_FOLDERS_IN_OFFER,
     MAX_INTEGER,
     MAX_LEFT_OUT_NAMED,
+    MAX_LISTED_FILES,
+    MAX_LISTED_FOLDERS,
+    MAX_LISTING_BYTES,
     MAX_OFFER_BYTES,
     MAX_PATH_COMPONENTS,
     MAX_SHOWN_PATH_BYTES,
+    MAX_THINGS_IN_OFFER,
 )
 
 FILE = OfferedFile(["a"], 1)
@@ -112,7 +118,8 @@ def test_all_sizes_of_an_offer_together_are_an_integer_of_ours() -> None:
 
 
 def test_wrong_types_are_refused_and_later_elements_ignored() -> None:
-    later = [[[["a"], 1, 2, True, 3, "new"]], [[["b"], 4, "new"]], 1, [["c", "link", "new"]], "new"]
+    later = [[[["a"], 1, 2, True, 3, "new"]], [[["b"], 4, "new"]], 1, [["c", "link", "new"]]]
+    later += [None, "new"]
     assert decode_offer(codec.pack_plain(later)) == Offer(
         [OfferedFile(["a"], 1, 2, True, 3)], [OfferedFolder(["b"], 4)], 1, [LeftOut("c", "link")]
     )
@@ -121,3 +128,50 @@ def test_wrong_types_are_refused_and_later_elements_ignored() -> None:
     for wrong in ([[[[b"a"], 1]]], [[["a", 1]]], [[[["a"], "1"]]], {"files": []}, []):
         with pytest.raises(DecodeError):
             decode_offer(codec.pack_plain(wrong))
+
+
+def listed(*things: ListedThing, digest: bytes = bytes(32), size_bytes: int = 9) -> Offer:
+    return Offer([], listing=OfferedListing(digest, size_bytes, list(things)))
+
+
+def test_an_offer_with_a_listing_has_things_and_sums() -> None:
+    offer = listed(ListedThing("a", 2, 30, 3), ListedThing("b", 1, 5), ListedThing("c", 0, 0, 1))
+    assert decode_offer(encode_offer(offer)) == offer
+    assert (offer.file_count, offer.size_bytes, offer.entries) == (3, 35, 7)
+    assert [(thing.name, thing.is_folder, list(thing.files)) for thing in offer.things] == [
+        ("c", True, []),
+        ("a", True, [0, 1]),
+        ("b", False, [2]),
+    ]
+    assert [thing.root for thing in offer.things] == [2, 0, 1]
+
+
+ONE = ListedThing("a", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("offer", "reason"),
+    [
+        (Offer([FILE], listing=OfferedListing(bytes(32), 9, [ONE])), "either files or a listing"),
+        (listed(ONE, digest=bytes(31)), "32 bytes"),
+        (listed(ONE, size_bytes=0), "size of a listing"),
+        (listed(ONE, size_bytes=MAX_LISTING_BYTES + 1), "size of a listing"),
+        (listed(), "between 1 and 1,000 things"),
+        (listed(*[ONE] * (MAX_THINGS_IN_OFFER + 1)), "between 1 and 1,000 things"),
+        (listed(ListedThing("a", 2, 1)), "one file, or a folder"),
+        (listed(ListedThing("a", 0, 1)), "one file, or a folder"),
+        (listed(ListedThing("a", -1, 1, 1)), "one file, or a folder"),
+        (listed(ListedThing("a", 1, 1, -1)), "one file, or a folder"),
+        (listed(ListedThing("a", 1, -1)), "size of a listed thing"),
+        (listed(ListedThing("a", 1, MAX_FILE_BYTES + 1)), "size of a listed thing"),
+        (listed(ListedThing("a", MAX_LISTED_FILES, 1, 1), ONE), "at most 2,000,000 files"),
+        (listed(ListedThing("a", 1, 1, MAX_LISTED_FOLDERS + 1)), "at most 500,000 folders"),
+    ],
+)
+def test_an_offer_with_an_impossible_listing_is_refused(offer: Offer, reason: str) -> None:
+    with pytest.raises(DecodeError, match=reason):
+        decode_offer(encode_offer(offer))
+
+
+def test_all_sizes_of_a_listing_together_are_an_integer_of_ours() -> None:
+    assert MAX_THINGS_IN_OFFER * MAX_FILE_BYTES <= MAX_INTEGER

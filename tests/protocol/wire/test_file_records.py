@@ -13,7 +13,7 @@ from chatnet_engine.files.records import AEAD_TAG_BYTES, Opener, nonce_packer
 from chatnet_engine.secure.noise import Handshake, Protocol, X25519PrivateKey
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.limits import MAX_FILE_BYTES, MAX_FILES_IN_OFFER
+from chatnet_protocol.limits import MAX_FILE_BYTES, MAX_LISTED_FILES
 from chatnet_protocol.wire import file_records as fr
 from chatnet_protocol.wire.control import Suite
 
@@ -59,14 +59,14 @@ def test_limits_hold_together() -> None:
     assert fr.FIRST_MESSAGE_BYTES == 56
 
 
-@given(st.integers(0, MAX_FILES_IN_OFFER), st.integers(0, MAX_FILE_BYTES))
+@given(st.integers(0, MAX_LISTED_FILES), st.integers(0, MAX_FILE_BYTES))
 def test_positions_come_back(index: int, offset: int) -> None:
     position = fr.Position(index, offset)
     assert fr.decode_position(fr.encode_body(position)) == position
 
 
 @pytest.mark.parametrize(
-    "value", [[], [1], [-1, 0], [0, -1], [1001, 0], [0, 2**53 + 1], ["0", 0], [0, 0.5], {}]
+    "value", [[], [1], [-1, 0], [0, -1], [2_000_002, 0], [0, 2**53 + 1], ["0", 0], [0, 0.5], {}]
 )
 def test_wrong_bodies_are_refused(value: object) -> None:
     for decode in (fr.decode_position, fr.decode_header):
@@ -75,7 +75,7 @@ def test_wrong_bodies_are_refused(value: object) -> None:
 
 
 def test_a_header_names_a_file_and_not_the_end() -> None:
-    end = fr.encode_body(fr.Position(MAX_FILES_IN_OFFER, 0))
-    assert fr.decode_position(end).index == MAX_FILES_IN_OFFER
+    end = fr.encode_body(fr.Position(MAX_LISTED_FILES + 1, 0))
+    assert fr.decode_position(end).index == MAX_LISTED_FILES + 1
     with pytest.raises(DecodeError):
         fr.decode_header(end)
