@@ -307,6 +307,7 @@ def message_object(row: MessageRow, view: View, peer_number: int) -> dict[str, A
                 {"path": "/".join(file.path), "size_bytes": file.size_bytes} for file in offer.files
             ],
             "folders": ["/".join(folder.path) for folder in offer.folders],
+            "file_count": offer.file_count,
             "left_out": offer.left_out,
         }
     return value

@@ -74,6 +74,12 @@ def content_of(bubble: Bubble) -> str:
     """The whole text, or the list of files."""
     if bubble.offer is None:
         return shown_text(bubble.text)
+    if bubble.offer.listing is not None:
+        things = bubble.offer.listing.things[:MAX_FILES_LISTED]
+        return "\n".join(
+            f"{shown_name(one.name, 400)}  ({one.files:,} files, {size_words(one.size_bytes)})"
+            for one in things
+        )
     files = bubble.offer.files[:MAX_FILES_LISTED]
     folders = bubble.offer.folders[: MAX_FILES_LISTED - len(files)]
     lines = [

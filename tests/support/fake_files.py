@@ -7,11 +7,18 @@ from random import Random
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import numbered, safe_name
 from chatnet_engine.files.transfers import Act
-from chatnet_protocol.ipc.offer import OfferedFolder, decode_offer
+from chatnet_protocol.ipc.offer import (
+    ListedThing,
+    OfferedFolder,
+    OfferedListing,
+    decode_offer,
+)
 from chatnet_protocol.limits import BULK_WINDOW_BYTES, MIB
 from file_pair import ID, PEER, Pair, Side
 
 CHUNK_BYTES = 1000
+LISTING = b"l" * 1500
+"""Of as many files as there are."""
 
 
 @dataclass
@@ -85,8 +92,8 @@ class Stream:
         """The sender sends a chunk."""
         if not self.started or not isinstance(self.request, pw.Send):
             return
-        while self.index < len(self.request.files):
-            source = self.process.sources[self.request.files[self.index].path[-1]]
+        while self.index < len(sources := self.process.contents(self.request)):
+            source = sources[self.index]
             chunk = source[self.offset : self.offset + CHUNK_BYTES][: self.room]
             if self.offset < len(source):
                 if chunk:
@@ -105,6 +112,8 @@ class Net:
     streams: list[Stream] = field(default_factory=list)
     tokens: list[bytes] = field(default_factory=list)
     """Every token that was ever waited for."""
+    listed: dict[bytes, dict[str, int]] = field(default_factory=dict)
+    """Names and sizes of the files of each listing, by its digest."""
 
     def dial(self, process: "FakeProcess", request: pw.Send | pw.Receive) -> bool:
         other = self.waiting.get(request.connect.handle)
@@ -149,7 +158,7 @@ class Net:
         if index == len(sizes):  # nothing but empty folders
             self._finish(one)
             return
-        source = one.sender.sources[one.send.files[index].path[-1]]
+        source = one.sender.contents(one.send)[index]
         chunk = source[offset : offset + CHUNK_BYTES]
         moved = receiver.take(receive, index, offset, chunk)
         offset += len(chunk)
@@ -186,6 +195,8 @@ class FakeProcess:
         """Final files by name; of a folder all bytes of its files, in the order of the offer."""
         self.folders: dict[str, list[str]] = {}
         """What is in the folders that can be sent, by their paths: names in `sources`."""
+        self.many: set[str] = set()
+        """Those of the folders whose files are said by a listing."""
         self.things: dict[int, int] = {}
         """How many things of each receiving job are complete."""
         self.jobs: dict[int, pw.Send | pw.Receive] = {}
@@ -254,8 +265,10 @@ class FakeProcess:
         key = (receive.id, index)
         self.partials[key] = self.partials.get(key, b"")[:offset] + chunk
         offset += len(chunk)
-        moved = sum(self.sizes(receive)[:index]) + offset
-        self.report(pw.Progress(receive.job, index, offset, moved))
+        listing = decode_offer(receive.offer).listing
+        moved = sum(self.sizes(receive)[:index]) + offset - (len(LISTING) if listing else 0)
+        moved = max(0, moved)
+        self.report(pw.Progress(receive.job, index, offset, moved, moved))
         return moved
 
     def stream(self, job: int) -> Stream | None:
@@ -265,7 +278,23 @@ class FakeProcess:
                 return one
         return None
 
+    def contents(self, send: pw.Send) -> list[bytes]:
+        """What a job sends."""
+        if send.listing is None:
+            return [self.sources[file.path[-1]] for file in send.files]
+        return [LISTING, *(self.sources[name] for name in self.net.listed[send.listing.digest])]
+
+    def _scan_many(self, request: pw.Scan, name: str) -> pw.Scanned:
+        digest = request.id + bytes(16)
+        sizes = {inside: len(self.sources[inside]) for inside in self.folders[name]}
+        self.net.listed[digest] = sizes
+        thing = ListedThing(name, len(sizes), sum(sizes.values()), 1)
+        return pw.Scanned(request.id, [], listing=OfferedListing(digest, len(LISTING), [thing]))
+
     def _scan(self, request: pw.Scan) -> pw.Scanned:
+        if (first := request.roots[0].rsplit("/", 1)[-1]) in self.many:
+            self.report(pw.Scanning(request.id))
+            return self._scan_many(request, first)
         files: list[pw.ScannedFile] = []
         empty: list[OfferedFolder] = []
         for number, root in enumerate(request.roots):
@@ -280,11 +309,16 @@ class FakeProcess:
         return pw.Scanned(request.id, files, folders=empty)
 
     def sizes(self, receive: pw.Receive) -> list[int]:
-        return [file.size_bytes for file in decode_offer(receive.offer).files]
+        offer = decode_offer(receive.offer)
+        if offer.listing is None:
+            return [file.size_bytes for file in offer.files]
+        return [len(LISTING), *self.net.listed[offer.listing.digest].values()]
 
     def complete(self, receive: pw.Receive, files: int) -> None:
         """So many files are here: report what is complete with them."""
-        things = decode_offer(receive.offer).things
+        offer = decode_offer(receive.offer)
+        things, first = offer.things, 0 if offer.listing is None else 1
+        files -= first
         while (number := self.things[receive.job]) < len(things) and things[number].end <= files:
             thing = things[number]
             self._next_inode += 1
@@ -292,7 +326,7 @@ class FakeProcess:
             name = self._free(safe_name(thing.name))
             self.report(pw.ThingComplete(receive.job, number, name, self._next_inode))
             self.things[receive.job] = number + 1
-            self.complete_files[receive.id, number] = thing.files
+            self.complete_files[receive.id, number] = [at + first for at in thing.files]
 
     def _start(self, request: pw.Send | pw.Receive) -> None:
         self.jobs[request.job] = request

@@ -137,6 +137,7 @@ class RealSide(Side):
     def _start(self) -> FileLink:
         module = "chatnet_engine.io.file_process"
         where = ["--port", "0", "--bind", self.bind, "--umask", str(self.umask)]
+        where += ["--listings", f"{self.inbox}-listings"]
         command = [sys.executable, "-P", "-m", module, *where]
         link = FileLink(command)
         link.start(self.now())

@@ -5,6 +5,7 @@ a file that was not offered.
 """
 
 import enum
+from collections.abc import Sequence
 
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.wire.file_records import DIGEST_BYTES, Position, RecordType, decode_header
@@ -24,10 +25,12 @@ class Step(enum.Enum):
 
 
 class IncomingFiles:
-    """One connection's worth of files, from `start` on. `sizes`: all sizes as offered."""
+    """One connection's worth of files, from `start` on. `sizes`: all sizes as offered, as far as
+    they are known; there are `count` files."""
 
-    def __init__(self, sizes: list[int], start: Position) -> None:
+    def __init__(self, sizes: Sequence[int], start: Position, count: int | None = None) -> None:
         self._sizes = sizes
+        self._count = len(sizes) if count is None else count
         self.index = start.index
         self.offset = start.offset
         self._open = False
@@ -48,7 +51,7 @@ class IncomingFiles:
             self.offset = 0
             return Step.CHECK
         if record_type == RecordType.END:
-            if self._open or self.index != len(self._sizes):
+            if self._open or self.index != self._count:
                 raise RemoteProtocolError("the last record comes before the last file")
             return Step.FINISH
         raise RemoteProtocolError("a record that only a receiver may send")

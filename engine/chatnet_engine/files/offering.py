@@ -19,6 +19,7 @@ from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from chatnet_protocol.limits import (
     MAX_FILES_IN_OFFER,
     MAX_FOLDERS_IN_OFFER,
+    MAX_LISTED_FILES,
     MAX_OFFER_BYTES,
     MAX_PATH_COMPONENTS,
 )
@@ -29,10 +30,11 @@ MAX_ROOT_BYTES = 256 * 1024
 """All paths of one offer together: they have to fit a frame to the file process."""
 GIVEN_BYTES = 16
 LIST_WITHIN_S = 60.0
+"""From the start, or from the last report that the files are still being listed."""
 MAX_SCANS = 3
 """File processes that may die over one list; then it is this list that kills them."""
 
-TOO_MANY = f"That is more than {MAX_FILES_IN_OFFER:,} files; offer an archive of them instead."
+TOO_MANY = f"That is more than {MAX_LISTED_FILES:,} files; offer an archive of them instead."
 TOO_LONG = "The list of these files is too long for one offer; offer an archive of them instead."
 OTHER_MESSAGE = "That id is another message already."
 NOT_HANDLED = "The engine failed inside while preparing this offer; try again. See its log."
@@ -127,6 +129,12 @@ class Offering:
             listed.scans += 1
             self._out.ask(pw.Scan(transfer_id, listed.roots))
 
+    def handle_scanning(self, report: pw.Scanning, at: Moment) -> None:
+        """The list takes long, and is being made."""
+        listed = self._waiting.get(report.id)
+        if listed is not None:
+            listed.deadline_s = at.s + LIST_WITHIN_S
+
     def handle_scanned(self, report: pw.Scanned) -> None:
         """The list, or why there is none."""
         listed = self._waiting.get(report.id)
@@ -148,7 +156,7 @@ class Offering:
             )
             for file in report.files
         ]
-        offer = Offer(files, report.folders, report.left_out, report.left_out_named)
+        offer = Offer(files, report.folders, report.left_out, report.left_out_named, report.listing)
         body = encode_offer(offer)
         deep = any(len(file.path) > MAX_PATH_COMPONENTS for file in files)
         if len(body) > MAX_OFFER_BYTES or deep:

@@ -9,7 +9,7 @@ import enum
 import msgspec
 from msgspec import Struct
 
-from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder
+from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder, OfferedListing
 from chatnet_protocol.ipc.rows import Renamed
 
 STALLED_S = 5.0
@@ -49,7 +49,7 @@ class Connect(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Scan(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """List the files behind absolute paths. Answered by Scanned."""
+    """List the files behind absolute paths. Answered by Scanning..., Scanned."""
 
     id: bytes
     roots: list[str]
@@ -67,13 +67,18 @@ class Send(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     files: list[ScannedFile]
     unchanged: bool = False
     """Send them only as they were when they were listed."""
+    id: bytes = b""
+    """Of the transfer ..."""
+    listing: OfferedListing | None = None
+    """... with this listing, kept by the process. It is sent before the files."""
 
 
 class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """Receive an offer's files over one connection, from file `index` at `offset` on.
 
-    `offer`: its body. The first `things` of its things are complete. Answered like Send, and by
-    FileComplete for each file and ThingComplete for each thing, in order.
+    `offer`: its body; its listing, if it has one, is file 0. The first `things` of its things are
+    complete. Answered like Send, and by FileComplete for some files and ThingComplete for each
+    thing, in order.
     """
 
     job: int
@@ -108,7 +113,7 @@ class Place(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class Discard(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Remove the partial files of a transfer. No report follows."""
+    """Remove the partial files of a transfer, and the listing of an own one. No report follows."""
 
     id: bytes
     folder: str
@@ -148,11 +153,18 @@ class Listening(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """The kernel lends BBR to what this process sends, which random loss does not slow."""
 
 
+class Scanning(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """The files are still being listed; at most one a second."""
+
+    id: bytes
+
+
 class Scanned(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """`code` (an ErrorCode value) and `error` (one sentence) when there is no list.
 
     `folders`: those with nothing in them. `left_out`: how many entries are not sent, of which
-    `left_out_named` are the first.
+    `left_out_named` are the first. `listing`: there are too many to name them here; the process
+    keeps their listing.
     """
 
     id: bytes
@@ -162,6 +174,7 @@ class Scanned(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     folders: list[OfferedFolder] = []
     left_out: int = 0
     left_out_named: list[LeftOut] = []
+    listing: OfferedListing | None = None
 
 
 class Expecting(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -179,13 +192,15 @@ class Connected(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 class Progress(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """File `index` is durable at the receiver up to `offset`; at most five a second.
 
-    `moved_bytes`: of all files, as far as this side has come.
+    `moved_bytes`: of all files, as far as this side has come. `done_bytes`: of all files, durable
+    at the receiver; given with a listing, which is file 0 and counts for nothing.
     """
 
     job: int
     index: int
     offset: int
     moved_bytes: int
+    done_bytes: int = 0
 
 
 class Wait(enum.StrEnum):
@@ -217,7 +232,7 @@ class SourceChanged(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class FileComplete(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """File `index` is verified and durable."""
+    """All files up to `index` are verified and durable."""
 
     job: int
     index: int
@@ -311,6 +326,7 @@ class Ended(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 Report = (
     Listening
+    | Scanning
     | Scanned
     | Expecting
     | Connected

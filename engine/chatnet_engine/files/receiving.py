@@ -129,7 +129,7 @@ class Receiving(Transfer):
         if self._place_again_at is not None and at.s >= self._place_again_at:
             self._place_again_at = None
             self._placing.ask_again()
-        if self.phase is S.WAITING and self._is_complete:
+        if self.phase is S.WAITING and self.detail.things == len(self._things):
             self._step(Step.MOVED)
             self._touch(at)
         if self.phase is not S.WAITING or self.held or not self.link.up:
@@ -330,10 +330,6 @@ class Receiving(Transfer):
         if self.phase is S.DONE:
             self._say_end()
 
-    @property
-    def _is_complete(self) -> bool:
-        return self.detail.things == len(self._things)
-
     def _thing_complete(self, report: pw.ThingComplete, at: Moment) -> None:
         self.detail.things = report.thing + 1
         self._placing.add(report.thing, report.name, report.inode)
@@ -353,13 +349,15 @@ class Receiving(Transfer):
         offered = self._things[report.thing].name
         if report.name != offered:
             self._renamed(1, [Renamed(shown_path([offered]), report.name)])
-        if self._is_complete and not self._placing:
+        if self.detail.things == len(self._things) and not self._placing:
             self._step(Step.MOVED)
             self._step(Step.DONE)
             self.acknowledged = False
             self._stop_job()
             self.progress.measure(self.offer.size_bytes, at.s)
             self._row = msgspec.structs.replace(self._row, done_bytes=self.offer.size_bytes)
+            if self.offer.listing is not None:  # it lies beside the partial files
+                self._out.ask(pw.Discard(self.id, self.detail.folder))
             self._touch(at, reason="", by="")
         elif self.ended:
             self._dirty = True

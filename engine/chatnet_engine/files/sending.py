@@ -105,12 +105,7 @@ class Sending(Transfer):
             case pw.Progress():
                 self._progress(report, at)
             case pw.SourceChanged():
-                file = self.listing.files[report.index]
-                self.listing.files[report.index] = msgspec.structs.replace(
-                    file, modified_ns=report.modified_ns
-                )
-                self.listing_stored = False
-                self._touch(at)
+                self._source_changed(report, at)
             case pw.Stalled(wait=pw.Wait.PATH) if self.link.up and not self._on_link:
                 self._stop_job()
                 self._lost(at)
@@ -122,6 +117,15 @@ class Sending(Transfer):
                 self._handle_ended(report, at)
             case _:
                 raise AssertionError(f"a sender's job reports {type(report).__name__}")
+
+    def _source_changed(self, report: pw.SourceChanged, at: Moment) -> None:
+        if self.offer.listing is None:  # a listing stays as it was offered
+            file = self.listing.files[report.index]
+            self.listing.files[report.index] = msgspec.structs.replace(
+                file, modified_ns=report.modified_ns
+            )
+            self.listing_stored = False
+        self._touch(at)
 
     def _handle_ended(self, report: pw.Ended, at: Moment) -> None:
         if report.outcome == pw.Outcome.MOVED:
@@ -144,7 +148,7 @@ class Sending(Transfer):
             self._say_end()
 
     def _send_again(self, at: Moment) -> None:
-        if not self.listing.files:
+        if not self.listing.roots:
             self._end(ct.EndCode.SOURCE, "me", NO_FILES, at, tell=True)
             return
         self._begin_again(at)
@@ -182,6 +186,11 @@ class Sending(Transfer):
             self._end_by_peer(control.code, at)
         self._out.say(self.peer, ct.End(self.id, ct.EndCode.ACKNOWLEDGED))
 
+    def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
+        super()._end(code, by, reason, at, tell=tell)
+        if self.offer.listing is not None and code == ct.EndCode.CANCELLED and by == "me":
+            self._out.ask(pw.Discard(self.id, ""))  # nobody can fetch it any more
+
     def _done(self, done: ct.Done, at: Moment) -> None:
         if self.phase is S.DONE:
             return
@@ -215,5 +224,9 @@ class Sending(Transfer):
     def _start(self, connect: pw.Connect) -> None:
         listing = self.listing
         job = self._new_job(connect)
-        request = pw.Send(job, connect, listing.roots, listing.files, self.detail.again)
+        request = pw.Send(
+            *(job, connect, listing.roots, listing.files, self.detail.again),
+            id=self.id,
+            listing=self.offer.listing,
+        )
         self._out.ask(request)

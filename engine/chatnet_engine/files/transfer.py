@@ -339,7 +339,9 @@ class Transfer(ABC):
             self._stalled_at_bytes = None
             self._touch(at, reason="")
         self.progress.measure(report.moved_bytes, at.s)
-        done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
+        done = report.done_bytes
+        if self.offer.listing is None:
+            done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
         if done != self._row.done_bytes:
             self._row = msgspec.structs.replace(self._row, done_bytes=done)
             self._note_done(at)

@@ -231,6 +231,8 @@ class Transfers(TransferTable):
         match report:
             case pw.Listening():
                 self._handle_ready(report, at)
+            case pw.Scanning():
+                self.offering.handle_scanning(report, at)
             case pw.Scanned():
                 self.offering.handle_scanned(report)
             case pw.BulkOut() | pw.BulkTaken():
@@ -247,6 +249,8 @@ class Transfers(TransferTable):
         match report:
             case pw.Listening():
                 return None
+            case pw.Scanning():
+                return []
             case pw.Scanned():
                 self.offering.handle_lost(report.id)
                 return []
@@ -326,7 +330,7 @@ class Transfers(TransferTable):
         """The transfer that a report is about."""
         if isinstance(report, pw.Placed | pw.NotPlaced):
             return self._all.get(report.id)
-        job = 0 if isinstance(report, pw.Listening | pw.Scanned) else report.job
+        job = 0 if isinstance(report, pw.Listening | pw.Scanning | pw.Scanned) else report.job
         transfer = self._schedule.by_job(job)
         return transfer if transfer is not None and transfer.job == job else None
 

@@ -184,7 +184,7 @@ class Engine:
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
             addresses=addresses,
-            files=FileLink(file_command(udp.local[1], udp.local[0], config.umask)),
+            files=FileLink(file_command(*udp.local[1::-1], config.umask, folder.listings_path)),
             trace_log=TraceLog(salt_of(private_key), full=is_debug),
             trace_stream=TraceStream(ipc, node_config.trace, node_config.boot, private_key),
             impairment=Impairment(config.impair) if config.impair else None,

@@ -21,6 +21,8 @@ from chatnet_engine.io.private_dir import make_dirs, sync_dir_fd
 from chatnet_engine.io.renaming import rename_folder
 
 PARTIAL_FOLDER = ".chatnet-partial"
+LISTING = "listing"
+"""Instead of the number of a thing: the list of all files."""
 PARTIAL_KEPT_S = 30 * 24 * 3600
 """A partial file that nobody has written to for so long is removed; its transfer starts over."""
 RESERVE_BYTES = 1024**3
@@ -95,7 +97,7 @@ class Folder:
                 f"Not enough room in {shown(self.path)}: {needed:,} MB more are needed.", full=True
             )
 
-    def open_partial(self, transfer_id: bytes, thing: int) -> int:
+    def open_partial(self, transfer_id: bytes, thing: int | str) -> int:
         """Descriptor of a file's partial, which may hold bytes already. Raises OSError."""
         fd = self._open(_partial_name(transfer_id, thing))
         if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -217,7 +219,7 @@ class Allocation:
             self._allocated += step
 
 
-def _partial_name(transfer_id: bytes, thing: int) -> str:
+def _partial_name(transfer_id: bytes, thing: int | str) -> str:
     return f"{transfer_id.hex()}-{thing}"
 
 

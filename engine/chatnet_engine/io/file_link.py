@@ -234,10 +234,11 @@ class FileLink:
         self._backoff_s = min(max(FIRST_BACKOFF_S, self._backoff_s * 2), MAX_BACKOFF_S)
 
 
-def file_command(port: int, bind: str, umask: int) -> list[str]:
-    """How the file process of the engine on that port is started. `umask`: for received files."""
+def file_command(port: int, bind: str, umask: int, listings: str) -> list[str]:
+    """How the file process of the engine on that port is started. `umask`: for received files;
+    `listings`: the folder for the lists of large offers."""
     module = "chatnet_engine.io.file_process"
-    options = ["--port", str(port), "--bind", bind, "--umask", str(umask)]
+    options = ["--port", str(port), "--bind", bind, "--umask", str(umask), "--listings", listings]
     return [sys.executable, "-P", "-m", module, *options]
 
 

@@ -26,10 +26,11 @@ from chatnet_engine.io.file_bulk import BulkSockets
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_connect import Listener, Unreachable, answer, dial, introduce, probe
 from chatnet_engine.io.file_folder import FolderError
+from chatnet_engine.io.file_listing import Listings
+from chatnet_engine.io.file_lists import list_files
 from chatnet_engine.io.file_pace import PacedSockets, has_bbr
 from chatnet_engine.io.file_place import discard, place
 from chatnet_engine.io.file_receive import ReceiveJob
-from chatnet_engine.io.file_scan import scan
 from chatnet_engine.io.file_send import SendJob
 from chatnet_engine.io.log import LineFormatter
 from chatnet_engine.secure.noise import NoiseError
@@ -57,11 +58,13 @@ class Job:
         report: Callable[[int, pw.Report], None],
         umask: int,
         paced: PacedSockets,
+        listings: str,
     ) -> None:
         self.request = request
         self._report = report
         self._umask = umask
         self._paced = paced
+        self._listings = listings
         self._channel: FileChannel | None = None
         self._stream: socket.socket | None = None
         self._dialling: socket.socket | None = None
@@ -119,7 +122,7 @@ class Job:
         report = partial(self._report, number)
         try:
             if isinstance(self.request, pw.Send):
-                return SendJob(self.request, channel, report).run()
+                return SendJob(self.request, channel, report, self._listings).run()
             return ReceiveJob(self.request, channel, report, self._umask).run()
         finally:
             self._paced.remove(number)
@@ -160,10 +163,14 @@ class Job:
 
 
 class FileProcess:
-    """The loop. `engine` is the socket to the engine."""
+    """The loop. `engine` is the socket to the engine; `listings`: the folder of those of own
+    offers."""
 
-    def __init__(self, engine: socket.socket, bind: str, port: int, umask: int) -> None:
+    def __init__(
+        self, engine: socket.socket, bind: str, port: int, umask: int, listings: str
+    ) -> None:
         self._engine = engine
+        self._listings = listings
         self._umask = umask
         self._selector = selectors.DefaultSelector()
         self._unread = bytearray()
@@ -173,7 +180,7 @@ class FileProcess:
         self._bulk = BulkSockets(self._selector, self._send)
         self._reports: collections.deque[tuple[int, pw.Report]] = collections.deque()
         """Reports of other threads; (job or 0, report)."""
-        self._disk: queue.SimpleQueue[pw.Scan | pw.Place | pw.Discard] = queue.SimpleQueue()
+        self._disk: queue.SimpleQueue[pw.Place | pw.Discard] = queue.SimpleQueue()
         self._wakeup_in, self._wakeup_out = socket.socketpair()
         for sock in (engine, self._wakeup_in, self._wakeup_out):
             sock.setblocking(False)
@@ -244,11 +251,28 @@ class FileProcess:
             case pw.Probe():
                 with contextlib.suppress(RuntimeError):  # the limit of threads
                     threading.Thread(target=self._probe, args=(request,), daemon=True).start()
-            case pw.Scan() | pw.Place() | pw.Discard():
+            case pw.Scan():
+                self._start_scan(request)
+            case pw.Place() | pw.Discard():
                 self._disk.put(request)
 
+    def _start_scan(self, request: pw.Scan) -> None:
+        try:
+            threading.Thread(target=self._scan, args=(request,), daemon=True).start()
+        except RuntimeError:  # the limit of threads
+            self._report(0, pw.Scanned(request.id, [], ErrorCode.INTERNAL.value, BROKEN))
+
+    def _scan(self, request: pw.Scan) -> None:
+        """In a thread of its own: a large folder takes a while."""
+        report = partial(self._report, 0)
+        try:
+            report(list_files(request, self._listings, report))
+        except Exception:
+            logger.exception("listing files broke")
+            report(pw.Scanned(request.id, [], ErrorCode.INTERNAL.value, BROKEN))
+
     def _start_job(self, request: JobRequest) -> None:
-        job = Job(request, self._report, self._umask, self._paced)
+        job = Job(request, self._report, self._umask, self._paced, self._listings)
         self._jobs[request.job] = job
         if request.connect.bulk:
             job.start_on_link(self._bulk.open(request.job))
@@ -336,19 +360,16 @@ class FileProcess:
                 self._use_disk(request)
             except Exception:
                 logger.exception("a request to the disk broke")
-                if isinstance(request, pw.Scan):
-                    code = ErrorCode.INTERNAL.value
-                    self._report(0, pw.Scanned(request.id, [], code, BROKEN))
-                elif isinstance(request, pw.Place):
+                if isinstance(request, pw.Place):
                     self._report(0, pw.NotPlaced(request.id, request.thing, "", BROKEN))
 
-    def _use_disk(self, request: pw.Scan | pw.Place | pw.Discard) -> None:
+    def _use_disk(self, request: pw.Place | pw.Discard) -> None:
         match request:
-            case pw.Scan():
-                self._report(0, scan(request.id, request.roots))
             case pw.Place():
                 self._report(0, place(request))
             case pw.Discard():
+                if self._listings:
+                    Listings(self._listings).remove(request.id)
                 with contextlib.suppress(FolderError):
                     discard(request)
 
@@ -360,6 +381,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--bind", default="")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--umask", type=int, required=True, help="for received files")
+    parser.add_argument("--listings", default="", help="folder for the lists of large offers")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO)
     for handler in logging.getLogger().handlers:
@@ -368,7 +390,8 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
     os.nice(NICENESS)
-    FileProcess(socket.socket(fileno=args.fd), args.bind, args.port, args.umask).run()
+    engine = socket.socket(fileno=args.fd)
+    FileProcess(engine, args.bind, args.port, args.umask, args.listings).run()
     return 0
 
 

@@ -4,196 +4,32 @@ stream.
 """
 
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Callable
-
-import blake3
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.incoming import IncomingFiles, Step
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
 from chatnet_engine.io.file_finish import CompleteFile, Finisher
-from chatnet_engine.io.file_folder import Allocation, Folder, FolderError, problem
-from chatnet_engine.io.file_target import Target, set_facts
+from chatnet_engine.io.file_folder import Folder, FolderError, problem
+from chatnet_engine.io.file_partial import PartialFile
+from chatnet_engine.io.file_target import Target
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
-from chatnet_protocol.ipc.offer import OfferedFile, decode_offer
+from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.wire.file_records import Position, RecordType, encode_body
 
 REPORT_EVERY_S = 0.2
-SYNC_EVERY_S = 0.25
-UNSYNCED_BYTES = 4 * 1024 * 1024
-"""A smaller file that arrives quickly is made durable when it is complete, without a thread."""
 SILENT_AFTER_S = 60.0
 """A sender that hashes a long prefix is silent for a while; one that is silent longer is gone."""
-HASH_CHUNK_BYTES = 1024 * 1024
 FOLDER_MODE = 0o777
 """Of received folders, but for what the user's umask takes away."""
 
 
+LISTING_GONE = "The list of the files has disappeared while it arrived; it is fetched again."
+
+
 class Mismatch(Exception):
     """A file arrived other than it was read."""
-
-
-class Syncer:
-    """A thread that makes written bytes durable, and knows how far they are.
-
-    `keep_name` makes durable that the file is found: bytes of a file without a name are none.
-    """
-
-    def __init__(self, fd: int, durable: int, keep_name: Callable[[], None]) -> None:
-        self.durable = durable
-        self._keep_name: Callable[[], None] | None = keep_name
-        self._fd = fd
-        self._written = durable
-        self.error: OSError | None = None
-        self._stopping = False
-        self._wake = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
-        self._thread.start()
-
-    def wrote(self, offset: int) -> None:
-        """Bytes up to `offset` are in the file. Raises the OSError of an earlier sync."""
-        if self.error is not None:
-            raise self.error
-        with self._wake:
-            self._written = offset
-            self._wake.notify()
-
-    def abandon(self) -> None:
-        """End without more ado; afterwards the descriptor is not used any more."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                while self._written == self.durable and not self._stopping:
-                    self._wake.wait()
-                if self._stopping:
-                    return
-                written = self._written
-            try:
-                os.fdatasync(self._fd)
-                if self._keep_name and not self._stopping:
-                    self._keep_name()
-                    self._keep_name = None
-            except OSError as error:
-                self.error = error
-                return
-            if self._keep_name:
-                return
-            self.durable = written
-            with self._wake:
-                if not self._stopping:
-                    self._wake.wait_for(lambda: self._stopping, SYNC_EVERY_S)
-
-
-class PartialFile:
-    """The file under way: its bytes so far, their hash."""
-
-    def __init__(self, target: Target, index: int, offered: OfferedFile) -> None:
-        """Raises OSError."""
-        self.fd = target.open(index)
-        self._target = target
-        self._offered = offered
-        self.size = offered.size_bytes
-        self.length = 0
-        self._durable = 0
-        self.hasher = blake3.blake3()
-        self._syncer: Syncer | None = None
-        self._sync_from_s = 0.0
-        self._allocation: Allocation | None = None
-
-    @property
-    def durable(self) -> int:
-        """Bytes that survive a power loss."""
-        return self._syncer.durable if self._syncer else self._durable
-
-    def has(self, length: int) -> bool:
-        """Whether so many bytes are there."""
-        return os.fstat(self.fd).st_size >= length
-
-    def resume(self, length: int) -> None:
-        """Keep the first `length` bytes and go on after them. Raises OSError."""
-        if self._syncer is not None:
-            self._syncer.abandon()
-        os.ftruncate(self.fd, length)
-        self.length = length
-        self._durable = length
-        self.hasher = blake3.blake3()
-        self._hash_prefix()
-        self._syncer = None
-        self._sync_from_s = time.monotonic() + SYNC_EVERY_S
-        self._allocation = Allocation(self.fd, self.size, length)
-
-    def append(self, bodies: list[memoryview]) -> None:
-        """Write and hash the next bytes. Raises OSError."""
-        assert self._allocation is not None
-        total = sum(len(body) for body in bodies)
-        self._allocation.reach(self.length + total)
-        for body in bodies:
-            self.hasher.update(body)
-        while bodies:
-            written = os.pwritev(self.fd, bodies, self.length)
-            self.length += written
-            while bodies and written >= len(bodies[0]):
-                written -= len(bodies.pop(0))
-            if bodies:
-                bodies[0] = bodies[0][written:]
-        self.keep_up()
-
-    def keep_up(self) -> None:
-        """Begin to make durable what has arrived, once it is much or takes long. Raises OSError."""
-        if self._syncer is None:
-            much = self.length - self._durable >= UNSYNCED_BYTES
-            slow = self._durable < self.length and time.monotonic() >= self._sync_from_s
-            if not much and not slow:
-                return
-            self._syncer = Syncer(self.fd, self._durable, self._target.keep_names)
-        self._syncer.wrote(self.length)
-
-    def sync(self) -> None:
-        """Make what is written durable. Raises OSError."""
-        if self._allocation is None:
-            return
-        self._end_syncer()
-        os.fdatasync(self.fd)
-        self._target.keep_names()
-        self._durable = self.length
-
-    def complete(self, umask: int) -> None:
-        """Ready for its final name, but for being durable. Raises OSError."""
-        self._end_syncer()
-        os.ftruncate(self.fd, self.size)
-        offered = self._offered
-        set_facts(self.fd, offered.executable, offered.modified_ms, umask, time.time_ns())
-
-    def _end_syncer(self) -> None:
-        syncer, self._syncer = self._syncer, None
-        if syncer is not None:
-            syncer.abandon()
-            self._durable = syncer.durable
-            if syncer.error is not None:
-                raise syncer.error
-
-    def close(self) -> None:
-        """What is written stays for the next time."""
-        if self._syncer is not None:
-            self._syncer.abandon()
-            self._syncer = None
-        os.close(self.fd)
-
-    def _hash_prefix(self) -> None:
-        buffer = memoryview(bytearray(min(HASH_CHUNK_BYTES, self.length)))
-        offset = 0
-        while offset < self.length:
-            got = os.preadv(self.fd, [buffer[: self.length - offset]], offset)
-            self.hasher.update(buffer[:got])
-            offset += got
 
 
 class ReceiveJob:
@@ -212,8 +48,10 @@ class ReceiveJob:
         self._umask = umask
         self._file: PartialFile | None = None
         self._offer = decode_offer(request.offer)
-        self._sizes = [file.size_bytes for file in self._offer.files]
-        self._before = sum(self._sizes[: request.index])
+        self._before = 0
+        """Bytes of the files before the one under way."""
+        self._summed = (0, 0)
+        """So many files, and their bytes: as far as they are durable."""
         self._report_due_s = 0.0
         self._stalled = False
         self._position = Position(request.index, request.offset)
@@ -228,6 +66,7 @@ class ReceiveJob:
         except FolderError as error:
             return self._folder_failed(error)
         self._target = Target(folder, request.id, self._offer, request.things)
+        self._sizes = self._target.sizes
         self._finisher = Finisher(self._target.keep_names, self._complete, self._report)
         try:
             self._receive(folder)
@@ -253,11 +92,12 @@ class ReceiveJob:
     def _receive(self, folder: Folder) -> None:
         folder.sweep()
         start = self._find_start()
-        if start.index < len(self._sizes):
-            folder.need(sum(self._sizes[start.index :]) - start.offset)
-        for report in self._target.complete(self._request.job, start.index):
-            self._report(report)
-        self._incoming = IncomingFiles(self._sizes, start)
+        listing = self._offer.listing
+        total = self._offer.size_bytes + (listing.size_bytes if listing else 0)
+        if start.index < self._target.count:
+            folder.need(total - self._before - start.offset)
+        self._report_complete(start.index)
+        self._incoming = IncomingFiles(self._sizes, start, self._target.count)
         self._channel.send(RecordType.START, encode_body(start))
         if self._file is not None and start.offset:
             self._file.resume(start.offset)
@@ -289,9 +129,9 @@ class ReceiveJob:
         index, offset = self._target.first_missing(request.index), request.offset
         if index != request.index:
             offset = 0
-            self._before = sum(self._sizes[:index])
+        self._before = sum(self._sizes[:index])
         self._position = Position(index, offset)
-        if index < len(self._sizes):
+        if index < self._target.count:
             self._open(index)
             assert self._file is not None
             if not self._file.has(offset):
@@ -323,7 +163,7 @@ class ReceiveJob:
             self._file.append(bodies)
 
     def _open(self, index: int) -> None:
-        self._file = PartialFile(self._target, index, self._offer.files[index])
+        self._file = PartialFile(self._target, index, self._target.offered(index))
 
     def _begin(self, offset: int) -> None:
         if self._file is None:
@@ -338,10 +178,31 @@ class ReceiveJob:
         assert file is not None
         if file.hasher.digest() != digest:
             raise Mismatch
+        if index < self._target.first:
+            self._finish_listing(file)
+            return
         file.complete(self._umask)
         self._file = None
         self._before += file.size
         self._finisher.add(CompleteFile(index, file.fd, file.durable))
+
+    def _finish_listing(self, file: PartialFile) -> None:
+        """It is here: what is in it can follow."""
+        assert self._offer.listing is not None
+        if file.hasher.digest() != self._offer.listing.digest:
+            raise Mismatch
+        file.sync()
+        file.close()
+        self._file = None
+        self._before += file.size
+        if not self._target.read_listing():
+            raise FolderError(LISTING_GONE, full=True)
+        self._report(pw.FileComplete(self._request.job, 0))
+        self._report_complete(1)
+
+    def _report_complete(self, files: int) -> None:
+        for report in self._target.complete(self._request.job, files):
+            self._report(report)
 
     def _complete(self, file: CompleteFile) -> list[pw.Report]:
         """It is durable. Called from the finisher's thread."""
@@ -379,8 +240,16 @@ class ReceiveJob:
             return
         self._note_position(oldest)
         at = self._position
-        moved = self._before + (self._file.length if self._file else 0)
-        self._report(pw.Progress(self._request.job, at.index, at.offset, moved))
+        listing_bytes = self._sizes[0] if self._target.first else 0
+        moved = max(0, self._before + (self._file.length if self._file else 0) - listing_bytes)
+        done = max(0, self._bytes_before(at.index) + at.offset - listing_bytes)
+        self._report(pw.Progress(self._request.job, at.index, at.offset, moved, done))
+
+    def _bytes_before(self, index: int) -> int:
+        files, summed = self._summed if self._summed[0] <= index else (0, 0)
+        summed += sum(self._sizes[files:index])
+        self._summed = index, summed
+        return summed
 
     def _keep(self) -> None:
         """The connection is gone: what has arrived shall not have to come again."""

@@ -9,7 +9,6 @@ import os
 import stat
 
 from chatnet_engine.files.names import shown, shown_path
-from chatnet_engine.files.offering import TOO_LONG
 from chatnet_engine.files.process_wire import Scanned, ScannedFile
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc.offer import LeftOut, LeftOutKind, OfferedFolder
@@ -24,7 +23,7 @@ from chatnet_protocol.limits import (
 from chatnet_protocol.text import is_text
 
 MAX_ENTRIES = 100_000
-"""Directory entries looked at, so that a folder of links ends too."""
+"""Directory entries looked at before the files are listed as if they were many."""
 
 
 class ScanError(Exception):
@@ -36,35 +35,90 @@ class ScanError(Exception):
         self.sentence = sentence
 
 
-class _Enough(Exception):
-    """More than an offer holds: the caller refuses it."""
+class TooMany(Exception):
+    """More than an offer itself can list."""
 
 
 def scan(transfer_id: bytes, roots: list[str]) -> Scanned:
-    """The report for a Scan request, never longer than an offer of these files could be.
-
-    Stops one file or folder after the limit, for the caller to refuse.
-    """
+    """The report for a Scan request. Raises TooMany for what needs a listing."""
     found = _Scan()
     try:
         for number, root in enumerate(roots):
             found.add(number, root)
-    except _Enough:
-        pass
     except ScanError as error:
-        return Scanned(transfer_id, [], error.code.value, error.sentence)
+        return failed(transfer_id, error)
     return Scanned(
         transfer_id,
         found.files,
         folders=found.folders,
-        left_out=found.left_out,
-        left_out_named=found.named,
+        left_out=found.left_out.count,
+        left_out_named=found.left_out.named,
     )
+
+
+def failed(transfer_id: bytes, error: ScanError) -> Scanned:
+    """There is no list."""
+    return Scanned(transfer_id, [], error.code.value, error.sentence)
 
 
 def source_path(root: str, components: list[str]) -> str:
     """Absolute path of a scanned file."""
     return os.path.join(os.path.dirname(root.rstrip("/")), *components)
+
+
+class LeftOuts:
+    """What is not sent, and the first of it by name."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.named: list[LeftOut] = []
+
+    def add(self, path: list[str], kind: LeftOutKind) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.named) < MAX_LEFT_OUT_NAMED:
+            self.named.append(LeftOut(shown_path(path), kind.value))
+
+
+def root_status(root: str) -> tuple[str, str, os.stat_result]:
+    """The path that a person named, its last component, and what it is: a file or a folder that
+    can be sent. Raises ScanError."""
+    root = root.rstrip("/")
+    name = os.path.basename(root)
+    try:
+        status = os.stat(root or "/")
+    except (OSError, ValueError) as error:
+        raise unreadable(root, error) from None
+    if stat.S_ISREG(status.st_mode):
+        if (kind := _refusal(name, root, status)) is not None:
+            raise refused(root, kind)
+    elif stat.S_ISDIR(status.st_mode) and root:
+        if not is_text(name):
+            raise refused(root, LeftOutKind.NAME)
+    else:
+        sentence = f"{shown(root or '/')} is no file and no folder to send."
+        raise ScanError(ErrorCode.FILE, sentence)
+    return root, name, status
+
+
+def kind_of_entry(
+    entry: os.DirEntry[str], depth: int
+) -> tuple[os.stat_result | None, LeftOutKind | None]:
+    """What an entry of a folder is, and why it is left out; None: it is not. `depth`: how many
+    components its path has."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None, LeftOutKind.UNREADABLE
+    if depth > MAX_PATH_COMPONENTS:
+        return status, LeftOutKind.DEEP
+    if stat.S_ISLNK(status.st_mode):
+        return status, LeftOutKind.LINK
+    if stat.S_ISDIR(status.st_mode):
+        return status, None if is_text(entry.name) else LeftOutKind.NAME
+    if not stat.S_ISREG(status.st_mode):
+        return status, LeftOutKind.SPECIAL
+    return status, _refusal(entry.name, entry.path, status)
 
 
 class _Scan:
@@ -73,29 +127,16 @@ class _Scan:
     def __init__(self) -> None:
         self.files: list[ScannedFile] = []
         self.folders: list[OfferedFolder] = []
-        self.left_out = 0
-        self.named: list[LeftOut] = []
+        self.left_out = LeftOuts()
         self._size_bytes = 0
 
     def add(self, number: int, root: str) -> None:
         """A path that a person named. Raises ScanError."""
-        root = root.rstrip("/")
-        name = os.path.basename(root)
-        try:
-            status = os.stat(root or "/")
-        except (OSError, ValueError) as error:
-            raise _unreadable(root, error) from None
+        root, name, status = root_status(root)
         if stat.S_ISREG(status.st_mode):
-            if (kind := _refusal(name, root, status)) is not None:
-                raise _refused(root, kind)
             self._add_file(number, [name], status)
-        elif stat.S_ISDIR(status.st_mode) and root:
-            if not is_text(name):
-                raise _refused(root, LeftOutKind.NAME)
-            self._walk(number, root, name)
         else:
-            sentence = f"{shown(root or '/')} is no file and no folder to send."
-            raise ScanError(ErrorCode.FILE, sentence)
+            self._walk(number, root, name)
 
     def _walk(self, number: int, root: str, name: str) -> None:
         waiting: list[list[str]] = [[name]]
@@ -108,18 +149,15 @@ class _Scan:
                     entries = sorted(found, key=lambda entry: entry.name)
             except OSError as error:
                 if len(components) == 1:
-                    raise _unreadable(root, error) from None
-                self._leave_out(components, LeftOutKind.UNREADABLE)
+                    raise unreadable(root, error) from None
+                self.left_out.add(components, LeftOutKind.UNREADABLE)
                 continue
             entered.append(components)
             seen += len(entries)
             if seen > MAX_ENTRIES:
-                raise ScanError(ErrorCode.TOO_LARGE, f"{shown(root)} has too many entries.")
+                raise TooMany
             for entry in entries:
-                path = [*components, entry.name]
-                kind = self._add_entry(number, path, entry, waiting)
-                if kind is not None:
-                    self._leave_out(path, kind)
+                self._add_entry(number, [*components, entry.name], entry, waiting)
         self._add_empty(number, entered, [file.path[:-1] for file in self.files[first:]])
 
     def _add_empty(self, number: int, entered: list[list[str]], used: list[list[str]]) -> None:
@@ -134,30 +172,18 @@ class _Scan:
             self.folders.append(OfferedFolder(path, number))
             full.update(tuple(path[:depth]) for depth in range(1, len(path)))
             if len(self.folders) > MAX_FOLDERS_IN_OFFER:
-                raise _Enough
+                raise TooMany
 
     def _add_entry(
         self, number: int, path: list[str], entry: os.DirEntry[str], waiting: list[list[str]]
-    ) -> LeftOutKind | None:
-        """Why it is left out; None: it is not."""
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except OSError:
-            return LeftOutKind.UNREADABLE
-        if len(path) > MAX_PATH_COMPONENTS:
-            return LeftOutKind.DEEP
-        if stat.S_ISLNK(status.st_mode):
-            return LeftOutKind.LINK
-        if stat.S_ISDIR(status.st_mode):
-            if not is_text(entry.name):
-                return LeftOutKind.NAME
+    ) -> None:
+        status, kind = kind_of_entry(entry, len(path))
+        if status is None or kind is not None:
+            self.left_out.add(path, kind or LeftOutKind.UNREADABLE)
+        elif stat.S_ISDIR(status.st_mode):
             waiting.append(path)
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            return LeftOutKind.SPECIAL
-        if (kind := _refusal(entry.name, entry.path, status)) is None:
+        else:
             self._add_file(number, path, status)
-        return kind
 
     def _add_file(self, number: int, path: list[str], status: os.stat_result) -> None:
         self._count(path)
@@ -165,17 +191,12 @@ class _Scan:
         size_bytes, modified_ns = status.st_size, status.st_mtime_ns
         self.files.append(ScannedFile(number, path, size_bytes, modified_ns, executable))
         if len(self.files) > MAX_FILES_IN_OFFER:
-            raise _Enough
+            raise TooMany
 
     def _count(self, path: list[str]) -> None:
         self._size_bytes += sum(len(name.encode()) for name in path)
         if self._size_bytes > MAX_OFFER_BYTES:
-            raise ScanError(ErrorCode.TOO_LARGE, TOO_LONG)
-
-    def _leave_out(self, path: list[str], kind: LeftOutKind) -> None:
-        self.left_out += 1
-        if len(self.named) < MAX_LEFT_OUT_NAMED:
-            self.named.append(LeftOut(shown_path(path), kind.value))
+            raise TooMany
 
 
 def _refusal(name: str, full: str, status: os.stat_result) -> LeftOutKind | None:
@@ -189,7 +210,7 @@ def _refusal(name: str, full: str, status: os.stat_result) -> LeftOutKind | None
     return None
 
 
-def _refused(path: str, kind: LeftOutKind) -> ScanError:
+def refused(path: str, kind: LeftOutKind) -> ScanError:
     """What a person named cannot be sent."""
     match kind:
         case LeftOutKind.NAME:
@@ -201,6 +222,6 @@ def _refused(path: str, kind: LeftOutKind) -> ScanError:
     return ScanError(ErrorCode.FILE, sentence)
 
 
-def _unreadable(path: str, error: Exception) -> ScanError:
+def unreadable(path: str, error: Exception) -> ScanError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else "not a valid path"
     return ScanError(ErrorCode.FILE, f"{shown(path)} cannot be read: {why.lower()}.")

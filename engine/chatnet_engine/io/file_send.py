@@ -1,5 +1,6 @@
 """A job that sends: reads files, hashes, seals and sends them, one thread from start to end."""
 
+import contextlib
 import os
 import stat
 import time
@@ -11,7 +12,7 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import shown
 from chatnet_engine.files.records import AEAD_TAG_BYTES
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
-from chatnet_engine.io.file_scan import source_path
+from chatnet_engine.io.file_sources import Source, SourceError, sources_of
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
 from chatnet_protocol.limits import FILE_RECORD_BYTES
 from chatnet_protocol.wire.file_records import (
@@ -27,7 +28,8 @@ from chatnet_protocol.wire.file_records import (
 
 BATCH_RECORDS = 8
 """Read, hashed, sealed and sent together: half a MiB stays in the processor's cache."""
-START_WITHIN_S = 10.0
+START_WITHIN_S = 60.0
+"""The receiver looks for what it has: of a million files, for some seconds."""
 END_WITHIN_S = 600.0
 """The receiver still has to write and verify what it got."""
 REPORT_EVERY_S = 0.2
@@ -36,16 +38,18 @@ MAX_RESTARTS = 3
 HASH_CHUNK_BYTES = 1024 * 1024
 
 
-class SourceError(Exception):
-    """A file cannot be sent: one sentence."""
-
-
 class SendJob:
     """`report` may be called from this thread."""
 
     def __init__(
-        self, request: pw.Send, channel: FileChannel, report: Callable[[pw.Report], None]
+        self,
+        request: pw.Send,
+        channel: FileChannel,
+        report: Callable[[pw.Report], None],
+        listings: str = "",
     ) -> None:
+        """`listings`: the folder of the listings of own offers."""
+        self._listings = listings
         self._job = request.job
         self._request = request
         self._channel = channel
@@ -59,17 +63,22 @@ class SendJob:
         self._verified = Position(0, 0)
         self._before = 0
         """Bytes of all files before the present one."""
+        self._summed = (0, 0)
+        """So many files, and their bytes: as far as the receiver has verified them."""
         self._report_due_s = 0.0
 
     def run(self) -> pw.Ended:
         """Send everything from where the receiver wants it."""
         try:
-            start = self._read_start()
-            for index in range(start.index, len(self._request.files)):
-                self._before = self._size_before(index)
-                self._send_file(index, start.offset if index == start.index else 0)
-            self._channel.send(RecordType.END)
-            self._wait_for_end()
+            with contextlib.closing(sources_of(self._request, self._listings)) as sources:
+                self._sources = sources
+                start = self._read_start()
+                self._before = sum(sources.sizes[: start.index])
+                for index in range(start.index, len(sources.sizes)):
+                    self._send_file(index, start.offset if index == start.index else 0)
+                    self._before += sources.sizes[index]
+                self._channel.send(RecordType.END)
+                self._wait_for_end()
         except SourceError as error:
             return pw.Ended(self._job, pw.Outcome.SOURCE, str(error))
         except (ConnectionCut, DecodeError, RemoteProtocolError) as error:
@@ -81,18 +90,18 @@ class SendJob:
         if len(records) != 1 or records[0][0] != RecordType.START:
             raise RemoteProtocolError("a receiver starts with where to start")
         start = decode_position(bytes(records[0][1]))
-        files = self._request.files
-        beyond = start.index == len(files) and start.offset > 0
-        if start.index > len(files) or beyond:
+        sizes = self._sources.sizes
+        beyond = start.index == len(sizes) and start.offset > 0
+        if start.index > len(sizes) or beyond:
             raise RemoteProtocolError("a start beyond the last file")
-        if start.index < len(files) and start.offset > files[start.index].size_bytes:
+        if start.index < len(sizes) and start.offset > sizes[start.index]:
             raise RemoteProtocolError("a start beyond the end of the file")
         self._verified = start
         return start
 
     def _send_file(self, index: int, offset: int) -> None:
-        file = self._request.files[index]
-        path = source_path(self._request.roots[file.root], file.path)
+        file = self._sources.source(index)
+        path = file.path
         fd = _open(path)
         try:
             modified_ns = _check(fd, path, file)
@@ -119,7 +128,7 @@ class SendJob:
     def _stream(self, fd: int, path: str, index: int, offset: int) -> bytes:
         """The file from `offset` on; the digest of all of it."""
         self._channel.send(RecordType.FILE, encode_body(FileHeader(index, offset)))
-        size = self._request.files[index].size_bytes
+        size = self._sources.sizes[index]
         hasher = blake3.blake3()
         _hash_prefix(fd, path, offset, hasher)
         while offset < size:
@@ -157,8 +166,7 @@ class SendJob:
         self._tell(self._before + offset)
 
     def _wait_for_end(self) -> None:
-        total = self._size_before(len(self._request.files))
-        self._tell(total)
+        self._tell(self._before)
         deadline_s = time.monotonic() + END_WITHIN_S
         while not self._channel.ended:
             records = self._channel.receive(deadline_s - time.monotonic())
@@ -167,8 +175,8 @@ class SendJob:
             for record_type, body in records:
                 if record_type != RecordType.END:
                     self._handle(record_type, body)
-        self._verified = Position(len(self._request.files), 0)
-        self._tell(total)
+        self._verified = Position(len(self._sources.sizes), 0)
+        self._tell(self._before)
 
     def _handle(self, record_type: int, body: memoryview) -> None:
         if record_type != RecordType.VERIFIED:
@@ -176,11 +184,14 @@ class SendJob:
         self._verified = decode_position(bytes(body))
 
     def _tell(self, moved_bytes: int) -> None:
-        index = min(self._verified.index, len(self._request.files))
-        self._report(pw.Progress(self._job, index, self._verified.offset, moved_bytes))
-
-    def _size_before(self, index: int) -> int:
-        return sum(file.size_bytes for file in self._request.files[:index])
+        sizes, at = self._sources.sizes, self._verified
+        index = min(at.index, len(sizes))
+        listing_bytes = sizes[0] if self._request.listing else 0
+        files, summed = self._summed if self._summed[0] <= index else (0, 0)
+        summed += sum(sizes[files:index])
+        self._summed = index, summed
+        moved, done = moved_bytes - listing_bytes, summed + at.offset - listing_bytes
+        self._report(pw.Progress(self._job, index, at.offset, max(0, moved), max(0, done)))
 
 
 def _open(path: str) -> int:
@@ -191,14 +202,14 @@ def _open(path: str) -> int:
         raise _unreadable(path, error) from None
 
 
-def _check(fd: int, path: str, file: pw.ScannedFile) -> int:
+def _check(fd: int, path: str, file: Source) -> int:
     """When the file was last written to. Raises SourceError when it is another one."""
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(f"{shown(path)} is not a regular file any more.")
     if found.st_size != file.size_bytes:
         raise SourceError(f"{shown(path)} has changed since it was offered; offer it again.")
-    return found.st_mtime_ns
+    return found.st_mtime_ns - found.st_mtime_ns % file.precision_ns
 
 
 def _read(fd: int, path: str, bodies: list[memoryview], offset: int, left: int) -> int:

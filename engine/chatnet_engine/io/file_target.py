@@ -3,19 +3,27 @@
 import contextlib
 import os
 import threading
+from array import array
+
+import blake3
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.contents import Contents, InlineContents, ListedContents
 from chatnet_engine.files.names import safe_name, shown
-from chatnet_engine.files.tree import MODERN, Tree, depends_on_disk
-from chatnet_engine.io.file_folder import Folder, FolderError
+from chatnet_engine.io.file_folder import LISTING, Folder, FolderError
 from chatnet_engine.io.file_tree import FileTree
-from chatnet_protocol.ipc.offer import Offer
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc.offer import Offer, OfferedFile
+
+BAD_LISTING = "The list of these files is not what was offered."
+HASH_BYTES = 1024 * 1024
 
 
 class Target:
     """The partial files and folders of one transfer. `close` it.
 
-    `things`: so many of the offer's are complete. Its methods raise OSError and FolderError.
+    `things`: so many of the offer's are complete. Files are numbered as on a connection: a listing
+    is the first. Its methods raise OSError and FolderError.
     """
 
     def __init__(self, folder: Folder, transfer_id: bytes, offer: Offer, things: int) -> None:
@@ -24,10 +32,17 @@ class Target:
         self._offer = offer
         self._things = offer.things
         self._complete = things
-        self._thing_of = {
-            index: number for number, thing in enumerate(self._things) for index in thing.files
-        }
-        self._trees: dict[int, Tree] = {}
+        self._listing_fd = -1
+        self.first = 0 if offer.listing is None else 1
+        """Number of the first file that is not a listing."""
+        self.count = self.first + offer.file_count
+        self.sizes = array("q")
+        """Of all files; of a listing alone, until it is here."""
+        self._contents: Contents | None = None
+        if offer.listing is None:
+            self._adopt(InlineContents(offer))
+        else:
+            self.sizes.append(offer.listing.size_bytes)
         self._lock = threading.Lock()
         self._open: tuple[int, FileTree] | None = None
         """The folder that files arrive in."""
@@ -38,15 +53,48 @@ class Target:
             if self._open is not None:
                 self._open[1].close()
                 self._open = None
+            if self._listing_fd >= 0:
+                os.close(self._listing_fd)
+                self._listing_fd = -1
+
+    def offered(self, index: int) -> OfferedFile:
+        """A file, as it was offered."""
+        if index < self.first:
+            return OfferedFile([], self.sizes[0])
+        return self._known.offered(index - self.first)
 
     def open(self, index: int) -> int:
         """Descriptor of a file, which may hold bytes already."""
-        number = self._thing_of[index]
+        if index < self.first:
+            return self._folder.open_partial(self._id, LISTING)
+        number = self._known.thing_of(index - self.first)
         if not self._things[number].is_folder:
             return self._folder.open_partial(self._id, number)
         with self._lock:
             tree = self._enter(number)
-            return tree.open_file(self._tree(number, tree).files[index])
+            return tree.open_file(self._known.path(number, index - self.first))
+
+    def read_listing(self) -> bool:
+        """It should be here, as it was offered: whether it is. Raises FolderError for one that no
+        offer may have."""
+        offered = self._offer.listing
+        if offered is None or self._contents is not None:
+            return True
+        fd = self._folder.open_partial(self._id, LISTING)
+        hasher, offset = blake3.blake3(), 0
+        while data := os.pread(fd, HASH_BYTES, offset):
+            hasher.update(data)
+            offset += len(data)
+        if offset != offered.size_bytes or hasher.digest() != offered.digest:
+            os.close(fd)
+            return False
+        self._listing_fd = fd
+        try:
+            read = lambda offset, size: os.pread(fd, size, offset)  # noqa: E731
+            self._adopt(ListedContents(self._things, offered, read))
+        except DecodeError:
+            raise FolderError(BAD_LISTING) from None
+        return True
 
     def keep_names(self) -> None:
         """Make durable that everything that has arrived is found."""
@@ -58,27 +106,46 @@ class Target:
 
     def first_missing(self, end: int) -> int:
         """The first of `end` files that is not here with all its bytes; `end`: none."""
+        if end <= self.first or not self.read_listing():
+            return min(end, 0)
+        return self.first + self._first_missing(end - self.first)
+
+    def _first_missing(self, end: int) -> int:
         for number in range(self._complete, len(self._things)):
-            files = [index for index in self._things[number].files if index < end]
-            if not files:
+            thing = self._things[number]
+            if not thing.files or thing.files[0] >= end:
                 continue
-            if not self._things[number].is_folder:
+            if not thing.is_folder:
                 found = self._folder.partial(self._id, number)
-                if found is None or found.st_size != self._offer.files[files[0]].size_bytes:
-                    end = min(end, files[0])
+                if found is None or found.st_size != self._known.sizes[thing.files[0]]:
+                    end = thing.files[0]
                 continue
             with contextlib.closing(self._folder.open_tree(self._id, number)) as tree:
-                names = self._tree(number, tree).files
-                for index in files:
-                    if tree.size_of(names[index]) != self._offer.files[index].size_bytes:
-                        end = min(end, index)
-                        break
+                self._prepare(number, tree)
+                end = self._first_missing_in(tree, number, end)
+        return end
+
+    def _first_missing_in(self, tree: FileTree, number: int, end: int) -> int:
+        at = 0
+        files = self._things[number].files
+        for folder, named in self._known.walk(number):
+            for name, size_bytes in named:
+                if files[at] >= end:
+                    return end
+                if tree.size_of([*folder, name]) != size_bytes:
+                    return files[at]
+                at += 1
         return end
 
     def complete(self, job: int, files: int) -> list[pw.Report]:
         """So many files are durable: what else is complete with them."""
         reports: list[pw.Report] = []
-        while self._complete < len(self._things) and self._things[self._complete].end <= files:
+        if self._contents is None:
+            return reports
+        while (
+            self._complete < len(self._things)
+            and self._things[self._complete].end <= files - self.first
+        ):
             reports.append(self._complete_thing(job, self._complete))
             self._complete += 1
         return reports
@@ -92,18 +159,31 @@ class Target:
                 raise _gone(thing.name)
             return pw.ThingComplete(job, number, name, found.st_ino)
         with contextlib.closing(self._folder.open_tree(self._id, number)) as tree:
-            names = self._tree(number, tree)
-            tree.make_folders(names.folders)
-            inodes: set[int] = set()
-            for index, path in names.files.items():
-                if tree.size_of(path) != self._offer.files[index].size_bytes:
-                    raise _gone(thing.name)
-                inodes.add(tree.inode_of(path))
-            if len(inodes) != len(names.files):
+            self._prepare(number, tree)
+            inodes = array("Q")
+            for folder, named in self._known.walk(number):
+                tree.make_folders([folder])
+                for file_name, size_bytes in named:
+                    found = tree.status_of([*folder, file_name])
+                    if found is None or found.st_size != size_bytes:
+                        raise _gone(thing.name)
+                    inodes.append(found.st_ino)
+            by_inode = sorted(inodes)
+            if any(by_inode[at] == by_inode[at - 1] for at in range(1, len(by_inode))):
                 raise FolderError(f"Two files of {shown(thing.name)} have one name on this disk.")
             inode = tree.finish()
         self._folder.keep_partials()
-        return pw.ThingComplete(job, number, name, inode, names.renamed, names.renamed_named)
+        renamed, named_ones = self._known.renamed(number)
+        return pw.ThingComplete(job, number, name, inode, renamed, named_ones)
+
+    @property
+    def _known(self) -> Contents:
+        assert self._contents is not None
+        return self._contents
+
+    def _adopt(self, contents: Contents) -> None:
+        self._contents = contents
+        self.sizes.extend(contents.sizes)
 
     def _enter(self, number: int) -> FileTree:
         if self._open is None or self._open[0] != number:
@@ -112,14 +192,14 @@ class Target:
                 self._open[1].close()
                 self._open = None
             self._open = number, self._folder.open_tree(self._id, number)
+            self._prepare(number, self._open[1])
         return self._open[1]
 
-    def _tree(self, number: int, tree: FileTree) -> Tree:
-        if number not in self._trees:
-            thing = self._things[number]
-            disk = tree.probe() if depends_on_disk(self._offer, thing) else MODERN
-            self._trees[number] = Tree(self._offer, thing, disk)
-        return self._trees[number]
+    def _prepare(self, number: int, tree: FileTree) -> None:
+        try:
+            self._known.prepare(number, tree.probe)
+        except DecodeError:
+            raise FolderError(BAD_LISTING) from None
 
 
 def _gone(name: str) -> FolderError:

@@ -79,19 +79,18 @@ class FileTree:
             for path in folders:
                 self._open_folder(tuple(path))
 
-    def size_of(self, path: list[str]) -> int | None:
-        """Size of a file; None without one."""
+    def status_of(self, path: list[str]) -> os.stat_result | None:
+        """Of a file; None without one."""
         with self._lock, contextlib.suppress(OSError):
             folder = self._open_folder(tuple(path[:-1]), make=False)
             found = os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
-            return found.st_size if stat.S_ISREG(found.st_mode) else None
+            return found if stat.S_ISREG(found.st_mode) else None
         return None
 
-    def inode_of(self, path: list[str]) -> int:
-        """What tells one file from another. Raises OSError."""
-        with self._lock:
-            folder = self._open_folder(tuple(path[:-1]), make=False)
-            return os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_ino
+    def size_of(self, path: list[str]) -> int | None:
+        """Size of a file; None without one."""
+        found = self.status_of(path)
+        return None if found is None else found.st_size
 
     def keep_names(self) -> None:
         """Make durable that everything in it is found. Raises OSError."""

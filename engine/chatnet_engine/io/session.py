@@ -102,6 +102,11 @@ class SessionFolder:
         """The session's own folder for received files."""
         return self._file(session_files.INBOX)
 
+    @property
+    def listings_path(self) -> str:
+        """For the lists of own offers with many files."""
+        return self._file(session_files.LISTINGS)
+
     def write_connection_file(self, value: ConnectionFile) -> None:
         """After both sockets are bound: front ends may come."""
         write_atomically(self._file(session_files.CONNECTION_FILE), encode_connection_file(value))

@@ -40,6 +40,7 @@ KNOWN_PEERS = "known_peers"
 HISTORY = "history.db"
 LOG = "engine.log"
 INBOX = "inbox"
+LISTINGS = "listings"
 
 MAX_CONNECTION_FILE_BYTES = 4096
 MAX_START_FILE_BYTES = 16384

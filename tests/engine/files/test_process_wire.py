@@ -37,6 +37,7 @@ VALUES = [
     pw.SourceChanged(1, 0, 8),
     pw.FileComplete(1, 0),
     pw.ThingComplete(1, 0, "a", 99, 1, [Renamed("a/\n", "_")]),
+    pw.Scanning(ID),
     pw.Placed(ID, 0, "a"),
     pw.NotPlaced(ID, 0, "", "gone", True),
     pw.Ended(1, pw.Outcome.LOST, ""),

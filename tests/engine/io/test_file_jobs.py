@@ -16,6 +16,7 @@ from chatnet_engine.io import file_receive, file_send
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_receive import ReceiveJob
 from chatnet_engine.io.file_send import SendJob
+from chatnet_engine.io.file_sources import Source
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.wire.control import Suite
 from chatnet_protocol.wire.file_records import (
@@ -350,7 +351,7 @@ def test_a_source_that_keeps_changing_fails(jobs: Jobs, monkeypatch: pytest.Monk
     times = iter(range(1, 100))
     check = file_send._check
 
-    def changing(fd: int, path: str, file: pw.ScannedFile) -> int:
+    def changing(fd: int, path: str, file: Source) -> int:
         check(fd, path, file)
         return next(times)
 

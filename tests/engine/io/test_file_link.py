@@ -179,4 +179,5 @@ def test_the_command_and_environment_find_the_engine(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "path", ["", "relative", "/absolute"])
     path = child_environ()["PYTHONPATH"].split(os.pathsep)
     assert path == [os.path.abspath("relative"), "/absolute"]
-    assert file_command(5, "::", 0o22)[-6:] == ["--port", "5", "--bind", "::", "--umask", "18"]
+    options = ["--port", "5", "--bind", "::", "--umask", "18", "--listings", "/l"]
+    assert file_command(5, "::", 0o22, "/l")[-8:] == options

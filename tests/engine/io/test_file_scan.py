@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chatnet_engine.files.process_wire import MAX_FRAME_BYTES, encode
 from chatnet_engine.io import file_scan
-from chatnet_engine.io.file_scan import scan, source_path
+from chatnet_engine.io.file_scan import TooMany, scan, source_path
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc.offer import LeftOutKind, OfferedFolder
 from chatnet_protocol.limits import (
@@ -173,19 +172,21 @@ def test_who_may_run_a_file_comes_along(tmp_path: Path) -> None:
     assert {file.path[-1]: file.executable for file in files} == {"run": True, "read": False}
 
 
-def test_it_stops_one_after_the_limit(tmp_path: Path) -> None:
-    for number in range(MAX_FILES_IN_OFFER + 3):
+def test_more_files_than_an_offer_names_need_a_listing(tmp_path: Path) -> None:
+    for number in range(MAX_FILES_IN_OFFER + 1):
         (tmp_path / str(number)).touch()
-    assert len(scan(ID, [str(tmp_path)]).files) == MAX_FILES_IN_OFFER + 1
+    with pytest.raises(TooMany):
+        scan(ID, [str(tmp_path)])
 
 
-def test_it_stops_one_folder_after_the_limit(tmp_path: Path) -> None:
-    for number in range(MAX_FOLDERS_IN_OFFER + 3):
+def test_more_empty_folders_than_an_offer_names_need_a_listing(tmp_path: Path) -> None:
+    for number in range(MAX_FOLDERS_IN_OFFER + 1):
         (tmp_path / str(number)).mkdir()
-    assert len(scan(ID, [str(tmp_path)]).folders) == MAX_FOLDERS_IN_OFFER + 1
+    with pytest.raises(TooMany):
+        scan(ID, [str(tmp_path)])
 
 
-def test_what_is_too_deep_is_left_out_and_too_many_entries_are_refused(
+def test_what_is_too_deep_is_left_out_and_many_entries_need_a_listing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / "d" / Path(*["x"] * MAX_PATH_COMPONENTS)
@@ -194,10 +195,11 @@ def test_what_is_too_deep_is_left_out_and_too_many_entries_are_refused(
     assert scan(ID, [str(tmp_path / "d")]).folders == [OfferedFolder(below)]
     assert left_out(tmp_path / "d") == {"/".join([*below, "x"]): LeftOutKind.DEEP}
     monkeypatch.setattr(file_scan, "MAX_ENTRIES", 3)
-    assert "too many entries" in refused(tmp_path / "d")[1]
+    with pytest.raises(TooMany):
+        scan(ID, [str(tmp_path / "d")])
 
 
-def test_a_list_too_long_for_an_offer_ends_where_it_is_made(tmp_path: Path) -> None:
+def test_long_paths_need_a_listing(tmp_path: Path) -> None:
     """A report over long paths must never grow beyond what the engine takes for a report."""
     folder = tmp_path
     for _ in range(8):
@@ -205,5 +207,5 @@ def test_a_list_too_long_for_an_offer_ends_where_it_is_made(tmp_path: Path) -> N
     folder.mkdir(parents=True)
     for number in range(60):
         (folder / f"{number}").touch()
-    assert refused(tmp_path / ("n" * 200))[0] == ErrorCode.TOO_LARGE
-    assert len(encode(scan(ID, [os.fspath(tmp_path / ("n" * 200))]))) < MAX_FRAME_BYTES // 4
+    with pytest.raises(TooMany):
+        scan(ID, [os.fspath(tmp_path / ("n" * 200))])

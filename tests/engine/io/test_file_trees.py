@@ -22,12 +22,13 @@ from chatnet_engine.files.names import shown, shown_path
 from chatnet_engine.files.offering import Offering, ReadyOffer
 from chatnet_engine.files.outputs import Moment, Outputs
 from chatnet_engine.files.tree import Disk
-from chatnet_engine.io import file_target, file_tree, renaming
+from chatnet_engine.io import file_lists, file_target, file_tree, renaming
 from chatnet_engine.io.file_channel import FileChannel
-from chatnet_engine.io.file_folder import PARTIAL_FOLDER, Folder
-from chatnet_engine.io.file_place import place
+from chatnet_engine.io.file_folder import LISTING, PARTIAL_FOLDER, Folder
+from chatnet_engine.io.file_lists import list_files
+from chatnet_engine.io.file_place import discard, place
 from chatnet_engine.io.file_receive import ReceiveJob
-from chatnet_engine.io.file_scan import scan
+from chatnet_engine.io.file_scan import TooMany
 from chatnet_engine.io.file_send import SendJob
 from chatnet_engine.io.file_tree import FileTree
 from chatnet_protocol.ipc.offer import Offer, decode_offer, encode_offer
@@ -51,9 +52,15 @@ class Arrival:
     offer: Offer
     inbox: Path
     roots: list[str]
+    listings: str
     reports: list[pw.Report] = field(default_factory=list)
     ended: str = ""
     error: str = ""
+
+    @property
+    def first(self) -> int:
+        """The number of the first file: a listing comes before."""
+        return 0 if self.offer.listing is None else 1
 
     @property
     def things(self) -> list[pw.ThingComplete]:
@@ -64,12 +71,24 @@ class Arrival:
         return {one.path: one.name for said in self.things for one in said.named}
 
 
-def offered(roots: list[str]) -> tuple[pw.Scanned, Offer]:
+@pytest.fixture(params=["inline", "listed"], autouse=True)
+def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether the offer itself names the files, or a listing as for very many."""
+
+    def too_many(transfer_id: bytes, roots: list[str]) -> pw.Scanned:
+        raise TooMany
+
+    if request.param == "listed":
+        monkeypatch.setattr(file_lists, "scan", too_many)
+    return str(request.param)
+
+
+def offered(roots: list[str], listings: str) -> tuple[pw.Scanned, Offer]:
     out = Outputs()
     out.ready = True
     offering = Offering(out)
     offering.offer(ID, 1, roots, Moment(1.0, 1))
-    scanned = scan(ID, roots)
+    scanned = list_files(pw.Scan(ID, roots), listings, lambda said: None)
     offering.handle_scanned(scanned)
     [ready] = offering.take()
     assert isinstance(ready, ReadyOffer), ready
@@ -79,9 +98,10 @@ def offered(roots: list[str]) -> tuple[pw.Scanned, Offer]:
 def transfer(roots: list[Path], inbox: Path, index: int = 0, things: int = 0) -> Arrival:
     """Both jobs over one connection, and names for what is complete."""
     names = [str(root) for root in roots]
-    scanned, offer = offered(names)
-    arrival = Arrival(scanned, offer, inbox, names)
-    run(arrival, index, things)
+    listings = str(inbox.parent / "listings")
+    scanned, offer = offered(names, listings)
+    arrival = Arrival(scanned, offer, inbox, names, listings)
+    run(arrival, index + arrival.first if index else 0, things)
     for said in arrival.things:
         name = said.name
         while isinstance(
@@ -90,6 +110,8 @@ def transfer(roots: list[Path], inbox: Path, index: int = 0, things: int = 0) ->
         ):
             assert answer.name, answer.error
             name = answer.name
+    if offer.listing is not None and len(arrival.things) == len(offer.things):
+        discard(pw.Discard(ID, str(inbox)))
     return arrival
 
 
@@ -97,8 +119,10 @@ def run(arrival: Arrival, index: int = 0, things: int = 0) -> None:
     near, far = socket.socketpair()
     sender = FileChannel(near, Suite.CHACHA, KEYS)
     receiver = FileChannel(far, Suite.CHACHA, (KEYS[1], KEYS[0]))
-    send = pw.Send(1, CONNECT, arrival.roots, arrival.scanned.files)
-    sending = threading.Thread(target=SendJob(send, sender, lambda said: None).run)
+    files, listing = arrival.scanned.files, arrival.offer.listing
+    send = pw.Send(1, CONNECT, arrival.roots, files, id=ID, listing=listing)
+    job = SendJob(send, sender, lambda said: None, arrival.listings)
+    sending = threading.Thread(target=job.run)
     sending.start()
     body = encode_offer(arrival.offer)
     request = pw.Receive(2, ID, CONNECT, str(arrival.inbox), body, index, 0, things)
@@ -192,6 +216,7 @@ def test_what_arrives_is_what_was_sent(
     sent, got = look(top), look(disk / "in" / "top")
     assert len(got) == len(sent), "two became one"
     ambiguous = len(arrival.renamed) < sum(said.renamed for said in arrival.things)
+    ambiguous |= len({shown_path(["top", *path]) for path in sent}) < len(sent)
     if not ambiguous:
         seen = {tuple(map(shown, path)): entry for path, entry in got.items()}
         assert seen == told(sent, "top", arrival.renamed)
@@ -256,13 +281,15 @@ def test_a_disk_that_makes_one_of_two_is_refused(
     top = disk / "out" / "top"
     put(top / "a")
     put(top / "b")
-    monkeypatch.setattr(FileTree, "inode_of", lambda self, path: 7)
+    put(top / "a")
+    status = os.stat(top / "a")
+    monkeypatch.setattr(FileTree, "status_of", lambda self, path: status)
     arrival = transfer([top], disk / "in")
     assert (arrival.ended, arrival.things) == (pw.Outcome.TARGET, [])
     assert os.listdir(disk / "in") == [PARTIAL_FOLDER]
 
 
-def test_what_disappears_while_it_arrives_comes_again(disk: Path) -> None:
+def test_what_disappears_while_it_arrives_comes_again(disk: Path, how: str) -> None:
     top = disk / "out" / "top"
     for name in "abc":
         put(top / name, name.encode())
@@ -277,8 +304,12 @@ def test_what_disappears_while_it_arrives_comes_again(disk: Path) -> None:
             fd = tree.open_file([name])
             os.write(fd, name.encode())
             os.close(fd)
+    if how == "listed":
+        listing = inbox / PARTIAL_FOLDER / f"{ID.hex()}-{LISTING}"
+        shutil.copy(disk / "listings" / ID.hex(), listing)
     again = transfer([top], inbox, index=3)
-    assert [said.index for said in again.reports if isinstance(said, pw.FileComplete)] == [1, 2]
+    complete = [said.index for said in again.reports if isinstance(said, pw.FileComplete)]
+    assert complete == [1 + again.first, 2 + again.first]
     got = look(inbox / "top (1)")
     assert {path: entry[1] for path, entry in got.items()} == {(n,): n.encode() for n in "abc"}
     put(disk / "out" / "file", b"1234")
@@ -317,17 +348,19 @@ def test_what_was_complete_is_not_reported_again(disk: Path) -> None:
     assert [said.thing for said in second.things] == [1]
 
 
-def test_hostile_offers_whose_folders_interleave_arrive_too(disk: Path) -> None:
+def test_hostile_offers_whose_folders_interleave_arrive_too(disk: Path, how: str) -> None:
+    if how == "listed":
+        pytest.skip("a listing in another order is refused")
     put(disk / "out" / "a" / "src" / "one")
     put(disk / "out" / "b" / "src" / "two")
     put(disk / "out" / "a" / "src" / "three")
     roots = [str(disk / "out" / name / "src") for name in "ab"]
-    scanned, offer = offered(roots)
+    scanned, offer = offered(roots, "")
     order = [0, 2, 1]
     mixed = [scanned.files[at] for at in order]
     scanned = pw.Scanned(ID, mixed)
     offer = Offer([offer.files[at] for at in order])
-    arrival = Arrival(scanned, offer, disk / "in", roots)
+    arrival = Arrival(scanned, offer, disk / "in", roots, "")
     run(arrival)
     assert arrival.ended == pw.Outcome.MOVED
     assert [said.thing for said in arrival.things] == [0, 1]

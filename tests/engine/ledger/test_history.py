@@ -10,7 +10,13 @@ from chatnet_engine.ledger.history import MAX_SEARCH_CHARACTERS, ROW_BYTES, Hist
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
-from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.offer import (
+    ListedThing,
+    Offer,
+    OfferedFile,
+    OfferedListing,
+    encode_offer,
+)
 from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_protocol.ipc.view import screen_order
 from chatnet_protocol.limits import (
@@ -178,6 +184,14 @@ def test_search_looks_into_texts_and_the_names_of_offered_files(
     harness.queue(1, [c.NewMessage(message_id(9), 2, b"no offer, but word", 1)])
     found = page(harness, search=search, after_no=0 if forwards else None)
     assert [row.no for row in found.rows] == hits
+
+
+def test_search_looks_into_the_names_of_listed_things() -> None:
+    harness = harness_of(b"word")
+    things = [ListedThing("Holiday 2024", 20_000, 9, 3), ListedThing("notes.txt", 1, 5)]
+    offer = encode_offer(Offer([], listing=OfferedListing(bytes(32), 9, things)))
+    harness.queue(1, [c.NewMessage(message_id(8), 2, offer, 1)])
+    assert [row.body for row in page(harness, search="holiday").rows] == [offer]
 
 
 @pytest.mark.parametrize("forwards", [True, False])

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from chatnet_cli import render
 from chatnet_client.mirror import Progress
 from chatnet_protocol.ipc.events import LinkChanged, TypingChanged
-from chatnet_protocol.ipc.offer import LeftOut, Offer, OfferedFile
+from chatnet_protocol.ipc.offer import (
+    LeftOut,
+    ListedThing,
+    Offer,
+    OfferedFile,
+    OfferedListing,
+)
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import (
     Differences,
@@ -110,6 +116,8 @@ def test_failed_offers_and_unknown_kinds() -> None:
     assert render.message_words(row) == "[file a\\x1b.bin, 1.5 kB · offer 1]"
     many = Offer([OfferedFile(["d", "a"], 1), OfferedFile(["b"], 2)])
     assert render.offer_words(many) == "d and 1 more, 2 files, 3 B"
+    listing = OfferedListing(bytes(32), 9, [ListedThing("d", 20_000, 3, 1)])
+    assert render.offer_words(Offer([], listing=listing)) == "d, folder, 20,000 files, 3 B"
     damaged = MessageRow(1, b"i" * 16, False, 2, b"\xc1", 0, 0, 0, 1, "", 1, 1)
     assert render.offer_of(damaged) is None
     assert "cannot show" in render.message_words(damaged)
@@ -228,6 +236,7 @@ def test_json_of_offers_failures_and_events() -> None:
         "size_bytes": 5,
         "files": [{"path": "a", "size_bytes": 5}],
         "folders": [],
+        "file_count": 1,
         "left_out": 0,
     }
     failed = MessageRow(1, transfer, True, 1, b"x", 0, 0, 1, 0, "", 1, 1, "gone")

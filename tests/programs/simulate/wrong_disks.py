@@ -9,7 +9,7 @@ from chatnet_engine.arq.sender import Sender
 from chatnet_engine.files import quota
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.io import history_file
-from chatnet_engine.io.file_receive import PartialFile
+from chatnet_engine.io.file_partial import PartialFile
 from chatnet_engine.io.history_file import LedgerFile
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.limits import MAX_STATES

@@ -9,7 +9,7 @@ from chatnet_engine.io import (
     backup,
     file_finish,
     file_folder,
-    file_receive,
+    file_partial,
     history_file,
     private_dir,
     restore_backup,
@@ -39,7 +39,7 @@ class _NoSync:
 @noticed_by(FIRST_START)
 def nothing_is_synced_outside_sqlite() -> Patches:
     """Files and folders reach the disk some time."""
-    modules = (private_dir, file_finish, file_receive, file_folder, backup, restore_backup)
+    modules = (private_dir, file_finish, file_partial, file_folder, backup, restore_backup)
     return [swap(module, "os", _NoSync()) for module in modules]
 
 
