@@ -86,7 +86,6 @@ def run_beside_an_honest_pair(seed: int, violations: float, seconds: float) -> H
         Random(seed), private_key=Random(seed).randbytes(32), port=MALLORY[1], target=A,
         now=pair.clock.now_s, grammar=lambda r, k: Grammar(r, k, violations=violations),
     )  # fmt: skip
-    assert pair.a.node
     pair.a.dial(MALLORY)
     pair.network.listen(MALLORY, lambda data, source: peer.receive(data, source, pair.clock.now_s))
 

@@ -40,7 +40,6 @@ def test_memory_that_an_engine_keeps_is_seen() -> None:
     pair = Pair(2)
     pair.run(2)
     before = footprint_bytes(pair.a.node)
-    assert pair.a.node
     pair.a.node.turn.effects.append([bytes(1 << 20)])  # type: ignore[arg-type]
     assert footprint_bytes(pair.a.node) - before > 1 << 20
 

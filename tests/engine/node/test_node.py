@@ -24,7 +24,6 @@ def connected() -> Pair:
 
 
 def copied(pair: Pair, result: SessionCopied) -> None:
-    assert pair.a.node
     pair.a.node.handle_io(result, pair.a.now)
     pair.a.turn()
 
@@ -91,7 +90,6 @@ def test_a_stop_waits_for_what_is_being_committed_but_not_for_ever() -> None:
     pair = connected()
     pair.a.commit_s = (1000.0, 1000.0)
     pair.at_a.say("never committed")
-    assert pair.a.node
     pair.a.node.stop("asked", pair.a.now)
     pair.a.node.stop("asked again", pair.a.now)
     pair.a.turn()
@@ -106,7 +104,6 @@ def test_a_stop_waits_for_what_is_being_committed_but_not_for_ever() -> None:
 @pytest.mark.parametrize("counter", ["acked_total", "received_total", "lamport"])
 def test_counters_that_no_peer_can_have_reached_are_refused(counter: str) -> None:
     pair = connected()
-    assert pair.a.node
     state = pair.a.node.messaging.conversations[1].state
     honest = {"base": 1, "mark": 0, "acked_total": 0, "received_total": 0, "lamport": 0, "name": ""}
     limit = MAX_TOTAL_AHEAD + (state.lamport if counter == "lamport" else 0)

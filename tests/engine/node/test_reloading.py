@@ -66,7 +66,6 @@ def fails_once(
 
 
 def node_of(engine: SimEngine) -> Node:
-    assert engine.node
     return engine.node
 
 

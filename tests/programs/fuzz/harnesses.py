@@ -66,15 +66,14 @@ def _alive(pair: Pair) -> str:
     pair.run(QUIET_S)
     assert len(pair.clock._heap) < before + HEAP_LIMIT, "too much is left to do"
     for client in (pair.at_a, pair.at_b):
+        assert client.engine.is_up, "the engine is down"
         assert client.view is not None, "a front end lost its engine"
-        assert client.engine.node is not None, "the engine is down"
     return pair.peer(pair.at_a).link.state
 
 
 def datagram(data: bytes) -> str:
     """Anything, from a stranger and in the peer's name."""
     pair = _target("datagram").take()
-    assert pair.a.node
     for source in (STRANGER, B):
         pair.a.node.handle_datagrams([(data, source)], pair.a.now)
         pair.a.turn()
@@ -105,8 +104,6 @@ def handshake(data: bytes) -> str:
 def inside_a_session(data: bytes) -> str:
     """Frames that the peer itself has sealed."""
     pair = _target("inside").take()
-    assert pair.a.node
-    assert pair.b.node
     node = pair.b.node
     session = node.links.sessions.get(1)
     if session is None:
@@ -216,7 +213,6 @@ def known_peers(data: bytes) -> str:
 def ipc_frame(data: bytes) -> str:
     """A frame on the ROUTER socket."""
     pair = _target("ipc").take()
-    assert pair.a.node
     answers: list[bytes] = []
     reply = pair.a.reply
 
@@ -228,7 +224,7 @@ def ipc_frame(data: bytes) -> str:
         pair.a.node.handle_request(b"hostile", [data] * (1 + (len(data) + number) % 2), pair.a.now)
         pair.a.turn()
     pair.run(0.01)
-    stopped = pair.a.node is None or bool(pair.a.node.front_ends.stopping)
+    stopped = not pair.a.is_up or bool(pair.a.node.front_ends.stopping)
     if stopped:
         _target("ipc").left = 0
     del pair.a.reply

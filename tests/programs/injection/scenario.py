@@ -240,7 +240,6 @@ def points(make: type[World], names: tuple[str, ...]) -> list[Point]:
 def inject(point: Point, make: type[World]) -> list[str]:
     """Run the conversation with an exception at that statement; what is wrong afterwards."""
     world = make()
-    assert world.a.node
     leftovers = Leftovers(world.a.node)
     links_to_c = link_count(world.at_a, 2)
     tracer = Tracer((point[0],), point)

@@ -45,7 +45,7 @@ class Acquaintances:
         before everything healed may part linked peers seconds later, on a slow disk."""
         for engine in self.world.engines:
             for other in self.world.engines:
-                if other is not engine and engine.node:
+                if other is not engine and engine.is_up:
                     self._get_to_know(_full(engine)[0], other)
         self._made_up += 1
         if not self.acquainted() or self._made_up < MAKE_UP_TIMES:

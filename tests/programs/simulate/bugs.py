@@ -28,7 +28,7 @@ class InjectedError(Exception):
 def inject(world: World, random: Random) -> None:
     """Some engine raises at its next act of some kind."""
     engine = random.choice(world.engines)
-    if engine.node is None or world.counts["bug planned"] >= MOST:
+    if not engine.is_up or world.counts["bug planned"] >= MOST:
         return
     world.counts["bug planned"] += 1
     node = engine.node

@@ -48,7 +48,7 @@ def run_point(
         arm(mortal, number)
         _talk(world)
     world.run(3.0)
-    died = mortal.node is None
+    died = not mortal.is_up
     mortal.die_in_effects = mortal.disk.die_in = 0
     if died:
         world.run(DOWN_S)

@@ -121,7 +121,7 @@ def wall_clock(world: World, random: Random) -> None:
 def suspend(world: World, random: Random) -> None:
     """A lid is closed and opened again."""
     engine = random.choice(world.engines)
-    if engine.node:
+    if engine.is_up:
         world.counts["suspend"] += 1
         world.note(engine.name, "is suspended")
         engine.sleep()
@@ -160,7 +160,7 @@ def die_at_statement(world: World, random: Random) -> None:
 def stop(world: World, random: Random) -> None:
     """The engine is ended properly."""
     engine = random.choice(world.engines)
-    if engine.node:
+    if engine.is_up:
         world.counts["stop"] += 1
         engine.node.stop("test", engine.now)
         engine.turn()
@@ -172,12 +172,12 @@ def stop_in_a_backlog(world: World, random: Random) -> None:
     engine = random.choice(world.engines)
     for other in world.engines:
         client = next(client for client in other.clients if client.role == "full")
-        known = world.peer(client, engine) if other is not engine and other.node else None
+        known = world.peer(client, engine) if other is not engine and other.is_up else None
         for number in range(random.randint(20, 100) if known else 0):
             client.say(f"{number} before you go", known.info.peer if known else 0)
 
     def leave() -> None:
-        if engine.node:
+        if engine.is_up:
             world.counts["stop in a backlog"] += 1
             engine.node.stop("test", engine.now)
             engine.turn()
@@ -220,7 +220,7 @@ def kill_front_end(world: World, random: Random) -> None:
 def kill_file_process(world: World, random: Random) -> None:
     """The file process alone dies."""
     engine = random.choice(world.engines)
-    if engine.node and engine.files:
+    if engine.is_up and engine.files:
         world.counts["file process killed"] += 1
         engine.files.kill()
 

@@ -46,7 +46,7 @@ class Mallory:
             hasty=random.choice((0.0, 0.3)),
         )
         world.typed[victim.name].append(ADDR)
-        if victim.node:
+        if victim.is_up:
             victim.dial(ADDR)
         world.network.listen(ADDR, self._receive)
         world.note("m", f"attacks {victim.name}: {violations=} {relinks=} acts={self._left}")
@@ -84,6 +84,6 @@ class Mallory:
     def _measure(self) -> None:
         if self.over:
             return
-        if self.victim.node:
+        if self.victim.is_up:
             self.most_bytes = max(self.most_bytes, footprint_bytes(self.victim.node))
         self.world.clock.after(MEASURED_EVERY_S, self._measure)

@@ -190,7 +190,7 @@ def _disturbed(world: World) -> list[str]:
 def _restless(world: World) -> list[str]:
     out = []
     for engine in world.engines:
-        if engine.node is None:
+        if not engine.is_up:
             out.append(f"{engine.name} is down")
         for client in engine.clients:
             if client.view is None:

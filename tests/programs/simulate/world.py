@@ -101,7 +101,7 @@ class World:
 
     def up(self, engine: SimEngine) -> None:
         """Start it as its user would: with the addresses on the command line."""
-        if engine.node:
+        if engine.is_up:
             return
         self.note(engine.name, "starts")
         try:
@@ -111,10 +111,10 @@ class World:
             engine.crash()
             return
         for other in self.engines:
-            if other is not engine and engine.node:
+            if other is not engine and engine.is_up:
                 engine.dial(self.address_of(other))
         for addr in self.typed[engine.name]:
-            if engine.node:
+            if engine.is_up:
                 engine.dial(addr)
 
     def address_of(self, engine: SimEngine) -> Addr:
@@ -137,13 +137,13 @@ class World:
 
     def crash(self, engine: SimEngine) -> None:
         """kill -9."""
-        if engine.node:
+        if engine.is_up:
             self.counts["crash"] += 1
             engine.crash()
 
     def lose(self, engine: SimEngine, image: bytes | None) -> None:
         """Its history is replaced by an older one, or by none; it is down while that happens."""
-        if engine.node:
+        if engine.is_up:
             engine.crash()
         if not self._used(engine):
             return
@@ -183,7 +183,7 @@ class World:
         client.record = record
         client.gives_up = not self.kind.plain
         engine.clients.append(client)
-        if engine.node:
+        if engine.is_up:
             client.engine_started()
         return client
 
@@ -225,7 +225,7 @@ class World:
     def at_rest(self) -> bool:
         """Everything asked for is durable, delivered, and told; transfers have ended."""
         for engine in self.engines:
-            if engine.node is None:
+            if not engine.is_up:
                 return False
             for client in engine.clients:
                 if client.unanswered or client.view is None:
@@ -253,7 +253,7 @@ class World:
 
     def nothing_under_way(self) -> bool:
         """No store is at work, so views and histories can be compared."""
-        return not any(engine.node and engine.committing for engine in self.engines)
+        return not any(engine.is_up and engine.committing for engine in self.engines)
 
     def evidence(self) -> list[Side]:
         """What is left when everything is over."""

@@ -191,7 +191,6 @@ def history() -> tuple[bytes, bytes]:
 
 
 def _commit(engine: SimEngine, op: c.Op) -> None:
-    assert engine.node
     engine.node.turn.commits.add(op)
     engine.turn()
     engine.clock.run(engine.clock.now_s + 0.5)
@@ -221,7 +220,6 @@ class Target:
     @property
     def node(self) -> Node:
         """Of the engine."""
-        assert self.engine.node
         return self.engine.node
 
     @property

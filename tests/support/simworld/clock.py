@@ -5,6 +5,7 @@ Time stands still while code runs and jumps to the next thing to do; a run is as
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -35,6 +36,10 @@ class Clock:
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
         """Do `action` once, `delay_s` from now."""
         heapq.heappush(self._heap, (self.now_s + delay_s, next(self._order), action))
+
+    def next_s(self) -> float:
+        """When the next thing is to be done; infinity: nothing is."""
+        return self._heap[0][0] if self._heap else math.inf
 
     def run(self, until_s: float, done: Callable[[], bool] | None = None) -> bool:
         """Let things happen until that time, or until `done`; whether it was done."""

@@ -3,36 +3,23 @@
 The store answers after a moment and can die in between: a crash goes back to what was committed.
 """
 
-import hashlib
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.io.perform import perform
-from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import (
-    CollectCounters,
-    CopySession,
-    CountersCollected,
     FileProcessReport,
     FilesRestarted,
-    HistoryRead,
-    HostResolved,
-    InviteStretched,
-    ReadHistory,
-    ResolveHost,
-    SessionCopied,
-    StretchInvite,
 )
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.secure.identity import Identity
 from chatnet_engine.trace import Trace, Tracer
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
-from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import SessionRow
 from simworld.arrivals import Arrivals
 from simworld.client import SimClient
@@ -40,6 +27,7 @@ from simworld.clock import Clock
 from simworld.disk import Died, SimDisk
 from simworld.files import FilesNet, SimFiles
 from simworld.network import Addr, Network
+from simworld.workers import SimWorkers
 
 COMMIT_S = (0.0002, 0.002)
 """How long a transaction takes."""
@@ -49,7 +37,7 @@ def ignore(text: object) -> None:
     """Nobody wants to know."""
 
 
-class SimEngine:
+class SimEngine(SimWorkers):
     """One user's engine; `up` and `crash` as often as the test likes, on one database."""
 
     def __init__(
@@ -65,12 +53,14 @@ class SimEngine:
         self.name = name
         self.addr = self.home = addr
         """Where it is, and where it was at first."""
-        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.connection = sqlite3.connect(
+            ":memory:", isolation_level=None, check_same_thread=False
+        )  # a LocalEngine is turned by a thread, one at a time
         self.known_peers = b""
         """The file of that name."""
         self.random = clock.bytes_for(name)
         self.private_key = self.random(32)
-        self.node: Node | None = None
+        self._node: Node | None = None
         self.clients: list[SimClient] = []
         self.crashes = 0
         self.commits = 0
@@ -114,6 +104,17 @@ class SimEngine:
         self._wake_at: float | None = None
 
     @property
+    def is_up(self) -> bool:
+        """Whether the process runs."""
+        return self._node is not None
+
+    @property
+    def node(self) -> Node:
+        """The node of the running process."""
+        assert self._node is not None, f"the engine {self.name} is down"
+        return self._node
+
+    @property
     def now(self) -> Now:
         """This machine's clocks."""
         return Now(self.clock.now_s, self.clock.wall_ms + self.wall_offset_ms)
@@ -139,7 +140,7 @@ class SimEngine:
         loaded = self.ledger.load()
         view = self.ledger.load_view(session)
         known = KnownPeers(parse_known_peers(self.known_peers))
-        self.node = Node(config, loaded, view, known, random=self.random, now=self.now)
+        self._node = Node(config, loaded, view, known, random=self.random, now=self.now)
         self.network.listen(self.addr, self._receive)
         if self.files:
             self.files.started()
@@ -163,7 +164,7 @@ class SimEngine:
 
     def _end(self) -> None:
         self._life += 1
-        self.node = None
+        self._node = None
         self._asleep = False
         self._missed = []
         self._arrivals = Arrivals()
@@ -174,7 +175,7 @@ class SimEngine:
 
     def sleep(self) -> None:
         """The machine is suspended: nothing happens on it, datagrams to it are lost."""
-        self._asleep = self.node is not None
+        self._asleep = self._node is not None
 
     def wake(self) -> None:
         """It goes on, in the middle of whatever it was doing; its clocks have counted on."""
@@ -186,19 +187,18 @@ class SimEngine:
             action()
         if self.turn_s:
             self._turn_soon()
-        elif self.node:
-            self.node.handle_timeout(self.now)
+        elif self._node:
+            self._node.handle_timeout(self.now)
             self.turn()
 
     def listen(self) -> None:
         """Be reached at `addr`, which may be another one than before, or somebody else's."""
         self.network.silence(self.addr)
-        if self.node:
+        if self._node:
             self.network.listen(self.addr, self._receive)
 
     def dial(self, addr: Addr) -> None:
         """The three-argument usage."""
-        assert self.node
         self.node.dial_typed(*addr)
         self.turn()
 
@@ -206,7 +206,7 @@ class SimEngine:
         """A front end that follows this engine over its restarts."""
         client = SimClient(self, f"{self.name}/{name}/{len(self.clients)}", role)
         self.clients.append(client)
-        if self.node:
+        if self._node:
             client.engine_started()
         return client
 
@@ -214,14 +214,14 @@ class SimEngine:
         """A front end's message on the ROUTER socket."""
         if self._asleep:
             self._missed.append(lambda: self.request(routing_id, frame))
-        elif self.turn_s and self.node:
+        elif self.turn_s and self._node:
             self._arrivals.requests.append((routing_id, frame))
             self._turn_soon()
         elif self._performing:
             # Asked from within a reply: it crosses the sockets as anything else does.
             self.clock.after(0.0, lambda: self.request(routing_id, frame))
-        elif self.node:
-            self.node.handle_request(routing_id, [frame], self.now)
+        elif self._node:
+            self._node.handle_request(routing_id, [frame], self.now)
             self.turn()
 
     # --- the world that effects land in ---
@@ -268,43 +268,6 @@ class SimEngine:
             if client.routing_id == routing_id:
                 client.reply(frame)
 
-    def read_history(self, ask: ReadHistory) -> None:
-        """A page, a moment later."""
-        life = self._life
-        if self.disk.unreadable():
-            failed = CommandError(ErrorCode.STORE, "The history cannot be read: disk I/O error.")
-            read = HistoryRead(ask.context, None, failed)
-        else:
-            try:
-                read = HistoryRead(ask.context, History(self.connection).page(ask.query))
-            except CommandError as refused:
-                read = HistoryRead(ask.context, None, refused)
-        self.clock.after(0.001, lambda: self._answer(life, read))
-
-    def copy_session(self, ask: CopySession) -> None:
-        """There are no folders in this world."""
-        life = self._life
-        answer = SessionCopied(0, 0, CommandError(ErrorCode.FILE, f"{ask.folder}: no such disk."))
-        self.clock.after(0.001, lambda: self._answer(life, answer))
-
-    def count(self, ask: CollectCounters) -> None:
-        """There is nothing to count here but commits."""
-        life = self._life
-        answer = CountersCollected(ask.reply_to, ask.view, {"sim_commits": self.commits})
-        self.clock.after(0.001, lambda: self._answer(life, answer))
-
-    def resolve(self, ask: ResolveHost) -> None:
-        """Names are addresses here."""
-        life = self._life
-        answer = HostResolved(ask.peer, [(ask.host, ask.port)])
-        self.clock.after(0.001, lambda: self._answer(life, answer))
-
-    def stretch(self, ask: StretchInvite) -> None:
-        """The psk of a code, a moment later; without scrypt, which would take long."""
-        life = self._life
-        answer = InviteStretched(ask.peer, hashlib.sha256(ask.secret).digest())
-        self.clock.after(0.1, lambda: self._answer(life, answer))
-
     def send_to_file_process(self, frame: bytes) -> None:
         """A request for the file process, if this world has any."""
         if self.files:
@@ -328,29 +291,34 @@ class SimEngine:
         """A report of the file process."""
         self._answer(self._life, said)
 
+    def answer_later(self, delay_s: float, result: object) -> None:
+        """What a worker found out, unless the engine dies before."""
+        life = self._life
+        self.clock.after(delay_s, lambda: self._answer(life, result))
+
     # --- the pump ---
 
     def _receive(self, data: bytes, source: Addr) -> None:
         if self._asleep:
             self.counts["lost in sleep"] += 1
-        elif self.node and self.turn_s:
+        elif self._node and self.turn_s:
             self._arrivals.datagrams.append((data, source))
             self._turn_soon()
-        elif self.node:
-            self.node.handle_datagrams([(data, source)], self.now)
+        elif self._node:
+            self._node.handle_datagrams([(data, source)], self.now)
             self.turn()
 
     def _answer(self, life: int, result: object) -> None:
         if self._asleep and life == self._life:
             self._missed.append(lambda: self._answer(life, result))
-        elif life == self._life and self.node:
+        elif life == self._life and self._node:
             if self.turn_s:
                 self._arrivals.results.append(result)
                 self._turn_soon()
                 return
             if isinstance(result, Committed | CommitFailed):
                 self.committing = False
-            self.node.handle_io(result, self.now)  # type: ignore[arg-type]
+            self._node.handle_io(result, self.now)  # type: ignore[arg-type]
             self.turn()
 
     def _turn_soon(self) -> None:
@@ -361,26 +329,26 @@ class SimEngine:
 
     def _take_turn(self, life: int) -> None:
         """One turn over whatever has arrived."""
-        if life != self._life or self.node is None:
+        if life != self._life or self._node is None:
             return
         self._turn_planned = False
         if self._asleep:
             return
         self.committing = self.committing and not self._arrivals.committed
-        if self._arrivals.feed(self.node, self.now, self.counts):
+        if self._arrivals.feed(self._node, self.now, self.counts):
             self._turn_soon()
-        due = self.node.next_timeout()
+        due = self._node.next_timeout()
         if due is not None and due <= self.clock.now_s:
-            self.node.handle_timeout(self.now)
+            self._node.handle_timeout(self.now)
         self.turn()
 
     def turn(self) -> None:
         """Do what the node asks for, and come back when it wants to."""
-        if self.node is None:
+        if self._node is None:
             return
         life = self._life
         self._performing = True
-        for effect in self.node.take_effects(self.now):
+        for effect in self._node.take_effects(self.now):
             if self.die_in_effects and not isinstance(effect, Trace):  # a trace changes nothing
                 self.die_in_effects -= 1
                 if not self.die_in_effects:
@@ -390,11 +358,11 @@ class SimEngine:
                 break
             perform(effect, self)
         self._performing = False
-        if self.node is None:
+        if self._node is None:
             return
         if self.checked:
-            self._check_deadlines(self.node)
-        due = self.node.next_timeout()
+            self._check_deadlines(self._node)
+        due = self._node.next_timeout()
         if due is not None and (self._wake_at is None or due < self._wake_at):
             self._wake_at = due
             life = self._life
@@ -408,10 +376,10 @@ class SimEngine:
                 assert due == known, f"peer {peer} is due at {due}, not at {known}"
 
     def _wake(self, life: int, due: float) -> None:
-        if life != self._life or self.node is None or self._wake_at != due:
+        if life != self._life or self._node is None or self._wake_at != due:
             return
         self._wake_at = None
         if self._asleep or self._turn_planned:
             return
-        self.node.handle_timeout(self.now)
+        self._node.handle_timeout(self.now)
         self.turn()

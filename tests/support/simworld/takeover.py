@@ -8,7 +8,7 @@ from simworld.engine import SimEngine
 def become_another(engine: SimEngine) -> None:
     """The machine is set up anew: another key, an empty history, the same address and peers."""
     peers = [(row.host, row.port) for row in engine.ledger.load().peers]
-    if engine.node:
+    if engine.is_up:
         engine.crash()
     engine.private_key = engine.random(32)
     engine.known_peers = b""

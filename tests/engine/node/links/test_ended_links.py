@@ -33,12 +33,10 @@ class World:
         return self.client.view.peers[0].link.state
 
     def streaming(self) -> bool:
-        assert self.engine.node
         return self.engine.node.messaging.conversations[1].streaming
 
     def turn_with(self, *datagrams: bytes) -> None:
         """All of them arrive in one turn of the engine."""
-        assert self.engine.node
         self.engine.node.handle_datagrams([(data, PEER) for data in datagrams], self.engine.now)
         self.engine.turn()
 

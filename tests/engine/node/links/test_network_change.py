@@ -12,7 +12,6 @@ SLOW = reason(LinkReason.LOOKUP_SLOW, "b.example")
 
 
 def change(engine: SimEngine) -> None:
-    assert engine.node
     engine.node.handle_io(AddressesChanged(), engine.now)
     engine.turn()
 
@@ -35,7 +34,6 @@ def test_a_name_that_was_not_found_is_looked_up_at_once_and_when_something_waits
 
     def fail(ask: ResolveHost) -> None:
         asked.append(pair.clock.now_s)
-        assert pair.a.node
         pair.a.node.handle_io(HostResolved(ask.peer, [], SLOW), pair.a.now)
 
     pair.a.resolve = fail  # type: ignore[method-assign]
@@ -65,7 +63,6 @@ def test_a_linked_peer_learns_at_once_where_we_are_now() -> None:
 def test_a_peer_that_is_not_to_be_called_is_left_alone() -> None:
     pair = Pair(4)
     pair.run(1)
-    assert pair.a.node
     node = pair.a.node
     node.links.violated(1, "too fast", pair.a.now)
     sent: list[bytes] = []

@@ -60,7 +60,6 @@ def test_a_reflected_init_of_a_rekey_changes_nothing_on_a_live_link() -> None:
 
 def test_very_many_receipts_are_several_events_of_the_size_that_events_have() -> None:
     pair = Pair(3)
-    assert pair.a.node
     publisher = pair.a.node.turn.publisher
     before = publisher.seq
     runs = [AckRange(2**60 + 2 * n, 2**60 + 2 * n, 1) for n in range(8192)]

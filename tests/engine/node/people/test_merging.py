@@ -76,7 +76,6 @@ def test_a_stranger_whose_call_fails_costs_nobody_a_link(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = link_count(world.at_a, 1), link_count(world.at_a, 2)
-    assert world.a.node
     traffic = world.a.node.traffic
     original = Traffic._authenticated
 
@@ -119,7 +118,6 @@ def test_a_change_to_a_peer_whose_key_another_one_has_is_taken_back(world: World
     assert failure
     assert failure.code == ErrorCode.NOT_ALLOWED
     assert failure.text.startswith("That key is ")
-    assert world.a.node
     row = world.a.node.peers.get(1)
     assert row
     assert row.name == name

@@ -28,7 +28,6 @@ def rows(engine: SimEngine) -> dict[int, PeerRow]:
 def check_view(engine: SimEngine, client: SimClient) -> None:
     assert client.view
     assert client.view.durable() == engine.ledger.load_view(engine.session())
-    assert engine.node
     known = {row.peer: row for row in engine.node.peers}
     assert known == rows(engine)
 
@@ -65,7 +64,6 @@ def three() -> tuple[Clock, Network, SimEngine, SimClient]:
 def test_the_key_of_another_peer_cannot_be_trusted() -> None:
     clock, network, a, client = three()
     network.intercept(A, B, C)
-    assert a.node
     a.crash()
     a.up()
     clock.run(clock.now_s + 40)
