@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from typing import TypeVar
 
 import pytest
 
@@ -26,29 +27,32 @@ from chatnet_client.client_events import (
 )
 from chatnet_client.mirror import Mirror
 from chatnet_client.snapshot import SnapshotFetch
+from chatnet_engine.node import publisher
 from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
-from chatnet_protocol.ipc.events import DraftChanged, EngineStopping, TypingChanged
-from fake_engine import FakeCore
+from chatnet_protocol.ipc import view as view_module
+from chatnet_protocol.ipc.events import DraftChanged, EngineStopping, LinkGauge, TypingChanged
+from local_world import LocalWorld, link_gauge
+
+T = TypeVar("T")
 
 
 class World:
-    """One machine and one FakeCore, joined by two unreliable pipes."""
+    """One machine and one LocalWorld, joined by two unreliable pipes."""
 
     def __init__(
-        self, seed: int, since_no: int | None = None, core: FakeCore | None = None
+        self, seed: int, since_no: int | None = None, local: LocalWorld | None = None
     ) -> None:
         self.random = random.Random(seed)
-        self.core = core or FakeCore()
+        self.local = local or LocalWorld()
         self.machine = AttachMachine("test", since_no=since_no)
         self.mirror = Mirror()
         self.now = 0.0
         self.loss = 0.0
         self.late: deque[tuple[bytes, bytes]] = deque()
         self.events: list[ClientEvent] = []
-        self.next_head = 0.0
         self.routing_id = 0
         self.deaf = False
         self.lost_at = 0.0
@@ -59,17 +63,15 @@ class World:
         self.machine.handle_timeout(self.now)
         for request in self.machine.take_requests(self.now):
             if not self.deaf and self.random.random() >= self.loss:
-                reply = self.core.handle_request(b"%d" % self.routing_id, codec.pack(request))
-                if self.random.random() >= self.loss:
-                    self.machine.handle_reply(reply, self.now)
-        if self.now >= self.next_head:
-            self.next_head = self.now + 1.0
-            self.core.publications.append((envelope.TOPIC_HEAD, self.core.head()))
-        for topic, frame in self.core.publications:
+                self.local.request(b"%d" % self.routing_id, codec.pack(request))
+        self.local.run(min(seconds, 10.0))
+        for _, reply in self.local.take_replies():
+            if self.random.random() >= self.loss:
+                self.machine.handle_reply(reply, self.now)
+        for topic, frame in self.local.take_publications():
             for _ in range(1 + (self.random.random() < self.loss / 2)):
                 if self.random.random() >= self.loss:
                     self.late.append((topic, frame))
-        self.core.publications.clear()
         if self.deaf:
             self.late.clear()
         while self.late and (self.random.random() >= self.loss):
@@ -90,18 +92,18 @@ class World:
         """Something random happens at the engine."""
         match self.random.randrange(5):
             case 0 | 1:
-                self.core.receive(1, f"text {self.random.random()}")
+                self.local.peer_sends(f"text {self.random.random()}")
             case 2:
-                self.core.add_message(1, b"own", mine=True)
+                self.local.send("own")
             case 3:
-                self.core.deliver(1)
-            case 4:
-                revision = self.core.peer(1).draft_revision + 1
-                self.core.publish(DraftChanged(1, revision, "d", 0), TypingChanged(1, True))
+                self.local.peer_reads()
+            case _:
+                revision = self.local.peer(1).draft_revision + 1
+                self.local.announce(DraftChanged(1, revision, "d", 0), TypingChanged(1, True))
 
     def restart(self) -> None:
         """The engine is killed and started again; the sockets follow."""
-        self.core.start_boot()
+        self.local.restart()
         self.routing_id += 1
         self.machine.handle_connected(self.now)
 
@@ -116,7 +118,7 @@ class World:
             self.step()
         assert self.machine.state == AttachState.LIVE
         assert self.mirror.view is not None
-        assert codec.pack(self.mirror.view) == codec.pack(self.core.view)
+        assert codec.pack(self.mirror.view) == codec.pack(self.local.view)
 
     def message_numbers(self) -> list[int]:
         numbers: list[int] = []
@@ -127,21 +129,24 @@ class World:
                 numbers += [row.no for row in getattr(event.event, "rows", [])]
         return numbers
 
-    def of(self, kind: type) -> list[ClientEvent]:
+    def of(self, kind: type[T]) -> list[T]:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def live(since_no: int | None = None, core: FakeCore | None = None) -> World:
-    world = World(1, since_no, core)
+def live(since_no: int | None = None, local: LocalWorld | None = None) -> World:
+    world = World(1, since_no, local)
     world.run(3)
     assert world.machine.state == AttachState.LIVE
     return world
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_converges_and_delivers_each_message_once(seed: int) -> None:
-    world = World(seed, since_no=0, core=FakeCore(ring_events=30))
-    world.core.part_bytes = 300
+@pytest.mark.parametrize("seed", range(16))
+def test_converges_and_delivers_each_message_once(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "EVENT_RING_EVENTS", 30)
+    monkeypatch.setattr(view_module, "SNAPSHOT_PART_BYTES", 300)
+    world = World(seed, since_no=0)
     for _ in range(60):
         world.loss = world.random.choice([0.0, 0.2, 0.6])
         for _ in range(world.random.randrange(5)):
@@ -150,7 +155,7 @@ def test_converges_and_delivers_each_message_once(seed: int) -> None:
         if world.random.random() < 0.05:
             world.restart()
     world.settle()
-    assert world.message_numbers() == list(range(1, world.core.view.last_no + 1))
+    assert world.message_numbers() == list(range(1, world.local.view.last_no + 1))
     expected = 0
     for event in world.events:
         if isinstance(event, Reset):
@@ -161,33 +166,33 @@ def test_converges_and_delivers_each_message_once(seed: int) -> None:
 
 
 def test_joins_with_a_snapshot_and_then_live_events() -> None:
-    core = FakeCore()
-    core.receive(1, "before")
-    world = live(core=core)
-    core.receive(1, "after")
+    local = LocalWorld()
+    local.peer_sends("before")
+    world = live(local=local)
+    local.peer_sends("after")
     world.step()
     assert [type(event) for event in world.events] == [Reset, Live, Changed]
-    assert world.mirror.view == core.view
+    assert world.mirror.view == local.view
     assert world.of(Missed) == []
 
 
 def test_a_gap_is_noticed_by_the_next_event_and_filled() -> None:
     world = live()
-    world.core.receive(1, "lost")
-    world.core.publications.clear()
-    world.core.receive(1, "seen")
+    world.local.peer_sends("lost")
+    world.local.take_publications()
+    world.local.peer_sends("seen")
     world.run(3)
     assert world.of(Behind) == [Behind(2)]
     assert isinstance(world.events[-1], Live)
-    assert world.mirror.view == world.core.view
+    assert world.mirror.view == world.local.view
 
 
 def test_a_lost_last_event_is_noticed_by_the_head() -> None:
     world = live()
-    world.core.receive(1, "lost")
-    world.core.publications.clear()
+    world.local.peer_sends("lost")
+    world.local.take_publications()
     world.run(25)
-    assert world.mirror.view == world.core.view
+    assert world.mirror.view == world.local.view
     assert world.of(Behind) == [Behind(1)]
 
 
@@ -200,16 +205,16 @@ def test_silence_is_told_once_and_attaching_goes_on() -> None:
     assert world.mirror.view is not None
     assert not world.mirror.live
     world.deaf = False
-    world.core.receive(1, "meanwhile")
+    world.local.peer_sends("meanwhile")
     world.run(60)
     assert world.mirror.live
     assert len(world.of(Reset)) == 1, "within the ring no snapshot is needed"
-    assert world.mirror.view == world.core.view
+    assert world.mirror.view == world.local.view
 
 
 def test_a_planned_end_is_told_at_once_with_its_reason() -> None:
     world = live()
-    world.core.publish(EngineStopping("asked to stop"))
+    world.local.announce(EngineStopping("asked to stop"))
     world.step()
     assert world.events[-1] == EngineLost("asked to stop")
     world.restart()
@@ -218,19 +223,18 @@ def test_a_planned_end_is_told_at_once_with_its_reason() -> None:
 
 def test_another_boot_in_a_head_means_a_snapshot() -> None:
     world = live()
-    world.core.start_boot()
+    world.local.restart()
     world.run(60)
     assert len(world.of(Reset)) == 2
-    assert world.mirror.view == world.core.view
+    assert world.mirror.view == world.local.view
 
 
 def test_messages_since_a_number_come_before_everything_newer() -> None:
-    core = FakeCore()
-    for number in range(600):
-        core.receive(1, str(number))
-    world = World(1, since_no=10, core=core)
+    local = LocalWorld()
+    local.peer_sends_all([str(number) for number in range(600)])
+    world = World(1, since_no=10, local=local)
     world.run(2)
-    core.receive(1, "newest")
+    local.peer_sends("newest")
     world.run(10)
     assert world.message_numbers() == list(range(11, 602))
     assert [type(event) for event in world.events[:2]] == [Reset, Missed]
@@ -238,15 +242,15 @@ def test_messages_since_a_number_come_before_everything_newer() -> None:
 
 
 def test_keeping_up_counts_from_the_first_snapshot() -> None:
-    core = FakeCore()
-    core.receive(1, "before")
-    world = World(1, core=core)
+    local = LocalWorld()
+    local.peer_sends("before")
+    world = World(1, local=local)
     world.machine = AttachMachine("test", keep_up=True)
     world.run(3)
     assert world.message_numbers() == []
-    core.receive(1, "seen")
+    local.peer_sends("seen")
     world.step()
-    core.receive(1, "missed")
+    local.peer_sends("missed")
     world.restart()
     world.settle()
     assert world.message_numbers() == [2, 3]
@@ -254,27 +258,27 @@ def test_keeping_up_counts_from_the_first_snapshot() -> None:
 
 def test_a_number_beyond_the_last_waits_for_nothing() -> None:
     world = live(since_no=50)
-    world.core.receive(1, "x")
+    world.local.peer_sends("x")
     world.step()
     assert world.message_numbers() == [1]
 
 
 def test_a_flood_while_joining_stays_within_the_buffer() -> None:
-    core = FakeCore(ring_events=10_000)
-    world = World(1, core=core)
+    local = LocalWorld()
+    world = World(1, local=local)
     world.machine.handle_timeout(0.0)
-    for _ in range(MAX_BUFFERED_EVENTS + 100):
-        core.publish(TypingChanged(1, True))
-    for _, frame in core.publications:
-        world.machine.handle_publication(frame, 0.0)
-    core.publications.clear()
+    for _ in range(MAX_BUFFERED_EVENTS // 100 + 1):
+        local.announce(*[TypingChanged(1, True)] * 100)
+    for topic, frame in local.take_publications():
+        if topic == envelope.TOPIC_EVENTS:
+            world.machine.handle_publication(frame, 0.0)
     world.run(5)
     world.settle()
 
 
 def test_commands_wait_for_the_attachment_and_outlive_a_restart() -> None:
-    core = FakeCore()
-    world = World(1, core=core)
+    local = LocalWorld()
+    world = World(1, local=local)
     token = world.machine.ask(cmd.SendMessage(b"i" * 16, 1, "hello"), 0.0)
     world.run(3)
     first = world.of(Answered)
@@ -286,12 +290,12 @@ def test_commands_wait_for_the_attachment_and_outlive_a_restart() -> None:
     world.restart()
     world.run(40)
     assert len(world.of(Answered)) == 2
-    assert [row.text for _, row in core.history] == ["hello", "again"]
+    assert [row.text for _, row in local.history] == ["hello", "again"]
 
 
 def test_a_forgotten_client_attaches_again_and_its_command_is_done() -> None:
     world = live()
-    world.core.clients.clear()
+    world.local.forget_client(b"0")
     world.machine.ask(cmd.SendMessage(b"i" * 16, 1, "hello"), world.now)
     world.run(5)
     answer = world.of(Answered)[0]
@@ -311,33 +315,33 @@ def test_a_command_without_answer_ends_with_its_deadline() -> None:
 
 
 def test_a_refusal_for_good_ends_the_machine() -> None:
-    core = FakeCore()
-    core.refuse[cmd.Attach] = CommandError(ErrorCode.VERSION, "Upgrade ChatNet on this side.")
-    world = World(1, core=core)
+    local = LocalWorld()
+    local.instead[cmd.Attach] = CommandError(ErrorCode.VERSION, "Upgrade ChatNet on this side.")
+    world = World(1, local=local)
     world.run(50)
     assert world.events == [Refused(ErrorCode.VERSION, "Upgrade ChatNet on this side.", True)]
     assert world.machine.state == AttachState.REFUSED
-    assert sum(isinstance(c, cmd.Attach) for c in core.seen) == 1
+    assert sum(isinstance(c, cmd.Attach) for c in local.seen) == 1
 
 
 def test_a_refusal_that_may_pass_is_tried_again() -> None:
-    core = FakeCore()
-    core.refuse[cmd.Attach] = CommandError(ErrorCode.BUSY, "full")
-    world = World(1, core=core)
+    local = LocalWorld()
+    local.instead[cmd.Attach] = CommandError(ErrorCode.BUSY, "full")
+    world = World(1, local=local)
     world.run(3)
-    core.refuse.clear()
+    local.instead.clear()
     world.run(30)
     assert world.machine.state == AttachState.LIVE
     assert world.events[0] == Refused(ErrorCode.BUSY, "full", False)
 
 
 def test_a_failing_history_page_starts_the_join_again() -> None:
-    core = FakeCore()
-    core.receive(1, "x")
-    core.refuse[cmd.FetchHistory] = CommandError(ErrorCode.STORE, "disk")
-    world = World(1, since_no=0, core=core)
+    local = LocalWorld()
+    local.peer_sends("x")
+    local.instead[cmd.FetchHistory] = CommandError(ErrorCode.STORE, "disk")
+    world = World(1, since_no=0, local=local)
     world.run(5)
-    core.refuse.clear()
+    local.instead.clear()
     world.run(40)
     assert world.message_numbers() == [1]
     assert world.machine.state == AttachState.LIVE
@@ -345,19 +349,11 @@ def test_a_failing_history_page_starts_the_join_again() -> None:
 
 def test_a_damaged_snapshot_and_one_too_large_are_given_up() -> None:
     for parts in (1, 5000):
-        core = FakeCore()
-        world = World(1, core=core)
-        answer = core.answer
-
-        def damaged(routing_id: bytes, command: cmd.Command) -> cmd.Result:
-            if isinstance(command, cmd.Attach):
-                return cmd.Attached(core.boot, 1, 0, parts, 0, 0, 1, [])  # noqa: B023
-            if isinstance(command, cmd.FetchSnapshot):
-                return cmd.SnapshotPart(command.part, b"\xc1")
-            return answer(routing_id, command)  # noqa: B023
-
-        core.clients[b"0"] = None  # type: ignore[assignment]
-        core.answer = damaged  # type: ignore[method-assign]
+        local = LocalWorld()
+        world = World(1, local=local)
+        boot = local.head.boot
+        local.instead[cmd.Attach] = cmd.Attached(boot, 1, 0, parts, 0, 0, 1, [])
+        local.instead[cmd.FetchSnapshot] = cmd.SnapshotPart(0, b"\xc1")
         world.run(3)
         lost = [event for event in world.events if isinstance(event, EngineLost)]
         assert "snapshot" in lost[0].reason
@@ -365,50 +361,50 @@ def test_a_damaged_snapshot_and_one_too_large_are_given_up() -> None:
 
 def test_events_that_do_not_parse_end_in_a_new_join_not_in_a_loop() -> None:
     world = live()
-    world.core.receive(1, "lost")
-    world.core.publications.clear()
-    events_page, pages = world.core.events_page, []
+    world.local.peer_sends("lost")
+    world.local.take_publications()
+    pages: list[cmd.Command] = []
 
-    def damaged(boot: bytes, first_seq: int) -> cmd.EventsPage:
-        pages.append(first_seq)
+    def damaged(command: cmd.Command) -> cmd.Result:
+        pages.append(command)
         return cmd.EventsPage(b"\xc1")
 
-    world.core.events_page = damaged  # type: ignore[method-assign]
+    world.local.instead[cmd.FetchEvents] = damaged
     world.run(30)
-    assert "events" in world.of(EngineLost)[0].reason  # type: ignore[attr-defined]
+    assert "events" in world.of(EngineLost)[0].reason
     assert len(pages) <= 3
-    world.core.events_page = events_page  # type: ignore[method-assign]
+    world.local.instead.clear()
     world.settle()
 
 
 def test_a_keep_alive_that_fails_or_is_never_answered_changes_nothing() -> None:
     world = live()
-    world.core.refuse[cmd.KeepAlive] = CommandError(ErrorCode.BUSY, "busy")
+    world.local.instead[cmd.KeepAlive] = CommandError(ErrorCode.BUSY, "busy")
     world.run(round(KEEP_ALIVE_S / 0.05) + 2)
     assert world.machine.state == AttachState.LIVE
     world.loss = 1.0
     world.step(KEEP_ALIVE_S)
     world.step(4000.0)
-    world.core.refuse.clear()
+    world.local.instead.clear()
     world.settle()
     assert world.of(Answered) == []
 
 
 def test_events_that_turn_out_not_to_exist_end_the_search() -> None:
     world = live()
-    world.machine.handle_head(
-        codec.pack(envelope.Heartbeat(world.core.boot, world.core.seq + 5, 0)), world.now
-    )
+    head = world.local.head
+    ahead = envelope.Heartbeat(head.boot, head.seq + 5, 0)
+    world.machine.handle_head(codec.pack(ahead), world.now)
     world.run(3)
     assert world.of(Behind) == [Behind(5)]
     assert world.machine.state == AttachState.LIVE
 
 
 def test_missed_messages_that_are_gone_are_not_waited_for() -> None:
-    core = FakeCore()
-    core.receive(1, "x")
-    core.history.clear()
-    world = World(1, since_no=0, core=core)
+    local = LocalWorld()
+    local.peer_sends("x")
+    local.instead[cmd.FetchHistory] = cmd.HistoryPage([], [], False)
+    world = World(1, since_no=0, local=local)
     world.run(3)
     assert world.of(Missed) == []
     world.settle()
@@ -420,7 +416,7 @@ def test_strangers_frames_and_frames_after_the_end_are_nothing() -> None:
     world.machine.handle_gauges(gauges, world.now)
     world.machine.state = AttachState.REFUSED
     world.machine.handle_connected(world.now)
-    world.machine.handle_head(world.core.head(), world.now)
+    world.machine.handle_head(codec.pack(world.local.head), world.now)
     assert world.machine.state == AttachState.REFUSED
     assert world.machine.take_events() == []
 
@@ -438,24 +434,25 @@ def test_leaving_is_told_only_by_who_was_there() -> None:
     world = live()
     world.machine.detach(world.now)
     world.step()
-    assert world.core.clients == {}
+    assert world.local.view.clients == []
 
 
 def test_keep_alive_tells_how_far_this_client_is() -> None:
     world = live()
     world.run(round(KEEP_ALIVE_S / 0.05) + 2)
-    told = [command.seq for command in world.core.seen if isinstance(command, cmd.KeepAlive)]
-    assert told == [world.core.seq]
+    told = [command.seq for command in world.local.seen if isinstance(command, cmd.KeepAlive)]
+    assert told == [world.local.head.seq]
 
 
 def test_gauges_come_in_order_of_their_revision() -> None:
     world = live()
-    world.core.link_gauge(1, rtt_ms=10.0)
-    frames = list(world.core.publications)
-    world.core.link_gauge(1, rtt_ms=20.0)
-    world.core.publications += frames
+    for revision, rtt_ms in ((1, 10.0), (2, 20.0), (1, 10.0)):
+        gauge = link_gauge(revision=revision, rtt_ms=rtt_ms)
+        frame = codec.pack(envelope.GaugeFrame(world.local.head.boot, [gauge]))
+        world.machine.handle_gauges(frame, world.now)
     world.step()
-    assert [e.gauge.rtt_ms for e in world.of(Gauged)] == [10.0, 20.0]  # type: ignore[attr-defined]
+    gauges = [event.gauge for event in world.of(Gauged)]
+    assert [g.rtt_ms for g in gauges if isinstance(g, LinkGauge)] == [10.0, 20.0]
 
 
 def test_frames_that_do_not_parse_change_nothing() -> None:

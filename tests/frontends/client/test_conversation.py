@@ -10,104 +10,116 @@ from chatnet_client.conversation import Conversation, Inserted, Removed, Updated
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.events import (
+    Event,
     MessageFailed,
     MessagesAdded,
     MessagesRestored,
     TypingChanged,
 )
 from chatnet_protocol.ipc.rows import MessageRow
-from fake_engine import FakeCore
+from local_world import LocalWorld
 
 
-def make(count: int = 0) -> tuple[FakeCore, Conversation]:
-    core = FakeCore()
-    core.auto_deliver = False
-    for number in range(count):
-        core.receive(1, str(number))
-    core.publications.clear()
-    return core, Conversation(core.peer(1))
+def make(count: int = 0) -> tuple[LocalWorld, Conversation]:
+    world = LocalWorld()
+    if count:
+        world.peer_sends_all([str(number) for number in range(count)])
+    world.take_publications()
+    return world, Conversation(world.peer())
 
 
-def feed(core: FakeCore, conversation: Conversation) -> list[module.Change]:
+def feed(world: LocalWorld, conversation: Conversation) -> list[module.Change]:
     changes: list[module.Change] = []
-    for _, frame in core.publications:
-        for event in envelope.decode_publication(frame).events:
-            changes += conversation.handle_event(event)
-    core.publications.clear()
+    for event in events_of(world):
+        changes += conversation.handle_event(event)
     return changes
+
+
+def events_of(world: LocalWorld) -> list[Event]:
+    """What was published since the last time."""
+    return [
+        event
+        for topic, frame in world.take_publications()
+        if topic == envelope.TOPIC_EVENTS
+        for event in envelope.decode_publication(frame).events
+    ]
 
 
 def numbers(conversation: Conversation) -> list[int]:
     return [row.no for row in conversation.rows]
 
 
-def load(core: FakeCore, conversation: Conversation, limit: int = 256) -> list[module.Change]:
+def load(world: LocalWorld, conversation: Conversation, limit: int = 256) -> list[module.Change]:
     query = conversation.older_page(limit)
     assert query is not None
-    return conversation.handle_page(core.history_page(query))
+    return conversation.handle_page(world.page(query))
 
 
 def test_tail_and_new_messages() -> None:
-    core, conversation = make(3)
-    core.receive(1, "new")
-    core.add_message(1, b"own", mine=True)
-    assert feed(core, conversation) == [Inserted(3, 1), Inserted(4, 1)]
+    world, conversation = make(3)
+    world.peer_sends("new")
+    world.send("own")
+    assert feed(world, conversation) == [Inserted(3, 1), Inserted(4, 1)]
     assert numbers(conversation) == [1, 2, 3, 4, 5]
 
 
 def test_older_pages_until_the_top() -> None:
-    core, conversation = make(200)
+    world, conversation = make(200)
     assert numbers(conversation) == list(range(151, 201))
     assert conversation.older_page(100) == FetchHistory(1, None, 151, 151, 100)
-    assert load(core, conversation, 100) == [Inserted(0, 100)]
-    assert load(core, conversation, 100) == [Inserted(0, 50)]
+    assert load(world, conversation, 100) == [Inserted(0, 100)]
+    assert load(world, conversation, 100) == [Inserted(0, 50)]
     assert numbers(conversation) == list(range(1, 201))
     assert not conversation.has_older
     assert conversation.older_page() is None
 
 
 def test_a_page_that_overlaps_or_is_of_somebody_else_adds_nothing() -> None:
-    core, conversation = make(60)
-    page = core.history_page(FetchHistory(peer=1, limit=50))
+    world, conversation = make(60)
+    page = world.page(FetchHistory(peer=1, limit=50))
     assert conversation.handle_page(page) == []
-    older = core.history_page(FetchHistory(peer=1, limit=256))
+    older = world.page(FetchHistory(peer=1, limit=256))
     assert conversation.handle_page(HistoryPage(older.rows, [9] * 60, False)) == []
     assert numbers(conversation) == list(range(11, 61))
 
 
 def test_ack_numbers_are_filled_in() -> None:
-    core, conversation = make(2)
+    world, conversation = make(2)
+    world.cut()
     for _ in range(3):
-        core.add_message(1, b"own", mine=True)
-    feed(core, conversation)
-    core.deliver(1)
-    assert feed(core, conversation) == [Updated(2), Updated(3), Updated(4)]
-    assert [row.ack for row in conversation.rows] == [1, 2, 1001, 1002, 1003]
-    core.add_message(1, b"own", mine=True)
-    core.deliver(1)
-    assert feed(core, conversation) == [Inserted(5, 1), Updated(5)]
+        world.send("own")
+    feed(world, conversation)
+    world.heal()
+    world.until(lambda: world.peer().delivered_seq == 3)
+    assert feed(world, conversation) == [Updated(2), Updated(3), Updated(4)]
+    assert [row.ack for row in conversation.rows] == [1, 2, 1, 2, 3]
+    world.send("own")
+    world.run(0.1)
+    assert feed(world, conversation) == [Inserted(5, 1), Updated(5)]
 
 
 def test_a_long_run_of_acks_costs_only_the_rows_at_hand() -> None:
-    core, conversation = make()
+    world, conversation = make()
+    world.peer_leaves()
     for _ in range(120):
-        core.add_message(1, b"own", mine=True)
-    conversation.reset(core.peer(1))
-    core.publications.clear()
-    core.deliver(1)
-    assert len(feed(core, conversation)) == 50
-    assert conversation.rows[0].ack == 1000 + 71
+        world.send("own")
+    conversation.reset(world.peer())
+    world.take_publications()
+    world.peer_returns()
+    world.until(lambda: world.peer().delivered_seq == 120)
+    assert len(feed(world, conversation)) == 50
+    assert conversation.rows[0].ack == 71
 
 
 def test_failures_are_shown_on_their_row() -> None:
-    _core, conversation = make(2)
+    _world, conversation = make(2)
     assert conversation.handle_event(MessageFailed(1, 1, "too late")) == [Updated(0)]
     assert conversation.rows[0].failed == "too late"
     assert conversation.handle_event(MessageFailed(1, 99, "unknown")) == []
 
 
 def test_restored_rows_go_where_they_belong() -> None:
-    _core, conversation = make(2)
+    _world, conversation = make(2)
     row = MessageRow(3, b"r" * 16, False, 1, b"between", 0, 0, 0, 9, "", 1, 1)
     assert conversation.handle_event(MessagesRestored(1, 3, [row])) == [Inserted(1, 1)]
     assert conversation.handle_event(MessagesRestored(1, 3, [row])) == []
@@ -115,7 +127,7 @@ def test_restored_rows_go_where_they_belong() -> None:
 
 
 def test_a_row_that_is_another_one_now_moves() -> None:
-    _core, conversation = make(3)
+    _world, conversation = make(3)
     row = msgspec.structs.replace(conversation.rows[0], place=2, lamport=9)
     moved = conversation.handle_event(MessagesRestored(1, 1, [row]))
     assert moved == [Removed(0, 1), Inserted(1, 1)]
@@ -129,43 +141,45 @@ def test_a_row_that_is_another_one_now_moves() -> None:
 
 
 def test_a_page_read_before_rows_came_back_is_asked_for_again() -> None:
-    core, conversation = make(60)
+    world, conversation = make(60)
     query = conversation.older_page()
     assert query is not None
-    page = core.history_page(query)
+    page = world.page(query)
     row = MessageRow(61, b"r" * 16, False, 1, b"old", 0, 0, 0, 9, "", 0, 3)
-    core.history.append((1, row))
     conversation.handle_event(MessagesRestored(1, 61, [row]))
     assert conversation.handle_page(page) == []
-    assert load(core, conversation) == [Inserted(0, 11)]
+    with_it = HistoryPage([row, *page.rows], [1, *page.peers], False)
+    asked_again = conversation.older_page()
+    assert asked_again is not None
+    assert conversation.handle_page(with_it) == [Inserted(0, 11)]
     assert numbers(conversation)[:6] == [1, 2, 61, 3, 4, 5]
 
 
 def test_several_rows_of_one_event_are_one_change() -> None:
-    core, conversation = make(2)
-    first = core.receive(1, "a")
-    rows = [first, core.receive(1, "b"), core.receive(1, "c")]
+    world, conversation = make(2)
+    first = world.peer_sends("a")
+    rows = [first, world.peer_sends("b"), world.peer_sends("c")]
     event = MessagesAdded(1, first.no, rows)
     assert conversation.handle_event(event) == [Inserted(2, 3)]
     assert conversation.index_of(msgspec.structs.replace(first, id=b"x" * 16, place=99)) is None
 
 
 def test_an_empty_conversation_takes_a_page() -> None:
-    core = FakeCore()
-    conversation = Conversation(core.peer(1))
-    core.receive(1, "a")
-    page = core.history_page(FetchHistory(peer=1))
+    world = LocalWorld()
+    conversation = Conversation(world.peer())
+    world.peer_sends("a")
+    page = world.page(FetchHistory(peer=1))
     assert conversation.handle_page(page) == [Inserted(0, 1)]
 
 
 def test_a_row_above_the_loaded_part_waits_for_its_page() -> None:
-    _core, conversation = make(60)
+    _world, conversation = make(60)
     row = MessageRow(61, b"r" * 16, False, 1, b"old", 0, 0, 0, 9, "", 0, 3)
     assert conversation.handle_event(MessagesRestored(1, 61, [row])) == []
 
 
 def test_other_events_and_other_peers_change_nothing() -> None:
-    _core, conversation = make(2)
+    _world, conversation = make(2)
     row = conversation.rows[0]
     assert conversation.handle_event(TypingChanged(1, True)) == []
     assert conversation.handle_event(MessagesRestored(2, 9, [row])) == []
@@ -176,45 +190,48 @@ def test_other_events_and_other_peers_change_nothing() -> None:
 def test_at_a_limit_the_oldest_go_and_no_page_is_taken(
     monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    core, conversation = make(20)
+    world, conversation = make(20)
     conversation.has_older = False
     # 20 rows of 30 bytes: one-digit and two-digit texts
     monkeypatch.setattr(module, limit, {"MAX_ROWS": 20, "MAX_BODY_BYTES": 31}[limit])
-    core.receive(1, "12")
-    assert feed(core, conversation)[-1].index == 0
+    world.peer_sends("12")
+    assert feed(world, conversation)[-1].index == 0
     assert conversation.has_older
     monkeypatch.setattr(module, limit, 2)
     assert conversation.is_full
     assert conversation.older_page() is None
-    core.receive(1, "newest")
-    feed(core, conversation)
+    world.peer_sends("newest")
+    feed(world, conversation)
     assert conversation.rows[-1].text == "newest"
     assert len(conversation.rows) <= 2
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(4))
 def test_changes_replayed_on_a_list_give_the_same_rows(seed: int) -> None:
     rng = random.Random(seed)
-    core, conversation = make(120)
+    world, conversation = make(120)
     shown = list(conversation.rows)
-    for _ in range(60):
+    for _ in range(40):
         match rng.randrange(4):
             case 0:
-                core.receive(1, "x")
+                world.peer_sends("x")
             case 1:
-                core.add_message(1, b"own", mine=True)
+                world.send("own")
             case 2:
-                core.deliver(1)
+                world.peer_leaves()
+                world.send("own, and delivered later")
+                world.peer_returns()
             case _ if conversation.older_page():
-                follow(shown, load(core, conversation, rng.randrange(1, 20)), conversation)
+                follow(shown, load(world, conversation, rng.randrange(1, 20)), conversation)
             case _:
                 pass
-        for _, frame in core.publications:
-            for event in envelope.decode_publication(frame).events:
-                follow(shown, conversation.handle_event(event), conversation)
-        core.publications.clear()
+        for event in events_of(world):
+            follow(shown, conversation.handle_event(event), conversation)
         assert shown == conversation.rows
-    assert [row for _, row in core.history[-len(shown) :]] == shown
+    world.run(1.0)
+    for event in events_of(world):
+        follow(shown, conversation.handle_event(event), conversation)
+    assert [row for _, row in world.history[-len(shown) :]] == shown
 
 
 def follow(shown: list[MessageRow], changes: list[module.Change], now: Conversation) -> None:

@@ -2,10 +2,10 @@
 
 from chatnet_client.client_events import Behind, Changed, EngineLost, Gauged, Live, Reset
 from chatnet_client.mirror import Mirror
-from chatnet_protocol.ipc import envelope
-from chatnet_protocol.ipc.events import LinkGauge, PeerRemoved, TransferChanged
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.events import LinkGauge, PeerRemoved, TransferChanged, TransferGauge
 from chatnet_protocol.ipc.rows import TransferState
-from fake_engine import FakeCore, make_view
+from local_world import LocalWorld, link_gauge
 
 
 def test_nothing_is_known_at_first() -> None:
@@ -18,7 +18,7 @@ def test_nothing_is_known_at_first() -> None:
 def test_view_and_liveness_follow_the_events() -> None:
     mirror = Mirror()
     mirror.handle(Changed(1, PeerRemoved(1, 0)))
-    mirror.handle(Reset(make_view(), b"b", 1, 7))
+    mirror.handle(Reset(LocalWorld().view, b"b", 1, 7))
     mirror.handle(Live(7))
     assert mirror.live
     assert mirror.client == 7
@@ -31,21 +31,18 @@ def test_view_and_liveness_follow_the_events() -> None:
 
 
 def test_statistics_are_the_newest_and_end_with_what_they_are_of() -> None:
-    core, mirror = FakeCore(), Mirror()
-    transfer = core.offer(1, "a.bin", 1000)
-    mirror.handle(Reset(core.view, b"b", 1, 1))
-    core.publications.clear()
-    core.link_gauge(1, rtt_ms=12.0)
-    core.transfer_gauge(transfer, 400, 50.0)
-    for _, frame in core.publications:
-        for gauge in envelope.decode_gauges(frame).gauges:
-            mirror.handle(Gauged(gauge))
+    world, mirror = LocalWorld(), Mirror()
+    transfer = world.peer_offers("a.bin", 1000)
+    mirror.handle(Reset(world.view, b"b", 1, 1))
+    mirror.handle(Gauged(link_gauge(rtt_ms=12.0)))
+    mirror.handle(Gauged(TransferGauge(transfer, 1, 1, 400, 50.0)))
     link = mirror.link_gauge(1)
     assert isinstance(link, LinkGauge)
     assert link.rtt_ms == 12.0
-    assert mirror.progress(core.transfer(transfer)) == (400, 50.0, False)
-    core.move_transfer(transfer, TransferState.DONE, done_bytes=1000)
-    done = core.transfer(transfer)
+    assert mirror.progress(world.transfer(transfer)) == (400, 50.0, False)
+    world.do(cmd.AcceptTransfer(transfer))
+    world.until(lambda: world.transfer(transfer).state == TransferState.DONE)
+    done = world.transfer(transfer)
     mirror.handle(Changed(5, TransferChanged(done)))
     assert mirror.progress(done) == (1000, 0.0, False)
     assert mirror._transfers == {}

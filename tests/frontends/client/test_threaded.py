@@ -12,7 +12,7 @@ from chatnet_client.client_events import Answered, Changed, ClientEvent, ClientF
 from chatnet_client.threaded import ThreadedClient
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
-from fake_engine import FakeEngine
+from local_engine import LocalEngine
 
 T = TypeVar("T")
 
@@ -22,12 +22,17 @@ class Inbox:
 
     def __init__(self) -> None:
         self.events: queue.Queue[ClientEvent] = queue.Queue()
+        self.passed_over: list[ClientEvent] = []
 
     def until(self, kind: type[T]) -> T:
-        while True:
-            event = self.events.get(timeout=10)
+        """The first of this kind that was not asked for before."""
+        for event in self.passed_over:
             if isinstance(event, kind):
+                self.passed_over.remove(event)
                 return event
+        while not isinstance(event := self.events.get(timeout=10), kind):
+            self.passed_over.append(event)
+        return event
 
 
 @pytest.fixture
@@ -36,13 +41,13 @@ def inbox() -> Inbox:
 
 
 @pytest.fixture
-def engine(own_home: Path) -> Iterator[FakeEngine]:
-    engine = FakeEngine(own_home)
+def engine(own_home: Path) -> Iterator[LocalEngine]:
+    engine = LocalEngine(own_home)
     yield engine
     engine.close()
 
 
-def test_everything_comes_by_one_callback(engine: FakeEngine, inbox: Inbox) -> None:
+def test_everything_comes_by_one_callback(engine: LocalEngine, inbox: Inbox) -> None:
     client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
     first = client.send(cmd.SendMessage(b"i" * 16, 1, "early"))
     client.start()
@@ -61,18 +66,18 @@ def test_everything_comes_by_one_callback(engine: FakeEngine, inbox: Inbox) -> N
     assert engine.await_seen(cmd.Detach)
 
 
-def test_events_arrive_while_idle(engine: FakeEngine, inbox: Inbox) -> None:
+def test_events_arrive_while_idle(engine: LocalEngine, inbox: Inbox) -> None:
     engine.start()
     client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
     client.start()
     inbox.until(Live)
-    engine.do(lambda core: core.receive(1, "hello"))
+    engine.do(lambda world: world.peer_sends("hello"))
     assert inbox.until(Changed).event.rows[0].text == "hello"  # type: ignore[union-attr]
     client.close()
 
 
 def test_too_many_commands_are_refused_not_kept(
-    engine: FakeEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    engine: LocalEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_INBOX", 2)
     client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
@@ -86,7 +91,7 @@ def test_too_many_commands_are_refused_not_kept(
 
 
 def test_pending_commands_are_bounded_too(
-    engine: FakeEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    engine: LocalEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatnet_client.requests.MAX_PENDING", 1)
     client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
@@ -108,7 +113,7 @@ def test_pending_commands_are_bounded_too(
     ],
 )
 def test_a_command_that_cannot_be_packed_fails_alone(
-    engine: FakeEngine, inbox: Inbox, command: cmd.Command, code: ErrorCode
+    engine: LocalEngine, inbox: Inbox, command: cmd.Command, code: ErrorCode
 ) -> None:
     engine.start()
     client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
@@ -124,7 +129,7 @@ def test_a_command_that_cannot_be_packed_fails_alone(
 
 
 def test_a_thread_that_dies_says_so(
-    engine: FakeEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    engine: LocalEngine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.start()
     client = ThreadedClient(engine.connection_file, inbox.events.put, name="test")
