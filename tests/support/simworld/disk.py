@@ -13,6 +13,11 @@ FAULTS = {
 }
 
 
+def memory() -> sqlite3.Connection:
+    """An empty database. The thread of a LocalEngine may use it too, one at a time."""
+    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+
 class Died(BaseException):
     """The process is no more; nothing may catch this but the world."""
 

@@ -3,7 +3,6 @@
 The store answers after a moment and can die in between: a crash goes back to what was committed.
 """
 
-import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable
 
@@ -24,7 +23,7 @@ from chatnet_protocol.ipc.rows import SessionRow
 from simworld.arrivals import Arrivals
 from simworld.client import SimClient
 from simworld.clock import Clock
-from simworld.disk import Died, SimDisk
+from simworld.disk import Died, SimDisk, memory
 from simworld.files import FilesNet, SimFiles
 from simworld.network import Addr, Network
 from simworld.workers import SimWorkers
@@ -53,9 +52,7 @@ class SimEngine(SimWorkers):
         self.name = name
         self.addr = self.home = addr
         """Where it is, and where it was at first."""
-        self.connection = sqlite3.connect(
-            ":memory:", isolation_level=None, check_same_thread=False
-        )  # a LocalEngine is turned by a thread, one at a time
+        self.connection = memory()
         self.known_peers = b""
         """The file of that name."""
         self.random = clock.bytes_for(name)
