@@ -5,8 +5,10 @@ another one fills it: then the queue stays, however little we send. From there o
 with BBRv1's gains and window (draft-cardwell-iccrg-bbr-congestion-control-00) until it sees the
 queue empty again, which is how Copa (Arun and Balakrishnan, NSDI 2018) leaves its competitive mode.
 
-Known limit: who begins while a BBR has filled the path already takes its share slowly, as it cannot
-know what the whole path carries and rare losses make it yield.
+Who begins second does not know what the whole path carries, so a larger window is used until it
+stops bringing more. A rival that halves at losses (CUBIC) is starved by that, and gets a smaller
+window of ours. Beside BBR it is the smaller window that starves, and the losses of both look alike:
+so it is tried after the growth, and taken back where it costs more than the half.
 """
 
 RIVAL_ROUNDS = 12
@@ -21,6 +23,12 @@ WINDOW_GAIN = 2.0
 """Contents of the empty path in flight while competing, BBRv1."""
 YIELDING_WINDOW_GAIN = 1.6
 """The same beside a rival that halves at losses (CUBIC, NewReno): twice would starve it."""
+GROWING_WINDOW_GAIN = 2.5
+"""The same until it has stopped bringing more, and with less than a share of what the path is known
+to carry."""
+GROWTH = 1.1
+GROWTH_ROUNDS = 30
+"""It has stopped bringing more when so many rounds brought no tenth."""
 LOSS_GAIN = 1 / 64
 RARE_LOSSES = (0.005, 0.3)
 """The part of rounds with a loss that such a rival brings about; BBR brings about more, or none."""
@@ -44,6 +52,9 @@ class Rivals:
         self._rate_beside = 0.0
         self._loss_rounds = 0.0
         self._top_rate = 0.0
+        self._yields = False
+        self._grown_rate = 0.0
+        self._grown_at_round = 0
 
     def note_rate(self, rate: float) -> None:
         """What the path was believed to deliver in the last round, those of startup included."""
@@ -54,11 +65,9 @@ class Rivals:
         path deliver? Returns the rate to begin a competition with, or 0."""
         self._round += 1
         if not self.competing:
-            return self._look_for_one(empty, now)
+            return self._look_for_one(empty, rate, now)
         self._loss_rounds += LOSS_GAIN * (lost - self._loss_rounds)
-        least, most = RARE_LOSSES
-        yields = least <= self._loss_rounds <= most and rate >= FAIR_SHARE * self._top_rate
-        self.window_gain = YIELDING_WINDOW_GAIN if yields else WINDOW_GAIN
+        self._choose_window(rate)
         if not empty:
             self._empty_rounds = 0
             return 0.0
@@ -77,7 +86,27 @@ class Rivals:
             self._rate_beside = rate
             self._remembered_until = now + REMEMBERED_S
 
-    def _look_for_one(self, empty: bool, now: float) -> float:
+    def _choose_window(self, rate: float) -> None:
+        if rate >= GROWTH * self._grown_rate:
+            self._grown_rate, self._grown_at_round = rate, self._round
+        grown = self._round - self._grown_at_round >= GROWTH_ROUNDS
+        least, most = RARE_LOSSES
+        if rate < FAIR_SHARE * self._top_rate:
+            if self._yields:
+                self._begin_to_grow(rate)
+            self.window_gain = GROWING_WINDOW_GAIN
+        elif not least <= self._loss_rounds <= most:
+            self._yields = False
+            self.window_gain = WINDOW_GAIN if grown else GROWING_WINDOW_GAIN
+        else:
+            self._yields = self._yields or grown
+            self.window_gain = YIELDING_WINDOW_GAIN if self._yields else GROWING_WINDOW_GAIN
+
+    def _begin_to_grow(self, rate: float) -> None:
+        self._yields = False
+        self._grown_rate, self._grown_at_round = rate, self._round
+
+    def _look_for_one(self, empty: bool, rate: float, now: float) -> float:
         if empty:
             self._emptied_at_round = self._round
         again = now < self._remembered_until
@@ -85,4 +114,6 @@ class Rivals:
             return 0.0
         self.competing = True
         self._empty_rounds = 0
+        if not again:
+            self._begin_to_grow(rate)
         return self._rate_beside if again else 0.0

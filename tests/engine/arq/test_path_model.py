@@ -7,8 +7,9 @@ import pytest
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.packets import SentPacket, Snapshot
 from chatnet_engine.arq.path_model import PathModel, Phase
+from simworld.bbr import Bbr, Mode
 from simworld.clock import Clock
-from simworld.flows import Cubic, Link, Paced, QueueProbe, bbr, mbit_of, percentile
+from simworld.flows import Cubic, Link, Paced, QueueProbe, mbit_of, percentile
 from simworld.shared_line import MBIT, SharedLine
 
 CONFIG = ArqConfig()
@@ -91,7 +92,7 @@ def shares(other: str, first_s: float) -> tuple[float, float]:
     clock = Clock(1)
     line, back = SharedLine(clock, mbit=25), SharedLine(clock)
     ours = Paced(line, back, PathModel(CONFIG))
-    theirs = bbr(line, back) if other == "bbr" else Cubic(line, back)
+    theirs = {"bbr": Bbr, "cubic": Cubic}[other](line, back)
     clock.after(max(0.0, -first_s), ours.start)
     clock.after(max(0.0, first_s), theirs.start)
     clock.run(1007.0)
@@ -101,9 +102,31 @@ def shares(other: str, first_s: float) -> tuple[float, float]:
     return got[0] / sum(got), got[1] / sum(got)
 
 
-@pytest.mark.parametrize(("other", "first_s"), [("cubic", 2.0), ("cubic", -2.0), ("bbr", 2.0)])
+@pytest.mark.parametrize("first_s", [2.0, -2.0])
+@pytest.mark.parametrize("other", ["cubic", "bbr"])
 def test_beside_one_tcp_flow_both_get_their_share(other: str, first_s: float) -> None:
     assert min(shares(other, first_s)) >= 0.35
+
+
+def test_the_rival_is_a_fair_model_of_bbr() -> None:
+    clock = Clock(1)
+    line, back = SharedLine(clock, mbit=20), SharedLine(clock)
+    flow = Bbr(line, back)
+    content = 20 * MBIT * 0.05 / (PACKET + 28)
+    flow.start()
+    clock.run(1002.0)
+    before = flow.got_bytes
+    gains, modes, most = set(), set(), 0
+    for step in range(1100):
+        clock.run(1002.0 + 0.01 * (step + 1))
+        gains.add(flow.gain)
+        modes.add(flow.mode)
+        most = max(most, len(flow.sent))
+    assert mbit_of(flow.got_bytes - before, 11.0) >= 0.9 * 20
+    assert gains == {1.25, 1.0, 0.75}
+    assert Mode.PROBE_RTT in modes, "every ten seconds"
+    assert most <= 2 * content + 3 * 2 + 1
+    assert flow.least_rtt_s == pytest.approx(0.05, abs=0.002)
 
 
 def test_two_of_ours_share_and_do_not_take_each_other_for_rivals() -> None:

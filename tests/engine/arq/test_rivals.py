@@ -3,6 +3,8 @@
 from chatnet_engine.arq.rivals import (
     AGAIN_ROUNDS,
     ALONE_ROUNDS,
+    GROWING_WINDOW_GAIN,
+    GROWTH_ROUNDS,
     RIVAL_ROUNDS,
     WINDOW_GAIN,
     YIELDING_WINDOW_GAIN,
@@ -66,21 +68,49 @@ def test_one_that_comes_again_soon_is_met_sooner_and_with_what_there_was_beside_
     assert rivals.competing
 
 
-def test_beside_one_that_yields_to_rare_losses_the_window_is_smaller() -> None:
+def rare_losses(rivals: Rivals, count: int, rate: float = RATE) -> None:
+    """So many rounds with a loss in each twentieth."""
+    for number in range(count):
+        rivals.on_round(empty=False, lost=not number % 20, rate=rate, now=10.0)
+
+
+def test_after_it_has_grown_a_smaller_window_is_tried_beside_rare_losses() -> None:
     rivals = competing()
-    for _ in range(5):
-        rounds(rivals, 1, empty=False, lost=True)
-        rounds(rivals, 19, empty=False)
+    rare_losses(rivals, GROWTH_ROUNDS - 2)
+    rate = 1.2 * RATE
+    rare_losses(rivals, GROWTH_ROUNDS - 2, rate)
+    assert rivals.window_gain == GROWING_WINDOW_GAIN, "it still grew"
+    rare_losses(rivals, 3, rate)
     assert rivals.window_gain == YIELDING_WINDOW_GAIN
     rounds(rivals, 100, empty=False, lost=True)
     assert rivals.window_gain == WINDOW_GAIN, "not rare"
 
 
+def test_where_yielding_cost_more_than_the_half_it_grows_again() -> None:
+    rivals = competing()
+    rivals.note_rate(RATE)
+    rare_losses(rivals, 2 * GROWTH_ROUNDS)
+    assert rivals.window_gain == YIELDING_WINDOW_GAIN
+    rare_losses(rivals, 1, 0.4 * RATE)
+    assert rivals.window_gain == GROWING_WINDOW_GAIN, "beside BBR"
+    rare_losses(rivals, GROWTH_ROUNDS, 0.5 * RATE)
+    assert rivals.window_gain == GROWING_WINDOW_GAIN
+    rare_losses(rivals, 2, 0.5 * RATE)
+    assert rivals.window_gain == YIELDING_WINDOW_GAIN
+
+
+def test_a_rival_that_paused_is_met_with_the_same_window() -> None:
+    rivals = competing()
+    rare_losses(rivals, 2 * GROWTH_ROUNDS)
+    rivals.leave(RATE, 10.0)
+    rounds(rivals, AGAIN_ROUNDS, empty=False, now=11.0)
+    assert rivals.competing
+    rare_losses(rivals, 1)
+    assert rivals.window_gain == YIELDING_WINDOW_GAIN
+
+
 def test_whoever_has_less_than_a_share_yields_to_nobody() -> None:
     rivals = competing()
-    for _ in range(5):
-        rivals.on_round(empty=False, lost=True, rate=0.3 * RATE, now=10.0)
-        rivals.note_rate(RATE)
-        for _ in range(19):
-            rivals.on_round(empty=False, lost=False, rate=0.3 * RATE, now=10.0)
-    assert rivals.window_gain == WINDOW_GAIN
+    rivals.note_rate(RATE)
+    rare_losses(rivals, 2 * GROWTH_ROUNDS, 0.3 * RATE)
+    assert rivals.window_gain == GROWING_WINDOW_GAIN

@@ -12,8 +12,9 @@ from pathlib import Path
 from time import process_time
 
 from chatnet_engine.arq.config import ArqConfig
+from simworld.bbr import Bbr
 from simworld.clock import Clock
-from simworld.flows import Cubic, Link, QueueProbe, bbr, mbit_of, percentile
+from simworld.flows import Cubic, Link, QueueProbe, mbit_of, percentile
 from simworld.shared_line import SharedLine
 
 CONTROLS = ("path model", "illinois")
@@ -58,7 +59,7 @@ def _beside(control: str, *, other: str, first_s: float) -> str:
     line, back = SharedLine(clock, mbit=100), SharedLine(clock)
     config = ArqConfig(congestion=control)
     link = Link(line, back, config)
-    rival = {"cubic": Cubic, "bbr": bbr}[other](line, back)
+    rival = {"cubic": Cubic, "bbr": Bbr}[other](line, back)
     clock.after(1.0 + max(0.0, -first_s), link.start)
     clock.after(1.0 + max(0.0, first_s), rival.start)
     clock.run(clock.now_s + 1.0 + abs(first_s) + 5.0)

@@ -10,8 +10,6 @@ from chatnet_engine.arq.congestion import Congestion
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.events import HelloArrived, MessagesArrived
 from chatnet_engine.arq.packets import Packet, SentPacket
-from chatnet_engine.arq.path_model import PathModel
-from chatnet_engine.arq.rivals import Rivals
 from chatnet_protocol.limits import AEAD_TAG_BYTES, DATA_HEADER_BYTES, MESSAGE_OVERHEAD_BYTES
 from simworld.shared_line import MBIT, SharedLine
 
@@ -154,7 +152,7 @@ class QueueProbe:
         self.waits_s.append((sent_at, took_s - self.line.delay_s))
 
 
-class _Tcp:
+class Tcp:
     """Packets with an ACK each; one is lost when three later ones have arrived."""
 
     def __init__(self, forward: SharedLine, back: SharedLine) -> None:
@@ -224,7 +222,7 @@ class _Tcp:
         self.clock.after(0.2, self._watch)
 
 
-class Cubic(_Tcp):
+class Cubic(Tcp):
     """RFC 9438, with a HyStart that leaves slow start by delay; the window clocks it."""
 
     def __init__(self, forward: SharedLine, back: SharedLine) -> None:
@@ -276,19 +274,7 @@ class Cubic(_Tcp):
         self._reduced_at = None
 
 
-class _Relentless(Rivals):
-    def __init__(self) -> None:
-        super().__init__()
-        self.competing = True
-
-    def on_round(self, empty: bool, lost: bool, rate: float, now: float) -> float:
-        return 0.0
-
-    def leave(self, rate: float, now: float) -> None:
-        """Never."""
-
-
-class Paced(_Tcp):
+class Paced(Tcp):
     """A bare flow under a controller of ours."""
 
     def __init__(self, forward: SharedLine, back: SharedLine, controller: Congestion) -> None:
@@ -318,28 +304,21 @@ class Paced(_Tcp):
             self.clock.after(min(max(self._free_at - now, WAKE_S / 2), 0.2), self._wake)
 
     def acked(self, packet: SentPacket, rtt_s: float) -> None:
-        """See `_Tcp`."""
+        """See `Tcp`."""
         self.controller.on_ack([packet], rtt_s, self.in_flight_bytes, self.clock.now_s, used=True)
 
     def lost(self, packets: list[SentPacket]) -> None:
-        """See `_Tcp`."""
+        """See `Tcp`."""
         size_bytes = len(packets) * TCP_PACKET
         self.controller.on_lost(size_bytes, packets[-1].sent_at, self.clock.now_s)
 
     def timed_out(self) -> None:
-        """See `_Tcp`."""
+        """See `Tcp`."""
         self.controller.on_persistent()
 
     def _wake(self) -> None:
         self._waking = False
         self.fill()
-
-
-def bbr(forward: SharedLine, back: SharedLine) -> Paced:
-    """BBRv1: our model with its gains for rivals, whether there is one or not."""
-    model = PathModel(ArqConfig())
-    model.rivals = _Relentless()
-    return Paced(forward, back, model)
 
 
 def mbit_of(size_bytes: float, seconds: float) -> float:
