@@ -366,6 +366,8 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
     """Restore requests, of listed peers that have any."""
     left_out: list[LeftOut] = []
     """Nothing of these is in the others."""
+    asking_now: list[int] = []
+    """Peers whose files are asked about since a new version, and no front end was notified."""
 
 
 _COMMIT_ENCODER = msgspec.msgpack.Encoder()

@@ -67,6 +67,9 @@ and 70 of each folder in memory."""
 MAX_LISTING_BYTES = 256 * MIB
 LISTING_PAGE_BYTES = 64 * KIB
 """One page of a listing, decoded as a whole: some 2 MiB of objects at worst."""
+AUTO_ACCEPT_BYTES = 256 * MIB
+"""What one offer of a peer whose address was typed here, or who is verified, may have to arrive
+without a question, unless a person chose something else."""
 MAX_AUTOMATIC_BYTES_A_DAY = 1024 * MIB
 MAX_AUTOMATIC_FILES_A_DAY = 1000
 """What the files of a peer that is not verified may take in a day without a question: bytes, and

@@ -98,6 +98,7 @@ PEER = rows.PeerRow(
     address="192.168.233.128:12346",
     safety_number="12345 67890 12345 67890 12345 67890 12345 67890 12345 67890 12345 67890",
     refused_keys=[OTHER_KEY],
+    auto_accept_set=True,
 )
 LINK = rows.LinkRow(
     peer=1,

@@ -92,6 +92,7 @@ class Ledger:
             automatic=transfers.automatic(db),
             restores=rows.restores,
             left_out=rows.left_out,
+            asking_now=people.asking_now(self._db),
         )
 
     def load_view(self, session: SessionRow) -> View:

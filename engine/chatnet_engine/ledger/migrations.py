@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from chatnet_engine.ledger.schema import (
+    CHOSEN_SIZES,
     GIVEN_PATHS,
     LISTINGS,
     OWN_KEY,
@@ -19,7 +20,14 @@ from chatnet_protocol.errors import VersionMismatch
 STEPS: tuple[str, ...] = (
     TABLES,
     RESTORES,
-    QUOTAS + OWN_KEY + REFUSED_KEYS + GIVEN_PATHS + LISTINGS + TRANSFER_FACTS + REPLIES,
+    QUOTAS
+    + OWN_KEY
+    + REFUSED_KEYS
+    + GIVEN_PATHS
+    + LISTINGS
+    + TRANSFER_FACTS
+    + REPLIES
+    + CHOSEN_SIZES,
 )
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 

@@ -12,14 +12,23 @@ from chatnet_protocol.ipc.rows import PeerRow
 
 _COLUMNS = (
     "peer, name, host, port, key, trust, display_name, address, safety_number, offered_key,"
-    " auto_accept_bytes, refused_keys"
+    " auto_accept_bytes, refused_keys, auto_accept_set"
 )
 _KEY_BYTES = 32
+_NOT_SHOWN = 2
+"""`auto_accept_set` of a peer whose default a new version changed, until its row is stored next,
+which is when front ends have been notified."""
 
 
 def numbers(db: sqlite3.Connection) -> list[int]:
     """Of the peers in the list, rising."""
     return [peer for (peer,) in db.execute("SELECT peer FROM peers WHERE listed ORDER BY peer")]
+
+
+def asking_now(db: sqlite3.Connection) -> list[int]:
+    """Peers in the list whose default for files a new version changed, and nobody was notified."""
+    query = "SELECT peer FROM peers WHERE listed AND auto_accept_set = ? ORDER BY peer"
+    return [peer for (peer,) in db.execute(query, (_NOT_SHOWN,))]
 
 
 def one(db: sqlite3.Connection, peer: int) -> PeerRow:
@@ -53,9 +62,9 @@ def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
         _take_key(db, row)
     (display_name,) = db.execute(
         "UPDATE peers SET name = ?, host = ?, port = ?, key = ?, trust = ?,"
-        " address = ?, safety_number = ?, offered_key = ?, auto_accept_bytes = ?, refused_keys = ?"
-        " WHERE peer = ? RETURNING display_name",
-        (*_identity(row), b"".join(row.refused_keys), row.peer),
+        " address = ?, safety_number = ?, offered_key = ?, auto_accept_bytes = ?, refused_keys = ?,"
+        " auto_accept_set = ? WHERE peer = ? RETURNING display_name",
+        (*_identity(row), b"".join(row.refused_keys), int(row.auto_accept_set), row.peer),
     ).fetchone()
     row = msgspec.structs.replace(row, display_name=display_name)
     return c.PeerStored(row, peer_state(db, row.peer))
@@ -85,8 +94,10 @@ def _is_listed(db: sqlite3.Connection, peer: int) -> bool:
 
 
 def _row(*values: Any) -> PeerRow:
-    *fields, keys = values
-    return msgspec.structs.replace(PeerRow(*fields), refused_keys=_split(keys))
+    *fields, keys, chosen = values
+    chosen = chosen == 1 if chosen in (0, 1, _NOT_SHOWN) else chosen
+    row = PeerRow(*fields)
+    return msgspec.structs.replace(row, refused_keys=_split(keys), auto_accept_set=chosen)
 
 
 def _holder(db: sqlite3.Connection, row: PeerRow) -> tuple[int, int, int] | None:

@@ -232,6 +232,17 @@ FROM messages m;
 """
 """Schema version 3: the id of the message that a message answers; empty for none."""
 
+CHOSEN_SIZES = """
+ALTER TABLE peers ADD COLUMN auto_accept_set INTEGER NOT NULL DEFAULT 0;
+UPDATE peers SET auto_accept_set = 1
+WHERE auto_accept_bytes NOT IN (0, 268435456)
+    OR (auto_accept_bytes = 0 AND (host != '' OR trust = 'verified'));
+UPDATE peers SET auto_accept_set = 2, auto_accept_bytes = 0
+WHERE auto_accept_bytes = 268435456 AND host = '' AND trust != 'verified';
+"""
+"""Schema version 3: 1 where a person chose `auto_accept_bytes` (what no default of an earlier
+version is), 2 where the default for who called first changed from 256 MiB to a question."""
+
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""

@@ -154,7 +154,7 @@ class Node:
         )
 
     def _start(self, loaded: c.Loaded, now: Now) -> None:
-        self.people.start()
+        self.people.start(loaded.asking_now)
         for row in self.peers:
             self.contained.peer(row.peer, now, partial(self.links.add, row, now))
         self.transfers.start(self.left_out)

@@ -51,6 +51,9 @@ class Subject:
 
     # --- what others announce ---
 
+    def front_end_attached(self) -> None:
+        """Somebody may be there to see a notice."""
+
     def peer_stored(self, result: PeerStored) -> None:
         """A peer is new, or something about it is."""
 

@@ -56,6 +56,10 @@ _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
             "{name} cannot be read from the history. Trying again in {0} s, without a connection "
             "until then; the engine's log has the details."
         ),
+        NoticeCode.ASKS_NOW: (
+            "You are asked before files of {name} arrive now: {name} called first and is not "
+            "verified. Verify {name}, or choose a size that always arrives."
+        ),
         NoticeCode.LEFT_OUT_PEER: _left_out_peer,
         NoticeCode.LEFT_OUT_TRANSFER: _left_out_transfer,
         NoticeCode.LEFT_OUT_MESSAGE: (

@@ -235,7 +235,8 @@ class RemovePeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type")
 
 class SetPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Change how a peer is called, what it may send unasked, or where it is dialled: `host` and
-    `port` together. Result: Done."""
+    `port` together. A negative `auto_accept_bytes` leaves that to the default again.
+    Result: Done."""
 
     peer: int
     name: str | None = None

@@ -57,6 +57,7 @@ class NoticeCode(enum.StrEnum):
     LEFT_OUT_MESSAGE = "left-out-message"
     LEFT_OUT_RESTORE = "left-out-restore"
     LEFT_OUT_MORE = "left-out-more"
+    ASKS_NOW = "asks-now"
 
 
 class MessageFailure(enum.StrEnum):

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from chatnet_protocol.ipc.offer import LeftOut
 from chatnet_protocol.ipc.reasons import Reason
+from chatnet_protocol.limits import AUTO_ACCEPT_BYTES
 
 
 class MessageKind(enum.IntEnum):
@@ -101,10 +102,13 @@ class PeerRow(Struct, array_like=True, gc=False, frozen=True):
     offered_key: bytes = b""
     """A different key that claimed to be this peer and was refused, and that nobody has decided
     about; empty if none."""
-    auto_accept_bytes: int = 256 * 1024 * 1024
+    auto_accept_bytes: int = AUTO_ACCEPT_BYTES
     """Files up to this size arrive without a question."""
     refused_keys: list[bytes] = []
     """Keys that a person decided to keep refusing, oldest first, at most MAX_REFUSED_KEYS."""
+    auto_accept_set: bool = False
+    """A person chose `auto_accept_bytes`. If not, it is AUTO_ACCEPT_BYTES for a peer whose address
+    was typed here or who is verified, and 0 for everybody else."""
 
 
 class LinkState(enum.StrEnum):

@@ -237,3 +237,23 @@ def test_a_chain_of_merges_leads_to_its_end(harness: LedgerHarness) -> None:
     harness.do(c.ForgetPeer(second, third))
     assert harness.do(c.QueueMessages(first, texts(1), 1, False)).peer == third
     assert harness.do(c.ForgetPeer(third, third)) == c.PeerForgotten(third, 0, None)
+
+
+def test_a_chosen_size_is_stored_with_that_it_was_chosen(harness: LedgerHarness) -> None:
+    row = PeerRow(0, "n", "h", 9, auto_accept_bytes=7, auto_accept_set=True)
+    stored = harness.do(c.StorePeer(row)).row
+    assert harness.ledger.load().peers == [stored]
+    assert stored.auto_accept_set
+
+
+def test_a_default_that_a_new_version_changed_is_named_until_the_peer_is_stored(
+    harness: LedgerHarness,
+) -> None:
+    number = typed(harness)
+    assert harness.ledger.load().asking_now == []
+    harness.connection.execute("UPDATE peers SET auto_accept_set = 2")
+    loaded = harness.ledger.load()
+    assert loaded.asking_now == [number]
+    assert not loaded.peers[0].auto_accept_set
+    harness.do(c.StorePeer(loaded.peers[0]))
+    assert harness.ledger.load().asking_now == []

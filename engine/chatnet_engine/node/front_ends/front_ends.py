@@ -103,6 +103,8 @@ class FrontEnds(Subject):
             ),
         )
         self._left_out.say(publisher)
+        for subject in self.subjects:
+            subject.front_end_attached()
 
     def _detach(self, command: cmd.Detach, reply_to: ReplyTo, now: Now) -> None:
         if number := self.clients.detach(reply_to.routing_id):

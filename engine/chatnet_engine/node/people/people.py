@@ -10,6 +10,7 @@ import msgspec
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
+from chatnet_engine.node.people.auto_accept import by_default, with_choice, with_choice_of
 from chatnet_engine.node.people.invites import Invite
 from chatnet_engine.node.people.inviting import GUEST, Inviting
 from chatnet_engine.node.people.known_peers import TRUSTED, KnownPeers
@@ -47,6 +48,7 @@ class People(Subject):
         self._inviting = inviting
         self._links = links
         self._turn = turn
+        self._asking_now: list[int] = []
         self.commands = {
             cmd.AddPeer: self._add,
             cmd.RemovePeer: self._remove,
@@ -56,9 +58,11 @@ class People(Subject):
         }
         self.results = {c.PeerStored: self._stored, c.PeerForgotten: self._forgotten}
 
-    def start(self) -> None:
-        """What known_peers says of the loaded peers; invites ended with the last engine."""
-        for row in self._known.reconcile(list(self._peers), self._own_key):
+    def start(self, asking_now: list[int]) -> None:
+        """What known_peers says of the loaded peers. `asking_now`: see `Loaded`."""
+        self._asking_now = asking_now
+        for changed in self._known.reconcile(list(self._peers), self._own_key):
+            row = by_default(changed)
             self._peers.put(row)
             self._turn.commits.add(c.StorePeer(row))
 
@@ -66,6 +70,13 @@ class People(Subject):
         """At a start: invites ended with the last engine, and their guests never came."""
         for row in list(self._peers):
             self._forget_guest(row)
+
+    def front_end_attached(self) -> None:
+        """Notify it once of a changed default."""
+        for row in [row for row in self._peers if row.peer in self._asking_now]:
+            self._turn.publisher.publish(ev.notice("info", NoticeCode.ASKS_NOW, peer=row.peer))
+            self._turn.commits.add(c.StorePeer(row))
+        self._asking_now = []
 
     # --- commands ---
 
@@ -109,11 +120,10 @@ class People(Subject):
 
     def _set(self, command: cmd.SetPeer, reply_to: ReplyTo, now: Now) -> None:
         row = self._peers.need(command.peer)
-        size = command.auto_accept_bytes
-        size = row.auto_accept_bytes if size is None else max(0, size)
         moved = self._moved(row, command)
         name = moved.name if command.name is None else _name(command.name)
-        row = msgspec.structs.replace(moved, name=name, auto_accept_bytes=size)
+        row = with_choice(msgspec.structs.replace(moved, name=name), command.auto_accept_bytes)
+        row = by_default(row)
         self._peers.put(row)
         self._turn.commits.add(c.StorePeer(row), reply_to)
         if command.host is not None:
@@ -142,7 +152,7 @@ class People(Subject):
             row = self._peers.need(command.peer)
         else:
             self._check_not_full()
-            row = PeerRow(0, GUEST, "", 0)
+            row = by_default(PeerRow(0, GUEST, "", 0))
         self._inviting.make(row, reply_to, now)
 
     def _trust(self, command: cmd.TrustPeer, reply_to: ReplyTo, now: Now) -> None:
@@ -184,6 +194,7 @@ class People(Subject):
                     ErrorCode.INVALID,
                     "A decision is 'verified', 'unverified', 'accept', 'keep' or 'replace'.",
                 )
+        row = by_default(row)
         self._peers.put(row)
         self._turn.commits.add(c.StorePeer(row), reply_to)
 
@@ -214,13 +225,14 @@ class People(Subject):
             case Meaning.PIN | Meaning.MERGE if row:
                 if verdict.meaning is Meaning.MERGE:
                     retired = self._peers.get(verdict.retires)
+                    row = with_choice_of(row, retired)
                     if retired and retired.host and not row.host:
                         row = msgspec.structs.replace(row, host=retired.host, port=retired.port)
                     self._forget(verdict.retires, verdict.peer)
                 self._inviting.close(verdict.peer)
                 if row.trust not in TRUSTED or event.invite is not None:
                     row = self._pinned(row, event)
-                self.remember(row)
+                self.remember(by_default(row))
             case Meaning.KEY_CHANGED if row and event.key not in (
                 row.offered_key, *row.refused_keys,
             ):  # fmt: skip
@@ -261,9 +273,8 @@ class People(Subject):
             trust=Trust.PENDING,
             address=name,
             safety_number=safety_number(self._own_key, event.key),
-            auto_accept_bytes=0,  # nobody typed its address: its files are asked about
         )
-        self._turn.commits.add(c.StorePeer(stranger))
+        self._turn.commits.add(c.StorePeer(by_default(stranger)))
         self._peers.strangers.add(event.key)
 
     # --- rows ---
