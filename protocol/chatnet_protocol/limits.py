@@ -90,9 +90,10 @@ BULK_WINDOW_BYTES = 1 * MIB
 BULK_PART_BYTES = 16 * KIB
 """Most bytes in one message of a bulk stream."""
 MAX_BULK_STREAMS = 6
-"""At a time, of all peers; further transfers wait. Together they hold a few MiB at most."""
+"""At a time, of all peers and in one direction; further transfers wait. Together they hold a few
+MiB at most."""
 MAX_PEER_BULK_STREAMS = 2
-"""Of one peer, so that one that takes nothing leaves room for the others."""
+"""Of one peer, in one direction, so that one that takes nothing leaves room for the others."""
 MAX_ACTIVE_TRANSFERS = 64
 
 # --- local IPC ---------------------------------------------------------------------------------

@@ -29,12 +29,14 @@ Ask = Callable[[pw.Request], None]
 
 
 class _Stream:
-    __slots__ = ("handle", "incoming", "job", "outgoing", "peer")
+    __slots__ = ("handle", "incoming", "job", "outgoing", "peer", "receives")
 
-    def __init__(self, peer: int, handle: bytes, job: int) -> None:
+    def __init__(self, peer: int, handle: bytes, job: int, *, receives: bool) -> None:
         self.peer = peer
         self.handle = handle
         self.job = job
+        self.receives = receives
+        """Whether our side of the transfer is the receiver."""
         self.outgoing = 0
         """Bytes given by our file process that the other one has not taken."""
         self.incoming = 0
@@ -51,12 +53,16 @@ class BulkStreams:
         self._messages: dict[int, deque[bytes]] = {}
         """Of each peer: what leaves when its link has room."""
 
-    def full(self, peer: int) -> bool:
-        """Whether no further stream with this peer can be opened now."""
-        of_peer = sum(one.peer == peer for one in self._by_job.values())
-        return of_peer >= MAX_PEER_BULK_STREAMS or len(self._by_job) >= MAX_BULK_STREAMS
+    def full(self, peer: int, *, receives: bool) -> bool:
+        """Whether no further stream of files from this peer, or to it, can be opened now.
 
-    def open(self, peer: int, handle: bytes, job: int) -> None:
+        Each direction has places of its own: a receiver takes one to wait for the sender, and two
+        sides that had given all to what they receive would wait for each other.
+        """
+        alike = [one.peer for one in self._by_job.values() if one.receives == receives]
+        return alike.count(peer) >= MAX_PEER_BULK_STREAMS or len(alike) >= MAX_BULK_STREAMS
+
+    def open(self, peer: int, handle: bytes, job: int, *, receives: bool) -> None:
         """From now on `handle` on the link of `peer` is the connection of this job.
 
         The peer chooses the handle: one that is in use ends the older stream.
@@ -64,7 +70,7 @@ class BulkStreams:
         if (older := self._by_handle.get((peer, handle))) is not None:
             self._ask(pw.BulkIn(older.job, b""))
             self._forget(older.job)
-        stream = _Stream(peer, handle, job)
+        stream = _Stream(peer, handle, job, receives=receives)
         self._by_job[job] = stream
         self._by_handle[peer, handle] = stream
 

@@ -147,7 +147,7 @@ class Receiving(Transfer):
     def _try(self, at: Moment, may_start: bool) -> None:
         """Do what should bring a connection about."""
         on_link = self._asked is None and at.s < self.link.tcp_again_s
-        if not may_start or (on_link and self._out.bulk.full(self.peer)):
+        if not may_start or (on_link and self._out.bulk.full(self.peer, receives=True)):
             self.retry_at = at.s + SLOT_RETRY_S
             if self._row.reason != endings.QUEUED:
                 self._touch(at, reason=endings.QUEUED)

@@ -52,9 +52,13 @@ class Schedule:
         return list(self._jobs.values())
 
     def may_start(self, transfer: Transfer) -> bool:
-        """Whether there is room for one more job, of its peer and of all."""
-        others = [one for one in self._jobs.values() if one is not transfer]
-        of_peer = sum(one.peer == transfer.peer and type(one) is type(transfer) for one in others)
+        """Whether there is room for one more job in its direction, of its peer and of all.
+
+        A receiver's job waits for a sender's at the other side: it never takes that one's place.
+        """
+        alike = [one for one in self._jobs.values() if type(one) is type(transfer)]
+        others = [one for one in alike if one is not transfer]
+        of_peer = sum(one.peer == transfer.peer for one in others)
         limit = MAX_RECEIVING_JOBS if isinstance(transfer, Receiving) else MAX_SENDING_JOBS
         return of_peer < limit and len(others) < MAX_ACTIVE_TRANSFERS
 

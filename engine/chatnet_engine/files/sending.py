@@ -78,7 +78,7 @@ class Sending(Transfer):
         wanted = self._wanted
         if self.held or wanted is None or not self._out.ready or self.phase is not S.WAITING:
             return
-        full = isinstance(wanted, ct.LinkStream) and self._out.bulk.full(self.peer)
+        full = isinstance(wanted, ct.LinkStream) and self._out.bulk.full(self.peer, receives=False)
         if not may_start or full or at.s < self._not_before_s:
             self.retry_at = max(self._not_before_s, at.s + MIN_START_INTERVAL_S)
             return

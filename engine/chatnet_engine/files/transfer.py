@@ -366,7 +366,8 @@ class Transfer(ABC):
         self.job = self._out.next_job()
         if connect.bulk:
             self.bulk_job = self.job
-            self._out.bulk.open(self.peer, connect.handle, self.job)
+            receives = not self._row.mine
+            self._out.bulk.open(self.peer, connect.handle, self.job, receives=receives)
         return self.job
 
     def _connected(self, at: Moment) -> None:

@@ -210,7 +210,7 @@ def asked() -> Asked:
 @pytest.fixture
 def streams(asked: Asked) -> BulkStreams:
     streams = BulkStreams(asked.append)
-    streams.open(PEER, HANDLE, JOB)
+    streams.open(PEER, HANDLE, JOB, receives=True)
     return streams
 
 
@@ -224,12 +224,12 @@ def said(streams: BulkStreams, credit_bytes: int = 10**9) -> list[bulk.BulkMessa
 
 def test_one_peer_leaves_streams_for_the_others(streams: BulkStreams) -> None:
     for number in range(1, MAX_PEER_BULK_STREAMS):
-        streams.open(PEER, bytes([number]) * 8, JOB + number)
-    assert streams.full(PEER)
-    assert not streams.full(PEER + 1)
+        streams.open(PEER, bytes([number]) * 8, JOB + number, receives=True)
+    assert streams.full(PEER, receives=True)
+    assert not streams.full(PEER + 1, receives=True)
     for number in range(MAX_BULK_STREAMS - MAX_PEER_BULK_STREAMS):
-        streams.open(PEER + 1 + number, HANDLE, JOB + 10 + number)
-    assert streams.full(PEER + 9)
+        streams.open(PEER + 1 + number, HANDLE, JOB + 10 + number, receives=True)
+    assert streams.full(PEER + 9, receives=True)
 
 
 def test_bytes_are_cut_into_messages(streams: BulkStreams) -> None:
@@ -297,7 +297,7 @@ def test_an_end_of_the_other_side_ends_the_job(streams: BulkStreams, asked: Aske
 def test_a_handle_that_is_used_again_ends_the_older_stream(
     streams: BulkStreams, asked: Asked
 ) -> None:
-    streams.open(PEER, HANDLE, JOB + 1)
+    streams.open(PEER, HANDLE, JOB + 1, receives=True)
     assert asked == [pw.BulkIn(JOB, b"")]
     streams.close(JOB)
     hear(streams, bulk.BulkData(HANDLE, b"new"))
@@ -307,7 +307,7 @@ def test_a_handle_that_is_used_again_ends_the_older_stream(
 
 
 def test_a_link_that_ends_takes_its_streams_along(streams: BulkStreams, asked: Asked) -> None:
-    streams.open(PEER + 1, HANDLE, JOB + 1)
+    streams.open(PEER + 1, HANDLE, JOB + 1, receives=True)
     streams.handle_report(pw.BulkOut(JOB, b"lost"))
     streams.handle_link_down(PEER)
     assert asked == [pw.BulkIn(JOB, b"")]

@@ -1,7 +1,10 @@
 """Bytes of files on channel 3 of the link, between whole nodes: no TCP in either direction."""
 
+from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.rows import TransferState
+from chatnet_protocol.limits import MAX_PEER_BULK_STREAMS
 from chatnet_protocol.wire.messages import CHANNEL_BULK
-from simworld.file_pair import FilePair
+from simworld.file_pair import FilePair, states
 
 SIZE = 50_000
 
@@ -45,3 +48,20 @@ def test_more_than_the_window_ends_the_link_of_who_sends_it() -> None:
     pair.a.node.turn.due.touch(1)
     pair.run(0.5)
     assert pair.clock.run(pair.clock.now_s + 120, pair.done), "a new link, and the file after all"
+
+
+def test_files_in_both_directions_do_not_wait_for_each_other() -> None:
+    """Each side holds all the streams it may for what it receives, before it sends anything."""
+    pair = FilePair(4)
+    assert pair.shared
+    assert pair.b.files
+    pair.b.files.sources["data"] = bytes(5000)
+    pair.shared.block(True)
+    each = MAX_PEER_BULK_STREAMS + 1
+    for number in range(each):
+        for client, of in ((pair.at_a, b"a"), (pair.at_b, b"b")):
+            transfer_id = (of + bytes([number])).rjust(16)
+            client.ask(cmd.OfferFiles(transfer_id, 1, ["/home/data"]))
+    pair.run(30)
+    for client in (pair.at_a, pair.at_b):
+        assert states(client) == [TransferState.DONE] * 2 * each
