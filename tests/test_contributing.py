@@ -43,6 +43,20 @@ def test_every_owner_of_commands_is_in_the_list() -> None:
     assert owners - listed == set()
 
 
+def test_the_example_lists_who_knows_of_it_and_no_more() -> None:
+    """A text that answers a message: at most 25 files for a lasting effect on both sides."""
+    listed = files("example")
+    named = re.compile(r"\breply[_-]to\b")
+    assert len(listed) == len(set(listed)) <= 25
+    for name in listed:
+        text = (ROOT / name).read_text("utf-8")
+        assert named.search(text) or name == "CHANGELOG.md", name
+    for folder in ("protocol/chatnet_protocol", "engine/chatnet_engine/ledger"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if named.search(path.read_text("utf-8")):
+                assert str(path.relative_to(ROOT)) in listed
+
+
 def test_links_of_the_pages_lead_somewhere() -> None:
     for page in (ROOT / ".github").glob("*.md"):
         for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
