@@ -1,4 +1,4 @@
-"""A command line whose streams are strings, beside a fake engine."""
+"""A command line whose streams are strings, beside an engine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from cli_shell import Replaced, Shell
 from fake_engine import FakeCore, FakeEngine
+from local_engine import LocalEngine
 
 
 @pytest.fixture
@@ -27,6 +28,13 @@ def core() -> FakeCore:
 @pytest.fixture
 def engine(home: Path, core: FakeCore) -> Iterator[FakeEngine]:
     with FakeEngine(home, core) as engine:
+        yield engine
+
+
+@pytest.fixture
+def local(home: Path) -> Iterator[LocalEngine]:
+    """The product's own rules, for the tests that have moved to them."""
+    with LocalEngine(home) as engine:
         yield engine
 
 

@@ -1,18 +1,18 @@
-"""`chatnet export` against a fake engine."""
+"""`chatnet export` against an engine."""
 
 import os
 from pathlib import Path
 
 from cli_shell import Shell
-from fake_engine import FakeCore, FakeEngine
+from local_engine import LocalEngine
 
 HOSTILE = "# not a heading\n![x](http://evil/)\n<script>\x1b[31m\u202e"
 
 
 def test_every_message_is_exported_once_and_in_lamport_order(
-    shell: Shell, engine: FakeEngine
+    shell: Shell, local: LocalEngine
 ) -> None:
-    engine.do(lambda core: [core.receive(1, f"text {n}") for n in range(600)])
+    local.do(lambda world: world.peer_sends_all([f"text {n}" for n in range(600)]))
     assert shell.run("export") == 0
     head, *rest = shell.objects()
     assert (head["type"], head["version"], head["messages"]) == ("export", 1, 600)
@@ -27,9 +27,9 @@ def test_every_message_is_exported_once_and_in_lamport_order(
 
 
 def test_markdown_shows_what_was_written_and_nothing_else(
-    shell: Shell, core: FakeCore, engine: FakeEngine, tmp_path: Path
+    shell: Shell, local: LocalEngine, tmp_path: Path
 ) -> None:
-    engine.do(lambda core: core.receive(1, HOSTILE))
+    local.do(lambda world: world.peer_sends(HOSTILE))
     path = tmp_path / "bob.md"
     assert shell.run("export", "--format", "markdown", "--peer", "bob", str(path)) == 0
     assert shell.out == ""
@@ -43,7 +43,7 @@ def test_markdown_shows_what_was_written_and_nothing_else(
 
 
 def test_a_file_that_is_there_is_not_replaced(
-    shell: Shell, engine: FakeEngine, tmp_path: Path
+    shell: Shell, local: LocalEngine, tmp_path: Path
 ) -> None:
     path = tmp_path / "old"
     path.write_text("precious")

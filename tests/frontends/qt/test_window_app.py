@@ -17,20 +17,20 @@ from chatnet_qt.main_window import MainWindow
 from chatnet_qt.qt import QApplication, QTimer
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
-from fake_engine import FakeEngine
+from local_engine import LocalEngine
 from qtworld import Stage
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def engine(own_home: Path) -> Iterator[FakeEngine]:
-    with FakeEngine(own_home) as engine:
+def engine(own_home: Path) -> Iterator[LocalEngine]:
+    with LocalEngine(own_home) as engine:
         yield engine
 
 
 @pytest.fixture
-def attach(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterator[object]:
+def attach(app: QApplication, engine: LocalEngine, tmp_path: Path) -> Iterator[object]:
     stages: list[Stage] = []
 
     def make() -> Stage:
@@ -59,13 +59,13 @@ def texts(stage: Stage) -> list[str]:
     return [model.message(row).text for row in range(model.rowCount())]
 
 
-def test_two_windows_show_the_same_live(engine: FakeEngine, attach: Callable[[], Stage]) -> None:
+def test_two_windows_show_the_same_live(engine: LocalEngine, attach: Callable[[], Stage]) -> None:
     one, other = attach(), attach()
     one.pane.composer.box.setPlainText("hello <b>there</b>")
     one.pane.composer.send()
     other.until(lambda: texts(other) == ["hello <b>there</b>"])
     one.until(lambda: texts(one) == ["hello <b>there</b>"])
-    engine.do(lambda core: core.receive(1, "answer"))
+    engine.do(lambda world: world.peer_sends("answer"))
     one.until(lambda: len(texts(one)) == 2)
     other.until(lambda: len(texts(other)) == 2)
     one.pane.composer.box.setPlainText("half a sen")
@@ -74,17 +74,17 @@ def test_two_windows_show_the_same_live(engine: FakeEngine, attach: Callable[[],
 
 
 def test_an_engine_that_restarts_is_found_again(
-    engine: FakeEngine, attach: Callable[[], Stage]
+    engine: LocalEngine, attach: Callable[[], Stage]
 ) -> None:
     stage = attach()
-    engine.do(lambda core: core.receive(1, "before"))
+    engine.do(lambda world: world.peer_sends("before"))
     stage.until(lambda: texts(stage) == ["before"])
     engine.restart()
-    engine.do(lambda core: core.receive(1, "after"))
+    engine.do(lambda world: world.peer_sends("after"))
     stage.until(lambda: texts(stage) == ["before", "after"])
 
 
-def start_window(engine: FakeEngine, **environ: str) -> subprocess.Popen[bytes]:
+def start_window(engine: LocalEngine, **environ: str) -> subprocess.Popen[bytes]:
     folders = [str(ROOT / folder) for folder in ("protocol", "frontends")]
     return subprocess.Popen(
         [sys.executable, "-m", "chatnet_qt", "--connection", engine.connection_file],
@@ -101,7 +101,7 @@ def ends_cleanly(process: subprocess.Popen[bytes], number: int) -> bytes:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_closes_the_window(engine: FakeEngine, number: int) -> None:
+def test_a_signal_closes_the_window(engine: LocalEngine, number: int) -> None:
     process = start_window(engine, QT_QPA_PLATFORM="offscreen")
     assert engine.await_seen(Attach)
     errors = ends_cleanly(process, number)
@@ -109,8 +109,8 @@ def test_a_signal_closes_the_window(engine: FakeEngine, number: int) -> None:
     assert engine.await_seen(Detach)
 
 
-def test_a_real_window_shows_and_reads(engine: FakeEngine, xvfb: str) -> None:
-    engine.do(lambda core: core.receive(1, "look at me"))
+def test_a_real_window_shows_and_reads(engine: LocalEngine, xvfb: str) -> None:
+    engine.do(lambda world: world.peer_sends("look at me"))
     process = start_window(engine, QT_QPA_PLATFORM="xcb", DISPLAY=xvfb)
     assert engine.await_seen(MarkShown) == [MarkShown(1, 1)]
     ends_cleanly(process, signal.SIGTERM)
@@ -135,7 +135,7 @@ def test_without_qt_there_is_one_sentence(
     assert "chatnet attach cli" in words
 
 
-def test_a_display_that_is_not_there_is_one_sentence(engine: FakeEngine) -> None:
+def test_a_display_that_is_not_there_is_one_sentence(engine: LocalEngine) -> None:
     process = start_window(engine, QT_QPA_PLATFORM="xcb", DISPLAY=":9999")
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
