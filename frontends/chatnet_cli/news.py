@@ -19,6 +19,7 @@ from chatnet_protocol.ipc.events import (
     RestoreChanged,
     TransferChanged,
 )
+from chatnet_protocol.ipc.reasons import Reason
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
@@ -41,7 +42,7 @@ class News:
 
     def __init__(self, hints: Hints = AS_VERBS) -> None:
         self._hints = hints
-        self._transfers: dict[bytes, tuple[str, str, str]] = {}
+        self._transfers: dict[bytes, tuple[str, str, Reason | None]] = {}
         """By transfer that has not ended: (state, by, reason) of its last line; as many as the
         view has."""
         self._printed: dict[int, tuple[str, str]] = {}
@@ -56,13 +57,12 @@ class News:
                     words = f"{render.peer_name(peer.info)} · {render.link_words(peer)}"
                     yield NewsLine(link.peer, words, is_for_all=True)
             case TransferChanged(row=transfer):
-                yield from self._transfer(transfer)
+                yield from self._transfer(transfer, mirror)
             case MessageFailed(peer=number, no=no, reason=reason):
                 words = f"message {no} was not sent: {render.escape_line(failure_words(reason))}"
                 yield NewsLine(number, words, is_error=True)
             case Notice(peer=number, level=level):
-                peer = mirror.peer(number)
-                name = render.peer_name(peer.info) if peer else f"peer {number}"
+                name = render.name_in(mirror.view, number)
                 words = render.escape_line(notice_words(event, name))
                 yield NewsLine(number, words, is_error=level == "error", is_for_all=True)
             case RestoreChanged(row=row):
@@ -79,7 +79,7 @@ class News:
         if is_open(peer.restore):
             yield from self._restore(peer)
 
-    def _transfer(self, row: TransferRow) -> Iterator[NewsLine]:
+    def _transfer(self, row: TransferRow, mirror: Mirror) -> Iterator[NewsLine]:
         step = (row.state, row.by, row.reason)
         if self._transfers.get(row.id) == step:
             return
@@ -89,7 +89,8 @@ class News:
             self._transfers[row.id] = step
             if len(self._transfers) > MAX_VIEW_TRANSFERS:
                 del self._transfers[next(iter(self._transfers))]
-        yield NewsLine(row.peer, render.transfer_step_line(row, self._hints))
+        name = render.name_in(mirror.view, row.peer)
+        yield NewsLine(row.peer, render.transfer_step_line(row, name, self._hints))
 
     def _restore(self, peer: PeerView) -> Iterator[NewsLine]:
         row, number = peer.restore, peer.info.peer

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from chatnet_cli.hints import AS_VERBS, Hints
+from chatnet_cli.hints import AS_VERBS, IN_CHAT, Hints
 from chatnet_client.mirror import Progress
 from chatnet_client.words import (
     LINK_WORDS,
@@ -18,13 +18,13 @@ from chatnet_client.words import (
     asking_words,
     can_fetch,
     giving_words,
-    is_record,
     name_of,
     offers,
     size_words,
 )
 from chatnet_client.words.links import link_sentence
 from chatnet_client.words.messages import NOT_HERE, failure_words, quote_words
+from chatnet_client.words.transfers import transfer_words
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import (
@@ -91,6 +91,12 @@ def day_words(unix_ms: int) -> str:
 def peer_name(row: PeerRow) -> str:
     """What a peer is called, in one line."""
     return escape_line(name_of(row))
+
+
+def name_in(view: View | None, number: int) -> str:
+    """What the peer `number` is called; a number alone where the view has no such peer."""
+    peer = view.peer(number) if view is not None else None
+    return peer_name(peer.info) if peer else f"peer {number}"
 
 
 def offer_of(row: MessageRow) -> Offer | None:
@@ -176,28 +182,15 @@ def _hinted(words: str, hint: str | None) -> str:
     return f"{words} ({hint})" if words and hint else words
 
 
-def transfer_words(row: TransferRow, hints: Hints = AS_VERBS) -> str:
-    """Where a transfer stands, honestly."""
-    who = {"me": "me", "peer": "the peer"}.get(row.by, "")
-    reason = f" ({escape_line(row.reason)})" if row.reason else ""
-    match row.state:
-        case TransferState.OFFERED if not row.mine:
-            return f"offered: {hints.accept_or_reject(row.no)}"
-        case TransferState.ACTIVE:
-            return ("sending" if row.mine else "receiving") + reason
-        case TransferState.DONE:
-            path = f", {escape_line(row.path)}" if row.path and not row.mine else ""
-            return f"done, verified{path}"
-        case TransferState.FAILED if is_record(row):
-            return "a record" + _fetch_hint(row, hints)
-        case TransferState.PAUSED | TransferState.REJECTED | TransferState.CANCELLED if who:
-            return f"{row.state} by {who}{reason}"
-        case _:
-            return f"{row.state}{reason}{_fetch_hint(row, hints)}"
-
-
-def _fetch_hint(row: TransferRow, hints: Hints) -> str:
-    return f"; {hints.fetch(row.no)}" if can_fetch(row) else ""
+def where_words(row: TransferRow, name: str, hints: Hints = AS_VERBS) -> str:
+    """Where a transfer with the peer `name` stands, and what can be done about it."""
+    if row.state == TransferState.OFFERED and not row.mine:
+        return f"Offered: {hints.accept_or_reject(row.no)}"
+    words = escape_line(transfer_words(row, name))
+    if row.state == TransferState.DONE:
+        return f"{words}, {escape_line(row.path)}" if row.path and not row.mine else words
+    fetch = row.state == TransferState.FAILED and can_fetch(row)
+    return f"{words.rstrip('.')}; {hints.fetch(row.no)}" if fetch else words
 
 
 def progress_words(progress: Progress, size_bytes: int) -> str:
@@ -216,11 +209,11 @@ def transfer_name(row: TransferRow) -> str:
     return offers.row_words(row, escape_line)
 
 
-def transfer_line(row: TransferRow, progress: Progress, hints: Hints = AS_VERBS) -> str:
+def transfer_line(row: TransferRow, progress: Progress, name: str, hints: Hints = AS_VERBS) -> str:
     """One transfer for people; the number in front is what accept, cancel, ... take."""
-    line = transfer_step_line(row, hints)
+    line = transfer_step_line(row, name, hints)
     if row.state == TransferState.ACTIVE:
-        line += f" {progress_words(progress, row.size_bytes)}"
+        line += f" · {progress_words(progress, row.size_bytes)}"
     return line
 
 
@@ -233,10 +226,10 @@ def transfer_object(row: TransferRow, progress: Progress) -> dict[str, Any]:
     return struct_object(row) | moving | {"on_link": on_link, "type": "transfer"}
 
 
-def transfer_step_line(row: TransferRow, hints: Hints = AS_VERBS) -> str:
+def transfer_step_line(row: TransferRow, name: str, hints: Hints = AS_VERBS) -> str:
     """A step of a transfer, without what moves on."""
     differences = difference_words(row)
-    return f"{_transfer_head(row)}: {transfer_words(row, hints)}" + (
+    return f"{_transfer_head(row)}: {where_words(row, name, hints)}" + (
         f" · {differences}" if differences else ""
     )
 
@@ -250,15 +243,13 @@ def difference_words(row: TransferRow) -> str:
     return " · ".join(words for words in found if words)
 
 
-def transfer_gauge_line(row: TransferRow, progress: Progress) -> str:
+def transfer_gauge_line(row: TransferRow, progress: Progress, name: str) -> str:
     """How far a transfer is; only one that moves has a rate."""
     done_bytes = progress.done_bytes
-    moves = row.state == TransferState.ACTIVE
-    words = progress_words(progress if moves else Progress(done_bytes), row.size_bytes)
-    if row.state != TransferState.ACTIVE:
-        by = {"me": " by me", "peer": " by the peer"}.get(row.by, "")
-        words = f"{row.state}{by}" + (f" · {words}" if done_bytes else "")
-    return f"{_transfer_head(row)} · {words}"
+    if row.state == TransferState.ACTIVE:
+        return f"{_transfer_head(row)} · {progress_words(progress, row.size_bytes)}"
+    percent = f"{progress_words(Progress(done_bytes), row.size_bytes)} · " if done_bytes else ""
+    return f"{_transfer_head(row)} · {percent}{where_words(row, name, IN_CHAT)}"
 
 
 def _transfer_head(row: TransferRow) -> str:

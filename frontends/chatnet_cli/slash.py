@@ -231,7 +231,8 @@ def _status(model: ChatModel) -> None:
         model.say(" · ".join([*numbers, f"{gauge.waiting} waiting"]))
     for row in view.transfers:
         if row.state not in ENDED_TRANSFER_STATES:
-            model.say(render.transfer_line(row, model.mirror.progress(row), IN_CHAT))
+            name = render.name_in(view, row.peer)
+            model.say(render.transfer_line(row, model.mirror.progress(row), name, IN_CHAT))
     for line in (render.asking_line(peer, IN_CHAT), render.giving_line(peer, IN_CHAT)):
         if line and is_open(peer.restore):
             model.say(line)

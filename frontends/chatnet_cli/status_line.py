@@ -56,9 +56,10 @@ def _link_numbers(mirror: Mirror, peer: PeerView) -> Iterator[str]:
 def _transfer_lines(mirror: Mirror, number: int) -> list[str]:
     assert mirror.view is not None
     lines = []
+    name = render.name_in(mirror.view, number)
     for row in mirror.view.transfers:
         if row.peer == number and row.state not in ENDED_TRANSFER_STATES:
-            lines.append(render.transfer_gauge_line(row, mirror.progress(row)))
+            lines.append(render.transfer_gauge_line(row, mirror.progress(row), name))
     shown = lines[-MAX_TRANSFER_LINES:]
     if len(lines) > len(shown):
         shown.append(f"and {len(lines) - len(shown)} more; /status lists them")

@@ -1,5 +1,6 @@
 """Owns what was last written about each transfer, so that a log of them says what is new."""
 
+from chatnet_protocol.ipc.reasons import Reason
 from chatnet_protocol.ipc.rows import TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 
@@ -10,7 +11,7 @@ class TransferFeed:
     """A change of state is new at once, mere progress once a second."""
 
     def __init__(self) -> None:
-        self._written: dict[bytes, tuple[tuple[str, str, str], int, float]] = {}
+        self._written: dict[bytes, tuple[tuple[str, str, Reason | None], int, float]] = {}
 
     def is_new(self, row: TransferRow, done_bytes: int, now_s: float) -> bool:
         """Whether to write this now; if so, it counts as written."""

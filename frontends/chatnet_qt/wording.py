@@ -3,7 +3,7 @@
 import time
 
 from chatnet_client.mirror import Progress
-from chatnet_client.words import LINK_WORDS, ON_LINK, is_named, is_record, name_of, size_words
+from chatnet_client.words import LINK_WORDS, ON_LINK, is_named, name_of, size_words, transfers
 from chatnet_client.words.messages import failure_words
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import (
@@ -147,32 +147,7 @@ def not_sent_words(row: MessageRow) -> str:
 
 def transfer_words(row: TransferRow, name: str, delivered: bool) -> str:
     """Where a transfer stands, honestly; `name` is what the peer is called."""
-    who = "you" if row.by == "me" else name
-    match row.state:
-        case TransferState.OFFERED if row.mine:
-            return f"Waiting for {name} to accept" if delivered else "Offer not delivered yet"
-        case TransferState.OFFERED:
-            return "Accept this?"
-        case TransferState.WAITING:
-            reason = shown_name(row.reason, MAX_REASON_CHARACTERS)
-            return reason if row.reason else "Waiting for the connection"
-        case TransferState.PAUSED:
-            return f"Paused by {who}"
-        case TransferState.VERIFYING:
-            return "Verifying the files" if not row.mine else f"{name} is verifying the files"
-        case TransferState.DONE:
-            return "Sent and verified" if row.mine else "Received and verified"
-        case TransferState.REJECTED:
-            return f"Declined by {who}"
-        case TransferState.CANCELLED:
-            return f"Cancelled by {who}"
-        case TransferState.FAILED if is_record(row):
-            return "Sent before the loss" if row.mine else "The files are not here"
-        case TransferState.FAILED:
-            reason = shown_name(row.reason, MAX_REASON_CHARACTERS)
-            return f"Failed: {reason if row.reason else 'no reason given'}"
-        case _:
-            return "Sending" if row.mine else "Receiving"
+    return shown_name(transfers.transfer_words(row, name, delivered), MAX_REASON_CHARACTERS)
 
 
 def card_words(row: TransferRow, name: str, delivered: bool, progress: Progress) -> str:
@@ -180,12 +155,9 @@ def card_words(row: TransferRow, name: str, delivered: bool, progress: Progress)
     done_bytes = progress.done_bytes
     words = transfer_words(row, name, delivered)
     match row.state:
-        case TransferState.ACTIVE if row.reason:
-            reason = shown_name(row.reason, MAX_REASON_CHARACTERS)
-            return f"{reason} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
-        case TransferState.ACTIVE:
+        case TransferState.ACTIVE if row.reason is None:
             return progress_words(progress, row.size_bytes)
-        case TransferState.PAUSED | TransferState.WAITING:
+        case TransferState.ACTIVE | TransferState.PAUSED | TransferState.WAITING:
             return f"{words} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
         case TransferState.DONE:
             return f"✓ {words}{_differences(row)}"

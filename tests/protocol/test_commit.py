@@ -7,12 +7,14 @@ import pytest
 
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow, TransferRow
 
 ID = b"i" * 16
 MESSAGE = MessageRow(3, ID, True, 1, b"body", 4, 5, 6, 7, "", 8, 3, "failed")
 PEER = PeerRow(1, "name", "host", 2, b"k" * 32, "pinned", "shown", "a:1", "123", b"o", 9)
-TRANSFER = TransferRow(ID, 1, 3, False, "active", "f", 1, 20, 10, "me", "why", "/p", 99)
+WHY = reason(TransferReason.UNWRITABLE, "/p", "busy")
+TRANSFER = TransferRow(ID, 1, 3, False, "active", "f", 1, 20, 10, "me", WHY, "/p", 99)
 STATE = c.PeerState(1, 2**64 - 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "draft", 14)
 STORED = c.StoredTransfer(TRANSFER, b"private")
 BACK = cr.RestoredMessage(False, ID, 2, 8, 4, 5, 6, b"body", STORED)

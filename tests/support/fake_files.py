@@ -13,6 +13,7 @@ from chatnet_protocol.ipc.offer import (
     OfferedListing,
     decode_offer,
 )
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.limits import BULK_WINDOW_BYTES, MIB
 from file_pair import ID, PEER, Pair, Side
 
@@ -362,7 +363,15 @@ class FakeProcess:
             if self.inodes.get(key) != request.inode or any(
                 (request.id, index) not in self.partials for index in files
             ):
-                self.report(pw.NotPlaced(request.id, request.thing, "", "gone", gone=True))
+                self.report(
+                    pw.NotPlaced(
+                        request.id,
+                        request.thing,
+                        "",
+                        reason(TransferReason.RECEIVED_GONE),
+                        gone=True,
+                    )
+                )
                 return
             content = b"".join(self.partials.pop((request.id, index)) for index in files)
             self.disk[request.name] = (request.inode, content)

@@ -17,6 +17,7 @@ from chatnet_engine.files.transfers import FailedOffer, Transfers
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.node.effects import FilesRestarted
 from chatnet_protocol.commit import AutomaticUse, StoredTransfer
+from chatnet_protocol.ipc.reasons import PARAMETERS, TransferReason
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
 from chatnet_protocol.limits import MIB
 
@@ -30,6 +31,13 @@ def message(transfer_id: bytes, no: int, mine: bool, body: bytes) -> MessageRow:
     """The committed OFFER message."""
     kind = MessageKind.OFFER
     return MessageRow(no, transfer_id, mine, kind, body, 1, 1, int(mine), 0, "", 1, no)
+
+
+def check_reason(row: TransferRow) -> None:
+    """What a row gives as its reason is a code with its parameters, not a sentence."""
+    if row.reason is not None:
+        code = TransferReason(row.reason.code)
+        assert len(row.reason.params) == len(PARAMETERS.get(code, ()))
 
 
 class Side:
@@ -100,6 +108,7 @@ class Side:
                         use = AutomaticUse(use.key, use.day, size_bytes, files)
                     self.automatic[use.key] = use
                 self.history.append(op.row)
+                check_reason(op.row)
                 self.transfers.handle_stored(op.row, now, 1000)
         while ids := self.transfers.lookups.take():
             found = [self.store[one] for one in ids if one in self.store]

@@ -31,7 +31,7 @@ from chatnet_protocol.ipc.offer import (  # noqa: E402
     OfferedFolder,
     OfferedListing,
 )
-from chatnet_protocol.ipc.reasons import LinkReason, reason  # noqa: E402
+from chatnet_protocol.ipc.reasons import LinkReason, TransferReason, reason  # noqa: E402
 from chatnet_protocol.ipc.trace import TraceRow  # noqa: E402
 from chatnet_protocol.version import IPC_VERSION, WIRE_VERSION  # noqa: E402
 from chatnet_protocol.wire import messages as wire  # noqa: E402
@@ -274,6 +274,11 @@ ROWS: Samples = {
         LINK, state=rows.LinkState.DIALLING, reason=reason(LinkReason.OTHER_VERSION, 2, 1)
     ),
     "TransferRow": TRANSFER,
+    "TransferRow, with a reason": msgspec.structs.replace(
+        TRANSFER,
+        state=rows.TransferState.WAITING,
+        reason=reason(TransferReason.NO_ROOM, "/home/bob/Downloads/ChatNet", 5_000_000),
+    ),
     "Differences": DIFFERENCES,
     "Renamed": rows.Renamed("plans/a_", "a_ (1)"),
     "RestoreRow": RESTORE,

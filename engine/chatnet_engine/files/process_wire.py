@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder, OfferedListing
+from chatnet_protocol.ipc.reasons import Reason
 from chatnet_protocol.ipc.rows import Renamed
 
 STALLED_S = 5.0
@@ -203,23 +204,12 @@ class Progress(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     done_bytes: int = 0
 
 
-class Wait(enum.StrEnum):
-    """Why a connected job moves nothing."""
-
-    PATH = "path"
-    """Sender: what was sent is not acknowledged."""
-    RECEIVER = "receiver"
-    """Sender: the other side takes no more for now."""
-    SENDER = "sender"
-    """Receiver: nothing arrives."""
-
-
 class Stalled(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Nothing has moved for STALLED_S; `wait` is a Wait value. The next Progress with more bytes
-    ends it."""
+    """Nothing has moved for STALLED_S. The next Progress with more bytes ends it."""
 
     job: int
-    wait: str
+    why: str
+    """A TransferReason without parameters: PATH_SILENT, RECEIVER_BUSY or SENDER_SILENT."""
 
 
 class SourceChanged(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -262,7 +252,7 @@ class Placed(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class NotPlaced(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """With `name`: the other one was taken, try this one. Without: one sentence why not.
+    """With `name`: the other one was taken, try this one. Without: a TransferReason why not.
 
     `gone`: the bytes are not there any more.
     """
@@ -270,7 +260,7 @@ class NotPlaced(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     id: bytes
     thing: int
     name: str
-    error: str = ""
+    why: Reason | None = None
     gone: bool = False
 
 
@@ -317,11 +307,12 @@ class Outcome(enum.StrEnum):
 
 
 class Ended(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Last report of a job; `error` is one sentence for people."""
+    """Last report of a job."""
 
     job: int
     outcome: str
-    error: str = ""
+    why: Reason | None = None
+    """A TransferReason where people have to know more: of SOURCE, FULL and TARGET."""
 
 
 Report = (

@@ -18,9 +18,10 @@ from chatnet_engine.files.names import shown_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import S, Step, Table
 from chatnet_engine.files.placing import Placing
-from chatnet_engine.files.transfer import NO_WAY, Transfer
+from chatnet_engine.files.transfer import NO_TCP, QUEUED, Transfer
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
+from chatnet_protocol.ipc.reasons import Reason, TransferReason
 from chatnet_protocol.ipc.rows import Renamed, TransferRow
 from chatnet_protocol.wire import control as ct
 
@@ -43,7 +44,7 @@ class Receiving(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.DONE: S.DONE},
     }
-    end_sentences = endings.TOLD_RECEIVER
+    end_reasons = endings.SENT_TO_RECEIVER
     default_end_code = ct.EndCode.SOURCE
 
     def __init__(
@@ -92,7 +93,7 @@ class Receiving(Transfer):
 
     def refuse_one_more(self, at: Moment) -> None:
         """The peer has as many open offers as it may have."""
-        self._end(ct.EndCode.TOO_MANY, "me", endings.TOO_MANY, at, tell=True)
+        self._refuse(ct.EndCode.TOO_MANY, TransferReason.OFFERS_FULL, at)
 
     def reject(self, at: Moment) -> None:
         """The files are not wanted; only before they were accepted."""
@@ -100,7 +101,7 @@ class Receiving(Transfer):
             return
         if self.phase is not S.OFFERED:
             raise CommandError(ErrorCode.NOT_ALLOWED, endings.ONLY_OFFERS)
-        self._end(ct.EndCode.REJECTED, "me", "", at, tell=True)
+        self._end(ct.EndCode.REJECTED, "me", None, at, tell=True)
 
     # --- time and link ---
 
@@ -149,8 +150,8 @@ class Receiving(Transfer):
         on_link = self._asked is None and at.s < self.link.tcp_again_s
         if not may_start or (on_link and self._out.bulk.full(self.peer, receives=True)):
             self.retry_at = at.s + SLOT_RETRY_S
-            if self._row.reason != endings.QUEUED:
-                self._touch(at, reason=endings.QUEUED)
+            if self._row.reason != QUEUED:
+                self._touch(at, why=QUEUED)
             return
         if self._asked is not None:
             self._dial_asked(self._asked, at)
@@ -226,9 +227,9 @@ class Receiving(Transfer):
         if control.code == ct.EndCode.ACKNOWLEDGED:
             self.acknowledged = True
         elif not self.ended:
-            ending, sentence = self._end_of_code(control.code)
+            ending, why = self._end_of_code(control.code)
             by = "me" if ending in endings.OWN_ENDINGS else "peer"
-            self._end(ending, by, sentence, at, tell=False)
+            self._end(ending, by, why, at, tell=False)
 
     def _say_end(self) -> None:
         """`Done` is sent only after its commit."""
@@ -284,16 +285,16 @@ class Receiving(Transfer):
             case pw.Outcome.MOVED:
                 self.retry_at = at.s
             case pw.Outcome.TARGET:
-                self._end(ct.EndCode.TARGET, "me", report.error, at, tell=True)
+                self._end(ct.EndCode.TARGET, "me", report.why, at, tell=True)
             case pw.Outcome.FULL:
                 self.retry_at = at.s + FULL_RETRY_S
-                self._touch(at, reason=report.error)
+                self._touch(at, why=report.why)
             case pw.Outcome.MISMATCH:
                 self._mismatch(at)
             case pw.Outcome.UNREACHABLE:
                 self._use_link(at)
             case pw.Outcome.EXPIRED:
-                self._try_later(NO_WAY, at)
+                self._try_later(at)
             case _:
                 self.retry_at = at.s + self._retry_s
                 self._retry_s = min(MAX_RETRY_S, self._retry_s * 2)
@@ -302,17 +303,17 @@ class Receiving(Transfer):
         self.detail.mismatches += 1
         self.detail.offset = 0
         if self.detail.mismatches >= MAX_MISMATCHES:
-            self._end(ct.EndCode.TARGET, "me", endings.DIFFERENT, at, tell=True)
+            self._refuse(ct.EndCode.TARGET, TransferReason.NOT_AS_SENT, at)
             return
         self.retry_at = at.s + FIRST_RETRY_S
         self._touch(at)
 
-    def _try_later(self, reason: str, at: Moment) -> None:
+    def _try_later(self, at: Moment) -> None:
         self._dial_interval_s = min(MAX_DIAL_INTERVAL_S, self._dial_interval_s * 2)
         self._retry_s = min(MAX_RETRY_S, max(self._retry_s, 5.0) * 2)
         self.retry_at = at.s + (0.0 if self._asked else self._retry_s)
-        if self.link.up and self._row.reason != reason:
-            self._touch(at, reason=reason)
+        if self.link.up and self._row.reason != NO_TCP:
+            self._touch(at, why=NO_TCP)
 
     # --- placing ---
 
@@ -358,7 +359,7 @@ class Receiving(Transfer):
             self._row = msgspec.structs.replace(self._row, done_bytes=self.offer.size_bytes)
             if self.offer.listing is not None:  # it lies beside the partial files
                 self._out.ask(pw.Discard(self.id, self.detail.folder))
-            self._touch(at, reason="", by="")
+            self._touch(at, why=None, by="")
         elif self.ended:
             self._dirty = True
 
@@ -369,17 +370,16 @@ class Receiving(Transfer):
         elif self.ended:
             self._placing.remove(report.thing)
         elif report.gone:
-            self._end(ct.EndCode.TARGET, "me", report.error, at, tell=True)
+            self._end(ct.EndCode.TARGET, "me", report.why, at, tell=True)
         else:
             self._place_again_at = at.s + FULL_RETRY_S
             self.retry_at = min(self.retry_at or self._place_again_at, self._place_again_at)
-            self._touch(at, reason=report.error)
+            self._touch(at, why=report.why)
 
     def _start(self, connect: pw.Connect) -> None:
-        job = self._new_job(connect)
         self._out.ask(
             pw.Receive(
-                job,
+                self._new_job(connect),
                 self.id,
                 connect,
                 self.detail.folder,
@@ -390,8 +390,8 @@ class Receiving(Transfer):
             )
         )
 
-    def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
-        super()._end(code, by, reason, at, tell=tell)
+    def _end(self, code: int, by: str, why: Reason | None, at: Moment, *, tell: bool) -> None:
+        super()._end(code, by, why, at, tell=tell)
         self.acknowledged = not tell
         self._placing.clear()
         if self.detail.folder:

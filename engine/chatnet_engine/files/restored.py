@@ -12,9 +12,6 @@ from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import BY_RESTORED, MessageRow, TransferRow, TransferState
 from chatnet_protocol.wire.control import EndCode
 
-THEIRS = "This offer was restored with the conversation; accept it to fetch the files."
-MINE = "This offer was restored with the conversation, without the files."
-
 
 def restored_transfer(message: MessageRow, peer: int, wall_ms: int) -> StoreTransfer:
     """What to store for a restored OFFER message of which there is no transfer. Raises
@@ -27,7 +24,6 @@ def restored_transfer(message: MessageRow, peer: int, wall_ms: int) -> StoreTran
         mine=message.mine,
         state=TransferState.FAILED,
         by=BY_RESTORED,
-        reason=MINE if message.mine else THEIRS,
         changed_ms=wall_ms,
         **facts_of(offer, shown if message.mine else safe_name),
     )

@@ -12,20 +12,19 @@ import msgspec
 from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
-from chatnet_engine.files.endings import TOLD_SENDER
+from chatnet_engine.files.endings import SENT_TO_SENDER
 from chatnet_engine.files.facts import with_renamed, without_renamed
 from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import END_STATES, S, Step, Table
-from chatnet_engine.files.transfer import NO_WAY, Transfer
+from chatnet_engine.files.transfer import NO_TCP, Transfer
 from chatnet_protocol.errors import RemoteProtocolError
+from chatnet_protocol.ipc.reasons import Reason, TransferReason
 from chatnet_protocol.ipc.rows import Renamed, TransferRow
 from chatnet_protocol.wire import control as ct
 
 MIN_START_INTERVAL_S = 0.2
 """Between two jobs of one transfer, however often the receiver asks."""
-
-NO_FILES = "Only the record of these files is left; offer them again."
 
 
 class Sending(Transfer):
@@ -37,7 +36,7 @@ class Sending(Transfer):
         S.ACTIVE: {Step.LOST: S.WAITING, Step.MOVED: S.VERIFYING},
         S.VERIFYING: {Step.LOST: S.WAITING},
     }
-    end_sentences = TOLD_SENDER
+    end_reasons = SENT_TO_SENDER
     default_end_code = ct.EndCode.TARGET
 
     def __init__(
@@ -106,7 +105,7 @@ class Sending(Transfer):
                 self._progress(report, at)
             case pw.SourceChanged():
                 self._source_changed(report, at)
-            case pw.Stalled(wait=pw.Wait.PATH) if self.link.up and not self._on_link:
+            case pw.Stalled(why=TransferReason.PATH_SILENT) if self.link.up and not self._on_link:
                 self._stop_job()
                 self._lost(at)
                 self._out.say(self.peer, ct.Unreachable(self.id))
@@ -132,11 +131,11 @@ class Sending(Transfer):
             self._step(Step.MOVED)
             self._touch(at)
         elif report.outcome == pw.Outcome.SOURCE:
-            self._end(ct.EndCode.SOURCE, "me", report.error, at, tell=True)
+            self._end(ct.EndCode.SOURCE, "me", report.why, at, tell=True)
         elif report.outcome == pw.Outcome.UNREACHABLE:
             self._offer_listener(at)
         elif report.outcome == pw.Outcome.EXPIRED:
-            self._touch(at, reason=NO_WAY)
+            self._touch(at, why=NO_TCP)
         else:
             self._lost(at)
 
@@ -149,7 +148,7 @@ class Sending(Transfer):
 
     def _send_again(self, at: Moment) -> None:
         if not self.listing.roots:
-            self._end(ct.EndCode.SOURCE, "me", NO_FILES, at, tell=True)
+            self._refuse(ct.EndCode.SOURCE, TransferReason.RECORD_ONLY, at)
             return
         self._begin_again(at)
         self._wanted = None
@@ -186,8 +185,8 @@ class Sending(Transfer):
             self._end_by_peer(control.code, at)
         self._out.say(self.peer, ct.End(self.id, ct.EndCode.ACKNOWLEDGED))
 
-    def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
-        super()._end(code, by, reason, at, tell=tell)
+    def _end(self, code: int, by: str, why: Reason | None, at: Moment, *, tell: bool) -> None:
+        super()._end(code, by, why, at, tell=tell)
         if self.offer.listing is not None and code == ct.EndCode.CANCELLED and by == "me":
             self._out.ask(pw.Discard(self.id, ""))  # nobody can fetch it any more
 
@@ -204,12 +203,12 @@ class Sending(Transfer):
         differences = without_renamed(self._row.differences)
         differences = with_renamed(differences, max(0, done.renamed), named)
         self._row = msgspec.structs.replace(self._row, done_bytes=size, differences=differences)
-        self._touch(at, reason="", by="")
+        self._touch(at, why=None, by="")
 
     def _end_by_peer(self, code: int, at: Moment) -> None:
-        ending, sentence = self._end_of_code(code)
+        ending, why = self._end_of_code(code)
         if self.phase is not END_STATES.get(ending, S.FAILED):
-            self._end(ending, "peer", sentence, at, tell=False)
+            self._end(ending, "peer", why, at, tell=False)
 
     def _is_tcp_slow(self) -> bool:
         return not self._out.bbr and self.link.is_tcp_slow()
@@ -217,7 +216,7 @@ class Sending(Transfer):
     def _offer_listener(self, at: Moment) -> None:
         if not self._out.port:
             self._out.say(self.peer, ct.Unreachable(self.id))
-            self._touch(at, reason=NO_WAY)
+            self._touch(at, why=NO_TCP)
             return
         self._start(self._listen())
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
@@ -20,6 +21,7 @@ from chatnet_engine.files.progress import Progress
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, decode_offer
+from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
 from chatnet_protocol.wire import control as ct
 
@@ -29,24 +31,17 @@ DEATHS_WITHOUT_PAUSE = 2
 MAX_DEATH_PAUSE_S = 60.0
 """A job that the file process dies of again and again must not keep everybody's transfers still."""
 
-NO_WAY = "No TCP connection between the two sides; open the port of ChatNet on one of them."
-
-INTERRUPTED = "The connection for files was cut; trying again."
-WAITS: Mapping[str, str] = {
-    pw.Wait.PATH: "Nothing that is sent is acknowledged: the path loses packets, perhaps all large"
-    " ones, or a firewall stops them. Trying on.",
-    pw.Wait.RECEIVER: "The other side takes no more for now; its disk may be busy.",
-    pw.Wait.SENDER: "Nothing arrives from the other side at the moment. Waiting for it.",
-}
-"""Why nothing moves, by what the file process reports."""
+NO_TCP = reason(TransferReason.NO_TCP)
+CUT = reason(TransferReason.CONNECTION_CUT)
+QUEUED = reason(TransferReason.QUEUED)
 
 
 class Transfer(ABC):
     """One offer of files, seen from one side. Subclasses own what differs."""
 
     table: ClassVar[Table]
-    end_sentences: ClassVar[Mapping[int, str]]
-    """What each ending that the other side may tell means to people here: one sentence or none."""
+    end_reasons: ClassVar[Mapping[int, Reason | None]]
+    """What each ending that the other side may send means to people here."""
     default_end_code: ClassVar[ct.EndCode]
     """What a code that this version does not know is taken for."""
 
@@ -155,11 +150,15 @@ class Transfer(ABC):
     def cancel(self, at: Moment) -> None:
         """End it from this side; harmless when it has ended."""
         if not self.ended:
-            self._end(ct.EndCode.CANCELLED, "me", "", at, tell=True)
+            self._end(ct.EndCode.CANCELLED, "me", None, at, tell=True)
 
-    def end_refused(self, code: ct.EndCode, reason: str, at: Moment) -> None:
+    def _refuse(self, code: ct.EndCode, why: TransferReason, at: Moment) -> None:
         """End it from this side because of a rule."""
-        self._end(code, "me", reason, at, tell=True)
+        self._end(code, "me", reason(why), at, tell=True)
+
+    def end_removed(self, at: Moment) -> None:
+        """End it from this side because the peer was removed."""
+        self._refuse(ct.EndCode.CANCELLED, TransferReason.PEER_REMOVED, at)
 
     # --- what the peer says ---
 
@@ -272,29 +271,32 @@ class Transfer(ABC):
         self.phase = target
         return True
 
-    def _touch(self, at: Moment, *, reason: str | None = None, by: str | None = None) -> None:
-        """Something people see has changed: it is stored, then published."""
+    def _touch(
+        self, at: Moment, *, why: Reason | UnsetType | None = UNSET, by: str | None = None
+    ) -> None:
+        """Something people see has changed: it is stored, then published. `why` and `by` stay as
+        they are where they are not named."""
         self._dirty = True
-        changes: dict[str, str | int] = {"changed_ms": at.wall_ms}
-        if reason is not None:
-            changes["reason"] = reason
-        if by is not None:
-            changes["by"] = by
-        self._row = msgspec.structs.replace(self._row, **changes)
+        self._row = msgspec.structs.replace(
+            self._row,
+            changed_ms=at.wall_ms,
+            reason=self._row.reason if why is UNSET else why,
+            by=self._row.by if by is None else by,
+        )
 
-    def _end(self, code: int, by: str, reason: str, at: Moment, *, tell: bool) -> None:
+    def _end(self, code: int, by: str, why: Reason | None, at: Moment, *, tell: bool) -> None:
         self.phase = END_STATES.get(code, S.FAILED)
         self.detail.end_code = code
         self._stop_job()
         self.retry_at = None
         if tell:
             self._say_end()
-        self._touch(at, reason=reason, by=by)
+        self._touch(at, why=why, by=by)
 
-    def _end_of_code(self, code: int) -> tuple[ct.EndCode, str]:
-        """The other side's end code as this side stores it, and its sentence."""
-        known = ct.EndCode(code) if code in self.end_sentences else self.default_end_code
-        return ct.EndCode.LOST if known == ct.EndCode.UNKNOWN else known, self.end_sentences[known]
+    def _end_of_code(self, code: int) -> tuple[ct.EndCode, Reason | None]:
+        """The other side's end code as this side stores it, and its meaning."""
+        known = ct.EndCode(code) if code in self.end_reasons else self.default_end_code
+        return ct.EndCode.LOST if known == ct.EndCode.UNKNOWN else known, self.end_reasons[known]
 
     def _begin_again(self, at: Moment) -> None:
         """It had ended, and the receiver wants the files after all, or once more."""
@@ -303,14 +305,14 @@ class Transfer(ABC):
         self.detail.held = self.detail.peer_held = False
         self.progress = Progress(0)
         self._row = msgspec.structs.replace(self._row, done_bytes=0)
-        self._touch(at, reason="", by="")
+        self._touch(at, why=None, by="")
 
     def _lost(self, at: Moment) -> None:
         """The connection is gone, for whatever reason."""
         if self.phase in (S.ACTIVE, S.VERIFYING) and self._step(Step.LOST):
             self.progress.halt()
             self._stalled_at_bytes = None
-            self._touch(at, reason="" if self.held else INTERRUPTED)
+            self._touch(at, why=None if self.held else CUT)
 
     def _stop_job(self) -> None:
         self._announced = None
@@ -330,14 +332,14 @@ class Transfer(ABC):
         if self.phase is S.ACTIVE:
             self._stalled_at_bytes = self.progress.moved_bytes
             self.progress.halt()
-            self._touch(at, reason=WAITS[report.wait])
+            self._touch(at, why=reason(TransferReason(report.why)))
 
     def _progress(self, report: pw.Progress, at: Moment) -> None:
         """Note how far things are; stored now and then."""
         self._deaths = 0
         if self._stalled_at_bytes is not None and report.moved_bytes > self._stalled_at_bytes:
             self._stalled_at_bytes = None
-            self._touch(at, reason="")
+            self._touch(at, why=None)
         self.progress.measure(report.moved_bytes, at.s)
         done = report.done_bytes
         if self.offer.listing is None:
@@ -378,7 +380,7 @@ class Transfer(ABC):
             self.retry_at = self.link.tcp_again_s
         else:
             self.link.tcp_works()
-        self._touch(at, reason="")
+        self._touch(at, why=None)
 
     def _probe_tcp(self, at: Moment) -> None:
         """The link is in use: now and then, see whether TCP could be."""

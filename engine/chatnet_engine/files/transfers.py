@@ -218,7 +218,7 @@ class Transfers(TransferTable):
                 if transfer.id in self._undelivered:
                     self._undelivered[transfer.id].waiting_seq += seq_offset
             elif not transfer.ended:
-                transfer.end_refused(ct.EndCode.CANCELLED, "The peer was removed.", at)
+                transfer.end_removed(at)
             self._after(transfer, at)
         self._links.pop(peer, None)
         self._offered.pop(peer, None)

@@ -19,6 +19,7 @@ from chatnet_engine.files.names import numbered, numbered_folder, shown
 from chatnet_engine.io.file_tree import MAX_ATTEMPTS, FileTree, open_subfolder
 from chatnet_engine.io.private_dir import make_dirs, sync_dir_fd
 from chatnet_engine.io.renaming import rename_folder
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 
 PARTIAL_FOLDER = ".chatnet-partial"
 LISTING = "listing"
@@ -41,11 +42,11 @@ _PARTIAL = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FolderError(Exception):
-    """One sentence for people; `full`: space may be freed later."""
+    """`why`: a TransferReason; `full`: space may be freed later."""
 
-    def __init__(self, sentence: str, *, full: bool = False) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, code: TransferReason, *params: object, full: bool = False) -> None:
+        self.why = reason(code, *params)
+        super().__init__(f"{self.why.code} {self.why.params}")
         self.full = full
 
 
@@ -54,11 +55,12 @@ class PartialGone(Exception):
 
 
 def problem(error: OSError, path: str) -> FolderError:
-    """What an error of the system means, in one sentence."""
+    """What an error of the system means."""
     if error.errno in FULL_ERRORS:
-        return FolderError(f"The disk is full: {shown(path)} has no room for the rest.", full=True)
+        return FolderError(TransferReason.DISK_FULL, shown(path), full=True)
     why = (error.strerror or "unknown error").lower()
-    return FolderError(f"{shown(path)} cannot be written: {why}.", full=error.errno == errno.EIO)
+    full = error.errno == errno.EIO
+    return FolderError(TransferReason.UNWRITABLE, shown(path), why, full=full)
 
 
 class Folder:
@@ -92,10 +94,7 @@ class Folder:
         total = found.f_blocks * found.f_frsize
         reserve = min(RESERVE_BYTES, int(total * RESERVE_SHARE))
         if found.f_bavail * found.f_frsize - reserve < size_bytes:
-            needed = -(-size_bytes // 1_000_000)
-            raise FolderError(
-                f"Not enough room in {shown(self.path)}: {needed:,} MB more are needed.", full=True
-            )
+            raise FolderError(TransferReason.NO_ROOM, shown(self.path), size_bytes, full=True)
 
     def open_partial(self, transfer_id: bytes, thing: int | str) -> int:
         """Descriptor of a file's partial, which may hold bytes already. Raises OSError."""
@@ -140,7 +139,7 @@ class Folder:
             free = number_name(name, number)
             if _status(self._fd, free) is None:
                 return free
-        raise FolderError(f"{shown(self.path)} has too many files of one name.")
+        raise FolderError(TransferReason.NAMES_TAKEN, shown(self.path))
 
     def place(self, transfer_id: bytes, thing: int, name: str, inode: int) -> bool:
         """Give the complete partial its final name; False when that is taken by another thing.

@@ -12,7 +12,8 @@ import struct
 
 from chatnet_engine.files.line_meter import Sample
 from chatnet_engine.files.pacing import TICK_S, Decision, Pacer
-from chatnet_engine.files.process_wire import STALLED_S, Stalled, Wait
+from chatnet_engine.files.process_wire import STALLED_S, Stalled
+from chatnet_protocol.ipc.reasons import TransferReason
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def read_sample(sock: socket.socket) -> Sample:
     return Sample(rtt_us / 1e6, segments_in, sent_bytes, delivered * mss, mss)
 
 
-def read_wait(sock: socket.socket) -> Wait | None:
+def read_wait(sock: socket.socket) -> TransferReason | None:
     """Why nothing is acknowledged, if the kernel knows. Raises PacingUnavailable."""
     info = _tcp_info(sock)
     (unacked,) = struct.unpack_from("=I", info, 24)
@@ -62,8 +63,8 @@ def read_wait(sock: socket.socket) -> Wait | None:
     (window,) = struct.unpack_from("=I", info, 228)
     (mss,) = struct.unpack_from("=I", info, 16)
     if window < mss:
-        return Wait.RECEIVER if unacked or not_sent else None
-    return Wait.PATH if unacked else None
+        return TransferReason.RECEIVER_BUSY if unacked or not_sent else None
+    return TransferReason.PATH_SILENT if unacked else None
 
 
 def has_bbr() -> bool:
@@ -101,7 +102,7 @@ class PacedSocket:
             self._delivered, self._moved_s, self._stalled = sample.delivered_bytes, now_s, False
         self.due_s = now_s + (IDLE_TICK_S if decision.rate is None else TICK_S)
 
-    def take_stall(self, now_s: float) -> Wait | None:
+    def take_stall(self, now_s: float) -> TransferReason | None:
         """Why nothing has moved for long, once each time. Raises PacingUnavailable."""
         if self._stalled or now_s < self._moved_s + STALLED_S:
             return None

@@ -6,8 +6,7 @@ import stat
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
-
-GONE = "What was received has disappeared before it got its name."
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 
 
 def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
@@ -23,11 +22,16 @@ def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
             free = folder.free_name(request.wanted, is_folder=is_folder)
             return pw.NotPlaced(transfer_id, thing, free)
     except PartialGone:
-        return pw.NotPlaced(transfer_id, thing, "", GONE, gone=True)
+        return pw.NotPlaced(transfer_id, thing, "", reason(TransferReason.RECEIVED_GONE), gone=True)
     except FolderError as error:
-        return pw.NotPlaced(transfer_id, thing, "", error.sentence)
+        return pw.NotPlaced(transfer_id, thing, "", error.why)
     except OSError as error:
-        return pw.NotPlaced(transfer_id, thing, "", problem(error, request.folder).sentence)
+        return pw.NotPlaced(transfer_id, thing, "", problem(error, request.folder).why)
+
+
+def broken(request: pw.Place) -> pw.NotPlaced:
+    """It failed inside; it is asked for again."""
+    return pw.NotPlaced(request.id, request.thing, "", reason(TransferReason.ENGINE_ERROR))
 
 
 def discard(request: pw.Discard) -> None:

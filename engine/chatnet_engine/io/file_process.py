@@ -29,7 +29,7 @@ from chatnet_engine.io.file_folder import FolderError
 from chatnet_engine.io.file_listing import Listings
 from chatnet_engine.io.file_lists import list_files
 from chatnet_engine.io.file_pace import PacedSockets, has_bbr
-from chatnet_engine.io.file_place import discard, place
+from chatnet_engine.io.file_place import broken, discard, place
 from chatnet_engine.io.file_receive import ReceiveJob
 from chatnet_engine.io.file_send import SendJob
 from chatnet_engine.io.log import LineFormatter
@@ -81,7 +81,7 @@ class Job:
             logger.warning("no thread for file job %d", self.request.job)
             if channel is not None:
                 channel.close()
-            self._report(self.request.job, pw.Ended(self.request.job, pw.Outcome.LOST, BROKEN))
+            self._report(self.request.job, pw.Ended(self.request.job, pw.Outcome.LOST))
 
     def start_on_link(self, sock: socket.socket) -> None:
         """With a socket behind which is a bulk stream: the sender begins."""
@@ -104,7 +104,7 @@ class Job:
             ended = self._work()
         except Exception:
             logger.exception("file job %d broke", number)
-            ended = pw.Ended(number, pw.Outcome.LOST, BROKEN)
+            ended = pw.Ended(number, pw.Outcome.LOST)
         self._report(number, ended)
 
     def _work(self) -> pw.Ended:
@@ -361,7 +361,7 @@ class FileProcess:
             except Exception:
                 logger.exception("a request to the disk broke")
                 if isinstance(request, pw.Place):
-                    self._report(0, pw.NotPlaced(request.id, request.thing, "", BROKEN))
+                    self._report(0, broken(request))
 
     def _use_disk(self, request: pw.Place | pw.Discard) -> None:
         match request:

@@ -4,6 +4,7 @@ stream.
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from chatnet_engine.io.file_partial import PartialFile
 from chatnet_engine.io.file_target import Target
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.reasons import TransferReason
 from chatnet_protocol.wire.file_records import Position, RecordType, encode_body
 
 REPORT_EVERY_S = 0.2
@@ -23,9 +25,6 @@ SILENT_AFTER_S = 60.0
 """A sender that hashes a long prefix is silent for a while; one that is silent longer is gone."""
 FOLDER_MODE = 0o777
 """Of received folders, but for what the user's umask takes away."""
-
-
-LISTING_GONE = "The list of the files has disappeared while it arrived; it is fetched again."
 
 
 class Mismatch(Exception):
@@ -78,7 +77,8 @@ class ReceiveJob:
             return pw.Ended(request.job, pw.Outcome.MISMATCH)
         except (ConnectionCut, DecodeError, RemoteProtocolError) as error:
             self._keep()
-            return pw.Ended(request.job, pw.Outcome.LOST, str(error))
+            logging.debug("file job %d lost its connection: %s", request.job, error)
+            return pw.Ended(request.job, pw.Outcome.LOST)
         finally:
             with contextlib.suppress(OSError, FolderError):
                 self._finisher.finish()
@@ -121,7 +121,7 @@ class ReceiveJob:
             raise ConnectionCut("the sender is silent")
         if silent_s > pw.STALLED_S and not self._stalled:
             self._stalled = True
-            self._report(pw.Stalled(self._request.job, pw.Wait.SENDER))
+            self._report(pw.Stalled(self._request.job, TransferReason.SENDER_SILENT))
 
     def _find_start(self) -> Position:
         """Where to go on: what has disappeared since has to come again."""
@@ -196,7 +196,7 @@ class ReceiveJob:
         self._file = None
         self._before += file.size
         if not self._target.read_listing():
-            raise FolderError(LISTING_GONE, full=True)
+            raise FolderError(TransferReason.LIST_LOST, full=True)
         self._report(pw.FileComplete(self._request.job, 0))
         self._report_complete(1)
 
@@ -263,4 +263,4 @@ class ReceiveJob:
 
     def _folder_failed(self, error: FolderError) -> pw.Ended:
         outcome = pw.Outcome.FULL if error.full else pw.Outcome.TARGET
-        return pw.Ended(self._request.job, outcome, error.sentence)
+        return pw.Ended(self._request.job, outcome, error.why)

@@ -1,6 +1,7 @@
 """A job that sends: reads files, hashes, seals and sends them, one thread from start to end."""
 
 import contextlib
+import logging
 import os
 import stat
 import time
@@ -14,6 +15,7 @@ from chatnet_engine.files.records import AEAD_TAG_BYTES
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
 from chatnet_engine.io.file_sources import Source, SourceError, sources_of
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
+from chatnet_protocol.ipc.reasons import TransferReason
 from chatnet_protocol.limits import FILE_RECORD_BYTES
 from chatnet_protocol.wire.file_records import (
     LENGTH_BYTES,
@@ -25,6 +27,8 @@ from chatnet_protocol.wire.file_records import (
     decode_position,
     encode_body,
 )
+
+logger = logging.getLogger(__name__)
 
 BATCH_RECORDS = 8
 """Read, hashed, sealed and sent together: half a MiB stays in the processor's cache."""
@@ -80,9 +84,10 @@ class SendJob:
                 self._channel.send(RecordType.END)
                 self._wait_for_end()
         except SourceError as error:
-            return pw.Ended(self._job, pw.Outcome.SOURCE, str(error))
+            return pw.Ended(self._job, pw.Outcome.SOURCE, error.why)
         except (ConnectionCut, DecodeError, RemoteProtocolError) as error:
-            return pw.Ended(self._job, pw.Outcome.LOST, str(error))
+            logger.debug("file job %d lost its connection: %s", self._job, error)
+            return pw.Ended(self._job, pw.Outcome.LOST)
         return pw.Ended(self._job, pw.Outcome.MOVED)
 
     def _read_start(self) -> Position:
@@ -118,11 +123,11 @@ class SendJob:
                 self._changed(path, index, modified_ns)
         finally:
             os.close(fd)
-        raise SourceError(f"{shown(path)} keeps changing while it is sent.")
+        raise SourceError(TransferReason.FILE_CHANGING, shown(path))
 
     def _changed(self, path: str, index: int, modified_ns: int) -> None:
         if self._request.unchanged:
-            raise SourceError(f"{shown(path)} has changed since it was sent; offer it again.")
+            raise SourceError(TransferReason.FILE_CHANGED, shown(path))
         self._report(pw.SourceChanged(self._job, index, modified_ns))
 
     def _stream(self, fd: int, path: str, index: int, offset: int) -> bytes:
@@ -206,9 +211,9 @@ def _check(fd: int, path: str, file: Source) -> int:
     """When the file was last written to. Raises SourceError when it is another one."""
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):
-        raise SourceError(f"{shown(path)} is not a regular file any more.")
+        raise SourceError(TransferReason.FILE_IRREGULAR, shown(path))
     if found.st_size != file.size_bytes:
-        raise SourceError(f"{shown(path)} has changed since it was offered; offer it again.")
+        raise SourceError(TransferReason.FILE_CHANGED, shown(path))
     return found.st_mtime_ns - found.st_mtime_ns % file.precision_ns
 
 
@@ -227,7 +232,7 @@ def _read(fd: int, path: str, bodies: list[memoryview], offset: int, left: int) 
     except OSError as error:
         raise _unreadable(path, error) from None
     if got < wanted:
-        raise SourceError(f"{shown(path)} became shorter while it was sent; offer it again.")
+        raise SourceError(TransferReason.FILE_CHANGED, shown(path))
     return wanted
 
 
@@ -240,11 +245,11 @@ def _hash_prefix(fd: int, path: str, size: int, hasher: "blake3.blake3") -> None
         except OSError as error:
             raise _unreadable(path, error) from None
         if got == 0:
-            raise SourceError(f"{shown(path)} became shorter while it was sent; offer it again.")
+            raise SourceError(TransferReason.FILE_CHANGED, shown(path))
         hasher.update(buffer[:got])
         offset += got
 
 
 def _unreadable(path: str, error: Exception) -> SourceError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else "not a valid path"
-    return SourceError(f"{shown(path)} cannot be read: {why.lower()}.")
+    return SourceError(TransferReason.FILE_UNREADABLE, shown(path), why.lower())

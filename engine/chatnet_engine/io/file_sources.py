@@ -10,12 +10,15 @@ from chatnet_engine.io.file_listing import Listings
 from chatnet_engine.io.file_scan import source_path
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import OfferedListing
-
-LISTING_GONE = "The list of these files is not there any more; offer them again."
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 
 
 class SourceError(Exception):
-    """A file cannot be sent: one sentence."""
+    """A file cannot be sent: `why` is a TransferReason."""
+
+    def __init__(self, code: TransferReason, *params: object) -> None:
+        self.why = reason(code, *params)
+        super().__init__(f"{self.why.code} {self.why.params}")
 
 
 class Source(NamedTuple):
@@ -74,12 +77,12 @@ class _Listed:
             self._fd = listings.open(request.id)
             found = os.fstat(self._fd)
             if found.st_size != offered.size_bytes:
-                raise SourceError(LISTING_GONE)
+                raise SourceError(TransferReason.LIST_GONE)
             self._listing = Source(self._path, found.st_size, found.st_mtime_ns)
             self._index = ListingIndex(offered, self._read)
         except (OSError, DecodeError):
             self.close()
-            raise SourceError(LISTING_GONE) from None
+            raise SourceError(TransferReason.LIST_GONE) from None
         self.sizes: Sequence[int] = self._index.sizes
         self._index.sizes.insert(0, found.st_size)
 

@@ -14,8 +14,8 @@ from chatnet_engine.io.file_folder import LISTING, Folder, FolderError
 from chatnet_engine.io.file_tree import FileTree
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, OfferedFile
+from chatnet_protocol.ipc.reasons import TransferReason
 
-BAD_LISTING = "The list of these files is not what was offered."
 HASH_BYTES = 1024 * 1024
 
 
@@ -93,7 +93,7 @@ class Target:
             read = lambda offset, size: os.pread(fd, size, offset)  # noqa: E731
             self._adopt(ListedContents(self._things, offered, read))
         except DecodeError:
-            raise FolderError(BAD_LISTING) from None
+            raise FolderError(TransferReason.LIST_WRONG) from None
         return True
 
     def keep_names(self) -> None:
@@ -170,7 +170,7 @@ class Target:
                     inodes.append(found.st_ino)
             by_inode = sorted(inodes)
             if any(by_inode[at] == by_inode[at - 1] for at in range(1, len(by_inode))):
-                raise FolderError(f"Two files of {shown(thing.name)} have one name on this disk.")
+                raise FolderError(TransferReason.SAME_NAME, shown(thing.name))
             inode = tree.finish()
         self._folder.keep_partials()
         renamed, named_ones = self._known.renamed(number)
@@ -199,12 +199,12 @@ class Target:
         try:
             self._known.prepare(number, tree.probe)
         except DecodeError:
-            raise FolderError(BAD_LISTING) from None
+            raise FolderError(TransferReason.LIST_WRONG) from None
 
 
 def _gone(name: str) -> FolderError:
-    sentence = f"Parts of {shown(name)} have disappeared while it arrived; they are fetched again."
-    return FolderError(sentence, full=True)
+    """They are fetched again."""
+    return FolderError(TransferReason.PARTS_GONE, shown(name), full=True)
 
 
 def mode_of(executable: bool, umask: int) -> int:

@@ -7,15 +7,18 @@ from typing import Any
 import msgspec
 
 from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, Differences, TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Differences)
+_REASONS = msgspec.json.Decoder(Reason)
 _COLUMNS = (
     "id, peer, no, mine, state, name, files, size_bytes, done_bytes, by_whom, reason, path,"
     " changed_ms, kind, things, differences"
 )
+_REASON = TransferRow.__struct_fields__.index("reason")
 _QUERY = (
     "SELECT t.place, t.id, t.peer, t.no, t.mine, t.state, t.name, t.files, t.size_bytes,"
     " t.done_bytes, t.by_whom, t.reason, t.path, t.changed_ms, t.kind, t.things, t.differences,"
@@ -32,7 +35,8 @@ def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
     _put_last_if_forgotten(db, row.id)
     values = (
         row.id, row.peer, row.no, row.mine, str(row.state), row.name, row.files, row.size_bytes,
-        row.done_bytes, row.by, row.reason, row.path, row.changed_ms, row.kind, row.things,
+        row.done_bytes, row.by, _reason_text(row.reason), row.path, row.changed_ms,
+        row.kind, row.things,
         _ENCODER.encode(row.differences) if row.differences else b"",
         row.state in ENDED_TRANSFER_STATES, op.detail, op.given,
     )  # fmt: skip
@@ -101,7 +105,26 @@ def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:
 def _stored(values: tuple[Any, ...]) -> c.StoredTransfer:
     _, transfer_id, peer, no, mine, *rest, differences, detail, waiting_seq, listing = values
     fields = [transfer_id, peer, no, bool(mine), *rest, _differences(differences)]
+    fields[_REASON] = _reason(fields[_REASON])
     return c.StoredTransfer(TransferRow(*fields), detail, waiting_seq, listing)
+
+
+def _reason_text(why: Reason | None) -> str:
+    return msgspec.json.encode(why).decode() if why else ""
+
+
+def _reason(stored: Any) -> Any:
+    """A damaged one stays as it is. Earlier versions stored a sentence."""
+    if stored == "":
+        return None
+    if not isinstance(stored, str):
+        return stored
+    if not stored.startswith("["):
+        return reason(TransferReason.EARLIER, stored)
+    try:
+        return _REASONS.decode(stored)
+    except msgspec.MsgspecError:
+        return stored
 
 
 def _differences(packed: Any) -> Any:

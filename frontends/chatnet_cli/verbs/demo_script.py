@@ -80,7 +80,8 @@ class Side:
                 words = "connected" if row.state == LinkState.UP else row.state
                 self._show(f"-- {words} {row.address}".rstrip())
             case TransferChanged(row=row):
-                self._show(f"-- {render.transfer_words(row)}")
+                name = render.name_in(self.client.view, row.peer)
+                self._show(f"-- {render.where_words(row, name)}")
             case _:
                 pass
 

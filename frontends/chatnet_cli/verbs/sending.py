@@ -66,7 +66,8 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Offer files or folders; wait until they are accepted or have arrived."""
     paths = [_readable(path) for path in options.paths]
     with targets.attach(env, options) as client:
-        peer = targets.find_peer(client.view, options.peer).info.peer
+        info = targets.find_peer(client.view, options.peer).info
+        peer, name = info.peer, render.peer_name(info)
         transfer, queued = client.offer_files(peer, paths)
         if options.wait is None:
             # Its row comes with an event, which may be later than the answer.
@@ -83,8 +84,8 @@ def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
             row = client.view.transfer(transfer)
             if row is not None:
                 moved = client.mirror.progress(row)
-                progress.show(render.transfer_line(row, moved))
-                status = _outcome(row, options.wait)
+                progress.show(render.transfer_line(row, moved, name))
+                status = _outcome(row, name, options.wait)
                 if status is not None:
                     progress.end()
                     _print_transfer(env, options, row.state, queued.no, transfer, row)
@@ -170,12 +171,12 @@ def _wait_for_peer(client: Client, peer: int, queued: Queued, options: argparse.
             raise Failure("The engine was stopped; the message is kept.", ExitStatus.NO_SESSION)
 
 
-def _outcome(row: TransferRow, wait: str) -> ExitStatus | None:
+def _outcome(row: TransferRow, name: str, wait: str) -> ExitStatus | None:
     """The exit code, once what was waited for has happened or cannot happen any more."""
     if row.state == TransferState.REJECTED:
-        raise Failure("The peer declined.", ExitStatus.REFUSED)
+        raise Failure(f"{name} declined.", ExitStatus.REFUSED)
     if row.state in BROKEN:
-        raise Failure(f"The transfer ended: {render.transfer_words(row)}.")
+        raise Failure(f"The transfer ended. {render.where_words(row, name).rstrip('.')}.")
     if row.state == TransferState.DONE:
         return ExitStatus.DONE
     return ExitStatus.DONE if wait == "accepted" and row.state not in NOT_ACCEPTED else None

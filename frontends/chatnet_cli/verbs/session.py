@@ -215,7 +215,8 @@ def _print_status(env: Environment, session: found.Session, view: View, facts: S
                 f" · {client_row.role}")  # fmt: skip
     for transfer in view.transfers:
         if transfer.state not in ENDED_TRANSFER_STATES:
-            env.out(f"transfer {render.transfer_line(transfer, Progress(transfer.done_bytes))}")
+            name, progress = render.name_in(view, transfer.peer), Progress(transfer.done_bytes)
+            env.out(f"transfer {render.transfer_line(transfer, progress, name)}")
     for name, fact in facts.facts.items():
         if fact and name not in SHOWN_FACTS:
             env.out(f"{render.escape_line(name)} {render.escape_line(str(fact))}")

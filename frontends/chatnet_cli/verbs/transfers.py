@@ -52,7 +52,7 @@ def _print_new(
     if options.json:
         env.out(render.dumps(render.transfer_object(row, progress)))
     else:
-        env.out(render.transfer_line(row, progress))
+        env.out(render.transfer_line(row, progress, render.name_in(client.view, row.peer)))
 
 
 def change(env: Environment, options: argparse.Namespace) -> ExitStatus:

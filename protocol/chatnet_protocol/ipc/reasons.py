@@ -40,6 +40,44 @@ class LinkReason(enum.StrEnum):
     READ_AGAIN = "read-again"
 
 
+class TransferReason(enum.StrEnum):
+    """Why a transfer waits, does not move or has failed."""
+
+    QUEUED = "queued"
+    NO_TCP = "no-tcp"
+    CONNECTION_CUT = "connection-cut"
+    PATH_SILENT = "path-silent"
+    RECEIVER_BUSY = "receiver-busy"
+    SENDER_SILENT = "sender-silent"
+    DISK_FULL = "disk-full"
+    NO_ROOM = "no-room"
+    UNWRITABLE = "unwritable"
+    PARTS_GONE = "parts-gone"
+    ENGINE_ERROR = "engine-error"
+    RECEIVED_GONE = "received-gone"
+    NAMES_TAKEN = "names-taken"
+    SAME_NAME = "same-name"
+    NOT_AS_SENT = "not-as-sent"
+    FILE_UNREADABLE = "file-unreadable"
+    FILE_IRREGULAR = "file-irregular"
+    FILE_CHANGED = "file-changed"
+    FILE_CHANGING = "file-changing"
+    RECORD_ONLY = "record-only"
+    LIST_GONE = "list-gone"
+    LIST_LOST = "list-lost"
+    LIST_WRONG = "list-wrong"
+    OFFERS_FULL = "offers-full"
+    PEER_OFFERS_FULL = "peer-offers-full"
+    NOT_READ = "not-read"
+    PEER_NOT_READ = "peer-not-read"
+    NOT_STORED = "not-stored"
+    PEER_NOT_STORED = "peer-not-stored"
+    UNKNOWN_HERE = "unknown-here"
+    PEER_UNKNOWN = "peer-unknown"
+    PEER_REMOVED = "peer-removed"
+    EARLIER = "earlier"
+
+
 class NoticeCode(enum.StrEnum):
     """What a person should know, once."""
 
@@ -67,7 +105,7 @@ class MessageFailure(enum.StrEnum):
     DELETED = "deleted"
 
 
-KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason, NoticeCode, MessageFailure)
+KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason, TransferReason, NoticeCode, MessageFailure)
 PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         LinkReason.HOST_UNKNOWN: ("host",),
@@ -79,6 +117,17 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         LinkReason.OTHER_VERSION: ("theirs", "ours"),
         LinkReason.PEER_REFUSED: ("why",),
         LinkReason.VIOLATION: ("what",),
+        TransferReason.DISK_FULL: ("path",),
+        TransferReason.NO_ROOM: ("path", "bytes"),
+        TransferReason.UNWRITABLE: ("path", "error"),
+        TransferReason.PARTS_GONE: ("name",),
+        TransferReason.NAMES_TAKEN: ("path",),
+        TransferReason.SAME_NAME: ("name",),
+        TransferReason.FILE_UNREADABLE: ("path", "error"),
+        TransferReason.FILE_IRREGULAR: ("path",),
+        TransferReason.FILE_CHANGED: ("path",),
+        TransferReason.FILE_CHANGING: ("path",),
+        TransferReason.EARLIER: ("sentence",),
         NoticeCode.HISTORY_GAP: ("count",),
         NoticeCode.PEER_LOST_HISTORY: ("count",),
         NoticeCode.OWN_HISTORY_LOST: ("count",),

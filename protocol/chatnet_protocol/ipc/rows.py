@@ -221,8 +221,8 @@ class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     """Verified and durable at the receiver, at the time of this row."""
     by: str = ""
     """Who paused, rejected or cancelled: `me` or `peer`; or BY_RESTORED."""
-    reason: str = ""
-    """Why it failed or waits: one sentence."""
+    reason: Reason | None = None
+    """Why it waits, does not move or has failed: a TransferReason; None: its state says it all."""
     path: str = ""
     """Sender: what is sent. Receiver: where it landed, once it is done."""
     changed_ms: int = 0

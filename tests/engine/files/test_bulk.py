@@ -6,6 +6,7 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.bulk import BulkStreams
 from chatnet_engine.files.outputs import FIRST_TCP_PAUSE_S
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
+from chatnet_protocol.ipc.reasons import TransferReason
 from chatnet_protocol.limits import (
     BULK_PART_BYTES,
     BULK_WINDOW_BYTES,
@@ -96,7 +97,7 @@ def test_a_tcp_path_that_lets_nothing_through_is_replaced_in_the_middle(world: W
     assert not on_link(world)
     block_tcp(world)
     job = world.a.process.sent[-1].job
-    world.a.process.report(pw.Stalled(job, pw.Wait.PATH))
+    world.a.process.report(pw.Stalled(job, TransferReason.PATH_SILENT))
     world.settle(12)
     assert on_link(world)
     assert not world.net.connections

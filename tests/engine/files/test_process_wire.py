@@ -9,6 +9,7 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import MAX_ROOT_BYTES
 from chatnet_engine.io.file_link import MAX_FRAME_BYTES
 from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import Renamed
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES
 
@@ -33,14 +34,15 @@ VALUES = [
     pw.Expecting(1),
     pw.Connected(1),
     pw.Progress(1, 0, 3, 4),
-    pw.Stalled(1, pw.Wait.PATH),
+    pw.Stalled(1, TransferReason.PATH_SILENT),
     pw.SourceChanged(1, 0, 8),
     pw.FileComplete(1, 0),
     pw.ThingComplete(1, 0, "a", 99, 1, [Renamed("a/\n", "_")]),
     pw.Scanning(ID),
     pw.Placed(ID, 0, "a"),
-    pw.NotPlaced(ID, 0, "", "gone", True),
-    pw.Ended(1, pw.Outcome.LOST, ""),
+    pw.NotPlaced(ID, 0, "", reason(TransferReason.RECEIVED_GONE), True),
+    pw.Ended(1, pw.Outcome.LOST),
+    pw.Ended(1, pw.Outcome.FULL, reason(TransferReason.DISK_FULL, "/in")),
 ]
 
 

@@ -7,6 +7,8 @@ from chatnet_engine.files.restored import restored_transfer
 from chatnet_protocol.commit import StoredTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.reasons import TransferReason as Why
+from chatnet_protocol.ipc.reasons import reason
 from chatnet_protocol.ipc.rows import BY_RESTORED
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 from chatnet_protocol.wire import control as ct
@@ -63,7 +65,7 @@ def test_a_receiver_that_lost_its_history_ends_the_senders_transfer(
         world.do(world.a, "pause")
     wipe(world, world.b)
     assert world.states() == ("failed", "")
-    assert world.a.row().reason == "The other side no longer knows this offer."
+    assert world.a.row().reason == reason(Why.PEER_UNKNOWN)
 
 
 @pytest.mark.parametrize("state", ["offered", "active"])
@@ -75,7 +77,7 @@ def test_a_sender_that_lost_its_history_ends_the_receivers_transfer(
         world.run(lambda: world.states() == ("active", "active"))
     wipe(world, world.a)
     assert world.states() == ("", "failed")
-    assert world.b.row().reason == "The other side no longer knows this offer."
+    assert world.b.row().reason == reason(Why.PEER_UNKNOWN)
 
 
 def test_an_offer_that_is_still_on_its_way_is_not_taken_for_lost(world: World) -> None:
@@ -157,7 +159,7 @@ def test_a_receiver_that_failed_says_so_to_a_sender_rolled_back(world: World) ->
     assert world.states() == ("", "failed")
     roll_back(world, world.a, before)
     assert world.states() == ("failed", "failed")
-    assert "did not know the offer" in world.a.row().reason
+    assert world.a.row().reason == reason(Why.UNKNOWN_HERE)
 
 
 def test_two_endings_of_different_times_become_the_receivers(world: World) -> None:
@@ -396,7 +398,7 @@ def test_a_record_that_came_back_to_the_sender_has_no_files(world: World) -> Non
     world.b.transfers.accept(ID, "", world.b.clock, 1)
     world.settle()
     assert world.b.state() == "failed"
-    assert world.b.row().reason == "The other side no longer has these files as they were."
+    assert world.b.row().reason == reason(Why.PEER_NOT_READ)
     relink(world)
     assert world.states() == ("failed", "failed")
 

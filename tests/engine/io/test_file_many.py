@@ -15,6 +15,7 @@ from chatnet_engine.io.file_lists import list_files
 from chatnet_engine.io.file_scan import TooMany
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc.offer import LeftOutKind, ListedThing, decode_offer
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_PATH_COMPONENTS
 from file_pair import ID, Pair, RealSide
 
@@ -190,10 +191,10 @@ def test_lists_that_nobody_used_for_long_are_removed(tmp_path: Path) -> None:
     assert os.listdir(folder) == []
 
 
-def test_an_offer_whose_list_is_gone_fails_with_a_sentence(pair: Pair, many: Path) -> None:
+def test_an_offer_whose_list_is_gone_fails_with_a_reason(pair: Pair, many: Path) -> None:
     pair.b.auto_accept_bytes = 0
     offer(pair, many)
     (Path(f"{pair.a.inbox}-listings") / ID.hex()).unlink()
     pair.b.transfers.accept(ID, "", pair.b.now(), 1)
     pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("failed", "failed"), 60)
-    assert "offer them again" in pair.a.row().reason
+    assert pair.a.row().reason == reason(TransferReason.LIST_GONE)

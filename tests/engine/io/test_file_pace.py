@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from chatnet_engine.files.pacing import TICK_S, Decision
-from chatnet_engine.files.process_wire import STALLED_S, Stalled, Wait
+from chatnet_engine.files.process_wire import STALLED_S, Stalled
 from chatnet_engine.io import file_pace
 from chatnet_engine.io.file_pace import (
     SO_MAX_PACING_RATE,
@@ -20,6 +20,7 @@ from chatnet_engine.io.file_pace import (
     read_sample,
     read_wait,
 )
+from chatnet_protocol.ipc.reasons import TransferReason
 
 
 @pytest.fixture
@@ -89,12 +90,12 @@ def test_a_receiver_that_takes_nothing_is_recognised(
     near, _ = pair
     near.setblocking(False)
     until_s = time.monotonic() + 20
-    wait: Wait | None = None
-    while wait is not Wait.RECEIVER and time.monotonic() < until_s:
+    wait: TransferReason | None = None
+    while wait is not TransferReason.RECEIVER_BUSY and time.monotonic() < until_s:
         with contextlib.suppress(BlockingIOError):
             near.send(bytes(65536))
         wait = read_wait(near)
-    assert wait is Wait.RECEIVER
+    assert wait is TransferReason.RECEIVER_BUSY
 
 
 def test_a_stall_is_reported_once_until_bytes_move_again(
@@ -102,16 +103,16 @@ def test_a_stall_is_reported_once_until_bytes_move_again(
 ) -> None:
     still = read_sample(pair[0])
     monkeypatch.setattr(file_pace, "read_sample", lambda sock: still)
-    monkeypatch.setattr(file_pace, "read_wait", lambda sock: Wait.PATH)
+    monkeypatch.setattr(file_pace, "read_wait", lambda sock: TransferReason.PATH_SILENT)
     sockets = PacedSockets()
     sockets.add(1, pair[0], 0.0)
     assert sockets.handle_timeout(1.0) == []
-    assert sockets.handle_timeout(1.0 + STALLED_S) == [Stalled(1, Wait.PATH)]
+    assert sockets.handle_timeout(1.0 + STALLED_S) == [Stalled(1, TransferReason.PATH_SILENT)]
     assert sockets.handle_timeout(2.0 + STALLED_S) == []
     moved = still._replace(delivered_bytes=still.delivered_bytes + 1)
     monkeypatch.setattr(file_pace, "read_sample", lambda sock: moved)
     assert sockets.handle_timeout(3.0 + STALLED_S) == []
-    assert sockets.handle_timeout(4.0 + 2 * STALLED_S) == [Stalled(1, Wait.PATH)]
+    assert sockets.handle_timeout(4.0 + 2 * STALLED_S) == [Stalled(1, TransferReason.PATH_SILENT)]
 
 
 def test_what_is_no_tcp_is_not_paced() -> None:

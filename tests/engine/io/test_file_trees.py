@@ -32,6 +32,7 @@ from chatnet_engine.io.file_scan import TooMany
 from chatnet_engine.io.file_send import SendJob
 from chatnet_engine.io.file_tree import FileTree
 from chatnet_protocol.ipc.offer import Offer, decode_offer, encode_offer
+from chatnet_protocol.ipc.reasons import Reason
 from chatnet_protocol.wire.control import Suite
 
 ID = bytes(range(16))
@@ -55,7 +56,7 @@ class Arrival:
     listings: str
     reports: list[pw.Report] = field(default_factory=list)
     ended: str = ""
-    error: str = ""
+    why: Reason | None = None
 
     @property
     def first(self) -> int:
@@ -108,7 +109,7 @@ def transfer(roots: list[Path], inbox: Path, index: int = 0, things: int = 0) ->
             answer := place(pw.Place(ID, str(inbox), said.thing, name, said.name, said.inode)),
             pw.NotPlaced,
         ):
-            assert answer.name, answer.error
+            assert answer.name, answer.why
             name = answer.name
     if offer.listing is not None and len(arrival.things) == len(offer.things):
         discard(pw.Discard(ID, str(inbox)))
@@ -128,7 +129,7 @@ def run(arrival: Arrival, index: int = 0, things: int = 0) -> None:
     request = pw.Receive(2, ID, CONNECT, str(arrival.inbox), body, index, 0, things)
     try:
         ended = ReceiveJob(request, receiver, arrival.reports.append, UMASK).run()
-        arrival.ended, arrival.error = ended.outcome, ended.error
+        arrival.ended, arrival.why = ended.outcome, ended.why
     finally:
         receiver.interrupt()
         sending.join(30)

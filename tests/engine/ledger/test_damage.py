@@ -81,6 +81,7 @@ def test_a_damaged_restore_leaves_its_peer_listed(harness: LedgerHarness) -> Non
         ("state = 'lost'", "a.txt"),
         ("id = x'0102'", "a.txt"),
         ("differences = x'c1'", "a.txt"),
+        ("reason = '[1]'", "a.txt"),
     ],
 )
 def test_a_damaged_transfer_is_left_out_at_a_start_and_later(

@@ -4,6 +4,7 @@ import pytest
 
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, TransferRow
 from simworld.ledger_harness import SOURCE, LedgerHarness, arrived, message_id, texts
 
@@ -287,7 +288,17 @@ def test_a_second_loss_starts_what_is_under_way_over() -> None:
 
 
 def offer_back(number: int) -> cr.RestoredMessage:
-    row = TransferRow(message_id(number), 99, 0, False, "failed", "a", 1, 9, reason="Came back.")
+    row = TransferRow(
+        message_id(number),
+        99,
+        0,
+        False,
+        "failed",
+        "a",
+        1,
+        9,
+        reason=reason(TransferReason.EARLIER, "Came back."),
+    )
     stored = c.StoredTransfer(row, b"opaque")
     return back(number, False, number, number, kind=2, transfer=stored)
 

@@ -3,14 +3,17 @@
 import msgspec
 
 from chatnet_protocol import commit as c
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 from simworld.ledger_harness import LedgerHarness, message_id
 
+WHY = reason(TransferReason.NO_ROOM, "/in [x]", 5)
+
 
 def offer(number: int, state: str = "offered") -> TransferRow:
     return TransferRow(
-        message_id(number), 1, number, True, state, "n", 2, 30, 4, "me", "why", "/p", 99
+        message_id(number), 1, number, True, state, "n", 2, 30, 4, "me", WHY, "/p", 99
     )
 
 
@@ -25,6 +28,17 @@ def test_a_transfer_comes_back_as_it_was_stored() -> None:
         c.StoredTransfer(changed, b"more"),
         c.StoredTransfer(offer(2), b""),
     ]
+
+
+def test_a_sentence_of_an_earlier_version_comes_back_as_it_was_stored() -> None:
+    harness = LedgerHarness()
+    harness.add_peer()
+    harness.do(c.StoreTransfer(offer(1), b""))
+    harness.connection.execute("UPDATE transfers SET reason = 'The disk is full.'")
+    (stored,) = harness.ledger.load().transfers
+    assert stored.row.reason == reason(TransferReason.EARLIER, "The disk is full.")
+    harness.do(c.StoreTransfer(stored.row, b""))
+    assert harness.ledger.load().transfers == [stored]
 
 
 def test_the_oldest_ended_transfers_stay_in_the_store_only() -> None:

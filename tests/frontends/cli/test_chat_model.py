@@ -242,15 +242,15 @@ def test_transfers_by_slash(tmp_path: Path) -> None:
     chat.core.offer(1, "b.bin", 1000)
     chat.turn()
     assert chat.write("/accept") == ["-- Several are possible: 1, 2. Use /accept NUMBER."]
-    assert "receiving" in chat.write("/accept 1")[0]
+    assert "Receiving" in chat.write("/accept 1")[0]
     chat.core.transfer_gauge(first, 500, 100.0)
     chat.turn()
     assert "a.bin, 1.0 kB · 50% · 100 B/s · 0:05 left" in chat.model.status(120)[0]
     assert len(chat.model.status(40)[0]) == 40
-    assert "paused" in chat.write("/pause")[0]
-    assert "receiving" in chat.write("/resume")[0]
-    assert "rejected" in chat.write("/reject")[0]
-    assert "cancelled" in chat.write("/cancel")[0]
+    assert "Paused" in chat.write("/pause")[0]
+    assert "Receiving" in chat.write("/resume")[0]
+    assert "Declined" in chat.write("/reject")[0]
+    assert "Cancelled" in chat.write("/cancel")[0]
     path = tmp_path / "c.txt"
     path.write_text("abc")
     assert "c.txt" in chat.write(f"/file {path}")[0]

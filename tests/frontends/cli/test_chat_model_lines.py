@@ -48,19 +48,19 @@ def test_what_was_written_while_the_peer_was_away_is_reported_once_delivered() -
 def test_a_transfer_is_one_line_at_the_bottom_and_one_printed_line_a_step() -> None:
     chat = Chat()
     transfer = chat.core.offer(1, "a.bin", 1000)
-    assert chat.turn()[-1] == "-- 1 ← a.bin, 1.0 kB: offered: /accept 1, or /reject 1"
+    assert chat.turn()[-1] == "-- 1 ← a.bin, 1.0 kB: Offered: /accept 1, or /reject 1"
     printed = []
     for done in range(0, 1000, 100):
         chat.core.move_transfer(transfer, TransferState.ACTIVE, done_bytes=done)
         chat.core.transfer_gauge(transfer, done, 100.0)
         printed += chat.turn()
-    assert printed == ["-- 1 ← a.bin, 1.0 kB: receiving"]
+    assert printed == ["-- 1 ← a.bin, 1.0 kB: Receiving"]
     assert chat.model.status(80)[0] == "1 ← a.bin, 1.0 kB · 90% · 100 B/s · 0:01 left"
     assert len(chat.model.status(80)) == 2
     chat.write("/pause")
-    assert chat.model.status(80)[0] == "1 ← a.bin, 1.0 kB · paused by me · 90%"
+    assert chat.model.status(80)[0] == "1 ← a.bin, 1.0 kB · 90% · Paused by you"
     chat.core.move_transfer(transfer, TransferState.DONE)
-    assert chat.turn() == ["-- 1 ← a.bin, 1.0 kB: done, verified"]
+    assert chat.turn() == ["-- 1 ← a.bin, 1.0 kB: Received and verified"]
     assert len(chat.model.status(80)) == 1
 
 

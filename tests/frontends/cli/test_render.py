@@ -19,7 +19,7 @@ from chatnet_protocol.ipc.offer import (
     OfferedFile,
     OfferedListing,
 )
-from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
+from chatnet_protocol.ipc.reasons import LinkReason, Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import (
     Differences,
     LinkRow,
@@ -151,24 +151,39 @@ def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
 @pytest.mark.parametrize(
     ("mine", "state", "more", "words"),
     [
-        (False, "offered", {}, "7 ← f, 10 B: offered: chatnet accept 7, or reject 7"),
-        (True, "offered", {}, "7 → f, 10 B: offered"),
-        (True, "active", {}, "7 → f, 10 B: sending 50% · 5 B/s · 0:01 left"),
-        (False, "active", {}, "7 ← f, 10 B: receiving 50% · 5 B/s · 0:01 left"),
-        (False, "done", {"path": "/in/f"}, "7 ← f, 10 B: done, verified, /in/f"),
-        (True, "paused", {"by": "peer"}, "7 → f, 10 B: paused by the peer"),
-        (True, "failed", {"reason": "disk\x1b"}, "7 → f, 10 B: failed (disk\\x1b)"),
-        (False, "failed", {}, "7 ← f, 10 B: failed; chatnet accept 7 downloads it again"),
+        (False, "offered", {}, "7 ← f, 10 B: Offered: chatnet accept 7, or reject 7"),
+        (True, "offered", {}, "7 → f, 10 B: Not answered yet"),
+        (True, "active", {}, "7 → f, 10 B: Sending · 50% · 5 B/s · 0:01 left"),
+        (False, "active", {}, "7 ← f, 10 B: Receiving · 50% · 5 B/s · 0:01 left"),
+        (False, "done", {"path": "/in/f"}, "7 ← f, 10 B: Received and verified, /in/f"),
+        (True, "paused", {"by": "peer"}, "7 → f, 10 B: Paused by bob"),
+        (
+            True,
+            "failed",
+            {"reason": reason(TransferReason.DISK_FULL, "/i\x1b")},
+            "7 → f, 10 B: Failed: The disk is full: /i\\x1b has no room for the rest.",
+        ),
         (
             False,
             "failed",
-            {"by": "restored", "reason": "long"},
-            "7 ← f, 10 B: a record; chatnet accept 7 downloads it again",
+            {},
+            "7 ← f, 10 B: Failed: no reason given; chatnet accept 7 downloads it again",
         ),
-        (True, "failed", {"by": "restored"}, "7 → f, 10 B: a record"),
-        (False, "cancelled", {"by": "me"}, "7 ← f, 10 B: cancelled by me"),
-        (True, "waiting", {"files": 3, "things": 3}, "7 → f and 2 more, 3 files, 10 B: waiting"),
-        (False, "done", {"kind": "folder"}, "7 ← f, folder, 1 file, 10 B: done, verified"),
+        (
+            False,
+            "failed",
+            {"by": "restored"},
+            "7 ← f, 10 B: The files are not here; chatnet accept 7 downloads it again",
+        ),
+        (True, "failed", {"by": "restored"}, "7 → f, 10 B: Sent before the loss"),
+        (False, "cancelled", {"by": "me"}, "7 ← f, 10 B: Cancelled by you"),
+        (
+            True,
+            "waiting",
+            {"files": 3, "things": 3},
+            "7 → f and 2 more, 3 files, 10 B: Waiting for the connection",
+        ),
+        (False, "done", {"kind": "folder"}, "7 ← f, folder, 1 file, 10 B: Received and verified"),
         (
             True,
             "done",
@@ -179,7 +194,7 @@ def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
                     2, [LeftOut("f/a\x1b", "link")], 1, [Renamed("f/b:", "b_")]
                 ),
             },
-            "7 → f, folder, 41 files, 10 B: done, verified · 2 left out: f/a\\x1b (a link) and 1"
+            "7 → f, folder, 41 files, 10 B: Sent and verified · 2 left out: f/a\\x1b (a link) and 1"
             " more · 1 arrived under another name: f/b: (now b_)",
         ),
     ],
@@ -187,7 +202,7 @@ def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
 def test_transfer_lines(mine: bool, state: str, more: dict[str, object], words: str) -> None:
     fields = {"files": 1, "size_bytes": 10} | more
     row = TransferRow(b"i" * 16, 1, 7, mine, TransferState(state), "f", **fields)  # type: ignore[arg-type]
-    assert render.transfer_line(row, Progress(5, 5.0)) == words
+    assert render.transfer_line(row, Progress(5, 5.0), "bob") == words
 
 
 def test_progress_of_an_empty_file() -> None:

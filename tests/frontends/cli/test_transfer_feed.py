@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chatnet_cli.transfer_feed import PROGRESS_EVERY_S, TransferFeed
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from cli_shell import Shell
 from fake_engine import FakeEngine
@@ -51,15 +52,19 @@ def test_watched_transfers_go_on(shell: Shell, engine: FakeEngine) -> None:
     offer = engine.do(lambda core: core.offer(1, "a.bin"))
 
     def act(line: str) -> bool:
-        if "offered" in line:
-            engine.do(lambda core: core.move_transfer(offer, TransferState.ACTIVE, reason="Wait."))
-        elif "receiving" in line:
-            engine.do(lambda core: core.move_transfer(offer, TransferState.DONE, reason=""))
-        return "done" not in line
+        if "Offered" in line:
+            engine.do(
+                lambda core: core.move_transfer(
+                    offer, TransferState.ACTIVE, reason=reason(TransferReason.RECEIVER_BUSY)
+                )
+            )
+        elif "takes no more" in line:
+            engine.do(lambda core: core.move_transfer(offer, TransferState.DONE, reason=None))
+        return "Received" not in line
 
     reader = shell.stdout = Reader(act)
     assert shell.run("transfers", "--watch") == 0
-    assert "receiving (Wait.)" in reader.lines[1]
+    assert "takes no more" in reader.lines[1]
     assert len(reader.lines) == 3
 
 

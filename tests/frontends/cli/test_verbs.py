@@ -215,7 +215,7 @@ def test_events_for_people(shell: Shell, engine: FakeEngine) -> None:
         "bob: hello\\x1b  [ACK 2 · 10.0.0.1:5001]",
         "bob · not answering",
         "bob: [file a.bin, 1.0 kB · offer 3]  [ACK 3 · 10.0.0.1:5001]",
-        "3 ← a.bin, 1.0 kB: offered: chatnet accept 3, or reject 3",
+        "3 ← a.bin, 1.0 kB: Offered: chatnet accept 3, or reject 3",
         "message 1 was not sent: old",
         "note",
         "bye; waiting for the engine",
@@ -251,7 +251,7 @@ def test_transfers_by_number_and_by_id(shell: Shell, engine: FakeEngine, tmp_pat
     assert shell.run("cancel", "9") == 1
     assert shell.run("cancel", "0000") == 2
     assert shell.run("transfers") == 0
-    assert shell.out.splitlines()[0] == "1 ← 0.bin, 1.0 kB: cancelled by me"
+    assert shell.out.splitlines()[0] == "1 ← 0.bin, 1.0 kB: Cancelled by you"
     assert shell.run("transfers", "--json", "--peer", "bob") == 0
     assert [row["state"] for row in shell.objects()] == ["cancelled", "rejected"]
 

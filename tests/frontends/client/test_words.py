@@ -7,6 +7,7 @@ from chatnet_client.words import numbers, states
 from chatnet_client.words.links import link_sentence, reason_words
 from chatnet_client.words.messages import failure_words
 from chatnet_client.words.notices import notice_words
+from chatnet_client.words.transfers import transfer_words, why_words
 from chatnet_protocol.ipc.events import notice
 from chatnet_protocol.ipc.reasons import (
     PARAMETERS,
@@ -14,6 +15,7 @@ from chatnet_protocol.ipc.reasons import (
     MessageFailure,
     NoticeCode,
     Reason,
+    TransferReason,
     reason,
 )
 from chatnet_protocol.ipc.rows import (
@@ -23,6 +25,8 @@ from chatnet_protocol.ipc.rows import (
     RestoreMine,
     RestoreRow,
     RestoreTheirs,
+    TransferRow,
+    TransferState,
 )
 
 
@@ -74,6 +78,53 @@ def test_every_notice_has_a_sentence(code: NoticeCode) -> None:
     sentence = notice_words(notice("info", code, *params, peer=1), "{bob}")
     assert sentence.endswith(".")
     assert all(param in sentence for param in params)
+
+
+def transfer(
+    state: str, why: Reason | None = None, *, by: str = "", mine: bool = False
+) -> TransferRow:
+    return TransferRow(bytes(16), 1, 1, mine, state, "f", 1, 10, by=by, reason=why)
+
+
+@pytest.mark.parametrize("code", list(TransferReason))
+def test_every_reason_of_a_transfer_has_a_sentence(code: TransferReason) -> None:
+    params = [f"<{number}>" for number in range(len(PARAMETERS.get(code, ())))]
+    sentence = why_words(transfer("waiting", reason(code, *params)), "{bob}")
+    assert all(param in sentence for param in params)
+    if code != TransferReason.EARLIER:
+        assert sentence[0].isupper() or sentence.startswith(("{bob}", "<"))
+        assert sentence.endswith(".")
+
+
+def test_missing_room_is_given_in_whole_megabytes() -> None:
+    row = transfer("waiting", reason(TransferReason.NO_ROOM, "/in", 51_000_001))
+    assert why_words(row, "bob") == "Not enough room in /in: 52 MB more are needed."
+
+
+@pytest.mark.parametrize("mine", [True, False])
+@pytest.mark.parametrize("state", list(TransferState))
+def test_every_state_of_a_transfer_has_words(state: TransferState, mine: bool) -> None:
+    words = {
+        transfer_words(transfer(state, mine=mine), "bob", known) for known in (None, True, False)
+    }
+    assert all(one[0].isupper() or one.startswith("bob") for one in words)
+    assert len(words) == (3 if mine and state == TransferState.OFFERED else 1)
+
+
+def test_a_transfer_says_who_and_why() -> None:
+    full = reason(TransferReason.OFFERS_FULL)
+    assert transfer_words(transfer("paused", by="me"), "bob") == "Paused by you"
+    assert transfer_words(transfer("cancelled", by="peer"), "bob") == "Cancelled by bob"
+    declined = transfer_words(transfer("rejected", full, by="me"), "bob")
+    assert declined == "Declined by you: Too many offers of bob wait for an answer."
+    assert transfer_words(transfer("active", full), "bob") == why_words(transfer("", full), "bob")
+    assert transfer_words(transfer("failed"), "bob") == "Failed: no reason given"
+    assert transfer_words(transfer("melting"), "bob") == "melting"
+
+
+def test_the_sentence_of_an_earlier_version_is_shown_as_it_is() -> None:
+    row = transfer("failed", reason(TransferReason.EARLIER, "The {disk} is full."))
+    assert transfer_words(row, "bob") == "Failed: The {disk} is full."
 
 
 def test_a_damaged_row_without_a_name_is_named_all_the_same() -> None:

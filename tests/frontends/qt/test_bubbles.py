@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from chatnet_client.mirror import Progress
+from chatnet_protocol.ipc.reasons import Reason, TransferReason
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferState
 from chatnet_qt.bubble import Bubble, offer_of, spoken
 from chatnet_qt.bubble_actions import (
@@ -98,8 +99,9 @@ def test_a_reason_is_there_to_its_last_word(
 ) -> None:
     m = measures_of(scaled(app.font(), factor))
     offer, text = offer_row(1, "a", 1, ack=1), text_row(1, "ok", mine=True)
+    why = Reason(TransferReason.EARLIER, [reason])
     for state in (TransferState.FAILED, TransferState.WAITING):
-        bubble = bubble_of(offer, transfer=transfer_row(offer, state, "a", 1, reason=reason))
+        bubble = bubble_of(offer, transfer=transfer_row(offer, state, "a", 1, reason=why))
         placed = place(bubble, width, m, Numbers.ALWAYS)
         words = state_words(bubble)
         assert reason in words

@@ -111,7 +111,7 @@ def test_the_engine_has_the_last_word(stage: Stage) -> None:
 def test_files_that_came_back_as_a_record_are_fetched(make_stage: MakeStage) -> None:
     row = offer_row(1, "a.bin", 10, ack=1)
     view = session_view(with_rows(peer_view(), [row, offer_row(2, "b.bin", 10, ack=2)]))
-    view.transfers = [transfer_row(row, "failed", "a.bin", 10, by="restored", reason="A record.")]
+    view.transfers = [transfer_row(row, "failed", "a.bin", 10, by="restored")]
     stage = make_stage(view)
     assert entries(stage, 1)[0] == entries(stage, 2)[0] == "Download again"
     stage.pane.message_actions.act(message_id(1), "fetch")

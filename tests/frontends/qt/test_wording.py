@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from chatnet_client.mirror import Progress
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import LinkRow, LinkState, TransferRow, TransferState
 from chatnet_qt import wording
 from qtworld import NOW_MS, peer_view
@@ -98,9 +99,11 @@ def transfer(state: str, **more: Any) -> TransferRow:
 
 def test_transfers_say_who_and_why() -> None:
     say = wording.transfer_words
+    full = reason(TransferReason.DISK_FULL, "/in\nbox")
+    failed = "Failed: The disk is full: /in box has no room for the rest."
     assert say(transfer("paused", by="me"), "Bob", True) == "Paused by you"
     assert say(transfer("paused", by="peer"), "Bob", True) == "Paused by Bob"
-    assert say(transfer("failed", reason="disk\nfull"), "Bob", True) == "Failed: disk full"
+    assert say(transfer("failed", reason=full), "Bob", True) == failed
     assert say(transfer("offered", mine=True), "Bob", False) == "Offer not delivered yet"
     assert say(transfer("offered", mine=True), "Bob", True) == "Waiting for Bob to accept"
     assert say(transfer("failed", by="restored"), "Bob", True) == "The files are not here"

@@ -1,5 +1,6 @@
 """Rows: arrays that may grow at their end, and the little they know by themselves."""
 
+import enum
 from types import NoneType
 from typing import get_args
 
@@ -9,7 +10,8 @@ import pytest
 import golden_vectors as golden
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.ipc import rows
+from chatnet_protocol.ipc import reasons, rows
+from chatnet_protocol.ipc.offer import LeftOutKind
 
 LIMIT = 1 << 20
 SAMPLES = {name: row for name, row in golden.ROWS.items() if name not in ("PeerView", "View")}
@@ -60,3 +62,52 @@ def test_ended_transfers_are_those_that_nothing_follows() -> None:
         "cancelled",
         "failed",
     }
+
+
+CODES: dict[str, type[enum.StrEnum] | set[str]] = {
+    "MessageRow.failed": reasons.MessageFailure,
+    "PeerRow.trust": rows.Trust,
+    "LinkRow.state": rows.LinkState,
+    "TransferRow.state": rows.TransferState,
+    "TransferRow.by": {"me", "peer", rows.BY_RESTORED},
+    "TransferRow.kind": rows.TransferKind,
+    "LeftOut.kind": LeftOutKind,
+    "RestoreRow.mine": rows.RestoreMine,
+    "RestoreRow.theirs": rows.RestoreTheirs,
+    "ClientRow.role": rows.ClientRole,
+    "SessionRow.died_of": {"internal-error", "SIGKILL"},
+    "Reason.code": reasons.LinkReason,
+}
+"""Texts of rows that are codes, with what they may be."""
+GIVEN = {
+    "MessageRow.source", "LinkRow.address", "LinkRow.incarnation",
+    "PeerRow.name", "PeerRow.host", "PeerRow.display_name", "PeerRow.address",
+    "PeerRow.safety_number", "TransferRow.name", "TransferRow.path", "LeftOut.path",
+    "Renamed.path", "Renamed.name", "ClientRow.name", "SessionRow.name",
+    "SessionRow.display_name", "SessionRow.host", "SessionRow.fingerprint", "SessionRow.inbox",
+    "SessionRow.impair", "SessionRow.log", "SessionRow.version", "Reason.params",
+}  # fmt: skip
+"""Names, addresses, paths and numbers: written by people, peers and systems, or derived."""
+
+
+def texts_of(kind: type[msgspec.Struct]) -> set[str]:
+    """The fields that are text or lists of text, those of structs inside included."""
+    found: set[str] = set()
+    for field in msgspec.structs.fields(kind):
+        inside = {field.type, *get_args(field.type)}
+        if str in inside:
+            found.add(f"{kind.__name__}.{field.name}")
+        for one in inside:
+            if isinstance(one, type) and issubclass(one, msgspec.Struct):
+                found |= texts_of(one)
+    return found
+
+
+def test_no_row_has_a_field_for_a_sentence() -> None:
+    kinds = {type(row) for row in SAMPLES.values()}
+    assert {text for kind in kinds for text in texts_of(kind)} == set(CODES) | GIVEN
+
+
+def test_codes_are_no_sentences() -> None:
+    for known in (*CODES.values(), *reasons.KINDS):
+        assert all(" " not in code and not code.endswith(".") for code in known)

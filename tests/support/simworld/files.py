@@ -9,6 +9,7 @@ import msgspec
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.node.effects import FileProcessReport, FilesRestarted
+from chatnet_protocol.ipc.reasons import TransferReason
 from fake_files import FakeProcess, Net
 from simworld.clock import Clock
 
@@ -64,7 +65,7 @@ class FilesNet:
     def _stall(self) -> None:
         if self.blocked:
             for one in self.net.connections:
-                one.sender.report(pw.Stalled(one.send.job, pw.Wait.PATH))
+                one.sender.report(pw.Stalled(one.send.job, TransferReason.PATH_SILENT))
             self.flush()
 
     def _tick(self) -> None:

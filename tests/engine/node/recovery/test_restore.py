@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.rows import BY_RESTORED
 from simulate.world import World
 from simworld.client import SimClient
 from simworld.engine import SimEngine
@@ -215,12 +216,12 @@ def test_offers_come_back_and_their_files_can_be_fetched() -> None:
     def transfers() -> dict[bytes, tuple[bool, str, str]]:
         view = b.clients[0].view
         assert view
-        return {row.id.strip(): (row.mine, row.state, row.reason) for row in view.transfers}
+        return {row.id.strip(): (row.mine, row.state, row.by) for row in view.transfers}
 
     assert {key: (mine, state) for key, (mine, state, _) in transfers().items()} == {
         b"kept": (False, "failed"), b"mine": (True, "failed"),
     }  # fmt: skip
-    assert all("was restored" in reason for _, _, reason in transfers().values())
+    assert all(by == BY_RESTORED for _, _, by in transfers().values())
     b.clients[0].ask(cmd.AcceptTransfer(b"kept".rjust(16)))
     world.run(10)
     assert transfers()[b"kept"][1] == "done"

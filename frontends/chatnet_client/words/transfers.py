@@ -1,0 +1,117 @@
+"""Where a transfer stands, and why: the only place with these sentences. Pure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from chatnet_client.words import is_record
+from chatnet_client.words.sentences import Sentence, sentence_of
+from chatnet_protocol.ipc.reasons import Reason, TransferReason
+from chatnet_protocol.ipc.rows import TransferRow, TransferState
+
+
+def _no_room(_name: str, reason: Reason) -> str:
+    size = reason.param(1)
+    megabytes = f"{-(-int(size) // 1_000_000):,} MB" if size.isdecimal() else size
+    return f"Not enough room in {reason.param(0)}: {megabytes} more are needed."
+
+
+_SENTENCES: Mapping[str, Sentence] = MappingProxyType(
+    {
+        TransferReason.QUEUED: "Waiting for other files to finish.",
+        TransferReason.NO_TCP: (
+            "No TCP connection between the two sides; open the port of ChatNet on one of them."
+        ),
+        TransferReason.CONNECTION_CUT: "The connection for files was cut; trying again.",
+        TransferReason.PATH_SILENT: (
+            "Nothing that is sent is acknowledged: the path loses packets, perhaps all large ones, "
+            "or a firewall stops them. Still trying."
+        ),
+        TransferReason.RECEIVER_BUSY: "{name} takes no more for now; the disk there may be busy.",
+        TransferReason.SENDER_SILENT: "Nothing arrives from {name} at the moment. Waiting.",
+        TransferReason.DISK_FULL: "The disk is full: {0} has no room for the rest.",
+        TransferReason.NO_ROOM: _no_room,
+        TransferReason.UNWRITABLE: "{0} cannot be written: {1}.",
+        TransferReason.PARTS_GONE: (
+            "Parts of {0} have disappeared while it arrived; they are fetched again."
+        ),
+        TransferReason.ENGINE_ERROR: "An internal error; the engine's log has the details.",
+        TransferReason.RECEIVED_GONE: "What was received has disappeared before it got its name.",
+        TransferReason.NAMES_TAKEN: "{0} has too many files of one name.",
+        TransferReason.SAME_NAME: "Two files of {0} have one name on this disk.",
+        TransferReason.NOT_AS_SENT: (
+            "What arrived is not what was sent, repeatedly; one of the two machines is faulty."
+        ),
+        TransferReason.FILE_UNREADABLE: "{0} cannot be read: {1}.",
+        TransferReason.FILE_IRREGULAR: "{0} is not a regular file any more.",
+        TransferReason.FILE_CHANGED: "{0} has changed since it was offered; offer it again.",
+        TransferReason.FILE_CHANGING: "{0} keeps changing while it is sent.",
+        TransferReason.RECORD_ONLY: "Only the record of these files is left; offer them again.",
+        TransferReason.LIST_GONE: (
+            "The list of these files is not there any more; offer them again."
+        ),
+        TransferReason.LIST_LOST: (
+            "The list of the files has disappeared while they arrived; it is fetched again."
+        ),
+        TransferReason.LIST_WRONG: "The list of these files is not what was offered.",
+        TransferReason.OFFERS_FULL: "Too many offers of {name} wait for an answer.",
+        TransferReason.PEER_OFFERS_FULL: "{name} has too many unanswered offers.",
+        TransferReason.NOT_READ: "The files could not be read any more.",
+        TransferReason.PEER_NOT_READ: "{name} no longer has these files as they were.",
+        TransferReason.NOT_STORED: "The files could not be stored here.",
+        TransferReason.PEER_NOT_STORED: "{name} could not store the files.",
+        TransferReason.UNKNOWN_HERE: "This side no longer knew the offer when {name} asked for it.",
+        TransferReason.PEER_UNKNOWN: "{name} no longer knows this offer.",
+        TransferReason.PEER_REMOVED: "The peer was removed.",
+        TransferReason.EARLIER: "{0}",
+    }
+)
+
+
+def why_words(row: TransferRow, name: str) -> str:
+    """Why it waits, does not move or has failed, one sentence; empty: nothing more is known.
+
+    A newer engine's code is shown as it is.
+    """
+    return sentence_of(_SENTENCES, row.reason, name) if row.reason else ""
+
+
+def transfer_words(row: TransferRow, name: str, delivered: bool | None = None) -> str:
+    """Where a transfer with the peer `name` stands. `delivered`: whether the peer has an own
+    offer; None: not known here."""
+    who = "you" if row.by == "me" else name
+    why = why_words(row, name)
+    match row.state:
+        case TransferState.OFFERED:
+            return _offered(row, name, delivered)
+        case TransferState.WAITING:
+            return why or "Waiting for the connection"
+        case TransferState.ACTIVE:
+            return why or ("Sending" if row.mine else "Receiving")
+        case TransferState.PAUSED:
+            return f"Paused by {who}"
+        case TransferState.VERIFYING:
+            return f"{name} is verifying the files" if row.mine else "Verifying the files"
+        case TransferState.DONE:
+            return "Sent and verified" if row.mine else "Received and verified"
+        case TransferState.REJECTED:
+            return _with(f"Declined by {who}", why)
+        case TransferState.CANCELLED:
+            return _with(f"Cancelled by {who}", why)
+        case TransferState.FAILED if is_record(row):
+            return "Sent before the loss" if row.mine else "The files are not here"
+        case TransferState.FAILED:
+            return _with("Failed", why or "no reason given")
+        case _:
+            return row.state
+
+
+def _offered(row: TransferRow, name: str, delivered: bool | None) -> str:
+    if not row.mine:
+        return "Accept this?"
+    if delivered is None:
+        return "Not answered yet"
+    return f"Waiting for {name} to accept" if delivered else "Offer not delivered yet"
+
+
+def _with(words: str, why: str) -> str:
+    return f"{words}: {why}" if why else words
