@@ -113,7 +113,8 @@ class Reloading(Subject):
         shown = known or PeerView(info=row, link=idle_link(peer))
         if known is None or known.info != row:
             publisher.publish(ev.PeerChanged(row))
-        for rows in _dense(result.rows):
+        # Read twice in one turn, or beside a commit: what the first answer published is known.
+        for rows in _dense([row for row in result.rows if row.no > shown.last_no]):
             publisher.publish(ev.MessagesAdded(peer, rows[0].no, rows))
         if shown.delivered_seq != state.delivered_seq or result.runs:
             publisher.publish(ev.MessagesDelivered(peer, state.delivered_seq, result.runs))

@@ -1,6 +1,8 @@
 """What the engine does when handling one peer, command or transfer raises: that ends, no more."""
 
 import random
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,12 +11,14 @@ from chatnet_engine.files import offering
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.ledger import ledger, people
+from chatnet_engine.node.messaging import messaging
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.people import people as subject
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
+from chatnet_protocol.ipc.events import MessagesAdded
 from chatnet_protocol.ipc.reasons import LinkReason, reason
-from chatnet_protocol.ipc.rows import LinkState
+from chatnet_protocol.ipc.rows import LinkState, MessageRow
 from chatnet_protocol.wire import control
 from injection import files, scenario
 from injection.scenario import World, inject, link_count, points
@@ -230,6 +234,31 @@ def test_a_peer_whose_input_raises_is_told_apart_and_linked_again(
     assert "injected" not in world.a.problems[0]  # messages may hold what people wrote
     assert world.problems() == []
     assert link_count(world.at_a, 2) == before
+
+
+def test_messages_are_published_once_when_their_peer_is_read_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    node = world.a.node
+    fail_once(monkeypatch, messaging.Messaging, "_announce_offers")
+    monkeypatch.setattr(node.contained, "end_peer", partial(_twice, node.contained.end_peer))
+    before = len(added(world))
+    world.at_a.say("committed, and nobody knows")
+    world.run(90)
+    assert len(added(world)) == before + 1
+    assert world.problems() == []
+
+
+def _twice(act: Callable[..., None], *args: Any) -> None:
+    act(*args)
+    act(*args)
+
+
+def added(world: World) -> list[MessageRow]:
+    """Rows that the front end of A was sent, one for each time."""
+    events = [event for event in world.at_a.events if isinstance(event, MessagesAdded)]
+    return [row for event in events for row in event.rows]
 
 
 def test_the_pause_doubles_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
