@@ -109,11 +109,12 @@ def _order(
     read: list[Message],
     ever: dict[bytes, list[Message]],
 ) -> Iterator[str]:
-    """What an author lost and wrote again had another place before."""
+    """By peer: one that was removed and one that was added are two conversations, and what waits
+    for either leaves when it is linked. What an author lost and wrote again had another place."""
     moved = {i for i, rows in ever.items() if len({(row.seq, row.lamport) for row in rows}) > 1}
     place = {m.id: (m.peer, m.seq) for m in written if m.id not in moved and not m.came_back}
     seen = [place[m.id] for m in read if m.id in place and not m.came_back]
-    for earlier, later in pairwise(seen):
+    for earlier, later in pairwise(sorted(seen, key=lambda place: place[0])):
         if later <= earlier:
             yield f"message {later[1]} came after message {earlier[1]}"
             return
