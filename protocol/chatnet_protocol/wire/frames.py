@@ -22,7 +22,13 @@ from chatnet_protocol.limits import (
     MAX_MESSAGE_BYTES,
     MAX_STATE_BYTES,
 )
-from chatnet_protocol.wire.varint import MAX_VARINT, read_varint, varint, varint_size
+from chatnet_protocol.wire.varint import (
+    MAX_VARINT,
+    read_varint,
+    read_varints,
+    varint,
+    varint_size,
+)
 
 PADDING = 0x00
 PING = 0x01
@@ -273,11 +279,9 @@ def _counted(payload: bytes, pos: int, most: int) -> tuple[bytes, int]:
     return payload[pos : pos + size], pos + size
 
 
-def _channel(payload: bytes, pos: int) -> tuple[int, int]:
-    channel, pos = read_varint(payload, pos)
+def _check_channel(channel: int) -> None:
     if channel >= MAX_CHANNELS:
         raise DecodeError(f"channel {channel} is above {MAX_CHANNELS - 1}")
-    return channel, pos
 
 
 def _decode_ping(payload: bytes, pos: int) -> _Decoded:
@@ -285,17 +289,13 @@ def _decode_ping(payload: bytes, pos: int) -> _Decoded:
 
 
 def _decode_ack(payload: bytes, pos: int) -> _Decoded:
-    high, pos = read_varint(payload, pos)
-    delay_us, pos = read_varint(payload, pos)
-    more, pos = read_varint(payload, pos)
+    (high, delay_us, more, length), pos = read_varints(payload, pos, 4)
     if more >= MAX_ACK_RANGES:
         raise DecodeError(f"more than {MAX_ACK_RANGES} ranges in an ACK")
-    length, pos = read_varint(payload, pos)
     low = high - length
     ranges = [(low, high)]
     for _ in range(more):
-        gap, pos = read_varint(payload, pos)
-        length, pos = read_varint(payload, pos)
+        (gap, length), pos = read_varints(payload, pos, 2)
         high = low - gap - 2
         low = high - length
         ranges.append((low, high))
@@ -310,22 +310,21 @@ def _decode_hello(payload: bytes, pos: int) -> _Decoded:
 
 
 def _decode_message(payload: bytes, pos: int) -> _Decoded:
-    channel, pos = _channel(payload, pos)
-    number, pos = read_varint(payload, pos)
-    offset, pos = read_varint(payload, pos)
-    total, pos = read_varint(payload, pos)
-    data, pos = _counted(payload, pos, MAX_MESSAGE_BYTES)
+    (channel, number, offset, total, size), pos = read_varints(payload, pos, 5)
+    _check_channel(channel)
+    if size > MAX_MESSAGE_BYTES:
+        raise DecodeError(f"{size} bytes where at most {MAX_MESSAGE_BYTES} are allowed")
+    data = payload[pos : pos + size]
     if not 0 < total <= MAX_MESSAGE_BYTES:
         raise DecodeError(f"a message of {total} bytes")
     if not data or offset + len(data) > total:
         raise DecodeError("a part outside its message")
-    return Message(channel, number, offset, total, data), pos
+    return Message(channel, number, offset, total, data), pos + size
 
 
 def _decode_messages(payload: bytes, pos: int) -> _Decoded:
-    channel, pos = _channel(payload, pos)
-    first_number, pos = read_varint(payload, pos)
-    count, pos = read_varint(payload, pos)
+    (channel, first_number, count), pos = read_varints(payload, pos, 3)
+    _check_channel(channel)
     if count == 0 or 3 * count > len(payload) - pos:
         raise DecodeError(f"{count} messages in {len(payload) - pos} bytes")
     if first_number + count > MAX_VARINT:
@@ -339,25 +338,22 @@ def _decode_messages(payload: bytes, pos: int) -> _Decoded:
 
 
 def _decode_receipt(payload: bytes, pos: int) -> _Decoded:
-    number, pos = read_varint(payload, pos)
-    ack, pos = read_varint(payload, pos)
-    run, pos = read_varint(payload, pos)
+    (number, ack, run), pos = read_varints(payload, pos, 3)
     if run > number or run > ack:
         raise DecodeError("a receipt for more messages than there are")
     return Receipt(number, ack, run), pos
 
 
 def _decode_channel_receipt(payload: bytes, pos: int) -> _Decoded:
-    channel, pos = _channel(payload, pos)
-    number, pos = read_varint(payload, pos)
+    (channel, number), pos = read_varints(payload, pos, 2)
+    _check_channel(channel)
     if channel == 0:
         raise DecodeError("a channel receipt for channel 0")
     return ChannelReceipt(channel, number), pos
 
 
 def _decode_state(payload: bytes, pos: int) -> _Decoded:
-    key, pos = read_varint(payload, pos)
-    revision, pos = read_varint(payload, pos)
+    (key, revision), pos = read_varints(payload, pos, 2)
     value, pos = _counted(payload, pos, MAX_STATE_BYTES)
     return State(key, revision, value), pos
 

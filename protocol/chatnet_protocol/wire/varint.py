@@ -42,3 +42,23 @@ def read_varint(data: bytes, pos: int) -> tuple[int, int]:
     if end > len(data):
         raise DecodeError("integer is cut short")
     return int.from_bytes(data[pos:end], "big") & ((1 << (8 * size - 2)) - 1), end
+
+
+def read_varints(data: bytes, pos: int, count: int) -> tuple[list[int], int]:
+    """`count` integers in a row from `pos` on, and the position after them.
+
+    Raises DecodeError or IndexError, as `read_varint` does.
+    """
+    values = []
+    for _ in range(count):
+        first = data[pos]
+        if first < 0x40:
+            values.append(first)
+            pos += 1
+        elif first < 0x80:
+            values.append((first & 0x3F) << 8 | data[pos + 1])
+            pos += 2
+        else:
+            value, pos = read_varint(data, pos)
+            values.append(value)
+    return values, pos

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatnet_protocol.errors import DecodeError, LocalProtocolError
-from chatnet_protocol.wire.varint import MAX_VARINT, read_varint, varint, varint_size
+from chatnet_protocol.wire.varint import (
+    MAX_VARINT,
+    read_varint,
+    read_varints,
+    varint,
+    varint_size,
+)
 
 numbers = st.integers(0, MAX_VARINT)
 
@@ -44,3 +50,19 @@ def test_a_cut_integer_is_refused(data: str) -> None:
         read_varint(bytes.fromhex(data), 0)
     with pytest.raises(IndexError):
         read_varint(b"", 0)
+
+
+@given(values=st.lists(numbers | st.integers(0, 2**15), max_size=8), after=st.binary(max_size=3))
+def test_integers_in_a_row_are_read_as_one_by_one(values: list[int], after: bytes) -> None:
+    data = b"".join(map(varint, values))
+    assert read_varints(b"!" + data + after, 1, len(values)) == (values, 1 + len(data))
+
+
+@given(values=st.lists(numbers | st.integers(0, 2**15), min_size=1, max_size=8), data=st.data())
+def test_integers_in_a_row_that_are_cut_short_are_refused(
+    values: list[int], data: st.DataObject
+) -> None:
+    whole = b"".join(map(varint, values))
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    with pytest.raises((DecodeError, IndexError)):
+        read_varints(whole[:cut], 0, len(values))
