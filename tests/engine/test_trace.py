@@ -19,7 +19,7 @@ def test_traces_come_out_in_the_order_in_which_they_were_added_and_once() -> Non
     tracer.add(1, Kind.PEER_ADDED, trust=Code("none"))
     LinkTracer(tracer, 2).add(Kind.SESSION_EXPIRED)
     assert tracer.take() == [
-        Trace(1, Kind.PEER_ADDED, {"trust": "none"}),
+        Trace(1, Kind.PEER_ADDED, {"trust": Code("none")}),
         Trace(2, Kind.SESSION_EXPIRED, {}),
     ]
     assert tracer.take() == []

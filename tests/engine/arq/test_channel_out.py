@@ -44,7 +44,7 @@ def test_a_long_message_is_cut_and_counts_as_sent_with_its_last_part() -> None:
     sending.queue([b"short", body])
     frame = sending.pull_new(SPACE, 0, 0.0)
     assert content(frame) == [(1, 0, b"short")]
-    parts = []
+    parts: list[SentFrame] = []
     assert sending.pull_new(MIN_PART_BYTES, 0, 0.0) is None
     while sending.has_new:
         assert sending.sent_upto == 1

@@ -165,7 +165,7 @@ def test_receipts_that_nobody_acknowledges_wait_for_probes() -> None:
 
 
 def probes(connection: Connection, now: float, count: int) -> list[bytes]:
-    found = []
+    found: list[bytes] = []
     while len(found) < count:
         now += 2.0
         connection.handle_timeout(now)

@@ -9,7 +9,7 @@ spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)), max_size=30)
 
 
 def filled(pairs: list[tuple[int, int]]) -> tuple[RangeSet, set[int]]:
-    ranges, model = RangeSet(), set()
+    ranges, model = RangeSet(), set[int]()
     for low, length in pairs:
         ranges.add(low, low + length)
         model.update(range(low, low + length + 1))

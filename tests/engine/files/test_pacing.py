@@ -10,8 +10,10 @@ ALLOWED_S = 0.006
 """Of queueing for the text beside a file."""
 
 
-def line(mbit: float, **settings: float) -> Bottleneck:
-    return Bottleneck(lambda now: mbit, Flow(), **settings)
+def line(
+    mbit: float, *, rtt_s: float = 0.05, queue_s: float = 0.05, jitter_s: float = 0.0
+) -> Bottleneck:
+    return Bottleneck(lambda now: mbit, Flow(), rtt_s=rtt_s, queue_s=queue_s, jitter_s=jitter_s)
 
 
 @pytest.mark.parametrize("queue_s", [0.05, 0.25])

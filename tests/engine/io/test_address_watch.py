@@ -145,7 +145,7 @@ def test_the_kernel_lets_us_watch_or_nothing_is_reported(monkeypatch: pytest.Mon
     def refuse(*args: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(address_watch.socket, "socket", refuse)
+    monkeypatch.setattr("chatnet_engine.io.address_watch.socket.socket", refuse)
     watch = open_address_watch()
     assert watch.fileno() == -1
     watch.handle_readable()

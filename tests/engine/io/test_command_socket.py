@@ -1,3 +1,6 @@
+from functools import partial
+from typing import Any
+
 import pytest
 
 import raw_zmtp as zmtp
@@ -9,7 +12,7 @@ from chatnet_engine.io.command_socket import (
     REPLY_HWM,
     REPLY_HWM_BYTES,
 )
-from chatnet_engine.io.local_socket import SILENT_S, TICK_S
+from chatnet_engine.io.local_socket import SILENT_S, TICK_S, Connection
 from chatnet_protocol.limits import MAX_REQUEST_BYTES, MAX_REQUESTS_UNDER_WAY
 from served_socket import ASK, PING, Served, fill, is_cut
 
@@ -45,6 +48,11 @@ def test_who_has_many_unanswered_waits_for_an_answer(served: Served) -> None:
     # A repeated request is not answered twice: without any answer the count is forgotten.
     served.pass_time(2 * TICK_S)
     assert len(served.turn_until(lambda: connection.reads)) == 1
+
+
+def is_held_or_closed(connection: Connection[Any]) -> bool:
+    held_bytes: int = connection.peer.held_bytes
+    return held_bytes >= 4 * READ_BYTES or not connection.is_open
 
 
 @pytest.mark.parametrize("size", [10_000, 200_000])
@@ -100,7 +108,7 @@ def test_the_one_that_holds_most_gives_way_when_all_hold_too_much(
         raw, flooding = served.join()
         raw.sendall(bytes((zmtp.LONG,)) + MAX_REQUEST_BYTES.to_bytes(8, "big"))
         fill(raw, bytes(READ_BYTES))
-        served.turn_until(lambda c=flooding: c.peer.held_bytes >= 4 * READ_BYTES or not c.is_open)
+        served.turn_until(partial(is_held_or_closed, flooding))
         held = sum(c.peer.held_bytes for c in served.commands._open.values())
         assert held <= MAX_REQUEST_BYTES + command_socket.LARGE_READ_BYTES
     assert 0 < served.commands.ended < 16
@@ -139,7 +147,7 @@ def test_identities_that_clients_choose_do_not_matter(served: Served) -> None:
     for number in range(2):
         raw, connection = served.join(identity=b"the same")
         raw.sendall(zmtp.frame(b"%d" % number))
-        asked += [(raw, served.turn_until(lambda c=connection: c.peer.unanswered)[0])]
+        asked += [(raw, served.turn_until(partial(getattr, connection.peer, "unanswered"))[0])]
     (first, (a, _)), (second, (b, _)) = asked
     assert a != b
     served.commands.reply(b, b"to the second")
@@ -180,7 +188,9 @@ def test_who_has_hung_up_comes_after_the_living_and_gives_way_first(served: Serv
         raw.close()
     living.sendall(ASK)
     served.commands.handle_ready(0.0)
-    assert served.commands.receive(0.0)[0] == connection.peer.routing_id
+    request = served.commands.receive(0.0)
+    assert request
+    assert request[0] == connection.peer.routing_id
     served.commands._max_connections = 4
     served.join()
     assert [c.is_open for _, c in gone] == [False, True, True]

@@ -3,12 +3,12 @@
 import os
 import select
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import raw_zmtp as zmtp
-from chatnet_engine.io import local_socket
 from chatnet_engine.io.command_socket import CommandSocket
 from chatnet_engine.io.local_socket import HANDSHAKE_S, SILENT_S, TICK_S
 from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
@@ -88,7 +88,7 @@ def test_the_longest_silent_gives_way_to_a_newcomer(served: Served) -> None:
     served.now_s = SILENT_S + 1
     for raw, connection in (joined[0], joined[2]):
         raw.sendall(ASK)
-        served.turn_until(lambda c=connection: c.peer.unanswered)
+        served.turn_until(partial(getattr, connection.peer, "unanswered"))
     served.join()
     assert [c.is_open for _, c in joined] == [True, False, True]
 
@@ -143,14 +143,16 @@ def test_without_descriptors_somebody_makes_room_and_newcomers_wait(
 def test_few_descriptors_mean_few_connections(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_socket.resource, "getrlimit", lambda which: (256, 256))
+    monkeypatch.setattr(
+        "chatnet_engine.io.local_socket.resource.getrlimit", lambda which: (256, 256)
+    )
     commands = CommandSocket(str(tmp_path / "s.c"), 0.0)
     assert commands._max_connections == 64
     commands.close()
 
 
 def test_other_users_are_not_let_in(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_socket.os, "geteuid", lambda: 12345)
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
     raw = served.connect()
     select.select([served.commands.fileno()], [], [], 5)
     served.turn()

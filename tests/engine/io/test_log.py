@@ -1,6 +1,7 @@
 import logging
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from chatnet_engine.io.log import LineFormatter, close_log, open_log
 
 
 @pytest.fixture
-def path(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def path(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr("sys.excepthook", lambda *args: None)
     monkeypatch.setattr(logging, "raiseExceptions", True)
     yield str(own_home / "engine.log")
@@ -36,7 +37,7 @@ def test_escape_disarms_what_terminals_and_readers_obey() -> None:
     assert shown("\u202eabc\u2028\u2066\ufeff\ud800") == "\\u202eabc\\u2028\\u2066\\ufeff\\ud800"
 
 
-def test_a_record_is_one_line_even_with_a_traceback(path: Path) -> None:
+def test_a_record_is_one_line_even_with_a_traceback(path: str) -> None:
     open_log(path, "info")
     log = logging.getLogger("chatnet.test")
     log.debug("not this")
@@ -52,7 +53,7 @@ def test_a_record_is_one_line_even_with_a_traceback(path: Path) -> None:
     assert "first" not in lines[0]
 
 
-def test_an_error_is_logged_in_the_words_of_the_system_without_the_path(path: Path) -> None:
+def test_an_error_is_logged_in_the_words_of_the_system_without_the_path(path: str) -> None:
     open_log(path, "info")
     try:
         open(f"{path}/somebody's folder")  # noqa: SIM115
@@ -65,7 +66,7 @@ def test_an_error_is_logged_in_the_words_of_the_system_without_the_path(path: Pa
     assert lines[1].endswith("odd: ValueError")
 
 
-def test_the_log_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_bounded(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_module, "MAX_LOG_BYTES", 2000)
     open_log(path, "info")
     for number in range(200):
@@ -75,7 +76,7 @@ def test_the_log_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert not os.path.exists(path + ".2")
 
 
-def test_the_descriptor_is_the_files(path: Path) -> None:
+def test_the_descriptor_is_the_files(path: str) -> None:
     fd = open_log(path, "info")
     os.write(fd, b"from a child\n")
     with open(path, encoding="utf-8") as file:
@@ -83,7 +84,7 @@ def test_the_descriptor_is_the_files(path: Path) -> None:
     assert stat.S_ISREG(os.fstat(fd).st_mode)
 
 
-def test_uncaught_errors_go_to_the_log(path: Path) -> None:
+def test_uncaught_errors_go_to_the_log(path: str) -> None:
     open_log(path, "warning")
     log_module._log_uncaught(ValueError, ValueError("loud"), None)
     with open(path, encoding="utf-8") as file:

@@ -21,7 +21,7 @@ class Recorder:
     """A world that writes down what is asked of it."""
 
     def __init__(self) -> None:
-        self.calls = []
+        self.calls: list[tuple[object, ...]] = []
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *args: self.calls.append((name, *args))

@@ -17,7 +17,7 @@ from chatnet_engine.io.private_dir import (
 from chatnet_protocol.errors import CommandError
 
 
-def mode(path: Path) -> int:
+def mode(path: str | Path) -> int:
     return stat.S_IMODE(os.lstat(path).st_mode)
 
 

@@ -13,7 +13,7 @@ from chatnet_engine.io.trace_log import (
     salt_of,
     to_row,
 )
-from chatnet_engine.trace import Code, Kind, Tag, Trace
+from chatnet_engine.trace import Code, Field, Kind, Tag, Trace
 from chatnet_protocol.ipc.trace import TraceRow, format_trace
 
 SALT = salt_of(b"k" * 32)
@@ -31,7 +31,13 @@ def test_an_address_is_hidden_but_can_be_told_from_another_one() -> None:
 
 
 def test_a_row_holds_plain_values() -> None:
-    fields = {"old": Code("up"), "ours": Tag(255), "rtt_ms": 1.5, "probe": True, "address": ADDR}
+    fields: dict[str, Field] = {
+        "old": Code("up"),
+        "ours": Tag(255),
+        "rtt_ms": 1.5,
+        "probe": True,
+        "address": ADDR,
+    }
     row = to_row(Trace(1, Kind.LINK_STATE, fields), None)
     assert row == TraceRow(
         1,

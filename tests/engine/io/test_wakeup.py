@@ -13,7 +13,12 @@ def test_rings_from_a_thread_are_one_ring() -> None:
     wakeup = WakeUp()
     assert not is_rung(wakeup)
     wakeup.clear()
-    thread = threading.Thread(target=lambda: [wakeup.ring() for _ in range(100)])
+
+    def ring_often() -> None:
+        for _ in range(100):
+            wakeup.ring()
+
+    thread = threading.Thread(target=ring_often)
     thread.start()
     assert select.select([wakeup], [], [], 5)[0]
     thread.join()

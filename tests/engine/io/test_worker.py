@@ -7,7 +7,7 @@ from chatnet_engine.io.worker import Worker
 
 class Doubler:
     def __init__(self) -> None:
-        self.closed_in = None
+        self.closed_in: str | None = None
 
     def answer(self, request: int) -> int:
         if request == 13:

@@ -125,7 +125,10 @@ def test_wrong_types_are_refused_and_later_elements_ignored() -> None:
     )
     earlier = Offer([OfferedFile(["a"], 1, 2)])
     assert decode_offer(codec.pack_plain([[[["a"], 1, 2]]])) == earlier
-    for wrong in ([[[[b"a"], 1]]], [[["a", 1]]], [[[["a"], "1"]]], {"files": []}, []):
+    wrongs: list[object] = [
+        [[[[b"a"], 1]]], [[["a", 1]]], [[[["a"], "1"]]], {"files": []}, [],
+    ]  # fmt: skip
+    for wrong in wrongs:
         with pytest.raises(DecodeError):
             decode_offer(codec.pack_plain(wrong))
 

@@ -1,6 +1,7 @@
 """Frames: golden bytes, round trips, and what must be refused."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from chatnet_protocol.wire.varint import MAX_VARINT, varint
 VECTORS = json.loads(
     (Path(__file__).parents[3] / "protocol/vectors/frames.json").read_text("utf-8")
 )
-NAMES = {
+NAMES: dict[str, tuple[Callable[..., object], Callable[..., bytes]]] = {
     "PING": (frames.Ping, frames.encode_ping),
     "ACK": (frames.Ack, frames.encode_ack),
     "HELLO": (frames.Hello, frames.encode_hello),
