@@ -53,13 +53,14 @@ class Acks:
 
     def seen(self, number: int) -> bool:
         """Whether this packet was processed, as far as is remembered."""
-        return number in self._received
+        return number <= self._largest and number in self._received
 
     def on_packet(self, number: int, elicits: Elicits, now: float) -> None:
         """A packet was processed."""
         in_order = number == self._largest + 1
         self._received.add(number, number)
-        self._received.keep_highest(MAX_ACK_RANGES)
+        if len(self._received.lows) > MAX_ACK_RANGES:
+            self._received.keep_highest(MAX_ACK_RANGES)
         if number > self._largest:
             self._largest = number
             self._largest_at = now

@@ -58,6 +58,11 @@ class SendChannel:
         return bool(self._again)
 
     @property
+    def waits(self) -> bool:
+        """Whether either is so."""
+        return self._next < self._sendable or bool(self._again)
+
+    @property
     def unreceipted(self) -> int:
         """Messages sent in full that the peer has not committed yet, as far as is known."""
         return self.sent_upto - self.receipted

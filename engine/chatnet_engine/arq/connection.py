@@ -39,6 +39,7 @@ ELICITS: dict[type, Elicits] = {
     frames.ChannelReceipt: Elicits.PATIENT,
 }
 """How soon frames want their ACK; others soon."""
+CONTENT = (frames.Messages, frames.Message)
 MAX_PATH_EVENTS = 64
 """Path events between two calls of `take_events`; the surplus is dropped, its sender asks again."""
 
@@ -282,6 +283,8 @@ class Connection:
         return opened
 
     def _check(self, frame: frames.Frame) -> bool:
+        if isinstance(frame, CONTENT):
+            return self._receiver.check(frame) and not self._sources.receipts.full
         if isinstance(frame, frames.Ack):
             self._sender.numbers.check(frame.ranges)
         elif isinstance(frame, frames.Receipt):
@@ -290,8 +293,6 @@ class Connection:
             self._check_receipt(0, frame.number)
         elif isinstance(frame, frames.ChannelReceipt):
             self._check_receipt(frame.channel, frame.number)
-        elif isinstance(frame, frames.Messages | frames.Message):
-            return self._receiver.check(frame) and not self._sources.receipts.full
         else:
             return self._receiver.check(frame)
         return True
@@ -303,16 +304,15 @@ class Connection:
 
     def _apply(self, frame: frames.Frame, now: float) -> None:
         """Take one checked frame in."""
-        kind = type(frame)
-        if kind is frames.Messages:
-            self._receiver.on_messages(frame, now)  # type: ignore[arg-type]
+        if isinstance(frame, frames.Messages):
+            self._receiver.on_messages(frame, now)
+        elif isinstance(frame, frames.Message):
+            self._receiver.on_message(frame, now)
         elif isinstance(frame, frames.Ack):
             self._sender.on_ack(frame, now)
         elif isinstance(frame, frames.Receipt) and self._receipt_log is not None:
             self._new_receipts += self._receipt_log.add(frame)
             self._sources.channels[0].on_receipt(frame.number)
-        elif isinstance(frame, frames.Message):
-            self._receiver.on_message(frame, now)
         elif isinstance(frame, frames.ChannelReceipt):
             self._sources.channels[frame.channel].on_receipt(frame.number)
         elif isinstance(frame, frames.Hello):

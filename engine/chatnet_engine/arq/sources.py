@@ -71,13 +71,16 @@ class Sources:
     @property
     def has_bulk(self) -> bool:
         """Whether channels other than 0 have something to send."""
-        return any(channel.has_new or channel.has_again for channel in self._bulk)
+        for channel in self._bulk:  # noqa: SIM110 (asked often: a generator costs as much again)
+            if channel.waits:
+                return True
+        return False
 
     @property
     def has_chat(self) -> bool:
         """Whether channel 0 has something to send, copies aside."""
         chat = self.channels.get(0)
-        return chat is not None and (chat.has_new or chat.has_again)
+        return chat is not None and chat.waits
 
     def copies_at(self) -> float | None:
         """When channel 0 wants a packet for the sake of early copies."""
@@ -101,9 +104,9 @@ class Sources:
             ack = self.acks.pull(now, again=not self.has_chat and not self.has_bulk)
             if ack is not None:
                 builder.add(self.acks, ack, ack_eliciting=False)
-        while (token := self.paths.pull(builder.space)) is not None:
+        while self.paths.due and (token := self.paths.pull(builder.space)) is not None:
             builder.add_bare(token)
-        if not repeated:
+        if not (repeated and self.has_control):
             return
         for source in (self.receipts, self.channel_receipts, self.states):
             while source.due and (pulled := source.pull(builder.space)) is not None:
@@ -134,7 +137,11 @@ class Sources:
 
     def is_worth_keeping(self, builder: PacketBuilder) -> bool:
         """Whether anybody wants to know what becomes of a packet: not of answers alone."""
-        return any(source is not self.acks for source, _ in builder.contents)
+        acks = self.acks
+        for source, _ in builder.contents:  # noqa: SIM110 (a generator costs five times this)
+            if source is not acks:
+                return True
+        return False
 
     def is_patient(self, builder: PacketBuilder) -> bool:
         """Whether a packet carries nothing but receipts, whose ACK may wait."""
