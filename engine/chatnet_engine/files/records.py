@@ -70,7 +70,7 @@ class Sealer:
         self.sealed += 1
         return end
 
-    def seal(self, record_type: RecordType, body: bytes = b"") -> bytes:
+    def seal(self, record_type: RecordType, body: Buffer = b"") -> bytes:
         """One small record."""
         out = bytearray(LENGTH_BYTES + TYPE_BYTES + len(body) + AEAD_TAG_BYTES)
         self.seal_into(memoryview(bytes((record_type,)) + body), memoryview(out))

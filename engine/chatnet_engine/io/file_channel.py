@@ -10,11 +10,13 @@ import socket
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from chatnet_engine.files.records import Opener, Record, Sealer, nonce_packer
+from chatnet_engine.files.records import Buffer, Opener, Record, Sealer, nonce_packer
 from chatnet_protocol.wire.control import Suite
 from chatnet_protocol.wire.file_records import RecordType
 
 INPUT_BYTES = 1024 * 1024
+QUEUED_BYTES = 128 * 1024
+"""Small records that are sent together; some twenty files of 4 KiB."""
 DEAD_AFTER_S = 60
 """Bytes that are not acknowledged for so long, or silence of the machine: the connection is
 gone."""
@@ -37,6 +39,7 @@ class FileChannel:
         self._input = memoryview(bytearray(INPUT_BYTES))
         self._start = 0
         self._end = 0
+        self._queued = bytearray()
         sock.settimeout(None)
 
     @property
@@ -48,8 +51,22 @@ class FileChannel:
         """One small record. Raises ConnectionCut."""
         self.send_sealed([memoryview(self.sealer.seal(record_type, body))])
 
+    def queue(self, record_type: RecordType, body: Buffer = b"") -> None:
+        """One small record, which may wait for others to be sent with it. Raises ConnectionCut."""
+        self._queued += self.sealer.seal(record_type, body)
+        if len(self._queued) >= QUEUED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits. Raises ConnectionCut."""
+        if self._queued:
+            self.send_sealed([])
+
     def send_sealed(self, parts: list[memoryview]) -> None:
         """Sealed records, in as few system calls as possible. Raises ConnectionCut."""
+        if self._queued:
+            parts = [memoryview(self._queued), *parts]
+            self._queued = bytearray()
         try:
             left = sum(len(part) for part in parts)
             while True:

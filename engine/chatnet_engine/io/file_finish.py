@@ -17,6 +17,9 @@ from chatnet_engine.io.file_folder import FolderError
 
 MAX_UNFINISHED = 64
 """Files that wait to be durable, each with a descriptor; then the stream waits."""
+BATCH_FILES = MAX_UNFINISHED // 2
+"""So many wait for each other, or until somebody wants to know: a thread that is woken for each
+file costs more than the file does."""
 SYNCS_AT_ONCE = 4
 
 
@@ -31,9 +34,9 @@ class CompleteFile:
 
 
 class Finisher:
-    """One job's. `keep_names` makes durable that the files are found; `describe` (what there is to
-    report) and `report` are called for each file that is durable, in order, from another thread.
-    `add` and `finish` raise the OSError or FolderError of any of them."""
+    """One job's. `keep_names` makes durable that the files are found; `describe` says what there is
+    to report when all files up to one are durable. Both and `report` are called from another
+    thread. `add` and `finish` raise the OSError or FolderError of any of them."""
 
     def __init__(
         self,
@@ -45,8 +48,9 @@ class Finisher:
         self._describe = describe
         self._report = report
         self._waiting: collections.deque[CompleteFile] = collections.deque()
-        self._busy = False
         self._ending = False
+        self._wanted = False
+        """Nobody waits for a full batch."""
         self._error: Exception | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -58,20 +62,23 @@ class Finisher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="finish", daemon=True)
                 self._thread.start()
-            self._changed.notify_all()
+            if len(self._waiting) >= BATCH_FILES:
+                self._changed.notify_all()
             self._changed.wait_for(lambda: self._error or len(self._waiting) < MAX_UNFINISHED)
             if self._error is not None:
                 raise self._error
 
     def with_oldest(self, act: Callable[[CompleteFile | None], None]) -> None:
         """Call `act` with the first file that may not be durable yet; none is reported as durable
-        meanwhile."""
+        meanwhile. Those that wait become durable soon."""
         with self._changed:
             act(self._waiting[0] if self._waiting else None)
+            self._want()
 
     def finish(self) -> None:
         """Everything that was added is durable. Raises what went wrong."""
         with self._changed:
+            self._want()
             self._changed.wait_for(lambda: self._error or not self._waiting)
             if self._error is not None:
                 raise self._error
@@ -99,29 +106,48 @@ class Finisher:
                 self._error = failure
                 self._changed.notify_all()
 
+    def _want(self) -> None:
+        if self._waiting and not self._wanted:
+            self._wanted = True
+            self._changed.notify_all()
+
     def _work(self) -> None:
         with ThreadPoolExecutor(SYNCS_AT_ONCE, "sync") as pool:
             while batch := self._next():
                 if len(batch) == 1:
                     os.fsync(batch[0].fd)
                 else:
-                    collections.deque(pool.map(os.fsync, [one.fd for one in batch]), 0)
+                    shares = [batch[first::SYNCS_AT_ONCE] for first in range(SYNCS_AT_ONCE)]
+                    collections.deque(pool.map(_sync, shares), 0)
                 self._keep_names()
-                for file in batch:
-                    self._finish(file)
+                self._finish(batch)
 
     def _next(self) -> list[CompleteFile]:
-        """All that wait; none at the end."""
+        """All that wait, when they are enough or wanted; none at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ending or self._waiting)
+            self._changed.wait_for(
+                lambda: (
+                    self._ending
+                    or len(self._waiting) >= BATCH_FILES
+                    or (self._waiting and self._wanted)
+                )
+            )
+            self._wanted = False
             return [] if self._ending else list(self._waiting)
 
-    def _finish(self, file: CompleteFile) -> None:
-        reports = self._describe(file)
+    def _finish(self, batch: list[CompleteFile]) -> None:
+        reports = self._describe(batch[-1])
         with self._changed:
-            self._waiting.popleft()
+            for _ in batch:
+                self._waiting.popleft()
             for report in reports:
                 self._report(report)
             self._changed.notify_all()
-        with contextlib.suppress(OSError):
-            os.close(file.fd)
+        for file in batch:
+            with contextlib.suppress(OSError):
+                os.close(file.fd)
+
+
+def _sync(files: list[CompleteFile]) -> None:
+    for file in files:
+        os.fsync(file.fd)

@@ -14,6 +14,8 @@ from chatnet_protocol.ipc.offer import OfferedFile
 SYNC_EVERY_S = 0.25
 UNSYNCED_BYTES = 4 * 1024 * 1024
 """A smaller file that arrives quickly is made durable when it is complete, without a thread."""
+SMALL_BYTES = 64 * 1024
+"""No space is taken ahead for so little."""
 HASH_CHUNK_BYTES = 1024 * 1024
 
 
@@ -87,6 +89,7 @@ class PartialFile:
         self.hasher = blake3.blake3()
         self._syncer: Syncer | None = None
         self._sync_from_s = 0.0
+        self._is_new = os.fstat(self.fd).st_size == 0
         self._allocation: Allocation | None = None
 
     @property
@@ -102,14 +105,17 @@ class PartialFile:
         """Keep the first `length` bytes and go on after them. Raises OSError."""
         if self._syncer is not None:
             self._syncer.abandon()
-        os.ftruncate(self.fd, length)
+        if not self._is_new:
+            os.ftruncate(self.fd, length)
+        self._is_new = False
         self.length = length
         self._durable = length
         self.hasher = blake3.blake3()
         self._hash_prefix()
         self._syncer = None
         self._sync_from_s = time.monotonic() + SYNC_EVERY_S
-        self._allocation = Allocation(self.fd, self.size, length)
+        allocated = self.size if self.size <= SMALL_BYTES else length
+        self._allocation = Allocation(self.fd, self.size, allocated)
 
     def append(self, bodies: list[memoryview]) -> None:
         """Write and hash the next bytes. Raises OSError."""

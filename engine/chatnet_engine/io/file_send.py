@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 BATCH_RECORDS = 8
 """Read, hashed, sealed and sent together: half a MiB stays in the processor's cache."""
+SMALL_BYTES = 16 * 1024
+"""So much, or less, is sent together with what comes before and after it."""
 START_WITHIN_S = 60.0
 """The receiver looks for what it has: of a million files, for some seconds."""
 END_WITHIN_S = 600.0
@@ -117,7 +119,7 @@ class SendJob:
                 digest = self._stream(fd, path, index, offset)
                 now_ns = _check(fd, path, file)
                 if now_ns == modified_ns:
-                    self._channel.send(RecordType.FILE_END, digest)
+                    self._channel.queue(RecordType.FILE_END, digest)
                     return
                 modified_ns, offset = now_ns, 0
                 self._changed(path, index, modified_ns)
@@ -132,22 +134,26 @@ class SendJob:
 
     def _stream(self, fd: int, path: str, index: int, offset: int) -> bytes:
         """The file from `offset` on; the digest of all of it."""
-        self._channel.send(RecordType.FILE, encode_body(FileHeader(index, offset)))
+        self._channel.queue(RecordType.FILE, encode_body(FileHeader(index, offset)))
         size = self._sources.sizes[index]
         hasher = blake3.blake3()
         _hash_prefix(fd, path, offset, hasher)
         while offset < size:
             got = _read(fd, path, self._bodies, offset, size - offset)
-            self._channel.send_sealed(self._seal(got, hasher))
+            if got <= SMALL_BYTES:
+                self._need_records()
+                hasher.update(self._bodies[0][:got])
+                self._channel.queue(RecordType.DATA, self._bodies[0][:got])
+            else:
+                self._channel.send_sealed(self._seal(got, hasher))
             offset += got
             self._look_up(offset)
         digest: bytes = hasher.digest()
         return digest
 
     def _seal(self, size: int, hasher: "blake3.blake3") -> list[memoryview]:
+        self._need_records()
         sealer = self._channel.sealer
-        if sealer.sealed + 2 * BATCH_RECORDS > MAX_RECORDS:
-            raise ConnectionCut("the keys of this connection are spent")
         sealed: list[memoryview] = []
         for plain, body, out in zip(self._plain, self._bodies, self._sealed, strict=True):
             length = min(size, FILE_RECORD_BYTES)
@@ -159,12 +165,17 @@ class SendJob:
             size -= length
         return sealed
 
+    def _need_records(self) -> None:
+        if self._channel.sealer.sealed + 2 * BATCH_RECORDS > MAX_RECORDS:
+            raise ConnectionCut("the keys of this connection are spent")
+
     def _look_up(self, offset: int) -> None:
         """Now and then: read the receiver's records, report progress to the engine."""
         now_s = time.monotonic()
         if now_s < self._report_due_s:
             return
         self._report_due_s = now_s + REPORT_EVERY_S
+        self._channel.flush()
         while records := self._channel.receive(0):
             for record_type, body in records:
                 self._handle(record_type, body)
