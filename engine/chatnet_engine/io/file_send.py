@@ -86,6 +86,8 @@ class SendJob:
                 self._channel.send(RecordType.END)
                 self._wait_for_end()
         except SourceError as error:
+            with contextlib.suppress(ConnectionCut):
+                self._channel.flush()
             return pw.Ended(self._job, pw.Outcome.SOURCE, error.why)
         except (ConnectionCut, DecodeError, RemoteProtocolError) as error:
             logger.debug("file job %d lost its connection: %s", self._job, error)

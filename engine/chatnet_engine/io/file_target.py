@@ -106,8 +106,8 @@ class Target:
 
     def first_missing(self, end: int) -> int:
         """The first of `end` files that is not here with all its bytes; `end`: none."""
-        if end <= self.first or not self.read_listing():
-            return min(end, 0)
+        if end < self.first or not self.read_listing():
+            return 0
         return self.first + self._first_missing(end - self.first)
 
     def _first_missing(self, end: int) -> int:

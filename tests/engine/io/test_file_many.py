@@ -1,5 +1,6 @@
 """Offers of more files than a message names, over real file processes: the list comes first."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.phases import Act
 from chatnet_engine.io import file_lists, file_walk
+from chatnet_engine.io.file_folder import Folder
 from chatnet_engine.io.file_listing import KEPT_S, Listings, NewListing
 from chatnet_engine.io.file_lists import list_files
 from chatnet_engine.io.file_scan import TooMany
+from chatnet_engine.io.file_target import Target
 from chatnet_protocol.errors import ErrorCode
-from chatnet_protocol.ipc.offer import LeftOutKind, ListedThing, decode_offer
+from chatnet_protocol.ipc.offer import LeftOutKind, ListedThing, Offer, decode_offer
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_PATH_COMPONENTS
 from file_pair import ID, Pair, RealSide
@@ -120,6 +123,20 @@ def test_what_is_listed_is_counted_and_what_is_not_is_named(tmp_path: Path, many
     assert report.listing.things == things
     assert {one.kind for one in report.left_out_named} == {LeftOutKind.LINK, LeftOutKind.DEEP}
     assert (tmp_path / "l" / ID.hex()).stat().st_size == report.listing.size_bytes
+
+
+def test_a_list_that_is_here_does_not_come_again(tmp_path: Path, many: Path) -> None:
+    report = scan(many, listings=tmp_path / "l")
+    offered = Offer([], listing=report.listing)
+    with contextlib.closing(Folder(str(tmp_path / "in"))) as folder:
+        target = Target(folder, ID, offered, 0)
+        with contextlib.closing(target):
+            assert [target.first_missing(end) for end in (0, 1, 9)] == [0, 0, 0]
+            fd = target.open(0)
+            os.write(fd, (tmp_path / "l" / ID.hex()).read_bytes())
+            os.close(fd)
+            assert [target.first_missing(end) for end in (0, 1, 9)] == [0, 1, 1]
+            assert len(target.sizes) == target.count == FILES + 1
 
 
 @pytest.mark.parametrize(

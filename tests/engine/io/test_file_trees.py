@@ -310,7 +310,8 @@ def test_what_disappears_while_it_arrives_comes_again(disk: Path, how: str) -> N
         shutil.copy(disk / "listings" / ID.hex(), listing)
     again = transfer([top], inbox, index=3)
     complete = [said.index for said in again.reports if isinstance(said, pw.FileComplete)]
-    assert complete == [1 + again.first, 2 + again.first]
+    assert complete[-1] == 2 + again.first
+    assert min(complete) > again.first, "the first of them was here"
     got = look(inbox / "top (1)")
     assert {path: entry[1] for path, entry in got.items()} == {(n,): n.encode() for n in "abc"}
     put(disk / "out" / "file", b"1234")

@@ -14,8 +14,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from chatnet_engine.files.incoming import IncomingFiles
+from chatnet_engine.files.listed_names import Receivable
+from chatnet_engine.files.listing import ListingIndex
 from chatnet_engine.files.names import inner_name, numbered, safe_name, shown
 from chatnet_engine.files.records import Opener, Sealer, nonce_packer
+from chatnet_engine.files.tree import LIMITED, MODERN
 from chatnet_engine.io.zmtp import MAX_COMMAND_BYTES, Violation
 from chatnet_engine.io.zmtp_pub import Subscriber
 from chatnet_engine.io.zmtp_router import Requester
@@ -23,11 +26,12 @@ from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.secure.invite import parse_invite
 from chatnet_protocol.errors import CommandError, DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc import envelope
-from chatnet_protocol.ipc.offer import decode_offer
+from chatnet_protocol.ipc.offer import ListedThing, OfferedListing, decode_offer
 from chatnet_protocol.ipc.session_files import decode_connection_file
 from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import MAX_NAME_BYTES, MAX_REQUEST_BYTES
 from chatnet_protocol.wire import bulk, control, file_records, frames, listing, messages, restoring
+from chatnet_protocol.wire.listing import ListedFolder
 from simworld.pair import B, Pair
 
 STRANGER = ("10.66.6.6", 666)
@@ -174,6 +178,48 @@ def file_record(data: bytes) -> str:
     return " ".join(out[-2:])
 
 
+MAX_FUZZED_ROOTS = 8
+
+
+class _Folders(ListingIndex):
+    """Everything in a listing of which nothing is known."""
+
+    def note(self, folder: ListedFolder) -> None:
+        self.found = [*getattr(self, "found", []), folder]
+
+
+def listing_file(data: bytes) -> str:
+    """The list of a large offer, which says of itself what was offered: where everything goes."""
+
+    def read(offset: int, size: int) -> bytes:
+        return data[offset : offset + size]
+
+    try:
+        counted = _Folders(OfferedListing(bytes(32), len(data), []), read)
+        folders: list[ListedFolder] = getattr(counted, "found", [])
+        roots = [[one for one in folders if one.root == root] for root in range(MAX_FUZZED_ROOTS)]
+        things = [_listed_thing(one) for one in roots if one]
+        for disk in (MODERN, LIMITED):
+            made = Receivable(OfferedListing(bytes(32), len(data), things), read)
+            made.name(disk)
+            paths = [(made.file(at)[0], *made.path_in_folder(at)) for at in range(len(made.sizes))]
+            assert len(set(paths)) == len(paths), "two files have one name"
+            inner = {part for path in paths for part in path[1:] if things[path[0]].folders}
+            assert not inner & {"", ".", ".."}, inner
+            assert not any(set("/\0\r\n\x1b") & set(part) for part in inner), inner
+    except DecodeError as error:
+        return str(error)
+    return f"{len(paths)} {len(things)}"
+
+
+def _listed_thing(folders: list[ListedFolder]) -> ListedThing:
+    files = [file for folder in folders for file in folder.files]
+    path = folders[0].path
+    name = path[0] if path else files[0].name
+    made = {tuple(one.path[:depth]) for one in folders for depth in range(1, len(one.path) + 1)}
+    return ListedThing(name, len(files), sum(file.size_bytes for file in files), len(made))
+
+
 def file_name(data: bytes) -> str:
     """Names a peer gave: one component, safe on every file system and on screen."""
     raw = data.decode("latin-1") if data[:1] == b"\xff" else data.decode("utf-8", "replace")
@@ -284,6 +330,7 @@ HARNESSES: dict[str, Callable[[bytes], str]] = {
     harness.__name__: harness
     for harness in (
         datagram, handshake, inside_a_session, application_message, file_record, file_name,
+        listing_file,
         known_peers, ipc_frame, local_bytes, engine_frame, invite,
     )
 }  # fmt: skip

@@ -9,6 +9,7 @@ from chatnet_protocol import codec
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.version import IPC_VERSION
+from chatnet_protocol.wire.listing import ListedFile, ListedFolder, encode_page
 from simworld.pair import Pair
 
 VECTORS = Path(__file__).resolve().parents[3] / "protocol" / "vectors"
@@ -77,6 +78,13 @@ def local_clients(requests: list[bytes]) -> list[bytes]:
     ]
 
 
+LISTED = [
+    ListedFolder(["top"], [ListedFile(name, 1) for name in ("a", "A", "a\u202e", "..", "con")]),
+    ListedFolder(["top", "a/"], [ListedFile("x", 1, 7, True)]),
+    ListedFolder([], [ListedFile("single", 3)], 1),
+]
+
+
 def honest() -> dict[str, list[bytes]]:
     """By harness."""
     heard = conversation()
@@ -87,6 +95,7 @@ def honest() -> dict[str, list[bytes]]:
         "inside_a_session": vectors("frames"),
         "application_message": vectors("frames") + vectors("messages"),
         "file_record": [*vectors("file_records"), bytes(200)],
+        "listing_file": [encode_page(LISTED), encode_page(LISTED[:1]) + encode_page(LISTED[1:])],
         "file_name": [name.encode() for name in NAMES],
         "known_peers": [KNOWN, KNOWN * 3, b""],
         "local_bytes": local_clients(heard["ipc_frame"]),
