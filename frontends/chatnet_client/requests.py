@@ -12,7 +12,14 @@ from dataclasses import dataclass
 
 from chatnet_client.words.messages import NO_REPLIES
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Command, CommandBase, Result, SendMessage, StopEngine
+from chatnet_protocol.ipc.commands import (
+    Command,
+    CommandBase,
+    OfferFiles,
+    Result,
+    SendMessage,
+    StopEngine,
+)
 from chatnet_protocol.ipc.envelope import Reply, Request
 from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
 from chatnet_protocol.version import Capability
@@ -20,6 +27,9 @@ from chatnet_protocol.version import Capability
 REPEAT_S = 1.0
 """After this long without an answer a command is sent again."""
 DEFAULT_TIMEOUT_S = 10.0
+OFFER_TIMEOUT_S = 600.0
+"""At least, for an offer: the engine answers when all its files are listed, which for a million
+takes a while."""
 MAX_PENDING = 1024
 """Commands waiting at once; one more is refused with `busy`."""
 
@@ -71,6 +81,8 @@ class Requests:
         """
         if user and len(self) >= MAX_PENDING:
             raise CommandError(ErrorCode.BUSY, f"{MAX_PENDING} commands wait for the engine.")
+        if isinstance(command, OfferFiles):
+            timeout_s = max(timeout_s, OFFER_TIMEOUT_S)
         self._tokens += 1
         pending = _Pending(self._tokens, command, user, now + timeout_s, now)
         if user and self._holding:

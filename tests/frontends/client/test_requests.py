@@ -3,9 +3,16 @@
 import pytest
 
 from chatnet_client import requests as module
-from chatnet_client.requests import REPEAT_S, Requests
+from chatnet_client.requests import OFFER_TIMEOUT_S, REPEAT_S, Requests
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Done, FetchStatus, KeepAlive, SendMessage, StopEngine
+from chatnet_protocol.ipc.commands import (
+    Done,
+    FetchStatus,
+    KeepAlive,
+    OfferFiles,
+    SendMessage,
+    StopEngine,
+)
 from chatnet_protocol.ipc.envelope import Failure, Reply
 from chatnet_protocol.limits import MAX_REQUESTS_UNDER_WAY
 
@@ -38,6 +45,13 @@ def test_stopping_is_asked_once() -> None:
     requests.release(3.0, ())
     assert requests.take_requests(3.0) == []
     assert [answer.timed_out for answer in requests.take_expired(5.0)] == [True]
+
+
+def test_an_offer_may_take_as_long_as_its_files_take_to_list() -> None:
+    requests = ready()
+    requests.ask(OfferFiles(bytes(16), 1, ["/many"]), 0.0, timeout_s=5.0)
+    assert requests.take_expired(OFFER_TIMEOUT_S - 1) == []
+    assert [answer.timed_out for answer in requests.take_expired(OFFER_TIMEOUT_S)] == [True]
 
 
 def test_holding_keeps_user_commands_and_forgets_the_machine_s() -> None:
