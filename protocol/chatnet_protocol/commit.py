@@ -9,9 +9,11 @@ from typing import ClassVar, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from chatnet_protocol.commit_peer import LineStored as LineStored
 from chatnet_protocol.commit_peer import LoadPeer as LoadPeer
 from chatnet_protocol.commit_peer import PeerLoaded as PeerLoaded
 from chatnet_protocol.commit_peer import PeerState as PeerState
+from chatnet_protocol.commit_peer import StoreLine as StoreLine
 from chatnet_protocol.commit_restore import RestoreOp, RestoreResult, RestoreState
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow
 from chatnet_protocol.transfer_ops import AutomaticUse as AutomaticUse
@@ -291,13 +293,15 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 MessageOp = QueueMessages | AcceptMessages | StoreReceipts | LoadOutbox | FailMessage
-StateOp = ApplyHello | StoreMarks | StoreDraft | StorePeer | ForgetPeer | LoadPeer
+StateOp = ApplyHello | StoreMarks | StoreLine | StoreDraft | StorePeer | ForgetPeer | LoadPeer
 Op = MessageOp | StateOp | StoreTransfer | LoadTransfers | RestoreOp
 
 MessageResult = (
     MessagesQueued | MessagesAccepted | ReceiptsStored | OutboxPage | MessageFailedStored
 )
-StateResult = HelloApplied | MarksStored | DraftStored | PeerStored | PeerForgotten | PeerLoaded
+StateResult = (
+    HelloApplied | MarksStored | LineStored | DraftStored | PeerStored | PeerForgotten | PeerLoaded
+)
 OpResult = MessageResult | StateResult | TransferStored | TransfersLoaded | RestoreResult
 
 

@@ -30,6 +30,22 @@ class PeerState(Struct, array_like=True, gc=False, frozen=True):
     my_read: int
     draft: str
     draft_revision: int
+    line: bytes = b""
+    """What the last link knew of the losses of the line, as the engine packs it; empty: nothing."""
+
+
+class StoreLine(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Replace what is known of the line to the peer. Result: LineStored."""
+
+    peer: int
+    line: bytes
+
+
+class LineStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """It stands."""
+
+    peer: int
+    line: bytes
 
 
 class LoadPeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):

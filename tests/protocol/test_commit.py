@@ -15,7 +15,7 @@ MESSAGE = MessageRow(3, ID, True, 1, b"body", 4, 5, 6, 7, "", 8, 3, "failed")
 PEER = PeerRow(1, "name", "host", 2, b"k" * 32, "pinned", "shown", "a:1", "123", b"o", 9)
 WHY = reason(TransferReason.UNWRITABLE, "/p", "busy")
 TRANSFER = TransferRow(ID, 1, 3, False, "active", "f", 1, 20, 10, "me", WHY, "/p", 99)
-STATE = c.PeerState(1, 2**64 - 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "draft", 14)
+STATE = c.PeerState(1, 2**64 - 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "draft", 14, b"line")
 STORED = c.StoredTransfer(TRANSFER, b"private")
 BACK = cr.RestoredMessage(False, ID, 2, 8, 4, 5, 6, b"body", STORED)
 WISH = cr.RestoreState(1, "running", 7, 9, ID, 2, "asked", 8)
@@ -27,6 +27,7 @@ OPS: list[c.Op] = [
     c.LoadOutbox(1, 6, 1000, 10),
     c.ApplyHello(1, 2**64 - 1, 2, 3, 4, 5, "shown"),
     c.StoreMarks(1, 2, 3, 4, 5, 6),
+    c.StoreLine(1, b"line"),
     c.StoreDraft(1, "draft", 14),
     c.FailMessage(1, 6, "why"),
     c.StorePeer(PEER),
@@ -45,6 +46,7 @@ RESULTS: list[c.OpResult] = [
     c.OutboxPage(1, [c.OutboxRow(6, ID, 1, 8, 4, b"body")], True),
     c.HelloApplied(1, 3, [c.ReceiptRange(3, 7, 2)], 1, 2, STATE, 6, 7, 8, WISH),
     c.MarksStored(1, True, 2, 3, 4, 5, 6),
+    c.LineStored(1, b"line"),
     c.DraftStored(1, False, 14, "draft"),
     c.MessageFailedStored(1, 3, "why", 6),
     c.PeerStored(PEER, STATE),

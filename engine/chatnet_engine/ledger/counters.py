@@ -8,7 +8,7 @@ INCARNATION_BYTES = 8
 _STATE = (
     "SELECT peer, incarnation, mark, received_total, acked_total, lamport, last_seq,"
     " delivered_seq, sent_seq, peer_shown, peer_read, my_shown, my_read,"
-    " coalesce(text, ''), coalesce(revision, 0) FROM counters LEFT JOIN drafts USING (peer)"
+    " coalesce(text, ''), coalesce(revision, 0), line FROM counters LEFT JOIN drafts USING (peer)"
 )
 
 
@@ -54,6 +54,12 @@ def store_marks(db: sqlite3.Connection, op: c.StoreMarks) -> c.MarksStored:
             (*new, op.peer),
         )
     return c.MarksStored(op.peer, changed, *new)
+
+
+def store_line(db: sqlite3.Connection, op: c.StoreLine) -> c.LineStored:
+    """Replace what is known of the line; see StoreLine."""
+    db.execute("UPDATE counters SET line = ? WHERE peer = ?", (op.line, op.peer))
+    return c.LineStored(op.peer, op.line)
 
 
 def store_draft(db: sqlite3.Connection, op: c.StoreDraft) -> c.DraftStored:

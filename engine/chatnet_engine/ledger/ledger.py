@@ -153,6 +153,8 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
             return incoming.apply_hello(db, op)
         case c.StoreMarks():
             return counters.store_marks(db, op)
+        case c.StoreLine():
+            return counters.store_line(db, op)
         case c.StoreDraft():
             return counters.store_draft(db, op)
         case c.FailMessage():

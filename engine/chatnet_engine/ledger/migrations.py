@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from chatnet_engine.ledger.schema import (
     CHOSEN_SIZES,
     GIVEN_PATHS,
+    KNOWN_LINES,
     LISTINGS,
     OWN_KEY,
     QUOTAS,
@@ -27,7 +28,8 @@ STEPS: tuple[str, ...] = (
     + LISTINGS
     + TRANSFER_FACTS
     + REPLIES
-    + CHOSEN_SIZES,
+    + CHOSEN_SIZES
+    + KNOWN_LINES,
 )
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 

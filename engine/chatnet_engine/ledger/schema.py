@@ -243,6 +243,11 @@ WHERE auto_accept_bytes = 268435456 AND host = '' AND trust != 'verified';
 """Schema version 3: 1 where a person chose `auto_accept_bytes` (what no default of an earlier
 version is), 2 where the default for who called first changed from 256 MiB to a question."""
 
+KNOWN_LINES = """
+ALTER TABLE counters ADD COLUMN line BLOB NOT NULL DEFAULT x'';
+"""
+"""Schema version 3: what the last link knew of the losses of the line; empty for nothing."""
+
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""

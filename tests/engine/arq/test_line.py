@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from random import Random
 
+import msgspec
 import pytest
 
 from chatnet_engine.arq.line import (
@@ -13,6 +14,7 @@ from chatnet_engine.arq.line import (
     KNOWN_PAIRS,
     LONG_GAIN,
     NEAR_S,
+    KnownLine,
     LineEstimate,
 )
 
@@ -122,3 +124,19 @@ def test_the_next_link_begins_with_what_this_one_knew() -> None:
         assert new.known
         assert new.remember() == known
         assert (new.bursty, new.burst_s) == (old.bursty, old.burst_s)
+
+
+def test_what_is_known_survives_coarsely_and_nonsense_is_nothing_known() -> None:
+    known = KnownLine(loss_rate=0.2041, persistence=0.5, near_gap_s=0.0021, bursty=True)
+    packed = known.pack()
+    kept = KnownLine.unpack(packed)
+    assert kept == KnownLine(loss_rate=0.2, persistence=0.5, near_gap_s=0.0021, bursty=True)
+    assert kept.pack() == packed
+    assert known.differs(None)
+    assert not known.differs(kept)
+    for other in ({"loss_rate": 0.14}, {"bursty": False}):
+        assert known.differs(msgspec.structs.replace(known, **other))
+    worst = KnownLine(loss_rate=1.0, persistence=1.0, near_gap_s=9.0, bursty=False)
+    assert KnownLine.unpack(worst.pack()) is not None
+    for nonsense in (b"", packed[:3], packed + b"x", b"\xff" * 4, bytes((20, 101, 0, 0))):
+        assert KnownLine.unpack(nonsense) is None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.ledger import counters
 from chatnet_protocol import commit as c
 from simworld.ledger_harness import LedgerHarness, arrived, texts
 
@@ -22,6 +23,13 @@ def test_marks_grow_to_the_maximum(harness: LedgerHarness) -> None:
     assert harness.do(first) == c.MarksStored(1, False, 2, 3, 1, 4, 2)
     assert harness.do(c.StoreMarks(1, my_read=3)) == c.MarksStored(1, True, 2, 3, 1, 4, 3)
     assert harness.do(c.StoreMarks(1)) == c.MarksStored(1, False, 2, 3, 1, 4, 3)
+
+
+def test_what_is_known_of_a_line_is_replaced(harness: LedgerHarness) -> None:
+    assert counters.peer_state(harness.connection, 1).line == b""
+    assert harness.do(c.StoreLine(1, b"once")) == c.LineStored(1, b"once")
+    harness.do(c.StoreLine(1, b"then"))
+    assert counters.peer_state(harness.connection, 1).line == b"then"
 
 
 def test_our_own_marks_never_pass_what_exists(harness: LedgerHarness) -> None:

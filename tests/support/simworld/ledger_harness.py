@@ -160,6 +160,8 @@ def events_of(op: c.Op, result: c.OpResult, view: View) -> list[ev.Event]:
         case c.MarksStored():
             values = result.sent_seq, result.peer_shown, result.peer_read
             return [ev.MarksMoved(result.peer, *values, result.my_shown, result.my_read)]
+        case c.LineStored():
+            return []
         case c.DraftStored():
             return [ev.DraftChanged(result.peer, result.revision, result.text, 1)]
         case c.MessageFailedStored(peer=peer, no=no):

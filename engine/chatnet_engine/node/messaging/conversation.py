@@ -8,6 +8,7 @@ from typing import assert_never
 import msgspec
 
 from chatnet_engine.arq import events as arq
+from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
@@ -27,6 +28,8 @@ from chatnet_protocol.limits import (
 )
 from chatnet_protocol.wire import messages as wire
 
+LINE_EVERY_S = 60.0
+"""What is known of a line is stored at most so often, and at the end of a link."""
 SENT_LAG_S = 0.1
 """`sent` is committed this much later, unless `delivered` comes first and makes it needless."""
 
@@ -45,6 +48,7 @@ ConversationResult = (
     | c.OutboxPage
     | c.HelloApplied
     | c.MarksStored
+    | c.LineStored
     | c.DraftStored
 )
 
@@ -61,6 +65,8 @@ class Conversation:
     ) -> None:
         self.state = state
         self.link: LinkSession | None = None
+        self._line_due: float | None = None
+        """When the line may be stored again; None before the link was first served."""
         """The present one, if any."""
         self._commits = commits
         self._publisher = publisher
@@ -105,6 +111,10 @@ class Conversation:
         link.numbers_new = link.local_incarnation != self._local_incarnation
         self._local_incarnation = link.local_incarnation
         self.link = link
+        self._line_due = None
+        line = link.connection.line
+        if not line.known and (known := KnownLine.unpack(self.state.line)):
+            line.resume(known)
         same = self.state.incarnation == link.remote_incarnation
         hello = wire.Hello(
             base=self._outbox.base,
@@ -119,8 +129,23 @@ class Conversation:
 
     def close_link(self) -> None:
         """The link is over; what was not receipted is sent again on the next one."""
+        self._store_line()
         self.link = None
         self._typing.end()
+
+    def remember_line(self, now: Now) -> None:
+        """While a link lives, what it knows of the line is stored now and then: an engine may be
+        killed."""
+        if self._line_due is None:
+            self._line_due = now.mono_s + LINE_EVERY_S
+        elif now.mono_s >= self._line_due:
+            self._line_due = now.mono_s + LINE_EVERY_S
+            self._store_line()
+
+    def _store_line(self) -> None:
+        known = self.link.connection.line.remember() if self.link else None
+        if known and known.differs(KnownLine.unpack(self.state.line)):
+            self._commits.add(c.StoreLine(self.peer, known.pack()))
 
     def handle_event(self, event: ConversationEvent, link: LinkSession, now: Now) -> None:
         """What arrived on the link. Raises RemoteProtocolError, DecodeError."""
@@ -214,6 +239,8 @@ class Conversation:
                 self._hello_applied(result, waiting.link)
             case c.MarksStored():
                 self._marks_stored(result)
+            case c.LineStored():
+                self._update(line=result.line)
             case c.DraftStored():
                 self._update(draft=result.text, draft_revision=result.revision)
             case _:
@@ -353,5 +380,5 @@ class Conversation:
         if self.link and (self.state.my_shown or self.state.my_read):
             self.link.set_state(wire.Marks(self.state.my_shown, self.state.my_read))
 
-    def _update(self, **changes: int | str) -> None:
+    def _update(self, **changes: int | str | bytes) -> None:
         self.state = msgspec.structs.replace(self.state, **changes)

@@ -69,6 +69,7 @@ class Messaging(Subject):
             c.MessageFailedStored: self._failed,
             c.OutboxPage: self._conversation_result,
             c.MarksStored: self._conversation_result,
+            c.LineStored: self._conversation_result,
             c.DraftStored: self._draft_stored,
             c.HelloApplied: self._hello_applied,
         }
@@ -266,6 +267,7 @@ class Messaging(Subject):
         conversation = self.conversations[peer]
         self._links.watch(peer, conversation.waiting, now)
         conversation.fill()
+        conversation.remember_line(now)
 
     # --- time ---
 

@@ -6,7 +6,7 @@ import msgspec
 
 from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.node.messaging.conversation import LINE_EVERY_S, Conversation
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import MarksMoved, MessagesDelivered, Notice
@@ -170,6 +170,51 @@ def test_receipts_told_twice_and_answers_of_a_former_link_change_nothing() -> No
     pair.a.turn()
     assert talk.state == state
     assert len([e for e in pair.at_a.events if isinstance(e, MessagesDelivered)]) == delivered
+
+
+def learned(pair: Pair) -> None:
+    """`a` knows a line that loses a fifth."""
+    link = talk_of(pair.a).link
+    assert link is not None
+    known = KnownLine(loss_rate=0.2, persistence=0.0, near_gap_s=0.0, bursty=False)
+    link.connection.line.resume(known)
+
+
+def copies_after_a_restart(pair: Pair) -> int:
+    pair.a.up()
+    pair.run(3)
+    link = talk_of(pair.a).link
+    assert link is not None
+    return link.connection.stats.copies
+
+
+def test_a_known_line_is_known_after_a_restart_of_the_engine() -> None:
+    pair = connected()
+    learned(pair)
+    pair.run(2 * LINE_EVERY_S)
+    assert talk_of(pair.a).state.line
+    pair.a.crash()
+    assert copies_after_a_restart(pair) == 3
+
+
+def test_the_end_of_a_link_stores_what_it_knew() -> None:
+    pair = connected()
+    learned(pair)
+    pair.b.crash()
+    pair.b.up()
+    pair.run(LINE_EVERY_S / 2)
+    assert talk_of(pair.a).state.line
+    pair.a.crash()
+    assert copies_after_a_restart(pair) == 3
+
+
+def test_a_line_that_stays_as_it_is_is_stored_once() -> None:
+    pair = connected()
+    learned(pair)
+    statements: list[str] = []
+    pair.a.connection.set_trace_callback(statements.append)
+    pair.run(5 * LINE_EVERY_S)
+    assert sum("SET line" in statement for statement in statements) == 1
 
 
 def test_a_new_link_begins_with_what_the_last_one_knew_of_the_line() -> None:
