@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from chatnet_client.client import Client
@@ -119,7 +120,7 @@ def test_real_text_both_ways_while_a_file_crosses(tmp_path: Path) -> None:
         say_both(a, b, said_a, said_b)
         for engine in (a, b):
             with engine.attach() as client:
-                assert client.wait_until(lambda c=client: all_delivered(c, LINES), WITHIN_S)
+                assert client.wait_until(partial(all_delivered, client, LINES), WITHIN_S)
         out, err = sending.communicate(timeout=WITHIN_S)
         assert sending.returncode == 0, out + err
         landed = Path(b.env["HOME"]) / "Downloads" / "ChatNet" / "big.bin"
@@ -156,7 +157,7 @@ def test_engines_killed_in_the_middle(tmp_path: Path) -> None:
         say_rest.join()
         for engine in (a, b):
             with engine.attach() as client:
-                assert client.wait_until(lambda c=client: all_delivered(c, LINES), WITHIN_S)
+                assert client.wait_until(partial(all_delivered, client, LINES), WITHIN_S)
         with b.attach() as client:
             assert client.wait_until(
                 lambda: [t.state for t in client.view.transfers] == ["done"], WITHIN_S

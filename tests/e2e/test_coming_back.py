@@ -13,10 +13,10 @@ import pytest
 
 from chatnet_client.channel import read_connection_file
 from chatnet_client.client import Client, new_id
-from chatnet_client.client_events import ClientEvent, EngineLost, Live
+from chatnet_client.client_events import Cause, ClientEvent, EngineLost, Live
 from chatnet_client.kept import KeptTexts
 from chatnet_client.kept_file import KeptFile
-from chatnet_client.outage import Cause, is_supervised, supervisor_of
+from chatnet_client.outage import is_supervised, supervisor_of
 from chatnet_client.threaded import ThreadedClient
 from chatnet_engine.io.file_link import child_environ
 from chatnet_protocol.ipc.session_files import decode_ended_file

@@ -2,6 +2,7 @@
 
 import resource
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_r20_nothing_is_receipted_that_a_disk_did_not_take(tmp_path: Path) -> No
         wait_for_notice(at_b, "store-works")
         at_b.send_message(1, "taken again")
         for client, count in ((at_a, 1 + len(said)), (at_b, 1)):
-            assert client.wait_until(lambda c=client, n=count: delivered(c, n), WITHIN_S)
+            assert client.wait_until(partial(delivered, client, count), WITHIN_S)
         sides = [Side(e.name, e.key, [read_file(e.database)]) for e in (a, b)]
         assert check(sides) == []
         assert [m.body.decode() for m in sides[1].now.got(a.key)] == ["while it works", *said]

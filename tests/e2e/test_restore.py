@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from chatnet_client.client import Client
@@ -30,7 +31,7 @@ def talk(a: RealEngine, b: RealEngine, folder: Path) -> None:
             if number == ROUNDS // 2:
                 transfer, _ = one.offer_files(1, [str(path)])
         for client in (one, other):
-            assert client.wait_until(lambda client=client: delivered(client), WITHIN_S)
+            assert client.wait_until(partial(delivered, client), WITHIN_S)
 
         def arrived() -> bool:
             row = other.view.transfer(transfer)
@@ -79,7 +80,7 @@ def test_a_wiped_history_comes_back_from_the_peer(tmp_path: Path) -> None:
             assert other.wait_until(lambda: len(other.view.peers[0].messages) == 1, WITHIN_S)
             other.send_message(1, "yes, but I know nothing any more")
             for client in (one, other):
-                assert client.wait_until(lambda client=client: delivered(client), WITHIN_S)
+                assert client.wait_until(partial(delivered, client), WITHIN_S)
             asking = b.spawn_cli("history", "--restore", "--timeout", str(WITHIN_S))
             assert one.wait_until(lambda: asks(one), WITHIN_S)
             assert "asks you for a copy of your conversation" in a.cli("status").stdout

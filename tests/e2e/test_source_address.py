@@ -1,6 +1,6 @@
 """Two addresses on one side, a firewall that lets in only answers on the other."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def talk(a: Client, b: Client, text: str) -> None:
     for client in (a, b):
         client.send_message(1, text)
     for client in (a, b):
-        assert client.wait_until(lambda client=client: has_arrived(client, text), START_S), text
+        assert client.wait_until(partial(has_arrived, client, text), START_S), text
 
 
 def shows(client: Client, address: str) -> bool:
@@ -60,7 +60,7 @@ def test_links_through_a_firewall_that_lets_in_answers_only(tmp_path: Path, fami
             b.start(at(SECOND), str(a.port))
             with a.attach() as at_a, b.attach() as at_b:
                 for client in (at_a, at_b):
-                    assert client.wait_until(lambda client=client: is_up(client), START_S), family
+                    assert client.wait_until(partial(is_up, client), START_S), family
                 talk(at_a, at_b, "from the start")
                 assert shows(at_b, at(SECOND))
                 roam(line, at(PEER) + prefix, at(ROAMED) + prefix)

@@ -1,6 +1,7 @@
 """The three stories that everything is judged by, with real processes."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_two_views_are_alike_whoever_acts(tmp_path: Path) -> None:
         one.request(cmd.MarkRead(1, 1))
         assert two.wait_until(lambda: two.view.peers[0].my_read == 1, WITHIN_S)
         for client in (one, two):
-            assert client.wait_until(lambda client=client: delivered(client), WITHIN_S)
+            assert client.wait_until(partial(delivered, client), WITHIN_S)
         assert one.view.peers[0].messages == two.view.peers[0].messages
         assert other.wait_until(lambda: other.view.peers[0].peer_read == 1, WITHIN_S)
         sent = other.view.peers[0]

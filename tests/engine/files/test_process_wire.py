@@ -7,7 +7,7 @@ import pytest
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import MAX_ROOT_BYTES
-from chatnet_engine.io.file_link import MAX_FRAME_BYTES
+from chatnet_engine.files.process_wire import MAX_FRAME_BYTES
 from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import Renamed

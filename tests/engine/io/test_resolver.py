@@ -29,7 +29,7 @@ class Names:
     def __init__(self, table: dict[str, Any]) -> None:
         self.table = table
         self.release = threading.Event()
-        self.asked = []
+        self.asked: list[str] = []
 
     def __call__(self, host: str, port: int, type: int) -> list[Any]:
         self.asked.append(host)
@@ -124,7 +124,7 @@ def test_threads_and_waiting_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch
     assert [answer.peer for answer in answers] == [6, 7]
     assert answers[0].error == reason(LinkReason.LOOKUPS_BUSY)
     names.release.set()
-    found = []
+    found: list[object] = []
     while len(found) < 6:
         wakeup.wait()
         found += resolver.take_answers(0.0)

@@ -22,7 +22,7 @@ def test_a_copy_is_of_one_instant_while_the_writer_goes_on(
     harness.add_peer()
     for first in range(0, MANY, 500):
         harness.queue(1, texts(*range(first, first + 500)))
-    steps = []
+    steps: list[int] = []
 
     def write_meanwhile() -> None:
         steps.append(harness.queue(1, texts(MANY + len(steps))).rows[0].no)

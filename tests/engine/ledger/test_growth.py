@@ -5,6 +5,7 @@ Counted in steps of SQLite's machine, not in time.
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from chatnet_engine.ledger.history import History
@@ -65,9 +66,7 @@ def measure(path: str) -> dict[str, int]:
     close_file(connection)
     reader = open_read_only(path)
     history = History(reader)
-    costs |= {
-        name: steps_of(reader, lambda q=query: history.page(q)) for name, query in PAGES.items()
-    }
+    costs |= {name: steps_of(reader, partial(history.page, query)) for name, query in PAGES.items()}
     reader.close()
     return costs
 

@@ -20,7 +20,8 @@ def waiting(harness: LedgerHarness, peer: int = 1, after_seq: int = 0) -> list[i
 
 
 def receipts(harness: LedgerHarness, *runs: tuple[int, int, int]) -> c.ReceiptsStored:
-    return harness.do(c.StoreReceipts(1, [AckRange(*run) for run in runs]))
+    stored: c.ReceiptsStored = harness.do(c.StoreReceipts(1, [AckRange(*run) for run in runs]))
+    return stored
 
 
 def test_queued_messages_are_numbered_and_stored_as_told(harness: LedgerHarness) -> None:

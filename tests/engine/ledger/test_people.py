@@ -17,7 +17,8 @@ def harness() -> LedgerHarness:
 
 
 def typed(harness: LedgerHarness, name: str = "typed") -> int:
-    return harness.do(c.StorePeer(PeerRow(0, name, "h", 2))).row.peer
+    stored: c.PeerStored = harness.do(c.StorePeer(PeerRow(0, name, "h", 2)))
+    return stored.row.peer
 
 
 def test_a_new_peer_gets_the_next_number_and_counts_from_nothing(harness: LedgerHarness) -> None:

@@ -66,7 +66,7 @@ def test_fin_is_repeated_five_times() -> None:
     assert not fin.running
     assert not fin.in_front(0.0)
     fin.start(B, 0.0)
-    times = []
+    times: list[float] = []
     while fin.running:
         now = fin.next_at
         if fin.advance(now):

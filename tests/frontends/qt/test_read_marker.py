@@ -4,10 +4,11 @@ import pytest
 
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import MarkRead, MarkShown
+from chatnet_protocol.ipc.rows import MessageRow
 from qtworld import MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
 
-def history(first: int, last: int) -> list:
+def history(first: int, last: int) -> list[MessageRow]:
     return [text_row(no, f"message {no}\nsecond line", ack=no) for no in range(first, last + 1)]
 
 

@@ -117,6 +117,7 @@ def test_a_peer_that_asks_is_answered(stage: Stage) -> None:
     change(stage, theirs=RestoreTheirs.ASKED)
     lost = "Bob has lost messages and asks you for a copy of your conversation."
     assert words(stage) == f"{lost} {UNVERIFIED}"
+    assert stage.pane.restore_strip.shown
     assert stage.pane.restore_strip.shown.tone is Tone.WARNING
     press(stage, "Send it")
     press(stage, "Refuse")

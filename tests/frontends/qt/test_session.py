@@ -93,6 +93,7 @@ def test_an_engine_that_will_never_take_us_is_named(make_stage: MakeStage) -> No
     stage.client.say(Refused(ErrorCode.VERSION, "Upgrade ChatNet on this side.", final=True))
     stage.settle()
     assert not stage.session.online
+    assert stage.window.engine_strip.shown
     assert "Upgrade ChatNet" in stage.window.engine_strip.shown.words
 
 

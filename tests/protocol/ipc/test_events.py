@@ -9,6 +9,7 @@ import golden_vectors as golden
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.envelope import GaugeFrame, Publication
+from chatnet_protocol.ipc.events import LinkGauge
 
 LIMIT = 1 << 20
 SAMPLES = {**golden.EVENTS, **golden.GAUGES}
@@ -74,4 +75,5 @@ def test_a_gauge_is_no_event_and_an_event_no_gauge() -> None:
 def test_a_whole_number_passes_for_a_fraction() -> None:
     content = plain(golden.GAUGES["LinkGauge"]) | {"rtt_ms": 3, "loss": 0}
     gauge = codec.convert([golden.BOOT, [content]], GaugeFrame).gauges[0]
+    assert isinstance(gauge, LinkGauge)
     assert (gauge.rtt_ms, type(gauge.rtt_ms)) == (3.0, float)

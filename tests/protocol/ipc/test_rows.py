@@ -43,8 +43,9 @@ def test_elements_with_a_default_may_be_left_out_the_others_not(row: msgspec.Str
 def test_wrong_types_are_refused(row: msgspec.Struct) -> None:
     values = codec.unpack_plain(codec.pack(row), LIMIT)
     optional = [NoneType in get_args(field.type) for field in msgspec.structs.fields(type(row))]
+    wrongs: list[object] = [True, 7, 7.5, "text", b"bytes", [], {}, None]
     for index, value in enumerate(values):
-        for wrong in (True, 7, 7.5, "text", b"bytes", [], {}, None):
+        for wrong in wrongs:
             if type(wrong) is not type(value) and not (wrong is None and optional[index]):
                 with pytest.raises(DecodeError):
                     codec.convert([*values[:index], wrong, *values[index + 1 :]], type(row))

@@ -4,13 +4,14 @@ import json
 
 import pytest
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from hypothesis import given
 from hypothesis import strategies as st
 
 import file_vectors as golden
 from chatnet_engine.files.records import AEAD_TAG_BYTES, Opener, nonce_packer
-from chatnet_engine.secure.noise import Handshake, Protocol, X25519PrivateKey
+from chatnet_engine.secure.noise import Handshake, Protocol
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.limits import MAX_FILE_BYTES, MAX_LISTED_FILES
