@@ -101,6 +101,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         help="send through a bad network: loss=20%%,dup=5%%,delay=50ms,jitter=20ms,reorder=10%%,"
         "seed=7",
     )
+    parser.add_argument(
+        "--limit", default="", metavar="RATE", help="files move at most so fast: 5MB a second, ..."
+    )
     parser.add_argument("--log-level", default="info", choices=LOG_LEVELS)
     for option, summary in ONCE.items():
         parser.add_argument(option, action="store_true", help=summary)
@@ -190,6 +193,7 @@ def _config(options: argparse.Namespace, umask: int) -> "EngineConfig":
         bind=options.bind,
         display_name=options.name,
         impair=parse_impair(options.impair, seed=seed) if options.impair else None,
+        limit_bytes_s=_limit(options.limit),
         log_level=options.log_level,
         umask=umask,
         ways=tuple(way for way in ONCE if vars(options)[way[2:].replace("-", "_")]),
@@ -200,10 +204,23 @@ def _config(options: argparse.Namespace, umask: int) -> "EngineConfig":
     )
 
 
+def _limit(rate: str) -> int:
+    """Bytes a second, 0 for none. Raises CommandError."""
+    from chatnet_protocol.errors import CommandError, ErrorCode
+    from chatnet_protocol.limits import MIN_LIMIT_BYTES_S
+    from chatnet_protocol.sizes import parse_rate
+
+    limit_bytes_s = parse_rate(rate) if rate else 0
+    if 0 < limit_bytes_s < MIN_LIMIT_BYTES_S:
+        sentence = f"--limit {rate} is below the least rate, {MIN_LIMIT_BYTES_S:,} bytes a second."
+        raise CommandError(ErrorCode.INVALID, sentence)
+    return limit_bytes_s
+
+
 def _lasting(options: argparse.Namespace) -> tuple[str, ...]:
     """The options that hold for the next start of this engine as well."""
     lasting = [f"--log-level={options.log_level}"]
-    for name in ("bind", "name", "impair"):
+    for name in ("bind", "name", "impair", "limit"):
         if value := getattr(options, name):
             lasting.append(f"--{name}={value}")
     return tuple(lasting)

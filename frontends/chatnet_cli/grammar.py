@@ -1,12 +1,12 @@
 """The grammar of the command line: verbs, options, help with examples."""
 
 import argparse
-import re
 from typing import TypeAlias
 
 from chatnet_cli.parser import HelpFormatter, Parser
 from chatnet_protocol.addresses import parse_host
 from chatnet_protocol.errors import CommandError
+from chatnet_protocol.sizes import parse_size
 
 VERB_OPTIONS = ("--session", "--peer")
 """Options that stand anywhere and take a value."""
@@ -92,14 +92,10 @@ def _seconds(text: str) -> float:
 
 def size_of(text: str) -> int:
     """Bytes, of `500MB` or `1GiB`. Raises ArgumentTypeError."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?)b?", text.strip().lower())
-    if match is None or (match[3] and not match[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size (try 500MB or 1GiB)")
-    unit = (1024 if match[3] else 1000) ** " kmgt".index(match[2] or " ")
-    value = round(float(match[1]) * float(unit))
-    if value > MAX_SIZE_BYTES:
-        raise argparse.ArgumentTypeError(f"{text} is more than any disk holds")
-    return value
+    try:
+        return parse_size(text)
+    except CommandError as error:
+        raise argparse.ArgumentTypeError(error.detail) from None
 
 
 def _whole(text: str, maximum: int, what: str) -> int:
@@ -143,6 +139,7 @@ def _add_starting(verbs: Verbs) -> None:
     start.add_argument("--name", metavar="NAME", help="what peers see as your name")
     start.add_argument("--bind", metavar="ADDR", help="local address of the engine")
     _add_invite(start)
+    start.add_argument("--limit", metavar="RATE", help="files move at most so fast: 5MB a second")
     start.add_argument("--impair", metavar="SPEC", help="a bad network on purpose: loss=20%%,...")
     _verb(
         verbs,

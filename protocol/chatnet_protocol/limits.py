@@ -67,6 +67,9 @@ and 70 of each folder in memory."""
 MAX_LISTING_BYTES = 256 * MIB
 LISTING_PAGE_BYTES = 64 * KIB
 """One page of a listing, decoded as a whole: some 2 MiB of objects at worst."""
+MIN_LIMIT_BYTES_S = 20_000
+"""The least that files may be limited to: a record of 64 KiB then takes less than the 5 s after
+which nothing seems to move."""
 AUTO_ACCEPT_BYTES = 256 * MIB
 """What one offer of a peer whose address was typed here, or who is verified, may have to arrive
 without a question, unless a person chose something else."""

@@ -51,6 +51,11 @@ def read_log(name: str) -> str:
         (["70000"], "70000 is not a UDP port: use 1 to 65535, or 0 for any free one."),
         (["-1"], "-1 is not a UDP port: use 1 to 65535, or 0 for any free one."),
         (["1", "host"], "The peer's UDP port is missing"),
+        (["1", "--limit", "fast"], "'fast' is not a size (try 500MB or 1GiB)"),
+        (
+            ["1", "--limit", "5kB/s"],
+            "--limit 5kB/s is below the least rate, 20,000 bytes a second.",
+        ),
         (["1", "host", "0"], "0 is not a UDP port of a peer: use 1 to 65535."),
         (["1", "h" * 300, "5"], "A host name has at most 253 characters."),
         (["1", "10.0.0.300", "5"], "'10.0.0.300' is no IPv4 address"),

@@ -137,6 +137,7 @@ SESSION = rows.SessionRow(
     inbox="/home/alice/Downloads/ChatNet",
     log="/home/alice/.local/share/chatnet/sessions/12345/engine.log",
     version="0.1.0",
+    limit_bytes_s=5_000_000,
 )
 RESTORE = rows.RestoreRow(1, rows.RestoreMine.RUNNING, rows.RestoreTheirs.ASKED, 250)
 PEER_VIEW = view.PeerView(

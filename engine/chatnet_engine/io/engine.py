@@ -74,6 +74,8 @@ class EngineConfig:
     """Empty: all addresses."""
     display_name: str = ""
     impair: ImpairSpec | None = None
+    limit_bytes_s: int = 0
+    """Of files, in each direction; 0: none."""
     log_level: str = "info"
     ways: tuple[str, ...] = ()
     """Of `session_state.COSTS`: what the user accepts to lose."""
@@ -184,7 +186,11 @@ class Engine:
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
             addresses=addresses,
-            files=FileLink(file_command(*udp.local[1::-1], config.umask, folder.listings_path)),
+            files=FileLink(
+                file_command(
+                    *udp.local[1::-1], config.umask, folder.listings_path, config.limit_bytes_s
+                )
+            ),
             trace_log=TraceLog(salt_of(private_key), full=is_debug),
             trace_stream=TraceStream(ipc, node_config.trace, node_config.boot, private_key),
             impairment=Impairment(config.impair) if config.impair else None,
@@ -295,6 +301,7 @@ def _session_row(
         version=PRODUCT_VERSION,
         restarts=config.restarts,
         died_of=config.died_of,
+        limit_bytes_s=config.limit_bytes_s,
     )
 
 

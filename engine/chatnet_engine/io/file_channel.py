@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from chatnet_engine.files.records import Buffer, Opener, Record, Sealer, nonce_packer
+from chatnet_engine.io.file_rate import RateLimit
 from chatnet_protocol.wire.control import Suite
 from chatnet_protocol.wire.file_records import RecordType
 
@@ -40,7 +41,13 @@ class FileChannel:
         self._start = 0
         self._end = 0
         self._queued = bytearray()
+        self._sending: RateLimit | None = None
+        self._receiving: RateLimit | None = None
         sock.settimeout(None)
+
+    def limit(self, sending: RateLimit | None, receiving: RateLimit | None) -> None:
+        """Move no more than these allow from here on; None: as much as can be."""
+        self._sending, self._receiving = sending, receiving
 
     @property
     def ended(self) -> bool:
@@ -67,6 +74,14 @@ class FileChannel:
         if self._queued:
             parts = [memoryview(self._queued), *parts]
             self._queued = bytearray()
+        if self._sending is None:
+            self._send(parts)
+            return
+        for part in self._sending.slices(parts):
+            self._sending.take(len(part))
+            self._send([part])
+
+    def _send(self, parts: list[memoryview]) -> None:
         try:
             left = sum(len(part) for part in parts)
             while True:
@@ -115,12 +130,17 @@ class FileChannel:
                 ready.register(self.sock, select.POLLIN)
                 if not ready.poll(max(0.0, timeout_s) * 1000):
                     return False
-            got = self.sock.recv_into(self._input[self._end :])
+            room = self._input[self._end :]
+            if self._receiving is not None:
+                room = room[: self._receiving.slice_bytes]
+            got = self.sock.recv_into(room)
         except (OSError, ValueError) as error:
             raise ConnectionCut(str(error)) from None
         if got == 0:
             raise ConnectionCut("the other side closed the connection")
         self._end += got
+        if self._receiving is not None:
+            self._receiving.take(got)
         return True
 
 

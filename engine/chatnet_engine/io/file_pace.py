@@ -13,6 +13,8 @@ import struct
 from chatnet_engine.files.line_meter import Sample
 from chatnet_engine.files.pacing import TICK_S, Decision, Pacer
 from chatnet_engine.files.process_wire import STALLED_S, Stalled
+from chatnet_engine.io.file_channel import FileChannel
+from chatnet_engine.io.file_rate import RateLimit
 from chatnet_protocol.ipc.reasons import TransferReason
 
 logger = logging.getLogger(__name__)
@@ -130,9 +132,14 @@ class PacedSocket:
 
 
 class PacedSockets:
-    """All connections that send. Jobs add theirs from their own threads."""
+    """All connections that send, and the limit of all that move files. Jobs add theirs from their
+    own threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_bytes_s: int = 0) -> None:
+        """`limit_bytes_s`: of what is sent and of what is received; 0: none."""
+        limited = bool(limit_bytes_s)
+        self._sending = RateLimit(limit_bytes_s) if limited else None
+        self._receiving = RateLimit(limit_bytes_s) if limited else None
         self._by_job: dict[int, PacedSocket] = {}
 
     def add(self, job: int, sock: socket.socket, now_s: float) -> None:
@@ -142,6 +149,10 @@ class PacedSockets:
             self._by_job[job] = PacedSocket(sock, now_s)
         except PacingUnavailable as error:
             logger.info("file job %d is not paced: %s", job, error)
+
+    def limit(self, channel: FileChannel) -> None:
+        """It moves no more than all together may."""
+        channel.limit(self._sending, self._receiving)
 
     def remove(self, job: int) -> None:
         """The job is over."""

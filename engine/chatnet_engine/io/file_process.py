@@ -1,9 +1,8 @@
 """The file process: owns the TCP listener and every byte of every file.
 
 A process of its own, so that no file ever delays a message. It decides nothing: it does what the
-engine asks over the socket it was started with (see `files.process_wire`), and ends with it. One
-loop serves that socket and the listener; each connection has a thread; one more thread does what
-waits for the disk.
+engine asks over the socket it was started with (`files.process_wire`), and ends with it. One loop
+serves that socket and the listener; each connection has a thread; one more waits for the disk.
 """
 
 import argparse
@@ -118,6 +117,7 @@ class Job:
             return pw.Ended(number, outcome)
         if isinstance(self.request, pw.Send) and self._stream is None:
             self._paced.add(number, channel.sock, time.monotonic())
+        self._paced.limit(channel)
         self._report(number, pw.Connected(number))
         report = partial(self._report, number)
         try:
@@ -163,12 +163,12 @@ class Job:
 
 
 class FileProcess:
-    """The loop. `engine` is the socket to the engine; `listings`: the folder of those of own
-    offers."""
+    """The loop. `engine`: the socket to the engine; `listings`: folder of those of own offers."""
 
     def __init__(
-        self, engine: socket.socket, bind: str, port: int, umask: int, listings: str
-    ) -> None:
+        self, engine: socket.socket, bind: str, port: int, umask: int, listings: str,
+        limit_bytes_s: int,
+    ) -> None:  # fmt: skip
         self._engine = engine
         self._listings = listings
         self._umask = umask
@@ -176,7 +176,7 @@ class FileProcess:
         self._unread = bytearray()
         self._unsent = bytearray()
         self._jobs: dict[int, Job] = {}
-        self._paced = PacedSockets()
+        self._paced = PacedSockets(limit_bytes_s)
         self._bulk = BulkSockets(self._selector, self._send)
         self._reports: collections.deque[tuple[int, pw.Report]] = collections.deque()
         """Reports of other threads; (job or 0, report)."""
@@ -382,6 +382,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--umask", type=int, required=True, help="for received files")
     parser.add_argument("--listings", default="", help="folder for the lists of large offers")
+    parser.add_argument("--limit", type=int, default=0, help="bytes a second; 0: no limit")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO)
     for handler in logging.getLogger().handlers:
@@ -391,7 +392,7 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     os.nice(NICENESS)
     engine = socket.socket(fileno=args.fd)
-    FileProcess(engine, args.bind, args.port, args.umask, args.listings).run()
+    FileProcess(engine, args.bind, args.port, args.umask, args.listings, args.limit).run()
     return 0
 
 

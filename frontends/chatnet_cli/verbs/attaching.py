@@ -40,7 +40,7 @@ def start(env: Environment, options: argparse.Namespace) -> ExitStatus:
     if not code:
         arguments += [options.peer_host, str(options.peer_port)]
     arguments += ["--session", name]
-    for option in ("name", "bind", "impair"):
+    for option in ("name", "bind", "impair", "limit"):
         value = getattr(options, option)
         if value:
             arguments.append(f"--{option}={value}")

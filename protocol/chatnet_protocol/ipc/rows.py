@@ -315,3 +315,5 @@ class SessionRow(Struct, array_like=True, gc=False, frozen=True):
     """How often this engine was started again after it died, since a person started it."""
     died_of: str = ""
     """What the engine before this one died of, such as `SIGKILL`; empty: it did not die."""
+    limit_bytes_s: int = 0
+    """Files are sent, and received, at most so fast altogether; 0: no limit."""

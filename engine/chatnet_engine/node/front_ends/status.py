@@ -51,6 +51,7 @@ class Figures:
             "inbox": session.inbox,
             "log": session.log,
             "impair": session.impair,
+            "limit_bytes_s": session.limit_bytes_s,
             "restarts": session.restarts,
             "died_of": session.died_of,
             "incarnation": f"{self._config.incarnation:016x}",
