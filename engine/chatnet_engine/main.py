@@ -207,8 +207,8 @@ def _config(options: argparse.Namespace, umask: int) -> "EngineConfig":
 def _limit(rate: str) -> int:
     """Bytes a second, 0 for none. Raises CommandError."""
     from chatnet_protocol.errors import CommandError, ErrorCode
+    from chatnet_protocol.ipc.sizes import parse_rate
     from chatnet_protocol.limits import MIN_LIMIT_BYTES_S
-    from chatnet_protocol.sizes import parse_rate
 
     limit_bytes_s = parse_rate(rate) if rate else 0
     if 0 < limit_bytes_s < MIN_LIMIT_BYTES_S:

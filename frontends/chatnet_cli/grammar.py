@@ -6,12 +6,14 @@ from typing import TypeAlias
 from chatnet_cli.parser import HelpFormatter, Parser
 from chatnet_protocol.addresses import parse_host
 from chatnet_protocol.errors import CommandError
-from chatnet_protocol.sizes import parse_size
+from chatnet_protocol.ipc.sizes import parse_size
 
 VERB_OPTIONS = ("--session", "--peer")
 """Options that stand anywhere and take a value."""
 MAX_SIZE_BYTES = 2**63 - 1
 """More than any store can count."""
+BY_DEFAULT = -1
+"""`SetPeer.auto_accept_bytes` to leave it to the default."""
 MAX_PORT = 65535
 WHO = "name, number or address of the peer"
 
@@ -96,6 +98,11 @@ def size_of(text: str) -> int:
         return parse_size(text)
     except CommandError as error:
         raise argparse.ArgumentTypeError(error.detail) from None
+
+
+def allowed_size_of(text: str) -> int:
+    """Bytes; negative: the default. Raises ArgumentTypeError."""
+    return BY_DEFAULT if text.strip().lower() == "default" else size_of(text)
 
 
 def _whole(text: str, maximum: int, what: str) -> int:
@@ -277,6 +284,8 @@ def _add_transfers(verbs: Verbs) -> None:
         parser.add_argument("id", metavar="ID", help="its number, or the start of its id")
         if name == "accept":
             parser.add_argument("--folder", metavar="PATH", help="where to put the files")
+            always = "from now on accept files of this peer up to SIZE automatically"
+            parser.add_argument("--always", type=size_of, metavar="SIZE", help=always)
 
 
 def _add_peers(verbs: Verbs) -> None:
@@ -334,9 +343,9 @@ def _add_peer_action(name: str, parser: Parser) -> None:
         parser.add_argument(
             "size",
             nargs="?",
-            type=size_of,
+            type=allowed_size_of,
             metavar="SIZE",
-            help="500MB, 1GiB; none: show it",
+            help="500MB, 1GiB, default; none: show it",
         )
     elif name == "verify":
         parser.add_argument("--yes", action="store_true", help="the numbers were compared")

@@ -1,5 +1,6 @@
 """What lines that begin with a slash do in a chat. Pure but for looking at the files named."""
 
+import argparse
 import os
 import shlex
 from collections.abc import Callable
@@ -9,8 +10,10 @@ import msgspec
 from chatnet_cli import render, targets
 from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.environment import Failure, UsageError
+from chatnet_cli.grammar import allowed_size_of
 from chatnet_cli.hints import IN_CHAT
 from chatnet_client.words import guess_words, is_open
+from chatnet_client.words.consent import consent_words
 from chatnet_client.words.numbers import gauge_words
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
@@ -23,6 +26,7 @@ from chatnet_protocol.ipc.commands import (
     PauseTransfer,
     RejectTransfer,
     ResumeTransfer,
+    SetPeer,
     StopEngine,
     WithdrawMessage,
 )
@@ -40,6 +44,7 @@ from chatnet_protocol.limits import MAX_HISTORY_ROWS
 HELP = (
     "/file PATH...     send files or folders; quote names with spaces",
     "/accept [ID]      accept offered files       /reject [ID]   refuse them",
+    "/always [SIZE]    accept files of this peer up to SIZE without asking; 0: always ask",
     "/pause [ID]  /resume [ID]  /cancel [ID]     the transfer under way",
     "/reply [#ACK] TEXT  answer the newest message, or the one with that ACK number",
     "/withdraw [NO]    take back your last text, if it was not sent yet",
@@ -55,6 +60,7 @@ HELP = (
 )
 COMMANDS = (
     "accept",
+    "always",
     "cancel",
     "file",
     "give",
@@ -113,6 +119,8 @@ def _do(model: ChatModel, word: str, rest: str, new_id: Callable[[], bytes]) -> 
     elif word in ON_TRANSFERS:
         make, states = ON_TRANSFERS[word]
         model.ask(make(_transfer(model, word, rest, states).id))
+    elif word == "always":
+        _always(model, rest)
     elif word == "reply":
         number, text = _answer_in(rest)
         model.send_text(text, _answered(model, number).id)
@@ -149,6 +157,26 @@ def _do(model: ChatModel, word: str, rest: str, new_id: Callable[[], bytes]) -> 
     else:
         guess = guess_words(word, COMMANDS, "/")
         raise UsageError(f"There is no /{render.escape_line(word)}.{guess} See /help.")
+
+
+def _always(model: ChatModel, words: str) -> None:
+    """Show or choose up to which size files arrive without a question; what waits and fits is
+    accepted. Raises UsageError, Failure."""
+    peer, view = model.peer, model.mirror.view
+    if peer is None or view is None:
+        raise Failure("Not attached yet.")
+    if not words:
+        model.say(f"Files from {render.peer_name(peer.info)} are {consent_words(peer.info)}.")
+        return
+    try:
+        size = allowed_size_of(words)
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"{render.escape_line(str(error))}.") from None
+    model.ask(SetPeer(model.number, auto_accept_bytes=size))
+    for row in view.transfers:
+        waits = row.state == TransferState.OFFERED and not row.mine
+        if waits and row.peer == model.number and row.size_bytes <= size:
+            model.ask(AcceptTransfer(row.id))
 
 
 def _paths(words: str) -> list[str]:

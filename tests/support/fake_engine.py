@@ -47,6 +47,7 @@ from chatnet_protocol.ipc.rows import (
 )
 from chatnet_protocol.ipc.session_files import ConnectionFile, encode_connection_file
 from chatnet_protocol.ipc.view import PeerView, View, failed_row, screen_order
+from chatnet_protocol.limits import AUTO_ACCEPT_BYTES
 from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION, Capability
 
 T = TypeVar("T")
@@ -425,9 +426,15 @@ class FakeCore:
         if isinstance(command, cmd.RemovePeer):
             self.publish(ev.PeerRemoved(command.peer, 0))
         elif isinstance(command, cmd.SetPeer):
-            fields = {"name": command.name, "auto_accept_bytes": command.auto_accept_bytes}
-            given = {name: value for name, value in fields.items() if value is not None}
-            self.publish(ev.PeerChanged(msgspec.structs.replace(info, **given)))
+            size = command.auto_accept_bytes
+            row = msgspec.structs.replace(info, name=command.name or info.name)
+            if size is not None:
+                row = msgspec.structs.replace(
+                    row,
+                    auto_accept_bytes=size if size >= 0 else AUTO_ACCEPT_BYTES,
+                    auto_accept_set=size >= 0,
+                )
+            self.publish(ev.PeerChanged(row))
         else:
             trust = Trust.VERIFIED if command.decision == "verified" else Trust.PINNED
             key = command.key if command.decision == "replace" else info.key

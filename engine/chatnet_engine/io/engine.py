@@ -186,11 +186,7 @@ class Engine:
             resolver=Resolver(udp.family, wakeup.ring),
             stretcher=Stretcher(wakeup.ring),
             addresses=addresses,
-            files=FileLink(
-                file_command(
-                    *udp.local[1::-1], config.umask, folder.listings_path, config.limit_bytes_s
-                )
-            ),
+            files=_file_link(config, folder, udp),
             trace_log=TraceLog(salt_of(private_key), full=is_debug),
             trace_stream=TraceStream(ipc, node_config.trace, node_config.boot, private_key),
             impairment=Impairment(config.impair) if config.impair else None,
@@ -302,6 +298,13 @@ def _session_row(
         restarts=config.restarts,
         died_of=config.died_of,
         limit_bytes_s=config.limit_bytes_s,
+    )
+
+
+def _file_link(config: EngineConfig, folder: SessionFolder, udp: UdpSocket) -> FileLink:
+    host, port = udp.local
+    return FileLink(
+        file_command(port, host, config.umask, folder.listings_path, config.limit_bytes_s)
     )
 
 

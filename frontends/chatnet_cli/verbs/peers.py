@@ -4,10 +4,10 @@ import argparse
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
-from chatnet_cli.grammar import size_of
+from chatnet_cli.grammar import allowed_size_of
 from chatnet_cli.verbs import invites
 from chatnet_client.client import Client
-from chatnet_client.words import size_words
+from chatnet_client.words.consent import consent_words
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.commands import (
@@ -21,6 +21,7 @@ from chatnet_protocol.ipc.commands import (
 from chatnet_protocol.ipc.rows import ClientRole, PeerRow, Trust
 from chatnet_protocol.ipc.view import PeerView
 
+EVENT_TIMEOUT_S = 5.0
 MAX_ANSWER_CHARACTERS = 100
 """Of a yes or no."""
 
@@ -73,7 +74,7 @@ def _who(options: argparse.Namespace) -> str | None:
         return who or options.peer
     if options.action == "auto-accept" and options.size is None:
         try:
-            options.size = size_of(options.who)
+            options.size = allowed_size_of(options.who)
         except argparse.ArgumentTypeError as error:
             raise UsageError(f"{error}.") from None
         return str(options.peer)
@@ -148,10 +149,18 @@ def _verify(
 def _auto_accept(env: Environment, client: Client, info: PeerRow, size: int | None) -> ExitStatus:
     if size is not None:
         client.request(SetPeer(info.peer, auto_accept_bytes=size))
-    limit = info.auto_accept_bytes if size is None else size
-    up_to = f"accepted automatically up to {size_words(limit)}"
-    env.out(f"files from peer {info.peer} are {up_to if limit else 'never accepted automatically'}")
+        client.wait_until(lambda: _is_chosen(client, info.peer, size), EVENT_TIMEOUT_S)
+        info = targets.find_peer(client.view, str(info.peer)).info
+    env.out(f"files from peer {info.peer} are {consent_words(info)}")
     return ExitStatus.DONE
+
+
+def _is_chosen(client: Client, peer: int, size: int) -> bool:
+    """Whether the event with the choice is here; it may be later than the answer."""
+    view = client.view.peer(peer)
+    if view is None or size < 0:
+        return view is None or not view.info.auto_accept_set
+    return view.info.auto_accept_set and view.info.auto_accept_bytes == size
 
 
 def _keep(env: Environment, client: Client, info: PeerRow) -> ExitStatus:

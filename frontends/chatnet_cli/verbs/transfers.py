@@ -16,6 +16,7 @@ from chatnet_protocol.ipc.commands import (
     PauseTransfer,
     RejectTransfer,
     ResumeTransfer,
+    SetPeer,
 )
 from chatnet_protocol.ipc.rows import ClientRole, MessageKind, TransferRow
 
@@ -58,24 +59,26 @@ def _print_new(
 def change(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Do to one transfer what the verb says."""
     with targets.attach(env, options) as client:
-        no, transfer = _find(client, options)
+        no, transfer, peer = _find(client, options)
+        if options.verb == "accept" and options.always is not None:
+            client.request(SetPeer(peer, auto_accept_bytes=options.always))
         client.request(_command(options, transfer))
         env.out(f"{options.verb} · no {no} · {transfer.hex()}")
     return ExitStatus.DONE
 
 
-def _find(client: Client, options: argparse.Namespace) -> tuple[int, bytes]:
-    """Number and id of a transfer. Files can be fetched again that the view no longer lists."""
+def _find(client: Client, options: argparse.Namespace) -> tuple[int, bytes, int]:
+    """Number, id, peer of a transfer. Files can be fetched again that the view no longer lists."""
     try:
         row = targets.find_transfer(client.view, options.id)
     except Failure:
         number = int(options.id) if options.id.isascii() and options.id.isdigit() else 0
         page = client.history(FetchHistory(after_no=max(0, number - 1), limit=1))
-        for message in page.rows:
+        for peer, message in zip(page.peers, page.rows, strict=True):
             if message.no == number and message.kind == MessageKind.OFFER and not message.mine:
-                return message.no, message.id
+                return message.no, message.id, peer
         raise
-    return row.no, row.id
+    return row.no, row.id, row.peer
 
 
 def _command(options: argparse.Namespace, transfer: bytes) -> Command:

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_protocol.errors import CommandError
-from chatnet_protocol.sizes import MAX_SIZE_BYTES, parse_rate, parse_size
+from chatnet_protocol.ipc.sizes import MAX_SIZE_BYTES, parse_rate, parse_size
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""`/always` in a chat: up to which size files of the peer arrive without a question."""
+
+from chat_model import Chat
+from chatnet_protocol.ipc import commands as cmd
+from cli_shell import Shell
+from fake_engine import FakeEngine
+
+DEFAULT = "-- Files from bob are accepted automatically up to 268 MB (the default)."
+
+
+def test_the_size_is_shown_and_chosen() -> None:
+    chat = Chat()
+    assert chat.write("/always") == [DEFAULT]
+    chat.write("/always 0")
+    assert chat.write("/always") == ["-- Files from bob are never accepted automatically."]
+    chat.write("/always 2000TB")
+    assert chat.write("/always") == ["-- Files from bob are accepted automatically."]
+    chat.write("/always default")
+    assert chat.write("/always") == [DEFAULT]
+    sizes = [command.auto_accept_bytes for command in chat.seen(cmd.SetPeer)]
+    assert sizes == [0, 2 * 10**15, -1]
+
+
+def test_what_waits_and_fits_is_accepted_and_nothing_else() -> None:
+    chat = Chat()
+    small = chat.core.offer(1, "a.bin", 1000)
+    chat.core.offer(1, "b.bin", 5000)
+    chat.turn()
+    chat.write("/always 2kB")
+    assert [command.id for command in chat.seen(cmd.AcceptTransfer)] == [small]
+
+
+def test_what_is_no_size_is_refused() -> None:
+    chat = Chat()
+    assert chat.write("/always lots") == ["-- 'lots' is not a size (try 500MB or 1GiB)."]
+    assert chat.seen(cmd.SetPeer) == []
+
+
+def test_a_choice_is_taken_back(shell: Shell, engine: FakeEngine) -> None:
+    assert shell.run("peer", "auto-accept", "bob", "0") == 0
+    assert shell.out == "files from peer 1 are never accepted automatically\n"
+    assert shell.run("peer", "auto-accept", "--peer", "bob", "default") == 0
+    assert shell.out == "files from peer 1 are accepted automatically up to 268 MB (the default)\n"
+    assert engine.seen(cmd.SetPeer)[-1] == cmd.SetPeer(1, auto_accept_bytes=-1)
+
+
+def test_an_offer_is_accepted_with_all_later_ones_up_to_a_size(
+    shell: Shell, engine: FakeEngine
+) -> None:
+    engine.do(lambda core: core.offer(1, "a.bin"))
+    assert shell.run("accept", "1", "--always", "2GB") == 0
+    assert engine.seen(cmd.SetPeer) == [cmd.SetPeer(1, auto_accept_bytes=2_000_000_000)]
+    assert len(engine.seen(cmd.AcceptTransfer)) == 1
