@@ -134,7 +134,7 @@ class Transfers(TransferTable):
         offer = transfer.offer
         if waiting >= MAX_OPEN_OFFERS:
             transfer.refuse_one_more(at)
-        elif offer.size_bytes <= auto_accept_bytes and self._quota.take(
+        elif 0 < auto_accept_bytes >= offer.size_bytes and self._quota.take(
             row.id, key, offer, at, verified=verified, allowed_bytes=auto_accept_bytes
         ):
             transfer.accept(self._inbox, at)

@@ -41,7 +41,13 @@ class Sender:
         self.wall_ms = 1
 
     def offer(
-        self, sizes: list[int], *, key: bytes = KEY, peer: int = PEER, verified: bool = False
+        self,
+        sizes: list[int],
+        *,
+        key: bytes = KEY,
+        peer: int = PEER,
+        verified: bool = False,
+        allowed_bytes: int = 256 * MIB,
     ) -> bytes:
         self.number += 1
         transfer_id = self.number.to_bytes(16, "big")
@@ -50,7 +56,7 @@ class Sender:
             message(transfer_id, self.number, False, body),
             peer,
             key=key,
-            auto_accept_bytes=256 * MIB,
+            auto_accept_bytes=allowed_bytes,
             verified=verified,
             now=self.side.clock,
             wall_ms=self.wall_ms,
@@ -65,6 +71,13 @@ class Sender:
         end = ct.encode_control(ct.End(transfer_id, ct.EndCode.CANCELLED))
         self.side.transfers.handle_control(PEER, end, self.side.clock, self.wall_ms)
         self.side.move()
+
+
+def test_who_is_asked_about_is_asked_about_for_empty_files_too(world: World) -> None:
+    sender = Sender(world.b)
+    assert sender.state([0], allowed_bytes=0) == "offered"
+    assert sender.state([0], allowed_bytes=0, verified=True) == "offered"
+    assert sender.state([0], allowed_bytes=1) != "offered"
 
 
 def test_offers_withdrawn_by_the_hundred_do_not_bring_the_quota_back(world: World) -> None:
