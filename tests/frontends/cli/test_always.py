@@ -17,8 +17,9 @@ def test_the_size_is_shown_and_chosen() -> None:
     assert chat.write("/always") == ["-- Files from bob are accepted automatically."]
     chat.write("/always default")
     assert chat.write("/always") == [DEFAULT]
-    sizes = [command.auto_accept_bytes for command in chat.seen(cmd.SetPeer)]
-    assert sizes == [0, 2 * 10**15, -1]
+    assert chat.seen(cmd.SetPeer) == [
+        cmd.SetPeer(1, auto_accept_bytes=size) for size in (0, 2 * 10**15, -1)
+    ]
 
 
 def test_what_waits_and_fits_is_accepted_and_nothing_else() -> None:
@@ -27,7 +28,7 @@ def test_what_waits_and_fits_is_accepted_and_nothing_else() -> None:
     chat.core.offer(1, "b.bin", 5000)
     chat.turn()
     chat.write("/always 2kB")
-    assert [command.id for command in chat.seen(cmd.AcceptTransfer)] == [small]
+    assert chat.seen(cmd.AcceptTransfer) == [cmd.AcceptTransfer(small)]
 
 
 def test_what_is_no_size_is_refused() -> None:
