@@ -24,7 +24,7 @@ from chatnet_client.words import (
 )
 from chatnet_client.words.links import link_sentence
 from chatnet_client.words.messages import NOT_HERE, failure_words, quote_words
-from chatnet_client.words.transfers import transfer_words
+from chatnet_client.words.transfers import transfer_words, why_words
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.rows import (
@@ -185,7 +185,8 @@ def _hinted(words: str, hint: str | None) -> str:
 def where_words(row: TransferRow, name: str, hints: Hints = AS_VERBS) -> str:
     """Where a transfer with the peer `name` stands, and what can be done about it."""
     if row.state == TransferState.OFFERED and not row.mine:
-        return f"Offered: {hints.accept_or_reject(row.no)}"
+        why = escape_line(why_words(row, name))
+        return f"Offered: {hints.accept_or_reject(row.no)}" + (f" ({why})" if why else "")
     words = escape_line(transfer_words(row, name))
     if row.state == TransferState.DONE:
         return f"{words}, {escape_line(row.path)}" if row.path and not row.mine else words

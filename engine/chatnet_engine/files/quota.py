@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from chatnet_engine.files.outputs import Moment
 from chatnet_protocol.ipc.offer import Offer
+from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.limits import (
     MAX_AUTOMATIC_BYTES_A_DAY,
     MAX_AUTOMATIC_FILES_A_DAY,
@@ -52,6 +53,30 @@ class Quota:
         self._uses[key] = use
         self._unstored[transfer_id] = AutomaticUse(key, day, offer.size_bytes, offer.entries)
         return True
+
+    def why_ask(
+        self,
+        transfer_id: bytes,
+        key: bytes,
+        offer: Offer,
+        at: Moment,
+        *,
+        verified: bool,
+        allowed_bytes: int,
+    ) -> Reason | None:
+        """Why somebody has to be asked about the offer; None: it is taken as `take` does."""
+        if allowed_bytes <= 0:
+            return reason(TransferReason.ASKS_ALWAYS)
+        if offer.size_bytes > allowed_bytes:
+            return reason(TransferReason.ASKS_SIZE, allowed_bytes)
+        if self.take(transfer_id, key, offer, at, verified=verified, allowed_bytes=allowed_bytes):
+            return None
+        use = self._uses.get(key)
+        files = use.files if use is not None and use.day == at.wall_ms // DAY_MS else 0
+        if files + offer.entries > MAX_AUTOMATIC_FILES_A_DAY:
+            return reason(TransferReason.ASKS_FILES_A_DAY, MAX_AUTOMATIC_FILES_A_DAY)
+        most_bytes = max(MAX_AUTOMATIC_BYTES_A_DAY, allowed_bytes)
+        return reason(TransferReason.ASKS_BYTES_A_DAY, most_bytes)
 
     def pop_use(self, transfer_id: bytes) -> AutomaticUse | None:
         """What this transfer took, to be stored with it; once."""

@@ -1,8 +1,8 @@
 """The receiving side of a transfer: asks, resumes, verifies, and gives files their names.
 
 This side drives: it knows what is missing. It listens first; when the sender cannot reach it, the
-sender listens and this side dials. A complete file gets its final name only after that name and
-the file's inode are durable in the history, so that a restart recognises what happened.
+sender listens and this side dials. A file gets its final name only after that name and its inode
+are durable, so that a restart recognises what happened.
 """
 
 from collections.abc import Callable
@@ -70,8 +70,6 @@ class Receiving(Transfer):
         self.acknowledged = True
         """The sender knows how it ended."""
 
-    # --- commands ---
-
     def accept(self, folder: str, at: Moment) -> None:
         """The files are wanted, below `folder`; once more, if it has ended."""
         if self.ended:
@@ -89,7 +87,12 @@ class Receiving(Transfer):
         self.detail.held = False
         self._out.say(self.peer, ct.Accept(self.id))
         self.retry_at = at.s
-        self._touch(at)
+        self._touch(at, why=None)
+
+    def ask(self, why: Reason, at: Moment) -> None:
+        """Somebody here has to decide, because of `why`."""
+        self._touch(at, why=why)
+        self.handle_link_up(at)
 
     def refuse_one_more(self, at: Moment) -> None:
         """The peer has as many open offers as it may have."""

@@ -134,12 +134,12 @@ class Transfers(TransferTable):
         offer = transfer.offer
         if waiting >= MAX_OPEN_OFFERS:
             transfer.refuse_one_more(at)
-        elif 0 < auto_accept_bytes >= offer.size_bytes and self._quota.take(
+        elif why := self._quota.why_ask(
             row.id, key, offer, at, verified=verified, allowed_bytes=auto_accept_bytes
         ):
-            transfer.accept(self._inbox, at)
+            transfer.ask(why, at)
         else:
-            transfer.handle_link_up(at)
+            transfer.accept(self._inbox, at)
         self._after(transfer, at)
 
     def handle_stored(self, row: TransferRow, now: float, wall_ms: int) -> None:

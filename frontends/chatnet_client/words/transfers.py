@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from chatnet_client.words import is_record
+from chatnet_client.words import is_record, size_words
 from chatnet_client.words.sentences import Sentence, sentence_of
 from chatnet_protocol.ipc.reasons import Reason, TransferReason
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
@@ -15,8 +15,27 @@ def _no_room(_name: str, reason: Reason) -> str:
     return f"Not enough room in {reason.param(0)}: {megabytes} more are needed."
 
 
+def _over_size(name: str, reason: Reason) -> str:
+    return f"Larger than the {_size(reason)} of {name} that arrive without a question."
+
+
+def _over_day(name: str, reason: Reason) -> str:
+    return f"More than the {_size(reason)} of {name} a day that arrive without a question."
+
+
+def _size(reason: Reason) -> str:
+    size = reason.param(0)
+    return size_words(int(size)) if size.isdecimal() else size
+
+
 _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
     {
+        TransferReason.ASKS_ALWAYS: "You are asked about all files of {name}.",
+        TransferReason.ASKS_SIZE: _over_size,
+        TransferReason.ASKS_BYTES_A_DAY: _over_day,
+        TransferReason.ASKS_FILES_A_DAY: (
+            "More than the {0} files of {name} a day that arrive without a question."
+        ),
         TransferReason.QUEUED: "Waiting for other files to finish.",
         TransferReason.NO_TCP: (
             "No TCP connection between the two sides; open the port of ChatNet on one of them."
@@ -107,7 +126,8 @@ def transfer_words(row: TransferRow, name: str, delivered: bool | None = None) -
 
 def _offered(row: TransferRow, name: str, delivered: bool | None) -> str:
     if not row.mine:
-        return "Accept this?"
+        why = why_words(row, name)
+        return f"Accept this? {why}" if why else "Accept this?"
     if delivered is None:
         return "Not answered yet"
     return f"Waiting for {name} to accept" if delivered else "Offer not delivered yet"

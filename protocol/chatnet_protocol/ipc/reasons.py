@@ -43,6 +43,10 @@ class LinkReason(enum.StrEnum):
 class TransferReason(enum.StrEnum):
     """Why a transfer waits, does not move or has failed."""
 
+    ASKS_ALWAYS = "asks-always"
+    ASKS_SIZE = "asks-size"
+    ASKS_BYTES_A_DAY = "asks-bytes-a-day"
+    ASKS_FILES_A_DAY = "asks-files-a-day"
     QUEUED = "queued"
     NO_TCP = "no-tcp"
     CONNECTION_CUT = "connection-cut"
@@ -117,6 +121,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         LinkReason.OTHER_VERSION: ("theirs", "ours"),
         LinkReason.PEER_REFUSED: ("why",),
         LinkReason.VIOLATION: ("what",),
+        TransferReason.ASKS_SIZE: ("bytes",),
+        TransferReason.ASKS_BYTES_A_DAY: ("bytes",),
+        TransferReason.ASKS_FILES_A_DAY: ("files",),
         TransferReason.DISK_FULL: ("path",),
         TransferReason.NO_ROOM: ("path", "bytes"),
         TransferReason.UNWRITABLE: ("path", "error"),

@@ -56,3 +56,22 @@ def test_folders_count_like_files() -> None:
     assert quota.pop_use(ID) == AutomaticUse(KEY, 0, 0, 601)
     assert not quota.take(OTHER, KEY, folders, TODAY, verified=False, allowed_bytes=0)
     assert quota.take(OTHER, KEY, folders, TODAY, verified=True, allowed_bytes=0)
+
+
+def test_it_is_said_why_an_offer_asks() -> None:
+    quota = Quota([])
+    small, many = Offer([OfferedFile(["x"], 1)]), Offer([OfferedFile(["x"], 0)] * 1000)
+
+    def why(offer: Offer, allowed_bytes: int, transfer_id: bytes = ID) -> str:
+        found = quota.why_ask(
+            transfer_id, KEY, offer, TODAY, verified=False, allowed_bytes=allowed_bytes
+        )
+        return " ".join([found.code, *found.params]) if found else "taken"
+
+    assert why(small, 0) == "asks-always"
+    assert why(HALF, MIB) == f"asks-size {MIB}"
+    assert why(many, MIB) == "taken"
+    assert why(small, MIB, OTHER) == "asks-files-a-day 1000"
+    quota.forget(ID)
+    assert why(HALF, 700 * MIB) == "taken"
+    assert why(HALF, 700 * MIB, OTHER) == f"asks-bytes-a-day {1024 * MIB}"
