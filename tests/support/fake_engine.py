@@ -1,5 +1,4 @@
 """A tiny engine for testing front ends: the real View and the real local protocol, no peer link.
-
 `FakeCore` is pure: request frames in, reply frames and publications out; tests of the attach
 machine drive it directly and drop what they like. `FakeEngine` serves one over real sockets from
 a thread. What a peer would do is done by calling methods: `receive`, `deliver`, `peer_reads`,
@@ -16,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -427,14 +425,12 @@ class FakeCore:
             self.publish(ev.PeerRemoved(command.peer, 0))
         elif isinstance(command, cmd.SetPeer):
             size = command.auto_accept_bytes
-            row = msgspec.structs.replace(info, name=command.name or info.name)
+            given: dict[str, Any] = {"name": command.name or info.name}
             if size is not None:
-                row = msgspec.structs.replace(
-                    row,
-                    auto_accept_bytes=size if size >= 0 else AUTO_ACCEPT_BYTES,
-                    auto_accept_set=size >= 0,
-                )
-            self.publish(ev.PeerChanged(row))
+                default = size < 0
+                given["auto_accept_bytes"] = AUTO_ACCEPT_BYTES if default else size
+                given["auto_accept_set"] = not default
+            self.publish(ev.PeerChanged(msgspec.structs.replace(info, **given)))
         else:
             trust = Trust.VERIFIED if command.decision == "verified" else Trust.PINNED
             key = command.key if command.decision == "replace" else info.key
@@ -596,10 +592,5 @@ class FakeEngine:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -62,9 +62,8 @@ class Receiving(Transfer):
         self._placing = Placing(row.id, detail, self._things, out)
         self._place_again_at: float | None = None
         self._asked: ct.Listen | None = None
-        """The sender's newest request to dial that no job has been started for."""
-        self._reached = False
-        """The sender's listener was found, so it is the one to listen."""
+        """The newest request to dial for which no job was started."""
+        self._reached = False  # whether the sender's listener was, so that it is to listen
         self._next_dial_s = 0.0
         self._dial_interval_s = MIN_DIAL_INTERVAL_S
         self.acknowledged = True
