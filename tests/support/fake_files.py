@@ -197,7 +197,7 @@ class FakeProcess:
         self.folders: dict[str, list[str]] = {}
         """What is in the folders that can be sent, by their paths: names in `sources`."""
         self.many: set[str] = set()
-        """Those of the folders whose files are said by a listing."""
+        """Those of the folders whose files are named by a listing."""
         self.things: dict[int, int] = {}
         """How many things of each receiving job are complete."""
         self.jobs: dict[int, pw.Send | pw.Receive] = {}

@@ -278,7 +278,7 @@ ROWS: Samples = {
     "TransferRow, with a reason": msgspec.structs.replace(
         TRANSFER,
         state=rows.TransferState.WAITING,
-        reason=reason(TransferReason.NO_ROOM, "/home/bob/Downloads/ChatNet", 5_000_000),
+        reason=reason(TransferReason.NO_SPACE, "/home/bob/Downloads/ChatNet", 5_000_000),
     ),
     "Differences": DIFFERENCES,
     "Renamed": rows.Renamed("plans/a_", "a_ (1)"),

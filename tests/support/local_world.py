@@ -55,7 +55,7 @@ def link_gauge(peer: int = 1, **values: Any) -> ev.LinkGauge:
 
 
 class LostFrame(Exception):
-    """Raised by what answers in the engine's place: the request is lost on its way."""
+    """Raised by what answers in the engine's place: the request is lost in flight."""
 
 
 class ServedEngine(SimEngine):

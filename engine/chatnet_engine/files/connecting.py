@@ -18,8 +18,8 @@ def listen(
     """Wait for the peer at our TCP listener; it is notified once the file process knows the
     token."""
     handle, token = _draw(random)
-    said = ct.Listen(transfer_id, handle, token, port, link.suite)
-    return pw.Connect(handle, token, link.suite, [], ct.TOKEN_VALID_S), said
+    request = ct.Listen(transfer_id, handle, token, port, link.suite)
+    return pw.Connect(handle, token, link.suite, [], ct.TOKEN_VALID_S), request
 
 
 def listen_on_link(
@@ -27,21 +27,23 @@ def listen_on_link(
 ) -> tuple[pw.Connect, ct.LinkStream]:
     """Wait for the peer to begin a bulk stream; it is notified once the file process waits."""
     handle, token = _draw(random)
-    said = ct.LinkStream(transfer_id, handle, token, link.suite)
-    return _stream(said), said
+    request = ct.LinkStream(transfer_id, handle, token, link.suite)
+    return _stream(request), request
 
 
-def answer(said: ct.Listen | ct.LinkStream, link: PeerLink) -> pw.Connect:
+def answer(request: ct.Listen | ct.LinkStream, link: PeerLink) -> pw.Connect:
     """Do what the peer asks for; on TCP only its own known addresses are dialled, with the port
     it names or had."""
-    if isinstance(said, ct.LinkStream):
-        return _stream(said)
-    link.tcp_port = said.port
-    return pw.Connect(said.handle, said.token, said.suite, link.tcp_addrs(), ct.TOKEN_VALID_S)
+    if isinstance(request, ct.LinkStream):
+        return _stream(request)
+    link.tcp_port = request.port
+    return pw.Connect(
+        request.handle, request.token, request.suite, link.tcp_addrs(), ct.TOKEN_VALID_S
+    )
 
 
-def _stream(said: ct.LinkStream) -> pw.Connect:
-    return pw.Connect(said.handle, said.token, said.suite, [], ct.TOKEN_VALID_S, bulk=True)
+def _stream(request: ct.LinkStream) -> pw.Connect:
+    return pw.Connect(request.handle, request.token, request.suite, [], ct.TOKEN_VALID_S, bulk=True)
 
 
 def _draw(random: Callable[[int], bytes]) -> tuple[bytes, bytes]:

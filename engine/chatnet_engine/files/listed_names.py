@@ -25,7 +25,7 @@ MAX_RENAMED = 100_000
 
 
 class Receivable(ListingIndex):
-    """A listing that is as its offer said. Call `name` before any name is asked for."""
+    """A listing that is as its offer stated. Call `name` before any name is asked for."""
 
     def __init__(self, offered: OfferedListing, read: Read) -> None:
         """Raises DecodeError and OSError."""

@@ -52,7 +52,7 @@ class Schedule:
         return list(self._jobs.values())
 
     def may_start(self, transfer: Transfer) -> bool:
-        """Whether there is room for one more job in its direction, of its peer and of all.
+        """Whether one more job may start in its direction, of its peer and of all.
 
         A receiver's job waits for a sender's at the other side: it never takes that one's place.
         """

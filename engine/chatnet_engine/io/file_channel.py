@@ -130,10 +130,10 @@ class FileChannel:
                 ready.register(self.sock, select.POLLIN)
                 if not ready.poll(max(0.0, timeout_s) * 1000):
                     return False
-            room = self._input[self._end :]
+            space = self._input[self._end :]
             if self._receiving is not None:
-                room = room[: self._receiving.slice_bytes]
-            got = self.sock.recv_into(room)
+                space = space[: self._receiving.slice_bytes]
+            got = self.sock.recv_into(space)
         except (OSError, ValueError) as error:
             raise ConnectionCut(str(error)) from None
         if got == 0:

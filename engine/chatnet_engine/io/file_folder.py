@@ -94,7 +94,7 @@ class Folder:
         total = found.f_blocks * found.f_frsize
         reserve = min(RESERVE_BYTES, int(total * RESERVE_SHARE))
         if found.f_bavail * found.f_frsize - reserve < size_bytes:
-            raise FolderError(TransferReason.NO_ROOM, shown(self.path), size_bytes, full=True)
+            raise FolderError(TransferReason.NO_SPACE, shown(self.path), size_bytes, full=True)
 
     def open_partial(self, transfer_id: bytes, thing: int | str) -> int:
         """Descriptor of a file's partial, which may hold bytes already. Raises OSError."""

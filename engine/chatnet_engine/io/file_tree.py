@@ -35,7 +35,7 @@ class FileTree:
         self._last: tuple[Path, int] | None = None
         """The folder that was used last, open: files of one folder come one after the other."""
         self._syncing = threading.Lock()
-        """Whoever finds nothing to sync may rely on what another one is syncing."""
+        """A caller that finds nothing to sync may rely on what another one is syncing."""
         self._unsynced: set[Path] = set()
         """Folders in which a name is new."""
 

@@ -54,7 +54,7 @@ class TransferReason(enum.StrEnum):
     RECEIVER_BUSY = "receiver-busy"
     SENDER_SILENT = "sender-silent"
     DISK_FULL = "disk-full"
-    NO_ROOM = "no-room"
+    NO_SPACE = "no-space"
     UNWRITABLE = "unwritable"
     PARTS_GONE = "parts-gone"
     ENGINE_ERROR = "engine-error"
@@ -125,7 +125,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         TransferReason.ASKS_BYTES_A_DAY: ("bytes",),
         TransferReason.ASKS_FILES_A_DAY: ("files",),
         TransferReason.DISK_FULL: ("path",),
-        TransferReason.NO_ROOM: ("path", "bytes"),
+        TransferReason.NO_SPACE: ("path", "bytes"),
         TransferReason.UNWRITABLE: ("path", "error"),
         TransferReason.PARTS_GONE: ("name",),
         TransferReason.NAMES_TAKEN: ("path",),

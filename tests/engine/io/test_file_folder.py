@@ -250,7 +250,7 @@ def test_the_reserve_stays_free(folder: Folder, monkeypatch: pytest.MonkeyPatch)
     disk = SimpleNamespace(f_blocks=1000, f_bavail=100, f_frsize=1_000_000)
     monkeypatch.setattr(os, "fstatvfs", lambda fd: disk)
     folder.need(50_000_000)
-    with pytest.raises(FolderError, match="no-room") as info:
+    with pytest.raises(FolderError, match="no-space") as info:
         folder.need(50_000_001)
     assert info.value.full
     assert info.value.why.params[1] == "50000001"

@@ -220,11 +220,11 @@ def test_a_disk_that_takes_a_part_of_what_is_written_loses_nothing(
     turns = iter(range(10**6))
 
     def write_a_part(fd: int, bodies: list[memoryview], offset: int) -> int:
-        room = (1, 999, 70_000)[next(turns) % 3]
+        space = (1, 999, 70_000)[next(turns) % 3]
         part = []
         for body in bodies:
-            part.append(body[:room])
-            room -= len(part[-1])
+            part.append(body[:space])
+            space -= len(part[-1])
         return really_write(fd, part, offset)
 
     monkeypatch.setattr(os, "pwritev", write_a_part)

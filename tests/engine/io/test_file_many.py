@@ -108,7 +108,7 @@ def test_the_sender_forgets_the_list_of_what_it_cancelled(pair: Pair, many: Path
 
 def scan(*roots: Path, listings: Path) -> pw.Scanned:
     names = [str(root) for root in roots]
-    return list_files(pw.Scan(ID, names), str(listings), lambda said: None)
+    return list_files(pw.Scan(ID, names), str(listings), lambda report: None)
 
 
 def test_what_is_listed_is_counted_and_what_is_not_is_named(tmp_path: Path, many: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_folder_that_closes_or_a_list_that_cannot_be_kept_is_a_sentence(
 ) -> None:
     (tmp_path / "file").touch()
     assert "cannot be kept" in scan(many, listings=tmp_path / "file").error
-    report = list_files(pw.Scan(ID, [str(many)]), "", lambda said: None)
+    report = list_files(pw.Scan(ID, [str(many)]), "", lambda report: None)
     assert report.code == ErrorCode.TOO_LARGE
     monkeypatch.setattr("chatnet_engine.io.file_listing.MAX_LISTING_BYTES", 10)
     assert scan(many, listings=tmp_path / "l").code == ErrorCode.TOO_LARGE
@@ -187,10 +187,10 @@ def test_a_long_walk_says_that_it_works(
     tmp_path: Path, many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_walk, "REPORT_EVERY_S", 0.0)
-    said: list[pw.Report] = []
-    list_files(pw.Scan(ID, [str(many)]), str(tmp_path / "l"), said.append)
-    assert said
-    assert set(map(type, said)) == {pw.Scanning}
+    reports: list[pw.Report] = []
+    list_files(pw.Scan(ID, [str(many)]), str(tmp_path / "l"), reports.append)
+    assert reports
+    assert set(map(type, reports)) == {pw.Scanning}
 
 
 def test_lists_that_nobody_used_for_long_are_removed(tmp_path: Path) -> None:

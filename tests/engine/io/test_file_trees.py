@@ -89,7 +89,7 @@ def offered(roots: list[str], listings: str) -> tuple[pw.Scanned, Offer]:
     out.ready = True
     offering = Offering(out)
     offering.offer(ID, 1, roots, Moment(1.0, 1))
-    scanned = list_files(pw.Scan(ID, roots), listings, lambda said: None)
+    scanned = list_files(pw.Scan(ID, roots), listings, lambda report: None)
     offering.handle_scanned(scanned)
     [ready] = offering.take()
     assert isinstance(ready, ReadyOffer), ready
@@ -122,7 +122,7 @@ def run(arrival: Arrival, index: int = 0, things: int = 0) -> None:
     receiver = FileChannel(far, Suite.CHACHA, (KEYS[1], KEYS[0]))
     files, listing = arrival.scanned.files, arrival.offer.listing
     send = pw.Send(1, CONNECT, arrival.roots, files, id=ID, listing=listing)
-    job = SendJob(send, sender, lambda said: None, arrival.listings)
+    job = SendJob(send, sender, lambda report: None, arrival.listings)
     sending = threading.Thread(target=job.run)
     sending.start()
     body = encode_offer(arrival.offer)

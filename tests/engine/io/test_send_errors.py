@@ -99,16 +99,16 @@ def test_r24_what_cannot_be_sent_is_loss_to_a_whole_engine(engines: list[MoodySo
             errno.ENOBUFS,
             errno.EPERM,
         )
-        said = []
+        sent = []
         for code in codes:
             before = errors_told(caller)
             for sock in engines:
                 sock.code, sock.left = code, REFUSED
-            said.append(os.strerror(code))
-            caller.send_message(1, said[-1])
-            assert caller.wait_until(lambda: delivered(caller) == len(said), WITHIN_S)
+            sent.append(os.strerror(code))
+            caller.send_message(1, sent[-1])
+            assert caller.wait_until(lambda: delivered(caller) == len(sent), WITHIN_S)
             assert errors_told(caller) > before
-        assert callee.wait_until(lambda: len(callee.view.peers[0].messages) == len(said), WITHIN_S)
-        assert [row.text for row in callee.view.peers[0].messages] == said
+        assert callee.wait_until(lambda: len(callee.view.peers[0].messages) == len(sent), WITHIN_S)
+        assert [row.text for row in callee.view.peers[0].messages] == sent
         assert all(sock.failed > len(codes) for sock in engines)
         assert caller.view.peers[0].link.links == 1

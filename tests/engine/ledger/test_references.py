@@ -44,7 +44,7 @@ def looked_up(harness: LedgerHarness, number: int, peer: int = 1) -> list[Messag
 
 
 def put_back(harness: LedgerHarness, number: int, reply_to: bytes = b"") -> None:
-    """One of the peer's messages comes back."""
+    """One of the peer's messages returns."""
     row = cr.RestoredMessage(
         False, message_id(number), 1, 1, 1000, 3000, 1, b"old", reply_to=reply_to
     )

@@ -8,7 +8,7 @@ from chatnet_protocol.ipc.rows import AckRange, TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 from simworld.ledger_harness import LedgerHarness, message_id
 
-WHY = reason(TransferReason.NO_ROOM, "/in [x]", 5)
+WHY = reason(TransferReason.NO_SPACE, "/in [x]", 5)
 
 
 def offer(number: int, state: str = "offered") -> TransferRow:

@@ -307,7 +307,7 @@ def test_adding_a_known_address_only_renames_it(alone: Alone) -> None:
 
 def test_a_peer_is_renamed_and_limited_and_forgotten(alone: Alone) -> None:
     alone.done(cmd.SetPeer(1, "friend"))
-    alone.done(cmd.SetPeer(1, auto_accept_bytes=-5))
+    alone.done(cmd.SetPeer(1, auto_accept_bytes=0))
     assert alone.client.view
     (peer,) = alone.client.view.peers
     assert (peer.info.name, peer.info.auto_accept_bytes) == ("friend", 0)

@@ -37,11 +37,11 @@ class Three:
         node.endpoint.rehandshake(peer, self.world.now)
         node.flush()
 
-    def end(self, *, heard: bool) -> None:
+    def end(self, *, known: bool) -> None:
         """A ends its link to B, who may get to know."""
         self.a.endpoint.end_link(1, self.world.now)
         self.a.peers[1].link = None
-        if heard:
+        if known:
             self.b.endpoint.end_link(1, self.world.now, by_peer=True)
             self.b.peers[1].link = None
             self.b.flush()
@@ -54,10 +54,10 @@ def links(node: Node, peer: int) -> list[bool]:
     return [e.rekey for e in node.events if isinstance(e, LinkUp) and e.peer == peer]
 
 
-@pytest.mark.parametrize("heard", [True, False])
-def test_a_link_that_ended_is_new_for_both_and_the_others_go_on(heard: bool) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_a_link_that_ended_is_new_for_both_and_the_others_go_on(known: bool) -> None:
     three = Three()
-    three.end(heard=heard)
+    three.end(known=known)
     assert three.world.run(5, lambda: agreed(three.a, three.b))
     for node, peer in ((three.a, 2), (three.c, 1)):
         three.rehandshake(node, peer)
@@ -82,7 +82,7 @@ def test_the_side_that_ended_it_may_dial() -> None:
 def test_a_link_that_is_over_already_can_be_ended_once_more() -> None:
     """Both ends begin anew in memory; the first end is known to the peer, the second is not."""
     three = Three()
-    three.end(heard=True)
+    three.end(known=True)
     first = three.a.endpoint.incarnation(three.b.identity.public)
     three.a.endpoint.end_link(1, three.world.now)
     assert three.a.endpoint.incarnation(three.b.identity.public) != first
@@ -91,7 +91,7 @@ def test_a_link_that_is_over_already_can_be_ended_once_more() -> None:
 def test_one_that_comes_back_from_elsewhere_is_answered_right_at_the_second_try() -> None:
     """Nobody can know who asks from a new address: the answer there is everybody's."""
     three = Three()
-    three.end(heard=True)
+    three.end(known=True)
     assert three.world.run(5, lambda: agreed(three.a, three.b))
     three.world.move(three.b, ("10.9.9.9", 9))
     first = three.b.endpoint.counters.inits_sent
@@ -152,7 +152,7 @@ def test_an_address_that_now_belongs_to_another_key_is_answered_with_everybodys(
 
 def test_peers_that_change_addresses_get_through_to_one_that_ended_a_link() -> None:
     three = Three()
-    three.end(heard=True)
+    three.end(known=True)
     assert three.world.run(5, lambda: agreed(three.a, three.b))
     three.world.move(three.b, ("10.9.9.9", 9))
     three.rehandshake(three.b, 1)

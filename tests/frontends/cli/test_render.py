@@ -161,7 +161,7 @@ def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
             True,
             "failed",
             {"reason": reason(TransferReason.DISK_FULL, "/i\x1b")},
-            "7 → f, 10 B: Failed: The disk is full: /i\\x1b has no room for the rest.",
+            "7 → f, 10 B: Failed: The disk is full: /i\\x1b has no space for the rest.",
         ),
         (
             False,

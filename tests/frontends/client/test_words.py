@@ -97,8 +97,8 @@ def test_every_reason_of_a_transfer_has_a_sentence(code: TransferReason) -> None
 
 
 def test_missing_room_is_given_in_whole_megabytes() -> None:
-    row = transfer("waiting", reason(TransferReason.NO_ROOM, "/in", 51_000_001))
-    assert why_words(row, "bob") == "Not enough room in /in: 52 MB more are needed."
+    row = transfer("waiting", reason(TransferReason.NO_SPACE, "/in", 51_000_001))
+    assert why_words(row, "bob") == "Not enough space in /in: 52 MB more are needed."
 
 
 @pytest.mark.parametrize("mine", [True, False])

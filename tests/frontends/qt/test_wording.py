@@ -100,7 +100,7 @@ def transfer(state: str, **more: Any) -> TransferRow:
 def test_transfers_say_who_and_why() -> None:
     say = wording.transfer_words
     full = reason(TransferReason.DISK_FULL, "/in\nbox")
-    failed = "Failed: The disk is full: /in box has no room for the rest."
+    failed = "Failed: The disk is full: /in box has no space for the rest."
     assert say(transfer("paused", by="me"), "Bob", True) == "Paused by you"
     assert say(transfer("paused", by="peer"), "Bob", True) == "Paused by Bob"
     assert say(transfer("failed", reason=full), "Bob", True) == failed

@@ -23,7 +23,7 @@ LEAST_WINDOW = 4
 FIRST_WINDOW = 10
 QUANTUM_S = 0.001
 QUANTA = 3
-"""Bursts that the window has room for beyond the model."""
+"""Bursts that the window leaves space for beyond the model."""
 MARGIN = 0.99
 """Linux paces a hundredth below the gain."""
 

@@ -1,4 +1,4 @@
-"""Packet numbers are never used twice: a link that has used them all makes room for a new one."""
+"""Packet numbers are never used twice: a link that has used them all makes way for a new one."""
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.trace import Kind, Trace
