@@ -293,7 +293,7 @@ def _add_peers(verbs: Verbs) -> None:
     peer = _verb(
         verbs,
         "peer",
-        "add, name, verify, auto-accept, trust, retry or remove a peer",
+        "add, name, verify, auto-accept, trust, block, retry or remove a peer",
         "chatnet peer add 192.168.233.128 12346 --name bob\nchatnet peer verify bob\n"
         "chatnet peer auto-accept bob 1GB",
     )
@@ -309,6 +309,8 @@ def _add_peers(verbs: Verbs) -> None:
         ("trust", "accept a stranger or an uninvited first contact; --replace: a changed key"),
         ("keep", "keep refusing a different key; it is not asked about again"),
         ("retry", "reconnect now"),
+        ("block", "answer this key no more; nothing of it arrives, the conversation stays"),
+        ("unblock", "answer it again"),
         ("remove", "forget address and key; the history stays"),
     ):
         _add_peer_action(name, actions.add_parser(name, help=summary, description=summary))

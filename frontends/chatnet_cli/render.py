@@ -13,6 +13,7 @@ import msgspec
 from chatnet_cli.hints import AS_VERBS, IN_CHAT, Hints
 from chatnet_client.mirror import Progress
 from chatnet_client.words import (
+    BLOCKED,
     LINK_WORDS,
     ON_LINK,
     asking_words,
@@ -160,6 +161,8 @@ def state_words(link: LinkRow) -> str:
 def link_words(peer: PeerView) -> str:
     """The state of a link, and what to do about it."""
     link = peer.link
+    if peer.info.blocked:
+        return BLOCKED
     words = state_words(link)
     if link.reason is None and link.state != LinkState.DIALLING:
         return words

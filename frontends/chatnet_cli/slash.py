@@ -52,6 +52,7 @@ HELP = (
     "/history [N]      older messages            /search TEXT   find messages",
     "/restore [stop]   ask for messages lost here, or stop asking",
     "/give             send a peer the messages it asks for     /refuse  do not",
+    "/block            nothing of this peer arrives any more    /unblock  it does again",
     "/status           link and transfers",
     "/quit             leave; the engine keeps running",
     "/stop             end the engine too",
@@ -61,6 +62,7 @@ HELP = (
 COMMANDS = (
     "accept",
     "always",
+    "block",
     "cancel",
     "file",
     "give",
@@ -78,6 +80,7 @@ COMMANDS = (
     "search",
     "status",
     "stop",
+    "unblock",
     "withdraw",
 )
 ON_TRANSFERS: dict[str, tuple[Callable[[bytes], Command], frozenset[str]]] = {
@@ -134,6 +137,10 @@ def _do(model: ChatModel, word: str, rest: str, new_id: Callable[[], bytes]) -> 
             model.say(f"{mark} {peer.info.peer} {name} · {render.link_words(peer)}")
     elif word == "peer":
         model.switch(targets.find_peer(view, rest or None, IN_CHAT).info.peer)
+    elif word in ("block", "unblock"):
+        if rest:
+            raise UsageError(f"/{word} stands alone: it is about the peer of this conversation.")
+        model.ask(SetPeer(model.number, blocked=word == "block"))
     elif word == "history":
         if rest and not rest.isdigit():
             raise UsageError("/history takes a number.")

@@ -51,9 +51,12 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
     retry = (("retry", "Try now"),)
     since_ms = now_ms - link.since_ms
     since = duration_words(since_ms / 1000) if since_ms >= SAY_SINCE_MS else A_WHILE
+    if info.blocked:
+        words = f"{name} is blocked. Nothing is sent, and nothing of theirs arrives."
+        return Banner(Tone.INFO, words, (("unblock", "Unblock"),))
     if info.trust == Trust.PENDING:
         words = f"{name} at {address} wants to chat. Nothing is sent or received until you accept."
-        actions = (("remove", "Block"), ("accept", "Accept"))
+        actions = (("block", "Block"), ("accept", "Accept"))
         return Banner(Tone.INFO, words, actions)
     words = shown_name(link_sentence(link, name, since), MAX_SENTENCE)
     if info.trust == Trust.INVITED:
@@ -82,7 +85,7 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
 def key_banner(peer: PeerView) -> Banner | None:
     """A key that was refused and that nobody has decided about."""
     info, name = peer.info, peer_name(peer.info, SHORT_NAME)
-    if not info.offered_key:
+    if info.blocked or not info.offered_key:
         return None
     words = f"Someone is using {name}'s address with a different key. The connection was refused."
     if info.offered_key == info.key:

@@ -72,6 +72,8 @@ class ContactPage(Page):
         self.first.addWidget(who)
         if info.trust not in (Trust.PENDING, Trust.INVITED):
             self.first.addWidget(self._may(info))
+        if info.key:
+            self.first.addWidget(BlockCard(self._session, info))
         self.first.addWidget(PartCard(self._session, info))
         self.first.addStretch(1)
         self.second.addWidget(SafetyCard(self._session, info))
@@ -217,8 +219,32 @@ class AddressField(QWidget):
         self.entered.emit(host, port)
 
 
+class BlockCard(Card):
+    """Blocking a contact, asked once more before it is done, and taking that back."""
+
+    def __init__(self, session: Session, info: PeerRow) -> None:
+        super().__init__()
+        self._session, self._info = session, info
+        self._asked = info.blocked
+        name = peer_name(info, 40)
+        word = "Unblock" if info.blocked else "Block"
+        what = "Nothing of theirs arrives and nothing is sent. They are not informed."
+        if info.blocked:
+            what = "Messages and files arrive again."
+        self.button = push_button(word if info.blocked else "Block…", "quiet")
+        self.button.clicked.connect(self._press)
+        self.add_row(f"{word} {name}", what, self.button)
+
+    def _press(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self.button.setText("Block now")
+            return
+        self._session.request(SetPeer(self._info.peer, blocked=not self._info.blocked))
+
+
 class PartCard(Card):
-    """Removing a contact, or turning a stranger away: asked once more before it is done."""
+    """Removing a contact or a request to chat: asked once more before it is done."""
 
     def __init__(self, session: Session, info: PeerRow) -> None:
         super().__init__()
@@ -226,20 +252,19 @@ class PartCard(Card):
         self._asked = False
         stranger = info.trust == Trust.PENDING
         name = peer_name(info, 40)
-        self._word = "Block" if stranger else "Remove"
-        what = "Nothing is sent or received; it may ask again."
-        if not stranger:
-            what = (
-                "Deletes this contact and its trusted key here. The history file keeps the texts."
-            )
-        self.button = push_button(f"{self._word}…", "danger")
+        what = "Deletes this contact and its trusted key here. The history file keeps the texts."
+        if stranger:
+            what = "Nothing is sent or received; it may ask again."
+        elif info.blocked:
+            what += " The block goes with it."
+        self.button = push_button("Remove…", "danger")
         self.button.clicked.connect(self._press)
-        self.add_row(f"{self._word} {name}", what, self.button)
+        self.add_row(f"Remove {name}", what, self.button)
 
     def _press(self) -> None:
         if not self._asked:
             self._asked = True
-            self.button.setText(f"{self._word} now")
+            self.button.setText("Remove now")
             return
         self._session.request(RemovePeer(self._info.peer))
 

@@ -8,7 +8,7 @@ import time
 from chatnet_client.client_events import Answered
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
+from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, SetPeer, TrustPeer
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_qt.banner import Banner, BannerSlot, Tone, key_banner, link_banner
 from chatnet_qt.composer import Composer
@@ -235,8 +235,8 @@ class ConversationPane(QWidget):
             self._session.request(RetryPeer(number))
         elif name == "accept":
             self._session.request(TrustPeer(number, "accept"))
-        elif name == "remove":
-            self._session.request(RemovePeer(number))
+        elif name in ("block", "unblock"):
+            self._session.request(SetPeer(number, blocked=name == "block"))
         elif name == "key":
             self.show_offered_key()
         elif name == "keep":

@@ -63,6 +63,7 @@ ICONS = MappingProxyType(
         "alert": f"{_SHIELD} M 12 8 L 12 12 M 12 15.8 L 12 15.9",
         "bell": _BELL,
         "bell-off": f"{_BELL} M 3 3 L 21 21",
+        "blocked": "O 12 12 9 M 5.6 5.6 L 18.4 18.4",
         "user": "O 12 8 4 M 5 20.5 C 5 16.5 8 14.8 12 14.8 C 16 14.8 19 16.5 19 20.5",
         "pause": "R 6 4 3.6 16 1 R 14.4 4 3.6 16 1",
         "play": "M 7 4 L 19 12 L 7 20 Z",

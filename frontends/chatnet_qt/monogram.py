@@ -52,7 +52,7 @@ def draw_monogram(
 
 def dot_of(peer: PeerView, online: bool, c: Colours) -> tuple[QColor, bool]:
     """Colour of the dot, and whether it is filled: only what is up is."""
-    if not online:
+    if not online or peer.info.blocked:
         return c.dot_off, False
     if peer.info.trust == Trust.PENDING:
         return c.dot_wait, False

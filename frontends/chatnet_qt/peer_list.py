@@ -52,6 +52,8 @@ RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 def preview_of(peer: PeerView) -> tuple[str, str]:
     """The second line of a row, and its colour: what matters most."""
+    if peer.info.blocked:
+        return "Blocked", "text_2"
     if peer.info.trust == Trust.PENDING:
         return "Wants to chat", "link"
     if peer.typing and peer.link.state == LinkState.UP:
@@ -80,6 +82,7 @@ def preview_of(peer: PeerView) -> tuple[str, str]:
 def rank_of(peer: PeerView) -> tuple[bool, int, int]:
     """Sorts who waits for somebody here to the top, then by the last message."""
     waits = peer.unread > 0 or peer.info.trust == Trust.PENDING
+    waits = waits and not peer.info.blocked
     newest = peer.messages[-1].no if peer.messages else 0
     return not waits, -newest, peer.info.peer
 
@@ -227,6 +230,7 @@ class PeerDelegate(QStyledItemDelegate):
             self._pill(painter, peer.unread, bottom, muted, c, m)
         font = m.bold if peer.unread else m.medium
         marks = [("verified", c.good)] if peer.info.trust == Trust.VERIFIED else []
+        marks += [("blocked", c.text_2)] if peer.info.blocked else []
         marks += [("bell-off", c.text_2)] if muted else []
         side, step = m.px(16), m.px(20)
         space = top.width() - step * len(marks)

@@ -1,6 +1,6 @@
 """What can be done with one conversation, as a menu: on its row, and behind the header's dots."""
 
-from chatnet_protocol.ipc.commands import RetryPeer
+from chatnet_protocol.ipc.commands import RetryPeer, SetPeer
 from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_qt.first_contact import copy
 from chatnet_qt.qt import QMenu, QObject, QPoint, Qt, QWidget, present, pyqtSignal
@@ -49,12 +49,18 @@ class PeerMenu(QObject):
         address = peer.link.address or info.address
         if address:
             present(menu.addAction("C&opy address")).triggered.connect(lambda: copy(address))
-        if peer.link.state != LinkState.UP and info.trust != Trust.PENDING:
+        waits_for_us = info.trust == Trust.PENDING or info.blocked
+        if peer.link.state != LinkState.UP and not waits_for_us:
             retry = present(menu.addAction("&Try to connect now"))
             retry.triggered.connect(lambda: self._session.request(RetryPeer(number)))
         if info.trust in (Trust.NONE, Trust.INVITED) and not info.key:
             add("&Invite…", "invite")
         menu.addSeparator()
         add("&Verify…", "contact")
-        add("&Block…" if info.trust == Trust.PENDING else "Remo&ve…", "contact")
+        if info.blocked:
+            unblock = present(menu.addAction("Un&block"))
+            unblock.triggered.connect(lambda: self._session.request(SetPeer(number, blocked=False)))
+        elif info.key:
+            add("&Block…", "contact")
+        add("Remo&ve…", "contact")
         return menu

@@ -43,6 +43,7 @@ SETTLE_MS = 60
 """What is seen is reported after this much quiet."""
 NOT_ACCEPTED = "You can write to {name} after you accept."
 NOTHING_YET = "No messages yet. Anything you write now is sent as soon as {name} is online."
+IS_BLOCKED = "{name} is blocked."
 
 
 class ReadingList(QListView):
@@ -263,6 +264,8 @@ class ReadingList(QListView):
             name = peer_name(peer.info) if peer else "the other side"
             waits = peer is not None and peer.info.trust == Trust.PENDING
             words = NOT_ACCEPTED if waits else NOTHING_YET
+            if peer is not None and peer.info.blocked:
+                words = IS_BLOCKED
             painter.drawText(area, flags, words.format(name=name))
 
     def changeEvent(self, event: QEvent | None) -> None:

@@ -3,7 +3,15 @@
 import time
 
 from chatnet_client.mirror import Progress
-from chatnet_client.words import LINK_WORDS, ON_LINK, is_named, name_of, size_words, transfers
+from chatnet_client.words import (
+    BLOCKED,
+    LINK_WORDS,
+    ON_LINK,
+    is_named,
+    name_of,
+    size_words,
+    transfers,
+)
 from chatnet_client.words.messages import failure_words
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import (
@@ -131,6 +139,8 @@ def own_name(row: SessionRow) -> str:
 
 def link_words(link: LinkRow, peer: PeerRow) -> str:
     """The state of a link in a few words, for lists and the status bar."""
+    if peer.blocked:
+        return BLOCKED
     if peer.trust == Trust.PENDING:
         return "wants to chat"
     if peer.trust == Trust.INVITED:

@@ -50,6 +50,7 @@ from chatnet_protocol.version import IPC_VERSION, PRODUCT_VERSION, Capability
 
 T = TypeVar("T")
 HEAD_S = 0.1
+SETTABLE = ("name", "auto_accept_bytes", "blocked")
 START_MS = 1_700_000_000_000
 INVITE_CODE = "abcd-efgh-ijkl-mnop"
 SAFETY_NUMBER = " ".join(f"{n:05d}" for n in range(12345, 12345 + 12 * 7000, 7000))
@@ -424,12 +425,11 @@ class FakeCore:
         if isinstance(command, cmd.RemovePeer):
             self.publish(ev.PeerRemoved(command.peer, 0))
         elif isinstance(command, cmd.SetPeer):
-            size = command.auto_accept_bytes
-            given: dict[str, Any] = {"name": command.name or info.name}
-            if size is not None:
-                default = size < 0
-                given["auto_accept_bytes"] = AUTO_ACCEPT_BYTES if default else size
-                given["auto_accept_set"] = not default
+            fields = {name: getattr(command, name) for name in SETTABLE}
+            given = {name: value for name, value in fields.items() if value is not None}
+            if (size := command.auto_accept_bytes) is not None:
+                given["auto_accept_bytes"] = AUTO_ACCEPT_BYTES if size < 0 else size
+                given["auto_accept_set"] = size >= 0
             self.publish(ev.PeerChanged(msgspec.structs.replace(info, **given)))
         else:
             trust = Trust.VERIFIED if command.decision == "verified" else Trust.PINNED

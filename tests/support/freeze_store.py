@@ -21,7 +21,7 @@ from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow  # noqa: E4
 from simworld.ledger_harness import LedgerHarness, arrived, message_id, texts  # noqa: E402
 
 FROZEN = ROOT / "tests/engine/ledger/frozen"
-BOB, EVE, OLD = b"B" * 32, b"E" * 32, b"O" * 32
+BOB, EVE, OLD, RUDE = b"B" * 32, b"E" * 32, b"O" * 32, b"R" * 32
 
 
 def frozen_path(version: int) -> Path:
@@ -73,6 +73,9 @@ def write_history(harness: LedgerHarness) -> None:
     harness.hello(old, 3)
     harness.accept(old, 3, 1, arrived(41))
     harness.do(c.ForgetPeer(old))
+    rude = harness.add_peer(RUDE, "rude")
+    harness.hello(rude, 4)
+    harness.do(c.StorePeer(PeerRow(rude, "rude", "", 0, key=RUDE, trust="pinned", blocked=True)))
 
 
 def main() -> int:

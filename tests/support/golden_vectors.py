@@ -99,6 +99,7 @@ PEER = rows.PeerRow(
     safety_number="12345 67890 12345 67890 12345 67890 12345 67890 12345 67890 12345 67890",
     refused_keys=[OTHER_KEY],
     auto_accept_set=True,
+    blocked=True,
 )
 LINK = rows.LinkRow(
     peer=1,

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from chatnet_engine.ledger.schema import (
+    BLOCKED,
     CHOSEN_SIZES,
     GIVEN_PATHS,
     KNOWN_LINES,
@@ -29,7 +30,8 @@ STEPS: tuple[str, ...] = (
     + TRANSFER_FACTS
     + REPLIES
     + CHOSEN_SIZES
-    + KNOWN_LINES,
+    + KNOWN_LINES
+    + BLOCKED,
 )
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 

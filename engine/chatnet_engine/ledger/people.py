@@ -12,7 +12,7 @@ from chatnet_protocol.ipc.rows import PeerRow
 
 _COLUMNS = (
     "peer, name, host, port, key, trust, display_name, address, safety_number, offered_key,"
-    " auto_accept_bytes, refused_keys, auto_accept_set"
+    " auto_accept_bytes, refused_keys, auto_accept_set, blocked"
 )
 _KEY_BYTES = 32
 _NOT_SHOWN = 2
@@ -63,8 +63,14 @@ def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
     (display_name,) = db.execute(
         "UPDATE peers SET name = ?, host = ?, port = ?, key = ?, trust = ?,"
         " address = ?, safety_number = ?, offered_key = ?, auto_accept_bytes = ?, refused_keys = ?,"
-        " auto_accept_set = ? WHERE peer = ? RETURNING display_name",
-        (*_identity(row), b"".join(row.refused_keys), int(row.auto_accept_set), row.peer),
+        " auto_accept_set = ?, blocked = ? WHERE peer = ? RETURNING display_name",
+        (
+            *_identity(row),
+            b"".join(row.refused_keys),
+            int(row.auto_accept_set),
+            int(row.blocked),
+            row.peer,
+        ),
     ).fetchone()
     row = msgspec.structs.replace(row, display_name=display_name)
     return c.PeerStored(row, peer_state(db, row.peer))
@@ -94,10 +100,12 @@ def _is_listed(db: sqlite3.Connection, peer: int) -> bool:
 
 
 def _row(*values: Any) -> PeerRow:
-    *fields, keys, chosen = values
+    *fields, keys, chosen, blocked = values
     chosen = chosen == 1 if chosen in (0, 1, _NOT_SHOWN) else chosen
-    row = PeerRow(*fields)
-    return msgspec.structs.replace(row, refused_keys=_split(keys), auto_accept_set=chosen)
+    blocked = blocked == 1 if blocked in (0, 1) else blocked
+    return msgspec.structs.replace(
+        PeerRow(*fields), refused_keys=_split(keys), auto_accept_set=chosen, blocked=blocked
+    )
 
 
 def _holder(db: sqlite3.Connection, row: PeerRow) -> tuple[int, int, int] | None:

@@ -194,6 +194,11 @@ ALTER TABLE peers ADD COLUMN refused_keys BLOB NOT NULL DEFAULT x'';
 """
 """Schema version 3: the keys of a peer that a person keeps refusing, 32 bytes each."""
 
+BLOCKED = """
+ALTER TABLE peers ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;
+"""
+"""Schema version 3: 1 for a peer that a person has blocked."""
+
 GIVEN_PATHS = """
 ALTER TABLE transfers ADD COLUMN given BLOB NOT NULL DEFAULT x'';
 """

@@ -330,7 +330,8 @@ class Node:
         self.contained.peer(peer, now, partial(self.traffic.hand_over, peer, now))
 
     def _end_links(self, now: Now) -> None:
-        for peer in self.transfers.take_ended():
+        ended, self.transfers.ended = self.transfers.ended, []
+        for peer in ended:
             self.contained.peer(peer, now, partial(self.transfers.end_link, peer, now))
 
     def _move_transfers(self, now: Now) -> None:

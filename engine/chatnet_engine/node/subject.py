@@ -54,7 +54,7 @@ class Subject:
     def front_end_attached(self) -> None:
         """Somebody may be there to see a notice."""
 
-    def peer_stored(self, result: PeerStored) -> None:
+    def peer_stored(self, result: PeerStored, now: Now) -> None:
         """A peer is new, or something about it is."""
 
     def peer_removed(self, result: PeerForgotten, now: Now) -> None:

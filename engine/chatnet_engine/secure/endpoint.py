@@ -175,7 +175,7 @@ class Endpoint:
         self._due(link, now)
 
     def refuse(self, attempt: int, payload: bytes, now: float) -> None:
-        """Turn the key of `attempt` away. `payload` is a CLOSE frame.
+        """Turn the key of `attempt` away. `payload` is a CLOSE frame, or empty: no answer.
 
         As responder it is sealed to the other side, which pauses its dial. As initiator nothing
         is sent: our key is not shown to one we do not trust; the dial goes on, for the right one.
@@ -185,6 +185,8 @@ class Endpoint:
         if isinstance(origin, Initiation):
             if len(origin.refused_keys) < self._local.config.max_pending:
                 origin.refused_keys.append(proof.key)
+            return
+        if not payload:
             return
         session = proof.session(0, now)
         sealed = session.seal_control(datagrams.REFUSE_NUMBER, payload)

@@ -1,4 +1,4 @@
-"""`peers`, and `peer add|name|verify|auto-accept|trust|retry|remove`."""
+"""`peers`, and `peer add|name|verify|auto-accept|trust|block|retry|remove`."""
 
 import argparse
 
@@ -53,6 +53,8 @@ def peer(env: Environment, options: argparse.Namespace) -> ExitStatus:
                 client.request(SetPeer(info.peer, host=options.host, port=options.port))
             case "auto-accept":
                 return _auto_accept(env, client, info, options.size)
+            case "block" | "unblock":
+                client.request(SetPeer(info.peer, blocked=options.action == "block"))
             case "retry":
                 client.request(RetryPeer(info.peer))
             case "remove":
@@ -98,7 +100,7 @@ def _line(peer: PeerView) -> str:
     address = info.address or show_address(info.host, info.port)
     words = [str(info.peer), render.peer_name(info), render.escape_line(address)]
     words += [render.link_words(peer), info.trust]
-    if info.trust == Trust.PENDING:
+    if info.trust == Trust.PENDING and not info.blocked:
         words.append(f"wants to talk: chatnet peer trust {info.peer}")
     words += key_lines(info)
     if peer.unread:

@@ -40,6 +40,8 @@ LINK_WORDS: Mapping[str, str] = MappingProxyType(
 )
 """A newer engine may know more states: show the state itself then."""
 
+BLOCKED = "blocked"
+"""Instead of a link's state, of a peer that a person has blocked."""
 
 ENGINE_DIED = "the engine's process ended"
 """EngineLost.reason of one that gave none."""

@@ -234,15 +234,16 @@ class RemovePeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type")
 
 
 class SetPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """Change how a peer is called, what it may send unasked, or where it is dialled: `host` and
-    `port` together. A negative `auto_accept_bytes` leaves that to the default again.
-    Result: Done."""
+    """Change how a peer is called, what it may send unasked, where it is dialled (`host` and `port`
+    together), or whether its key is blocked. A negative `auto_accept_bytes` leaves that to the
+    default again. Result: Done; `not-allowed` to block without a key."""
 
     peer: int
     name: str | None = None
     auto_accept_bytes: int | None = None
     host: str | None = None
     port: int | None = None
+    blocked: bool | None = None
 
 
 class TrustPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):

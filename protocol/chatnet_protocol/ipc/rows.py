@@ -109,6 +109,8 @@ class PeerRow(Struct, array_like=True, gc=False, frozen=True):
     auto_accept_set: bool = False
     """A person chose `auto_accept_bytes`. If not, it is AUTO_ACCEPT_BYTES for a peer whose address
     was typed here or who is verified, and 0 for everybody else."""
+    blocked: bool = False
+    """No link with this key: its handshakes are not answered, nothing is sent to it."""
 
 
 class LinkState(enum.StrEnum):

@@ -161,6 +161,16 @@ def test_a_session_receives_until_its_last_instant() -> None:
     assert steps.b.counters.dropped_expired == 2
 
 
+def test_a_fin_that_is_turned_away_in_silence_is_not_answered_and_not_remembered() -> None:
+    steps = Steps()
+    fin = steps.until_fin()
+    steps.b.refuse(claim_of(steps.b).attempt, b"", START)
+    assert steps.b.take_datagrams() == []
+    steps.b.handle_datagram(fin, A, START)
+    assert steps.b.take_datagrams() == []
+    assert steps.b.take_events() == []
+
+
 def test_so_many_refused_keys_are_known_and_each_of_their_answers_is_counted() -> None:
     """A dialled address may answer with ever new keys; what we keep of them is bounded."""
     steps = Steps(SecureConfig(max_pending=2))

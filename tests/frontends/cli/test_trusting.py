@@ -70,3 +70,14 @@ def test_a_refused_key_is_put_to_rest_and_trusted_after_all(
     assert shell.run("peer", "trust", "bob", "--replace") == 0
     assert engine.core.view.peers[0].info.key == b"C" * 32
     assert engine.core.view.peers[0].info.refused_keys == []
+
+
+def test_a_peer_is_blocked_and_unblocked(shell: Shell, engine: FakeEngine) -> None:
+    assert shell.run("peer", "block", "bob") == 0
+    assert shell.out == "block · peer 1\n"
+    assert shell.run("peers") == 0
+    assert "blocked" in shell.out
+    assert shell.run("peers", "--json") == 0
+    assert shell.objects()[0]["blocked"] is True
+    assert shell.run("peer", "unblock", "bob") == 0
+    assert not engine.core.view.peers[0].info.blocked

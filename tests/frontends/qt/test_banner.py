@@ -5,7 +5,7 @@ import pytest
 
 from chatnet_client.client_events import Cause, Outage
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, TrustPeer
+from chatnet_protocol.ipc.commands import RetryPeer, SetPeer, TrustPeer
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
 from chatnet_qt.banner import Tone, key_banner, link_banner
 from chatnet_qt.theme import colours_of
@@ -56,7 +56,17 @@ def test_a_stranger_is_accepted_or_refused(make_stage: MakeStage) -> None:
     press(stage, "Accept")
     press(stage, "Block")
     assert stage.client.asked(TrustPeer) == [TrustPeer(1, "accept")]
-    assert stage.client.asked(RemovePeer) == [RemovePeer(1)]
+    assert stage.client.asked(SetPeer) == [SetPeer(1, blocked=True)]
+
+
+def test_a_blocked_peer_is_shown_as_that_until_it_is_unblocked(make_stage: MakeStage) -> None:
+    peer = peer_view(state="idle")
+    peer.info = msgspec.structs.replace(peer.info, blocked=True, offered_key=b"N" * 32)
+    stage = make_stage(session_view(peer))
+    assert "Bob is blocked" in strip_words(stage)
+    assert stage.pane.header.link.text() == "Blocked"
+    press(stage, "Unblock")
+    assert stage.client.asked(SetPeer) == [SetPeer(1, blocked=False)]
 
 
 def test_a_changed_key_is_replaced_only_by_the_key_that_was_shown(make_stage: MakeStage) -> None:

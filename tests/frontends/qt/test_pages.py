@@ -8,7 +8,7 @@ import pytest
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, TrustPeer
 from chatnet_qt import autostart
-from chatnet_qt.contact_page import PartCard, SafetyCard, WhoCard
+from chatnet_qt.contact_page import BlockCard, PartCard, SafetyCard, WhoCard
 from chatnet_qt.controls import Switch
 from chatnet_qt.qt import QApplication, QComboBox, Qt
 from chatnet_qt.theme import colours_of
@@ -62,6 +62,32 @@ def test_removing_is_asked_about_once_more(contact: Stage) -> None:
     contact.settle()
     assert contact.pane.peer_number == 2
     assert contact.window.stack.currentWidget() is contact.pane
+
+
+def test_blocking_is_asked_about_once_more_and_taken_back_at_once(contact: Stage) -> None:
+    page = contact.window.pages.contact
+    page.findChild(BlockCard).button.click()
+    assert not contact.client.asked(SetPeer)
+    page.findChild(BlockCard).button.click()
+    info = msgspec.structs.replace(peer_view().info, blocked=True)
+    contact.client.change(ev.PeerChanged(info))
+    contact.settle()
+    cards = [card for card in page.findChildren(BlockCard) if card.isVisibleTo(page)]
+    cards[-1].button.click()
+    assert contact.client.asked(SetPeer) == [SetPeer(1, blocked=True), SetPeer(1, blocked=False)]
+
+
+def test_a_blocked_contact_is_marked_and_unblocked_from_its_menu(contact: Stage) -> None:
+    info = msgspec.structs.replace(peer_view().info, blocked=True)
+    contact.client.change(ev.PeerChanged(info))
+    contact.settle()
+    assert "blocked" in str(contact.window.peers.peers.index(0, 0).data())
+    menu = contact.window.peer_menu.menu_for(1)
+    assert menu
+    entries = {entry.text().replace("&", ""): entry for entry in menu.actions()}
+    assert "Try to connect now" not in entries
+    entries["Unblock"].trigger()
+    assert contact.client.asked(SetPeer) == [SetPeer(1, blocked=False)]
 
 
 def test_a_number_that_matches_is_verified_and_taken_back(contact: Stage) -> None:

@@ -87,7 +87,9 @@ class Links(Subject):
             link = self._links[row.peer] = Link(idle, self.changed)
             self.changed.add(row.peer)
         self._touch(row.peer)
-        if row.trust == Trust.PENDING:
+        if row.blocked:
+            self.names.forget(row.peer)
+        if row.blocked or row.trust == Trust.PENDING:
             return
         if row.host and not self.names.addrs(row.peer):
             self.names.want(row, now)
@@ -114,7 +116,7 @@ class Links(Subject):
 
     def _look_up_again(self, row: PeerRow, now: Now) -> None:
         self.names.forget(row.peer)
-        if not row.host:
+        if not row.host or row.blocked:
             return
         self.names.want(row, now)
         link = self._links.get(row.peer)
@@ -126,7 +128,7 @@ class Links(Subject):
         """Keep trying to reach this peer from now on; `at_once`: without the rest of a pause."""
         link = self._links[peer]
         row = self._peers.get(peer)
-        if row is None:
+        if row is None or row.blocked:
             return
         link.hold_until = None
         self._touch(peer)

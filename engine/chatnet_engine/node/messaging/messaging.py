@@ -283,7 +283,7 @@ class Messaging(Subject):
 
     # --- what others announce ---
 
-    def peer_stored(self, result: c.PeerStored) -> None:
+    def peer_stored(self, result: c.PeerStored, now: Now) -> None:
         """A peer is new, or its key brings the counters of before along."""
         peer = result.row.peer
         if peer not in self.conversations:

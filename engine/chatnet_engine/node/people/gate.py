@@ -45,7 +45,9 @@ class Gate:
         """
         hint = event.peer_hint
         invited = self._peers.get(event.invite or 0)
-        if invited and not invited.key:
+        if banned := self._peers.judge_blocked(event.key):
+            verdict = banned
+        elif invited and not invited.key:
             verdict = self._peers.judge_invited(invited.peer, event.key)
         elif event.initiator and hint is not None and self._peers.get(hint):
             verdict = self._peers.judge_dialled(hint, event.key)
@@ -65,10 +67,13 @@ class Gate:
                 self._refuse(event, verdict, CloseCode.PENDING, now)
             case Meaning.KEY_CHANGED | Meaning.OURSELVES:
                 self._refuse(event, verdict, CloseCode.REFUSED, now)
+            case Meaning.BLOCKED:
+                self._trace_refusal(event, verdict, CloseCode.NONE)
+                self._endpoint.refuse(event.attempt, b"", now.mono_s)
             case _:
                 assert_never(verdict.meaning)
         full = verdict.meaning is Meaning.STRANGER and self._peers.pending >= MAX_PENDING_PEERS
-        if verdict.meaning not in (Meaning.KNOWN, Meaning.UNPROVEN) and not full:
+        if verdict.meaning not in (Meaning.KNOWN, Meaning.UNPROVEN, Meaning.BLOCKED) and not full:
             self._keep(verdict, event)
         return verdict
 
@@ -78,7 +83,7 @@ class Gate:
         row = self._peers.get(event.peer)
         if row is None or row.key:
             return True
-        if not event.psk:
+        if not event.psk or self._peers.judge_blocked(event.key):
             return False
         verdict = self._peers.judge_invited(row.peer, event.key)
         if verdict.peer != row.peer or verdict.meaning not in (Meaning.PIN, Meaning.MERGE):
@@ -125,8 +130,13 @@ class Gate:
     def _refuse(
         self, event: secure.Authenticated, verdict: Verdict, code: CloseCode, now: Now
     ) -> None:
+        self._trace_refusal(event, verdict, code)
+        self._endpoint.refuse(event.attempt, encode_close(code, ""), now.mono_s)
+
+    def _trace_refusal(
+        self, event: secure.Authenticated, verdict: Verdict, code: CloseCode
+    ) -> None:
         meaning = Code(verdict.meaning.name.lower())
         self._trace.add(
             verdict.peer, Kind.HANDSHAKE_REFUSED, meaning=meaning, code=code, address=event.addr
         )
-        self._endpoint.refuse(event.attempt, encode_close(code, ""), now.mono_s)

@@ -38,6 +38,8 @@ class Meaning(enum.Enum):
     """Nobody we know: pending."""
     PENDING = enum.auto()
     """The stranger `peer`, who still waits."""
+    BLOCKED = enum.auto()
+    """It belongs to `peer`, which a person has blocked: no answer."""
     OURSELVES = enum.auto()
 
 
@@ -112,10 +114,12 @@ class Peers:
         raise CommandError(ErrorCode.UNKNOWN_PEER, f"There is no peer {peer} in this session.")
 
     def need_accepted(self, peer: int) -> PeerRow:
-        """The row of a peer that is no pending request. Raises CommandError."""
+        """The row of a peer that is neither a pending request nor blocked. Raises CommandError."""
         row = self.need(peer)
         if row.trust == Trust.PENDING:
             raise CommandError(ErrorCode.REFUSED, f"{row.name} has to be accepted first.")
+        if row.blocked:
+            raise CommandError(ErrorCode.REFUSED, f"{row.name} is blocked; unblock first.")
         return row
 
     def name(self, peer: int) -> str:
@@ -134,7 +138,13 @@ class Peers:
     @property
     def pending(self) -> int:
         """How many strangers wait, or are about to."""
-        return len(self.strangers) + sum(row.trust == Trust.PENDING for row in self)
+        waiting = sum(row.trust == Trust.PENDING and not row.blocked for row in self)
+        return len(self.strangers) + waiting
+
+    def judge_blocked(self, key: bytes) -> Verdict | None:
+        """Whether a person has blocked this key, wherever it comes from."""
+        owner = self.by_key(key)
+        return Verdict(Meaning.BLOCKED, owner.peer) if owner and owner.blocked else None
 
     def judge_dialled(self, dialled: int, key: bytes) -> Verdict:
         """`key` answered when we dialled the peer `dialled`."""

@@ -15,6 +15,7 @@ from chatnet_engine.node.people.invites import Invite
 from chatnet_engine.node.people.inviting import GUEST, Inviting
 from chatnet_engine.node.people.known_peers import TRUSTED, KnownPeers
 from chatnet_engine.node.people.peers import Meaning, PeerLinks, Peers, Verdict
+from chatnet_engine.node.people.written import checked_name, with_block
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
 from chatnet_engine.secure import events as secure
@@ -26,7 +27,7 @@ from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import NoticeCode
 from chatnet_protocol.ipc.rows import PeerRow, Trust
-from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES, MAX_PEERS, MAX_REFUSED_KEYS
+from chatnet_protocol.limits import MAX_PEERS, MAX_REFUSED_KEYS
 
 
 class People(Subject):
@@ -97,7 +98,7 @@ class People(Subject):
         host = parse_host(command.host)
         if not 1 <= command.port <= 65535:
             raise CommandError(ErrorCode.INVALID, "A port is a number from 1 to 65535.")
-        name = _name(command.name) if command.name else ""
+        name = checked_name(command.name) if command.name else ""
         known = self._peers.typed_at(host, command.port)
         if known:
             return msgspec.structs.replace(known, name=name or known.name)
@@ -119,15 +120,17 @@ class People(Subject):
         self._forget(command.peer, reply_to=reply_to)
 
     def _set(self, command: cmd.SetPeer, reply_to: ReplyTo, now: Now) -> None:
-        row = self._peers.need(command.peer)
-        moved = self._moved(row, command)
-        name = moved.name if command.name is None else _name(command.name)
+        before = self._peers.need(command.peer)
+        moved = self._moved(before, command)
+        name = moved.name if command.name is None else checked_name(command.name)
         row = with_choice(msgspec.structs.replace(moved, name=name), command.auto_accept_bytes)
-        row = by_default(row)
+        row = by_default(with_block(row, command.blocked))
         self._peers.put(row)
         self._turn.commits.add(c.StorePeer(row), reply_to)
         if command.host is not None:
             self._links.add(row, now, moved=True)
+        if row.blocked and not before.blocked:
+            self._links.restart(row.peer, now)
 
     def _moved(self, row: PeerRow, command: cmd.SetPeer) -> PeerRow:
         """The row with the address that was typed. Raises CommandError."""
@@ -242,7 +245,7 @@ class People(Subject):
             case (
                 Meaning.KNOWN | Meaning.PENDING | Meaning.UNPROVEN | Meaning.UNINVITED
                 | Meaning.OURSELVES | Meaning.PIN | Meaning.MERGE | Meaning.KEY_CHANGED
-                | Meaning.STRANGER
+                | Meaning.STRANGER | Meaning.BLOCKED
             ):  # fmt: skip
                 pass  # nothing changes: known ones, and those refused with a reason
             case _:
@@ -331,7 +334,7 @@ class People(Subject):
             self._peers.put(row)
         turn.publisher.publish(ev.PeerChanged(row))
         for subject in self.subjects:
-            subject.peer_stored(result)
+            subject.peer_stored(result, now)
         if is_new and row.trust == Trust.PENDING:
             turn.publisher.publish(ev.notice("info", NoticeCode.PEER_PENDING, peer=row.peer))
         if listed := self._peers.get(row.peer):
@@ -391,10 +394,3 @@ class People(Subject):
     def next_timeout(self) -> float | None:
         """When the first invite expires."""
         return self._inviting.next_timeout()
-
-
-def _name(name: str) -> str:
-    name = name.strip()
-    if not name.isprintable() or not 1 <= len(name.encode()) <= MAX_DISPLAY_NAME_BYTES:
-        raise CommandError(ErrorCode.INVALID, "A name has 1 to 64 printable bytes.")
-    return name

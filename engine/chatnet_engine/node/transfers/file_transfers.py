@@ -20,7 +20,7 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import require_id
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import TransferChanged
-from chatnet_protocol.ipc.rows import MessageKind, MessageRow, PeerRow, Trust
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow, PeerRow, TransferState, Trust
 from chatnet_protocol.wire.messages import CHANNEL_BULK, CHANNEL_CONTROL
 
 MAX_PATHS = 1000
@@ -30,6 +30,9 @@ ACTS = {
     cmd.ResumeTransfer: Act.RESUME,
     cmd.CancelTransfer: Act.CANCEL,
 }
+
+MOVING_TRANSFER_STATES = frozenset({TransferState.WAITING, TransferState.ACTIVE})
+"""Bytes move as soon as they can."""
 
 
 class FileTransfers(Subject):
@@ -51,7 +54,8 @@ class FileTransfers(Subject):
         self._messaging = messaging
         self._turn = turn
         self._fast_aes = fast_aes
-        self._ended: list[int] = []
+        self.ended: list[int] = []
+        """Peers whose link has ended, each for a call of `end_link`."""
         self._offered: dict[bytes, ReplyTo] = {}
         """Where the answer goes about an offer whose files are being listed."""
         self._rereading: dict[bytes, int] = {}
@@ -194,12 +198,7 @@ class FileTransfers(Subject):
 
     def link_ended(self, peer: int) -> None:
         """Its transfers learn of it in `end_link`."""
-        self._ended.append(peer)
-
-    def take_ended(self) -> list[int]:
-        """Peers whose link has ended, each for a call of `end_link`."""
-        out, self._ended = self._ended, []
-        return out
+        self.ended.append(peer)
 
     def end_link(self, peer: int, now: Now) -> None:
         """Transfers with this peer wait."""
@@ -295,6 +294,14 @@ class FileTransfers(Subject):
     def messages_delivered(self, peer: int, delivered_seq: int, now: Now) -> None:
         """What waited for the peer to know of an offer goes on."""
         self.transfers.handle_delivered(peer, delivered_seq, now.mono_s, now.wall_ms)
+
+    def peer_stored(self, result: c.PeerStored, now: Now) -> None:
+        """Of one that was blocked no byte moves, not on a connection of its own either."""
+        if not result.row.blocked:
+            return
+        for row in self._turn.publisher.view.transfers:
+            if row.peer == result.row.peer and row.state in MOVING_TRANSFER_STATES:
+                self.transfers.act(row.id, Act.PAUSE, now.mono_s, now.wall_ms)
 
     def peer_removed(self, result: c.PeerForgotten, now: Now) -> None:
         """Its transfers end, or go to another peer."""

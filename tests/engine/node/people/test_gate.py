@@ -18,12 +18,15 @@ class Endpoint:
     def __init__(self) -> None:
         self.accepted: list[tuple[int, int]] = []
         self.refused: list[int] = []
+        self.unanswered: list[int] = []
 
     def accept(self, attempt: int, peer: int, now: float) -> None:
         self.accepted.append((attempt, peer))
 
     def refuse(self, attempt: int, payload: bytes, now: float) -> None:
         self.refused.append(attempt)
+        if not payload:
+            self.unanswered.append(attempt)
 
 
 def gate_for(*rows: PeerRow) -> tuple[Gate, Endpoint, Peers]:
@@ -72,6 +75,18 @@ def test_a_known_peer_that_is_shunned_is_refused() -> None:
     gate.answer(caller(2), TYPED, set(), NOW)
     assert (endpoint.accepted, endpoint.refused) == ([(2, 1)], [1])
     assert gate.take_verdicts() == []
+
+
+def test_a_blocked_key_gets_no_answer_wherever_it_comes_from() -> None:
+    blocked = PeerRow(7, "rude", "", 0, key=KEY, trust=Trust.PENDING, blocked=True)
+    gate, endpoint, peers = gate_for(row(Trust.INVITED), blocked)
+    for event in (caller(1), caller(2, invite=1), answered()):
+        assert gate.answer(event, TYPED, set(), NOW).meaning is Meaning.BLOCKED
+    assert endpoint.accepted == []
+    assert endpoint.unanswered == [1, 2, 9]
+    assert not gate.proves(link_up(psk=True))
+    assert gate.take_verdicts() == []
+    assert peers.pending == 0, "it takes no place from strangers"
 
 
 def test_strangers_beyond_the_limit_leave_no_trace() -> None:
