@@ -62,6 +62,9 @@ SERIES = (
     ),
     Series("Loss, out", "%", lambda f: f.gauge.loss * 100, lambda f: percent_words(f.gauge.loss)),
     Series(
+        "Loss, in", "%", lambda f: f.gauge.loss_in * 100, lambda f: percent_words(f.gauge.loss_in)
+    ),
+    Series(
         "Extra copies",
         "B/s",
         lambda f: f.resent_bytes_s,
@@ -75,12 +78,34 @@ SERIES = (
         lambda f: size_words(f.gauge.in_flight_bytes),
     ),
     Series(
+        "Path queue",
+        "ms",
+        lambda f: f.gauge.queue_ms,
+        lambda f: rtt_words(f.gauge.queue_ms),
+    ),
+    Series(
         "Queue",
         "messages",
         lambda f: f.gauge.waiting,
         lambda f: f"{f.gauge.waiting} messages" if f.gauge.waiting != 1 else "1 message",
     ),
 )
+
+FACTS = (
+    "State",
+    "To",
+    "Since",
+    "Packets",
+    "Lost",
+    "Loss",
+    "Copies",
+    "Sent again",
+    "Doubles",
+    "Window",
+    "Capacity",
+    "Datagrams",
+)
+"""Names of the numbers without a plot, in their order."""
 
 
 class LinkPanel(QFrame):
@@ -117,7 +142,7 @@ class LinkPanel(QFrame):
         self._column.addWidget(label("Path", font="small_bold", ink="text_2"))
         self._form = QFormLayout()
         self._facts: dict[str, QLabel] = {}
-        for name in ("State", "To", "Since", "Packets", "Lost", "Sent again", "Doubles", "Window"):
+        for name in FACTS:
             self._facts[name] = selectable("", font="small")
             self._form.addRow(label(name, font="small", ink="text_2"), self._facts[name])
         self._column.addLayout(self._form)
@@ -176,6 +201,8 @@ class LinkPanel(QFrame):
         self._facts["Sent again"].setText(size_words(gauge.resent_bytes))
         self._facts["Doubles"].setText(f"{gauge.duplicates:,}")
         self._facts["Window"].setText(size_words(gauge.window_bytes))
+        for name, words in path_words(gauge).items():
+            self._facts[name].setText(words)
 
     def as_text(self) -> str:
         """All numbers, one a line."""
@@ -240,3 +267,15 @@ class LinkPanel(QFrame):
         painter, c = QPainter(self), colours_of(self.palette())
         painter.fillRect(self.rect(), c.window)
         painter.fillRect(0, 0, 1, self.height(), c.line)
+
+
+def path_words(gauge: LinkGauge) -> dict[str, str]:
+    """What the path is believed to be like, and what is done about it, by name."""
+    capacity = f"{size_words(gauge.path_rate_bytes_s)}/s"
+    bursts = f"in bursts of {rtt_words(gauge.burst_ms)}" if gauge.burst_ms else "in bursts"
+    return {
+        "Loss": bursts if gauge.bursty else "one at a time",
+        "Copies": f"{gauge.copies} of each small message" if gauge.copies else "none",
+        "Capacity": capacity if gauge.path_rate_bytes_s else "not measured yet",
+        "Datagrams": f"up to {gauge.mtu_bytes:,} bytes" if gauge.mtu_bytes else "–",
+    }

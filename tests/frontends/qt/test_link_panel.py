@@ -1,5 +1,6 @@
 """The link in numbers and plots: what the engine says, sampled only while somebody looks."""
 
+import msgspec
 import pytest
 
 from chatnet_protocol.ipc.events import LinkGauge
@@ -34,6 +35,29 @@ def test_numbers_are_said_plotted_and_copied(stage: Stage) -> None:
     assert "Loss, out: 0.8%" in lines
     assert "Queue: 2 messages" in lines
     assert "Packets: 41,208 / 39,977" in lines
+
+
+def test_the_path_is_described_in_both_directions(stage: Stage) -> None:
+    facts = gauge()
+    bursty = msgspec.structs.replace(
+        facts, revision=2, loss_in=0.03, bursty=True, burst_ms=40.0, copies=2,
+        path_rate_bytes_s=1_300_000.0, queue_ms=18.0, mtu_bytes=1452,
+    )  # fmt: skip
+    stage.client.gauge(bursty)
+    panel = stage.window.right.panel
+    panel.sample()
+    lines = panel.as_text().splitlines()
+    for line in (
+        "Loss, in: 3.0%",
+        "Path queue: 18 ms",
+        "Loss: in bursts of 40 ms",
+        "Copies: 2 of each small message",
+        "Capacity: 1.3 MB/s",
+        "Datagrams: up to 1,452 bytes",
+    ):
+        assert line in lines
+    plot = next(plot for plot in panel.plots if plot.accessibleName().startswith("Loss, in"))
+    assert plot.values[-1] == pytest.approx(3.0)
 
 
 def test_it_follows_the_conversation_and_closes(stage: Stage) -> None:

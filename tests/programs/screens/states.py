@@ -76,6 +76,20 @@ def stranger(scene: Scene) -> QWidget:
     return stage.window
 
 
+def blocked(scene: Scene) -> QWidget:
+    peer = chat(state="idle")
+    peer.info = msgspec.structs.replace(peer.info, blocked=True)
+    return scene.open(session_view(peer, *others())).window
+
+
+def blocked_contact(scene: Scene) -> QWidget:
+    peer = chat(state="idle")
+    peer.info = msgspec.structs.replace(peer.info, blocked=True)
+    stage = scene.open(session_view(peer, *others()))
+    stage.pane.header.contact.click()
+    return stage.window
+
+
 def other_key(scene: Scene) -> QWidget:
     peer = chat()
     peer.info = msgspec.structs.replace(peer.info, offered_key=bytes(range(1, 33)))
@@ -216,6 +230,7 @@ def link_panel(scene: Scene) -> QWidget:
         gauge = LinkGauge(
             1, n, rtt, 1.8, 0.05 if bad else 0.008, 10**6, 1_400_000 + n * 977 % 90_000,
             41_208 + n, 39_977 + n, 12, n * 40 + (n - 150) * 900 * bad, 4, 2 if bad else 0,
+            bad, 2 if bad else 1, 1_250_000.0, 9.0 if bad else 1.5, 1452, 0.02 if bad else 0.001,
         )  # fmt: skip
         stage.client.gauge(gauge)
         stage.app.processEvents()
@@ -248,6 +263,8 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "link-dialling": link_of("dialling"),
     "link-refused": link_of("refused"),
     "stranger": stranger,
+    "blocked": blocked,
+    "blocked-contact": blocked_contact,
     "other-key": other_key,
     "restore": restore,
     "engine-stopped": engine_stopped,
