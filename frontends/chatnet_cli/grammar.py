@@ -3,7 +3,7 @@
 import argparse
 from typing import TypeAlias
 
-from chatnet_cli.parser import HelpFormatter, Parser
+from chatnet_cli.parser import EXAMPLES, HelpFormatter, Parser
 from chatnet_protocol.addresses import parse_host
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.sizes import parse_size
@@ -16,22 +16,6 @@ BY_DEFAULT = -1
 """`SetPeer.auto_accept_bytes` to leave it to the default."""
 MAX_PORT = 65535
 WHO = "name, number or address of the peer"
-
-
-EXAMPLES = """\
-examples:
-  chatnet 12345 192.168.233.128 12346   chat: my UDP port, the peer, its port
-  chatnet engine 12345 192.168.233.128 12346 -d
-  chatnet attach qt
-  chatnet send "on my way" --wait delivered --timeout 10
-  chatnet send-file photo.jpg --wait done
-  chatnet events --json --since 0
-  chatnet stop
-
-CHATNET_HOME relocates all state. Results are on stdout, the rest on stderr.
-exit codes: 0 done, 1 failed, 2 usage, 3 no such session or not running,
-4 timed out waiting, 5 refused (trust, policy)
-"""
 
 
 def build() -> argparse.ArgumentParser:

@@ -7,6 +7,22 @@ from typing import Any, NoReturn
 from chatnet_client.words import guess_words
 from chatnet_protocol.addresses import split_address
 
+EXAMPLES = """\
+examples:
+  chatnet 12345 192.168.233.128 12346   chat: my UDP port, the peer, its port
+  chatnet engine 12345 192.168.233.128 12346 -d
+  chatnet attach qt
+  chatnet send "on my way" --wait delivered --timeout 10
+  chatnet send-file photo.jpg --wait done
+  chatnet events --json --since 0
+  chatnet stop
+
+CHATNET_HOME relocates all state. Results are on stdout, the rest on stderr.
+exit codes: 0 done, 1 failed, 2 usage, 3 no such session or not running,
+4 timed out waiting, 5 refused (trust, policy)
+"""
+"""What `chatnet --help` ends with."""
+
 
 class GrammarError(Exception):
     """The words do not make a command: exit with that status, having printed `text`."""
