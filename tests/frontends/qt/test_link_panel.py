@@ -44,6 +44,7 @@ def test_the_path_is_described_in_both_directions(stage: Stage) -> None:
         path_rate_bytes_s=1_300_000.0, queue_ms=18.0, mtu_bytes=1452,
     )  # fmt: skip
     stage.client.gauge(bursty)
+    stage.settle()
     panel = stage.window.right.panel
     panel.sample()
     lines = panel.as_text().splitlines()
