@@ -9,7 +9,6 @@ from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.containment import Containment
-from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.reloading import Reloading
 from chatnet_engine.node.transfers.file_transfers import FileTransfers
@@ -105,16 +104,3 @@ def one_incarnation_for_all() -> Patches:
         self.first = self._draw()
 
     return [swap(Incarnations, "renew", renew)]
-
-
-@noticed_by("tests/engine/node/people/test_peer_races.py::" + (
-    "test_a_peer_that_was_removed_and_lost_its_history_is_given_higher_ack_numbers"
-))  # fmt: skip
-def hello_comes_before_its_counters() -> Patches:
-    """HELLO of a key that is being pinned says that nothing was receipted."""
-    begin = Conversation.open_link
-
-    def at_once(self: Conversation, *args: Any, pinning: bool = False) -> None:
-        begin(self, *args)
-
-    return [swap(Conversation, "open_link", at_once)]

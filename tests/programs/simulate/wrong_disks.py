@@ -73,8 +73,8 @@ def a_quota_is_for_everybody() -> Patches:
     """What one peer sent, another may not."""
     take = Quota.take
 
-    def common(self: Quota, transfer_id: bytes, key: bytes, *args: Any) -> Any:
-        return take(self, transfer_id, b"", *args)
+    def common(self: Quota, transfer_id: bytes, key: bytes, *args: Any, **given: Any) -> Any:
+        return take(self, transfer_id, b"", *args, **given)
 
     return [swap(Quota, "take", common)]
 
