@@ -161,7 +161,7 @@ def test_random_frames_on_both_ipc_sockets(pair: tuple[RealEngine, RealEngine]) 
     assert talks(pair)
 
 
-@pytest.mark.parametrize("what", ["missing", "unreadable", "fifo", "too many"])
+@pytest.mark.parametrize("what", ["missing", "unreadable", "fifo"])
 def test_a_file_that_cannot_be_sent(
     pair: tuple[RealEngine, RealEngine], tmp_path: Path, what: str
 ) -> None:
@@ -170,10 +170,6 @@ def test_a_file_that_cannot_be_sent(
         path.symlink_to("/proc/self/mem/nothing")
     elif what == "fifo":
         os.mkfifo(path)
-    elif what == "too many":
-        path.mkdir()
-        for number in range(1001):
-            (path / str(number)).touch()
     done = pair[0].cli("send-file", str(path))
     assert done.returncode == FAILED
     assert one_sentence(done.stderr), done.stderr
@@ -209,7 +205,7 @@ def test_a_full_disk_at_the_receiver(tmp_path: Path) -> None:
             done = a.cli("send-file", str(big), "--wait", "done", "--timeout", "10")
             assert done.returncode in (1, 4)
             row = json.loads(b.cli("transfers", "--json").stdout.splitlines()[0])
-            assert "space" in row["reason"] or "full" in row["reason"], row
+            assert row["reason"]["code"] in ("no-space", "disk-full"), row
             assert not (inbox / "big").exists()
             sent = a.cli("send", "still here", "--wait", "delivered", "--timeout", "10")
             assert sent.returncode == 0

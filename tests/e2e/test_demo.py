@@ -21,7 +21,7 @@ def test_without_a_display_a_conversation_is_played(tmp_path: Path) -> None:
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
     assert "seed 5" in done.stderr
-    for words in ("✓✓ read · ACK 1", "你好", "done, verified", "[ACK 1 ·"):
+    for words in ("✓✓ read · ACK 1", "你好", "Received and verified", "[ACK 1 ·"):
         assert words in done.stdout, words
     last = done.stdout.splitlines()[-1]
     assert last.startswith("6 lines and a file arrived, once and in order")

@@ -112,7 +112,7 @@ def token(count: int) -> bytes:
 
 FRAMES: dict[type, Row] = {
     frames.Ping: Row(lambda n: filled(lambda i: frames.encode_ping()), 50, 2),
-    frames.Ack: Row(many_ranges, 25, 2, thousands_given_up),
+    frames.Ack: Row(many_ranges, 28, 2, thousands_given_up),
     frames.Hello: Row(lambda n: frames.encode_hello(bytes(MAX_HELLO_BYTES)), 2, 2),
     frames.Message: Row(parts, 16, 8),
     frames.Messages: Row(lambda n: early(1 + n % 15, n), 16, 12),
