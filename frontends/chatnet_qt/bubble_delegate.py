@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from chatnet_client.links import link_of
 from chatnet_client.words.states import state_sentence
+from chatnet_protocol.ipc.rows import TransferRow
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import action_words
 from chatnet_qt.bubble_layout import Numbers, Placed, PlacedBlock, column_of
@@ -66,8 +67,13 @@ def key_of(bubble: Bubble) -> tuple[object, ...]:
         bubble.state if bubble.is_last_own else "",
         bubble.picture,
         bubble.quote,
-        (transfer.state, transfer.by, transfer.reason, bool(transfer.path)) if transfer else None,
+        _of_transfer(transfer) if transfer else None,
     )
+
+
+def _of_transfer(row: TransferRow) -> tuple[object, ...]:
+    why = (row.reason.code, *row.reason.params) if row.reason else ()
+    return row.state, row.by, why, bool(row.path)
 
 
 class BubbleDelegate(QStyledItemDelegate):

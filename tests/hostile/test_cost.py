@@ -158,7 +158,7 @@ ROWS: dict[object, Row] = {
     ct.TcpOpen: Row(control(lambda n: ct.TcpOpen(accepted(n))), Cost(20, 12, 2, 1)),
     ct.TransferStatus: Row(control(standing), Cost(30, 24, 3, 1)),
     ct.End: Row(control(lambda n: ct.End(unknown(n), 1)), Cost(20, 30, 2, 2)),
-    ct.Done: Row(control(lambda n: ct.Done(own(n))), Cost(40, 30, 2, 2)),
+    ct.Done: Row(control(lambda n: ct.Done(own(n))), Cost(55, 30, 2, 2)),
     (ct.Done, "lookups full"): Row(
         control(lambda n: ct.Done(unknown(n))), Cost(30, 50, 3, 3), Target.fill_lookups
     ),

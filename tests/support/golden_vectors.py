@@ -192,7 +192,7 @@ COMMANDS: Samples = _named(
         cmd.MakeInvite(1),
         cmd.MakeBackup("/backup/today", True),
         cmd.RemovePeer(1),
-        cmd.SetPeer(1, "Robert", 0, "192.168.233.129", 12347),
+        cmd.SetPeer(1, "Robert", 0, "192.168.233.129", 12347, True),
         cmd.TrustPeer(1, "replace", OTHER_KEY),
         cmd.RetryPeer(1),
         cmd.AskRestore(1, True),

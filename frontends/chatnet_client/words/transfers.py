@@ -9,7 +9,7 @@ from chatnet_protocol.ipc.reasons import Reason, TransferReason
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
 
 
-def _no_room(_name: str, reason: Reason) -> str:
+def _no_space(_name: str, reason: Reason) -> str:
     size = reason.param(1)
     megabytes = f"{-(-int(size) // 1_000_000):,} MB" if size.isdecimal() else size
     return f"Not enough space in {reason.param(0)}: {megabytes} more are needed."
@@ -48,7 +48,7 @@ _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
         TransferReason.RECEIVER_BUSY: "{name} takes no more for now; the disk there may be busy.",
         TransferReason.SENDER_SILENT: "Nothing arrives from {name} at the moment. Waiting.",
         TransferReason.DISK_FULL: "The disk is full: {0} has no space for the rest.",
-        TransferReason.NO_SPACE: _no_room,
+        TransferReason.NO_SPACE: _no_space,
         TransferReason.UNWRITABLE: "{0} cannot be written: {1}.",
         TransferReason.PARTS_GONE: (
             "Parts of {0} have disappeared while it arrived; they are fetched again."

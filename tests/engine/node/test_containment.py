@@ -273,7 +273,7 @@ def test_the_pause_doubles_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_command_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    fail_once(monkeypatch, subject, "_name")
+    fail_once(monkeypatch, subject, "checked_name")
     request = world.at_a.ask(cmd.SetPeer(1, name="Bob"))
     other = world.at_a.ask(cmd.SetPeer(2, name="Carol"))
     world.run(0.5)

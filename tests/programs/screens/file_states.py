@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_protocol.ipc.view import View
 from chatnet_qt.picture_viewer import PictureViewer
@@ -17,7 +18,7 @@ from qtworld import (
 )
 from screens.scene import Scene, chat, others
 
-REASON = "the file was changed while it was being sent, so Bob's copy could not be verified"
+CHANGED = reason(TransferReason.FILE_CHANGED, "measurements-2026-11-28-rack-4.csv")
 
 
 def transfers_view() -> View:
@@ -27,11 +28,11 @@ def transfers_view() -> View:
         (TransferState.DONE, False, {"path": "/home/ann/Downloads/ChatNet/IMG_2041.jpg"}),
         (TransferState.REJECTED, False, {"by": "me"}),
         (TransferState.ACTIVE, False, {"done_bytes": 1_300_000_000}),
-        (TransferState.WAITING, True, {"reason": "Bob is offline. Starts when Bob is back."}),
+        (TransferState.WAITING, True, {"reason": reason(TransferReason.QUEUED)}),
         (TransferState.PAUSED, True, {"by": "peer", "done_bytes": 800_000_000}),
         (TransferState.VERIFYING, True, {}),
         (TransferState.DONE, True, {"files": 41}),
-        (TransferState.FAILED, True, {"reason": REASON, "path": "/home/ann/m.csv"}),
+        (TransferState.FAILED, True, {"reason": CHANGED, "path": "/home/ann/m.csv"}),
         (TransferState.CANCELLED, False, {"by": "peer"}),
     ]
     names = ["debian-13-arm64.img.xz", "IMG_2041.jpg", "core-dump.bin", "fourth.bin", "report.pdf"]
