@@ -34,6 +34,7 @@ from chatnet_protocol.wire import control
 from chatnet_protocol.wire import messages as wire
 from simulate.mutant import Patches, mutant, swap
 from simworld import engine as simengine
+from simworld.disk import memory
 from simworld.engine import SimEngine
 
 
@@ -219,7 +220,7 @@ def store_says_done_too_early() -> Patches:
     def forget(self: Any) -> None:
         end(self)
         if getattr(self, "image", None):
-            connection = simengine.sqlite3.connect(":memory:", isolation_level=None)
+            connection = memory()
             connection.deserialize(self.image)
             self.connection = connection
 
