@@ -41,17 +41,13 @@ class Quota:
         What a verified peer sends counts as well, and is not limited by it. `allowed_bytes`: what
         one offer may have; a person who allows more than the quota of a day means it.
         """
-        day = at.wall_ms // DAY_MS
-        use = self._uses.get(key)
-        if use is None or use.day != day:
-            use = AutomaticUse(key, day, 0, 0)
-        use = AutomaticUse(key, day, use.size_bytes + offer.size_bytes, use.files + offer.entries)
+        use = self._use_with(key, offer, at)
         most_bytes = max(MAX_AUTOMATIC_BYTES_A_DAY, allowed_bytes)
         fits = use.size_bytes <= most_bytes and use.files <= MAX_AUTOMATIC_FILES_A_DAY
         if not (verified or fits):
             return False
         self._uses[key] = use
-        self._unstored[transfer_id] = AutomaticUse(key, day, offer.size_bytes, offer.entries)
+        self._unstored[transfer_id] = AutomaticUse(key, use.day, offer.size_bytes, offer.entries)
         return True
 
     def why_ask(
@@ -71,12 +67,18 @@ class Quota:
             return reason(TransferReason.ASKS_SIZE, allowed_bytes)
         if self.take(transfer_id, key, offer, at, verified=verified, allowed_bytes=allowed_bytes):
             return None
-        use = self._uses.get(key)
-        files = use.files if use is not None and use.day == at.wall_ms // DAY_MS else 0
-        if files + offer.entries > MAX_AUTOMATIC_FILES_A_DAY:
+        if self._use_with(key, offer, at).files > MAX_AUTOMATIC_FILES_A_DAY:
             return reason(TransferReason.ASKS_FILES_A_DAY, MAX_AUTOMATIC_FILES_A_DAY)
         most_bytes = max(MAX_AUTOMATIC_BYTES_A_DAY, allowed_bytes)
         return reason(TransferReason.ASKS_BYTES_A_DAY, most_bytes)
+
+    def _use_with(self, key: bytes, offer: Offer, at: Moment) -> AutomaticUse:
+        """Today's use of the key, if this offer were taken."""
+        day = at.wall_ms // DAY_MS
+        use = self._uses.get(key)
+        if use is None or use.day != day:
+            use = AutomaticUse(key, day, 0, 0)
+        return AutomaticUse(key, day, use.size_bytes + offer.size_bytes, use.files + offer.entries)
 
     def pop_use(self, transfer_id: bytes) -> AutomaticUse | None:
         """What this transfer took, to be stored with it; once."""

@@ -297,7 +297,7 @@ def offer_back(number: int) -> cr.RestoredMessage:
         "a",
         1,
         9,
-        reason=reason(TransferReason.EARLIER, "Came back."),
+        reason=reason(TransferReason.EARLIER, "From an earlier version."),
     )
     stored = c.StoredTransfer(row, b"opaque")
     return back(number, False, number, number, kind=2, transfer=stored)

@@ -440,8 +440,8 @@ def test_leaving_is_told_only_by_who_was_there() -> None:
 def test_keep_alive_tells_how_far_this_client_is() -> None:
     world = live()
     world.run(round(KEEP_ALIVE_S / 0.05) + 2)
-    told = [command.seq for command in world.local.seen if isinstance(command, cmd.KeepAlive)]
-    assert told == [world.local.head.seq]
+    sent = [command.seq for command in world.local.seen if isinstance(command, cmd.KeepAlive)]
+    assert sent == [world.local.head.seq]
 
 
 def test_gauges_come_in_order_of_their_revision() -> None:

@@ -55,7 +55,6 @@ class Links(Subject):
         self.sessions = Sessions(endpoint)
         self._links: dict[int, Link] = {}
         self.changed: set[int] = set()
-        """Peers whose link changed since `take_changed`."""
         """Peers whose LinkRow may be another than was published last."""
         self._refused: set[int] = set()
         """Peers whose calls are refused, unless that is over."""

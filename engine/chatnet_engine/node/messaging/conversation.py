@@ -65,9 +65,9 @@ class Conversation:
     ) -> None:
         self.state = state
         self.link: LinkSession | None = None
+        """The present one, if any."""
         self._line_due: float | None = None
         """When the line may be stored again; None before the link was first served."""
-        """The present one, if any."""
         self._commits = commits
         self._publisher = publisher
         self._outbox = Outbox(state.delivered_seq, window_bytes)
