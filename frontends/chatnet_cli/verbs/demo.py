@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -36,6 +36,7 @@ HOST = "127.0.0.1"
 ASK_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.05
+ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def demo(env: Environment, options: argparse.Namespace) -> ExitStatus:
@@ -44,15 +45,11 @@ def demo(env: Environment, options: argparse.Namespace) -> ExitStatus:
     env.say(f"Two engines on this machine; the line between them: loss {options.loss}, delay")
     env.say(f"{options.delay} each way, seed {seed} (the same again: --seed {seed}).")
     signal.signal(signal.SIGTERM, _end)
-    home = tempfile.mkdtemp(prefix="chatnet-demo-")
-    try:
-        with _two_sessions(env, home, options, seed) as (alice, bob):
-            if not options.script and best_front_end(env) == "qt":
-                _windows(env, home, (alice, bob))
-            else:
-                play(env, alice.connection_file, bob.connection_file, Path(home))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with _temporary_folder() as home, _two_sessions(env, home, options, seed) as (alice, bob):
+        if not options.script and best_front_end(env) == "qt":
+            open_windows(env, home, (alice, bob))
+        else:
+            play(env, alice.connection_file, bob.connection_file, Path(home))
     if os.path.exists(home):
         env.say(f"The demo is over. Not everything could be removed: rm -r {home}")
     else:
@@ -62,6 +59,35 @@ def demo(env: Environment, options: argparse.Namespace) -> ExitStatus:
 
 def _end(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """What runs inside is done whole: Ctrl+C and SIGTERM interrupt when it is over.
+
+    A process that has been started and is in no list yet would never be ended.
+    """
+    came: list[int] = []
+    before = {one: signal.signal(one, lambda number, _frame: came.append(number)) for one in ENDS}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[str]:
+    home = ""
+    try:
+        with held_back():
+            home = tempfile.mkdtemp(prefix="chatnet-demo-")
+        yield home
+    finally:
+        with held_back():
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _environ(env: Environment, home: str) -> dict[str, str]:
@@ -93,7 +119,8 @@ def _two_sessions(
             client.request(AddPeer(HOST, alice.engine.port, "alice"))
         yield alice, bob
     finally:
-        _end_all(environ)
+        with held_back():
+            _end_all(environ)
 
 
 def _end_all(environ: Mapping[str, str]) -> None:
@@ -118,20 +145,35 @@ def _is_ending(session: Session) -> bool:
     return session.engine is not None or supervisor != 0
 
 
-def _windows(env: Environment, home: str, sessions: tuple[Session, Session]) -> None:
+def open_windows(env: Environment, home: str, sessions: Sequence[Session]) -> None:
+    """A window for each session; returns when all have been closed, and closes them when
+    interrupted. Raises Failure when one cannot be opened."""
     env.say("Close both windows to end the demo.")
     command = [sys.executable, "-P", "-m", "chatnet_cli", "attach", "qt", "--session"]
     environ = {**env.environ, "CHATNET_HOME": home}
-    windows = [
-        subprocess.Popen([*command, session.name], env=environ, stdin=subprocess.DEVNULL)  # noqa: S603 - ourselves
-        for session in sessions
-    ]
+    windows: list[subprocess.Popen[bytes]] = []
     try:
+        with held_back():
+            for session in sessions:
+                arguments = [*command, session.name]
+                windows.append(
+                    subprocess.Popen(arguments, env=environ, stdin=subprocess.DEVNULL)  # noqa: S603 - ourselves
+                )
         codes = [window.wait() for window in windows]
     finally:
-        for window in windows:
-            if window.poll() is None:
-                window.terminate()
-                window.wait()
+        with held_back():
+            _close(windows)
     if any(codes):
         raise Failure("A window could not be opened; try: chatnet demo --script")
+
+
+def _close(windows: Sequence[subprocess.Popen[bytes]]) -> None:
+    for window in windows:
+        window.terminate()
+    until = time.monotonic() + STOP_TIMEOUT_S
+    for window in windows:
+        try:
+            window.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            window.kill()
+            window.wait()
