@@ -1,7 +1,7 @@
 """Draws the bubbles and knows what lies under the mouse. Peer text is only ever laid out as text.
 
-Keeps two bounded caches, both cleared when the width, font or a setting changes: finished layouts
-of what was drawn lately, and heights of everything that was measured.
+Keeps two bounded caches, both cleared when the font or a setting changes: finished layouts of what
+was drawn lately, for one width, and heights of everything that was measured.
 """
 
 import html
@@ -16,6 +16,7 @@ from chatnet_qt.bubble_actions import action_words
 from chatnet_qt.bubble_layout import Numbers, Placed, PlacedBlock, column_of
 from chatnet_qt.bubble_painter import BubblePainter, Looks
 from chatnet_qt.card_layout import place
+from chatnet_qt.heights import Heights
 from chatnet_qt.models import BUBBLE_ROLE, ConversationModel
 from chatnet_qt.qt import (
     QAbstractItemView,
@@ -38,7 +39,6 @@ from chatnet_qt.tokens import Colours, Measures, measures_of
 from chatnet_qt.wording import moment_words, not_sent_words
 
 MAX_LAYOUTS = 300
-MAX_HEIGHTS = 4000
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class BubbleDelegate(QStyledItemDelegate):
         self._colours: Colours | None = None
         self._numbers = Numbers.ALWAYS
         self._layouts: OrderedDict[tuple[object, ...], Placed] = OrderedDict()
-        self._heights: dict[bytes, QSize] = {}
+        self._heights = Heights()
         self.hover: tuple[bytes, str] = (b"", "")
         """The message under the mouse, and the action."""
         self.chosen: tuple[bytes, int, int] | None = None
@@ -120,7 +120,7 @@ class BubbleDelegate(QStyledItemDelegate):
         self._width = width
         self._layouts.clear()
         if not same:
-            self._heights.clear()
+            self._heights.outdate()
         return not same
 
     def placed(self, bubble: Bubble, font: QFont) -> Placed:
@@ -144,19 +144,23 @@ class BubbleDelegate(QStyledItemDelegate):
 
     def forget_height(self, message_id: bytes) -> None:
         """One row is another one, or has other neighbours."""
-        self._heights.pop(message_id, None)
+        self._heights.forget(message_id)
+
+    def is_outdated(self, row: int) -> bool:
+        """Whether the height of this row is that of another width."""
+        return self._heights.is_former(self._model.message(row).id)
+
+    def measure(self, row: int, font: QFont) -> QSize:
+        """The height at the present width, from now on."""
+        size = QSize(10, round(self.placed(self._model.bubble(row), font).height))
+        self._heights.put(self._model.message(row).id, size)
+        return size
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         """Height for the current width. Asked for every row at every layout, so it is kept."""
         row = index.row()
-        message_id = self._model.message(row).id
-        size = self._heights.get(message_id)
-        if size is None:
-            if len(self._heights) >= MAX_HEIGHTS:
-                self._heights.clear()
-            size = QSize(10, round(self.placed(self._model.bubble(row), option.font).height))
-            self._heights[message_id] = size
-        return size
+        size = self._heights.get(self._model.message(row).id)
+        return self.measure(row, option.font) if size is None else size
 
     def paint(
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex

@@ -1,6 +1,8 @@
 """A list of bubbles that is read: it keeps its place while rows come and go, fetches pages,
 reports what is seen, and is walked through by keyboard."""
 
+import time
+
 from chatnet_protocol.ipc.rows import Trust
 from chatnet_qt.bubble_delegate import BubbleDelegate
 from chatnet_qt.bubble_layout import Numbers, Placed
@@ -44,6 +46,10 @@ SETTLE_MS = 60
 NOT_ACCEPTED = "You can write to {name} after you accept."
 NOTHING_YET = "No messages yet. Anything you write now is sent as soon as {name} is online."
 IS_BLOCKED = "{name} is blocked."
+MAX_PASSES = 4
+"""Layouts after a new width: lower rows bring further ones into sight, each time fewer."""
+MEASURING_S = 0.008
+"""Of this thread's own time: half a frame at 60 Hz."""
 
 
 class ReadingList(QListView):
@@ -65,6 +71,10 @@ class ReadingList(QListView):
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self.report_now)
+        self._measuring = QTimer(self)
+        self._measuring.setSingleShot(True)
+        self._measuring.setInterval(0)
+        self._measuring.timeout.connect(self._measure_some)
         self.setItemDelegate(self._delegate)
         self.setAccessibleName("Conversation")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -192,6 +202,28 @@ class ReadingList(QListView):
         self.scheduleDelayedItemsLayout()
         self.executeDelayedItemsLayout()
 
+    def _measure_in_sight(self) -> None:
+        """Lay out until no row on screen has the height of another width."""
+        for _ in range(MAX_PASSES):
+            outdated = [row for row in self.visible_rows() if self._delegate.is_outdated(row)]
+            if not outdated:
+                return
+            for row in outdated:
+                self._delegate.measure(row, self.font())
+            self._lay_out()
+
+    def _measure_some(self) -> None:
+        """Measure what has the height of another width, for less than a frame; when nothing is
+        left, all rows move to where they belong."""
+        until = time.thread_time() + MEASURING_S
+        for row in range(self._model.rowCount()):
+            if self._delegate.is_outdated(row):
+                self._delegate.measure(row, self.font())
+                if time.thread_time() > until:
+                    self._measuring.start()
+                    return
+        self._lay_out()
+
     def placed(self, row: int) -> Placed:
         """How the bubble at `row` is laid out."""
         return self._delegate.placed(self._model.bubble(row), self.font())
@@ -213,6 +245,8 @@ class ReadingList(QListView):
     def _on_scrolled(self) -> None:
         if not self._restoring:
             self._place.remember()
+            if self._measuring.isActive():
+                self._measure_in_sight()
             self.scrolled.emit()
         self._settle.start()
 
@@ -243,9 +277,14 @@ class ReadingList(QListView):
     # --- Qt's events ---
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """A new width lays out anew; the place stays."""
+        """A new width lays out anew: what is in sight now, the rest soon. The place stays."""
+        in_sight = self.visible_rows()
         if self._delegate.set_width(present(self.viewport()).width(), self.font()):
+            for row in in_sight:
+                self._delegate.measure(row, self.font())
             self._lay_out()
+            self._measure_in_sight()
+            self._measuring.start()
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:

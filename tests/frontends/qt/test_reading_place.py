@@ -1,6 +1,7 @@
 """What a person reads stays where it is: a hit far away, pages, arrivals, sizes, a new snapshot."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,8 +10,10 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import MessageRow
-from chatnet_qt import pager
+from chatnet_qt import bubble_delegate, pager
 from chatnet_qt.banner import Banner, Tone
+from chatnet_qt.bubble import Bubble
+from chatnet_qt.bubble_layout import Placed
 from chatnet_qt.conversation_pane import HISTORY_FAILED
 from chatnet_qt.qt import QPoint, Qt, present
 from qtworld import MakeStage, Stage, message_id, peer_view, session_view, text_row, with_rows
@@ -376,3 +379,37 @@ def test_a_day_is_found_however_far_back(open_on: OpenOn, wanted: int) -> None:
     assert current in stage.pane.view.visible_rows()
     asked = [c for c in stage.client.asked(FetchHistory) if c.limit == 1]
     assert len(asked) <= 12
+
+
+def test_a_new_width_measures_what_is_in_sight_and_the_rest_later(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row_of(no) for no in range(1, 401)]
+    stage = make_stage(session_view(with_rows(peer_view(my_read=400), rows)), size=(900, 600))
+    view, model = stage.pane.view, stage.pane.model
+    delegate = view.itemDelegate()
+    assert isinstance(delegate, bubble_delegate.BubbleDelegate)
+    view.go_to_row(200)
+    stage.settle()
+    first = view.visible_rows()[0]
+    read, above = model.message(first).id, view.visualRect(model.index(first)).top()
+    measured: list[bytes] = []
+    place = bubble_delegate.place
+
+    def counted(bubble: Bubble, *rest: Any) -> Placed:
+        measured.append(bubble.row.id)
+        return place(bubble, *rest)
+
+    def moved() -> int:
+        return abs(view.visualRect(model.index(model.row_of(read))).top() - above)
+
+    monkeypatch.setattr(bubble_delegate, "place", counted)
+    view.resize(view.width() - 200, view.height())
+    count = model.rowCount()
+    assert count > 300
+    assert 0 < len(measured) < 80
+    assert not any(delegate.is_outdated(row) for row in view.visible_rows())
+    assert moved() < 60
+    stage.until(lambda: not any(delegate.is_outdated(row) for row in range(count)))
+    assert len(set(measured)) == count
+    assert moved() < 60
