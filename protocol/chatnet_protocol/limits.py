@@ -130,7 +130,7 @@ MAX_BRIEF_CLIENTS = 8
 MAX_CLIENT_NAME_BYTES = 64
 HEARTBEAT_INTERVAL_S = 1.0
 CLIENT_TIMEOUT_S = 15.0
-"""A client that has been silent for this long is shown as detached."""
+"""A client that has been silent for this long on an open connection is detached."""
 CLIENT_SILENT_S = 6.0
 """One that was silent for longer gives its place to a newcomer when all are taken."""
 MAX_RESULTS_KEPT = 4096

@@ -142,6 +142,8 @@ class LocalEngine:
                 routing_id, frames = request
                 world.request(routing_id, frames[0])
                 self._arrived.notify_all()
+        for routing_id in ipc.take_gone():
+            world.engine.client_gone(routing_id)
         world.run(passed_s)
         for routing_id, frame in world.take_replies():
             ipc.reply(routing_id, frame)

@@ -62,6 +62,7 @@ class CommandSocket(LocalSocket[_Client]):
         """Connections with something to take."""
         self._leaving: Turns[Connection[_Client]] = Turns()
         """The same of clients that have hung up: they come when nobody else has something."""
+        self._gone: list[bytes] = []
 
     @property
     def has_requests(self) -> bool:
@@ -117,6 +118,17 @@ class CommandSocket(LocalSocket[_Client]):
         self._unpark(connection)
         self._mind_memory(connection)
         return True
+
+    @property
+    def has_gone(self) -> bool:
+        """`take_gone` has something to give."""
+        return bool(self._gone)
+
+    def take_gone(self) -> list[bytes]:
+        """Routing ids of clients whose connection has ended on either side; `receive` returns
+        nothing more of them."""
+        gone, self._gone = self._gone, []
+        return gone
 
     def _make_peer(self) -> _Client:
         self._count += 1
@@ -175,7 +187,8 @@ class CommandSocket(LocalSocket[_Client]):
 
     def _close(self, connection: Connection[_Client]) -> None:
         super()._close(connection)
-        self._by_routing_id.pop(connection.peer.routing_id, None)
+        if self._by_routing_id.pop(connection.peer.routing_id, None) is not None:
+            self._gone.append(connection.peer.routing_id)
 
 
 def _held_bytes(connection: Connection[_Client]) -> int:

@@ -149,6 +149,15 @@ class IpcServer:
         self._counters.requests += request is not None
         return request
 
+    @property
+    def has_gone(self) -> bool:
+        """`take_gone` has something to give."""
+        return self._commands.has_gone
+
+    def take_gone(self) -> list[bytes]:
+        """Routing ids of clients whose connection has ended, after the last of their requests."""
+        return self._commands.take_gone()
+
     def flush(self) -> None:
         """Send what was replied and published in this turn."""
         self._commands.flush()

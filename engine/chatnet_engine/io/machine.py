@@ -22,6 +22,7 @@ from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     Addr,
     AddressesChanged,
+    ClientGone,
     CollectCounters,
     CopySession,
     CountersCollected,
@@ -151,6 +152,7 @@ class Machine:
         results += self.backups.take_answers()
         results += self.resolver.take_answers(self.now.mono_s)
         results += self.stretcher.take_answers()
+        results += map(ClientGone, self.ipc.take_gone())
         return results
 
     def handle_files(self, *, readable: bool, writable: bool) -> None:
@@ -180,6 +182,6 @@ class Machine:
             self.resolver.next_timeout(),
             self.addresses.next_timeout(),
             self.impairment.next_timeout() if self.impairment is not None else None,
-            self.now.mono_s if self._reports else None,
+            self.now.mono_s if self._reports or self.ipc.has_gone else None,
         )
         return min(deadline for deadline in deadlines if deadline is not None)

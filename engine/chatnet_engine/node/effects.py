@@ -182,6 +182,13 @@ class AddressesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientGone:
+    """A front end's connection has ended, and all that it sent before was handled."""
+
+    routing_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class InviteStretched:
     """The psk of the invite for that peer."""
 
@@ -210,6 +217,7 @@ IoResult = (
     | CountersCollected
     | HostResolved
     | AddressesChanged
+    | ClientGone
     | FileProcessReport
     | FilesRestarted
 )

@@ -22,6 +22,7 @@ from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.effects import (
     Addr,
     AddressesChanged,
+    ClientGone,
     CommitOps,
     CountersCollected,
     Effect,
@@ -220,6 +221,8 @@ class Node:
             case AddressesChanged():
                 for peer in self.traffic.handle_addresses_changed(now):
                     self._hand_over(peer, now)
+            case ClientGone(routing_id):
+                self.front_ends.handle_gone(routing_id)
             case InviteStretched():
                 act = partial(self.inviting.handle_stretched, result, now)
                 self.contained.peer(result.peer, now, act)
@@ -280,9 +283,7 @@ class Node:
         if datagrams:
             out.append(SendDatagrams(datagrams))
         out += self.links.names.take_resolves()
-        out += [
-            SendToFileProcess(frame) for frame in self.transfers.transfers.take_process_frames()
-        ]
+        out += map(SendToFileProcess, self.transfers.transfers.take_process_frames())
         for row in self.links.take_changed():
             turn.publisher.publish(LinkChanged(row))
         self.front_ends.publish_gauges(served, now)

@@ -143,7 +143,7 @@ class ClientAttached(EventBase, frozen=True, gc=False, tag=True, tag_field="type
 
 
 class ClientDetached(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
-    """A front end detached, or was silent for CLIENT_TIMEOUT_S."""
+    """A front end detached, its connection ended, or it was silent for CLIENT_TIMEOUT_S."""
 
     client: int
 

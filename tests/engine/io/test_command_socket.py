@@ -167,6 +167,32 @@ def test_what_was_sent_before_hanging_up_is_still_done(served: Served) -> None:
     assert served.commands.reply(connection.peer.routing_id, b"too late") is False
 
 
+def test_the_end_of_a_connection_is_reported_once_after_its_last_request(served: Served) -> None:
+    raw, connection = served.join()
+    _, other = served.join()
+    raw.sendall(ASK * 3)
+    raw.close()
+    for _ in range(3):
+        assert not served.commands.take_gone()
+        served.turn_until(lambda: connection.peer.unanswered or not connection.is_open)
+        connection.peer.unanswered = 0
+    served.turn_until(lambda: served.commands.has_gone)
+    assert served.commands.take_gone() == [connection.peer.routing_id]
+    assert not served.commands.has_gone
+    assert other.is_open
+
+
+def test_a_connection_that_is_ended_here_is_reported_too(served: Served) -> None:
+    raw, bad = served.join()
+    raw.sendall(zmtp.command(b"ERROR"))
+    served.turn_until(lambda: not bad.is_open)
+    _, stopped = served.join()
+    served.pass_time(2 * SILENT_S)
+    assert not stopped.is_open
+    ends = [connection.peer.routing_id for connection in (bad, stopped)]
+    assert served.commands.take_gone() == ends
+
+
 def test_of_who_has_hung_up_a_few_are_done_before_one_is_answered(served: Served) -> None:
     raw, connection = served.join()
     raw.sendall(ASK * 50)

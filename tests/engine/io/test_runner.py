@@ -26,6 +26,7 @@ from chatnet_engine.io.udp import UdpSocket, open_udp
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     AddressesChanged,
+    ClientGone,
     CommitOps,
     FileProcessReport,
     FilesRestarted,
@@ -108,6 +109,26 @@ def test_requests_are_answered_and_events_published(
     assert client.poll(5000)
     assert client.recv_multipart() == [b"answer"]
     assert machine.ipc.counters.published == 1
+
+
+def test_the_end_of_a_front_end_s_connection_reaches_the_node_after_its_requests(
+    runner: Runner, node: FakeNode, machine: Machine
+) -> None:
+    with zmq.Context() as context:
+        staying = context.socket(zmq.DEALER)
+        going = context.socket(zmq.DEALER)
+        staying.linger, going.linger = 0, -1
+        for client in (staying, going):
+            client.connect(machine.ipc.commands_endpoint)
+            client.send(b"ask")
+        going.send(b"the last")
+        going.close()
+        turn_until(runner, lambda: node.results)
+        staying.close()
+    routing_ids = [routing_id for routing_id, _ in node.requests]
+    (gone,) = {routing_id for routing_id in routing_ids if routing_ids.count(routing_id) == 2}
+    assert node.results == [ClientGone(gone)]
+    assert machine.next_timeout() > machine.now.mono_s
 
 
 def test_every_worker_answers_through_handle_io(

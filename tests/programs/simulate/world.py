@@ -192,6 +192,7 @@ class World:
         engine = client.engine
         client.gone = True
         engine.clients.remove(client)
+        engine.client_gone(client.routing_id)
         fresh = self.attach(engine, client.role)
         for message_id, text in client.unanswered.items():
             answers = client.answers.get(message_id, b"")

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from chatnet_engine.node.config import Now
+from chatnet_engine.node.effects import ClientGone
 from chatnet_engine.node.node import Node
 from chatnet_protocol.commit import CommitFailed, Committed
 from simworld.network import Addr
@@ -13,12 +14,14 @@ MAX_DATAGRAMS = 256
 
 
 class Arrivals:
-    """In the order of the pump: the world's answers, datagrams, requests of front ends."""
+    """In the order of the pump: the world's answers, datagrams, requests of front ends and ends
+    of their connections."""
 
     def __init__(self) -> None:
         self.results: list[object] = []
         self.datagrams: list[tuple[bytes, Addr]] = []
         self.requests: list[tuple[bytes, bytes]] = []
+        self.gone: list[ClientGone] = []
 
     @property
     def committed(self) -> bool:
@@ -40,4 +43,7 @@ class Arrivals:
         counts["mixed turn"] += bool(results and taken)
         for routing_id, frame in requests:
             node.handle_request(routing_id, [frame], now)
+        gone, self.gone = self.gone, []
+        for end in gone:
+            node.handle_io(end, now)
         return bool(self.datagrams)

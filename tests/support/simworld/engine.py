@@ -10,10 +10,7 @@ from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.io.perform import perform
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.node.config import NodeConfig, Now
-from chatnet_engine.node.effects import (
-    FileProcessReport,
-    FilesRestarted,
-)
+from chatnet_engine.node.effects import ClientGone, FileProcessReport, FilesRestarted
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.secure.identity import Identity
@@ -219,6 +216,17 @@ class SimEngine(SimWorkers):
             self.clock.after(0.0, lambda: self.request(routing_id, frame))
         elif self._node:
             self._node.handle_request(routing_id, [frame], self.now)
+            self.turn()
+
+    def client_gone(self, routing_id: bytes) -> None:
+        """The connection of a front end has ended, after all that it sent."""
+        if self._asleep:
+            self._missed.append(lambda: self.client_gone(routing_id))
+        elif self.turn_s and self._node:
+            self._arrivals.gone.append(ClientGone(routing_id))
+            self._turn_soon()
+        elif self._node:
+            self._node.handle_io(ClientGone(routing_id), self.now)
             self.turn()
 
     # --- the world that effects land in ---

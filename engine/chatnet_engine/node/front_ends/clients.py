@@ -1,8 +1,8 @@
 """Owns who is attached, and in which role.
 
-A client is known by its routing id. One that has been silent for CLIENT_TIMEOUT_S is
-detached; when it attaches again, it gets a new client number. When all places are taken, the one
-that was silent longest makes room for a newcomer.
+A client is known by its routing id, and detached when its connection ends or has been silent for
+CLIENT_TIMEOUT_S; when it attaches again, it gets a new client number. When all places are taken,
+the one that was silent longest makes room for a newcomer.
 """
 
 from collections.abc import Iterator

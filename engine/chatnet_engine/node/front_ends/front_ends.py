@@ -107,9 +107,13 @@ class FrontEnds(Subject):
             subject.front_end_attached()
 
     def _detach(self, command: cmd.Detach, reply_to: ReplyTo, now: Now) -> None:
-        if number := self.clients.detach(reply_to.routing_id):
-            self._publisher.publish(ClientDetached(number))
+        self.handle_gone(reply_to.routing_id)
         self._replies.reply(reply_to, cmd.Done())
+
+    def handle_gone(self, routing_id: bytes) -> None:
+        """The client with this routing id, if there is one, is attached no longer."""
+        if number := self.clients.detach(routing_id):
+            self._publisher.publish(ClientDetached(number))
 
     def _keep_alive(self, command: cmd.KeepAlive, reply_to: ReplyTo, now: Now) -> None:
         self.clients.note(reply_to.routing_id, command.seq)
