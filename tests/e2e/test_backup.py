@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from functools import partial
 from pathlib import Path
 
 from chatnet_client.client import Client
@@ -24,13 +25,14 @@ def settle(*engines: RealEngine) -> None:
     """Everything that is queued by now is delivered: a client attaches at the present."""
     for engine in engines:
         with engine.attach() as client:
-            assert client.wait_until(lambda c=client: delivered(c), WITHIN_S)
+            assert client.wait_until(partial(delivered, client), WITHIN_S)
 
 
 def known_missing(database: Path) -> int:
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:
-        return connection.execute("SELECT coalesce(sum(missing), 0) FROM gaps").fetchone()[0]
+        found = connection.execute("SELECT coalesce(sum(missing), 0) FROM gaps").fetchone()
+        return int(found[0])
     finally:
         connection.close()
 

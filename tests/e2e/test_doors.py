@@ -19,8 +19,12 @@ def test_no_line_is_lost_and_no_key_breaks_the_chat() -> None:
         keys = doors.single_keys()
         tried.keys("xterm", [b"\x1a", b"\x16\x1b", *keys[::8], *keys[-6:]])
         tried.keys("dumb", keys[::16])
-        for words in (["send-file", b"/\xff\x1b"], ["send", b"x\xff"], ["peer", b"\xed\xa0\x80"]):
-            tried.run(words)
+        for verb, word in (
+            ("send-file", b"/\xff\x1b"),
+            ("send", b"x\xff"),
+            ("peer", b"\xed\xa0\x80"),
+        ):
+            tried.run([verb, word])
         tried.streams((True, True, True), "send x")
 
     with tempfile.TemporaryDirectory(prefix="cn-", dir=os.path.realpath("/tmp")) as folder:

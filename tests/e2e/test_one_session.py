@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,10 @@ def refused(engine: RealEngine, *args: str, env: dict[str, str] | None = None) -
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.count("\n") == 1
     return ended.stderr.strip()
+
+
+def delivered_and_up(client: Client) -> bool:
+    return delivered(client) and is_up(client)
 
 
 def delivered(client: Client) -> bool:
@@ -172,6 +177,6 @@ def test_r15_a_stopped_engine_goes_on_where_it_was(tmp_path: Path) -> None:
         assert silent
         at_a.send_message(1, "good morning")
         for client in (at_a, at_b):
-            assert client.wait_until(lambda c=client: delivered(c) and is_up(c), WITHIN_S)
+            assert client.wait_until(partial(delivered_and_up, client), WITHIN_S)
         sides = [Side(e.name, e.key, [read_file(e.database)]) for e in (a, b)]
         assert check(sides) == []

@@ -7,11 +7,11 @@ import socket
 import stat
 import subprocess
 import sys
+from typing import IO, TypeVar
 
 import pytest
 
 from chatnet_client.client import Client
-from chatnet_engine import main as main_module
 from chatnet_engine.io.file_link import child_environ
 from chatnet_engine.main import main
 from chatnet_protocol.ipc.commands import StopEngine
@@ -23,6 +23,8 @@ from chatnet_protocol.ipc.session_files import (
     session_dir,
 )
 
+T = TypeVar("T", str, bytes)
+
 
 def run_engine(*argv: str) -> subprocess.Popen[str]:
     """The engine as a process, with its stderr in a pipe."""
@@ -32,6 +34,11 @@ def run_engine(*argv: str) -> subprocess.Popen[str]:
         env=child_environ(),
         text=True,
     )
+
+
+def stderr_of(process: "subprocess.Popen[T]") -> IO[T]:
+    assert process.stderr is not None
+    return process.stderr
 
 
 def connection_of(name: str) -> ConnectionFile:
@@ -88,7 +95,7 @@ def test_help_needs_no_engine(capsys: pytest.CaptureFixture[str]) -> None:
 def test_other_systems_are_refused_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(main_module.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     assert main(["0"]) == 1
     assert capsys.readouterr().err == "ChatNet runs on Linux; this is win32.\n"
 
@@ -104,7 +111,7 @@ def test_a_busy_port_is_one_sentence_and_exit_code_1(capsys: pytest.CaptureFixtu
 def test_an_internal_error_is_one_sentence_with_the_trace_in_the_log(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(self) -> None:
+    def broken(self: object) -> None:
         raise AssertionError("an invariant\nis broken")
 
     monkeypatch.setattr("chatnet_engine.io.engine.Engine.run", broken)
@@ -149,37 +156,37 @@ def test_a_lost_identity_is_one_sentence_and_a_way_on_is_an_option(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with run_engine("0", "--session", "a") as engine:
-        assert engine.stderr.readline()
+        assert stderr_of(engine).readline()
         engine.kill()
     os.unlink(f"{session_dir(os.environ['CHATNET_HOME'], 'a')}/identity.key")
     for options in ((), ("-d",), ("--without-history",)):
         with run_engine("0", "--session", "a", *options) as engine:
             assert engine.wait(20) == 1
-            sentence = engine.stderr.read()
+            sentence = stderr_of(engine).read()
         assert sentence.startswith("The session does not start: identity.key is missing;")
         assert "--new-identity (" in sentence
         assert sentence.count("\n") == 1
     with run_engine("0", "--session", "a", "--new-identity") as engine:
-        assert engine.stderr.readline().startswith("session a")
+        assert stderr_of(engine).readline().startswith("session a")
         engine.terminate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_foreground_says_where_it_is_and_ends_at_a_signal(number: int) -> None:
     with run_engine("0", "--session", "a") as engine:
-        greeting = engine.stderr.readline()
+        greeting = stderr_of(engine).readline()
         assert greeting.startswith("session a · listening on UDP port ")
         assert connection_of("a").pid == engine.pid
         engine.send_signal(number)
         assert engine.wait(10) == 0
-        assert engine.stderr.read() == ""
+        assert stderr_of(engine).read() == ""
     folder = session_dir(os.environ["CHATNET_HOME"], "a")
     assert not os.path.exists(f"{folder}/connection.json")
 
 
 def test_nobody_else_may_read_what_an_engine_keeps() -> None:
     with run_engine("0", "--session", "a") as engine:
-        assert engine.stderr.readline()
+        assert stderr_of(engine).readline()
         folder = session_dir(os.environ["CHATNET_HOME"], "a")
         names = os.listdir(folder)
         assert {"history.db", "identity.key", "engine.log", "connection.json"} < set(names)
@@ -193,9 +200,9 @@ def test_files_that_arrive_get_the_modes_that_their_user_is_used_to(options: lis
     command = [sys.executable, "-m", "chatnet_engine", "0", "--session", "a", *options]
     starter = subprocess.Popen(command, stderr=subprocess.PIPE, env=child_environ(), umask=0o027)
     with starter:
-        assert starter.stderr.readline() or starter.wait(20) == 0
+        assert stderr_of(starter).readline() or starter.wait(20) == 0
         pid = connection_of("a").pid
-        children = []
+        children: list[str] = []
         with open(f"/proc/{pid}/task/{pid}/children") as file:
             while not children:
                 select.select([], [], [], 0.01)
@@ -213,10 +220,10 @@ def test_files_that_arrive_get_the_modes_that_their_user_is_used_to(options: lis
 
 def test_a_killed_engine_leaves_a_session_that_starts_again() -> None:
     with run_engine("0", "--session", "a") as engine:
-        assert engine.stderr.readline()
+        assert stderr_of(engine).readline()
         engine.kill()
     with run_engine("0", "--session", "a") as engine:
-        assert engine.stderr.readline().startswith("session a")
+        assert stderr_of(engine).readline().startswith("session a")
         assert connection_of("a").pid == engine.pid
         engine.terminate()
         assert engine.wait(10) == 0
@@ -273,14 +280,14 @@ def test_a_refused_start_of_a_new_session_leaves_no_folder(background: bool) -> 
 def test_the_background_engine_is_there_when_the_command_returns() -> None:
     with run_engine("0", "-d", "--session", "a") as starter:
         assert starter.wait(20) == 0
-        assert starter.stderr.read() == ""
+        assert stderr_of(starter).read() == ""
     pid = connection_of("a").pid
     assert pid != starter.pid
     assert os.getpgid(pid) not in (os.getpgid(0), starter.pid)
     ended = os.pidfd_open(pid)
     with run_engine("0", "-d", "--session", "a") as second:
         assert second.wait(20) == 1
-        assert second.stderr.read() == f"Session a is running already (process {pid}).\n"
+        assert stderr_of(second).read() == f"Session a is running already (process {pid}).\n"
     os.kill(pid, signal.SIGTERM)
     assert select.select([ended], [], [], 10)[0]
     os.close(ended)

@@ -9,7 +9,7 @@ from chatnet_engine.systemd_unit import unit_text
 
 def parsed(text: str) -> configparser.RawConfigParser:
     unit = configparser.RawConfigParser(strict=True)
-    unit.optionxform = str
+    unit.optionxform = str  # type: ignore[assignment, method-assign] # as its documentation says
     unit.read_string(text)
     return unit
 

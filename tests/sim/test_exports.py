@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from checker.exports import check_export, check_same, parse_export
+from checker.exports import Export, check_export, check_same, parse_export
 from simulate.exports import check_exports, export_of, markdown_of
 from simulate.world import World
 from simworld.engine import SimEngine
@@ -51,7 +51,7 @@ def test_a_database_that_is_not_what_was_exported_is_told(world: World, change: 
 
 
 def test_exports_that_differ_are_told(world: World) -> None:
-    def exports() -> list[object]:
+    def exports() -> list[Export]:
         return [export_of(engine) for engine in world.engines]
 
     ours, theirs = exports()

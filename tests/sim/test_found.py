@@ -4,10 +4,10 @@ import sqlite3
 
 import pytest
 
-from chatnet_engine.node.front_ends.clients import CLIENT_TIMEOUT_S
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, TransferState
+from chatnet_protocol.limits import CLIENT_TIMEOUT_S
 from simworld.disk import FAULTS
 from simworld.engine import COMMIT_S, SimEngine
 from simworld.file_pair import OFFER, FilePair
@@ -18,15 +18,15 @@ def die_after(engine: SimEngine, kind: type[c.OpBase]) -> None:
     """The process dies when a transaction with such an operation is committed and not heard of."""
     perform = engine.commit
 
-    def commit(transaction: c.Commit) -> None:
-        if any(isinstance(op, kind) and has_offer(op) for op in transaction.ops):
+    def dies_after(commit: c.Commit) -> None:
+        if any(isinstance(op, kind) and has_offer(op) for op in commit.ops):
             engine.commit = perform  # type: ignore[method-assign]
-            engine.ledger.apply(transaction)
+            engine.ledger.apply(commit)
             engine.crash()
         else:
-            perform(transaction)
+            perform(commit)
 
-    engine.commit = commit  # type: ignore[method-assign]
+    engine.commit = dies_after  # type: ignore[method-assign]
 
 
 def has_offer(op: c.OpBase) -> bool:
@@ -53,8 +53,8 @@ def test_a_receiver_rolled_back_into_a_transfer_gets_it_again_and_the_link_stays
     pair.offer()
 
     def active() -> bool:
-        (row, *_) = pair.b.ledger.load().transfers or [None]
-        return row is not None and row.row.state == TransferState.ACTIVE
+        rows = [stored.row for stored in pair.b.ledger.load().transfers]
+        return bool(rows) and rows[0].state == TransferState.ACTIVE
 
     assert pair.clock.run(pair.clock.now_s + 10, active)
     image = pair.b.connection.serialize()

@@ -7,11 +7,11 @@ from unittest.mock import patch
 import msgspec
 import pytest
 
-from chatnet_engine.node.messaging import conversation
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.events import Notice
 from chatnet_protocol.ipc.rows import LinkState
 from chatnet_protocol.limits import MAX_TEXT_BYTES
+from chatnet_protocol.wire import messages as wire
 from simworld.engine import SimEngine
 from simworld.network import Line
 from simworld.pair import A, B, Pair
@@ -34,15 +34,15 @@ def test_r2_a_ghost_mark_is_an_error_and_the_outbox_is_intact(ahead: int) -> Non
     pair = Pair(1)
     pair.at_a.say("delivered")
     pair.settle(5)
-    encode = conversation.wire.encode_hello
+    encode = wire.encode_hello
 
-    def lie(hello: conversation.wire.Hello) -> bytes:
+    def lie(hello: wire.Hello) -> bytes:
         return encode(msgspec.structs.replace(hello, mark=hello.mark + ahead))
 
     pair.b.crash()
     pair.at_a.say("waits")
     pair.run(1)
-    with patch.object(conversation.wire, "encode_hello", lie):
+    with patch.object(wire, "encode_hello", lie):
         pair.b.up()
         pair.run(5)
         shown = pair.peer(pair.at_a)

@@ -8,8 +8,10 @@ import os
 import select
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Generic, TypeVar
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import ReadyOffer
@@ -200,10 +202,13 @@ class RealSide(Side):
         self._link.close()
 
 
-class Pair:
+S = TypeVar("S", bound=Side)
+
+
+class Pair(Generic[S]):
     """A sends to B over a link that the test switches."""
 
-    def __init__(self, a: Side, b: Side) -> None:
+    def __init__(self, a: S, b: S) -> None:
         self.a = a
         self.b = b
         self.up = False
@@ -249,9 +254,8 @@ class Pair:
             wall_ms=1,
         )
 
-    def run_until(self, done: "object", within_s: float = 15.0) -> None:
+    def run_until(self, done: Callable[[], bool], within_s: float = 60.0) -> None:
         """Move until `done()`; real sides sleep on their sockets."""
-        assert callable(done)
         deadline = time.monotonic() + within_s
         while not done():
             assert time.monotonic() < deadline, (self.a.history[-3:], self.b.history[-3:])

@@ -5,6 +5,9 @@ from chatnet_engine.node.effects import Effect, IoResult, StopRunner
 from chatnet_protocol.commit import Commit, Committed, Loaded
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import SessionRow
+from chatnet_protocol.ipc.view import View
+
+SESSION = SessionRow("s", "", "", 1, b"", "", "")
 
 
 class EmptyLedger:
@@ -16,8 +19,8 @@ class EmptyLedger:
     def load(self) -> Loaded:
         return Loaded([], [], [], 0)
 
-    def load_view(self, session: SessionRow) -> None:
-        return None
+    def load_view(self, session: SessionRow) -> View:
+        return View(session)
 
     def page(self, query: FetchHistory) -> HistoryPage:
         return HistoryPage([], [], False)

@@ -3,6 +3,7 @@
 import pytest
 
 from chatnet_engine.arq.acks import RECEIPT_ACK_DELAY_S
+from chatnet_engine.arq.packets import Packet
 from chatnet_protocol.wire import frames
 from simworld.arq_pair import Pair
 
@@ -55,7 +56,12 @@ def test_a_slow_commit_does_not_hold_up_the_ack() -> None:
 def test_a_lost_receipt_is_in_the_next_one() -> None:
     pair = settled()
     lost: list[bool] = []
-    pair.ba.drop = lambda packet: not lost and (lost.append(True) or True)
+
+    def first(packet: Packet) -> bool:
+        lost.append(not lost)
+        return lost[-1]
+
+    pair.ba.drop = first
     for _ in range(2):
         pair.a.send(0, [b"x" * 100])
         pair.run(0.08)
@@ -67,7 +73,12 @@ def test_a_probe_is_answered_at_once_though_it_carries_a_receipt() -> None:
     pair = settled()
     pair.b.commit_s = 0.01
     seen: list[list[frames.Frame]] = []
-    pair.ba.drop = lambda packet: not seen.append(frames.decode(packet.payload)) and len(seen) == 2
+
+    def second(packet: Packet) -> bool:
+        seen.append(frames.decode(packet.payload))
+        return len(seen) == 2
+
+    pair.ba.drop = second
     pair.a.send(0, [b"x" * 100])
     pair.run(1.0)
     kinds = [{type(frame) for frame in packet} for packet in seen]

@@ -15,6 +15,7 @@ from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.loss import MAX_LOST_KEPT
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.limits import (
+    MAX_ACK_RANGES,
     MAX_CHANNELS,
     MAX_HELLO_BYTES,
     MAX_MESSAGE_BYTES,
@@ -73,7 +74,7 @@ def thousands_given_up(connection: Connection) -> None:
 def many_ranges(count: int) -> bytes:
     """ACKs of every other packet, as far as 32 ranges reach, somewhere else each time."""
     first = 10 * (count % 9)
-    ranges = [(first + 4 * i, first + 4 * i) for i in reversed(range(frames.MAX_ACK_RANGES))]
+    ranges = [(first + 4 * i, first + 4 * i) for i in reversed(range(MAX_ACK_RANGES))]
     return frames.encode_ack(0, ranges)
 
 
@@ -81,6 +82,11 @@ def some_sent(connection: Connection) -> None:
     connection.queue(0, [b"x"] * 4000)
     while connection.take_packets(0.0, 1):
         pass
+
+
+def one_on_each_channel(connection: Connection) -> None:
+    for channel in range(1, MAX_CHANNELS):
+        connection.queue(channel, [b"x"])
 
 
 def holes(count: int) -> bytes:
@@ -119,7 +125,7 @@ FRAMES: dict[type, Row] = {
     frames.Receipt: Row(holes, 13, 2, some_sent),
     frames.ChannelReceipt: Row(
         lambda n: filled(lambda i: frames.encode_channel_receipt(1 + i % 15, 0)), 20, 2,
-        lambda connection: [connection.queue(c, [b"x"]) for c in range(1, MAX_CHANNELS)] and None,
+        one_on_each_channel,
     ),
     frames.State: Row(
         lambda n: filled(lambda i: frames.encode_state(i % MAX_STATES, n * 256 + i, b"")), 14, 2

@@ -20,9 +20,9 @@ from chatnet_protocol.wire import frames
 LONG = MAX_MESSAGE_BYTES
 
 
-def lone(**config: int) -> Connection:
+def lone(config: ArqConfig | None = None) -> Connection:
     """A link that may send and receive, whose peer is the test."""
-    connection = Connection(now=0.0, random=Random(1).randbytes, config=ArqConfig(**config))
+    connection = Connection(now=0.0, random=Random(1).randbytes, config=config or ArqConfig())
     connection.start_sending(1)
     connection.start_receiving(1)
     return connection
@@ -77,7 +77,7 @@ def test_a_part_costs_memory_for_what_came_and_not_for_what_is_announced() -> No
 
 
 def test_all_channels_together_keep_a_few_windows_and_the_next_message_always_fits() -> None:
-    connection = lone(window_bytes=64 * KIB)
+    connection = lone(ArqConfig(window_bytes=64 * KIB))
     budget = HELD_WINDOWS * 64 * KIB
     number = 0
     for channel in range(1, MAX_CHANNELS):

@@ -152,7 +152,7 @@ def test_a_sender_that_repeats_its_request_to_dial_gets_few_dials(world: World) 
 
 def test_requests_to_dial_for_many_transfers_get_the_places_there_are(world: World) -> None:
     ids = [bytes([number + 1]) * 16 for number in range(MAX_RECEIVING_JOBS + 4)]
-    world.b.process.handle = lambda _: None  # type: ignore[method-assign]
+    world.b.process.handle = lambda request: None  # type: ignore[method-assign] # it is deaf
     for one in ids:
         world.offer("big", transfer_id=one)
     dialling: set[int] = set()
@@ -199,7 +199,7 @@ def test_a_peer_that_begins_links_is_not_told_of_its_transfers_each_time(world: 
 
 
 def test_a_list_that_kills_the_file_process_again_and_again_fails(world: World) -> None:
-    world.a.process.handle = lambda _: None  # type: ignore[method-assign]
+    world.a.process.handle = lambda request: None  # type: ignore[method-assign] # it is deaf
     world.a.transfers.offer(ID, PEER, ["/home/a/big"], world.a.clock, 1)
     for _ in range(MAX_SCANS):
         assert world.a.offers == []
@@ -250,8 +250,10 @@ def test_what_is_due_is_found_without_looking_at_everything() -> None:
     assert len(schedule._deadlines._heap) <= 2 * len(stubs) + 64
     assert schedule.next_timeout() == 19_000.0
     for stub in stubs[:2]:
-        assert schedule.first_due(19_001.0) is stub
-        schedule.begin(stub)
+        due = schedule.first_due(19_001.0)
+        assert due is not None
+        assert due.id == stub.id
+        schedule.begin(due)
     assert schedule.first_due(19_001.0) is None
     stubs[2].retry_at = None
     schedule.note(stubs[2])  # type: ignore[arg-type]

@@ -135,9 +135,9 @@ def test_at_most_so_many_receive_at_a_time(world: World) -> None:
     waiting = [row for row in world.b.history if row.reason]
     assert all(row.reason == reason(Why.QUEUED) for row in waiting)
     assert waiting
-    states = [f"{bytes([number]) * 16}" for number in range(schedule.MAX_RECEIVING_JOBS + 2)]
+    count = schedule.MAX_RECEIVING_JOBS + 2
     world.run(
-        lambda: all(world.pair.both("done", bytes([number]) * 16) for number in range(len(states))),
+        lambda: all(world.pair.both("done", bytes([number]) * 16) for number in range(count)),
         turns=2000,
     )
 
@@ -371,7 +371,7 @@ def test_whatever_breaks_the_files_arrive_once(seed: int) -> None:
         elif action < 0.26:
             side.process.reachable = random.random() < 0.5
         for _ in range(random.randint(0, 3)):
-            random.choice([world.a, world.b, world.pair]).move()
+            random.choice([world.a.move, world.b.move, world.pair.move])()
         world.a.clock += 0.1
         world.b.clock += 0.1
     world.a.process.reachable = world.b.process.reachable = True

@@ -22,7 +22,7 @@ from chatnet_engine.io.trace_stream import TraceStream
 from chatnet_engine.io.udp import open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.trace import Tracer
-from io_parts import EmptyLedger, FakeNode
+from io_parts import SESSION, EmptyLedger, FakeNode
 from served_socket import Served
 
 ECHO = """
@@ -50,7 +50,7 @@ def machine(own_home: Path) -> Iterator[Machine]:
         now = read_now()
         ipc = IpcServer(choose_socket_dir(os.environ, "s"), "s", now.mono_s)
         undo.callback(ipc.close)
-        store = Store(EmptyLedger, None, wakeup.ring)
+        store = Store(EmptyLedger, SESSION, wakeup.ring)
         undo.callback(store.stop)
         files = FileLink([sys.executable, "-c", ECHO])
         undo.callback(files.close)

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -157,7 +157,7 @@ def test_a_sweep_removes_nothing_else(session: Session) -> None:
 def test_a_disk_in_trouble_leaves_nothing_behind(
     session: Session, monkeypatch: pytest.MonkeyPatch, error: object, code: ErrorCode, words: str
 ) -> None:
-    def trouble(source: sqlite3.Connection, path: str, on_step: object) -> int:
+    def trouble(source: sqlite3.Connection, path: str, on_step: Callable[[], object]) -> int:
         if isinstance(error, OSError):
             raise error
         failed = sqlite3.OperationalError("trouble")
@@ -177,10 +177,10 @@ def test_a_copy_that_is_not_complete_at_the_end_is_thrown_away(
     half_way = threading.Event()
     stopped = threading.Event()
 
-    def slow(source: sqlite3.Connection, path: str, on_step: object) -> int:
+    def slow(source: sqlite3.Connection, path: str, on_step: Callable[[], object]) -> int:
         half_way.set()
         assert stopped.wait(5)
-        on_step()  # type: ignore[operator]
+        on_step()
         return 1
 
     monkeypatch.setattr(backup_module, "copy_store", slow)
@@ -194,12 +194,12 @@ def test_a_copy_that_is_not_complete_at_the_end_is_thrown_away(
 
 
 def test_unwritten_data_is_bounded(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    flushes = []
-    monkeypatch.setattr(backup_module.os, "fdatasync", flushes.append)
+    flushes: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", flushes.append)
 
-    def long_one(source: sqlite3.Connection, path: str, on_step: object) -> int:
+    def long_one(source: sqlite3.Connection, path: str, on_step: Callable[[], object]) -> int:
         for _ in range(3 * backup_module.FLUSH_STEPS):
-            on_step()  # type: ignore[operator]
+            on_step()
         return 1
 
     monkeypatch.setattr(backup_module, "copy_store", long_one)

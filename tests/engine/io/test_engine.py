@@ -12,7 +12,7 @@ from chatnet_engine.io.engine import Engine, EngineConfig
 from chatnet_engine.io.impair import parse_impair
 from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.commands import Attach, FetchStatus, Status, StopEngine
+from chatnet_protocol.ipc.commands import Attach, Command, FetchStatus, Status, StopEngine
 from chatnet_protocol.ipc.envelope import Request, decode_reply
 from chatnet_protocol.ipc.session_files import ConnectionFile, decode_connection_file, session_dir
 from chatnet_protocol.version import IPC_VERSION
@@ -23,9 +23,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Engine]]:
     """Engines without a file process, which has tests of its own."""
     monkeypatch.setattr(engine_module, "file_command", lambda *about: ["/bin/cat"])
     monkeypatch.setattr("sys.excepthook", lambda *args: None)
-    engines = []
+    engines: list[Engine] = []
 
-    def start(port: int = 0, **options: Any) -> Iterator[Callable[..., Engine]]:
+    def start(port: int = 0, **options: Any) -> Engine:
         engines.append(Engine(EngineConfig(port, **options), os.environ))
         return engines[-1]
 
@@ -100,7 +100,11 @@ def test_it_serves_a_front_end_and_stops_when_asked(start: Callable[..., Engine]
     engine = start(session="a")
     connection = connection_of(engine)
     replies = []
-    commands = (Attach("test", "full", IPC_VERSION), FetchStatus(), StopEngine("enough"))
+    commands: list[Command] = [
+        Attach("test", "full", IPC_VERSION),
+        FetchStatus(),
+        StopEngine("enough"),
+    ]
 
     def front_end() -> None:
         try:

@@ -2,6 +2,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ def join(events: EventSocket, tmp_path: Path, *topics: bytes) -> socket.socket:
     )
     raw.settimeout(20)
     return raw
+
+
+def received_at(events: EventSocket, now_s: float) -> bool:
+    return last_heard(events) == now_s
 
 
 def last_heard(events: EventSocket) -> float:
@@ -139,12 +144,10 @@ def test_who_says_too_much_is_cut(events: EventSocket, tmp_path: Path) -> None:
 
 def test_who_says_little_for_long_may_go_on(events: EventSocket, tmp_path: Path) -> None:
     with join(events, tmp_path, b"E") as raw:
-        (connection,) = events._open.values()
         for number in range(1, 200):
             raw.sendall(zmtp.command(b"PONG", bytes(40)))
-            turn_until(
-                events, lambda now=float(number): connection.last_received_s == now, float(number)
-            )
+            now_s = float(number)
+            turn_until(events, partial(received_at, events, now_s), now_s)
         assert events._open
 
 
@@ -184,7 +187,7 @@ def test_who_takes_nothing_for_long_is_cut_and_who_takes_a_little_is_not(
         for second in range(1, 20):
             raw.recv(300_000)
             raw.sendall(PONG)
-            turn_until(events, lambda now=float(second): last_heard(events) == now, float(second))
+            turn_until(events, partial(received_at, events, float(second)), float(second))
             events.handle_timeout(float(second))
         assert events.ended == 0
         for second in range(20, 20 + int(SILENT_S) + 2):

@@ -14,7 +14,7 @@ SIZE = 3 * BULK_WINDOW_BYTES + 12_345
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(tmp_path: Path) -> Iterator[Pair[RealSide]]:
     """Neither side reaches the other's listener."""
     a, b = RealSide("a", tmp_path), RealSide("b", tmp_path)
     pair = Pair(a, b)
@@ -36,7 +36,9 @@ def arrived(tmp_path: Path) -> bytes:
     return (tmp_path / "b-inbox" / "source.bin").read_bytes()
 
 
-def test_without_tcp_the_bytes_travel_on_the_link(pair: Pair, source: Path, tmp_path: Path) -> None:
+def test_without_tcp_the_bytes_travel_on_the_link(
+    pair: Pair[RealSide], source: Path, tmp_path: Path
+) -> None:
     pair.link(True)
     pair.offer(source)
     pair.run_until(lambda: pair.both("done"))

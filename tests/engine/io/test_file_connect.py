@@ -36,7 +36,7 @@ class Hall:
         self.selector = selectors.DefaultSelector()
         self.listener = Listener(self.selector, "127.0.0.1", 0)
         self.dialled: list[FileChannel | type[Unreachable]] = []
-        self.opened: list[contextlib.closing[FileChannel] | socket.socket] = []
+        self.opened: list[socket.socket] = []
 
     def turn(self, timeout_s: float = 0.5) -> None:
         for key, _ in self.selector.select(timeout_s):
@@ -144,7 +144,7 @@ def test_the_oldest_stranger_gives_way(hall: Hall) -> None:
 
 def test_silence_and_waiting_end_in_time(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(file_connect.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     hall.listener.expect(7, connect())
     silent = hall.raw()
     hall.turn()

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from chatnet_engine.files.process_wire import MAX_FRAME_BYTES
 from chatnet_engine.io import file_link as link_module
 from chatnet_engine.io.file_link import (
     FIRST_BACKOFF_S,
     GONE_CHECK_S,
     MAX_BACKOFF_S,
-    MAX_FRAME_BYTES,
     STABLE_S,
     FileLink,
     child_environ,
@@ -53,7 +53,7 @@ def link() -> Iterator[FileLink]:
 def reports(
     link: FileLink, count: int, now_s: float = 0.0
 ) -> list[FileProcessReport | FilesRestarted]:
-    got = []
+    got: list[FileProcessReport | FilesRestarted] = []
     while len(got) < count:
         assert select.select([link], [], [], 10)[0], f"{len(got)} of {count} reports"
         got += link.handle_readable(now_s)
@@ -70,7 +70,7 @@ def test_frames_go_there_and_back(link: FileLink) -> None:
     assert link.next_timeout() is None
     for frame in (b"one", b"", bytes(70_000)):
         link.tell(frame, 0.0)
-    got = []
+    got: list[FileProcessReport | FilesRestarted] = []
     while len(got) < 3:
         assert select.select([link], [link] if link.wants_write else [], [], 10)
         link.handle_writable(0.0)
@@ -112,9 +112,11 @@ def test_the_wait_before_a_restart_grows_and_is_forgotten(monkeypatch: pytest.Mo
 def test_a_process_that_cannot_be_started_is_tried_again_and_again() -> None:
     link = FileLink(["/nonexistent/program"])
     link.start(0.0)
-    now_s, waits = 0.0, []
+    now_s = 0.0
+    waits: list[float] = []
     for _ in range(12):
         due_s = link.next_timeout()
+        assert due_s is not None
         waits.append(due_s - now_s)
         now_s = due_s
         assert link.handle_timeout(now_s) == []
@@ -131,14 +133,16 @@ def test_a_process_that_cannot_be_killed_yet_is_not_waited_for(
     def hang(timeout: float) -> None:
         raise subprocess.TimeoutExpired("x", timeout)
 
+    process = link._process
+    assert process
     with monkeypatch.context() as patch:
-        patch.setattr(link._process, "wait", hang)
+        patch.setattr(process, "wait", hang)
         link.tell(b"die", 1.0)
         until_dead(link, 1.0)
         assert link.handle_timeout(1.0) == []
         assert link.next_timeout() == 1.0 + GONE_CHECK_S
     with contextlib.suppress(ChildProcessError):  # it may have been reaped already
-        os.waitid(os.P_PID, link._process.pid, os.WEXITED | os.WNOWAIT)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert link.handle_timeout(1.0 + GONE_CHECK_S) == [FilesRestarted()]
 
 
@@ -166,6 +170,7 @@ def test_an_impossible_length_ends_the_process(link: FileLink) -> None:
 def test_closing_ends_the_process_even_a_stubborn_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "END_TIMEOUT_S", 0.01)
     link = make_link(DEAF)
+    assert link._process
     pid = link._process.pid
     link.close()
     with pytest.raises(ProcessLookupError):

@@ -3,11 +3,13 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.detail import Detail
 from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.phases import Act
 from chatnet_engine.io import file_lists, file_walk
@@ -27,7 +29,7 @@ FILES = MAX_FILES_IN_OFFER + 500
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(tmp_path: Path) -> Iterator[Pair[RealSide]]:
     pair = Pair(RealSide("a", tmp_path), RealSide("b", tmp_path))
     pair.b.verified = True
     pair.link(True)
@@ -58,7 +60,7 @@ def look(top: Path) -> dict[str, bytes | None]:
     }
 
 
-def offer(pair: Pair, path: Path) -> None:
+def offer(pair: Pair[RealSide], path: Path) -> None:
     assert isinstance(pair.a, RealSide)
     pair.a.transfers.offer(ID, 1, [str(path)], pair.a.now(), 1)
     pair.run_until(lambda: bool(pair.a.offers), 60)
@@ -72,7 +74,7 @@ def offer(pair: Pair, path: Path) -> None:
     pair.deliver_offer()
 
 
-def test_a_folder_of_many_files_arrives_whole(pair: Pair, many: Path) -> None:
+def test_a_folder_of_many_files_arrives_whole(pair: Pair[RealSide], many: Path) -> None:
     offer(pair, many)
     pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("done", "done"), 120)
     arrived = Path(pair.b.inbox) / "many"
@@ -83,13 +85,19 @@ def test_a_folder_of_many_files_arrives_whole(pair: Pair, many: Path) -> None:
         assert (row.files, row.done_bytes, row.name) == (FILES, row.size_bytes, "many")
 
 
-def test_killed_again_and_again_it_goes_on_from_what_is_there(pair: Pair, many: Path) -> None:
+def is_past(detail: Detail, index: float) -> bool:
+    return detail.index > index
+
+
+def test_killed_again_and_again_it_goes_on_from_what_is_there(
+    pair: Pair[RealSide], many: Path
+) -> None:
     offer(pair, many)
     sides = [pair.b, pair.a, pair.b]
     for share, side in enumerate(sides, 1):
         assert isinstance(side, RealSide)
         detail = pair.b.transfers._all[ID].detail  # noqa: SLF001
-        pair.run_until(lambda detail=detail, share=share: detail.index > FILES * share / 8, 120)
+        pair.run_until(partial(is_past, detail, FILES * share / 8), 120)
         side.restart()
         pair.link(True)
     pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("done", "done"), 120)
@@ -97,7 +105,7 @@ def test_killed_again_and_again_it_goes_on_from_what_is_there(pair: Pair, many: 
     assert os.listdir(pair.b.inbox) == ["many"]
 
 
-def test_the_sender_forgets_the_list_of_what_it_cancelled(pair: Pair, many: Path) -> None:
+def test_the_sender_forgets_the_list_of_what_it_cancelled(pair: Pair[RealSide], many: Path) -> None:
     pair.b.auto_accept_bytes = 0
     offer(pair, many)
     kept = Path(f"{pair.a.inbox}-listings")
@@ -208,7 +216,7 @@ def test_lists_that_nobody_used_for_long_are_removed(tmp_path: Path) -> None:
     assert os.listdir(folder) == []
 
 
-def test_an_offer_whose_list_is_gone_fails_with_a_reason(pair: Pair, many: Path) -> None:
+def test_an_offer_whose_list_is_gone_fails_with_a_reason(pair: Pair[RealSide], many: Path) -> None:
     pair.b.auto_accept_bytes = 0
     offer(pair, many)
     (Path(f"{pair.a.inbox}-listings") / ID.hex()).unlink()

@@ -28,11 +28,12 @@ SIZE = 300_000
 FILE_END_BYTES, END_BYTES = 53, 21
 STREAM = FIRST_MESSAGE_BYTES + 24 + -(-SIZE // 65536) * 21 + SIZE + FILE_END_BYTES + END_BYTES
 """What the dialler sends of a file of that size."""
+RealPair = Pair[RealSide]
 Make = Callable[..., Path]
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(tmp_path: Path) -> Iterator[RealPair]:
     a, b = RealSide("a", tmp_path), RealSide("b", tmp_path)
     pair = Pair(a, b)
     pair.run_until(lambda: bool(a.port and b.port))
@@ -53,7 +54,7 @@ def make(tmp_path: Path) -> Make:
 
 
 @pytest.fixture
-def proxy(pair: Pair) -> Iterator[Proxy]:
+def proxy(pair: RealPair) -> Iterator[Proxy]:
     """Between A, who dials, and B."""
     pair.a.host = MIDDLE
     proxy = Proxy(MIDDLE, ("127.0.0.1", pair.b.port))
@@ -62,7 +63,8 @@ def proxy(pair: Pair) -> Iterator[Proxy]:
 
 
 def code(side: RealSide) -> str:
-    return side.row().reason.code if side.row().reason else ""
+    why = side.row().reason
+    return why.code if why else ""
 
 
 def params(side: RealSide) -> list[str]:
@@ -71,7 +73,7 @@ def params(side: RealSide) -> list[str]:
     return why.params
 
 
-def partials(pair: Pair) -> list[str]:
+def partials(pair: RealPair) -> list[str]:
     try:
         return os.listdir(Path(pair.b.inbox) / ".chatnet-partial")
     except FileNotFoundError:
@@ -87,7 +89,7 @@ def reached(side: RealSide, done_bytes: int) -> bool:
     return side.state() == "active" and side.row().done_bytes > done_bytes
 
 
-def arrives(pair: Pair, path: Path, name: str | None = None) -> None:
+def arrives(pair: RealPair, path: Path, name: str | None = None) -> None:
     pair.run_until(lambda: pair.both("done"))
     landed = Path(pair.b.row().path)
     assert landed == Path(pair.b.inbox) / (name or path.name)
@@ -96,7 +98,7 @@ def arrives(pair: Pair, path: Path, name: str | None = None) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 65536, 3_000_001])
-def test_a_file_arrives_whole_under_its_name(pair: Pair, make: Make, size: int) -> None:
+def test_a_file_arrives_whole_under_its_name(pair: RealPair, make: Make, size: int) -> None:
     path = make(size=size)
     pair.link(True)
     pair.offer(path)
@@ -106,7 +108,7 @@ def test_a_file_arrives_whole_under_its_name(pair: Pair, make: Make, size: int) 
     assert [row.state for row in pair.b.history if row.id == ID][-1] == "done"
 
 
-def test_a_folder_arrives_with_its_shape(pair: Pair, make: Make) -> None:
+def test_a_folder_arrives_with_its_shape(pair: RealPair, make: Make) -> None:
     for name, size in (("plans/a.txt", 10), ("plans/deep/er/b.bin", 200_000), ("plans/c", 0)):
         make(name, size)
     root = make("plans/d").parent
@@ -125,7 +127,7 @@ def test_a_folder_arrives_with_its_shape(pair: Pair, make: Make) -> None:
 
 @pytest.mark.parametrize("cut", [0, 1, 55, 56, 57, 120, 150_000, STREAM - 1, STREAM])
 def test_r23_a_connection_cut_anywhere_resumes_by_itself(
-    pair: Pair, make: Make, proxy: Proxy, cut: int
+    pair: RealPair, make: Make, proxy: Proxy, cut: int
 ) -> None:
     path = make()
     proxy.cuts = [cut]
@@ -139,7 +141,7 @@ def test_r23_a_connection_cut_anywhere_resumes_by_itself(
 
 @pytest.mark.parametrize("without", [END_BYTES, END_BYTES + FILE_END_BYTES])
 def test_r23_a_stream_that_ends_between_two_records_is_not_taken_for_complete(
-    pair: Pair, make: Make, proxy: Proxy, without: int
+    pair: RealPair, make: Make, proxy: Proxy, without: int
 ) -> None:
     path = make()
     proxy.cuts = [STREAM - without] * 2
@@ -151,7 +153,7 @@ def test_r23_a_stream_that_ends_between_two_records_is_not_taken_for_complete(
     arrives(pair, path)
 
 
-def test_what_has_arrived_does_not_travel_twice(pair: Pair, make: Make, proxy: Proxy) -> None:
+def test_what_has_arrived_does_not_travel_twice(pair: RealPair, make: Make, proxy: Proxy) -> None:
     path = make(size=8_000_000)
     proxy.cuts = [6_000_000]
     pair.link(True)
@@ -162,7 +164,7 @@ def test_what_has_arrived_does_not_travel_twice(pair: Pair, make: Make, proxy: P
 
 @pytest.mark.parametrize("flip", [3, 30, 70, 1_000, 250_000])
 def test_a_changed_bit_never_reaches_the_file(
-    pair: Pair, make: Make, proxy: Proxy, flip: int
+    pair: RealPair, make: Make, proxy: Proxy, flip: int
 ) -> None:
     path = make()
     proxy.flips = [flip]
@@ -171,7 +173,7 @@ def test_a_changed_bit_never_reaches_the_file(
     arrives(pair, path)
 
 
-def test_r23_a_token_is_good_for_one_connection(pair: Pair, make: Make, proxy: Proxy) -> None:
+def test_r23_a_token_is_good_for_one_connection(pair: RealPair, make: Make, proxy: Proxy) -> None:
     path = make()
     pair.link(True)
     pair.offer(path)
@@ -181,7 +183,7 @@ def test_r23_a_token_is_good_for_one_connection(pair: Pair, make: Make, proxy: P
         assert replay.recv(100) == b""
 
 
-def test_strangers_at_the_port_do_not_disturb(pair: Pair, make: Make) -> None:
+def test_strangers_at_the_port_do_not_disturb(pair: RealPair, make: Make) -> None:
     path = make()
     random = Random(5)
     idle = [socket.create_connection(("127.0.0.1", pair.b.port)) for _ in range(200)]
@@ -204,7 +206,7 @@ def test_strangers_at_the_port_do_not_disturb(pair: Pair, make: Make) -> None:
     assert kept <= MAX_UNKNOWN_CONNECTIONS
 
 
-def test_a_full_disk_waits_and_goes_on(pair: Pair, make: Make) -> None:
+def test_a_full_disk_waits_and_goes_on(pair: RealPair, make: Make) -> None:
     path = make()
     resource.prlimit(pair.b.pid(), resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
     pair.link(True)
@@ -219,7 +221,7 @@ def test_a_full_disk_waits_and_goes_on(pair: Pair, make: Make) -> None:
 
 @pytest.mark.parametrize("victim", ["receiver", "sender", "receiver's engine", "both engines"])
 def test_killed_in_the_middle_it_resumes_by_itself(
-    pair: Pair, make: Make, proxy: Proxy, victim: str
+    pair: RealPair, make: Make, proxy: Proxy, victim: str
 ) -> None:
     path = make(size=4_000_000)
     proxy.hold_after = 2_000_000
@@ -247,7 +249,7 @@ def test_killed_in_the_middle_it_resumes_by_itself(
 
 
 def test_pause_closes_the_connection_and_resume_continues(
-    pair: Pair, make: Make, proxy: Proxy
+    pair: RealPair, make: Make, proxy: Proxy
 ) -> None:
     path = make(size=4_000_000)
     proxy.hold_after = 2_000_000
@@ -263,7 +265,7 @@ def test_pause_closes_the_connection_and_resume_continues(
     assert len(proxy.streams[1]) < 3_200_000
 
 
-def test_cancel_leaves_nothing_behind(pair: Pair, make: Make, proxy: Proxy) -> None:
+def test_cancel_leaves_nothing_behind(pair: RealPair, make: Make, proxy: Proxy) -> None:
     path = make(size=4_000_000)
     proxy.hold_after = 2_000_000
     pair.link(True)
@@ -277,7 +279,7 @@ def test_cancel_leaves_nothing_behind(pair: Pair, make: Make, proxy: Proxy) -> N
 
 
 def test_a_taken_name_is_never_overwritten_nor_followed(
-    pair: Pair, make: Make, tmp_path: Path
+    pair: RealPair, make: Make, tmp_path: Path
 ) -> None:
     path = make("notes.txt")
     inbox = Path(pair.b.inbox)
@@ -301,7 +303,9 @@ def test_a_taken_name_is_never_overwritten_nor_followed(
         (["", ".", ".."], "file/_/__"),
     ],
 )
-def test_hostile_names_stay_inside(pair: Pair, make: Make, hostile: list[str], safe: str) -> None:
+def test_hostile_names_stay_inside(
+    pair: RealPair, make: Make, hostile: list[str], safe: str
+) -> None:
     path = make(size=1000)
     pair.link(True)
     pair.a.transfers.offer(ID, PEER, [str(path)], pair.a.now(), 1)
@@ -323,7 +327,9 @@ def test_hostile_names_stay_inside(pair: Pair, make: Make, hostile: list[str], s
     assert (Path(pair.b.inbox) / safe).read_bytes() == path.read_bytes()
 
 
-def test_a_source_written_to_since_the_offer_arrives_as_it_is_now(pair: Pair, make: Make) -> None:
+def test_a_source_written_to_since_the_offer_arrives_as_it_is_now(
+    pair: RealPair, make: Make
+) -> None:
     path = make()
     pair.offer(path)
     path.write_bytes(b"n" * SIZE)
@@ -333,7 +339,7 @@ def test_a_source_written_to_since_the_offer_arrives_as_it_is_now(pair: Pair, ma
 
 
 def test_a_source_written_to_while_it_is_sent_starts_over(
-    pair: Pair, make: Make, proxy: Proxy
+    pair: RealPair, make: Make, proxy: Proxy
 ) -> None:
     path = make(size=30_000_000)
     proxy.hold_after = 1_000_000
@@ -349,7 +355,7 @@ def test_a_source_written_to_while_it_is_sent_starts_over(
 
 
 @pytest.mark.parametrize("how", ["vanished", "grew", "became a folder"])
-def test_a_source_that_is_another_fails_with_a_reason(pair: Pair, make: Make, how: str) -> None:
+def test_a_source_that_is_another_fails_with_a_reason(pair: RealPair, make: Make, how: str) -> None:
     path = make()
     pair.offer(path)
     if how == "grew":
@@ -365,7 +371,7 @@ def test_a_source_that_is_another_fails_with_a_reason(pair: Pair, make: Make, ho
     pair.run_until(lambda: partials(pair) == [])
 
 
-def test_an_inbox_that_cannot_be_made_fails_with_a_reason(pair: Pair, make: Make) -> None:
+def test_an_inbox_that_cannot_be_made_fails_with_a_reason(pair: RealPair, make: Make) -> None:
     path = make()
     Path(pair.b.inbox).write_text("in the way")
     pair.link(True)
@@ -389,7 +395,7 @@ def test_without_a_port_the_other_side_listens(tmp_path: Path, make: Make) -> No
         b.close()
 
 
-def test_an_unreachable_receiver_dials_back(pair: Pair, make: Make) -> None:
+def test_an_unreachable_receiver_dials_back(pair: RealPair, make: Make) -> None:
     pair.a.host = MIDDLE  # where nobody listens
     path = make()
     pair.link(True)
@@ -414,7 +420,9 @@ def test_the_process_ends_with_its_engine() -> None:
     assert process.wait(10) == 0
 
 
-def test_what_arrived_is_fetched_again_as_long_as_it_is_what_it_was(pair: Pair, make: Make) -> None:
+def test_what_arrived_is_fetched_again_as_long_as_it_is_what_it_was(
+    pair: RealPair, make: Make
+) -> None:
     path = make()
     pair.link(True)
     pair.offer(path)

@@ -31,8 +31,8 @@ class Clients:
     """Makes client sockets and keeps them until the end of the test."""
 
     def __init__(self) -> None:
-        self._context = zmq.Context()
-        self._sockets = []
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._sockets: list[zmq.Socket[bytes]] = []
 
     def socket(self, kind: int) -> zmq.Socket[bytes]:
         self._sockets.append(self._context.socket(kind))

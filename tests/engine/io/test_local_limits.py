@@ -20,10 +20,10 @@ MODULES = {
 UNITS = {"KIB", "MIB", "MORE", "LONG", "COMMAND", "GREETING_BYTES", "SIGNATURE_BYTES"}
 
 
-def listed() -> dict[str, str]:
+def listed() -> dict[tuple[str, str], float]:
     """(module, name) -> number, from the rows of the table."""
     section = README.read_text("utf-8").split("### The local sockets\n", 1)[1].split("\n###", 1)[0]
-    found = {}
+    found: dict[tuple[str, str], float] = {}
     for row in section.splitlines():
         cells = row.split("|")
         if len(cells) < 4 or "`" not in cells[1]:

@@ -124,7 +124,7 @@ def test_threads_and_waiting_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch
     assert [answer.peer for answer in answers] == [6, 7]
     assert answers[0].error == reason(LinkReason.LOOKUPS_BUSY)
     names.release.set()
-    found: list[object] = []
+    found: list[HostResolved] = []
     while len(found) < 6:
         wakeup.wait()
         found += resolver.take_answers(0.0)

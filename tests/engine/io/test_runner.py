@@ -3,8 +3,10 @@ import itertools
 import os
 import select
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 import zmq
@@ -145,7 +147,9 @@ def test_every_worker_answers_through_handle_io(
     turn_until(runner, lambda: len(node.results) == 4)
     kinds = {type(result): result for result in node.results}
     assert kinds[Committed] == Committed(1, [])
-    assert kinds[HistoryRead].context == 4
+    read = kinds[HistoryRead]
+    assert isinstance(read, HistoryRead)
+    assert read.context == 4
     assert kinds[HostResolved] == HostResolved(2, [("127.0.0.1", 9)], asked=("127.0.0.1", 9))
     assert kinds[FileProcessReport] == FileProcessReport(b"hello")
 
@@ -168,10 +172,10 @@ def test_changes_of_addresses_reach_the_node_at_most_once_a_second(
     node: FakeNode, machine: Machine
 ) -> None:
     read_fd, write_fd = os.pipe2(os.O_NONBLOCK)
-    machine.addresses = AddressWatch(LostMessages(read_fd))
+    machine.addresses = AddressWatch(cast(socket.socket, LostMessages(read_fd)))
     clock = itertools.count(100)
     runner = Runner(node, machine, lambda: Now(next(clock) / 10, 0))
-    reported = []
+    reported: list[float] = []
     for _ in range(30):
         if len(reported) < 10:
             os.write(write_fd, b"\0")
@@ -354,12 +358,13 @@ def test_a_jump_of_the_clock_shows_as_time(node: FakeNode, machine: Machine) -> 
 def test_the_impaired_line_delays_and_keeps_time(
     runner: Runner, node: FakeNode, machine: Machine, peer: UdpSocket
 ) -> None:
-    machine.impairment = Impairment(ImpairSpec(delay_s=0.02, seed=1))
+    machine.impairment = impairment = Impairment(ImpairSpec(delay_s=0.02, seed=1))
     node.effects.append(SendDatagrams([(b"late", peer.local)]))
     runner.flush()
     assert peer.receive(1) == []
-    due_s = machine.impairment.next_timeout()
-    turn_until(runner, lambda: machine.impairment.next_timeout() is None)
+    due_s = impairment.next_timeout()
+    assert due_s is not None
+    turn_until(runner, lambda: impairment.next_timeout() is None)
     assert read_now().mono_s >= due_s
     assert peer.receive(1) == [(b"late", machine.udp.local)]
 
@@ -428,7 +433,12 @@ def test_datagrams_are_handled_at_a_time_after_they_were_read(
     readings = itertools.count(1)
     runner = Runner(node, machine, lambda: Now(next(readings) * 10.0, 5))
     read_at: list[Now] = []
-    monkeypatch.setattr(machine.udp, "receive", lambda limit: read_at.append(machine.now) or [])
+
+    def receive(limit: int) -> list[object]:
+        read_at.append(machine.now)
+        return []
+
+    monkeypatch.setattr(machine.udp, "receive", receive)
     peer.send([(b"ping", machine.udp.local)])
     wait_readable(machine.udp.fileno())
     runner.turn()

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -52,13 +52,16 @@ class MoodySocket:
 def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[MoodySocket]]:
     """Two that have found each other, each turning in a thread, with their sockets."""
     monkeypatch.setattr(engine_module, "file_command", lambda *about: ["/bin/cat"])
-    made, threads, sockets = [], [], []
+    made: list[Engine] = []
+    threads: list[threading.Thread] = []
+    sockets: list[MoodySocket] = []
     for name in "ab":
-        known = ("127.0.0.1", made[0].session.port) if made else ("", 0)
-        made.append(Engine(EngineConfig(0, *known, session=name, bind="127.0.0.1"), os.environ))
+        host, port = ("127.0.0.1", made[0].session.port) if made else ("", 0)
+        config = EngineConfig(0, host, port, session=name, bind="127.0.0.1")
+        made.append(Engine(config, os.environ))
         udp = made[-1]._machine.udp
-        udp._sock = MoodySocket(udp._sock)
-        sockets.append(udp._sock)
+        sockets.append(MoodySocket(udp._sock))
+        udp._sock = cast(socket.socket, sockets[-1])
         threads.append(threading.Thread(target=made[-1].run))
         threads[-1].start()
     yield sockets
@@ -80,7 +83,7 @@ def is_up(client: Client) -> bool:
 
 
 def errors_told(client: Client) -> int:
-    return client.ask(FetchStatus(), Status).facts["socket_send_errors"]
+    return int(client.ask(FetchStatus(), Status).facts["socket_send_errors"])
 
 
 def delivered(client: Client) -> int:

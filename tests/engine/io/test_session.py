@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from chatnet_engine.io import session
 from chatnet_engine.io.file_link import child_environ
 from chatnet_engine.io.log import open_log
 from chatnet_engine.io.session import SessionFolder, choose_inbox, default_home
@@ -66,6 +65,7 @@ def test_the_lock_ends_with_its_process_however_that_ends(path: str) -> None:
         env=child_environ(),
     )
     with holder:
+        assert holder.stdout
         assert holder.stdout.readline() == b"locked\n"
         with pytest.raises(CommandError, match=f"process {holder.pid}"):
             SessionFolder(path, "s")
@@ -121,7 +121,7 @@ def test_what_is_no_file_of_its_own_is_refused_at_once(
                 bound.bind(path)
         case "link":
             os.symlink(own_home / "elsewhere", path)
-        case "hard link":
+        case _:
             os.link(own_home / "elsewhere", path)
     with pytest.raises(CommandError, match=rf"{name} cannot be used: .*\.$"):
         folder.open_state(os.urandom, COSTS)
@@ -194,7 +194,7 @@ def test_who_opened_the_lock_of_a_folder_that_is_removed_makes_a_new_one(
 ) -> None:
     """Its folder may go between opening the lock file and locking it: two would hold a lock."""
     real = fcntl.flock
-    removed = []
+    removed: list[bool] = []
 
     def flock(fd: int, operation: int) -> None:
         if not removed:
@@ -202,7 +202,7 @@ def test_who_opened_the_lock_of_a_folder_that_is_removed_makes_a_new_one(
             folder.close()
         real(fd, operation)
 
-    monkeypatch.setattr(session.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     second = SessionFolder(path, "s")
     try:
         assert removed == [True]

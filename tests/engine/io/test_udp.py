@@ -3,6 +3,7 @@ import errno
 import select
 import socket
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import pytest
 
@@ -22,8 +23,8 @@ class FailingSocket:
 
     def __init__(self, send: int = 0, sendmsg: int = 0) -> None:
         self.errors = {"sendto": send, "sendmsg": sendmsg}
-        self.sent = []
-        self.segmented = []
+        self.sent: list[bytes] = []
+        self.segmented: list[list[bytes]] = []
 
     def setblocking(self, flag: bool) -> None: ...
     def setsockopt(self, *args: object) -> None: ...
@@ -53,6 +54,10 @@ class FailingSocket:
             raise OSError(self.errors[call], "no")
 
 
+def udp_on(sock: FailingSocket) -> UdpSocket:
+    return UdpSocket(cast(socket.socket, sock))
+
+
 @pytest.fixture
 def pair() -> Iterator[tuple[UdpSocket, UdpSocket]]:
     ends = open_udp("127.0.0.1", 0), open_udp("127.0.0.1", 0)
@@ -62,7 +67,7 @@ def pair() -> Iterator[tuple[UdpSocket, UdpSocket]]:
 
 
 def receive_all(end: UdpSocket, count: int) -> list[tuple[bytes, tuple[str, int]]]:
-    got = []
+    got: list[tuple[bytes, tuple[str, int]]] = []
     while len(got) < count:
         assert select.select([end], [], [], 5)[0], f"only {len(got)} of {count} arrived"
         got += end.receive(256)
@@ -157,7 +162,7 @@ def test_segment_runs_cut_at_address_size_and_count() -> None:
     ],
 )
 def test_r24_every_send_error_is_loss(code: int) -> None:
-    end = UdpSocket(FailingSocket(send=code, sendmsg=code))
+    end = udp_on(FailingSocket(send=code, sendmsg=code))
     end.send([(b"data", A)])
     end.send([(b"data", A), (b"data", A)])
     assert (end.counters.sent, end.counters.send_errors) == (0, 3)
@@ -166,7 +171,7 @@ def test_r24_every_send_error_is_loss(code: int) -> None:
 @pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL])
 def test_segmentation_that_a_device_refuses_falls_back(code: int) -> None:
     sock = FailingSocket(sendmsg=code)
-    end = UdpSocket(sock)
+    end = udp_on(sock)
     end.send([(b"one", A), (b"two", A)])
     assert sock.sent == [b"one", b"two"]
     assert end.counters.sent == 2
@@ -174,13 +179,13 @@ def test_segmentation_that_a_device_refuses_falls_back(code: int) -> None:
 
 
 def test_addresses_that_cannot_be_reached_are_counted() -> None:
-    end = UdpSocket(FailingSocket())
+    end = udp_on(FailingSocket())
     end.send([(b"data", ("::1", 1)), (b"data", ("::1", 1)), (b"data", ("a.name", 1))])
     assert end.counters.unsendable == 3
 
 
 def test_a_receive_error_ends_the_read_only() -> None:
-    end = UdpSocket(FailingSocket())
+    end = udp_on(FailingSocket())
     assert end.receive(8) == []
     assert end.counters.receive_errors == 1
 
@@ -188,7 +193,7 @@ def test_a_receive_error_ends_the_read_only() -> None:
 def test_address_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(udp, "ADDRESS_CACHE", 4)
     sock = FailingSocket()
-    end = UdpSocket(sock)
+    end = udp_on(sock)
     for number in range(1, 20):
         end.send([(b"x", ("127.0.0.1", number))])
         end._learn_addr(("127.0.0.1", number), b"")
@@ -228,7 +233,7 @@ def test_an_address_that_cannot_be_bound_is_one_sentence(bind: str, sentence: st
 def test_a_machine_without_ipv6_gets_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(
         family: socket.AddressFamily, sockaddr: tuple[str, int], *, dual_stack: bool = False
-    ):
+    ) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "no IPv6")
         return real(family, sockaddr)

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,7 +14,7 @@ from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow
 from simworld.ledger_harness import SESSION, arrived, message_id, texts
 
-BEFORE = [
+BEFORE: list[c.Op] = [
     c.StorePeer(PeerRow(0, "a", "h", 1, key=b"k" * 32)),
     c.StorePeer(PeerRow(0, "typed", "h", 2)),
     c.ApplyHello(1, 7, 1, 0, 0, 0, ""),
@@ -27,7 +28,7 @@ BACK = [
     cr.RestoredMessage(False, message_id(22), 1, 4, 1, 2, 3, b"theirs"),
     cr.RestoredMessage(True, message_id(2), 1, 1, 1, 2, 4, b"known"),
 ]
-TRANSACTION = [
+TRANSACTION: list[c.Op] = [
     c.QueueMessages(1, texts(2, 5, 6), 2, False),
     c.AcceptMessages(1, 7, 2, arrived(12, 11, 13), "s", 2),
     c.StoreReceipts(1, [AckRange(2, 2, 2)]),
@@ -87,7 +88,7 @@ def test_a_transaction_happens_whole_or_not_at_all(tmp_path: Path, first_of_all:
     before = restarted(path, tmp_path / "before")
     deaths = 0
     for life in range(1 if first_of_all else 0, 400, 2):
-        ledger._db = Mortal(connection, life)
+        ledger._db = cast(sqlite3.Connection, Mortal(connection, life))
         try:
             answer = ledger.apply(c.Commit(2, TRANSACTION))
         except Died:

@@ -2,6 +2,7 @@
 
 import random
 import re
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def mixed_harness() -> LedgerHarness:
     return harness
 
 
-def page(harness: LedgerHarness, **query: int | str | None) -> HistoryPage:
+def page(harness: LedgerHarness, **query: Any) -> HistoryPage:
     return History(harness.connection).page(FetchHistory(**query))
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,8 +28,11 @@ def test_operations_of_one_commit_run_in_order() -> None:
         c.LoadOutbox(1, 0, 1000, 10),
         c.StoreReceipts(1, [AckRange(2, 2, 2)]),
     )
-    assert [row.seq for row in results[3].rows] == [1, 2]
-    assert results[4].delivered_seq == 2
+    page, receipts = results[3:]
+    assert isinstance(page, c.OutboxPage)
+    assert isinstance(receipts, c.ReceiptsStored)
+    assert [row.seq for row in page.rows] == [1, 2]
+    assert receipts.delivered_seq == 2
 
 
 def test_numbers_are_dense_over_all_peers() -> None:
@@ -47,7 +51,10 @@ def test_a_broken_invariant_leaves_nothing_of_its_transaction() -> None:
     harness = LedgerHarness()
     harness.add_peer()
     before = harness.image()
-    ops = [c.QueueMessages(1, texts(1), 1, False), c.StoreReceipts(1, [AckRange(5, 5, 1)])]
+    ops: list[c.Op] = [
+        c.QueueMessages(1, texts(1), 1, False),
+        c.StoreReceipts(1, [AckRange(5, 5, 1)]),
+    ]
     failed = harness.ledger.apply(c.Commit(7, ops))
     assert isinstance(failed, c.CommitFailed)
     assert (failed.culprit, failed.fatal) == (1, False)
@@ -132,7 +139,10 @@ def test_deleted_numbers_are_not_given_again() -> None:
     harness.queue(1, texts(1, 2))
     harness.connection.execute("DELETE FROM messages")
     answer = harness.ledger.apply(c.Commit(9, [c.QueueMessages(1, texts(3), 1, False)]))
-    assert answer.results[0].rows[0].no == 3
+    assert isinstance(answer, c.Committed)
+    [queued] = answer.results
+    assert isinstance(queued, c.MessagesQueued)
+    assert queued.rows[0].no == 3
 
 
 def test_the_view_holds_the_newest_of_each_conversation() -> None:
@@ -178,13 +188,13 @@ def test_what_is_done_often_does_not_cost_more_with_a_longer_history() -> None:
             run = last - harness.state(1).delivered_seq
             harness.do(c.StoreReceipts(1, [AckRange(last, last, run)]))
         row = TransferRow(message_id(start), 1, 1, True, "done", "f", 1, 1)
-        acts = {
+        acts: dict[str, Callable[[], object]] = {
             "load": lambda: harness.ledger.load_view(SESSION),
-            "queue": lambda s=start: harness.queue(1, texts(90_000 + s)),
+            "queue": partial(harness.queue, 1, texts(90_000 + start)),
             "hello": lambda: harness.hello(1, 7, lamport=harness.state(1).lamport + 5),
             "outbox": lambda: harness.do(c.LoadOutbox(1, 0, 1000, 3)),
             "receipt": lambda: harness.do(c.StoreReceipts(1, [AckRange(40, 40, 3)])),
-            "transfer": lambda r=row: harness.do(c.StoreTransfer(r, b"")),
+            "transfer": partial(harness.do, c.StoreTransfer(row, b"")),
         }
         costs.append({name: work(harness.connection, act) for name, act in acts.items()})
     short, long = costs

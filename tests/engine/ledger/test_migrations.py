@@ -27,7 +27,8 @@ MADE_ANEW = frozenset({"totals"})
 
 
 def version(connection: sqlite3.Connection) -> int:
-    return connection.execute("PRAGMA user_version").fetchone()[0]
+    number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return number
 
 
 def test_an_empty_store_gets_every_step_once() -> None:
@@ -107,8 +108,8 @@ def content_of(connection: sqlite3.Connection, like: Content | None = None) -> C
         asked = set(like)
     out: Content = {}
     for key in asked:
-        name, _, columns = key.rstrip(")").partition("(")
-        out[key] = sorted(connection.execute(f"SELECT {columns} FROM {name}").fetchall())
+        table, _, listed = key.rstrip(")").partition("(")
+        out[key] = sorted(connection.execute(f"SELECT {listed} FROM {table}").fetchall())
     return out
 
 

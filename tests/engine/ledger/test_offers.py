@@ -59,8 +59,10 @@ def given(number: int, digest: bytes) -> c.NewMessage:
 
 def queue(harness: LedgerHarness, *rows: c.NewMessage) -> c.MessagesQueued:
     done = harness.ledger.apply(c.Commit(0, [c.QueueMessages(1, list(rows), 4000, False)]))
-    assert isinstance(done.results[0], c.MessagesQueued)
-    return done.results[0]
+    assert isinstance(done, c.Committed)
+    [queued] = done.results
+    assert isinstance(queued, c.MessagesQueued)
+    return queued
 
 
 def test_an_offer_is_repeated_when_the_paths_are_the_same_whatever_they_hold_now(
@@ -111,7 +113,10 @@ def test_after_a_proper_stop_nobody_looks_for_offers(harness: LedgerHarness) -> 
 
 
 def withdraw(harness: LedgerHarness, number: int, peer: int = 1) -> c.MessageFailedStored:
-    return harness.do(c.FailMessage(peer, 0, "withdrawn", message_id(number)))
+    failed: c.MessageFailedStored = harness.do(
+        c.FailMessage(peer, 0, "withdrawn", message_id(number))
+    )
+    return failed
 
 
 def test_a_text_is_withdrawn_by_its_id_while_no_link_was_given_it(harness: LedgerHarness) -> None:

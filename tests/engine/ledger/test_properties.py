@@ -122,7 +122,7 @@ class Story:
 
     def receipts(self) -> None:
         peer, talk = self.pick()
-        if not talk.own or self.harness.view.peer(peer).info.key == b"":
+        if not talk.own or self.harness.is_unmet(peer):
             return
         last = self.rng.randint(1, len(talk.own))
         run = self.rng.randint(1, last)
@@ -137,7 +137,7 @@ class Story:
 
     def hello(self) -> None:
         peer, talk = self.pick()
-        if self.harness.view.peer(peer).info.key == b"":
+        if self.harness.is_unmet(peer):
             return
         state = self.harness.state(peer)
         same = talk.incarnation and self.rng.random() < 0.5
@@ -186,7 +186,7 @@ class Story:
         self.harness.do(c.StoreTransfer(row, b""))
 
     def merge(self) -> None:
-        typed = [peer for peer in self.talks if self.harness.view.peer(peer).info.key == b""]
+        typed = [peer for peer in self.talks if self.harness.is_unmet(peer)]
         if not typed or len(self.talks) < 2 or self.rng.random() < 0.5:
             return
         gone = typed[-1]

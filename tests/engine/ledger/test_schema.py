@@ -40,7 +40,7 @@ def test_a_file_is_durable_and_wipes_what_it_deletes(path: str) -> None:
     for each in (connection, open_memory()):
         assert pragma(each, "foreign_keys") == 1
         assert pragma(each, "secure_delete") == 1
-        assert pragma(each, "busy_timeout") > 0
+        assert pragma(each, "busy_timeout") not in (0, None)
         assert pragma(each, "temp_store") == 2, "what is sorted stays in memory"
         assert pragma(each, "trusted_schema") == 0
         each.close()

@@ -10,7 +10,7 @@ import pytest
 from chatnet_engine.files import offering
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.receiving import Receiving
-from chatnet_engine.ledger import ledger, people
+from chatnet_engine.ledger import incoming, people, reload, transfers
 from chatnet_engine.node.messaging import messaging
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.people import people as subject
@@ -22,6 +22,7 @@ from chatnet_protocol.ipc.rows import LinkState, MessageRow
 from chatnet_protocol.wire import control
 from injection import files, scenario
 from injection.scenario import World, inject, link_count, points
+from simworld.engine import SimEngine
 
 SAMPLE = 14
 """Statements of some 800; `scripts/inject` does all."""
@@ -118,9 +119,12 @@ def test_what_a_unit_that_raises_was_to_say_is_not_said(monkeypatch: pytest.Monk
     held(world, "asked")
     said: list[object] = []
     decode = control.decode_control
-    monkeypatch.setattr(
-        control, "decode_control", lambda body: (said.append(decode(body)), decode(body))[1]
-    )
+
+    def note(body: bytes) -> control.Control:
+        said.append(decode(body))
+        return decode(body)
+
+    monkeypatch.setattr(control, "decode_control", note)
     fail_once(monkeypatch, Receiving, "_touch")
     request = world.at_a.ask(cmd.AcceptTransfer(files.IDS["asked"]))
     world.run(0.3)
@@ -152,7 +156,7 @@ def test_a_file_process_that_listens_is_used_even_if_its_report_raised(
 ) -> None:
     """It says so only once. The first try comes at once, the next after pauses."""
     world = files.FilesWorld()
-    world.a.files.kill()
+    kill_files(world.a)
     world.a.node.transfers.transfers._out.ready = False
     fail_once(monkeypatch, world.a.node.transfers.transfers, "_handle_ready", times=3)
     world.run(0.5)
@@ -170,12 +174,12 @@ def test_one_transfer_that_raises_when_files_are_ready_costs_the_others_nothing(
 ) -> None:
     world = files.FilesWorld()
     held(world, "asked", "refused")
-    transfers = world.a.node.transfers.transfers
-    before = {one: transfers._all[one] for one in map(files.IDS.get, ("asked", "refused"))}
+    ours = world.a.node.transfers.transfers
+    before = {one: ours._all[one] for one in (files.IDS["asked"], files.IDS["refused"])}
     fail_once(monkeypatch, Receiving, "handle_ready")
-    world.a.files.kill()
+    kill_files(world.a)
     world.run(1.0)
-    assert [transfers._all[one] is kept for one, kept in before.items()] == [False, True]
+    assert [ours._all[one] is kept for one, kept in before.items()] == [False, True]
     assert len(world.a.problems) == 1
     for name in ("asked", "refused"):
         world.at_a.ask(cmd.AcceptTransfer(files.IDS[name]))
@@ -188,26 +192,31 @@ def test_a_timer_that_raises_is_tried_again_with_pauses_and_reads_no_transfer_ag
 ) -> None:
     world = files.FilesWorld()
     held(world, "asked")
-    transfers = world.a.node.transfers.transfers
-    kept = transfers._all[files.IDS["asked"]]
-    fail_once(monkeypatch, transfers.offering, "handle_timeout", times=3)
+    ours = world.a.node.transfers.transfers
+    kept = ours._all[files.IDS["asked"]]
+    fail_once(monkeypatch, ours.offering, "handle_timeout", times=3)
     kept.retry_at = world.a.now.mono_s
-    transfers._schedule.note(kept)
+    ours._schedule.note(kept)
     world.at_b.say("a turn")
     world.run(0.5)
     assert len(world.a.problems) == 2, "at once, and once more"
     world.run(5.0)
     assert len(world.a.problems) == 3
-    assert transfers._all[files.IDS["asked"]] is kept
+    assert ours._all[files.IDS["asked"]] is kept
+
+
+def kill_files(engine: SimEngine) -> None:
+    assert engine.files
+    engine.files.kill()
 
 
 def test_transfers_whose_reading_raises_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     world = files.FilesWorld()
     held(world, "asked")
     fail_once(monkeypatch, Receiving, "handle_ready")
-    fail_once(monkeypatch, ledger.transfers, "load_some")
+    fail_once(monkeypatch, transfers, "load_some")
     fail_once(monkeypatch, world.a.node.transfers.transfers, "handle_loaded")
-    world.a.files.kill()
+    kill_files(world.a)
     world.run(5.0)
     assert len(world.a.problems) == 3
     world.at_a.ask(cmd.AcceptTransfer(files.IDS["asked"]))
@@ -289,7 +298,7 @@ def test_an_operation_that_raises_in_the_store_costs_its_peer_the_link_and_nobod
 ) -> None:
     world = World()
     before = link_count(world.at_a, 2)
-    fail_once(monkeypatch, ledger.incoming, "accept")
+    fail_once(monkeypatch, incoming, "accept")
     world.at_b.say("committed at the second try")
     world.at_c.say("committed beside it")
     world.run(0.5)
@@ -318,9 +327,10 @@ def test_a_peer_that_cannot_be_read_is_read_again_with_pauses(
     world = World()
     before = link_count(world.at_a, 2)
     fail_once(monkeypatch, Conversation, "_arrived")
-    fail_once(monkeypatch, ledger.reload, "load_peer", times=3)
+    fail_once(monkeypatch, reload, "load_peer", times=3)
     world.at_b.say("taken in when the store gives the peer again")
     world.run(1.5)
+    assert world.at_a.view
     assert world.at_a.view.peers[0].link.reason == reason(LinkReason.UNREADABLE)
     world.run(5.0)  # the first pause is for the link, the next ones for reading
     pauses = [notice.params[0] for notice in world.notices()]

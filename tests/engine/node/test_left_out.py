@@ -3,11 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatnet_engine.ledger.schema import open_file
 from chatnet_engine.node.messaging import messaging
+from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_protocol.commit import PeerState
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
@@ -196,9 +199,9 @@ def test_a_wish_that_cannot_be_read_is_left_out_and_named(world: World, values: 
 def test_a_peer_whose_conversation_cannot_be_made_is_left_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = messaging.Conversation
+    original = Conversation
 
-    def failing(state: object, *args: object):
+    def failing(state: PeerState, *args: Any) -> Conversation:
         if state.peer == 1:
             raise ZeroDivisionError("injected")
         return original(state, *args)

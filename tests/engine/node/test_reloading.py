@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.ledger import ledger, people
+from chatnet_engine.ledger import outgoing, people, reload
 from chatnet_engine.node.front_ends.front_ends import FrontEnds
 from chatnet_engine.node.links.traffic import Traffic
 from chatnet_engine.node.messaging.conversation import Conversation
@@ -205,7 +205,7 @@ def test_of_two_texts_at_once_the_one_that_fails_is_taken_back_alone(
 def test_a_text_that_the_store_fails_at_is_refused_and_the_next_one_queued(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fails_once(monkeypatch, ledger.outgoing, "queue")
+    fails_once(monkeypatch, outgoing, "queue")
     request = world.at_a.ask_text("never stored", 1)
     world.run(1)
     assert code_of(world.at_a, request) == ErrorCode.INTERNAL
@@ -231,7 +231,7 @@ def test_a_peer_that_cannot_be_read_again_is_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = link_count(world.at_a, 2)
-    fails_once(monkeypatch, ledger.reload, "load_peer")
+    fails_once(monkeypatch, reload, "load_peer")
     fails_once(monkeypatch, Conversation, "_arrived")
     world.at_b.say("taken in at last")
     world.run(30)

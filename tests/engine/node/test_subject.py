@@ -9,15 +9,18 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from simworld.pair import Pair
 
+A: dict[type, str] = {int: "a"}
+B: dict[type, str] = {str: "b"}
+
 
 def test_a_table_has_each_kind_once() -> None:
-    assert merge([{int: "a"}, {str: "b"}], [int, str]) == {int: "a", str: "b"}
+    assert merge([A, B], [int, str]) == A | B
     with pytest.raises(AssertionError, match="int: more than one owner"):
-        merge([{int: "a"}, {int: "b"}], [int])
+        merge([A, A], [int])
     with pytest.raises(AssertionError, match="bytes, str: no owner"):
-        merge([{int: "a"}], [int, str, bytes])
+        merge([A], [int, str, bytes])
     with pytest.raises(AssertionError, match="str: of no known kind"):
-        merge([{int: "a", str: "b"}], [int])
+        merge([A | B], [int])
 
 
 def test_a_node_knows_every_command_and_every_result() -> None:

@@ -5,6 +5,7 @@ CHATNET_SECURE_CHAOS=N runs N seeds.
 """
 
 import os
+from functools import partial
 from random import Random
 
 import pytest
@@ -81,6 +82,10 @@ class Chaos:
         world.inject(data, source, to, rng.uniform(0, 3))
 
 
+def more_arrived(node: Node, before: int) -> bool:
+    return len(node.peers[1].arrived) > before
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_everything_at_once_then_healed(seed: int) -> None:
     chaos = Chaos(seed)
@@ -98,7 +103,7 @@ def test_everything_at_once_then_healed(seed: int) -> None:
     for sender, receiver in ((a, b), (b, a)):
         before = len(receiver.peers[1].arrived)
         sender.send(1, PING)
-        assert world.run(40, lambda r=receiver, n=before: len(r.peers[1].arrived) > n)
+        assert world.run(40, partial(more_arrived, receiver, before))
     assert world.run(130, lambda: agreed(a, b))
     for node in (a, b):
         check(node)

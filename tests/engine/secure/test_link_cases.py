@@ -1,10 +1,11 @@
 """Regression cases by the names of the research: what broke in other projects."""
 
+from functools import partial
 from random import Random
 
 import pytest
 
-from chatnet_engine.secure.events import Authenticated, LinkUp, PacketArrived, SessionExpired
+from chatnet_engine.secure.events import Addr, Authenticated, LinkUp, PacketArrived, SessionExpired
 from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import MAX_PACKET_NUMBER
 from chatnet_protocol.wire import datagrams
@@ -172,7 +173,7 @@ def test_r7_packets_and_handshakes_of_former_incarnations_are_dead() -> None:
         reborn = world.add(name, B, key=b.identity.private.private_bytes_raw())
         reborn.peers[1] = Peer(key=a.identity.public)
         reborn.dial(1, A)
-        assert world.run(30, lambda reborn=reborn: agreed(a, reborn))
+        assert world.run(30, partial(agreed, a, reborn))
         world.run(2)
         generations.append(reborn)
     world.capture = False
@@ -345,9 +346,13 @@ def test_a_captured_session_replayed_is_worth_nothing() -> None:
 def test_reflected_datagrams_change_nothing() -> None:
     """Everything a sends comes back to it, from the peer's address."""
     world, a, b = two(10)
-    world.filter = lambda data, source, to: (
-        world.inject(data, to, source, 0.02) or True if source == A else True
-    )
+
+    def reflected(data: bytes, source: Addr, to: Addr) -> bool:
+        if source == A:
+            world.inject(data, to, source, 0.02)
+        return True
+
+    world.filter = reflected
     assert world.run(5, lambda: agreed(a, b))
     world.run(5)
     assert agreed(a, b)

@@ -140,7 +140,9 @@ def test_a_fin_is_confirmed_at_once_by_an_empty_data_to_where_it_came_from() -> 
     tap.a.dial(1, B)
     tap.world.run(5)
     confirms = [(at, len(data), to) for at, data, to in tap.of(d.DATA, B) if not is_data(data)]
-    assert confirms == [(pytest.approx(began + 0.15), d.DATA_HEADER.size + 16, A)]
+    [(at, size, to)] = confirms
+    assert at == pytest.approx(began + 0.15)
+    assert (size, to) == (d.DATA_HEADER.size + 16, A)
     assert len(tap.of(d.FIN, A)) == 1
     assert tap.a.current() is not None
 

@@ -1,9 +1,11 @@
+from functools import partial
 from random import Random
 
 import pytest
 
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.events import (
+    Addr,
     Authenticated,
     LinkUp,
     PacketArrived,
@@ -48,6 +50,10 @@ def test_a_peer_that_moves_is_followed_within_a_round_trip_of_its_next_packet() 
     assert len(a.peers[1].arrived) > before
 
 
+def is_at(node: Node, addr: Addr) -> bool:
+    return addr_of(node) == (addr, True)
+
+
 def test_r9_rebinding_every_thirty_seconds() -> None:
     """Ten new addresses in a row, the old ones dead: each costs one round trip."""
     world, a, b = connected()
@@ -55,7 +61,7 @@ def test_r9_rebinding_every_thirty_seconds() -> None:
         world.run(29)
         world.move(a, ("192.0.2.7", 5000 + turn))
         a.send(1, PING)
-        assert world.run(0.5, lambda turn=turn: addr_of(b) == (("192.0.2.7", 5000 + turn), True))
+        assert world.run(0.5, partial(is_at, b, ("192.0.2.7", 5000 + turn)))
     assert agreed(a, b)
     assert b.endpoint.counters.roamed == b.count(Roamed) == 10
 
@@ -65,9 +71,14 @@ def test_r9_an_old_packet_from_elsewhere_moves_nothing() -> None:
     world, a, b = connected()
     world.capture = True
     held: list[bytes] = []
-    world.filter = lambda data, source, to: (
-        not (data[0] == 4 and not held and not held.append(data))
-    )
+
+    def hold_one(data: bytes, source: Addr, to: Addr) -> bool:
+        if data[0] != 4 or held:
+            return True
+        held.append(data)
+        return False
+
+    world.filter = hold_one
     a.send(1, b"\x09held")
     world.filter = lambda data, source, to: True
     a.send(1, b"\x09newer")
@@ -227,6 +238,18 @@ def test_a_peer_that_was_never_reached_has_no_address() -> None:
     assert roaming.addrs() == [A, A]
 
 
+def from_evil(world: World, which: int, data: bytes, source: Addr, to: Addr) -> bool:
+    """A filter: datagrams of one kind come from elsewhere."""
+    return data[0] != which or world.instead(data, EVIL, to, 0.05)
+
+
+def from_new(world: World, who: tuple[int, ...], data: bytes, source: Addr, to: Addr) -> bool:
+    """A filter: no data, and B's datagrams of these kinds come from elsewhere."""
+    if is_data(data):
+        return False
+    return source != B or data[0] not in who or world.instead(data, NEW, to, 0.05)
+
+
 def test_an_answer_from_an_address_we_did_not_write_to_must_prove_it() -> None:
     """RESP and FIN whose source was rewritten: the data that follows is limited."""
     for which, dialler_moves in ((2, False), (3, True)):
@@ -234,9 +257,7 @@ def test_an_answer_from_an_address_we_did_not_write_to_must_prove_it() -> None:
         a, b = world.add("a", A), world.add("b", B)
         b.decide = lambda event: 1
         b.talkative = a.talkative = False
-        world.filter = lambda data, source, to, world=world, which=which: (
-            data[0] != which or bool(world.inject(data, EVIL, to, 0.05))
-        )
+        world.filter = partial(from_evil, world, which)
         a.dial(1, B)
         world.run(0.3)
         mover = b if dialler_moves else a
@@ -288,12 +309,7 @@ def test_a_confirmation_validates_the_address_it_comes_from_if_fin_went_there() 
     for who, where in (((datagrams.RESP, datagrams.DATA), NEW), ((datagrams.DATA,), B)):
         world, a, b = dialler_and_host()
         world.at[NEW] = b
-        world.filter = lambda data, source, to, world=world, who=who: (
-            not (
-                is_data(data)
-                or (source == B and data[0] in who and not world.inject(data, NEW, to, 0.05))
-            )
-        )
+        world.filter = partial(from_new, world, who)
         a.dial(1, B)
         world.run(1)
         assert a.current() is not None

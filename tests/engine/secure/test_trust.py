@@ -1,9 +1,12 @@
 """Who is let in: refusals, changed keys, a man in the middle, invites."""
 
+from functools import partial
+
 import pytest
 
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.events import (
+    Addr,
     Authenticated,
     LinkUp,
     PacketArrived,
@@ -194,7 +197,7 @@ def test_one_with_and_one_without_the_invite_still_meet() -> None:
         b.endpoint.set_invites({1: PSK})
         a.dial(1, B, psk=PSK)
         b.dial(1, A)
-        assert world.run(10, lambda a=a, b=b: agreed(a, b))
+        assert world.run(10, partial(agreed, a, b))
 
 
 def test_a_stretched_code_is_a_psk() -> None:
@@ -213,13 +216,13 @@ def test_too_many_invites_are_refused() -> None:
 
 def test_another_version_is_told_and_shown() -> None:
     world, a, b = alone()
-    world.filter = lambda data, source, to: (
-        not (
-            source == A
-            and data[0] == datagrams.INIT
-            and not world.inject(data[:1] + bytes([WIRE_VERSION + 1]) + data[2:], source, to, 0.01)
-        )
-    )
+
+    def raised(data: bytes, source: Addr, to: Addr) -> bool:
+        if source != A or data[0] != datagrams.INIT:
+            return True
+        return world.instead(data[:1] + bytes([WIRE_VERSION + 1]) + data[2:], source, to, 0.01)
+
+    world.filter = raised
     a.dial(1, B)
     world.run(1)
     seen = [e for e in a.events if isinstance(e, VersionSeen)]

@@ -8,6 +8,8 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RetryPeer, SetPeer, TrustPeer
 from chatnet_protocol.ipc.rows import LinkRow, LinkState
 from chatnet_qt.banner import Tone, key_banner, link_banner
+from chatnet_qt.qt import present
+from chatnet_qt.safety import KeyChangedDialog
 from chatnet_qt.theme import colours_of
 from qtworld import NOW_MS, MakeStage, Stage, peer_view, session_view
 
@@ -73,11 +75,9 @@ def test_a_changed_key_is_replaced_only_by_the_key_that_was_shown(make_stage: Ma
     peer = peer_view()
     peer.info = msgspec.structs.replace(peer.info, offered_key=b"N" * 32)
     stage = make_stage(session_view(peer))
-    assert stage.pane.key_strip.shown.tone is Tone.DANGER
+    assert present(stage.pane.key_strip.shown).tone is Tone.DANGER
     press(stage, "Review…", stage.pane.key_strip)
-    dialog = next(
-        child for child in stage.pane.children() if type(child).__name__ == "KeyChangedDialog"
-    )
+    dialog = stage.pane.findChild(KeyChangedDialog)
     dialog.replace.click()
     dialog.confirm.click()
     assert stage.client.asked(TrustPeer) == [TrustPeer(1, "replace", b"N" * 32)]
@@ -145,7 +145,7 @@ def test_a_lost_engine_leaves_the_conversation_readable(make_stage: MakeStage) -
     stage = make_stage(session_view(peer_view(state="silent")))
     stage.client.lose("no heartbeat")
     stage.settle()
-    assert "no heartbeat" in stage.window.engine_strip.shown.words
+    assert "no heartbeat" in present(stage.window.engine_strip.shown).words
     assert stage.pane.link_strip.shown is None, "nobody knows what the link does now"
     stage.client.reset(session_view(peer_view(state="up")), b"boot2")
     stage.settle()
@@ -157,11 +157,11 @@ def test_what_has_ended_is_said_with_a_button_that_starts_it(make_stage: MakeSta
     strip = stage.window.engine_strip
     stage.client.lose("", Outage(Cause.RESTARTING, command="chatnet engine 1 -d"))
     stage.settle()
-    assert "being started again" in strip.shown.words
-    assert strip.shown.actions == ()
+    assert "being started again" in present(strip.shown).words
+    assert present(strip.shown).actions == ()
     stage.client.lose("", Outage(Cause.GAVE_UP, "SIGKILL", "chatnet engine 1 -d"))
     stage.settle()
-    assert "five times" in strip.shown.words
+    assert "five times" in present(strip.shown).words
     stage.window.banner.buttons()[-1].click()
     assert stage.client.engine_starts == 1
 
@@ -174,7 +174,7 @@ def test_an_engine_that_was_restarted_says_so_once(make_stage: MakeStage) -> Non
     view.session = msgspec.structs.replace(view.session, restarts=1, died_of="SIGKILL")
     stage.client.reset(view, b"boot2")
     stage.settle()
-    assert "killed by SIGKILL" in stage.pane.notice_strip.shown.words
+    assert "killed by SIGKILL" in present(stage.pane.notice_strip.shown).words
     assert stage.window.engine_strip.shown is None
 
 
@@ -199,7 +199,7 @@ def test_news_of_the_engine_are_shown_and_dismissed(make_stage: MakeStage) -> No
     stage.client.change(notice)
     stage.settle()
     strip = stage.pane.notice_strip
-    assert "The disk is <b>full</b>." in strip.shown.words
+    assert "The disk is <b>full</b>." in present(strip.shown).words
     stage.window.banner.buttons()[-1].click()
     assert strip.shown is None
     assert not stage.window.banner.isVisible()

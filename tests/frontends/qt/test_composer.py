@@ -9,7 +9,7 @@ from chatnet_protocol.ipc.commands import OfferFiles, SendMessage, SetDraft, Set
 from chatnet_protocol.limits import MAX_TEXT_BYTES
 from chatnet_qt.attachments import MAX_ATTACHED
 from chatnet_qt.controls import IconButton
-from chatnet_qt.qt import QEvent, QImage, QKeyEvent, QMimeData, Qt, QUrl
+from chatnet_qt.qt import QEvent, QImage, QKeyEvent, QMimeData, Qt, QUrl, present
 from qtworld import ME, MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
 
@@ -64,7 +64,7 @@ def test_what_is_too_long_stays_in_the_box(stage: Stage) -> None:
     write(stage, "é" * (MAX_TEXT_BYTES // 2 + 1))
     stage.pane.composer.send()
     assert not stage.client.asked(SendMessage)
-    assert "64 KiB" in stage.pane.notice_strip.shown.words
+    assert "64 KiB" in present(stage.pane.notice_strip.shown).words
     assert stage.pane.composer.box.toPlainText()
 
 
@@ -84,7 +84,7 @@ def test_it_works_while_the_engine_is_away(stage: Stage) -> None:
     write(stage, "later")
     stage.pane.composer.send()
     stage.settle()
-    assert "1 message kept" in stage.window.engine_strip.shown.words
+    assert "1 message kept" in present(stage.window.engine_strip.shown).words
 
 
 def test_files_wait_in_a_row_until_they_are_sent(stage: Stage, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_files_alone_can_be_sent_and_taken_out_again(stage: Stage, tmp_path: Pat
 def test_the_row_of_files_is_bounded(stage: Stage) -> None:
     stage.pane.composer.attachments.add([f"/tmp/{n}" for n in range(MAX_ATTACHED + 5)])
     assert len(stage.pane.composer.attachments.paths) == MAX_ATTACHED
-    assert str(MAX_ATTACHED) in stage.pane.notice_strip.shown.words
+    assert str(MAX_ATTACHED) in present(stage.pane.notice_strip.shown).words
 
 
 def test_pasted_files_and_pictures_are_attached(stage: Stage, tmp_path: Path) -> None:

@@ -3,9 +3,20 @@
 import pytest
 
 from chatnet_protocol.ipc.commands import AcceptTransfer, FetchHistory, RejectTransfer
-from chatnet_qt.bubble_delegate import Hit, tip_words
+from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_qt.bubble_delegate import BubbleDelegate, Hit, tip_words
 from chatnet_qt.bubble_layout import Numbers
-from chatnet_qt.qt import QApplication, QEvent, QKeyEvent, QMouseEvent, QPoint, QPointF, Qt, present
+from chatnet_qt.qt import (
+    QApplication,
+    QEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPoint,
+    QPointF,
+    Qt,
+    QTextLayout,
+    present,
+)
 from qtworld import (
     MakeStage,
     Stage,
@@ -19,7 +30,7 @@ from qtworld import (
 )
 
 
-def history(first: int, last: int) -> list:
+def history(first: int, last: int) -> list[MessageRow]:
     return [
         text_row(no, f"message {no} " + "x" * (no % 90), ack=no) for no in range(first, last + 1)
     ]
@@ -32,10 +43,15 @@ def stage(make_stage: MakeStage) -> Stage:
     )
 
 
+def x_of(layout: QTextLayout, position: int) -> float:
+    x = layout.lineForTextPosition(position).cursorToX(position)
+    return x[0] if isinstance(x, tuple) else x
+
+
 def top_of(stage: Stage, no: int) -> int:
     view, model = stage.pane.view, stage.pane.model
     row = model.row_of(message_id(no))
-    placed = view.itemDelegate().placed(model.bubble(row), view.font())
+    placed = view.placed(row)
     return view.visualRect(model.index(row)).top() + round(placed.bubble.top())
 
 
@@ -123,7 +139,7 @@ def test_letters_typed_on_the_list_go_to_the_composer(stage: Stage) -> None:
 
 
 def test_enter_opens_the_details(stage: Stage) -> None:
-    wanted = []
+    wanted: list[bytes] = []
     stage.pane.view.details_wanted.connect(wanted.append)
     stage.pane.view.setCurrentIndex(stage.pane.model.index(3))
     key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier)
@@ -149,8 +165,7 @@ def click(stage: Stage, at: QPoint) -> None:
 def test_the_buttons_of_an_offer_do_what_they_say(make_stage: MakeStage) -> None:
     stage = offer_stage(make_stage)
     view, model = stage.pane.view, stage.pane.model
-    delegate = view.itemDelegate()
-    placed = delegate.placed(model.bubble(0), view.font())
+    placed = view.placed(0)
     corner = view.visualRect(model.index(0)).topLeft()
     for box, action in placed.buttons:
         if action not in ("accept-to", "always"):
@@ -166,11 +181,11 @@ def test_a_link_is_found_under_the_mouse_and_only_there(make_stage: MakeStage) -
     stage = make_stage(session_view(with_rows(peer_view(my_read=9), [row])))
     view, model = stage.pane.view, stage.pane.model
     delegate, bubble = view.itemDelegate(), model.bubble(0)
-    placed = delegate.placed(bubble, view.font())
+    assert isinstance(delegate, BubbleDelegate)
+    placed = view.placed(0)
     block = placed.blocks[0]
     line = block.layout.lineAt(0)
-    x = line.cursorToX(text.index("a.example"))
-    x = x[0] if isinstance(x, tuple) else x
+    x = x_of(block.layout, text.index("a.example"))
     corner = block.at
     on_link = (corner + QPointF(x + 3, line.y() + 5)).toPoint()
     on_word = (corner + QPointF(5, line.y() + 5)).toPoint()
@@ -183,7 +198,7 @@ def test_a_link_behind_emoji_is_where_it_is_drawn(make_stage: MakeStage) -> None
     text = "\N{PARTY POPPER}\N{PARTY POPPER} https://a.example/x more"
     row = text_row(1, text, ack=1)
     stage = make_stage(session_view(with_rows(peer_view(my_read=9), [row])))
-    placed = stage.pane.view.itemDelegate().placed(stage.pane.model.bubble(0), stage.app.font())
+    placed = stage.pane.view.placed(0)
     start, length, address = placed.blocks[0].links[0]
     as_qt_counts = placed.blocks[0].layout.text().encode("utf-16-le")
     assert as_qt_counts[2 * start : 2 * (start + length)].decode("utf-16-le") == address
@@ -213,8 +228,7 @@ def point_in(stage: Stage, row: int, position: int) -> QPoint:
     view = stage.pane.view
     block = view.placed(row).blocks[0]
     line = block.layout.lineForTextPosition(position)
-    x = line.cursorToX(position)
-    x = x[0] if isinstance(x, tuple) else x
+    x = x_of(block.layout, position)
     corner = view.visualRect(stage.pane.model.index(row)).topLeft()
     return corner + (block.at + QPointF(x, line.y() + line.height() / 2)).toPoint()
 
@@ -246,7 +260,7 @@ def test_one_piece_of_news_at_a_time_the_most_urgent_first(stage: Stage) -> None
     stage.pane.tell("Something happened.")
     stage.client.lose("no heartbeat")
     stage.settle()
-    assert "no heartbeat" in stage.window.banner.shown.words
+    assert "no heartbeat" in present(stage.window.banner.shown).words
     stage.client.reset(session_view(with_rows(peer_view(), history(101, 150))), b"boot2")
     stage.settle()
-    assert stage.window.banner.shown.words == "Something happened."
+    assert present(stage.window.banner.shown).words == "Something happened."

@@ -11,7 +11,7 @@ from chatnet_protocol.ipc.rows import LinkState, PeerRow, Trust
 from chatnet_protocol.ipc.view import PeerView
 from chatnet_qt.banner import link_banner
 from chatnet_qt.qr import QUIET_MODULES, QrCode, qr_modules
-from chatnet_qt.qt import QAction, QApplication, QColor, QEvent, QKeyEvent, QLabel, Qt
+from chatnet_qt.qt import QAction, QApplication, QColor, QEvent, QKeyEvent, QLabel, Qt, present
 from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.wording import link_words
 from qtworld import NOW_MS, MakeStage, Stage, peer_view, session_view
@@ -20,7 +20,7 @@ CODE = "abcd-efgh-ijkl-mnop"
 
 
 def action(stage: Stage, words: str) -> QAction:
-    actions = stage.window.menuBar().findChildren(QAction)
+    actions = present(stage.window.menuBar()).findChildren(QAction)
     return next(a for a in actions if a.text().replace("&", "") == words)
 
 
@@ -46,7 +46,7 @@ def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(
     assert page.invite.text.toPlainText() == page.invite.line
     assert page.findChild(QrCode).modules == qr_modules(page.invite.line)
     page.invite.copy.click()
-    assert QApplication.clipboard().text() == page.invite.line
+    assert present(QApplication.clipboard()).text() == page.invite.line
     page.invite.cancel.click()
     assert stage.client.asked(RemovePeer) == [RemovePeer(9)]
     assert page.invite.line == ""
@@ -77,7 +77,7 @@ def test_one_pasted_line_begins_a_conversation(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
     action(stage, "Add contact or invite…").trigger()
     enter = stage.window.pages.start.enter
-    QApplication.clipboard().setText(f"chatnet:1/{CODE}/10.0.0.9:5009/Carol")
+    present(QApplication.clipboard()).setText(f"chatnet:1/{CODE}/10.0.0.9:5009/Carol")
     enter.box.paste()
     enter.add.click()
     assert stage.client.asked(AddPeer) == [AddPeer("10.0.0.9", 5009, "Carol", CODE)]

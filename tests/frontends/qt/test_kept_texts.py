@@ -11,6 +11,7 @@ from chatnet_client.kept_file import KeptFile
 from chatnet_client.kept_records import KeptText
 from chatnet_protocol.ipc.commands import Queued, SendMessage
 from chatnet_qt.message_actions import JUST_NOW
+from chatnet_qt.qt import present
 from qtworld import MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
 
@@ -40,7 +41,7 @@ def test_a_text_without_an_engine_shows_at_once_as_waiting(stage: Stage) -> None
     write(stage, "two")
     assert shown(stage)[-2:] == [("one", "waiting"), ("two", "waiting")]
     assert stage.pane.composer.box.toPlainText() == ""
-    assert "2 messages kept" in stage.window.engine_strip.shown.words
+    assert "2 messages kept" in present(stage.window.engine_strip.shown).words
 
 
 def test_a_waiting_text_becomes_the_message_that_it_is(stage: Stage) -> None:
@@ -79,7 +80,7 @@ def test_one_that_is_being_handed_over_cannot_be_taken_back(stage: Stage) -> Non
     write(stage, "one")
     (waiting,) = stage.session.waiting(1)
     stage.pane.message_actions.withdraw(waiting.text.id)
-    assert stage.pane.notice_strip.shown.words == JUST_NOW
+    assert present(stage.pane.notice_strip.shown).words == JUST_NOW
 
 
 def test_what_is_refused_stays_with_its_reason(stage: Stage) -> None:
@@ -90,7 +91,7 @@ def test_what_is_refused_stays_with_its_reason(stage: Stage) -> None:
     bubble = stage.pane.model.bubble(stage.pane.model.rowCount() - 1)
     assert bubble.row.failed == "The peer is unknown."
     menu = stage.pane.message_actions.menu_for(bubble.row.id)
-    words = [action.text() for action in menu.actions()]
+    words = [action.text() for action in present(menu).actions()]
     assert any("Withdraw" in word for word in words)
     assert not any("Send again" in word for word in words)
 
@@ -130,7 +131,7 @@ def test_a_full_disk_leaves_the_text_in_the_box_with_a_sentence(
     monkeypatch.setattr(MemoryKeeper, "append", full)
     write(stage, "one")
     assert stage.pane.composer.box.toPlainText() == "one"
-    assert "No space left on device" in stage.pane.notice_strip.shown.words
+    assert "No space left on device" in present(stage.pane.notice_strip.shown).words
     assert not stage.client.asked(SendMessage)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_qt.plot import POINTS, Plot, scale_above
-from chatnet_qt.qt import QApplication
+from chatnet_qt.qt import QApplication, present
 from qtworld import MakeStage, Stage, peer_view, session_view
 
 
@@ -29,7 +29,7 @@ def test_numbers_are_said_plotted_and_copied(stage: Stage) -> None:
     panel.sample()
     assert panel.plots[0].values[-1] == 12.4
     panel.copy.click()
-    lines = QApplication.clipboard().text().splitlines()
+    lines = present(QApplication.clipboard()).text().splitlines()
     assert lines[0] == "Link to Bob"
     assert "Round trip: 12 ms ± 1.8" in lines
     assert "Loss, out: 0.8%" in lines

@@ -5,14 +5,14 @@ import pytest
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import StopEngine, TrustPeer
 from chatnet_qt.details import MessageDetails, facts_of
-from chatnet_qt.qt import QAction, QPlainTextEdit
+from chatnet_qt.qt import QAction, QPlainTextEdit, present
 from chatnet_qt.safety import SafetyDialog, number_lines
 from chatnet_qt.theme import Theme, colours_of
 from qtworld import MakeStage, Stage, message_id, peer_view, session_view, text_row, with_rows
 
 
 def action(stage: Stage, words: str) -> QAction:
-    actions = stage.window.menuBar().findChildren(QAction)
+    actions = present(stage.window.menuBar()).findChildren(QAction)
     return next(a for a in actions if a.text().replace("&", "") == words)
 
 
@@ -98,7 +98,7 @@ def test_safety_numbers_are_compared_and_verified(make_stage: MakeStage) -> None
     assert dialog.digits.text().count("\n") == 2
     assert sum(c.isdigit() for c in dialog.digits.text()) == 60
     dialog.verify.click()
-    info = stage.pane.model.peer().info
+    info = present(stage.pane.model.peer()).info
     assert stage.client.asked(TrustPeer) == [TrustPeer(1, "verified", info.key)]
     assert number_lines("") == ""
 

@@ -9,7 +9,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory
 from chatnet_protocol.ipc.rows import AckRange, MessageKind, MessageRow
 from chatnet_qt.models import ConversationModel
-from chatnet_qt.qt import QModelIndex, Qt
+from chatnet_qt.qt import QModelIndex, Qt, present
 from qtworld import (
     NOW_MS,
     MakeStage,
@@ -28,7 +28,7 @@ def texts(model: ConversationModel) -> list[str]:
     return [model.message(row).text for row in range(model.rowCount())]
 
 
-def history(first: int, last: int) -> list:
+def history(first: int, last: int) -> list[MessageRow]:
     return [text_row(no, f"m{no}", ack=no) for no in range(first, last + 1)]
 
 
@@ -142,7 +142,7 @@ def test_a_search_hit_far_back_is_brought_into_memory_and_the_end_comes_back(
     stage = make_stage(session_view(with_rows(peer_view(), history(1951, 2000))))
     stage.client.history = history(1, 2000)
     model = stage.pane.model
-    found = []
+    found: list[bytes] = []
     model.found.connect(found.append)
     model.show_message(text_row(500, "m500", ack=500))
     stage.settle()
@@ -210,12 +210,13 @@ def test_transfers_show_their_progress(make_stage: MakeStage) -> None:
 def test_a_damaged_offer_is_shown_all_the_same(make_stage: MakeStage) -> None:
     row = msgspec.structs.replace(text_row(1, "", ack=1), kind=int(MessageKind.OFFER), body=b"\xc1")
     stage = make_stage(session_view(with_rows(peer_view(), [row])))
-    assert stage.pane.model.bubble(0).offer.files == []
+    assert present(stage.pane.model.bubble(0).offer).files == []
     stage.window.grab()
 
 
 def test_every_row_can_be_spoken(stage: Stage) -> None:
     model = stage.pane.model
     spoken = model.data(model.index(0), Qt.ItemDataRole.AccessibleTextRole)
+    assert isinstance(spoken, str)
     assert spoken.startswith("Bob, ")
     assert spoken.endswith("m1. ACK 1 from 10.0.0.7:5001. New")

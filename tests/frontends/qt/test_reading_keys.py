@@ -20,7 +20,12 @@ def stage(make_stage: MakeStage) -> Stage:
     return make_stage(view, history=rows)
 
 
-def press(stage: Stage, widget: QWidget, key: int, modifiers: Qt.KeyboardModifiers = PLAIN) -> None:
+def press(
+    stage: Stage,
+    widget: QWidget,
+    key: int,
+    modifiers: Qt.KeyboardModifiers | Qt.KeyboardModifier = PLAIN,
+) -> None:
     stage.app.sendEvent(widget, QKeyEvent(QEvent.Type.KeyPress, key, modifiers))
     stage.settle()
 
@@ -73,7 +78,7 @@ def test_selecting_in_the_composer_stays_there(stage: Stage) -> None:
     box.insertPlainText("a\nb")
     stage.settle()
     end = stage.bar.value()
-    press(stage, box, KEY.Key_Home, CTRL | SHIFT)
+    press(stage, box, KEY.Key_Home, Qt.KeyboardModifiers(CTRL) | SHIFT)
     assert box.textCursor().selectedText()
     assert stage.bar.value() == end
 
@@ -88,7 +93,7 @@ def test_tab_enters_at_the_newest_in_sight(stage: Stage, reason: Qt.FocusReason)
     view.setFocus(reason)
     assert stage.bar.value() == before
     assert_current_in_sight(stage)
-    below = view.visualRect(view.model().index(view.currentIndex().row() + 1, 0))
+    below = view.visualRect(present(view.model()).index(view.currentIndex().row() + 1, 0))
     assert below.bottom() >= present(view.viewport()).height()
 
 
@@ -151,7 +156,7 @@ def test_a_message_taller_than_the_list_is_read_to_its_end(make_stage: MakeStage
     stage = make_stage(session_view(with_rows(peer_view(my_read=5), rows)), size=(600, 400))
     view = stage.pane.view
     view.setFocus(Qt.FocusReason.TabFocusReason)
-    tall = view.model().index(2, 0)
+    tall = present(view.model()).index(2, 0)
     height = present(view.viewport()).height()
     seen: list[tuple[int, int]] = []
     for _ in range(20):

@@ -1,7 +1,6 @@
 """What a person reads stays where it is: a hit far away, pages, arrivals, sizes, a new snapshot."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import pytest
@@ -48,7 +47,8 @@ class LongHistory:
         return not query.before_place or no < query.before_place
 
 
-OpenOn = Callable[[int, frozenset[int]], Stage]
+class OpenOn(Protocol):
+    def __call__(self, last: int, needles: frozenset[int] = ...) -> Stage: ...
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def top_on_screen(stage: Stage, no: int) -> int:
     row = model.row_of(message_id(no))
     assert row >= 0, f"message {no} is not in memory"
     top = view.visualRect(model.index(row)).topLeft()
-    placed = view.itemDelegate().placed(model.bubble(row), view.font())
+    placed = view.placed(row)
     return present(view.viewport()).mapTo(stage.window, top).y() + round(placed.bubble.top())
 
 

@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from chatnet_protocol.ipc.rows import AckRange
+from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_qt import timeline as module
 from chatnet_qt.timeline import MAX_ROWS, Timeline
 from qtworld import text_row
 
 
-def rows(first: int, last: int) -> list:
+def rows(first: int, last: int) -> list[MessageRow]:
     return [text_row(no, f"m{no}", ack=no) for no in range(first, last + 1)]
 
 
@@ -108,7 +108,7 @@ def test_ack_numbers_and_failures() -> None:
     assert timeline.rows[2].failed == "gone"
 
 
-def moved(no: int, place: int, lamport: int) -> object:
+def moved(no: int, place: int, lamport: int) -> MessageRow:
     return msgspec.structs.replace(text_row(no, f"m{no}"), place=place, lamport=lamport)
 
 

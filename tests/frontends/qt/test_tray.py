@@ -32,13 +32,13 @@ class Shown:
     """In the place of the desktop."""
 
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.acts: list[tuple] = []
+        self.acts: list[tuple[object, ...]] = []
         notifications = stage.window.tray.notifications
         monkeypatch.setattr(notifications, "show", lambda *words: self.acts.append(words))
         monkeypatch.setattr(notifications, "clear", lambda peer: self.acts.append(("clear", peer)))
         monkeypatch.setattr(type(stage.window), "isActiveWindow", lambda _self: False)
 
-    def take(self) -> list[tuple]:
+    def take(self) -> list[tuple[object, ...]]:
         acts, self.acts = self.acts, []
         return acts
 
@@ -107,7 +107,7 @@ def test_the_task_bar_shows_how_far_all_transfers_are(
     view = session_view(with_rows(peer_view(my_read=0), rows))
     view.transfers = [transfer_row(row, TransferState.ACTIVE, "x", 1000) for row in rows]
     stage = make_stage(view)
-    published: list = []
+    published: list[tuple[int, float | None]] = []
     monkeypatch.setattr(stage.window.launcher, "_publish", published.append)
     stage.client.gauge(TransferGauge(rows[0].id, 1, 1, 500, 100.0))
     stage.settle()

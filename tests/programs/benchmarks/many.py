@@ -66,7 +66,7 @@ def _transfer(top: Path) -> tuple[float, int]:
     try:
         b.verified, b.auto_accept_bytes = True, 1 << 60
         pair.link(True)
-        pair.run_until(lambda: a.port and b.port, WITHIN_S)
+        pair.run_until(lambda: bool(a.port and b.port), WITHIN_S)
         start = time.perf_counter()
         a.transfers.offer(ID, PEER, [str(top / "out")], a.now(), 1)
         pair.run_until(lambda: bool(a.offers), WITHIN_S)

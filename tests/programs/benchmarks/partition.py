@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measure import cpu_s
@@ -41,7 +42,7 @@ def run(root: Path) -> Iterator[str]:
             for client, port in zip((at_a, at_b), line.ports, strict=True):
                 client.request(AddPeer("127.0.0.1", port))
             for client in (at_a, at_b):
-                assert client.wait_until(lambda c=client: is_up(c), UP_S)
+                assert client.wait_until(partial(is_up, client), UP_S)
         started = time.monotonic()
         line.cut()
         _queue_both(a, b)
@@ -70,7 +71,7 @@ def _heal(a: RealEngine, b: RealEngine, line: Line, cut_s: float) -> Iterator[st
         equal = max(_watch_both(at_a, at_b))
         used = sum(cpu_s(process.pid) for process in processes) - sum(before)
         for client in (at_a, at_b):
-            assert client.wait_until(lambda c=client: not c.view.peers[0].waiting, GIVE_UP_S)
+            assert client.wait_until(partial(_all_delivered, client), GIVE_UP_S)
         settled = time.monotonic()
     took = equal - first
     yield f"cut for {cut_s:.0f} s"
@@ -103,3 +104,7 @@ def _watch_both(at_a: Client, at_b: Client) -> list[float]:
 def _verdict(what: str, took_s: float, promised_s: float) -> str:
     verdict = "kept" if took_s <= promised_s else "MISSED"
     return f"{what} {took_s:.2f} s ({verdict}: at most {promised_s:.0f} s)"
+
+
+def _all_delivered(client: Client) -> bool:
+    return not client.view.peers[0].waiting

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from operator import methodcaller
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
@@ -19,6 +21,8 @@ from chatnet_engine.secure.events import Authenticated
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.wire import datagrams
 from realworld.engines import two_engines
+
+R = TypeVar("R")
 
 DATAGRAM_BYTES = 1200
 PAYLOAD = bytes(DATAGRAM_BYTES - 32)
@@ -73,18 +77,14 @@ class _Two:
                 out = self._spend(addr, Endpoint.take_datagrams)
                 for data, target in out:
                     moving = True
-                    self._spend(
-                        target, lambda end, d=data, a=addr: end.handle_datagram(d, a, self.now)
-                    )
+                    self._spend(target, methodcaller("handle_datagram", data, addr, self.now))
                     for event in self._spend(target, Endpoint.take_events):
                         if isinstance(event, Authenticated):
-                            self._spend(
-                                target, lambda end, e=event: end.accept(e.attempt, 1, self.now)
-                            )
+                            self._spend(target, methodcaller("accept", event.attempt, 1, self.now))
         for addr in (A, B):
             self.ends[addr].take_events()
 
-    def _spend(self, addr: tuple[str, int], work: Callable) -> object:
+    def _spend(self, addr: tuple[str, int], work: Callable[[Endpoint], R]) -> R:
         start = time.process_time()
         result = work(self.ends[addr])
         self.cpu[addr] += time.process_time() - start

@@ -16,7 +16,7 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.events import MessagesAdded, PeerChanged
-from chatnet_protocol.ipc.rows import MessageRow, PeerRow, SessionRow
+from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow, SessionRow
 from chatnet_protocol.ipc.view import View
 from chatnet_protocol.wire.messages import decode_message, encode_message
 
@@ -71,7 +71,12 @@ def _requests() -> Callable[[int], None]:
         codec.pack(envelope.Request(n, cmd.SendMessage(n.to_bytes(16), 1, BODY.decode())))
         for n in range(BATCH)
     ]
-    return lambda turn: [envelope.decode_request(frame) for frame in frames] and None
+
+    def stage(turn: int) -> None:
+        for frame in frames:
+            envelope.decode_request(frame)
+
+    return stage
 
 
 def _queue(ledger: Ledger) -> Callable[[int], None]:
@@ -133,7 +138,12 @@ def _cipher() -> Callable[[int], None]:
 
 def _decode() -> Callable[[int], None]:
     data = [encode_message(1, _message_id(0, n), n + 1, 1, BODY) for n in range(BATCH)]
-    return lambda turn: [decode_message(each) for each in data] and None
+
+    def stage(turn: int) -> None:
+        for each in data:
+            decode_message(each)
+
+    return stage
 
 
 def _accept(ledger: Ledger) -> Callable[[int], None]:
@@ -152,7 +162,7 @@ def _accept(ledger: Ledger) -> Callable[[int], None]:
 def _receipts(ledger: Ledger) -> Callable[[int], None]:
     def stage(turn: int) -> None:
         last = (turn + 1) * BATCH
-        ledger.apply(c.Commit(1, [c.StoreReceipts(1, [c.AckRange(last, last, BATCH)])]))
+        ledger.apply(c.Commit(1, [c.StoreReceipts(1, [AckRange(last, last, BATCH)])]))
 
     return stage
 

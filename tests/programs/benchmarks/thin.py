@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -41,7 +42,7 @@ def _row(name: str, results: list[Result]) -> str:
         values = [value(result) for result in results]
         return f"{median(values):6.1f} {max(values):6.1f}"
 
-    shares = " ".join(both(lambda r, f=fraction: r.percentile(f)) for fraction in (0.5, 0.95, 0.99))
+    shares = " ".join(both(methodcaller("percentile", fraction)) for fraction in (0.5, 0.95, 0.99))
     packets = median(result.packets for result in results)
     forward = median(result.forward_bytes for result in results)
     back = median(result.back_bytes for result in results)

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -103,7 +104,7 @@ class Doors:
         assert len(self.texts(before)) == (done.returncode == 0), (data, done)
 
     def run(
-        self, words: list[str | bytes], data: bytes = b"", more: dict[str, str] | None = None
+        self, words: Sequence[str | bytes], data: bytes = b"", more: dict[str, str] | None = None
     ) -> "subprocess.CompletedProcess[bytes]":
         """One command line, judged by what it prints and how it ends."""
         self.tried += 1
@@ -236,15 +237,19 @@ def single_keys() -> list[bytes]:
     ]
 
 
+def _typed(doors: Doors, term: str) -> None:
+    doors.keys(term, single_keys())
+
+
 def sweeps(doors: Doors) -> Iterator[Callable[[], None]]:
     """Everything that is tried once."""
     for locale in LOCALES:
-        yield lambda locale=locale: doors.pipe(locale)
+        yield partial(doors.pipe, locale)
     for term in ("xterm", "dumb"):
-        yield lambda term=term: doors.keys(term, single_keys())
+        yield partial(_typed, doors, term)
     for closed in product((False, True), repeat=3):
         for verb in ("send x", "send -", "status", "attach cli"):
-            yield lambda closed=closed, verb=verb: doors.streams(closed, verb)
+            yield partial(doors.streams, closed, verb)
 
 
 def step(doors: Doors) -> None:

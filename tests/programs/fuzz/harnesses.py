@@ -32,6 +32,7 @@ from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import MAX_NAME_BYTES, MAX_REQUEST_BYTES
 from chatnet_protocol.wire import bulk, control, file_records, frames, listing, messages, restoring
 from chatnet_protocol.wire.listing import ListedFolder
+from simworld.network import Addr
 from simworld.pair import B, Pair
 
 STRANGER = ("10.66.6.6", 666)
@@ -90,14 +91,14 @@ def handshake(data: bytes) -> str:
     send = pair.network.send
     rest = list(data[2:80])
 
-    def tampered(source: tuple[str, int], target: tuple[str, int], genuine: bytes) -> None:
-        if rest and len(genuine) > 20:
-            copy = bytearray(genuine)
+    def tampered(source: Addr, target: Addr, data: bytes) -> None:
+        if rest and len(data) > 20:
+            copy = bytearray(data)
             for _ in range(rest.pop(0) % 4):
                 if len(rest) >= 2:
                     copy[(rest.pop(0) * 5) % len(copy)] ^= rest.pop(0) or 1
             send(source, target, bytes(copy))
-        send(source, target, genuine)
+        send(source, target, data)
 
     pair.network.send = tampered  # type: ignore[method-assign]
     pair.at_a.say("after all")
@@ -202,9 +203,11 @@ def listing_file(data: bytes) -> str:
         for disk in (MODERN, LIMITED):
             made = Receivable(OfferedListing(bytes(32), len(data), things), read)
             made.name(disk)
-            paths = [(made.file(at)[0], *made.path_in_folder(at)) for at in range(len(made.sizes))]
+            paths = [
+                (made.file(at)[0], tuple(made.path_in_folder(at))) for at in range(len(made.sizes))
+            ]
             assert len(set(paths)) == len(paths), "two files have one name"
-            inner = {part for path in paths for part in path[1:] if things[path[0]].folders}
+            inner = {part for thing, path in paths for part in path if things[thing].folders}
             assert not inner & {"", ".", ".."}, inner
             assert not any(set("/\0\r\n\x1b") & set(part) for part in inner), inner
     except DecodeError as error:

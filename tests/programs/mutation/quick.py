@@ -68,8 +68,10 @@ def _choose(
 
 def main(argv: list[str]) -> None:
     """Either what `mutmut run` begins with, so that one can choose, or all of it."""
-    trampoline.wrap_in_trampoline = switch
-    from mutmut import __main__ as program
+    vars(trampoline)["wrap_in_trampoline"] = switch
+    from mutmut import __main__
+
+    program: Any = __main__
 
     if argv[0] == "generate":
         program.copy_src_dir()

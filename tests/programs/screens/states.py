@@ -104,7 +104,7 @@ def restore(scene: Scene) -> QWidget:
 
 def engine_stopped(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()))
-    stage.client.lose(outage=Outage(Cause.STOPPED, "", ["chatnet", "engine"]))
+    stage.client.lose(outage=Outage(Cause.STOPPED, "", "chatnet engine"))
     return stage.window
 
 

@@ -55,11 +55,12 @@ class People:
         if client.role == "read-only":
             self._try(client, peer)
             return
-        kinds = ("text", "burst", "long", "draft", "draft and send", "mark", "typing", "file",
-                 "transfer", "retry", "page", "withdraw", "policy")  # fmt: skip
-        weights = (30, 9, 2, 8, 5, 12, 6, 3, 5, 5, 3, 4, 1)
+        kinds = ["text", "burst", "long", "draft", "draft and send", "mark", "typing", "file",
+                 "transfer", "retry", "page", "withdraw", "policy"]  # fmt: skip
+        weights = [30, 9, 2, 8, 5, 12, 6, 3, 5, 5, 3, 4, 1]
         if not self.world.kind.plain:
-            kinds, weights = (*kinds, "used id"), (*weights, 2)
+            kinds.append("used id")
+            weights.append(2)
         kind = self.random.choices(kinds, weights)[0]
         getattr(self, "_" + kind.replace(" ", "_"))(client, peer)
 

@@ -270,7 +270,9 @@ def judge_received(root: Path, said: list[object]) -> None:
         assert finals[1].exists(), "a part of a folder has its name"
         assert finals[2].exists(), "a part of a folder has its name"
         assert (inbox / "album" / "nothing").is_dir(), "a part of a folder has its name"
-    for what, index, size in said:  # type: ignore[misc]
+    for each in said:
+        assert isinstance(each, tuple)
+        what, index, size = each
         if index == len(contents):
             continue  # nothing of a file after the last is promised
         final = finals[index]

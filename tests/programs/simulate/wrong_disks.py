@@ -8,9 +8,10 @@ from chatnet_engine.arq.receiver import Receiver
 from chatnet_engine.arq.sender import Sender
 from chatnet_engine.files import quota
 from chatnet_engine.files.quota import Quota
-from chatnet_engine.io import history_file
 from chatnet_engine.io.file_partial import PartialFile
 from chatnet_engine.io.history_file import LedgerFile
+from chatnet_engine.io.private_dir import write_atomically
+from chatnet_protocol.commit import CommitFailed
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.limits import MAX_STATES
 from chatnet_protocol.wire import frames
@@ -110,10 +111,10 @@ def known_peers_after_the_transaction() -> Patches:
         done = self._ledger.apply(commit)
         if commit.known_peers is not None:
             try:
-                history_file.write_atomically(self._known_peers_path, commit.known_peers)
+                write_atomically(self._known_peers_path, commit.known_peers)
             except OSError as error:
                 reason = f"{self._known_peers_path} cannot be written: {error.strerror}."
-                return history_file.CommitFailed(commit.number, reason, False)
+                return CommitFailed(commit.number, reason, False)
         return done
 
     return [swap(LedgerFile, "apply", late)]

@@ -19,8 +19,8 @@ from chatnet_engine.ledger import (
     schema,
 )
 from chatnet_engine.node.commits import CommitQueue
+from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.front_ends.clients import Clients
-from chatnet_engine.node.messaging import conversation
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.messaging.outbox import Outbox
 from chatnet_engine.node.publisher import Publisher
@@ -76,7 +76,7 @@ def no_dedupe() -> Patches:
 @mutant
 def incarnation_per_database() -> Patches:
     """Wire numbers restart in the same incarnation at each start."""
-    config = simengine.NodeConfig
+    config = NodeConfig
 
     def same(**fields: Any) -> Any:
         key = fields["session"].key
@@ -104,7 +104,7 @@ def no_totals_in_hello() -> Patches:
     def forgetful(hello: wire.Hello) -> bytes:
         return encode(msgspec.structs.replace(hello, acked_total=0, received_total=0))
 
-    return [swap(conversation.wire, "encode_hello", forgetful)]
+    return [swap(wire, "encode_hello", forgetful)]
 
 
 @mutant

@@ -18,6 +18,7 @@ from chatnet_engine.io import (
 )
 from chatnet_engine.io.file_folder import Folder
 from chatnet_engine.io.file_tree import FileTree
+from chatnet_engine.io.private_dir import write_durably
 from chatnet_engine.secure import identity
 from simulate import power
 from simulate.mutant import Patches, noticed_by, swap
@@ -78,7 +79,7 @@ def names_of_partial_files_are_not_synced() -> Patches:
 @noticed_by(FIRST_START)
 def the_point_of_no_return_is_not_atomic() -> Patches:
     """A change may be read before its list is complete."""
-    return [swap(state_change, "write_atomically", state_change.write_durably)]
+    return [swap(state_change, "write_atomically", write_durably)]
 
 
 @noticed_by(FIRST_START)
@@ -142,7 +143,7 @@ def the_history_does_not_know_its_key() -> Patches:
 @noticed_by(SPOILED)
 def the_owner_of_known_peers_is_not_looked_at() -> Patches:
     """Another session's trusted keys are taken."""
-    owner_of = state_files.owner_of
+    owner_of = vars(state_files)["owner_of"]
 
     def blind(lines: Any) -> bytes:
         owner_of(lines)

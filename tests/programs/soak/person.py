@@ -60,17 +60,9 @@ class Person:
 
     def act(self, client: Client) -> None:
         """One thing."""
-        kinds = (
-            self.text,
-            self.burst,
-            self.long,
-            self.draft,
-            self.draft_sent,
-            self.mark,
-            self.file,
-        )
-        if client.view.peers[0].waiting >= MAX_WAITING:
-            kinds = (self.draft, self.mark, self.file)
+        kinds = [self.draft, self.mark, self.file]
+        if client.view.peers[0].waiting < MAX_WAITING:
+            kinds = [self.text, self.burst, self.long, self.draft_sent, *kinds]
         try:
             self.random.choice(kinds)(client)
         except CommandError as error:

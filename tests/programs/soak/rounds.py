@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -55,7 +56,8 @@ class Soak:
             Inbox(folder, sender.folder / "files")
             for folder, sender in zip(inboxes, reversed(self.talkers), strict=True)
         ]
-        for actor in (*self.talkers, *self.followers):
+        actors: list[Talker | Follower] = [*self.talkers, *self.followers]
+        for actor in actors:
             actor.start()
             stack.callback(actor.end)
 
@@ -63,7 +65,7 @@ class Soak:
         with ExitStack() as stack:
             clients = [stack.enter_context(each.attach("introduce")) for each in self.engines]
             for client in clients:
-                assert client.wait_until(lambda c=client: is_up(c), START_S), "no link"
+                assert client.wait_until(partial(is_up, client), START_S), "no link"
                 # Otherwise a peer's files begin to wait for a person after the first GiB.
                 client.request(TrustPeer(1, "verified"))
 
@@ -155,7 +157,7 @@ class Soak:
         for follower in self.followers:
             follower.keep_alive()
         for inbox, sender in zip(self.inboxes, reversed(self.talkers), strict=True):
-            self.problems += inbox.look(lambda sender=sender: sender.offers)
+            self.problems += inbox.look(partial(getattr, sender, "offers"))
         if number % TIDY_EVERY == 0:
             self._tidy()
 

@@ -98,7 +98,7 @@ def main(argv: list[str]) -> int:
                 pane.composer.box.setPlainText(numbers.take())
                 pane.composer.send()
 
-    window_app.MainWindow = TypedIn  # type: ignore[misc]
+    vars(window_app)["MainWindow"] = TypedIn
     return window_app.run([], argv[0], sys.exit)
 
 

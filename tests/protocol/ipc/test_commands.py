@@ -82,7 +82,8 @@ def test_unknown_commands_are_refused(kind: object) -> None:
 
 
 def test_a_command_needs_a_type_and_is_a_map() -> None:
-    for content in ({"peer": 1}, [], "Detach", None, 7):
+    contents: list[object] = [{"peer": 1}, [], "Detach", None, 7]
+    for content in contents:
         with pytest.raises(DecodeError):
             codec.convert([1, content], Request)
 
@@ -93,7 +94,7 @@ def test_a_command_is_no_result() -> None:
 
 
 @given(st.sampled_from(get_args(cmd.Command)), st.data())
-def test_any_command_survives(kind: type[msgspec.Struct], data: st.DataObject) -> None:
+def test_any_command_survives(kind: type[cmd.Command], data: st.DataObject) -> None:
     sample = golden.COMMANDS[kind.__name__]
     values = {
         name: data.draw(like(getattr(sample, name)), label=name)

@@ -195,10 +195,11 @@ def test_the_state_of_a_restore_is_told_and_kept() -> None:
 
 
 def test_of_two_at_one_place_the_counter_then_the_author_then_the_id_decides() -> None:
-    same = {"place": 1, "lamport": 1}
+    def same(no: int, mine: bool = False) -> MessageRow:
+        return row(no, mine, place=1, lamport=1)
+
     ordered = [
-        row(4, lamport=0, place=1), row(3, **same), row(5, **same), row(2, True, **same),
-        row(1, lamport=2, place=1),
+        row(4, lamport=0, place=1), same(3), same(5), same(2, True), row(1, lamport=2, place=1),
     ]  # fmt: skip
     mixed = [ordered[k] for k in (3, 1, 4, 0, 2)]
     assert sorted(mixed, key=screen_order) == ordered

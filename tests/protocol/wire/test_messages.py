@@ -28,7 +28,7 @@ OFFER = encode_offer(Offer([OfferedFile(["a.txt"], 5)]))
 
 
 def text(body: bytes = b"hi", **changes: Any) -> bytes:
-    fields = {"kind": 1, "id": ID, "lamport": 7, "sent_ms": 8} | changes
+    fields: dict[str, Any] = {"kind": 1, "id": ID, "lamport": 7, "sent_ms": 8} | changes
     return wire.encode_message(
         fields["kind"], fields["id"], fields["lamport"], fields["sent_ms"], body
     )

@@ -35,7 +35,7 @@ class Fate:
 
 def count_effects(fate: Fate) -> None:
     """Die before an effect: the pump is stopped wherever the store's thread may be."""
-    real: Callable[[Effect, World], None] = runner.perform
+    real: Callable[[Effect, World], None] = vars(runner)["perform"]
 
     def perform(effect: Effect, world: World) -> None:
         fate.step()
@@ -46,7 +46,7 @@ def count_effects(fate: Fate) -> None:
 
 def count_statements(fate: Fate) -> None:
     """Die before an SQL statement, those of the start and of the schema included."""
-    real = history_file.open_file
+    real: Callable[..., sqlite3.Connection] = vars(history_file)["open_file"]
 
     def open_file(path: str, *, checked: bool = False) -> sqlite3.Connection:
         connection = real(path, checked=checked)

@@ -112,6 +112,12 @@ class LedgerHarness:
         """The counters of a listed peer, from the store."""
         return next(state for state in self.ledger.load().states if state.peer == peer)
 
+    def is_unmet(self, peer: int) -> bool:
+        """Whether the key of a listed peer is not known yet."""
+        row = self.view.peer(peer)
+        assert row is not None
+        return row.info.key == b""
+
     def history(self) -> list[MessageRow]:
         """All messages, oldest first, read without the code under test."""
         found = self.connection.execute(

@@ -244,6 +244,11 @@ class World:
             delay = self.rng.uniform(line.min_delay_s, line.max_delay_s)
             self.inject(data, node.addr, to, delay)
 
+    def instead(self, data: bytes, source: Addr, to: Addr, delay: float) -> bool:
+        """Inject this; False, as the answer of a filter about the datagram it replaces."""
+        self.inject(data, source, to, delay)
+        return False
+
     def inject(self, data: bytes, source: Addr, to: Addr, delay: float = 0.0) -> None:
         self.sent += 1
         heapq.heappush(self.wire, (self.now + delay, self.sent, source, to, data))

@@ -1,5 +1,7 @@
 """A new address of this machine: who is not reached is tried at once, who is learns of it."""
 
+from functools import partial
+
 from chatnet_engine.node.effects import AddressesChanged, HostResolved, ResolveHost
 from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState
@@ -27,6 +29,10 @@ def test_a_peer_that_was_not_reached_is_dialled_at_once() -> None:
     assert pair.peer(pair.at_a).link.state == LinkState.PENDING, "it was reached, and asks its user"
 
 
+def more_than(asked: list[float], before: int) -> bool:
+    return len(asked) > before
+
+
 def test_a_name_that_was_not_found_is_looked_up_at_once_and_when_something_waits() -> None:
     pair = Pair(2, both_dial=False)
     pair.a.crash()
@@ -42,7 +48,7 @@ def test_a_name_that_was_not_found_is_looked_up_at_once_and_when_something_waits
     for cause in (lambda: change(pair.a), lambda: at_a.say("hello")):
         pair.run(300)
         before = len(asked)
-        pair.clock.run(pair.clock.now_s + 60, lambda before=before: len(asked) > before)
+        pair.clock.run(pair.clock.now_s + 60, partial(more_than, asked, before))
         pair.run(5)  # a pause of 60 s has begun
         asked.clear()
         cause()
@@ -71,4 +77,6 @@ def test_a_peer_that_is_not_to_be_called_is_left_alone() -> None:
     sent.clear()
     change(pair.a)
     assert sent == []
-    assert node.links.get(1).row.state == LinkState.REFUSED
+    link = node.links.get(1)
+    assert link
+    assert link.row.state == LinkState.REFUSED

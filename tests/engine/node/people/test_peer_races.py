@@ -244,7 +244,9 @@ def test_the_ledger_leaves_a_peer_alone_that_is_not_listed() -> None:
     ]  # fmt: skip
     answer = ledger.apply(c.Commit(2, late))
     assert isinstance(answer, c.Committed)
-    assert answer.results[0] == c.PeerStored(row, answer.results[0].state, 1)  # type: ignore[union-attr]
+    stored = answer.results[0]
+    assert isinstance(stored, c.PeerStored)
+    assert stored == c.PeerStored(row, stored.state, 1)
     assert rows(pair.a) == forgotten == {}
 
 

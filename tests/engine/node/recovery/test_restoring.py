@@ -2,6 +2,7 @@
 
 from random import Random
 from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -10,19 +11,24 @@ from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.effects import ReplyTo
+from chatnet_engine.node.link_session import LinkSession
+from chatnet_engine.node.links.links import Links
+from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import (
     MAX_RESTORE_REQUESTS,
     READ_AGAIN_S,
+    RestoreRead,
     Restoring,
     page_of,
 )
 from chatnet_engine.node.replies import Replies
 from chatnet_engine.node.turn import Turn
+from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.errors import CommandError, RemoteProtocolError
-from chatnet_protocol.ipc.commands import HistoryPage
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.events import MessagesAdded, PeerChanged
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow, SessionRow
 from chatnet_protocol.ipc.view import View
@@ -34,23 +40,28 @@ ASK = wire.RestoreAsk(5, 0, b"")
 NOW = Now(100.0, 1_000)
 
 
-def restoring(**fields: object) -> tuple[Restoring, CommitQueue]:
+def restoring(line: "Line | None" = None, **fields: Any) -> tuple[Restoring, CommitQueue]:
     commits = CommitQueue()
     publisher = Publisher(b"bootboot", View(SessionRow("a", "", "", 1, b"", "", "")))
-    states = [cr.RestoreState(1, **fields)] if fields else []  # type: ignore[arg-type]
+    states = [cr.RestoreState(1, **fields)] if fields else []
     peers = Peers([], b"k" * 32)
     turn = Turn(commits, publisher, Replies([]), [], DuePeers())
-    links = SimpleNamespace(sessions=SimpleNamespace(get={}.get))
-    messaging = SimpleNamespace(put_back=lambda result: None)
-    ours = Restoring(
-        states,
-        messaging,
-        peers,
-        links,
-        turn,
-        Random(1).randbytes,  # type: ignore[arg-type]
-    )
-    return ours, commits
+    links = cast(Links, SimpleNamespace(sessions={1: line} if line else {}))
+    messaging = cast(Messaging, line or SimpleNamespace(put_back=lambda result: None))
+    return Restoring(states, messaging, peers, links, turn, Random(1).randbytes), commits
+
+
+def stored(commits: CommitQueue) -> list[c.Op]:
+    """What waits to be stored, in order."""
+    commit = commits.take(NOW)
+    return commit.ops if commit else []
+
+
+def next_read(ours: Restoring) -> tuple[RestoreRead, FetchHistory]:
+    """The one page that is to be read now."""
+    [read] = ours.take_reads()
+    assert isinstance(read.context, RestoreRead)
+    return read.context, read.query
 
 
 def later(seconds: float) -> Now:
@@ -121,12 +132,10 @@ class Line:
         self.said.append(wire.decode_restoring(body))
 
 
-def on_a_line(**fields: object) -> tuple[Restoring, CommitQueue, Line]:
-    ours, commits = restoring(**fields)
+def on_a_line(**fields: Any) -> tuple[Restoring, CommitQueue, Line]:
     line = Line()
-    ours._messaging = line  # type: ignore[assignment]
-    ours._session = {1: line}.get  # type: ignore[assignment]
-    ours.link_up(line, NOW)  # type: ignore[arg-type]
+    ours, commits = restoring(line, **fields)
+    ours.link_up(cast(LinkSession, line), NOW)
     return ours, commits, line
 
 
@@ -135,8 +144,7 @@ def test_what_is_answered_already_is_not_stored_again() -> None:
     assert ours.answer(1, True, ASKER)
     assert commits.idle
     assert not ours.answer(1, False, ASKER), "consent can be taken back"
-    [waiting] = commits._waiting
-    assert waiting.op == cr.StorePeerRestoreRequest(1, 5, "refused")  # type: ignore[arg-type]
+    assert stored(commits) == [cr.StorePeerRestoreRequest(1, 5, "refused")]
 
 
 def test_a_new_link_asks_again_where_the_last_page_ended() -> None:
@@ -147,15 +155,15 @@ def test_a_new_link_asks_again_where_the_last_page_ended() -> None:
 def test_a_page_that_cannot_be_read_is_read_again_later_while_the_consent_stands() -> None:
     ours, _, line = on_a_line(theirs="given", their_want=5)
     ours.handle_arrived(1, wire.encode_restoring(ASK))
-    [read] = ours.take_reads()
-    ours.handle_read(read.context, None, NOW)
+    read, query = next_read(ours)
+    ours.handle_read(read, None, NOW)
     assert ours.due_of(1) == NOW.mono_s + READ_AGAIN_S
     ours.handle_due(1, later(READ_AGAIN_S - 0.1))
     assert ours.take_reads() == []
     ours.handle_due(1, later(READ_AGAIN_S))
-    [again] = ours.take_reads()
-    assert (again.query, ours.due_of(1)) == (read.query, None)
-    ours.handle_read(again.context, HistoryPage([row(1)], [], False), NOW)
+    again, query_again = next_read(ours)
+    assert (query_again, ours.due_of(1)) == (query, None)
+    ours.handle_read(again, HistoryPage([row(1)], [], False), NOW)
     assert [type(said) for said in line.said] == [wire.RestorePage]
 
 
@@ -163,8 +171,8 @@ def test_a_page_that_cannot_be_read_is_read_again_later_while_the_consent_stands
 def test_a_page_is_not_read_again_for_a_wish_that_has_ended(theirs: str) -> None:
     ours, _, line = on_a_line(theirs="giving", their_want=5)
     ours.handle_arrived(1, wire.encode_restoring(ASK))
-    [read] = ours.take_reads()
-    ours.handle_read(read.context, None, NOW)
+    read, _ = next_read(ours)
+    ours.handle_read(read, None, NOW)
     ours.handle_stored(cr.RestoreState(1, theirs=theirs, their_want=5))
     ours.handle_due(1, later(READ_AGAIN_S))
     assert (ours.take_reads(), ours.due_of(1)) == ([], None)
@@ -174,24 +182,23 @@ def test_a_page_is_not_read_again_for_a_wish_that_has_ended(theirs: str) -> None
 def test_a_place_that_means_another_message_now_starts_over() -> None:
     ours, commits, line = on_a_line(theirs="giving", their_want=5)
     ours.handle_arrived(1, wire.encode_restoring(wire.RestoreAsk(5, 2, b"?" * 16)))
-    [read] = ours.take_reads()
-    ours.handle_read(read.context, HistoryPage([row(2), row(3)], [], False), NOW)
-    [again] = ours.take_reads()
-    assert again.query.after_no == 0
-    ours.handle_read(again.context, HistoryPage([row(1), row(2), row(3)], [], False), NOW)
+    read, _ = next_read(ours)
+    ours.handle_read(read, HistoryPage([row(2), row(3)], [], False), NOW)
+    again, query_again = next_read(ours)
+    assert query_again.after_no == 0
+    ours.handle_read(again, HistoryPage([row(1), row(2), row(3)], [], False), NOW)
     [page] = line.said
     assert isinstance(page, wire.RestorePage)
     assert (page.after, len(page.rows), page.more) == (0, 3, False)
-    [waiting] = commits._waiting
-    assert waiting.op == cr.StorePeerRestoreRequest(1, 5, "given")  # type: ignore[arg-type]
+    assert stored(commits) == [cr.StorePeerRestoreRequest(1, 5, "given")]
 
 
 def test_a_page_read_for_a_wish_that_ended_is_not_sent() -> None:
     ours, _, line = on_a_line(theirs="giving", their_want=5)
     ours.handle_arrived(1, wire.encode_restoring(ASK))
-    [read] = ours.take_reads()
+    read, _ = next_read(ours)
     ours.handle_arrived(1, wire.encode_restoring(wire.RestoreStop(5)))
-    ours.handle_read(read.context, HistoryPage([row(1)], [], False), NOW)
+    ours.handle_read(read, HistoryPage([row(1)], [], False), NOW)
     assert line.said == []
 
 
