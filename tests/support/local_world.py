@@ -11,7 +11,6 @@ front end could know of what it did.
 """
 
 import os
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -28,23 +27,25 @@ from chatnet_protocol.ids import uuid7
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.rows import LinkState, MessageRow, SessionRow, TransferRow
+from chatnet_protocol.ipc.rows import LinkState, MessageRow, PeerRow, TransferRow, TransferState
 from chatnet_protocol.ipc.view import PeerView, View
-from chatnet_protocol.version import PRODUCT_VERSION
-from simworld.client import SimClient
+from chatnet_protocol.version import IPC_VERSION
+from scripted_peer import ScriptedPeer
+from served_engine import HERE, ServedEngine
 from simworld.clock import Clock
-from simworld.engine import SimEngine
+from simworld.disk import memory
 from simworld.files import FilesNet
-from simworld.network import Addr, Line, Network
+from simworld.network import Line, Network
 
 vars(people)["safety_number"] = lru_cache(safety_number)
 """The keys of these worlds are always the same, and each number costs 5 ms."""
-HERE: Addr = ("192.0.2.1", 12345)
 WITHIN_S = 30.0
 """Simulated: a verb whose effect is not there by then has failed."""
 SILENT_S = 20.0
 """After so long on a cut line both ends know."""
 NOBODY = ReplyTo(b"", 0)
+WINDOW = b"window"
+"""The routing id of another front end."""
 Instead = cmd.Result | CommandError | Callable[[cmd.Command], cmd.Result | None]
 
 
@@ -56,48 +57,6 @@ def link_gauge(peer: int = 1, **values: Any) -> ev.LinkGauge:
 
 class LostFrame(Exception):
     """Raised by what answers in the engine's place: the request is lost in flight."""
-
-
-class ServedEngine(SimEngine):
-    """An engine whose frames for front ends are kept until somebody carries them."""
-
-    def __init__(self, clock: Clock, network: Network, files: FilesNet) -> None:
-        super().__init__(clock, network, "12345", HERE, files)
-        self.publications: deque[tuple[bytes, bytes]] = deque()
-        self.replies: deque[tuple[bytes, bytes]] = deque()
-        self.commit_s = self.usual_commit_s = (0.0, 0.0)
-        self.checked = False
-
-    def session(self) -> SessionRow:
-        """With the words that tests look for."""
-        row = super().session()
-        return replace(
-            row, display_name="alice", host="0.0.0.0", inbox="/tmp/inbox", log="/tmp/engine.log",
-            version=PRODUCT_VERSION,
-        )  # fmt: skip
-
-    def publish(self, topic: bytes, frame: bytes) -> None:
-        """For everybody who listens."""
-        self.publications.append((topic, frame))
-
-    def reply(self, routing_id: bytes, frame: bytes) -> None:
-        """For one front end."""
-        self.replies.append((routing_id, frame))
-
-
-class ScriptedPeer:
-    """Another person, with an engine and a front end."""
-
-    def __init__(self, world: "LocalWorld", number: int) -> None:
-        self.name = "bob" if number == 1 else f"peer{number}"
-        self.addr: Addr = (f"10.0.0.{number}", 5000 + number)
-        engine = SimEngine(world.clock, world.network, self.name, self.addr, world.files)
-        engine.commit_s = engine.usual_commit_s = (0.0, 0.0)
-        engine.checked = False
-        self.engine = engine
-        engine.up()
-        engine.dial(HERE)
-        self.client: SimClient = engine.attach()
 
 
 class LocalWorld:
@@ -116,6 +75,7 @@ class LocalWorld:
         self.then: dict[type, Callable[[LocalWorld], object]] = {}
         """What happens after each command of these types has been answered."""
         self._asked: dict[tuple[bytes, int], cmd.Command] = {}
+        self._window_requests = 0
         self._happens: list[Callable[[LocalWorld], object]] = []
         self.peers: dict[int, ScriptedPeer] = {}
         self.engine.up()
@@ -126,7 +86,8 @@ class LocalWorld:
 
     def _all_linked(self) -> bool:
         return all(
-            self.peer(number).link.state == LinkState.UP and peer.client.view is not None
+            (seen := self.view.peer(number)) is not None
+            and seen.link.state == LinkState.UP and peer.client.view is not None
             and any(other.link.state == LinkState.UP for other in peer.client.view.peers)
             for number, peer in self.peers.items()
         )  # fmt: skip
@@ -138,7 +99,7 @@ class LocalWorld:
         self.do(cmd.AddPeer(host, port, name))
         self.until(lambda: self.view.peer(number) is not None)
         self.do(cmd.SetPeer(number, auto_accept_bytes=0))
-        self.peers[number] = ScriptedPeer(self, number)
+        self.peers[number] = ScriptedPeer(number, self.clock, self.network, self.files)
 
     # --- time ---
 
@@ -271,6 +232,18 @@ class LocalWorld:
         self.crash()
         self.boot()
 
+    def lose_history(self, peer: int = 0) -> None:
+        """This engine's store is gone (with a peer named: that peer's), and who they are is not."""
+        engine = self.peers[peer].engine if peer else self.engine
+        engine.crash()
+        engine.connection = memory()
+        engine.up()
+        if peer:
+            engine.dial(HERE)
+        for scripted in self.peers.values():
+            self.do(cmd.AddPeer(*scripted.addr, scripted.name))
+        self.until(self._all_linked)
+
     def forget_client(self, routing_id: bytes) -> None:
         """The engine does not know that front end any more, as after a long silence."""
         self.engine.node.front_ends.clients.detach(routing_id)
@@ -280,6 +253,16 @@ class LocalWorld:
         for event in events:
             self.engine.node.turn.publisher.publish(event)
         self.engine.turn()
+
+    def announce_gauges(self, *gauges: ev.Gauge) -> None:
+        """As `announce`, for statistics."""
+        frame = envelope.GaugeFrame(self.engine.node.config.boot, list(gauges))
+        self.engine.publish(envelope.TOPIC_GAUGES, codec.pack(frame))
+
+    def announce_transfer(self, transfer: bytes, state: TransferState, **fields: Any) -> None:
+        """As `announce`: a transfer has another state, and whatever else is named."""
+        row = replace(self.transfer(transfer), state=state, **fields)
+        self.announce(ev.TransferChanged(row))
 
     def cut(self, peer: int = 1) -> None:
         """Nothing crosses the line to that peer any more; nobody knows yet."""
@@ -311,6 +294,23 @@ class LocalWorld:
         self.until(lambda: self.peer(peer).link.state == LinkState.UP)
 
     # --- what a peer does ---
+
+    def stranger_calls(self, number: int) -> PeerRow:
+        """Somebody unknown here dials this engine; the row by which the person is asked."""
+        self.peers[number] = ScriptedPeer(number, self.clock, self.network, self.files)
+        self.until(lambda: self.view.peer(number) is not None)
+        return self.peer(number).info
+
+    def peer_changes_key(self, peer: int = 1) -> PeerRow:
+        """The other person begins anew on another machine; the row with the key that is refused."""
+        engine = self.peers[peer].engine
+        engine.crash()
+        engine.private_key, engine.known_peers = engine.random(32), b""
+        engine.connection = memory()
+        engine.up()
+        engine.dial(HERE)
+        self.until(lambda: self.peer(peer).info.offered_key != b"")
+        return self.peer(peer).info
 
     def peer_sends(self, text: str, peer: int = 1, reply_to: bytes = b"") -> MessageRow:
         """The other person writes; the row as it is stored here."""
@@ -361,6 +361,22 @@ class LocalWorld:
         assert reply.failure is None, reply.failure
         assert reply.result is not None
         return reply.result
+
+    def window_asks(self, command: cmd.Command) -> cmd.Result:
+        """What another front end of this engine asks for; the result."""
+        result: cmd.Result | None = None
+        for asked in (cmd.Attach("window", "full", IPC_VERSION), command):
+            self._window_requests += 1
+            request = envelope.Request(self._window_requests, asked)
+            self.engine.request(WINDOW, codec.pack(request))
+            self.until(lambda: any(to == WINDOW for to, _ in self.engine.replies))
+            [frame] = [frame for to, frame in self.engine.replies if to == WINDOW]
+            self.engine.replies.remove((WINDOW, frame))
+            reply = envelope.decode_reply(frame)
+            assert reply.failure is None, reply.failure
+            result = reply.result
+        assert result is not None
+        return result
 
     def do(self, command: cmd.Command) -> None:
         """What some front end asks for, which nobody sees the answer of. Raises CommandError."""

@@ -8,7 +8,7 @@ import pytest
 from chat_model import Chat
 from chatnet_cli.completion import MAX_OFFERED, folder_entries, offers
 from chatnet_cli.slash import COMMANDS
-from fake_engine import FakeCore, make_view
+from local_world import LocalWorld
 
 FOLDERS: dict[str, list[tuple[str, bool]]] = {
     ".": [("notes.txt", False), ("my file.txt", False), ("docs", True), (".hidden", False)],
@@ -22,9 +22,9 @@ def entries(folder: str) -> Iterable[tuple[str, bool]]:
     return FOLDERS.get(folder, [])
 
 
-def offered(line: str, core: FakeCore | None = None) -> list[str]:
+def offered(line: str, world: LocalWorld | None = None) -> list[str]:
     """The whole lines that Tab can make of `line`."""
-    found = offers(line, core.view if core else None, 1, entries)
+    found = offers(line, world.view if world else None, 1, entries)
     return [line[: len(line) - length] + text for text, length in found]
 
 
@@ -65,13 +65,13 @@ def test_a_home_folder_stays_short() -> None:
 
 
 def test_peers_and_transfers() -> None:
-    core = FakeCore(make_view(peers=2))
-    core.offer(1, "a.bin")
-    core.offer(2, "b.bin")
-    assert offered("/peer ", core) == ["/peer bob", "/peer peer2"]
-    assert offered("/peer P", core) == ["/peer peer2"]
-    assert offered("/accept ", core) == ["/accept 1"]
-    assert offered("/pause ", core) == []
+    world = LocalWorld(peers=2)
+    world.peer_offers("a.bin", peer=1)
+    world.peer_offers("b.bin", peer=2)
+    assert offered("/peer ", world) == ["/peer bob", "/peer peer2"]
+    assert offered("/peer P", world) == ["/peer peer2"]
+    assert offered("/accept ", world) == ["/accept 1"]
+    assert offered("/pause ", world) == []
 
 
 def test_what_is_offered_is_bounded() -> None:

@@ -34,17 +34,11 @@ class Keeper(MemoryKeeper):
 
 
 def away(chat: Chat) -> None:
-    chat.model.handle_event(AWAY)
-    chat.machine._lose("gone", chat.now)
-    chat.machine._attach_at = None
-    chat.machine.take_events()
-    chat.model.take_lines()
+    chat.engine_dies(AWAY)
 
 
 def back(chat: Chat) -> list[str]:
-    chat.core.start_boot()
-    chat.machine.handle_connected(chat.now)
-    return chat.turn() + chat.turn()
+    return chat.engine_returns() + chat.turn()
 
 
 def test_a_text_is_kept_until_it_is_durable_and_printed_once() -> None:
@@ -65,7 +59,7 @@ def test_what_is_written_without_an_engine_waits_visibly_and_goes_in_order() -> 
     assert chat.write("two") == ["-- waiting for the engine: two"]
     assert [text.text for text in keeper.kept.values()] == ["one", "two"]
     lines = back(chat)
-    sent = [command.text for command in chat.seen(cmd.SendMessage)]  # type: ignore[attr-defined]
+    sent = [command.text for command in chat.seen(cmd.SendMessage)]
     assert sent == ["one", "two"]
     assert sum("two" in line for line in lines) == 1
     assert not keeper.kept
@@ -81,7 +75,7 @@ def test_a_text_that_waits_can_be_taken_back_into_the_line() -> None:
     assert chat.model.take_input() == "two"
     assert [text.text for text in keeper.kept.values()] == ["one"]
     back(chat)
-    assert [m.text for m in chat.seen(cmd.SendMessage)] == ["one"]  # type: ignore[attr-defined]
+    assert [m.text for m in chat.seen(cmd.SendMessage)] == ["one"]
 
 
 def test_a_full_disk_leaves_the_text_in_the_line() -> None:

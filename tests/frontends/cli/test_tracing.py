@@ -13,7 +13,7 @@ from chatnet_protocol import codec
 from chatnet_protocol.ipc.envelope import TOPIC_TRACE, TOPIC_TRACE_DETAIL, TraceFrame
 from chatnet_protocol.ipc.trace import TraceRow
 from cli_shell import Shell
-from fake_engine import FakeEngine
+from local_engine import LocalEngine
 
 ROW = TraceRow(1, "connectivity:path_assigned", {"address": "ipv4#5f1c02:12346", "by": "\x1b[2J"})
 
@@ -32,14 +32,16 @@ class Reader(io.StringIO):
         return super().write(text)
 
 
-def read(shell: Shell, engine: FakeEngine, lines: int, *words: str, topic: bytes, step: int = 1):
+def read(
+    shell: Shell, local: LocalEngine, lines: int, *words: str, topic: bytes, step: int = 1
+) -> list[str]:
     """What `trace` prints while an engine publishes a trace after the other."""
     over = threading.Event()
 
     def publish() -> None:
         for number in itertools.count():
             frame = codec.pack(TraceFrame(b"bootboot", number * step, 1_760_000_000_123, [ROW]))
-            engine.do(lambda core, frame=frame: core.publications.append((topic, frame)))
+            local.do(lambda world: world.engine.publish(topic, frame))  # noqa: B023 (run at once)
             if over.wait(0.01):
                 return
 
@@ -54,15 +56,15 @@ def read(shell: Shell, engine: FakeEngine, lines: int, *words: str, topic: bytes
     return reader.getvalue().splitlines()
 
 
-def test_each_trace_is_a_line_that_no_terminal_obeys(shell: Shell, engine: FakeEngine) -> None:
-    [line] = read(shell, engine, 1, topic=TOPIC_TRACE)
+def test_each_trace_is_a_line_that_no_terminal_obeys(shell: Shell, local: LocalEngine) -> None:
+    [line] = read(shell, local, 1, topic=TOPIC_TRACE)
     assert line[8:].startswith(".123 connectivity:path_assigned peer=1 address=ipv4#5f1c02:12346 ")
     assert "\x1b" not in line
     assert "lost" not in shell.err
 
 
-def test_json_has_an_object_for_each_trace(shell: Shell, engine: FakeEngine) -> None:
-    lines = read(shell, engine, 2, "--json", "--packets", topic=TOPIC_TRACE_DETAIL)
+def test_json_has_an_object_for_each_trace(shell: Shell, local: LocalEngine) -> None:
+    lines = read(shell, local, 2, "--json", "--packets", topic=TOPIC_TRACE_DETAIL)
     assert [json.loads(line) for line in lines] == 2 * [
         {
             "type": "trace",
@@ -74,13 +76,13 @@ def test_json_has_an_object_for_each_trace(shell: Shell, engine: FakeEngine) -> 
     ]
 
 
-def test_lost_traces_are_counted(shell: Shell, engine: FakeEngine) -> None:
-    read(shell, engine, 3, topic=TOPIC_TRACE, step=5)
+def test_lost_traces_are_counted(shell: Shell, local: LocalEngine) -> None:
+    read(shell, local, 3, topic=TOPIC_TRACE, step=5)
     assert "4 traces were lost here" in shell.err
 
 
 def test_an_engine_that_is_gone_ends_it(
-    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, local: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower, "HEADS_WITHIN_S", -1.0)
     monkeypatch.setattr("chatnet_cli.verbs.tracing.READER_CHECK_S", 0.0)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from chatnet_cli.transfer_feed import PROGRESS_EVERY_S, TransferFeed
 from chatnet_protocol.ipc import commands as cmd
-from chatnet_protocol.ipc.reasons import TransferReason, reason
+from chatnet_protocol.ipc.events import TransferGauge
+from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from cli_shell import Shell
-from fake_engine import FakeEngine
+from local_engine import LocalEngine
 
 ROW = TransferRow(
     id=bytes(16),
@@ -48,18 +49,17 @@ def test_a_change_is_new_at_once_and_progress_once_a_second() -> None:
     assert not feed.is_new(ROW, 2, 10 * PROGRESS_EVERY_S)
 
 
-def test_watched_transfers_go_on(shell: Shell, engine: FakeEngine) -> None:
-    offer = engine.do(lambda core: core.offer(1, "a.bin"))
+def test_watched_transfers_go_on(shell: Shell, local: LocalEngine) -> None:
+    offer = local.do(lambda world: world.peer_offers("a.bin"))
+
+    def move(state: TransferState, why: Reason | None = None) -> None:
+        local.do(lambda world: world.announce_transfer(offer, state, reason=why))
 
     def act(line: str) -> bool:
         if "Offered" in line:
-            engine.do(
-                lambda core: core.move_transfer(
-                    offer, TransferState.ACTIVE, reason=reason(TransferReason.RECEIVER_BUSY)
-                )
-            )
+            move(TransferState.ACTIVE, reason(TransferReason.RECEIVER_BUSY))
         elif "takes no more" in line:
-            engine.do(lambda core: core.move_transfer(offer, TransferState.DONE, reason=None))
+            move(TransferState.DONE)
         return "Received" not in line
 
     reader = shell.stdout = Reader(act)
@@ -69,10 +69,11 @@ def test_watched_transfers_go_on(shell: Shell, engine: FakeEngine) -> None:
 
 
 def test_a_sent_file_as_json_says_how_far_it_is(
-    shell: Shell, engine: FakeEngine, tmp_path: Path
+    shell: Shell, local: LocalEngine, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"x" * 1000)
+    local.do(lambda world: world.peer_asks(cmd.SetPeer(1, auto_accept_bytes=0)))
     values: list[dict[str, object]] = []
 
     def act(line: str) -> bool:
@@ -80,16 +81,17 @@ def test_a_sent_file_as_json_says_how_far_it_is(
         values.append(value)
         transfer = bytes.fromhex(value["id"])
         if value["state"] == TransferState.OFFERED:
-            engine.do(lambda core: core.move_transfer(transfer, TransferState.ACTIVE))
+            local.do(lambda world: world.announce_transfer(transfer, TransferState.ACTIVE))
         elif value["done_bytes"] == 0:
-            engine.do(lambda core: core.transfer_gauge(transfer, 500, 250.0))
+            gauge = TransferGauge(transfer, 1, 1, 500, 250.0)
+            local.do(lambda world: world.announce_gauges(gauge))
         else:
-            engine.do(lambda core: core.move_transfer(transfer, TransferState.DONE))
+            local.do(lambda world: world.announce_transfer(transfer, TransferState.DONE))
         return True
 
     shell.stdout = Reader(act)
     assert shell.run("send-file", str(path), "--json", "--wait", "done", "--timeout", "20") == 0
-    assert engine.seen(cmd.OfferFiles)
+    assert local.seen(cmd.OfferFiles)
     moved = next(value for value in values if value["done_bytes"] == 500)
     assert (moved["rate_bytes_s"], moved["left_s"]) == (250, 2.0)
     assert values[-1]["state"] == TransferState.DONE

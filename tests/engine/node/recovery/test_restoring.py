@@ -40,12 +40,17 @@ ASK = wire.RestoreAsk(5, 0, b"")
 NOW = Now(100.0, 1_000)
 
 
-def restoring(line: "Line | None" = None, **fields: Any) -> tuple[Restoring, CommitQueue]:
+def publisher_of_a_session() -> Publisher:
+    return Publisher(b"bootboot", View(SessionRow("a", "", "", 1, b"", "", "")))
+
+
+def restoring(
+    line: "Line | None" = None, publisher: Publisher | None = None, **fields: Any
+) -> tuple[Restoring, CommitQueue]:
     commits = CommitQueue()
-    publisher = Publisher(b"bootboot", View(SessionRow("a", "", "", 1, b"", "", "")))
     states = [cr.RestoreState(1, **fields)] if fields else []
     peers = Peers([], b"k" * 32)
-    turn = Turn(commits, publisher, Replies([]), [], DuePeers())
+    turn = Turn(commits, publisher or publisher_of_a_session(), Replies([]), [], DuePeers())
     links = cast(Links, SimpleNamespace(sessions={1: line} if line else {}))
     messaging = cast(Messaging, line or SimpleNamespace(put_back=lambda result: None))
     return Restoring(states, messaging, peers, links, turn, Random(1).randbytes), commits
@@ -101,7 +106,7 @@ def test_nothing_is_read_without_consent_and_few_wishes_are_shown() -> None:
     for want in range(1, MAX_RESTORE_REQUESTS + 5):
         ours.handle_arrived(1, wire.encode_restoring(wire.RestoreAsk(want, 0, b"")))
     assert ours.take_reads() == []
-    assert len(commits._waiting) == MAX_RESTORE_REQUESTS
+    assert len(stored(commits)) == MAX_RESTORE_REQUESTS
 
 
 def test_there_is_nothing_to_answer_when_nobody_asks() -> None:
@@ -242,8 +247,8 @@ def test_a_page_holds_what_both_sides_had_within_its_bounds() -> None:
 
 def test_small_old_messages_that_come_back_do_not_pass_a_large_one_that_hides_them() -> None:
     """A view of 64 KiB ends at the large one; events of a unit are not in the view yet."""
-    ours, _ = restoring(mine="running", want=5)
-    publisher = ours._publisher
+    publisher = publisher_of_a_session()
+    ours, _ = restoring(publisher=publisher, mine="running", want=5)
     publisher.publish(PeerChanged(PeerRow(1, "b", "", 0)))
     publisher.publish(MessagesAdded(1, 4, [row(4, size=VIEW_TEXT_BYTES), row(5)]))
     (peer,) = publisher.view.peers
