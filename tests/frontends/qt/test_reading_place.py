@@ -9,7 +9,7 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import MessageRow
-from chatnet_qt import bubble_delegate, pager
+from chatnet_qt import bubble_delegate, card_layout, pager
 from chatnet_qt.banner import Banner, Tone
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_layout import Placed
@@ -394,7 +394,7 @@ def test_a_new_width_measures_what_is_in_sight_and_the_rest_later(
     first = view.visible_rows()[0]
     read, above = model.message(first).id, view.visualRect(model.index(first)).top()
     measured: list[bytes] = []
-    place = bubble_delegate.place
+    place = card_layout.place
 
     def counted(bubble: Bubble, *rest: Any) -> Placed:
         measured.append(bubble.row.id)
