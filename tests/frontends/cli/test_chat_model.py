@@ -199,8 +199,8 @@ def test_why_the_engine_is_away_and_how_to_start_it_is_said_once() -> None:
     chat.model.handle_event(EngineLost("", Outage(Cause.GAVE_UP, "SIGKILL", "chatnet engine 1 -d")))
     assert chat.turn()[-1] == "-- Start it with: chatnet engine 1 -d"
     chat.world.engine.restarts, chat.world.engine.died_of = 2, "SIGABRT"
-    said = chat.engine_returns()
-    assert "-- The engine crashed (killed by SIGABRT) and was started again." in said
+    lines = chat.engine_returns()
+    assert "-- The engine crashed (killed by SIGABRT) and was started again." in lines
 
 
 def test_after_a_restart_only_what_was_missed_is_printed() -> None:

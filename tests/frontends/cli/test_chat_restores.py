@@ -1,4 +1,4 @@
-"""A conversation on its way back, as a chat in a terminal tells it."""
+"""A conversation that is restored, as a chat in a terminal tells it."""
 
 from chat_model import Chat
 from chatnet_cli.hints import AS_VERBS

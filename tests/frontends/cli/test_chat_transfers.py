@@ -92,8 +92,8 @@ def test_advice_names_the_commands_of_the_chat() -> None:
     world.peer_offers("a.bin")
     world.peer_offers("b.bin")
     chat.turn()
-    said = [chat.write(line)[-1] for line in ("/accept", "/accept 99", "/peer", "/fiel x")]
-    assert said == [
+    lines = [chat.write(line)[-1] for line in ("/accept", "/accept 99", "/peer", "/fiel x")]
+    assert lines == [
         "-- Several are possible: 1, 2. Use /accept NUMBER.",
         "-- There is no transfer '99'. See: /status",
         "-- There are several peers: bob (1), peer2 (2), peer3 (3), peer4 (4), peer5 (5), "
