@@ -1,8 +1,8 @@
 """The pump: one loop that feeds the node what has arrived and performs what it asks.
 
-One clock reading a wake-up, one more after datagrams were read, one `take_effects` a turn. Every
-source is drained up to a cap and then left to the next turn, so that none starves the others. The
-loop waits at most MAX_WAIT_S, because poll does not count the time the machine sleeps.
+One clock reading a wake-up, one more after datagrams were read; one `take_effects` a turn, and one
+before datagrams where the world has answered. Every source is drained up to a cap and then left to
+the next turn, so that none starves the others. The loop waits at most MAX_WAIT_S, because poll does not count the time the machine sleeps.
 """
 
 import logging
@@ -94,11 +94,7 @@ class Runner:
 
     def flush(self) -> None:
         """Perform what the node wants, outside of a turn: before the first one."""
-        now = self._read_clock()
-        for effect in self._node.take_effects(now):
-            perform(effect, self._machine)
-        self._machine.trace_stream.flush(now)
-        self._machine.ipc.flush()
+        self._perform(self._read_clock())
 
     def turn(self) -> None:
         """Wait for something to do, do it, perform what comes of it."""
@@ -118,8 +114,13 @@ class Runner:
         if self._addresses_fd in ready:
             machine.addresses.handle_readable()
         machine.handle_timeout()
-        for result in machine.take_results():
-            node.handle_io(result, now)
+        if results := machine.take_results():
+            for result in results:
+                node.handle_io(result, now)
+            if self.intake or self._udp_fd in ready:
+                # What was committed is sent and shown, and the next transaction begins, before
+                # datagrams take their time.
+                self._perform(now)
         if self._udp_fd in ready:
             self._read_datagrams()
             now = self._read_clock()  # what came meanwhile must not seem to have come before
@@ -133,10 +134,13 @@ class Runner:
         deadline_s = node.next_timeout()
         if deadline_s is not None and deadline_s <= now.mono_s:
             node.handle_timeout(now)
-        for effect in node.take_effects(now):
-            perform(effect, machine)
-        machine.trace_stream.flush(now)
-        machine.ipc.flush()
+        self._perform(now)
+
+    def _perform(self, now: Now) -> None:
+        for effect in self._node.take_effects(now):
+            perform(effect, self._machine)
+        self._machine.trace_stream.flush(now)
+        self._machine.ipc.flush()
 
     def _read_datagrams(self) -> None:
         enough_s = time.perf_counter() + MAX_READ_S
@@ -147,14 +151,15 @@ class Runner:
                 return
 
     def _handle_datagrams(self, now: Now) -> None:
-        enough_s = time.perf_counter() + MAX_DATAGRAMS_S
-        left, slice_size = MAX_DATAGRAMS_PER_TURN, FIRST_SLICE
-        while left > 0 and (batch := self.intake.take(min(slice_size, left))):
+        begin_s = time.perf_counter()
+        handled, slice_size = 0, FIRST_SLICE
+        while slice_size > 0 and (batch := self.intake.take(slice_size)):
             self._node.handle_datagrams(batch, now)
-            left -= len(batch)
-            slice_size *= 2
-            if time.perf_counter() >= enough_s:
-                return
+            handled += len(batch)
+            spent_s = time.perf_counter() - begin_s
+            # As many as fit, if they cost what those before them did.
+            fit = int(handled * (MAX_DATAGRAMS_S - spent_s) / max(spent_s, 1e-9))
+            slice_size = min(2 * slice_size, fit, MAX_DATAGRAMS_PER_TURN - handled)
 
     def _serve(self, now: Now) -> None:
         enough_s = time.perf_counter() + MAX_REQUESTS_S

@@ -5,6 +5,7 @@ import select
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import cast
 
@@ -246,6 +247,56 @@ def test_the_time_is_looked_at_after_each_slice(
     assert len(node.datagrams) == FIRST_SLICE
     assert len(node.requests) == 1
     turn_until(runner, lambda: len(node.datagrams) == 2 * DATAGRAMS_PER_READ)
+
+
+def test_no_more_are_handled_than_fit_into_the_time(
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+
+    def handle(batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
+        node.datagrams += batch
+        clock[0] += len(batch) * 0.15 * runner_module.MAX_DATAGRAMS_S
+
+    monkeypatch.setattr(node, "handle_datagrams", handle)
+    for _ in range(20):
+        peer.send([(b"x", machine.udp.local)])
+    assert wait_readable(machine.udp.fileno())
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    runner.turn()
+    assert len(node.datagrams) == 6
+
+
+def test_what_is_committed_is_acted_on_before_datagrams_take_their_time(
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+
+    def note(name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def noting(*args: object) -> object:
+            order.append(name)
+            return call(*args)
+
+        return noting
+
+    for name in ("handle_io", "handle_datagrams", "take_effects"):
+        monkeypatch.setattr(node, name, note(name, getattr(node, name)))
+    node.effects.append(CommitOps(Commit(1, [])))
+    runner.flush()
+    order.clear()
+    peer.send([(b"x", machine.udp.local)])
+    assert wait_readable(machine.udp.fileno())
+    assert wait_readable(machine.wakeup.fileno())
+    runner.turn()
+    assert order == ["handle_io", "take_effects", "handle_datagrams", "take_effects"]
 
 
 def test_what_waits_for_its_turn_is_not_waited_for(
