@@ -1,16 +1,19 @@
 """Owns what waits for the store: operations not yet asked for, and the one transaction in flight.
 
 What arrives while a transaction is in flight forms the next one; operations of one kind for one
-peer are merged into one batch. Each operation carries a `context`, given back with its
-result, so that whatever depends on the commit (replies, events, receipts) waits for it.
+peer are merged into one batch. Each peer gets its share of a transaction, so that nobody's backlog
+holds up the others' messages; operations that share a subject keep their order. Each operation
+carries a `context`, given back with its result, so that whatever depends on the commit (replies,
+events, receipts) waits for it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 
+from chatnet_engine.node.commit_shares import ABOUT_EVERYTHING, peer_of, shared_out
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
@@ -19,8 +22,8 @@ from chatnet_engine.trace import Kind as TraceKind
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import PeerRow
 
-MAX_ROWS_IN_COMMIT = 2048
-"""A transaction stays short, so that a receipt never waits long for its turn."""
+MAX_MERGED_ROWS = 128
+"""An operation with so many takes no more of them."""
 MAX_WAITING_ROWS = 20_000
 """Own messages that may wait for the store before further commands are answered `busy`."""
 Kind = TypeVar("Kind")
@@ -55,6 +58,8 @@ class CommitQueue:
     def __init__(self, trace: Tracer | None = None) -> None:
         self._trace = trace or Tracer()
         self._waiting: list[Waiting] = []
+        self._newest: dict[int, Waiting] = {}
+        """The last one that waits for each peer: what a further one may be merged into."""
         self._flight: list[Waiting] | None = None
         self._number = 0
         self._waiting_rows = 0
@@ -110,31 +115,52 @@ class CommitQueue:
         context: object = None,
     ) -> None:
         """Ask for `op` in the next transaction."""
-        if not isinstance(op, c.QueueMessages):
-            before = self._waiting[-1] if self._waiting else None
-            if before and asker is None and before.link is link:
-                self._undo.append(_restorer(before))
-                if _absorb(before.op, op, before):
-                    return
-                self._undo.pop()
-            self._undo.append(self._drop_last)
-            self._waiting.append(Waiting(op, [asker] if asker else [], link, context))
+        peer = peer_of(op)
+        last = self._newest.get(peer) if peer else None
+        if isinstance(op, c.QueueMessages):
+            self._waiting_rows += len(op.rows)
+            self._undo.append(self._count_less(len(op.rows)))
+            if last and _takes(last.op, op):
+                self._undo.append(_restorer(last))
+                last.op.rows.extend(op.rows)
+                last.askers.extend([asker] * len(op.rows))
+            else:
+                self._append(Waiting(op, [asker] * len(op.rows)), peer)
             return
-        self._waiting_rows += len(op.rows)
-        last = self._waiting[-1].op if self._waiting else None
-        if (
-            isinstance(last, c.QueueMessages)
-            and (last.peer, last.release) == (op.peer, op.release)
-            and len(last.rows) < MAX_ROWS_IN_COMMIT
-        ):
-            self._undo.append(_restorer(self._waiting[-1]))
-            self._undo.append(self._count_less(len(op.rows)))
-            last.rows.extend(op.rows)
-            self._waiting[-1].askers.extend([asker] * len(op.rows))
+        if last and asker is None and last.link is link:
+            self._undo.append(_restorer(last))
+            if _absorb(last.op, op, last):
+                return
+            self._undo.pop()
+        self._append(Waiting(op, [asker] if asker else [], link, context), peer)
+
+    def _append(self, waiting: Waiting, peer: int) -> None:
+        newest, before = self._newest, self._newest.get(peer)
+
+        def undo() -> None:
+            self._waiting.pop()
+            self._newest = newest
+            if before:
+                newest[peer] = before
+            else:
+                newest.pop(peer, None)
+
+        self._undo.append(undo)
+        self._waiting.append(waiting)
+        if isinstance(waiting.op, ABOUT_EVERYTHING):
+            self._newest = {}  # nothing is merged across it
         else:
-            self._undo.append(self._drop_last)
-            self._undo.append(self._count_less(len(op.rows)))
-            self._waiting.append(Waiting(op, [asker] * len(op.rows)))
+            newest[peer] = waiting
+
+    def _wait(self, waiting: list[Waiting]) -> None:
+        """These wait from now on."""
+        self._waiting = waiting
+        self._newest = {}
+        for one in waiting:
+            if isinstance(one.op, ABOUT_EVERYTHING):
+                self._newest.clear()
+            else:
+                self._newest[peer_of(one.op)] = one
 
     def begin(self) -> None:
         """From now on `roll_back` takes back what is asked for."""
@@ -144,9 +170,6 @@ class CommitQueue:
         """Take back what was asked for since `begin`."""
         while self._undo:
             self._undo.pop()()
-
-    def _drop_last(self) -> None:
-        self._waiting.pop()
 
     def _count_less(self, rows: int) -> Callable[[], None]:
         def undo() -> None:
@@ -166,7 +189,7 @@ class CommitQueue:
         for waiting in dropped:
             if isinstance(waiting.op, c.QueueMessages):
                 self._waiting_rows -= len(waiting.op.rows)
-        self._waiting = kept
+        self._wait(kept)
         return dropped
 
     def op_in_flight(self, index: int) -> c.Op:
@@ -180,15 +203,9 @@ class CommitQueue:
             return None
         if self._retry_at is not None and now.mono_s < self._retry_at:
             return None
-        rows = 0
-        count = 0
-        for waiting in self._waiting:
-            rows += _row_count(waiting.op)
-            if count and rows > MAX_ROWS_IN_COMMIT:
-                break
-            count += 1
         self._undo.clear()
-        self._flight, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._flight, later = shared_out(self._waiting)
+        self._wait(later)
         self._number += 1
         return c.Commit(self._number, [waiting.op for waiting in self._flight])
 
@@ -231,7 +248,7 @@ class CommitQueue:
                 dropped.append(waiting)
             else:
                 kept.append(waiting)
-        self._waiting = kept
+        self._wait(kept)
         self.failing = failed.reason
         self._trace.add(0, TraceKind.STORE_FAILED, code=Code(failed.code), retry_s=self._retry_s)
         self._retry_at = now.mono_s + self._retry_s
@@ -249,15 +266,13 @@ class CommitQueue:
         return flight
 
 
-def peer_of(op: c.Op) -> int:
-    """Whose operation it is; 0: nobody's alone."""
-    match op:
-        case c.StorePeer() | c.StoreTransfer():
-            return op.row.peer
-        case c.LoadTransfers():
-            return 0
-        case _:
-            return op.peer
+def _takes(last: c.Op, op: c.QueueMessages) -> TypeGuard[c.QueueMessages]:
+    """Whether own messages go into the operation with those before them."""
+    return (
+        isinstance(last, c.QueueMessages)
+        and last.release == op.release
+        and len(last.rows) < MAX_MERGED_ROWS
+    )
 
 
 def _restorer(waiting: Waiting) -> Callable[[], None]:
@@ -282,12 +297,6 @@ def _restorer(waiting: Waiting) -> Callable[[], None]:
     return undo
 
 
-def _row_count(op: c.Op) -> int:
-    if isinstance(op, c.QueueMessages | c.AcceptMessages):
-        return len(op.rows)
-    return 1
-
-
 def _absorb(last: c.Op, op: c.Op, waiting: Waiting) -> bool:
     """Put `op` into the operation before it where both mean one batch."""
     match last, op:
@@ -297,7 +306,7 @@ def _absorb(last: c.Op, op: c.Op, waiting: Waiting) -> bool:
                 op.incarnation,
                 op.source,
             ) and op.first_number == last.first_number + len(last.rows)
-            if follows and len(last.rows) < MAX_ROWS_IN_COMMIT:
+            if follows and len(last.rows) < MAX_MERGED_ROWS:
                 last.rows.extend(op.rows)
                 return True
         case c.StoreReceipts(), c.StoreReceipts() if last.peer == op.peer:

@@ -12,7 +12,7 @@ the engine.
 from collections.abc import Callable
 from functools import partial
 
-from chatnet_engine.node.commits import peer_of
+from chatnet_engine.node.commit_shares import peer_of
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import FileProcessReport, FilesRestarted, LogProblem, ReplyTo
 from chatnet_engine.node.links.link import MAX_CONTAINED_S

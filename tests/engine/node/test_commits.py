@@ -2,10 +2,10 @@
 
 import pytest
 
+from chatnet_engine.node.commit_shares import MAX_ROWS_IN_COMMIT
 from chatnet_engine.node.commits import (
     FIRST_RETRY_S,
     MAX_RETRY_S,
-    MAX_ROWS_IN_COMMIT,
     MAX_WAITING_ROWS,
     CommitQueue,
     ReplyTo,

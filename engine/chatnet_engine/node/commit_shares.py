@@ -1,0 +1,89 @@
+"""Which of the operations that wait go into the next transaction: every peer gets its share.
+
+An operation may overtake others only where it shares no subject with them.
+"""
+
+from typing import Protocol, TypeVar
+
+from chatnet_protocol import commit as c
+from chatnet_protocol.commit_restore import PutBack
+
+MAX_ROWS_IN_COMMIT = 512
+MAX_OPS_IN_COMMIT = 64
+"""A transaction stays short, so that a receipt never waits long for its turn: an operation costs
+about as much as ten rows, and both limits are some ten milliseconds of the store's thread."""
+ABOUT_EVERYTHING = (c.ForgetPeer, c.LoadPeer)
+EVERYTHING = 0
+PEER_LIST = -1
+"""Subjects that have no number of their own: all that there is, and who the peers are."""
+
+
+class WithOp(Protocol):
+    """An operation, and whatever waits for it."""
+
+    @property
+    def op(self) -> c.Op: ...
+
+
+W = TypeVar("W", bound=WithOp)
+
+
+def shared_out(waiting: list[W]) -> tuple[list[W], list[W]]:
+    """What goes into the next transaction, and what waits for the one after it, both in order.
+
+    Every peer of which something waits gets the same share, its first operation whatever its size.
+    What shares a subject with something before it that has to wait, waits too.
+    """
+    peers = {peer_of(one.op) for one in waiting}
+    most_ops, most_rows = MAX_OPS_IN_COMMIT // len(peers), MAX_ROWS_IN_COMMIT // len(peers)
+    ops, rows = dict.fromkeys(peers, 0), dict.fromkeys(peers, 0)
+    flight: list[W] = []
+    later: list[W] = []
+    held: set[int | bytes] = set()
+    for one in waiting:
+        peer, subjects = peer_of(one.op), subjects_of(one.op)
+        ops[peer] += 1
+        rows[peer] += _row_count(one.op)
+        fits = ops[peer] == 1 or (ops[peer] <= most_ops and rows[peer] <= most_rows)
+        about_all = EVERYTHING in held or (bool(held) and EVERYTHING in subjects)
+        follows = about_all or not held.isdisjoint(subjects)
+        if fits and not follows:
+            flight.append(one)
+        else:
+            later.append(one)
+            held |= subjects
+    return flight, later
+
+
+def peer_of(op: c.Op) -> int:
+    """Whose operation it is; 0: nobody's alone."""
+    match op:
+        case c.StorePeer() | c.StoreTransfer():
+            return op.row.peer
+        case c.LoadTransfers():
+            return 0
+        case _:
+            return op.peer
+
+
+def subjects_of(op: c.Op) -> set[int | bytes]:
+    """What it reads or changes: numbers of peers, PEER_LIST, ids of transfers, or EVERYTHING."""
+    if isinstance(op, ABOUT_EVERYTHING):
+        return {EVERYTHING}
+    match op:
+        case c.StorePeer():
+            return {op.row.peer, PEER_LIST} if op.row.peer else {PEER_LIST}
+        case c.LoadTransfers():
+            return set(op.ids)
+        case c.StoreTransfer():
+            return {op.row.peer, op.row.id}
+        case c.QueueMessages() | PutBack():
+            return {op.peer, *(row.transfer.row.id for row in op.rows if row.transfer)}
+        case _:
+            return {op.peer}
+
+
+def _row_count(op: c.Op) -> int:
+    if isinstance(op, c.QueueMessages | c.AcceptMessages | PutBack):
+        return len(op.rows)
+    return 1
