@@ -48,6 +48,8 @@ VERBS = {
     "peer-add": ("peers", "peer"),
     "invite": ("invites", "invite"),
     "join": ("invites", "join"),
+    "name": ("own", "name"),
+    "inbox": ("own", "inbox"),
     "status": ("session", "status"),
     "sessions": ("session", "sessions"),
     "stop": ("session", "stop"),

@@ -33,7 +33,7 @@ def offers(line: str, view: View | None, peer: int, entries: Entries) -> list[Of
 def _arguments(
     word: str, rest: str, view: View | None, peer: int, entries: Entries
 ) -> Iterator[Offered]:
-    if word == "file":
+    if word in ("file", "inbox"):
         yield from _paths(rest, entries)
     elif word == "restore" and "stop".startswith(rest):
         yield "stop", len(rest)

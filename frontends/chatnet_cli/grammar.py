@@ -359,6 +359,13 @@ def _add_invite(parser: Parser) -> None:
 def _add_session(verbs: Verbs) -> None:
     _json(_verb(verbs, "status", "show engine, links, clients, transfers",
                 "chatnet status --json", peer=False))  # fmt: skip
+    for name, meta, summary, example in (
+        ("name", "NAME", "show or change the name that peers see", 'chatnet name "Alice B."'),
+        ("inbox", "FOLDER", "show or change the folder for received files; default: back to it",
+         "chatnet inbox ~/Received\nchatnet inbox default"),
+    ):  # fmt: skip
+        own = _verb(verbs, name, summary, example, peer=False)
+        own.add_argument("value", nargs="?", metavar=meta, help="none: show it")
     _json(_verb(verbs, "sessions", "list sessions", "chatnet sessions", peer=False))
     stop = _verb(verbs, "stop", "end the engine", "chatnet stop --session 12345", peer=False)
     how_long = "wait for what can still be sent (default: 2; a second stop ends it at once)"

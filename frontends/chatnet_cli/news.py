@@ -17,6 +17,7 @@ from chatnet_protocol.ipc.events import (
     Notice,
     PeerRemoved,
     RestoreChanged,
+    SessionChanged,
     TransferChanged,
 )
 from chatnet_protocol.ipc.reasons import Reason
@@ -69,6 +70,9 @@ class News:
                 peer = mirror.peer(row.peer)
                 if peer is not None:
                     yield from self._restore(peer)
+            case SessionChanged(row=session):
+                words = render.own_name_line(session.display_name)
+                yield NewsLine(0, f"{words} · {render.inbox_line(session.inbox)}", is_for_all=True)
             case PeerRemoved(peer=number):
                 self._printed.pop(number, None)
             case _:

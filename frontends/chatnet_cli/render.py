@@ -324,3 +324,13 @@ def _plain(value: object) -> object:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
+
+
+def own_name_line(own: str) -> str:
+    """How others see this session."""
+    return f"name · {escape_line(own)}" if own else "name · none"
+
+
+def inbox_line(folder: str) -> str:
+    """Where received files land."""
+    return f"received files land in {escape_line(folder)}"

@@ -12,6 +12,7 @@ from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.environment import Failure, UsageError
 from chatnet_cli.grammar import allowed_size_of
 from chatnet_cli.hints import IN_CHAT
+from chatnet_cli.verbs.own import folder_of
 from chatnet_client.words import guess_words, is_open
 from chatnet_client.words.consent import consent_words
 from chatnet_client.words.numbers import gauge_words
@@ -27,6 +28,7 @@ from chatnet_protocol.ipc.commands import (
     RejectTransfer,
     ResumeTransfer,
     SetPeer,
+    SetSession,
     StopEngine,
     WithdrawMessage,
 )
@@ -53,6 +55,7 @@ HELP = (
     "/restore [stop]   ask for messages lost here, or stop asking",
     "/give             send a peer the messages it asks for     /refuse  do not",
     "/block            nothing of this peer arrives any more    /unblock  it does again",
+    "/name [NAME]      the name that others see   /inbox [FOLDER]  where received files land",
     "/status           link and transfers",
     "/quit             leave; the engine keeps running",
     "/stop             end the engine too",
@@ -68,6 +71,8 @@ COMMANDS = (
     "give",
     "help",
     "history",
+    "inbox",
+    "name",
     "pause",
     "peer",
     "peers",
@@ -130,6 +135,8 @@ def _do(model: ChatModel, word: str, rest: str, new_id: Callable[[], bytes]) -> 
     elif word == "withdraw":
         if rest or not model.take_back_kept():
             model.ask(WithdrawMessage(_never_sent(model, rest).id, model.number))
+    elif word in ("name", "inbox"):
+        _own(model, word, rest)
     elif word == "peers":
         for peer in view.peers:
             mark = "*" if peer.info.peer == model.number else " "
@@ -184,6 +191,19 @@ def _always(model: ChatModel, words: str) -> None:
         waits = row.state == TransferState.OFFERED and not row.mine
         if waits and row.peer == model.number and row.size_bytes <= size:
             model.ask(AcceptTransfer(row.id))
+
+
+def _own(model: ChatModel, word: str, rest: str) -> None:
+    """Show or change the own name or the folder of received files."""
+    assert model.mirror.view is not None
+    session = model.mirror.view.session
+    if rest:
+        name, inbox = (rest, None) if word == "name" else (None, folder_of(rest))
+        model.ask(SetSession(name, inbox))
+    elif word == "name":
+        model.say(render.own_name_line(session.display_name))
+    else:
+        model.say(render.inbox_line(session.inbox))
 
 
 def _paths(words: str) -> list[str]:

@@ -6,6 +6,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_qt.controls import IconButton
 from chatnet_qt.labels import ElidedLabel
 from chatnet_qt.monogram import Monogram
+from chatnet_qt.own_settings import follow
 from chatnet_qt.peer_list import PeerList
 from chatnet_qt.qt import (
     QEvent,
@@ -200,7 +201,7 @@ class MeLine(QFrame):
         row.addWidget(self.settings)
         self.setFixedHeight(m.px(56))
         self.setToolTip("Copy your address")
-        session.was_reset.connect(self.renew)
+        follow(session, self.renew)
         self.renew()
 
     def renew(self) -> None:

@@ -132,7 +132,9 @@ class Card(QFrame):
         self.body.setSpacing(m.px(12) if padded else 0)
         self._rows = 0
 
-    def add_row(self, words: str, hint: str, *controls: QWidget, font: str = "") -> QWidget:
+    def add_row(
+        self, words: str, hint: str | QWidget, *controls: QWidget, font: str = ""
+    ) -> QWidget:
         """Words, a quieter line below them, controls at the right; the row itself."""
         m = self._m
         if self._rows:
@@ -146,7 +148,9 @@ class Card(QFrame):
         column.setSpacing(m.px(2))
         column.addStretch(1)
         column.addWidget(label(words, wrap=True, font=font))
-        if hint:
+        if isinstance(hint, QWidget):
+            column.addWidget(hint)
+        elif hint:
             column.addWidget(label(hint, wrap=True, font="small", ink="text_2"))
         column.addStretch(1)
         row.addLayout(column, 1)

@@ -1,18 +1,17 @@
 """What a person can choose, on one page; all of it takes effect at once."""
 
-import os
 from collections.abc import Callable, Mapping
 
 from chatnet_qt.autostart import set_start_at_login, starts_at_login
 from chatnet_qt.bubble_layout import Numbers
-from chatnet_qt.controls import Choice, Switch, push_button
+from chatnet_qt.controls import Choice, Switch
 from chatnet_qt.labels import label
+from chatnet_qt.own_settings import InboxCard, NameCard
 from chatnet_qt.page import Card, Page, add_all
-from chatnet_qt.qt import QDesktopServices, QUrl, QWidget, pyqtSignal
+from chatnet_qt.qt import QWidget, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.settings import TEXT_SIZES, Settings
 from chatnet_qt.theme import Theme
-from chatnet_qt.wording import own_name, shown_name
 
 THEMES = {"System": Theme.SYSTEM, "Light": Theme.LIGHT, "Dark": Theme.DARK}
 NUMBERS = {"Always": Numbers.ALWAYS, "On hover": Numbers.HOVER, "Never": Numbers.NEVER}
@@ -52,21 +51,19 @@ class SettingsPage(Page):
         self._session = session
         self._settings = settings
         self.problem = label(wrap=True, font="small", ink="danger")
-        self.inbox = push_button("Open folder")
-        self.inbox.clicked.connect(self._open_inbox)
         self.login: Switch | None = None
         add_all(
             self.first,
             [("Appearance", self._appearance()), ("Notifications", self._notifications())],
         )
-        self._files = Card()
+        self.own = NameCard(session)
+        self.inbox = InboxCard(session)
         self._background = Card()
-        self._you = Card()
         add_all(
             self.second,
             [
-                ("You", self._you),
-                ("Files", self._files),
+                ("You", self.own),
+                ("Files", self.inbox),
                 ("In the background", self._background),
             ],
         )
@@ -79,9 +76,6 @@ class SettingsPage(Page):
             return
         self._filled = True
         row, settings = view.session, self._settings
-        name = own_name(row)
-        self._you.add_row(name, "This is how others see you. Change it with: chatnet engine --name")
-        self._files.add_row("Received files", shown_name(row.inbox, 400), self.inbox)
         keep = switch("Keep running when the window is closed", settings.to_tray, self._keep)
         self._background.add_row(
             "Keep running when the window is closed",
@@ -148,8 +142,3 @@ class SettingsPage(Page):
         view = self._session.view
         if view is not None:
             self.problem.setText(set_start_at_login(view.session.name, on))
-
-    def _open_inbox(self) -> None:
-        view = self._session.view
-        if view is not None and os.path.isdir(view.session.inbox):
-            QDesktopServices.openUrl(QUrl.fromLocalFile(view.session.inbox))

@@ -15,6 +15,7 @@ from chatnet_protocol.commit_peer import PeerLoaded as PeerLoaded
 from chatnet_protocol.commit_peer import PeerState as PeerState
 from chatnet_protocol.commit_peer import StoreLine as StoreLine
 from chatnet_protocol.commit_restore import RestoreOp, RestoreResult, RestoreState
+from chatnet_protocol.commit_session import SessionOp, SessionResult
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow
 from chatnet_protocol.transfer_ops import AutomaticUse as AutomaticUse
 from chatnet_protocol.transfer_ops import LoadTransfers as LoadTransfers
@@ -255,7 +256,7 @@ class MessageFailedStored(OpBase, frozen=True, gc=False, tag=True, array_like=Tr
 class StorePeer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Insert (peer 0: a new number is given) or update who a peer is. Result: PeerStored.
 
-    `display_name` is the one of HELLO and stays so. Nothing is stored of a peer that is not listed
+    `display_name` is the peer's own and stays so. Nothing is stored of a peer that is not listed
     any more, nor a key that another listed peer has.
     """
 
@@ -294,7 +295,7 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 MessageOp = QueueMessages | AcceptMessages | StoreReceipts | LoadOutbox | FailMessage
 StateOp = ApplyHello | StoreMarks | StoreLine | StoreDraft | StorePeer | ForgetPeer | LoadPeer
-Op = MessageOp | StateOp | StoreTransfer | LoadTransfers | RestoreOp
+Op = MessageOp | StateOp | StoreTransfer | LoadTransfers | RestoreOp | SessionOp
 
 MessageResult = (
     MessagesQueued | MessagesAccepted | ReceiptsStored | OutboxPage | MessageFailedStored
@@ -302,7 +303,8 @@ MessageResult = (
 StateResult = (
     HelloApplied | MarksStored | LineStored | DraftStored | PeerStored | PeerForgotten | PeerLoaded
 )
-OpResult = MessageResult | StateResult | TransferStored | TransfersLoaded | RestoreResult
+TransferResult = TransferStored | TransfersLoaded
+OpResult = MessageResult | StateResult | TransferResult | RestoreResult | SessionResult
 
 
 class Commit(Struct, array_like=True, gc=False, frozen=True):

@@ -7,6 +7,7 @@ import pytest
 
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol import commit_session as cs
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow, TransferRow
 
@@ -35,6 +36,9 @@ OPS: list[c.Op] = [
     c.LoadPeer(1, 3, 6),
     c.StoreTransfer(TRANSFER, b"private"),
     c.LoadTransfers([ID]),
+    cs.StoreSettings("Ann", "Anna", "/inbox"),
+    cs.StoreSettings(None, "", None),
+    cs.StoreDisplayName(1, "Bob"),
     cr.StoreRestoreRequest(1, 2**62 - 1, "asking"),
     cr.StorePeerRestoreRequest(1, 2**62 - 1, "giving"),
     cr.PutBack(1, 7, 3, 9, ID, True, [BACK], "a:1"),
@@ -56,6 +60,8 @@ RESULTS: list[c.OpResult] = [
     ),
     c.TransferStored(TRANSFER),
     c.TransfersLoaded([c.StoredTransfer(TRANSFER, b"private", 6)]),
+    cs.SettingsStored(),
+    cs.DisplayNameStored(1, "Bob"),
     cr.RestoreStored(1, WISH),
     cr.MessagesPutBack(1, [MESSAGE], [MESSAGE], [MESSAGE], [STORED], WISH, 8, 9, 10, 11, 12),
 ]

@@ -170,7 +170,9 @@ def test_every_code_of_a_reason_is_named_with_its_parameters(kind: type[enum.Str
     assert written == [(str(code), reasons.PARAMETERS.get(code, ())) for code in kind]
 
 
-@pytest.mark.parametrize("kind", [messages.Marks, messages.Typing, messages.Line])
+@pytest.mark.parametrize(
+    "kind", [messages.Marks, messages.Typing, messages.Line, messages.DisplayName]
+)
 def test_states_are_named_with_their_fields(kind: Any) -> None:
     (line,) = [line for line in specification().splitlines() if f"| `{kind.__name__}` |" in line]
     assert written_fields(line.split("|")[3].strip()) == expected_fields(kind)
@@ -261,6 +263,7 @@ def test_numbers_and_topics_are_named() -> None:
     assert f"| {messages.STATE_MARKS} | `Marks` |" in text
     assert f"| {messages.STATE_TYPING} | `Typing` |" in text
     assert f"| {messages.STATE_LINE} | `Line` |" in text
+    assert f"| {messages.STATE_NAME} | `DisplayName` |" in text
     assert f"forgotten after {messages.TYPING_KEPT_S:.0f} s" in text
     assert f"(`WIRE_VERSION`) | {version.WIRE_VERSION} |" in text
     assert f"(`IPC_VERSION`) | {version.IPC_VERSION} |" in text

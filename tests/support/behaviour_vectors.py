@@ -83,6 +83,7 @@ class Author:
             ev.ClientAttached(client),
             ev.ClientDetached(self.number(4)),
             ev.Notice("info", "x", ["y"], peer),
+            ev.SessionChanged(msgspec.structs.replace(SMALL_SESSION, display_name=f"n{self.no}")),
             ev.EngineStopping("bye"),
         ]
         return self.random.choice(choices)
@@ -192,6 +193,8 @@ def rules() -> Iterator[Case]:
     alone = small_view(1)
     alone.apply(ev.TransferChanged(msgspec.structs.replace(golden.TRANSFER, peer=2)))
     yield Case("transfers move without conversations", alone, ev.PeerRemoved(2, 1))
+    named = msgspec.structs.replace(SMALL_SESSION, display_name="Ann", inbox="/elsewhere")
+    yield Case("the session has another name", holding(text(1)), ev.SessionChanged(named))
     yield Case("marks never fall", marked(), ev.MarksMoved(1, 4, 9, 3, 9, 4))
 
 

@@ -320,6 +320,10 @@ class FakeCore:
             case cmd.AnswerRestore(peer=peer, consent=consent):
                 theirs = RestoreTheirs.GIVING if consent else RestoreTheirs.REFUSED
                 self.move_restore(peer, theirs=theirs)
+            case cmd.SetSession():
+                fields = msgspec.structs.asdict(command).items()
+                given = {name: value for name, value in fields if value is not None}
+                self.publish(ev.SessionChanged(msgspec.structs.replace(self.view.session, **given)))
             case cmd.MakeInvite(peer=peer):
                 return cmd.Invited(peer or 9, INVITE_CODE, 86_400_000)
             case cmd.MakeBackup(folder=folder):

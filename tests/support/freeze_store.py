@@ -17,6 +17,7 @@ import msgspec  # noqa: E402
 
 from chatnet_engine.ledger.migrations import STEPS  # noqa: E402
 from chatnet_protocol import commit as c  # noqa: E402
+from chatnet_protocol import commit_session as cs  # noqa: E402
 from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow  # noqa: E402
 from simworld.ledger_harness import LedgerHarness, arrived, message_id, texts  # noqa: E402
 
@@ -73,6 +74,7 @@ def write_history(harness: LedgerHarness) -> None:
     harness.hello(old, 3)
     harness.accept(old, 3, 1, arrived(41))
     harness.do(c.ForgetPeer(old))
+    harness.do(cs.StoreSettings("Ann", "", "/home/ann/inbox"))
     rude = harness.add_peer(RUDE, "rude")
     harness.hello(rude, 4)
     harness.do(c.StorePeer(PeerRow(rude, "rude", "", 0, key=RUDE, trust="pinned", blocked=True)))

@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 
 NO, ID, MINE, BODY, SEQ, ACK, LAMPORT, PLACE, FAILED = 0, 1, 2, 4, 7, 8, 10, 11, 12
-SESSION_PEERS, TRANSFERS, CLIENTS, LAST_NO, STOPPING = 1, 2, 3, 4, 5
+SESSION, SESSION_PEERS, TRANSFERS, CLIENTS, LAST_NO, STOPPING = range(6)
 INFO, LINK, MESSAGES, P_LAST_NO, LAST_SEQ, LAST_ACK, SENT, DELIVERED = range(8)
 SHOWN, READ, MY_SHOWN, MY_READ, DRAFT, DRAFT_REVISION, TYPING, RESTORE = range(8, 16)
 NO_RESTORE = [0, "none", "none", 0]
@@ -89,6 +89,9 @@ class Stranger:
 
     def on_ClientDetached(self, event: dict[str, Any]) -> None:
         self.view[CLIENTS] = [row for row in self.view[CLIENTS] if row[0] != event["client"]]
+
+    def on_SessionChanged(self, event: dict[str, Any]) -> None:
+        self.view[SESSION] = event["row"]
 
     def on_EngineStopping(self, event: dict[str, Any]) -> None:
         self.view[STOPPING] = event["reason"]

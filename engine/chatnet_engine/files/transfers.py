@@ -45,7 +45,7 @@ class Transfers(TransferTable):
         contain: bool = False,
     ) -> None:
         self._random = random
-        self._inbox = inbox
+        self.inbox = inbox
         super().__init__(Quota(automatic), contain=contain)
         self.offering = Offering(self._out)
         """Offers that are no transfers yet; its `take` gives those that can be sent."""
@@ -77,7 +77,7 @@ class Transfers(TransferTable):
     def accept(self, transfer_id: bytes, folder: str, now: float, wall_ms: int) -> None:
         """Take the files, into `folder` or the inbox, also once more. Raises CommandError."""
         at = Moment(now, wall_ms)
-        self._incoming(transfer_id).accept(folder or self._inbox, at)
+        self._incoming(transfer_id).accept(folder or self.inbox, at)
         self._after(self._all[transfer_id], at)
 
     def act(self, transfer_id: bytes, act: Act, now: float, wall_ms: int) -> None:
@@ -139,7 +139,7 @@ class Transfers(TransferTable):
         ):
             transfer.ask(why, at)
         else:
-            transfer.accept(self._inbox, at)
+            transfer.accept(self.inbox, at)
         self._after(transfer, at)
 
     def handle_stored(self, row: TransferRow, now: float, wall_ms: int) -> None:

@@ -12,6 +12,7 @@ from chatnet_engine.ledger import (
     incoming,
     loading,
     outgoing,
+    own_settings,
     pages,
     people,
     reload,
@@ -24,6 +25,7 @@ from chatnet_engine.ledger.schema import mark_in_use, transaction
 from chatnet_engine.trace import describe
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol import commit_session as cs
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow, RestoreRow, SessionRow
 from chatnet_protocol.ipc.view import PeerView, View, idle_link
 
@@ -96,11 +98,11 @@ class Ledger:
         )
 
     def load_view(self, session: SessionRow) -> View:
-        """The durable part of the picture that front ends have."""
+        """The durable part of the picture that front ends have. `session`: as it was started."""
         loaded = self.load()
         back = {state.peer: state for state in loaded.restores}
         return View(
-            session=session,
+            session=own_settings.with_settings(self._db, session),
             peers=[
                 self._peer_view(info, state, back.get(info.peer))
                 for info, state in zip(loaded.peers, loaded.states, strict=True)
@@ -175,3 +177,7 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
             return restores.store_peer_request(db, op)
         case cr.PutBack():
             return restores.put_back(db, op)
+        case cs.StoreSettings():
+            return own_settings.store(db, op)
+        case cs.StoreDisplayName():
+            return own_settings.store_display_name(db, op)

@@ -10,6 +10,7 @@ from chatnet_engine.ledger.schema import (
     KNOWN_LINES,
     LISTINGS,
     OWN_KEY,
+    OWN_SETTINGS,
     QUOTAS,
     REFUSED_KEYS,
     REPLIES,
@@ -31,7 +32,8 @@ STEPS: tuple[str, ...] = (
     + REPLIES
     + CHOSEN_SIZES
     + KNOWN_LINES
-    + BLOCKED,
+    + BLOCKED
+    + OWN_SETTINGS,
 )
 """`STEPS[n]` is the SQL that makes version n + 1 of version n. Released steps never change."""
 

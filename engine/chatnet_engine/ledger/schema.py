@@ -253,6 +253,14 @@ ALTER TABLE counters ADD COLUMN line BLOB NOT NULL DEFAULT x'';
 """
 """Schema version 3: what the last link knew of the losses of the line; empty for nothing."""
 
+OWN_SETTINGS = """
+ALTER TABLE totals ADD COLUMN own_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE totals ADD COLUMN given_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE totals ADD COLUMN own_inbox TEXT NOT NULL DEFAULT '';
+"""
+"""Schema version 3: the own display name that a person chose in a front end, the one that the
+engine had been started with then, and the folder of received files; empty for the default."""
+
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Of a file as it is read: SQLITE_ERROR is a schema that SQLite cannot parse, or lacks a table."""

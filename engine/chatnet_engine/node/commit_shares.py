@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from chatnet_protocol import commit as c
 from chatnet_protocol.commit_restore import PutBack
+from chatnet_protocol.commit_session import StoreSettings
 
 MAX_ROWS_IN_COMMIT = 512
 MAX_OPS_IN_COMMIT = 64
@@ -15,7 +16,9 @@ about as much as ten rows, and both limits are some ten milliseconds of the stor
 ABOUT_EVERYTHING = (c.ForgetPeer, c.LoadPeer)
 EVERYTHING = 0
 PEER_LIST = -1
-"""Subjects that have no number of their own: all that there is, and who the peers are."""
+SETTINGS = -2
+"""Subjects that have no number of their own: all that there is, who the peers are, and what a
+person chose for the session."""
 
 
 class WithOp(Protocol):
@@ -60,14 +63,15 @@ def peer_of(op: c.Op) -> int:
     match op:
         case c.StorePeer() | c.StoreTransfer():
             return op.row.peer
-        case c.LoadTransfers():
+        case c.LoadTransfers() | StoreSettings():
             return 0
         case _:
             return op.peer
 
 
 def subjects_of(op: c.Op) -> set[int | bytes]:
-    """What it reads or changes: numbers of peers, PEER_LIST, ids of transfers, or EVERYTHING."""
+    """What it reads or changes: numbers of peers, PEER_LIST, SETTINGS, ids of
+    transfers, or EVERYTHING."""
     if isinstance(op, ABOUT_EVERYTHING):
         return {EVERYTHING}
     match op:
@@ -75,6 +79,8 @@ def subjects_of(op: c.Op) -> set[int | bytes]:
             return {op.row.peer, PEER_LIST} if op.row.peer else {PEER_LIST}
         case c.LoadTransfers():
             return set(op.ids)
+        case StoreSettings():
+            return {SETTINGS}
         case c.StoreTransfer():
             return {op.row.peer, op.row.id}
         case c.QueueMessages() | PutBack():

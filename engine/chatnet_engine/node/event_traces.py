@@ -36,7 +36,7 @@ def trace_event(trace: Tracer, event: ev.Event, before: View) -> None:
             trace.add(event.peer, Kind.ENGINE_NOTICE, code=code, level=level)
         case ev.EngineStopping():
             trace.add(0, Kind.ENGINE_STOPPING)
-        case ev.DraftChanged() | ev.TypingChanged() | ev.SkippedEvent():
+        case ev.DraftChanged() | ev.TypingChanged() | ev.SessionChanged() | ev.SkippedEvent():
             pass  # what a person is doing, and nothing that a link does
         case ev.MessagesAdded() | ev.MessagesRestored() | ev.MessagesDelivered() | ev.MarksMoved():
             if trace.detail:

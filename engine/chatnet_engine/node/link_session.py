@@ -29,6 +29,7 @@ _STATE_KEYS = {
     wire.Marks: wire.STATE_MARKS,
     wire.Typing: wire.STATE_TYPING,
     wire.Line: wire.STATE_LINE,
+    wire.DisplayName: wire.STATE_NAME,
 }
 
 
@@ -54,6 +55,8 @@ class LinkSession:
         self._over = False
         self.closed: arq.Closed | None = None
         """The peer's CLOSE, once it has arrived."""
+        self.name_sent = ""
+        """Our display name, as it was last sent on this link."""
         self.loss_in = 0.0
         """Share of its packets that the peer judges lost, as it last reported."""
         self._reported_loss = 0.0
@@ -150,7 +153,7 @@ class LinkSession:
         if self.streaming:
             self.connection.queue(wire.CHANNEL_CONVERSATION, batch)
 
-    def set_state(self, state: wire.Marks | wire.Typing | wire.Line) -> None:
+    def set_state(self, state: wire.State) -> None:
         """Tell the peer; the newest value wins."""
         if self.streaming:
             self.connection.set_state(_STATE_KEYS[type(state)], wire.encode_state(state))

@@ -40,7 +40,7 @@ from chatnet_engine.node.effects import (
 )
 from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_engine.node.front_ends.front_ends import FrontEnds
-from chatnet_engine.node.front_ends.gauges import Gauges
+from chatnet_engine.node.front_ends.own_settings import OwnSettings
 from chatnet_engine.node.front_ends.status import Figures
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.links.links import Links
@@ -109,7 +109,7 @@ class Node:
         self.messaging = Messaging(conversations, peers, links, turn, config, clients.number)
         self.restoring = Restoring(loaded.restores, self.messaging, peers, links, turn, random)
         self.transfers = FileTransfers(
-            _transfers(config, loaded, random, now),
+            _transfers(config, view, loaded, random, now),
             peers, links, self.messaging, turn, config.fast_aes,
         )  # fmt: skip
         self.reloading = Reloading(peers, links, turn)
@@ -119,8 +119,9 @@ class Node:
         figures = Figures(
             config, self.endpoint, peers, links, self.messaging, turn, self.contained.counts
         )
-        gauges = Gauges(figures, self.transfers.transfers, turn.publisher)
-        self.front_ends = FrontEnds(clients, self.left_out, figures, gauges, turn)
+        transfers = self.transfers.transfers
+        own = OwnSettings(config.session, self.messaging, transfers, turn)
+        self.front_ends = FrontEnds(own, clients, self.left_out, figures, transfers, turn)
         self.subjects: tuple[Subject, ...] = (
             self.people, links, self.messaging, self.restoring, self.transfers, self.front_ends,
             self.reloading,
@@ -387,13 +388,13 @@ def _turn(config: NodeConfig, view: View) -> Turn:
 
 
 def _transfers(
-    config: NodeConfig, loaded: c.Loaded, random: Callable[[int], bytes], now: Now
+    config: NodeConfig, view: View, loaded: c.Loaded, random: Callable[[int], bytes], now: Now
 ) -> Transfers:
     return Transfers(
         loaded=loaded.transfers,
         automatic=loaded.automatic,
         random=random,
-        inbox=config.session.inbox,
+        inbox=view.session.inbox,
         now=now.mono_s,
         contain=config.contain,
     )

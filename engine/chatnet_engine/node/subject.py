@@ -72,8 +72,11 @@ class Subject:
     def link_made(self, session: LinkSession, now: Now) -> None:
         """A handshake is done: there is a link, and HELLO is to be exchanged on it."""
 
-    def hello_applied(self, result: HelloApplied, display_name: str) -> None:
+    def hello_applied(self, result: HelloApplied) -> None:
         """The peer's HELLO is committed, whether its link lives on or not."""
+
+    def peer_named(self, peer: int, display_name: str) -> None:
+        """What a peer calls itself is committed."""
 
     def link_up(self, session: LinkSession, now: Now) -> None:
         """HELLO has been exchanged and applied: messages flow."""

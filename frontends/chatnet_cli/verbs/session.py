@@ -223,7 +223,7 @@ def _print_status(env: Environment, session: found.Session, view: View, facts: S
     for name, fact in facts.facts.items():
         if fact and name not in SHOWN_FACTS:
             env.out(f"{render.escape_line(name)} {render.escape_line(str(fact))}")
-    env.out(f"received files land in {render.escape_line(row.inbox)}")
+    env.out(render.inbox_line(row.inbox))
     env.out(f"log {render.escape_line(row.log)}")
 
 

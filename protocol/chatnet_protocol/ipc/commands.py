@@ -246,6 +246,14 @@ class SetPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     blocked: bool | None = None
 
 
+class SetSession(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Change the name that peers see (empty: none), or the folder where received files land (an
+    absolute path; empty: the default one). None: as it is. Result: Done."""
+
+    display_name: str | None = None
+    inbox: str | None = None
+
+
 class TrustPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Decide about a key. Result: Done.
 
@@ -328,6 +336,7 @@ Command = (
     | MakeInvite
     | RemovePeer
     | SetPeer
+    | SetSession
     | TrustPeer
     | RetryPeer
     | AskRestore

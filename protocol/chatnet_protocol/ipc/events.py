@@ -14,6 +14,7 @@ from chatnet_protocol.ipc.rows import (
     MessageRow,
     PeerRow,
     RestoreRow,
+    SessionRow,
     TransferRow,
 )
 
@@ -136,6 +137,12 @@ class RestoreChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type
     row: RestoreRow
 
 
+class SessionChanged(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """The own display name or the inbox is another one."""
+
+    row: SessionRow
+
+
 class ClientAttached(EventBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """A front end attached."""
 
@@ -195,6 +202,7 @@ Event = (
     | LinkChanged
     | TransferChanged
     | RestoreChanged
+    | SessionChanged
     | ClientAttached
     | ClientDetached
     | Notice

@@ -161,6 +161,8 @@ class View(Struct, array_like=True):
                 self._remove_peer(event)
             case ev.TransferChanged(row=transfer):
                 self._put_transfer(transfer)
+            case ev.SessionChanged(row=session):
+                self.session = session
             case ev.ClientAttached(row=client):
                 self.clients = [row for row in self.clients if row.client != client.client]
                 self.clients.append(client)

@@ -3,7 +3,7 @@
 Channel 0 is the conversation: `Message`, durable and exactly once. Channel 1 is control of
 transfers: `Control`, reliable within one link and sent again after each new one. Channel 2 brings
 a lost conversation back (see `restoring`). The HELLO frame holds a `Hello`; STATE frames hold
-`Marks`, `Typing` and `Line`, of which only the newest counts.
+`Marks`, `Typing`, `Line` and `DisplayName`, of which only the newest counts.
 """
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ CHANNEL_BULK = 3
 STATE_MARKS = 1
 STATE_TYPING = 2
 STATE_LINE = 3
+STATE_NAME = 4
 
 MAX_COUNTER = 2**63 - 1
 MAX_MESSAGE_NUMBER = 2**61
@@ -93,6 +94,15 @@ class Line(Struct, array_like=True, gc=False, frozen=True):
     """Packets of a thousand that were lost lately."""
 
 
+class DisplayName(Struct, array_like=True, gc=False, frozen=True):
+    """What the sender calls itself since its HELLO: untrusted text."""
+
+    name: str
+
+
+State = Marks | Typing | Line | DisplayName
+
+
 def encode_message(
     kind: int, message_id: bytes, lamport: int, sent_ms: int, body: bytes, reply_to: bytes = b""
 ) -> bytes:
@@ -140,12 +150,16 @@ def decode_hello(data: bytes) -> Hello:
         raise DecodeError("a HELLO counter is out of range")
     if hello.base < 1 or max(hello.base, hello.mark) > MAX_MESSAGE_NUMBER:
         raise DecodeError("a HELLO message number is out of range")
-    if len(hello.name.encode()) > MAX_DISPLAY_NAME_BYTES:
-        raise DecodeError("a display name is too long")
+    _check_name(hello.name)
     return hello
 
 
-def encode_state(state: Marks | Typing | Line) -> bytes:
+def _check_name(name: str) -> None:
+    if len(name.encode()) > MAX_DISPLAY_NAME_BYTES:
+        raise DecodeError("a display name is too long")
+
+
+def encode_state(state: State) -> bytes:
     """Value of a STATE frame."""
     return codec.pack(state)
 
@@ -169,3 +183,10 @@ def decode_line(data: bytes) -> Line:
     if not 0 <= line.loss_permille <= 1000:
         raise DecodeError("a loss is out of range")
     return line
+
+
+def decode_name(data: bytes) -> DisplayName:
+    """Raises DecodeError."""
+    found = codec.unpack(data, DisplayName, MAX_STATE_BYTES)
+    _check_name(found.name)
+    return found

@@ -8,6 +8,7 @@ from chatnet_engine.node.commit_shares import (
     EVERYTHING,
     MAX_OPS_IN_COMMIT,
     MAX_ROWS_IN_COMMIT,
+    SETTINGS,
     subjects_of,
 )
 from chatnet_engine.node.commits import MAX_MERGED_ROWS, CommitQueue
@@ -15,6 +16,7 @@ from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_protocol import commit as c
 from chatnet_protocol.commit_restore import PutBack, RestoredMessage
+from chatnet_protocol.commit_session import StoreSettings
 from chatnet_protocol.ipc.rows import PeerRow, TransferRow, TransferState
 
 NOW = Now(100.0, 1)
@@ -222,3 +224,12 @@ def test_everything_is_asked_for_once_and_what_shares_a_subject_in_its_order(
         )
         assert all(places[one] < places[number] for one in before)
         last |= dict.fromkeys(subjects, number)
+
+
+def test_settings_are_stored_in_the_order_of_the_commands() -> None:
+    first, second = StoreSettings("Ann", "", None), StoreSettings("Anna", "", None)
+    assert subjects_of(first) == {SETTINGS}
+    queue = CommitQueue()
+    for op in (first, draft(1), second):
+        queue.add(op)
+    assert drained(queue) == [[first, draft(1), second]]

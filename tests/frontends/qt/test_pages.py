@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, TrustPeer
+from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, SetSession, TrustPeer
+from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_qt import autostart
 from chatnet_qt.contact_page import BlockCard, PartCard, SafetyCard, WhoCard
 from chatnet_qt.controls import Switch
@@ -162,6 +163,59 @@ def test_settings_take_effect_at_once(make_stage: MakeStage) -> None:
         assert stage.window._settings.numbers == "never"
     finally:
         stage.app.setFont(before)
+
+
+@pytest.fixture
+def own(make_stage: MakeStage) -> Stage:
+    stage = make_stage(session_view(peer_view()))
+    stage.window.side.me.settings.click()
+    stage.settle()
+    return stage
+
+
+def own_row(stage: Stage) -> SessionRow:
+    assert stage.session.view
+    return stage.session.view.session
+
+
+def test_the_own_name_is_changed_and_shown_everywhere(own: Stage) -> None:
+    card = own.window.pages.settings.own
+    assert card.box.text() == "Ann"
+    card.box.insert(" B.")
+    card.box.editingFinished.emit()
+    card.box.editingFinished.emit()
+    assert own.client.asked(SetSession) == [SetSession(display_name="Ann B.")]
+    row = msgspec.structs.replace(own_row(own), display_name="Ann B.")
+    own.client.change(ev.SessionChanged(row))
+    own.settle()
+    assert own.window.side.me.name.text() == "Ann B."
+    own.client.change(ev.SessionChanged(msgspec.structs.replace(row, display_name="Annie")))
+    own.settle()
+    assert card.box.text() == "Annie", "another front end changed it"
+
+
+def test_another_folder_for_received_files_is_chosen(own: Stage, tmp_path: Path) -> None:
+    card = own.window.pages.settings.inbox
+    card.choose(str(tmp_path))
+    assert own.client.asked(SetSession) == [SetSession(inbox=str(tmp_path))]
+    row = msgspec.structs.replace(own_row(own), inbox=str(tmp_path))
+    own.client.change(ev.SessionChanged(row))
+    own.settle()
+    assert card.place.accessibleName() == str(tmp_path)
+    card.choose(str(tmp_path / "missing"))
+    assert "cannot be written" in card.problem.words.text()
+    assert len(own.client.asked(SetSession)) == 1
+
+
+def test_a_refused_name_says_why(own: Stage) -> None:
+    card = own.window.pages.settings.own
+    own.client.held.add(SetSession)
+    card.box.insert("?")
+    card.box.editingFinished.emit()
+    del own.client.unanswered[:-1]
+    own.client.answer(error="A display name is too odd.")
+    own.settle()
+    assert card.problem.words.text() == "A display name is too odd."
 
 
 def test_starting_at_login_is_written_and_taken_away(own_home: Path) -> None:

@@ -137,6 +137,7 @@ def application_message(data: bytes) -> str:
         messages.decode_message,
         messages.decode_hello,
         messages.decode_marks,
+        messages.decode_name,
         messages.decode_typing,
         control.decode_control,
         restoring.decode_restoring,

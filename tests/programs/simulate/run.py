@@ -19,6 +19,7 @@ from simulate.exports import check_exports
 from simulate.faults import CROWDED, MEMORY_LOSS, ORDINARY, Fault, heal, spoil
 from simulate.hostile_world import Mallory
 from simulate.kinds import Kind, kind_of
+from simulate.naming import check_names, rename_at_random
 from simulate.narrator import narrate
 from simulate.people import People
 from simulate.restoring import RESTORE_S, EverybodyAsks, at_random
@@ -115,6 +116,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     wishes = Random(f"wishes {outcome.seed}")
     if wishes.random() < RESTORING and not world.kind.small_windows:
         at_random(world, wishes, end_s)
+    rename_at_random(world, outcome.seed, end_s)
     world.clock.run(end_s)
     if mallory:
         mallory.end()
@@ -150,8 +152,8 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     if outcome.seed % EXPORTS_EVERY == 0:
         outcome.problems += check_exports(world, at_rest=rested)
     outcome.problems += bugs.not_injected(world)
-    for engine in world.engines:
-        outcome.problems += _mirrors(world, engine)
+    outcome.problems += check_names(world) if rested and not mallory else []
+    outcome.problems += [text for engine in world.engines for text in _mirrors(world, engine)]
 
 
 def _plan(world: World, random: Random, faults: list[Fault], duration_s: float) -> None:

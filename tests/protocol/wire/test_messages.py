@@ -150,6 +150,18 @@ def test_a_loss_out_of_range_is_refused(values: list[object]) -> None:
         wire.decode_line(codec.pack_plain(values))
 
 
+@pytest.mark.parametrize("name", ["", "Ann", "x" * MAX_DISPLAY_NAME_BYTES])
+def test_a_display_name_survives(name: str) -> None:
+    value = wire.DisplayName(name)
+    assert wire.decode_name(wire.encode_state(value)) == value
+
+
+@pytest.mark.parametrize("values", [[], [1], [b"Ann"], ["x" * (MAX_DISPLAY_NAME_BYTES + 1)]])
+def test_a_display_name_of_a_wrong_shape_is_refused(values: list[object]) -> None:
+    with pytest.raises(DecodeError):
+        wire.decode_name(codec.pack_plain(values))
+
+
 @pytest.mark.parametrize("values", [[-1, 0], [0, -1], [1], [0, True], [0, "1"]])
 def test_marks_out_of_range_are_refused(values: list[object]) -> None:
     with pytest.raises(DecodeError):
@@ -165,7 +177,13 @@ def test_typing_of_a_wrong_shape_is_refused(values: list[object]) -> None:
 @given(
     st.binary(max_size=80),
     st.sampled_from(
-        [wire.decode_message, wire.decode_hello, wire.decode_marks, wire.decode_typing]
+        [
+            wire.decode_message,
+            wire.decode_hello,
+            wire.decode_marks,
+            wire.decode_typing,
+            wire.decode_name,
+        ]
     ),
 )
 def test_garbage_raises_decode_error_only(data: bytes, decode: Callable[[bytes], object]) -> None:

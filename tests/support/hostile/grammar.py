@@ -21,7 +21,13 @@ import msgspec
 from chatnet_protocol import codec
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import MessageKind
-from chatnet_protocol.limits import MAX_ACK_RANGES, MAX_MESSAGE_BYTES, MAX_PAYLOAD_BYTES, MAX_STATES
+from chatnet_protocol.limits import (
+    MAX_ACK_RANGES,
+    MAX_DISPLAY_NAME_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_PAYLOAD_BYTES,
+    MAX_STATES,
+)
 from chatnet_protocol.wire import bulk, control, frames, messages, restoring
 
 BIG = 2**62 - 1
@@ -357,8 +363,14 @@ def _line(grammar: Grammar) -> bytes:
     return frames.encode_state(messages.STATE_LINE, grammar.random.randrange(2**40), value)
 
 
+def _name(grammar: Grammar) -> bytes:
+    name = grammar.random.choice(("", "Mallory", "\u202egnp.exe", "x" * MAX_DISPLAY_NAME_BYTES))
+    value = messages.encode_state(messages.DisplayName(name))
+    return frames.encode_state(messages.STATE_NAME, grammar.random.randrange(2**40), value)
+
+
 def _unknown_state(grammar: Grammar) -> bytes:
-    key = grammar.random.randrange(messages.STATE_LINE + 1, MAX_STATES)
+    key = grammar.random.randrange(messages.STATE_NAME + 1, MAX_STATES)
     value = grammar.random.randbytes(grammar.random.choice((0, 5, 256)))
     return frames.encode_state(key, grammar.random.randrange(2**40), value)
 
@@ -524,6 +536,7 @@ PIECES: dict[str, Piece] = {
     "typing": Piece(_typing, 4),
     "marks": Piece(_marks, 4),
     "line": Piece(_line, 2),
+    "name": Piece(_name, 2),
     "unknown_state": Piece(_unknown_state, 2),
     "ack": Piece(_ack, 6),
     "receipt": Piece(_receipt, 6),

@@ -12,6 +12,7 @@ from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_memory
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol import commit_session as cs
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow, SessionRow
 from chatnet_protocol.ipc.view import View
@@ -168,6 +169,8 @@ def events_of(op: c.Op, result: c.OpResult, view: View) -> list[ev.Event]:
             return [ev.MarksMoved(result.peer, *values, result.my_shown, result.my_read)]
         case c.LineStored():
             return []
+        case cs.SettingsStored() | cs.DisplayNameStored():
+            return session_events(op, view)
         case c.DraftStored():
             return [ev.DraftChanged(result.peer, result.revision, result.text, 1)]
         case c.MessageFailedStored(peer=peer, no=no):
@@ -206,3 +209,15 @@ def marks_moved(state: c.PeerState) -> ev.MarksMoved:
         state.my_shown,
         state.my_read,
     )
+
+
+def session_events(op: c.Op, view: View) -> list[ev.Event]:
+    """What is announced of names and of the inbox."""
+    if isinstance(op, cs.StoreSettings):
+        chosen = {"display_name": op.name, "inbox": op.inbox}
+        known = {key: value for key, value in chosen.items() if value is not None}
+        return [ev.SessionChanged(msgspec.structs.replace(view.session, **known))]
+    assert isinstance(op, cs.StoreDisplayName)
+    named = view.peer(op.peer)
+    assert named
+    return [ev.PeerChanged(msgspec.structs.replace(named.info, display_name=op.name))]

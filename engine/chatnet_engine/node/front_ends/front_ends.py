@@ -1,9 +1,11 @@
-"""Owns attaching, snapshots, history pages, status, backups and stopping."""
+"""Owns attaching, snapshots, history pages, status, settings, backups and stopping."""
 
 from collections.abc import Iterable
 
 import msgspec
 
+from chatnet_engine.files.transfers import Transfers
+from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     CollectCounters,
@@ -16,10 +18,12 @@ from chatnet_engine.node.effects import (
 from chatnet_engine.node.front_ends.backups import Backups
 from chatnet_engine.node.front_ends.clients import Clients
 from chatnet_engine.node.front_ends.gauges import Gauges
+from chatnet_engine.node.front_ends.own_settings import OwnSettings
 from chatnet_engine.node.front_ends.status import Figures
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
+from chatnet_protocol import commit_session as cs
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import ClientAttached, ClientDetached
@@ -35,23 +39,26 @@ class FrontEnds(Subject):
 
     def __init__(
         self,
+        own: OwnSettings,
         clients: Clients,
         left_out: LeftOut,
         figures: Figures,
-        gauges: Gauges,
+        transfers: Transfers,
         turn: Turn,
     ) -> None:
         super().__init__()
         self.clients = clients
         self.stopping = ""
         """Why the engine is to stop; empty while it is not."""
+        self._own = own
         self._backups = Backups()
         self._publisher = turn.publisher
         self._replies = turn.replies
         self._left_out = left_out
+        self._commits = turn.commits
         self._effects = turn.effects
         self.figures = figures
-        self._gauges = gauges
+        self._gauges = Gauges(figures, transfers, turn.publisher)
         self._reads: set[ReplyTo] = set()
         """Answers that wait for something read outside."""
         self.commands = {
@@ -64,7 +71,9 @@ class FrontEnds(Subject):
             cmd.FetchStatus: self._fetch_status,
             cmd.MakeBackup: self._make_backup,
             cmd.StopEngine: self._stop_engine,
+            cmd.SetSession: self._set_session,
         }
+        self.results = {cs.SettingsStored: self._settings_stored}
 
     # --- commands ---
 
@@ -149,6 +158,14 @@ class FrontEnds(Subject):
     def _stop_engine(self, command: cmd.StopEngine, reply_to: ReplyTo, now: Now) -> None:
         self.stopping = self.stopping or command.reason[:200]
         self._replies.reply(reply_to, cmd.Done())
+
+    def _set_session(self, command: cmd.SetSession, reply_to: ReplyTo, now: Now) -> None:
+        self._commits.add(self._own.ask(command), reply_to)
+
+    def _settings_stored(self, result: cs.SettingsStored, waiting: Waiting, now: Now) -> None:
+        assert isinstance(waiting.op, cs.StoreSettings)
+        self._own.handle_stored(waiting.op)
+        self._replies.reply(waiting.reply_to, cmd.Done())
 
     # --- what was read outside ---
 

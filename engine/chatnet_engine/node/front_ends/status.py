@@ -40,7 +40,7 @@ class Figures:
 
     def collect(self, attached: Iterable[Client], counts: Mapping[str, int]) -> Status:
         """Everything at this moment; `counts`: what sockets and processes have counted."""
-        session = self._config.session
+        session = self._turn.publisher.view.session
         facts: Facts = {
             "session": session.name,
             "name": session.display_name,

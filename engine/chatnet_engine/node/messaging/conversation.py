@@ -19,6 +19,7 @@ from chatnet_engine.node.messaging.typing_peer import TypingPeer
 from chatnet_engine.node.publisher import Publisher
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
+from chatnet_protocol import commit_session as cs
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.limits import (
@@ -375,6 +376,9 @@ class Conversation:
             self._typing.handle(wire.decode_typing(event.value).typing, now)
         elif event.key == wire.STATE_LINE:
             link.loss_in = wire.decode_line(event.value).loss_permille / 1000
+        elif event.key == wire.STATE_NAME:
+            name = wire.decode_name(event.value).name
+            self._commits.add(cs.StoreDisplayName(self.peer, name))
 
     def _send_marks(self) -> None:
         if self.link and (self.state.my_shown or self.state.my_read):

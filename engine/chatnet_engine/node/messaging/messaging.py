@@ -19,6 +19,7 @@ from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
 from chatnet_protocol import commit as c
+from chatnet_protocol import commit_session as cs
 from chatnet_protocol.commit_restore import MessagesPutBack
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import require_id
@@ -27,7 +28,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.limits import MAX_DRAFT_BYTES, MAX_TEXT_BYTES
-from chatnet_protocol.wire.messages import CHANNEL_CONVERSATION
+from chatnet_protocol.wire.messages import CHANNEL_CONVERSATION, DisplayName
 
 
 class Messaging(Subject):
@@ -53,6 +54,7 @@ class Messaging(Subject):
         self._links = links
         self._config = config
         self._client_on = client_on
+        self._own_name = turn.publisher.view.session.display_name
         self.commands = {
             cmd.SendMessage: self._send,
             cmd.WithdrawMessage: self._withdraw,
@@ -72,6 +74,7 @@ class Messaging(Subject):
             c.LineStored: self._conversation_result,
             c.DraftStored: self._draft_stored,
             c.HelloApplied: self._hello_applied,
+            cs.DisplayNameStored: self._named,
         }
         self.channels = {CHANNEL_CONVERSATION: self._handle_event}
         self.arrivals = {
@@ -204,10 +207,16 @@ class Messaging(Subject):
             return
         assert isinstance(waiting.op, c.ApplyHello)
         for subject in self.subjects:
-            subject.hello_applied(result, waiting.op.display_name)
+            subject.hello_applied(result)
+            subject.peer_named(result.peer, waiting.op.display_name)
         session = waiting.link
         if session and session.streaming and session is self._links.sessions.get(result.peer):
             self._links.opened(session, now)
+            self._send_name(session)
+
+    def _named(self, result: cs.DisplayNameStored, waiting: Waiting, now: Now) -> None:
+        for subject in self.subjects:
+            subject.peer_named(result.peer, result.name)
 
     def _conversation_result(self, result: ConversationResult, waiting: Waiting, now: Now) -> None:
         self._follow(result, waiting)
@@ -254,8 +263,21 @@ class Messaging(Subject):
     def link_made(self, session: LinkSession, now: Now) -> None:
         """Say HELLO."""
         conversation = self.conversations[session.peer]
-        name = self._config.session.display_name
-        conversation.open_link(session, name, self._config.fast_aes)
+        session.name_sent = self._own_name
+        conversation.open_link(session, self._own_name, self._config.fast_aes)
+
+    def rename(self, own_name: str) -> None:
+        """Each peer is notified of another own name; one without a link by the next HELLO."""
+        self._own_name = own_name
+        for peer, conversation in self.conversations.items():
+            if conversation.link:
+                self._turn.due.touch(peer)
+                self._send_name(conversation.link)
+
+    def _send_name(self, session: LinkSession) -> None:
+        if session.streaming and session.name_sent != self._own_name:
+            session.name_sent = self._own_name
+            session.set_state(DisplayName(self._own_name))
 
     def link_ended(self, peer: int) -> None:
         """What was not receipted is sent again on the next link."""

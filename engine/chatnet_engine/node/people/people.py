@@ -294,13 +294,12 @@ class People(Subject):
         if row.key not in self._peers.strangers:
             self._turn.commits.add(c.StorePeer(row))
 
-    def hello_applied(self, result: c.HelloApplied, display_name: str) -> None:
-        """What the peer calls itself is committed."""
-        peer, name = result.peer, display_name
+    def peer_named(self, peer: int, display_name: str) -> None:
+        """What a peer calls itself is committed."""
         row, shown = self._peers.get(peer), self._turn.publisher.view.peer(peer)
-        if row and shown and name != shown.info.display_name:
-            self._peers.put(msgspec.structs.replace(row, display_name=name))
-            committed = msgspec.structs.replace(shown.info, display_name=name)
+        if row and shown and display_name != shown.info.display_name:
+            self._peers.put(msgspec.structs.replace(row, display_name=display_name))
+            committed = msgspec.structs.replace(shown.info, display_name=display_name)
             self._turn.publisher.publish(ev.PeerChanged(committed))
 
     def _forget(self, peer: int, into: int = 0, reply_to: ReplyTo | None = None) -> None:

@@ -210,7 +210,7 @@ class Restoring(Subject):
         if ask is not None and ask.want == state.their_want and before.theirs != state.theirs:
             self._serve(state.peer, ask, state)
 
-    def hello_applied(self, result: HelloApplied, display_name: str) -> None:
+    def hello_applied(self, result: HelloApplied) -> None:
         """A HELLO may tell of messages missing on either side."""
         if result.restore:
             self.handle_loss(result.restore)

@@ -20,7 +20,13 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import require_id
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import TransferChanged
-from chatnet_protocol.ipc.rows import MessageKind, MessageRow, PeerRow, TransferState, Trust
+from chatnet_protocol.ipc.rows import (
+    MessageKind,
+    MessageRow,
+    PeerRow,
+    TransferState,
+    Trust,
+)
 from chatnet_protocol.wire.messages import CHANNEL_BULK, CHANNEL_CONTROL
 
 MAX_PATHS = 1000

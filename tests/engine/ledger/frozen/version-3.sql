@@ -134,8 +134,8 @@ CREATE TABLE totals (
     last_no INTEGER NOT NULL,
     last_peer INTEGER NOT NULL,
     clean INTEGER NOT NULL
-, own_key BLOB NOT NULL DEFAULT x'') STRICT;
-INSERT INTO "totals" VALUES(1,16,5,0,X'');
+, own_key BLOB NOT NULL DEFAULT x'', own_name TEXT NOT NULL DEFAULT '', given_name TEXT NOT NULL DEFAULT '', own_inbox TEXT NOT NULL DEFAULT '') STRICT;
+INSERT INTO "totals" VALUES(1,16,5,0,X'','Ann','','/home/ann/inbox');
 CREATE TABLE transfers (
     place INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,

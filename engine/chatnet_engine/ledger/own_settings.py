@@ -1,0 +1,36 @@
+"""Owns what a person chose for the session in a front end: the own display name, the inbox."""
+
+import sqlite3
+
+import msgspec
+
+from chatnet_protocol import commit_session as cs
+from chatnet_protocol.ipc.rows import SessionRow
+
+
+def store(db: sqlite3.Connection, op: cs.StoreSettings) -> cs.SettingsStored:
+    """Keep them; see StoreSettings."""
+    if op.name is not None:
+        db.execute("UPDATE totals SET own_name = ?, given_name = ?", (op.name, op.given_name))
+    if op.inbox is not None:
+        db.execute("UPDATE totals SET own_inbox = ?", (op.inbox,))
+    return cs.SettingsStored()
+
+
+def store_display_name(db: sqlite3.Connection, op: cs.StoreDisplayName) -> cs.DisplayNameStored:
+    """How a peer calls itself."""
+    db.execute("UPDATE peers SET display_name = ? WHERE peer = ?", (op.name, op.peer))
+    return cs.DisplayNameStored(op.peer, op.name)
+
+
+def with_settings(db: sqlite3.Connection, session: SessionRow) -> SessionRow:
+    """`session` as the engine was started, with what was chosen since.
+
+    A chosen name gives way to another one that a start names.
+    """
+    name, given, inbox = db.execute("SELECT own_name, given_name, own_inbox FROM totals").fetchone()
+    if isinstance(name, str) and session.display_name in ("", given):
+        session = msgspec.structs.replace(session, display_name=name)
+    if inbox and isinstance(inbox, str):
+        session = msgspec.structs.replace(session, inbox=inbox)
+    return session

@@ -1,0 +1,37 @@
+"""The part of the wire to the store that is what a person chose for the session, and how a peer
+calls itself; see `commit`."""
+
+from chatnet_protocol.transfer_ops import OpBase
+
+
+class StoreSettings(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Keep what a person chose in a front end; None: as it is. Result: SettingsStored."""
+
+    name: str | None
+    """The own display name."""
+    given_name: str
+    """The one that this engine was started with: a later start with another one has that."""
+    inbox: str | None
+    """The folder of received files; empty: the default one."""
+
+
+class SettingsStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """They are kept."""
+
+
+class StoreDisplayName(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """A peer calls itself so from now on. Result: DisplayNameStored."""
+
+    peer: int
+    name: str
+
+
+class DisplayNameStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """It stands."""
+
+    peer: int
+    name: str
+
+
+SessionOp = StoreSettings | StoreDisplayName
+SessionResult = SettingsStored | DisplayNameStored
