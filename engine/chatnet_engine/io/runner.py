@@ -2,7 +2,8 @@
 
 One clock reading a wake-up, one more after datagrams were read; one `take_effects` a turn, and one
 before datagrams where the world has answered. Every source is drained up to a cap and then left to
-the next turn, so that none starves the others. The loop waits at most MAX_WAIT_S, because poll does not count the time the machine sleeps.
+the next turn, so that none starves the others. The loop waits at most MAX_WAIT_S, because poll does
+not count the time the machine sleeps.
 """
 
 import logging
