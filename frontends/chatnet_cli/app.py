@@ -39,6 +39,7 @@ VERBS = {
     "restore-backup": ("backups", "restore_backup"),
     "transfers": ("transfers", "transfers"),
     "accept": ("transfers", "change"),
+    "allow-updates": ("transfers", "change"),
     "reject": ("transfers", "change"),
     "pause": ("transfers", "change"),
     "resume": ("transfers", "change"),

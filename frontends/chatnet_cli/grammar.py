@@ -181,6 +181,7 @@ def _add_sending(verbs: Verbs) -> None:
         "chatnet send-file photo.jpg notes/ --wait done --timeout 600",
     )
     files.add_argument("paths", nargs="+", metavar="PATH")
+    files.add_argument("--update", action="store_true", help="send what changed in one folder")
     files.add_argument("--wait", choices=("accepted", "done"))
     _timeout(files)
     _json(files)
@@ -259,6 +260,7 @@ def _add_transfers(verbs: Verbs) -> None:
     _json(listing)
     for name, summary in (
         ("accept", "accept files; download finished ones again"),
+        ("allow-updates", "let the sender's updates take a received folder's place"),
         ("reject", "refuse offered files"),
         ("pause", "pause a file"),
         ("resume", "resume a paused file"),
@@ -270,6 +272,8 @@ def _add_transfers(verbs: Verbs) -> None:
             parser.add_argument("--folder", metavar="PATH", help="where to put the files")
             always = "from now on accept files of this peer up to SIZE automatically"
             parser.add_argument("--always", type=size_of, metavar="SIZE", help=always)
+        elif name == "allow-updates":
+            parser.add_argument("--off", action="store_true", help="no longer")
 
 
 def _add_peers(verbs: Verbs) -> None:

@@ -243,6 +243,7 @@ def difference_words(row: TransferRow) -> str:
     found = (
         offers.left_out_words(row.differences, escape_line),
         offers.renamed_words(row.differences, escape_line),
+        escape_line(offers.not_updated_words(row)),
     )
     return " · ".join(words for words in found if words)
 

@@ -158,10 +158,15 @@ class Client:
         command = SendMessage(message_id, peer, text, draft_revision, 0, reply_to)
         return message_id, self.ask(command, Queued)
 
-    def offer_files(self, peer: int, paths: Sequence[str]) -> tuple[bytes, Queued]:
-        """Offer files or folders by absolute path; (the transfer's id, where the offer stands)."""
+    def offer_files(
+        self, peer: int, paths: Sequence[str], *, update: bool = False
+    ) -> tuple[bytes, Queued]:
+        """Offer files or folders by absolute path; (the transfer's id, where the offer stands).
+
+        `update`: the one folder is the new state of one that was offered earlier.
+        """
         transfer_id = new_id()
-        return transfer_id, self.ask(OfferFiles(transfer_id, peer, list(paths)), Queued)
+        return transfer_id, self.ask(OfferFiles(transfer_id, peer, list(paths), update), Queued)
 
     def history(self, command: Command) -> HistoryPage:
         """One page for a FetchHistory."""

@@ -1,6 +1,8 @@
 """What can be done with a message, and what each of these actions is called. Pure."""
 
 from chatnet_client.words import can_fetch
+from chatnet_client.words.offers import can_allow_updates
+from chatnet_protocol.ipc.reasons import UpdateReason
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.bubble import Bubble
 
@@ -10,6 +12,8 @@ ACTION_WORDS = {
     "accept-to": "Save to…",
     "reject": "Decline",
     "always": "Always accept…",
+    "allow-updates": "Allow updates",
+    "forbid-updates": "Stop updates",
     "pause": "Pause",
     "resume": "Resume",
     "cancel": "Cancel",
@@ -46,7 +50,11 @@ def actions_of(bubble: Bubble) -> list[str]:
         case TransferState.VERIFYING:
             return ["cancel"]
         case TransferState.DONE:
-            return [] if transfer.mine or not transfer.path else ["open", "folder"]
+            if transfer.mine or not transfer.path:
+                return []
+            problem = transfer.differences.not_updated if transfer.differences else ""
+            ask = problem == UpdateReason.NOT_ALLOWED and not transfer.updates_allowed
+            return ["open", "folder", *(["allow-updates"] if ask else [])]
         case TransferState.FAILED | TransferState.CANCELLED | TransferState.REJECTED:
             again = transfer.mine and transfer.files == 1 and transfer.path
             return ["again"] if again else ["fetch"] if can_fetch(transfer) else []
@@ -56,10 +64,15 @@ def actions_of(bubble: Bubble) -> list[str]:
 
 def more_actions_of(bubble: Bubble) -> list[str]:
     """What can be done besides, which nobody needs often enough for a button."""
-    if bubble.offer is None or bubble.row.mine or "fetch" in actions_of(bubble):
+    known = actions_of(bubble)
+    if bubble.offer is None or bubble.row.mine:
         return []
+    transfer = bubble.transfer
     # A transfer that the view no longer holds has ended long ago; the engine still knows it.
-    return ["fetch"] if bubble.transfer is None or can_fetch(bubble.transfer) else []
+    more = ["fetch"] if transfer is None or can_fetch(transfer) else []
+    if transfer is not None and can_allow_updates(transfer):
+        more.append("forbid-updates" if transfer.updates_allowed else "allow-updates")
+    return [action for action in more if action not in known]
 
 
 def failed_actions(bubble: Bubble) -> list[str]:
@@ -70,7 +83,7 @@ def failed_actions(bubble: Bubble) -> list[str]:
 def is_quiet(bubble: Bubble, action: str) -> bool:
     """Whether an action is offered as a link: somebody has decided against it before."""
     ended = bubble.transfer.state if bubble.transfer else ""
-    return action in ("always", "retry-text", "take-back", "delete-text") or (
+    return action in ("always", "allow-updates", "retry-text", "take-back", "delete-text") or (
         action in ("again", "fetch") and ended in (TransferState.REJECTED, TransferState.CANCELLED)
     )
 

@@ -1,7 +1,7 @@
 """Everything that is known of one message, in a window of its own that blocks nothing."""
 
 from chatnet_client.words import size_words
-from chatnet_client.words.offers import left_out_words, renamed_words
+from chatnet_client.words.offers import left_out_words, not_updated_words, renamed_words
 from chatnet_client.words.states import state_sentence
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
@@ -111,6 +111,10 @@ def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
             facts.append(("Left out", left_out))
         if renamed := renamed_words(transfer.differences, shown_name):
             facts.append(("Names", renamed))
+        if not_updated := not_updated_words(transfer):
+            facts.append(("Update", shown_name(not_updated)))
+        elif transfer.updates_allowed:
+            facts.append(("Update", "later ones may take its place"))
         if transfer.path:
             facts.append(("Path", shown_name(transfer.path, 4096)))
     facts.append(("Position in history", str(row.no)))

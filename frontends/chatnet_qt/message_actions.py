@@ -1,12 +1,16 @@
 """What can be done with a message: menus, links, transfers, details. Draws nothing."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 
 from chatnet_client.client_events import Answered
 from chatnet_client.links import Link, link_of, links_in
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
+    AllowUpdates,
     CancelTransfer,
+    Command,
     DeleteMessage,
     PauseTransfer,
     RejectTransfer,
@@ -37,9 +41,11 @@ from chatnet_qt.qt import (
 from chatnet_qt.session import Session
 from chatnet_qt.wording import peer_name, shown_name
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[bytes], Command]] = {
     "accept": AcceptTransfer,
     "fetch": AcceptTransfer,
+    "allow-updates": AllowUpdates,
+    "forbid-updates": partial(AllowUpdates, allowed=False),
     "reject": RejectTransfer,
     "pause": PauseTransfer,
     "resume": ResumeTransfer,

@@ -13,6 +13,7 @@ from chatnet_client.words import (
     transfers,
 )
 from chatnet_client.words.messages import failure_words
+from chatnet_client.words.offers import not_updated_words
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import (
     LinkRow,
@@ -181,7 +182,9 @@ def _differences(row: TransferRow) -> str:
     """How much does not arrive as it is; the details name it."""
     found = row.differences
     left_out = f" · {found.left_out:,} left out" if found and found.left_out else ""
-    return left_out + (f" · {found.renamed:,} renamed" if found and found.renamed else "")
+    renamed = f" · {found.renamed:,} renamed" if found and found.renamed else ""
+    not_updated = not_updated_words(row)
+    return left_out + renamed + (f" · {shown_name(not_updated)}" if not_updated else "")
 
 
 def longest_card_words(row: TransferRow, name: str) -> str:

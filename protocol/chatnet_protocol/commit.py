@@ -18,6 +18,8 @@ from chatnet_protocol.commit_restore import RestoreOp, RestoreResult, RestoreSta
 from chatnet_protocol.commit_session import SessionOp, SessionResult
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow
 from chatnet_protocol.transfer_ops import AutomaticUse as AutomaticUse
+from chatnet_protocol.transfer_ops import FindFolder as FindFolder
+from chatnet_protocol.transfer_ops import FolderFound as FolderFound
 from chatnet_protocol.transfer_ops import LoadTransfers as LoadTransfers
 from chatnet_protocol.transfer_ops import OpBase as OpBase
 from chatnet_protocol.transfer_ops import StoredTransfer as StoredTransfer
@@ -295,7 +297,7 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 MessageOp = QueueMessages | AcceptMessages | StoreReceipts | LoadOutbox | FailMessage
 StateOp = ApplyHello | StoreMarks | StoreLine | StoreDraft | StorePeer | ForgetPeer | LoadPeer
-Op = MessageOp | StateOp | StoreTransfer | LoadTransfers | RestoreOp | SessionOp
+Op = MessageOp | StateOp | StoreTransfer | LoadTransfers | FindFolder | RestoreOp | SessionOp
 
 MessageResult = (
     MessagesQueued | MessagesAccepted | ReceiptsStored | OutboxPage | MessageFailedStored
@@ -303,7 +305,7 @@ MessageResult = (
 StateResult = (
     HelloApplied | MarksStored | LineStored | DraftStored | PeerStored | PeerForgotten | PeerLoaded
 )
-TransferResult = TransferStored | TransfersLoaded
+TransferResult = TransferStored | TransfersLoaded | FolderFound
 OpResult = MessageResult | StateResult | TransferResult | RestoreResult | SessionResult
 
 

@@ -32,6 +32,9 @@ class StoreTransfer(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     given: bytes = b""
     """Digest of the paths that a new own offer was made of, for telling a repeated command from
     another one under the same id; kept when it is empty."""
+    digests: bytes = b""
+    """BLAKE3 digests of the files of a received folder, in the order of its offer; kept when it is
+    empty."""
 
 
 class TransferStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -55,6 +58,22 @@ class StoredTransfer(Struct, array_like=True, gc=False, frozen=True):
     """Number of the own offering message while the peer has not committed it; else 0."""
     listing: bytes = b""
     """Empty for one that schema version 2 stored and that has not changed since."""
+
+
+class FindFolder(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Find the folder of this name that was received last from this peer, other than by the
+    transfer `id`. Result: FolderFound."""
+
+    id: bytes
+    peer: int
+    name: str
+
+
+class FolderFound(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """None: there is none. `digests`: as they were stored, or empty."""
+
+    found: StoredTransfer | None
+    digests: bytes = b""
 
 
 class TransfersLoaded(OpBase, frozen=True, gc=False, tag=True, array_like=True):

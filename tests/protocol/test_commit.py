@@ -39,6 +39,7 @@ OPS: list[c.Op] = [
     cs.StoreSettings("Ann", "Anna", "/inbox"),
     cs.StoreSettings(None, "", None),
     cs.StoreDisplayName(1, "Bob"),
+    c.FindFolder(ID, 1, "plans"),
     cr.StoreRestoreRequest(1, 2**62 - 1, "asking"),
     cr.StorePeerRestoreRequest(1, 2**62 - 1, "giving"),
     cr.PutBack(1, 7, 3, 9, ID, True, [BACK], "a:1"),
@@ -62,6 +63,7 @@ RESULTS: list[c.OpResult] = [
     c.TransfersLoaded([c.StoredTransfer(TRANSFER, b"private", 6)]),
     cs.SettingsStored(),
     cs.DisplayNameStored(1, "Bob"),
+    c.FolderFound(STORED, bytes(64)),
     cr.RestoreStored(1, WISH),
     cr.MessagesPutBack(1, [MESSAGE], [MESSAGE], [MESSAGE], [STORED], WISH, 8, 9, 10, 11, 12),
 ]

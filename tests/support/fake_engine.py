@@ -459,8 +459,7 @@ class FakeCore:
         match command:
             case cmd.SetDraft(peer=peer, text=text, base_revision=base):
                 view = self.peer(peer)
-                accepted = base == view.draft_revision
-                if accepted:
+                if accepted := base == view.draft_revision:
                     client = self.clients[routing_id].client
                     self.publish(ev.DraftChanged(peer, base + 1, text, client))
                 return cmd.DraftSet(accepted, view.draft_revision, view.draft)
@@ -468,10 +467,11 @@ class FakeCore:
                 self.marks(peer, my_shown=ack)
             case cmd.MarkRead(peer=peer, ack=ack) if self.may_mark(routing_id):
                 self.marks(peer, my_shown=ack, my_read=ack)
-            case _ if state is not None:
-                self.move_transfer(command.id, state, by="me")  # type: ignore[union-attr]
+            case cmd.AllowUpdates(id=one, allowed=allowed):
+                self.move_transfer(one, TransferState.DONE, updates_allowed=allowed)
             case _:
-                pass
+                if state is not None:
+                    self.move_transfer(command.id, state, by="me")  # type: ignore[union-attr]
         return cmd.Done()
 
     def may_mark(self, routing_id: bytes) -> bool:

@@ -7,6 +7,7 @@ from random import Random
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import numbered, safe_name
 from chatnet_engine.files.transfers import Act
+from chatnet_engine.files.update_wire import Exchange
 from chatnet_protocol.ipc.offer import (
     ListedThing,
     OfferedFolder,
@@ -201,6 +202,11 @@ class FakeProcess:
         self.things: dict[int, int] = {}
         """How many things of each receiving job are complete."""
         self.jobs: dict[int, pw.Send | pw.Receive] = {}
+        self.prepare: list[pw.Prepare] = []
+        """Every request to prepare, and what is answered: files, state, problem."""
+        self.prepared: tuple[list[tuple[int, bytes]], bytes, str] = ([], b"state", "")
+        self.refusal = ""
+        """Why folders do not change places."""
         self.sent: list[pw.Send] = []
         """Every request to send."""
         self.position: dict[int, tuple[int, int]] = {}
@@ -233,6 +239,11 @@ class FakeProcess:
                 self.report(self._scan(request))
             case pw.Send() | pw.Receive():
                 self._start(request)
+            case pw.Prepare():
+                self.prepare.append(request)
+                have, state, problem = self.prepared
+                until = f"{request.earlier.name} (until today)"
+                self.report(pw.Prepared(request.job, have, state, until, problem))
             case pw.Stop(job):
                 self.jobs.pop(job, None)
                 for one in list(self.net.connections):
@@ -325,7 +336,10 @@ class FakeProcess:
             self._next_inode += 1
             self.inodes[receive.id, number] = self._next_inode
             name = self._free(safe_name(thing.name))
-            self.report(pw.ThingComplete(receive.job, number, name, self._next_inode))
+            digests = b"d" * 32 * len(thing.files) if thing.is_folder else b""
+            self.report(
+                pw.ThingComplete(receive.job, number, name, self._next_inode, digests=digests)
+            )
             self.things[receive.job] = number + 1
             self.complete_files[receive.id, number] = [at + first for at in thing.files]
 
@@ -351,7 +365,25 @@ class FakeProcess:
         elif not self.net.dial(self, request):
             self.report(pw.Ended(request.job, pw.Outcome.UNREACHABLE))
 
+    def _exchange(self, request: pw.Place, exchange: Exchange) -> bool:
+        """Whether the new folder has the earlier one's place."""
+        earlier = self.disk.get(exchange.name, (0, b""))
+        if earlier[0] == exchange.inode and not self.refusal:
+            files = self.complete_files[request.id, request.thing]
+            content = b"".join(self.partials.pop((request.id, index), b"") for index in files)
+            self.disk[exchange.until] = earlier
+            self.disk[exchange.name] = (request.inode, content)
+        elif earlier[0] != request.inode:
+            return False
+        self.report(pw.Placed(request.id, request.thing, exchange.name, exchange.until))
+        return True
+
     def _place(self, request: pw.Place) -> None:
+        problem = ""
+        if request.exchange is not None:
+            if self._exchange(request, request.exchange):
+                return
+            problem = self.refusal or "update-moved"
         there = self.disk.get(request.name)
         key = (request.id, request.thing)
         if there is not None and there[0] != request.inode:
@@ -375,7 +407,7 @@ class FakeProcess:
                 return
             content = b"".join(self.partials.pop((request.id, index)) for index in files)
             self.disk[request.name] = (request.inode, content)
-        self.report(pw.Placed(request.id, request.thing, request.name))
+        self.report(pw.Placed(request.id, request.thing, request.name, problem=problem))
 
     def _free(self, name: str) -> str:
         number = 0

@@ -18,7 +18,7 @@ from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.transfers import FailedOffer, Transfers
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.node.effects import FilesRestarted
-from chatnet_protocol.commit import AutomaticUse, StoredTransfer
+from chatnet_protocol.commit import AutomaticUse, FindFolder, FolderFound, StoredTransfer
 from chatnet_protocol.ipc.reasons import PARAMETERS, TransferReason
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
 from chatnet_protocol.limits import MIB
@@ -54,6 +54,7 @@ class Side:
         self.random = Random(f"{name}{seed}")
         self.store: dict[bytes, StoredTransfer] = {}
         self.listings: dict[bytes, bytes] = {}
+        self.digests: dict[bytes, bytes] = {}
         self.automatic: dict[bytes, AutomaticUse] = {}
         self.said: list[bytes] = []
         self.offers: list[ReadyOffer | FailedOffer] = []
@@ -98,6 +99,8 @@ class Side:
         self.transfers.handle_timeout(now, 1000)
         while ops := self.transfers.take_stores():
             for op in ops:
+                if op.digests:
+                    self.digests[op.row.id] = op.digests
                 if op.listing:
                     self.listings[op.row.id] = op.listing
                 listing = self.listings[op.row.id]
@@ -115,11 +118,28 @@ class Side:
         while ids := self.transfers.lookups.take():
             found = [self.store[one] for one in ids if one in self.store]
             self.transfers.handle_loaded(ids, found, now, 1000)
+        for search in self.transfers.take_searches():
+            self.transfers.handle_found(search.id, self._find(search), now, 1000)
         self.said += [body for _, body in self.transfers.take_controls()]
         for offer in self.transfers.offering.take():
             self.offers.append(offer)
             if isinstance(offer, ReadyOffer) and offer.store:
                 self.listings[offer.transfer_id] = offer.store.listing
+
+    def _find(self, search: FindFolder) -> FolderFound:
+        """As the ledger does; the order of the offers is that of their ids."""
+        found = [
+            stored
+            for stored in self.store.values()
+            if not stored.row.mine
+            and stored.row.id != search.id
+            and (stored.row.name, stored.row.state) == (search.name, "done")
+            and (stored.row.kind, stored.row.things) == ("folder", 1)
+        ]
+        if not found:
+            return FolderFound(None)
+        newest = max(found, key=lambda stored: stored.row.id)
+        return FolderFound(newest, self.digests.get(newest.row.id, b""))
 
     def row(self, transfer_id: bytes = ID) -> TransferRow:
         """As last committed."""
@@ -268,10 +288,10 @@ class Pair(Generic[S]):
             if not (self.a.said or self.b.said):
                 select.select(fds, [], [], 0.02)
 
-    def offer(self, *paths: Path, transfer_id: bytes = ID) -> None:
+    def offer(self, *paths: Path, transfer_id: bytes = ID, update: bool = False) -> None:
         """Offer and have the offer committed by both."""
         names = [os.fspath(path) for path in paths]
-        self.a.transfers.offer(transfer_id, PEER, names, self.a.now(), 1)
+        self.a.transfers.offer(transfer_id, PEER, names, self.a.now(), 1, update)
         self.run_until(lambda: bool(self.a.offers))
         self.deliver_offer(transfer_id)
 

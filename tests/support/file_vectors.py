@@ -49,8 +49,10 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "LinkStream": ct.LinkStream(ID, HANDLE, TOKEN, ct.Suite.CHACHA),
     "TcpOpen": ct.TcpOpen(ID),
     "Done, renamed": ct.Done(ID, 1, [("plans/a\u202eb", "a_b")]),
+    "Done, beside an earlier folder": ct.Done(ID, not_updated="update-changed"),
     "Position": fr.Position(1, 65_536),
     "FileHeader": fr.FileHeader(1, 65_536),
+    "Skip": fr.Skip(1, 3),
 }
 PAGE = [
     listing.ListedFolder(["plans"], [listing.ListedFile("house.pdf", 1 << 20, 1_700_000_000_000)]),
@@ -69,7 +71,7 @@ BULK: dict[str, bulk.BulkMessage] = {
 
 def encode(value: Any) -> bytes:
     """By the encoder that the product uses."""
-    if isinstance(value, fr.Position | fr.FileHeader):
+    if isinstance(value, fr.Position | fr.FileHeader | fr.Skip):
         return fr.encode_body(value)
     return ct.encode_control(value)
 
@@ -79,6 +81,7 @@ def decode(type_name: str, data: bytes) -> Any:
     decoders: dict[str, Callable[[bytes], Any]] = {
         "Position": fr.decode_position,
         "FileHeader": fr.decode_header,
+        "Skip": fr.decode_skip,
     }
     return decoders.get(type_name, ct.decode_control)(data)
 

@@ -60,7 +60,7 @@ def write_history(harness: LedgerHarness) -> None:
     )
     harness.do(c.StoreTransfer(row, b"opaque", b"listing", c.AutomaticUse(BOB, 20_000, 9, 1)))
     done = TransferRow(message_id(99), bob, 1, True, "done", "b.bin", 2, 9, 9, path="/home/b.bin")
-    harness.do(c.StoreTransfer(done, b""))
+    harness.do(c.StoreTransfer(done, b"", digests=b"d" * 64))
     harness.do(c.StoreLine(bob, bytes((20, 55, 12, 0))))
     harness.do(c.StoreDraft(bob, "half a thought – ½", 0))
     eve = harness.add_peer(EVE, "eve")

@@ -110,7 +110,7 @@ LINK = rows.LinkRow(
     links=1,
 )
 DIFFERENCES = rows.Differences(
-    2, [LeftOut("plans/pipe", "special")], 1, [rows.Renamed("plans/a_", "a_ (1)")]
+    2, [LeftOut("plans/pipe", "special")], 1, [rows.Renamed("plans/a_", "a_ (1)")], "update-changed"
 )
 TRANSFER = rows.TransferRow(
     id=ID_2,
@@ -126,6 +126,8 @@ TRANSFER = rows.TransferRow(
     kind=rows.TransferKind.FOLDER,
     things=2,
     differences=DIFFERENCES,
+    update=True,
+    updates_allowed=True,
 )
 CLIENT = rows.ClientRow(client=3, name="qt", role=rows.ClientRole.FULL, since_ms=SENT_MS)
 SESSION = rows.SessionRow(
@@ -176,10 +178,11 @@ COMMANDS: Samples = _named(
             peer=1, before_place=41, before_no=41, limit=50, search="hous", ids=[ID_2]
         ),
         cmd.SendMessage(ID_1, 1, "Grüße", 7, SENT_MS, ID_2),
-        cmd.OfferFiles(ID_1, 1, ["/home/alice/plans", "/home/alice/ü.txt"]),
+        cmd.OfferFiles(ID_1, 1, ["/home/alice/plans", "/home/alice/ü.txt"], True),
         cmd.WithdrawMessage(ID_2, 1),
         cmd.DeleteMessage(ID_2, 1),
         cmd.AcceptTransfer(ID_2, "/home/alice/Desktop"),
+        cmd.AllowUpdates(ID_2, False),
         cmd.RejectTransfer(ID_2),
         cmd.PauseTransfer(ID_2),
         cmd.ResumeTransfer(ID_2),

@@ -5,6 +5,7 @@ from msgspec import Struct, msgpack
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.facts import facts_of
 from chatnet_engine.files.names import safe_name
+from chatnet_engine.files.update_wire import Exchange, KeptFolder
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow, TransferState
 
@@ -37,6 +38,15 @@ class Detail(Struct, array_like=True, gc=False):
     """Sender: the files were there already once, and are sent only as they were."""
     things: int = 0
     """Receiver: how many of the offer's things are complete."""
+    name: str = ""
+    inode: int = 0
+    """Receiver: what the newest complete thing is called, and its inode."""
+    exchange: Exchange | None = None
+    """Receiver: the earlier folder whose place it takes."""
+    problem: str = ""
+    """Receiver: why it takes no place (an UpdateReason value)."""
+    kept: list[KeptFolder] = []
+    """Receiver: earlier states of this folder that are beside it, newest first."""
 
 
 class Former(Struct, array_like=True, gc=False):

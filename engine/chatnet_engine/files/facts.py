@@ -9,7 +9,7 @@ from chatnet_engine.files.names import shown
 from chatnet_protocol.ipc.offer import Offer
 from chatnet_protocol.ipc.rows import Differences, Renamed, TransferKind
 from chatnet_protocol.limits import MAX_LEFT_OUT_NAMED
-from chatnet_protocol.wire.control import MAX_RENAMED_BYTES
+from chatnet_protocol.wire.control import MAX_RENAMED_BYTES, Done
 
 
 class Facts(TypedDict):
@@ -21,6 +21,7 @@ class Facts(TypedDict):
     files: int
     size_bytes: int
     differences: Differences | None
+    update: bool
 
 
 def facts_of(offer: Offer, make_safe: Callable[[str], str]) -> Facts:
@@ -37,6 +38,7 @@ def facts_of(offer: Offer, make_safe: Callable[[str], str]) -> Facts:
         files=offer.file_count,
         size_bytes=offer.size_bytes,
         differences=differences,
+        update=offer.update,
     )
 
 
@@ -52,18 +54,27 @@ def with_renamed(known: Differences | None, count: int, named: list[Renamed]) ->
     )
 
 
+def with_problem(known: Differences | None, problem: str) -> Differences | None:
+    """`known`, and why an update left the earlier folder as it is; empty: it did not."""
+    if not problem:
+        return known
+    return msgspec.structs.replace(known or Differences(0), not_updated=problem)
+
+
 def without_renamed(known: Differences | None) -> Differences | None:
     """`known` before anything has arrived."""
     return Differences(known.left_out, known.left_out_named) if known and known.left_out else None
 
 
-def named_for_peer(known: Differences | None) -> list[tuple[str, str]]:
-    """As many of the new names as one control message holds."""
+def done_for_peer(transfer_id: bytes, known: Differences | None) -> Done:
+    """What the sender learns in the end: as many of the new names as one control message holds."""
+    if known is None:
+        return Done(transfer_id)
     named: list[tuple[str, str]] = []
     left = MAX_RENAMED_BYTES
-    for one in known.renamed_named if known else ():
+    for one in known.renamed_named:
         left -= len(one.path.encode()) + len(one.name.encode()) + 8
         if left < 0:
             break
         named.append((one.path, one.name))
-    return named
+    return Done(transfer_id, known.renamed, named, known.not_updated)

@@ -5,10 +5,34 @@ a file that was not offered.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from chatnet_protocol.errors import RemoteProtocolError
-from chatnet_protocol.wire.file_records import DIGEST_BYTES, Position, RecordType, decode_header
+from chatnet_protocol.wire.file_records import (
+    DIGEST_BYTES,
+    Position,
+    RecordType,
+    Skip,
+    decode_header,
+)
+
+
+def next_wanted(index: int, have: Container[int]) -> int:
+    """The first file from `index` on that is not here already."""
+    while index in have:
+        index += 1
+    return index
+
+
+def skips(have: Iterable[int], start: int) -> list[Skip]:
+    """The files from `start` on that are here already, as ranges."""
+    found: list[Skip] = []
+    for index in sorted(have):
+        if found and found[-1].index + found[-1].count == index:
+            found[-1] = Skip(found[-1].index, found[-1].count + 1)
+        elif index >= start:
+            found.append(Skip(index, 1))
+    return found
 
 
 class Step(enum.Enum):
@@ -26,10 +50,19 @@ class Step(enum.Enum):
 
 class IncomingFiles:
     """One connection's worth of files, from `start` on. `sizes`: all sizes as offered, as far as
-    they are known; there are `count` files."""
+    they are known; there are `count` files. `have`: those that are not sent."""
 
-    def __init__(self, sizes: Sequence[int], start: Position, count: int | None = None) -> None:
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        start: Position,
+        count: int | None = None,
+        have: Container[int] = (),
+    ) -> None:
         self._sizes = sizes
+        self._have = have
+        self.finished = -1
+        """The file that was complete last."""
         self._count = len(sizes) if count is None else count
         self.index = start.index
         self.offset = start.offset
@@ -47,7 +80,8 @@ class IncomingFiles:
             if len(body) != DIGEST_BYTES:
                 raise RemoteProtocolError("a digest has 32 bytes")
             self._open = False
-            self.index += 1
+            self.finished = self.index
+            self.index = next_wanted(self.index + 1, self._have)
             self.offset = 0
             return Step.CHECK
         if record_type == RecordType.END:

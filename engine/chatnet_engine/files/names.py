@@ -72,6 +72,11 @@ def numbered_folder(name: str, number: int) -> str:
     return name if number == 0 else _add(name, f" ({number})")
 
 
+def until_name(name: str, date: str) -> str:
+    """`notes`, 2026-11-30 → `notes (until 2026-11-30)`."""
+    return _add(name, f" (until {date})")
+
+
 def shown(raw: str) -> str:
     """A raw name for logs and sentences: one line, no control or direction characters."""
     return _harmless(raw, _REPLACED_CATEGORIES)

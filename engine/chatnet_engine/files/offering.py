@@ -14,7 +14,7 @@ from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Moment, Outputs
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
-from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
+from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer, is_one_folder
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from chatnet_protocol.limits import (
     MAX_FILES_IN_OFFER,
@@ -35,6 +35,7 @@ MAX_SCANS = 3
 """File processes that may die over one list; then it is this list that kills them."""
 
 TOO_MANY = f"That is more than {MAX_LISTED_FILES:,} files; offer an archive of them instead."
+ONE_FOLDER = "An update is of one folder; offer other files without it."
 TOO_LONG = "The list of these files is too long for one offer; offer an archive of them instead."
 OTHER_MESSAGE = "That id is another message already."
 NOT_HANDLED = "The engine failed inside while preparing this offer; try again. See its log."
@@ -68,6 +69,7 @@ class Listed:
     peer: int
     roots: list[str]
     deadline_s: float
+    update: bool = False
     scans: int = 1
     body: bytes = b""
     store: StoreTransfer | None = None
@@ -92,7 +94,9 @@ class Offering:
         self._waiting: dict[bytes, Listed] = {}
         self._results: list[ReadyOffer | FailedOffer] = []
 
-    def offer(self, transfer_id: bytes, peer: int, paths: list[str], at: Moment) -> None:
+    def offer(
+        self, transfer_id: bytes, peer: int, paths: list[str], at: Moment, update: bool = False
+    ) -> None:
         """Have the files listed; the result comes by `take`. Harmless to repeat.
 
         Raises CommandError when that id is another offer.
@@ -111,7 +115,7 @@ class Offering:
             self._results.append(FailedOffer(transfer_id, ErrorCode.TOO_LARGE, TOO_LONG))
             return
         self._out.undo.append(partial(self._waiting.pop, transfer_id, None))
-        self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S)
+        self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S, update)
         self._out.ask(pw.Scan(transfer_id, paths))
 
     def repeat(self, transfer_id: bytes, peer: int, body: bytes) -> None:
@@ -156,7 +160,11 @@ class Offering:
             )
             for file in report.files
         ]
-        offer = Offer(files, report.folders, report.left_out, report.left_out_named, report.listing)
+        named = report.left_out_named
+        offer = Offer(files, report.folders, report.left_out, named, report.listing, listed.update)
+        if listed.update and not is_one_folder(offer):
+            self._fail(report.id, ErrorCode.INVALID, ONE_FOLDER)
+            return
         body = encode_offer(offer)
         deep = any(len(file.path) > MAX_PATH_COMPONENTS for file in files)
         if len(body) > MAX_OFFER_BYTES or deep:

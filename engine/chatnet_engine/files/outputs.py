@@ -124,6 +124,8 @@ class Outputs:
         self.bbr = False
         """Whether what the file process sends on TCP uses BBR."""
         self.bulk = BulkStreams(self.ask)
+        self.searches: list[bytes] = []
+        """Transfers whose earlier folder is wanted from the store."""
         self.undo: list[Callable[[], object]] = []
         """How to take back what else this unit of work has changed, newest last."""
         self._jobs = 0

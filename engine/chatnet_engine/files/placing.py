@@ -72,4 +72,6 @@ class Placing:
     def _ask(self, first: int) -> None:
         for thing, name, inode in self._detail.placing[first : self._durable]:
             wanted = safe_name(self._things[thing].name)
-            self._out.ask(pw.Place(self._id, self._detail.folder, thing, name, wanted, inode))
+            exchange = self._detail.exchange
+            folder = self._detail.folder
+            self._out.ask(pw.Place(self._id, folder, thing, name, wanted, inode, exchange))

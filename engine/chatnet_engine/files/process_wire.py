@@ -9,12 +9,17 @@ import enum
 import msgspec
 from msgspec import Struct
 
+from chatnet_engine.files.job_parts import Connect as Connect
+from chatnet_engine.files.job_parts import ScannedFile as ScannedFile
+from chatnet_engine.files.update_wire import EarlierFolder, Exchange
 from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder, OfferedListing
 from chatnet_protocol.ipc.reasons import Reason
 from chatnet_protocol.ipc.rows import Renamed
 
 STALLED_S = 5.0
 """After so long without progress the transfer's row says why."""
+MAX_DIGESTS = 10_000
+"""Files of a folder whose digests are reported and stored: 320 kB, and 400 in Prepared."""
 MAX_FRAME_BYTES = 1024 * 1024
 """Of a report: its maker keeps below it, so a longer one means that the two have lost step, and the
 process is started anew."""
@@ -22,31 +27,6 @@ process is started anew."""
 
 class WireBase(Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Common shape of requests and reports."""
-
-
-class ScannedFile(Struct, frozen=True, gc=False, array_like=True):
-    """A file to send: `path` continues the folder that holds the root with that number."""
-
-    root: int
-    path: list[str]
-    size_bytes: int
-    modified_ns: int
-    executable: bool = False
-
-
-class Connect(Struct, frozen=True, gc=False, array_like=True):
-    """How the two sides meet for one job.
-
-    `addrs` to dial one after the other; none: wait for the other side at the listener. `bulk`: no
-    TCP, but the bytes of a bulk stream (BulkOut, BulkIn).
-    """
-
-    handle: bytes
-    token: bytes
-    suite: int
-    addrs: list[tuple[str, int]]
-    valid_s: float
-    bulk: bool = False
 
 
 class Scan(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -90,6 +70,21 @@ class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     index: int
     offset: int
     things: int
+    have: list[tuple[int, bytes]] = []
+    """Files that need not be sent, with their digests: see Prepared."""
+
+
+class Prepare(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Take what an update has in common with the earlier folder from there, before it is received.
+
+    Answered by Prepared, or Ended if that is not possible now.
+    """
+
+    job: int
+    id: bytes
+    folder: str
+    offer: bytes
+    earlier: EarlierFolder
 
 
 class Stop(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -111,13 +106,20 @@ class Place(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     wanted: str
     """Its name while that is free; what is numbered if the name is taken."""
     inode: int
+    exchange: Exchange | None = None
+    """The place it takes instead, if all there is as it was."""
 
 
 class Discard(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Remove the partial files of a transfer, and the listing of an own one. No report follows."""
+    """Remove the partial files of a transfer, and the listing of an own one. No report follows.
+
+    `exchange`: what Place may have begun with the folder of this inode.
+    """
 
     id: bytes
     folder: str
+    exchange: Exchange | None = None
+    inode: int = 0
 
 
 class BulkIn(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -142,7 +144,7 @@ class Probe(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     addrs: list[tuple[str, int]]
 
 
-Request = Scan | Send | Receive | Stop | Place | Discard | BulkIn | BulkGrant | Probe
+Request = Scan | Send | Prepare | Receive | Stop | Place | Discard | BulkIn | BulkGrant | Probe
 
 
 class Listening(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -212,6 +214,22 @@ class Stalled(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """A TransferReason without parameters: PATH_SILENT, RECEIVER_BUSY or SENDER_SILENT."""
 
 
+class Prepared(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Last report of a job that prepares. `have`: files that are durable in the partial folder,
+    with their digests.
+
+    `state`: fingerprint of the earlier folder; empty if something in it is not as it was, and
+    `problem` (an UpdateReason value) says what. `until`: what it is called when it is replaced
+    today.
+    """
+
+    job: int
+    have: list[tuple[int, bytes]]
+    state: bytes
+    until: str
+    problem: str = ""
+
+
 class SourceChanged(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """The file was written to since it was offered; the new version is being sent from its
     start."""
@@ -232,7 +250,8 @@ class ThingComplete(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """Thing `thing` of the offer is durable under its partial name; `name` is free for it.
 
     `renamed`: how many names inside it are not as they were offered, of which `named` are the
-    first.
+    first. `digests`: of the files of a folder that is the only thing, in the order of the offer, up
+    to MAX_DIGESTS; else empty.
     """
 
     job: int
@@ -241,14 +260,21 @@ class ThingComplete(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     inode: int
     renamed: int = 0
     named: list[Renamed] = []
+    digests: bytes = b""
 
 
 class Placed(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """The file or folder has its final name."""
+    """The file or folder has its final name.
+
+    `until`: the name of the folder whose place it has taken; empty if it has taken none.
+    `problem`: why the exchange that was asked for was not made (an UpdateReason value).
+    """
 
     id: bytes
     thing: int
     name: str
+    until: str = ""
+    problem: str = ""
 
 
 class NotPlaced(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -323,6 +349,7 @@ Report = (
     | Connected
     | Progress
     | Stalled
+    | Prepared
     | SourceChanged
     | FileComplete
     | ThingComplete

@@ -13,7 +13,7 @@ import msgspec
 from chatnet_engine.files import connecting, endings
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
-from chatnet_engine.files.facts import named_for_peer, with_renamed, without_renamed
+from chatnet_engine.files.facts import done_for_peer, with_renamed, without_renamed
 from chatnet_engine.files.names import shown_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import S, Step, Table
@@ -68,6 +68,8 @@ class Receiving(Transfer):
         self._dial_interval_s = MIN_DIAL_INTERVAL_S
         self.acknowledged = True
         """The sender knows how it ended."""
+        self._have: list[tuple[int, bytes]] = []
+        """Files that need not be sent, with their digests."""
 
     def accept(self, folder: str, at: Moment) -> None:
         """The files are wanted, below `folder`; once more, if it has ended."""
@@ -92,6 +94,12 @@ class Receiving(Transfer):
         """Somebody here has to decide, because of `why`."""
         self._touch(at, why=why)
         self.handle_link_up(at)
+
+    def allow_updates(self, allowed: bool, at: Moment) -> None:
+        """Whether later offers of this folder may take its place."""
+        if allowed != self._row.updates_allowed:
+            self._row = msgspec.structs.replace(self._row, updates_allowed=allowed)
+            self._touch(at)
 
     def refuse_one_more(self, at: Moment) -> None:
         """The peer has as many open offers as it may have."""
@@ -238,9 +246,7 @@ class Receiving(Transfer):
         if self.phase is not S.DONE:
             super()._say_end()
         elif self.settled:
-            differences = self._row.differences
-            renamed = differences.renamed if differences else 0
-            self._out.say(self.peer, ct.Done(self.id, renamed, named_for_peer(differences)))
+            self._out.say(self.peer, done_for_peer(self.id, self._row.differences))
 
     # --- what the file process says ---
 
@@ -336,6 +342,7 @@ class Receiving(Transfer):
     def _thing_complete(self, report: pw.ThingComplete, at: Moment) -> None:
         self.detail.things = report.thing + 1
         self._placing.add(report.thing, report.name, report.inode)
+        self.detail.inode, self._digests = report.inode, report.digests
         self._renamed(report.renamed, report.named)
         self._touch(at)
 
@@ -346,7 +353,7 @@ class Receiving(Transfer):
     def _placed(self, report: pw.Placed, at: Moment) -> None:
         if not self._placing.remove(report.thing):
             return
-        folder = self.detail.folder.rstrip("/")
+        folder, self.detail.name = self.detail.folder.rstrip("/"), report.name
         path = folder if len(self._things) > 1 else f"{folder}/{report.name}"
         self._row = msgspec.structs.replace(self._row, path=path)
         offered = self._things[report.thing].name
@@ -379,22 +386,15 @@ class Receiving(Transfer):
             self._touch(at, why=report.why)
 
     def _start(self, connect: pw.Connect) -> None:
-        self._out.ask(
-            pw.Receive(
-                self._new_job(connect),
-                self.id,
-                connect,
-                self.detail.folder,
-                self.listing.offer,
-                self.detail.index,
-                self.detail.offset,
-                self.detail.things,
-            )
-        )
+        job, detail = self._new_job(connect), self.detail
+        begin = detail.index, detail.offset, detail.things
+        offer = self.listing.offer
+        self._out.ask(pw.Receive(job, self.id, connect, detail.folder, offer, *begin, self._have))
 
     def _end(self, code: int, by: str, why: Reason | None, at: Moment, *, tell: bool) -> None:
         super()._end(code, by, why, at, tell=tell)
         self.acknowledged = not tell
         self._placing.clear()
         if self.detail.folder:
-            self._out.ask(pw.Discard(self.id, self.detail.folder))
+            begun = self.detail.exchange, self.detail.inode
+            self._out.ask(pw.Discard(self.id, self.detail.folder, *begun))

@@ -13,7 +13,7 @@ from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.endings import SENT_TO_SENDER
-from chatnet_engine.files.facts import with_renamed, without_renamed
+from chatnet_engine.files.facts import with_problem, with_renamed, without_renamed
 from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
 from chatnet_engine.files.phases import END_STATES, S, Step, Table
@@ -202,6 +202,7 @@ class Sending(Transfer):
         named = [Renamed(shown(path), shown(name)) for path, name in done.named]
         differences = without_renamed(self._row.differences)
         differences = with_renamed(differences, max(0, done.renamed), named)
+        differences = with_problem(differences, shown(done.not_updated))
         self._row = msgspec.structs.replace(self._row, done_bytes=size, differences=differences)
         self._touch(at, why=None, by="")
 

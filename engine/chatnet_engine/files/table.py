@@ -15,6 +15,7 @@ from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.trace import describe
 from chatnet_protocol.commit import StoreTransfer
+from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
 
@@ -49,8 +50,9 @@ class Storing:
 class TransferTable:
     """The tables; `Transfers` fills them."""
 
-    def __init__(self, quota: Quota, *, contain: bool) -> None:
+    def __init__(self, quota: Quota, inbox: str, *, contain: bool) -> None:
         self._contain = contain
+        self.inbox = inbox
         self._quota = quota
         self._out = Outputs()
         self._links: dict[int, PeerLink] = {}
@@ -140,6 +142,13 @@ class TransferTable:
         """This was not stored, and will not be."""
         if op.automatic is not None:
             self._quota.give_back(op.automatic)
+
+    def _known(self, transfer_id: bytes) -> Transfer:
+        """Raises CommandError when it is not in memory."""
+        transfer = self._all.get(transfer_id)
+        if transfer is None:
+            raise CommandError(ErrorCode.UNKNOWN_TRANSFER, "There is no such transfer.")
+        return transfer
 
     def _link(self, peer: int) -> PeerLink:
         return self._links.setdefault(peer, PeerLink())

@@ -76,6 +76,8 @@ class Transfer(ABC):
         self._announced: ct.Listen | ct.LinkStream | None = None
         """To be sent once the file process knows the token."""
         self._dirty = False
+        self._digests = b""
+        """Of the files that have arrived, to be stored once."""
         self._storing = False
         self._progressed = False
         self._progress_due = 0.0
@@ -255,7 +257,8 @@ class Transfer(ABC):
         self.detail.phase = self.phase.value
         listing = b"" if self.listing_stored else encode_listing(self.listing)
         self.listing_stored = True
-        return StoreTransfer(self.row, encode_detail(self.detail), listing)
+        digests, self._digests = self._digests, b""
+        return StoreTransfer(self.row, encode_detail(self.detail), listing, digests=digests)
 
     def handle_stored(self, at: Moment) -> None:
         """What `take_store` gave last is durable."""

@@ -20,8 +20,9 @@ from chatnet_engine.files.phases import Act
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.sending import Sending
-from chatnet_engine.files.table import TransferTable
 from chatnet_engine.files.transfer import Transfer
+from chatnet_engine.files.update_table import UpdateTable
+from chatnet_engine.files.updating import Updating
 from chatnet_protocol.commit import AutomaticUse, StoredTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow
@@ -31,7 +32,7 @@ from chatnet_protocol.wire import control as ct
 __all__ = ["Act", "FailedOffer", "Transfers"]
 
 
-class Transfers(TransferTable):
+class Transfers(UpdateTable):
     """Owner of every transfer that has not ended, and of the newest ended ones."""
 
     def __init__(
@@ -45,8 +46,7 @@ class Transfers(TransferTable):
         contain: bool = False,
     ) -> None:
         self._random = random
-        self.inbox = inbox
-        super().__init__(Quota(automatic), contain=contain)
+        super().__init__(Quota(automatic), inbox, contain=contain)
         self.offering = Offering(self._out)
         """Offers that are no transfers yet; its `take` gives those that can be sent."""
         self._unstated: set[int] = set()
@@ -61,7 +61,13 @@ class Transfers(TransferTable):
     # --- commands ---
 
     def offer(
-        self, transfer_id: bytes, peer: int, paths: list[str], now: float, wall_ms: int
+        self,
+        transfer_id: bytes,
+        peer: int,
+        paths: list[str],
+        now: float,
+        wall_ms: int,
+        update: bool = False,
     ) -> None:
         """Prepare an offer; the result comes by `offering.take`. Harmless to repeat.
 
@@ -72,7 +78,7 @@ class Transfers(TransferTable):
             check_same(known.peer, known.listing.roots, peer, paths)
             self.offering.repeat(transfer_id, known.peer, known.listing.offer)
         else:
-            self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms))
+            self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms), update)
 
     def accept(self, transfer_id: bytes, folder: str, now: float, wall_ms: int) -> None:
         """Take the files, into `folder` or the inbox, also once more. Raises CommandError."""
@@ -342,7 +348,7 @@ class Transfers(TransferTable):
     def _add(
         self, row: TransferRow, detail: Detail, listing: Listing, waiting_seq: int = 0
     ) -> Transfer:
-        side = Sending if row.mine else Receiving
+        side = Sending if row.mine else Updating if row.update else Receiving
         transfer = side(row, detail, listing, self._link(row.peer), self._out, self._random)
         if isinstance(transfer, Sending) and waiting_seq:
             transfer.waiting_seq = waiting_seq
@@ -381,12 +387,6 @@ class Transfers(TransferTable):
             raise CommandError(
                 ErrorCode.NOT_ALLOWED, "This is your own offer; the other side answers it."
             )
-        return transfer
-
-    def _known(self, transfer_id: bytes) -> Transfer:
-        transfer = self._all.get(transfer_id)
-        if transfer is None:
-            raise CommandError(ErrorCode.UNKNOWN_TRANSFER, "There is no such transfer.")
         return transfer
 
     def _handle_ready(self, report: pw.Listening, at: Moment) -> None:

@@ -24,6 +24,9 @@ from chatnet_protocol.ipc.reasons import TransferReason, reason
 PARTIAL_FOLDER = ".chatnet-partial"
 LISTING = "listing"
 """Instead of the number of a thing: the list of all files."""
+FOLDER_MODE = 0o777
+"""Of received folders, but for what the user's umask takes away."""
+ASIDE = "aside-"
 PARTIAL_KEPT_S = 30 * 24 * 3600
 """A partial file that nobody has written to for so long is removed; its transfer starts over."""
 RESERVE_BYTES = 1024**3
@@ -88,6 +91,27 @@ class Folder:
             os.rmdir(PARTIAL_FOLDER, dir_fd=self._fd)
         os.close(self._fd)
 
+    @property
+    def fd(self) -> int:
+        """Descriptor of the destination."""
+        return self._fd
+
+    @property
+    def partial_fd(self) -> int:
+        """Descriptor of the folder of the partial files."""
+        return self._partial_fd
+
+    def has(self, name: str, inode: int) -> bool:
+        """Whether this name is that of this file or folder. Raises OSError."""
+        found = status_of(self._fd, name)
+        return found is not None and found.st_ino == inode
+
+    @staticmethod
+    def aside_name(transfer_id: bytes) -> str:
+        """What a complete folder is called there while it and an earlier one change places; nothing
+        removes it."""
+        return f"{ASIDE}{transfer_id.hex()}"
+
     def need(self, size_bytes: int) -> None:
         """Raises FolderError when so much more would leave less than the reserve."""
         found = os.fstatvfs(self._fd)
@@ -98,7 +122,7 @@ class Folder:
 
     def open_partial(self, transfer_id: bytes, thing: int | str) -> int:
         """Descriptor of a file's partial, which may hold bytes already. Raises OSError."""
-        fd = self._open(_partial_name(transfer_id, thing))
+        fd = self._open(partial_name(transfer_id, thing))
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "the partial is not a regular file")
@@ -106,7 +130,7 @@ class Folder:
 
     def open_tree(self, transfer_id: bytes, thing: int) -> FileTree:
         """A folder's partial, which may hold files already. Raises OSError."""
-        name = _partial_name(transfer_id, thing)
+        name = partial_name(transfer_id, thing)
         for _ in range(MAX_ATTEMPTS):
             with contextlib.suppress(FileNotFoundError):
                 fd, _ = open_subfolder(self._partial_fd, name)
@@ -117,7 +141,7 @@ class Folder:
 
     def partial(self, transfer_id: bytes, thing: int) -> os.stat_result | None:
         """What there is of a file or folder. Raises OSError."""
-        return _status(self._partial_fd, _partial_name(transfer_id, thing))
+        return status_of(self._partial_fd, partial_name(transfer_id, thing))
 
     def keep_partials(self) -> None:
         """Make durable that the partial files are found again. Raises OSError."""
@@ -137,7 +161,7 @@ class Folder:
         number_name = numbered_folder if is_folder else numbered
         for number in range(MAX_NUMBER + 1):
             free = number_name(name, number)
-            if _status(self._fd, free) is None:
+            if status_of(self._fd, free) is None:
                 return free
         raise FolderError(TransferReason.NAMES_TAKEN, shown(self.path))
 
@@ -146,10 +170,10 @@ class Folder:
 
         Recognises what an earlier call did; the name is durable. Raises PartialGone, OSError.
         """
-        partial = _partial_name(transfer_id, thing)
-        there = _status(self._fd, name)
+        partial = partial_name(transfer_id, thing)
+        there = status_of(self._fd, name)
         if there is None or there.st_ino != inode:
-            complete = _status(self._partial_fd, partial)
+            complete = status_of(self._partial_fd, partial)
             if complete is None or complete.st_ino != inode:
                 raise PartialGone
             if stat.S_ISDIR(complete.st_mode):
@@ -160,7 +184,7 @@ class Folder:
                 return False
         # Also when an earlier call had placed it: that one may have died before this.
         sync_dir_fd(self._fd)
-        if (left := _status(self._partial_fd, partial)) and not stat.S_ISDIR(left.st_mode):
+        if (left := status_of(self._partial_fd, partial)) and not stat.S_ISDIR(left.st_mode):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(partial, dir_fd=self._partial_fd)
         return True
@@ -183,7 +207,7 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):  # it was empty and was taken away
             names = os.listdir(self._partial_fd)
         for name in names:
-            if not name.startswith(prefix):
+            if not name.startswith(prefix) or name.startswith(ASIDE):
                 continue
             with contextlib.suppress(OSError):
                 found = os.stat(name, dir_fd=self._partial_fd, follow_symlinks=False)
@@ -218,11 +242,13 @@ class Allocation:
             self._allocated += step
 
 
-def _partial_name(transfer_id: bytes, thing: int | str) -> str:
+def partial_name(transfer_id: bytes, thing: int | str) -> str:
+    """What a file or folder is called while it is not complete."""
     return f"{transfer_id.hex()}-{thing}"
 
 
-def _status(parent_fd: int, name: str) -> os.stat_result | None:
+def status_of(parent_fd: int, name: str) -> os.stat_result | None:
+    """Of what has this name; None: nothing. Raises OSError."""
     try:
         return os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
     except FileNotFoundError:

@@ -5,8 +5,9 @@ import os
 import stat
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.io.file_exchange import ExchangeRefused, Exchanging
 from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
-from chatnet_protocol.ipc.reasons import TransferReason, reason
+from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason
 
 
 def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
@@ -15,8 +16,11 @@ def place(request: pw.Place) -> pw.Placed | pw.NotPlaced:
     try:
         folder = Folder(request.folder)
         with contextlib.closing(folder):
+            until, refusal = _exchange(folder, request)
+            if until and request.exchange:
+                return pw.Placed(transfer_id, thing, request.exchange.name, until)
             if folder.place(transfer_id, thing, name, request.inode):
-                return pw.Placed(transfer_id, thing, name)
+                return pw.Placed(transfer_id, thing, name, problem=refusal)
             found = folder.partial(transfer_id, thing)
             is_folder = found is not None and stat.S_ISDIR(found.st_mode)
             free = folder.free_name(request.wanted, is_folder=is_folder)
@@ -34,8 +38,23 @@ def broken(request: pw.Place) -> pw.NotPlaced:
     return pw.NotPlaced(request.id, request.thing, "", reason(TransferReason.ENGINE_ERROR))
 
 
+def _exchange(folder: Folder, request: pw.Place) -> tuple[str, str]:
+    """The name of the folder whose place it has taken, or why it has taken none."""
+    if request.exchange is None:
+        return "", ""
+    if folder.has(request.name, request.inode):
+        return "", UpdateReason.CHANGED.value  # an earlier call found that
+    try:
+        return Exchanging(folder, request.id, request.inode, request.exchange).run(), ""
+    except ExchangeRefused as error:
+        return "", error.problem
+
+
 def discard(request: pw.Discard) -> None:
     """Remove the partial files of a transfer. Raises FolderError."""
     if os.path.isdir(request.folder):
         with contextlib.closing(Folder(request.folder)) as folder:
+            if request.exchange is not None:
+                with contextlib.suppress(OSError):
+                    Exchanging(folder, request.id, request.inode, request.exchange).settle()
             folder.discard(request.id)

@@ -17,22 +17,18 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_bulk import BulkSockets
-from chatnet_engine.io.file_channel import FileChannel
-from chatnet_engine.io.file_connect import Listener, Unreachable, answer, dial, introduce, probe
+from chatnet_engine.io.file_connect import Listener, probe
 from chatnet_engine.io.file_folder import FolderError
+from chatnet_engine.io.file_job import Job, JobRequest
 from chatnet_engine.io.file_listing import Listings
 from chatnet_engine.io.file_lists import list_files
 from chatnet_engine.io.file_pace import PacedSockets, has_bbr
 from chatnet_engine.io.file_place import broken, discard, place
-from chatnet_engine.io.file_receive import ReceiveJob
-from chatnet_engine.io.file_send import SendJob
 from chatnet_engine.io.log import LineFormatter
-from chatnet_engine.secure.noise import NoiseError
 from chatnet_protocol.errors import ErrorCode
 
 logger = logging.getLogger(__name__)
@@ -41,125 +37,10 @@ LENGTH_BYTES = 4
 READ_BYTES = 256 * 1024
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
 """Reports that the engine does not take; then it is beyond help, and so is this process."""
+BROKEN = "An internal error; see the log."
 NICENESS = 5
 """Text goes first where cores are few."""
 BROKEN = "An internal error; see the log."
-
-JobRequest = pw.Send | pw.Receive
-
-
-class Job:
-    """One connection's work; a thread once there is something to do."""
-
-    def __init__(
-        self,
-        request: JobRequest,
-        report: Callable[[int, pw.Report], None],
-        umask: int,
-        paced: PacedSockets,
-        listings: str,
-    ) -> None:
-        self.request = request
-        self._report = report
-        self._umask = umask
-        self._paced = paced
-        self._listings = listings
-        self._channel: FileChannel | None = None
-        self._stream: socket.socket | None = None
-        self._dialling: socket.socket | None = None
-        self._lock = threading.Lock()
-        self._stopped = False
-
-    def start(self, channel: FileChannel | None) -> None:
-        """With a channel that the listener made, or dial first."""
-        self._channel = channel
-        name = f"file-job-{self.request.job}"
-        try:
-            threading.Thread(target=self._run, name=name, daemon=True).start()
-        except RuntimeError:  # no room for one more thread
-            logger.warning("no thread for file job %d", self.request.job)
-            if channel is not None:
-                channel.close()
-            self._report(self.request.job, pw.Ended(self.request.job, pw.Outcome.LOST))
-
-    def start_on_link(self, sock: socket.socket) -> None:
-        """With a socket behind which is a bulk stream: the sender begins."""
-        self._stream = sock
-        self.start(None)
-
-    def stop(self) -> None:
-        """End soon, and silently."""
-        with self._lock:
-            self._stopped = True
-            if self._channel is not None:
-                self._channel.interrupt()
-            elif self._dialling is not None:
-                with contextlib.suppress(OSError):
-                    self._dialling.shutdown(socket.SHUT_RDWR)
-
-    def _run(self) -> None:
-        number = self.request.job
-        try:
-            ended = self._work()
-        except Exception:
-            logger.exception("file job %d broke", number)
-            ended = pw.Ended(number, pw.Outcome.LOST)
-        self._report(number, ended)
-
-    def _work(self) -> pw.Ended:
-        number = self.request.job
-        channel = self._channel
-        try:
-            if channel is None:
-                channel = self._dial() if self._stream is None else self._begin(self._stream)
-        except Unreachable:
-            outcome = pw.Outcome.UNREACHABLE if self._stream is None else pw.Outcome.LOST
-            return pw.Ended(number, outcome)
-        if isinstance(self.request, pw.Send) and self._stream is None:
-            self._paced.add(number, channel.sock, time.monotonic())
-        self._paced.limit(channel)
-        self._report(number, pw.Connected(number))
-        report = partial(self._report, number)
-        try:
-            if isinstance(self.request, pw.Send):
-                return SendJob(self.request, channel, report, self._listings).run()
-            return ReceiveJob(self.request, channel, report, self._umask).run()
-        finally:
-            self._paced.remove(number)
-            with self._lock:
-                self._channel = None
-                channel.close()
-
-    def _dial(self) -> FileChannel:
-        return self._adopt(dial(self.request.connect, self._keep))
-
-    def _begin(self, stream: socket.socket) -> FileChannel:
-        connect = self.request.connect
-        stream.settimeout(connect.valid_s)
-        try:
-            if not self._keep(stream):
-                raise OSError("stopped")
-            is_sender = isinstance(self.request, pw.Send)
-            channel = (introduce if is_sender else answer)(stream, connect)
-        except (OSError, NoiseError) as error:
-            logger.info("a bulk stream did not begin: %s", error)
-            stream.close()
-            raise Unreachable from None
-        return self._adopt(channel)
-
-    def _adopt(self, channel: FileChannel) -> FileChannel:
-        with self._lock:
-            self._dialling = None
-            if self._stopped:
-                channel.close()
-                raise Unreachable
-            self._channel = channel
-        return channel
-
-    def _keep(self, sock: socket.socket) -> bool:
-        with self._lock:
-            self._dialling = sock
-            return not self._stopped
 
 
 class FileProcess:
@@ -238,7 +119,7 @@ class FileProcess:
 
     def _handle(self, request: pw.Request) -> None:
         match request:
-            case pw.Send() | pw.Receive():
+            case pw.Send() | pw.Receive() | pw.Prepare():
                 self._start_job(request)
             case pw.Stop(job):
                 if self._listener is not None:
@@ -274,7 +155,9 @@ class FileProcess:
     def _start_job(self, request: JobRequest) -> None:
         job = Job(request, self._report, self._umask, self._paced, self._listings)
         self._jobs[request.job] = job
-        if request.connect.bulk:
+        if isinstance(request, pw.Prepare):
+            job.start(None)
+        elif request.connect.bulk:
             job.start_on_link(self._bulk.open(request.job))
             self._send(pw.Expecting(request.job))
         elif request.connect.addrs:
@@ -347,7 +230,7 @@ class FileProcess:
             job, report = self._reports.popleft()
             if job and job not in self._jobs:
                 continue  # it was stopped: the engine does not want to hear of it
-            if isinstance(report, pw.Ended):
+            if isinstance(report, pw.Ended | pw.Prepared):
                 del self._jobs[job]
             self._send(report)
 

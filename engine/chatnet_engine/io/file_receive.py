@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.incoming import IncomingFiles, Step
+from chatnet_engine.files.incoming import IncomingFiles, Step, next_wanted, skips
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
 from chatnet_engine.io.file_finish import CompleteFile, Finisher
-from chatnet_engine.io.file_folder import Folder, FolderError, problem
+from chatnet_engine.io.file_folder import FOLDER_MODE, Folder, FolderError, problem
 from chatnet_engine.io.file_partial import PartialFile
 from chatnet_engine.io.file_target import Target
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
@@ -23,8 +23,6 @@ from chatnet_protocol.wire.file_records import Position, RecordType, encode_body
 REPORT_EVERY_S = 0.2
 SILENT_AFTER_S = 60.0
 """A sender that hashes a long prefix is silent for a while; one that is silent longer is gone."""
-FOLDER_MODE = 0o777
-"""Of received folders, but for what the user's umask takes away."""
 
 
 class Mismatch(Exception):
@@ -47,6 +45,8 @@ class ReceiveJob:
         self._umask = umask
         self._file: PartialFile | None = None
         self._offer = decode_offer(request.offer)
+        self._have = dict(request.have)
+        """Files that need not be sent, with their digests."""
         self._before = 0
         """Bytes of the files before the one under way."""
         self._summed = (0, 0)
@@ -64,7 +64,7 @@ class ReceiveJob:
             folder = Folder(request.folder, FOLDER_MODE & ~self._umask)
         except FolderError as error:
             return self._folder_failed(error)
-        self._target = Target(folder, request.id, self._offer, request.things)
+        self._target = Target(folder, request.id, self._offer, request.things, self._have)
         self._sizes = self._target.sizes
         self._finisher = Finisher(self._target.keep_names, self._complete, self._report)
         try:
@@ -95,9 +95,12 @@ class ReceiveJob:
         listing = self._offer.listing
         total = self._offer.size_bytes + (listing.size_bytes if listing else 0)
         if start.index < self._target.count:
-            folder.need(total - self._before - start.offset)
+            here = sum(self._sizes[index] for index in self._have if index >= start.index)
+            folder.need(total - self._before - here - start.offset)
         self._report_complete(start.index)
-        self._incoming = IncomingFiles(self._sizes, start, self._target.count)
+        self._incoming = IncomingFiles(self._sizes, start, self._target.count, self._have)
+        for skip in skips(self._have, start.index):
+            self._channel.send(RecordType.SKIP, encode_body(skip))
         self._channel.send(RecordType.START, encode_body(start))
         if self._file is not None and start.offset:
             self._file.resume(start.offset)
@@ -127,6 +130,7 @@ class ReceiveJob:
         """Where to go on: what has disappeared since has to come again."""
         request = self._request
         index, offset = self._target.first_missing(request.index), request.offset
+        index = next_wanted(index, self._have)
         if index != request.index:
             offset = 0
         self._before = sum(self._sizes[:index])
@@ -173,7 +177,7 @@ class ReceiveJob:
             self._file.resume(offset)
 
     def _finish_file(self, digest: bytes) -> None:
-        index = self._incoming.index - 1
+        index = self._incoming.finished
         file = self._file
         assert file is not None
         if file.hasher.digest() != digest:
@@ -183,7 +187,8 @@ class ReceiveJob:
             return
         file.complete(self._umask)
         self._file = None
-        self._before += file.size
+        self._before += sum(self._sizes[index : self._incoming.index])
+        self._target.note_digest(index, digest)
         self._finisher.add(CompleteFile(index, file.fd, file.durable))
 
     def _finish_listing(self, file: PartialFile) -> None:
@@ -206,9 +211,8 @@ class ReceiveJob:
 
     def _complete(self, file: CompleteFile) -> list[pw.Report]:
         """It is durable. Called from the finisher's thread."""
-        job = self._request.job
-        complete = self._target.complete(job, file.index + 1)
-        return [pw.FileComplete(job, file.index), *complete]
+        job, files = self._request.job, next_wanted(file.index + 1, self._have)
+        return [pw.FileComplete(job, files - 1), *self._target.complete(job, files)]
 
     def _now_and_then(self) -> None:
         now_s = time.monotonic()

@@ -25,6 +25,7 @@ from chatnet_protocol.wire.file_records import (
     Position,
     RecordType,
     decode_position,
+    decode_skip,
     encode_body,
 )
 
@@ -39,6 +40,7 @@ START_WITHIN_S = 60.0
 END_WITHIN_S = 600.0
 """The receiver still has to write and verify what it got."""
 REPORT_EVERY_S = 0.2
+NO_START = "a receiver starts with where to start"
 MAX_RESTARTS = 3
 """Of one file that is written to while it is sent."""
 HASH_CHUNK_BYTES = 1024 * 1024
@@ -67,6 +69,8 @@ class SendJob:
             for _ in range(BATCH_RECORDS)
         ]
         self._verified = Position(0, 0)
+        self._skipped: set[int] = set()
+        """Files that the receiver has already."""
         self._before = 0
         """Bytes of all files before the present one."""
         self._summed = (0, 0)
@@ -81,7 +85,8 @@ class SendJob:
                 start = self._read_start()
                 self._before = sum(sources.sizes[: start.index])
                 for index in range(start.index, len(sources.sizes)):
-                    self._send_file(index, start.offset if index == start.index else 0)
+                    if index not in self._skipped:
+                        self._send_file(index, start.offset if index == start.index else 0)
                     self._before += sources.sizes[index]
                 self._channel.send(RecordType.END)
                 self._wait_for_end()
@@ -95,10 +100,7 @@ class SendJob:
         return pw.Ended(self._job, pw.Outcome.MOVED)
 
     def _read_start(self) -> Position:
-        records = self._channel.receive(START_WITHIN_S)
-        if len(records) != 1 or records[0][0] != RecordType.START:
-            raise RemoteProtocolError("a receiver starts with where to start")
-        start = decode_position(bytes(records[0][1]))
+        start = self._read_skips()
         sizes = self._sources.sizes
         beyond = start.index == len(sizes) and start.offset > 0
         if start.index > len(sizes) or beyond:
@@ -107,6 +109,23 @@ class SendJob:
             raise RemoteProtocolError("a start beyond the end of the file")
         self._verified = start
         return start
+
+    def _read_skips(self) -> Position:
+        """Note what the receiver has already, up to where it starts."""
+        deadline_s = time.monotonic() + START_WITHIN_S
+        end = 0
+        while records := self._channel.receive(deadline_s - time.monotonic()):
+            for number, (record_type, body) in enumerate(records):
+                if record_type == RecordType.START and number == len(records) - 1:
+                    return decode_position(bytes(body))
+                if record_type != RecordType.SKIP:
+                    raise RemoteProtocolError(NO_START)
+                skip = decode_skip(bytes(body))
+                if skip.index < end or skip.index + skip.count > len(self._sources.sizes):
+                    raise RemoteProtocolError("a receiver skips files in order, of those offered")
+                end = skip.index + skip.count
+                self._skipped.update(range(skip.index, end))
+        raise RemoteProtocolError(NO_START)
 
     def _send_file(self, index: int, offset: int) -> None:
         file = self._sources.source(index)

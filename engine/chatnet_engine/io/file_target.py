@@ -4,6 +4,7 @@ import contextlib
 import os
 import threading
 from array import array
+from collections.abc import Mapping
 
 import blake3
 
@@ -26,12 +27,21 @@ class Target:
     is the first. Its methods raise OSError and FolderError.
     """
 
-    def __init__(self, folder: Folder, transfer_id: bytes, offer: Offer, things: int) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        transfer_id: bytes,
+        offer: Offer,
+        things: int,
+        digests: Mapping[int, bytes] | None = None,
+    ) -> None:
+        """`digests`: of files that are here already."""
         self._folder = folder
         self._id = transfer_id
         self._offer = offer
         self._things = offer.things
         self._complete = things
+        self._digests = dict(digests or {})
         self._listing_fd = -1
         self.first = 0 if offer.listing is None else 1
         """Number of the first file that is not a listing."""
@@ -62,6 +72,17 @@ class Target:
         if index < self.first:
             return OfferedFile([], self.sizes[0])
         return self._known.offered(index - self.first)
+
+    def note_digest(self, index: int, digest: bytes) -> None:
+        """A file has arrived."""
+        if self._remembers:
+            self._digests[index] = digest
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether the digests are reported: of a single folder without a listing."""
+        is_single = len(self._things) == 1 and self._things[0].is_folder
+        return is_single and self._offer.listing is None
 
     def open(self, index: int) -> int:
         """Descriptor of a file, which may hold bytes already."""
@@ -171,10 +192,18 @@ class Target:
             by_inode = sorted(inodes)
             if any(by_inode[at] == by_inode[at - 1] for at in range(1, len(by_inode))):
                 raise FolderError(TransferReason.SAME_NAME, shown(thing.name))
+            digests = self._digests_of(number, tree) if self._remembers else b""
             inode = tree.finish()
         self._folder.keep_partials()
         renamed, named_ones = self._known.renamed(number)
-        return pw.ThingComplete(job, number, name, inode, renamed, named_ones)
+        return pw.ThingComplete(job, number, name, inode, renamed, named_ones, digests)
+
+    def _digests_of(self, number: int, tree: FileTree) -> bytes:
+        """Of the files of a folder, in their order; what came with an earlier job is read."""
+        return b"".join(
+            self._digests.get(index) or tree.digest_of(self._known.path(number, index))
+            for index in self._things[number].files
+        )
 
     @property
     def _known(self) -> Contents:

@@ -9,15 +9,19 @@ import stat
 import threading
 from collections.abc import Callable, Iterable
 
+import blake3
+
 from chatnet_engine.files.tree import Disk
 from chatnet_engine.io.private_dir import sync_dir_fd
 
 PROBE = ".chatnet-Probe"
 STRICT_PROBE = '.chatnet-probe<>:"|?*'
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a folder that is no link is opened."""
 _FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_ATTEMPTS = 100
+HASH_CHUNK_BYTES = 1024 * 1024
 
 Path = tuple[str, ...]
 
@@ -87,10 +91,27 @@ class FileTree:
             return found if stat.S_ISREG(found.st_mode) else None
         return None
 
+    def remove_file(self, path: list[str]) -> None:
+        """Raises OSError."""
+        with self._lock:
+            os.unlink(path[-1], dir_fd=self._open_folder(tuple(path[:-1]), make=False))
+
     def size_of(self, path: list[str]) -> int | None:
         """Size of a file; None without one."""
         found = self.status_of(path)
         return None if found is None else found.st_size
+
+    def digest_of(self, path: list[str]) -> bytes:
+        """BLAKE3 digest of a file. Raises OSError."""
+        with self._lock:
+            folder = self._open_folder(tuple(path[:-1]), make=False)
+            fd = os.open(path[-1], _FILE & ~os.O_CREAT, dir_fd=folder)
+        hasher = blake3.blake3()
+        with os.fdopen(fd, "rb") as file:
+            while chunk := file.read(HASH_CHUNK_BYTES):
+                hasher.update(chunk)
+        digest: bytes = hasher.digest()
+        return digest
 
     def keep_names(self) -> None:
         """Make durable that everything in it is found. Raises OSError."""
@@ -137,7 +158,7 @@ class FileTree:
                     if is_new:
                         self._unsynced.add(path[:depth])
                 else:
-                    below = os.open(name, _FOLDER, dir_fd=fd)
+                    below = os.open(name, FOLDER, dir_fd=fd)
                 os.close(fd)
                 fd = below
         except BaseException:
@@ -162,7 +183,7 @@ def open_subfolder(parent_fd: int, name: str, mode: int = 0o700) -> tuple[int, b
             os.mkdir(name, 0o700, dir_fd=parent_fd)
             is_new = True
         with contextlib.suppress(FileNotFoundError):
-            fd = os.open(name, _FOLDER, dir_fd=parent_fd)
+            fd = os.open(name, FOLDER, dir_fd=parent_fd)
             if is_new and mode != 0o700:
                 with contextlib.suppress(OSError):  # a file system without modes
                     os.fchmod(fd, mode)

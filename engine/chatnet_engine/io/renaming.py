@@ -5,6 +5,7 @@ import errno
 import os
 
 RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
 NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})
 """What kernels and file systems answer that do not know the flag."""
 
@@ -26,15 +27,26 @@ def rename_folder(name: str, folder_fd: int, new_name: str, new_folder_fd: int) 
     return True
 
 
-def _renameat2(folder_fd: int, name: str, new_folder_fd: int, new_name: str) -> int:
+def exchange_folders(name: str, folder_fd: int, other: str, other_folder_fd: int) -> bool:
+    """Two folders change places, in one step for everybody who looks; False where the kernel or the
+    file system cannot do that. Raises OSError."""
+    code = _renameat2(folder_fd, name, other_folder_fd, other, RENAME_EXCHANGE)
+    if code in NOT_SUPPORTED:
+        return False
+    if code:
+        raise OSError(code, os.strerror(code), other)
+    return True
+
+
+def _renameat2(
+    folder_fd: int, name: str, new_folder_fd: int, new_name: str, flag: int = RENAME_NOREPLACE
+) -> int:
     """0 or an errno."""
     try:
         call = _LIBC.renameat2
     except AttributeError:  # a C library older than the call
         return errno.ENOSYS
-    failed = call(
-        folder_fd, os.fsencode(name), new_folder_fd, os.fsencode(new_name), RENAME_NOREPLACE
-    )
+    failed = call(folder_fd, os.fsencode(name), new_folder_fd, os.fsencode(new_name), flag)
     return ctypes.get_errno() if failed else 0
 
 

@@ -171,6 +171,8 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
             return transfers.store(db, op)
         case c.LoadTransfers():
             return c.TransfersLoaded(loading.readable(transfers.load_some(db, op)))
+        case c.FindFolder():
+            return loading.readable_folder(transfers.find_folder(db, op))
         case cr.StoreRestoreRequest():
             return restores.store_request(db, op)
         case cr.StorePeerRestoreRequest():

@@ -130,6 +130,11 @@ def readable(found: Iterable[c.StoredTransfer]) -> list[c.StoredTransfer]:
     return out
 
 
+def readable_folder(found: c.FolderFound) -> c.FolderFound:
+    """`found`, or nothing when it cannot be read."""
+    return found if found.found and readable([found.found]) else c.FolderFound(None)
+
+
 def restore(db: sqlite3.Connection, peer: int) -> list[cr.RestoreState]:
     """The restore requests of a peer, if there ever were any. Raises one of DAMAGE."""
     state = restores.stored(db, peer)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from chatnet_engine.ledger.schema import (
     BLOCKED,
     CHOSEN_SIZES,
-    GIVEN_PATHS,
     KNOWN_LINES,
-    LISTINGS,
     OWN_KEY,
     OWN_SETTINGS,
     QUOTAS,
@@ -16,8 +14,8 @@ from chatnet_engine.ledger.schema import (
     REPLIES,
     RESTORES,
     TABLES,
-    TRANSFER_FACTS,
 )
+from chatnet_engine.ledger.transfer_schema import GIVEN_PATHS, LISTINGS, TRANSFER_FACTS, UPDATES
 from chatnet_protocol.errors import VersionMismatch
 
 STEPS: tuple[str, ...] = (
@@ -29,6 +27,7 @@ STEPS: tuple[str, ...] = (
     + GIVEN_PATHS
     + LISTINGS
     + TRANSFER_FACTS
+    + UPDATES
     + REPLIES
     + CHOSEN_SIZES
     + KNOWN_LINES

@@ -16,13 +16,13 @@ _DECODER = msgspec.msgpack.Decoder(Differences)
 _REASONS = msgspec.json.Decoder(Reason)
 _COLUMNS = (
     "id, peer, no, mine, state, name, files, size_bytes, done_bytes, by_whom, reason, path,"
-    " changed_ms, kind, things, differences"
+    " changed_ms, kind, things, differences, is_update, updates_allowed"
 )
 _REASON = TransferRow.__struct_fields__.index("reason")
 _QUERY = (
     "SELECT t.place, t.id, t.peer, t.no, t.mine, t.state, t.name, t.files, t.size_bytes,"
     " t.done_bytes, t.by_whom, t.reason, t.path, t.changed_ms, t.kind, t.things, t.differences,"
-    " t.detail,"
+    " t.is_update, t.updates_allowed, t.detail,"
     " coalesce(iif(t.mine AND m.seq > c.delivered_seq, m.seq, 0), 0), coalesce(l.listing, x'')"
     " FROM transfers t LEFT JOIN messages m ON m.no = t.no"
     " LEFT JOIN counters c ON c.peer = t.peer LEFT JOIN listings l ON l.id = t.id"
@@ -38,22 +38,25 @@ def store(db: sqlite3.Connection, op: c.StoreTransfer) -> c.TransferStored:
         row.done_bytes, row.by, _reason_text(row.reason), row.path, row.changed_ms,
         row.kind, row.things,
         _ENCODER.encode(row.differences) if row.differences else b"",
-        row.state in ENDED_TRANSFER_STATES, op.detail, op.given,
+        row.update, row.updates_allowed, row.state in ENDED_TRANSFER_STATES, op.detail, op.given,
     )  # fmt: skip
     db.execute(
         f"INSERT INTO transfers ({_COLUMNS}, ended, detail, given)"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET peer = excluded.peer, no = excluded.no,"
         " mine = excluded.mine, state = excluded.state, name = excluded.name,"
         " files = excluded.files, size_bytes = excluded.size_bytes,"
         " done_bytes = excluded.done_bytes, by_whom = excluded.by_whom,"
         " reason = excluded.reason, path = excluded.path, changed_ms = excluded.changed_ms,"
         " kind = excluded.kind, things = excluded.things, differences = excluded.differences,"
+        " is_update = excluded.is_update, updates_allowed = excluded.updates_allowed,"
         " ended = excluded.ended, detail = excluded.detail",
         values,
     )
     if op.listing:
         db.execute("REPLACE INTO listings VALUES (?, ?)", (row.id, op.listing))
+    if op.digests:
+        db.execute("REPLACE INTO digests VALUES (?, ?)", (row.id, op.digests))
     if (use := op.automatic) is not None:
         db.execute(
             "INSERT INTO automatic VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
@@ -85,6 +88,20 @@ def load_some(db: sqlite3.Connection, op: c.LoadTransfers) -> list[c.StoredTrans
     return [_stored(values) for values in found if values]
 
 
+def find_folder(db: sqlite3.Connection, op: c.FindFolder) -> c.FolderFound:
+    """The folder of this name that came last from this peer. The order is that of its messages."""
+    values = db.execute(
+        f"{_QUERY} WHERE t.peer = ? AND t.name = ? AND t.mine = 0 AND t.state = 'done'"
+        " AND t.kind = 'folder' AND t.things = 1 AND t.id <> ? ORDER BY t.no DESC LIMIT 1",
+        (op.peer, op.name, op.id),
+    ).fetchone()
+    if values is None:
+        return c.FolderFound(None)
+    stored = _stored(values)
+    digests = db.execute("SELECT digests FROM digests WHERE id = ?", (stored.row.id,)).fetchone()
+    return c.FolderFound(stored, digests[0] if digests else b"")
+
+
 def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:
     known = db.execute(
         "SELECT place FROM transfers WHERE id = ? AND ended = 1", (transfer_id,)
@@ -103,8 +120,10 @@ def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:
 
 
 def _stored(values: tuple[Any, ...]) -> c.StoredTransfer:
-    _, transfer_id, peer, no, mine, *rest, differences, detail, waiting_seq, listing = values
-    fields = [transfer_id, peer, no, bool(mine), *rest, _differences(differences)]
+    _, transfer_id, peer, no, mine, *rest, differences, update, allowed = values[:-3]
+    detail, waiting_seq, listing = values[-3:]
+    facts = _differences(differences), bool(update), bool(allowed)
+    fields = [transfer_id, peer, no, bool(mine), *rest, *facts]
     fields[_REASON] = _reason(fields[_REASON])
     return c.StoredTransfer(TransferRow(*fields), detail, waiting_seq, listing)
 

@@ -63,7 +63,7 @@ def peer_of(op: c.Op) -> int:
     match op:
         case c.StorePeer() | c.StoreTransfer():
             return op.row.peer
-        case c.LoadTransfers() | StoreSettings():
+        case c.LoadTransfers() | c.FindFolder() | StoreSettings():
             return 0
         case _:
             return op.peer

@@ -119,9 +119,10 @@ class Containment:
             self._files_failed(error, now)
             self._throw_away({op.row.id: peer})
             return True
-        if isinstance(op, c.LoadTransfers):
+        if isinstance(op, c.LoadTransfers | c.FindFolder):
             self._files_failed(error, now)
-            self._throw_away(dict.fromkeys(op.ids, 0))
+            ids = op.ids if isinstance(op, c.LoadTransfers) else [op.id]
+            self._throw_away(dict.fromkeys(ids, 0))
             return False
         self.end_peer(peer, now, error)
         if isinstance(op, c.ForgetPeer) and op.into:
@@ -204,6 +205,8 @@ class Containment:
                 self._peers.take_back(waiting.op.peer)
             if isinstance(waiting.op, c.LoadTransfers):
                 self._throw_away(dict.fromkeys(waiting.op.ids, 0))
+            elif isinstance(waiting.op, c.FindFolder):
+                self._throw_away({waiting.op.id: waiting.op.peer})
             elif isinstance(waiting.op, c.StoreTransfer):
                 self._transfers.transfers.give_back(waiting.op)
             for reply_to in waiting.askers:

@@ -65,10 +65,12 @@ def withdraw(env: Environment, options: argparse.Namespace) -> ExitStatus:
 def send_file(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Offer files or folders; wait until they are accepted or have arrived."""
     paths = [_readable(path) for path in options.paths]
+    if options.update and not (len(paths) == 1 and os.path.isdir(paths[0])):
+        raise UsageError("--update takes one folder.")
     with targets.attach(env, options) as client:
         info = targets.find_peer(client.view, options.peer).info
         peer, name = info.peer, render.peer_name(info)
-        transfer, queued = client.offer_files(peer, paths)
+        transfer, queued = client.offer_files(peer, paths, update=options.update)
         if options.wait is None:
             # Its row comes with an event, which may be later than the answer.
             client.wait_until(lambda: client.view.transfer(transfer) is not None, EVENT_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""`transfers`, and `accept`, `reject`, `pause`, `resume`, `cancel` of one of them."""
+"""`transfers`, and what is done to one of them: `accept`, `allow-updates`, `pause` and so on."""
 
 import argparse
 import os
@@ -10,6 +10,7 @@ from chatnet_cli.transfer_feed import TransferFeed
 from chatnet_client.client import Client
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
+    AllowUpdates,
     CancelTransfer,
     Command,
     FetchHistory,
@@ -86,6 +87,8 @@ def _command(options: argparse.Namespace, transfer: bytes) -> Command:
         case "accept":
             folder = os.path.abspath(options.folder) if options.folder else ""
             return AcceptTransfer(transfer, folder)
+        case "allow-updates":
+            return AllowUpdates(transfer, not options.off)
         case "reject":
             return RejectTransfer(transfer)
         case "pause":

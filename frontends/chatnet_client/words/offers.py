@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from chatnet_protocol.ipc.offer import LeftOutKind, Offer
-from chatnet_protocol.ipc.rows import Differences, TransferKind, TransferRow
+from chatnet_protocol.ipc.reasons import UpdateReason
+from chatnet_protocol.ipc.rows import Differences, TransferKind, TransferRow, TransferState
 
 Harmless = Callable[[str], str]
 """Makes what a peer wrote harmless where it is shown."""
@@ -17,6 +18,20 @@ _KINDS: dict[str, str] = {
     LeftOutKind.NAME: "its name is not valid UTF-8",
     LeftOutKind.DEEP: "nested too deep",
     LeftOutKind.LARGE: "too large",
+}
+_NOT_UPDATED_HERE: dict[str, str] = {
+    UpdateReason.NOT_ALLOWED: "updates of this folder are not allowed here yet",
+    UpdateReason.CHANGED: "something in the earlier folder was changed",
+    UpdateReason.MOVED: "the earlier folder is not where it was",
+    UpdateReason.NOT_KNOWN: "what came into the earlier folder was not recorded",
+    UpdateReason.DISK: "this disk cannot exchange two folders",
+}
+_NOT_UPDATED_THERE: dict[str, str] = {
+    UpdateReason.NOT_ALLOWED: "the other side has not allowed updates of this folder yet",
+    UpdateReason.CHANGED: "something in the other side's copy was changed",
+    UpdateReason.MOVED: "the other side's copy is not where it was",
+    UpdateReason.NOT_KNOWN: "the other side has no record of what came into its copy",
+    UpdateReason.DISK: "the other side's disk cannot exchange two folders",
 }
 
 
@@ -67,6 +82,22 @@ def renamed_words(differences: Differences | None, harmless: Harmless) -> str:
     return (
         f"{differences.renamed:,} arrived under another name: {_list(named, differences.renamed)}"
     )
+
+
+def not_updated_words(row: TransferRow) -> str:
+    """Why an update arrived beside the earlier folder; empty when it did not."""
+    problem = row.differences.not_updated if row.differences else ""
+    if not problem:
+        return ""
+    words = (_NOT_UPDATED_THERE if row.mine else _NOT_UPDATED_HERE).get(problem, problem)
+    return f"not updated: {words}"
+
+
+def can_allow_updates(row: TransferRow) -> bool:
+    """Whether a person here may let updates take the place of this folder."""
+    is_folder = row.kind == TransferKind.FOLDER and row.things == 1
+    refused = row.state in (TransferState.REJECTED, TransferState.CANCELLED, TransferState.FAILED)
+    return is_folder and not row.mine and not refused
 
 
 def _title(name: str, things: int) -> str:

@@ -142,6 +142,8 @@ class OfferFiles(CommandBase, frozen=True, gc=False, tag=True, tag_field="type")
     id: bytes
     peer: int
     paths: list[str]
+    update: bool = False
+    """The one folder is the new state of one that was offered earlier."""
 
 
 class AcceptTransfer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
@@ -149,6 +151,13 @@ class AcceptTransfer(CommandBase, frozen=True, gc=False, tag=True, tag_field="ty
 
     id: bytes
     folder: str = ""
+
+
+class AllowUpdates(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Let later offers of a received folder's peer take its place, or no longer. Result: Done."""
+
+    id: bytes
+    allowed: bool = True
 
 
 class RejectTransfer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
@@ -324,6 +333,7 @@ Command = (
     | DeleteMessage
     | OfferFiles
     | AcceptTransfer
+    | AllowUpdates
     | RejectTransfer
     | PauseTransfer
     | ResumeTransfer

@@ -116,6 +116,8 @@ class Offer(Struct, array_like=True, gc=False, frozen=True):
     """The first of them."""
     listing: OfferedListing | None = None
     """Instead of `files` and `folders`, where they do not fit."""
+    update: bool = False
+    """It is the new state of a folder that was offered earlier under the same name."""
 
     @property
     def size_bytes(self) -> int:
@@ -184,6 +186,12 @@ def _listed_things(listed: list[ListedThing]) -> list[OfferedThing]:
     return sorted(things, key=lambda thing: thing.end)
 
 
+def is_one_folder(offer: Offer) -> bool:
+    """Whether it offers one folder and nothing else."""
+    things = offer.things
+    return len(things) == 1 and things[0].is_folder
+
+
 def encode_offer(offer: Offer) -> bytes:
     """The body bytes of an OFFER message."""
     return codec.pack(offer)
@@ -209,6 +217,8 @@ def decode_offer(body: bytes) -> Offer:
         raise DecodeError("more is named than is left out")
     if any(len(one.path.encode()) > MAX_SHOWN_PATH_BYTES for one in named):
         raise DecodeError("the path of what is left out is too long")
+    if offer.update and not is_one_folder(offer):
+        raise DecodeError("an update is of one folder")
     return offer
 
 

@@ -102,6 +102,22 @@ class NoticeCode(enum.StrEnum):
     ASKS_NOW = "asks-now"
 
 
+class UpdateReason(enum.StrEnum):
+    """Why an update of a folder left the receiver's earlier one as it is, and arrived beside it:
+    `Differences.not_updated`, which has no parameters."""
+
+    NOT_ALLOWED = "update-not-allowed"
+    """The receiver has not allowed updates of this folder."""
+    CHANGED = "update-changed"
+    """Something in the receiver's copy was changed, added or removed."""
+    MOVED = "update-moved"
+    """The receiver's copy is not where it was, or the new one is wanted elsewhere."""
+    NOT_KNOWN = "update-not-known"
+    """What the earlier files were was not stored."""
+    DISK = "update-disk"
+    """The receiver's disk cannot exchange two folders."""
+
+
 class MessageFailure(enum.StrEnum):
     """Why an own message will never be sent: `MessageRow.failed`, which has no parameters."""
 
@@ -109,7 +125,13 @@ class MessageFailure(enum.StrEnum):
     DELETED = "deleted"
 
 
-KINDS: tuple[type[enum.StrEnum], ...] = (LinkReason, TransferReason, NoticeCode, MessageFailure)
+KINDS: tuple[type[enum.StrEnum], ...] = (
+    LinkReason,
+    TransferReason,
+    NoticeCode,
+    MessageFailure,
+    UpdateReason,
+)
 PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         LinkReason.HOST_UNKNOWN: ("host",),

@@ -201,6 +201,8 @@ class Differences(Struct, array_like=True, gc=False, frozen=True):
     left_out_named: list[LeftOut] = []
     renamed: int = 0
     renamed_named: list[Renamed] = []
+    not_updated: str = ""
+    """Of an update: why the receiver's earlier folder stays as it is, an UpdateReason value."""
 
 
 class TransferRow(Struct, array_like=True, gc=False, frozen=True):
@@ -234,6 +236,10 @@ class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     """How many files and folders were chosen to be sent; `name` is the first of them."""
     differences: Differences | None = None
     """What does not arrive as it is with the sender; None: nothing so far."""
+    update: bool = False
+    """It is the new state of a folder that was offered earlier."""
+    updates_allowed: bool = False
+    """Receiver: later offers of this folder may take its place here."""
 
 
 class RestoreMine(enum.StrEnum):

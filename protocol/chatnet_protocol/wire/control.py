@@ -19,8 +19,10 @@ TOKEN_BYTES = 32
 TOKEN_VALID_S = 60.0
 """A token that no connection has used by then is forgotten."""
 MAX_CONTROL_BYTES = 512
-MAX_RENAMED_BYTES = 400
+MAX_RENAMED_BYTES = 360
 """Of the names in one Done."""
+MAX_CODE_BYTES = 40
+"""Of the code in one Done."""
 
 
 class Suite(enum.IntEnum):
@@ -98,6 +100,9 @@ class Done(ControlBase, frozen=True, gc=False, array_like=True, tag=7):
     """How many files and folders have another name than with the sender."""
     named: list[tuple[str, str]] = []
     """The first of them, as many as MAX_RENAMED_BYTES hold: path as offered, new last component."""
+    not_updated: str = ""
+    """Of an update: why the earlier folder stays as it is (an UpdateReason value); empty: it was
+    updated, or there is none."""
 
 
 class LinkStream(ControlBase, frozen=True, gc=False, array_like=True, tag=8):
@@ -142,4 +147,6 @@ def decode_control(body: bytes) -> Control:
         raise DecodeError("a port is out of range")
     if isinstance(control, Done) and control.renamed < len(control.named):
         raise DecodeError("more is named than has another name")
+    if isinstance(control, Done) and len(control.not_updated.encode()) > MAX_CODE_BYTES:
+        raise DecodeError("a code is too long")
     return control

@@ -5,9 +5,10 @@ token as psk and the handle as prologue, then records: length of the sealed part
 big-endian, sealed part. The plain part is one byte of type and a body; records are sealed with
 the connection's key of that direction and nonces that count from 0, no associated data.
 
-The receiver of the files says START first. The sender answers FILE, DATA..., FILE_END for each
-file from there on, then END. Where the offer names a listing (`wire.listing`), that is file 0. The
-receiver says VERIFIED now and then, and END when it has all.
+The receiver of the files says START first, after SKIP for files that it has already. The sender
+answers FILE, DATA..., FILE_END for each other file from there on, then END. Where the offer names a
+listing (`wire.listing`), that is file 0. The receiver says VERIFIED now and then, and END when it
+has all.
 A connection that ends without END was cut.
 """
 
@@ -59,6 +60,8 @@ class RecordType(enum.IntEnum):
     """Receiver: a `Position` up to which everything is durable."""
     END = 5
     """Either side's last record; empty."""
+    SKIP = 6
+    """Receiver, before START: a `Skip`, these files are not to be sent."""
 
 
 class Position(Struct, array_like=True, gc=False, frozen=True):
@@ -75,14 +78,21 @@ class FileHeader(Struct, array_like=True, gc=False, frozen=True):
     offset: int
 
 
+class Skip(Struct, array_like=True, gc=False, frozen=True):
+    """Files `index` to `index + count - 1` are here already. Those of one connection ascend."""
+
+    index: int
+    count: int
+
+
 def noise_name(suite: int) -> str:
     """Noise protocol name of a suite."""
     cipher = {Suite.CHACHA: "ChaChaPoly", Suite.AESGCM: "AESGCM"}[Suite(suite)]
     return f"Noise_NNpsk0_25519_{cipher}_SHA256"
 
 
-def encode_body(body: Position | FileHeader) -> bytes:
-    """Body of a START, VERIFIED or FILE record."""
+def encode_body(body: Position | FileHeader | Skip) -> bytes:
+    """Body of a START, VERIFIED, FILE or SKIP record."""
     return codec.pack(body)
 
 
@@ -98,6 +108,14 @@ def decode_header(body: bytes) -> FileHeader:
     header = codec.unpack(body, FileHeader, MAX_BODY_BYTES)
     _check(header.index, header.offset, MAX_LISTED_FILES)
     return header
+
+
+def decode_skip(body: bytes) -> Skip:
+    """Raises DecodeError."""
+    skip = codec.unpack(body, Skip, MAX_BODY_BYTES)
+    if not (0 <= skip.index < skip.index + skip.count <= MAX_LISTED_FILES + 1):
+        raise DecodeError("a range of files is out of range")
+    return skip
 
 
 def _check(index: int, offset: int, max_index: int) -> None:

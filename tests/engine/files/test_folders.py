@@ -5,7 +5,7 @@ import pytest
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Former, Listing, decode_detail
-from chatnet_engine.files.facts import facts_of, named_for_peer, with_renamed, without_renamed
+from chatnet_engine.files.facts import done_for_peer, facts_of, with_renamed, without_renamed
 from chatnet_engine.files.names import safe_name
 from chatnet_engine.files.outputs import Outputs
 from chatnet_engine.files.placing import Placing
@@ -92,6 +92,7 @@ def test_a_row_says_what_is_offered_and_what_is_left_out() -> None:
         "files": 2,
         "size_bytes": 5,
         "differences": Differences(4, [LeftOut("proj/li_nk", "link")]),
+        "update": False,
     }
     assert facts_of(Offer([], [OfferedFolder(["c"])]), safe_name)["kind"] == "folder"
     assert facts_of(Offer(files), safe_name)["differences"] is None
@@ -110,11 +111,11 @@ def test_new_names_add_up_and_the_first_are_named() -> None:
 
 
 def test_the_peer_is_told_as_many_names_as_fit() -> None:
-    assert named_for_peer(None) == []
+    assert done_for_peer(ID, None) == ct.Done(ID)
     long = [Renamed("x" * 150, "y" * 30)] * 5
-    named = named_for_peer(Differences(0, renamed=9, renamed_named=long))
-    assert len(named) == MAX_RENAMED_BYTES // 188
-    done = ct.Done(ID, 9, named)
+    done = done_for_peer(ID, Differences(0, renamed=9, renamed_named=long, not_updated="u" * 40))
+    assert done.renamed == 9
+    assert len(done.named) == MAX_RENAMED_BYTES // 188
     assert decode_control(encode_control(done)) == done
 
 

@@ -8,6 +8,7 @@ import pytest
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import MAX_ROOT_BYTES
 from chatnet_engine.files.process_wire import MAX_FRAME_BYTES
+from chatnet_engine.files.update_wire import EarlierFolder, Exchange, KeptFolder
 from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import Renamed
@@ -20,9 +21,10 @@ VALUES = [
     pw.Scan(ID, ["/a", "/b"]),
     pw.Send(1, CONNECT, ["/a"], [FILE]),
     pw.Receive(1, ID, CONNECT, "/in", b"offer", 0, 3, 0),
+    pw.Prepare(1, ID, "/in", b"offer", EarlierFolder("a", 98, b"earlier", bytes(32))),
     pw.Stop(1),
     pw.Place(ID, "/in", 0, "a (1)", "a", 99),
-    pw.Discard(ID, "/in"),
+    pw.Discard(ID, "/in", Exchange("a", 98, b"s", "a (until)", [KeptFolder("b", 97, 1, b"k")]), 99),
     pw.BulkIn(1, b"bytes"),
     pw.BulkGrant(1, 5),
     pw.Probe(1, [("10.0.0.1", 5)]),
@@ -35,6 +37,7 @@ VALUES = [
     pw.Connected(1),
     pw.Progress(1, 0, 3, 4),
     pw.Stalled(1, TransferReason.PATH_SILENT),
+    pw.Prepared(1, [(0, bytes(32))], b"state", "a (until 2026-11-30)", "update-changed"),
     pw.SourceChanged(1, 0, 8),
     pw.FileComplete(1, 0),
     pw.ThingComplete(1, 0, "a", 99, 1, [Renamed("a/\n", "_")]),
@@ -72,3 +75,8 @@ def test_the_largest_requests_fit_a_frame() -> None:
     offer = bytes(MAX_OFFER_BYTES)
     receive = pw.Receive(2**40, ID, CONNECT, "/" + "i" * 4096, offer, 0, 0, 0)
     assert len(pw.encode(receive)) < MAX_FRAME_BYTES
+    have = [(number, bytes(32)) for number in range(pw.MAX_DIGESTS)]
+    assert len(pw.encode(pw.Prepared(2**40, have, bytes(32), "u" * 255))) < MAX_FRAME_BYTES
+    digests = bytes(32 * pw.MAX_DIGESTS)
+    complete = pw.ThingComplete(2**40, 0, "n" * 255, 2**60, digests=digests)
+    assert len(pw.encode(complete)) < MAX_FRAME_BYTES

@@ -99,6 +99,22 @@ def test_a_damaged_transfer_is_left_out_at_a_start_and_later(
     assert again.row == loaded.peers[0]
 
 
+def test_a_damaged_folder_is_not_found_as_an_earlier_one(harness: LedgerHarness) -> None:
+    columns = "state = 'done', mine = 0, kind = 'folder', name = 'proj'"
+    harness.connection.execute(f"UPDATE transfers SET {columns}")
+    ledger = Ledger(harness.connection)
+    answers = []
+    for number, column in ((1, "by_whom = ''"), (2, "differences = x'c1'")):
+        harness.connection.execute(f"UPDATE transfers SET {column}")
+        answer = ledger.apply(c.Commit(number, [c.FindFolder(b"?" * 16, 1, "proj")]))
+        assert isinstance(answer, c.Committed)
+        answers += answer.results
+    found, damaged = answers
+    assert isinstance(found, c.FolderFound)
+    assert found.found
+    assert damaged == c.FolderFound(None)
+
+
 def test_an_offer_that_cannot_be_read_is_named_and_not_offered(harness: LedgerHarness) -> None:
     assert [(peer, row.id) for peer, row in start(harness).offers] == [(1, UNUSED_OFFER)]
     loaded = start(harness, "UPDATE messages SET body = x'c1' WHERE no = 3")

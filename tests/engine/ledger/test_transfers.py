@@ -116,3 +116,40 @@ def test_a_listing_is_kept_until_another_is_given() -> None:
     harness.do(c.StoreTransfer(offer(1, "active"), b"more", b"a file changed"))
     [stored] = harness.do(c.LoadTransfers([message_id(1)])).found
     assert (stored.detail, stored.listing) == (b"more", b"a file changed")
+
+
+def folder(number: int, **changes: object) -> TransferRow:
+    row = msgspec.structs.replace(offer(number, "done"), mine=False, kind="folder", name="proj")
+    return msgspec.structs.replace(row, **changes)
+
+
+def test_the_folder_that_came_last_under_a_name_is_found_with_its_digests() -> None:
+    harness = LedgerHarness()
+    harness.add_peer()
+    other = harness.add_peer(b"o" * 32, "other")
+    harness.do(c.StoreTransfer(folder(1, updates_allowed=True), b"old", digests=b"d" * 32))
+    harness.do(c.StoreTransfer(folder(2, update=True), b"new", b"listing", digests=b"e" * 64))
+    others: list[dict[str, object]] = [
+        {"mine": True}, {"kind": "file"}, {"things": 2}, {"state": "active"},
+        {"name": "Proj"}, {"peer": other},
+    ]  # fmt: skip
+    for number, changes in enumerate(others, 3):
+        harness.do(c.StoreTransfer(folder(number, **changes), b"", digests=b"x" * 32))
+    newest = c.StoredTransfer(folder(2, update=True), b"new", listing=b"listing")
+    assert harness.do(c.FindFolder(b"?" * 16, 1, "proj")) == c.FolderFound(newest, b"e" * 64)
+    oldest = c.StoredTransfer(folder(1, updates_allowed=True), b"old")
+    assert harness.do(c.FindFolder(message_id(2), 1, "proj")) == c.FolderFound(oldest, b"d" * 32)
+    assert harness.do(c.FindFolder(b"?" * 16, 1, "none")) == c.FolderFound(None)
+
+
+def test_digests_are_kept_until_others_are_given() -> None:
+    harness = LedgerHarness()
+    harness.add_peer()
+    harness.do(c.StoreTransfer(folder(1), b"", digests=b"d" * 32))
+    harness.do(c.StoreTransfer(folder(1), b""))
+    search = c.FindFolder(b"?" * 16, 1, "proj")
+    assert harness.do(search).digests == b"d" * 32
+    harness.do(c.StoreTransfer(folder(1), b"", digests=b"e" * 32))
+    assert harness.do(search).digests == b"e" * 32
+    harness.do(c.StoreTransfer(folder(2), b""))
+    assert harness.do(search).digests == b"", "it came to an engine that stored none"

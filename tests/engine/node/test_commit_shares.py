@@ -170,6 +170,7 @@ def restored_offer(peer: int, name: bytes) -> PutBack:
         (transfer(1, b"t"), c.LoadTransfers([b"t"])),
         (offered(1, b"t"), c.LoadTransfers([b"u", b"t"])),
         (restored_offer(1, b"t"), c.LoadTransfers([b"t"])),
+        (transfer(1, b"t"), c.FindFolder(b"u", 1, "proj")),
         (draft(1), c.ForgetPeer(2)),
         (draft(1), c.LoadPeer(2, 0, 0)),
     ],
@@ -194,6 +195,7 @@ OPS = st.one_of(
     st.builds(stored, st.integers(0, 4)),
     st.builds(transfer, st.integers(1, 4), st.sampled_from([b"t", b"u"])),
     st.builds(c.LoadTransfers, st.lists(st.sampled_from([b"t", b"u"]), max_size=2)),
+    st.builds(c.FindFolder, st.just(b"u"), st.integers(1, 4), st.just("proj")),
     st.builds(c.ForgetPeer, st.integers(1, 4)),
 )
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from chatnet_client.mirror import Progress
-from chatnet_protocol.ipc.reasons import Reason, TransferReason
-from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferState
+from chatnet_protocol.ipc.reasons import Reason, TransferReason, UpdateReason
+from chatnet_protocol.ipc.rows import Differences, MessageKind, MessageRow, TransferState
 from chatnet_qt.bubble import Bubble, offer_of, spoken
 from chatnet_qt.bubble_actions import (
     ACTION_WORDS,
@@ -167,6 +167,10 @@ def test_what_can_be_done_depends_on_side_and_state() -> None:
     assert actions("paused", by="me") == ["resume", "cancel"]
     assert actions("paused", by="peer") == ["cancel"]
     assert actions("done", path="/x") == ["open", "folder"]
+    beside = Differences(0, not_updated=UpdateReason.NOT_ALLOWED)
+    folder: dict[str, Any] = {"path": "/x", "kind": "folder", "differences": beside}
+    assert actions("done", **folder) == ["open", "folder", "allow-updates"]
+    assert actions("done", **folder, updates_allowed=True) == ["open", "folder"]
     assert actions("failed", path="/x") == ["fetch"]
     assert actions("failed", by="restored") == ["fetch"]
     assert actions("cancelled", by="me") == actions("rejected", by="me") == ["fetch"]
@@ -180,12 +184,15 @@ def test_what_can_be_done_depends_on_side_and_state() -> None:
 def test_what_is_done_or_long_ago_can_be_fetched_again_from_the_menu() -> None:
     row, own = offer_row(1, "a", 1, ack=1), offer_row(1, "a", 1, mine=True)
 
-    def more(row: MessageRow, state: str = "", **fields: str) -> list[str]:
+    def more(row: MessageRow, state: str = "", **fields: Any) -> list[str]:
         transfer = transfer_row(row, state, "a", 1, **fields) if state else None
         return more_actions_of(bubble_of(row, transfer=transfer))
 
     assert more(row, "done", path="/x") == more(row) == ["fetch"]
     assert more(row, "failed") == [], "it has a button"
+    assert more(row, "done", path="/x", kind="folder") == ["fetch", "allow-updates"]
+    allowed = more(row, "done", path="/x", kind="folder", updates_allowed=True)
+    assert allowed == ["fetch", "forbid-updates"]
     assert more(row, "cancelled", by="peer") == more(row, "active") == []
     assert more(own, "failed", by="restored") == more(own) == []
     assert more(text_row(1, "x", ack=1)) == []

@@ -3,7 +3,12 @@
 import pytest
 
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import AcceptTransfer, DeleteMessage, WithdrawMessage
+from chatnet_protocol.ipc.commands import (
+    AcceptTransfer,
+    AllowUpdates,
+    DeleteMessage,
+    WithdrawMessage,
+)
 from chatnet_qt.bubble_delegate import Hit, tip_words
 from chatnet_qt.message_actions import TOO_LATE
 from chatnet_qt.qt import QEvent, QKeyEvent, Qt
@@ -116,6 +121,18 @@ def test_files_that_came_back_as_a_record_are_fetched(make_stage: MakeStage) -> 
     assert entries(stage, 1)[0] == entries(stage, 2)[0] == "Download again"
     stage.pane.message_actions.act(message_id(1), "fetch")
     assert stage.client.asked(AcceptTransfer) == [AcceptTransfer(message_id(1))]
+
+
+def test_updates_of_a_received_folder_are_allowed_and_stopped(make_stage: MakeStage) -> None:
+    row = offer_row(1, "proj", 10, ack=1)
+    view = session_view(with_rows(peer_view(), [row]))
+    view.transfers = [transfer_row(row, "done", "proj", 10, kind="folder", path="/x/proj")]
+    stage = make_stage(view)
+    assert "Allow updates" in entries(stage, 1)
+    for action in ("allow-updates", "forbid-updates"):
+        stage.pane.message_actions.act(message_id(1), action)
+    wanted = [AllowUpdates(message_id(1), True), AllowUpdates(message_id(1), False)]
+    assert stage.client.asked(AllowUpdates) == wanted
 
 
 def test_the_menu_says_where_a_link_really_leads(make_stage: MakeStage) -> None:

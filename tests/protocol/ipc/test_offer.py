@@ -119,7 +119,7 @@ def test_all_sizes_of_an_offer_together_are_an_integer_of_ours() -> None:
 
 def test_wrong_types_are_refused_and_later_elements_ignored() -> None:
     later = [[[["a"], 1, 2, True, 3, "new"]], [[["b"], 4, "new"]], 1, [["c", "link", "new"]]]
-    later += [None, "new"]
+    later += [None, False, "new"]
     assert decode_offer(codec.pack_plain(later)) == Offer(
         [OfferedFile(["a"], 1, 2, True, 3)], [OfferedFolder(["b"], 4)], 1, [LeftOut("c", "link")]
     )

@@ -72,6 +72,7 @@ CODES: dict[str, type[enum.StrEnum] | set[str]] = {
     "TransferRow.state": rows.TransferState,
     "TransferRow.by": {"me", "peer", rows.BY_RESTORED},
     "TransferRow.kind": rows.TransferKind,
+    "Differences.not_updated": reasons.UpdateReason,
     "LeftOut.kind": LeftOutKind,
     "RestoreRow.mine": rows.RestoreMine,
     "RestoreRow.theirs": rows.RestoreTheirs,

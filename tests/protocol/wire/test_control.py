@@ -33,7 +33,7 @@ def test_the_file_is_what_the_samples_give() -> None:
 
 
 def test_further_elements_are_ignored() -> None:
-    assert ct.decode_control(codec.pack_plain([7, ID, 0, [], "new"])) == ct.Done(ID)
+    assert ct.decode_control(codec.pack_plain([7, ID, 0, [], "", "new"])) == ct.Done(ID)
 
 
 def test_no_more_names_than_are_new() -> None:
@@ -41,6 +41,15 @@ def test_no_more_names_than_are_new() -> None:
     assert ct.decode_control(ct.encode_control(done)) == done
     with pytest.raises(DecodeError, match="more is named"):
         ct.decode_control(ct.encode_control(ct.Done(ID, 0, [("a", "b")])))
+
+
+def test_why_nothing_was_updated_is_a_short_code() -> None:
+    done = ct.Done(ID, not_updated="x" * ct.MAX_CODE_BYTES)
+    assert ct.decode_control(ct.encode_control(done)) == done
+    with pytest.raises(DecodeError, match="code is too long"):
+        ct.decode_control(ct.encode_control(ct.Done(ID, not_updated="x" * (ct.MAX_CODE_BYTES + 1))))
+    largest = ct.Done(ID, 2**62, [("p" * 178, "n" * 178)], not_updated="x" * ct.MAX_CODE_BYTES)
+    assert len(ct.encode_control(largest)) <= ct.MAX_CONTROL_BYTES
 
 
 @pytest.mark.parametrize(

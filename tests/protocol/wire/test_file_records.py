@@ -75,6 +75,18 @@ def test_wrong_bodies_are_refused(value: object) -> None:
             decode(codec.pack_plain(value))
 
 
+@given(st.integers(0, MAX_LISTED_FILES), st.integers(1, MAX_LISTED_FILES + 1))
+def test_ranges_of_files_come_back(index: int, count: int) -> None:
+    skip = fr.Skip(index, min(count, MAX_LISTED_FILES + 1 - index))
+    assert fr.decode_skip(fr.encode_body(skip)) == skip
+
+
+@pytest.mark.parametrize("value", [[], [1], [-1, 2], [0, 0], [1, -1], [2_000_000, 2], ["0", 1], {}])
+def test_wrong_ranges_are_refused(value: object) -> None:
+    with pytest.raises(DecodeError):
+        fr.decode_skip(codec.pack_plain(value))
+
+
 def test_a_header_names_a_file_and_not_the_end() -> None:
     end = fr.encode_body(fr.Position(MAX_LISTED_FILES + 1, 0))
     assert fr.decode_position(end).index == MAX_LISTED_FILES + 1

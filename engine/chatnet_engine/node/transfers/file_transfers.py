@@ -69,11 +69,13 @@ class FileTransfers(Subject):
         self.commands = {
             cmd.OfferFiles: self._offer_files,
             cmd.AcceptTransfer: self._accept,
+            cmd.AllowUpdates: self._allow_updates,
             **dict.fromkeys(ACTS, self._act),
         }
         self.results = {
             c.TransferStored: self._stored,
             c.TransfersLoaded: self._loaded,
+            c.FolderFound: self._found,
         }
         self.channels = {
             CHANNEL_CONTROL: self._control_arrived,
@@ -96,7 +98,8 @@ class FileTransfers(Subject):
             raise CommandError(ErrorCode.INVALID, "Offer between 1 and 1,000 files or folders.")
         if not all(path.startswith("/") and "\0" not in path for path in command.paths):
             raise CommandError(ErrorCode.INVALID, "Files are offered by absolute path.")
-        self.transfers.offer(command.id, command.peer, command.paths, now.mono_s, now.wall_ms)
+        given = command.id, command.peer, command.paths
+        self.transfers.offer(*given, now.mono_s, now.wall_ms, command.update)
         self._offered[command.id] = reply_to
 
     def _accept(self, command: cmd.AcceptTransfer, reply_to: ReplyTo, now: Now) -> None:
@@ -115,6 +118,11 @@ class FileTransfers(Subject):
         if peer and self._peers.get(peer) is None:
             raise CommandError(ErrorCode.NOT_ALLOWED, "The peer of this transfer was removed.")
         self.transfers.accept(command.id, command.folder, now.mono_s, now.wall_ms)
+
+    def _allow_updates(self, command: cmd.AllowUpdates, reply_to: ReplyTo, now: Now) -> None:
+        require_id(command.id)
+        self.transfers.allow_updates(command.id, command.allowed, now.mono_s, now.wall_ms)
+        self._turn.replies.reply(reply_to, cmd.Done())
 
     def _act(self, command: cmd.RejectTransfer, reply_to: ReplyTo, now: Now) -> None:
         self.transfers.act(command.id, ACTS[type(command)], now.mono_s, now.wall_ms)
@@ -141,6 +149,10 @@ class FileTransfers(Subject):
                 replies.fail(waiting.reply_to, error)
             else:
                 replies.reply(waiting.reply_to, cmd.Done())
+
+    def _found(self, result: c.FolderFound, waiting: Waiting, now: Now) -> None:
+        assert isinstance(waiting.op, c.FindFolder)
+        self.transfers.handle_found(waiting.op.id, result, now.mono_s, now.wall_ms)
 
     def read_again(self, ids: list[bytes]) -> None:
         """Throw these away and ask the store for them."""
@@ -259,6 +271,8 @@ class FileTransfers(Subject):
         self._send_bulk()
         for op in self.transfers.take_stores():
             self._turn.commits.add(op)
+        for search in self.transfers.take_searches():
+            self._turn.commits.add(search)
         if ids := self.transfers.lookups.take():
             self._turn.commits.add(c.LoadTransfers(ids))
 

@@ -1,0 +1,202 @@
+"""Receiving the new state of a folder that came earlier: unchanged files are taken from there.
+
+The store is asked for the earlier folder, then the file process takes what both have in common
+(Prepare), and only then is there a connection, for the rest. When the new folder is complete it
+takes the earlier one's place, if that is allowed and nothing in it has changed; otherwise it
+arrives beside it like any folder.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.detail import Detail, Listing, decode_detail
+from chatnet_engine.files.facts import with_problem
+from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.phases import S
+from chatnet_engine.files.receiving import SLOT_RETRY_S, Receiving
+from chatnet_engine.files.update_wire import EarlierFolder, Exchange, KeptFolder
+from chatnet_protocol.commit import FolderFound
+from chatnet_protocol.ipc.reasons import UpdateReason
+from chatnet_protocol.ipc.rows import TransferRow
+
+MAX_KEPT = 3
+"""Earlier states of a folder that stay beside it ..."""
+MAX_KEPT_SHARE = 2
+"""... and together take at most so many times its size; the newest one stays in any case."""
+
+PREPARE_AGAIN = frozenset({pw.Outcome.FULL, pw.Outcome.TARGET, pw.Outcome.MISMATCH})
+"""Outcomes after which what was prepared may not be there any more."""
+
+
+class Updating(Receiving):
+    """One update that the peer offers."""
+
+    def __init__(
+        self,
+        row: TransferRow,
+        detail: Detail,
+        listing: Listing,
+        link: PeerLink,
+        out: Outputs,
+        random: Callable[[int], bytes],
+    ) -> None:
+        super().__init__(row, detail, listing, link, out, random)
+        self._searching = False
+        """The store is asked for the earlier folder."""
+        self._found: FolderFound | None = None
+        """Its answer."""
+        self._earlier: EarlierFolder | None = None
+        """What is to be updated, if anything is."""
+        self._kept: list[KeptFolder] = []
+        """Its present state, and earlier ones that are beside it, newest first."""
+        self._prepared: pw.Prepared | None = None
+        self._inbox = ""
+        """Where it was to arrive before it followed the earlier folder; empty: it did not."""
+
+    # --- commands ---
+
+    def accept(self, folder: str, at: Moment) -> None:
+        """The files are wanted; where the earlier ones are, if `folder` is the inbox."""
+        if self.ended:
+            self.detail.exchange, self.detail.problem, self.detail.kept = None, "", []
+        super().accept(folder, at)
+        self._forget_earlier()
+
+    def allow_updates(self, allowed: bool, at: Moment) -> None:
+        """Counts for this one too, until files of it arrive."""
+        super().allow_updates(allowed, at)
+        if self.phase is S.WAITING and self._found is not None:
+            self._stop_job()
+            self._forget_earlier()
+            self.retry_at = at.s
+
+    # --- the earlier folder ---
+
+    def handle_found(self, found: FolderFound, inbox: str, at: Moment) -> None:
+        """What the store knows of the earlier folder."""
+        if self.ended or not self._searching:
+            return
+        self._searching = False
+        self._found, self._earlier, self.detail.problem = found, None, ""
+        if found.found is not None:
+            try:
+                self._judge(found, inbox)
+            except msgspec.DecodeError:
+                self.detail.problem = UpdateReason.NOT_KNOWN.value
+        if self._earlier is None:
+            self._prepared = pw.Prepared(0, [], b"", "", self.detail.problem)
+        self._touch(at)
+        self.retry_at = at.s
+
+    def _judge(self, found: FolderFound, inbox: str) -> None:
+        """Whether what was found can be updated, and why not."""
+        assert found.found is not None
+        row = found.found.row
+        detail, listing = decode_detail(found.found.detail, found.found.listing)
+        if row.updates_allowed and not self._row.updates_allowed:
+            self._row = msgspec.structs.replace(self._row, updates_allowed=True)
+        if not self._row.updates_allowed:
+            self.detail.problem = UpdateReason.NOT_ALLOWED.value
+        elif not detail.name or not found.digests or self.offer.listing is not None:
+            self.detail.problem = UpdateReason.NOT_KNOWN.value
+        elif not self._follow(detail.folder, inbox):
+            self.detail.problem = UpdateReason.MOVED.value
+        else:
+            digests = found.digests
+            self._earlier = EarlierFolder(detail.name, detail.inode, listing.offer, digests)
+            self._kept = [KeptFolder("", detail.inode, row.size_bytes, b""), *detail.kept]
+
+    def _follow(self, folder: str, inbox: str) -> bool:
+        """Arrive where the earlier folder is, unless another place was chosen."""
+        detail = self.detail
+        if detail.folder == folder:
+            return True
+        if detail.folder != inbox or (detail.index, detail.offset, detail.things) != (0, 0, 0):
+            return False
+        self._inbox, detail.folder = inbox, folder
+        return True
+
+    def _forget_earlier(self) -> None:
+        self._searching = False
+        self._found = self._earlier = self._prepared = None
+        self._have = []
+
+    # --- preparing, then receiving ---
+
+    def _try(self, at: Moment, may_start: bool) -> None:
+        if self._prepared is not None:
+            super()._try(at, may_start)
+            return
+        self._asked = None
+        if self._found is None:
+            if not self._searching:
+                self._searching = True
+                self._out.searches.append(self.id)
+        elif not may_start:
+            self.retry_at = at.s + SLOT_RETRY_S
+        elif not self.job:
+            assert self._earlier is not None
+            self.job = self._out.next_job()
+            folder, offer = self.detail.folder, self.listing.offer
+            self._out.ask(pw.Prepare(self.job, self.id, folder, offer, self._earlier))
+
+    def handle_report(self, report: pw.Report, at: Moment) -> None:
+        """Reports of preparing, and of the rest."""
+        if isinstance(report, pw.Prepared):
+            self.job = 0
+            self._prepared, self._have = report, report.have
+            self.detail.problem = report.problem
+            if report.problem == UpdateReason.MOVED and self._inbox:
+                self.detail.folder = self._inbox
+            self._touch(at, why=None)
+            self.retry_at = at.s
+            return
+        if isinstance(report, pw.Ended) and report.outcome in PREPARE_AGAIN:
+            self._forget_earlier()
+        super().handle_report(report, at)
+
+    def _thing_complete(self, report: pw.ThingComplete, at: Moment) -> None:
+        super()._thing_complete(report, at)
+        earlier, prepared = self._earlier, self._prepared
+        if earlier is None or prepared is None or not prepared.state:
+            return
+        if not self._row.updates_allowed:
+            self.detail.problem = UpdateReason.NOT_ALLOWED.value
+            return
+        replaced = KeptFolder(
+            prepared.until, earlier.inode, self._kept[0].size_bytes, prepared.state
+        )
+        keep, drop = kept_and_dropped([replaced, *self._kept[1:]], self.offer.size_bytes)
+        self.detail.kept = keep
+        self.detail.exchange = Exchange(
+            earlier.name, earlier.inode, prepared.state, prepared.until, drop
+        )
+
+    def _placed(self, report: pw.Placed, at: Moment) -> None:
+        detail = self.detail
+        if report.until:
+            newest = msgspec.structs.replace(detail.kept[0], name=report.until)
+            detail.kept = [newest, *detail.kept[1:]]
+        else:
+            detail.kept = []
+            detail.problem = report.problem or detail.problem
+        differences = with_problem(self._row.differences, detail.problem)
+        self._row = msgspec.structs.replace(self._row, differences=differences)
+        super()._placed(report, at)
+
+
+def kept_and_dropped(
+    states: list[KeptFolder], size_bytes: int
+) -> tuple[list[KeptFolder], list[KeptFolder]]:
+    """Which of the earlier states of a folder stay beside it. `states`: newest first; at least the
+    newest one stays. `size_bytes`: of the new state."""
+    most_bytes = MAX_KEPT_SHARE * max(size_bytes, states[0].size_bytes)
+    stay, total = 0, 0
+    for state in states[:MAX_KEPT]:
+        total += state.size_bytes
+        if total > most_bytes:
+            break
+        stay += 1
+    return states[:stay], states[stay:]
