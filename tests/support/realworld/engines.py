@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -223,8 +224,9 @@ def linked(a: RealEngine, b: RealEngine) -> Iterator[None]:
         b.port = b.port or free_port()
         a.start("127.0.0.1", str(b.port))
         b.start("127.0.0.1", str(a.port))
-        with a.attach("introduce") as client:
-            assert client.wait_until(lambda: is_up(client), START_S), "the link did not come up"
+        for engine in (a, b):  # one of them knows it a round trip before the other
+            with engine.attach("introduce") as client:
+                assert client.wait_until(partial(is_up, client), START_S), "the link is not up"
         yield
     finally:
         for engine in (a, b):
