@@ -38,7 +38,7 @@ class Session:
 
     def make(self, folder: Path, *, history_only: bool = False) -> SessionCopied:
         self.maker.ask(CopySession(str(folder), history_only))
-        assert self.wakeup.acquire(timeout=10)
+        assert self.wakeup.acquire(timeout=60)
         [answer] = self.maker.take_answers()
         return answer
 

@@ -61,7 +61,7 @@ class Hall:
         return got if isinstance(got, FileChannel) else None
 
     def raw(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self.listener.port), timeout=5)
+        sock = socket.create_connection(("127.0.0.1", self.listener.port), timeout=60)
         self.opened.append(sock)
         return sock
 

@@ -178,7 +178,7 @@ def test_r23_a_token_is_good_for_one_connection(pair: RealPair, make: Make, prox
     pair.link(True)
     pair.offer(path)
     arrives(pair, path)
-    with socket.create_connection(("127.0.0.1", pair.b.port), timeout=10) as replay:
+    with socket.create_connection(("127.0.0.1", pair.b.port), timeout=60) as replay:
         replay.sendall(bytes(proxy.streams[0][:FIRST_MESSAGE_BYTES]))
         assert replay.recv(100) == b""
 

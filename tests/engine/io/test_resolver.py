@@ -20,7 +20,7 @@ class Wakeup:
         self._rung.release()
 
     def wait(self) -> None:
-        assert self._rung.acquire(timeout=5)
+        assert self._rung.acquire(timeout=60)
 
 
 class Names:

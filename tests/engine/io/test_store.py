@@ -64,7 +64,7 @@ class Wakeup:
         self._rung.release()
 
     def wait(self) -> None:
-        assert self._rung.acquire(timeout=5)
+        assert self._rung.acquire(timeout=60)
 
 
 def test_a_commit_crosses_as_bytes_and_comes_back() -> None:

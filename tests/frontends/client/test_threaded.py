@@ -30,7 +30,7 @@ class Inbox:
             if isinstance(event, kind):
                 self.passed_over.remove(event)
                 return event
-        while not isinstance(event := self.events.get(timeout=10), kind):
+        while not isinstance(event := self.events.get(timeout=60), kind):
             self.passed_over.append(event)
         return event
 

@@ -27,8 +27,8 @@ from chatnet_protocol.ipc.session_files import (
 )
 from realworld.guard import MARK
 
-START_S = 20.0
-STOP_S = 10.0
+START_S = 60.0
+STOP_S = 60.0
 
 
 def environment(root: Path, name: str) -> dict[str, str]:

@@ -67,7 +67,7 @@ class NarrowLine:
 
     def end(self) -> float:
         """No packets any more; how late one was at worst, in seconds."""
-        out, _ = self._process.communicate(timeout=10)
+        out, _ = self._process.communicate(timeout=60)
         return float(out.split()[-1])
 
 
