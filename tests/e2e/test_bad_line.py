@@ -61,7 +61,7 @@ class EventLog:
         """End the process and read what it still said."""
         self.process.terminate()
         self._thread.join(30)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=60)
 
 
 @contextmanager

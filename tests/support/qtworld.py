@@ -287,7 +287,7 @@ class Stage:
         for _ in range(5):
             self.app.processEvents()
 
-    def until(self, true: Callable[[], bool], within_ms: int = 10_000) -> None:
+    def until(self, true: Callable[[], bool], within_ms: int = 60_000) -> None:
         """Run the event loop until something holds; fails after that time."""
         deadline = QElapsedTimer()
         deadline.start()

@@ -60,7 +60,7 @@ def chat(
                 else:
                     raise AssertionError(f"nothing came of {text!r}: {screen.getvalue()!r}")
             with suppress(asyncio.TimeoutError):
-                return await asyncio.wait_for(task, 10)
+                return await asyncio.wait_for(task, 60)
             raise AssertionError("the chat did not end")
 
     return asyncio.run(run()), screen.getvalue()

@@ -68,7 +68,7 @@ def test_a_portal_on_a_real_bus_is_asked() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert result.stdout.split() == ["dark=True", "dark=False"], result.stderr

@@ -95,7 +95,7 @@ def start_window(engine: LocalEngine, **environ: str) -> subprocess.Popen[bytes]
 
 def ends_cleanly(process: subprocess.Popen[bytes], number: int) -> bytes:
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=90)
     assert process.returncode == 0, errors.decode()
     return errors
 
@@ -137,7 +137,7 @@ def test_without_qt_there_is_one_sentence(
 
 def test_a_display_that_is_not_there_is_one_sentence(engine: LocalEngine) -> None:
     process = start_window(engine, QT_QPA_PLATFORM="xcb", DISPLAY=":9999")
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=90)
     assert process.returncode == 1
     assert errors.count(b"\n") == 1
     assert b"chatnet attach cli" in errors
