@@ -18,6 +18,8 @@ from chatnet_engine.files.phases import S
 from chatnet_engine.files.receiving import SLOT_RETRY_S, Receiving
 from chatnet_engine.files.update_wire import EarlierFolder, Exchange, KeptFolder
 from chatnet_protocol.commit import FolderFound
+from chatnet_protocol.errors import DecodeError
+from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import UpdateReason
 from chatnet_protocol.ipc.rows import TransferRow
 
@@ -83,7 +85,7 @@ class Updating(Receiving):
         if found.found is not None:
             try:
                 self._judge(found, inbox)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, DecodeError):
                 self.detail.problem = UpdateReason.NOT_KNOWN.value
         if self._earlier is None:
             self._prepared = pw.Prepared(0, [], b"", "", self.detail.problem)
@@ -99,7 +101,9 @@ class Updating(Receiving):
             self._row = msgspec.structs.replace(self._row, updates_allowed=True)
         if not self._row.updates_allowed:
             self.detail.problem = UpdateReason.NOT_ALLOWED.value
-        elif not detail.name or not found.digests or self.offer.listing is not None:
+        elif is_listed(self.offer) or is_listed(decode_offer(listing.offer)):
+            self.detail.problem = UpdateReason.MANY.value
+        elif not detail.name or not found.digests:
             self.detail.problem = UpdateReason.NOT_KNOWN.value
         elif not self._follow(detail.folder, inbox):
             self.detail.problem = UpdateReason.MOVED.value
@@ -185,6 +189,11 @@ class Updating(Receiving):
         differences = with_problem(self._row.differences, detail.problem)
         self._row = msgspec.structs.replace(self._row, differences=differences)
         super()._placed(report, at)
+
+
+def is_listed(offer: Offer) -> bool:
+    """Whether there is a listing; digests of so many files are neither stored nor compared."""
+    return offer.listing is not None
 
 
 def kept_and_dropped(

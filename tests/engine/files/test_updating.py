@@ -182,6 +182,18 @@ def test_without_stored_digests_nothing_is_compared(nightly: Nightly) -> None:
     assert nightly.reasons(SECOND) == (UpdateReason.NOT_KNOWN,) * 2
 
 
+@pytest.mark.parametrize("listed", [(True, False), (False, True), (True, True)])
+def test_folders_of_many_files_arrive_whole(nightly: Nightly, listed: tuple[bool, bool]) -> None:
+    for transfer_id, is_many in zip((FIRST, SECOND), listed, strict=True):
+        nightly.a.process.many = {"proj"} if is_many else set()
+        nightly.send(transfer_id)
+        nightly.allow(FIRST)
+    assert nightly.reasons(FIRST) == ("", "")
+    assert nightly.reasons(SECOND) == (UpdateReason.MANY,) * 2
+    assert set(nightly.b.process.disk) == {"proj", "proj (1)"}
+    assert not nightly.b.process.prepare
+
+
 def test_what_cannot_be_read_of_the_earlier_one_is_not_compared(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.allow(FIRST)
