@@ -78,6 +78,14 @@ class Talker:
             lines += [line for line in path.read_text().splitlines(True) if line.endswith("\n")]
         return [json.loads(line) for line in lines]
 
+    @property
+    def states(self) -> set[bytes]:
+        """Digests of the states of the nightly folder that were offered, or about to be."""
+        lines: list[str] = []
+        for path in sorted(self.folder.glob("*.nights")):
+            lines += [line for line in path.read_text().splitlines(True) if line.endswith("\n")]
+        return {bytes.fromhex(line) for line in lines}
+
 
 class Follower:
     """`chatnet events --json --since N`, started again from the last whole line it printed."""

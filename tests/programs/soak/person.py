@@ -17,7 +17,8 @@ from chatnet_client.client import Client, new_id
 from chatnet_client.errors import EngineUnreachable, RequestTimeout
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferKind, TransferState
+from soak import nightly
 from soak.recording import attach_taped
 
 WORDS = ("ja", "nein", "schön", "–", "你好", "مرحبا", "🎉", "the", "quick", "<b>", "\x1b[31m", "%s")
@@ -28,6 +29,11 @@ MAX_TRANSFERS = 4
 """Own transfers under way."""
 FILE_BYTES = (0, 1000, 60_000, 1_000_000, 8_000_000, 32_000_000)
 PAUSE_S = 0.03
+NIGHTS = 0.1
+"""How often somebody who could offer the nightly folder does."""
+REJECTED, CANCELLED, FAILED = (
+    TransferState.REJECTED, TransferState.CANCELLED, TransferState.FAILED,
+)  # fmt: skip
 
 
 class Person:
@@ -60,7 +66,7 @@ class Person:
 
     def act(self, client: Client) -> None:
         """One thing."""
-        kinds = [self.draft, self.mark, self.file]
+        kinds = [self.draft, self.mark, self.file, self.nightly]
         if client.view.peers[0].waiting < MAX_WAITING:
             kinds = [self.text, self.burst, self.long, self.draft_sent, *kinds]
         try:
@@ -134,6 +140,28 @@ class Person:
         with (self.folder / f"{self.name}.offers").open("a") as notes:
             notes.write(json.dumps(note) + "\n")
         self.insist(client, cmd.OfferFiles(offer, 1, [str(path)]))
+
+    def nightly(self, client: Client) -> None:
+        """Offer the next state of a folder; let the other side's take the earlier one's place."""
+        under_way = False
+        for row in client.view.transfers:
+            if row.kind != TransferKind.FOLDER or row.state in (REJECTED, CANCELLED, FAILED):
+                continue
+            if not row.mine and not row.updates_allowed:
+                self.insist(client, cmd.AllowUpdates(row.id))
+            under_way |= row.mine and row.state not in ENDED_TRANSFER_STATES
+        if under_way or self.random.random() > NIGHTS:
+            return
+        states = self.folder / "states"
+        earlier = sorted(states.glob(f"*/{nightly.NAME}"))
+        top = states / f"{len(earlier):05}-{self.name}" / nightly.NAME
+        digest = nightly.write_state(
+            top, earlier[-1] if earlier else None, len(earlier), self.random
+        )
+        offer = new_id()
+        with (self.folder / f"{self.name}.nights").open("a") as notes:
+            notes.write(digest.hex() + "\n")
+        self.insist(client, cmd.OfferFiles(offer, 1, [str(top)], update=True))
 
 
 def main(connection_file: str, folder: str, name: str, seed: str) -> int:

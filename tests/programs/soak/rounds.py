@@ -15,6 +15,7 @@ from chatnet_protocol.ipc.commands import TrustPeer
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES
 from checker.histories import read_file
 from realworld.engines import START_S, RealEngine, free_port, is_up
+from soak import nightly
 from soak.actors import Follower, Talker, file_process_of
 from soak.inboxes import Inbox
 from soak.recording import attach_taped
@@ -158,6 +159,7 @@ class Soak:
             follower.keep_alive()
         for inbox, sender in zip(self.inboxes, reversed(self.talkers), strict=True):
             self.problems += inbox.look(partial(getattr, sender, "offers"))
+            self.problems += nightly.look(inbox.folder, partial(getattr, sender, "states"))
         if number % TIDY_EVERY == 0:
             self._tidy()
 
@@ -179,6 +181,12 @@ class Soak:
         ]
         if not _wait_both(self.judges, self._at_rest, SETTLE_S):
             self.problems += [f"not at rest after {SETTLE_S:.0f} s: {t}" for t in self._restless()]
+        for judge in self.judges:
+            rows = [row for row in judge.view.transfers if row.update and not row.mine]
+            self.counts["nightly folders"] += len(rows)
+            self.counts["beside the earlier one"] += sum(
+                row.differences is not None for row in rows
+            )
         for follower, judge in zip(self.followers, self.judges, strict=True):
             follower.keep_alive()
             if not follower.wait_for(judge.view.last_no, SETTLE_S):
