@@ -1,5 +1,7 @@
 """The only place that makes labels: always plain text, so that no name or message is markup."""
 
+import re
+
 from chatnet_qt.controls import IconButton
 from chatnet_qt.qt import (
     QApplication,
@@ -16,6 +18,10 @@ from chatnet_qt.qt import (
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import measures_of
 
+LONG_WORD = re.compile(r"\S{21,}")
+"""Longer than any word of a sentence here: a name, a path."""
+PIECE = re.compile(r"\S{10}(?=\S)")
+"""Of a long word, after which a line may end; so many of the widest letters fit a narrow window."""
 UNWRAPPED_CHARACTERS = 72
 """Longer values break into lines."""
 
@@ -24,6 +30,11 @@ def _font_of(role: str) -> QFont:
     """One of the fonts of `Measures`, for the application's font."""
     font: QFont = getattr(measures_of(QApplication.font()), role)
     return font
+
+
+def _with_breaks(word: re.Match[str]) -> str:
+    """A long word with zero-width spaces."""
+    return PIECE.sub("\\g<0>\u200b", word.group())
 
 
 class PlainLabel(QLabel):
@@ -61,6 +72,31 @@ class PlainLabel(QLabel):
                 self.setPalette(palette)
 
 
+class WrappedLabel(PlainLabel):
+    """Breaks into lines, long words too: none makes what it stands in wider than the window."""
+
+    def __init__(
+        self, text: str = "", parent: QWidget | None = None, *, font: str = "", ink: str = ""
+    ) -> None:
+        self._whole = ""
+        super().__init__(text, parent, font=font, ink=ink)
+        self.setWordWrap(True)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def setText(self, text: str | None) -> None:
+        """Show it; a screen reader gets it without the places to break."""
+        self._whole = text or ""
+        shown = LONG_WORD.sub(_with_breaks, self._whole)
+        super().setText(shown)
+        self.setAccessibleName("" if shown == self._whole else self._whole)
+
+    def text(self) -> str:
+        """As it was set."""
+        return self._whole
+
+
 class ElidedLabel(PlainLabel):
     """One line that gives way: what does not fit ends in dots, and is in the tooltip."""
 
@@ -88,21 +124,20 @@ def label(
     ink: str = "",
 ) -> PlainLabel:
     """A label that shows `text` as it is."""
-    made = PlainLabel(text, parent, font=font, ink=ink)
-    made.setWordWrap(wrap)
-    if wrap:
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        made.setSizePolicy(policy)
-    return made
+    made = WrappedLabel if wrap else PlainLabel
+    return made(text, parent, font=font, ink=ink)
 
 
 def selectable(
     text: str, parent: QWidget | None = None, *, font: str = "", ink: str = ""
 ) -> PlainLabel:
     """A label whose text can be selected with mouse and keyboard."""
-    wrap = len(text) > UNWRAPPED_CHARACTERS
-    made = label(text, parent, wrap=wrap, font=font, ink=ink)
+    made = label(text, parent, font=font, ink=ink)
+    if len(text) > UNWRAPPED_CHARACTERS:
+        made.setWordWrap(True)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        made.setSizePolicy(policy)
     by_mouse = Qt.TextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     made.setTextInteractionFlags(by_mouse | Qt.TextInteractionFlag.TextSelectableByKeyboard)
     return made

@@ -48,6 +48,7 @@ class NameCard(Card):
         if view is None or (self.box.hasFocus() and self.box.isModified()):
             return
         self.box.setText(view.session.display_name)
+        self.box.setCursorPosition(0)
         self.box.setPlaceholderText(view.session.name)
 
     def _save(self) -> None:
@@ -78,11 +79,9 @@ class InboxCard(Card):
         self.renew()
 
     def renew(self) -> None:
-        """Show where it is; the path breaks at its slashes."""
+        """Show where it is."""
         if (view := self._session.view) is not None:
-            shown = shown_name(view.session.inbox, 400)
-            self.place.setText(shown.replace("/", "/\u200b"))
-            self.place.setAccessibleName(shown)
+            self.place.setText(shown_name(view.session.inbox, 400))
 
     def _open(self) -> None:
         view = self._session.view

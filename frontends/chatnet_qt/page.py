@@ -123,7 +123,7 @@ class Card(QFrame):
     def __init__(self, parent: QWidget | None = None, *, padded: bool = False) -> None:
         super().__init__(parent)
         self.setProperty("kind", "card")
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         m = measures_of(self.font())
         self._m = m
         self.body = QVBoxLayout(self)

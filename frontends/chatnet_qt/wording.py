@@ -1,5 +1,6 @@
 """How facts are put into words: sizes, times, states. Pure; knows no Qt."""
 
+import re
 import time
 
 from chatnet_client.mirror import Progress
@@ -30,6 +31,11 @@ from chatnet_protocol.text import Policy, harmless
 MAX_SHOWN_CHARACTERS = 4000
 """A longer text is cut in its bubble and shown whole in the details window."""
 MAX_SHOWN_LINES = 60
+MAX_JOINED = 16
+"""Pictures joined to one; no emoji has so many, and the font takes a second for thousands."""
+_TONES = "\U0001f3fb-\U0001f3ff"
+_PART = f"[^\\s\u200d\ufe0f{_TONES}]\ufe0f?[{_TONES}]?\u200d"
+_JOINED = re.compile(f"(?:{_PART}){{{MAX_JOINED}}}")
 MAX_REASON_CHARACTERS = 1000
 """Of a sentence about a failure; ours are far shorter, paths in them are not."""
 
@@ -62,6 +68,8 @@ def cut_text(text: str) -> tuple[str, bool]:
     lines = cut.split("\n", MAX_SHOWN_LINES)
     if len(lines) > MAX_SHOWN_LINES:
         cut = "\n".join(lines[:MAX_SHOWN_LINES])
+    if joined := _JOINED.search(cut):
+        cut = cut[: joined.end() - 1]
     return cut, len(cut) < len(text)
 
 

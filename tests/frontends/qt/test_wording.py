@@ -55,6 +55,15 @@ def test_a_long_text_is_cut_by_characters_or_lines() -> None:
     assert (cut.count("\n") + 1, was_cut) == (wording.MAX_SHOWN_LINES, True)
 
 
+def test_thousands_of_pictures_joined_to_one_are_cut() -> None:
+    joiner = "\N{ZERO WIDTH JOINER}"
+    cut, was_cut = wording.cut_text("so: " + f"\N{WOMAN}{joiner}" * 2000)
+    assert was_cut
+    assert len(cut) <= 4 + 4 * wording.MAX_JOINED
+    family = joiner.join("\N{WOMAN}\N{MAN}\N{GIRL}\N{BOY}") * 500
+    assert wording.cut_text(family) == (family, False)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

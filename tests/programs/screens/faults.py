@@ -17,6 +17,7 @@ from chatnet_qt.qt import (
     QPoint,
     QRect,
     QRectF,
+    Qt,
     QWidget,
     present,
 )
@@ -97,10 +98,14 @@ def _size(size: object) -> str:
 def _cut_by_a_parent(widget: QWidget, words: str) -> Iterator[str]:
     inner, parent = widget, widget.parentWidget()
     while parent is not None and not inner.isWindow():
-        if isinstance(parent.parentWidget(), QAbstractScrollArea):
-            return  # what does not fit can be scrolled to
         corner = widget.mapTo(parent, QPoint(0, 0))
         area = QRect(corner, widget.size())
+        scrolled = parent.parentWidget()
+        if isinstance(scrolled, QAbstractScrollArea):
+            never = scrolled.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+            if never and area.right() > parent.width() + SLACK_PX:
+                yield f"wider than what scrolls it: {words!r} at {area} in {parent.rect()}"
+            return  # what does not fit can be scrolled to
         if not parent.rect().adjusted(-1, -1, 1, 1).contains(area):
             yield f"cut off by {type(parent).__name__}: {words!r} at {area} in {parent.rect()}"
             return

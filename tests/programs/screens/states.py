@@ -9,6 +9,7 @@ from chatnet_client.client_events import Cause, Outage
 from chatnet_protocol.ipc.commands import Invited
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.ipc.rows import RestoreRow
+from chatnet_protocol.ipc.view import View
 from chatnet_qt.contact_page import WhoCard
 from chatnet_qt.qt import QWidget
 from qtworld import (
@@ -22,6 +23,11 @@ from qtworld import (
 )
 from screens.file_states import FILE_STATES
 from screens.scene import NARROW, Scene, chat, others
+
+LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Kowalczyk of the night shift"
+EMOJI_NAME = "\N{FAMILY} \N{SPARKLES} Team \N{ROCKET}\N{ROCKET}\N{ROCKET}"
+RTL_NAME = "\u0641\u064a\u0635\u0644 \u0628\u0646 \u0639\u0628\u062f"
+LONG_PATH = "/media/ann/a disk with a long name/received files of all kinds/2026/from everybody"
 
 
 def conversation(scene: Scene) -> QWidget:
@@ -221,6 +227,45 @@ def settings(scene: Scene) -> QWidget:
     return stage.window
 
 
+def settings_narrow(scene: Scene) -> QWidget:
+    view = session_view(chat(), *others())
+    view.session = msgspec.structs.replace(view.session, display_name=LONG_NAME, inbox=LONG_PATH)
+    stage = scene.open(view, NARROW)
+    stage.window.menus.wanted.emit("settings")
+    return stage.window
+
+
+def long_names() -> View:
+    """Names that are long, of emoji, or written from right to left; also the own one."""
+    people = [chat(LONG_NAME, state="silent")]
+    for number, name in enumerate((EMOJI_NAME, RTL_NAME, "WWWWWWWWWW" * 6), 2):
+        rows = [text_row(number * 40, f"{name} was here", ack=1)]
+        people.append(with_rows(peer_view(number, name=name), rows))
+    view = session_view(*people)
+    view.session = msgspec.structs.replace(view.session, display_name=LONG_NAME)
+    return view
+
+
+def names(scene: Scene) -> QWidget:
+    return scene.open(long_names()).window
+
+
+def names_narrow(scene: Scene) -> QWidget:
+    return scene.open(long_names(), NARROW).window
+
+
+def names_contact(scene: Scene) -> QWidget:
+    stage = scene.open(long_names(), NARROW)
+    stage.window.menus.wanted.emit("contact")
+    return stage.window
+
+
+def names_list(scene: Scene) -> QWidget:
+    stage = scene.open(long_names(), NARROW)
+    stage.pane.header.back.click()
+    return stage.window
+
+
 def link_panel(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()))
     stage.pane.header.activity.click()
@@ -282,6 +327,11 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "contact-narrow": contact_narrow,
     "contact-address": contact_address,
     "settings": settings,
+    "settings-narrow": settings_narrow,
+    "names": names,
+    "names-narrow": names_narrow,
+    "names-contact": names_contact,
+    "names-list": names_list,
     "link-panel": link_panel,
     "link-panel-narrow": link_panel_narrow,
     "dropping": dropping,
