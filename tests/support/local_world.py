@@ -62,11 +62,11 @@ class LostFrame(Exception):
 class LocalWorld:
     """An engine for tests of front ends, its peers and the time of all of them."""
 
-    def __init__(self, peers: int = 1) -> None:
+    def __init__(self, peers: int = 1, session: str = "12345") -> None:
         self.clock = Clock(seed=1)
         self.network = Network(self.clock, Line(delay_s=0.0))
         self.files = FilesNet(self.clock)
-        self.engine = ServedEngine(self.clock, self.network, self.files)
+        self.engine = ServedEngine(self.clock, self.network, self.files, session)
         self.seen: list[cmd.Command] = []
         """Every command that arrived."""
         self.instead: dict[type, Instead] = {}

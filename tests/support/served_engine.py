@@ -17,8 +17,8 @@ HERE: Addr = ("192.0.2.1", 12345)
 class ServedEngine(SimEngine):
     """An engine whose frames for front ends are kept until somebody carries them."""
 
-    def __init__(self, clock: Clock, network: Network, files: FilesNet) -> None:
-        super().__init__(clock, network, "12345", HERE, files)
+    def __init__(self, clock: Clock, network: Network, files: FilesNet, session: str) -> None:
+        super().__init__(clock, network, session, HERE, files)
         self.publications: deque[tuple[bytes, bytes]] = deque()
         self.replies: deque[tuple[bytes, bytes]] = deque()
         self.commit_s = self.usual_commit_s = (0.0, 0.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatnet_engine.io import file_link
 from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.backup import BackupMaker, SessionPaths
 from chatnet_engine.io.clock import read_now
@@ -33,6 +34,13 @@ with socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1])) as end:
             sys.exit(1)
         end.sendall(data)
 """
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was told to end may take long on a busy machine; it is waited for."""
+    monkeypatch.setattr(file_link, "END_TIMEOUT_S", 60.0)
+    monkeypatch.setattr(file_link, "KILL_WAIT_S", 60.0)
 
 
 @pytest.fixture

@@ -55,14 +55,14 @@ def reports(
 ) -> list[FileProcessReport | FilesRestarted]:
     got: list[FileProcessReport | FilesRestarted] = []
     while len(got) < count:
-        assert select.select([link], [], [], 10)[0], f"{len(got)} of {count} reports"
+        assert select.select([link], [], [], 60)[0], f"{len(got)} of {count} reports"
         got += link.handle_readable(now_s)
     return got
 
 
 def until_dead(link: FileLink, now_s: float) -> None:
     while link.fileno() >= 0:
-        assert select.select([link], [], [], 10)[0]
+        assert select.select([link], [], [], 60)[0]
         assert link.handle_readable(now_s) == []
 
 
@@ -72,7 +72,7 @@ def test_frames_go_there_and_back(link: FileLink) -> None:
         link.tell(frame, 0.0)
     got: list[FileProcessReport | FilesRestarted] = []
     while len(got) < 3:
-        assert select.select([link], [link] if link.wants_write else [], [], 10)
+        assert select.select([link], [link] if link.wants_write else [], [], 60)
         link.handle_writable(0.0)
         got += link.handle_readable(0.0)
     assert got == [

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from cli_shell import Replaced, Shell
-from fake_engine import FakeCore, FakeEngine
 from local_engine import LocalEngine
 
 
@@ -21,19 +20,8 @@ def shell(home: Path) -> Shell:
 
 
 @pytest.fixture
-def core() -> FakeCore:
-    return FakeCore()
-
-
-@pytest.fixture
-def engine(home: Path, core: FakeCore) -> Iterator[FakeEngine]:
-    with FakeEngine(home, core) as engine:
-        yield engine
-
-
-@pytest.fixture
 def local(home: Path) -> Iterator[LocalEngine]:
-    """The product's own rules, for the tests that have moved to them."""
+    """An engine of the product's own rules, and its peer."""
     with LocalEngine(home) as engine:
         yield engine
 

@@ -14,7 +14,8 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.version import PRODUCT_VERSION
 from cli_shell import Replaced, Shell
-from fake_engine import FakeCore, FakeEngine, make_view
+from local_engine import LocalEngine
+from local_world import LocalWorld
 
 
 def test_help_and_version(shell: Shell) -> None:
@@ -74,14 +75,14 @@ def test_without_a_session_the_exit_code_is_3(shell: Shell, words: tuple[str, ..
     assert shell.err.startswith(("No session is running.", "Session none is not running."))
 
 
-def test_several_sessions_need_a_name(shell: Shell, home: Path, engine: FakeEngine) -> None:
-    with FakeEngine(home, FakeCore(make_view("other"))):
+def test_several_sessions_need_a_name(shell: Shell, home: Path, local: LocalEngine) -> None:
+    with LocalEngine(home, LocalWorld(session="other")):
         assert shell.run("send", "x") == 2
         assert "12345, other" in shell.err
         assert shell.run("--session", "other", "send", "x") == 0
         assert shell.run("send", "--session", "other", "x") == 0
         assert shell.run("send", "x", "--session", "bad name") == 1
-    assert engine.seen(cmd.SendMessage) == []
+    assert local.seen(cmd.SendMessage) == []
 
 
 @pytest.mark.parametrize(
@@ -89,15 +90,15 @@ def test_several_sessions_need_a_name(shell: Shell, home: Path, engine: FakeEngi
     [(ErrorCode.REFUSED, 5), (ErrorCode.NOT_ALLOWED, 5), (ErrorCode.STORE, 1)],
 )
 def test_the_engine_s_errors(
-    shell: Shell, engine: FakeEngine, code: ErrorCode, status: int
+    shell: Shell, local: LocalEngine, code: ErrorCode, status: int
 ) -> None:
-    engine.core.refuse[cmd.SendMessage] = CommandError(code, "It said no.")
+    local.world.instead[cmd.SendMessage] = CommandError(code, "It said no.")
     assert shell.run("send", "x") == status
     assert (shell.out, shell.err) == ("", "It said no.\n")
 
 
 def test_a_stopped_engine_is_no_session(
-    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, local: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatnet_client.client.ATTACH_TIMEOUT_S", 0.1)
     monkeypatch.setattr(
@@ -105,7 +106,7 @@ def test_a_stopped_engine_is_no_session(
         {"role": "full", "since_no": None, "keep_up": False, "timeout_s": 0.1},
         raising=False,
     )
-    engine.silent = True
+    local.silent = True
     assert shell.run("send", "x") == 3
     assert "does not answer" in shell.err
 
@@ -122,7 +123,7 @@ def test_engine_replaces_the_process(shell: Shell, replaced: type[Replaced]) -> 
     "words", [("history", "--search", "\udcff"), ("peer", "add", "h\udcff", "5"), ("\udcff",)]
 )
 def test_words_that_are_no_text_are_refused_before_anything_is_done(
-    shell: Shell, engine: FakeEngine, words: tuple[str, ...]
+    shell: Shell, local: LocalEngine, words: tuple[str, ...]
 ) -> None:
     assert shell.run(*words) == 2
     assert "is not valid UTF-8; set" in shell.err
@@ -130,7 +131,7 @@ def test_words_that_are_no_text_are_refused_before_anything_is_done(
 
 
 def test_bugs_interrupts_and_closed_pipes_are_quiet(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, engine: FakeEngine
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, local: LocalEngine
 ) -> None:
     def broken(error: BaseException) -> None:
         def verb(env: object, options: object) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from chatnet_protocol.ipc.session_files import (
     encode_start_file,
 )
 from cli_shell import Replaced, Shell
-from fake_engine import INVITE_CODE, FakeEngine
+from local_engine import LocalEngine
+
+INVITE_CODE = "abcd-efgh-ijkl-mnop"
 
 
 def environment(environ: dict[str, str]) -> Environment:
@@ -35,19 +37,19 @@ def printed(env: Environment) -> str:
     return env.stderr.getvalue()
 
 
-def test_a_running_session_is_attached_to(shell: Shell, engine: FakeEngine) -> None:
+def test_a_running_session_is_attached_to(shell: Shell, local: LocalEngine) -> None:
     assert shell.run("12345", "10.0.0.1", "5001", stdin="hello\n") == 0
-    assert engine.seen(cmd.AddPeer) == []
-    assert [command.text for command in engine.seen(cmd.SendMessage)] == ["hello"]
+    assert local.seen(cmd.AddPeer) == []
+    assert [command.text for command in local.seen(cmd.SendMessage)] == ["hello"]
     assert "me: hello" in shell.out
 
 
 def test_a_new_peer_of_a_running_session_is_added_and_talked_to(
-    shell: Shell, engine: FakeEngine
+    shell: Shell, local: LocalEngine
 ) -> None:
     assert shell.run("--session", "12345", "5000", "10.0.0.9", "99", stdin="hello\n") == 0
-    assert engine.seen(cmd.AddPeer) == [cmd.AddPeer("10.0.0.9", 99)]
-    assert engine.seen(cmd.SendMessage)[0].peer == 2
+    assert local.seen(cmd.AddPeer) == [cmd.AddPeer("10.0.0.9", 99)]
+    assert local.seen(cmd.SendMessage)[0].peer == 2
 
 
 @pytest.mark.parametrize(
@@ -68,37 +70,48 @@ def test_a_new_peer_of_a_running_session_is_added_and_talked_to(
     ],
 )
 def test_an_address_is_one_word_or_two_wherever_it_is_typed(
-    shell: Shell, engine: FakeEngine, words: tuple[str, ...], address: tuple[str, int]
+    shell: Shell, local: LocalEngine, words: tuple[str, ...], address: tuple[str, int]
 ) -> None:
     assert shell.run("peer", "add", *words) == 0
     assert shell.run("peer-add", *words) == 0
     assert shell.run("--session", "12345", "5000", *words) == 0
-    seen = [(command.host, command.port) for command in engine.seen(cmd.AddPeer)]
+    seen = [(command.host, command.port) for command in local.seen(cmd.AddPeer)]
     assert set(seen) == {address}
     assert len(seen) == 2, "the third time it is known"
     assert shell.run("send", "hello", "--peer", show_address(*address)) == 0
-    assert engine.seen(cmd.SendMessage)[-1].peer == 2
+    assert local.seen(cmd.SendMessage)[-1].peer == 2
 
 
-def test_otherwise_the_engine_is_started(
-    shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
+class Starter:
+    """In the place of `ensure_engine`: starts an engine in this process, and keeps what for."""
 
-    def ensure(environ: Mapping[str, str], name: str, arguments: Sequence[str]) -> str:
-        asked.append((name, arguments))
-        started = FakeEngine(home)
-        started.start()
-        ensure.engine = started
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.asked: list[tuple[str, Sequence[str]]] = []
+        self.engine: LocalEngine | None = None
+
+    def __call__(
+        self, environ: Mapping[str, str], name: str, arguments: Sequence[str]
+    ) -> tuple[sessions.Session, bool]:
+        self.asked.append((name, arguments))
+        self.engine = LocalEngine(self.home)
+        self.engine.start()
         return sessions.find(environ, "12345"), True
 
-    monkeypatch.setattr(attaching, "ensure_engine", ensure)
+
+@pytest.fixture
+def starter(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Starter]:
+    starter = Starter(home)
+    monkeypatch.setattr(attaching, "ensure_engine", starter)
+    yield starter
+    if starter.engine:
+        starter.engine.close()
+
+
+def test_otherwise_the_engine_is_started(shell: Shell, starter: Starter) -> None:
     words = ("12345", "10.0.0.1", "5001", "--name", "Alice A", "--impair", "loss=20%")
-    try:
-        assert shell.run(*words) == 0
-    finally:
-        ensure.engine.close()
-    assert asked == [
+    assert shell.run(*words) == 0
+    assert starter.asked == [
         (
             "12345",
             ["12345", "10.0.0.1", "5001", "--session", "12345", "--name=Alice A",
@@ -109,25 +122,13 @@ def test_otherwise_the_engine_is_started(
 
 
 def test_with_an_invite_the_engine_calls_nobody_before_it_knows_the_code(
-    shell: Shell, home: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, starter: Starter
 ) -> None:
-    asked = []
-
-    def ensure(environ: Mapping[str, str], name: str, arguments: Sequence[str]) -> str:
-        asked.extend(arguments)
-        ensure.engine = FakeEngine(home)
-        ensure.engine.start()
-        return sessions.find(environ, "12345"), True
-
-    monkeypatch.setattr(attaching, "ensure_engine", ensure)
-    try:
-        words = ("12345", "10.0.0.1", "5001", "--invite")
-        assert shell.run(*words, stdin=f"{INVITE_CODE}\nhello\n") == 0
-        seen = ensure.engine.seen(cmd.AddPeer)
-    finally:
-        ensure.engine.close()
-    assert asked == ["12345", "--session", "12345"]
-    assert seen == [cmd.AddPeer("10.0.0.1", 5001, "", INVITE_CODE)]
+    words = ("12345", "10.0.0.9", "5009", "--invite")
+    assert shell.run(*words, stdin=f"{INVITE_CODE}\nhello\n") == 0
+    assert starter.asked == [("12345", ["12345", "--session", "12345"])]
+    assert starter.engine
+    assert starter.engine.seen(cmd.AddPeer) == [cmd.AddPeer("10.0.0.9", 5009, "", INVITE_CODE)]
 
 
 def test_an_engine_that_does_not_start(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +162,7 @@ def test_a_screen_without_pyqt_gets_the_terminal_and_what_to_install(
 @pytest.mark.parametrize("asked", [False, True])
 def test_only_a_window_that_nobody_asked_for_may_be_the_terminal_instead(
     shell: Shell,
-    engine: FakeEngine,
+    local: LocalEngine,
     replaced: type[Replaced],
     monkeypatch: pytest.MonkeyPatch,
     asked: bool,
@@ -173,19 +174,19 @@ def test_only_a_window_that_nobody_asked_for_may_be_the_terminal_instead(
 
 
 def test_other_front_ends_are_processes_of_their_own(
-    shell: Shell, engine: FakeEngine, replaced: type[Replaced]
+    shell: Shell, local: LocalEngine, replaced: type[Replaced]
 ) -> None:
     with pytest.raises(replaced) as caught:
         shell.run("attach", "qt", "--peer", "bob")
     assert caught.value.command == [
         sys.executable, "-P", "-m", "chatnet_cli.run_frontend", "chatnet_qt.app:main",
-        engine.connection_file, "--peer", "bob",
+        local.connection_file, "--peer", "bob",
     ]  # fmt: skip
     assert shell.run("attach", "nonsense") == 2
     assert "Installed: cli, qt" in shell.err
 
 
-def test_the_terminal_chat_knows_its_options(shell: Shell, engine: FakeEngine) -> None:
+def test_the_terminal_chat_knows_its_options(shell: Shell, local: LocalEngine) -> None:
     assert shell.run("attach", "cli", "--", "--nonsense") == 2
     assert shell.run("attach", "cli", "--peer", "nobody") == 1
 

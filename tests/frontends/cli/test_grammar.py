@@ -8,7 +8,8 @@ import pytest
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import TransferState
 from cli_shell import Shell
-from fake_engine import FakeCore, FakeEngine, make_view
+from local_engine import LocalEngine
+from local_world import LocalWorld
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,8 @@ def test_help_on_a_full_disk_is_a_failure(shell: Shell) -> None:
     "action", ["verify", "trust", "keep", "retry", "remove", "name", "auto-accept"]
 )
 def test_peer_is_taken_wherever_advice_names_it(shell: Shell, home: Path, action: str) -> None:
-    core = FakeCore(make_view(peers=3))
     more = {"name": ["new"], "auto-accept": ["1GB"], "verify": ["--yes"], "trust": ["--replace"]}
-    with FakeEngine(home, core) as engine:
+    with LocalEngine(home, LocalWorld(peers=3)) as engine:
         if action not in ("name", "auto-accept"):
             assert shell.run("peer", action, *more.get(action, [])) == 2
             assert "Use --peer NAME." in shell.err
@@ -79,33 +79,36 @@ def test_peer_is_taken_wherever_advice_names_it(shell: Shell, home: Path, action
             assert shell.run(*words) == wanted, shell.err
             if action == "remove":
                 break
-        asked = [c for c in engine.core.seen if getattr(c, "peer", None) is not None]
-        assert {c.peer for c in asked} <= {2}
+        peers = [getattr(command, "peer", None) for command in engine.world.seen]
+        assert set(peers) <= {2, None}
         assert shell.run("peer", action, "peer3", "x", "--peer", "2") == 2
 
 
 def test_an_invite_with_several_unreached_peers_is_for_somebody_new(
-    shell: Shell, engine: FakeEngine
+    shell: Shell, local: LocalEngine
 ) -> None:
     for name, port in (("carol", "98"), ("dave", "99")):
         assert shell.run("peer", "add", "10.0.0.9", port, "--name", name) == 0
     assert shell.run("invite") == 0
-    assert engine.seen(cmd.MakeInvite) == [cmd.MakeInvite(0)]
+    assert local.seen(cmd.MakeInvite) == [cmd.MakeInvite(0)]
     assert "carol (2), dave (3): chatnet invite --peer NAME" in shell.err
     assert shell.run("invite", "--peer", "dave") == 0
-    assert engine.seen(cmd.MakeInvite)[-1] == cmd.MakeInvite(3)
+    assert local.seen(cmd.MakeInvite)[-1] == cmd.MakeInvite(3)
 
 
 def test_an_ambiguous_name_lists_ten(shell: Shell, home: Path) -> None:
-    with FakeEngine(home, FakeCore(make_view(peers=40))):
+    world = LocalWorld()
+    for number in range(2, 41):
+        world.do(cmd.AddPeer(f"10.0.0.{number}", 5000 + number, f"peer{number}"))
+    with LocalEngine(home, world):
         assert shell.run("send", "x", "--peer", "peer") == 2
     assert shell.err.count("peer") == 1 + 10
     assert "and 29 more" in shell.err
 
 
-def test_files_are_found_by_name(shell: Shell, engine: FakeEngine) -> None:
-    engine.do(lambda core: core.offer(1, "report.pdf"))
-    engine.do(lambda core: core.receive(1, "something else"))
+def test_files_are_found_by_name(shell: Shell, local: LocalEngine) -> None:
+    local.do(lambda world: world.peer_offers("report.pdf"))
+    local.do(lambda world: world.peer_sends("something else"))
     assert shell.run("history", "--search", "Report.pdf") == 0
     assert "[file report.pdf, 1.0 kB · offer 1]" in shell.out
     assert shell.run("history", "--search", "nowhere") == 0
@@ -113,9 +116,10 @@ def test_files_are_found_by_name(shell: Shell, engine: FakeEngine) -> None:
 
 
 @pytest.mark.parametrize("wait", [False, True])
-def test_an_offer_as_json(shell: Shell, engine: FakeEngine, tmp_path: Path, wait: bool) -> None:
+def test_an_offer_as_json(shell: Shell, local: LocalEngine, tmp_path: Path, wait: bool) -> None:
     path = tmp_path / "a.txt"
     path.write_text("abc")
+    local.do(lambda world: world.peer_asks(cmd.SetPeer(1, auto_accept_bytes=0)))
     more = ["--wait", "accepted", "--timeout", "0"] if wait else []
     status = shell.run("send-file", str(path), "--json", *more)
     if wait:
@@ -125,7 +129,7 @@ def test_an_offer_as_json(shell: Shell, engine: FakeEngine, tmp_path: Path, wait
     (value,) = shell.objects()
     assert status == 0
     assert (value["type"], value["state"], value["no"]) == ("transfer", TransferState.OFFERED, 1)
-    assert value["id"] == engine.seen(cmd.OfferFiles)[0].id.hex()
+    assert value["id"] == local.seen(cmd.OfferFiles)[0].id.hex()
     assert (value["name"], value["size_bytes"]) == ("a.txt", 3)
 
 

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from prompt_toolkit.data_structures import Size
@@ -18,15 +19,33 @@ from chatnet_cli.prompt import Terminal
 from chatnet_cli.screen import Screen
 from chatnet_client.client import Client
 from chatnet_protocol.ipc import commands as cmd
-from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.view import PeerView
 from chatnet_protocol.text import typed_text
-from fake_engine import FakeEngine, make_view
+from local_engine import LocalEngine
+from local_world import LocalWorld
 
 Step = Callable[[], bool]
 
 
+def peer(local: LocalEngine) -> PeerView:
+    return local.do(lambda world: world.peer())
+
+
+def last_no(local: LocalEngine) -> int:
+    return local.do(lambda world: world.view.last_no)
+
+
+def attached(local: LocalEngine) -> bool:
+    """Whether the chat is there: it alone has attached so far."""
+    return bool(local.seen(cmd.Attach))
+
+
+def first_text(local: LocalEngine) -> str:
+    return local.do(lambda world: world.history[0][1].text)
+
+
 def chat(
-    engine: FakeEngine,
+    local: LocalEngine,
     *steps: tuple[str, Step],
     environ: dict[str, str] | None = None,
     screen: io.StringIO | None = None,
@@ -49,11 +68,11 @@ def chat(
     async def run() -> ExitStatus:
         with create_pipe_input() as source:
             output = Screen(screen, lambda: Size(24, 80), term="xterm", enable_cpr=False)
-            terminal = Terminal(env, None, engine.connection_file, source=source, screen=output)
+            terminal = Terminal(env, None, local.connection_file, source=source, screen=output)
             task = asyncio.create_task(terminal.run())
             for text, holds in steps:
                 source.send_bytes(text.encode("utf-8", "surrogateescape"))
-                for _ in range(1000):
+                for _ in range(6000):
                     if holds() or task.done():
                         break
                     await asyncio.sleep(0.01)
@@ -66,14 +85,14 @@ def chat(
     return asyncio.run(run()), screen.getvalue()
 
 
-def test_talking_reading_leaving(engine: FakeEngine) -> None:
-    engine.do(lambda core: core.receive(1, "hello \x1b[31m"))
+def test_talking_reading_leaving(local: LocalEngine) -> None:
+    local.do(lambda world: world.peer_sends("hello \x1b[31m"))
     status, screen = chat(
-        engine,
-        ("", lambda: engine.core.peer(1).my_read == 1),
-        ("hi bob\r", lambda: engine.core.view.last_no == 2),
-        ("half", lambda: engine.core.peer(1).draft == "half"),
-        ("\x15", lambda: engine.core.peer(1).draft == ""),
+        local,
+        ("", lambda: peer(local).my_read == 1),
+        ("hi bob\r", lambda: last_no(local) == 2),
+        ("half", lambda: peer(local).draft == "half"),
+        ("\x15", lambda: peer(local).draft == ""),
         ("/quit\r", lambda: True),
     )
     assert status == ExitStatus.DONE
@@ -82,41 +101,40 @@ def test_talking_reading_leaving(engine: FakeEngine) -> None:
     assert "bob · connected" in screen
 
 
-def test_a_draft_from_elsewhere_appears_in_the_line(engine: FakeEngine) -> None:
+def test_a_draft_from_elsewhere_appears_in_the_line(local: LocalEngine) -> None:
     def write() -> bool:
-        with Client.attach(engine.connection_file, name="other") as other:
+        with Client.attach(local.connection_file, name="other") as other:
             draft = other.ask(cmd.SetDraft(1, "from elsewhere", 0), cmd.DraftSet)
         return draft.accepted
 
-    attached: Step = lambda: len(engine.core.clients) == 1  # noqa: E731
     status, _ = chat(
-        engine,
-        ("", attached),
-        ("", lambda: engine.core.peer(1).draft != "" or write()),
-        ("", lambda: engine.core.peer(1).draft == "from elsewhere"),
+        local,
+        ("", lambda: attached(local)),
+        ("", lambda: peer(local).draft != "" or write()),
+        ("", lambda: peer(local).draft == "from elsewhere"),
         ("", settled(20)),
-        ("\r", lambda: engine.core.view.last_no == 1),
+        ("\r", lambda: last_no(local) == 1),
         ("\x04", lambda: True),
     )
     assert status == ExitStatus.DONE
-    assert engine.core.history[0][1].text == "from elsewhere"
-    assert engine.core.peer(1).draft == ""
+    assert first_text(local) == "from elsewhere"
+    assert peer(local).draft == ""
 
 
-def test_showing_another_peer_goes_on_with_its_draft(engine: FakeEngine) -> None:
-    engine.do(lambda core: core.view.peers.append(make_view(peers=2).peers[1]))
-    engine.do(lambda core: core.publish(ev.DraftChanged(2, 1, "unfinished", 0)))
+def test_showing_another_peer_goes_on_with_its_draft(local: LocalEngine) -> None:
+    local.do(lambda world: world.add_peer(2))
+    local.do(lambda world: world.window_asks(cmd.SetDraft(2, "unfinished", 0)))
     status, _ = chat(
-        engine,
-        ("", lambda: len(engine.core.clients) == 1),
+        local,
+        ("", lambda: attached(local)),
         ("", settled(20)),
         ("/peer peer2\r", settled(60)),
-        (" business\r", lambda: engine.core.view.last_no == 1),
+        (" business\r", lambda: last_no(local) == 1),
         ("/quit\r", lambda: True),
     )
     assert status == ExitStatus.DONE
-    assert engine.core.history[0][1].text == "unfinished business"
-    assert cmd.SetDraft(2, "", 1) not in engine.core.seen
+    assert first_text(local) == "unfinished business"
+    assert cmd.SetDraft(2, "", 1) not in local.seen(cmd.SetDraft)
 
 
 def settled(turns: int) -> Step:
@@ -125,11 +143,11 @@ def settled(turns: int) -> Step:
     return lambda: next(left, None) is None
 
 
-def test_interrupt_leaves_quietly_and_no_color_means_none(engine: FakeEngine) -> None:
-    engine.do(lambda core: core.receive(1, "hello"))
+def test_interrupt_leaves_quietly_and_no_color_means_none(local: LocalEngine) -> None:
+    local.do(lambda world: world.peer_sends("hello"))
     status, screen = chat(
-        engine,
-        ("", lambda: engine.core.peer(1).my_read == 1),
+        local,
+        ("", lambda: peer(local).my_read == 1),
         ("\x03", lambda: True),
         environ={"NO_COLOR": "1"},
     )
@@ -139,9 +157,9 @@ def test_interrupt_leaves_quietly_and_no_color_means_none(engine: FakeEngine) ->
     assert "\x1b[0;9" not in screen
 
 
-def test_no_peer_ends_it(engine: FakeEngine) -> None:
-    engine.core.view.peers.clear()
-    status, screen = chat(engine)
+def test_no_peer_ends_it(home: Path) -> None:
+    with LocalEngine(home, LocalWorld(peers=0)) as local:
+        status, screen = chat(local)
     assert status == ExitStatus.FAILED
     assert "no peer is known" in screen
 
@@ -171,35 +189,33 @@ def test_no_peer_ends_it(engine: FakeEngine) -> None:
         "byte",
     ],
 )
-def test_the_keys_of_a_line_editor(engine: FakeEngine, keys: str, text: str | None) -> None:
+def test_the_keys_of_a_line_editor(local: LocalEngine, keys: str, text: str | None) -> None:
     status, _ = chat(
-        engine,
-        ("", lambda: len(engine.core.clients) == 1),
+        local,
+        ("", lambda: attached(local)),
         ("", settled(20)),
         (keys, settled(20)),
-        ("!\r", lambda: engine.core.view.last_no == 1),
+        ("!\r", lambda: last_no(local) == 1),
         ("/quit\r", lambda: True),
     )
     assert status == ExitStatus.DONE
-    sent = engine.core.history[0][1].text
+    sent = first_text(local)
     assert sent == typed_text(sent)
     assert text is None or sent == f"{text}!"
 
 
 def test_a_chat_that_can_no_longer_draw_ends_with_a_sentence(
-    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    local: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(model: ChatModel, event: object) -> None:
         raise KeyError("no such thing")
 
     def broke() -> bool:
         monkeypatch.setattr(ChatModel, "handle_event", broken)
-        engine.do(lambda core: core.receive(1, "hello"))
+        local.do(lambda world: world.peer_sends("hello"))
         return True
 
-    status, _ = chat(
-        engine, ("", lambda: len(engine.core.clients) == 1), ("", settled(20)), ("", broke)
-    )
+    status, _ = chat(local, ("", lambda: attached(local)), ("", settled(20)), ("", broke))
     assert status == ExitStatus.FAILED
 
 
@@ -215,19 +231,18 @@ class HungUp(io.StringIO):
 
 
 @pytest.mark.parametrize("keys", ["", "x"], ids=["printing", "echoing"])
-def test_a_chat_whose_terminal_is_gone_ends(engine: FakeEngine, keys: str) -> None:
+def test_a_chat_whose_terminal_is_gone_ends(local: LocalEngine, keys: str) -> None:
     screen = HungUp()
 
     def hang_up() -> bool:
         screen.hung_up = True
         if not keys:
-            for number in range(3):
-                engine.do(lambda core, n=number: core.receive(1, f"hello {n}"))  # type: ignore[misc]
+            local.do(lambda world: world.peer_sends_all([f"hello {n}" for n in range(3)]))
         return True
 
     status, _ = chat(
-        engine,
-        ("", lambda: len(engine.core.clients) == 1),
+        local,
+        ("", lambda: attached(local)),
         ("", settled(20)),
         ("", hang_up),
         (keys, settled(5)),
@@ -237,7 +252,7 @@ def test_a_chat_whose_terminal_is_gone_ends(engine: FakeEngine, keys: str) -> No
 
 
 def test_what_arrives_during_a_print_waits_for_the_next(
-    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    local: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes: list[tuple[asyncio.Future[None], Callable[[], None]]] = []
 
@@ -247,8 +262,7 @@ def test_what_arrives_during_a_print_waits_for_the_next(
 
     def arrive() -> bool:
         monkeypatch.setattr(prompt, "run_in_terminal", slow)
-        for number in range(20):
-            engine.do(lambda core, n=number: core.receive(1, f"hello {n}"))  # type: ignore[misc]
+        local.do(lambda world: world.peer_sends_all([f"hello {n}" for n in range(20)]))
         return True
 
     def finish() -> bool:
@@ -259,11 +273,11 @@ def test_what_arrives_during_a_print_waits_for_the_next(
         return True
 
     status, screen = chat(
-        engine,
-        ("", lambda: len(engine.core.clients) == 1),
+        local,
+        ("", lambda: attached(local)),
         ("", settled(20)),
         ("", arrive),
-        ("", lambda: engine.core.peer(1).my_read == 20),
+        ("", lambda: peer(local).my_read == 20),
         ("", settled(5)),
         ("", finish),
         ("", settled(20)),

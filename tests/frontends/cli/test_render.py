@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from chatnet_cli import render
 from chatnet_client.mirror import Progress
-from chatnet_protocol.ipc.events import LinkChanged, TypingChanged
+from chatnet_protocol.ipc.events import LinkChanged, MarksMoved, TypingChanged
 from chatnet_protocol.ipc.offer import (
     LeftOut,
     ListedThing,
     Offer,
     OfferedFile,
     OfferedListing,
+    encode_offer,
 )
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import (
@@ -30,7 +31,7 @@ from chatnet_protocol.ipc.rows import (
     TransferRow,
     TransferState,
 )
-from fake_engine import FakeCore, make_view
+from local_world import LocalWorld
 
 HOSTILE = "\x1b[31m\x07\x9b\u202e\u2066\u2028\u2029\r\x7f\U000e0041"
 
@@ -85,34 +86,33 @@ def test_what_a_peer_is_called(row: PeerRow, name: str) -> None:
 
 
 def test_the_state_of_a_newer_engines_link_is_shown_as_it_is() -> None:
-    core = FakeCore()
-    peer = core.peer(1)
+    peer = LocalWorld().peer()
     peer.link = msgspec.structs.replace(peer.link, state="sleeping\x1b", reason=None)
     assert render.link_words(peer) == "sleeping\\x1b"
 
 
 def test_message_lines() -> None:
-    core = FakeCore()
-    core.auto_deliver = False
-    incoming = core.receive(1, f"two\nlines{HOSTILE[:1]}")
-    own = core.add_message(1, b"mine", mine=True)
-    peer = core.peer(1)
-    assert render.message_line(incoming, peer) == (
-        "22:13:21 bob: two\n    lines\\x1b  [ACK 1 · 10.0.0.1:5001]"
+    world = LocalWorld()
+    incoming = world.peer_sends(f"two\nlines{HOSTILE[:1]}")
+    world.cut()
+    own = world.send("mine")
+    assert render.message_line(incoming, world.peer()) == (
+        "22:30:00 bob: two\n    lines\\x1b  [ACK 1 · 10.0.0.1:5001]"
     )
-    assert render.message_line(own, peer, day=True) == "2023-11-14 22:13 me: mine  ·"
-    core.marks(1, sent_seq=1)
-    assert render.message_tail(own, peer) == "✓"
-    core.deliver(1)
-    assert render.message_tail(peer.messages[-1], peer) == "✓✓"
-    core.peer_reads(1)
-    assert render.message_tail(peer.messages[-1], peer) == "✓✓ read"
+    assert render.message_line(own, world.peer(), day=True) == "2023-11-14 22:30 me: mine  ·"
+    world.announce(MarksMoved(1, 1, 0, 0, 0, 0))
+    assert render.message_tail(own, world.peer()) == "✓"
+    world.heal()
+    world.until(lambda: world.peer().delivered_seq == 1)
+    assert render.message_tail(world.peer().messages[-1], world.peer()) == "✓✓"
+    world.peer_reads()
+    assert render.message_tail(world.peer().messages[-1], world.peer()) == "✓✓ read"
 
 
 def test_failed_offers_and_unknown_kinds() -> None:
-    core = FakeCore()
-    core.offer(1, "a\x1b.bin", 1500)
-    row = core.peer(1).messages[-1]
+    world = LocalWorld()
+    body = encode_offer(Offer([OfferedFile(["a\x1b.bin"], 1500)]))
+    row = MessageRow(1, b"i" * 16, False, 2, body, 0, 0, 0, 1, "", 1, 1)
     assert render.message_words(row) == "[file a\\x1b.bin, 1.5 kB · offer 1]"
     many = Offer([OfferedFile(["d", "a"], 1), OfferedFile(["b"], 2)])
     assert render.offer_words(many) == "d and 1 more, 2 files, 3 B"
@@ -122,7 +122,7 @@ def test_failed_offers_and_unknown_kinds() -> None:
     assert render.offer_of(damaged) is None
     assert "cannot show" in render.message_words(damaged)
     failed = MessageRow(1, b"i" * 16, True, 1, b"x", 0, 0, 1, 0, "", 1, 1, "too\nold")
-    assert render.message_tail(failed, core.peer(1)) == "✗ too\\x0aold"
+    assert render.message_tail(failed, world.peer()) == "✗ too\\x0aold"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_failed_offers_and_unknown_kinds() -> None:
     ],
 )
 def test_link_words(state: LinkState, why: Reason | None, words: str) -> None:
-    view = make_view()
+    view = LocalWorld().view
     view.apply(LinkChanged(LinkRow(1, state, 0, reason=why)))
     assert render.link_words(view.peers[0]) == words
 
@@ -215,10 +215,9 @@ def test_progress_says_when_the_link_carries_the_bytes() -> None:
 
 
 def test_json_is_ascii_and_exact() -> None:
-    core = FakeCore()
-    core.receive(1, HOSTILE)
-    row = core.peer(1).messages[0]
-    text = render.dumps(render.message_object(row, core.view, 1))
+    world = LocalWorld()
+    row = world.peer_sends(HOSTILE)
+    text = render.dumps(render.message_object(row, world.view, 1))
     assert text.isascii()
     assert text.isprintable()
     value = json.loads(text)
@@ -241,11 +240,11 @@ def test_json_is_ascii_and_exact() -> None:
 
 
 def test_json_of_offers_failures_and_events() -> None:
-    core = FakeCore()
-    transfer = core.offer(1, "a", 5, mine=True)
-    row = core.peer(1).messages[0]
-    value = render.message_object(row, core.view, 1)
-    assert (value["kind"], value["text"], value["ack"]) == ("offer", None, None)
+    world = LocalWorld()
+    transfer = world.peer_offers("a", 5)
+    row = world.peer().messages[0]
+    value = render.message_object(row, world.view, 1)
+    assert (value["kind"], value["text"], value["ack"]) == ("offer", None, 1)
     assert value["transfer"] == {
         "state": "offered",
         "size_bytes": 5,
@@ -255,8 +254,8 @@ def test_json_of_offers_failures_and_events() -> None:
         "left_out": 0,
     }
     failed = MessageRow(1, transfer, True, 1, b"x", 0, 0, 1, 0, "", 1, 1, "gone")
-    assert render.message_object(failed, core.view, 9)["failed"] == "gone"
-    assert render.message_object(failed, core.view, 9)["state"] == "unknown"
+    assert render.message_object(failed, world.view, 9)["failed"] == "gone"
+    assert render.message_object(failed, world.view, 9)["state"] == "unknown"
     event = LinkChanged(LinkRow(1, "up", 5))
     assert render.struct_object(event)["row"]["state"] == "up"
     assert render.struct_object(TypingChanged(1, True)) == {
