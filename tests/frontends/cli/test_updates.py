@@ -9,31 +9,40 @@ from chatnet_cli import render
 from chatnet_client.words import offers
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.reasons import UpdateReason
-from chatnet_protocol.ipc.rows import Differences, TransferRow
+from chatnet_protocol.ipc.rows import Differences, TransferRow, TransferState
 from cli_shell import Shell
-from fake_engine import FakeEngine
+from local_engine import LocalEngine
 
 FOLDER = TransferRow(b"f" * 16, 1, 7, False, "done", "proj", 2, 10, 10, kind="folder")
 
 
-def test_an_update_is_sent_of_one_folder(shell: Shell, engine: FakeEngine, tmp_path: Path) -> None:
+def test_an_update_is_sent_of_one_folder(shell: Shell, local: LocalEngine, tmp_path: Path) -> None:
+    local.world.instead[cmd.OfferFiles] = cmd.Queued(no=1, seq=1)
     (tmp_path / "proj").mkdir()
     (tmp_path / "a.txt").write_text("a")
     assert shell.run("send-file", "--update", str(tmp_path / "proj")) == 0
-    [sent] = engine.seen(cmd.OfferFiles)
+    [sent] = local.seen(cmd.OfferFiles)
     assert sent.update
     assert shell.run("send-file", "--update", str(tmp_path / "a.txt")) == 2
     assert shell.run("send-file", "--update", str(tmp_path / "proj"), str(tmp_path / "proj")) == 2
     assert shell.run("send-file", str(tmp_path / "a.txt")) == 0
-    assert [one.update for one in engine.seen(cmd.OfferFiles)] == [True, False]
+    assert [one.update for one in local.seen(cmd.OfferFiles)] == [True, False]
 
 
-def test_updates_are_allowed_and_no_longer(shell: Shell, engine: FakeEngine) -> None:
-    offer = engine.do(lambda core: core.offer(1, "proj"))
+def test_updates_are_allowed_and_no_longer(shell: Shell, local: LocalEngine) -> None:
+    offer = local.do(lambda world: world.peer_offers("proj"))
+
+    def allow(command: cmd.Command) -> cmd.Result:
+        assert isinstance(command, cmd.AllowUpdates)
+        allowed = command.allowed
+        local.world.announce_transfer(command.id, TransferState.DONE, updates_allowed=allowed)
+        return cmd.Done()
+
+    local.world.instead[cmd.AllowUpdates] = allow
     assert shell.run("allow-updates", "1") == 0
     assert shell.out == f"allow-updates · no 1 · {offer.hex()}\n"
     assert shell.run("allow-updates", offer.hex(), "--off") == 0
-    assert engine.seen(cmd.AllowUpdates) == [
+    assert local.seen(cmd.AllowUpdates) == [
         cmd.AllowUpdates(offer, True),
         cmd.AllowUpdates(offer, False),
     ]
