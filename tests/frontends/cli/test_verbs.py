@@ -283,10 +283,17 @@ def test_an_invite_is_printed_for_whoever_has_no_key(shell: Shell, local: LocalE
     assert [command.peer for command in local.seen(cmd.MakeInvite)] == [0, 3, 1]
 
 
+def until_entered(local: LocalEngine) -> None:
+    """The code is stretched after the answer; until then there can be no other."""
+    local.do(lambda world: world.run(5.0))
+
+
 def test_an_invite_is_taken_whole_or_as_an_address(shell: Shell, local: LocalEngine) -> None:
     line = f"chatnet:1/{INVITE_CODE}/10.0.0.9:99,[::1]:99/Carol%20C"
     assert shell.run("join", line) == 0
+    until_entered(local)
     assert shell.run("join", "-", stdin=f"{line}\n") == 0, shell.err
+    until_entered(local)
     assert shell.run("join", "10.0.0.8:98") == 0
     asked = local.seen(cmd.AddPeer)
     assert asked[0] == asked[1] == cmd.AddPeer("10.0.0.9", 99, "Carol C", INVITE_CODE)
@@ -304,8 +311,10 @@ def test_a_code_is_asked_for_or_read_and_never_an_argument(
     file.write_text(f"{INVITE_CODE}\n")
     add = ("peer", "add", "10.0.0.9", "99")
     assert shell.run(*add, "--invite-file", str(file)) == 0
+    until_entered(local)
     assert shell.run(*add, "--invite-file", "-", stdin=f"{INVITE_CODE}\n") == 0
     assert "Invite code" not in shell.err
+    until_entered(local)
     shell.stdin_is_tty = True
     assert shell.run(*add, "--invite", stdin=f" {INVITE_CODE} \n") == 0
     assert "Invite code: " in shell.err
