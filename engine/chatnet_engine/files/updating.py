@@ -20,7 +20,7 @@ from chatnet_engine.files.update_wire import EarlierFolder, Exchange, KeptFolder
 from chatnet_protocol.commit import FolderFound
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
-from chatnet_protocol.ipc.reasons import UpdateReason
+from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason
 from chatnet_protocol.ipc.rows import TransferRow
 
 MAX_KEPT = 3
@@ -145,6 +145,7 @@ class Updating(Receiving):
             self.job = self._out.next_job()
             folder, offer = self.detail.folder, self.listing.offer
             self._out.ask(pw.Prepare(self.job, self.id, folder, offer, self._earlier))
+            self._touch(at, why=reason(TransferReason.COMPARING))
 
     def handle_report(self, report: pw.Report, at: Moment) -> None:
         """Reports of preparing, and of the rest."""

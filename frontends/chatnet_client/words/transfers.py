@@ -37,6 +37,7 @@ _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
             "More than the {0} files of {name} a day that arrive without a question."
         ),
         TransferReason.QUEUED: "Waiting for other files to finish.",
+        TransferReason.COMPARING: "Comparing with the earlier folder.",
         TransferReason.NO_TCP: (
             "No TCP connection between the two sides; open the port of ChatNet on one of them."
         ),

@@ -48,6 +48,7 @@ class TransferReason(enum.StrEnum):
     ASKS_BYTES_A_DAY = "asks-bytes-a-day"
     ASKS_FILES_A_DAY = "asks-files-a-day"
     QUEUED = "queued"
+    COMPARING = "comparing"
     NO_TCP = "no-tcp"
     CONNECTION_CUT = "connection-cut"
     PATH_SILENT = "path-silent"

@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-from chatnet_engine.files.incoming import IncomingFiles, Step
+from chatnet_engine.files.incoming import IncomingFiles, Step, next_wanted, skips
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
-from chatnet_protocol.wire.file_records import FileHeader, Position, RecordType, encode_body
+from chatnet_protocol.wire.file_records import FileHeader, Position, RecordType, Skip, encode_body
 
 T = RecordType
 DIGEST = bytes(32)
@@ -92,3 +92,25 @@ def test_no_order_of_records_writes_more_than_was_offered(seed: int) -> None:
         assert incoming.index <= 3
         if incoming.index < 3:
             assert incoming.offset <= [10, 0, 7][incoming.index]
+
+
+def test_files_that_are_here_are_passed_over() -> None:
+    have = {1, 2, 4}
+    incoming = IncomingFiles([5] * 6, Position(0, 0), have=have)
+    for index in (0, 3, 5):
+        for kind, body in (file(index), DATA5, END_FILE):
+            step = incoming.handle(kind, memoryview(body))
+        assert step is Step.CHECK
+        assert incoming.finished == index
+    assert incoming.index == 6
+    with pytest.raises(RemoteProtocolError):
+        incoming.handle(T.FILE, memoryview(file(4)[1]))
+    assert incoming.handle(T.END, memoryview(b"")) is Step.FINISH
+
+
+def test_what_is_here_is_named_as_ranges() -> None:
+    assert skips({7, 1, 2, 4}, 0) == [Skip(1, 2), Skip(4, 1), Skip(7, 1)]
+    assert skips({7, 1, 2, 4}, 3) == [Skip(4, 1), Skip(7, 1)]
+    assert skips(set(), 0) == []
+    assert next_wanted(1, {1, 2, 4}) == 3
+    assert next_wanted(3, {1, 2, 4}) == 3

@@ -8,9 +8,10 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import decode_detail
 from chatnet_engine.files.names import until_name
 from chatnet_engine.files.offering import ONE_FOLDER, FailedOffer
+from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.update_wire import KeptFolder
 from chatnet_engine.files.updating import MAX_KEPT, kept_and_dropped
-from chatnet_protocol.commit import StoredTransfer
+from chatnet_protocol.commit import FolderFound, StoredTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
 from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason
@@ -237,11 +238,36 @@ def test_a_process_that_dies_while_it_prepares_is_asked_again(nightly: Nightly) 
     )
     nightly.begin(SECOND)
     assert nightly.b.state(SECOND) == "waiting"
+    assert nightly.b.row(SECOND).reason == reason(TransferReason.COMPARING)
     nightly.b.process.report = answer  # type: ignore[method-assign]
     nightly.b.restart_process()
     nightly.run(lambda: nightly.pair.both("done", SECOND))
     assert len(nightly.b.process.prepare) >= 2
     assert set(nightly.b.process.disk) == {"proj", UNTIL}
+
+
+def test_an_answer_to_what_has_ended_changes_nothing(nightly: Nightly) -> None:
+    nightly.send(FIRST)
+    nightly.allow(FIRST)
+    nightly.send(SECOND)
+    before = nightly.b.row(SECOND)
+    for transfer_id in (SECOND, THIRD):
+        found = FolderFound(nightly.b.store[FIRST], bytes(64))
+        nightly.b.transfers.handle_found(transfer_id, found, nightly.b.clock, 1)
+    nightly.settle()
+    assert nightly.b.row(SECOND) == before
+
+
+def test_it_waits_for_other_files_before_it_is_compared(
+    nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nightly.send(FIRST)
+    nightly.allow(FIRST)
+    nightly.begin(SECOND, auto=0)
+    monkeypatch.setattr(Schedule, "may_start", lambda schedule, transfer: False)
+    nightly.b.transfers.accept(SECOND, "", nightly.b.clock, 1)
+    nightly.advance(5.0)
+    assert not nightly.b.process.prepare
 
 
 def test_a_full_disk_while_it_prepares_is_tried_again(nightly: Nightly) -> None:

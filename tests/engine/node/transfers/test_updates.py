@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chatnet_engine.files.update_table import UpdateTable
 from chatnet_engine.files.updating import Updating
 from chatnet_engine.ledger import transfers
 from chatnet_protocol.errors import ErrorCode
@@ -110,11 +111,12 @@ def test_what_is_no_received_folder_cannot_be_updated(nightly: Nightly) -> None:
         assert failure.code == code
 
 
+@pytest.mark.parametrize("owner", [Updating, UpdateTable])
 def test_an_answer_that_raises_is_asked_for_again(
-    nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+    nightly: Nightly, monkeypatch: pytest.MonkeyPatch, owner: type
 ) -> None:
     allow_and_contain(nightly)
-    calls = fail_once(monkeypatch, Updating, "handle_found")
+    calls = fail_once(monkeypatch, owner, "handle_found")
     nightly.send(SECOND)
     assert len(calls) == 2
     assert len(nightly.b.problems) == 1
