@@ -22,8 +22,15 @@ MAX_TEXT_BYTES = 64 * KIB
 MAX_MESSAGE_BYTES = MAX_TEXT_BYTES + 256
 """One application message on channel 0: a text and its header fields."""
 RECEIVE_WINDOW_BYTES = 4 * MIB
-"""Bytes of messages per channel that a sender may have sent and not receipted: three times what a
-path of 100 Mbit/s and 100 ms holds, since a loss delays receipts by two round trips."""
+"""Bytes of messages on channel 0 that a sender may have sent and not receipted: three times what
+100 Mbit/s and 100 ms hold, since a loss delays receipts by two round trips."""
+BULK_RECEIVE_WINDOW_BYTES = 16 * MIB
+"""The same of each other channel: more than 1 Gbit/s and 100 ms hold, and as much as bulk streams
+of a peer may have. What is in order is handed over at once, and kept of the rest:"""
+MAX_HELD_BYTES = 128 * MIB
+"""Content out of order, of all peers together ..."""
+HELD_SHARE_BYTES = 256 * KIB
+"""... but of each peer so much, whatever the others hold: a burst of text."""
 MAX_MESSAGES_IN_WINDOW = 8192
 """The same as a count of messages, so that the memory for tiny ones is bounded."""
 MESSAGE_OVERHEAD_BYTES = 64
@@ -89,12 +96,15 @@ MAX_FILE_BYTES = 2**53
 FILE_RECORD_BYTES = 64 * KIB
 """Plain bytes in one AEAD record of the file channel."""
 BULK_WINDOW_BYTES = 1 * MIB
-"""Of one bulk stream and direction: bytes sent that the other file process has not taken."""
+"""Of one bulk stream and direction, at first: bytes sent that the other file process has not taken.
+It fills 100 Mbit/s and 80 ms; the receiver enlarges it where the path holds more ..."""
+MAX_BULK_WINDOW_BYTES = 8 * MIB
+"""... up to this: 670 Mbit/s at 100 ms for each of MAX_PEER_BULK_STREAMS."""
 BULK_PART_BYTES = 16 * KIB
 """Most bytes in one message of a bulk stream."""
 MAX_BULK_STREAMS = 6
-"""At a time, of all peers and in one direction; further transfers wait. Together they hold a few
-MiB at most."""
+"""At a time, of all peers and in one direction; further transfers wait. Together they hold at most
+MAX_BULK_WINDOW_BYTES each: 48 MiB, and no more than has arrived."""
 MAX_PEER_BULK_STREAMS = 2
 """Of one peer, in one direction, so that one that takes nothing leaves room for the others."""
 MAX_ACTIVE_TRANSFERS = 64

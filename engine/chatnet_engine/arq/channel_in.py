@@ -7,19 +7,10 @@ Everything here may come twice.
 
 from collections import deque
 
+from chatnet_engine.arq.held import Held
 from chatnet_engine.arq.reassembly import Partial
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
-
-
-class Held:
-    """What all channels of a link together keep out of order."""
-
-    __slots__ = ("weight_bytes",)
-
-    def __init__(self) -> None:
-        self.weight_bytes = 0
-        """Bytes that came, MESSAGE_OVERHEAD_BYTES a message, PIECE_OVERHEAD_BYTES a piece."""
 
 
 class ReceiveChannel:
@@ -104,9 +95,9 @@ class ReceiveChannel:
             self._use(total, 1)
         before = partial.held_bytes
         body = partial.add(offset, total, data)
-        self._held.weight_bytes += partial.held_bytes - before
+        self._held.add(partial.held_bytes - before)
         if body is not None:
-            self._held.weight_bytes -= partial.held_bytes
+            self._held.add(-partial.held_bytes)
             del self._partial[number]
             self._put_early(number, body)
             if self.started:
@@ -136,11 +127,11 @@ class ReceiveChannel:
 
     def _put_early(self, number: int, body: bytes) -> None:
         self._early[number] = body
-        self._held.weight_bytes += len(body) + MESSAGE_OVERHEAD_BYTES
+        self._held.add(len(body) + MESSAGE_OVERHEAD_BYTES)
 
     def _take_early(self, number: int) -> bytes:
         body = self._early.pop(number)
-        self._held.weight_bytes -= len(body) + MESSAGE_OVERHEAD_BYTES
+        self._held.add(-len(body) - MESSAGE_OVERHEAD_BYTES)
         return body
 
     def _use(self, size_bytes: int, count: int) -> None:
@@ -150,7 +141,7 @@ class ReceiveChannel:
         partial = self._partial.pop(number, None)
         if partial is not None:
             self._used_bytes -= partial.total + MESSAGE_OVERHEAD_BYTES
-            self._held.weight_bytes -= partial.held_bytes
+            self._held.add(-partial.held_bytes)
 
     def _deliver_early(self, now: float) -> None:
         early = self._early

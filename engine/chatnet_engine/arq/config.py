@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from chatnet_protocol.limits import (
+    BULK_RECEIVE_WINDOW_BYTES,
     DATA_HEADER_BYTES,
     MAX_MESSAGES_IN_WINDOW,
     MAX_PAYLOAD_BYTES,
@@ -22,6 +23,7 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
     """Header and AEAD tag, counted by congestion control."""
 
     window_bytes: int = RECEIVE_WINDOW_BYTES
+    bulk_window_bytes: int = BULK_RECEIVE_WINDOW_BYTES
     window_messages: int = MAX_MESSAGES_IN_WINDOW
 
     initial_rtt_s: float = 0.333
@@ -49,3 +51,7 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
     """RFC 9002 section 7.2."""
     min_window_packets: int = 8
     """Two in RFC 9002; eight carry a burst of text and its copies on a line that loses a fifth."""
+
+    def window_of(self, channel: int) -> int:
+        """Bytes of a channel that may be sent and not receipted."""
+        return self.bulk_window_bytes if channel else self.window_bytes

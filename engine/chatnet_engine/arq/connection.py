@@ -19,6 +19,7 @@ from chatnet_engine.arq.events import (
     ReceiptRange,
     ReceiptsArrived,
 )
+from chatnet_engine.arq.held import HeldTotal
 from chatnet_engine.arq.packets import Packet
 from chatnet_engine.arq.receipts import ReceiptLog
 from chatnet_engine.arq.receiver import Receiver
@@ -54,6 +55,7 @@ class Connection:
         random: Callable[[int], bytes],
         config: ArqConfig = ArqConfig(),  # noqa: B008  (frozen)
         trace: LinkTracer | None = None,
+        held_total: HeldTotal | None = None,
     ) -> None:
         self.trace = trace or LinkTracer()
         self._config = config
@@ -63,7 +65,7 @@ class Connection:
         self._sender = Sender(config, random, self._sources, now, self.trace)
         self.line = self._sender.loss.line
         """What is known of losses in the direction of the peer, for the next link to begin with."""
-        self._receiver = Receiver(config, self._sources.channel_receipts)
+        self._receiver = Receiver(config, self._sources.channel_receipts, held_total or HeldTotal())
         self._receipt_log: ReceiptLog | None = None
         self._new_receipts: list[ReceiptRange] = []
         self._reported_sent: dict[int, int] = {}
@@ -152,7 +154,7 @@ class Connection:
         sending = self._sources.channels.get(channel)
         if sending is not None:
             return sending.credit()
-        return self._config.window_bytes if 0 < channel < MAX_CHANNELS else 0
+        return self._config.window_of(channel) if 0 < channel < MAX_CHANNELS else 0
 
     def queue(self, channel: int, messages: Sequence[bytes]) -> int:
         """Send messages in order; returns the number of the first, the others follow it.
@@ -193,6 +195,10 @@ class Connection:
             self._close = frames.encode_close(code, reason)
             self._close_due = True
 
+    def release(self) -> None:
+        """Nothing is done with this link any more: its room is that of the others."""
+        self._receiver.held.release()
+
     # --- outputs --------------------------------------------------------------------------------
 
     def take_packets(self, now: float, max_packets: int) -> list[Packet]:
@@ -231,6 +237,11 @@ class Connection:
     def first_unanswered(self) -> float | None:
         """When the oldest ack-eliciting packet left since anything was received."""
         return self._sender.first_unanswered
+
+    @property
+    def held_bytes(self) -> int:
+        """What is kept out of order weighs so much."""
+        return self._receiver.held.weight_bytes
 
     @property
     def unacked(self) -> bool:
@@ -277,7 +288,8 @@ class Connection:
 
     def _open_channel(self, channel: int, first_number: int) -> SendChannel:
         config = self._config
-        opened = SendChannel(channel, first_number, config.window_bytes, config.window_messages)
+        window_bytes = config.window_of(channel)
+        opened = SendChannel(channel, first_number, window_bytes, config.window_messages)
         self._sources.open_channel(opened)
         self._reported_sent[channel] = first_number - 1
         return opened

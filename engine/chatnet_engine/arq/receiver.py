@@ -4,7 +4,7 @@ Owns the receiving channels, the peer's HELLO and states, and the events not tak
 know when or in what packets answers leave.
 """
 
-from chatnet_engine.arq.channel_in import Held, ReceiveChannel
+from chatnet_engine.arq.channel_in import ReceiveChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.control import ChannelReceipts
 from chatnet_engine.arq.events import (
@@ -13,26 +13,25 @@ from chatnet_engine.arq.events import (
     MessagesArrived,
     StateArrived,
 )
+from chatnet_engine.arq.held import Held, HeldTotal
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.limits import MAX_STATES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
-
-HELD_WINDOWS = 2
-"""Windows of content that all channels of a link together may keep out of order. Beyond it only
-the next message of each channel is taken; the rest is left and comes again."""
 
 
 class Receiver:
     """What arrived from the peer and has not been taken by the caller."""
 
-    def __init__(self, config: ArqConfig, receipts: ChannelReceipts) -> None:
+    def __init__(self, config: ArqConfig, receipts: ChannelReceipts, held_total: HeldTotal) -> None:
         self._config = config
         self._receipts = receipts
         self._hello: bytes | None = None
         self._states: dict[int, tuple[int, bytes]] = {}
         self._fresh_states: dict[int, bytes] = {}
         self._hello_is_fresh = False
-        self._held = Held()
+        self.held = Held(config.window_bytes + config.bulk_window_bytes, held_total)
+        """Beyond its room only the next message of each channel is taken; the rest is left and
+        comes again."""
         self.channels: dict[int, ReceiveChannel] = {0: self._new_channel(0)}
         self.started = False
 
@@ -126,9 +125,7 @@ class Receiver:
             return False
         if channel.started and last - count < channel.next_number:
             return True  # the next one, or nothing new
-        weight_bytes = size_bytes + count * MESSAGE_OVERHEAD_BYTES
-        limit_bytes = HELD_WINDOWS * self._config.window_bytes
-        return self._held.weight_bytes + weight_bytes <= limit_bytes
+        return self.held.has_room(size_bytes + count * MESSAGE_OVERHEAD_BYTES)
 
     def _channel(self, number: int) -> ReceiveChannel:
         channel = self.channels.get(number)
@@ -137,8 +134,8 @@ class Receiver:
         return channel
 
     def _new_channel(self, number: int) -> ReceiveChannel:
-        limit_bytes = 2 * self._config.window_bytes
-        channel = ReceiveChannel(limit_bytes, self._config.window_messages, self._held)
+        limit_bytes = 2 * self._config.window_of(number)
+        channel = ReceiveChannel(limit_bytes, self._config.window_messages, self.held)
         if number:
             channel.start(1, 0.0)
         return channel

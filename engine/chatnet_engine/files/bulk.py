@@ -1,11 +1,14 @@
 """Owns the streams of file bytes on channel 3 of each link: which job has which, and their windows.
 
 A stream stands in for a TCP connection. The file process gives and takes its bytes; it may give
-what the other side has room for, so what waits here for the link is bounded by the windows.
+what the other side has room for, so what waits here for the link is bounded by the windows. A
+receiver doubles the window of a stream whenever a whole one was taken within two round trips:
+dynamic right-sizing (Fisk and Feng, 2001), as in TCP of Linux and in implementations of QUIC.
 """
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_protocol.errors import RemoteProtocolError
@@ -13,6 +16,7 @@ from chatnet_protocol.limits import (
     BULK_PART_BYTES,
     BULK_WINDOW_BYTES,
     MAX_BULK_STREAMS,
+    MAX_BULK_WINDOW_BYTES,
     MAX_PEER_BULK_STREAMS,
     MESSAGE_OVERHEAD_BYTES,
 )
@@ -26,21 +30,55 @@ from chatnet_protocol.wire.bulk import (
 )
 
 Ask = Callable[[pw.Request], None]
+WINDOW_ROUNDS = 2
+"""Round trips in which a window is taken that may be what limits the stream."""
 
 
 class _Stream:
-    __slots__ = ("handle", "incoming", "job", "outgoing", "peer", "receives")
+    __slots__ = (
+        "_taken",
+        "_taken_from",
+        "handle",
+        "incoming",
+        "job",
+        "outgoing",
+        "peer",
+        "receives",
+        "rtt_s",
+        "window",
+    )
 
-    def __init__(self, peer: int, handle: bytes, job: int, *, receives: bool) -> None:
+    def __init__(
+        self, peer: int, handle: bytes, job: int, rtt_s: Callable[[], float], *, receives: bool
+    ) -> None:
         self.peer = peer
         self.handle = handle
         self.job = job
         self.receives = receives
         """Whether our side of the transfer is the receiver."""
+        self.rtt_s = rtt_s
         self.outgoing = 0
-        """Bytes given by our file process that the other one has not taken."""
+        """Bytes given by our file process for which no room has come. Negative: the other side has
+        enlarged the window."""
         self.incoming = 0
         """Bytes of the peer that our file process has not taken."""
+        self.window = BULK_WINDOW_BYTES
+        """Most of them."""
+        self._taken = 0
+        self._taken_from = -inf
+        """Bytes that our file process has taken since then."""
+
+    def take(self, size_bytes: int, now: float) -> int:
+        """Our file process has taken so many bytes; the room that the peer gets for it."""
+        self.incoming -= size_bytes
+        self._taken += size_bytes
+        if self._taken < self.window:
+            return size_bytes
+        quick = now - self._taken_from <= WINDOW_ROUNDS * self.rtt_s()
+        self._taken, self._taken_from = 0, now
+        more = min(self.window, MAX_BULK_WINDOW_BYTES - self.window) if quick else 0
+        self.window += more
+        return size_bytes + more
 
 
 class BulkStreams:
@@ -62,15 +100,18 @@ class BulkStreams:
         alike = [one.peer for one in self._by_job.values() if one.receives == receives]
         return alike.count(peer) >= MAX_PEER_BULK_STREAMS or len(alike) >= MAX_BULK_STREAMS
 
-    def open(self, peer: int, handle: bytes, job: int, *, receives: bool) -> None:
-        """From now on `handle` on the link of `peer` is the connection of this job.
+    def open(
+        self, peer: int, handle: bytes, job: int, rtt_s: Callable[[], float], *, receives: bool
+    ) -> None:
+        """From now on `handle` on the link of `peer`, of this round trip, is the connection of this
+        job.
 
         The peer chooses the handle: one that is in use ends the older stream.
         """
         if (older := self._by_handle.get((peer, handle))) is not None:
             self._ask(pw.BulkIn(older.job, b""))
             self._forget(older.job)
-        stream = _Stream(peer, handle, job, receives=receives)
+        stream = _Stream(peer, handle, job, rtt_s, receives=receives)
         self._by_job[job] = stream
         self._by_handle[peer, handle] = stream
 
@@ -91,14 +132,13 @@ class BulkStreams:
         for job in list(self._by_job):
             self.close(job)
 
-    def handle_report(self, report: pw.BulkOut | pw.BulkTaken) -> None:
+    def handle_report(self, report: pw.BulkOut | pw.BulkTaken, now: float) -> None:
         """Bytes from our file process, or taken by it."""
         stream = self._by_job.get(report.job)
         if stream is None:
             return
         if isinstance(report, pw.BulkTaken):
-            stream.incoming -= report.size_bytes
-            self._say(stream, BulkRoom(stream.handle, report.size_bytes))
+            self._say(stream, BulkRoom(stream.handle, stream.take(report.size_bytes, now)))
             return
         data = report.data
         stream.outgoing += len(data)
@@ -120,13 +160,13 @@ class BulkStreams:
         match message:
             case BulkData(_, data):
                 stream.incoming += len(data)
-                if stream.incoming > BULK_WINDOW_BYTES:
+                if stream.incoming > stream.window:
                     raise RemoteProtocolError("more bytes than the window of a bulk stream")
                 self._ask(pw.BulkIn(stream.job, data))
             case BulkRoom(_, size_bytes):
-                if size_bytes > stream.outgoing:
-                    raise RemoteProtocolError("more room in a bulk stream than bytes were sent")
                 stream.outgoing -= size_bytes
+                if BULK_WINDOW_BYTES - stream.outgoing > MAX_BULK_WINDOW_BYTES:
+                    raise RemoteProtocolError("more room in a bulk stream than a window has")
                 self._ask(pw.BulkGrant(stream.job, size_bytes))
             case BulkEnd():
                 self._ask(pw.BulkIn(stream.job, b""))

@@ -51,6 +51,10 @@ class PeerLink:
     """Smallest round trip in seconds, and share of packets lost, as the link has measured them."""
     _tcp_pause_s: float = FIRST_TCP_PAUSE_S
 
+    def rtt_s(self) -> float:
+        """The smallest round trip that was measured; 0: none was."""
+        return self.line()[0]
+
     def is_tcp_slow(self) -> bool:
         """Whether random loss keeps CUBIC below what a bulk stream reaches."""
         return is_slow(*self.line())

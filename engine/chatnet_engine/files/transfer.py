@@ -371,8 +371,9 @@ class Transfer(ABC):
         self.job = self._out.next_job()
         if connect.bulk:
             self.bulk_job = self.job
-            receives = not self._row.mine
-            self._out.bulk.open(self.peer, connect.handle, self.job, receives=receives)
+            self._out.bulk.open(
+                self.peer, connect.handle, self.job, self.link.rtt_s, receives=not self._row.mine
+            )
         return self.job
 
     def _connected(self, at: Moment) -> None:

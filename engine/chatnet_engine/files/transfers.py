@@ -242,7 +242,7 @@ class Transfers(UpdateTable):
             case pw.Scanned():
                 self.offering.handle_scanned(report)
             case pw.BulkOut() | pw.BulkTaken():
-                self._out.bulk.handle_report(report)
+                self._out.bulk.handle_report(report, at.s)
             case _:
                 transfer = self._subject(report)
                 if transfer is not None:

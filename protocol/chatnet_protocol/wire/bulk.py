@@ -8,7 +8,7 @@ connection from its first handshake message on.
 from typing import NamedTuple
 
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.limits import BULK_PART_BYTES, BULK_WINDOW_BYTES
+from chatnet_protocol.limits import BULK_PART_BYTES, MAX_BULK_WINDOW_BYTES
 from chatnet_protocol.wire.control import HANDLE_BYTES
 
 _DATA = 0
@@ -27,7 +27,7 @@ class BulkData(NamedTuple):
 
 
 class BulkRoom(NamedTuple):
-    """So many bytes have been taken: as many more may be sent."""
+    """So many more bytes may be sent: as many as were taken, and what a larger window adds."""
 
     handle: bytes
     size_bytes: int
@@ -62,7 +62,7 @@ def decode_bulk(body: bytes) -> BulkMessage:
         return BulkData(handle, rest)
     if kind == _ROOM and len(rest) == _SIZE_BYTES:
         size_bytes = int.from_bytes(rest, "big")
-        if 1 <= size_bytes <= BULK_WINDOW_BYTES:
+        if 1 <= size_bytes <= MAX_BULK_WINDOW_BYTES:
             return BulkRoom(handle, size_bytes)
     if kind == _END and not rest:
         return BulkEnd(handle)

@@ -4,13 +4,18 @@ from itertools import permutations
 
 import pytest
 
-from chatnet_engine.arq.channel_in import Held, ReceiveChannel
+from chatnet_engine.arq.channel_in import ReceiveChannel
+from chatnet_engine.arq.held import Held, HeldTotal
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 
 
+def held() -> Held:
+    return Held(1 << 20, HeldTotal())
+
+
 def started(limit_bytes: int = 10_000, window_messages: int = 100) -> ReceiveChannel:
-    channel = ReceiveChannel(limit_bytes, window_messages, Held())
+    channel = ReceiveChannel(limit_bytes, window_messages, held())
     channel.start(1, 0.0)
     return channel
 
@@ -94,7 +99,7 @@ def test_further_parts_cost_nothing_and_must_agree() -> None:
 
 
 def test_what_came_before_the_start_is_kept_and_the_old_dropped() -> None:
-    channel = ReceiveChannel(10_000, 100, Held())
+    channel = ReceiveChannel(10_000, 100, held())
     channel.accept(3, [b"c", b"d"], 0.0)
     channel.accept_part(1, 0, 9, b"old part", 0.0)
     channel.accept_part(5, 0, 9, b"new part", 0.0)
@@ -132,7 +137,7 @@ def test_parts_hold_the_window_until_the_whole_message_does() -> None:
 
 def test_what_is_dropped_at_the_start_gives_its_room_back() -> None:
     weight = 1000 + MESSAGE_OVERHEAD_BYTES
-    channel = ReceiveChannel(5 * weight, 100, Held())
+    channel = ReceiveChannel(5 * weight, 100, held())
     channel.accept(1, [bytes(1000), bytes(1000)], 0.0)
     for number in (3, 4, 5):
         channel.accept_part(number, 0, 1000, b"x", 0.0)

@@ -126,14 +126,16 @@ def test_acknowledged_but_not_committed_keeps_the_window_shut() -> None:
 
 
 def test_a_full_window_refuses_and_tells_its_room() -> None:
-    connection = lone(ArqConfig(window_bytes=1000))
+    connection = lone(ArqConfig(window_bytes=1000, bulk_window_bytes=3000))
     assert connection.credit(0) == 1000
     assert connection.queue(0, [bytes(100)]) == 1
     assert connection.queue(0, [bytes(100), b"a"]) == 2
     assert connection.credit(0) == 1000 - 201 - 3 * 64
     with pytest.raises(LocalProtocolError, match="window"):
         connection.queue(0, [bytes(1000)])
-    assert connection.credit(3) == 1000
+    assert connection.credit(3) == 3000
+    assert connection.queue(3, [bytes(2000)]) == 1
+    assert connection.credit(3) == 1000 - 64
     assert connection.credit(99) == 0
 
 
@@ -188,7 +190,7 @@ def test_before_start_receiving_the_excess_is_dropped_unacknowledged() -> None:
 
 
 def test_a_packet_without_room_for_its_messages_still_says_the_rest() -> None:
-    config = ArqConfig(window_bytes=100)
+    config = ArqConfig(window_bytes=100, bulk_window_bytes=100)
     b = Connection(now=0.0, random=Random(2).randbytes, config=config)
     payload = frames.encode_hello(b"hi") + frames.encode_messages(1, 1, [bytes(500)])
     with pytest.raises(RemoteProtocolError, match=r"^more bytes than the window holds$"):
@@ -304,7 +306,7 @@ def test_a_sender_that_overruns_the_byte_window_is_refused() -> None:
 
 
 def test_a_sender_that_overruns_the_byte_window_with_parts_is_refused() -> None:
-    connection = lone(ArqConfig(window_bytes=5000))
+    connection = lone(ArqConfig(bulk_window_bytes=5000))
     for number in range(2, 11):
         part = frames.encode_message(1, number, 0, 1000, b"x")
         connection.handle_packet(100 + number, part, 0.0)

@@ -8,21 +8,32 @@ import pytest
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.events import MessagesArrived
+from chatnet_engine.arq.held import HeldTotal
 from chatnet_engine.arq.loss import MAX_LOST_KEPT
 from chatnet_engine.arq.packets import PacketLog, SentPacket
 from chatnet_engine.arq.reassembly import MAX_HOLES, PIECE_OVERHEAD_BYTES, Partial
-from chatnet_engine.arq.receiver import HELD_WINDOWS
 from chatnet_engine.arq.sender import MAX_CONTROL_IN_FLIGHT, MAX_SMALL_PROBES
 from chatnet_protocol.errors import RemoteProtocolError
-from chatnet_protocol.limits import KIB, MAX_CHANNELS, MAX_MESSAGE_BYTES, MAX_STATES
+from chatnet_protocol.limits import (
+    HELD_SHARE_BYTES,
+    KIB,
+    MAX_CHANNELS,
+    MAX_MESSAGE_BYTES,
+    MAX_STATES,
+)
 from chatnet_protocol.wire import frames
 
 LONG = MAX_MESSAGE_BYTES
 
 
-def lone(config: ArqConfig | None = None) -> Connection:
+def lone(config: ArqConfig | None = None, held_total: HeldTotal | None = None) -> Connection:
     """A link that may send and receive, whose peer is the test."""
-    connection = Connection(now=0.0, random=Random(1).randbytes, config=config or ArqConfig())
+    connection = Connection(
+        now=0.0,
+        random=Random(1).randbytes,
+        config=config or ArqConfig(),
+        held_total=held_total,
+    )
     connection.start_sending(1)
     connection.start_receiving(1)
     return connection
@@ -36,12 +47,16 @@ def first_part(channel: int, number: int) -> bytes:
     return frames.encode_message(channel, number, 0, LONG, b"x")
 
 
-def test_one_packet_of_first_parts_cannot_use_more_than_twice_the_window() -> None:
-    fitting = 2 * ArqConfig().window_bytes // (LONG + 64)
-    parts = [first_part(3, number) for number in range(2, fitting + 3)]
-    lone().handle_packet(0, b"".join(parts[:-1]), 0.0)
+@pytest.mark.parametrize("channel", [0, 3])
+def test_one_packet_of_first_parts_cannot_use_more_than_twice_the_window(channel: int) -> None:
+    fitting = 3 if channel else 2
+    window_bytes = fitting * (LONG + 64) // 2
+    bulk, chat = ArqConfig(bulk_window_bytes=window_bytes), ArqConfig(window_bytes=window_bytes)
+    config = bulk if channel else chat
+    parts = [first_part(channel, number) for number in range(2, fitting + 3)]
+    lone(config).handle_packet(0, b"".join(parts[:-1]), 0.0)
     with pytest.raises(RemoteProtocolError, match=r"^more bytes than the window holds$"):
-        lone().handle_packet(0, b"".join(parts), 0.0)
+        lone(config).handle_packet(0, b"".join(parts), 0.0)
 
 
 def test_two_totals_of_one_message_in_one_packet_are_caught() -> None:
@@ -77,15 +92,15 @@ def test_a_part_costs_memory_for_what_came_and_not_for_what_is_announced() -> No
 
 
 def test_all_channels_together_keep_a_few_windows_and_the_next_message_always_fits() -> None:
-    connection = lone(ArqConfig(window_bytes=64 * KIB))
-    budget = HELD_WINDOWS * 64 * KIB
+    connection = lone(ArqConfig(window_bytes=32 * KIB, bulk_window_bytes=96 * KIB))
+    budget = 128 * KIB
     number = 0
     for channel in range(1, MAX_CHANNELS):
         for message in range(2, 100):
             number += 1
             body = bytes(1000)
             connection.handle_packet(number, frames.encode_messages(channel, message, [body]), 0.0)
-    assert budget - 2000 < connection._receiver._held.weight_bytes <= budget
+    assert budget - 2000 < connection.held_bytes <= budget
     assert connection.take_events() == []
     acked = connection.take_packets(0.0, 1)[0].payload
     (ack,) = [frame for frame in frames.decode(acked) if isinstance(frame, frames.Ack)]
@@ -95,14 +110,36 @@ def test_all_channels_together_keep_a_few_windows_and_the_next_message_always_fi
         connection.handle_packet(number, frames.encode_messages(channel, 1, [b"the next"]), 0.0)
     arrived = [event for event in connection.take_events() if isinstance(event, MessagesArrived)]
     assert {event.channel for event in arrived} == set(range(1, MAX_CHANNELS))
-    assert connection._receiver._held.weight_bytes == 0
+    assert connection.held_bytes == 0
+
+
+def out_of_order(connection: Connection, size_bytes: int) -> None:
+    """A hostile peer leaves out the first message of channel 3."""
+    for number in range(2, 2 + size_bytes // 1064):
+        packet = frames.encode_messages(3, number, [bytes(1000)])
+        connection.handle_packet(number, packet, 0.0)
+
+
+def test_all_links_together_keep_no_more_than_one_total_and_each_its_share() -> None:
+    total = HeldTotal(limit_bytes=3 * HELD_SHARE_BYTES)
+    greedy, late = lone(held_total=total), lone(held_total=total)
+    out_of_order(greedy, 5 * HELD_SHARE_BYTES)
+    assert 3 * HELD_SHARE_BYTES - 1064 < greedy.held_bytes <= 3 * HELD_SHARE_BYTES
+    out_of_order(late, 5 * HELD_SHARE_BYTES)
+    assert HELD_SHARE_BYTES - 1064 < late.held_bytes <= HELD_SHARE_BYTES
+    assert total.weight_bytes == greedy.held_bytes + late.held_bytes
+    greedy.release()
+    greedy.release()
+    assert (greedy.held_bytes, total.weight_bytes) == (0, late.held_bytes)
+    out_of_order(late, 5 * HELD_SHARE_BYTES)
+    assert late.held_bytes > 2 * HELD_SHARE_BYTES, "what the other one kept is free again"
 
 
 def test_what_is_kept_before_the_start_is_bounded_too() -> None:
     connection = Connection(now=0.0, random=Random(1).randbytes, config=ArqConfig())
     for number in range(1, 9000):
         connection.handle_packet(number, frames.encode_messages(0, number, [bytes(1100)]), 0.0)
-    assert connection._receiver._held.weight_bytes <= 2 * ArqConfig().window_bytes
+    assert connection.held_bytes <= 2 * ArqConfig().window_bytes
 
 
 def test_weights_return_to_nothing_however_a_message_became_whole() -> None:
@@ -111,13 +148,13 @@ def test_weights_return_to_nothing_however_a_message_became_whole() -> None:
     for number, (low, high) in enumerate([(150, 200), (0, 10), (20, 30), (5, 25), (25, 160)]):
         part = frames.encode_message(3, 2, low, 200, whole[low:high])
         connection.handle_packet(number, part, 0.0)
-        assert connection._receiver._held.weight_bytes > 0
-    assert connection._receiver._held.weight_bytes == 200 + 64, "whole, but not the next"
+        assert connection.held_bytes > 0
+    assert connection.held_bytes == 200 + 64, "whole, but not the next"
     connection.handle_packet(9, frames.encode_messages(3, 1, [b"the next"]), 0.0)
     (event,) = connection.take_events()
     assert isinstance(event, MessagesArrived)
     assert event.messages == [b"the next", whole]
-    assert connection._receiver._held.weight_bytes == 0
+    assert connection.held_bytes == 0
 
 
 def test_a_message_in_too_many_pieces_is_refused() -> None:

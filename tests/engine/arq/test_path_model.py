@@ -158,6 +158,22 @@ def test_a_link_carries_bulk_and_text_beside_it_hardly_waits(loss: float) -> Non
     assert percentile([took for at, took in link.text_s if at > 1003.0], 0.95) <= 0.025 + 0.015
 
 
+@pytest.mark.parametrize(("loss", "least"), [(0.0, 0.85), (0.01, 0.6)])
+def test_a_long_fast_line_is_used_by_one_channel(loss: float, least: float) -> None:
+    """A fiftieth of 1 Gbit/s at 100 ms: a window is 1.34 times what the line holds."""
+    clock = Clock(3)
+    line = SharedLine(clock, mbit=20, loss=loss, delay_s=0.05)
+    back = SharedLine(clock, loss=loss, delay_s=0.05, seed=2)
+    config = ArqConfig(bulk_window_bytes=CONFIG.bulk_window_bytes // 50)
+    link = Link(line, back, config, message_bytes=4000)
+    clock.after(0.5, link.start)
+    clock.run(1002.0)
+    before = link.got_bytes
+    clock.run(1004.0)
+    assert mbit_of(link.got_bytes - before, 2.0) >= least * 20
+    assert link.b.connection.held_bytes <= config.bulk_window_bytes
+
+
 def test_illinois_is_kept_to_compare_with_and_gives_way_to_random_loss() -> None:
     clock = Clock(3)
     line, back = SharedLine(clock, mbit=20, loss=0.03), SharedLine(clock, loss=0.03, seed=2)

@@ -5,6 +5,7 @@ import pytest
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.control import ChannelReceipts
 from chatnet_engine.arq.events import MessagesArrived, StateArrived
+from chatnet_engine.arq.held import HeldTotal
 from chatnet_engine.arq.receiver import Receiver
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
@@ -17,7 +18,9 @@ LONGEST = 2 * WINDOW - MESSAGE_OVERHEAD_BYTES
 
 def receiver() -> tuple[Receiver, ChannelReceipts]:
     receipts = ChannelReceipts()
-    receiving = Receiver(ArqConfig(window_bytes=WINDOW), receipts)
+    receiving = Receiver(
+        ArqConfig(window_bytes=WINDOW, bulk_window_bytes=WINDOW), receipts, HeldTotal()
+    )
     receiving.start(1, 0.0)
     return receiving, receipts
 

@@ -11,8 +11,10 @@ from chatnet_protocol.limits import (
     BULK_PART_BYTES,
     BULK_WINDOW_BYTES,
     MAX_BULK_STREAMS,
+    MAX_BULK_WINDOW_BYTES,
     MAX_PEER_BULK_STREAMS,
     MESSAGE_OVERHEAD_BYTES,
+    MIB,
 )
 from chatnet_protocol.wire import bulk
 from fake_files import SOURCES, World
@@ -199,6 +201,10 @@ def test_more_transfers_than_streams_wait_for_their_turn(world: World) -> None:
 # --- windows and hostile peers ---
 
 
+def rtt() -> float:
+    return 0.1
+
+
 class Asked(list[pw.Request]):
     """What the file process was asked."""
 
@@ -211,7 +217,7 @@ def asked() -> Asked:
 @pytest.fixture
 def streams(asked: Asked) -> BulkStreams:
     streams = BulkStreams(asked.append)
-    streams.open(PEER, HANDLE, JOB, receives=True)
+    streams.open(PEER, HANDLE, JOB, rtt, receives=True)
     return streams
 
 
@@ -225,17 +231,17 @@ def said(streams: BulkStreams, credit_bytes: int = 10**9) -> list[bulk.BulkMessa
 
 def test_one_peer_leaves_streams_for_the_others(streams: BulkStreams) -> None:
     for number in range(1, MAX_PEER_BULK_STREAMS):
-        streams.open(PEER, bytes([number]) * 8, JOB + number, receives=True)
+        streams.open(PEER, bytes([number]) * 8, JOB + number, rtt, receives=True)
     assert streams.full(PEER, receives=True)
     assert not streams.full(PEER + 1, receives=True)
     for number in range(MAX_BULK_STREAMS - MAX_PEER_BULK_STREAMS):
-        streams.open(PEER + 1 + number, HANDLE, JOB + 10 + number, receives=True)
+        streams.open(PEER + 1 + number, HANDLE, JOB + 10 + number, rtt, receives=True)
     assert streams.full(PEER + 9, receives=True)
 
 
 def test_bytes_are_cut_into_messages(streams: BulkStreams) -> None:
     data = bytes(range(256)) * 200
-    streams.handle_report(pw.BulkOut(JOB, data))
+    streams.handle_report(pw.BulkOut(JOB, data), 0.0)
     parts = said(streams)
     assert all(isinstance(one, bulk.BulkData) for one in parts)
     assert b"".join(one.data for one in parts if isinstance(one, bulk.BulkData)) == data
@@ -244,7 +250,7 @@ def test_bytes_are_cut_into_messages(streams: BulkStreams) -> None:
 
 
 def test_what_does_not_fit_the_window_of_the_link_waits(streams: BulkStreams) -> None:
-    streams.handle_report(pw.BulkOut(JOB, b"x" * BULK_PART_BYTES * 2))
+    streams.handle_report(pw.BulkOut(JOB, b"x" * BULK_PART_BYTES * 2), 0.0)
     assert said(streams, 100) == []
     weight = bulk.MAX_BULK_MESSAGE_BYTES + MESSAGE_OVERHEAD_BYTES
     assert len(said(streams, weight)) == 1
@@ -256,7 +262,7 @@ def test_what_does_not_fit_the_window_of_the_link_waits(streams: BulkStreams) ->
 def test_taken_bytes_give_the_other_side_room(streams: BulkStreams, asked: Asked) -> None:
     hear(streams, bulk.BulkData(HANDLE, b"abc"))
     assert asked == [pw.BulkIn(JOB, b"abc")]
-    streams.handle_report(pw.BulkTaken(JOB, 3))
+    streams.handle_report(pw.BulkTaken(JOB, 3), 0.0)
     assert said(streams) == [bulk.BulkRoom(HANDLE, 3)]
 
 
@@ -268,12 +274,44 @@ def test_more_than_the_window_is_a_violation(streams: BulkStreams) -> None:
         hear(streams, bulk.BulkData(HANDLE, b"x"))
 
 
-def test_room_for_what_was_never_sent_is_a_violation(streams: BulkStreams, asked: Asked) -> None:
-    streams.handle_report(pw.BulkOut(JOB, b"xyz"))
+def test_more_room_than_the_largest_window_is_a_violation(
+    streams: BulkStreams, asked: Asked
+) -> None:
+    streams.handle_report(pw.BulkOut(JOB, b"xyz"), 0.0)
     hear(streams, bulk.BulkRoom(HANDLE, 3))
-    assert asked == [pw.BulkGrant(JOB, 3)]
-    with pytest.raises(RemoteProtocolError):
+    hear(streams, bulk.BulkRoom(HANDLE, MAX_BULK_WINDOW_BYTES - BULK_WINDOW_BYTES))
+    assert [one.size_bytes for one in asked if isinstance(one, pw.BulkGrant)] == [3, 7 * MIB]
+    with pytest.raises(RemoteProtocolError, match="more room"):
         hear(streams, bulk.BulkRoom(HANDLE, 1))
+
+
+def take(streams: BulkStreams, size_bytes: int, now: float) -> int:
+    """So much arrives and is taken; the room that the other side gets."""
+    for _ in range(size_bytes // BULK_PART_BYTES):
+        hear(streams, bulk.BulkData(HANDLE, b"x" * BULK_PART_BYTES))
+    streams.handle_report(pw.BulkTaken(JOB, size_bytes), now)
+    return sum(one.size_bytes for one in said(streams) if isinstance(one, bulk.BulkRoom))
+
+
+def test_a_window_that_two_round_trips_take_doubles_up_to_a_limit(streams: BulkStreams) -> None:
+    """At first nobody knows how long a window takes."""
+    now, window, rooms = 1.0, BULK_WINDOW_BYTES, []
+    for _ in range(6):
+        rooms.append(take(streams, window, now) / window)
+        window = min(2 * window, MAX_BULK_WINDOW_BYTES) if rooms[-1] > 1 else window
+        now += 2 * rtt()
+    assert rooms == [1, 2, 2, 2, 1, 1]
+    assert window == MAX_BULK_WINDOW_BYTES
+    with pytest.raises(RemoteProtocolError, match="than the window"):
+        take(streams, MAX_BULK_WINDOW_BYTES + BULK_PART_BYTES, now)
+
+
+def test_a_window_that_the_path_does_not_fill_stays(streams: BulkStreams) -> None:
+    for number in range(20):
+        half = BULK_WINDOW_BYTES // 2
+        assert take(streams, half, number * 1.001 * rtt()) == half
+    with pytest.raises(RemoteProtocolError, match="than the window"):
+        take(streams, BULK_WINDOW_BYTES + BULK_PART_BYTES, 0.0)
 
 
 def test_a_stream_that_is_not_there_is_nothing(streams: BulkStreams, asked: Asked) -> None:
@@ -281,7 +319,7 @@ def test_a_stream_that_is_not_there_is_nothing(streams: BulkStreams, asked: Aske
     for message in (bulk.BulkData(other, b"x"), bulk.BulkRoom(other, 1), bulk.BulkEnd(other)):
         hear(streams, message)
     streams.handle_message(PEER + 1, bulk.encode_bulk(bulk.BulkData(HANDLE, b"x")))
-    streams.handle_report(pw.BulkOut(JOB + 1, b"x"))
+    streams.handle_report(pw.BulkOut(JOB + 1, b"x"), 0.0)
     streams.close(JOB + 1)
     assert asked == []
     assert streams.waiting() == []
@@ -298,7 +336,7 @@ def test_an_end_of_the_other_side_ends_the_job(streams: BulkStreams, asked: Aske
 def test_a_handle_that_is_used_again_ends_the_older_stream(
     streams: BulkStreams, asked: Asked
 ) -> None:
-    streams.open(PEER, HANDLE, JOB + 1, receives=True)
+    streams.open(PEER, HANDLE, JOB + 1, rtt, receives=True)
     assert asked == [pw.BulkIn(JOB, b"")]
     streams.close(JOB)
     hear(streams, bulk.BulkData(HANDLE, b"new"))
@@ -308,12 +346,12 @@ def test_a_handle_that_is_used_again_ends_the_older_stream(
 
 
 def test_a_link_that_ends_takes_its_streams_along(streams: BulkStreams, asked: Asked) -> None:
-    streams.open(PEER + 1, HANDLE, JOB + 1, receives=True)
-    streams.handle_report(pw.BulkOut(JOB, b"lost"))
+    streams.open(PEER + 1, HANDLE, JOB + 1, rtt, receives=True)
+    streams.handle_report(pw.BulkOut(JOB, b"lost"), 0.0)
     streams.handle_link_down(PEER)
     assert asked == [pw.BulkIn(JOB, b"")]
     assert streams.waiting() == []
-    streams.handle_report(pw.BulkOut(JOB + 1, b"kept"))
+    streams.handle_report(pw.BulkOut(JOB + 1, b"kept"), 0.0)
     assert streams.waiting() == [PEER + 1]
 
 

@@ -39,7 +39,7 @@ class Kind:
     @property
     def arq(self) -> ArqConfig:
         """What links are built with."""
-        return ArqConfig(window_bytes=self.window_bytes)
+        return ArqConfig(window_bytes=self.window_bytes, bulk_window_bytes=4 * self.window_bytes)
 
     @property
     def small_windows(self) -> bool:

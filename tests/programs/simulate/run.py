@@ -154,6 +154,7 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     outcome.problems += bugs.not_injected(world)
     outcome.problems += check_names(world) if rested and not mallory else []
     outcome.problems += [text for engine in world.engines for text in _mirrors(world, engine)]
+    outcome.problems += [text for engine in world.engines for text in _held(engine)]
 
 
 def _plan(world: World, random: Random, faults: list[Fault], duration_s: float) -> None:
@@ -217,6 +218,15 @@ def _rows(engine: SimEngine) -> int:
     """Messages of others that this engine committed; a lost history does not count."""
     query = "SELECT count(*) FROM messages WHERE author != 0"
     return int(engine.connection.execute(query).fetchone()[0])
+
+
+def _held(engine: SimEngine) -> list[str]:
+    """What is kept out of order is counted for the links that there are, and for no other."""
+    if not engine.is_up:
+        return []
+    links = [session.connection.held_bytes for session in engine.node.links.sessions.all()]
+    counted = engine.node.traffic.held.weight_bytes
+    return [] if counted == sum(links) else [f"{engine.name} counts {counted} held, not {links}"]
 
 
 def _mirrors(world: World, engine: SimEngine) -> list[str]:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.limits import BULK_PART_BYTES, BULK_WINDOW_BYTES
+from chatnet_protocol.limits import BULK_PART_BYTES, MAX_BULK_WINDOW_BYTES
 from chatnet_protocol.wire import bulk
 from file_vectors import BULK, PATH
 
@@ -26,7 +26,7 @@ def test_vectors_both_ways(vector: dict[str, str]) -> None:
     [
         bulk.BulkData(HANDLE, b"x" * BULK_PART_BYTES),
         bulk.BulkRoom(HANDLE, 1),
-        bulk.BulkRoom(HANDLE, BULK_WINDOW_BYTES),
+        bulk.BulkRoom(HANDLE, MAX_BULK_WINDOW_BYTES),
     ],
 )
 def test_limits_are_inclusive(message: bulk.BulkMessage) -> None:
@@ -41,7 +41,7 @@ def test_limits_are_inclusive(message: bulk.BulkMessage) -> None:
         b"\0" + HANDLE + b"x" * (BULK_PART_BYTES + 1),
         b"\1" + HANDLE,
         b"\1" + HANDLE + b"\0\0\0\0",
-        b"\1" + HANDLE + (BULK_WINDOW_BYTES + 1).to_bytes(4, "big"),
+        b"\1" + HANDLE + (MAX_BULK_WINDOW_BYTES + 1).to_bytes(4, "big"),
         b"\1" + HANDLE + b"\0\0\0\1\0",
         b"\2" + HANDLE + b"x",
         b"\3" + HANDLE,

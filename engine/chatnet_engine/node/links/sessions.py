@@ -30,6 +30,10 @@ class Sessions:
         """The present one of this peer."""
         return self._sessions.get(peer)
 
+    def all(self) -> list[LinkSession]:
+        """Those of all peers."""
+        return list(self._sessions.values())
+
     def start(self, session: LinkSession) -> None:
         """From now on this is the link to its peer."""
         self._sessions[session.peer] = session

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from chatnet_engine.arq.connection import Connection
+from chatnet_engine.arq.held import HeldTotal
 from chatnet_engine.node.config import NodeConfig, Now
 from chatnet_engine.node.effects import Addr
 from chatnet_engine.node.link_session import LinkSession
@@ -41,6 +42,7 @@ class Traffic:
         self._links = links
         self._sessions = links.sessions
         self._random = random
+        self.held = HeldTotal()
 
     # --- in ---
 
@@ -129,7 +131,13 @@ class Traffic:
         session = self._sessions.get(event.peer)
         if not event.rekey or session is None:
             config, trace = self._config.arq, LinkTracer(self._trace, event.peer)
-            connection = Connection(now=now.mono_s, random=self._random, config=config, trace=trace)
+            connection = Connection(
+                now=now.mono_s,
+                random=self._random,
+                config=config,
+                trace=trace,
+                held_total=self.held,
+            )
             incarnations = (event.local_incarnation, event.remote_incarnation)
             session = LinkSession(event.peer, connection, incarnations, event.addr)
             self._links.start(session, now)
