@@ -43,8 +43,9 @@ class PacketNumbers:
         """Raises RemoteProtocolError when `ranges` hold a number that was never sent."""
         if ranges[0][1] >= self.next or ranges[-1][0] < self._first:
             raise RemoteProtocolError("ACK of a packet that was never sent")
+        lowest = ranges[-1][0]
         for number in self._skipped:
-            if any(low <= number <= high for low, high in ranges):
+            if number >= lowest and any(low <= number <= high for low, high in ranges):
                 raise RemoteProtocolError("ACK of a packet number that was left out")
 
     def _distance(self) -> int:

@@ -50,6 +50,7 @@ class Sources:
         self.states = StateBoard()
         self.paths = PathTokens()
         self.channels: dict[int, SendChannel] = {}
+        self._chat: SendChannel | None = None
         self._bulk: list[SendChannel] = []
 
     def open_channel(self, channel: SendChannel) -> None:
@@ -57,6 +58,8 @@ class Sources:
         self.channels[channel.channel] = channel
         if channel.channel:
             self._bulk.append(channel)
+        else:
+            self._chat = channel
 
     @property
     def answers_at(self) -> float:
@@ -79,17 +82,17 @@ class Sources:
     @property
     def has_chat(self) -> bool:
         """Whether channel 0 has something to send, copies aside."""
-        chat = self.channels.get(0)
+        chat = self._chat
         return chat is not None and chat.waits
 
     def copies_at(self) -> float | None:
         """When channel 0 wants a packet for the sake of early copies."""
-        chat = self.channels.get(0)
+        chat = self._chat
         return chat.copies.due_at() if chat is not None else None
 
     def on_line(self, plan: CopyPlan, rtt_s: float, patience_s: float) -> None:
         """News of the line for those who adapt to it."""
-        chat = self.channels.get(0)
+        chat = self._chat
         if chat is not None:
             chat.copies.on_line(plan, rtt_s, patience_s)
 
@@ -97,8 +100,7 @@ class Sources:
         self, builder: PacketBuilder, now: float, *, with_ack: bool, repeated: bool
     ) -> None:
         """What waits for no window; without `repeated` only what goes out once."""
-        hello = self.hello.pull() if repeated else None
-        if hello is not None:
+        if repeated and (hello := self.hello.pull()) is not None:
             builder.add(self.hello, hello)
         if with_ack:
             ack = self.acks.pull(now, again=not self.has_chat and not self.has_bulk)
@@ -106,7 +108,7 @@ class Sources:
                 builder.add(self.acks, ack, ack_eliciting=False)
         while self.paths.due and (token := self.paths.pull(builder.space)) is not None:
             builder.add_bare(token)
-        if not (repeated and self.has_control):
+        if not repeated:
             return
         for source in (self.receipts, self.channel_receipts, self.states):
             while source.due and (pulled := source.pull(builder.space)) is not None:
@@ -114,13 +116,13 @@ class Sources:
 
     def add_chat(self, builder: PacketBuilder, number: int, now: float) -> None:
         """Channel 0: lost content, then new content."""
-        chat = self.channels.get(0)
+        chat = self._chat
         if chat is not None:
             self._add_channel(builder, chat, number, now)
 
     def add_copies(self, builder: PacketBuilder, number: int, now: float, every: bool) -> None:
         """Copies of small messages in flight; with `every`, also those that are not due for one."""
-        chat = self.channels.get(0)
+        chat = self._chat
         if chat is not None and not chat.has_new:
             spare = not self.has_bulk
             for pulled in chat.pull_copies(builder.space, number, now, every=every, spare=spare):
@@ -146,7 +148,10 @@ class Sources:
     def is_patient(self, builder: PacketBuilder) -> bool:
         """Whether a packet carries nothing but receipts, whose ACK may wait."""
         patient = (self.receipts, self.channel_receipts, self.acks)
-        return all(source in patient for source, _ in builder.contents)
+        for source, _ in builder.contents:  # noqa: SIM110 (as above)
+            if source not in patient:
+                return False
+        return True
 
     def has_messages(self, builder: PacketBuilder) -> bool:
         """Whether a packet carries anything of a channel."""

@@ -49,16 +49,15 @@ def read_varints(data: bytes, pos: int, count: int) -> tuple[list[int], int]:
 
     Raises DecodeError or IndexError, as `read_varint` does.
     """
-    values = []
-    for _ in range(count):
+    values = [0] * count
+    for index in range(count):
         first = data[pos]
         if first < 0x40:
-            values.append(first)
+            values[index] = first
             pos += 1
         elif first < 0x80:
-            values.append((first & 0x3F) << 8 | data[pos + 1])
+            values[index] = (first & 0x3F) << 8 | data[pos + 1]
             pos += 2
         else:
-            value, pos = read_varint(data, pos)
-            values.append(value)
+            values[index], pos = read_varint(data, pos)
     return values, pos
