@@ -12,6 +12,7 @@ from benchmarks import (
     files,
     hostile,
     latency,
+    line,
     local,
     many,
     pace,
@@ -36,13 +37,14 @@ ALL = {
     "paths": paths.run,
     "secure": secure.run,
     "thin": thin.run,
+    "line": line.run,
     "bulk": bulk.run,
     "partition": partition.run,
     "hostile": hostile.run,
     "peers": peers.run,
     "window": window.run,
 }
-WHEN_ASKED = {"bulk", "pace", "paths", "partition", "hostile", "peers", "window"}
+WHEN_ASKED = {"bulk", "line", "pace", "paths", "partition", "hostile", "peers", "window"}
 """Take minutes, or need root."""
 
 

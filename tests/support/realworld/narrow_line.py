@@ -1,9 +1,10 @@
 """A line of a stated rate, delay and queue between two network namespaces. As root.
 
 Each side has one TUN interface; a process of its own carries packets between them in order: the
-queue first (its end is cut off when it is longer than allowed), then the delay. `rate` on its
-standard input changes the rate. It carries 100 Mbit/s of full packets at a few per cent of a core
-less than one; what it was late at worst is said at the end.
+queue first (its end is cut off when it is longer than allowed), then the delay; a share of the
+packets is lost at random. `rate` on its standard input changes the rate. It carries 100 Mbit/s of
+full packets at a few per cent of a core less than one. At the end it prints what entered it each
+way, and how late it was at worst.
 """
 
 import collections
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 from realworld.namespaces import run
 
@@ -37,6 +39,8 @@ class NarrowLine:
     def __init__(self, names: dict[str, str], process: "subprocess.Popen[str]") -> None:
         self._names = names
         self._process = process
+        self.carried_bytes = (0, 0)
+        """IP packets that entered it on side a, and on side b, lost ones too; once it has ended."""
 
     def within(self, side: str) -> tuple[str, ...]:
         """What runs a command on that side."""
@@ -68,11 +72,15 @@ class NarrowLine:
     def end(self) -> float:
         """No packets any more; how late one was at worst, in seconds."""
         out, _ = self._process.communicate(timeout=60)
-        return float(out.split()[-1])
+        from_a, from_b, late_s = out.split()[-3:]
+        self.carried_bytes = int(from_a), int(from_b)
+        return float(late_s)
 
 
 @contextlib.contextmanager
-def narrow_line(mbit: float, delay_ms: float, queue_ms: float) -> Iterator[NarrowLine]:
+def narrow_line(
+    mbit: float, delay_ms: float, queue_ms: float, loss: float = 0.0
+) -> Iterator[NarrowLine]:
     """One way each; gone at the end."""
     number = next(_numbers)
     names = {side: f"cn{os.getpid()}-{number}{side}" for side in SIDES}
@@ -84,7 +92,7 @@ def narrow_line(mbit: float, delay_ms: float, queue_ms: float) -> Iterator[Narro
             made.append(name)
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "realworld.narrow_line"]
-            + [str(each) for each in (mbit, delay_ms, queue_ms)]
+            + [str(each) for each in (mbit, delay_ms, queue_ms, loss)]
             + list(names.values()),
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
             stdin=subprocess.PIPE,
@@ -105,9 +113,12 @@ def narrow_line(mbit: float, delay_ms: float, queue_ms: float) -> Iterator[Narro
 class _Way:
     """One direction: in at one descriptor, out at the other."""
 
-    def __init__(self, source: int, target: int) -> None:
+    def __init__(self, source: int, target: int, loss: float) -> None:
         self.source = source
         self.target = target
+        self.entered_bytes = 0
+        self._loss = loss
+        self._random = Random(source)
         self.flying: collections.deque[tuple[float, bytes]] = collections.deque()
         self.free_s = 0.0
         """When the queue is empty."""
@@ -116,6 +127,9 @@ class _Way:
         with contextlib.suppress(BlockingIOError):
             while True:
                 packet = os.read(self.source, MAX_PACKET)
+                self.entered_bytes += len(packet)
+                if self._random.random() < self._loss:
+                    continue
                 now = time.monotonic()
                 begins_s = max(now, self.free_s)
                 if begins_s - now <= queue_s:
@@ -132,9 +146,9 @@ class _Way:
         return late_s
 
 
-def _carry(mbit: float, delay_s: float, queue_s: float, tuns: list[int]) -> float:
+def _carry(mbit: float, delay_s: float, queue_s: float, ways: tuple[_Way, _Way]) -> float:
     """Until standard input ends; how late a packet was at worst."""
-    ways = [_Way(*tuns), _Way(*reversed(tuns))]
+    tuns = [way.source for way in ways]
     worst_s = 0.0
     while True:
         dues = [way.flying[0][0] for way in ways if way.flying]
@@ -166,12 +180,14 @@ def _tun(name: str, side: str) -> int:
 
 def main(args: list[str]) -> int:
     """Started by `narrow_line` only."""
-    mbit, delay_ms, queue_ms = (float(arg) for arg in args[:3])
-    tuns = [_tun(name, side) for name, side in zip(args[3:], SIDES, strict=True)]
+    mbit, delay_ms, queue_ms, loss = (float(arg) for arg in args[:4])
+    tun_a, tun_b = (_tun(name, side) for name, side in zip(args[4:], SIDES, strict=True))
+    ways = _Way(tun_a, tun_b, loss), _Way(tun_b, tun_a, loss)
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(AHEAD_OF_OTHERS))
     print("up", flush=True)
-    print("late", _carry(mbit, delay_ms / 1e3, queue_ms / 1e3, tuns), flush=True)
+    late_s = _carry(mbit, delay_ms / 1e3, queue_ms / 1e3, ways)
+    print(*(way.entered_bytes for way in ways), late_s, flush=True)
     return 0
 
 
