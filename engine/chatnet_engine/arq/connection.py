@@ -66,6 +66,8 @@ class Connection:
         self.line = self._sender.loss.line
         """What is known of losses in the direction of the peer, for the next link to begin with."""
         self._receiver = Receiver(config, self._sources.channel_receipts, held_total or HeldTotal())
+        self.held = self._receiver.held
+        """What is kept out of order; released when the link is over."""
         self._receipt_log: ReceiptLog | None = None
         self._new_receipts: list[ReceiptRange] = []
         self._reported_sent: dict[int, int] = {}
@@ -195,10 +197,6 @@ class Connection:
             self._close = frames.encode_close(code, reason)
             self._close_due = True
 
-    def release(self) -> None:
-        """Nothing is done with this link any more: its room is that of the others."""
-        self._receiver.held.release()
-
     # --- outputs --------------------------------------------------------------------------------
 
     def take_packets(self, now: float, max_packets: int) -> list[Packet]:
@@ -237,11 +235,6 @@ class Connection:
     def first_unanswered(self) -> float | None:
         """When the oldest ack-eliciting packet left since anything was received."""
         return self._sender.first_unanswered
-
-    @property
-    def held_bytes(self) -> int:
-        """What is kept out of order weighs so much."""
-        return self._receiver.held.weight_bytes
 
     @property
     def unacked(self) -> bool:

@@ -1,7 +1,7 @@
 """What is kept out of order until the gap before it closes, counted for a link and for all links.
 
 A link has a share that the others cannot take, so that its conversation never waits for them; more
-comes out of a total for all. What finds no room is left unacknowledged and comes again.
+comes out of a total for all. What finds no space is left unacknowledged and comes again.
 """
 
 from chatnet_protocol.limits import HELD_SHARE_BYTES, MAX_HELD_BYTES
@@ -33,7 +33,7 @@ class Held:
         self.weight_bytes += weight_bytes
         self._total.weight_bytes += weight_bytes
 
-    def has_room(self, weight_bytes: int) -> bool:
+    def has_space(self, weight_bytes: int) -> bool:
         """Whether so much more may be kept."""
         after_bytes = self.weight_bytes + weight_bytes
         if after_bytes > self._limit_bytes:

@@ -30,7 +30,7 @@ class Receiver:
         self._fresh_states: dict[int, bytes] = {}
         self._hello_is_fresh = False
         self.held = Held(config.window_bytes + config.bulk_window_bytes, held_total)
-        """Beyond its room only the next message of each channel is taken; the rest is left and
+        """Beyond it only the next message of each channel is taken; the rest is left and
         comes again."""
         self.channels: dict[int, ReceiveChannel] = {0: self._new_channel(0)}
         self.started = False
@@ -125,7 +125,7 @@ class Receiver:
             return False
         if channel.started and last - count < channel.next_number:
             return True  # the next one, or nothing new
-        return self.held.has_room(size_bytes + count * MESSAGE_OVERHEAD_BYTES)
+        return self.held.has_space(size_bytes + count * MESSAGE_OVERHEAD_BYTES)
 
     def _channel(self, number: int) -> ReceiveChannel:
         channel = self.channels.get(number)

@@ -1,7 +1,7 @@
 """Owns the streams of file bytes on channel 3 of each link: which job has which, and their windows.
 
 A stream stands in for a TCP connection. The file process gives and takes its bytes; it may give
-what the other side has room for, so what waits here for the link is bounded by the windows. A
+what the other side has credit for, so what waits here for the link is bounded by the windows. A
 receiver doubles the window of a stream whenever a whole one was taken within two round trips:
 dynamic right-sizing (Fisk and Feng, 2001), as in TCP of Linux and in implementations of QUIC.
 """
@@ -58,8 +58,8 @@ class _Stream:
         """Whether our side of the transfer is the receiver."""
         self.rtt_s = rtt_s
         self.outgoing = 0
-        """Bytes given by our file process for which no room has come. Negative: the other side has
-        enlarged the window."""
+        """Bytes given by our file process less the credit that has come. Negative: the window has
+        grown."""
         self.incoming = 0
         """Bytes of the peer that our file process has not taken."""
         self.window = BULK_WINDOW_BYTES
@@ -69,7 +69,7 @@ class _Stream:
         """Bytes that our file process has taken since then."""
 
     def take(self, size_bytes: int, now: float) -> int:
-        """Our file process has taken so many bytes; the room that the peer gets for it."""
+        """Our file process has taken so many bytes; the credit that the peer gets for it."""
         self.incoming -= size_bytes
         self._taken += size_bytes
         if self._taken < self.window:
@@ -89,7 +89,7 @@ class BulkStreams:
         self._by_job: dict[int, _Stream] = {}
         self._by_handle: dict[tuple[int, bytes], _Stream] = {}
         self._messages: dict[int, deque[bytes]] = {}
-        """Of each peer: what leaves when its link has room."""
+        """Of each peer: what leaves when its link has credit."""
 
     def full(self, peer: int, *, receives: bool) -> bool:
         """Whether no further stream of files from this peer, or to it, can be opened now.
@@ -166,7 +166,7 @@ class BulkStreams:
             case BulkRoom(_, size_bytes):
                 stream.outgoing -= size_bytes
                 if BULK_WINDOW_BYTES - stream.outgoing > MAX_BULK_WINDOW_BYTES:
-                    raise RemoteProtocolError("more room in a bulk stream than a window has")
+                    raise RemoteProtocolError("more credit in a bulk stream than a window has")
                 self._ask(pw.BulkGrant(stream.job, size_bytes))
             case BulkEnd():
                 self._ask(pw.BulkIn(stream.job, b""))

@@ -131,7 +131,7 @@ class BulkIn(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class BulkGrant(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """The other side has room for so many bytes more."""
+    """The other side takes so many bytes more."""
 
     job: int
     size_bytes: int

@@ -371,9 +371,8 @@ class Transfer(ABC):
         self.job = self._out.next_job()
         if connect.bulk:
             self.bulk_job = self.job
-            self._out.bulk.open(
-                self.peer, connect.handle, self.job, self.link.rtt_s, receives=not self._row.mine
-            )
+            stream = (self.peer, connect.handle, self.job, self.link.rtt_s)
+            self._out.bulk.open(*stream, receives=not self._row.mine)
         return self.job
 
     def _connected(self, at: Moment) -> None:

@@ -99,7 +99,7 @@ class LinkSession:
         """Nothing is done with it from now on."""
         self._over = True
         self._trace_end()
-        self.connection.release()
+        self.connection.held.release()
 
     def _trace_end(self) -> None:
         by, code = "nobody", 0

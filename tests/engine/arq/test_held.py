@@ -8,31 +8,31 @@ from chatnet_protocol.limits import HELD_SHARE_BYTES, MAX_HELD_BYTES
 SHARE = HELD_SHARE_BYTES
 
 
-def test_a_link_has_room_up_to_its_limit() -> None:
+def test_a_link_has_space_up_to_its_limit() -> None:
     held = Held(100, HeldTotal())
     held.add(60)
-    assert held.has_room(40)
-    assert not held.has_room(41)
+    assert held.has_space(40)
+    assert not held.has_space(41)
     held.add(-20)
-    assert held.has_room(60)
+    assert held.has_space(60)
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_all_links_have_room_up_to_the_total(others: int) -> None:
+def test_all_links_have_space_up_to_the_total(others: int) -> None:
     total = HeldTotal(10 * SHARE)
     Held(10 * SHARE, total).add(8 * SHARE - 1 + others)
     held = Held(10 * SHARE, total)
     held.add(SHARE)
-    assert held.has_room(SHARE + 1) == (not others)
+    assert held.has_space(SHARE + 1) == (not others)
 
 
 def test_a_full_total_leaves_each_link_its_share() -> None:
     total = HeldTotal(SHARE)
     Held(10 * SHARE, total).add(5 * SHARE)
     held = Held(10 * SHARE, total)
-    assert held.has_room(SHARE)
-    assert not held.has_room(SHARE + 1)
-    assert not Held(SHARE - 1, total).has_room(SHARE), "nor beyond its own limit"
+    assert held.has_space(SHARE)
+    assert not held.has_space(SHARE + 1)
+    assert not Held(SHARE - 1, total).has_space(SHARE), "nor beyond its own limit"
 
 
 def test_a_link_that_is_over_gives_back_what_it_kept() -> None:

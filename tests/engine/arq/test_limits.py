@@ -100,7 +100,7 @@ def test_all_channels_together_keep_a_few_windows_and_the_next_message_always_fi
             number += 1
             body = bytes(1000)
             connection.handle_packet(number, frames.encode_messages(channel, message, [body]), 0.0)
-    assert budget - 2000 < connection.held_bytes <= budget
+    assert budget - 2000 < connection.held.weight_bytes <= budget
     assert connection.take_events() == []
     acked = connection.take_packets(0.0, 1)[0].payload
     (ack,) = [frame for frame in frames.decode(acked) if isinstance(frame, frames.Ack)]
@@ -110,7 +110,7 @@ def test_all_channels_together_keep_a_few_windows_and_the_next_message_always_fi
         connection.handle_packet(number, frames.encode_messages(channel, 1, [b"the next"]), 0.0)
     arrived = [event for event in connection.take_events() if isinstance(event, MessagesArrived)]
     assert {event.channel for event in arrived} == set(range(1, MAX_CHANNELS))
-    assert connection.held_bytes == 0
+    assert connection.held.weight_bytes == 0
 
 
 def out_of_order(connection: Connection, size_bytes: int) -> None:
@@ -124,22 +124,22 @@ def test_all_links_together_keep_no_more_than_one_total_and_each_its_share() -> 
     total = HeldTotal(limit_bytes=3 * HELD_SHARE_BYTES)
     greedy, late = lone(held_total=total), lone(held_total=total)
     out_of_order(greedy, 5 * HELD_SHARE_BYTES)
-    assert 3 * HELD_SHARE_BYTES - 1064 < greedy.held_bytes <= 3 * HELD_SHARE_BYTES
+    assert 3 * HELD_SHARE_BYTES - 1064 < greedy.held.weight_bytes <= 3 * HELD_SHARE_BYTES
     out_of_order(late, 5 * HELD_SHARE_BYTES)
-    assert HELD_SHARE_BYTES - 1064 < late.held_bytes <= HELD_SHARE_BYTES
-    assert total.weight_bytes == greedy.held_bytes + late.held_bytes
-    greedy.release()
-    greedy.release()
-    assert (greedy.held_bytes, total.weight_bytes) == (0, late.held_bytes)
+    assert HELD_SHARE_BYTES - 1064 < late.held.weight_bytes <= HELD_SHARE_BYTES
+    assert total.weight_bytes == greedy.held.weight_bytes + late.held.weight_bytes
+    greedy.held.release()
+    greedy.held.release()
+    assert (greedy.held.weight_bytes, total.weight_bytes) == (0, late.held.weight_bytes)
     out_of_order(late, 5 * HELD_SHARE_BYTES)
-    assert late.held_bytes > 2 * HELD_SHARE_BYTES, "what the other one kept is free again"
+    assert late.held.weight_bytes > 2 * HELD_SHARE_BYTES, "what the other one kept is free again"
 
 
 def test_what_is_kept_before_the_start_is_bounded_too() -> None:
     connection = Connection(now=0.0, random=Random(1).randbytes, config=ArqConfig())
     for number in range(1, 9000):
         connection.handle_packet(number, frames.encode_messages(0, number, [bytes(1100)]), 0.0)
-    assert connection.held_bytes <= 2 * ArqConfig().window_bytes
+    assert connection.held.weight_bytes <= 2 * ArqConfig().window_bytes
 
 
 def test_weights_return_to_nothing_however_a_message_became_whole() -> None:
@@ -148,13 +148,13 @@ def test_weights_return_to_nothing_however_a_message_became_whole() -> None:
     for number, (low, high) in enumerate([(150, 200), (0, 10), (20, 30), (5, 25), (25, 160)]):
         part = frames.encode_message(3, 2, low, 200, whole[low:high])
         connection.handle_packet(number, part, 0.0)
-        assert connection.held_bytes > 0
-    assert connection.held_bytes == 200 + 64, "whole, but not the next"
+        assert connection.held.weight_bytes > 0
+    assert connection.held.weight_bytes == 200 + 64, "whole, but not the next"
     connection.handle_packet(9, frames.encode_messages(3, 1, [b"the next"]), 0.0)
     (event,) = connection.take_events()
     assert isinstance(event, MessagesArrived)
     assert event.messages == [b"the next", whole]
-    assert connection.held_bytes == 0
+    assert connection.held.weight_bytes == 0
 
 
 def test_a_message_in_too_many_pieces_is_refused() -> None:

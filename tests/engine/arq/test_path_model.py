@@ -171,7 +171,7 @@ def test_a_long_fast_line_is_used_by_one_channel(loss: float, least: float) -> N
     before = link.got_bytes
     clock.run(1004.0)
     assert mbit_of(link.got_bytes - before, 2.0) >= least * 20
-    assert link.b.connection.held_bytes <= config.bulk_window_bytes
+    assert link.b.connection.held.weight_bytes <= config.bulk_window_bytes
 
 
 def test_illinois_is_kept_to_compare_with_and_gives_way_to_random_loss() -> None:

@@ -274,33 +274,35 @@ def test_more_than_the_window_is_a_violation(streams: BulkStreams) -> None:
         hear(streams, bulk.BulkData(HANDLE, b"x"))
 
 
-def test_more_room_than_the_largest_window_is_a_violation(
+def test_more_credit_than_the_largest_window_is_a_violation(
     streams: BulkStreams, asked: Asked
 ) -> None:
     streams.handle_report(pw.BulkOut(JOB, b"xyz"), 0.0)
     hear(streams, bulk.BulkRoom(HANDLE, 3))
     hear(streams, bulk.BulkRoom(HANDLE, MAX_BULK_WINDOW_BYTES - BULK_WINDOW_BYTES))
     assert [one.size_bytes for one in asked if isinstance(one, pw.BulkGrant)] == [3, 7 * MIB]
-    with pytest.raises(RemoteProtocolError, match="more room"):
+    with pytest.raises(RemoteProtocolError, match="more credit"):
         hear(streams, bulk.BulkRoom(HANDLE, 1))
 
 
 def take(streams: BulkStreams, size_bytes: int, now: float) -> int:
-    """So much arrives and is taken; the room that the other side gets."""
+    """So much arrives and is taken; the credit that the other side gets."""
     for _ in range(size_bytes // BULK_PART_BYTES):
         hear(streams, bulk.BulkData(HANDLE, b"x" * BULK_PART_BYTES))
     streams.handle_report(pw.BulkTaken(JOB, size_bytes), now)
-    return sum(one.size_bytes for one in said(streams) if isinstance(one, bulk.BulkRoom))
+    (credit,) = said(streams)
+    assert not isinstance(credit, bulk.BulkData | bulk.BulkEnd)
+    return credit.size_bytes
 
 
 def test_a_window_that_two_round_trips_take_doubles_up_to_a_limit(streams: BulkStreams) -> None:
     """At first nobody knows how long a window takes."""
-    now, window, rooms = 1.0, BULK_WINDOW_BYTES, []
+    now, window, credits = 1.0, BULK_WINDOW_BYTES, []
     for _ in range(6):
-        rooms.append(take(streams, window, now) / window)
-        window = min(2 * window, MAX_BULK_WINDOW_BYTES) if rooms[-1] > 1 else window
+        credits.append(take(streams, window, now) / window)
+        window = min(2 * window, MAX_BULK_WINDOW_BYTES) if credits[-1] > 1 else window
         now += 2 * rtt()
-    assert rooms == [1, 2, 2, 2, 1, 1]
+    assert credits == [1, 2, 2, 2, 1, 1]
     assert window == MAX_BULK_WINDOW_BYTES
     with pytest.raises(RemoteProtocolError, match="than the window"):
         take(streams, MAX_BULK_WINDOW_BYTES + BULK_PART_BYTES, now)
