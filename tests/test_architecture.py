@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **{
         f"{NODE}.{subject}": (
             *SHARED,
-            *(f"{ENGINE}.{name}" for name in ("secure", "arq", "files")),
+            *(f"{ENGINE}.{name}" for name in ("deadlines", "secure", "arq", "files")),
             *(f"{NODE}.{face}" for face in faces),
         )
         for subject, faces in SUBJECTS.items()

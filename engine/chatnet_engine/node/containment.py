@@ -228,14 +228,9 @@ class Containment:
             again, self._report = self._report, None
             again(now)
 
-    def next_timeout(self) -> float | None:
-        """When to call `handle_timeout` or `files_timer` next."""
-        dues: list[float] = []
-        if self._report or self._unread:
-            dues.append(self._pause.until_s)
-        if (due := self.files_timeout()) is not None:
-            dues.append(due)
-        return min(dues, default=None)
+    def report_timeout(self) -> float | None:
+        """When `handle_timeout` or `take_failed` has something to do."""
+        return self._pause.until_s if self._report or self._unread else None
 
     def _read_later(self, peer: int, now: Now) -> None:
         """The store cannot give this peer: nothing of it works until it can."""

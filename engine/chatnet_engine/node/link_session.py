@@ -6,7 +6,8 @@ requested carries it, and the result counts only while the link is alive. Method
 either side has ended the link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
@@ -37,11 +38,18 @@ class LinkSession:
     """One live link to a peer: ARQ connection, incarnations, HELLO of both sides, address."""
 
     def __init__(
-        self, peer: int, connection: Connection, incarnations: tuple[int, int], addr: Addr
+        self,
+        peer: int,
+        connection: Connection,
+        incarnations: tuple[int, int],
+        addr: Addr,
+        touch: Callable[[int], None],
     ) -> None:
-        """`incarnations`: ours and the peer's."""
+        """`incarnations`: ours and the peer's. `touch`: called with the peer whenever there may be
+        something to send, or another deadline."""
         self.peer = peer
         self.connection = connection
+        self._touch = partial(touch, peer)
         self.local_incarnation, self.remote_incarnation = incarnations
         self.addr = addr
         self.numbers_new = True
@@ -92,6 +100,7 @@ class LinkSession:
     def close(self, code: int, reason: str) -> None:
         """This side ends it; the CLOSE is the connection's next packet."""
         self.connection.close(code, reason)
+        self._touch()
         self._closed_with = code
         self._over = True
 
@@ -132,13 +141,35 @@ class LinkSession:
         self.connection.start_receiving(mark + 1)
         self.receipt(runs)
         self.connection.start_sending(self.first_number, base)
+        self._touch()
         return True
+
+    def send_hello(self, hello: wire.Hello) -> None:
+        """Ours; it is sent until the peer has it."""
+        self.connection.set_hello(wire.encode_hello(hello))
+        self._touch()
+
+    def handle_packet(self, number: int, payload: bytes, now_s: float) -> None:
+        """A packet of the peer has arrived. Raises RemoteProtocolError, DecodeError."""
+        self._touch()
+        self.connection.handle_packet(number, payload, now_s)
+
+    def ping(self) -> None:
+        """Send something that the peer answers."""
+        self.connection.ping()
+        self._touch()
+
+    def challenge(self, token: bytes) -> None:
+        """Send a PATH_CHALLENGE."""
+        self.connection.challenge(token)
+        self._touch()
 
     def receipt(self, runs: Sequence[c.ReceiptRange]) -> None:
         """These are committed."""
         if self.streaming:
             for run in runs:
                 self.connection.receipt(run.number, run.ack, run.count)
+            self._touch()
 
     def credit(self, channel: int) -> int:
         """Bytes that may be sent on a channel now."""
@@ -147,17 +178,19 @@ class LinkSession:
     def send(self, channel: int, body: bytes) -> None:
         """Say it on a volatile channel; dropped over the window: its owner says it again."""
         if self.credit(channel) >= len(body) + MESSAGE_OVERHEAD_BYTES:
-            self.connection.queue(channel, [body])
+            self.send_batch(channel, [body])
 
-    def send_messages(self, batch: Sequence[bytes]) -> None:
-        """Messages of the conversation that fit `credit`."""
+    def send_batch(self, channel: int, batch: Sequence[bytes]) -> None:
+        """Messages that fit `credit`."""
         if self.streaming:
-            self.connection.queue(wire.CHANNEL_CONVERSATION, batch)
+            self.connection.queue(channel, batch)
+            self._touch()
 
     def set_state(self, state: wire.State) -> None:
         """Tell the peer; the newest value wins."""
         if self.streaming:
             self.connection.set_state(_STATE_KEYS[type(state)], wire.encode_state(state))
+            self._touch()
 
     def report_loss(self, now_s: float) -> None:
         """Send the peer the loss of our direction, if it has changed."""

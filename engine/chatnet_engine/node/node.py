@@ -59,6 +59,7 @@ from chatnet_engine.node.replies import Replies
 from chatnet_engine.node.requests import Requests
 from chatnet_engine.node.store_answers import StoreAnswers
 from chatnet_engine.node.subject import CommandHandler, ResultHandler, Subject, merge
+from chatnet_engine.node.timers import SharedTimer, Timers
 from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_engine.node.turn import Turn
 from chatnet_engine.secure.endpoint import Endpoint
@@ -102,7 +103,8 @@ class Node:
         self.gate = Gate(self.endpoint, peers, config.trace)
         self.invites = Invites()
         self.links = links = Links(self.endpoint, self.invites, peers, turn, config.trace)
-        self.traffic = Traffic(config, self.endpoint, self.gate, peers, links, random)
+        touch = turn.due.touch
+        self.traffic = Traffic(config, self.endpoint, self.gate, peers, links, touch, random)
         self.inviting = Inviting(self.invites, peers, self.endpoint, links, turn, random)
         self.people = People(config.session.key, peers, known, self.inviting, links, turn)
         clients = Clients()
@@ -129,7 +131,22 @@ class Node:
         self._route()
         self._stop_by: float | None = None
         self._stopped = False
+        self.timers = self._make_timers()
         self._start(loaded, now)
+
+    def _make_timers(self) -> Timers:
+        people, front_ends, contained = self.people, self.front_ends, self.contained
+        shared = (
+            SharedTimer(self.endpoint.next_timeout, self._endpoint_timeout),
+            SharedTimer(contained.report_timeout, contained.handle_timeout),
+            SharedTimer(people.next_timeout, people.handle_timeout),
+            SharedTimer(contained.files_timeout, contained.files_timer),
+            SharedTimer(front_ends.next_timeout, front_ends.handle_timeout),
+            SharedTimer(self.turn.commits.next_timeout),
+            SharedTimer(self.turn.publisher.next_timeout),
+            SharedTimer(lambda: self._stop_by),
+        )
+        return Timers(shared, self.subjects, self.turn.due, contained)
 
     def _route(self) -> None:
         """Give each kind of input to the subject that owns it. Raises AssertionError unless each
@@ -235,14 +252,7 @@ class Node:
 
     def handle_timeout(self, now: Now) -> None:
         """Time has passed; harmless when nothing is due."""
-        self.endpoint.handle_timeout(now.mono_s)
-        self._after_endpoint(now)
-        self.contained.handle_timeout(now)
-        self.people.handle_timeout(now)
-        for peer in self.turn.due.take_due(now.mono_s):
-            self.contained.peer(peer, now, partial(self._handle_due, peer, now))
-        self.contained.files_timer(now)
-        self.front_ends.handle_timeout(now)
+        self.timers.handle_timeout(now)
 
     def dial_typed(self, host: str, port: int) -> None:
         """Know the peer of the three-argument usage. Raises CommandError."""
@@ -254,6 +264,7 @@ class Node:
             return
         self.front_ends.stopping = reason
         self._stop_by = now.mono_s + STOP_WITHIN_S
+        self.timers.stop_peers()
         self.turn.publisher.publish(EngineStopping(reason))
         self.links.shut_down(now)
 
@@ -292,7 +303,7 @@ class Node:
         out += turn.effects
         out += self.restoring.take_reads()
         turn.effects.clear()
-        self._put_deadlines(served, now)
+        self.timers.put(served, now)
         out[:0] = self.config.trace.take()
         due = self._stop_by is not None and (turn.commits.idle or now.mono_s >= self._stop_by)
         if due and not self._stopped:
@@ -301,19 +312,14 @@ class Node:
         return out
 
     def next_timeout(self) -> float | None:
-        """When to call `handle_timeout` next, in monotonic seconds."""
-        dues = [
-            self.endpoint.next_timeout(),
-            self.turn.commits.next_timeout(),
-            self.turn.publisher.next_timeout(),
-            self.contained.next_timeout(),
-        ]
-        dues += [subject.next_timeout() for subject in self.subjects]
-        # Peers are not served any more in a stop: what is due of them would be due for ever.
-        dues.append(self.turn.due.next_timeout() if self._stop_by is None else self._stop_by)
-        return min((due for due in dues if due is not None), default=None)
+        """When to call `handle_timeout` next, in monotonic seconds; changes with `take_effects`."""
+        return self.timers.next_timeout()
 
     # --- the turn ---
+
+    def _endpoint_timeout(self, now: Now) -> None:
+        self.endpoint.handle_timeout(now.mono_s)
+        self._after_endpoint(now)
 
     def _after_endpoint(self, now: Now) -> None:
         touched, broken = self.traffic.handle_events(now)
@@ -347,22 +353,6 @@ class Node:
             self.contained.peer(session.peer, now, act)
         transfers.flush()
         self.contained.take_failed(now)
-
-    def _handle_due(self, peer: int, now: Now) -> None:
-        for subject in self.subjects:
-            subject.handle_due(peer, now)
-
-    def due_of(self, peer: int) -> float | None:
-        """When something of this peer is due, in monotonic seconds."""
-        dues = (subject.due_of(peer) for subject in self.subjects)
-        return min((due for due in dues if due is not None), default=None)
-
-    def _put_deadlines(self, served: list[int], now: Now) -> None:
-        due = self.turn.due
-        for peer in served:
-            due.put(peer, self.due_of(peer))
-        for peer in due.touched:  # since they were served, or while others were
-            due.put(peer, now.mono_s)
 
     def _serve(self, peer: int, sealed: list[tuple[bytes, Addr]], now: Now) -> None:
         """Put what leaves for this peer now behind `sealed`."""

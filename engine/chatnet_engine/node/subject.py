@@ -34,15 +34,8 @@ class Subject:
         self.subjects: Sequence[Subject] = ()
         """All, in the order in which they are to hear of what this one announces."""
 
-    def handle_timeout(self, now: Now) -> None:
-        """Time has passed; idempotent, and does nothing before something is due."""
-
-    def next_timeout(self) -> float | None:
-        """When `handle_timeout` has something to do, in monotonic seconds."""
-        return None
-
     def handle_due(self, peer: int, now: Now) -> None:
-        """Time has passed for this peer; like `handle_timeout`."""
+        """Time has passed for this peer; idempotent, and does nothing before something is due."""
 
     def due_of(self, peer: int) -> float | None:
         """When `handle_due` has something to do for this peer. It changes only while something of

@@ -376,7 +376,7 @@ class SimEngine(SimWorkers):
     def _check_deadlines(self, node: Node) -> None:
         """Every deadline is in the table: nothing changed one without touching the peer."""
         for peer in node.messaging.conversations:
-            due, known = node.due_of(peer), node.turn.due.due_of(peer)
+            due, known = node.timers.due_of(peer), node.turn.due.due_of(peer)
             if peer not in node.turn.due.touched:
                 assert due == known, f"peer {peer} is due at {due}, not at {known}"
 

@@ -8,6 +8,7 @@ the one that was silent longest makes room for a newcomer.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chatnet_engine.deadlines import Deadlines
 from chatnet_engine.node.config import Now
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import (
@@ -46,6 +47,8 @@ class Clients:
 
     def __init__(self) -> None:
         self._by_routing_id: dict[bytes, Client] = {}
+        self._checks: Deadlines[bytes] = Deadlines()
+        """When each may have been silent for too long: not put anew by what it asks meanwhile."""
         self._count = 0
 
     def __len__(self) -> int:
@@ -72,6 +75,7 @@ class Clients:
         self._count += 1
         row = ClientRow(self._count, command.name, command.role, now.wall_ms)
         client = self._by_routing_id[routing_id] = Client(row, now.mono_s, 0, brief)
+        self._checks.put(routing_id, now.mono_s + CLIENT_TIMEOUT_S)
         return client, known.row.client if known else 0
 
     def make_room(self, routing_id: bytes, command: Attach, now: Now) -> int:
@@ -97,6 +101,7 @@ class Clients:
     def detach(self, routing_id: bytes) -> int:
         """The number of the client that was with this routing id; 0: none."""
         client = self._by_routing_id.pop(routing_id, None)
+        self._checks.put(routing_id, None)
         return client.row.client if client else 0
 
     def check(self, routing_id: bytes, command: Command, now: Now) -> Client | None:
@@ -113,17 +118,18 @@ class Clients:
 
     def take_expired(self, now: Now) -> list[int]:
         """Remove clients silent for CLIENT_TIMEOUT_S; returns their numbers."""
-        late = [
-            routing_id
-            for routing_id, client in self._by_routing_id.items()
-            if client.last_received_s + CLIENT_TIMEOUT_S <= now.mono_s
-        ]
-        return [self.detach(routing_id) for routing_id in late]
+        numbers: list[int] = []
+        for routing_id in self._checks.take_due(now.mono_s):
+            due_s = self._by_routing_id[routing_id].last_received_s + CLIENT_TIMEOUT_S
+            if due_s <= now.mono_s:
+                numbers.append(self.detach(routing_id))
+            else:
+                self._checks.put(routing_id, due_s)
+        return numbers
 
     def next_timeout(self) -> float | None:
-        """When the next silent client times out."""
-        last_received_s = [client.last_received_s for client in self]
-        return min(last_received_s) + CLIENT_TIMEOUT_S if last_received_s else None
+        """When the next client may have been silent for too long."""
+        return self._checks.next_timeout()
 
     def number(self, routing_id: bytes) -> int:
         """The client with this routing id; 0: none."""

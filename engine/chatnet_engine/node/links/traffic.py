@@ -33,6 +33,7 @@ class Traffic:
         gate: Gate,
         peers: Peers,
         links: Links,
+        touch: Callable[[int], None],
         random: Callable[[int], bytes],
     ) -> None:
         self._config, self._trace = config, config.trace
@@ -41,6 +42,7 @@ class Traffic:
         self._peers = peers
         self._links = links
         self._sessions = links.sessions
+        self._touch = touch
         self._random = random
         self.held = HeldTotal()
 
@@ -88,7 +90,7 @@ class Traffic:
                 self._handle_refused(event, now)
             case secure.PathChallengeNeeded():
                 if session := self._sessions.get(event.peer):
-                    session.connection.challenge(event.token)
+                    session.challenge(event.token)
                     touched.add(event.peer)
             case secure.SessionExpired():
                 pass  # the peer is dialled again, and the link may go on
@@ -101,7 +103,7 @@ class Traffic:
             return
         touched.add(event.peer)
         try:
-            session.connection.handle_packet(event.number, event.payload, now.mono_s)
+            session.handle_packet(event.number, event.payload, now.mono_s)
         except (RemoteProtocolError, DecodeError) as error:
             self._links.violated(event.peer, str(error), now)
 
@@ -139,10 +141,10 @@ class Traffic:
                 held_total=self.held,
             )
             incarnations = (event.local_incarnation, event.remote_incarnation)
-            session = LinkSession(event.peer, connection, incarnations, event.addr)
+            session = LinkSession(event.peer, connection, incarnations, event.addr, self._touch)
             self._links.start(session, now)
         else:
-            session.connection.ping()
+            session.ping()
             if session.streaming:
                 self._links.up(link, event.addr, now)
         link.challenged_at = None
@@ -166,7 +168,7 @@ class Traffic:
             if link.row.state in TRIED:
                 self._links.dial(row.peer, now, at_once=True)
             elif link.row.state == LinkState.UP and session is not None:
-                session.connection.ping()
+                session.ping()
                 pinged.append(row.peer)
         return pinged
 

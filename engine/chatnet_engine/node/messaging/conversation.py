@@ -126,7 +126,7 @@ class Conversation:
             name=name,
             fast_aes=fast_aes,
         )
-        link.connection.set_hello(wire.encode_hello(hello))
+        link.send_hello(hello)
 
     def close_link(self) -> None:
         """The link is over; what was not receipted is sent again on the next one."""
@@ -174,7 +174,7 @@ class Conversation:
             return
         credit = link.credit(wire.CHANNEL_CONVERSATION)
         if outbox.unsent and (batch := outbox.take_unsent(credit, MESSAGE_OVERHEAD_BYTES)):
-            link.send_messages(batch)
+            link.send_batch(wire.CHANNEL_CONVERSATION, batch)
         if outbox.wants_page(credit):
             outbox.loading = True
             page = c.LoadOutbox(self.peer, outbox.loaded_seq, outbox.page_bytes, PAGE_ROWS)

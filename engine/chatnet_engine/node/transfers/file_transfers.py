@@ -263,8 +263,7 @@ class FileTransfers(Subject):
         for peer in bulk.waiting():
             session = self._links.sessions.get(peer)
             if session and (batch := bulk.take(peer, session.credit(CHANNEL_BULK))):
-                session.connection.queue(CHANNEL_BULK, batch)
-                self._turn.due.touch(peer)
+                session.send_batch(CHANNEL_BULK, batch)
 
     def flush(self) -> None:
         """Send bytes on the links, have stored what changed, and looked up what is not known."""

@@ -126,7 +126,7 @@ def test_what_is_due_of_a_silent_peer_follows_it_to_its_new_address(pair: Pair) 
     assert pair.peer(pair.at_a).link.state == LinkState.SILENT
     node.traffic._handle_event(secure.Roamed(1, MOVED), set(), pair.a.now)
     pair.a.turn()
-    assert node.turn.due.due_of(1) == node.due_of(1)
+    assert node.turn.due.due_of(1) == node.timers.due_of(1)
     assert pair.peer(pair.at_a).link.address == "10.9.9.9:40000"
 
 
@@ -295,7 +295,7 @@ def test_a_peer_that_was_forgotten_is_not_linked_any_more(pair: Pair) -> None:
     pair.at_a.ask(cmd.RemovePeer(1))
     pair.run(1)
     assert links.get(1) is None
-    links.handle_timeout(now)
+    links.handle_due(1, now)
     assert links.take_changed() == []
     assert node_of(pair.a).peers.name(1) == "The peer"
 
@@ -306,5 +306,5 @@ def test_nothing_is_looked_up_or_dialled_for_a_peer_without_a_row(pair: Pair) ->
     node.peers.remove(1)
     node.links.names.forget(1)
     node.links.dial(1, pair.a.now)
-    node.links.handle_timeout(pair.a.now)
+    node.links.handle_due(1, pair.a.now)
     assert node.links.names.take_resolves() == []
