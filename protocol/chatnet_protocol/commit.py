@@ -1,10 +1,10 @@
-"""The third wire, inside an engine: what the node asks the ledger to commit, and the answers.
+"""What the node of an engine asks its ledger to commit, and the answers.
 
 Operations are batches. One `Commit` is one transaction: operations run in order, all or none, each
-with one result. Node and ledger must not know each other; the store may become a process.
+with one result. Node and ledger must not know each other.
 """
 
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -376,24 +376,3 @@ class Loaded(Struct, array_like=True, gc=False, frozen=True):
     """Nothing of these is in the others."""
     asking_now: list[int] = []
     """Peers whose files are asked about since a new version, and no front end was notified."""
-
-
-_COMMIT_ENCODER = msgspec.msgpack.Encoder()
-_COMMIT_DECODER = msgspec.msgpack.Decoder(Commit)
-Answer: TypeAlias = Committed | CommitFailed
-_ANSWER_DECODER: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
-
-
-def encode(value: Commit | Committed | CommitFailed) -> bytes:
-    """One value of this wire. Both ends are ours, so msgspec packs directly here."""
-    return _COMMIT_ENCODER.encode(value)
-
-
-def decode_commit(data: bytes) -> Commit:
-    """Raises msgspec.ValidationError, which here is a broken invariant."""
-    return _COMMIT_DECODER.decode(data)
-
-
-def decode_answer(data: bytes) -> Committed | CommitFailed:
-    """Raises msgspec.ValidationError, which here is a broken invariant."""
-    return _ANSWER_DECODER.decode(data)

@@ -1,8 +1,8 @@
 """The threads that own the database: one writes, one reads pages of history.
 
-The writer is behind a queue of bytes, so that it can become a process; it takes one transaction at
-a time, because the node gathers what arrives meanwhile into the next. The reader has a read-only
-connection of its own. Neither knows what the rows mean.
+The writer takes one transaction at a time, because the node gathers what arrives meanwhile into the
+next. Operations and results cross as the objects that they are: neither side changes one after it
+was handed over. The reader has a read-only connection of its own. Neither knows what the rows mean.
 """
 
 import logging
@@ -13,15 +13,7 @@ from typing import Protocol
 
 from chatnet_engine.io.worker import Worker
 from chatnet_engine.node.effects import HistoryRead, ReadHistory
-from chatnet_protocol.commit import (
-    Commit,
-    CommitFailed,
-    Committed,
-    Loaded,
-    decode_answer,
-    decode_commit,
-    encode,
-)
+from chatnet_protocol.commit import Commit, CommitFailed, Committed, Loaded
 from chatnet_protocol.errors import CommandError, ErrorCode, LocalProtocolError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import SessionRow
@@ -72,7 +64,7 @@ class Store:
                 raise
             return _LedgerHandler(ledger)
 
-        self._worker: Worker[bytes, bytes] = Worker("store", open_handler, ring)
+        self._worker: Worker[Commit, Committed | CommitFailed] = Worker("store", open_handler, ring)
 
     @property
     def idle(self) -> bool:
@@ -93,11 +85,11 @@ class Store:
         """Raises LocalProtocolError while another transaction is in flight."""
         if self._worker.pending:
             raise LocalProtocolError("a transaction is in flight already")
-        self._worker.ask(encode(commit))
+        self._worker.ask(commit)
 
     def take_answers(self) -> list[Committed | CommitFailed]:
         """At most one. Raises what broke the ledger's invariants."""
-        return [decode_answer(data) for data in self._worker.take_answers()]
+        return self._worker.take_answers()
 
     def stop(self) -> bool:
         """Finish the transaction in flight and close the database; whether that was in time."""
@@ -144,9 +136,9 @@ class _LedgerHandler:
     def __init__(self, ledger: LedgerLike) -> None:
         self._ledger = ledger
 
-    def answer(self, request: bytes) -> bytes:
+    def answer(self, request: Commit) -> Committed | CommitFailed:
         # A sick disk is an answer of the ledger; what it raises is a broken invariant.
-        return encode(self._ledger.apply(decode_commit(request)))
+        return self._ledger.apply(request)
 
     def close(self) -> None:
         try:

@@ -67,7 +67,7 @@ class Wakeup:
         assert self._rung.acquire(timeout=60)
 
 
-def test_a_commit_crosses_as_bytes_and_comes_back() -> None:
+def test_a_commit_is_answered() -> None:
     wakeup, ledger = Wakeup(), FakeLedger()
     store = Store(lambda: ledger, SESSION, wakeup)
     assert store.wait_loaded() == (LOADED, View(SESSION))
