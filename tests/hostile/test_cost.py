@@ -118,6 +118,10 @@ def line(revision: int) -> bytes:
     return messages.encode_state(messages.Line(revision % 1000))
 
 
+def display_name(revision: int) -> bytes:
+    return messages.encode_state(messages.DisplayName(f"{revision}"))
+
+
 def new_link(target: Target, n: int) -> None:
     """Ends the link, and begins one as another engine with the same key."""
     peer = target.peer
@@ -173,6 +177,7 @@ ROWS: dict[object, Row] = {
     messages.Marks: Row(states(messages.STATE_MARKS, marks), Cost(15, 12, 1, 1)),
     messages.Typing: Row(states(messages.STATE_TYPING, typing), Cost(20, 8, 1, 1)),
     messages.Line: Row(states(messages.STATE_LINE, line), Cost(15, 8, 1, 1)),
+    messages.DisplayName: Row(states(messages.STATE_NAME, display_name), Cost(15, 8, 3, 1)),
     "unknown state": Row(states(MAX_STATES, lambda n: b""), Cost(25, 8, 1, 1)),
     messages.Hello: Row(new_link, Cost(160, 160, 1, 20)),
     MessageKind.TEXT: Row(message(1, lambda n: b""), Cost(12, 30, 2, 1)),

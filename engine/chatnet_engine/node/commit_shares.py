@@ -44,13 +44,16 @@ def shared_out(waiting: list[W]) -> tuple[list[W], list[W]]:
     later: list[W] = []
     held: set[int | bytes] = set()
     for one in waiting:
-        peer, subjects = peer_of(one.op), subjects_of(one.op)
+        peer = peer_of(one.op)
         ops[peer] += 1
         rows[peer] += _row_count(one.op)
         fits = ops[peer] == 1 or (ops[peer] <= most_ops and rows[peer] <= most_rows)
-        about_all = EVERYTHING in held or (bool(held) and EVERYTHING in subjects)
-        follows = about_all or not held.isdisjoint(subjects)
-        if fits and not follows:
+        if fits and not held:
+            flight.append(one)
+            continue
+        subjects = subjects_of(one.op)
+        about_all = EVERYTHING in held or EVERYTHING in subjects
+        if fits and not about_all and held.isdisjoint(subjects):
             flight.append(one)
         else:
             later.append(one)
