@@ -38,7 +38,7 @@ with socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1])) as end:
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that was told to end may take long on a busy machine; it is waited for."""
+    """A process that was asked to end may take long on a busy machine; it is waited for."""
     monkeypatch.setattr(file_link, "END_TIMEOUT_S", 60.0)
     monkeypatch.setattr(file_link, "KILL_WAIT_S", 60.0)
 

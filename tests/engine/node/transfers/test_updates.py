@@ -111,24 +111,15 @@ def test_what_is_no_received_folder_cannot_be_updated(nightly: Nightly) -> None:
         assert failure.code == code
 
 
-@pytest.mark.parametrize("owner", [Updating, UpdateTable])
-def test_an_answer_that_raises_is_asked_for_again(
-    nightly: Nightly, monkeypatch: pytest.MonkeyPatch, owner: type
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(Updating, "handle_found"), (UpdateTable, "handle_found"), (transfers, "find_folder")],
+)
+def test_a_search_that_raises_is_made_again(
+    nightly: Nightly, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
 ) -> None:
     allow_and_contain(nightly)
-    calls = fail_once(monkeypatch, owner, "handle_found")
-    nightly.send(SECOND)
-    assert len(calls) == 2
-    assert len(nightly.b.problems) == 1
-    nightly.b.problems.clear()
-    assert nightly.names() == {"proj", "proj (until today)"}
-
-
-def test_a_search_that_raises_in_the_store_is_made_again(
-    nightly: Nightly, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    allow_and_contain(nightly)
-    calls = fail_once(monkeypatch, transfers, "find_folder")
+    calls = fail_once(monkeypatch, owner, name)
     nightly.send(SECOND)
     assert len(calls) == 2
     assert len(nightly.b.problems) == 1
