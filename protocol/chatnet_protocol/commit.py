@@ -26,6 +26,7 @@ from chatnet_protocol.transfer_ops import StoredTransfer as StoredTransfer
 from chatnet_protocol.transfer_ops import StoreTransfer as StoreTransfer
 from chatnet_protocol.transfer_ops import TransfersLoaded as TransfersLoaded
 from chatnet_protocol.transfer_ops import TransferStored as TransferStored
+from chatnet_protocol.wire.messages import Message as Message
 
 
 class NewMessage(Struct, array_like=True, gc=False, frozen=True):
@@ -44,31 +45,15 @@ class NewMessage(Struct, array_like=True, gc=False, frozen=True):
     """Id of the message that it answers; empty: none."""
 
 
-class ArrivedMessage(Struct, array_like=True, gc=False, frozen=True):
-    """A peer's message as the wire brought it."""
-
-    id: bytes
-    kind: int
-    lamport: int
-    sent_ms: int
-    body: bytes
-    reply_to: bytes = b""
-
-
 class OutboxRow(Struct, array_like=True, gc=False, frozen=True):
     """An own message that the peer has not committed yet."""
 
     seq: int
-    id: bytes
-    kind: int
-    lamport: int
-    sent_ms: int
-    body: bytes
-    reply_to: bytes = b""
+    message: Message
 
 
 class ReceiptRange(Struct, array_like=True, gc=False, frozen=True):
-    """The `run` messages up to wire number `number` have consecutive ACK numbers up to `ack`."""
+    """The `count` messages up to wire number `number` have consecutive ACK numbers up to `ack`."""
 
     number: int
     ack: int
@@ -109,7 +94,7 @@ class AcceptMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     peer: int
     incarnation: int
     first_number: int
-    rows: list[ArrivedMessage]
+    rows: list[Message]
     source: str
     now_ms: int
 

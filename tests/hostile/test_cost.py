@@ -89,7 +89,7 @@ def message(kind: int, body: Callable[[int], bytes]) -> Act:
     return said(
         messages.CHANNEL_CONVERSATION,
         lambda number: messages.encode_message(
-            kind, transfer_id(f"kind{kind}", number), 1, 0, body(number)
+            messages.Message(kind, transfer_id(f"kind{kind}", number), 1, 0, body(number))
         ),
     )
 

@@ -23,7 +23,7 @@ WISH = cr.RestoreState(1, "running", 7, 9, ID, 2, "asked", 8)
 
 OPS: list[c.Op] = [
     c.QueueMessages(1, [c.NewMessage(ID, 1, b"body", 4, 2)], 5, True),
-    c.AcceptMessages(1, 2**64 - 1, 3, [c.ArrivedMessage(ID, 1, 8, 4, b"body")], "a:1", 5),
+    c.AcceptMessages(1, 2**64 - 1, 3, [c.Message(1, ID, 8, 4, b"body")], "a:1", 5),
     c.StoreReceipts(1, [AckRange(6, 7, 2)]),
     c.LoadOutbox(1, 6, 1000, 10),
     c.ApplyHello(1, 2**64 - 1, 2, 3, 4, 5, "shown"),
@@ -48,7 +48,7 @@ RESULTS: list[c.OpResult] = [
     c.MessagesQueued(1, [MESSAGE], [(ID, 3, 6)], 2),
     c.MessagesAccepted(1, [MESSAGE], [c.ReceiptRange(3, 7, 2)], 3),
     c.ReceiptsStored(1, 6, 7, [AckRange(6, 7, 2)]),
-    c.OutboxPage(1, [c.OutboxRow(6, ID, 1, 8, 4, b"body")], True),
+    c.OutboxPage(1, [c.OutboxRow(6, c.Message(1, ID, 8, 4, b"body"))], True),
     c.HelloApplied(1, 3, [c.ReceiptRange(3, 7, 2)], 1, 2, STATE, 6, 7, 8, WISH),
     c.MarksStored(1, True, 2, 3, 4, 5, 6),
     c.LineStored(1, b"line"),

@@ -53,7 +53,7 @@ def write_history(harness: LedgerHarness) -> None:
     harness.accept(bob, 8, 1, arrived(14, 15, lamport=41))
     answer = msgspec.structs.replace(texts(6)[0], reply_to=message_id(14))
     harness.queue(bob, [*texts(5), answer])
-    offer = c.ArrivedMessage(message_id(16), 2, 50, 3000, b"an offer")
+    offer = c.Message(2, message_id(16), 50, 3000, b"an offer")
     harness.accept(bob, 8, 3, [offer])
     row = TransferRow(
         message_id(16), bob, harness.history()[-1].no, False, "paused", "a.bin", 1, 9, 4

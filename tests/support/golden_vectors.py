@@ -384,7 +384,7 @@ def encode(value: msgspec.Struct) -> bytes:
     if isinstance(value, session_files.ConnectionFile):
         return session_files.encode_connection_file(value)
     if isinstance(value, wire.Message):
-        return wire.encode_message(*msgspec.structs.astuple(value))
+        return wire.encode_message(value)
     if isinstance(value, envelope.Publication):
         packed = [envelope.pack_event(event) for event in value.events]
         return envelope.join_publication(value.boot, value.first_seq, packed)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
 
-from chatnet_protocol.commit import ArrivedMessage, NewMessage
+from chatnet_protocol.commit import NewMessage
 from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.wire.messages import Message
 
 MAX_ROWS_IN_STATEMENT = 256
 _COLUMNS = (
@@ -85,7 +86,7 @@ def insert_arrived(
     db: sqlite3.Connection,
     peer: int,
     author: int,
-    rows: Sequence[ArrivedMessage],
+    rows: Sequence[Message],
     now_ms: int,
     source: str,
     before: tuple[int, int],

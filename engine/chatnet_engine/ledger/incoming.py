@@ -46,9 +46,7 @@ def accept(db: sqlite3.Connection, op: c.AcceptMessages) -> c.MessagesAccepted:
     return c.MessagesAccepted(op.peer, rows, runs, mark)
 
 
-def _known_acks(
-    db: sqlite3.Connection, author: int, rows: list[c.ArrivedMessage]
-) -> dict[bytes, int]:
+def _known_acks(db: sqlite3.Connection, author: int, rows: list[c.Message]) -> dict[bytes, int]:
     query = "SELECT ack FROM messages WHERE id = ? AND author = ?"
     known: dict[bytes, int] = {}
     for row in rows:
@@ -57,9 +55,9 @@ def _known_acks(
     return known
 
 
-def _first_of_each(rows: list[c.ArrivedMessage], known: dict[bytes, int]) -> list[c.ArrivedMessage]:
+def _first_of_each(rows: list[c.Message], known: dict[bytes, int]) -> list[c.Message]:
     """Those not known, the first of each id: a peer may say one twice in one batch."""
-    new: dict[bytes, c.ArrivedMessage] = {}
+    new: dict[bytes, c.Message] = {}
     for row in rows:
         if row.id not in known:
             new.setdefault(row.id, row)

@@ -115,7 +115,7 @@ def load_outbox(db: sqlite3.Connection, op: c.LoadOutbox) -> c.OutboxPage:
         "SELECT delivered_seq, released_seq FROM counters WHERE peer = ?", (op.peer,)
     ).fetchone()
     found = db.execute(
-        "SELECT seq, id, kind, lamport, sent_ms, body, reply_to FROM messages m"
+        "SELECT seq, kind, id, lamport, sent_ms, body, reply_to FROM messages m"
         " WHERE peer = ?1 AND author = 0 AND seq > ?2 AND coalesce(("
         "  SELECT first_seq + run FROM settled_runs s WHERE s.peer = ?1"
         "  AND s.first_seq <= m.seq ORDER BY s.first_seq DESC LIMIT 1), 0) <= m.seq"
@@ -125,9 +125,9 @@ def load_outbox(db: sqlite3.Connection, op: c.LoadOutbox) -> c.OutboxPage:
     rows: list[c.OutboxRow] = []
     size = 0
     more = False
-    for values in found:
-        row = c.OutboxRow(*values)
-        size += len(row.body)
+    for seq, *fields in found:
+        row = c.OutboxRow(seq, c.Message(*fields))
+        size += len(row.message.body)
         if rows and (size > op.max_bytes or len(rows) == op.max_rows):
             more = True
             break

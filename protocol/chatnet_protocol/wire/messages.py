@@ -7,6 +7,7 @@ a lost conversation back (see `restoring`). The HELLO frame holds a `Hello`; STA
 """
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
@@ -103,12 +104,10 @@ class DisplayName(Struct, array_like=True, gc=False, frozen=True):
 State = Marks | Typing | Line | DisplayName
 
 
-def encode_message(
-    kind: int, message_id: bytes, lamport: int, sent_ms: int, body: bytes, reply_to: bytes = b""
-) -> bytes:
+def encode_message(message: Message) -> bytes:
     """Bytes of one conversation message for channel 0; one that answers none has no such field."""
-    fields = (kind, message_id, lamport, sent_ms, body)
-    return codec.pack_plain((*fields, reply_to) if reply_to else fields)
+    fields = astuple(message)
+    return codec.pack_plain(fields if message.reply_to else fields[:-1])
 
 
 def decode_message(data: bytes) -> Message:

@@ -23,8 +23,7 @@ def harness() -> LedgerHarness:
     harness.hello(1, 7)
     harness.accept(1, 7, 1, arrived(11))
     offers = [
-        c.ArrivedMessage(message_id(number), MessageKind.OFFER, number, 2000, FILES)
-        for number in (12, 13)
+        c.Message(MessageKind.OFFER, message_id(number), number, 2000, FILES) for number in (12, 13)
     ]
     harness.do(c.AcceptMessages(1, 7, 2, offers, SOURCE, 5000))
     row = TransferRow(TRANSFER, 1, 2, False, "offered", "a.txt", 1, 9)

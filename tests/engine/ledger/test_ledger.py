@@ -112,9 +112,7 @@ def test_a_full_disk_fails_the_commit_and_nothing_else() -> None:
     assert "full" in failed.reason
     assert harness.image() == before
     body = b"y" * 60_000
-    harness.refused(
-        c.AcceptMessages(1, 7, 1, [c.ArrivedMessage(message_id(3), 1, 1, 1, body)], "", 1)
-    )
+    harness.refused(c.AcceptMessages(1, 7, 1, [c.Message(1, message_id(3), 1, 1, body)], "", 1))
     harness.connection.execute("PRAGMA max_page_count = 100000").fetchone()
     assert harness.queue(1, [big]).rows[0].no == 2
     assert harness.state(1).mark == 0, "no receipt for what was not committed"

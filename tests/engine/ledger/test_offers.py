@@ -27,8 +27,8 @@ def own_offer(number: int) -> c.NewMessage:
 FILES = encode_offer(Offer([OfferedFile(["n"], 1)]))
 
 
-def offered(*numbers: int) -> list[c.ArrivedMessage]:
-    return [c.ArrivedMessage(message_id(n), MessageKind.OFFER, n, 2000, FILES) for n in numbers]
+def offered(*numbers: int) -> list[c.Message]:
+    return [c.Message(MessageKind.OFFER, message_id(n), n, 2000, FILES) for n in numbers]
 
 
 def test_an_own_offer_brings_its_transfer_with_the_messages_number_and_time(
@@ -147,7 +147,7 @@ def test_only_own_texts_of_that_peer_are_withdrawn(harness: LedgerHarness) -> No
     other = harness.add_peer(b"o" * 32)
     harness.queue(other, texts(1))
     harness.hello(1, 7)
-    harness.accept(1, 7, 1, [c.ArrivedMessage(message_id(2), 1, 1, 2000, b"theirs")])
+    harness.accept(1, 7, 1, [c.Message(1, message_id(2), 1, 2000, b"theirs")])
     harness.ledger.apply(c.Commit(99, [c.QueueMessages(1, [own_offer(3)], 4000, False)]))
     for number in (1, 2, 3, 4):
         assert harness.ledger.apply(

@@ -120,7 +120,7 @@ def test_the_outbox_comes_in_pages_of_rows(harness: LedgerHarness) -> None:
     assert ([row.seq for row in page.rows], page.more) == ([1, 2], True)
     page = harness.do(c.LoadOutbox(1, 2, 10**9, 3))
     assert ([row.seq for row in page.rows], page.more) == ([3, 4, 5], False)
-    assert page.rows[0].id == message_id(3)
+    assert page.rows[0].message.id == message_id(3)
 
 
 def test_the_outbox_comes_in_pages_of_bytes_with_one_row_at_least(harness: LedgerHarness) -> None:

@@ -184,7 +184,7 @@ def test_a_typed_peer_merges_into_the_one_whose_key_it_has(harness: LedgerHarnes
     assert (result.state.draft, result.state.draft_revision) == ("half", 1)
     assert result.seq_offset == 2
     page = harness.do(c.LoadOutbox(1, 1, 10**9, 100))
-    assert [(row.seq, row.id, row.lamport) for row in page.rows] == [
+    assert [(row.seq, row.message.id, row.message.lamport) for row in page.rows] == [
         (2, message_id(2), 2),
         (4, message_id(4), 21),
     ]

@@ -103,7 +103,7 @@ class Story:
         skip = self.rng.randrange(min(3, talk.mark + 1))
         lamport = self.harness.state(peer).lamport
         rows = [
-            c.ArrivedMessage(message_id(n), 1, lamport + k + 1, 6, self.body())
+            c.Message(1, message_id(n), lamport + k + 1, 6, self.body())
             for k, n in enumerate([0] * skip + ids)
         ]
         result = self.harness.accept(peer, talk.incarnation, talk.mark + 1 - skip, rows)

@@ -25,7 +25,7 @@ def answers(number: int, to: bytes) -> list[c.NewMessage]:
     return [msgspec.structs.replace(row, reply_to=to) for row in texts(number)]
 
 
-def arrived_answers(number: int, to: bytes) -> list[c.ArrivedMessage]:
+def arrived_answers(number: int, to: bytes) -> list[c.Message]:
     return [msgspec.structs.replace(row, reply_to=to) for row in arrived(number)]
 
 
@@ -56,7 +56,7 @@ def test_an_own_answer_keeps_its_reference_until_it_is_delivered(harness: Ledger
     harness.queue(1, answers(2, message_id(1)))
     assert reference(harness, 2) == message_id(1)
     outbox = harness.do(c.LoadOutbox(1, 0, 10**9, 10**6)).rows
-    assert [row.reply_to for row in outbox] == [b"", message_id(1)]
+    assert [row.message.reply_to for row in outbox] == [b"", message_id(1)]
     assert [row.id for row in looked_up(harness, 2)] == [message_id(1)]
 
 

@@ -22,7 +22,7 @@ def world() -> LedgerHarness:
     harness.do(c.StoreReceipts(1, [AckRange(1, 1, 1)]))
     harness.do(c.StoreReceipts(1, [AckRange(3, 3, 2)]))
     for peer, number in ((1, 12), (2, 22)):
-        offer = c.ArrivedMessage(message_id(number), MessageKind.OFFER, 9, 2000, FILES)
+        offer = c.Message(MessageKind.OFFER, message_id(number), 9, 2000, FILES)
         first = 2 if peer == 1 else 1
         harness.do(c.AcceptMessages(peer, 7, first, [offer], SOURCE, 5000))
         row = TransferRow(message_id(number + 50), peer, 1, True, "active", "n", 1, 9)

@@ -33,7 +33,7 @@ def put_back(peer: int, count: int) -> PutBack:
 
 
 def arrived_of(peer: int, first: int, count: int) -> c.AcceptMessages:
-    rows = [c.ArrivedMessage(bytes(16), 1, 1, 5, b"x")] * count
+    rows = [c.Message(1, bytes(16), 1, 5, b"x")] * count
     return c.AcceptMessages(peer, 7, first, rows, "ip:1", 5)
 
 

@@ -25,7 +25,7 @@ def queued(text: str, peer: int = 1, release: bool = False) -> c.QueueMessages:
 
 
 def arrived(first: int, count: int, incarnation: int = 7) -> c.AcceptMessages:
-    rows = [c.ArrivedMessage(bytes([n]) * 16, 1, n, 5, b"x") for n in range(first, first + count)]
+    rows = [c.Message(1, bytes([n]) * 16, n, 5, b"x") for n in range(first, first + count)]
     return c.AcceptMessages(1, incarnation, first, rows, "ip:1", 5)
 
 

@@ -18,7 +18,7 @@ from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.events import MessagesAdded, PeerChanged
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow, SessionRow
 from chatnet_protocol.ipc.view import View
-from chatnet_protocol.wire.messages import decode_message, encode_message
+from chatnet_protocol.wire.messages import Message, decode_message, encode_message
 
 BATCH = 256
 ROUNDS = 40
@@ -90,7 +90,7 @@ def _queue(ledger: Ledger) -> Callable[[int], None]:
 def _encode() -> Callable[[int], None]:
     def stage(turn: int) -> None:
         for index in range(BATCH):
-            encode_message(1, _message_id(turn, index), index + 1, 1, BODY)
+            encode_message(Message(1, _message_id(turn, index), index + 1, 1, BODY))
 
     return stage
 
@@ -101,7 +101,7 @@ def _arq() -> Callable[[int], None]:
     for end in (a, b):
         end.start_sending(1)
         end.start_receiving(1)
-    data = [encode_message(1, _message_id(0, n), n + 1, 1, BODY) for n in range(BATCH)]
+    data = [encode_message(Message(1, _message_id(0, n), n + 1, 1, BODY)) for n in range(BATCH)]
     clock = [0.0]
 
     def stage(turn: int) -> None:
@@ -137,7 +137,7 @@ def _cipher() -> Callable[[int], None]:
 
 
 def _decode() -> Callable[[int], None]:
-    data = [encode_message(1, _message_id(0, n), n + 1, 1, BODY) for n in range(BATCH)]
+    data = [encode_message(Message(1, _message_id(0, n), n + 1, 1, BODY)) for n in range(BATCH)]
 
     def stage(turn: int) -> None:
         for each in data:
@@ -149,8 +149,7 @@ def _decode() -> Callable[[int], None]:
 def _accept(ledger: Ledger) -> Callable[[int], None]:
     def stage(turn: int) -> None:
         rows = [
-            c.ArrivedMessage(_message_id(turn, n), 1, turn * BATCH + n + 1, 1, BODY)
-            for n in range(BATCH)
+            c.Message(1, _message_id(turn, n), turn * BATCH + n + 1, 1, BODY) for n in range(BATCH)
         ]
         op = c.AcceptMessages(1, 7, turn * BATCH + 1, rows, "10.0.0.1:5001", 1)
         ledger.apply(c.Commit(1, [op]))

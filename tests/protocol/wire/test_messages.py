@@ -29,9 +29,7 @@ OFFER = encode_offer(Offer([OfferedFile(["a.txt"], 5)]))
 
 def text(body: bytes = b"hi", **changes: Any) -> bytes:
     fields: dict[str, Any] = {"kind": 1, "id": ID, "lamport": 7, "sent_ms": 8} | changes
-    return wire.encode_message(
-        fields["kind"], fields["id"], fields["lamport"], fields["sent_ms"], body
-    )
+    return wire.encode_message(wire.Message(body=body, **fields))
 
 
 @given(st.text(max_size=50), st.integers(1, wire.MAX_COUNTER), st.integers(0, wire.MAX_WALL_MS))

@@ -113,7 +113,7 @@ def large_offer() -> bytes:
     return body
 
 
-def arrivals() -> list[c.ArrivedMessage]:
+def arrivals() -> list[c.Message]:
     """Offers of the peer: long ones, ones that are accepted, ones that wait, ones too many."""
     bodies = [("large", n, large_offer()) for n in range(LARGE)]
     half = MAX_OPEN_OFFERS // 2
@@ -121,7 +121,7 @@ def arrivals() -> list[c.ArrivedMessage]:
     bodies += [("offered", n, small_offer(2 * MAX_AUTO_BYTES)) for n in range(half - LARGE)]
     bodies += [("refused", n, small_offer(1)) for n in range(MAX_OPEN_OFFERS)]
     return [
-        c.ArrivedMessage(transfer_id(kind, number), MessageKind.OFFER, 1, 0, body)
+        c.Message(MessageKind.OFFER, transfer_id(kind, number), 1, 0, body)
         for kind, number, body in bodies
     ]
 

@@ -235,8 +235,9 @@ def _message(grammar: Grammar, kind: int, body: bytes) -> bytes:
     else:
         message_id = grammar.message_id()
     answers = random.choice((b"", b"", message_id, bytes(16), random.randbytes(16)))
+    lamport, sent_ms = max(known.lamport, 1), random.choice(TIMES_MS)
     return messages.encode_message(
-        kind, message_id, max(known.lamport, 1), random.choice(TIMES_MS), body, answers
+        messages.Message(kind, message_id, lamport, sent_ms, body, answers)
     )
 
 
@@ -503,8 +504,8 @@ def _odd_reference(grammar: Grammar) -> bytes:
     wrong = random.randbytes(random.choice((1, 15, 17, 32, 300)))
     if random.random() < 0.7:
         known = max(grammar.known.lamport, 1)
-        body = messages.encode_message(1, grammar.message_id(), known, 0, b"hey", wrong)
-        return grammar.say(0, body)
+        message = messages.Message(1, grammar.message_id(), known, 0, b"hey", wrong)
+        return grammar.say(0, messages.encode_message(message))
     rows = [msgspec.structs.replace(row, reply_to=wrong)]
     page = restoring.RestorePage(random.randrange(1, 2**62), 0, 7, bytes(16), True, rows)
     return grammar.say(messages.CHANNEL_RESTORE, restoring.encode_restoring(page))

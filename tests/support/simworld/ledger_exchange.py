@@ -131,8 +131,7 @@ class Side:
         mark = self.harness.state(1).mark
         if number > mark + 1:
             return
-        new = c.ArrivedMessage(row.id, row.kind, row.lamport, row.sent_ms, row.body, row.reply_to)
-        op = c.AcceptMessages(1, self.other, number, [new], "a:1", 1)
+        op = c.AcceptMessages(1, self.other, number, [row.message], "a:1", 1)
         if not self.world.rules.commit_first:
             ack = self.harness.state(1).received_total + 1
             self.world.send(self, "receipts", [ReceiptRange(number, ack, 1)])

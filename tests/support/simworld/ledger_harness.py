@@ -34,10 +34,10 @@ def texts(*numbers: int, draft_revision: int = 0) -> list[c.NewMessage]:
     ]
 
 
-def arrived(*numbers: int, lamport: int = 1) -> list[c.ArrivedMessage]:
+def arrived(*numbers: int, lamport: int = 1) -> list[c.Message]:
     """A peer's messages with these ids; Lamport counters rise from `lamport`."""
     return [
-        c.ArrivedMessage(message_id(n), 1, lamport + k, 2000 + n, f"from peer {n}".encode())
+        c.Message(1, message_id(n), lamport + k, 2000 + n, f"from peer {n}".encode())
         for k, n in enumerate(numbers)
     ]
 
@@ -96,7 +96,7 @@ class LedgerHarness:
         return applied
 
     def accept(
-        self, peer: int, incarnation: int, first_number: int, rows: list[c.ArrivedMessage]
+        self, peer: int, incarnation: int, first_number: int, rows: list[c.Message]
     ) -> c.MessagesAccepted:
         """Commit a peer's messages."""
         op = c.AcceptMessages(peer, incarnation, first_number, rows, SOURCE, 5000)

@@ -13,7 +13,7 @@ from chatnet_engine.arq.packets import Packet
 from chatnet_engine.io.bursts import LossModel, PacketBursts, TimeBursts
 from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_protocol.limits import DATA_HEADER_BYTES
-from chatnet_protocol.wire.messages import encode_message
+from chatnet_protocol.wire.messages import Message, encode_message
 from simworld.arq_pair import Link, Pair
 
 INTERVAL_S = 0.05
@@ -149,7 +149,7 @@ class Stream:
         sent_ms = START_MS + int(self.pair.now * 1e3)
         tail = Random(self._number).randbytes(10)
         message_id = sent_ms.to_bytes(6) + tail
-        return encode_message(MessageKind.TEXT, message_id, self._number, sent_ms, TEXT)
+        return encode_message(Message(MessageKind.TEXT, message_id, self._number, sent_ms, TEXT))
 
 
 def steady(model: Model, seed: int, count: int, *, at_once: int = 1, rest: bool = True) -> Result:

@@ -22,6 +22,7 @@ from chatnet_protocol import commit_restore as cr
 from chatnet_protocol import commit_session as cs
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.limits import (
     MAX_TOTAL_AHEAD,
     MESSAGE_OVERHEAD_BYTES,
@@ -259,12 +260,7 @@ class Conversation:
         assert isinstance(waiting.op, c.QueueMessages)
         direct = waiting.op.release and self.streaming and outbox.complete and not outbox.loading
         if direct and rows:
-            outbox.extend(
-                [
-                    c.OutboxRow(r.seq, r.id, r.kind, r.lamport, r.sent_ms, r.body, r.reply_to)
-                    for r in rows
-                ]
-            )
+            outbox.extend([c.OutboxRow(row.seq, _message(row)) for row in rows])
         elif rows:
             outbox.complete = False
         self.fill()
@@ -319,22 +315,13 @@ class Conversation:
     # --- what the peer says ---
 
     def _arrived(self, event: arq.MessagesArrived, link: LinkSession, now: Now) -> None:
-        rows: list[c.ArrivedMessage] = []
+        rows: list[wire.Message] = []
         ceiling = self.state.lamport + MAX_TOTAL_AHEAD
         for data in event.messages:
             message = wire.decode_message(data)
             if message.lamport > ceiling:
                 raise RemoteProtocolError("a Lamport counter is too far ahead")
-            rows.append(
-                c.ArrivedMessage(
-                    message.id,
-                    message.kind,
-                    message.lamport,
-                    message.sent_ms,
-                    message.body,
-                    message.reply_to,
-                )
-            )
+            rows.append(message)
         op = c.AcceptMessages(
             self.peer, link.remote_incarnation, event.first_number, rows, link.source, now.wall_ms
         )
@@ -386,3 +373,7 @@ class Conversation:
 
     def _update(self, **changes: int | str | bytes) -> None:
         self.state = msgspec.structs.replace(self.state, **changes)
+
+
+def _message(row: MessageRow) -> wire.Message:
+    return wire.Message(row.kind, row.id, row.lamport, row.sent_ms, row.body, row.reply_to)

@@ -72,9 +72,7 @@ class Outbox:
     def extend(self, rows: Sequence[OutboxRow]) -> None:
         """Add the next messages of the store, in order."""
         for row in rows:
-            data = encode_message(
-                row.kind, row.id, row.lamport, row.sent_ms, row.body, row.reply_to
-            )
+            data = encode_message(row.message)
             self._entries.append(_Entry(row.seq, data))
         if rows:
             self.loaded_seq = rows[-1].seq

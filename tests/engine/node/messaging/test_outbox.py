@@ -7,12 +7,12 @@ from chatnet_protocol.commit import OutboxRow, ReceiptRange
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW
-from chatnet_protocol.wire.messages import decode_message
+from chatnet_protocol.wire.messages import Message, decode_message
 
 
 def rows(first: int, count: int) -> list[OutboxRow]:
     return [
-        OutboxRow(seq, bytes([seq % 256]) * 16, 1, seq, 5, f"m{seq}".encode())
+        OutboxRow(seq, Message(1, bytes([seq % 256]) * 16, seq, 5, f"m{seq}".encode()))
         for seq in range(first, first + count)
     ]
 
