@@ -41,6 +41,11 @@ class Intake:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def queue_count(self) -> int:
+        """Of how many peers something waits; strangers count as one."""
+        return len(self._queues)
+
     def add(self, batch: Sequence[Datagram]) -> None:
         """Sort in what has arrived."""
         queues, owner = self._queues, self._owner

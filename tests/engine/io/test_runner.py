@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import cast
+from unittest.mock import Mock
 
 import pytest
 import zmq
@@ -23,6 +24,7 @@ from chatnet_engine.io.runner import (
     MAX_DATAGRAMS_PER_TURN,
     SELECT_FDS,
     STOP_TIMEOUT_S,
+    STORE_SHARE_MS,
     Runner,
 )
 from chatnet_engine.io.udp import UdpSocket, open_udp
@@ -359,6 +361,31 @@ def test_a_peer_that_floods_delays_another_by_one_datagram(
     handled = [data for data, _ in node.datagrams]
     turn_until(runner, lambda: (b"honest", peer.local) in node.datagrams)
     assert len(node.datagrams) <= len(handled) + FIRST_SLICE
+
+
+@pytest.mark.parametrize(("peers", "shares"), [(b"a", 1), (b"ab", 3)])
+def test_beside_a_flood_a_transaction_has_time_of_its_own(
+    peers: bytes,
+    shares: int,
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
+    monkeypatch.setattr(runner, "_answers", Mock(poll=waits.append))
+    for _ in range(20):
+        peer.send([(bytes([each]), machine.udp.local) for each in peers])
+    assert wait_readable(machine.udp.fileno())
+    turn_until(runner, lambda: len(runner.intake) + len(node.datagrams) == 20 * len(peers))
+    assert waits == []
+    node.effects.append(CommitOps(Commit(1, [])))
+    monkeypatch.setattr(machine.store, "take_answers", list)
+    for _ in range(4):
+        runner.turn()
+    assert waits == shares * [STORE_SHARE_MS]
 
 
 def test_a_flood_of_requests_is_served_in_slices(
