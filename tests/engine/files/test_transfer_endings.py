@@ -218,7 +218,7 @@ def test_the_receivers_word_holds_where_both_ended_it(world: World, own: str) ->
     assert world.a.state() == world.b.state() == {"cancel": "cancelled", "reject": "rejected"}[own]
 
 
-def test_an_ending_is_said_until_it_is_heard_and_then_no_more(world: World) -> None:
+def test_an_ending_is_said_until_it_is_received_and_then_no_more(world: World) -> None:
     world.offer("big", auto=0)
     world.pair.link(False)
     world.do(world.b, "reject")

@@ -32,7 +32,7 @@ from chatnet_protocol.ipc.events import MessagesAdded
 from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_protocol.wire import control
 from chatnet_protocol.wire import messages as wire
-from simulate.mutant import Patches, mutant, swap
+from simulate.mutant import Patches, mutant, noticed_by, swap
 from simworld import engine as simengine
 from simworld.disk import memory
 from simworld.engine import SimEngine
@@ -253,7 +253,7 @@ def drafts_overwrite_each_other() -> Patches:
     return [swap(counters, "store_draft", last_wins)]
 
 
-@mutant
+@noticed_by("tests/engine/ledger/test_counters.py::test_marks_grow_to_the_maximum")
 def marks_go_back() -> Patches:
     """The last mark wins, not the highest."""
     store = counters.store_marks
@@ -343,7 +343,9 @@ def transfers_spoken_of_before_their_offer() -> Patches:
     return [swap(Sending, "_say_standing", standing)]
 
 
-@mutant
+@noticed_by(
+    "tests/engine/files/test_transfer_endings.py::test_a_cancel_that_crosses_done_has_become_done"
+)
 def a_cancel_stays_a_cancel() -> Patches:
     """A sender that has ended does not take over how its receiver did."""
     handle_end = Sending._handle_end
@@ -355,7 +357,9 @@ def a_cancel_stays_a_cancel() -> Patches:
     return [swap(Sending, "_handle_end", deaf)]
 
 
-@mutant
+@noticed_by(
+    "tests/engine/files/test_transfer_endings.py::test_an_ending_is_said_until_it_is_received_and_then_no_more"
+)
 def endings_are_said_once() -> Patches:
     """A receiver does not repeat how a transfer ended."""
     link_up = Receiving.handle_link_up
@@ -393,7 +397,9 @@ def unread_page_forgotten() -> Patches:
     return [swap(Restoring, "handle_read", forgetful)]
 
 
-@mutant
+@noticed_by(
+    "tests/engine/ledger/test_restores.py::test_a_text_withdrawn_after_a_rollback_did_not_fail"
+)
 def restored_failures_stay() -> Patches:
     """A text that failed here is not said to have arrived when the peer gives it back."""
     return [swap(restores, "_agree", lambda db, row, known: False)]
