@@ -26,6 +26,7 @@ from chatnet_protocol.transfer_ops import StoredTransfer as StoredTransfer
 from chatnet_protocol.transfer_ops import StoreTransfer as StoreTransfer
 from chatnet_protocol.transfer_ops import TransfersLoaded as TransfersLoaded
 from chatnet_protocol.transfer_ops import TransferStored as TransferStored
+from chatnet_protocol.wire.frames import Receipt
 from chatnet_protocol.wire.messages import Message as Message
 
 
@@ -50,14 +51,6 @@ class OutboxRow(Struct, array_like=True, gc=False, frozen=True):
 
     seq: int
     message: Message
-
-
-class ReceiptRange(Struct, array_like=True, gc=False, frozen=True):
-    """The `count` messages up to wire number `number` have consecutive ACK numbers up to `ack`."""
-
-    number: int
-    ack: int
-    count: int
 
 
 class QueueMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -100,11 +93,11 @@ class AcceptMessages(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class MessagesAccepted(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """`rows`: the new ones, dense in `no`. `runs`: receipts to send. `mark`: the new mark."""
+    """`rows`: the new ones, dense in `no`. `receipts`: to be sent. `mark`: the new mark."""
 
     peer: int
     rows: list[MessageRow]
-    runs: list[ReceiptRange]
+    receipts: list[Receipt]
     mark: int
 
 
@@ -157,7 +150,8 @@ class ApplyHello(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 
 class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
-    """`mark`: deliver from mark + 1. `runs`: receipts to repeat, from `base` to the mark.
+    """`mark`: deliver from mark + 1. `receipts`: to be repeated, from `base` to the
+    mark.
 
     `gap`: the peer believes we have messages that are not in our history. `peer_lost`: the peer
     has given fewer ACK numbers than we know of, so its history was wiped or rolled back.
@@ -165,7 +159,7 @@ class HelloApplied(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
     peer: int
     mark: int
-    runs: list[ReceiptRange]
+    receipts: list[Receipt]
     gap: int
     peer_lost: int
     state: PeerState

@@ -10,6 +10,7 @@ from chatnet_protocol import commit_restore as cr
 from chatnet_protocol import commit_session as cs
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow, TransferRow
+from chatnet_protocol.wire.frames import Receipt
 
 ID = b"i" * 16
 MESSAGE = MessageRow(3, ID, True, 1, b"body", 4, 5, 6, 7, "", 8, 3, "failed")
@@ -46,10 +47,10 @@ OPS: list[c.Op] = [
 ]
 RESULTS: list[c.OpResult] = [
     c.MessagesQueued(1, [MESSAGE], [(ID, 3, 6)], 2),
-    c.MessagesAccepted(1, [MESSAGE], [c.ReceiptRange(3, 7, 2)], 3),
+    c.MessagesAccepted(1, [MESSAGE], [Receipt(3, 7, 2)], 3),
     c.ReceiptsStored(1, 6, 7, [AckRange(6, 7, 2)]),
     c.OutboxPage(1, [c.OutboxRow(6, c.Message(1, ID, 8, 4, b"body"))], True),
-    c.HelloApplied(1, 3, [c.ReceiptRange(3, 7, 2)], 1, 2, STATE, 6, 7, 8, WISH),
+    c.HelloApplied(1, 3, [Receipt(3, 7, 2)], 1, 2, STATE, 6, 7, 8, WISH),
     c.MarksStored(1, True, 2, 3, 4, 5, 6),
     c.LineStored(1, b"line"),
     c.DraftStored(1, False, 14, "draft"),

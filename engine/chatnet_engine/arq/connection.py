@@ -16,7 +16,6 @@ from chatnet_engine.arq.events import (
     MessagesSent,
     PathChallenged,
     PathResponded,
-    ReceiptRange,
     ReceiptsArrived,
 )
 from chatnet_engine.arq.held import HeldTotal
@@ -69,7 +68,7 @@ class Connection:
         self.held = self._receiver.held
         """What is kept out of order; released when the link is over."""
         self._receipt_log: ReceiptLog | None = None
-        self._new_receipts: list[ReceiptRange] = []
+        self._new_receipts: list[frames.Receipt] = []
         self._reported_sent: dict[int, int] = {}
         self._events: list[Event] = []
         self._close: bytes | None = None
@@ -173,11 +172,11 @@ class Connection:
             sending = self._open_channel(channel, 1)
         return sending.queue(messages)
 
-    def receipt(self, number: int, ack: int, run: int) -> None:
-        """Channel 0 is committed here up to `number`; the last `run` messages of it have the
+    def receipt(self, number: int, ack: int, count: int) -> None:
+        """Channel 0 is committed here up to `number`; the last `count` messages of it have the
         consecutive ACK numbers that end at `ack`. Numbers ascend from call to call."""
         self._receiver.channels[0].on_receipt(number)
-        self._sources.receipts.add(number, ack, run)
+        self._sources.receipts.add(number, ack, count)
 
     def set_state(self, key: int, value: bytes) -> None:
         """Let the peer know the newest value under `key`; older ones may never arrive."""

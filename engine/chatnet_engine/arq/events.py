@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from chatnet_protocol.wire.frames import Receipt
+
 
 class HelloArrived(Struct, frozen=True):
     """The peer's first words; exactly one in the life of a Connection."""
@@ -22,19 +24,10 @@ class MessagesArrived(Struct, frozen=True):
     """When the last of them became complete."""
 
 
-class ReceiptRange(Struct, frozen=True):
-    """Our channel 0 messages up to `number` are committed at the peer; the last `run` of them, none
-    of which was in an earlier run, have the consecutive ACK numbers that end at `ack`."""
-
-    number: int
-    ack: int
-    count: int
-
-
 class ReceiptsArrived(Struct, frozen=True):
-    """Commits at the peer; the window has opened accordingly."""
+    """Commits at the peer; the window has opened accordingly. No message is counted by two."""
 
-    runs: list[ReceiptRange]
+    receipts: list[Receipt]
 
 
 class MessagesSent(Struct, frozen=True):

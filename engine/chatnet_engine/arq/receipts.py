@@ -8,11 +8,10 @@ from heapq import heappop, heappush
 
 from msgspec import Struct
 
-from chatnet_engine.arq.events import ReceiptRange
 from chatnet_engine.arq.packets import DeliveryToken, SentFrame
 from chatnet_engine.arq.ranges import RangeSet
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
-from chatnet_protocol.wire import frames
+from chatnet_protocol.wire.frames import Receipt, encode_receipt
 
 MAX_PENDING_RUNS = 1024
 """Runs not acknowledged yet. At this many, messages are dropped unacknowledged until the peer
@@ -51,23 +50,23 @@ class ReceiptQueue:
         """Whether a frame has to go out."""
         return bool(self._due)
 
-    def add(self, number: int, ack: int, run: int) -> None:
+    def add(self, number: int, ack: int, count: int) -> None:
         """Report a run; it grows the newest one when both have the same slope."""
-        if run < 0 or run > number or run > ack:
+        if count < 0 or count > number or count > ack:
             raise LocalProtocolError("a receipt for more messages than there are")
         last = self._runs.get(self._last_id)
         if last is not None:
             gap = number - last.number
             if gap <= 0:
                 raise LocalProtocolError("receipts have to ascend")
-            if run == gap and last.count and ack - last.ack == gap:
-                last.number, last.ack, last.count = number, ack, last.count + run
+            if count == gap and last.count and ack - last.ack == gap:
+                last.number, last.ack, last.count = number, ack, last.count + count
                 self._make_due(self._last_id)
                 return
             if last.count == 0:
                 self._remove(self._last_id)
         self._last_id += 1
-        self._runs[self._last_id] = _Run(number, ack, run)
+        self._runs[self._last_id] = _Run(number, ack, count)
         self._make_due(self._last_id)
 
     def pull(self, space: int) -> SentFrame | None:
@@ -78,7 +77,7 @@ class ReceiptQueue:
             heappop(self._oldest)
         key = self._oldest[0]
         run = self._runs[key]
-        frame = frames.encode_receipt(run.number, run.ack, run.count)
+        frame = encode_receipt(run.number, run.ack, run.count)
         if len(frame) > space:
             return None
         self._due.discard(key)
@@ -126,19 +125,19 @@ class ReceiptLog:
         self._first = first_number
         self._seen = RangeSet()
 
-    def add(self, receipt: frames.Receipt) -> list[ReceiptRange]:
+    def add(self, receipt: Receipt) -> list[Receipt]:
         """The part of a valid receipt that is news. Raises RemoteProtocolError at MAX_OPEN_RUNS."""
-        number, ack, run = receipt.number, receipt.ack, receipt.count
-        low = max(number - run + 1, self._first)
+        number, ack, count = receipt.number, receipt.ack, receipt.count
+        low = max(number - count + 1, self._first)
         news = [
-            ReceiptRange(last, ack - (number - last), last - first + 1)
+            Receipt(last, ack - (number - last), last - first + 1)
             for first, last in self._seen.missing(low, number)
         ]
         if news:
             self._seen.add(low, number)
             if len(self._seen) > MAX_OPEN_RUNS:
                 raise RemoteProtocolError("too many holes between receipts")
-        elif run == 0 and number > self.upto:
-            news.append(ReceiptRange(number, ack, 0))
+        elif count == 0 and number > self.upto:
+            news.append(Receipt(number, ack, 0))
         self.upto = max(self.upto, number)
         return news

@@ -12,6 +12,7 @@ from chatnet_engine.ledger.counters import incarnation_bytes, peer_state
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW, MAX_TOTAL_AHEAD
+from chatnet_protocol.wire.frames import Receipt
 
 
 def accept(db: sqlite3.Connection, op: c.AcceptMessages) -> c.MessagesAccepted:
@@ -33,7 +34,7 @@ def accept(db: sqlite3.Connection, op: c.AcceptMessages) -> c.MessagesAccepted:
     mark += len(fresh)
     try:
         rows = batches.insert_arrived(db, op.peer, author, fresh, op.now_ms, op.source, before)
-        runs = [c.ReceiptRange(mark, received + len(rows), len(rows))]
+        runs = [Receipt(mark, received + len(rows), len(rows))]
     except sqlite3.IntegrityError:
         batches.remove_after(db, no)
         known = _known_acks(db, author, fresh)
@@ -64,14 +65,14 @@ def _first_of_each(rows: list[c.Message], known: dict[bytes, int]) -> list[c.Mes
     return list(new.values())
 
 
-def _compressed(first_number: int, acks: list[int]) -> list[c.ReceiptRange]:
+def _compressed(first_number: int, acks: list[int]) -> list[Receipt]:
     """Runs of consecutive ACK numbers over consecutive wire numbers."""
-    runs: list[c.ReceiptRange] = []
+    runs: list[Receipt] = []
     for number, ack in enumerate(acks, first_number):
         if runs and ack == runs[-1].ack + 1:
-            runs[-1] = c.ReceiptRange(number, ack, runs[-1].count + 1)
+            runs[-1] = Receipt(number, ack, runs[-1].count + 1)
         else:
-            runs.append(c.ReceiptRange(number, ack, 1))
+            runs.append(Receipt(number, ack, 1))
     return runs
 
 
@@ -91,9 +92,7 @@ def _count(
     )
 
 
-def _remember_runs(
-    db: sqlite3.Connection, peer: int, runs: list[c.ReceiptRange], mark: int
-) -> None:
+def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[Receipt], mark: int) -> None:
     """Keep receipts for repetition; those no honest peer can still lack are let go.
 
     A peer has at most MAX_MESSAGES_IN_WINDOW messages that it has no receipt of. Only
@@ -172,7 +171,7 @@ def apply_hello(db: sqlite3.Connection, op: c.ApplyHello) -> c.HelloApplied:
     return c.HelloApplied(
         peer=op.peer,
         mark=mark,
-        runs=_runs_from(db, op.peer, op.base),
+        receipts=_receipts_from(db, op.peer, op.base),
         gap=gap,
         peer_lost=peer_lost,
         state=peer_state(db, op.peer),
@@ -183,12 +182,12 @@ def apply_hello(db: sqlite3.Connection, op: c.ApplyHello) -> c.HelloApplied:
     )
 
 
-def _runs_from(db: sqlite3.Connection, peer: int, base: int) -> list[c.ReceiptRange]:
+def _receipts_from(db: sqlite3.Connection, peer: int, base: int) -> list[Receipt]:
     found = db.execute(
         "SELECT last_number, ack, run FROM inbound_runs WHERE peer = ? ORDER BY last_number",
         (peer,),
     )
-    return [c.ReceiptRange(number, ack, min(run, number - base + 1)) for number, ack, run in found]
+    return [Receipt(number, ack, min(run, number - base + 1)) for number, ack, run in found]
 
 
 def _record_gap(db: sqlite3.Connection, peer: int, missing: int) -> None:

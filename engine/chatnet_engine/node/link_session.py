@@ -13,11 +13,11 @@ from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.node.effects import Addr
 from chatnet_engine.trace import Code, Kind
-from chatnet_protocol import commit as c
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.errors import CloseCode
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import messages as wire
+from chatnet_protocol.wire.frames import Receipt
 
 _CODES = frozenset(CloseCode)
 REPORT_EVERY_S = 2.0
@@ -132,14 +132,14 @@ class LinkSession:
         """What the ARQ reports; also what came before the peer's CLOSE, which is the last."""
         return [] if self._over else self.connection.take_events()
 
-    def start(self, mark: int, runs: Sequence[c.ReceiptRange], base: int) -> bool:
-        """The peer's HELLO is applied: deliver from `mark` + 1, repeat the receipts `runs`, send;
+    def start(self, mark: int, receipts: Sequence[Receipt], base: int) -> bool:
+        """The peer's HELLO is applied: deliver from `mark` + 1, repeat `receipts`, send;
         `base` is the lowest number whose receipt is still news. Whether the link was alive."""
         if not self.alive or self._started:
             return False
         self._started = True
         self.connection.start_receiving(mark + 1)
-        self.receipt(runs)
+        self.receipt(receipts)
         self.connection.start_sending(self.first_number, base)
         self._touch()
         return True
@@ -164,11 +164,11 @@ class LinkSession:
         self.connection.challenge(token)
         self._touch()
 
-    def receipt(self, runs: Sequence[c.ReceiptRange]) -> None:
+    def receipt(self, receipts: Sequence[Receipt]) -> None:
         """These are committed."""
         if self.streaming:
-            for run in runs:
-                self.connection.receipt(run.number, run.ack, run.count)
+            for each in receipts:
+                self.connection.receipt(each.number, each.ack, each.count)
             self._touch()
 
     def credit(self, channel: int) -> int:

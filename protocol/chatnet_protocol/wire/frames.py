@@ -87,8 +87,8 @@ class Messages(Struct, frozen=True, gc=False):
 
 
 class Receipt(Struct, frozen=True, gc=False):
-    """Channel 0 is committed up to `number`; its last `run` messages have the consecutive ACK
-    numbers that end at `ack`. Run 0 tells of the commit alone."""
+    """Channel 0 is committed up to `number`; the last `count` messages have the consecutive
+    ACK numbers that end at `ack`. 0 of them: the commit alone."""
 
     number: int
     ack: int
@@ -338,10 +338,10 @@ def _decode_messages(payload: bytes, pos: int) -> _Decoded:
 
 
 def _decode_receipt(payload: bytes, pos: int) -> _Decoded:
-    (number, ack, run), pos = read_varints(payload, pos, 3)
-    if run > number or run > ack:
+    (number, ack, count), pos = read_varints(payload, pos, 3)
+    if count > number or count > ack:
         raise DecodeError("a receipt for more messages than there are")
-    return Receipt(number, ack, run), pos
+    return Receipt(number, ack, count), pos
 
 
 def _decode_channel_receipt(payload: bytes, pos: int) -> _Decoded:

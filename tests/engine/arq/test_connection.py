@@ -9,7 +9,6 @@ from chatnet_engine.arq.connection import MAX_PATH_EVENTS, Connection
 from chatnet_engine.arq.events import (
     HelloArrived,
     MessagesArrived,
-    ReceiptRange,
     ReceiptsArrived,
 )
 from chatnet_engine.arq.packets import Packet
@@ -18,6 +17,7 @@ from chatnet_engine.arq.sender import MAX_CONTROL_IN_FLIGHT
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MAX_HELLO_BYTES, MAX_MESSAGE_BYTES
 from chatnet_protocol.wire import frames
+from chatnet_protocol.wire.frames import Receipt
 
 
 def texts(count: int, seed: int, most: int = 200) -> list[bytes]:
@@ -65,7 +65,7 @@ def test_receipts_for_what_the_peer_had_before_this_link_are_news() -> None:
     b.handle_timeout(b.next_timeout() or 0.0)
     for packet in b.take_packets(2.0, 10):
         a.handle_packet(packet.number, packet.payload, 2.0)
-    assert a.take_events() == [ReceiptsArrived([ReceiptRange(7, 27, 4)])]
+    assert a.take_events() == [ReceiptsArrived([Receipt(7, 27, 4)])]
 
 
 def test_numbers_that_run_out_end_the_link_quietly() -> None:
@@ -122,7 +122,7 @@ def test_acknowledged_but_not_committed_keeps_the_window_shut() -> None:
     connection.handle_packet(1, frames.encode_receipt(1, 1, 1), 0.2)
     assert connection.credit(0) == 1000
     (event,) = [e for e in connection.take_events() if isinstance(e, ReceiptsArrived)]
-    assert [(run.number, run.ack, run.count) for run in event.runs] == [(1, 1, 1)]
+    assert [(run.number, run.ack, run.count) for run in event.receipts] == [(1, 1, 1)]
 
 
 def test_a_full_window_refuses_and_tells_its_room() -> None:

@@ -6,10 +6,11 @@ import pytest
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
-from chatnet_engine.arq.events import MessagesArrived, ReceiptRange, ReceiptsArrived
+from chatnet_engine.arq.events import MessagesArrived, ReceiptsArrived
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MAX_CHANNELS
 from chatnet_protocol.wire import frames
+from chatnet_protocol.wire.frames import Receipt
 
 NOW = 50.0
 
@@ -54,7 +55,7 @@ def test_receipts_between_two_drains_are_all_told() -> None:
     connection.take_events()
     connection.handle_packet(0, frames.encode_receipt(1, 7, 1), NOW)
     connection.handle_packet(1, frames.encode_receipt(2, 9, 1), NOW)
-    runs = [ReceiptRange(1, 7, 1), ReceiptRange(2, 9, 1)]
+    runs = [Receipt(1, 7, 1), Receipt(2, 9, 1)]
     assert connection.take_events() == [ReceiptsArrived(runs)]
 
 

@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatnet_engine.arq.events import ReceiptRange
 from chatnet_engine.arq.receipts import MAX_OPEN_RUNS, MAX_PENDING_RUNS, ReceiptLog, ReceiptQueue
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.wire import frames
+from chatnet_protocol.wire.frames import Receipt
 
 
 def pulled(queue: ReceiptQueue) -> list[tuple[tuple[int, int, int], tuple[int, ...]]]:
     out = []
     while (frame := queue.pull(100)) is not None:
         (receipt,) = frames.decode(frame[0])
-        assert isinstance(receipt, frames.Receipt)
+        assert isinstance(receipt, Receipt)
         out.append(((receipt.number, receipt.ack, receipt.count), frame[1]))
     return out
 
@@ -113,47 +113,47 @@ def test_the_queue_says_when_it_is_full() -> None:
 
 def test_repeated_and_overlapping_receipts_report_the_news_only() -> None:
     log = ReceiptLog(1)
-    assert log.add(frames.Receipt(3, 13, 3)) == [ReceiptRange(3, 13, 3)]
-    assert log.add(frames.Receipt(3, 13, 3)) == []
-    assert log.add(frames.Receipt(5, 15, 5)) == [ReceiptRange(5, 15, 2)]
-    assert log.add(frames.Receipt(9, 29, 2)) == [ReceiptRange(9, 29, 2)]
-    assert log.add(frames.Receipt(7, 17, 7)) == [ReceiptRange(7, 17, 2)]
+    assert log.add(Receipt(3, 13, 3)) == [Receipt(3, 13, 3)]
+    assert log.add(Receipt(3, 13, 3)) == []
+    assert log.add(Receipt(5, 15, 5)) == [Receipt(5, 15, 2)]
+    assert log.add(Receipt(9, 29, 2)) == [Receipt(9, 29, 2)]
+    assert log.add(Receipt(7, 17, 7)) == [Receipt(7, 17, 2)]
     assert log.upto == 9
 
 
 def test_a_run_that_came_piecemeal_gets_the_ack_numbers_of_its_place() -> None:
     log = ReceiptLog(1)
-    log.add(frames.Receipt(4, 14, 1))
-    log.add(frames.Receipt(8, 18, 2))
-    assert log.add(frames.Receipt(9, 19, 9)) == [
-        ReceiptRange(3, 13, 3),
-        ReceiptRange(6, 16, 2),
-        ReceiptRange(9, 19, 1),
+    log.add(Receipt(4, 14, 1))
+    log.add(Receipt(8, 18, 2))
+    assert log.add(Receipt(9, 19, 9)) == [
+        Receipt(3, 13, 3),
+        Receipt(6, 16, 2),
+        Receipt(9, 19, 1),
     ]
 
 
 def test_a_commit_without_ack_numbers_is_reported_once() -> None:
     log = ReceiptLog(1)
-    assert log.add(frames.Receipt(3, 0, 0)) == [ReceiptRange(3, 0, 0)]
-    assert log.add(frames.Receipt(3, 0, 0)) == []
-    assert log.add(frames.Receipt(2, 0, 0)) == []
-    assert log.add(frames.Receipt(3, 1, 1)) == [ReceiptRange(3, 1, 1)]
+    assert log.add(Receipt(3, 0, 0)) == [Receipt(3, 0, 0)]
+    assert log.add(Receipt(3, 0, 0)) == []
+    assert log.add(Receipt(2, 0, 0)) == []
+    assert log.add(Receipt(3, 1, 1)) == [Receipt(3, 1, 1)]
     log = ReceiptLog(10)
-    assert log.add(frames.Receipt(9, 0, 0)) == []
-    assert log.add(frames.Receipt(10, 0, 0)) == [ReceiptRange(10, 0, 0)]
+    assert log.add(Receipt(9, 0, 0)) == []
+    assert log.add(Receipt(10, 0, 0)) == [Receipt(10, 0, 0)]
 
 
 def test_numbers_before_the_first_are_cut_off() -> None:
     log = ReceiptLog(10)
-    assert log.add(frames.Receipt(11, 50, 11)) == [ReceiptRange(11, 50, 2)]
+    assert log.add(Receipt(11, 50, 11)) == [Receipt(11, 50, 2)]
 
 
 def test_holes_are_bounded() -> None:
     log = ReceiptLog(1)
     for n in range(MAX_OPEN_RUNS):
-        log.add(frames.Receipt(2 * n + 2, 2 * n + 2, 1))
+        log.add(Receipt(2 * n + 2, 2 * n + 2, 1))
     with pytest.raises(RemoteProtocolError, match=r"^too many holes between receipts$"):
-        log.add(frames.Receipt(10**6, 10**6, 1))
+        log.add(Receipt(10**6, 10**6, 1))
 
 
 @given(
@@ -178,7 +178,7 @@ def test_every_message_gets_its_ack_number_once_in_any_order(
     order.shuffle(arriving)  # type: ignore[attr-defined]
     got: dict[int, int] = {}
     for frame in arriving:
-        for run in log.add(frames.Receipt(*frame)):
+        for run in log.add(Receipt(*frame)):
             for back in range(run.count):
                 assert run.number - back not in got
                 got[run.number - back] = run.ack - back

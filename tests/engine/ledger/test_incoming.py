@@ -4,9 +4,9 @@ import pytest
 
 from chatnet_engine.ledger.counters import incarnation_bytes
 from chatnet_protocol import commit as c
-from chatnet_protocol.commit import ReceiptRange
 from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW, MAX_TOTAL_AHEAD
+from chatnet_protocol.wire.frames import Receipt
 from simworld.ledger_harness import LedgerHarness, arrived, raised, texts
 
 FIRST, SECOND = 2**64 - 1, 5
@@ -27,7 +27,7 @@ def test_messages_get_numbers_and_one_receipt_run(harness: LedgerHarness) -> Non
         (2, 2, 0, False),
         (3, 3, 0, False),
     ]
-    assert (result.runs, result.mark) == ([ReceiptRange(3, 3, 3)], 3)
+    assert (result.receipts, result.mark) == ([Receipt(3, 3, 3)], 3)
     assert harness.history() == result.rows
 
 
@@ -36,7 +36,7 @@ def test_batches_of_any_size_are_stored_whole(harness: LedgerHarness, count: int
     result = harness.accept(1, FIRST, 1, arrived(*range(count)))
     assert len(result.rows) == count
     assert harness.history() == result.rows
-    assert result.runs == [ReceiptRange(count, count, count)]
+    assert result.receipts == [Receipt(count, count, count)]
 
 
 def test_a_conversation_in_order_is_one_receipt_run(harness: LedgerHarness) -> None:
@@ -45,7 +45,7 @@ def test_a_conversation_in_order_is_one_receipt_run(harness: LedgerHarness) -> N
     harness.hello(1, SECOND)
     for number in (1, 3, 5):
         harness.accept(1, SECOND, number, arrived(100 + number, 101 + number))
-    assert harness.hello(1, SECOND).runs == [ReceiptRange(6, 8, 6)]
+    assert harness.hello(1, SECOND).receipts == [Receipt(6, 8, 6)]
 
 
 def test_numbers_at_or_below_the_mark_are_skipped(harness: LedgerHarness) -> None:
@@ -53,7 +53,7 @@ def test_numbers_at_or_below_the_mark_are_skipped(harness: LedgerHarness) -> Non
     assert harness.accept(1, FIRST, 1, arrived(1, 2)) == c.MessagesAccepted(1, [], [], 2)
     result = harness.accept(1, FIRST, 2, arrived(2, 3))
     assert [row.ack for row in result.rows] == [3]
-    assert (result.runs, result.mark) == ([ReceiptRange(3, 3, 1)], 3)
+    assert (result.receipts, result.mark) == ([Receipt(3, 3, 1)], 3)
     assert harness.accept(1, FIRST, 1, []).mark == 3
 
 
@@ -71,7 +71,7 @@ def test_known_ids_get_their_old_numbers_and_no_row(harness: LedgerHarness) -> N
     harness.hello(1, SECOND)
     result = harness.accept(1, SECOND, 1, arrived(2, 3, 4, 1, 5))
     assert [row.ack for row in result.rows] == [4, 5]
-    assert result.runs == [ReceiptRange(3, 4, 3), ReceiptRange(4, 1, 1), ReceiptRange(5, 5, 1)]
+    assert result.receipts == [Receipt(3, 4, 3), Receipt(4, 1, 1), Receipt(5, 5, 1)]
     assert result.mark == 5
     assert [row.ack for row in harness.history()] == [1, 2, 3, 4, 5]
 
@@ -79,10 +79,10 @@ def test_known_ids_get_their_old_numbers_and_no_row(harness: LedgerHarness) -> N
 def test_an_id_twice_in_one_batch_is_one_message(harness: LedgerHarness) -> None:
     result = harness.accept(1, FIRST, 1, arrived(*range(300), 7, 300))
     assert len(result.rows) == 301
-    assert result.runs == [
-        ReceiptRange(300, 300, 300),
-        ReceiptRange(301, 8, 1),
-        ReceiptRange(302, 301, 1),
+    assert result.receipts == [
+        Receipt(300, 300, 300),
+        Receipt(301, 8, 1),
+        Receipt(302, 301, 1),
     ]
 
 
@@ -90,7 +90,7 @@ def test_only_known_ids_move_the_mark_and_nothing_else(harness: LedgerHarness) -
     harness.accept(1, FIRST, 1, arrived(1, 2))
     before = harness.history()
     result = harness.accept(1, FIRST, 3, arrived(1, 2))
-    assert (result.rows, result.mark, result.runs) == ([], 4, [ReceiptRange(4, 2, 2)])
+    assert (result.rows, result.mark, result.receipts) == ([], 4, [Receipt(4, 2, 2)])
     assert harness.history() == before
     assert harness.state(1).received_total == 2
 
@@ -129,22 +129,22 @@ def test_a_hello_of_the_same_incarnation_repeats_receipts_from_its_base(
 ) -> None:
     harness.accept(1, FIRST, 1, arrived(1, 2, 3))
     harness.accept(1, FIRST, 4, arrived(2, 4))
-    assert harness.hello(1, FIRST, base=2).runs == [
-        ReceiptRange(3, 3, 2),
-        ReceiptRange(4, 2, 1),
-        ReceiptRange(5, 4, 1),
+    assert harness.hello(1, FIRST, base=2).receipts == [
+        Receipt(3, 3, 2),
+        Receipt(4, 2, 1),
+        Receipt(5, 4, 1),
     ]
     result = harness.hello(1, FIRST, base=5)
-    assert (result.mark, result.runs, result.gap) == (5, [ReceiptRange(5, 4, 1)], 0)
-    assert harness.hello(1, FIRST, base=6).runs == []
+    assert (result.mark, result.receipts, result.gap) == (5, [Receipt(5, 4, 1)], 0)
+    assert harness.hello(1, FIRST, base=6).receipts == []
 
 
 def test_a_new_incarnation_starts_below_its_base_without_receipts(harness: LedgerHarness) -> None:
     harness.accept(1, FIRST, 1, arrived(1, 2))
     result = harness.hello(1, SECOND, base=4)
-    assert (result.mark, result.runs, result.gap) == (3, [], 0)
+    assert (result.mark, result.receipts, result.gap) == (3, [], 0)
     assert result.state.incarnation == SECOND
-    assert harness.accept(1, SECOND, 4, arrived(3)).runs == [ReceiptRange(4, 3, 1)]
+    assert harness.accept(1, SECOND, 4, arrived(3)).receipts == [Receipt(4, 3, 1)]
 
 
 def test_a_base_above_the_mark_of_the_same_incarnation_is_a_recorded_gap(
@@ -152,7 +152,7 @@ def test_a_base_above_the_mark_of_the_same_incarnation_is_a_recorded_gap(
 ) -> None:
     harness.accept(1, FIRST, 1, arrived(1, 2))
     result = harness.hello(1, FIRST, base=6)
-    assert (result.mark, result.gap, result.runs) == (5, 3, [])
+    assert (result.mark, result.gap, result.receipts) == (5, 3, [])
     assert gaps(harness) == [(1, 2, 3)]
     assert harness.hello(1, FIRST, base=6).gap == 0, "told once"
 

@@ -6,6 +6,7 @@ import pytest
 from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow
+from chatnet_protocol.wire.frames import Receipt
 from simworld.ledger_harness import LedgerHarness, arrived, message_id, texts
 
 KEY = b"k" * 32
@@ -129,7 +130,7 @@ def test_a_key_that_comes_back_goes_on_where_it_was(harness: LedgerHarness, at_o
     assert number == 2
     assert (state.received_total, state.acked_total, state.lamport) == (2, 2, 31)
     assert (state.incarnation, state.mark, state.my_read, state.last_seq) == (7, 2, 2, 0)
-    assert harness.hello(number, 7, base=2).runs == [c.ReceiptRange(2, 2, 1)]
+    assert harness.hello(number, 7, base=2).receipts == [Receipt(2, 2, 1)]
     result = harness.accept(number, 7, 3, arrived(12, 13))
     assert [(row.id, row.ack) for row in result.rows] == [(message_id(13), 3)]
     assert harness.view.peers[0].unread == 1

@@ -114,7 +114,9 @@ class Story:
                 talk.theirs[n] = talk.total
             acks.append(talk.theirs[n])
         told = [
-            (run.number - k, run.ack - k) for run in result.runs for k in reversed(range(run.count))
+            (run.number - k, run.ack - k)
+            for run in result.receipts
+            for k in reversed(range(run.count))
         ]
         assert told == list(enumerate(acks, talk.mark + 1))
         talk.mark += len(ids)
@@ -153,7 +155,7 @@ class Story:
         talk.mark = max(talk.mark, base - 1) if same else base - 1
         talk.incarnation = incarnation
         assert result.mark == talk.mark
-        assert all(base <= run.number - run.count + 1 for run in result.runs)
+        assert all(base <= run.number - run.count + 1 for run in result.receipts)
 
     def marks(self) -> None:
         peer, _ = self.pick()

@@ -8,6 +8,7 @@ from chatnet_protocol import commit as c
 from chatnet_protocol import commit_restore as cr
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, TransferRow
+from chatnet_protocol.wire.frames import Receipt
 from simworld.ledger_harness import SOURCE, LedgerHarness, arrived, message_id, texts
 
 WANT = 77
@@ -246,7 +247,7 @@ def test_restored_messages_are_neither_unread_nor_waiting_nor_sent_again() -> No
     assert [(r.no, r.seq) for r in queued.rows] == [(3, 1)]
     accepted = harness.accept(1, 7, 1, arrived(2, lamport=31))
     assert accepted.rows == []
-    assert accepted.runs == [c.ReceiptRange(1, 5, 1)], "it has its ACK number already"
+    assert accepted.receipts == [Receipt(1, 5, 1)], "it has its ACK number already"
     withdrawn = harness.do(c.FailMessage(1, 0, "Withdrawn.", message_id(1)))
     assert (withdrawn.no, withdrawn.known) == (0, False)
 

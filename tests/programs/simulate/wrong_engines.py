@@ -32,6 +32,7 @@ from chatnet_protocol.ipc.events import MessagesAdded
 from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_protocol.wire import control
 from chatnet_protocol.wire import messages as wire
+from chatnet_protocol.wire.frames import Receipt
 from simulate.mutant import Patches, mutant, noticed_by, swap
 from simworld import engine as simengine
 from simworld.disk import memory
@@ -144,7 +145,7 @@ def receipt_off_by_one() -> Patches:
     handle = Outbox.handle_receipts
 
     def greedy(self: Outbox, runs: Any) -> list[AckRange]:
-        more = [c.ReceiptRange(r.number + 1, r.ack + 1, r.count + 1) for r in runs]
+        more = [Receipt(r.number + 1, r.ack + 1, r.count + 1) for r in runs]
         return handle(self, more)
 
     return [swap(Outbox, "handle_receipts", greedy)]
@@ -156,7 +157,7 @@ def ack_number_off_by_one() -> Patches:
     handle = Outbox.handle_receipts
 
     def shifted(self: Outbox, runs: Any) -> list[AckRange]:
-        return handle(self, [c.ReceiptRange(r.number, r.ack + 1, r.count) for r in runs])
+        return handle(self, [Receipt(r.number, r.ack + 1, r.count) for r in runs])
 
     return [swap(Outbox, "handle_receipts", shifted)]
 
@@ -320,8 +321,8 @@ def receipt_without_hello() -> Patches:
     def accepted(self: Conversation, result: Any, waiting: Any) -> None:
         original(self, result, waiting)
         if self.link and self.link is not waiting.link:
-            for run in result.runs:
-                self.link.connection.receipt(run.number, run.ack, run.count)
+            for each in result.receipts:
+                self.link.connection.receipt(each.number, each.ack, each.count)
 
     original = Conversation._accepted
     return [swap(Conversation, "_accepted", accepted)]

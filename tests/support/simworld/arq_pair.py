@@ -17,12 +17,12 @@ from chatnet_engine.arq.events import (
     HelloArrived,
     MessagesArrived,
     MessagesSent,
-    ReceiptRange,
     ReceiptsArrived,
     StateArrived,
 )
 from chatnet_engine.arq.packets import Packet
 from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
+from chatnet_protocol.wire.frames import Receipt
 
 
 class Link:
@@ -71,7 +71,7 @@ class End:
         self.backlog: dict[int, list[bytes]] = {}
         self.got: dict[int, list[bytes]] = {}
         self.got_at: list[float] = []
-        self.receipts: list[ReceiptRange] = []
+        self.receipts: list[Receipt] = []
         self.sent_upto: dict[int, int] = {}
         self.states: dict[int, bytes] = {}
         self.closed: Closed | None = None
@@ -117,7 +117,7 @@ class End:
                     run = len(event.messages)
                     self.commits.append((now + self.commit_s, last, self.ack_number, run))
             elif isinstance(event, ReceiptsArrived):
-                self.receipts += event.runs
+                self.receipts += event.receipts
             elif isinstance(event, MessagesSent):
                 self.sent_upto[event.channel] = event.upto
             elif isinstance(event, StateArrived):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatnet_protocol import commit as c
-from chatnet_protocol.commit import ReceiptRange
 from chatnet_protocol.ipc.rows import AckRange
+from chatnet_protocol.wire.frames import Receipt
 from simworld.ledger_harness import LedgerHarness, message_id
 
 SAVED = 6
@@ -59,7 +59,7 @@ class Side:
     base: int = 1
     entries: list[c.OutboxRow] = field(default_factory=list)
     settled: set[int] = field(default_factory=set)
-    runs: list[ReceiptRange] = field(default_factory=list)
+    runs: list[Receipt] = field(default_factory=list)
 
     def boot(self) -> None:
         """Start on what the store holds."""
@@ -124,7 +124,7 @@ class Side:
     def hello(self, base: int, mark: int, acked: int, received: int, lamport: int) -> None:
         assert mark < self.base + len(self.entries), "a ghost"
         op = c.ApplyHello(1, self.other, base, acked, received, lamport, "")
-        self.runs = self.commit(op).runs
+        self.runs = self.commit(op).receipts
         self.greeted = True
 
     def message(self, number: int, row: c.OutboxRow) -> None:
@@ -134,12 +134,12 @@ class Side:
         op = c.AcceptMessages(1, self.other, number, [row.message], "a:1", 1)
         if not self.world.rules.commit_first:
             ack = self.harness.state(1).received_total + 1
-            self.world.send(self, "receipts", [ReceiptRange(number, ack, 1)])
+            self.world.send(self, "receipts", [Receipt(number, ack, 1)])
             if self.world.rng.random() < 0.1:
                 raise Crashed
-        self.runs += self.commit(op).runs
+        self.runs += self.commit(op).receipts
 
-    def receipts(self, runs: list[ReceiptRange]) -> None:
+    def receipts(self, runs: list[Receipt]) -> None:
         told = []
         for run in runs:
             for k in reversed(range(run.count)):

@@ -278,7 +278,7 @@ class Conversation:
             self._publisher.publish(ev.MessagesAdded(self.peer, rows[0].no, rows))
         # A later link repeats what is committed now, by its HELLO.
         if self.link and self.link is waiting.link:
-            self.link.receipt(result.runs)
+            self.link.receipt(result.receipts)
 
     def _hello_applied(self, result: c.HelloApplied, link: LinkSession | None) -> None:
         before, self.state = self.state, result.state
@@ -289,7 +289,8 @@ class Conversation:
             self._publisher.publish(raised)
         for notice in loss_notices(result):
             self._publisher.publish(notice)
-        if link and link is self.link and link.start(result.mark, result.runs, self._outbox.base):
+        base = self._outbox.base
+        if link and link is self.link and link.start(result.mark, result.receipts, base):
             self._send_marks()
             self.fill()
 
@@ -328,11 +329,10 @@ class Conversation:
         self._commits.add(op, link=link)
 
     def _receipts_arrived(self, event: arq.ReceiptsArrived) -> None:
-        runs = [c.ReceiptRange(run.number, run.ack, run.count) for run in event.runs]
         ceiling = max(self.state.acked_total, self._outbox.acked) + MAX_TOTAL_AHEAD
-        if any(run.ack > ceiling for run in runs):
+        if any(receipt.ack > ceiling for receipt in event.receipts):
             raise RemoteProtocolError("an ACK number is too far ahead")
-        if new := self._outbox.handle_receipts(runs):
+        if new := self._outbox.handle_receipts(event.receipts):
             self._commits.add(c.StoreReceipts(self.peer, new))
 
     def _hello_arrived(self, event: arq.HelloArrived, link: LinkSession) -> None:

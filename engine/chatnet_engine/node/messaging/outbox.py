@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatnet_protocol.commit import OutboxRow, ReceiptRange
+from chatnet_protocol.commit import OutboxRow
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.limits import KIB, MAX_MESSAGES_IN_WINDOW, RECEIVE_WINDOW_BYTES
+from chatnet_protocol.wire.frames import Receipt
 from chatnet_protocol.wire.messages import encode_message
 
 PAGE_ROWS = 2048
@@ -110,11 +111,12 @@ class Outbox:
         index = number - self.base
         return self._entries[index].seq if 0 <= index < len(self._entries) else 0
 
-    def handle_receipts(self, runs: Sequence[ReceiptRange]) -> list[AckRange]:
+    def handle_receipts(self, receipts: Sequence[Receipt]) -> list[AckRange]:
         """The peer committed these: what the ledger has to store, in running numbers."""
         out: list[AckRange] = []
-        for run in runs:
-            for number in range(max(self.base, run.number - run.count + 1), run.number + 1):
+        for receipt in receipts:
+            first = max(self.base, receipt.number - receipt.count + 1)
+            for number in range(first, receipt.number + 1):
                 index = number - self.base
                 if index >= len(self._entries):
                     break
@@ -122,7 +124,7 @@ class Outbox:
                 if entry.committed:
                     continue
                 entry.committed = True
-                ack = run.ack - (run.number - number)
+                ack = receipt.ack - (receipt.number - number)
                 last = out[-1] if out else None
                 if last and (last.seq + 1, last.ack + 1) == (entry.seq, ack):
                     out[-1] = AckRange(entry.seq, ack, last.count + 1)

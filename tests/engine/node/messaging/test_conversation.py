@@ -11,6 +11,7 @@ from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import MarksMoved, MessagesDelivered, Notice
 from chatnet_protocol.wire import messages as wire
+from chatnet_protocol.wire.frames import Receipt
 from simworld.engine import SimEngine
 from simworld.pair import A, Pair
 
@@ -166,7 +167,7 @@ def test_receipts_told_twice_and_answers_of_a_former_link_change_nothing() -> No
     talk.handle_result(again, Waiting(c.StoreReceipts(1, [])))
     late = c.AcceptMessages(1, 12345, 1, [], "10.0.0.2:5002", 0)
     state = talk.state
-    talk.handle_result(c.MessagesAccepted(1, [], [c.ReceiptRange(1, 1, 1)], 99), Waiting(late))
+    talk.handle_result(c.MessagesAccepted(1, [], [Receipt(1, 1, 1)], 99), Waiting(late))
     pair.a.turn()
     assert talk.state == state
     assert len([e for e in pair.at_a.events if isinstance(e, MessagesDelivered)]) == delivered

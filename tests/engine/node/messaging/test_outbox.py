@@ -3,10 +3,11 @@
 import pytest
 
 from chatnet_engine.node.messaging.outbox import Outbox
-from chatnet_protocol.commit import OutboxRow, ReceiptRange
+from chatnet_protocol.commit import OutboxRow
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW
+from chatnet_protocol.wire.frames import Receipt
 from chatnet_protocol.wire.messages import Message, decode_message
 
 
@@ -42,7 +43,7 @@ def test_a_window_of_tiny_messages_is_bounded_by_their_number() -> None:
 
 def test_receipts_become_runs_of_running_numbers_and_the_low_end_leaves() -> None:
     outbox = started(5)
-    assert outbox.handle_receipts([ReceiptRange(3, 13, 3)]) == [AckRange(3, 13, 3)]
+    assert outbox.handle_receipts([Receipt(3, 13, 3)]) == [AckRange(3, 13, 3)]
     assert (outbox.base, len(outbox)) == (4, 2)
     assert outbox.seq_of(4) == 4
     assert outbox.seq_of(3) == 0
@@ -50,11 +51,9 @@ def test_receipts_become_runs_of_running_numbers_and_the_low_end_leaves() -> Non
 
 def test_a_later_receipt_first_keeps_the_earlier_entries() -> None:
     outbox = started(5)
-    assert outbox.handle_receipts([ReceiptRange(5, 25, 2)]) == [AckRange(5, 25, 2)]
+    assert outbox.handle_receipts([Receipt(5, 25, 2)]) == [AckRange(5, 25, 2)]
     assert (outbox.base, len(outbox)) == (1, 5)
-    assert outbox.handle_receipts([ReceiptRange(3, 3, 3), ReceiptRange(5, 25, 2)]) == [
-        AckRange(3, 3, 3)
-    ]
+    assert outbox.handle_receipts([Receipt(3, 3, 3), Receipt(5, 25, 2)]) == [AckRange(3, 3, 3)]
     assert (outbox.base, len(outbox)) == (6, 0)
 
 
@@ -76,20 +75,20 @@ def test_the_store_is_read_on_by_halves_of_the_window_once_a_quarter_is_open() -
 
 def test_a_repeated_receipt_tells_nothing() -> None:
     outbox = started(2)
-    assert outbox.handle_receipts([ReceiptRange(2, 2, 2)])
-    assert outbox.handle_receipts([ReceiptRange(2, 2, 2)]) == []
+    assert outbox.handle_receipts([Receipt(2, 2, 2)])
+    assert outbox.handle_receipts([Receipt(2, 2, 2)]) == []
 
 
 def test_a_receipt_beyond_what_is_held_counts_what_is_held() -> None:
     outbox = started(2)
-    assert outbox.handle_receipts([ReceiptRange(4, 4, 4)]) == [AckRange(2, 2, 2)]
+    assert outbox.handle_receipts([Receipt(4, 4, 4)]) == [AckRange(2, 2, 2)]
 
 
 def test_runs_are_split_where_numbers_do_not_follow() -> None:
     outbox = Outbox(0)
     outbox.extend(rows(1, 2) + rows(5, 1))
     outbox.restart(0, receiver_is_new=True)
-    assert outbox.handle_receipts([ReceiptRange(3, 3, 3)]) == [AckRange(2, 2, 2), AckRange(5, 3, 1)]
+    assert outbox.handle_receipts([Receipt(3, 3, 3)]) == [AckRange(2, 2, 2), AckRange(5, 3, 1)]
 
 
 def test_a_new_link_starts_after_what_the_peer_has() -> None:
@@ -103,7 +102,7 @@ def test_a_new_link_starts_after_what_the_peer_has() -> None:
 def test_a_peer_that_lost_its_history_gets_all_that_is_still_held() -> None:
     outbox = started(5)
     outbox.take_unsent(10_000, 64)
-    outbox.handle_receipts([ReceiptRange(2, 2, 2)])
+    outbox.handle_receipts([Receipt(2, 2, 2)])
     assert outbox.restart(0, receiver_is_new=True) == 3
     assert len(outbox.take_unsent(10_000, 64)) == 3
 
@@ -117,7 +116,7 @@ def test_a_mark_above_what_was_sent_is_an_error_and_changes_nothing() -> None:
 
 def test_a_mark_below_what_was_receipted_needs_a_new_receiver() -> None:
     outbox = started(3)
-    outbox.handle_receipts([ReceiptRange(2, 2, 2)])
+    outbox.handle_receipts([Receipt(2, 2, 2)])
     with pytest.raises(RemoteProtocolError):
         outbox.restart(1, receiver_is_new=False)
     assert outbox.restart(1, receiver_is_new=True) == 3
