@@ -79,27 +79,43 @@ def has_bbr() -> bool:
     return True
 
 
+def is_on_this_machine(sock: socket.socket) -> bool:
+    """Whether both ends have one address. No line is between them: an acknowledgement that is late
+    there waited for the receiver, which works on what it has, and slowing down would not help it.
+    Raises PacingUnavailable."""
+    try:
+        near, far = sock.getsockname(), sock.getpeername()
+    except OSError as error:
+        raise PacingUnavailable(str(error)) from None
+    return bool(near[0] == far[0])
+
+
 class PacedSocket:
     """One sending connection; the socket stays its owner's, who may close it at any time."""
 
     def __init__(self, sock: socket.socket, now_s: float) -> None:
         """Before anything large is sent. Raises PacingUnavailable."""
         self._sock = sock
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, PREFERRED)
-        self._pacer = Pacer(now_s, read_sample(sock))
+        self._pacer: Pacer | None = None
+        first = read_sample(sock)
         self._applied: float | None = None
         self._delivered = 0
         self._moved_s = now_s
         self._stalled = False
-        self._apply(Decision(self._pacer.rate))
+        if not is_on_this_machine(sock):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, PREFERRED)
+            self._pacer = Pacer(now_s, first)
+            self._apply(Decision(self._pacer.rate))
         self.due_s = now_s + TICK_S
 
     def tick(self, now_s: float) -> None:
         """Measure and steer. Raises PacingUnavailable."""
         sample = read_sample(self._sock)
-        decision = self._pacer.handle_sample(now_s, sample)
-        self._apply(decision)
+        decision = Decision(None)
+        if self._pacer is not None:
+            decision = self._pacer.handle_sample(now_s, sample)
+            self._apply(decision)
         if sample.delivered_bytes != self._delivered:
             self._delivered, self._moved_s, self._stalled = sample.delivered_bytes, now_s, False
         self.due_s = now_s + (IDLE_TICK_S if decision.rate is None else TICK_S)

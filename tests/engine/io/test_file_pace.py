@@ -55,6 +55,25 @@ def test_the_kernels_counters_are_read(pair: tuple[socket.socket, socket.socket]
     assert after.mss > 500
 
 
+@pytest.fixture
+def a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_pace, "is_on_this_machine", lambda sock: False)
+
+
+def test_what_stays_on_this_machine_is_not_paced_however_late_its_acknowledgements_are(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, _ = pair
+    sample = read_sample(near)
+    paced = PacedSocket(near, 0.0)
+    for tick in range(1, 200):
+        late = sample._replace(rtt_s=0.04, segments_in=tick, sent_bytes=tick * 320)
+        monkeypatch.setattr(file_pace, "read_sample", lambda sock, late=late: late)
+        paced.tick(tick * TICK_S)
+    assert rate_of(near) == UNLIMITED
+
+
+@pytest.mark.usefixtures("a_line")
 def test_a_socket_is_paced_from_its_first_byte_and_free_on_a_free_line(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +90,7 @@ def test_a_socket_is_paced_from_its_first_byte_and_free_on_a_free_line(
     assert free.due_s > paced.due_s
 
 
+@pytest.mark.usefixtures("a_line")
 def test_a_restart_ends_with_the_preferred_congestion_control(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +145,7 @@ def test_what_is_no_tcp_is_not_paced() -> None:
         assert sockets.next_timeout() is None
 
 
+@pytest.mark.usefixtures("a_line")
 def test_a_socket_that_its_owner_closed_is_forgotten(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
