@@ -152,6 +152,8 @@ VIEW_TEXT_BYTES = 64 * KIB
 MAX_DRAFT_BYTES = MAX_TEXT_BYTES
 MAX_HISTORY_IDS = 64
 """Messages asked for by their ids in one page: the quotes on a screen."""
+MAX_DELIVERY_PACKETS = 16
+"""Packets of one message that a `Delivery` names: half of them the first, half the last."""
 MAX_HISTORY_ROWS = 256
 MAX_HISTORY_BYTES = 512 * KIB
 MAX_VIEW_TRANSFERS = 256

@@ -129,6 +129,20 @@ TRANSFER = rows.TransferRow(
     update=True,
     updates_allowed=True,
 )
+DELIVERY = cmd.Delivery(
+    since_ms=SENT_MS - 1_000,
+    attempts=2,
+    packets=[
+        rows.PacketRow(20_871, SENT_MS + 2, lost_ms=SENT_MS + 38, link=1),
+        rows.PacketRow(20_874, SENT_MS + 38, acked_ms=SENT_MS + 51, link=1),
+    ],
+    packet_count=2,
+    lost_count=1,
+    acked_ms=SENT_MS + 51,
+    stored_ms=SENT_MS + 54,
+    shown_ms=SENT_MS + 1_200,
+    address="192.168.1.24:5000",
+)
 CLIENT = rows.ClientRow(client=3, name="qt", role=rows.ClientRole.FULL, since_ms=SENT_MS)
 SESSION = rows.SessionRow(
     name="12345",
@@ -202,6 +216,7 @@ COMMANDS: Samples = _named(
         cmd.AskRestore(1, True),
         cmd.AnswerRestore(1, True),
         cmd.FetchStatus(),
+        cmd.FetchDelivery(1, seq=21, ack=21),
         cmd.StopEngine("asked to stop"),
     ]
 )
@@ -217,6 +232,7 @@ RESULTS: Samples = _named(
         cmd.PeerAdded(1),
         cmd.Invited(2, "abcd-efgh-ijkl-mnop", SENT_MS),
         cmd.BackedUp("/backup/today", 41, 73728),
+        DELIVERY,
         cmd.Status({"port": 12345, "store": "ok"}, [{"peer": 1, "rtt_ms": 0.75}], [{"client": 3}]),
     ]
 )
@@ -275,6 +291,7 @@ ROWS: Samples = {
     "MessageRow, an answer": msgspec.structs.replace(OWN_ROW, reply_to=ID_2),
     "MessageRow, failed": msgspec.structs.replace(OWN_ROW, failed="withdrawn"),
     "AckRange": RUN,
+    "PacketRow": DELIVERY.packets[0],
     "PeerRow": PEER,
     "LinkRow": LINK,
     "LinkRow, with a reason": msgspec.structs.replace(

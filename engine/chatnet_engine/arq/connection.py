@@ -64,6 +64,8 @@ class Connection:
         self._sender = Sender(config, random, self._sources, now, self.trace)
         self.line = self._sender.loss.line
         """What is known of losses in the direction of the peer, for the next link to begin with."""
+        self.log = self._sources.log
+        """Which packets carried which messages of channel 0."""
         self._receiver = Receiver(config, self._sources.channel_receipts, held_total or HeldTotal())
         self.held = self._receiver.held
         """What is kept out of order; released when the link is over."""
@@ -112,7 +114,7 @@ class Connection:
         elicits, whole = Elicits.NOTHING, True
         for frame in arrived:
             if self._check(frame):
-                self._apply(frame, now)
+                self._apply(frame, number, now)
                 elicits = max(elicits, ELICITS.get(type(frame), Elicits.SOON))
             else:
                 whole = False
@@ -306,12 +308,16 @@ class Connection:
         if sending is None or number > sending.sent_upto:
             raise RemoteProtocolError("receipt for a message that was never sent")
 
-    def _apply(self, frame: frames.Frame, now: float) -> None:
+    def _apply(self, frame: frames.Frame, packet: int, now: float) -> None:
         """Take one checked frame in."""
         if isinstance(frame, frames.Messages):
             self._receiver.on_messages(frame, now)
+            if not frame.channel:
+                self.log.on_arrived(packet, now, frame.first_number, len(frame.messages))
         elif isinstance(frame, frames.Message):
             self._receiver.on_message(frame, now)
+            if not frame.channel:
+                self.log.on_arrived(packet, now, frame.number, 1)
         elif isinstance(frame, frames.Ack):
             self._sender.on_ack(frame, now)
         elif isinstance(frame, frames.Receipt) and self._receipt_log is not None:

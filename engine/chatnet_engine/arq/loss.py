@@ -110,6 +110,8 @@ class LossRecovery:
             self._congestion.on_ack(acked, sample_s, self.in_flight_bytes, now, used)
             for packet in acked:
                 self._verdicts.append((packet.number, packet.sent_at, False))
+                if packet.record is not None:
+                    packet.record.acked_at = now
                 for source, token in packet.contents:
                     source.on_acked(token)
             self.pto_count = 0
@@ -173,6 +175,8 @@ class LossRecovery:
             for packet in given_up.take(low, high):
                 if now < packet.forget_at:
                     self._on_spurious(packet)
+                    if packet.record is not None:
+                        packet.record.acked_at = now
         expired = 0
         for packet in given_up:
             if now < packet.forget_at:
@@ -249,6 +253,8 @@ class LossRecovery:
                 age_ms = (now - packet.sent_at) * 1000
                 self._trace.add(Kind.PACKET_LOST, number=packet.number, age_ms=age_ms)
             packet.forget_at = forget_at
+            if packet.record is not None:
+                packet.record.lost_at = now
             self._lost_packets.add(packet)
             self._recovery_epoch.add(packet.number)
             first = self._first_acked_sent_at

@@ -50,6 +50,24 @@ class Snapshot(NamedTuple):
 NO_SNAPSHOT = Snapshot(0, 0.0, 0.0, app_limited=True)
 
 
+class SentRecord(Struct, gc=False):
+    """A packet with messages of channel 0, for those who ask later; see `delivery_log`."""
+
+    number: int
+    sent_at: float
+    contents: list[DeliveryToken]
+    """(first, count) for whole messages, (number, offset, end) for a part of one."""
+    acked_at: float | None = None
+    lost_at: float | None = None
+    """When it was declared lost; an ACK may follow."""
+
+    @property
+    def last(self) -> int:
+        """The highest number of a message in it."""
+        lasts = [t[0] + t[1] - 1 if len(t) == 2 else t[0] for t in self.contents]
+        return max(lasts)
+
+
 class SentPacket(Struct):
     """An ack-eliciting packet in flight."""
 
@@ -66,6 +84,8 @@ class SentPacket(Struct):
     snapshot: Snapshot = NO_SNAPSHOT
     forget_at: float = 0.0
     """Declared lost: until then a late ACK of it says that it was not."""
+    record: SentRecord | None = None
+    """Where its fate is entered, if it carries messages of channel 0."""
 
 
 class PacketLog:

@@ -225,6 +225,8 @@ class Sender:
                 packet = SentPacket(
                     number, now, size_bytes, builder.contents, is_control, is_patient
                 )
+                if builder.has_chat:
+                    packet.record = self._sources.record(builder, number, now)
                 self._keep(packet, small_probe=probe and not self._sources.has_messages(builder))
         return Packet(number, payload)
 

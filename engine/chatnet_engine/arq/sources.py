@@ -6,7 +6,8 @@ Owns the sources of content. It does not know when a packet may leave, only what
 from chatnet_engine.arq.acks import Acks
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.control import ChannelReceipts, HelloSlot, PathTokens, StateBoard
-from chatnet_engine.arq.packets import DeliveryToken, SentFrame, SentPacket, Source
+from chatnet_engine.arq.delivery_log import DeliveryLog
+from chatnet_engine.arq.packets import DeliveryToken, SentFrame, SentPacket, SentRecord, Source
 from chatnet_engine.arq.receipts import ReceiptQueue
 from chatnet_engine.arq.redundancy import CopyPlan
 
@@ -17,13 +18,15 @@ MIN_USEFUL_BYTES = 16
 class PacketBuilder:
     """A packet being filled."""
 
-    __slots__ = ("ack_eliciting", "chunks", "contents", "space")
+    __slots__ = ("ack_eliciting", "chunks", "contents", "has_chat", "space")
 
     def __init__(self, space: int) -> None:
         self.space = space
         self.chunks: list[bytes] = []
         self.contents: list[tuple[Source, DeliveryToken]] = []
         self.ack_eliciting = False
+        self.has_chat = False
+        """It carries messages of channel 0."""
 
     def add(self, source: Source, pulled: SentFrame, ack_eliciting: bool = True) -> None:
         """A frame whose source wants to know its fate."""
@@ -50,6 +53,7 @@ class Sources:
         self.states = StateBoard()
         self.paths = PathTokens()
         self.channels: dict[int, SendChannel] = {}
+        self.log = DeliveryLog()
         self._chat: SendChannel | None = None
         self._bulk: list[SendChannel] = []
 
@@ -118,7 +122,7 @@ class Sources:
         """Channel 0: lost content, then new content."""
         chat = self._chat
         if chat is not None:
-            self._add_channel(builder, chat, number, now)
+            builder.has_chat = self._add_channel(builder, chat, number, now)
 
     def add_copies(self, builder: PacketBuilder, number: int, now: float, every: bool) -> None:
         """Copies of small messages in flight; with `every`, also those that are not due for one."""
@@ -127,6 +131,7 @@ class Sources:
             spare = not self.has_bulk
             for pulled in chat.pull_copies(builder.space, number, now, every=every, spare=spare):
                 builder.add(chat, pulled)
+                builder.has_chat = True
 
     def add_bulk(self, builder: PacketBuilder, number: int, now: float) -> None:
         """The other channels in turn; the first that was served goes to the end of the line."""
@@ -136,6 +141,12 @@ class Sources:
             if self._add_channel(builder, channel, number, now):
                 self._bulk.remove(channel)
                 self._bulk.append(channel)
+
+    def record(self, builder: PacketBuilder, number: int, now: float) -> SentRecord:
+        """Enter a packet with messages of channel 0 into the log."""
+        chat = self._chat
+        contents = [token for source, token in builder.contents if source is chat]
+        return self.log.on_sent(number, now, contents)
 
     def is_worth_keeping(self, builder: PacketBuilder) -> bool:
         """Whether anybody wants to know what becomes of a packet: not of answers alone."""

@@ -6,6 +6,7 @@ requested carries it, and the result counts only while the link is alive. Method
 either side has ended the link.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -26,6 +27,8 @@ what changes it is traffic."""
 REPORT_SHARE = 0.25
 REPORT_STEP = 0.005
 """Changes smaller than this part of it, or than this, are chance."""
+MAX_PATHS = 16
+"""Addresses of the peer that are remembered, for those who ask about messages of then."""
 _STATE_KEYS = {
     wire.Marks: wire.STATE_MARKS,
     wire.Typing: wire.STATE_TYPING,
@@ -52,6 +55,8 @@ class LinkSession:
         self._touch = partial(touch, peer)
         self.local_incarnation, self.remote_incarnation = incarnations
         self.addr = addr
+        self.paths: deque[tuple[float, Addr]] = deque(maxlen=MAX_PATHS)
+        """Where the peer was from when on, in monotonic seconds."""
         self.numbers_new = True
         """Our incarnation is another one than that of the link before, so the peer may count our
         messages anew."""
@@ -91,6 +96,11 @@ class LinkSession:
     def name(self) -> str:
         """Both incarnations, `ours-theirs` in hex, as people are shown them."""
         return f"{self.local_incarnation:016x}-{self.remote_incarnation:016x}"
+
+    def moved(self, addr: Addr, now_s: float) -> None:
+        """The peer is at this address from now on."""
+        self.addr = addr
+        self.paths.append((now_s, addr))
 
     def line(self) -> tuple[float, float]:
         """Smallest round trip in seconds, and share of packets lost."""

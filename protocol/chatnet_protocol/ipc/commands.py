@@ -9,6 +9,7 @@ from msgspec import Struct
 from chatnet_protocol.ipc.results import (
     Attached,
     BackedUp,
+    Delivery,
     Done,
     DraftSet,
     EventsPage,
@@ -25,6 +26,7 @@ from chatnet_protocol.ipc.results import (
 __all__ = [
     "Attached",
     "BackedUp",
+    "Delivery",
     "Done",
     "DraftSet",
     "EventsPage",
@@ -307,6 +309,15 @@ class FetchStatus(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"
     view: bool = False
 
 
+class FetchDelivery(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """How a message of a conversation travelled: an own one by its `seq` (and `ack`, if it has
+    one), the peer's by its `ack` alone. Result: Delivery."""
+
+    peer: int
+    seq: int = 0
+    ack: int = 0
+
+
 class MakeBackup(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Copy the history, and unless `history_only` identity and trusted keys, into `folder`: an
     absolute path, not there yet or empty. Result: BackedUp."""
@@ -352,6 +363,7 @@ Command = (
     | AskRestore
     | AnswerRestore
     | FetchStatus
+    | FetchDelivery
     | MakeBackup
     | StopEngine
 )
@@ -364,5 +376,6 @@ READ_ONLY_COMMANDS = (
     FetchEvents,
     FetchHistory,
     FetchStatus,
+    FetchDelivery,
 )
 """What a client of role read-only may ask."""

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.rows import MessageRow, PacketRow
 
 
 class ResultBase(Struct, frozen=True, gc=False, tag=True, tag_field="type"):
@@ -102,6 +102,27 @@ class Status(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
     parts: int = 0
 
 
+class Delivery(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """How one message travelled, as far as it is remembered. Times: 0 for unknown or never."""
+
+    since_ms: int = 0
+    """From when on packets are remembered; 0: nothing is."""
+    complete: bool = True
+    """False: there may have been earlier packets with this message."""
+    attempts: int = 0
+    """How often it left, or of the peer's how many packets brought it."""
+    packets: list[PacketRow] = []
+    """The first and the last ones, oldest first."""
+    packet_count: int = 0
+    lost_count: int = 0
+    acked_ms: int = 0
+    stored_ms: int = 0
+    shown_ms: int = 0
+    read_ms: int = 0
+    address: str = ""
+    """`ip:port` of the peer then."""
+
+
 Result = (
     Done
     | Attached
@@ -114,4 +135,5 @@ Result = (
     | Invited
     | BackedUp
     | Status
+    | Delivery
 )

@@ -65,6 +65,19 @@ class AckRange(Struct, array_like=True, gc=False, frozen=True):
     count: int
 
 
+class PacketRow(Struct, array_like=True, gc=False, frozen=True):
+    """A packet that carried a message, or a part of one."""
+
+    number: int
+    at_ms: int
+    """When it left; of a peer's message: when it arrived."""
+    acked_ms: int = 0
+    lost_ms: int = 0
+    """When it was declared lost; `acked_ms` may be later."""
+    link: int = 0
+    """Packet numbers start anew with each link: the first that is remembered is 1 or more."""
+
+
 class Trust(enum.StrEnum):
     """How a peer's key came to be known."""
 

@@ -164,6 +164,10 @@ class People:
     def _page(self, client: SimClient, peer: int) -> None:
         search = self.random.choice(("", "fox", "你"))
         client.ask(cmd.FetchHistory(peer, limit=self.random.randint(1, 300), search=search))
+        assert client.view
+        shown = client.view.peer(peer)
+        for row in shown.messages[-1:] if shown else ():
+            client.ask(cmd.FetchDelivery(peer, row.seq, row.ack))
 
     def _file(self, client: SimClient, peer: int) -> None:
         files = client.engine.files

@@ -132,4 +132,5 @@ def test_read_only_clients_change_nothing() -> None:
         "FetchEvents",
         "FetchHistory",
         "FetchStatus",
+        "FetchDelivery",
     }

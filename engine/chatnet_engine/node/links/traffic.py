@@ -152,7 +152,7 @@ class Traffic:
     def _roamed(self, event: secure.Roamed, now: Now) -> None:
         link, session = self._links.get(event.peer), self._sessions.get(event.peer)
         if link and session:
-            session.addr = event.addr
+            session.moved(event.addr, now.mono_s)
             if session.streaming:
                 self._links.up(link, event.addr, now)
 

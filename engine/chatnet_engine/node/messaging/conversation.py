@@ -13,6 +13,7 @@ from chatnet_engine.node.commits import CommitQueue, Waiting
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
+from chatnet_engine.node.messaging.deliveries import Deliveries
 from chatnet_engine.node.messaging.hello import check_hello, loss_notices
 from chatnet_engine.node.messaging.outbox import PAGE_ROWS, Outbox
 from chatnet_engine.node.messaging.typing_peer import TypingPeer
@@ -73,6 +74,7 @@ class Conversation:
         self._commits = commits
         self._publisher = publisher
         self._outbox = Outbox(state.delivered_seq, window_bytes)
+        self.deliveries = Deliveries(state, self._outbox.numbers)
         self._local_incarnation = 0
         self._sent_seq = 0
         self._sent_due: float | None = None
@@ -155,7 +157,7 @@ class Conversation:
             case arq.MessagesArrived():
                 self._arrived(event, link, now)
             case arq.ReceiptsArrived():
-                self._receipts_arrived(event)
+                self._receipts_arrived(event, now)
                 self.fill()
             case arq.MessagesSent():
                 if event.channel == wire.CHANNEL_CONVERSATION:
@@ -271,6 +273,7 @@ class Conversation:
         assert isinstance(op, c.AcceptMessages)
         if self.state.incarnation == op.incarnation:
             self._update(mark=result.mark)
+        self.deliveries.accepted(op.incarnation, result.receipts)
         if rows:
             lamport = max(row.lamport for row in rows)
             self._update(received_total=rows[-1].ack, lamport=max(self.state.lamport, lamport))
@@ -328,11 +331,12 @@ class Conversation:
         )
         self._commits.add(op, link=link)
 
-    def _receipts_arrived(self, event: arq.ReceiptsArrived) -> None:
+    def _receipts_arrived(self, event: arq.ReceiptsArrived, now: Now) -> None:
         ceiling = max(self.state.acked_total, self._outbox.acked) + MAX_TOTAL_AHEAD
         if any(receipt.ack > ceiling for receipt in event.receipts):
             raise RemoteProtocolError("an ACK number is too far ahead")
         if new := self._outbox.handle_receipts(event.receipts):
+            self.deliveries.receipts_arrived(new, now)
             self._commits.add(c.StoreReceipts(self.peer, new))
 
     def _hello_arrived(self, event: arq.HelloArrived, link: LinkSession) -> None:
@@ -357,6 +361,7 @@ class Conversation:
             marks = wire.decode_marks(event.value)
             if max(marks.shown, marks.read) > self.state.acked_total + MAX_TOTAL_AHEAD:
                 raise RemoteProtocolError("a read mark is too far ahead")
+            self.deliveries.peer_marked(marks.shown, marks.read, now)
             op = c.StoreMarks(self.peer, peer_shown=marks.shown, peer_read=marks.read)
             self._commits.add(op)
         elif event.key == wire.STATE_TYPING:

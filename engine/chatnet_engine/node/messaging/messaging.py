@@ -61,6 +61,7 @@ class Messaging(Subject):
             cmd.DeleteMessage: self._delete,
             cmd.SetDraft: self._set_draft,
             cmd.SetTyping: self._set_typing,
+            cmd.FetchDelivery: self._fetch_delivery,
             cmd.MarkShown: self._mark,
             cmd.MarkRead: self._mark,
         }
@@ -139,9 +140,21 @@ class Messaging(Subject):
         state = self.counters(command.peer)
         ack = min(max(command.ack, 0), state.received_total)
         read = ack if isinstance(command, cmd.MarkRead) else 0
+        self.conversations[command.peer].deliveries.marked(ack, read, now)
         if ack > state.my_shown or read > state.my_read:
             self._turn.commits.add(c.StoreMarks(command.peer, my_shown=ack, my_read=read))
         self._turn.replies.reply(reply_to, cmd.Done())
+
+    def _fetch_delivery(self, command: cmd.FetchDelivery, reply_to: ReplyTo, now: Now) -> None:
+        self._peers.need(command.peer)
+        deliveries = self.conversations[command.peer].deliveries
+        if command.seq > 0:
+            found = deliveries.of_own(command.seq, command.ack, now)
+        elif command.ack > 0:
+            found = deliveries.of_peers(command.ack, now)
+        else:
+            raise CommandError(ErrorCode.INVALID, "Name a message by its seq or its ack.")
+        self._turn.replies.reply(reply_to, found)
 
     # --- what other subjects ask ---
 
@@ -263,6 +276,7 @@ class Messaging(Subject):
     def link_made(self, session: LinkSession, now: Now) -> None:
         """Say HELLO."""
         conversation = self.conversations[session.peer]
+        conversation.deliveries.link_began(session, now)
         session.name_sent = self._own_name
         conversation.open_link(session, self._own_name, self._config.fast_aes)
 

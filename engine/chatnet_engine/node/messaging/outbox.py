@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatnet_engine.node.messaging.number_runs import OWN, NumberRuns
 from chatnet_protocol.commit import OutboxRow
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRange
@@ -48,6 +49,8 @@ class Outbox:
         self.acked = 0
         """Highest ACK number received, whether the store has it yet or not: HELLO carries it, so
         that a peer that lost its history does not give it again."""
+        self.numbers = NumberRuns()
+        """Wire numbers (of the space OWN) and sequence numbers, also of what has left."""
         self._entries: deque[_Entry] = deque()
         self._handed = 0
 
@@ -72,11 +75,19 @@ class Outbox:
 
     def extend(self, rows: Sequence[OutboxRow]) -> None:
         """Add the next messages of the store, in order."""
+        self._number(rows)
         for row in rows:
             data = encode_message(row.message)
             self._entries.append(_Entry(row.seq, data))
         if rows:
             self.loaded_seq = rows[-1].seq
+
+    def _number(self, rows: Sequence[OutboxRow]) -> None:
+        if rows and rows[-1].seq - rows[0].seq == len(rows) - 1:
+            self.numbers.add(OWN, self.next_number, rows[0].seq, len(rows))
+            return
+        for number, row in enumerate(rows, self.next_number):
+            self.numbers.add(OWN, number, row.seq, 1)
 
     def restart(self, mark: int, receiver_is_new: bool) -> int:
         """Begin on a new link: the peer has committed numbers up to `mark`.
