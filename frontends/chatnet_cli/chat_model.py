@@ -83,8 +83,8 @@ class ChatModel:
         self._watched = watched
         self._has_line = has_line
         self._news = News(hints)
-        self._transcript = Transcript(watched=watched)
-        self._kept = KeptLines(kept, self._transcript) if kept is not None else None
+        self.transcript = Transcript(watched=watched)
+        self._kept = KeptLines(kept, self.transcript) if kept is not None else None
         self._new_id = new_id
         self._commands: list[Command] = []
         self._draft: SharedDraft | None = None
@@ -111,7 +111,7 @@ class ChatModel:
     def handle_event(self, event: ClientEvent) -> None:
         """Whatever the client tells."""
         self.mirror.handle(event)
-        self._transcript.handle_event(event)
+        self.transcript.handle_event(event)
         match event:
             case Reset(view=view) if self.number:
                 if view.session.restarts and self._was_lost:
@@ -203,7 +203,7 @@ class ChatModel:
 
     def say(self, text: str, style: str = "quiet") -> None:
         """A line for the screen that is nobody's message."""
-        self._transcript.say(text, style)
+        self.transcript.say(text, style)
 
     def fail(self, text: str) -> None:
         """Something that this chat was to do cannot be done: it will end with FAILED."""
@@ -213,7 +213,7 @@ class ChatModel:
     def switch(self, number: int) -> None:
         """Show another peer."""
         self.number = number
-        self._transcript.start_over()
+        self.transcript.start_over()
         self._away_seq = 0
         self._show_peer()
 
@@ -221,11 +221,11 @@ class ChatModel:
 
     def take_lines(self) -> list[Line]:
         """What to print."""
-        return self._transcript.take_lines()
+        return self.transcript.take_lines()
 
     def take_commands(self) -> list[Command]:
         """What to send."""
-        asked = self._transcript.take_command()
+        asked = self.transcript.take_command()
         commands, self._commands = [*self._commands, *([asked] if asked else [])], []
         if self._kept:
             commands += self._kept.texts.take_commands(self.mirror.live)
@@ -271,7 +271,7 @@ class ChatModel:
             if not row.mine and row.ack > peer.my_read and not unread:
                 unread = True
                 self.say("new messages")
-            self._transcript.message(row, peer)
+            self.transcript.message(row, peer)
         self._open_draft()
         self._mark()
 
@@ -331,7 +331,7 @@ class ChatModel:
             if row.mine and peer.link.state != LinkState.UP:
                 self._away_seq = row.seq
             # A line that scrolls away cannot change its ticks: the status line shows them.
-            self._transcript.message(row, peer, tail=not row.mine)
+            self.transcript.message(row, peer, tail=not row.mine)
         elif not row.mine:
             name = render.peer_name(peer.info)
             self.say(f"New message from {name} ({peer.unread} unread): /peer {peer.info.peer}")
@@ -344,7 +344,7 @@ class ChatModel:
         return text is not None
 
     def _answered(self, answer: Answered) -> None:
-        if self._transcript.handle_answer(answer):
+        if self.transcript.handle_answer(answer):
             return
         if isinstance(answer.command, SendMessage) and self._kept:
             self._kept.handle_answer(answer)
@@ -385,7 +385,7 @@ class ChatModel:
         for row, number in rows:
             peer = self.mirror.peer(number)
             if peer is not None:
-                self._transcript.old_message(row, peer)
+                self.transcript.old_message(row, peer)
         self.say(count_words(len(rows)) + (", and more before" if page.more else ""))
 
     def _mark(self) -> None:

@@ -194,9 +194,7 @@ def _add_reading(verbs: Verbs) -> None:
         "show what happens, live",
         "chatnet events\nchatnet events --json --since 0",
     )
-    events.add_argument(
-        "--since", type=_count, metavar="N", help="start with everything after message N"
-    )
+    events.add_argument("--since", type=_count, metavar="N", help="start after message N")
     _json(events)
     history = _verb(
         verbs,
@@ -208,6 +206,7 @@ def _add_reading(verbs: Verbs) -> None:
     )
     history.add_argument("--limit", type=_count, default=50, metavar="N", help="default: 50")
     history.add_argument("--search", default="", metavar="TEXT", help="in texts and file names")
+    history.add_argument("--details", type=_count, metavar="NO", help="all about one message")
     _json(history)
     back = history.add_argument_group("after a loss")
     what = back.add_mutually_exclusive_group()

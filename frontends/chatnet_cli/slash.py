@@ -50,6 +50,7 @@ HELP = (
     "/pause [ID]  /resume [ID]  /cancel [ID]     the transfer under way",
     "/reply [#ACK] TEXT  answer the newest message, or the one with that ACK number",
     "/withdraw [NO]    take back your last text, if it was not sent yet",
+    "/inspect [NO|#ACK]  all that is known of a message: packets, times, ACK number",
     "/peers            list peers                 /peer NAME     another conversation",
     "/history [N]      older messages            /search TEXT   find messages",
     "/restore [stop]   ask for messages lost here, or stop asking",
@@ -72,6 +73,7 @@ COMMANDS = (
     "help",
     "history",
     "inbox",
+    "inspect",
     "name",
     "pause",
     "peer",
@@ -132,6 +134,8 @@ def _do(model: ChatModel, word: str, rest: str, new_id: Callable[[], bytes]) -> 
     elif word == "reply":
         number, text = _answer_in(rest)
         model.send_text(text, _answered(model, number).id)
+    elif word == "inspect":
+        _inspect(model, rest)
     elif word == "withdraw":
         if rest or not model.take_back_kept():
             model.ask(WithdrawMessage(_never_sent(model, rest).id, model.number))
@@ -260,6 +264,19 @@ def _answered(model: ChatModel, number: str) -> MessageRow:
     if not number:
         raise Failure("There is no message yet that could be answered.")
     raise Failure(f"No message with ACK {render.escape_line(number)} is among the last ones.")
+
+
+def _inspect(model: ChatModel, wanted: str) -> None:
+    """Print what is known of the message of that number, of the peer's with that ACK number, or of
+    the newest. Raises Failure."""
+    peer = model.peer
+    for row in reversed(peer.messages if peer else []):
+        if peer and wanted in ("", str(row.no), "" if row.mine else f"#{row.ack}"):
+            model.transcript.inspect(row, peer)
+            return
+    if not wanted:
+        raise Failure("There is no message yet.")
+    raise Failure(f"No message {render.escape_line(wanted)} is among the last ones.")
 
 
 def _never_sent(model: ChatModel, wanted: str) -> MessageRow:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from chatnet_cli import render
+from chatnet_cli.details import detail_lines
 from chatnet_client.client_events import Answered, Changed, ClientEvent, Reset
 from chatnet_client.links import links_in
 from chatnet_client.quotes import Quotes
-from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
+from chatnet_client.words.deliveries import question
+from chatnet_protocol.ipc.commands import Delivery, FetchDelivery, FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import PeerView
 
@@ -43,6 +45,9 @@ class Transcript:
         self._quotes = Quotes(0)
         self._unquoted: list[tuple[MessageRow, PeerView]] = []
         """Printed already, before it was known which message they answer."""
+        self._inspected: list[tuple[MessageRow, PeerView]] = []
+        """The engine has still to be asked about these."""
+        self._asked: dict[FetchDelivery, tuple[MessageRow, PeerView]] = {}
 
     def say(self, text: str, style: str = "quiet") -> None:
         """A remark: nobody's message."""
@@ -85,12 +90,27 @@ class Transcript:
         elif isinstance(event, Reset):
             self._quotes.reset()
 
-    def take_command(self) -> FetchHistory | None:
-        """What to ask about messages that others answer."""
-        return self._quotes.take_command()
+    def inspect(self, row: MessageRow, peer: PeerView) -> None:
+        """Print all that is known of a message, once the engine has answered."""
+        self._inspected.append((row, peer))
+
+    def take_command(self) -> FetchHistory | FetchDelivery | None:
+        """What to ask about messages that others answer, or that are inspected."""
+        if not self._inspected:
+            return self._quotes.take_command()
+        row, peer = self._inspected.pop(0)
+        command = question(row, peer.info.peer)
+        self._asked[command] = (row, peer)
+        return command
 
     def handle_answer(self, answer: Answered) -> bool:
         """Whether it answers that: lines follow for what was printed without."""
+        if isinstance(answer.command, FetchDelivery):
+            row, peer = self._asked.pop(answer.command)
+            known = answer.result if isinstance(answer.result, Delivery) else Delivery()
+            for line in detail_lines(row, known, peer):
+                self.say(line)
+            return True
         if not (isinstance(answer.command, FetchHistory) and answer.command.ids):
             return False
         if answer.command.peer == self._quotes.peer:

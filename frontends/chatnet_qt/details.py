@@ -1,13 +1,20 @@
-"""Everything that is known of one message, in a window of its own that blocks nothing."""
+"""Everything that is known of one message, in a window of its own that blocks nothing.
 
-from chatnet_client.words import size_words
+What the history holds is there at once; how the message travelled, when the engine has answered.
+"""
+
+from chatnet_client.words import deliveries, size_words
 from chatnet_client.words.offers import left_out_words, not_updated_words, renamed_words
 from chatnet_client.words.states import state_sentence
+from chatnet_protocol.ipc.commands import Delivery
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
+from chatnet_qt.controls import IconButton, Line
+from chatnet_qt.first_contact import copy
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.qt import (
     QFormLayout,
+    QHBoxLayout,
     QKeySequence,
     QPlainTextEdit,
     QPushButton,
@@ -16,6 +23,7 @@ from chatnet_qt.qt import (
     pyqtSignal,
 )
 from chatnet_qt.sheet import Sheet
+from chatnet_qt.step_list import StepList
 from chatnet_qt.wording import (
     moment_words,
     not_sent_words,
@@ -36,6 +44,8 @@ class MessageDetails(Sheet):
 
     def __init__(self, bubble: Bubble, parent: QWidget | None = None) -> None:
         super().__init__("Message details", parent)
+        self._bubble = bubble
+        self._facts: list[tuple[str, str]] = []
         text = QPlainTextEdit()
         text.setReadOnly(True)
         text.setPlainText(content_of(bubble))
@@ -43,11 +53,24 @@ class MessageDetails(Sheet):
         text.setTabChangesFocus(True)
         text.setMinimumHeight(TEXT_LINES * text.fontMetrics().lineSpacing())
         self.body.addWidget(text, 1)
-        form = QFormLayout()
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
-        for name, value in facts_of(bubble):
-            form.addRow(label(name), selectable(value))
-        self.body.addLayout(form)
+        self.state = label(state_of(bubble), wrap=True, font="medium")
+        copy_all = IconButton("copy", "Copy all numbers")
+        copy_all.clicked.connect(lambda: copy(self.as_text()))
+        head = QHBoxLayout()
+        head.addWidget(self.state, 1)
+        head.addWidget(copy_all)
+        self.body.addLayout(head)
+        self.steps = StepList()
+        self.body.addWidget(self.steps)
+        self.missing = label("", wrap=True, font="small", ink="text_2")
+        self.missing.hide()
+        self.body.addWidget(self.missing)
+        self.body.addWidget(Line())
+        self._form = QFormLayout()
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
+        self.body.addLayout(self._form)
+        self.show_delivery(Delivery())
+        self.missing.hide()
         actions = [
             act
             for act in actions_of(bubble) + more_actions_of(bubble)
@@ -58,6 +81,25 @@ class MessageDetails(Sheet):
         close.clicked.connect(self.reject)
         buttons = tuple(self._button(bubble.row.id, action) for action in actions)
         self.add_buttons(close, left=buttons)
+
+    def show_delivery(self, delivery: Delivery) -> None:
+        """What the engine remembers of its way."""
+        bubble = self._bubble
+        if not bubble.is_kept:
+            self.steps.show_steps(deliveries.steps_of(bubble.row, delivery, bubble.peer_name))
+        self.missing.setText(deliveries.missing_words(bubble.row, delivery, bubble.state))
+        self.missing.setVisible(bool(self.missing.text()))
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self._facts = facts_of(bubble, delivery)
+        for name, value in self._facts:
+            self._form.addRow(label(name), selectable(value))
+
+    def as_text(self) -> str:
+        """All steps and numbers, one a line."""
+        lines = [self.state.text()] if self.state.text() else []
+        lines += self.steps.as_text() + [f"{name}: {value}" for name, value in self._facts]
+        return "\n".join(lines)
 
     def _button(self, message_id: bytes, action: str) -> QPushButton:
         button = QPushButton(ACTION_WORDS[action])
@@ -89,21 +131,31 @@ def content_of(bubble: Bubble) -> str:
     return "\n".join(lines)
 
 
-def facts_of(bubble: Bubble) -> list[tuple[str, str]]:
+def state_of(bubble: Bubble) -> str:
+    """How far an own message has come, as a sentence without its full stop."""
+    row = bubble.row
+    if not row.mine:
+        return ""
+    return not_sent_words(row) if row.failed else state_sentence(bubble.state, bubble.peer_name)
+
+
+def facts_of(bubble: Bubble, delivery: Delivery) -> list[tuple[str, str]]:
     """Names and values, most wanted first."""
     row, transfer = bubble.row, bubble.transfer
     facts = [("From", bubble.author)]
     if row.mine:
-        state = state_sentence(bubble.state, bubble.peer_name)
-        facts.append(("State", not_sent_words(row) if row.failed else state))
         facts.append(("ACK number", str(row.ack) if row.ack else "not known yet"))
         facts.append(("Written", moment_words(row.sent_ms)))
+        facts += deliveries.facts_of(row, delivery)
         facts.append(("Sequence number", str(row.seq)))
     else:
         facts.append(("ACK number", str(row.ack)))
         facts.append(("Came from", shown_name(row.source)))
         facts.append(("Written", f"{moment_words(row.sent_ms)} (by their clock)"))
         facts.append(("Arrived", moment_words(row.arrived_ms)))
+        facts += deliveries.facts_of(row, delivery)
+    if bubble.text:
+        facts.append(("Size", f"{len(row.body):,} bytes"))
     if transfer is not None:
         facts.append(("Transfer", transfer_words(transfer, bubble.peer_name, delivered=True)))
         facts.append(("Size", f"{size_words(transfer.size_bytes)} ({transfer.size_bytes:,} bytes)"))

@@ -6,12 +6,14 @@ from functools import partial
 
 from chatnet_client.client_events import Answered
 from chatnet_client.links import Link, link_of, links_in
+from chatnet_client.words.deliveries import question
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     AllowUpdates,
     CancelTransfer,
     Command,
     DeleteMessage,
+    Delivery,
     PauseTransfer,
     RejectTransfer,
     ResumeTransfer,
@@ -92,6 +94,8 @@ class MessageActions(QObject):
         self._session = session
         self._model = model
         self._view = view
+        self._details: list[MessageDetails] = []
+        """Those that are open."""
         view.acted.connect(self.act)
         view.link_clicked.connect(self.offer_link)
         view.details_wanted.connect(self.show_details)
@@ -160,9 +164,20 @@ class MessageActions(QObject):
         row = self._model.row_of(message_id)
         if row < 0:
             return
-        dialog = MessageDetails(self._model.bubble(row), self._view)
+        bubble = self._model.bubble(row)
+        dialog = MessageDetails(bubble, self._view)
         dialog.acted.connect(self.act)
         dialog.show()
+        if bubble.is_kept:
+            return
+        self._details.append(dialog)
+        dialog.finished.connect(lambda: self._details.remove(dialog))
+
+        def on_answer(answer: Answered) -> None:
+            if dialog in self._details and isinstance(answer.result, Delivery):
+                dialog.show_delivery(answer.result)
+
+        self._session.request(question(bubble.row, self._model.peer_number), on_answer)
 
     def offer_link(self, address: str) -> None:
         """Ask before opening: the menu shows where it really leads."""

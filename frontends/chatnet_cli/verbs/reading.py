@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from chatnet_cli import render, targets
-from chatnet_cli.environment import Environment, ExitStatus, UsageError
+from chatnet_cli.details import detail_lines, details_object
+from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
 from chatnet_cli.news import News
 from chatnet_cli.verbs import restoring
 from chatnet_client.client import Client
 from chatnet_client.client_events import Changed, ClientEvent, EngineLost, Live, Missed, Reset
 from chatnet_client.quotes import Quotes
-from chatnet_protocol.ipc.commands import FetchHistory
+from chatnet_client.words.deliveries import question
+from chatnet_protocol.ipc.commands import Delivery, FetchHistory
 from chatnet_protocol.ipc.events import Event, MessagesAdded, MessagesRestored
 from chatnet_protocol.ipc.rows import ClientRole, MessageRow
 from chatnet_protocol.ipc.view import PeerView
@@ -46,6 +48,8 @@ def history(env: Environment, options: argparse.Namespace) -> ExitStatus:
         return restoring.run(env, options)
     if options.stop or options.timeout is not None:
         raise UsageError("--stop and --timeout go with --restore.")
+    if options.details is not None:
+        return _details(env, options)
     with targets.attach(env, options, role=ClientRole.READ_ONLY) as client:
         number = 0
         if options.peer is not None:
@@ -64,6 +68,25 @@ def history(env: Environment, options: argparse.Namespace) -> ExitStatus:
                 for line in (*quotes.lines(view, row), render.message_line(row, view, day=True)):
                     env.out(line)
     return ExitStatus.DONE
+
+
+def _details(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Print everything that is known of one message."""
+    with targets.attach(env, options, role=ClientRole.READ_ONLY) as client:
+        page = client.history(FetchHistory(after_no=options.details - 1, limit=1))
+        for number, row in zip(page.peers, page.rows, strict=True):
+            peer = client.view.peer(number)
+            if row.no != options.details or peer is None:
+                continue
+            delivery = client.ask(question(row, number), Delivery)
+            if options.json:
+                message = render.message_object(row, client.view, number)
+                env.out(render.dumps(details_object(message, delivery)))
+            else:
+                for line in detail_lines(row, delivery, peer):
+                    env.out(line)
+            return ExitStatus.DONE
+    raise Failure(f"There is no message {options.details} in the history.")
 
 
 class QuoteLines:

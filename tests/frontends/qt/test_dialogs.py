@@ -15,6 +15,8 @@ from chatnet_protocol.ipc.commands import (
     AnswerRestore,
     CancelTransfer,
     Command,
+    Delivery,
+    FetchDelivery,
     FetchHistory,
     MakeInvite,
     MarkRead,
@@ -22,7 +24,7 @@ from chatnet_protocol.ipc.commands import (
     SetDraft,
     TrustPeer,
 )
-from chatnet_protocol.ipc.rows import PeerRow, Trust
+from chatnet_protocol.ipc.rows import PacketRow, PeerRow, Trust
 from chatnet_qt.details import MessageDetails
 from chatnet_qt.help_text import HelpDialog
 from chatnet_qt.picture_viewer import PictureViewer
@@ -47,6 +49,7 @@ from qtworld import (
     offer_row,
     peer_view,
     session_view,
+    text_row,
     transfer_row,
     with_rows,
 )
@@ -228,6 +231,60 @@ def test_details_of_an_offer_do_what_their_buttons_say(stage: Stage) -> None:
     stage.settle()
     assert stage.client.asked(AcceptTransfer) == [AcceptTransfer(message_id(1))]
     assert stage.client.asked(CancelTransfer) == []
+
+
+def test_details_show_how_a_message_travelled_when_the_engine_answers(
+    make_stage: MakeStage,
+) -> None:
+    row = text_row(1, "hello", mine=True, ack=7)
+    stage = make_stage(session_view(with_rows(peer_view(), [row])))
+    stage.client.held.add(FetchDelivery)
+    stage.pane.message_actions.show_details(row.id)
+    dialog = stage.pane.view.findChild(MessageDetails)
+    assert stage.client.asked(FetchDelivery) == [FetchDelivery(1, seq=row.seq, ack=7)]
+    assert dialog.missing.isHidden()
+    packet = PacketRow(20_871, row.sent_ms + 2, acked_ms=row.sent_ms + 51)
+    stage.client.answer(
+        Delivery(
+            1, packets=[packet], packet_count=1, attempts=1, acked_ms=packet.acked_ms,
+            address="10.0.0.7:5001",
+        )
+    )  # fmt: skip
+    stage.settle()
+    copied = dialog.as_text().splitlines()
+    assert "First sent: +2 ms" in copied
+    assert "Acknowledged: +51 ms" in copied
+    assert "Packets: 20,871" in copied
+    assert "Sent to: 10.0.0.7:5001" in copied
+    shown = [each.text() for each in dialog.findChildren(QLabel) if each.isVisible()]
+    assert {"+51 ms", "20,871", "10.0.0.7:5001"} <= set(shown)
+
+
+def test_an_answer_for_details_that_were_closed_is_dropped(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = text_row(1, "hello", mine=True)
+    stage = make_stage(session_view(with_rows(peer_view(), [row])))
+    stage.client.held.add(FetchDelivery)
+    stage.pane.message_actions.show_details(row.id)
+    stage.pane.view.findChild(MessageDetails).reject()
+    late: list[Delivery] = []
+    monkeypatch.setattr(MessageDetails, "show_delivery", lambda dialog, found: late.append(found))
+    stage.client.answer(Delivery())
+    stage.settle()
+    assert late == []
+
+
+def test_details_of_what_nobody_remembers_say_so(make_stage: MakeStage) -> None:
+    row = text_row(1, "hello", ack=7)
+    stage = make_stage(session_view(with_rows(peer_view(my_read=7), [row])))
+    stage.client.held.add(FetchDelivery)
+    stage.pane.message_actions.show_details(row.id)
+    dialog = stage.pane.view.findChild(MessageDetails)
+    stage.client.answer(Delivery())
+    stage.settle()
+    assert dialog.missing.text().startswith("How it arrived is not known")
+    assert dialog.missing.isVisible()
 
 
 def test_a_conversation_asked_for_is_never_given_by_a_stray_key(make_stage: MakeStage) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import StopEngine, TrustPeer
+from chatnet_protocol.ipc.commands import Delivery, StopEngine, TrustPeer
 from chatnet_qt.details import MessageDetails, facts_of
 from chatnet_qt.qt import QAction, QPlainTextEdit, present
 from chatnet_qt.safety import SafetyDialog, number_lines
@@ -109,7 +109,7 @@ def test_details_show_everything_as_text(make_stage: MakeStage) -> None:
     stage.pane.message_actions.show_details(message_id(1))
     dialog = stage.pane.view.findChild(MessageDetails)
     assert dialog.findChild(QPlainTextEdit).toPlainText() == "<b>x</b>\n" * 200
-    facts = dict(facts_of(stage.pane.model.bubble(0)))
+    facts = dict(facts_of(stage.pane.model.bubble(0), Delivery()))
     assert facts["ACK number"] == "1042"
     assert facts["Came from"] == "10.0.0.7:5001"
     assert facts["Id"] == message_id(1).hex()

@@ -89,7 +89,7 @@ class Deliveries:
                 self._arrived.add(incarnation, first, ack, run.count)
 
     def peer_marked(self, shown: int, read: int, now: Now) -> None:
-        """The peer's marks, as it last said."""
+        """The marks in the newest state of the peer."""
         self._shown.move(max(shown, read), now.mono_s)
         self._read.move(read, now.mono_s)
 
