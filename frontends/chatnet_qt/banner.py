@@ -52,8 +52,7 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
     since_ms = now_ms - link.since_ms
     since = duration_words(since_ms / 1000) if since_ms >= SAY_SINCE_MS else A_WHILE
     if info.blocked:
-        words = f"{name} is blocked. Nothing is sent, and nothing of theirs arrives."
-        return Banner(Tone.INFO, words, (("unblock", "Unblock"),))
+        return None  # the words stand where one would write
     if info.trust == Trust.PENDING:
         words = f"{name} at {address} wants to chat. Nothing is sent or received until you accept."
         actions = (("block", "Block"), ("accept", "Accept"))

@@ -9,12 +9,14 @@ import time
 from chatnet_client.client_events import Answered
 from chatnet_client.draft import SharedDraft
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import DraftSet, SetDraft, SetTyping
+from chatnet_protocol.ipc.commands import DraftSet, SetDraft, SetPeer, SetTyping
 from chatnet_qt.attachments import AttachmentRow, local_paths
 from chatnet_qt.bubble_layout import WIDE_FROM, column_of
+from chatnet_qt.closed_bar import ClosedBar
 from chatnet_qt.controls import IconButton
 from chatnet_qt.emoji_completion import EmojiCompletion
 from chatnet_qt.qt import (
+    QApplication,
     QBrush,
     QDragEnterEvent,
     QDropEvent,
@@ -66,6 +68,9 @@ class Composer(QFrame):
         self._typing_said: float | None = None
         self._adopting = False
         self.box = TextBox()
+        self.closed = ClosedBar()
+        """In the place of all else while nothing can be sent to this peer."""
+        self._open = QWidget()
         self.reply_bar = ReplyBar()
         self.attachments = AttachmentRow()
         self.attach_button = IconButton("clip", "Attach files (Ctrl+O)")
@@ -83,7 +88,12 @@ class Composer(QFrame):
     def _lay_out(self) -> None:
         self.box.setPlaceholderText("Write a message")
         m = measures_of(self.font())
-        column = QVBoxLayout(self)
+        whole = QVBoxLayout(self)
+        whole.setSpacing(0)
+        whole.addWidget(self.closed)
+        whole.addWidget(self._open)
+        column = QVBoxLayout(self._open)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.reply_bar)
         column.addWidget(self.attachments)
@@ -118,6 +128,9 @@ class Composer(QFrame):
         self.send_button.clicked.connect(self.send)
         self.emoji_button.clicked.connect(self.choose_emoji)
         self._share_timer.timeout.connect(self._share)
+        self.closed.unblocked.connect(
+            lambda: self._session.request(SetPeer(self._peer, blocked=False))
+        )
         self._session.was_reset.connect(self._on_reset)
         self._session.changed.connect(self._on_event)
 
@@ -126,7 +139,7 @@ class Composer(QFrame):
     def send(self) -> None:
         """Send what is written and attached."""
         text = self.box.written()
-        if not text.strip() and not self.attachments.paths:
+        if self.is_closed or not (text.strip() or self.attachments.paths):
             return
         answers = self.reply_bar.message_id
         if text.strip() and (problem := self._session.keep_text(self._peer, text, answers)):
@@ -142,6 +155,8 @@ class Composer(QFrame):
 
     def choose_files(self) -> None:
         """Pick files to attach."""
+        if self.is_closed:
+            return
         dialog = QFileDialog(self, "Attach files")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.filesSelected.connect(self.attachments.add)
@@ -150,6 +165,8 @@ class Composer(QFrame):
 
     def choose_emoji(self) -> None:
         """Pick an emoji to write."""
+        if self.is_closed:
+            return
         button = self.emoji_button
         self.emoji_wanted.emit(self.insert, button.mapToGlobal(button.rect().topRight()))
 
@@ -175,8 +192,15 @@ class Composer(QFrame):
         self.box.moveCursor(QTextCursor.MoveOperation.End)
         self.box.setFocus()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be sent to this peer: it is blocked, or was not accepted yet."""
+        return self.closed.isVisibleTo(self)
+
     def type_key(self, event: QKeyEvent) -> None:
         """A key pressed elsewhere that belongs here."""
+        if self.is_closed:
+            return
         self.box.setFocus()
         self.box.keyPressEvent(event)
 
@@ -228,6 +252,8 @@ class Composer(QFrame):
         self._session.request(command, on_answer)
 
     def _on_event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.PeerChanged) and event.row.peer == self._peer:
+            self._open_or_close()
         if not isinstance(event, ev.DraftChanged) or event.peer != self._peer:
             return
         self._follow(self._draft.handle_changed(event.text, event.revision))
@@ -236,6 +262,21 @@ class Composer(QFrame):
         peer = self._session.peer(self._peer)
         if peer is not None:
             self._follow(self._draft.handle_snapshot(peer.draft, peer.draft_revision))
+            self._open_or_close()
+
+    def _open_or_close(self) -> None:
+        """The box, or why there is none; what is written and attached stays either way."""
+        peer = self._session.peer(self._peer)
+        if peer is None:
+            return
+        had_focus = self.isAncestorOf(QApplication.focusWidget())
+        something = bool(self.box.written().strip() or self.attachments.paths)
+        closed = self.closed.show_reason(peer.info, something)
+        self._open.setVisible(not closed)
+        if closed:
+            self._say_typing(False)
+        elif had_focus:
+            self.box.setFocus()
 
     def _show(self, text: str) -> None:
         if self.box.written() == text:
@@ -284,7 +325,7 @@ class Composer(QFrame):
     def accept_drag(self, event: QDragEnterEvent) -> bool:
         """Whether what is dragged over the conversation could be attached."""
         data = event.mimeData()
-        return data is not None and bool(local_paths(data))
+        return not self.is_closed and data is not None and bool(local_paths(data))
 
     def accept_drop(self, event: QDropEvent) -> None:
         """Attach what was dropped."""

@@ -147,7 +147,7 @@ class ConversationPane(QWidget):
                 row = self.model.first_new_row()
                 if row >= 0 and row not in self.view.visible_rows():
                     self.view.go_to_row(row)
-        self.composer.box.setFocus()
+        (self.view if self.composer.is_closed else self.composer.box).setFocus()
         self.marker.update_marks()
         self._update_jump()
 
@@ -235,8 +235,8 @@ class ConversationPane(QWidget):
             self._session.request(RetryPeer(number))
         elif name == "accept":
             self._session.request(TrustPeer(number, "accept"))
-        elif name in ("block", "unblock"):
-            self._session.request(SetPeer(number, blocked=name == "block"))
+        elif name == "block":
+            self._session.request(SetPeer(number, blocked=True))
         elif name == "key":
             self.show_offered_key()
         elif name == "keep":

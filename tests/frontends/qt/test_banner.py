@@ -61,14 +61,12 @@ def test_a_stranger_is_accepted_or_refused(make_stage: MakeStage) -> None:
     assert stage.client.asked(SetPeer) == [SetPeer(1, blocked=True)]
 
 
-def test_a_blocked_peer_is_shown_as_that_until_it_is_unblocked(make_stage: MakeStage) -> None:
+def test_a_blocked_peer_needs_no_news_but_the_words_in_the_box(make_stage: MakeStage) -> None:
     peer = peer_view(state="idle")
     peer.info = msgspec.structs.replace(peer.info, blocked=True, offered_key=b"N" * 32)
     stage = make_stage(session_view(peer))
-    assert "Bob is blocked" in strip_words(stage)
+    assert stage.window.right.banner.shown is None
     assert stage.pane.header.link.text() == "Blocked"
-    press(stage, "Unblock")
-    assert stage.client.asked(SetPeer) == [SetPeer(1, blocked=False)]
 
 
 def test_a_changed_key_is_replaced_only_by_the_key_that_was_shown(make_stage: MakeStage) -> None:
