@@ -208,13 +208,13 @@ def main(argv: list[str]) -> int:
     sizes = [(1100 - step * 5 % 500, 760) for step in range(100)]
     turns.measure("resizing, window", (partial(window.resize, *size) for size in sizes))
     pane.view.go_to_end()
+    held = [pane.model.message(row).text for row in range(pane.model.rowCount())]
     hostile = [
         partial(stage.client.change, ev.MessagesAdded(1, no, [text_row(no, text, ack=no)]))
         for no, text in enumerate(hostile_texts(), messages + arrivals + 1)
     ]
     turns.measure("hostile texts, window", hostile, HOSTILE_STALL_MS)
     rss = memory_mib(os.getpid())
-    held = [pane.model.message(row).text for row in range(pane.model.rowCount())]
     bare, model = bare_list(held)
     bar = present(bare.verticalScrollBar())
     turns.measure("scrolling, bare list", (lambda: page_up(bar) for _ in range(pages)))
