@@ -1,7 +1,5 @@
 """A QR code as a widget: black on white in every theme, because cameras want it so."""
 
-import segno
-
 from chatnet_qt.qt import QColor, QPainter, QPaintEvent, QSize, Qt, QWidget
 
 QUIET_MODULES = 4
@@ -42,5 +40,7 @@ def qr_modules(text: str) -> list[list[bool]]:
     """The dark modules of the code for `text`, line by line; none for an empty text."""
     if not text:
         return []
+    import segno  # 40 ms, which the first paint does not wait for
+
     code = segno.make(text, error="m", micro=False)
     return [[module == 1 for module in line] for line in code.matrix]
