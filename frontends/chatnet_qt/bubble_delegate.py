@@ -159,8 +159,13 @@ class BubbleDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         """Height for the current width. Asked for every row at every layout, so it is kept."""
         row = index.row()
-        size = self._heights.get(self._model.message(row).id)
-        return self.measure(row, option.font) if size is None else size
+        message_id = self._model.message(row).id
+        size = self._heights.get(message_id)
+        if size is not None:
+            return size
+        if self._width == 0:  # before it is shown
+            return self._heights.guess(message_id)
+        return self.measure(row, option.font)
 
     def paint(
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex

@@ -8,6 +8,8 @@ from chatnet_qt.qt import QSize
 
 MAX_HEIGHTS = 4000
 """Of each kind, more than a list holds in memory; beyond it all are measured anew."""
+GUESS = QSize(10, 60)
+"""Of a message before any width is known: two lines or so."""
 
 
 class Heights:
@@ -31,6 +33,13 @@ class Heights:
             self.clear()
         self._measured[message_id] = size
         self._former.pop(message_id, None)
+
+    def guess(self, message_id: bytes) -> QSize:
+        """Some height until it is measured."""
+        if len(self._former) >= MAX_HEIGHTS:
+            self.clear()
+        self._former[message_id] = GUESS
+        return GUESS
 
     def forget(self, message_id: bytes) -> None:
         """One message is another one, or has other neighbours."""

@@ -198,9 +198,10 @@ class ReadingList(QListView):
         self._settle.start()
 
     def _lay_out(self) -> None:
-        """Measure every row anew, now."""
+        """Measure every row anew: now, or before it is shown, whose width is not known earlier."""
         self.scheduleDelayedItemsLayout()
-        self.executeDelayedItemsLayout()
+        if self.isVisible():
+            self.executeDelayedItemsLayout()
 
     def _measure_in_sight(self) -> None:
         """Lay out until no row on screen has the height of another width."""

@@ -413,3 +413,21 @@ def test_a_new_width_measures_what_is_in_sight_and_the_rest_later(
     stage.until(lambda: not any(delegate.is_outdated(row) for row in range(count)))
     assert len(set(measured)) == count
     assert moved() < 60
+
+
+def test_a_conversation_that_opens_measures_what_is_in_sight(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[float] = []
+    place = card_layout.place
+
+    def noted(bubble: Bubble, width: float, *rest: Any) -> Placed:
+        widths.append(width)
+        return place(bubble, width, *rest)
+
+    monkeypatch.setattr(bubble_delegate, "place", noted)
+    rows = [row_of(no) for no in range(1, 401)]
+    stage = make_stage(session_view(with_rows(peer_view(my_read=400), rows)), size=(900, 600))
+    assert 0 < len(widths) <= len(rows)
+    assert min(widths) > 400
+    assert stage.pane.model.rowCount() - 1 in stage.pane.view.visible_rows()
