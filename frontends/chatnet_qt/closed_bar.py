@@ -16,7 +16,7 @@ def closed_words(info: PeerRow, draft: bool) -> str:
     if info.blocked:
         return f"You have blocked {peer_name(info, 24)}. Unblock to write.{kept}"
     if info.trust == Trust.PENDING:
-        return f"You can write once you have accepted.{kept}"
+        return f"Accept to write.{kept}"
     return ""
 
 

@@ -141,7 +141,6 @@ class WhoCard(Card):
         copies.clicked.connect(lambda: copy(shown))
         stranger = info.trust == Trust.PENDING
         self.readdress = IconButton("pencil", "Change address")
-        self.readdress.setVisible(not stranger)
         controls = (copies,) if stranger else (copies, self.readdress)
         self.add_row(shown, f"Address · {link}", *controls, font="code")
         self.place = AddressField(show_address(info.host, info.port) if info.host else "")

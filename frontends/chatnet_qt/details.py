@@ -34,7 +34,9 @@ from chatnet_qt.wording import (
 
 MAX_FILES_LISTED = 1000
 TEXT_LINES = 6
-"""Of the text box, at least."""
+"""Of the text box, at least, where there are so many."""
+SHORT_TEXT = 80
+"""Characters that need no more than two lines."""
 
 
 class MessageDetails(Sheet):
@@ -51,8 +53,13 @@ class MessageDetails(Sheet):
         text.setPlainText(content_of(bubble))
         text.setAccessibleName("Text")
         text.setTabChangesFocus(True)
-        text.setMinimumHeight(TEXT_LINES * text.fontMetrics().lineSpacing())
-        self.body.addWidget(text, 1)
+        lines = min(TEXT_LINES, 1 + content_of(bubble).count("\n", 0, MAX_FILES_LISTED))
+        short = lines < TEXT_LINES and len(bubble.text) < SHORT_TEXT
+        tall = (max(2, lines) + 1) * text.fontMetrics().lineSpacing()
+        text.setMinimumHeight(tall)
+        if short:
+            text.setMaximumHeight(tall + text.fontMetrics().lineSpacing())
+        self.body.addWidget(text, 0 if short else 1)
         self.state = label(state_of(bubble), wrap=True, font="medium")
         copy_all = IconButton("copy", "Copy all numbers")
         copy_all.clicked.connect(lambda: copy(self.as_text()))
@@ -68,6 +75,7 @@ class MessageDetails(Sheet):
         self.body.addWidget(Line())
         self._form = QFormLayout()
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self.body.addLayout(self._form)
         self.show_delivery(Delivery())
         self.missing.hide()
@@ -94,11 +102,13 @@ class MessageDetails(Sheet):
         self._facts = facts_of(bubble, delivery)
         for name, value in self._facts:
             self._form.addRow(label(name), selectable(value))
+        if self.isVisible():
+            self.fit_screen()
 
     def as_text(self) -> str:
         """All steps and numbers, one a line."""
-        lines = [self.state.text()] if self.state.text() else []
-        lines += self.steps.as_text() + [f"{name}: {value}" for name, value in self._facts]
+        lines = [self.state.text(), *self.steps.as_text()]
+        lines += [f"{name}: {value}" for name, value in self._facts]
         return "\n".join(lines)
 
     def _button(self, message_id: bytes, action: str) -> QPushButton:
@@ -132,10 +142,10 @@ def content_of(bubble: Bubble) -> str:
 
 
 def state_of(bubble: Bubble) -> str:
-    """How far an own message has come, as a sentence without its full stop."""
+    """How far an own message has come, or whose it is; a sentence without its full stop."""
     row = bubble.row
     if not row.mine:
-        return ""
+        return f"Received from {bubble.peer_name}"
     return not_sent_words(row) if row.failed else state_sentence(bubble.state, bubble.peer_name)
 
 
@@ -145,14 +155,12 @@ def facts_of(bubble: Bubble, delivery: Delivery) -> list[tuple[str, str]]:
     facts = [("From", bubble.author)]
     if row.mine:
         facts.append(("ACK number", str(row.ack) if row.ack else "not known yet"))
-        facts.append(("Written", moment_words(row.sent_ms)))
         facts += deliveries.facts_of(row, delivery)
         facts.append(("Sequence number", str(row.seq)))
     else:
         facts.append(("ACK number", str(row.ack)))
         facts.append(("Came from", shown_name(row.source)))
-        facts.append(("Written", f"{moment_words(row.sent_ms)} (by their clock)"))
-        facts.append(("Arrived", moment_words(row.arrived_ms)))
+        facts.append(("Written", f"{moment_words(row.sent_ms)},\nby their clock"))
         facts += deliveries.facts_of(row, delivery)
     if bubble.text:
         facts.append(("Size", f"{len(row.body):,} bytes"))

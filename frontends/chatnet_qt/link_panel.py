@@ -143,7 +143,7 @@ class LinkPanel(QFrame):
         self._form = QFormLayout()
         self._facts: dict[str, QLabel] = {}
         for name in FACTS:
-            self._facts[name] = selectable("", font="small")
+            self._facts[name] = selectable("–", font="small")
             self._form.addRow(label(name, font="small", ink="text_2"), self._facts[name])
         self._column.addLayout(self._form)
         self._column.addStretch(1)

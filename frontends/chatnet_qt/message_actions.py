@@ -94,7 +94,7 @@ class MessageActions(QObject):
         self._session = session
         self._model = model
         self._view = view
-        self._details: list[MessageDetails] = []
+        self._details: set[MessageDetails] = set()
         """Those that are open."""
         view.acted.connect(self.act)
         view.link_clicked.connect(self.offer_link)
@@ -170,8 +170,8 @@ class MessageActions(QObject):
         dialog.show()
         if bubble.is_kept:
             return
-        self._details.append(dialog)
-        dialog.finished.connect(lambda: self._details.remove(dialog))
+        self._details.add(dialog)
+        dialog.finished.connect(lambda: self._details.discard(dialog))
 
         def on_answer(answer: Answered) -> None:
             if dialog in self._details and isinstance(answer.result, Delivery):

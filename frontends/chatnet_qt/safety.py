@@ -128,7 +128,8 @@ class KeyChangedDialog(Sheet):
         self.confirm = QPushButton("Trust it")
         self.later = QPushButton("Decide later")
         self.keep = QPushButton("Keep refusing")
-        self.later.setVisible(bool(info.offered_key))
+        if not info.offered_key:
+            self.later.hide()
         self.confirm.hide()
         for button in (self.replace, self.confirm):
             button.setEnabled(bool(self._key))

@@ -31,10 +31,11 @@ def steps_of(row: MessageRow, delivery: Delivery, name: str) -> list[Step]:
     """What is known to have happened, in order of time; `name` is what the peer is called. What
     is not known is left out."""
     if not row.mine:
-        arrived = Step("Arrived", row.arrived_ms)
+        arrived = Step(f"Arrived on {_day_words(row.arrived_ms)}", row.arrived_ms)
         own = [Step("Shown here", delivery.shown_ms), Step("Read here", delivery.read_ms)]
         return [arrived, *(step for step in own if step.at_ms)]
-    steps = [Step("Written", row.sent_ms), *_sendings(delivery)]
+    written = Step(f"Written on {_day_words(row.sent_ms)}", row.sent_ms)
+    steps = [written, *_sendings(delivery)]
     steps += [
         step
         for step in (
@@ -90,18 +91,23 @@ def packets_words(delivery: Delivery) -> str:
 
 def after_words(step: Step, before: Step | None) -> str:
     """When a step was: the first by the clock to the millisecond, a later one by the time since."""
-    if before is not None and 0 <= (later_ms := step.at_ms - before.at_ms) < 60_000:
+    if before is None:
+        return _clock_words(step.at_ms)
+    if 0 <= (later_ms := step.at_ms - before.at_ms) < 60_000:
         return f"+{later_ms} ms" if later_ms < 1_000 else f"+{later_ms / 1000:.1f} s"
-    return moment_words(step.at_ms, before.at_ms if before else 0)
+    if _day_words(step.at_ms) == _day_words(before.at_ms):
+        return _clock_words(step.at_ms)
+    return f"{_day_words(step.at_ms)}, {_clock_words(step.at_ms)}"
 
 
-def moment_words(unix_ms: int, same_day_ms: int = 0) -> str:
-    """`09:14:07.120` local time; with the date where it is not the day of `same_day_ms`."""
-    local = time.localtime(unix_ms // 1000)
-    clock = time.strftime("%H:%M:%S", local) + f".{unix_ms % 1000:03}"
-    if same_day_ms and time.localtime(same_day_ms // 1000)[:3] == local[:3]:
-        return clock
-    return f"{time.strftime('%d %B %Y', local).lstrip('0')}, {clock}"
+def _clock_words(unix_ms: int) -> str:
+    """`09:14:07.120` local time."""
+    return time.strftime("%H:%M:%S", time.localtime(unix_ms // 1000)) + f".{unix_ms % 1000:03}"
+
+
+def _day_words(unix_ms: int) -> str:
+    """`9 Nov 2026` local time."""
+    return time.strftime("%d %b %Y", time.localtime(unix_ms // 1000)).lstrip("0")
 
 
 def _sendings(delivery: Delivery) -> list[Step]:

@@ -13,7 +13,7 @@ def test_the_newest_message_of_a_chat_is_inspected() -> None:
     chat.turn()
     lines = chat.write("/inspect")
     assert "bob: hello" in lines[0]
-    assert any(line.startswith("-- Arrived: ") for line in lines)
+    assert any(line.startswith("-- Arrived on ") for line in lines)
     assert "-- Arrivals: 1" in lines
     assert any(line.startswith("-- Packets: ") for line in lines)
     assert any(line.startswith("-- Read here: +") for line in lines)

@@ -76,7 +76,7 @@ def test_a_stranger_is_accepted_before_anything_is_written(make_stage: MakeStage
     peer.info = msgspec.structs.replace(peer.info, trust="pending")
     stage = make_stage(session_view(peer))
     composer = stage.pane.composer
-    assert composer.closed.words.text() == "You can write once you have accepted."
+    assert composer.closed.words.text() == "Accept to write."
     assert not composer.closed.button.isVisible()
     change(stage, trust="pinned")
     assert composer.box.isVisible()

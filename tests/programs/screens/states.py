@@ -22,6 +22,7 @@ from qtworld import (
     with_rows,
 )
 from screens.file_states import FILE_STATES
+from screens.message_states import MESSAGE_STATES
 from screens.scene import NARROW, Scene, chat, others
 
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Kowalczyk of the night shift"
@@ -336,4 +337,5 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "link-panel-narrow": link_panel_narrow,
     "dropping": dropping,
     **FILE_STATES,
+    **MESSAGE_STATES,
 }
