@@ -44,6 +44,7 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "Unreachable": ct.Unreachable(ID),
     "TransferStatus, paused": ct.TransferStatus(ID, True),
     "TransferStatus, not paused": ct.TransferStatus(ID, False),
+    "TransferStatus, waiting": ct.TransferStatus(ID, False, "comparing"),
     "End, cancelled": ct.End(ID, ct.EndCode.CANCELLED),
     "Done": ct.Done(ID),
     "LinkStream": ct.LinkStream(ID, HANDLE, TOKEN, ct.Suite.CHACHA),

@@ -12,6 +12,7 @@ from math import inf
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_protocol.errors import RemoteProtocolError
+from chatnet_protocol.ipc.reasons import TransferReason
 from chatnet_protocol.limits import (
     BULK_PART_BYTES,
     BULK_WINDOW_BYTES,
@@ -171,6 +172,16 @@ class BulkStreams:
             case BulkEnd():
                 self._ask(pw.BulkIn(stream.job, b""))
                 self._forget(stream.job)
+
+    def why_still(self, job: int) -> TransferReason | None:
+        """Why nothing leaves on the stream of this job, if its path is the reason."""
+        stream = self._by_job.get(job)
+        if stream is None or stream.receives:
+            return None
+        if self._messages.get(stream.peer):
+            return TransferReason.PATH_SILENT
+        full = stream.outgoing + BULK_PART_BYTES > BULK_WINDOW_BYTES
+        return TransferReason.RECEIVER_BUSY if full else None
 
     def waiting(self) -> list[int]:
         """Peers for whom something waits."""

@@ -16,23 +16,22 @@ from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.facts import done_for_peer, with_renamed, without_renamed
 from chatnet_engine.files.names import shown_path
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.pauses import DialPause
 from chatnet_engine.files.phases import S, Step, Table
 from chatnet_engine.files.placing import Placing
-from chatnet_engine.files.transfer import NO_TCP, QUEUED, Transfer
+from chatnet_engine.files.transfer import NO_TCP, Transfer
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
-from chatnet_protocol.ipc.reasons import Reason, TransferReason
+from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import Renamed, TransferRow
 from chatnet_protocol.wire import control as ct
 
 FIRST_RETRY_S, MAX_RETRY_S, SLOT_RETRY_S = 0.2, 60.0, 1.0
+QUEUED = reason(TransferReason.QUEUED)
 FULL_RETRY_S = 30.0
 """How often a full disk is looked at again."""
 MAX_MISMATCHES = 3
 """Times a transfer may arrive other than it was read; then something is broken for good."""
-
-MIN_DIAL_INTERVAL_S, MAX_DIAL_INTERVAL_S = 0.2, 10.0
-"""Between two dials of one transfer, however often the sender asks; doubles while they fail."""
 
 
 class Receiving(Transfer):
@@ -64,8 +63,7 @@ class Receiving(Transfer):
         self._asked: ct.Listen | None = None
         """The newest request to dial for which no job was started."""
         self._reached = False  # whether the sender's listener was, so that it is to listen
-        self._next_dial_s = 0.0
-        self._dial_interval_s = MIN_DIAL_INTERVAL_S
+        self._dials = DialPause()
         self.acknowledged = True
         """The sender knows how it ended."""
         self._have: list[tuple[int, bytes]] = []
@@ -126,7 +124,7 @@ class Receiving(Transfer):
             return
         if self.phase is not S.OFFERED:
             self._out.say(self.peer, ct.Accept(self.id))
-        self._say_standing()
+        self.say_standing()
         self._retry_s = FIRST_RETRY_S
         if self.phase is S.WAITING:
             self._stop_job()  # the peer may never have received `Listen`
@@ -198,7 +196,7 @@ class Receiving(Transfer):
 
     def _use_link(self, at: Moment) -> None:
         """TCP leads nowhere, in either direction."""
-        if self.phase in (S.WAITING, S.ACTIVE) and not self._on_link:
+        if self.phase in (S.WAITING, S.ACTIVE) and not self.on_link:
             self._asked = None
             self._stop_job()
             self._lost(at)
@@ -207,7 +205,7 @@ class Receiving(Transfer):
 
     def _change_to_tcp(self, at: Moment) -> None:
         """A connection could be opened while the link is in use."""
-        if self._on_link:
+        if self.on_link:
             self.link.try_tcp()
             self._stop_job()
             self._lost(at)
@@ -215,16 +213,15 @@ class Receiving(Transfer):
 
     def _change_path(self, at: Moment) -> None:
         """At once, but not as often as a sender may ask for it."""
-        self.retry_at = max(at.s, self._next_dial_s)
-        self._next_dial_s = self.retry_at + self._dial_interval_s
-        self._dial_interval_s = min(MAX_DIAL_INTERVAL_S, self._dial_interval_s * 2)
+        self.retry_at = self._dials.take(at.s)
+        self._dials.lengthen()
 
     def _dial_asked(self, listen: ct.Listen, at: Moment) -> None:
-        if at.s < self._next_dial_s:
-            self.retry_at = self._next_dial_s
+        if at.s < self._dials.next_s:
+            self.retry_at = self._dials.next_s
             return
         self._asked = None
-        self._next_dial_s = at.s + self._dial_interval_s
+        self._dials.take(at.s)
         self._stop_job()
         self._start(connecting.answer(listen, self.link))
 
@@ -264,12 +261,12 @@ class Receiving(Transfer):
                 self.detail.index, self.detail.offset = report.index, report.offset
                 if report.offset:
                     self._retry_s = FIRST_RETRY_S
-                    self._dial_interval_s = MIN_DIAL_INTERVAL_S
+                    self._dials.reset()
                 self._progress(report, at)
             case pw.FileComplete():
                 self.detail.index, self.detail.offset = report.index + 1, 0
                 self._retry_s = FIRST_RETRY_S
-                self._dial_interval_s = MIN_DIAL_INTERVAL_S
+                self._dials.reset()
                 self._note_done(at)
             case pw.ThingComplete():
                 self._thing_complete(report, at)
@@ -278,7 +275,7 @@ class Receiving(Transfer):
             case pw.NotPlaced():
                 self._not_placed(report, at)
             case pw.Stalled():
-                self._stall(report, at)
+                self.show_wait(TransferReason(report.why), at)
             case pw.Ended():
                 self.job = 0
                 self._handle_ended(report, at)
@@ -317,7 +314,7 @@ class Receiving(Transfer):
         self._touch(at)
 
     def _try_later(self, at: Moment) -> None:
-        self._dial_interval_s = min(MAX_DIAL_INTERVAL_S, self._dial_interval_s * 2)
+        self._dials.lengthen()
         self._retry_s = min(MAX_RETRY_S, max(self._retry_s, 5.0) * 2)
         self.retry_at = at.s + (0.0 if self._asked else self._retry_s)
         if self.link.up and self._row.reason != NO_TCP:

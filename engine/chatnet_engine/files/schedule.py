@@ -25,14 +25,16 @@ class Schedule:
         self._waiting: dict[bytes, Transfer] = {}
         """Those with a deadline."""
 
-    def note(self, transfer: Transfer) -> None:
-        """An input was handled: its job and its deadline may be others now."""
+    def note(self, transfer: Transfer, look_s: float | None = None) -> None:
+        """An input was handled: its job and its deadline may be others now. `look_s`: when it is
+        to be looked at in any case."""
         self._jobs.pop(self._job_of.pop(transfer.id, 0), None)
         if transfer.job:
             self._jobs[transfer.job] = transfer
             self._job_of[transfer.id] = transfer.job
-        self._deadlines.put(transfer.id, transfer.retry_at)
-        if transfer.retry_at is None:
+        due_s = min((one for one in (transfer.retry_at, look_s) if one is not None), default=None)
+        self._deadlines.put(transfer.id, due_s)
+        if due_s is None:
             self._waiting.pop(transfer.id, None)
         else:
             self._waiting[transfer.id] = transfer

@@ -13,6 +13,7 @@ from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.transfer import Transfer
+from chatnet_engine.files.waiting import Waits
 from chatnet_engine.trace import describe
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -58,6 +59,7 @@ class TransferTable:
         self._links: dict[int, PeerLink] = {}
         self._failed: dict[bytes, tuple[int, str]] = {}
         self._schedule = Schedule()
+        self._waits = Waits(self._out)
         self._all: dict[bytes, Transfer] = {}
         self._open: dict[bytes, Transfer] = {}
         """Those of `_all` that have not ended, or not been stored since."""
@@ -102,6 +104,7 @@ class TransferTable:
         """Forget these, to be loaded again from the store by `handle_loaded`."""
         for transfer_id in ids:
             self._quota.forget(transfer_id)
+            self._waits.forget(transfer_id)
             job = self._schedule.job_of(transfer_id)
             transfer = self._all.pop(transfer_id, None)
             for table in (self._open, self._undelivered, self._changed, self._settled):
@@ -166,9 +169,10 @@ class TransferTable:
         """An input was handled: start what is due, keep the books."""
         if transfer.retry_at is not None and transfer.retry_at <= at.s:
             transfer.handle_due(at, self._schedule.may_start(transfer))
+        look_s = self._waits.note(transfer, at)
         self._changed[transfer.id] = transfer
         self._file(transfer)
-        self._schedule.note(transfer)
+        self._schedule.note(transfer, look_s)
 
     def _guarded(self, transfer_id: bytes, peer: int, act: Callable[[], None]) -> None:
         """Handle one of several: what it raises concerns it alone."""

@@ -16,6 +16,7 @@ from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
 from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.pauses import DeathPause
 from chatnet_engine.files.phases import END_STATES, S, Step, Table
 from chatnet_engine.files.progress import Progress
 from chatnet_protocol.commit import StoreTransfer
@@ -26,14 +27,7 @@ from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
 from chatnet_protocol.wire import control as ct
 
 PROGRESS_STORED_EVERY_S = 1.0
-
-DEATHS_WITHOUT_PAUSE = 2
-MAX_DEATH_PAUSE_S = 60.0
-"""A job that the file process dies of again and again must not keep everybody's transfers still."""
-
 NO_TCP = reason(TransferReason.NO_TCP)
-CUT = reason(TransferReason.CONNECTION_CUT)
-QUEUED = reason(TransferReason.QUEUED)
 
 
 class Transfer(ABC):
@@ -69,8 +63,7 @@ class Transfer(ABC):
         self.retry_at: float | None = None
         self.bulk_job = 0
         """The newest job that has a bulk stream of the link instead of a TCP connection."""
-        self._deaths = 0
-        """Deaths of the file process while it had this job, since something was achieved."""
+        self._deaths = DeathPause()
         self._not_before_s = 0.0
         """No job is started before."""
         self._announced: ct.Listen | ct.LinkStream | None = None
@@ -84,6 +77,8 @@ class Transfer(ABC):
         self.progress = Progress(row.done_bytes)
         self._stalled_at_bytes: int | None = None
         """So many bytes had moved when nothing moved any more."""
+        self.wait = ""
+        """Receiver: what holds it up, as the sender knows it."""
 
     # --- what it is ---
 
@@ -113,8 +108,14 @@ class Transfer(ABC):
         return self.detail.held or self.detail.peer_held
 
     @property
-    def _on_link(self) -> bool:
+    def on_link(self) -> bool:
+        """Whether its job has a bulk stream."""
         return self.job != 0 and self.job == self.bulk_job
+
+    @property
+    def why(self) -> str:
+        """The code of the reason that its row shows; empty: none."""
+        return self._row.reason.code if self._row.reason else ""
 
     @property
     def row(self) -> TransferRow:
@@ -136,7 +137,7 @@ class Transfer(ABC):
         if not self.detail.held:
             self.detail.held = True
             self._stop_job()
-            self._say_standing()
+            self.say_standing()
             self._lost(at)
             self._touch(at)
 
@@ -145,7 +146,7 @@ class Transfer(ABC):
         self._refuse_ended("resumed")
         if self.detail.held:
             self.detail.held = False
-            self._say_standing()
+            self.say_standing()
             self._touch(at)
         self.retry_at = at.s
 
@@ -195,8 +196,9 @@ class Transfer(ABC):
     @abstractmethod
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None: ...
 
-    def _say_standing(self) -> None:
-        self._out.say(self.peer, ct.TransferStatus(self.id, self.detail.held))
+    def say_standing(self) -> None:
+        """Tell the peer where it stands."""
+        self._out.say(self.peer, ct.TransferStatus(self.id, self.detail.held, self.wait))
 
     def _say_end(self) -> None:
         code = self.detail.end_code or ct.EndCode.CANCELLED
@@ -213,9 +215,7 @@ class Transfer(ABC):
     def handle_job_lost(self, at: Moment) -> None:
         """The file process died, and the job with it."""
         self.job = 0
-        self._deaths += 1
-        if self._deaths > DEATHS_WITHOUT_PAUSE:
-            pause_s = min(MAX_DEATH_PAUSE_S, 2.0 ** (self._deaths - DEATHS_WITHOUT_PAUSE - 1))
+        if pause_s := self._deaths.died():
             self._not_before_s = at.s + pause_s
         self._announced = None
         self._lost(at)
@@ -315,7 +315,7 @@ class Transfer(ABC):
         if self.phase in (S.ACTIVE, S.VERIFYING) and self._step(Step.LOST):
             self.progress.halt()
             self._stalled_at_bytes = None
-            self._touch(at, why=None if self.held else CUT)
+            self._touch(at, why=None if self.held else reason(TransferReason.CONNECTION_CUT))
 
     def _stop_job(self) -> None:
         self._announced = None
@@ -330,16 +330,16 @@ class Transfer(ABC):
                 ErrorCode.NOT_ALLOWED, f"This transfer has ended and cannot be {what}."
             )
 
-    def _stall(self, report: pw.Stalled, at: Moment) -> None:
+    def show_wait(self, why: TransferReason | None, at: Moment) -> None:
         """Nothing moves: say why, until something does."""
         if self.phase is S.ACTIVE:
             self._stalled_at_bytes = self.progress.moved_bytes
             self.progress.halt()
-            self._touch(at, why=reason(TransferReason(report.why)))
+        self._touch(at, why=None if why is None else reason(why))
 
     def _progress(self, report: pw.Progress, at: Moment) -> None:
         """Note how far things are; stored now and then."""
-        self._deaths = 0
+        self._deaths.achieved()
         if self._stalled_at_bytes is not None and report.moved_bytes > self._stalled_at_bytes:
             self._stalled_at_bytes = None
             self._touch(at, why=None)
@@ -379,7 +379,7 @@ class Transfer(ABC):
         """The job has its connection, or its stream."""
         if not self._step(Step.CONNECTED):
             return
-        if self._on_link:
+        if self.on_link:
             self.retry_at = self.link.tcp_again_s
         else:
             self.link.tcp_works()
@@ -387,7 +387,7 @@ class Transfer(ABC):
 
     def _probe_tcp(self, at: Moment) -> None:
         """The link is in use: now and then, see whether TCP could be."""
-        if self.phase is S.ACTIVE and self._on_link:
+        if self.phase is S.ACTIVE and self.on_link:
             if at.s >= self.link.tcp_again_s:
                 self.link.tcp_failed(at.s)
                 self._out.ask(pw.Probe(self.job, self.link.tcp_addrs()))

@@ -129,6 +129,11 @@ class Updating(Receiving):
 
     # --- preparing, then receiving ---
 
+    @property
+    def is_preparing(self) -> bool:
+        """What it has in common with the earlier folder is not known yet."""
+        return self._prepared is None
+
     def _try(self, at: Moment, may_start: bool) -> None:
         if self._prepared is not None:
             super()._try(at, may_start)

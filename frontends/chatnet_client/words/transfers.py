@@ -38,6 +38,15 @@ _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
         ),
         TransferReason.QUEUED: "Waiting for other files to finish.",
         TransferReason.COMPARING: "Comparing with the earlier folder.",
+        TransferReason.NO_LINK: "Not connected to {name}. It goes on with the connection.",
+        TransferReason.CONNECTING: "Opening a connection to {name} for the files.",
+        TransferReason.FILES_STARTING: "The part of ChatNet that moves files is starting again.",
+        TransferReason.DISK_BUSY: "The disk here is busy reading or writing.",
+        TransferReason.PEER_NOT_READY: "{name} is not ready to receive yet.",
+        TransferReason.PEER_QUEUED: "{name} is receiving other files first.",
+        TransferReason.PEER_COMPARING: "{name} is comparing it with the earlier folder.",
+        TransferReason.PEER_DISK_FULL: "The disk of {name} is full; waiting for space there.",
+        TransferReason.PEER_UNWRITABLE: "The folder of {name} cannot be written at the moment.",
         TransferReason.NO_TCP: (
             "No TCP connection between the two sides; open the port of ChatNet on one of them."
         ),
@@ -110,7 +119,7 @@ def transfer_words(row: TransferRow, name: str, delivered: bool | None = None) -
         case TransferState.PAUSED:
             return f"Paused by {who}"
         case TransferState.VERIFYING:
-            return f"{name} is verifying the files" if row.mine else "Verifying the files"
+            return why or (f"{name} is verifying the files" if row.mine else "Verifying the files")
         case TransferState.DONE:
             return "Sent and verified" if row.mine else "Received and verified"
         case TransferState.REJECTED:

@@ -22,7 +22,7 @@ MAX_CONTROL_BYTES = 512
 MAX_RENAMED_BYTES = 360
 """Of the names in one Done."""
 MAX_CODE_BYTES = 40
-"""Of the code in one Done."""
+"""Of the code in one Done or TransferStatus."""
 
 
 class Suite(enum.IntEnum):
@@ -82,9 +82,11 @@ class Unreachable(ControlBase, frozen=True, gc=False, array_like=True, tag=4):
 
 
 class TransferStatus(ControlBase, frozen=True, gc=False, array_like=True, tag=5):
-    """Either side: this transfer has not ended here; `held`: I have paused it."""
+    """Either side: this transfer has not ended here; `paused`: I have paused it."""
 
     paused: bool
+    wait: str = ""
+    """Receiver: what keeps it from going on for now, a TransferReason value; empty: nothing."""
 
 
 class End(ControlBase, frozen=True, gc=False, array_like=True, tag=6):
@@ -148,5 +150,7 @@ def decode_control(body: bytes) -> Control:
     if isinstance(control, Done) and control.renamed < len(control.named):
         raise DecodeError("more is named than has another name")
     if isinstance(control, Done) and len(control.not_updated.encode()) > MAX_CODE_BYTES:
+        raise DecodeError("a code is too long")
+    if isinstance(control, TransferStatus) and len(control.wait.encode()) > MAX_CODE_BYTES:
         raise DecodeError("a code is too long")
     return control

@@ -7,8 +7,8 @@ import pytest
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import MAX_SCANS, FailedOffer
 from chatnet_engine.files.outputs import STATEMENT_INTERVAL_S, STATEMENTS_AT_ONCE
+from chatnet_engine.files.pauses import MAX_DIAL_INTERVAL_S, MIN_DIAL_INTERVAL_S
 from chatnet_engine.files.quota import DAY_MS
-from chatnet_engine.files.receiving import MAX_DIAL_INTERVAL_S, MIN_DIAL_INTERVAL_S
 from chatnet_engine.files.schedule import MAX_RECEIVING_JOBS, Schedule
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.limits import (

@@ -96,6 +96,17 @@ def test_every_reason_of_a_transfer_has_a_sentence(code: TransferReason) -> None
         assert sentence.endswith(".")
 
 
+@pytest.mark.parametrize("mine", [True, False])
+@pytest.mark.parametrize("state", ["waiting", "active", "verifying"])
+@pytest.mark.parametrize("code", list(TransferReason))
+def test_what_holds_a_transfer_up_is_what_is_said(
+    code: TransferReason, state: str, mine: bool
+) -> None:
+    params = [f"<{number}>" for number in range(len(PARAMETERS.get(code, ())))]
+    row = transfer(state, reason(code, *params), mine=mine)
+    assert transfer_words(row, "bob") == why_words(row, "bob")
+
+
 def test_missing_room_is_given_in_whole_megabytes() -> None:
     row = transfer("waiting", reason(TransferReason.NO_SPACE, "/in", 51_000_001))
     assert why_words(row, "bob") == "Not enough space in /in: 52 MB more are needed."

@@ -280,7 +280,9 @@ def _control(grammar: Grammar) -> bytes:
             random.choice((1, 9, 65535)),
             random.choice(list(control.Suite)),
         ),
-        control.TransferStatus(transfer, random.random() < 0.5),
+        control.TransferStatus(
+            transfer, random.random() < 0.5, random.choice(("", "queued", "comparing", "?" * 41))
+        ),
         control.End(transfer, random.choice((0, *control.EndCode, 99, 2**40))),
     ]
     if transfer not in known.offered:

@@ -37,6 +37,9 @@ ACTS = {
     cmd.CancelTransfer: Act.CANCEL,
 }
 
+OnEnded = cmd.AcceptTransfer | cmd.AllowUpdates
+"""What a person may do to a transfer that ended long ago: it is read from the store first."""
+
 MOVING_TRANSFER_STATES = frozenset({TransferState.WAITING, TransferState.ACTIVE})
 """Bytes move as soon as they can."""
 
@@ -103,17 +106,24 @@ class FileTransfers(Subject):
         self._offered[command.id] = reply_to
 
     def _accept(self, command: cmd.AcceptTransfer, reply_to: ReplyTo, now: Now) -> None:
-        """One that ended long ago is read from the store first."""
         require_id(command.id)
         if command.folder and not command.folder.startswith("/"):
             raise CommandError(ErrorCode.INVALID, "A folder is named by absolute path.")
-        if self.transfers.peer_of(command.id):
-            self._accept_loaded(command, now)
+        self._with_loaded(command.id, command, reply_to, now)
+
+    def _with_loaded(
+        self, transfer_id: bytes, command: OnEnded, reply_to: ReplyTo, now: Now
+    ) -> None:
+        if self.transfers.peer_of(transfer_id):
+            self._do_loaded(command, now)
             self._turn.replies.reply(reply_to, cmd.Done())
         else:
-            self._turn.commits.add(c.LoadTransfers([command.id]), reply_to, context=command)
+            self._turn.commits.add(c.LoadTransfers([transfer_id]), reply_to, context=command)
 
-    def _accept_loaded(self, command: cmd.AcceptTransfer, now: Now) -> None:
+    def _do_loaded(self, command: OnEnded, now: Now) -> None:
+        if isinstance(command, cmd.AllowUpdates):
+            self.transfers.allow_updates(command.id, command.allowed, now.mono_s, now.wall_ms)
+            return
         peer = self.transfers.peer_of(command.id)
         if peer and self._peers.get(peer) is None:
             raise CommandError(ErrorCode.NOT_ALLOWED, "The peer of this transfer was removed.")
@@ -121,8 +131,7 @@ class FileTransfers(Subject):
 
     def _allow_updates(self, command: cmd.AllowUpdates, reply_to: ReplyTo, now: Now) -> None:
         require_id(command.id)
-        self.transfers.allow_updates(command.id, command.allowed, now.mono_s, now.wall_ms)
-        self._turn.replies.reply(reply_to, cmd.Done())
+        self._with_loaded(command.id, command, reply_to, now)
 
     def _act(self, command: cmd.RejectTransfer, reply_to: ReplyTo, now: Now) -> None:
         self.transfers.act(command.id, ACTS[type(command)], now.mono_s, now.wall_ms)
@@ -142,9 +151,9 @@ class FileTransfers(Subject):
             if stored.row.id in self._rereading:
                 self._turn.publisher.publish(TransferChanged(stored.row))
         self._read_owners(result.found, ids, now)
-        if isinstance(waiting.context, cmd.AcceptTransfer):
+        if isinstance(waiting.context, cmd.AcceptTransfer | cmd.AllowUpdates):
             try:
-                self._accept_loaded(waiting.context, now)
+                self._do_loaded(waiting.context, now)
             except CommandError as error:
                 replies.fail(waiting.reply_to, error)
             else:

@@ -76,6 +76,25 @@ def allow_and_contain(nightly: Nightly) -> None:
     nightly.run(5)
 
 
+def test_updates_of_a_folder_that_came_long_ago_can_be_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatnet_engine.files.table.MAX_VIEW_TRANSFERS", 1)
+    nightly = Nightly()
+    nightly.send(FIRST)
+    nightly.at_a.ask(cmd.OfferFiles(b"other".rjust(16), 1, ["/home/data"]))
+    nightly.run(5)
+    request = nightly.at_b.ask(cmd.AllowUpdates(FIRST))
+    unknown = nightly.at_b.ask(cmd.AllowUpdates(b"?" * 16))
+    nightly.run(1)
+    assert nightly.at_b.replies[request].result == cmd.Done()
+    failure = nightly.at_b.replies[unknown].failure
+    assert failure
+    assert failure.code == ErrorCode.UNKNOWN_TRANSFER
+    nightly.send(SECOND)
+    assert nightly.names() == {"proj", "proj (until today)", "data"}
+
+
 def test_a_folder_is_updated_once_that_is_allowed(nightly: Nightly) -> None:
     request = nightly.at_b.ask(cmd.AllowUpdates(FIRST))
     nightly.run(1)
