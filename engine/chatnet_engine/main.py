@@ -184,6 +184,7 @@ def _config(options: argparse.Namespace, umask: int) -> "EngineConfig":
     """What an engine is made from. Raises CommandError."""
     from chatnet_engine.io.engine import EngineConfig
     from chatnet_engine.io.impair import parse_impair
+    from chatnet_protocol.ipc.sizes import parse_limit
 
     seed = int.from_bytes(os.urandom(2), "big")
     return EngineConfig(
@@ -194,7 +195,7 @@ def _config(options: argparse.Namespace, umask: int) -> "EngineConfig":
         bind=options.bind,
         display_name=options.name,
         impair=parse_impair(options.impair, seed=seed) if options.impair else None,
-        limit_bytes_s=_limit(options.limit),
+        limit_bytes_s=parse_limit(options.limit) if options.limit else 0,
         log_level=options.log_level,
         umask=umask,
         ways=tuple(way for way in ONCE if vars(options)[way[2:].replace("-", "_")]),
@@ -203,19 +204,6 @@ def _config(options: argparse.Namespace, umask: int) -> "EngineConfig":
         restarts=options.restarts,
         died_of=options.died_of,
     )
-
-
-def _limit(rate: str) -> int:
-    """Bytes a second, 0 for none. Raises CommandError."""
-    from chatnet_protocol.errors import CommandError, ErrorCode
-    from chatnet_protocol.ipc.sizes import parse_rate
-    from chatnet_protocol.limits import MIN_LIMIT_BYTES_S
-
-    limit_bytes_s = parse_rate(rate) if rate else 0
-    if 0 < limit_bytes_s < MIN_LIMIT_BYTES_S:
-        sentence = f"--limit {rate} is below the least rate, {MIN_LIMIT_BYTES_S:,} bytes a second."
-        raise CommandError(ErrorCode.INVALID, sentence)
-    return limit_bytes_s
 
 
 def _lasting(options: argparse.Namespace) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ VERBS = {
     "join": ("invites", "join"),
     "name": ("own", "name"),
     "inbox": ("own", "inbox"),
+    "limit": ("own", "limit"),
     "status": ("session", "status"),
     "sessions": ("session", "sessions"),
     "stop": ("session", "stop"),

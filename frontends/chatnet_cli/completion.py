@@ -37,6 +37,8 @@ def _arguments(
         yield from _paths(rest, entries)
     elif word == "restore" and "stop".startswith(rest):
         yield "stop", len(rest)
+    elif word == "limit" and "none".startswith(rest):
+        yield "none", len(rest)
     elif view is None:
         return
     elif word == "peer":

@@ -366,6 +366,8 @@ def _add_session(verbs: Verbs) -> None:
         ("name", "NAME", "show or change the name that peers see", 'chatnet name "Alice B."'),
         ("inbox", "FOLDER", "show or change the folder for received files; default: back to it",
          "chatnet inbox ~/Received\nchatnet inbox default"),
+        ("limit", "RATE", "show or change how fast files may move; none: no limit",
+         "chatnet limit 5MB\nchatnet limit none"),
     ):  # fmt: skip
         own = _verb(verbs, name, summary, example, peer=False)
         own.add_argument("value", nargs="?", metavar=meta, help="none: show it")

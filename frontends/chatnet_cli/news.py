@@ -10,6 +10,7 @@ from chatnet_client.mirror import Mirror
 from chatnet_client.words import is_open
 from chatnet_client.words.messages import failure_words
 from chatnet_client.words.notices import notice_words
+from chatnet_client.words.numbers import limit_words
 from chatnet_protocol.ipc.events import (
     Event,
     LinkChanged,
@@ -72,7 +73,9 @@ class News:
                     yield from self._restore(peer)
             case SessionChanged(row=session):
                 words = render.own_name_line(session.display_name)
-                yield NewsLine(0, f"{words} · {render.inbox_line(session.inbox)}", is_for_all=True)
+                words = f"{words} · {render.inbox_line(session.inbox)}"
+                words = f"{words} · {limit_words(session.limit_bytes_s)}"
+                yield NewsLine(0, words, is_for_all=True)
             case PeerRemoved(peer=number):
                 self._printed.pop(number, None)
             case _:

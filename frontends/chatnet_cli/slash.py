@@ -12,10 +12,10 @@ from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.environment import Failure, UsageError
 from chatnet_cli.grammar import allowed_size_of
 from chatnet_cli.hints import IN_CHAT
-from chatnet_cli.verbs.own import folder_of
+from chatnet_cli.verbs.own import folder_of, limit_of
 from chatnet_client.words import guess_words, is_open
 from chatnet_client.words.consent import consent_words
-from chatnet_client.words.numbers import gauge_words
+from chatnet_client.words.numbers import gauge_words, limit_words
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     AnswerRestore,
@@ -57,6 +57,7 @@ HELP = (
     "/give             send a peer the messages it asks for     /refuse  do not",
     "/block            nothing of this peer arrives any more    /unblock  it does again",
     "/name [NAME]      the name that others see   /inbox [FOLDER]  where received files land",
+    "/limit [RATE]     how fast files may move; none: as fast as they can",
     "/status           link and transfers",
     "/quit             leave; the engine keeps running",
     "/stop             end the engine too",
@@ -74,6 +75,7 @@ COMMANDS = (
     "history",
     "inbox",
     "inspect",
+    "limit",
     "name",
     "pause",
     "peer",
@@ -139,7 +141,7 @@ def _do(model: ChatModel, word: str, rest: str, new_id: Callable[[], bytes]) -> 
     elif word == "withdraw":
         if rest or not model.take_back_kept():
             model.ask(WithdrawMessage(_never_sent(model, rest).id, model.number))
-    elif word in ("name", "inbox"):
+    elif word in ("name", "inbox", "limit"):
         _own(model, word, rest)
     elif word == "peers":
         for peer in view.peers:
@@ -198,16 +200,23 @@ def _always(model: ChatModel, words: str) -> None:
 
 
 def _own(model: ChatModel, word: str, rest: str) -> None:
-    """Show or change the own name or the folder of received files."""
+    """Show or change the own name, the folder of received files, or the limit of files."""
     assert model.mirror.view is not None
     session = model.mirror.view.session
     if rest:
-        name, inbox = (rest, None) if word == "name" else (None, folder_of(rest))
-        model.ask(SetSession(name, inbox))
+        match word:
+            case "name":
+                model.ask(SetSession(display_name=rest))
+            case "inbox":
+                model.ask(SetSession(inbox=folder_of(rest)))
+            case _:
+                model.ask(SetSession(limit_bytes_s=limit_of(rest)))
     elif word == "name":
         model.say(render.own_name_line(session.display_name))
     else:
-        model.say(render.inbox_line(session.inbox))
+        inbox = word == "inbox"
+        line = render.inbox_line(session.inbox) if inbox else limit_words(session.limit_bytes_s)
+        model.say(line)
 
 
 def _paths(words: str) -> list[str]:

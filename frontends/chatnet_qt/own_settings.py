@@ -1,11 +1,15 @@
-"""The cards of the settings page that change the session itself: the own name, the inbox."""
+"""The cards of the settings page that change the session itself: the own name, the inbox, the rate
+limit of files."""
 
 import os
 from collections.abc import Callable
 
 from chatnet_client.client_events import Answered
+from chatnet_client.words.numbers import rate_words
+from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import SetSession
+from chatnet_protocol.ipc.sizes import parse_limit
 from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES
 from chatnet_qt.controls import push_button
 from chatnet_qt.labels import label
@@ -23,6 +27,7 @@ from chatnet_qt.tokens import measures_of
 from chatnet_qt.wording import shown_name
 
 NAME_WIDTH = 184
+LIMIT_WIDTH = 104
 HOW_SEEN = "This is how others see you"
 
 
@@ -73,6 +78,7 @@ class InboxCard(Card):
         self.place = label(wrap=True, font="small", ink="text_2")
         self.add_row("Save received files in", self.place, self.open, self.change)
         self.problem = Problem(self)
+        self.limit = LimitRow(session, self, self.problem)
         self.open.clicked.connect(self._open)
         self.change.clicked.connect(self._choose)
         follow(session, self.renew)
@@ -105,6 +111,44 @@ class InboxCard(Card):
             self._session.request(SetSession(inbox=folder), self.problem.show_answer)
         else:
             self.problem.say("Files cannot be written into that folder.")
+
+
+class LimitRow:
+    """How fast files may move, as a row of another card. Enter or leaving the box saves it."""
+
+    def __init__(self, session: Session, card: Card, problem: "Problem") -> None:
+        self._session = session
+        self._problem = problem
+        self.box = QLineEdit()
+        self.box.setAccessibleName("Rate limit of files")
+        self.box.setPlaceholderText("no limit")
+        self.box.setFixedWidth(measures_of(card.font()).px(LIMIT_WIDTH))
+        card.add_row("Rate limit", "In each direction, such as 5 MB/s", self.box)
+        self.box.editingFinished.connect(self._save)
+        follow(session, self.renew)
+        self.renew()
+
+    def renew(self) -> None:
+        """Show the present one, unless another one is being typed."""
+        view = self._session.view
+        if view is None or (self.box.hasFocus() and self.box.isModified()):
+            return
+        self.box.setText(rate_words(view.session.limit_bytes_s))
+        self.box.setCursorPosition(0)
+
+    def _save(self) -> None:
+        if self._session.view is None or not self.box.isModified():
+            return
+        self.box.setModified(False)
+        try:
+            limit = parse_limit(self.box.text().strip() or "none")
+        except CommandError as error:
+            self._problem.say(error.detail)
+            return
+        self._problem.say("")
+        if limit != self._session.view.session.limit_bytes_s:
+            command = SetSession(limit_bytes_s=limit)
+            self._session.request(command, self._problem.show_answer)
 
 
 class Problem:

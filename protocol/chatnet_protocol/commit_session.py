@@ -13,6 +13,10 @@ class StoreSettings(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """The one that this engine was started with: a later start with another one has that."""
     inbox: str | None
     """The folder of received files; empty: the default one."""
+    limit_bytes_s: int | None = None
+    """Of files in each direction; 0: no limit."""
+    given_limit: int = 0
+    """The one that this engine was started with, as with the name."""
 
 
 class SettingsStored(OpBase, frozen=True, gc=False, tag=True, array_like=True):

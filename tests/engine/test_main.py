@@ -61,7 +61,7 @@ def read_log(name: str) -> str:
         (["1", "--limit", "fast"], "'fast' is not a size (try 500MB or 1GiB)"),
         (
             ["1", "--limit", "5kB/s"],
-            "--limit 5kB/s is below the least rate, 20,000 bytes a second.",
+            "The least limit is 20,000 bytes a second.",
         ),
         (["1", "host", "0"], "0 is not a UDP port of a peer: use 1 to 65535."),
         (["1", "h" * 300, "5"], "A host name has at most 253 characters."),

@@ -38,7 +38,7 @@ OPS: list[c.Op] = [
     c.StoreTransfer(TRANSFER, b"private"),
     c.LoadTransfers([ID]),
     cs.StoreSettings("Ann", "Anna", "/inbox"),
-    cs.StoreSettings(None, "", None),
+    cs.StoreSettings(None, "", None, 20_000, 5),
     cs.StoreDisplayName(1, "Bob"),
     c.FindFolder(ID, 1, "plans"),
     cr.StoreRestoreRequest(1, 2**62 - 1, "asking"),

@@ -207,6 +207,8 @@ class FakeProcess:
         self.prepared: tuple[list[tuple[int, bytes]], bytes, str] = ([], b"state", "")
         self.refusal = ""
         """Why folders do not change places."""
+        self.limits: list[int] = []
+        """Every limit that was asked for."""
         self.sent: list[pw.Send] = []
         """Every request to send."""
         self.position: dict[int, tuple[int, int]] = {}
@@ -267,6 +269,8 @@ class FakeProcess:
                     self.report(pw.Reachable(request.job))
             case pw.Place():
                 self._place(request)
+            case pw.Limit(bytes_s):
+                self.limits.append(bytes_s)
             case pw.Discard():
                 self.partials = {
                     key: data for key, data in self.partials.items() if key[0] != request.id

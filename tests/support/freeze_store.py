@@ -74,7 +74,7 @@ def write_history(harness: LedgerHarness) -> None:
     harness.hello(old, 3)
     harness.accept(old, 3, 1, arrived(41))
     harness.do(c.ForgetPeer(old))
-    harness.do(cs.StoreSettings("Ann", "", "/home/ann/inbox"))
+    harness.do(cs.StoreSettings("Ann", "", "/home/ann/inbox", 50_000, 0))
     rude = harness.add_peer(RUDE, "rude")
     harness.hello(rude, 4)
     harness.do(c.StorePeer(PeerRow(rude, "rude", "", 0, key=RUDE, trust="pinned", blocked=True)))

@@ -210,7 +210,7 @@ COMMANDS: Samples = _named(
         cmd.MakeBackup("/backup/today", True),
         cmd.RemovePeer(1),
         cmd.SetPeer(1, "Robert", 0, "192.168.233.129", 12347, True),
-        cmd.SetSession("Alice B.", "/media/disk/received"),
+        cmd.SetSession("Alice B.", "/media/disk/received", 5_000_000),
         cmd.TrustPeer(1, "replace", OTHER_KEY),
         cmd.RetryPeer(1),
         cmd.AskRestore(1, True),

@@ -127,6 +127,8 @@ class Outputs:
         """TCP port of our listener; 0: none."""
         self.bbr = False
         """Whether what the file process sends on TCP uses BBR."""
+        self.limit_bytes_s = 0
+        """Of all that is sent, and of all that is received; 0: no limit."""
         self.bulk = BulkStreams(self.ask)
         self.searches: list[bytes] = []
         """Transfers whose earlier folder is wanted from the store."""
@@ -158,6 +160,15 @@ class Outputs:
         """Tell the file process."""
         if self.ready:
             self.frames.append(pw.encode(request))
+
+    def handle_listening(self, report: pw.Listening) -> None:
+        """There is a file process, which can be asked from now on."""
+        if not self.ready:
+            self.frames.clear()
+        self.ready = True
+        self.port, self.bbr = report.port, report.bbr
+        if self.limit_bytes_s:
+            self.ask(pw.Limit(self.limit_bytes_s))
 
     def next_job(self) -> int:
         """A number for a new job, never used before in this boot."""

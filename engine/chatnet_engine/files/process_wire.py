@@ -144,7 +144,16 @@ class Probe(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     addrs: list[tuple[str, int]]
 
 
-Request = Scan | Send | Prepare | Receive | Stop | Place | Discard | BulkIn | BulkGrant | Probe
+class Limit(WireBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Move at most so many bytes a second in each direction, all jobs together; 0: no limit, as at
+    the start. No report follows."""
+
+    bytes_s: int
+
+
+Request = (
+    Scan | Send | Prepare | Receive | Stop | Place | Discard | BulkIn | BulkGrant | Probe | Limit
+)
 
 
 class Listening(WireBase, frozen=True, gc=False, tag=True, array_like=True):

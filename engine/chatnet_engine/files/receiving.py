@@ -124,7 +124,7 @@ class Receiving(Transfer):
             return
         if self.phase is not S.OFFERED:
             self._out.say(self.peer, ct.Accept(self.id))
-        self.say_standing()
+        self._say_standing()
         self._retry_s = FIRST_RETRY_S
         if self.phase is S.WAITING:
             self._stop_job()  # the peer may never have received `Listen`
@@ -196,7 +196,7 @@ class Receiving(Transfer):
 
     def _use_link(self, at: Moment) -> None:
         """TCP leads nowhere, in either direction."""
-        if self.phase in (S.WAITING, S.ACTIVE) and not self.on_link:
+        if self.phase in (S.WAITING, S.ACTIVE) and not self._on_link:
             self._asked = None
             self._stop_job()
             self._lost(at)
@@ -205,7 +205,7 @@ class Receiving(Transfer):
 
     def _change_to_tcp(self, at: Moment) -> None:
         """A connection could be opened while the link is in use."""
-        if self.on_link:
+        if self._on_link:
             self.link.try_tcp()
             self._stop_job()
             self._lost(at)

@@ -52,7 +52,7 @@ class Sending(Transfer):
         self._wanted: ct.Listen | ct.DialBack | ct.LinkStream | None = None
         """The receiver's newest request that no job has been started for."""
         self.peer_wait = ""
-        """What the receiver waits for, as it said last."""
+        """What the receiver waits for, as it stated last."""
         self.waiting_seq = 0
         """Number of the offering message until the receiver has it, and could know of what this
         side speaks."""
@@ -61,22 +61,21 @@ class Sending(Transfer):
         """The receiver has committed the offer."""
         self.waiting_seq = 0
         if not self.ended:
-            self.say_standing()
+            self._say_standing()
 
     def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
         """The receiver answers with what it wants, or with how it ended."""
         if not self.ended:
-            self.say_standing()
+            self._say_standing()
 
     @property
     def is_asked(self) -> bool:
         """Whether the receiver has asked for a connection that no job was started for."""
         return self._wanted is not None
 
-    def say_standing(self) -> None:
-        """Once the receiver knows of it."""
+    def _say_standing(self) -> None:
         if not self.waiting_seq:
-            super().say_standing()
+            super()._say_standing()
 
     def _handle_standing(self, control: ct.TransferStatus, at: Moment) -> None:
         self.peer_wait = control.wait
@@ -117,7 +116,7 @@ class Sending(Transfer):
                 self._progress(report, at)
             case pw.SourceChanged():
                 self._source_changed(report, at)
-            case pw.Stalled(why=TransferReason.PATH_SILENT) if self.link.up and not self.on_link:
+            case pw.Stalled(why=TransferReason.PATH_SILENT) if self.link.up and not self._on_link:
                 self._stop_job()
                 self._lost(at)
                 self._out.say(self.peer, ct.Unreachable(self.id))
@@ -165,7 +164,7 @@ class Sending(Transfer):
         self._begin_again(at)
         self._wanted = None
         self.detail.again = True
-        self.say_standing()
+        self._say_standing()
 
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
         if not isinstance(control, ct.Accept | ct.Listen | ct.DialBack | ct.LinkStream):
@@ -182,7 +181,7 @@ class Sending(Transfer):
         self._wanted = control
         self.retry_at = at.s
         if self.detail.held:
-            self.say_standing()
+            self._say_standing()
 
     def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
         """The receiver knows whether the files are there: this side takes over what it says."""

@@ -77,6 +77,12 @@ class TransferTable:
         """Where the link to a peer tells its smallest round trip (s) and share of lost packets."""
         self._link(peer).line = line
 
+    def set_limit(self, bytes_s: int) -> None:
+        """Move at most so much in a second in each direction, from now on; 0: no limit."""
+        if bytes_s != self._out.limit_bytes_s:
+            self._out.limit_bytes_s = bytes_s
+            self._out.ask(pw.Limit(bytes_s))
+
     @property
     def bulk(self) -> BulkStreams:
         """The streams of those that have no TCP connection."""

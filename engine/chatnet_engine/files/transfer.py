@@ -48,6 +48,8 @@ class Transfer(ABC):
         out: Outputs,
         random: Callable[[int], bytes],
     ) -> None:
+        self.id = row.id
+        """The id of the offering message."""
         ended = detail.phase in ENDED_TRANSFER_STATES
         self._row = row if ended else msgspec.structs.replace(row, by="")
         self.detail = detail
@@ -83,11 +85,6 @@ class Transfer(ABC):
     # --- what it is ---
 
     @property
-    def id(self) -> bytes:
-        """The id of the offering message."""
-        return self._row.id
-
-    @property
     def peer(self) -> int:
         """Number of the peer."""
         return self._row.peer
@@ -108,14 +105,8 @@ class Transfer(ABC):
         return self.detail.held or self.detail.peer_held
 
     @property
-    def on_link(self) -> bool:
-        """Whether its job has a bulk stream."""
+    def _on_link(self) -> bool:
         return self.job != 0 and self.job == self.bulk_job
-
-    @property
-    def why(self) -> str:
-        """The code of the reason that its row shows; empty: none."""
-        return self._row.reason.code if self._row.reason else ""
 
     @property
     def row(self) -> TransferRow:
@@ -137,7 +128,7 @@ class Transfer(ABC):
         if not self.detail.held:
             self.detail.held = True
             self._stop_job()
-            self.say_standing()
+            self._say_standing()
             self._lost(at)
             self._touch(at)
 
@@ -146,7 +137,7 @@ class Transfer(ABC):
         self._refuse_ended("resumed")
         if self.detail.held:
             self.detail.held = False
-            self.say_standing()
+            self._say_standing()
             self._touch(at)
         self.retry_at = at.s
 
@@ -196,8 +187,7 @@ class Transfer(ABC):
     @abstractmethod
     def _handle_agreement(self, control: ct.Control, at: Moment) -> None: ...
 
-    def say_standing(self) -> None:
-        """Tell the peer where it stands."""
+    def _say_standing(self) -> None:
         self._out.say(self.peer, ct.TransferStatus(self.id, self.detail.held, self.wait))
 
     def _say_end(self) -> None:
@@ -379,7 +369,7 @@ class Transfer(ABC):
         """The job has its connection, or its stream."""
         if not self._step(Step.CONNECTED):
             return
-        if self.on_link:
+        if self._on_link:
             self.retry_at = self.link.tcp_again_s
         else:
             self.link.tcp_works()
@@ -387,7 +377,7 @@ class Transfer(ABC):
 
     def _probe_tcp(self, at: Moment) -> None:
         """The link is in use: now and then, see whether TCP could be."""
-        if self.phase is S.ACTIVE and self.on_link:
+        if self.phase is S.ACTIVE and self._on_link:
             if at.s >= self.link.tcp_again_s:
                 self.link.tcp_failed(at.s)
                 self._out.ask(pw.Probe(self.job, self.link.tcp_addrs()))

@@ -390,10 +390,7 @@ class Transfers(UpdateTable):
         return transfer
 
     def _handle_ready(self, report: pw.Listening, at: Moment) -> None:
-        if not self._out.ready:
-            self._out.frames.clear()
-        self._out.ready = True
-        self._out.port, self._out.bbr = report.port, report.bbr
+        self._out.handle_listening(report)
         self.offering.handle_ready()
         for transfer in list(self._open.values()):
             if not transfer.ended:

@@ -16,6 +16,7 @@ from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.updating import Updating
 from chatnet_protocol.ipc.reasons import TransferReason
+from chatnet_protocol.wire.control import TransferStatus
 
 R = TransferReason
 
@@ -38,7 +39,15 @@ BRIEF = frozenset({R.QUEUED, R.COMPARING})
 """Those that are often over in a moment: sent only after SAY_AFTER_S."""
 
 _FOUND_HERE = frozenset(
-    {R.NO_LINK, R.FILES_STARTING, R.CONNECTING, R.PEER_NOT_READY, R.DISK_BUSY, *PEER_WAITS.values()}
+    {
+        R.NO_LINK,
+        R.FILES_STARTING,
+        R.CONNECTING,
+        R.PEER_NOT_READY,
+        R.LIMITED,
+        R.DISK_BUSY,
+        *PEER_WAITS.values(),
+    }
 )
 """Shown by this module alone, and replaced by it when it is no longer so."""
 _STRONGER = frozenset({R.NO_LINK, R.FILES_STARTING, *PEER_WAITS.values()})
@@ -50,7 +59,7 @@ class _Still:
     __slots__ = ("due_s", "mark", "since_s")
 
     def __init__(self) -> None:
-        self.mark: tuple[object, ...] = ()
+        self.mark: int | None = None
         self.since_s = inf
         self.due_s: float | None = None
 
@@ -69,14 +78,14 @@ class Waits:
             self.forget(transfer.id)
             return None
         still = self._still.setdefault(transfer.id, _Still())
-        mark = (transfer.phase, transfer.progress.moved_bytes, transfer.detail.index)
+        mark = _mark(transfer)
         if still.mark != mark:
             still.mark, still.since_s = mark, at.s
         after_s = SAY_ACTIVE_AFTER_S if transfer.phase is S.ACTIVE else SAY_AFTER_S
         is_long = at.s >= still.since_s + after_s
         self._show(transfer, at, is_long=is_long)
         if isinstance(transfer, Receiving):
-            _send_wait(transfer, is_long=is_long)
+            self._send_wait(transfer, is_long=is_long)
         if still.due_s is None or still.due_s <= at.s:
             still.due_s = None if is_long else still.since_s + after_s
         return still.due_s
@@ -86,13 +95,26 @@ class Waits:
         self._still.pop(transfer_id, None)
 
     def _show(self, transfer: Transfer, at: Moment, *, is_long: bool) -> None:
-        shown = transfer.why
-        is_told = isinstance(transfer, Sending) and transfer.peer_wait in PEER_WAITS
-        if not is_long and (transfer.phase is S.ACTIVE or not (is_told or shown in _FOUND_HERE)):
+        shown = _shown(transfer)
+        is_known = isinstance(transfer, Sending) and transfer.peer_wait in PEER_WAITS
+        if not is_long and (transfer.phase is S.ACTIVE or not (is_known or shown in _FOUND_HERE)):
             return
         found = why_still(transfer, self._out)
         if (found or "") != shown and _may_replace(shown, found, transfer):
             transfer.show_wait(found, at)
+
+    def _send_wait(self, transfer: Receiving, *, is_long: bool) -> None:
+        """The sender learns what holds this side up. That it goes on, the next request for a
+        connection shows."""
+        why = _shown(transfer)
+        wait = why if why in PEER_WAITS and (is_long or why not in BRIEF) else ""
+        if transfer.phase is S.ACTIVE:
+            wait = ""
+        if wait != transfer.wait:
+            transfer.wait = wait
+            if wait:
+                status = TransferStatus(transfer.id, transfer.detail.held, wait)
+                self._out.say(transfer.peer, status)
 
 
 def why_still(transfer: Transfer, out: Outputs) -> TransferReason | None:
@@ -100,8 +122,10 @@ def why_still(transfer: Transfer, out: Outputs) -> TransferReason | None:
     if not out.ready:
         return R.FILES_STARTING
     if transfer.phase is S.ACTIVE:
-        if transfer.on_link and (why := out.bulk.why_still(transfer.job)):
+        if transfer.job == transfer.bulk_job and (why := out.bulk.why_still(transfer.job)):
             return why
+        if out.limit_bytes_s:
+            return R.LIMITED
         all_sent = transfer.progress.moved_bytes >= transfer.offer.size_bytes
         return R.RECEIVER_BUSY if isinstance(transfer, Sending) and all_sent else R.DISK_BUSY
     if not transfer.link.up:
@@ -125,14 +149,13 @@ def _may_replace(shown: str, found: TransferReason | None, transfer: Transfer) -
     return shown in _OF_CONNECTIONS and transfer.phase is not S.ACTIVE and found in _STRONGER
 
 
-def _send_wait(transfer: Receiving, *, is_long: bool) -> None:
-    """Let the sender know what holds this side up. That it goes on, the next request for a
-    connection says."""
-    why = transfer.why
-    wait = why if why in PEER_WAITS and (is_long or why not in BRIEF) else ""
+def _mark(transfer: Transfer) -> int:
+    """Another number when it has moved."""
     if transfer.phase is S.ACTIVE:
-        wait = ""
-    if wait != transfer.wait:
-        transfer.wait = wait
-        if wait:
-            transfer.say_standing()
+        return transfer.progress.moved_bytes + transfer.detail.index
+    return -1 if transfer.phase is S.WAITING else -2
+
+
+def _shown(transfer: Transfer) -> str:
+    why = transfer.row.reason
+    return why.code if why else ""

@@ -303,9 +303,7 @@ def _session_row(
 
 def _file_link(config: EngineConfig, folder: SessionFolder, udp: UdpSocket) -> FileLink:
     host, port = udp.local
-    return FileLink(
-        file_command(port, host, config.umask, folder.listings_path, config.limit_bytes_s)
-    )
+    return FileLink(file_command(port, host, config.umask, folder.listings_path))
 
 
 def _paths(folder: SessionFolder) -> SessionPaths:

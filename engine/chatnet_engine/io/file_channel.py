@@ -74,7 +74,7 @@ class FileChannel:
         if self._queued:
             parts = [memoryview(self._queued), *parts]
             self._queued = bytearray()
-        if self._sending is None:
+        if self._sending is None or not self._sending.bytes_s:
             self._send(parts)
             return
         for part in self._sending.slices(parts):

@@ -151,11 +151,9 @@ class PacedSockets:
     """All connections that send, and the limit of all that move files. Jobs add theirs from their
     own threads."""
 
-    def __init__(self, limit_bytes_s: int = 0) -> None:
-        """`limit_bytes_s`: of what is sent and of what is received; 0: none."""
-        limited = bool(limit_bytes_s)
-        self._sending = RateLimit(limit_bytes_s) if limited else None
-        self._receiving = RateLimit(limit_bytes_s) if limited else None
+    def __init__(self) -> None:
+        self._sending = RateLimit()
+        self._receiving = RateLimit()
         self._by_job: dict[int, PacedSocket] = {}
 
     def add(self, job: int, sock: socket.socket, now_s: float) -> None:
@@ -165,6 +163,11 @@ class PacedSockets:
             self._by_job[job] = PacedSocket(sock, now_s)
         except PacingUnavailable as error:
             logger.info("file job %d is not paced: %s", job, error)
+
+    def set_limit(self, bytes_s: int) -> None:
+        """Of what is sent and of what is received, also by those under way; 0: none."""
+        self._sending.change(bytes_s)
+        self._receiving.change(bytes_s)
 
     def limit(self, channel: FileChannel) -> None:
         """It moves no more than all together may."""

@@ -47,9 +47,8 @@ class FileProcess:
     """The loop. `engine`: the socket to the engine; `listings`: folder of those of own offers."""
 
     def __init__(
-        self, engine: socket.socket, bind: str, port: int, umask: int, listings: str,
-        limit_bytes_s: int,
-    ) -> None:  # fmt: skip
+        self, engine: socket.socket, bind: str, port: int, umask: int, listings: str
+    ) -> None:
         self._engine = engine
         self._listings = listings
         self._umask = umask
@@ -57,7 +56,7 @@ class FileProcess:
         self._unread = bytearray()
         self._unsent = bytearray()
         self._jobs: dict[int, Job] = {}
-        self._paced = PacedSockets(limit_bytes_s)
+        self._paced = PacedSockets()
         self._bulk = BulkSockets(self._selector, self._send)
         self._reports: collections.deque[tuple[int, pw.Report]] = collections.deque()
         """Reports of other threads; (job or 0, report)."""
@@ -129,6 +128,8 @@ class FileProcess:
                 self._bulk.forget(job)
             case pw.BulkIn() | pw.BulkGrant():
                 self._bulk.handle(request)
+            case pw.Limit(bytes_s):
+                self._paced.set_limit(bytes_s)
             case pw.Probe():
                 with contextlib.suppress(RuntimeError):  # the limit of threads
                     threading.Thread(target=self._probe, args=(request,), daemon=True).start()
@@ -265,7 +266,6 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--umask", type=int, required=True, help="for received files")
     parser.add_argument("--listings", default="", help="folder for the lists of large offers")
-    parser.add_argument("--limit", type=int, default=0, help="bytes a second; 0: no limit")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO)
     for handler in logging.getLogger().handlers:
@@ -275,7 +275,7 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     os.nice(NICENESS)
     engine = socket.socket(fileno=args.fd)
-    FileProcess(engine, args.bind, args.port, args.umask, args.listings, args.limit).run()
+    FileProcess(engine, args.bind, args.port, args.umask, args.listings).run()
     return 0
 
 

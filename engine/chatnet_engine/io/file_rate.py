@@ -16,26 +16,39 @@ class RateLimit:
 
     def __init__(
         self,
-        bytes_s: int,
+        bytes_s: int = 0,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._bytes_s = bytes_s
+        """`bytes_s`: 0 for no limit."""
+        self._changed = threading.Condition()
+        self._changes = 0
         self._clock = clock
-        self._sleep = sleep
-        self._lock = threading.Lock()
-        self._free_s = clock()
-        """When everything that was taken has moved."""
-        self.slice_bytes = min(MAX_SLICE_BYTES, max(1, bytes_s // SLICES_A_SECOND))
+        self._sleep = sleep or self._changed.wait
+        self.change(bytes_s)
+
+    def change(self, bytes_s: int) -> None:
+        """Another rate from now on, also for those who wait."""
+        with self._changed:
+            self.bytes_s = bytes_s
+            self.slice_bytes = MAX_SLICE_BYTES
+            if bytes_s:
+                self.slice_bytes = min(MAX_SLICE_BYTES, max(1, bytes_s // SLICES_A_SECOND))
+            self._free_s = self._clock()
+            """When everything that was taken has moved."""
+            self._changes += 1
+            self._changed.notify_all()
 
     def take(self, size_bytes: int) -> None:
         """Wait until it is this caller's turn to move so many bytes."""
-        with self._lock:
-            now_s = self._clock()
-            start_s = max(now_s, self._free_s)
-            self._free_s = start_s + size_bytes / self._bytes_s
-        if start_s > now_s:
-            self._sleep(start_s - now_s)
+        with self._changed:
+            if not self.bytes_s:
+                return
+            start_s = max(self._clock(), self._free_s)
+            self._free_s = start_s + size_bytes / self.bytes_s
+            changes = self._changes
+            while changes == self._changes and (left_s := start_s - self._clock()) > 0:
+                self._sleep(left_s)
 
     def slices(self, parts: list[memoryview]) -> list[memoryview]:
         """The same bytes in pieces that may be taken."""

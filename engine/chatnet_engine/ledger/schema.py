@@ -236,9 +236,12 @@ OWN_SETTINGS = """
 ALTER TABLE totals ADD COLUMN own_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE totals ADD COLUMN given_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE totals ADD COLUMN own_inbox TEXT NOT NULL DEFAULT '';
+ALTER TABLE totals ADD COLUMN own_limit INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE totals ADD COLUMN given_limit INTEGER NOT NULL DEFAULT 0;
 """
 """Schema version 3: the own display name that a person chose in a front end, the one that the
-engine had been started with then, and the folder of received files; empty for the default."""
+engine had been started with then, and the folder of received files; empty for the default. Likewise
+the limit of files in bytes a second; -1 for none chosen."""
 
 BUSY_TIMEOUT_MS = 5000
 BAD_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)

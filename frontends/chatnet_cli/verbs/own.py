@@ -1,11 +1,14 @@
-"""`name` and `inbox`: what others see of this session, where received files land."""
+"""`name`, `inbox` and `limit`: what a person chooses for the session."""
 
 import argparse
 import os
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure
+from chatnet_client.words.numbers import limit_words
+from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import SetSession
+from chatnet_protocol.ipc.sizes import parse_limit
 
 EVENT_TIMEOUT_S = 5.0
 
@@ -32,6 +35,25 @@ def inbox(env: Environment, options: argparse.Namespace) -> ExitStatus:
             )
         env.out(render.inbox_line(client.view.session.inbox))
     return ExitStatus.DONE
+
+
+def limit(env: Environment, options: argparse.Namespace) -> ExitStatus:
+    """Show or change how fast files may move."""
+    with targets.attach(env, options) as client:
+        if (wanted := options.value) is not None:
+            bytes_s = limit_of(wanted)
+            client.request(SetSession(limit_bytes_s=bytes_s))
+            client.wait_until(lambda: client.view.session.limit_bytes_s == bytes_s, EVENT_TIMEOUT_S)
+        env.out(limit_words(client.view.session.limit_bytes_s))
+    return ExitStatus.DONE
+
+
+def limit_of(words: str) -> int:
+    """Bytes a second; `none`: 0. Raises Failure."""
+    try:
+        return parse_limit(words)
+    except CommandError as error:
+        raise Failure(render.escape_line(error.detail)) from None
 
 
 def folder_of(words: str) -> str:

@@ -18,8 +18,8 @@ from chatnet_client.asking import ask_status, ask_to_stop
 from chatnet_client.errors import ClientError, EngineUnreachable, NoSession
 from chatnet_client.mirror import Progress
 from chatnet_client.outage import is_supervised, supervisor_of
-from chatnet_client.words import count_words, is_open, restarted_words, size_words
-from chatnet_client.words.numbers import gauge_words
+from chatnet_client.words import count_words, is_open, restarted_words
+from chatnet_client.words.numbers import gauge_words, limit_words
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import Status
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, LinkState
@@ -203,7 +203,7 @@ def _print_status(env: Environment, session: found.Session, view: View, facts: S
     if row.impair:
         env.out(f"impaired on purpose: {row.impair}")
     if row.limit_bytes_s:
-        env.out(f"files move at most at {size_words(row.limit_bytes_s)}/s in each direction")
+        env.out(limit_words(row.limit_bytes_s))
     for peer in view.peers:
         env.out(f"peer {peer.info.peer} {render.peer_name(peer.info)} · {peer.info.trust}")
         env.out(f"  link {_link_line(peer, facts)}")

@@ -21,6 +21,18 @@ def loss_words(loss: float) -> str:
     return f"loss {percent_words(loss)}"
 
 
+def rate_words(bytes_s: float) -> str:
+    """Bytes a second: `5.0 MB/s`; empty for 0."""
+    return f"{size_words(bytes_s)}/s" if bytes_s else ""
+
+
+def limit_words(bytes_s: int) -> str:
+    """How fast files may move; 0: there is no limit."""
+    if not bytes_s:
+        return "files move as fast as they can"
+    return f"files move at {rate_words(bytes_s)} at most in each direction"
+
+
 def gauge_words(gauge: Mapping[str, object]) -> list[str]:
     """The numbers of a link that is up, by the names of `LinkGauge`; what is not known is left
     out, and so is what is usual."""

@@ -41,6 +41,7 @@ _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
         TransferReason.NO_LINK: "Not connected to {name}. It goes on with the connection.",
         TransferReason.CONNECTING: "Opening a connection to {name} for the files.",
         TransferReason.FILES_STARTING: "The part of ChatNet that moves files is starting again.",
+        TransferReason.LIMITED: "The rate limit that is set here slows it down.",
         TransferReason.DISK_BUSY: "The disk here is busy reading or writing.",
         TransferReason.PEER_NOT_READY: "{name} is not ready to receive yet.",
         TransferReason.PEER_QUEUED: "{name} is receiving other files first.",

@@ -259,10 +259,12 @@ class SetPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
 
 class SetSession(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Change the name that peers see (empty: none), or the folder where received files land (an
-    absolute path; empty: the default one). None: as it is. Result: Done."""
+    absolute path; empty: the default one), or how many bytes of files may move in a second in each
+    direction (0: no limit), also of those under way. None: as it is. Result: Done."""
 
     display_name: str | None = None
     inbox: str | None = None
+    limit_bytes_s: int | None = None
 
 
 class TrustPeer(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):

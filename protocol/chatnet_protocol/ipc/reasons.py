@@ -52,6 +52,7 @@ class TransferReason(enum.StrEnum):
     NO_LINK = "no-link"
     CONNECTING = "connecting"
     FILES_STARTING = "files-starting"
+    LIMITED = "limited"
     DISK_BUSY = "disk-busy"
     PEER_NOT_READY = "peer-not-ready"
     PEER_QUEUED = "peer-queued"

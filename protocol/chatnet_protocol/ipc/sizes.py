@@ -1,8 +1,9 @@
-"""Sizes as people type them."""
+"""Sizes and rates as people type them."""
 
 import re
 
 from chatnet_protocol.errors import CommandError, ErrorCode
+from chatnet_protocol.limits import MIN_LIMIT_BYTES_S
 
 MAX_SIZE_BYTES = 2**63 - 1
 """More than any store can count."""
@@ -21,6 +22,15 @@ def parse_size(text: str) -> int:
     return value
 
 
-def parse_rate(text: str) -> int:
-    """Bytes a second, of `5MB` or `5MB/s`. Raises CommandError."""
-    return parse_size(text.strip().removesuffix("/s"))
+def parse_limit(text: str) -> int:
+    """Bytes a second, of `5MB` or `5MB/s`; 0 of `none`. Raises CommandError."""
+    bytes_s = 0 if text.strip() == "none" else parse_size(text.strip().removesuffix("/s"))
+    check_limit(bytes_s)
+    return bytes_s
+
+
+def check_limit(bytes_s: int) -> None:
+    """Raises CommandError for a rate that files cannot be limited to."""
+    if bytes_s and not MIN_LIMIT_BYTES_S <= bytes_s <= MAX_SIZE_BYTES:
+        sentence = f"The least limit is {MIN_LIMIT_BYTES_S:,} bytes a second."
+        raise CommandError(ErrorCode.INVALID, sentence)

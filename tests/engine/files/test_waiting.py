@@ -187,6 +187,17 @@ def test_both_sides_say_what_it_waits_for(
     assert whys(world) == (sender, receiver)
 
 
+def test_a_limit_of_this_side_is_named_before_the_disk(world: World) -> None:
+    world.a.transfers.set_limit(20_000)
+    begin(world)
+    stand(world)
+    assert whys(world) == (Why.LIMITED, Why.DISK_BUSY)
+    assert world.a.process.limits == [20_000]
+    world.a.restart_process()
+    world.settle()
+    assert world.a.process.limits == [20_000, 20_000]
+
+
 def test_what_goes_on_says_nothing_any_more(world: World) -> None:
     begin(world)
     stand(world)

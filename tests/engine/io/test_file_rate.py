@@ -1,6 +1,7 @@
 """Files move no faster than they are allowed to, over all connections together."""
 
 import socket
+import threading
 
 from chatnet_engine.io.file_channel import FileChannel
 from chatnet_engine.io.file_rate import MAX_SLICE_BYTES, RateLimit
@@ -68,3 +69,24 @@ def test_a_limited_connection_sends_and_receives_at_the_rate() -> None:
     assert 3.0 <= received.now_s <= 3.3
     sender.close()
     receiver.close()
+
+
+def test_another_rate_counts_from_now_on_and_frees_those_who_wait() -> None:
+    bucket = RateLimit(1)
+    waiting, through = threading.Event(), threading.Event()
+
+    def move() -> None:
+        bucket.take(1_000_000)
+        waiting.set()
+        bucket.take(1)
+        through.set()
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    assert waiting.wait(10)
+    assert not through.is_set()
+    bucket.change(0)
+    assert through.wait(10)
+    mover.join()
+    bucket.take(1 << 40)
+    assert bucket.slice_bytes == MAX_SLICE_BYTES

@@ -1,5 +1,6 @@
 """What a person chose for the session lasts, until a start names another name."""
 
+import msgspec
 import pytest
 
 from chatnet_engine.ledger import own_settings
@@ -45,6 +46,26 @@ def test_a_chosen_inbox_lasts_until_the_default_is_chosen_again() -> None:
         cs.SettingsStored()
     )
     assert again.ledger.load_view(started("Anna")).session == started("Anna")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "given", "now", "shown"),
+    [
+        (7, 0, 0, 7),
+        (0, 5, 5, 0),
+        (7, 5, 5, 7),
+        (7, 5, 0, 7),
+        (7, 5, 6, 6),
+        (7, 0, 6, 6),
+    ],
+)
+def test_a_chosen_limit_gives_way_to_another_one_of_a_start(
+    chosen: int, given: int, now: int, shown: int
+) -> None:
+    harness = LedgerHarness()
+    harness.do(cs.StoreSettings(None, "", None, chosen, given))
+    session = msgspec.structs.replace(started(), limit_bytes_s=now)
+    assert harness.ledger.load_view(session).session.limit_bytes_s == shown
 
 
 def test_what_a_peer_calls_itself_lasts() -> None:

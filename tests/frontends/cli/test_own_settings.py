@@ -1,4 +1,4 @@
-"""`name` and `inbox`, as verbs against an engine and as lines of a chat."""
+"""`name`, `inbox` and `limit`, as verbs against an engine and as lines of a chat."""
 
 from pathlib import Path
 
@@ -35,6 +35,20 @@ def test_the_inbox_is_shown_and_changed(shell: Shell, local: LocalEngine, tmp_pa
     assert shell.out == "received files land in /tmp/inbox\n"
 
 
+def test_the_limit_of_files_is_shown_and_changed(shell: Shell, local: LocalEngine) -> None:
+    assert shell.run("limit") == 0
+    assert shell.out == "files move as fast as they can\n"
+    assert shell.run("limit", "5MB/s") == 0
+    assert shell.out == "files move at 5.0 MB/s at most in each direction\n"
+    assert shell.run("status") == 0
+    assert "5.0 MB/s at most" in shell.out
+    assert shell.run("limit", "none") == 0
+    assert shell.out == "files move as fast as they can\n"
+    assert shell.run("limit", "1kB") == 1
+    assert "least limit" in shell.err
+    assert len(local.seen(cmd.SetSession)) == 2
+
+
 @pytest.mark.parametrize("what", ["missing", "file"])
 def test_an_inbox_that_is_no_folder_is_refused(
     shell: Shell, local: LocalEngine, tmp_path: Path, what: str
@@ -57,3 +71,6 @@ def test_both_are_changed_from_the_chat(tmp_path: Path) -> None:
     assert "name · Alice B." in chat.write("/name")[0]
     assert str(tmp_path) in chat.write("/inbox")[0]
     assert "is not a folder" in chat.write("/inbox /nowhere")[0]
+    chat.write("/limit 5MB")
+    assert "5.0 MB/s" in chat.write("/limit")[0]
+    assert "is not a size" in chat.write("/limit fast")[0]

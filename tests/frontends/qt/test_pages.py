@@ -208,6 +208,31 @@ def test_another_folder_for_received_files_is_chosen(own: Stage, tmp_path: Path)
     assert len(own.client.asked(SetSession)) == 1
 
 
+def test_the_rate_limit_of_files_is_changed_and_shown(own: Stage) -> None:
+    card = own.window.pages.settings.inbox
+    box = card.limit.box
+
+    def write(text: str) -> None:
+        box.selectAll()
+        box.insert(text)
+        box.editingFinished.emit()
+
+    assert box.text() == ""
+    write("5 MB/s")
+    assert own.client.asked(SetSession) == [SetSession(limit_bytes_s=5_000_000)]
+    row = msgspec.structs.replace(own_row(own), limit_bytes_s=5_000_000)
+    own.client.change(ev.SessionChanged(row))
+    own.settle()
+    assert box.text() == "5.0 MB/s"
+    write("fast")
+    assert "is not a size" in card.problem.words.text()
+    box.clear()
+    box.setModified(True)
+    box.editingFinished.emit()
+    assert own.client.asked(SetSession)[1:] == [SetSession(limit_bytes_s=0)]
+    assert card.problem.words.isHidden()
+
+
 def test_a_refused_name_says_why(own: Stage) -> None:
     card = own.window.pages.settings.own
     own.client.held.add(SetSession)

@@ -56,7 +56,7 @@ def conversation() -> dict[str, list[bytes]]:
         cmd.OfferFiles(b"i" * 16, 1, ["/x"]), cmd.CancelTransfer(b"i" * 16), cmd.FetchStatus(),
         cmd.FetchDelivery(1, seq=1),
         cmd.FetchEvents(bytes(8), 1), cmd.FetchSnapshot(bytes(8), 1, 0), cmd.RemovePeer(2),
-        cmd.SetPeer(1, "n", 1), cmd.SetSession("n", "/i"), cmd.KeepAlive(1), cmd.Detach(),
+        cmd.SetPeer(1, "n", 1), cmd.SetSession("n", "/i", 5), cmd.KeepAlive(1), cmd.Detach(),
     ):  # fmt: skip
         heard["ipc_frame"].append(codec.pack(envelope.Request(7, command)))
     pair.run(3)

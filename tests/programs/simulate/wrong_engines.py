@@ -341,7 +341,7 @@ def transfers_spoken_of_before_their_offer() -> Patches:
     def standing(self: Sending) -> None:
         self._out.say(self.peer, control.TransferStatus(self.id, self.detail.held))
 
-    return [swap(Sending, "say_standing", standing)]
+    return [swap(Sending, "_say_standing", standing)]
 
 
 @noticed_by(

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_protocol.errors import CommandError
-from chatnet_protocol.ipc.sizes import MAX_SIZE_BYTES, parse_rate, parse_size
+from chatnet_protocol.ipc.sizes import MAX_SIZE_BYTES, parse_limit, parse_size
 
 
 @pytest.mark.parametrize(
@@ -27,5 +27,15 @@ def test_more_than_can_be_counted_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["5MB", "5MB/s", "5 mb/s "])
-def test_a_rate_is_a_size_a_second(text: str) -> None:
-    assert parse_rate(text) == 5_000_000
+def test_a_limit_is_a_size_a_second(text: str) -> None:
+    assert parse_limit(text) == 5_000_000
+
+
+@pytest.mark.parametrize("text", ["none", "0", " none "])
+def test_there_need_not_be_a_limit(text: str) -> None:
+    assert parse_limit(text) == 0
+
+
+def test_a_limit_that_nothing_could_live_with_is_refused() -> None:
+    with pytest.raises(CommandError, match="least limit is 20,000"):
+        parse_limit("5kB/s")

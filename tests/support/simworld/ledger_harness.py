@@ -213,7 +213,11 @@ def marks_moved(state: c.PeerState) -> ev.MarksMoved:
 def session_events(op: c.Op, view: View) -> list[ev.Event]:
     """What is announced of names and of the inbox."""
     if isinstance(op, cs.StoreSettings):
-        chosen = {"display_name": op.name, "inbox": op.inbox}
+        chosen = {
+            "display_name": op.name,
+            "inbox": op.inbox,
+            "limit_bytes_s": op.limit_bytes_s,
+        }
         known = {key: value for key, value in chosen.items() if value is not None}
         return [ev.SessionChanged(msgspec.structs.replace(view.session, **known))]
     assert isinstance(op, cs.StoreDisplayName)

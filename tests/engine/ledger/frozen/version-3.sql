@@ -139,8 +139,8 @@ CREATE TABLE totals (
     last_no INTEGER NOT NULL,
     last_peer INTEGER NOT NULL,
     clean INTEGER NOT NULL
-, own_key BLOB NOT NULL DEFAULT x'', own_name TEXT NOT NULL DEFAULT '', given_name TEXT NOT NULL DEFAULT '', own_inbox TEXT NOT NULL DEFAULT '') STRICT;
-INSERT INTO "totals" VALUES(1,16,5,0,X'','Ann','','/home/ann/inbox');
+, own_key BLOB NOT NULL DEFAULT x'', own_name TEXT NOT NULL DEFAULT '', given_name TEXT NOT NULL DEFAULT '', own_inbox TEXT NOT NULL DEFAULT '', own_limit INTEGER NOT NULL DEFAULT -1, given_limit INTEGER NOT NULL DEFAULT 0) STRICT;
+INSERT INTO "totals" VALUES(1,16,5,0,X'','Ann','','/home/ann/inbox',50000,0);
 CREATE TABLE transfers (
     place INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,

@@ -11,14 +11,20 @@ from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES
 from simworld.client import SimClient
 from simworld.engine import SimEngine
+from simworld.file_pair import FilePair
 from simworld.pair import Pair
 
 STARTED = SessionRow("1", "Anna", "", 1, b"", "", "/default")
 
 
-def change(pair: Pair, **fields: str) -> str:
+def change(
+    pair: Pair,
+    display_name: str | None = None,
+    inbox: str | None = None,
+    limit_bytes_s: int | None = None,
+) -> str:
     """The code of the failure, empty for none."""
-    asked = pair.at_a.ask(cmd.SetSession(**fields))
+    asked = pair.at_a.ask(cmd.SetSession(display_name, inbox, limit_bytes_s))
     pair.run(1)
     failure = pair.at_a.replies[asked].failure
     return failure.code if failure else ""
@@ -122,23 +128,48 @@ def test_a_name_that_is_too_long_on_the_wire_is_a_violation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "code"),
+    ("command", "code"),
     [
-        ({"display_name": "x" * (MAX_DISPLAY_NAME_BYTES + 1)}, ErrorCode.INVALID),
-        ({"display_name": "a\nb"}, ErrorCode.INVALID),
-        ({"inbox": "relative"}, ErrorCode.INVALID),
-        ({"inbox": "/nul\0"}, ErrorCode.INVALID),
-        ({"inbox": "/" + "x" * MAX_PATH_BYTES}, ErrorCode.TOO_LARGE),
+        (cmd.SetSession("x" * (MAX_DISPLAY_NAME_BYTES + 1)), ErrorCode.INVALID),
+        (cmd.SetSession("a\nb"), ErrorCode.INVALID),
+        (cmd.SetSession(inbox="relative"), ErrorCode.INVALID),
+        (cmd.SetSession(inbox="/nul\0"), ErrorCode.INVALID),
+        (cmd.SetSession(inbox="/" + "x" * MAX_PATH_BYTES), ErrorCode.TOO_LARGE),
     ],
 )
-def test_what_cannot_be_is_refused(fields: dict[str, str], code: ErrorCode) -> None:
+def test_what_cannot_be_is_refused(command: cmd.SetSession, code: ErrorCode) -> None:
     with pytest.raises(CommandError) as caught:
-        checked(cmd.SetSession(**fields), "")
+        checked(command, STARTED)
     assert caught.value.code == code
 
 
 def test_what_is_not_named_stays() -> None:
-    op = checked(cmd.SetSession(inbox="/x"), "Anna")
+    op = checked(cmd.SetSession(inbox="/x"), STARTED)
     assert op == StoreSettings(None, "Anna", "/x")
     assert chosen(STARTED, op, "/default") == msgspec.structs.replace(STARTED, inbox="/x")
-    assert chosen(STARTED, checked(cmd.SetSession(), "Anna"), "/default") == STARTED
+    assert chosen(STARTED, checked(cmd.SetSession(), STARTED), "/default") == STARTED
+
+
+def limits(pair: Pair) -> list[int]:
+    """What the file process of A was asked for."""
+    assert pair.a.files
+    return pair.a.files.process.limits
+
+
+def test_a_limit_holds_at_once_for_all_that_moves_and_lasts() -> None:
+    pair = FilePair(3)
+    assert change(pair, limit_bytes_s=50_000) == ""
+    assert limits(pair) == [50_000]
+    view = pair.at_a.view
+    assert view
+    assert view.session.limit_bytes_s == 50_000
+    assert change(pair, limit_bytes_s=50_000) == ""
+    assert limits(pair) == [50_000], "nothing has changed"
+    assert change(pair, limit_bytes_s=19_999) == ErrorCode.INVALID
+    assert change(pair, limit_bytes_s=-1) == ErrorCode.INVALID
+    pair.a.crash()
+    pair.a.up()
+    pair.run(5)
+    assert limits(pair)[-1] == 50_000
+    assert change(pair, limit_bytes_s=0) == ""
+    assert limits(pair)[-1] == 0
