@@ -1,7 +1,7 @@
 """Exceptions at every statement of the handlers: `python -m injection --results FILE`.
 
 One line a statement; interrupted, it goes on where FILE ends. 800 of the node at 0.7 s each, then
-650 of the transfers at 2.5 s.
+650 of the transfers at 2.5 s, then those of updates.
 """
 
 import argparse
@@ -9,12 +9,13 @@ import pathlib
 import sys
 import traceback
 
-from injection import files, scenario
+from injection import files, scenario, updates
 from injection.scenario import Point, World, inject, points
 
 WORLDS: tuple[tuple[type[World], tuple[str, ...]], ...] = (
     (World, scenario.HANDLERS),
     (files.FilesWorld, files.HANDLERS),
+    (updates.UpdatesWorld, updates.HANDLERS),
 )
 
 

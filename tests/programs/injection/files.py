@@ -134,7 +134,15 @@ class FilesWorld(World):
         return {bytes(one).lstrip(b"\x01").decode(): state for one, state in found}
 
     def problems(self) -> list[str]:
-        found = super().problems()
+        found = [*super().problems(), *self.file_problems()]
+        for _, command, request in self._insisted:
+            if not any(request in client.replies for client in self.clients):
+                found.append(f"{command} was never answered")
+        return found
+
+    def file_problems(self) -> list[str]:
+        """What is wrong with transfers and with what arrived."""
+        found = []
         ours, theirs = self.transfers(self.a), self.transfers(self.b)
         if ours != theirs or sorted(ours) != sorted(NAMES):
             found.append(f"transfers at a {ours}, at b {theirs}")
@@ -150,7 +158,4 @@ class FilesWorld(World):
                 wanted = [engine.files.sources[name]] if done else []
                 if arrived != wanted:
                     found.append(f"{engine.name}: {name} arrived {len(arrived)} times")
-        for _, command, request in self._insisted:
-            if not any(request in client.replies for client in self.clients):
-                found.append(f"{command} was never answered")
         return found
