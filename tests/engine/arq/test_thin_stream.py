@@ -12,6 +12,8 @@ from simworld.thin_stream import (
     Result,
     Stream,
     changing,
+    first_on_known_line,
+    measured_lines,
     packet_bursts,
     random_loss,
     steady,
@@ -47,6 +49,14 @@ def test_the_first_messages_of_a_link_do_not_wait_for_an_estimate() -> None:
     links = [steady(random_loss(0.2), 100 + seed, 20, rest=False) for seed in range(50)]
     together = Result([ms for link in links for ms in link.latency_ms])
     assert together.percentile(0.99) <= 45
+
+
+def test_the_first_messages_on_a_known_line_begin_with_what_is_known() -> None:
+    lossy = random_loss(0.2)
+    lines = measured_lines(lossy, 1)
+    links = [first_on_known_line(lossy, lines, 100 + seed, 20) for seed in range(50)]
+    together = Result([ms for link in links for ms in link.latency_ms])
+    assert together.percentile(0.99) <= 42
 
 
 def test_copies_follow_a_line_that_changes_both_ways() -> None:

@@ -23,7 +23,9 @@ LINES: dict[str, Model] = {
     "bursts of 20 ms": time_bursts(),
 }
 CHANGES = "changes"
-EXTRA = ("20 at once, 20 %", "first 20, 20 %", "first 20, 0 %", CHANGES)
+EXTRA = (
+    "20 at once, 20 %", "first 20, 20 %", "first 20, 20 %, known", "first 20, 0 %", CHANGES,
+)  # fmt: skip
 ASKED = os.environ.get("CHATNET_THIN_ROWS", "")
 ROWS = [name for name in (*LINES, *EXTRA) if not ASKED or name in ASKED.split("/")]
 
@@ -56,15 +58,16 @@ def _one(name: str, seed: int) -> Any:
     if name == "20 at once, 20 %":
         return thin_stream.steady(random_loss(0.2), seed, COUNT, at_once=20, rest=False)
     if name.startswith("first"):
-        return _first(random_loss(0.2 if "20 %" in name else 0.0), seed)
+        return _first(random_loss(0.2 if "20 %" in name else 0.0), seed, known="known" in name)
     return thin_stream.steady(LINES[name], seed, COUNT)
 
 
-def _first(model: Model, seed: int) -> Result:
-    links = [
-        thin_stream.steady(model, 1000 * seed + link, FIRST, rest=False)
-        for link in range(LINKS_A_SEED)
-    ]
+def _first(model: Model, seed: int, *, known: bool) -> Result:
+    first = partial(thin_stream.steady, rest=False)
+    if known:
+        lines = thin_stream.measured_lines(model, seed)
+        first = partial(thin_stream.first_on_known_line, lines=lines)
+    links = [first(model, seed=1000 * seed + link, count=FIRST) for link in range(LINKS_A_SEED)]
     return Result(
         [ms for link in links for ms in link.latency_ms],
         [at for link in links for at in link.sent_s],

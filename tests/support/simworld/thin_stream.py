@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
+from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.arq.packets import Packet
 from chatnet_engine.io.bursts import LossModel, PacketBursts, TimeBursts
 from chatnet_protocol.ipc.rows import MessageKind
@@ -159,6 +160,27 @@ def steady(model: Model, seed: int, count: int, *, at_once: int = 1, rest: bool 
         stream.settle()
     interval_s = INTERVAL_S if at_once == 1 else 1.0
     return stream.send(count, at_once=at_once, interval_s=interval_s)
+
+
+def measured_lines(model: Model, seed: int) -> tuple[KnownLine, KnownLine]:
+    """What both ends of a link know of such a line after 300 messages."""
+    stream = Stream(model, seed)
+    stream.settle()
+    stream.send(300)
+    ours, theirs = [end.connection.line.remember() for end in (stream.pair.a, stream.pair.b)]
+    assert ours is not None
+    assert theirs is not None
+    return ours, theirs
+
+
+def first_on_known_line(
+    model: Model, lines: tuple[KnownLine, KnownLine], seed: int, count: int
+) -> Result:
+    """The first messages of a link whose ends begin with what they know."""
+    pair = Pair(seed, delay_s=DELAY_S, commit_s=COMMIT_S)
+    for end, known in zip((pair.a, pair.b), lines, strict=True):
+        end.connection.line.resume(known)
+    return Stream(model, seed, pair).send(count)
 
 
 def changing(
