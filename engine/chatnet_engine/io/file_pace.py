@@ -23,7 +23,8 @@ SO_MAX_PACING_RATE = getattr(socket, "SO_MAX_PACING_RATE", 47)
 UNLIMITED = 2**64 - 1
 PREFERRED = b"bbr"
 PLAIN = b"reno"
-"""In every kernel; what BBR is exchanged for, for a moment, so that it begins afresh."""
+"""In every kernel; what BBR is exchanged for, for a moment, so that it begins afresh, and what fits
+where nothing is lost: BBR takes a busy receiver's rate for the line's as well."""
 IDLE_TICK_S = 0.1
 """While the line is free there is nothing to steer."""
 
@@ -102,9 +103,11 @@ class PacedSocket:
         self._delivered = 0
         self._moved_s = now_s
         self._stalled = False
-        if not is_on_this_machine(sock):
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, PREFERRED)
+        is_local = is_on_this_machine(sock)
+        with contextlib.suppress(OSError):
+            control = PLAIN if is_local else PREFERRED
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, control)
+        if not is_local:
             self._pacer = Pacer(now_s, first)
             self._apply(Decision(self._pacer.rate))
         self.due_s = now_s + TICK_S

@@ -71,6 +71,8 @@ def test_what_stays_on_this_machine_is_not_paced_however_late_its_acknowledgemen
         monkeypatch.setattr(file_pace, "read_sample", lambda sock, late=late: late)
         paced.tick(tick * TICK_S)
     assert rate_of(near) == UNLIMITED
+    control = near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+    assert control.rstrip(b"\0") == file_pace.PLAIN
 
 
 @pytest.mark.usefixtures("a_line")
