@@ -116,8 +116,12 @@ class SendJob:
         end = 0
         while records := self._channel.receive(deadline_s - time.monotonic()):
             for number, (record_type, body) in enumerate(records):
-                if record_type == RecordType.START and number == len(records) - 1:
-                    return decode_position(bytes(body))
+                if record_type == RecordType.START:
+                    start = decode_position(bytes(body))
+                    # The receiver does not wait for a sender that reads a long listing first.
+                    for later_type, later in records[number + 1 :]:
+                        self._handle(later_type, later)
+                    return start
                 if record_type != RecordType.SKIP:
                     raise RemoteProtocolError(NO_START)
                 skip = decode_skip(bytes(body))

@@ -24,6 +24,7 @@ from chatnet_protocol.wire.file_records import (
     FileHeader,
     Position,
     RecordType,
+    Skip,
     encode_body,
 )
 
@@ -337,6 +338,25 @@ def test_everything_from_the_start_that_was_asked_for(jobs: Jobs) -> None:
 def test_a_receiver_that_starts_wrong_is_left(jobs: Jobs, kind: RecordType, body: bytes) -> None:
     jobs.send(b"first")
     jobs.say(kind, body)
+    assert jobs.outcome() == pw.Outcome.LOST
+
+
+def test_what_a_receiver_reports_before_its_sender_is_ready_is_no_break_of_the_order(
+    jobs: Jobs,
+) -> None:
+    jobs.say(T.START, encode_body(Position(0, 0)))
+    for _ in range(3):
+        jobs.say(T.VERIFIED, encode_body(Position(0, 0)))
+    jobs.send(b"content")
+    assert [kind for kind, _ in jobs.hear()][:1] == [T.FILE]
+    jobs.say(T.END)
+    assert jobs.outcome() == pw.Outcome.MOVED
+
+
+def test_what_follows_a_start_in_one_piece_has_to_be_a_receivers(jobs: Jobs) -> None:
+    jobs.say(T.START, encode_body(Position(0, 0)))
+    jobs.say(T.SKIP, encode_body(Skip(0, 1)))
+    jobs.send(b"content")
     assert jobs.outcome() == pw.Outcome.LOST
 
 
