@@ -54,6 +54,8 @@ def facts_of(row: MessageRow, delivery: Delivery) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     if delivery.address and row.mine:
         facts.append(("Sent to", delivery.address))
+    if delivery.address:
+        facts.append(("Path", f"direct, {'IPv6' if '[' in delivery.address else 'IPv4'}"))
     if delivery.packet_count:
         count = f"{delivery.attempts:,}"
         facts.append(

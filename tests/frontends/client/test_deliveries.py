@@ -72,7 +72,11 @@ def test_a_message_of_the_peer_arrived_and_was_shown_and_read_here() -> None:
     delivery = sent(PacketRow(9, SENT_MS), shown_ms=SENT_MS + 50, address="10.0.0.7:5001")
     steps = deliveries.steps_of(row(mine=False), delivery, "Bob")
     assert [step.name for step in steps] == [f"Arrived on {DAY}", "Shown here"]
-    assert deliveries.facts_of(row(mine=False), delivery) == [("Arrivals", "1"), ("Packets", "9")]
+    assert deliveries.facts_of(row(mine=False), delivery) == [
+        ("Path", "direct, IPv4"), ("Arrivals", "1"), ("Packets", "9"),
+    ]  # fmt: skip
+    by_ipv6 = sent(PacketRow(9, SENT_MS), address="[fd00::7]:5001")
+    assert ("Path", "direct, IPv6") in deliveries.facts_of(row(), by_ipv6)
 
 
 def test_what_is_not_known_is_left_out_and_the_reason_stands_there() -> None:
