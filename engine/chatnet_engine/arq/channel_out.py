@@ -17,7 +17,8 @@ from chatnet_protocol.wire import frames
 MIN_PART_BYTES = 64
 """A message is not cut for the sake of less space than this ..."""
 UNCUT_BYTES = 128
-"""... and one of up to this size not at all: its copies need it whole."""
+"""... and one of up to this size not at all, nor any small one of a thin stream: copies need them
+whole."""
 
 
 class SendChannel:
@@ -112,7 +113,7 @@ class SendChannel:
                 self._next = number
                 self.sent_upto = number - 1
                 self._unacked.update(range(first, number))
-                if len(self._unacked) + end - number <= MAX_TRACKED:
+                if self._thin:
                     self._track(first, batch, packet, now)
                 return self._run(first, batch)
         size = len(bodies[number])
@@ -274,10 +275,15 @@ class SendChannel:
         self._track(first, batch, packet, now)
         return self._run(first, batch)
 
+    @property
+    def _thin(self) -> bool:
+        return len(self._unacked) + self._sendable - self._next <= MAX_TRACKED
+
     def _part(self, number: int, offset: int, end: int, space: int) -> SentFrame | None:
         body = self._bodies[number]
         space = space - frames.message_head_bytes(number)
-        least_bytes = MIN_PART_BYTES if len(body) > UNCUT_BYTES else UNCUT_BYTES
+        uncut_bytes = SMALL_MESSAGE_BYTES if self._thin else UNCUT_BYTES
+        least_bytes = MIN_PART_BYTES if len(body) > uncut_bytes else uncut_bytes
         if space < min(least_bytes, end - offset):
             return None
         end = min(end, offset + space)

@@ -47,22 +47,31 @@ def test_the_window_and_the_longest_message_are_taken_to_the_last_byte() -> None
 
 
 def test_a_message_is_cut_for_the_least_useful_room_and_its_tail_for_less() -> None:
-    sending = channel()
-    sending.queue([bytes(UNCUT_BYTES + 10)])
+    sending, end = channel(), SMALL_MESSAGE_BYTES + 10
+    sending.queue([bytes(end)])
     assert sending.pull_new(PART_HEAD + MIN_PART_BYTES - 1, 0, 0.0) is None
     first = sending.pull_new(PART_HEAD + MIN_PART_BYTES, 0, 0.0)
     assert sent(first) == [(1, 0, MIN_PART_BYTES)]
-    end = UNCUT_BYTES + 10
-    assert sent(sending.pull_new(PART_HEAD + MIN_PART_BYTES, 0, 0.0)) == [(1, 64, 128)]
+    most = SMALL_MESSAGE_BYTES - MIN_PART_BYTES
+    assert sent(sending.pull_new(PART_HEAD + most, 0, 0.0)) == [(1, 64, SMALL_MESSAGE_BYTES)]
     assert sending.pull_new(PART_HEAD + 9, 0, 0.0) is None
-    assert sent(sending.pull_new(PART_HEAD + 10, 0, 0.0)) == [(1, UNCUT_BYTES, end)]
+    assert sent(sending.pull_new(PART_HEAD + 10, 0, 0.0)) == [(1, SMALL_MESSAGE_BYTES, end)]
 
 
-def test_a_small_message_is_not_cut() -> None:
+@pytest.mark.parametrize(
+    ("size", "queued"), [(SMALL_MESSAGE_BYTES, MAX_TRACKED), (UNCUT_BYTES, MAX_TRACKED + 1)]
+)
+def test_what_may_be_copied_is_not_cut(size: int, queued: int) -> None:
     sending = channel()
-    sending.queue([bytes(UNCUT_BYTES)])
-    assert sending.pull_new(PART_HEAD + UNCUT_BYTES - 10, 0, 0.0) is None
-    assert sending.pull_new(RUN_HEAD + UNCUT_BYTES + 2, 0, 0.0) is not None
+    sending.queue([bytes(size)] * queued)
+    assert sending.pull_new(PART_HEAD + size - 10, 0, 0.0) is None
+    assert sending.pull_new(RUN_HEAD + size + 2, 0, 0.0) is not None
+
+
+def test_in_a_backlog_whatever_is_not_tiny_fills_packets() -> None:
+    sending = channel()
+    sending.queue([bytes(UNCUT_BYTES + 1)] * (MAX_TRACKED + 1))
+    assert sent(sending.pull_new(PART_HEAD + 100, 0, 0.0)) == [(1, 0, 100)]
 
 
 @pytest.mark.parametrize("space", [RUN_HEAD + 3 * 70, RUN_HEAD + 3 * 70 + 2, SPACE])

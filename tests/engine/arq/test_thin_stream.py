@@ -59,6 +59,11 @@ def test_the_first_messages_on_a_known_line_begin_with_what_is_known() -> None:
     assert together.percentile(0.99) <= 42
 
 
+def test_messages_written_at_once_do_not_wait_for_loss_detection() -> None:
+    bursts = [steady(random_loss(0.2), seed, 200, at_once=20, rest=False) for seed in SEEDS]
+    assert median(burst.percentile(0.99) for burst in bursts) <= 42
+
+
 def test_copies_follow_a_line_that_changes_both_ways() -> None:
     up, down = [], []
     for seed in SEEDS:
