@@ -55,13 +55,15 @@ class Connection:
         config: ArqConfig = ArqConfig(),  # noqa: B008  (frozen)
         trace: LinkTracer | None = None,
         held_total: HeldTotal | None = None,
+        leads: bool = True,
     ) -> None:
+        """`leads`: keeps the path alive; true of one of the two sides."""
         self.trace = trace or LinkTracer()
         self._config = config
         self._now = now
         self._acks = Acks()
         self._sources = Sources(self._acks)
-        self._sender = Sender(config, random, self._sources, now, self.trace)
+        self._sender = Sender(config, random, self._sources, now, self.trace, leads=leads)
         self.line = self._sender.loss.line
         """What is known of losses in the direction of the peer, for the next link to begin with."""
         self.log = self._sources.log

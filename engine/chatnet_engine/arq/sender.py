@@ -58,7 +58,10 @@ class Sender:
         sources: Sources,
         now: float,
         trace: LinkTracer | None = None,
+        *,
+        leads: bool = True,
     ) -> None:
+        """`leads`: see Connection."""
         self._config = config
         self._trace = trace or LinkTracer()
         self._sources = sources
@@ -72,8 +75,10 @@ class Sender:
         self.size = PathMtu(config.max_payload_bytes, config.most_payload_bytes, overhead_bytes)
         self._traced = (False, self.size.payload_bytes, self.congestion.state)
         """Black hole, payload size and congestion state, as they were traced last."""
-        self._keepalive_s = config.keepalive_s * (1 - random(1)[0] / 1024)
+        self._keepalive_s = config.keepalive_s if leads else config.keepalive_other_s
         self._ping = False
+        self._no_hurry = False
+        """The PING is for the path alone: a peer that is slow to answer gets no probe for it."""
         self._probe = False
         self._full_probe = False
         self._limited = False
@@ -92,7 +97,7 @@ class Sender:
 
     def ping(self) -> None:
         """Ask for an ACK soon; after a silence, with the oldest content along."""
-        self._ping = True
+        self._ping, self._no_hurry = True, False
         if self.loss.pto_count:
             self._resend_oldest()
 
@@ -138,8 +143,8 @@ class Sender:
                 self._trace.add(Kind.PROBE_TIMEOUT, count=count)
             if self._full_probe:
                 self._resend_oldest()
-        if now >= self._keepalive_at:
-            self._ping = True
+        if now >= self._keepalive_at and not self._ping:
+            self._ping = self._no_hurry = True
         self._trace_state()
 
     def next_timeout(self, now: float) -> float:
@@ -201,7 +206,8 @@ class Sender:
         asking = self._ping or self._probe
         if asking:  # whatever else it carries, this ACK must not wait
             builder.add_bare(frames.encode_ping())
-        probe, self._ping, self._probe, self._full_probe = self._probe, False, False, False
+        no_hurry, probe = self._no_hurry and not self._probe, self._probe
+        self._ping = self._no_hurry = self._probe = self._full_probe = False
         if not (builder.ack_eliciting or ack_due):
             return None  # what seemed to wait has arrived meanwhile
         payload = b"".join(builder.chunks)
@@ -221,7 +227,7 @@ class Sender:
             self._pacer.on_sent(size_bytes)
             if asking or self._sources.is_worth_keeping(builder):
                 is_control = not (chat or bulk or probe)
-                is_patient = not asking and self._sources.is_patient(builder)
+                is_patient = self._sources.is_patient(builder) and (no_hurry or not asking)
                 packet = SentPacket(
                     number, now, size_bytes, builder.contents, is_control, is_patient
                 )

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from chatnet_engine.arq.acks import Acks, Elicits
+from chatnet_engine.arq.acks import RECEIPT_ACK_DELAY_S, Acks, Elicits
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
@@ -26,22 +26,63 @@ def sending() -> Connection:
     return connection
 
 
-@pytest.mark.parametrize(("chance", "due"), [(0, 9.75), (128, 8.75), (255, 7.5)])
-def test_chance_shortens_the_keepalive_by_up_to_a_quarter(chance: int, due: float) -> None:
-    sender = Sender(CONFIG, lambda count: bytes([chance] * count), Sources(Acks()), 0.0)
+@pytest.mark.parametrize(("leads", "due"), [(True, 9.25), (False, 9.75)])
+def test_the_side_that_leads_keeps_the_path_alive_and_the_other_is_later(
+    leads: bool, due: float
+) -> None:
+    sender = Sender(CONFIG, Random(1).randbytes, Sources(Acks()), 0.0, leads=leads)
     assert sender.next_timeout(0.0) == due
 
 
 def test_keepalives_of_many_links_are_due_together_and_within_ten_seconds() -> None:
     random = Random(2)
     dues = set()
-    for _ in range(500):
+    for leads in [True, False] * 250:
         begin = random.uniform(1000.0, 1001.0)
-        sender = Sender(CONFIG, random.randbytes, Sources(Acks()), begin)
+        sender = Sender(CONFIG, random.randbytes, Sources(Acks()), begin, leads=leads)
         due = sender.next_timeout(begin)
-        assert 0.74 * CONFIG.keepalive_s < due - begin <= 10.0
+        assert CONFIG.keepalive_s <= due - begin <= 10.0
         dues.add(due)
-    assert len(dues) <= 3.75 / TICK_S
+    assert len(dues) <= 1.75 / TICK_S
+
+
+def test_one_ping_keeps_both_directions_alive() -> None:
+    """Of an idle minute; 100 ms there and 100 ms back."""
+    sides = [
+        Connection(now=0.0, random=Random(side).randbytes, leads=not side) for side in range(2)
+    ]
+    under_way: list[tuple[float, int, Packet]] = []
+    sent = [0, 0]
+    latest, longest = [0.0, 0.0], 0.0
+    now = 0.0
+    while now < 60:
+        for side, link in enumerate(sides):
+            link.handle_timeout(now)
+            for packet in link.take_packets(now, 10):
+                sent[side] += 1
+                longest = max(longest, now - latest[side])
+                latest[side] = now
+                under_way.append((now + 0.1, 1 - side, packet))
+        while under_way and under_way[0][0] <= now:
+            _, side, packet = under_way.pop(0)
+            sides[side].handle_packet(packet.number, packet.payload, now)
+        now += 0.01
+    assert sent == [6, 6]
+    assert longest <= 10.0
+
+
+def test_a_peer_that_is_slow_to_answer_a_keepalive_is_not_probed_at_once() -> None:
+    link = Connection(now=0.0, random=Random(1).randbytes)
+    for number, now in enumerate((9.25, 18.5)):
+        link.handle_timeout(now)
+        (packet,) = link.take_packets(now, 10)
+        link.handle_packet(number, frames.encode_ack(0, [(0, packet.number)]), now + 0.001)
+    link.handle_timeout(28.0)
+    assert len(link.take_packets(28.0, 10)) == 1
+    assert (link.next_timeout() or 0.0) > 28.0 + RECEIPT_ACK_DELAY_S
+    link.ping()
+    link.take_packets(28.0, 10)
+    assert (link.next_timeout() or 9e9) < 28.1, "somebody waits for the answer to this one"
 
 
 def test_the_oldest_packet_without_an_answer_is_known_until_anything_is_heard() -> None:

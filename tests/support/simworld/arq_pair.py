@@ -66,7 +66,8 @@ class End:
     def __init__(self, name: str, seed: int, config: ArqConfig, commit_s: float) -> None:
         self.name = name
         self.random = Random(seed)
-        self.connection = Connection(now=0.0, random=self.random.randbytes, config=config)
+        random, leads = self.random.randbytes, name == "a"
+        self.connection = Connection(now=0.0, random=random, config=config, leads=leads)
         self.commit_s = commit_s
         self.backlog: dict[int, list[bytes]] = {}
         self.got: dict[int, list[bytes]] = {}

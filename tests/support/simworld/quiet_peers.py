@@ -67,7 +67,8 @@ class QuietPeer:
                     pass
         for event in endpoint.take_events():
             if isinstance(event, secure.LinkUp) and not event.rekey:
-                self._connection = Connection(now=now, random=self._random)
+                leads = event.local_incarnation < event.remote_incarnation
+                self._connection = Connection(now=now, random=self._random, leads=leads)
                 hello = wire.Hello(1, 0, 0, 0, 0, "quiet", False)
                 self._connection.set_hello(wire.encode_hello(hello))
         out = endpoint.take_datagrams()
