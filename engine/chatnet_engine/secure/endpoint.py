@@ -342,11 +342,7 @@ class Endpoint:
         if completed is None:
             return
         half_open, proof = completed
-        hint = None
-        for peer, link in self._links.items():
-            if link.dial is not None and link.dial.remote_key == proof.key:
-                hint = peer
-        self._claims.ask(proof, half_open, hint, now)
+        self._claims.ask(proof, half_open, None, now)
 
     def _handle_cookie(self, data: bytes, addr: Addr, now: float) -> None:
         local = self._local

@@ -34,9 +34,9 @@ class Authenticated(msgspec.Struct, frozen=True, gc=False):
 
     Until then nothing changes for any session. `key` may be our own, from a copy of our data
     folder: refuse it. `port` is the UDP port the other side says it is
-    bound to. `peer_hint`: the dialled peer (initiator), or the dialled peer pinned to this key
-    (responder). `invite`: number of the invite whose secret the other side proved to know
-    (responder only). A dial with a psk has not proved it yet: pin its key at LinkUp.
+    bound to. `peer_hint`: the dialled peer (initiator only). `invite`: number of the invite whose
+    secret the other side proved to know (responder only). A dial with a psk has not proved it yet:
+    pin its key at LinkUp.
     """
 
     attempt: int

@@ -81,17 +81,6 @@ def test_one_side_dialling_is_enough_and_says_its_port() -> None:
     assert [(c.port, c.addr, c.initiator, c.peer_hint) for c in claims] == [(A[1], A, False, None)]
 
 
-def test_a_pinned_dialler_is_hinted() -> None:
-    world, a, b = connected(4)
-    b.endpoint.dial(1, [A], world.now, remote_key=a.identity.public)
-    a.endpoint.rehandshake(1, world.now)
-    a.flush()
-    b.events.clear()
-    world.run(1)
-    hints = [e.peer_hint for e in b.events if isinstance(e, Authenticated)]
-    assert hints == [1]
-
-
 def test_batches_are_sealed_for_one_address() -> None:
     world, a, b = connected(5)
     start = a.peers[1].next_number

@@ -1,6 +1,7 @@
 """Owns what addresses the typed host name of each peer stands for, and when to look again."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -32,10 +33,12 @@ class HostNames:
 
     def __init__(self) -> None:
         self._hosts: dict[int, _Host] = {}
+        self._at: dict[Addr, set[int]] = {}
+        """Peers by the addresses of their names."""
         self._asks: list[ResolveHost] = []
 
     def want(self, row: PeerRow, now: Now) -> None:
-        """Look the name of this peer up, and again every RESOLVE_AGAIN_S while it is not linked."""
+        """Look the name of this peer up, and again every RESOLVE_AGAIN_S while it is due."""
         known = self._hosts.setdefault(row.peer, _Host(row.host, row.port, now.mono_s))
         known.due_s = now.mono_s
 
@@ -48,7 +51,8 @@ class HostNames:
 
     def forget(self, peer: int) -> None:
         """The peer is not in the list any more, or is typed with another host."""
-        self._hosts.pop(peer, None)
+        if known := self._hosts.pop(peer, None):
+            self._place(peer, known, [])
 
     def addrs(self, peer: int) -> list[Addr]:
         """What the name stood for last; empty before the first answer."""
@@ -60,9 +64,9 @@ class HostNames:
         addrs = _validated(row.address)
         return addrs + [addr for addr in self.addrs(row.peer) if addr not in addrs]
 
-    def all_addrs(self) -> dict[int, list[Addr]]:
-        """Of every peer whose name is known."""
-        return {peer: known.addrs for peer, known in self._hosts.items()}
+    def peers_at(self, addrs: Iterable[Addr]) -> list[int]:
+        """Peers whose name stands for one of these."""
+        return sorted({peer for addr in addrs for peer in self._at.get(addr, ())})
 
     def is_outdated(self, result: HostResolved) -> bool:
         """Whether an answer is about an address that was typed for the peer before."""
@@ -76,29 +80,39 @@ class HostNames:
             return False
         pause_s = RESOLVE_AGAIN_S if addrs else min(RESOLVE_AGAIN_S, 2.0 ** min(known.failures, 6))
         known.failures = 0 if addrs else known.failures + 1
-        known.due_s = now.mono_s + pause_s
-        known.addrs = addrs or known.addrs
+        numeric = addrs == [(known.host, known.port)]  # stands for itself for ever
+        known.due_s = math.inf if numeric else now.mono_s + pause_s
+        if addrs:
+            self._place(peer, known, addrs)
         return bool(known.addrs)
 
-    def handle_due(self, peer: int, now: Now, *, linked: bool) -> None:
-        """Ask again if it is time to; a peer with a live link needs no lookup."""
+    def handle_due(self, peer: int, now: Now) -> None:
+        """Ask again if it is time to."""
         known = self._hosts.get(peer)
         if known is None or now.mono_s < known.due_s:
             return
         known.due_s = now.mono_s + RESOLVE_AGAIN_S
-        if not linked:
-            known.asked_s = now.mono_s
-            self._asks.append(ResolveHost(peer, known.host, known.port))
+        known.asked_s = now.mono_s
+        self._asks.append(ResolveHost(peer, known.host, known.port))
 
     def due_of(self, peer: int) -> float | None:
         """When `handle_due` has something to do for this peer."""
         known = self._hosts.get(peer)
-        return known.due_s if known else None
+        return known.due_s if known and known.due_s < math.inf else None
 
     def take_resolves(self) -> list[ResolveHost]:
         """Host names to look up."""
         out, self._asks = self._asks, []
         return out
+
+    def _place(self, peer: int, known: _Host, addrs: list[Addr]) -> None:
+        for addr in known.addrs:
+            self._at[addr].discard(peer)
+            if not self._at[addr]:
+                del self._at[addr]
+        known.addrs = list(dict.fromkeys(addrs))
+        for addr in known.addrs:
+            self._at.setdefault(addr, set()).add(peer)
 
 
 @lru_cache(maxsize=1024)

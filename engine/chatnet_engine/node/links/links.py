@@ -313,7 +313,8 @@ class Links(Subject):
         link = self._links.get(peer)
         if link is None:
             return
-        self.names.handle_due(peer, now, linked=link.row.state == LinkState.UP)
+        if link.row.state != LinkState.UP:
+            self.names.handle_due(peer, now)
         if link.hold_until is not None and now.mono_s >= link.hold_until:
             if peer in self.reloading:
                 link.hold_until = now.mono_s + LOOK_AGAIN_S
@@ -326,7 +327,8 @@ class Links(Subject):
         link, session = self._links.get(peer), self.sessions.get(peer)
         if link is None:
             return None
-        dues = [self.names.due_of(peer)]
+        # A peer with a live link needs no lookup.
+        dues = [] if link.row.state == LinkState.UP else [self.names.due_of(peer)]
         if session is None:
             dues.append(link.next_timeout(None))
         else:

@@ -61,9 +61,20 @@ class Traffic:
                 except Exception as error:
                     if not self._config.contain:
                         raise
-                    peer = getattr(event, "peer", 0) or getattr(event, "peer_hint", 0) or 0
+                    peer = self._peer_of(event)
                     broken |= dict.fromkeys(self._gate.roll_back() or {peer}, describe(error))
         return touched, broken
+
+    def _peer_of(self, event: secure.Event) -> int:
+        """0: nobody's."""
+        match event:
+            case secure.Authenticated():
+                owner = self._peers.by_key(event.key)
+                return event.peer_hint or (owner.peer if owner else 0)
+            case secure.VersionSeen():
+                return 0
+            case _:
+                return event.peer
 
     def _handle_event(self, event: secure.Event, touched: set[int], now: Now) -> None:
         trace_secure(self._trace, event)
@@ -108,8 +119,8 @@ class Traffic:
             self._links.violated(event.peer, str(error), now)
 
     def _authenticated(self, event: secure.Authenticated, now: Now) -> None:
-        typed = self._links.names.all_addrs()
-        verdict = self._gate.answer(event, typed, self._links.refused_now(now), now)
+        typed_at, refused = self._links.names.peers_at, self._links.refused_now(now)
+        verdict = self._gate.answer(event, typed_at, refused, now)
         if verdict.meaning in (Meaning.KEY_CHANGED, Meaning.OURSELVES):
             self._links.refuse(verdict, event, now)
         elif verdict.meaning is Meaning.UNINVITED and (link := self._links.get(verdict.peer)):
@@ -139,12 +150,14 @@ class Traffic:
                 config=config,
                 trace=trace,
                 held_total=self.held,
+                leads=event.local_incarnation < event.remote_incarnation,
             )
             incarnations = (event.local_incarnation, event.remote_incarnation)
             session = LinkSession(event.peer, connection, incarnations, event.addr, self._touch)
             self._links.start(session, now)
         else:
-            session.ping()
+            if session.connection.first_unanswered is not None:
+                session.ping()
             if session.streaming:
                 self._links.up(link, event.addr, now)
         link.challenged_at = None

@@ -4,14 +4,12 @@ What a verdict changes about peers waits here to be committed; what front ends s
 the business of the links.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import msgspec
 
 from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr
-from chatnet_engine.node.people.peers import MAX_PENDING_PEERS, Meaning, Peers, Verdict
+from chatnet_engine.node.people.peers import MAX_PENDING_PEERS, Meaning, Peers, TypedAt, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.trace import Code, Kind, Tracer
@@ -35,13 +33,13 @@ class Gate:
     def answer(
         self,
         event: secure.Authenticated,
-        typed: Mapping[int, Sequence[Addr]],
+        typed_at: TypedAt,
         blocked: set[int],
         now: Now,
     ) -> Verdict:
         """Accept or refuse a key.
 
-        `typed`: the looked-up addresses of each typed peer; `blocked`: peers that are on hold.
+        `blocked`: peers that are on hold.
         """
         hint = event.peer_hint
         invited = self._peers.get(event.invite or 0)
@@ -52,7 +50,7 @@ class Gate:
         elif event.initiator and hint is not None and self._peers.get(hint):
             verdict = self._peers.judge_dialled(hint, event.key)
         else:
-            verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed)
+            verdict = self._peers.judge_caller(event.key, event.addr, event.port, typed_at)
         match verdict.meaning:
             case Meaning.KNOWN if verdict.peer in blocked:
                 self._refuse(event, verdict, CloseCode.REFUSED, now)

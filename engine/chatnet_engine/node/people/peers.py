@@ -5,9 +5,9 @@ a second key for a pinned peer is refused; other strangers wait until somebody a
 """
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import Addr
@@ -52,6 +52,10 @@ class Verdict:
     retires: int = 0
 
 
+TypedAt: TypeAlias = Callable[[Iterable[Addr]], Sequence[int]]
+"""Peers whose typed host was looked up to one of these addresses."""
+
+
 class PeerLinks(Protocol):
     """What becomes of a peer's link when something about the peer changes."""
 
@@ -67,7 +71,9 @@ class Peers:
     def __init__(
         self, rows: Sequence[PeerRow], own_key: bytes, known: KnownPeers | None = None
     ) -> None:
-        self._rows = {row.peer: row for row in rows}
+        self._rows: dict[int, PeerRow] = {}
+        self._owners: dict[bytes, int] = {}
+        """The first peer with each key; while two are merged they share one."""
         self._known = known or KnownPeers()
         self._own_key = own_key
         self.leaving: dict[int, PeerRow] = {}
@@ -75,6 +81,8 @@ class Peers:
         for the answer."""
         self.strangers: set[bytes] = set()
         """Keys of strangers that are about to be stored as pending."""
+        for row in rows:
+            self.put(row)
 
     def __iter__(self) -> Iterator[PeerRow]:
         return iter(self._rows.values())
@@ -84,23 +92,32 @@ class Peers:
 
     def put(self, row: PeerRow) -> None:
         """Know a peer, or something new about it."""
+        before = self._rows.get(row.peer)
         self._rows[row.peer] = row
+        if before and before.key == row.key:
+            return
+        if before and before.key:
+            self._choose_owner(before.key)
+        if row.key in self._owners:
+            self._choose_owner(row.key)
+        elif row.key:
+            self._owners[row.key] = row.peer
 
     def retire(self, peer: int) -> None:
         """Its removal is asked of the store."""
-        if row := self._rows.pop(peer, None):
+        if row := self._pop(peer):
             self.leaving[peer] = row
 
     def take_back(self, peer: int) -> PeerRow | None:
         """The removal failed; the row, if there was one."""
         row = self.leaving.pop(peer, None)
         if row:
-            self._rows[peer] = row
+            self.put(row)
         return row
 
     def remove(self, peer: int) -> None:
         """Forget a peer."""
-        self._rows.pop(peer, None)
+        self._pop(peer)
         self.leaving.pop(peer, None)
 
     def get(self, peer: int) -> PeerRow | None:
@@ -129,11 +146,24 @@ class Peers:
 
     def by_key(self, key: bytes) -> PeerRow | None:
         """The peer with that key."""
-        return next((row for row in self if row.key == key), None)
+        owner = self._owners.get(key)
+        return self._rows[owner] if owner is not None else None
 
     def typed_at(self, host: str, port: int) -> PeerRow | None:
         """The peer typed with exactly that address."""
         return next((row for row in self if (row.host, row.port) == (host, port)), None)
+
+    def _pop(self, peer: int) -> PeerRow | None:
+        row = self._rows.pop(peer, None)
+        if row and row.key:
+            self._choose_owner(row.key)
+        return row
+
+    def _choose_owner(self, key: bytes) -> None:
+        self._owners.pop(key, None)
+        owner = next((row.peer for row in self if row.key == key), None)
+        if owner is not None:
+            self._owners[key] = owner
 
     @property
     def pending(self) -> int:
@@ -166,17 +196,11 @@ class Peers:
             return Verdict(Meaning.MERGE, dialled, owner.peer)
         return Verdict(Meaning.MERGE, owner.peer, dialled)
 
-    def judge_caller(
-        self, key: bytes, addr: Addr, claimed_port: int, typed: Mapping[int, Sequence[Addr]]
-    ) -> Verdict:
-        """`key` called from `addr` and says it listens on `claimed_port`.
-
-        `typed` holds the looked-up addresses of each typed peer.
-        """
+    def judge_caller(self, key: bytes, addr: Addr, claimed_port: int, typed_at: TypedAt) -> Verdict:
+        """`key` called from `addr` and says it listens on `claimed_port`."""
         if key == self._own_key:
             return Verdict(Meaning.OURSELVES)
-        places = {addr, (addr[0], claimed_port)}
-        at = [self._rows[peer] for peer, addrs in typed.items() if places & set(addrs)]
+        at = [self._rows[peer] for peer in typed_at({addr, (addr[0], claimed_port)})]
         free = [row for row in at if not row.key and row.trust != Trust.INVITED]
         owner = self.by_key(key)
         if owner and owner.peer in self._known.unlisted:
