@@ -1,7 +1,7 @@
-"""Quiet peers on real sockets: `python -m benchmarks.quiet_players FIRST_PORT COUNT`.
+"""Quiet peers on real sockets: `python -m benchmarks.quiet_players COUNT`.
 
-Prints `ready` when all sockets are bound, then the number of linked peers whenever it has changed,
-at most once a second, until its standard input ends.
+Prints the ports of all sockets when they are bound, then the number of linked peers whenever it has
+changed, at most once a second, until its standard input ends.
 """
 
 import heapq
@@ -21,12 +21,13 @@ Addr = tuple[str, int]
 class Player:
     """One peer and its socket."""
 
-    def __init__(self, port: int, now: float) -> None:
+    def __init__(self, now: float) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
-        self.socket.bind(("127.0.0.1", port))
+        self.socket.bind(("127.0.0.1", 0))
+        self.port: int = self.socket.getsockname()[1]
         self.socket.setblocking(False)
-        self.peer = QuietPeer(os.urandom, port, now)
+        self.peer = QuietPeer(os.urandom, self.port, now)
         self.due = float("inf")
 
     def receive(self, now: float) -> None:
@@ -47,10 +48,10 @@ class Player:
 class Players:
     """All of them; one heap of deadlines."""
 
-    def __init__(self, first_port: int, count: int) -> None:
+    def __init__(self, count: int) -> None:
         now = time.monotonic()
         self._selector = selectors.DefaultSelector()
-        self.all = [Player(first_port + number, now) for number in range(count)]
+        self.all = [Player(now) for _ in range(count)]
         self._heap: list[tuple[float, int]] = []
         for number, player in enumerate(self.all):
             self._selector.register(player.socket, selectors.EVENT_READ, number)
@@ -88,9 +89,8 @@ class Players:
 
 def main() -> int:
     """Play until standard input ends."""
-    first_port, count = map(int, sys.argv[1:])
-    players = Players(first_port, count)
-    print("ready", flush=True)
+    players = Players(int(sys.argv[1]))
+    print(*(player.port for player in players.all), flush=True)
     said, said_at = 0, 0.0
     while players.turn():
         if time.monotonic() >= said_at + 1.0:
