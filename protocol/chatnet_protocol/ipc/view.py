@@ -6,6 +6,7 @@ is bounded: per peer the last VIEW_MESSAGES messages within VIEW_TEXT_BYTES, and
 which each bubble derives its own state.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import msgspec
@@ -132,7 +133,11 @@ class View(Struct, array_like=True):
 
     def peer(self, number: int) -> PeerView | None:
         """The conversation with peer `number`."""
-        for peer in self.peers:
+        peers = self.peers
+        at = bisect_left(peers, number, key=_number)
+        if at < len(peers) and peers[at].info.peer == number:
+            return peers[at]
+        for peer in peers:  # one that was removed and is known again stands at the end
             if peer.info.peer == number:
                 return peer
         return None
@@ -242,6 +247,10 @@ class View(Struct, array_like=True):
         ended = [t for t in self.transfers if t.state in ENDED_TRANSFER_STATES]
         for oldest in ended[: max(0, len(ended) - MAX_VIEW_TRANSFERS)]:
             self.transfers.remove(oldest)
+
+
+def _number(peer: PeerView) -> int:
+    return peer.info.peer
 
 
 def idle_link(peer: int) -> LinkRow:

@@ -70,7 +70,8 @@ class World:
         self.turn(lambda node: None)
         steps, _ = self.turn(lambda node: None)
         found = {"nothing": steps}
-        request = envelope.Request(10_000, cmd.SendMessage(uuid7(1, bytes(10)), 3, "hello"))
+        newest = max(peer.peer for peer in self.engine.node.peers)  # the last of every list
+        request = envelope.Request(10_000, cmd.SendMessage(uuid7(1, bytes(10)), newest, "hello"))
         frame, now, routing_id = codec.pack(request), self.engine.now, self.at.routing_id
         found["a text"], effects = self.turn(
             lambda node: node.handle_request(routing_id, [frame], now)

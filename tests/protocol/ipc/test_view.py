@@ -290,6 +290,13 @@ def test_a_removed_peer_leaves_and_its_transfers_stay() -> None:
     assert view.peer(2) is None
 
 
+def test_peers_are_found_in_whatever_order_they_stand() -> None:
+    view = view_of(2, 5, 9, 3, 1)
+    assert [view.peer(number) for number in (2, 5, 9, 3, 1)] == view.peers
+    assert [view.peer(number) for number in (0, 4, 10)] == [None] * 3
+    assert View(view.session).peer(1) is None
+
+
 def test_events_about_unknown_peers_change_only_the_last_number() -> None:
     view = view_of(1)
     before = View.from_parts(view.pack_parts())

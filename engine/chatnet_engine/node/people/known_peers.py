@@ -11,6 +11,7 @@ it is the business of io.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import msgspec
 
@@ -19,6 +20,7 @@ from chatnet_engine.secure.safety_number import safety_number
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.rows import PeerRow, Trust
+from chatnet_protocol.limits import MAX_PEERS
 
 MAX_KNOWN_PEERS_BYTES = 1024 * 1024
 """Of the file; a longer one is refused as damaged."""
@@ -38,6 +40,7 @@ class KnownPeer:
     verified: bool
     rest: str = ""
 
+    @lru_cache(maxsize=2 * MAX_PEERS)  # noqa: B019 (bounded; a value without identity)
     def line(self) -> str:
         """As the file has it."""
         verified = "yes" if self.verified else "no"
@@ -149,6 +152,10 @@ class KnownPeers:
 
     def note(self, ops: Iterable[c.Op], now_s: int) -> bytes | None:
         """What is about to be committed; the file's new content if it changes by that."""
+        ops = [op for op in ops if isinstance(op, c.StorePeer | c.ForgetPeer)]
+        if not ops and not self._uncertain:
+            self._before = None  # most commits: what they cost does not depend on the peers
+            return None
         before = list(self._lines)
         self._before = (before, dict(self._keys), set(self.unlisted))
         for op in ops:

@@ -110,6 +110,16 @@ def test_a_removed_peer_is_forgotten_there_too() -> None:
     assert known.note([c.ForgetPeer(1)], 1) == b""
 
 
+def test_what_is_not_about_peers_changes_nothing_and_takes_nothing_back() -> None:
+    known = load(BOB)
+    assert known.note([c.StorePeer(row(name="Robert"))], 1) is not None
+    written = known.encode()
+    assert known.note([c.StoreMarks(1, sent_seq=1)], 2) is None
+    known.handle_failed()
+    assert known.encode() == written
+    assert known.note([c.StorePeer(row(name="Robert"))], 3) is None
+
+
 def test_a_merged_peer_keeps_the_one_line_of_its_key() -> None:
     known = load(BOB)
     rows = [row(), row(b"", name="typed", trust=Trust.NONE, peer=2)]
