@@ -12,6 +12,7 @@ from random import SystemRandom
 
 from realworld.guard import guarded
 from soak.judging import judge
+from soak.kills import KINDS, run_kills
 from soak.rounds import LINE, Soak
 from soak.stops import run_stops
 
@@ -31,17 +32,20 @@ def _main(argv: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=20, help="kills, one a round (default 20)")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6))
     parser.add_argument("--stops", type=int, help="stops of one engine under a backlog instead")
-    parser.add_argument("--results", type=Path, help="of --stops: appended to, gone on with")
+    parser.add_argument("--kills", type=int, help="kills while files are sent instead")
+    parser.add_argument("--files", choices=KINDS, default="many", help="of --kills: what is sent")
+    parser.add_argument("--results", type=Path, help="of these two: appended to, gone on with")
     parser.add_argument("--keep", action="store_true", help="keep everything that was written")
     args = parser.parse_args(argv)
     root = Path(tempfile.mkdtemp(prefix="cns-", dir="/tmp"))
     problems: list[str] = []
     try:
-        lines = (
-            run_stops(root, args.seed, args.stops, args.results)
-            if args.stops
-            else run(root, args.seed, args.rounds, problems)
-        )
+        if args.kills:
+            lines = run_kills(root, args.seed, args.kills, KINDS[args.files], args.results)
+        elif args.stops:
+            lines = run_stops(root, args.seed, args.stops, args.results)
+        else:
+            lines = run(root, args.seed, args.rounds, problems)
         for line in lines:
             print(line, flush=True)
             if line.startswith("BROKEN: "):
