@@ -103,14 +103,14 @@ class Exchanging:
         return numbered_folder(until, number)
 
     def _remove(self, kept: KeptFolder) -> None:
-        """One that is too many, unless somebody has changed something in it."""
-        if _inode(self._fd, kept.name) != kept.inode:
-            return
-        if fingerprint(self._fd, kept.name) != kept.state:
-            return
+        """One that is too many, unless somebody has changed something in it; also what an earlier
+        call has begun to remove."""
         gone = f"{self._partial}-{kept.inode}"
         with contextlib.suppress(OSError):
-            if rename_folder(kept.name, self._fd, gone, self._partial_fd):
+            is_there = _inode(self._fd, kept.name) == kept.inode
+            if is_there and fingerprint(self._fd, kept.name) == kept.state:
+                rename_folder(kept.name, self._fd, gone, self._partial_fd)
+            if _inode(self._partial_fd, gone) == kept.inode:
                 shutil.rmtree(gone, dir_fd=self._partial_fd)
 
 

@@ -388,6 +388,32 @@ def test_earlier_states_that_are_too_many_go_unless_somebody_works_in_them(copy:
     assert copy.names == ["proj", UNTIL, "renamed", "three", "two"]
 
 
+def test_an_earlier_state_that_was_half_removed_goes_with_the_next_call(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill in the middle of removing thousands of files is likely enough."""
+    request = copy.complete(UPDATE)
+    assert request.exchange is not None
+    write(copy.inbox / "one", EARLIER)
+    folder = Folder(str(copy.inbox))
+    state = fingerprint(folder.fd, "one")
+    folder.close()
+    drop = [KeptFolder("one", (copy.inbox / "one").stat().st_ino, 1, state)]
+    exchange = Exchange("proj", copy.earlier.inode, request.exchange.state, UNTIL, drop)
+    request = pw.Place(ID, str(copy.inbox), 0, "proj (1)", "proj", request.inode, exchange)
+
+    def cut(*_: object, **__: object) -> None:
+        raise OSError("cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", cut)
+        assert isinstance(place(request), pw.Placed)
+    assert len(list((copy.inbox / ".chatnet-partial").iterdir())) == 1
+    assert isinstance(place(request), pw.Placed)
+    assert not (copy.inbox / ".chatnet-partial").exists()
+    assert copy.names == ["proj", UNTIL]
+
+
 def test_other_transfers_and_sweeps_leave_what_is_aside(
     copy: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
