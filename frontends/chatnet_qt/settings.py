@@ -144,6 +144,15 @@ class Settings:
         self._file.setValue("text-in-notifications", on)
 
     @property
+    def blink(self) -> bool:
+        """Whether the icon in the notification area blinks while something is unread."""
+        return self._flag("blink", False)
+
+    @blink.setter
+    def blink(self, on: bool) -> None:
+        self._file.setValue("blink", on)
+
+    @property
     def announced_background(self) -> bool:
         """Whether the user was informed that closing the window leaves the engine running."""
         return self._flag("announced-background", False)

@@ -110,6 +110,7 @@ class SettingsPage(Page):
             ("Notify about new messages", "", "notifications"),
             ("Show the sender's name", "", "names_in_notifications"),
             ("Show the message text", "When off: “2 new messages”", "text_in_notifications"),
+            ("Blink in the notification area", "While something is unread", "blink"),
         ):
 
             def on_toggled(on: bool, name: str = name) -> None:

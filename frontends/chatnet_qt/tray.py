@@ -37,6 +37,7 @@ GATHER_MS = 1500
 PREVIEW_CHARACTERS = 120
 MAX_AT_ONCE = 3
 """More conversations with news than this get one notification together."""
+BLINK_MS = 800
 TOGETHER = 0
 """In the place of a peer's number: the notification about several."""
 
@@ -63,6 +64,11 @@ class Tray(QObject):
         self.notifications.failed.connect(self._on_not_shown)
         self._icon: QSystemTrayIcon | None = None
         self._unread: QAction | None = None
+        self._icons = (app_icon(), app_icon())
+        """The one for now, and the one that it alternates with where it blinks."""
+        self._blink = QTimer(self)
+        self._blink.setInterval(BLINK_MS)
+        self._blink.timeout.connect(self._on_blink)
         if QSystemTrayIcon.isSystemTrayAvailable():
             self._icon = QSystemTrayIcon(window.windowIcon(), self)
             self._icon.activated.connect(lambda _reason: self._raise())
@@ -99,9 +105,24 @@ class Tray(QObject):
         self._window.setWindowIcon(icon)
         if self._icon is not None:
             self._icon.setIcon(icon)
+            self._icons = (icon, app_icon())
+            if unread and self._settings.blink:
+                self._blink.start()
+            else:
+                self._blink.stop()
             if self._unread is not None:
                 self._unread.setText(f"{unread} unread" if unread else "No unread messages")
             self._icon.setToolTip(f"ChatNet: {unread} unread" if unread else "ChatNet")
+
+    def _on_blink(self) -> None:
+        """The next of both icons; the first, and no other, once nobody wants them to alternate."""
+        icon, other = self._icons
+        if self._settings.blink:
+            self._icons = (other, icon)
+        else:
+            self._blink.stop()
+            other = self._window.windowIcon()
+        present(self._icon).setIcon(other)
 
     def say(self, title: str, words: str) -> bool:
         """Announce something; false where there is no notification area."""

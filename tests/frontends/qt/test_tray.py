@@ -14,6 +14,7 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.launcher import properties_of
+from chatnet_qt.qt import QIcon, QSystemTrayIcon
 from qtworld import (
     MakeStage,
     Stage,
@@ -141,3 +142,31 @@ def test_a_desktop_on_a_real_bus_shows_them() -> None:
     assert "notify 41 Bob|2 new messages|default,Open" in lines  # the same one
     assert not [line for line in lines if "dropped" in line]
     assert {"activated 2", "close 41", "close 42"} <= set(lines)
+
+
+def test_the_icon_blinks_while_something_is_unread_where_that_is_wanted(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: True)
+    stage = make_stage(session_view(with_rows(peer_view(), [])))
+    tray = stage.window.tray
+    assert tray._icon is not None
+    icons: list[object] = []
+    monkeypatch.setattr(tray._icon, "setIcon", icons.append)
+
+    def blinks(times: int) -> int:
+        icons.clear()
+        for _ in range(times):
+            if tray._blink.isActive():
+                tray._blink.timeout.emit()
+        return len({icon.cacheKey() for icon in icons if isinstance(icon, QIcon)})
+
+    tray.show_unread(1)
+    assert blinks(4) == 0
+    stage.window._settings.blink = True
+    tray.show_unread(2)
+    assert blinks(4) == 2
+    stage.window._settings.blink = False
+    assert blinks(4) == 1
+    tray.show_unread(0)
+    assert blinks(4) == 0
