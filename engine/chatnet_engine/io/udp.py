@@ -43,8 +43,9 @@ MAX_SEGMENTED_BYTES = 65_000
 """Below the 65,507 bytes of one UDP send."""
 COALESCED_BYTES = 65536
 ANY_IPV4 = "0.0.0.0"  # noqa: S104 (a peer may come in on any of this machine's addresses)
-ADDRESS_CACHE = 1024
-"""Converted addresses kept; at the limit the cache starts anew, so strangers cannot grow it."""
+ADDRESS_CACHE = 4096
+"""Converted addresses kept: those of all peers (MAX_PEERS), with room to spare; at the limit the
+cache starts anew, so strangers cannot grow it."""
 
 Datagram = tuple[bytes, Addr]
 
