@@ -32,6 +32,8 @@ DATAGRAMS_PER_READ = 64
 MAX_DATAGRAMS_PER_TURN = 256
 MAX_DATAGRAMS_S = 0.002
 """Handling them: a burst does not keep the store's answers and the front ends waiting."""
+MAX_DATAGRAMS_OF_SEVERAL_S = 0.001
+"""The same where several peers compete: who sends little waits a turn for each of its steps."""
 FIRST_SLICE = 2
 """Datagrams handled before the time is looked at; each further slice of a turn is twice as long,
 as nothing is known of what a datagram costs before the first is handled."""
@@ -162,13 +164,15 @@ class Runner:
 
     def _handle_datagrams(self, now: Now) -> None:
         begin_s = time.perf_counter()
+        several = self.intake.queue_count > 1
+        most_s = MAX_DATAGRAMS_OF_SEVERAL_S if several else MAX_DATAGRAMS_S
         handled, slice_size = 0, FIRST_SLICE
         while slice_size > 0 and (batch := self.intake.take(slice_size)):
             self._node.handle_datagrams(batch, now)
             handled += len(batch)
             spent_s = time.perf_counter() - begin_s
             # As many as fit, if they cost what those before them did.
-            fit = int(handled * (MAX_DATAGRAMS_S - spent_s) / max(spent_s, 1e-9))
+            fit = int(handled * (most_s - spent_s) / max(spent_s, 1e-9))
             slice_size = min(2 * slice_size, fit, MAX_DATAGRAMS_PER_TURN - handled)
 
     def _serve(self, now: Now) -> None:

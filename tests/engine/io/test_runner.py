@@ -251,7 +251,10 @@ def test_the_time_is_looked_at_after_each_slice(
     turn_until(runner, lambda: len(node.datagrams) == 2 * DATAGRAMS_PER_READ)
 
 
+@pytest.mark.parametrize(("peers", "handled"), [(b"x", 6), (b"xyz", 3)])
 def test_no_more_are_handled_than_fit_into_the_time(
+    peers: bytes,
+    handled: int,
     runner: Runner,
     node: FakeNode,
     machine: Machine,
@@ -266,11 +269,11 @@ def test_no_more_are_handled_than_fit_into_the_time(
 
     monkeypatch.setattr(node, "handle_datagrams", handle)
     for _ in range(20):
-        peer.send([(b"x", machine.udp.local)])
+        peer.send([(bytes([each]), machine.udp.local) for each in peers])
     assert wait_readable(machine.udp.fileno())
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     runner.turn()
-    assert len(node.datagrams) == 6
+    assert len(node.datagrams) == handled
 
 
 def test_what_is_committed_is_acted_on_before_datagrams_take_their_time(
@@ -352,6 +355,7 @@ def test_a_peer_that_floods_delays_another_by_one_datagram(
     peer: UdpSocket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_OF_SEVERAL_S", 0.0)
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
     monkeypatch.setattr(runner_module, "MAX_READ_S", 10.0)
     for _ in range(200):
@@ -374,6 +378,7 @@ def test_beside_a_flood_a_transaction_has_time_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits: list[int] = []
+    monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_OF_SEVERAL_S", 0.0)
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
     monkeypatch.setattr(runner, "_answers", Mock(poll=waits.append))
     for _ in range(20):
