@@ -16,6 +16,9 @@ from chatnet_protocol.wire.file_records import (
     decode_header,
 )
 
+_DATA, _FILE, _FILE_END = map(int, (RecordType.DATA, RecordType.FILE, RecordType.FILE_END))
+"""Three of them come for each small file."""
+
 
 def next_wanted(index: int, have: Container[int]) -> int:
     """The first file from `index` on that is not here already."""
@@ -70,11 +73,11 @@ class IncomingFiles:
 
     def handle(self, record_type: int, body: memoryview) -> Step:
         """What a record asks for. Raises RemoteProtocolError or DecodeError."""
-        if record_type == RecordType.DATA:
+        if record_type == _DATA:
             return self._data(len(body))
-        if record_type == RecordType.FILE:
+        if record_type == _FILE:
             return self._header(bytes(body))
-        if record_type == RecordType.FILE_END:
+        if record_type == _FILE_END:
             if not self._open or self.offset != self._sizes[self.index]:
                 raise RemoteProtocolError("a file ends before its size")
             if len(body) != DIGEST_BYTES:

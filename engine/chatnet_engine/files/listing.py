@@ -80,7 +80,8 @@ class ListingIndex:
         self._first = array("q")
         """The first file of each page."""
         self._ends = array("q")
-        self._cached = -1
+        self._start = 0
+        """The first file of the page that was used last."""
         self._page: list[tuple[int, list[str], ListedFile]] = []
         offset = 0
         while offset < offered.size_bytes:
@@ -114,15 +115,15 @@ class ListingIndex:
 
     def file(self, index: int) -> tuple[int, list[str], ListedFile]:
         """(root, path of its folder, the entry) of one file; cheap for one after the other."""
-        number = bisect_right(self._first, index) - 1
-        if number != self._cached:
+        if not self._start <= index < self._start + len(self._page):
+            number = bisect_right(self._first, index) - 1
             self._page = [
                 (folder.root, folder.path, file)
                 for folder in self._load(number)
                 for file in folder.files
             ]
-            self._cached = number
-        return self._page[index - self._first[number]]
+            self._start = self._first[number]
+        return self._page[index - self._start]
 
     def _load(self, number: int) -> list[ListedFolder]:
         offset = self._offsets[number]

@@ -15,7 +15,7 @@ SYNC_EVERY_S = 0.25
 UNSYNCED_BYTES = 4 * 1024 * 1024
 """A smaller file that arrives quickly is made durable when it is complete, without a thread."""
 SMALL_BYTES = 64 * 1024
-"""No space is taken ahead for so little."""
+"""No space is taken ahead for so little, and none is given back."""
 HASH_CHUNK_BYTES = 1024 * 1024
 
 
@@ -84,6 +84,7 @@ class PartialFile:
         self._target = target
         self._offered = offered
         self.size = offered.size_bytes
+        self._is_small = self.size <= SMALL_BYTES
         self.length = 0
         self._durable = 0
         self.hasher = blake3.blake3()
@@ -111,16 +112,16 @@ class PartialFile:
         self.length = length
         self._durable = length
         self.hasher = blake3.blake3()
-        self._hash_prefix()
+        if length:
+            self._hash_prefix()
         self._syncer = None
         self._sync_from_s = time.monotonic() + SYNC_EVERY_S
-        allocated = self.size if self.size <= SMALL_BYTES else length
-        self._allocation = Allocation(self.fd, self.size, allocated)
+        self._allocation = Allocation(self.fd, self.size, self.size if self._is_small else length)
 
     def append(self, bodies: list[memoryview]) -> None:
         """Write and hash the next bytes. Raises OSError."""
         assert self._allocation is not None
-        total = sum(len(body) for body in bodies)
+        total = sum(map(len, bodies))
         self._allocation.reach(self.length + total)
         for body in bodies:
             self.hasher.update(body)
@@ -131,7 +132,8 @@ class PartialFile:
                 written -= len(bodies.pop(0))
             if bodies:
                 bodies[0] = bodies[0][written:]
-        self.keep_up()
+        if not self._is_small:
+            self.keep_up()
 
     def keep_up(self) -> None:
         """Begin to make durable what has arrived, once it is much or takes long. Raises OSError."""
@@ -155,7 +157,8 @@ class PartialFile:
     def complete(self, umask: int) -> None:
         """Ready for its final name, but for being durable. Raises OSError."""
         self._end_syncer()
-        os.ftruncate(self.fd, self.size)
+        if not self._is_small:
+            os.ftruncate(self.fd, self.size)
         offered = self._offered
         set_facts(self.fd, offered.executable, offered.modified_ms, umask, time.time_ns())
 

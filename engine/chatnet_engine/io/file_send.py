@@ -256,6 +256,8 @@ def _check(fd: int, path: str, file: Source) -> int:
 def _read(fd: int, path: str, bodies: list[memoryview], offset: int, left: int) -> int:
     """Fill the bodies from `offset`; full but for the end of the file."""
     wanted = min(left, BATCH_RECORDS * FILE_RECORD_BYTES)
+    if wanted <= SMALL_BYTES:
+        bodies = bodies[:1]
     try:
         got = os.preadv(fd, bodies, offset)
         while 0 < got < wanted:

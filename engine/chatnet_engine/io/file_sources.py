@@ -71,6 +71,8 @@ class _Listed:
 
     def __init__(self, request: pw.Send, offered: OfferedListing, listings: Listings) -> None:
         self._roots = request.roots
+        self._folder: tuple[int, list[str], str] = -1, [], ""
+        """Root and path of the folder that was used last, and where it is."""
         self._path = listings.path(request.id)
         self._fd = -1
         try:
@@ -90,8 +92,11 @@ class _Listed:
         if index == 0:
             return self._listing
         root, folder, file = self._index.file(index - 1)
-        path = source_path(self._roots[root], [*folder, file.name])
-        return Source(path, file.size_bytes, file.modified_ms * 1_000_000, 1_000_000)
+        if self._folder[1] is not folder or self._folder[0] != root:
+            self._folder = root, folder, source_path(self._roots[root], [*folder, ""])
+        return Source(
+            self._folder[2] + file.name, file.size_bytes, file.modified_ms * 1_000_000, 1_000_000
+        )
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -42,6 +42,9 @@ class Target:
         self._things = offer.things
         self._complete = things
         self._digests = dict(digests or {})
+        is_single = len(self._things) == 1 and self._things[0].is_folder
+        self._remembers = is_single and offer.listing is None
+        """Whether the digests are reported: of a single folder without a listing."""
         self._listing_fd = -1
         self.first = 0 if offer.listing is None else 1
         """Number of the first file that is not a listing."""
@@ -77,12 +80,6 @@ class Target:
         """A file has arrived."""
         if self._remembers:
             self._digests[index] = digest
-
-    @property
-    def _remembers(self) -> bool:
-        """Whether the digests are reported: of a single folder without a listing."""
-        is_single = len(self._things) == 1 and self._things[0].is_folder
-        return is_single and self._offer.listing is None
 
     def open(self, index: int) -> int:
         """Descriptor of a file, which may hold bytes already."""
@@ -251,5 +248,7 @@ def set_facts(fd: int, executable: bool, modified_ms: int, umask: int, now_ns: i
     os.fchmod(fd, mode_of(executable, umask))
     time_ns = modified_ns(modified_ms, now_ns // 1_000_000)
     if time_ns is not None:
-        with contextlib.suppress(OSError):  # a file system that cannot hold this time
+        try:
             os.utime(fd, ns=(now_ns, time_ns))
+        except OSError:
+            return  # a file system that cannot hold this time

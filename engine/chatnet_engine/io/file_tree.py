@@ -68,10 +68,15 @@ class FileTree:
 
     def open_file(self, path: list[str]) -> int:
         """Descriptor of a file, which may hold bytes already. Raises OSError."""
+        *parents, name = path
+        parent = tuple(parents)
         with self._lock:
-            folder = self._open_folder(tuple(path[:-1]))
-            fd = os.open(path[-1], _FILE, 0o600, dir_fd=folder)
-            self._unsynced.add(tuple(path[:-1]))
+            folder = self._open_folder(parent)
+            self._unsynced.add(parent)
+            try:
+                return os.open(name, _FILE | os.O_EXCL, 0o600, dir_fd=folder)
+            except FileExistsError:
+                fd = os.open(name, _FILE, 0o600, dir_fd=folder)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "the partial is no regular file")
@@ -85,11 +90,14 @@ class FileTree:
 
     def status_of(self, path: list[str]) -> os.stat_result | None:
         """Of a file; None without one."""
-        with self._lock, contextlib.suppress(OSError):
-            folder = self._open_folder(tuple(path[:-1]), make=False)
-            found = os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
-            return found if stat.S_ISREG(found.st_mode) else None
-        return None
+        *parents, name = path
+        try:
+            with self._lock:
+                folder = self._open_folder(tuple(parents), make=False)
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return None
+        return found if stat.S_ISREG(found.st_mode) else None
 
     def remove_file(self, path: list[str]) -> None:
         """Raises OSError."""

@@ -15,6 +15,7 @@ A connection that ends without END was cut.
 import enum
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from chatnet_protocol import codec
 from chatnet_protocol.errors import DecodeError
@@ -93,7 +94,7 @@ def noise_name(suite: int) -> str:
 
 def encode_body(body: Position | FileHeader | Skip) -> bytes:
     """Body of a START, VERIFIED, FILE or SKIP record."""
-    return codec.pack(body)
+    return codec.pack_plain(astuple(body))
 
 
 def decode_position(body: bytes) -> Position:
