@@ -28,6 +28,7 @@ VALUES = [
     pw.BulkIn(1, b"bytes"),
     pw.BulkGrant(1, 5),
     pw.Probe(1, [("10.0.0.1", 5)]),
+    pw.Limit(300_000),
     pw.BulkOut(1, b"bytes"),
     pw.BulkTaken(1, 5),
     pw.Reachable(1),
