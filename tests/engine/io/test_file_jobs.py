@@ -134,11 +134,11 @@ def test_a_resumed_file_is_checked_as_a_whole(jobs: Jobs) -> None:
     (complete,) = [said for said in jobs.reports if isinstance(said, pw.FileComplete)]
     assert complete.index == 0
     assert things(jobs) == [pw.ThingComplete(1, 0, "f0", partial(jobs).stat().st_ino)]
-    heard = []
+    received = []
     while not jobs.far.ended:
-        heard += jobs.hear()
-    assert heard[-1] == (T.END, b"")
-    assert all(kind == T.VERIFIED for kind, _ in heard[:-1])
+        received += jobs.hear()
+    assert received[-1] == (T.END, b"")
+    assert all(kind == T.VERIFIED for kind, _ in received[:-1])
 
 
 def test_a_partial_shorter_than_believed_starts_over(jobs: Jobs) -> None:
@@ -309,17 +309,17 @@ def test_a_silence_is_reported_before_it_ends_the_connection(
 def test_everything_from_the_start_that_was_asked_for(jobs: Jobs) -> None:
     jobs.send(b"first", CONTENT)
     jobs.say(T.START, encode_body(Position(1, 100_000)))
-    heard: list[tuple[int, bytes]] = []
+    received: list[tuple[int, bytes]] = []
     while not jobs.far.ended:
-        heard += jobs.hear()
+        received += jobs.hear()
     jobs.say(T.VERIFIED, encode_body(Position(2, 0)))
     jobs.say(T.END)
     assert jobs.outcome() == pw.Outcome.MOVED
-    kinds = [kind for kind, _ in heard]
+    kinds = [kind for kind, _ in received]
     assert kinds == [T.FILE, T.DATA, T.DATA, T.FILE_END, T.END]
-    assert heard[0][1] == header(1, 100_000)
-    assert heard[1][1] + heard[2][1] == CONTENT[100_000:]
-    assert heard[3][1] == digest(CONTENT)
+    assert received[0][1] == header(1, 100_000)
+    assert received[1][1] + received[2][1] == CONTENT[100_000:]
+    assert received[3][1] == digest(CONTENT)
     last = jobs.reports[-1]
     assert isinstance(last, pw.Progress)
     assert (last.index, last.offset, last.moved_bytes) == (2, 0, 5 + len(CONTENT))
@@ -348,11 +348,11 @@ def test_what_a_receiver_reports_before_its_sender_is_ready_is_no_break_of_the_o
     for _ in range(3):
         jobs.say(T.VERIFIED, encode_body(Position(0, 0)))
     jobs.send(b"content")
-    heard: list[int] = []
-    while T.END not in heard:
-        heard += [kind for kind, _ in jobs.hear()]
+    received: list[int] = []
+    while T.END not in received:
+        received += [kind for kind, _ in jobs.hear()]
     jobs.say(T.END)
-    assert heard == [T.FILE, T.DATA, T.FILE_END, T.END]
+    assert received == [T.FILE, T.DATA, T.FILE_END, T.END]
     assert jobs.outcome() == pw.Outcome.MOVED
 
 
