@@ -29,9 +29,12 @@ ENGINE = "chatnet_engine"
 FACE = ("addresses", "ipc", "errors", "ids", "limits", "text", "version")
 PROTOCOL_FOR_FACES = tuple(f"chatnet_protocol.{name}" for name in FACE)
 NODE = f"{ENGINE}.node"
+# Types that every package of the engine shares.
+TYPES = (f"{ENGINE}.addresses", f"{ENGINE}.clock")
 # What the subjects of the node share, and what each may know of the others: never their insides.
 SHARED = (
     "chatnet_protocol",
+    *TYPES,
     f"{ENGINE}.trace",
     *(
         f"{NODE}.{name}"
@@ -50,14 +53,17 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
 # A part, and the parts of ChatNet that it may import besides itself. The longest match counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "chatnet_protocol": (),
-    f"{ENGINE}.trace": (),
+    **dict.fromkeys(TYPES, ()),
+    f"{ENGINE}.trace": TYPES,
     f"{ENGINE}.deadlines": (),
-    f"{ENGINE}.secure": ("chatnet_protocol", f"{ENGINE}.trace", f"{ENGINE}.deadlines"),
-    f"{ENGINE}.arq": ("chatnet_protocol", f"{ENGINE}.trace", f"{ENGINE}.deadlines"),
-    f"{ENGINE}.files": ("chatnet_protocol", f"{ENGINE}.trace", f"{ENGINE}.deadlines"),
+    **{
+        f"{ENGINE}.{name}": ("chatnet_protocol", *TYPES, f"{ENGINE}.trace", f"{ENGINE}.deadlines")
+        for name in ("secure", "arq", "files")
+    },
     f"{ENGINE}.ledger": ("chatnet_protocol", f"{ENGINE}.trace"),
     f"{ENGINE}.node": (
         "chatnet_protocol",
+        *TYPES,
         *(f"{ENGINE}.{name}" for name in ("trace", "deadlines", "secure", "arq", "files")),
     ),
     **{
@@ -75,6 +81,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 }
 SANS_IO = (
     "chatnet_protocol",
+    *TYPES,
     *(
         f"{ENGINE}.{name}"
         for name in ("trace", "deadlines", "secure", "arq", "files", "ledger", "node")

@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Addr = tuple[str, int]
-"""IP address as text, and port."""
+from chatnet_engine.addresses import Addr
+
 MAX_TRACES_PER_TURN = 4096
 """A turn handles at most 256 datagrams; more than this comes of a hostile peer. The rest is
 counted."""

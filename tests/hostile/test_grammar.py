@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.addresses import Addr
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.rows import LinkState
 from chatnet_protocol.wire import bulk, control, frames, messages, restoring

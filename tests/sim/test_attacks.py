@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.peers import MAX_PENDING_PEERS
 from chatnet_engine.secure.admission import mac1, mac1_key
@@ -14,7 +15,7 @@ from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_protocol.wire import datagrams
 from simworld.clock import Clock
 from simworld.engine import SimEngine
-from simworld.network import Addr, Line, Network
+from simworld.network import Line, Network
 from simworld.pair import A, B, Pair
 from simworld.takeover import become_another
 

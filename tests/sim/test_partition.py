@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from chatnet_engine.addresses import Addr
 from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW
-from simworld.network import Addr, Line
+from simworld.network import Line
 from simworld.pair import Pair
 
 MESSAGES = 2000

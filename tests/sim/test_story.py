@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.io.trace_log import salt_of, to_row
-from chatnet_engine.node.effects import Addr
 from chatnet_engine.trace import DETAIL, Trace
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.trace import format_trace

@@ -12,8 +12,8 @@ import golden_vectors as golden
 from behaviour_vectors import document, small_view, text
 from chatnet_client.attach import AttachMachine
 from chatnet_client.mirror import Mirror
+from chatnet_engine.clock import Now
 from chatnet_engine.node import publisher as engine
-from chatnet_engine.node.config import Now
 from chatnet_protocol import codec
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc import commands as cmd

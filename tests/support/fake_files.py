@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import numbered, safe_name
 from chatnet_engine.files.transfers import Act
@@ -439,7 +440,7 @@ class FakeSide(Side):
 
     def restart_process(self) -> None:
         self.process.restart()
-        self.transfers.handle_process_restarted(self.clock, 1)
+        self.transfers.handle_process_restarted(Now(self.clock, 1))
 
     def move(self) -> None:
         super().move()
@@ -447,7 +448,7 @@ class FakeSide(Side):
             self.process.handle(pw.decode_request(frame))
         reports, self.process.reports = self.process.reports, []
         for report in reports:
-            self.transfers.handle_process(pw.encode(report), self.clock, 1)
+            self.transfers.handle_process(pw.encode(report), Now(self.clock, 1))
         super().move()
 
 
@@ -481,7 +482,7 @@ class World:
     def offer(self, *names: str, transfer_id: bytes = ID, auto: int = 256 * MIB) -> None:
         self.b.auto_accept_bytes = auto
         paths = [f"/home/a/{name}" for name in names]
-        self.a.transfers.offer(transfer_id, PEER, paths, self.a.clock, 1)
+        self.a.transfers.offer(transfer_id, PEER, paths, Now(self.a.clock, 1))
         self.settle()
         self.pair.deliver_offer(transfer_id)
         self.settle()
@@ -495,7 +496,7 @@ class World:
         raise AssertionError((self.a.history[-3:], self.b.history[-3:]))
 
     def do(self, side: FakeSide, command: str) -> None:
-        side.transfers.act(ID, Act[command.upper()], side.clock, 1)
+        side.transfers.act(ID, Act[command.upper()], Now(side.clock, 1))
         self.settle()
 
     def states(self) -> tuple[str, str]:

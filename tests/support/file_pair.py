@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Generic, TypeVar
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.transfers import FailedOffer, Transfers
@@ -89,14 +90,13 @@ class Side:
             addrs,
             incarnation=self.peer_incarnation,
             fast_aes=True,
-            now=self.now(),
-            wall_ms=1000,
+            at=Now(self.now(), 1000),
         )
 
     def move(self) -> None:
         """One turn of the engine: commits are immediate."""
         now = self.now()
-        self.transfers.handle_timeout(now, 1000)
+        self.transfers.handle_timeout(Now(now, 1000))
         while ops := self.transfers.take_stores():
             for op in ops:
                 if op.digests:
@@ -114,12 +114,12 @@ class Side:
                     self.automatic[use.key] = use
                 self.history.append(op.row)
                 check_reason(op.row)
-                self.transfers.handle_stored(op.row, now, 1000)
+                self.transfers.handle_stored(op.row, Now(now, 1000))
         while ids := self.transfers.lookups.take():
             found = [self.store[one] for one in ids if one in self.store]
-            self.transfers.handle_loaded(ids, found, now, 1000)
+            self.transfers.handle_loaded(ids, found, Now(now, 1000))
         for search in self.transfers.take_searches():
-            self.transfers.handle_found(search.id, self._find(search), now, 1000)
+            self.transfers.handle_found(search.id, self._find(search), Now(now, 1000))
         self.said += [body for _, body in self.transfers.take_controls()]
         for offer in self.transfers.offering.take():
             self.offers.append(offer)
@@ -204,10 +204,10 @@ class RealSide(Side):
                 report = pw.decode_report(said.frame)
                 if isinstance(report, pw.Listening):
                     self.port = report.port
-                self.transfers.handle_process(said.frame, now, 1000)
+                self.transfers.handle_process(said.frame, Now(now, 1000))
         if self._link.handle_timeout(now):
             self.kills += 1
-            self.transfers.handle_process_restarted(now, 1000)
+            self.transfers.handle_process_restarted(Now(now, 1000))
         self._link.handle_writable(now)
         super().move()
 
@@ -247,7 +247,7 @@ class Pair(Generic[S]):
             side.move()
             said, side.said = side.said, []
             for body in said if self.up else []:
-                other.transfers.handle_control(PEER, body, other.now(), 1000)
+                other.transfers.handle_control(PEER, body, Now(other.now(), 1000))
             for body in side.transfers.bulk.take(PEER, MIB) if self.up else []:
                 self.bulk_bytes += len(body)
                 other.transfers.bulk.handle_message(PEER, body)
@@ -258,9 +258,11 @@ class Pair(Generic[S]):
         assert isinstance(offer, ReadyOffer), offer
         assert offer.transfer_id == transfer_id
         now = self.a.now()
-        self.a.transfers.handle_own_offer(message(transfer_id, 1, True, offer.body), PEER, now, 1)
+        self.a.transfers.handle_own_offer(
+            message(transfer_id, 1, True, offer.body), PEER, Now(now, 1)
+        )
         self.receive_offer(offer.body, transfer_id)
-        self.a.transfers.handle_delivered(PEER, 1, now, 1)
+        self.a.transfers.handle_delivered(PEER, 1, Now(now, 1))
 
     def receive_offer(self, body: bytes, transfer_id: bytes = ID) -> None:
         """Commit A's offer at B."""
@@ -270,8 +272,7 @@ class Pair(Generic[S]):
             key=KEY,
             auto_accept_bytes=self.b.auto_accept_bytes,
             verified=self.b.verified,
-            now=self.b.now(),
-            wall_ms=1,
+            at=Now(self.b.now(), 1),
         )
 
     def run_until(self, done: Callable[[], bool], within_s: float = 60.0) -> None:
@@ -291,7 +292,7 @@ class Pair(Generic[S]):
     def offer(self, *paths: Path, transfer_id: bytes = ID, update: bool = False) -> None:
         """Offer and have the offer committed by both."""
         names = [os.fspath(path) for path in paths]
-        self.a.transfers.offer(transfer_id, PEER, names, self.a.now(), 1, update)
+        self.a.transfers.offer(transfer_id, PEER, names, Now(self.a.now(), 1), update)
         self.run_until(lambda: bool(self.a.offers))
         self.deliver_offer(transfer_id)
 

@@ -1,6 +1,6 @@
 """A ledger and a node that decide nothing, for tests of the loop and of what it drives."""
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import Effect, IoResult, StopRunner
 from chatnet_protocol.commit import Commit, Committed, Loaded
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage

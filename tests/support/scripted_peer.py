@@ -1,11 +1,12 @@
 """Another person of a LocalWorld, who does what a test says."""
 
+from chatnet_engine.addresses import Addr
 from served_engine import HERE
 from simworld.client import SimClient
 from simworld.clock import Clock
 from simworld.engine import SimEngine
 from simworld.files import FilesNet
-from simworld.network import Addr, Network
+from simworld.network import Network
 
 
 class ScriptedPeer:

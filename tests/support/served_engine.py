@@ -4,12 +4,13 @@ from collections import deque
 
 from msgspec.structs import replace
 
+from chatnet_engine.addresses import Addr
 from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_protocol.version import PRODUCT_VERSION
 from simworld.clock import Clock
 from simworld.engine import SimEngine
 from simworld.files import FilesNet
-from simworld.network import Addr, Network
+from simworld.network import Network
 
 HERE: Addr = ("192.0.2.1", 12345)
 

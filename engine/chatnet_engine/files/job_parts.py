@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from chatnet_engine.addresses import Addr
+
 
 class ScannedFile(Struct, frozen=True, gc=False, array_like=True):
     """A file to send: `path` continues the folder that holds the root with that number."""
@@ -23,6 +25,6 @@ class Connect(Struct, frozen=True, gc=False, array_like=True):
     handle: bytes
     token: bytes
     suite: int
-    addrs: list[tuple[str, int]]
+    addrs: list[Addr]
     valid_s: float
     bulk: bool = False

@@ -7,11 +7,12 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import partial
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import new_detail
 from chatnet_engine.files.facts import facts_of
 from chatnet_engine.files.names import shown
-from chatnet_engine.files.outputs import Moment, Outputs
+from chatnet_engine.files.outputs import Outputs
 from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer, is_one_folder
@@ -95,7 +96,7 @@ class Offering:
         self._results: list[ReadyOffer | FailedOffer] = []
 
     def offer(
-        self, transfer_id: bytes, peer: int, paths: list[str], at: Moment, update: bool = False
+        self, transfer_id: bytes, peer: int, paths: list[str], at: Now, update: bool = False
     ) -> None:
         """Have the files listed; the result comes by `take`. Harmless to repeat.
 
@@ -115,7 +116,7 @@ class Offering:
             self._results.append(FailedOffer(transfer_id, ErrorCode.TOO_LARGE, TOO_LONG))
             return
         self._out.undo.append(partial(self._waiting.pop, transfer_id, None))
-        self._waiting[transfer_id] = Listed(peer, paths, at.s + LIST_WITHIN_S, update)
+        self._waiting[transfer_id] = Listed(peer, paths, at.mono_s + LIST_WITHIN_S, update)
         self._out.ask(pw.Scan(transfer_id, paths))
 
     def repeat(self, transfer_id: bytes, peer: int, body: bytes) -> None:
@@ -133,11 +134,11 @@ class Offering:
             listed.scans += 1
             self._out.ask(pw.Scan(transfer_id, listed.roots))
 
-    def handle_scanning(self, report: pw.Scanning, at: Moment) -> None:
+    def handle_scanning(self, report: pw.Scanning, at: Now) -> None:
         """The list takes long, and is being made."""
         listed = self._waiting.get(report.id)
         if listed is not None:
-            listed.deadline_s = at.s + LIST_WITHIN_S
+            listed.deadline_s = at.mono_s + LIST_WITHIN_S
 
     def handle_scanned(self, report: pw.Scanned) -> None:
         """The list, or why there is none."""
@@ -197,9 +198,9 @@ class Offering:
         """The offer was committed: what it was made from."""
         return self._waiting.pop(transfer_id, None)
 
-    def handle_timeout(self, at: Moment) -> None:
+    def handle_timeout(self, at: Now) -> None:
         """Expire offers that were not listed or not committed in time."""
-        for transfer_id in [id for id, one in self._waiting.items() if one.deadline_s <= at.s]:
+        for transfer_id in [id for id, one in self._waiting.items() if one.deadline_s <= at.mono_s]:
             if self._waiting[transfer_id].body:
                 del self._waiting[transfer_id]
             else:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.bulk import BulkStreams
 from chatnet_engine.files.tcp_speed import is_slow
@@ -16,18 +17,6 @@ STATEMENTS_AT_ONCE = 4
 FIRST_TCP_PAUSE_S = 60.0
 MAX_TCP_PAUSE_S = 600.0
 """After TCP led nowhere, in either direction, the link is used for so long without trying."""
-
-Addr = tuple[str, int]
-"""IP address as text, and port."""
-
-
-class Moment(NamedTuple):
-    """One reading of both clocks."""
-
-    s: float
-    """Monotonic seconds."""
-    wall_ms: int
-    """For display only."""
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import enum
 import msgspec
 from msgspec import Struct
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.files.job_parts import Connect as Connect
 from chatnet_engine.files.job_parts import ScannedFile as ScannedFile
 from chatnet_engine.files.update_wire import EarlierFolder, Exchange
@@ -141,7 +142,7 @@ class Probe(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """See whether a TCP connection to one of `addrs` can be opened. Answered by Reachable if so."""
 
     job: int
-    addrs: list[tuple[str, int]]
+    addrs: list[Addr]
 
 
 class Limit(WireBase, frozen=True, gc=False, tag=True, array_like=True):

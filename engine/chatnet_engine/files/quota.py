@@ -6,7 +6,7 @@ neither does removing and adding it again. They start over with each day of this
 
 from collections.abc import Sequence
 
-from chatnet_engine.files.outputs import Moment
+from chatnet_engine.clock import Now
 from chatnet_protocol.ipc.offer import Offer
 from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.limits import (
@@ -31,7 +31,7 @@ class Quota:
         transfer_id: bytes,
         key: bytes,
         offer: Offer,
-        at: Moment,
+        at: Now,
         *,
         verified: bool,
         allowed_bytes: int,
@@ -55,7 +55,7 @@ class Quota:
         transfer_id: bytes,
         key: bytes,
         offer: Offer,
-        at: Moment,
+        at: Now,
         *,
         verified: bool,
         allowed_bytes: int,
@@ -72,7 +72,7 @@ class Quota:
         most_bytes = max(MAX_AUTOMATIC_BYTES_A_DAY, allowed_bytes)
         return reason(TransferReason.ASKS_BYTES_A_DAY, most_bytes)
 
-    def _use_with(self, key: bytes, offer: Offer, at: Moment) -> AutomaticUse:
+    def _use_with(self, key: bytes, offer: Offer, at: Now) -> AutomaticUse:
         """Today's use of the key, if this offer were taken."""
         day = at.wall_ms // DAY_MS
         use = self._uses.get(key)

@@ -10,12 +10,13 @@ from typing import ClassVar
 
 import msgspec
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import connecting, endings
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.facts import done_for_peer, with_renamed, without_renamed
 from chatnet_engine.files.names import shown_path
-from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.outputs import Outputs, PeerLink
 from chatnet_engine.files.pauses import DialPause
 from chatnet_engine.files.phases import S, Step, Table
 from chatnet_engine.files.placing import Placing
@@ -69,7 +70,7 @@ class Receiving(Transfer):
         self._have: list[tuple[int, bytes]] = []
         """Files that need not be sent, with their digests."""
 
-    def accept(self, folder: str, at: Moment) -> None:
+    def accept(self, folder: str, at: Now) -> None:
         """The files are wanted, below `folder`; once more, if it has ended."""
         if self.ended:
             if self.phase is S.CANCELLED and self._row.by == "peer":
@@ -77,33 +78,32 @@ class Receiving(Transfer):
             self._begin_again(at)
             self.detail.index = self.detail.offset = self.detail.mismatches = 0
             self.detail.things = 0
-            self._row = msgspec.structs.replace(
-                self._row, differences=without_renamed(self._row.differences)
-            )
+            differences = without_renamed(self._row.differences)
+            self._row = msgspec.structs.replace(self._row, differences=differences)
         elif not self._step(Step.ACCEPTED):
             return
         self.detail.folder = folder
         self.detail.held = False
         self._out.say(self.peer, ct.Accept(self.id))
-        self.retry_at = at.s
+        self.retry_at = at.mono_s
         self._touch(at, why=None)
 
-    def ask(self, why: Reason, at: Moment) -> None:
+    def ask(self, why: Reason, at: Now) -> None:
         """Somebody here has to decide, because of `why`."""
         self._touch(at, why=why)
         self.handle_link_up(at)
 
-    def allow_updates(self, allowed: bool, at: Moment) -> None:
+    def allow_updates(self, allowed: bool, at: Now) -> None:
         """Whether later offers of this folder may take its place."""
         if allowed != self._row.updates_allowed:
             self._row = msgspec.structs.replace(self._row, updates_allowed=allowed)
             self._touch(at)
 
-    def refuse_one_more(self, at: Moment) -> None:
+    def refuse_one_more(self, at: Now) -> None:
         """The peer has as many open offers as it may have."""
         self._refuse(ct.EndCode.TOO_MANY, TransferReason.OFFERS_FULL, at)
 
-    def reject(self, at: Moment) -> None:
+    def reject(self, at: Now) -> None:
         """The files are not wanted; only before they were accepted."""
         if self.phase is S.REJECTED:
             return
@@ -113,7 +113,7 @@ class Receiving(Transfer):
 
     # --- time and link ---
 
-    def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
+    def handle_link_up(self, at: Now, is_other: bool = False) -> None:
         """Say what stands, and go on."""
         if self.ended:
             # Another engine is sent the ending again, unless nobody knows it.
@@ -128,14 +128,14 @@ class Receiving(Transfer):
         self._retry_s = FIRST_RETRY_S
         if self.phase is S.WAITING:
             self._stop_job()  # the peer may never have received `Listen`
-        self.retry_at = at.s
+        self.retry_at = at.mono_s
 
-    def handle_due(self, at: Moment, may_start: bool) -> None:
+    def handle_due(self, at: Now, may_start: bool) -> None:
         """Try to get what is missing, or to place what is complete."""
         self.retry_at = None
         if not self._out.ready or self.ended:
             return
-        if self._place_again_at is not None and at.s >= self._place_again_at:
+        if self._place_again_at is not None and at.mono_s >= self._place_again_at:
             self._place_again_at = None
             self._placing.ask_again()
         if self.phase is S.WAITING and self.detail.things == len(self._things):
@@ -148,16 +148,16 @@ class Receiving(Transfer):
             return
         if self.job and self._asked is None:
             self.retry_at = self._place_again_at
-        elif at.s < self._not_before_s:
+        elif at.mono_s < self._not_before_s:
             self.retry_at = self._not_before_s
         else:
             self._try(at, may_start)
 
-    def _try(self, at: Moment, may_start: bool) -> None:
+    def _try(self, at: Now, may_start: bool) -> None:
         """Do what should bring a connection about."""
-        on_link = self._asked is None and at.s < self.link.tcp_again_s
+        on_link = self._asked is None and at.mono_s < self.link.tcp_again_s
         if not may_start or (on_link and self._out.bulk.full(self.peer, receives=True)):
-            self.retry_at = at.s + SLOT_RETRY_S
+            self.retry_at = at.mono_s + SLOT_RETRY_S
             if self._row.reason != QUEUED:
                 self._touch(at, why=QUEUED)
             return
@@ -171,9 +171,9 @@ class Receiving(Transfer):
         else:
             self._reached = False
             self._out.say(self.peer, ct.DialBack(self.id))
-            self.retry_at = at.s + ct.TOKEN_VALID_S
+            self.retry_at = at.mono_s + ct.TOKEN_VALID_S
 
-    def handle_ready(self, at: Moment) -> None:
+    def handle_ready(self, at: Now) -> None:
         """Everything that was asked of the last process is asked again."""
         super().handle_ready(at)
         self._place_again_at = None
@@ -181,7 +181,7 @@ class Receiving(Transfer):
 
     # --- what the peer says ---
 
-    def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
+    def _handle_agreement(self, control: ct.Control, at: Now) -> None:
         if isinstance(control, ct.Unreachable):
             self._use_link(at)
         elif isinstance(control, ct.TcpOpen):
@@ -192,18 +192,18 @@ class Receiving(Transfer):
             )
         elif self.phase is S.WAITING and not self.held and self._out.ready:
             self._asked = control
-            self.retry_at = at.s
+            self.retry_at = at.mono_s
 
-    def _use_link(self, at: Moment) -> None:
+    def _use_link(self, at: Now) -> None:
         """TCP leads nowhere, in either direction."""
         if self.phase in (S.WAITING, S.ACTIVE) and not self._on_link:
             self._asked = None
             self._stop_job()
             self._lost(at)
-            self.link.tcp_failed(at.s)
+            self.link.tcp_failed(at.mono_s)
             self._change_path(at)
 
-    def _change_to_tcp(self, at: Moment) -> None:
+    def _change_to_tcp(self, at: Now) -> None:
         """A connection could be opened while the link is in use."""
         if self._on_link:
             self.link.try_tcp()
@@ -211,24 +211,24 @@ class Receiving(Transfer):
             self._lost(at)
             self._change_path(at)
 
-    def _change_path(self, at: Moment) -> None:
+    def _change_path(self, at: Now) -> None:
         """At once, but not as often as a sender may ask for it."""
-        self.retry_at = self._dials.take(at.s)
+        self.retry_at = self._dials.take(at.mono_s)
         self._dials.lengthen()
 
-    def _dial_asked(self, listen: ct.Listen, at: Moment) -> None:
-        if at.s < self._dials.next_s:
+    def _dial_asked(self, listen: ct.Listen, at: Now) -> None:
+        if at.mono_s < self._dials.next_s:
             self.retry_at = self._dials.next_s
             return
         self._asked = None
-        self._dials.take(at.s)
+        self._dials.take(at.mono_s)
         self._stop_job()
         self._start(connecting.answer(listen, self.link))
 
-    def _handle_late(self, control: ct.Control, at: Moment) -> None:
+    def _handle_late(self, control: ct.Control, at: Now) -> None:
         self._say_end()
 
-    def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
+    def _handle_end(self, control: ct.End | ct.Done, at: Now) -> None:
         if isinstance(control, ct.Done):
             raise RemoteProtocolError("only a receiver of files can say that they are done")
         if control.code == ct.EndCode.ACKNOWLEDGED:
@@ -247,7 +247,7 @@ class Receiving(Transfer):
 
     # --- what the file process says ---
 
-    def handle_report(self, report: pw.Report, at: Moment) -> None:
+    def handle_report(self, report: pw.Report, at: Now) -> None:
         """Reports of the present job, and of placing."""
         match report:
             case pw.Expecting():
@@ -282,17 +282,17 @@ class Receiving(Transfer):
             case _:
                 raise AssertionError(f"a receiver's job reports {type(report).__name__}")
 
-    def _handle_ended(self, report: pw.Ended, at: Moment) -> None:
+    def _handle_ended(self, report: pw.Ended, at: Now) -> None:
         if report.outcome == pw.Outcome.MOVED and self._step(Step.MOVED):
             self._touch(at)
         self._lost(at)
         match report.outcome:
             case pw.Outcome.MOVED:
-                self.retry_at = at.s
+                self.retry_at = at.mono_s
             case pw.Outcome.TARGET:
                 self._end(ct.EndCode.TARGET, "me", report.why, at, tell=True)
             case pw.Outcome.FULL:
-                self.retry_at = at.s + FULL_RETRY_S
+                self.retry_at = at.mono_s + FULL_RETRY_S
                 self._touch(at, why=report.why)
             case pw.Outcome.MISMATCH:
                 self._mismatch(at)
@@ -301,22 +301,22 @@ class Receiving(Transfer):
             case pw.Outcome.EXPIRED:
                 self._try_later(at)
             case _:
-                self.retry_at = at.s + self._retry_s
+                self.retry_at = at.mono_s + self._retry_s
                 self._retry_s = min(MAX_RETRY_S, self._retry_s * 2)
 
-    def _mismatch(self, at: Moment) -> None:
+    def _mismatch(self, at: Now) -> None:
         self.detail.mismatches += 1
         self.detail.offset = 0
         if self.detail.mismatches >= MAX_MISMATCHES:
             self._refuse(ct.EndCode.TARGET, TransferReason.NOT_AS_SENT, at)
             return
-        self.retry_at = at.s + FIRST_RETRY_S
+        self.retry_at = at.mono_s + FIRST_RETRY_S
         self._touch(at)
 
-    def _try_later(self, at: Moment) -> None:
+    def _try_later(self, at: Now) -> None:
         self._dials.lengthen()
         self._retry_s = min(MAX_RETRY_S, max(self._retry_s, 5.0) * 2)
-        self.retry_at = at.s + (0.0 if self._asked else self._retry_s)
+        self.retry_at = at.mono_s + (0.0 if self._asked else self._retry_s)
         if self.link.up and self._row.reason != NO_TCP:
             self._touch(at, why=NO_TCP)
 
@@ -329,14 +329,14 @@ class Receiving(Transfer):
             self._placing.begin_store()
         return store
 
-    def handle_stored(self, at: Moment) -> None:
+    def handle_stored(self, at: Now) -> None:
         """Names are durable now: files may get them, and `Done` may be sent."""
         super().handle_stored(at)
         self._placing.handle_stored()
         if self.phase is S.DONE:
             self._say_end()
 
-    def _thing_complete(self, report: pw.ThingComplete, at: Moment) -> None:
+    def _thing_complete(self, report: pw.ThingComplete, at: Now) -> None:
         self.detail.things = report.thing + 1
         self._placing.add(report.thing, report.name, report.inode)
         self.detail.inode, self._digests = report.inode, report.digests
@@ -347,7 +347,7 @@ class Receiving(Transfer):
         differences = with_renamed(self._row.differences, count, named)
         self._row = msgspec.structs.replace(self._row, differences=differences)
 
-    def _placed(self, report: pw.Placed, at: Moment) -> None:
+    def _placed(self, report: pw.Placed, at: Now) -> None:
         if not self._placing.remove(report.thing):
             return
         folder, self.detail.name = self.detail.folder.rstrip("/"), report.name
@@ -361,7 +361,7 @@ class Receiving(Transfer):
             self._step(Step.DONE)
             self.acknowledged = False
             self._stop_job()
-            self.progress.measure(self.offer.size_bytes, at.s)
+            self.progress.measure(self.offer.size_bytes, at.mono_s)
             self._row = msgspec.structs.replace(self._row, done_bytes=self.offer.size_bytes)
             if self.offer.listing is not None:  # it lies beside the partial files
                 self._out.ask(pw.Discard(self.id, self.detail.folder))
@@ -369,7 +369,7 @@ class Receiving(Transfer):
         elif self.ended:
             self._dirty = True
 
-    def _not_placed(self, report: pw.NotPlaced, at: Moment) -> None:
+    def _not_placed(self, report: pw.NotPlaced, at: Now) -> None:
         if report.name:
             if self._placing.rename(report.thing, report.name):
                 self._touch(at)
@@ -378,7 +378,7 @@ class Receiving(Transfer):
         elif report.gone:
             self._end(ct.EndCode.TARGET, "me", report.why, at, tell=True)
         else:
-            self._place_again_at = at.s + FULL_RETRY_S
+            self._place_again_at = at.mono_s + FULL_RETRY_S
             self.retry_at = min(self.retry_at or self._place_again_at, self._place_again_at)
             self._touch(at, why=report.why)
 
@@ -388,7 +388,7 @@ class Receiving(Transfer):
         offer = self.listing.offer
         self._out.ask(pw.Receive(job, self.id, connect, detail.folder, offer, *begin, self._have))
 
-    def _end(self, code: int, by: str, why: Reason | None, at: Moment, *, tell: bool) -> None:
+    def _end(self, code: int, by: str, why: Reason | None, at: Now, *, tell: bool) -> None:
         super()._end(code, by, why, at, tell=tell)
         self.acknowledged = not tell
         self._placing.clear()

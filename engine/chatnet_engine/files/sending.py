@@ -9,13 +9,14 @@ from typing import ClassVar
 
 import msgspec
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.endings import SENT_TO_SENDER
 from chatnet_engine.files.facts import with_problem, with_renamed, without_renamed
 from chatnet_engine.files.names import shown
-from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.outputs import Outputs, PeerLink
 from chatnet_engine.files.phases import END_STATES, S, Step, Table
 from chatnet_engine.files.transfer import NO_TCP, Transfer
 from chatnet_protocol.errors import RemoteProtocolError
@@ -63,7 +64,7 @@ class Sending(Transfer):
         if not self.ended:
             self._say_standing()
 
-    def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
+    def handle_link_up(self, at: Now, is_other: bool = False) -> None:
         """The receiver answers with what it wants, or with how it ended."""
         if not self.ended:
             self._say_standing()
@@ -77,11 +78,11 @@ class Sending(Transfer):
         if not self.waiting_seq:
             super()._say_standing()
 
-    def _handle_standing(self, control: ct.TransferStatus, at: Moment) -> None:
+    def _handle_standing(self, control: ct.TransferStatus, at: Now) -> None:
         self.peer_wait = control.wait
         super()._handle_standing(control, at)
 
-    def handle_due(self, at: Moment, may_start: bool) -> None:
+    def handle_due(self, at: Now, may_start: bool) -> None:
         """Start what the receiver asked for."""
         self.retry_at = None
         self._probe_tcp(at)
@@ -89,11 +90,11 @@ class Sending(Transfer):
         if self.held or wanted is None or not self._out.ready or self.phase is not S.WAITING:
             return
         full = isinstance(wanted, ct.LinkStream) and self._out.bulk.full(self.peer, receives=False)
-        if not may_start or full or at.s < self._not_before_s:
-            self.retry_at = max(self._not_before_s, at.s + MIN_START_INTERVAL_S)
+        if not may_start or full or at.mono_s < self._not_before_s:
+            self.retry_at = max(self._not_before_s, at.mono_s + MIN_START_INTERVAL_S)
             return
         self._wanted = None
-        self._not_before_s = at.s + MIN_START_INTERVAL_S
+        self._not_before_s = at.mono_s + MIN_START_INTERVAL_S
         if not isinstance(wanted, ct.LinkStream) and self._is_tcp_slow():
             self._out.say(self.peer, ct.Unreachable(self.id))
             return
@@ -102,7 +103,7 @@ class Sending(Transfer):
         else:
             self._offer_listener(at)
 
-    def handle_report(self, report: pw.Report, at: Moment) -> None:
+    def handle_report(self, report: pw.Report, at: Now) -> None:
         """Reports of the present job."""
         match report:
             case pw.Expecting():
@@ -128,7 +129,7 @@ class Sending(Transfer):
             case _:
                 raise AssertionError(f"a sender's job reports {type(report).__name__}")
 
-    def _source_changed(self, report: pw.SourceChanged, at: Moment) -> None:
+    def _source_changed(self, report: pw.SourceChanged, at: Now) -> None:
         if self.offer.listing is None:  # a listing stays as it was offered
             file = self.listing.files[report.index]
             self.listing.files[report.index] = msgspec.structs.replace(
@@ -137,7 +138,7 @@ class Sending(Transfer):
             self.listing_stored = False
         self._touch(at)
 
-    def _handle_ended(self, report: pw.Ended, at: Moment) -> None:
+    def _handle_ended(self, report: pw.Ended, at: Now) -> None:
         if report.outcome == pw.Outcome.MOVED:
             self._step(Step.MOVED)
             self._touch(at)
@@ -150,14 +151,14 @@ class Sending(Transfer):
         else:
             self._lost(at)
 
-    def _handle_late(self, control: ct.Control, at: Moment) -> None:
+    def _handle_late(self, control: ct.Control, at: Now) -> None:
         is_withdrawn = self.phase is S.CANCELLED and self._row.by == "me"
         if isinstance(control, ct.Accept) and not is_withdrawn:
             self._send_again(at)
         elif self.phase is not S.DONE:  # which it may become once more, if the receiver accepts
             self._say_end()
 
-    def _send_again(self, at: Moment) -> None:
+    def _send_again(self, at: Now) -> None:
         if not self.listing.roots:
             self._refuse(ct.EndCode.SOURCE, TransferReason.RECORD_ONLY, at)
             return
@@ -166,7 +167,7 @@ class Sending(Transfer):
         self.detail.again = True
         self._say_standing()
 
-    def _handle_agreement(self, control: ct.Control, at: Moment) -> None:
+    def _handle_agreement(self, control: ct.Control, at: Now) -> None:
         if not isinstance(control, ct.Accept | ct.Listen | ct.DialBack | ct.LinkStream):
             raise RemoteProtocolError(
                 "a control message for receivers was sent to a sender of files"
@@ -179,11 +180,11 @@ class Sending(Transfer):
         self._stop_job()
         self._lost(at)
         self._wanted = control
-        self.retry_at = at.s
+        self.retry_at = at.mono_s
         if self.detail.held:
             self._say_standing()
 
-    def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None:
+    def _handle_end(self, control: ct.End | ct.Done, at: Now) -> None:
         """The receiver knows whether the files are there: this side takes over what it says."""
         if isinstance(control, ct.Done):
             self._done(control, at)
@@ -197,12 +198,12 @@ class Sending(Transfer):
             self._end_by_peer(control.code, at)
         self._out.say(self.peer, ct.End(self.id, ct.EndCode.ACKNOWLEDGED))
 
-    def _end(self, code: int, by: str, why: Reason | None, at: Moment, *, tell: bool) -> None:
+    def _end(self, code: int, by: str, why: Reason | None, at: Now, *, tell: bool) -> None:
         super()._end(code, by, why, at, tell=tell)
         if self.offer.listing is not None and code == ct.EndCode.CANCELLED and by == "me":
             self._out.ask(pw.Discard(self.id, ""))  # nobody can fetch it any more
 
-    def _done(self, done: ct.Done, at: Moment) -> None:
+    def _done(self, done: ct.Done, at: Now) -> None:
         if self.phase is S.DONE:
             return
         self._stop_job()
@@ -210,7 +211,7 @@ class Sending(Transfer):
         self.phase = S.DONE
         self.detail.end_code = 0
         size = self.offer.size_bytes
-        self.progress.measure(size, at.s)
+        self.progress.measure(size, at.mono_s)
         named = [Renamed(shown(path), shown(name)) for path, name in done.named]
         differences = without_renamed(self._row.differences)
         differences = with_renamed(differences, max(0, done.renamed), named)
@@ -218,7 +219,7 @@ class Sending(Transfer):
         self._row = msgspec.structs.replace(self._row, done_bytes=size, differences=differences)
         self._touch(at, why=None, by="")
 
-    def _end_by_peer(self, code: int, at: Moment) -> None:
+    def _end_by_peer(self, code: int, at: Now) -> None:
         ending, why = self._end_of_code(code)
         if self.phase is not END_STATES.get(ending, S.FAILED):
             self._end(ending, "peer", why, at, tell=False)
@@ -226,7 +227,7 @@ class Sending(Transfer):
     def _is_tcp_slow(self) -> bool:
         return not self._out.bbr and self.link.is_tcp_slow()
 
-    def _offer_listener(self, at: Moment) -> None:
+    def _offer_listener(self, at: Now) -> None:
         if not self._out.port:
             self._out.say(self.peer, ct.Unreachable(self.id))
             self._touch(at, why=NO_TCP)

@@ -6,9 +6,10 @@ from functools import partial
 
 import msgspec
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.bulk import BulkStreams
-from chatnet_engine.files.outputs import Mark, Moment, Outputs, PeerLink
+from chatnet_engine.files.outputs import Mark, Outputs, PeerLink
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.sending import Sending
@@ -162,7 +163,7 @@ class TransferTable:
     def _link(self, peer: int) -> PeerLink:
         return self._links.setdefault(peer, PeerLink())
 
-    def _do(self, transfer: Transfer, act: Callable[[], None], at: Moment) -> None:
+    def _do(self, transfer: Transfer, act: Callable[[], None], at: Now) -> None:
         """An input of this one alone."""
 
         def acted() -> None:
@@ -171,9 +172,9 @@ class TransferTable:
 
         self._guarded(transfer.id, transfer.peer, acted)
 
-    def _after(self, transfer: Transfer, at: Moment) -> None:
+    def _after(self, transfer: Transfer, at: Now) -> None:
         """An input was handled: start what is due, keep the books."""
-        if transfer.retry_at is not None and transfer.retry_at <= at.s:
+        if transfer.retry_at is not None and transfer.retry_at <= at.mono_s:
             transfer.handle_due(at, self._schedule.may_start(transfer))
         look_s = self._waits.note(transfer, at)
         self._changed[transfer.id] = transfer

@@ -1,8 +1,7 @@
 """What sending and receiving have in common: phases, pauses, the durable row, progress.
 
-A phase is a TransferState; PAUSED is not one, but what a row shows while either side holds a
-transfer that would otherwise move. Which side has paused is a fact of its own beside the progress,
-so that a resume goes on from wherever that was.
+A phase is a TransferState; PAUSED is what a row shows while either side holds a transfer that would
+otherwise move. Which side has paused is a fact of its own: a resume goes on from where it was.
 """
 
 from abc import ABC, abstractmethod
@@ -12,10 +11,11 @@ from typing import ClassVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
-from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.outputs import Outputs, PeerLink
 from chatnet_engine.files.pauses import DeathPause
 from chatnet_engine.files.phases import END_STATES, S, Step, Table
 from chatnet_engine.files.progress import Progress
@@ -118,11 +118,11 @@ class Transfer(ABC):
 
     # --- commands ---
 
-    def handle_new(self, at: Moment) -> None:
+    def handle_new(self, at: Now) -> None:
         """It has just come to be, and is to be stored."""
         self._touch(at)
 
-    def pause(self, at: Moment) -> None:
+    def pause(self, at: Now) -> None:
         """Hold from this side."""
         self._refuse_ended("paused")
         if not self.detail.held:
@@ -132,31 +132,31 @@ class Transfer(ABC):
             self._lost(at)
             self._touch(at)
 
-    def resume(self, at: Moment) -> None:
+    def resume(self, at: Now) -> None:
         """Let go from this side; also tries a waiting transfer now."""
         self._refuse_ended("resumed")
         if self.detail.held:
             self.detail.held = False
             self._say_standing()
             self._touch(at)
-        self.retry_at = at.s
+        self.retry_at = at.mono_s
 
-    def cancel(self, at: Moment) -> None:
+    def cancel(self, at: Now) -> None:
         """End it from this side; harmless when it has ended."""
         if not self.ended:
             self._end(ct.EndCode.CANCELLED, "me", None, at, tell=True)
 
-    def _refuse(self, code: ct.EndCode, why: TransferReason, at: Moment) -> None:
+    def _refuse(self, code: ct.EndCode, why: TransferReason, at: Now) -> None:
         """End it from this side because of a rule."""
         self._end(code, "me", reason(why), at, tell=True)
 
-    def end_removed(self, at: Moment) -> None:
+    def end_removed(self, at: Now) -> None:
         """End it from this side because the peer was removed."""
         self._refuse(ct.EndCode.CANCELLED, TransferReason.PEER_REMOVED, at)
 
     # --- what the peer says ---
 
-    def handle_control(self, control: ct.Control, at: Moment) -> None:
+    def handle_control(self, control: ct.Control, at: Now) -> None:
         """Raises RemoteProtocolError for a message that only the other role receives."""
         if isinstance(control, ct.End | ct.Done):
             self._handle_end(control, at)
@@ -167,25 +167,25 @@ class Transfer(ABC):
         else:
             self._handle_agreement(control, at)
 
-    def _handle_standing(self, control: ct.TransferStatus, at: Moment) -> None:
+    def _handle_standing(self, control: ct.TransferStatus, at: Now) -> None:
         if control.paused == self.detail.peer_held:
             return
         self.detail.peer_held = control.paused
         if control.paused:
             self._stop_job()
             self._lost(at)
-        self.retry_at = at.s
+        self.retry_at = at.mono_s
         self._touch(at)
 
     @abstractmethod
-    def _handle_end(self, control: ct.End | ct.Done, at: Moment) -> None: ...
+    def _handle_end(self, control: ct.End | ct.Done, at: Now) -> None: ...
 
     @abstractmethod
-    def _handle_late(self, control: ct.Control, at: Moment) -> None:
+    def _handle_late(self, control: ct.Control, at: Now) -> None:
         """It has ended here, and not on the other side."""
 
     @abstractmethod
-    def _handle_agreement(self, control: ct.Control, at: Moment) -> None: ...
+    def _handle_agreement(self, control: ct.Control, at: Now) -> None: ...
 
     def _say_standing(self) -> None:
         self._out.say(self.peer, ct.TransferStatus(self.id, self.detail.held, self.wait))
@@ -199,27 +199,27 @@ class Transfer(ABC):
     # --- what the file process says ---
 
     @abstractmethod
-    def handle_report(self, report: pw.Report, at: Moment) -> None:
+    def handle_report(self, report: pw.Report, at: Now) -> None:
         """A report of this transfer's present job."""
 
-    def handle_job_lost(self, at: Moment) -> None:
+    def handle_job_lost(self, at: Now) -> None:
         """The file process died, and the job with it."""
         self.job = 0
         if pause_s := self._deaths.died():
-            self._not_before_s = at.s + pause_s
+            self._not_before_s = at.mono_s + pause_s
         self._announced = None
         self._lost(at)
 
-    def handle_ready(self, at: Moment) -> None:
+    def handle_ready(self, at: Now) -> None:
         """There is a (new) file process: what the last one was asked has to be asked again."""
         if self.job:
             self._out.ask(pw.Stop(self.job))  # in case it is the same process, asked before
             self.handle_job_lost(at)
-        self.retry_at = at.s
+        self.retry_at = at.mono_s
 
     # --- time and link ---
 
-    def move_to(self, peer: int, link: PeerLink, at: Moment) -> None:
+    def move_to(self, peer: int, link: PeerLink, at: Now) -> None:
         """The peer turned out to be another one that was known already."""
         self._row = msgspec.structs.replace(self._row, peer=peer)
         self.link = link
@@ -228,12 +228,12 @@ class Transfer(ABC):
             self.handle_link_up(at)
 
     @abstractmethod
-    def handle_link_up(self, at: Moment, is_other: bool = False) -> None:
+    def handle_link_up(self, at: Now, is_other: bool = False) -> None:
         """A new link: messages of the old one may be lost. `is_other`: the peer's engine is another
         one than before, perhaps with an older history."""
 
     @abstractmethod
-    def handle_due(self, at: Moment, may_start: bool) -> None:
+    def handle_due(self, at: Now, may_start: bool) -> None:
         """`retry_at` has come; `may_start`: there is room for one more job."""
 
     # --- outputs ---
@@ -250,7 +250,7 @@ class Transfer(ABC):
         digests, self._digests = self._digests, b""
         return StoreTransfer(self.row, encode_detail(self.detail), listing, digests=digests)
 
-    def handle_stored(self, at: Moment) -> None:
+    def handle_stored(self, at: Now) -> None:
         """What `take_store` gave last is durable."""
         self._storing = False
 
@@ -265,7 +265,7 @@ class Transfer(ABC):
         return True
 
     def _touch(
-        self, at: Moment, *, why: Reason | UnsetType | None = UNSET, by: str | None = None
+        self, at: Now, *, why: Reason | UnsetType | None = UNSET, by: str | None = None
     ) -> None:
         """Something people see has changed: it is stored, then published. `why` and `by` stay as
         they are where they are not named."""
@@ -277,7 +277,7 @@ class Transfer(ABC):
             by=self._row.by if by is None else by,
         )
 
-    def _end(self, code: int, by: str, why: Reason | None, at: Moment, *, tell: bool) -> None:
+    def _end(self, code: int, by: str, why: Reason | None, at: Now, *, tell: bool) -> None:
         self.phase = END_STATES.get(code, S.FAILED)
         self.detail.end_code = code
         self._stop_job()
@@ -291,7 +291,7 @@ class Transfer(ABC):
         known = ct.EndCode(code) if code in self.end_reasons else self.default_end_code
         return ct.EndCode.LOST if known == ct.EndCode.UNKNOWN else known, self.end_reasons[known]
 
-    def _begin_again(self, at: Moment) -> None:
+    def _begin_again(self, at: Now) -> None:
         """It had ended, and the receiver wants the files after all, or once more."""
         self.phase = S.WAITING
         self.detail.end_code = 0
@@ -300,7 +300,7 @@ class Transfer(ABC):
         self._row = msgspec.structs.replace(self._row, done_bytes=0)
         self._touch(at, why=None, by="")
 
-    def _lost(self, at: Moment) -> None:
+    def _lost(self, at: Now) -> None:
         """The connection is gone, for whatever reason."""
         if self.phase in (S.ACTIVE, S.VERIFYING) and self._step(Step.LOST):
             self.progress.halt()
@@ -320,20 +320,20 @@ class Transfer(ABC):
                 ErrorCode.NOT_ALLOWED, f"This transfer has ended and cannot be {what}."
             )
 
-    def show_wait(self, why: TransferReason | None, at: Moment) -> None:
+    def show_wait(self, why: TransferReason | None, at: Now) -> None:
         """Nothing moves: say why, until something does."""
         if self.phase is S.ACTIVE:
             self._stalled_at_bytes = self.progress.moved_bytes
             self.progress.halt()
         self._touch(at, why=None if why is None else reason(why))
 
-    def _progress(self, report: pw.Progress, at: Moment) -> None:
+    def _progress(self, report: pw.Progress, at: Now) -> None:
         """Note how far things are; stored now and then."""
         self._deaths.achieved()
         if self._stalled_at_bytes is not None and report.moved_bytes > self._stalled_at_bytes:
             self._stalled_at_bytes = None
             self._touch(at, why=None)
-        self.progress.measure(report.moved_bytes, at.s)
+        self.progress.measure(report.moved_bytes, at.mono_s)
         done = report.done_bytes
         if self.offer.listing is None:
             done = sum(file.size_bytes for file in self.offer.files[: report.index]) + report.offset
@@ -341,12 +341,12 @@ class Transfer(ABC):
             self._row = msgspec.structs.replace(self._row, done_bytes=done)
             self._note_done(at)
 
-    def _note_done(self, at: Moment) -> None:
+    def _note_done(self, at: Now) -> None:
         """More is done; stored now and then."""
         self._progressed = True
-        if at.s >= self._progress_due:
+        if at.mono_s >= self._progress_due:
             self._progressed = False
-            self._progress_due = at.s + PROGRESS_STORED_EVERY_S
+            self._progress_due = at.mono_s + PROGRESS_STORED_EVERY_S
             self._touch(at)
 
     def _listen(self) -> pw.Connect:
@@ -365,7 +365,7 @@ class Transfer(ABC):
             self._out.bulk.open(*stream, receives=not self._row.mine)
         return self.job
 
-    def _connected(self, at: Moment) -> None:
+    def _connected(self, at: Now) -> None:
         """The job has its connection, or its stream."""
         if not self._step(Step.CONNECTED):
             return
@@ -375,11 +375,11 @@ class Transfer(ABC):
             self.link.tcp_works()
         self._touch(at, why=None)
 
-    def _probe_tcp(self, at: Moment) -> None:
+    def _probe_tcp(self, at: Now) -> None:
         """The link is in use: now and then, see whether TCP could be."""
         if self.phase is S.ACTIVE and self._on_link:
-            if at.s >= self.link.tcp_again_s:
-                self.link.tcp_failed(at.s)
+            if at.mono_s >= self.link.tcp_again_s:
+                self.link.tcp_failed(at.mono_s)
                 self._out.ask(pw.Probe(self.job, self.link.tcp_addrs()))
             self.retry_at = self.link.tcp_again_s
 

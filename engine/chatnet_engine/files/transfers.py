@@ -11,11 +11,12 @@ from functools import partial
 
 import msgspec
 
+from chatnet_engine.addresses import Addr
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, arrived, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
 from chatnet_engine.files.offering import FailedOffer, Offering, check_same
-from chatnet_engine.files.outputs import Addr, Moment
 from chatnet_engine.files.phases import Act
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.receiving import Receiving
@@ -65,8 +66,7 @@ class Transfers(UpdateTable):
         transfer_id: bytes,
         peer: int,
         paths: list[str],
-        now: float,
-        wall_ms: int,
+        at: Now,
         update: bool = False,
     ) -> None:
         """Prepare an offer; the result comes by `offering.take`. Harmless to repeat.
@@ -78,17 +78,15 @@ class Transfers(UpdateTable):
             check_same(known.peer, known.listing.roots, peer, paths)
             self.offering.repeat(transfer_id, known.peer, known.listing.offer)
         else:
-            self.offering.offer(transfer_id, peer, paths, Moment(now, wall_ms), update)
+            self.offering.offer(transfer_id, peer, paths, at, update)
 
-    def accept(self, transfer_id: bytes, folder: str, now: float, wall_ms: int) -> None:
+    def accept(self, transfer_id: bytes, folder: str, at: Now) -> None:
         """Take the files, into `folder` or the inbox, also once more. Raises CommandError."""
-        at = Moment(now, wall_ms)
         self._incoming(transfer_id).accept(folder or self.inbox, at)
         self._after(self._all[transfer_id], at)
 
-    def act(self, transfer_id: bytes, act: Act, now: float, wall_ms: int) -> None:
+    def act(self, transfer_id: bytes, act: Act, at: Now) -> None:
         """Do what else people can do to a transfer. Raises CommandError."""
-        at = Moment(now, wall_ms)
         transfer = self._known(transfer_id)
         match act:
             case Act.REJECT:
@@ -103,16 +101,16 @@ class Transfers(UpdateTable):
 
     # --- what became durable ---
 
-    def handle_own_offer(
-        self, row: MessageRow, peer: int, now: float, wall_ms: int
-    ) -> TransferRow | None:
+    def handle_own_offer(self, row: MessageRow, peer: int, at: Now) -> TransferRow | None:
         """Our OFFER message was committed as `row`, and its transfer with it; None if known."""
         listed = self.offering.pop_listed(row.id)
         if listed is None or listed.store is None or row.id in self._all:
             return None
-        stored = msgspec.structs.replace(listed.store.row, no=row.no, peer=peer, changed_ms=wall_ms)
+        stored = msgspec.structs.replace(
+            listed.store.row, no=row.no, peer=peer, changed_ms=at.wall_ms
+        )
         detail, listing = decode_detail(listed.store.detail, listed.store.listing)
-        added = self._add_new(stored, detail, listing, Moment(now, wall_ms), row.seq)
+        added = self._add_new(stored, detail, listing, at, row.seq)
         added.listing_stored = True
         return stored
 
@@ -124,8 +122,7 @@ class Transfers(UpdateTable):
         key: bytes,
         auto_accept_bytes: int,
         verified: bool,
-        now: float,
-        wall_ms: int,
+        at: Now,
     ) -> None:
         """The peer's OFFER message was committed as `row`. Raises DecodeError.
 
@@ -133,9 +130,8 @@ class Transfers(UpdateTable):
         """
         if row.id in self._all:
             return
-        at = Moment(now, wall_ms)
         waiting = len(self._offered.get(peer, ()))
-        transfer = self._add_new(*arrived(row, peer, wall_ms), at)
+        transfer = self._add_new(*arrived(row, peer, at.wall_ms), at)
         assert isinstance(transfer, Receiving)
         offer = transfer.offer
         if waiting >= MAX_OPEN_OFFERS:
@@ -148,20 +144,16 @@ class Transfers(UpdateTable):
             transfer.accept(self.inbox, at)
         self._after(transfer, at)
 
-    def handle_stored(self, row: TransferRow, now: float, wall_ms: int) -> None:
+    def handle_stored(self, row: TransferRow, at: Now) -> None:
         """What `take_stores` gave for this transfer is committed."""
         self._storing.over(row.id)
         transfer = self._all.get(row.id)
         if transfer is not None:
-            at = Moment(now, wall_ms)
             transfer.handle_stored(at)
             self._after(transfer, at)
 
-    def handle_loaded(
-        self, ids: list[bytes], found: list[StoredTransfer], now: float, wall_ms: int
-    ) -> None:
+    def handle_loaded(self, ids: list[bytes], found: list[StoredTransfer], at: Now) -> None:
         """The store's answer about ids of `lookups`, or of any others."""
-        at = Moment(now, wall_ms)
         for stored in found:
             row = stored.row
             if row.id not in self._all:
@@ -171,21 +163,21 @@ class Transfers(UpdateTable):
                 act = partial(self._handle_late_control, peer, control, at)
                 self._guarded(transfer_id, peer, act)
 
-    def handle_delivered(self, peer: int, delivered_seq: int, now: float, wall_ms: int) -> None:
+    def handle_delivered(self, peer: int, delivered_seq: int, at: Now) -> None:
         """The peer has committed our messages up to this number."""
         for offer in list(self._undelivered.values()):
             if offer.peer == peer and offer.waiting_seq <= delivered_seq:
                 del self._undelivered[offer.id]
                 offer.handle_delivered()
-                self._after(offer, Moment(now, wall_ms))
+                self._after(offer, at)
 
     # --- the peer, the link, the file process ---
 
-    def handle_control(self, peer: int, body: bytes, now: float, wall_ms: int) -> None:
+    def handle_control(self, peer: int, body: bytes, at: Now) -> None:
         """A message of channel 1. Raises DecodeError or RemoteProtocolError."""
         control = ct.decode_control(body)
         if control.id in self._all:
-            self._handle_control(peer, control, Moment(now, wall_ms))
+            self._handle_control(peer, control, at)
         else:
             self.lookups.wait(peer, control)
 
@@ -197,8 +189,7 @@ class Transfers(UpdateTable):
         *,
         incarnation: int,
         fast_aes: bool,
-        now: float,
-        wall_ms: int,
+        at: Now,
     ) -> None:
         """The link is new, or down. `addrs`: where the peer's listener may be. `incarnation`: the
         peer's; another one may have another history."""
@@ -209,14 +200,11 @@ class Transfers(UpdateTable):
             self._out.bulk.handle_link_down(peer)
             return
         link.came_up(addrs, incarnation, ct.Suite.AESGCM if fast_aes else ct.Suite.CHACHA)
-        self._state_all(peer, Moment(now, wall_ms))
+        self._state_all(peer, at)
 
-    def handle_peer_forgotten(
-        self, peer: int, into: int, seq_offset: int, now: float, wall_ms: int
-    ) -> None:
+    def handle_peer_forgotten(self, peer: int, into: int, seq_offset: int, at: Now) -> None:
         """The peer was removed, or turned out to be the peer `into` (0: no other), where its own
         messages count on from `seq_offset`."""
-        at = Moment(now, wall_ms)
         self.lookups.forget(peer)
         for transfer in [one for one in self._all.values() if one.peer == peer]:
             if into:
@@ -230,10 +218,9 @@ class Transfers(UpdateTable):
         self._offered.pop(peer, None)
         self._unstated.discard(peer)
 
-    def handle_process(self, frame: bytes, now: float, wall_ms: int) -> None:
+    def handle_process(self, frame: bytes, at: Now) -> None:
         """A report of the file process."""
         report = pw.decode_report(frame)
-        at = Moment(now, wall_ms)
         match report:
             case pw.Listening():
                 self._handle_ready(report, at)
@@ -242,7 +229,7 @@ class Transfers(UpdateTable):
             case pw.Scanned():
                 self.offering.handle_scanned(report)
             case pw.BulkOut() | pw.BulkTaken():
-                self._out.bulk.handle_report(report, at.s)
+                self._out.bulk.handle_report(report, at.mono_s)
             case _:
                 transfer = self._subject(report)
                 if transfer is not None:
@@ -264,24 +251,22 @@ class Transfers(UpdateTable):
                 transfer = self._subject(report)
                 return [transfer.id] if transfer is not None else []
 
-    def handle_process_restarted(self, now: float, wall_ms: int) -> None:
+    def handle_process_restarted(self, at: Now) -> None:
         """The file process died; the new one says `Listening` when it can be asked."""
         self._out.ready = False
         self._out.port = 0
         self._out.frames.clear()
         self._out.bulk.handle_process_restarted()
-        at = Moment(now, wall_ms)
         for transfer in self._schedule.working():
             self._do(transfer, partial(transfer.handle_job_lost, at), at)
 
-    def handle_timeout(self, now: float, wall_ms: int) -> None:
+    def handle_timeout(self, at: Now) -> None:
         """Time has passed; harmless when nothing is due."""
-        at = Moment(now, wall_ms)
         self.offering.handle_timeout(at)
         for peer in list(self._unstated):
             self._state_all(peer, at)
         for _ in range(self._schedule.waiting):
-            due = self._schedule.first_due(now)
+            due = self._schedule.first_due(at.mono_s)
             if due is None:
                 break
             self._do(due, partial(self._schedule.begin, due), at)
@@ -309,7 +294,7 @@ class Transfers(UpdateTable):
         except (msgspec.MsgspecError, DecodeError, ValueError, TypeError, LookupError) as error:
             self.unreadable[stored.row.id] = f"{type(error).__name__}: {error}"
 
-    def _handle_control(self, peer: int, control: ct.Control, at: Moment) -> None:
+    def _handle_control(self, peer: int, control: ct.Control, at: Now) -> None:
         transfer = self._all.get(control.id)
         if transfer is not None and transfer.peer == peer:
             transfer.handle_control(control, at)
@@ -317,7 +302,7 @@ class Transfers(UpdateTable):
         elif (answer := answer_unknown(control)) is not None:
             self._out.say(peer, answer)
 
-    def _load_late(self, stored: StoredTransfer, at: Moment) -> None:
+    def _load_late(self, stored: StoredTransfer, at: Now) -> None:
         self._load(stored)
         loaded = self._open.get(stored.row.id)
         if loaded is None:
@@ -328,7 +313,7 @@ class Transfers(UpdateTable):
             loaded.handle_link_up(at)
         self._after(loaded, at)
 
-    def _handle_late_control(self, peer: int, control: ct.Control, at: Moment) -> None:
+    def _handle_late_control(self, peer: int, control: ct.Control, at: Now) -> None:
         with contextlib.suppress(RemoteProtocolError):  # that link may be gone by now
             self._handle_control(peer, control, at)
 
@@ -340,7 +325,7 @@ class Transfers(UpdateTable):
         transfer = self._schedule.by_job(job)
         return transfer if transfer is not None and transfer.job == job else None
 
-    def _state(self, transfer: Transfer, is_other: bool, at: Moment) -> None:
+    def _state(self, transfer: Transfer, is_other: bool, at: Now) -> None:
         transfer.handle_link_up(at, is_other)
         if not transfer.ended:
             self._after(transfer, at)
@@ -362,7 +347,7 @@ class Transfers(UpdateTable):
         row: TransferRow,
         detail: Detail,
         listing: Listing,
-        at: Moment,
+        at: Now,
         waiting_seq: int = 0,
     ) -> Transfer:
         transfer = self._add(row, detail, listing, waiting_seq)
@@ -370,11 +355,11 @@ class Transfers(UpdateTable):
         self._after(transfer, at)
         return transfer
 
-    def _state_all(self, peer: int, at: Moment) -> None:
+    def _state_all(self, peer: int, at: Now) -> None:
         """Say on the new link where every transfer stands, now or soon."""
         link = self._link(peer)
         self._unstated.add(peer)
-        if not link.may_state(at.s):
+        if not link.may_state(at.mono_s):
             return
         for transfer in [one for one in self._all.values() if one.peer == peer]:
             self._guarded(transfer.id, peer, partial(self._state, transfer, link.is_other, at))
@@ -389,7 +374,7 @@ class Transfers(UpdateTable):
             )
         return transfer
 
-    def _handle_ready(self, report: pw.Listening, at: Moment) -> None:
+    def _handle_ready(self, report: pw.Listening, at: Now) -> None:
         self._out.handle_listening(report)
         self.offering.handle_ready()
         for transfer in list(self._open.values()):

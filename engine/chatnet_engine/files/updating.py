@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, decode_detail
 from chatnet_engine.files.facts import with_problem
-from chatnet_engine.files.outputs import Moment, Outputs, PeerLink
+from chatnet_engine.files.outputs import Outputs, PeerLink
 from chatnet_engine.files.phases import S
 from chatnet_engine.files.receiving import SLOT_RETRY_S, Receiving
 from chatnet_engine.files.update_wire import EarlierFolder, Exchange, KeptFolder
@@ -59,24 +60,24 @@ class Updating(Receiving):
 
     # --- commands ---
 
-    def accept(self, folder: str, at: Moment) -> None:
+    def accept(self, folder: str, at: Now) -> None:
         """The files are wanted; where the earlier ones are, if `folder` is the inbox."""
         if self.ended:
             self.detail.exchange, self.detail.problem, self.detail.kept = None, "", []
         super().accept(folder, at)
         self._forget_earlier()
 
-    def allow_updates(self, allowed: bool, at: Moment) -> None:
+    def allow_updates(self, allowed: bool, at: Now) -> None:
         """Counts for this one too, until files of it arrive."""
         super().allow_updates(allowed, at)
         if self.phase is S.WAITING and self._found is not None:
             self._stop_job()
             self._forget_earlier()
-            self.retry_at = at.s
+            self.retry_at = at.mono_s
 
     # --- the earlier folder ---
 
-    def handle_found(self, found: FolderFound, inbox: str, at: Moment) -> None:
+    def handle_found(self, found: FolderFound, inbox: str, at: Now) -> None:
         """What the store knows of the earlier folder."""
         if self.ended or not self._searching:
             return
@@ -90,7 +91,7 @@ class Updating(Receiving):
         if self._earlier is None:
             self._prepared = pw.Prepared(0, [], b"", "", self.detail.problem)
         self._touch(at)
-        self.retry_at = at.s
+        self.retry_at = at.mono_s
 
     def _judge(self, found: FolderFound, inbox: str) -> None:
         """Whether what was found can be updated, and why not."""
@@ -134,7 +135,7 @@ class Updating(Receiving):
         """What it has in common with the earlier folder is not known yet."""
         return self._prepared is None
 
-    def _try(self, at: Moment, may_start: bool) -> None:
+    def _try(self, at: Now, may_start: bool) -> None:
         if self._prepared is not None:
             super()._try(at, may_start)
             return
@@ -144,7 +145,7 @@ class Updating(Receiving):
                 self._searching = True
                 self._out.searches.append(self.id)
         elif not may_start:
-            self.retry_at = at.s + SLOT_RETRY_S
+            self.retry_at = at.mono_s + SLOT_RETRY_S
         elif not self.job:
             assert self._earlier is not None
             self.job = self._out.next_job()
@@ -152,7 +153,7 @@ class Updating(Receiving):
             self._out.ask(pw.Prepare(self.job, self.id, folder, offer, self._earlier))
             self._touch(at, why=reason(TransferReason.COMPARING))
 
-    def handle_report(self, report: pw.Report, at: Moment) -> None:
+    def handle_report(self, report: pw.Report, at: Now) -> None:
         """Reports of preparing, and of the rest."""
         if isinstance(report, pw.Prepared):
             self.job = 0
@@ -161,13 +162,13 @@ class Updating(Receiving):
             if report.problem == UpdateReason.MOVED and self._inbox:
                 self.detail.folder = self._inbox
             self._touch(at, why=None)
-            self.retry_at = at.s
+            self.retry_at = at.mono_s
             return
         if isinstance(report, pw.Ended) and report.outcome in PREPARE_AGAIN:
             self._forget_earlier()
         super().handle_report(report, at)
 
-    def _thing_complete(self, report: pw.ThingComplete, at: Moment) -> None:
+    def _thing_complete(self, report: pw.ThingComplete, at: Now) -> None:
         super()._thing_complete(report, at)
         earlier, prepared = self._earlier, self._prepared
         if earlier is None or prepared is None or not prepared.state:
@@ -184,7 +185,7 @@ class Updating(Receiving):
             earlier.name, earlier.inode, prepared.state, prepared.until, drop
         )
 
-    def _placed(self, report: pw.Placed, at: Moment) -> None:
+    def _placed(self, report: pw.Placed, at: Now) -> None:
         detail = self.detail
         if report.until:
             newest = msgspec.structs.replace(detail.kept[0], name=report.until)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from math import inf
 from types import MappingProxyType
 
-from chatnet_engine.files.outputs import Moment, Outputs
+from chatnet_engine.clock import Now
+from chatnet_engine.files.outputs import Outputs
 from chatnet_engine.files.phases import S
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.sending import Sending
@@ -71,7 +72,7 @@ class Waits:
         self._out = out
         self._still: dict[bytes, _Still] = {}
 
-    def note(self, transfer: Transfer, at: Moment) -> float | None:
+    def note(self, transfer: Transfer, at: Now) -> float | None:
         """An input was handled, or the time has come that was returned last: show what it waits
         for. When to look again."""
         if transfer.held or transfer.phase not in (S.WAITING, S.ACTIVE, S.VERIFYING):
@@ -80,13 +81,13 @@ class Waits:
         still = self._still.setdefault(transfer.id, _Still())
         mark = _mark(transfer)
         if still.mark != mark:
-            still.mark, still.since_s = mark, at.s
+            still.mark, still.since_s = mark, at.mono_s
         after_s = SAY_ACTIVE_AFTER_S if transfer.phase is S.ACTIVE else SAY_AFTER_S
-        is_long = at.s >= still.since_s + after_s
+        is_long = at.mono_s >= still.since_s + after_s
         self._show(transfer, at, is_long=is_long)
         if isinstance(transfer, Receiving):
             self._send_wait(transfer, is_long=is_long)
-        if still.due_s is None or still.due_s <= at.s:
+        if still.due_s is None or still.due_s <= at.mono_s:
             still.due_s = None if is_long else still.since_s + after_s
         return still.due_s
 
@@ -94,7 +95,7 @@ class Waits:
         """It is over, held, or not in memory any more."""
         self._still.pop(transfer_id, None)
 
-    def _show(self, transfer: Transfer, at: Moment, *, is_long: bool) -> None:
+    def _show(self, transfer: Transfer, at: Now, *, is_long: bool) -> None:
         shown = _shown(transfer)
         is_known = isinstance(transfer, Sending) and transfer.peer_wait in PEER_WAITS
         if not is_long and (transfer.phase is S.ACTIVE or not (is_known or shown in _FOUND_HERE)):

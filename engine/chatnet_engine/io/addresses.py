@@ -7,7 +7,7 @@ its zone (`fe80::1%2`). Nothing here looks up names.
 import socket
 from typing import Any
 
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.addresses import Addr
 
 MAPPED = "::ffff:"
 SockAddr = tuple[Any, ...]

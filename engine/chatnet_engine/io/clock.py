@@ -2,7 +2,7 @@
 
 import time
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 
 
 def read_now() -> Now:

@@ -18,6 +18,7 @@ from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.files.process_wire import Connect
 from chatnet_engine.io.addresses import SockAddr, to_sockaddr
 from chatnet_engine.io.file_channel import FileChannel, tune
@@ -70,7 +71,7 @@ def dial(connect: Connect, keep: Callable[[socket.socket], bool]) -> FileChannel
     raise Unreachable
 
 
-def _socket_for(addr: tuple[str, int]) -> tuple[socket.socket, SockAddr]:
+def _socket_for(addr: Addr) -> tuple[socket.socket, SockAddr]:
     for family in (socket.AF_INET, socket.AF_INET6):
         sockaddr = to_sockaddr(addr, family)
         if sockaddr is not None:
@@ -87,7 +88,7 @@ def _socket_for(addr: tuple[str, int]) -> tuple[socket.socket, SockAddr]:
     return sock, sockaddr
 
 
-def probe(addrs: list[tuple[str, int]]) -> bool:
+def probe(addrs: list[Addr]) -> bool:
     """Whether a TCP connection to one of these can be opened; it is closed at once."""
     for addr in addrs:
         with contextlib.suppress(OSError):

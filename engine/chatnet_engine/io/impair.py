@@ -11,8 +11,8 @@ import random
 import re
 from dataclasses import dataclass
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.io.bursts import LossModel, PacketBursts, TimeBursts
-from chatnet_engine.node.effects import Addr
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.limits import MIB
 

@@ -6,6 +6,8 @@ Performs what the node asks, and collects what the workers answer. Decides nothi
 import logging
 from dataclasses import dataclass, field, fields
 
+from chatnet_engine.addresses import Addr
+from chatnet_engine.clock import Now
 from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.backup import BackupMaker
 from chatnet_engine.io.file_link import FileLink
@@ -18,9 +20,7 @@ from chatnet_engine.io.trace_log import TraceLog
 from chatnet_engine.io.trace_stream import TraceStream
 from chatnet_engine.io.udp import UdpSocket
 from chatnet_engine.io.wakeup import WakeUp
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
-    Addr,
     AddressesChanged,
     ClientGone,
     CollectCounters,

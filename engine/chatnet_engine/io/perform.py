@@ -4,8 +4,8 @@ by a simulator.
 
 from typing import Protocol
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.node.effects import (
-    Addr,
     CollectCounters,
     CommitOps,
     CopySession,

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.io.addresses import from_sockaddr, is_numeric
-from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
+from chatnet_engine.node.effects import HostResolved, ResolveHost
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.limits import MAX_PEERS
 

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from chatnet_engine.addresses import Addr
+from chatnet_engine.clock import Now
 from chatnet_engine.io.intake import Intake
 from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.perform import perform
-from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr, Effect, IoResult
+from chatnet_engine.node.effects import Effect, IoResult
 
 logger = logging.getLogger(__name__)
 

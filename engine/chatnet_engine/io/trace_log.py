@@ -8,7 +8,8 @@ import hashlib
 import logging
 from dataclasses import dataclass
 
-from chatnet_engine.trace import DETAIL, Addr, Field, Tag, Trace
+from chatnet_engine.addresses import Addr
+from chatnet_engine.trace import DETAIL, Field, Tag, Trace
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc.trace import TraceRow, TraceValue, format_trace
 

@@ -4,9 +4,9 @@ Unnumbered and unkept, like gauges: who reads too slowly loses frames, and learn
 were in them.
 """
 
+from chatnet_engine.clock import Now
 from chatnet_engine.io.ipc import IpcServer
 from chatnet_engine.io.trace_log import salt_of, to_row
-from chatnet_engine.node.config import Now
 from chatnet_engine.trace import DETAIL, Trace, Tracer
 from chatnet_protocol import codec
 from chatnet_protocol.ipc.envelope import TOPIC_TRACE, TOPIC_TRACE_DETAIL, TraceFrame

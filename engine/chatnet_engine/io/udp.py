@@ -15,9 +15,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.io.addresses import SockAddr, from_sockaddr, to_sockaddr
 from chatnet_engine.io.source_address import SourceAddress
-from chatnet_engine.node.effects import Addr
 from chatnet_engine.secure.events import ArrivedFrom, local_of
 from chatnet_protocol.addresses import parse_host
 from chatnet_protocol.errors import CommandError, ErrorCode

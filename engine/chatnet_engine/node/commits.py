@@ -13,8 +13,8 @@ from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commit_shares import ABOUT_EVERYTHING, peer_of, shared_out
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.trace import Code, Tracer

@@ -1,20 +1,10 @@
-"""What a node is configured with at its start, and the clock reading it is fed."""
+"""What a node is configured with at its start."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.trace import Tracer
 from chatnet_protocol.ipc.rows import SessionRow
-
-
-class Now(NamedTuple):
-    """One reading of both clocks."""
-
-    mono_s: float
-    """Monotonic, counting suspend (CLOCK_BOOTTIME): all deadlines."""
-    wall_ms: int
-    """Unix time in milliseconds: for people only."""
 
 
 @dataclass(frozen=True, slots=True)

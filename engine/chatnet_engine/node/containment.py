@@ -12,8 +12,8 @@ the engine.
 from collections.abc import Callable
 from functools import partial
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commit_shares import peer_of
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import FileProcessReport, FilesRestarted, LogProblem, ReplyTo
 from chatnet_engine.node.links.link import MAX_CONTAINED_S
 from chatnet_engine.node.links.links import Links
@@ -161,7 +161,7 @@ class Containment:
         due, transfers = self.files_timeout(), self._transfers.transfers
         if due is None or due > now.mono_s:
             return
-        act = partial(transfers.handle_timeout, now.mono_s, now.wall_ms)
+        act = partial(transfers.handle_timeout, now)
         # What went well before it raised stays: each transfer is a unit of its own.
         if (error := self._unit(act, keep=True)) is not None:
             self._files_failed(error, now)

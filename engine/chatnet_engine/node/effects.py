@@ -6,14 +6,12 @@ arrive through `Node.handle_io`.
 
 from dataclasses import dataclass, field
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.trace import Trace
 from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.reasons import Reason
-
-Addr = tuple[str, int]
-"""IP address as text, and port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +170,7 @@ class HostResolved:
     peer: int
     addrs: list[Addr]
     error: Reason | None = None
-    asked: tuple[str, int] | None = None
+    asked: Addr | None = None
     """Host and port of the question; None: those that the peer has now."""
 
 

@@ -3,7 +3,8 @@ without anything that is theirs."""
 
 from typing import assert_never
 
-from chatnet_engine.trace import Addr, Code, Kind, Tag, Tracer
+from chatnet_engine.addresses import Addr
+from chatnet_engine.trace import Code, Kind, Tag, Tracer
 from chatnet_protocol.addresses import split_address
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import LinkRow, PeerRow, RestoreRow, TransferRow

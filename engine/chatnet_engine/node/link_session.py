@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
-from chatnet_engine.node.effects import Addr
 from chatnet_engine.trace import Code, Kind
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.errors import CloseCode

@@ -13,14 +13,15 @@ from typing import assert_never, get_args
 
 import msgspec
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq import events as arq
+from chatnet_engine.clock import Now
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.commits import CommitQueue
-from chatnet_engine.node.config import NodeConfig, Now
+from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.effects import (
-    Addr,
     AddressesChanged,
     ClientGone,
     CommitOps,

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import Publish
 from chatnet_engine.node.event_traces import trace_event
 from chatnet_engine.trace import Tracer

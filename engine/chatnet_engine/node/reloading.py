@@ -5,8 +5,8 @@ Until a peer is read it is not linked, and results about it reach only the clien
 
 import math
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject

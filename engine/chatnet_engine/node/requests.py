@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.front_ends.clients import Clients

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.people.known_peers import KnownPeers

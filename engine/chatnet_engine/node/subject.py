@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_protocol.commit import HelloApplied, PeerForgotten, PeerLoaded, PeerStored

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.subject import Subject

@@ -20,8 +20,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.events import Addr
 from chatnet_protocol.wire.datagrams import COOKIE_BYTES, MAC_BYTES, NO_COOKIE, Init
 
 _MAC1_LABEL: Final = b"chatnet mac1"

@@ -3,9 +3,9 @@ itself."""
 
 from collections.abc import Sequence
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.admission import mac1_key
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.events import Addr
 
 _NEVER = float("inf")
 

@@ -8,12 +8,12 @@ more than counters and the bounded table of half-open handshakes.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.deadlines import Deadlines
 from chatnet_engine.secure.claims import PendingHandshakes
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.dial import Dial
 from chatnet_engine.secure.events import (
-    Addr,
     Counters,
     Event,
     PacketArrived,

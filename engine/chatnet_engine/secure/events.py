@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-Addr = tuple[str, int]
-"""IP address as text, and port."""
+from chatnet_engine.addresses import Addr
 
 
 class ArrivedFrom(tuple[str, int]):

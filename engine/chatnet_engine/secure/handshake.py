@@ -26,7 +26,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from chatnet_engine.secure.events import Addr
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.identity import Identity
 from chatnet_engine.secure.noise import Handshake, NoiseError, Protocol
 from chatnet_engine.secure.session import Link, Session

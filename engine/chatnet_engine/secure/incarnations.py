@@ -9,7 +9,7 @@ right, since the address is known by then. Links of other keys are not affected.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from chatnet_engine.secure.events import Addr
+from chatnet_engine.addresses import Addr
 
 MAX_RENEWED = 4096
 """Keys with an incarnation of their own. Beyond that the first one is drawn anew: every link begins

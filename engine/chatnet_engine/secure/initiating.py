@@ -5,7 +5,7 @@ shows that INITs arrive there. A later one may go where nothing arrives, while t
 arrive here.
 """
 
-from chatnet_engine.secure.events import Addr
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.handshake import Initiation
 
 

@@ -7,8 +7,9 @@ nothing.
 from collections.abc import Callable
 from typing import Final
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.events import Addr, Counters, Event
+from chatnet_engine.secure.events import Counters, Event
 from chatnet_engine.secure.handshake import HalfOpen, Initiation
 from chatnet_engine.secure.identity import Identity
 from chatnet_engine.secure.incarnations import Incarnations

@@ -21,10 +21,10 @@ under an invite is announced only when confirmed: before, nobody has proved to k
 
 from collections.abc import Sequence
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.admission import mac1, mac1_key
 from chatnet_engine.secure.dial import Dial, FinRepeat, InitSchedule
 from chatnet_engine.secure.events import (
-    Addr,
     LinkUp,
     PeerStatus,
     Refused,

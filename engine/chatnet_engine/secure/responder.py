@@ -6,8 +6,9 @@ Owns what an unauthenticated datagram can make us remember, and nothing else.
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.admission import Admission, Verdict
-from chatnet_engine.secure.events import Addr, Reflected, VersionSeen
+from chatnet_engine.secure.events import Reflected, VersionSeen
 from chatnet_engine.secure.handshake import AuthenticatedHandshake, HalfOpen
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.noise import NoiseError

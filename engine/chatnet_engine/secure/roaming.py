@@ -9,8 +9,9 @@ one of a peer, with the events that come of it.
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.events import Addr, PathChallengeNeeded, Roamed
+from chatnet_engine.secure.events import PathChallengeNeeded, Roamed
 from chatnet_engine.secure.local import Local
 
 TOKEN_BYTES: Final = 8

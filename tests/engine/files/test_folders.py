@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Former, Listing, decode_detail
 from chatnet_engine.files.facts import done_for_peer, facts_of, with_renamed, without_renamed
@@ -46,7 +47,7 @@ def test_a_taken_name_numbers_the_folder_and_both_sides_are_told(world: World) -
     world.run(lambda: world.pair.both("done"))
     told = Differences(0, renamed=1, renamed_named=[Renamed("proj", "proj (1)")])
     assert world.b.row().differences == world.a.row().differences == told
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.settle()
     assert world.b.row().differences is None, "it begins anew"
 

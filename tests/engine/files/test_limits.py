@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import MAX_SCANS, FailedOffer
 from chatnet_engine.files.outputs import STATEMENT_INTERVAL_S, STATEMENTS_AT_ONCE
@@ -58,8 +59,7 @@ class Sender:
             key=key,
             auto_accept_bytes=allowed_bytes,
             verified=verified,
-            now=self.side.clock,
-            wall_ms=self.wall_ms,
+            at=Now(self.side.clock, self.wall_ms),
         )
         self.side.move()
         return transfer_id
@@ -69,7 +69,7 @@ class Sender:
 
     def withdraw(self, transfer_id: bytes) -> None:
         end = ct.encode_control(ct.End(transfer_id, ct.EndCode.CANCELLED))
-        self.side.transfers.handle_control(PEER, end, self.side.clock, self.wall_ms)
+        self.side.transfers.handle_control(PEER, end, Now(self.side.clock, self.wall_ms))
         self.side.move()
 
 
@@ -101,7 +101,7 @@ def test_empty_files_count_too(world: World) -> None:
 def test_the_quota_belongs_to_the_key_and_not_to_the_number_of_a_peer(world: World) -> None:
     sender = Sender(world.b)
     assert sender.state([0] * MAX_FILES_IN_OFFER, peer=1) == "waiting"
-    world.b.transfers.handle_peer_forgotten(1, 0, 0, world.b.clock, 1)
+    world.b.transfers.handle_peer_forgotten(1, 0, 0, Now(world.b.clock, 1))
     assert sender.state([0], peer=2) == "offered"
     assert sender.state([0], peer=3, key=b"q" * 32) == "waiting"
 
@@ -134,7 +134,7 @@ def listen_again(world: World, times: int, apart_s: float) -> int:
 
     world.b.process.handle = count  # type: ignore[method-assign]
     for _ in range(times):
-        world.b.transfers.handle_control(PEER, listen, world.b.clock, 1)
+        world.b.transfers.handle_control(PEER, listen, Now(world.b.clock, 1))
         world.b.clock += apart_s
         world.b.move()
     return dials
@@ -166,7 +166,7 @@ def test_requests_to_dial_for_many_transfers_get_the_places_there_are(world: Wor
     world.b.process.handle = note  # type: ignore[method-assign]
     for one in ids * 3:
         listen = ct.encode_control(ct.Listen(one, bytes(8), bytes(32), 9, ct.Suite.CHACHA))
-        world.b.transfers.handle_control(PEER, listen, world.b.clock, 1)
+        world.b.transfers.handle_control(PEER, listen, Now(world.b.clock, 1))
         world.b.clock += 0.1
         world.b.move()
         assert len(dialling) <= MAX_RECEIVING_JOBS
@@ -177,7 +177,7 @@ def test_a_peer_that_offers_and_never_connects_takes_no_place_of_another(world: 
     for _ in range(MAX_RECEIVING_JOBS + 4):
         sender.offer([1], peer=2, key=b"q" * 32)
         world.b.transfers.handle_link(
-            2, True, [("10.0.0.2", 1)], incarnation=1, fast_aes=True, now=world.b.clock, wall_ms=1
+            2, True, [("10.0.0.2", 1)], incarnation=1, fast_aes=True, at=Now(world.b.clock, 1)
         )
         world.b.move()
     world.offer("big")
@@ -200,7 +200,7 @@ def test_a_peer_that_begins_links_is_not_told_of_its_transfers_each_time(world: 
 
 def test_a_list_that_kills_the_file_process_again_and_again_fails(world: World) -> None:
     world.a.process.handle = lambda request: None  # type: ignore[method-assign] # it is deaf
-    world.a.transfers.offer(ID, PEER, ["/home/a/big"], world.a.clock, 1)
+    world.a.transfers.offer(ID, PEER, ["/home/a/big"], Now(world.a.clock, 1))
     for _ in range(MAX_SCANS):
         assert world.a.offers == []
         world.a.move()
@@ -225,7 +225,7 @@ def test_a_job_that_the_file_process_dies_of_waits_longer_each_time(world: World
     world.offer("big")
     listen = ct.encode_control(ct.Listen(ID, bytes(8), bytes(32), 9, ct.Suite.CHACHA))
     for _ in range(400):
-        world.a.transfers.handle_control(PEER, listen, world.a.clock, 1)
+        world.a.transfers.handle_control(PEER, listen, Now(world.a.clock, 1))
         world.advance(0.25)
     pauses = [later - earlier for earlier, later in pairwise(starts)]
     assert pauses[0] < 1 < 16 < pauses[-1]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import LIST_WITHIN_S, NOT_LISTED, FailedOffer
 from chatnet_engine.files.phases import Act
@@ -50,17 +51,17 @@ def test_a_restart_goes_on_from_where_it_was(world: World, who: str) -> None:
 
 def test_a_long_list_is_waited_for_as_long_as_it_is_being_made(world: World) -> None:
     a = world.a
-    a.transfers.offer(ID, PEER, ["/home/a/many"], a.clock, 1)
+    a.transfers.offer(ID, PEER, ["/home/a/many"], Now(a.clock, 1))
     a.transfers.take_process_frames()
     for _ in range(5):
         a.clock += LIST_WITHIN_S - 1
-        a.transfers.handle_process(pw.encode(pw.Scanning(ID)), a.clock, 1)
-        a.transfers.handle_timeout(a.clock, 1)
+        a.transfers.handle_process(pw.encode(pw.Scanning(ID)), Now(a.clock, 1))
+        a.transfers.handle_timeout(Now(a.clock, 1))
     assert a.transfers.offering.take() == []
     assert a.transfers.handle_lost_report(pw.encode(pw.Scanning(ID))) == []
-    a.transfers.handle_process(pw.encode(pw.Scanning(bytes(16))), a.clock, 1)
+    a.transfers.handle_process(pw.encode(pw.Scanning(bytes(16))), Now(a.clock, 1))
     a.clock += LIST_WITHIN_S
-    a.transfers.handle_timeout(a.clock, 1)
+    a.transfers.handle_timeout(Now(a.clock, 1))
     [failed] = a.transfers.offering.take()
     assert isinstance(failed, FailedOffer)
     assert failed.sentence == NOT_LISTED
@@ -81,6 +82,6 @@ def test_a_source_that_changes_leaves_the_listing_as_it_was(world: World) -> Non
 def test_what_its_own_user_cancels_has_no_use_for_its_listing(world: World) -> None:
     world.offer("many", auto=0)
     world.a.transfers.take_process_frames()
-    world.a.transfers.act(ID, Act.CANCEL, world.a.clock, 1)
+    world.a.transfers.act(ID, Act.CANCEL, Now(world.a.clock, 1))
     asked = [pw.decode_request(frame) for frame in world.a.transfers.take_process_frames()]
     assert asked == [pw.Discard(ID, "")]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import (
     LIST_WITHIN_S,
@@ -11,13 +12,13 @@ from chatnet_engine.files.offering import (
     Offering,
     ReadyOffer,
 )
-from chatnet_engine.files.outputs import Moment, Outputs
+from chatnet_engine.files.outputs import Outputs
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_PATH_COMPONENTS
 
 ID = bytes(range(16))
-AT = Moment(10.0, 1)
+AT = Now(10.0, 1)
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_what_nobody_commits_is_forgotten(out: Outputs) -> None:
     offering.offer(ID, 1, ["/a"], AT)
     offering.handle_scanned(listed(["x"]))
     offering.take()
-    assert offering.next_timeout() == AT.s + LIST_WITHIN_S
-    offering.handle_timeout(Moment(AT.s + LIST_WITHIN_S, 1))
+    assert offering.next_timeout() == AT.mono_s + LIST_WITHIN_S
+    offering.handle_timeout(Now(AT.mono_s + LIST_WITHIN_S, 1))
     assert offering.take() == []
     assert offering.pop_listed(ID) is None

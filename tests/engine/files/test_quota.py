@@ -1,6 +1,6 @@
 """What arrives unasked is counted by key and day, and only if it is stored."""
 
-from chatnet_engine.files.outputs import Moment
+from chatnet_engine.clock import Now
 from chatnet_engine.files.quota import DAY_MS, Quota
 from chatnet_protocol.commit import AutomaticUse
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, OfferedFolder
@@ -9,7 +9,7 @@ from file_pair import ID, KEY
 
 HALF = Offer([OfferedFile(["x"], 600 * MIB)])
 OTHER = b"other".rjust(16)
-TODAY = Moment(0.0, 1)
+TODAY = Now(0.0, 1)
 
 
 def test_a_transfer_that_was_not_stored_leaves_its_room_to_the_next() -> None:
@@ -36,7 +36,7 @@ def test_what_was_handed_to_the_store_counts_until_it_is_given_back() -> None:
 def test_what_is_given_back_of_another_day_changes_nothing() -> None:
     quota = Quota([AutomaticUse(KEY, 1, 600 * MIB, 1)])
     quota.give_back(AutomaticUse(KEY, 0, 600 * MIB, 1))
-    assert not quota.take(ID, KEY, HALF, Moment(0.0, DAY_MS), verified=False, allowed_bytes=0)
+    assert not quota.take(ID, KEY, HALF, Now(0.0, DAY_MS), verified=False, allowed_bytes=0)
 
 
 def test_who_allows_more_than_the_quota_of_a_day_means_it() -> None:

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files.detail import Former, decode_detail, encode_detail
 from chatnet_engine.files.transfers import Act, Transfers
 from chatnet_protocol.commit import StoredTransfer
@@ -27,7 +28,7 @@ def read_again(side: FakeSide, ids: list[bytes]) -> None:
     side.move()
     side.transfers.throw_away(ids)
     found = [side.store[one] for one in ids if one in side.store]
-    side.transfers.handle_loaded(ids, found, side.clock, 1)
+    side.transfers.handle_loaded(ids, found, Now(side.clock, 1))
 
 
 def test_those_of_a_peer_are_all_and_else_those_that_go_on(world: World) -> None:
@@ -51,9 +52,9 @@ def test_what_is_thrown_away_is_gone_until_it_is_loaded(world: World) -> None:
     assert world.b.transfers.ids_of(PEER) == []
     assert world.net.connections == [], "its job was stopped"
     with pytest.raises(CommandError) as info:
-        world.b.transfers.accept(ID, "", world.b.clock, 1)
+        world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     assert info.value.code is ErrorCode.UNKNOWN_TRANSFER
-    world.b.transfers.handle_loaded([ID], [world.b.store[ID]], world.b.clock, 1)
+    world.b.transfers.handle_loaded([ID], [world.b.store[ID]], Now(world.b.clock, 1))
     assert world.b.transfers.peer_of(ID) == PEER
     world.run(lambda: world.pair.both("done"), turns=2000)
     world.check_done("big")
@@ -77,7 +78,7 @@ def test_a_transfer_in_any_state_goes_on(world: World, name: str, state: str) ->
     world.settle()
     if state == "offered":
         assert world.states() == ("offered", "offered")
-        world.b.transfers.accept(ID, "", world.b.clock, 1)
+        world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     elif state == "waiting":
         world.pair.link(True)
     elif state == "paused":
@@ -104,17 +105,17 @@ def test_files_that_were_complete_get_their_names(world: World) -> None:
 
 def test_an_offer_that_is_not_delivered_waits_as_before(world: World) -> None:
     transfers: Transfers = world.a.transfers
-    transfers.offer(ID, PEER, ["/home/a/a.txt"], world.a.clock, 1)
+    transfers.offer(ID, PEER, ["/home/a/a.txt"], Now(world.a.clock, 1))
     world.settle()
     offer = world.a.offers.pop(0)
     body = getattr(offer, "body", b"")
     row = message(ID, 1, True, body)
-    assert transfers.handle_own_offer(row, PEER, world.a.clock, 1) is not None
-    assert transfers.handle_own_offer(row, PEER, world.a.clock, 1) is None
+    assert transfers.handle_own_offer(row, PEER, Now(world.a.clock, 1)) is not None
+    assert transfers.handle_own_offer(row, PEER, Now(world.a.clock, 1)) is None
     read_again(world.a, [ID])
     assert transfers.ids_of() == [ID]
     world.pair.receive_offer(body)
-    transfers.handle_delivered(PEER, 1, world.a.clock, 1)
+    transfers.handle_delivered(PEER, 1, Now(world.a.clock, 1))
     world.run(lambda: world.pair.both("done"))
     world.check_done("a.txt")
 
@@ -131,12 +132,12 @@ def test_an_offer_that_is_committed_twice_is_one(world: World) -> None:
 
 def test_an_id_is_of_one_offer(world: World) -> None:
     transfers, now = world.a.transfers, world.a.clock
-    transfers.offer(ID, PEER, ["/home/a/a.txt"], now, 1)
+    transfers.offer(ID, PEER, ["/home/a/a.txt"], Now(now, 1))
     for peer, path in ((PEER, "/home/a/b.txt"), (PEER + 1, "/home/a/a.txt")):
         with pytest.raises(CommandError) as info:
-            transfers.offer(ID, peer, [path], now, 1)
+            transfers.offer(ID, peer, [path], Now(now, 1))
         assert info.value.code is ErrorCode.INVALID
-    transfers.offer(ID, PEER, ["/home/a/a.txt"], now, 1)
+    transfers.offer(ID, PEER, ["/home/a/a.txt"], Now(now, 1))
     world.settle()
     assert len(world.a.offers) == 1
 
@@ -146,7 +147,7 @@ def test_a_change_stores_how_far_it_is_and_not_the_files_again(world: World) -> 
     world.run(lambda: world.b.row().done_bytes >= 3000)
     for side in (world.a, world.b):
         side.move()
-        side.transfers.act(ID, Act.PAUSE, side.clock, 1)
+        side.transfers.act(ID, Act.PAUSE, Now(side.clock, 1))
         [op] = side.transfers.take_stores()
         assert op.listing == b""
         assert len(op.detail) < 100
@@ -167,7 +168,7 @@ def test_one_that_schema_version_2_stored_goes_on_and_is_stored_in_the_new_way(
     side.restart()
     world.pair.link(True)
     world.settle()
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"), turns=2000)
     world.check_done("big")
     assert decode_detail(side.store[ID].detail, side.store[ID].listing)[1] == listing

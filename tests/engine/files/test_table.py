@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.transfers import FailedOffer
@@ -42,7 +43,7 @@ def break_one(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
 
 
 def read_again(side: FakeSide) -> None:
-    side.transfers.handle_loaded([ID], [side.store[ID]], side.clock, 1)
+    side.transfers.handle_loaded([ID], [side.store[ID]], Now(side.clock, 1))
 
 
 @pytest.mark.parametrize("method", ["handle_report", "take_store"])
@@ -69,7 +70,7 @@ def test_nothing_of_a_unit_that_was_taken_back_leaves(world: World) -> None:
     world.offer("big", auto=0)
     world.b.move()
     mark = world.b.transfers.begin()
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.b.transfers.roll_back(mark)
     assert world.b.transfers.take_process_frames() == []
     assert world.b.transfers.take_controls() == []
@@ -88,7 +89,7 @@ def test_a_report_that_could_not_be_handled_names_whom_it_was_about(world: World
 
 def test_a_listing_that_could_not_be_handled_fails_its_offer(world: World) -> None:
     transfers = world.a.transfers
-    transfers.offer(ID, PEER, ["/home/a/big"], world.a.clock, 1)
+    transfers.offer(ID, PEER, ["/home/a/big"], Now(world.a.clock, 1))
     lost = pw.encode(pw.Scanned(ID, []))
     assert transfers.handle_lost_report(lost) == []
     assert transfers.handle_lost_report(lost) == []
@@ -106,8 +107,7 @@ def test_what_is_not_stored_does_not_count_for_the_day(world: World) -> None:
             key=KEY,
             auto_accept_bytes=400 * MIB,
             verified=False,
-            now=world.b.clock,
-            wall_ms=1,
+            at=Now(world.b.clock, 1),
         )
 
     arrive(1)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files.detail import decode_detail
 from chatnet_engine.files.restored import restored_transfer
 from chatnet_protocol.commit import StoredTransfer
@@ -45,7 +46,7 @@ def roll_back(world: World, side: FakeSide, store: dict[bytes, StoredTransfer]) 
 
 def hear(world: World, side: FakeSide, control: ct.Control) -> list[ct.Control]:
     """What a side answers to one message."""
-    side.transfers.handle_control(PEER, ct.encode_control(control), side.clock, 1)
+    side.transfers.handle_control(PEER, ct.encode_control(control), Now(side.clock, 1))
     side.move()
     said, side.said = side.said, []
     return [ct.decode_control(body) for body in said]
@@ -81,12 +82,12 @@ def test_a_sender_that_lost_its_history_ends_the_receivers_transfer(
 
 
 def test_an_offer_that_is_still_on_its_way_is_not_taken_for_lost(world: World) -> None:
-    world.a.transfers.offer(ID, PEER, ["/home/a/big"], world.a.clock, 1)
+    world.a.transfers.offer(ID, PEER, ["/home/a/big"], Now(world.a.clock, 1))
     world.settle()
     offer = world.a.offers.pop()
     body = offer.body  # type: ignore[union-attr]
     row = message(ID, 1, True, body)
-    world.a.transfers.handle_own_offer(row, PEER, world.a.clock, 1)
+    world.a.transfers.handle_own_offer(row, PEER, Now(world.a.clock, 1))
     world.do(world.a, "pause")
     world.do(world.a, "resume")
     relink(world)
@@ -97,24 +98,24 @@ def test_an_offer_that_is_still_on_its_way_is_not_taken_for_lost(world: World) -
     relink(world)
     assert world.states() == ("offered", "")
     world.pair.receive_offer(body)
-    world.a.transfers.handle_delivered(PEER + 1, 9, world.a.clock, 1)
-    world.a.transfers.handle_delivered(PEER, 1, world.a.clock, 1)
+    world.a.transfers.handle_delivered(PEER + 1, 9, Now(world.a.clock, 1))
+    world.a.transfers.handle_delivered(PEER, 1, Now(world.a.clock, 1))
     world.run(lambda: world.pair.both("done"))
 
 
 def test_a_merged_peers_offer_waits_under_its_new_number(world: World) -> None:
-    world.a.transfers.offer(ID, PEER, ["/home/a/big"], world.a.clock, 1)
+    world.a.transfers.offer(ID, PEER, ["/home/a/big"], Now(world.a.clock, 1))
     world.settle()
     row = message(ID, 1, True, world.a.offers.pop().body)  # type: ignore[union-attr]
     a, now = world.a.transfers, world.a.clock
-    a.handle_own_offer(row, PEER, now, 1)
-    a.handle_peer_forgotten(PEER, 2, 10, now, 1)
-    a.handle_link(2, True, [("h", 1)], incarnation=1, fast_aes=True, now=now, wall_ms=1)
+    a.handle_own_offer(row, PEER, Now(now, 1))
+    a.handle_peer_forgotten(PEER, 2, 10, Now(now, 1))
+    a.handle_link(2, True, [("h", 1)], incarnation=1, fast_aes=True, at=Now(now, 1))
     world.a.move()
     world.a.said.clear()
-    a.handle_delivered(2, 10, now, 1)
+    a.handle_delivered(2, 10, Now(now, 1))
     assert a.take_controls() == []
-    a.handle_delivered(2, 11, now, 1)
+    a.handle_delivered(2, 11, Now(now, 1))
     assert a.take_controls() == [(2, ct.encode_control(ct.TransferStatus(ID, False)))]
 
 
@@ -131,11 +132,11 @@ def test_a_receiver_rolled_back_gets_what_it_had_once_more(world: World) -> None
 def test_an_offer_rolled_back_may_still_be_accepted(world: World) -> None:
     world.offer("a.txt", auto=0)
     before = dict(world.b.store)
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"))
     roll_back(world, world.b, before)
     assert world.states() == ("done", "offered")
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"))
 
 
@@ -167,7 +168,7 @@ def test_two_endings_of_different_times_become_the_receivers(world: World) -> No
     world.do(world.b, "cancel")
     before = dict(world.a.store)
     assert world.states() == ("cancelled", "cancelled")
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"))
     roll_back(world, world.a, before)
     assert world.states() == ("done", "done")
@@ -286,7 +287,7 @@ def test_done_is_not_said_before_it_is_stored(world: World) -> None:
 def test_files_that_arrived_are_fetched_again_under_new_names(world: World) -> None:
     world.offer("a.txt")
     world.run(lambda: world.pair.both("done"))
-    world.b.transfers.accept(ID, "/elsewhere", world.b.clock, 1)
+    world.b.transfers.accept(ID, "/elsewhere", Now(world.b.clock, 1))
     world.b.move()
     assert (world.b.state(), world.b.row().done_bytes) == ("waiting", 0)
     world.run(lambda: world.pair.both("done"))
@@ -302,7 +303,7 @@ def test_what_the_receiver_refused_it_may_still_take(world: World, end: str) -> 
     world.a.restart()
     world.b.restart()
     relink(world)
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"))
     world.check_done("big")
 
@@ -311,7 +312,7 @@ def test_a_wish_to_fetch_again_survives_a_link_that_is_down(world: World) -> Non
     world.offer("a.txt")
     world.run(lambda: world.pair.both("done"))
     world.pair.link(False)
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.settle()
     world.a.restart()
     world.b.restart()
@@ -325,7 +326,7 @@ def test_what_the_sender_cancelled_is_not_fetched(world: World) -> None:
     world.offer("big", auto=0)
     world.do(world.a, "cancel")
     with pytest.raises(CommandError) as info:
-        world.b.transfers.accept(ID, "", world.b.clock, 1)
+        world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     assert info.value.code is ErrorCode.NOT_ALLOWED
     assert hear(world, world.a, ct.Accept(ID)) == [ct.End(ID, ct.EndCode.CANCELLED)]
     assert world.a.state() == "cancelled"
@@ -335,8 +336,8 @@ def test_only_the_peer_of_the_offer_fetches_it(world: World) -> None:
     world.offer("a.txt")
     world.run(lambda: world.pair.both("done"))
     a = world.a.transfers
-    a.handle_link(9, True, [("h", 1)], incarnation=1, fast_aes=True, now=world.a.clock, wall_ms=1)
-    a.handle_control(9, ct.encode_control(ct.Accept(ID)), world.a.clock, 1)
+    a.handle_link(9, True, [("h", 1)], incarnation=1, fast_aes=True, at=Now(world.a.clock, 1))
+    a.handle_control(9, ct.encode_control(ct.Accept(ID)), Now(world.a.clock, 1))
     assert a.take_controls() == [(9, ct.encode_control(ct.End(ID, ct.EndCode.UNKNOWN)))]
     assert world.a.state() == "done"
 
@@ -344,7 +345,7 @@ def test_only_the_peer_of_the_offer_fetches_it(world: World) -> None:
 def test_a_cancel_on_the_way_to_being_fetched_again_ends_both(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.pair.both("done"))
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.run(lambda: world.states() == ("active", "active"))
     world.do(world.a, "cancel")
     assert world.states() == ("cancelled", "cancelled")
@@ -379,7 +380,7 @@ def test_a_record_that_came_back_is_fetched_by_accepting_it(world: World) -> Non
     world.b.restart()
     relink(world)
     assert world.states() == ("done", "failed")
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"))
     world.check_done("a.txt")
 
@@ -395,7 +396,7 @@ def test_a_record_that_came_back_to_the_sender_has_no_files(world: World) -> Non
     stored = world.a.store[ID]
     _, listing = decode_detail(stored.detail, stored.listing)
     assert not listing.files
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.settle()
     assert world.b.state() == "failed"
     assert world.b.row().reason == reason(Why.PEER_NOT_READ)
@@ -411,5 +412,5 @@ def test_a_record_that_came_back_ends_what_a_sender_rolled_back_still_holds_open
     world.b.restart()
     relink(world)
     assert world.states() == ("failed", "failed")
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files import schedule
 from chatnet_engine.files import transfers as owner
@@ -163,9 +164,9 @@ def test_ended_transfers_are_forgotten_oldest_first(
         world.offer("empty", transfer_id=one)
         world.run(lambda one=one: world.pair.both("done", one))  # type: ignore[misc]
     with pytest.raises(CommandError) as info:
-        world.b.transfers.act(ids[1], owner.Act.CANCEL, world.b.clock, 1)
+        world.b.transfers.act(ids[1], owner.Act.CANCEL, Now(world.b.clock, 1))
     assert info.value.code is ErrorCode.UNKNOWN_TRANSFER
-    world.b.transfers.act(ids[2], owner.Act.CANCEL, world.b.clock, 1)
+    world.b.transfers.act(ids[2], owner.Act.CANCEL, Now(world.b.clock, 1))
     assert MAX_VIEW_TRANSFERS > 3
 
 
@@ -188,14 +189,14 @@ def test_commands_on_the_wrong_side_or_at_the_wrong_time_are_refused(world: Worl
     world.offer("big", auto=0)
     now = world.a.clock
     with pytest.raises(CommandError) as info:
-        world.a.transfers.accept(ID, "", now, 1)
+        world.a.transfers.accept(ID, "", Now(now, 1))
     assert info.value.code is ErrorCode.NOT_ALLOWED
     with pytest.raises(CommandError) as info:
-        world.a.transfers.act(ID, owner.Act.REJECT, now, 1)
+        world.a.transfers.act(ID, owner.Act.REJECT, Now(now, 1))
     assert info.value.code is ErrorCode.NOT_ALLOWED
-    world.b.transfers.accept(ID, "", now, 1)
+    world.b.transfers.accept(ID, "", Now(now, 1))
     with pytest.raises(CommandError):
-        world.b.transfers.act(ID, owner.Act.REJECT, now, 1)
+        world.b.transfers.act(ID, owner.Act.REJECT, Now(now, 1))
     world.run(lambda: world.pair.both("done"))
     world.do(world.b, "cancel")
     assert world.states() == ("done", "done")
@@ -203,7 +204,7 @@ def test_commands_on_the_wrong_side_or_at_the_wrong_time_are_refused(world: Worl
         with pytest.raises(CommandError):
             world.do(world.b, command)
     with pytest.raises(CommandError) as info:
-        world.b.transfers.act(b"?" * 16, owner.Act.PAUSE, now, 1)
+        world.b.transfers.act(b"?" * 16, owner.Act.PAUSE, Now(now, 1))
     assert info.value.code is ErrorCode.UNKNOWN_TRANSFER
 
 
@@ -212,18 +213,18 @@ def test_a_peer_that_breaks_the_rules_is_told_so(world: World) -> None:
     a, b, now = world.a.transfers, world.b.transfers, world.a.clock
     for control in (ct.Accept(ID), ct.DialBack(ID), ct.Done(ID)):
         with pytest.raises(RemoteProtocolError):
-            b.handle_control(PEER, ct.encode_control(control), now, 1)
+            b.handle_control(PEER, ct.encode_control(control), Now(now, 1))
     with pytest.raises(RemoteProtocolError):
-        a.handle_control(PEER, ct.encode_control(ct.Unreachable(ID)), now, 1)
+        a.handle_control(PEER, ct.encode_control(ct.Unreachable(ID)), Now(now, 1))
     with pytest.raises(DecodeError):
-        a.handle_control(PEER, b"\xc1", now, 1)
+        a.handle_control(PEER, b"\xc1", Now(now, 1))
     assert world.states() == ("offered", "offered")
 
 
 def test_another_peer_cannot_touch_a_transfer(world: World) -> None:
     world.offer("big", auto=0)
     end = ct.encode_control(ct.End(ID, ct.EndCode.CANCELLED))
-    world.a.transfers.handle_control(PEER + 1, end, world.a.clock, 1)
+    world.a.transfers.handle_control(PEER + 1, end, Now(world.a.clock, 1))
     world.settle()
     assert world.states() == ("offered", "offered")
 
@@ -231,12 +232,12 @@ def test_another_peer_cannot_touch_a_transfer(world: World) -> None:
 def test_a_peer_that_turns_out_to_be_another_keeps_its_transfers(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.states() == ("active", "active"))
-    world.a.transfers.handle_peer_forgotten(PEER, 2, 0, world.a.clock, 1)
+    world.a.transfers.handle_peer_forgotten(PEER, 2, 0, Now(world.a.clock, 1))
     world.a.move()
     assert world.a.row().peer == 2
     for peer, ended in ((PEER, False), (2, True)):
         end = ct.encode_control(ct.End(ID, ct.EndCode.CANCELLED))
-        world.a.transfers.handle_control(peer, end, world.a.clock, 1)
+        world.a.transfers.handle_control(peer, end, Now(world.a.clock, 1))
         world.a.move()
         assert (world.a.state() == "cancelled") is ended
 
@@ -244,7 +245,7 @@ def test_a_peer_that_turns_out_to_be_another_keeps_its_transfers(world: World) -
 def test_a_removed_peer_ends_its_transfers(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.states() == ("active", "active"))
-    world.a.transfers.handle_peer_forgotten(PEER, 0, 0, world.a.clock, 1)
+    world.a.transfers.handle_peer_forgotten(PEER, 0, 0, Now(world.a.clock, 1))
     world.settle()
     assert (world.a.state(), world.a.row().reason) == ("cancelled", reason(Why.PEER_REMOVED))
     assert world.net.connections == []
@@ -255,7 +256,7 @@ def test_a_dead_file_process_shows_at_once(world: World) -> None:
     world.run(lambda: world.states() == ("active", "active"))
     world.a.process.restart()
     world.a.process.reports.clear()
-    world.a.transfers.handle_process_restarted(world.a.clock, 1)
+    world.a.transfers.handle_process_restarted(Now(world.a.clock, 1))
     world.settle()
     assert world.a.state() == "waiting"
     world.a.process.report(pw.Listening(4000))
@@ -270,8 +271,7 @@ def test_an_offer_that_the_sender_has_forgotten_fails(world: World) -> None:
         key=KEY,
         auto_accept_bytes=MIB,
         verified=False,
-        now=world.b.clock,
-        wall_ms=1,
+        at=Now(world.b.clock, 1),
     )
     world.settle()
     assert world.b.state() == "failed"
@@ -291,7 +291,7 @@ def test_a_receiver_that_asks_without_end_gets_few_jobs(world: World) -> None:
 
     world.a.process.handle = count  # type: ignore[method-assign]
     for _ in range(1000):
-        world.a.transfers.handle_control(PEER, listen, world.a.clock, 1)
+        world.a.transfers.handle_control(PEER, listen, Now(world.a.clock, 1))
         world.a.clock += 0.001
         world.a.move()
     assert started < 15
@@ -300,24 +300,24 @@ def test_a_receiver_that_asks_without_end_gets_few_jobs(world: World) -> None:
 def test_offers_wait_for_the_file_process_and_survive_its_death(world: World) -> None:
     world.a.restart()
     transfers, now = world.a.transfers, world.a.clock
-    transfers.offer(ID, PEER, ["/home/a/big"], now, 1)
+    transfers.offer(ID, PEER, ["/home/a/big"], Now(now, 1))
     assert transfers.take_process_frames() == []
     world.settle()
     (ready,) = world.a.offers
     assert isinstance(ready, ReadyOffer)
-    transfers.offer(ID, PEER, ["/home/a/big"], now, 1)
+    transfers.offer(ID, PEER, ["/home/a/big"], Now(now, 1))
     world.settle()
     assert world.a.offers == [ready, ready]
     world.a.offers.pop()
     world.pair.deliver_offer()
-    transfers.offer(ID, PEER, ["/home/a/big"], now, 1)
+    transfers.offer(ID, PEER, ["/home/a/big"], Now(now, 1))
     world.settle()
     assert world.a.offers == [ready]
 
 
 def test_an_offer_that_nobody_lists_fails_in_time(world: World) -> None:
-    world.a.transfers.handle_process_restarted(world.a.clock, 1)
-    world.a.transfers.offer(ID, PEER, ["/home/a/big"], world.a.clock, 1)
+    world.a.transfers.handle_process_restarted(Now(world.a.clock, 1))
+    world.a.transfers.offer(ID, PEER, ["/home/a/big"], Now(world.a.clock, 1))
     due = world.a.transfers.next_timeout()
     assert due is not None
     world.advance(due - world.a.clock)
@@ -328,7 +328,7 @@ def test_an_offer_that_nobody_lists_fails_in_time(world: World) -> None:
 
 def test_suite_follows_the_weaker_side(world: World) -> None:
     world.b.transfers.handle_link(
-        PEER, True, [("127.0.0.1", 1)], incarnation=1, fast_aes=False, now=world.b.clock, wall_ms=1
+        PEER, True, [("127.0.0.1", 1)], incarnation=1, fast_aes=False, at=Now(world.b.clock, 1)
     )
     world.offer("a.txt")
     assert world.net.connections[0].send.connect.suite == ct.Suite.CHACHA

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.reasons import TransferReason as Why
@@ -40,8 +41,8 @@ def test_a_large_offer_asks_and_lands_in_the_chosen_folder(world: World) -> None
     assert world.states() == ("offered", "offered")
     world.advance(1000)
     assert world.states() == ("offered", "offered")
-    world.b.transfers.accept(ID, "/elsewhere", world.b.clock, 1)
-    world.b.transfers.accept(ID, "/elsewhere", world.b.clock, 1)
+    world.b.transfers.accept(ID, "/elsewhere", Now(world.b.clock, 1))
+    world.b.transfers.accept(ID, "/elsewhere", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"))
     world.check_done("big")
     assert world.b.row().path == "/elsewhere/big"
@@ -57,8 +58,7 @@ def test_an_unverified_peer_fills_at_most_a_gibibyte_unasked(world: World) -> No
             key=KEY,
             auto_accept_bytes=400 * MIB,
             verified=verified,
-            now=world.b.clock,
-            wall_ms=1,
+            at=Now(world.b.clock, 1),
         )
         world.b.move()
         return world.b.state(transfer_id)
@@ -162,9 +162,9 @@ def test_a_paused_sender_answers_a_listener_with_its_pause(world: World) -> None
     world.offer("big", auto=0)
     world.do(world.a, "pause")
     world.b.transfers.handle_control(
-        PEER, ct.encode_control(ct.TransferStatus(ID, False)), world.b.clock, 1
+        PEER, ct.encode_control(ct.TransferStatus(ID, False)), Now(world.b.clock, 1)
     )  # as if the pause had not been acknowledged
-    world.b.transfers.accept(ID, "", world.b.clock, 1)
+    world.b.transfers.accept(ID, "", Now(world.b.clock, 1))
     world.settle()
     assert world.states() == ("paused", "paused")
     assert world.net.connections == []
@@ -175,7 +175,7 @@ def test_a_paused_sender_answers_a_listener_with_its_pause(world: World) -> None
 def test_an_accepted_offer_stays_accepted(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.b.row().done_bytes >= 3000)
-    world.b.transfers.accept(ID, "/elsewhere", world.b.clock, 1)
+    world.b.transfers.accept(ID, "/elsewhere", Now(world.b.clock, 1))
     world.run(lambda: world.pair.both("done"))
     assert world.b.row().path == "/inbox/big"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import decode_detail
 from chatnet_engine.files.names import until_name
@@ -34,7 +35,7 @@ class Nightly(World):
 
     def begin(self, transfer_id: bytes, auto: int = 256 * MIB, name: str = "proj") -> None:
         self.b.auto_accept_bytes = auto
-        self.a.transfers.offer(transfer_id, PEER, [f"/home/a/{name}"], self.a.clock, 1, True)
+        self.a.transfers.offer(transfer_id, PEER, [f"/home/a/{name}"], Now(self.a.clock, 1), True)
         self.settle()
         self.pair.deliver_offer(transfer_id)
         self.settle()
@@ -44,7 +45,7 @@ class Nightly(World):
         self.run(lambda: self.pair.both("done", transfer_id))
 
     def allow(self, transfer_id: bytes, allowed: bool = True) -> None:
-        self.b.transfers.allow_updates(transfer_id, allowed, self.b.clock, 1)
+        self.b.transfers.allow_updates(transfer_id, allowed, Now(self.b.clock, 1))
         self.settle()
 
     def reasons(self, transfer_id: bytes) -> tuple[str, str]:
@@ -97,7 +98,7 @@ def test_it_can_be_allowed_with_the_question(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.begin(SECOND, auto=0)
     nightly.allow(SECOND)
-    nightly.b.transfers.accept(SECOND, "", nightly.b.clock, 1)
+    nightly.b.transfers.accept(SECOND, "", Now(nightly.b.clock, 1))
     nightly.run(lambda: nightly.pair.both("done", SECOND))
     assert set(nightly.b.process.disk) == {"proj", UNTIL}
 
@@ -149,14 +150,14 @@ def test_another_chosen_folder_is_no_update(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.allow(FIRST)
     nightly.begin(SECOND, auto=0)
-    nightly.b.transfers.accept(SECOND, "/elsewhere", nightly.b.clock, 1)
+    nightly.b.transfers.accept(SECOND, "/elsewhere", Now(nightly.b.clock, 1))
     nightly.run(lambda: nightly.pair.both("done", SECOND))
     assert nightly.reasons(SECOND) == (UpdateReason.MOVED,) * 2
 
 
 def test_it_arrives_where_the_earlier_one_is(nightly: Nightly) -> None:
     nightly.begin(FIRST, auto=0)
-    nightly.b.transfers.accept(FIRST, "/elsewhere", nightly.b.clock, 1)
+    nightly.b.transfers.accept(FIRST, "/elsewhere", Now(nightly.b.clock, 1))
     nightly.run(lambda: nightly.pair.both("done", FIRST))
     nightly.allow(FIRST)
     nightly.send(SECOND)
@@ -166,7 +167,7 @@ def test_it_arrives_where_the_earlier_one_is(nightly: Nightly) -> None:
 
 def test_where_the_earlier_one_is_gone_it_arrives_in_the_inbox(nightly: Nightly) -> None:
     nightly.begin(FIRST, auto=0)
-    nightly.b.transfers.accept(FIRST, "/unplugged", nightly.b.clock, 1)
+    nightly.b.transfers.accept(FIRST, "/unplugged", Now(nightly.b.clock, 1))
     nightly.run(lambda: nightly.pair.both("done", FIRST))
     nightly.allow(FIRST)
     nightly.b.process.prepared = [], b"", UpdateReason.MOVED
@@ -253,7 +254,7 @@ def test_an_answer_to_what_has_ended_changes_nothing(nightly: Nightly) -> None:
     before = nightly.b.row(SECOND)
     for transfer_id in (SECOND, THIRD):
         found = FolderFound(nightly.b.store[FIRST], bytes(64))
-        nightly.b.transfers.handle_found(transfer_id, found, nightly.b.clock, 1)
+        nightly.b.transfers.handle_found(transfer_id, found, Now(nightly.b.clock, 1))
     nightly.settle()
     assert nightly.b.row(SECOND) == before
 
@@ -265,7 +266,7 @@ def test_it_waits_for_other_files_before_it_is_compared(
     nightly.allow(FIRST)
     nightly.begin(SECOND, auto=0)
     monkeypatch.setattr(Schedule, "may_start", lambda schedule, transfer: False)
-    nightly.b.transfers.accept(SECOND, "", nightly.b.clock, 1)
+    nightly.b.transfers.accept(SECOND, "", Now(nightly.b.clock, 1))
     nightly.advance(5.0)
     assert not nightly.b.process.prepare
 
@@ -303,7 +304,7 @@ def test_a_cancel_between_names_says_what_was_begun(nightly: Nightly) -> None:
     nightly.b.process.handle = watch  # type: ignore[method-assign]
     nightly.begin(SECOND)
     nightly.run(lambda: nightly.b.state(SECOND) == "verifying")
-    nightly.b.transfers.handle_peer_forgotten(PEER, 0, 0, nightly.b.clock, 1)
+    nightly.b.transfers.handle_peer_forgotten(PEER, 0, 0, Now(nightly.b.clock, 1))
     nightly.settle()
     [last] = discarded
     assert last.exchange is not None
@@ -314,7 +315,7 @@ def test_fetched_again_it_is_compared_anew(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.allow(FIRST)
     nightly.send(SECOND)
-    nightly.b.transfers.accept(SECOND, "", nightly.b.clock, 1)
+    nightly.b.transfers.accept(SECOND, "", Now(nightly.b.clock, 1))
     nightly.settle()
     assert nightly.b.state(SECOND) != "done"
     nightly.run(lambda: nightly.pair.both("done", SECOND))
@@ -326,11 +327,11 @@ def test_only_a_received_folder_can_be_updated(nightly: Nightly) -> None:
     nightly.offer("a.txt", transfer_id=THIRD)
     for side, transfer_id in ((nightly.a, FIRST), (nightly.b, THIRD), (nightly.b, bytes(16))):
         with pytest.raises(CommandError):
-            side.transfers.allow_updates(transfer_id, True, side.clock, 1)
+            side.transfers.allow_updates(transfer_id, True, Now(side.clock, 1))
 
 
 def test_an_update_is_of_one_folder(nightly: Nightly) -> None:
-    nightly.a.transfers.offer(FIRST, PEER, ["/home/a/a.txt"], nightly.a.clock, 1, True)
+    nightly.a.transfers.offer(FIRST, PEER, ["/home/a/a.txt"], Now(nightly.a.clock, 1), True)
     nightly.settle()
     assert nightly.a.offers == [FailedOffer(FIRST, ErrorCode.INVALID, ONE_FOLDER)]
     body = encode_offer(Offer([OfferedFile(["a.txt"], 1)], update=True))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files import schedule, waiting
 from chatnet_engine.files.waiting import PEER_WAITS, SAY_ACTIVE_AFTER_S, SAY_AFTER_S
@@ -99,13 +100,13 @@ def receiver_compares(world: World, patch: Patch) -> None:
     for number in (1, 2):
         world.b.auto_accept_bytes = 1 << 30
         transfer_id = bytes((number,)) * 16 if number == 1 else ID
-        world.a.transfers.offer(transfer_id, PEER, ["/home/a/proj"], world.a.clock, 1, True)
+        world.a.transfers.offer(transfer_id, PEER, ["/home/a/proj"], Now(world.a.clock, 1), True)
         world.settle()
         world.pair.deliver_offer(transfer_id)
         world.settle()
         if number == 1:
             world.run(lambda: world.b.state(b"\1" * 16) == "done")
-            world.b.transfers.allow_updates(b"\1" * 16, True, world.b.clock, 1)
+            world.b.transfers.allow_updates(b"\1" * 16, True, Now(world.b.clock, 1))
             world.settle()
 
 
@@ -245,7 +246,7 @@ def test_an_unknown_wait_of_the_receiver_is_none(world: World, monkeypatch: Patc
     ignore(monkeypatch, pw.Receive)
     world.offer("big")
     status = ct.encode_control(ct.TransferStatus(ID, False, "tea"))
-    world.a.transfers.handle_control(PEER, status, world.a.clock, 1)
+    world.a.transfers.handle_control(PEER, status, Now(world.a.clock, 1))
     stand(world)
     assert whys(world) == (Why.PEER_NOT_READY, Why.CONNECTING)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail
 from chatnet_engine.files.offering import ReadyOffer
@@ -62,7 +63,7 @@ def look(top: Path) -> dict[str, bytes | None]:
 
 def offer(pair: Pair[RealSide], path: Path) -> None:
     assert isinstance(pair.a, RealSide)
-    pair.a.transfers.offer(ID, 1, [str(path)], pair.a.now(), 1)
+    pair.a.transfers.offer(ID, 1, [str(path)], Now(pair.a.now(), 1))
     pair.run_until(lambda: bool(pair.a.offers), 60)
     ready = pair.a.offers[0]
     assert isinstance(ready, ReadyOffer), ready
@@ -110,7 +111,7 @@ def test_the_sender_forgets_the_list_of_what_it_cancelled(pair: Pair[RealSide], 
     offer(pair, many)
     kept = Path(f"{pair.a.inbox}-listings")
     assert os.listdir(kept) == [ID.hex()]
-    pair.a.transfers.act(ID, Act.CANCEL, pair.a.now(), 1)
+    pair.a.transfers.act(ID, Act.CANCEL, Now(pair.a.now(), 1))
     pair.run_until(lambda: not os.listdir(kept), 30)
 
 
@@ -220,6 +221,6 @@ def test_an_offer_whose_list_is_gone_fails_with_a_reason(pair: Pair[RealSide], m
     pair.b.auto_accept_bytes = 0
     offer(pair, many)
     (Path(f"{pair.a.inbox}-listings") / ID.hex()).unlink()
-    pair.b.transfers.accept(ID, "", pair.b.now(), 1)
+    pair.b.transfers.accept(ID, "", Now(pair.b.now(), 1))
     pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("failed", "failed"), 60)
     assert pair.a.row().reason == reason(TransferReason.LIST_GONE)

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.transfers import Act
 from chatnet_engine.io.file_link import child_environ
@@ -214,7 +215,7 @@ def test_a_full_disk_waits_and_goes_on(pair: RealPair, make: Make) -> None:
     pair.run_until(lambda: pair.b.state() == "waiting" and code(pair.b) == Why.DISK_FULL)
     limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     resource.prlimit(pair.b.pid(), resource.RLIMIT_FSIZE, limit)
-    pair.b.transfers.act(ID, Act.RESUME, pair.b.now(), 1)
+    pair.b.transfers.act(ID, Act.RESUME, Now(pair.b.now(), 1))
     arrives(pair, path)
     assert pair.b.row().reason is None
 
@@ -256,11 +257,11 @@ def test_pause_closes_the_connection_and_resume_continues(
     pair.link(True)
     pair.offer(path)
     pair.run_until(lambda: proxy.held.is_set() and reached(pair.b, 1_000_000))
-    pair.a.transfers.act(ID, Act.PAUSE, pair.a.now(), 1)
+    pair.a.transfers.act(ID, Act.PAUSE, Now(pair.a.now(), 1))
     pair.run_until(lambda: pair.both("paused"))
     proxy.release.set()
     proxy.hold_after = None
-    pair.a.transfers.act(ID, Act.RESUME, pair.a.now(), 1)
+    pair.a.transfers.act(ID, Act.RESUME, Now(pair.a.now(), 1))
     arrives(pair, path)
     assert len(proxy.streams[1]) < 3_200_000
 
@@ -274,7 +275,7 @@ def test_cancel_leaves_nothing_behind(pair: RealPair, make: Make, proxy: Proxy) 
     (partial,) = (Path(pair.b.inbox) / ".chatnet-partial").iterdir()
     assert (partial.name, mode_of(partial)) == (f"{ID.hex()}-0", 0o600)
     assert mode_of(partial.parent) == 0o700
-    pair.a.transfers.act(ID, Act.CANCEL, pair.a.now(), 1)
+    pair.a.transfers.act(ID, Act.CANCEL, Now(pair.a.now(), 1))
     pair.run_until(lambda: pair.both("cancelled") and os.listdir(pair.b.inbox) == [])
 
 
@@ -308,19 +309,18 @@ def test_hostile_names_stay_inside(
 ) -> None:
     path = make(size=1000)
     pair.link(True)
-    pair.a.transfers.offer(ID, PEER, [str(path)], pair.a.now(), 1)
+    pair.a.transfers.offer(ID, PEER, [str(path)], Now(pair.a.now(), 1))
     pair.run_until(lambda: bool(pair.a.offers))
     body = encode_offer(Offer([OfferedFile(hostile, 1000)]))
     now = pair.a.now()
-    pair.a.transfers.handle_own_offer(message(ID, 1, True, body), PEER, now, 1)
+    pair.a.transfers.handle_own_offer(message(ID, 1, True, body), PEER, Now(now, 1))
     pair.b.transfers.handle_peer_offer(
         message(ID, 1, False, body),
         PEER,
         key=KEY,
         auto_accept_bytes=1000,
         verified=False,
-        now=now,
-        wall_ms=1,
+        at=Now(now, 1),
     )
     pair.run_until(lambda: pair.both("done"))
     assert Path(pair.b.row().path) == Path(pair.b.inbox) / safe.split("/", maxsplit=1)[0]
@@ -427,14 +427,14 @@ def test_what_arrived_is_fetched_again_as_long_as_it_is_what_it_was(
     pair.link(True)
     pair.offer(path)
     arrives(pair, path)
-    pair.b.transfers.accept(ID, "", pair.b.now(), 1)
+    pair.b.transfers.accept(ID, "", Now(pair.b.now(), 1))
     pair.run_until(lambda: pair.b.state() == "waiting")
     pair.run_until(lambda: pair.both("done"))
     again = Path(pair.b.inbox) / "notes (1).bin"
     assert again.read_bytes() == path.read_bytes()
     make(seed=2)
     os.utime(path, ns=(1, 1))
-    pair.b.transfers.accept(ID, "", pair.b.now(), 1)
+    pair.b.transfers.accept(ID, "", Now(pair.b.now(), 1))
     pair.run_until(lambda: pair.both("failed"))
     assert pair.a.row().reason == reason(Why.FILE_CHANGED, path)
     assert pair.b.row().reason == reason(Why.PEER_NOT_READ)

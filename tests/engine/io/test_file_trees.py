@@ -17,10 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import shown, shown_path
 from chatnet_engine.files.offering import Offering, ReadyOffer
-from chatnet_engine.files.outputs import Moment, Outputs
+from chatnet_engine.files.outputs import Outputs
 from chatnet_engine.files.tree import Disk
 from chatnet_engine.io import file_lists, file_target, file_tree, renaming
 from chatnet_engine.io.file_channel import FileChannel
@@ -88,7 +89,7 @@ def offered(roots: list[str], listings: str) -> tuple[pw.Scanned, Offer]:
     out = Outputs()
     out.ready = True
     offering = Offering(out)
-    offering.offer(ID, 1, roots, Moment(1.0, 1))
+    offering.offer(ID, 1, roots, Now(1.0, 1))
     scanned = list_files(pw.Scan(ID, roots), listings, lambda report: None)
     offering.handle_scanned(scanned)
     [ready] = offering.take()

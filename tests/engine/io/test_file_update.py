@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.io.file_folder import PARTIAL_FOLDER
 from chatnet_protocol.ipc.rows import TransferRow
 from file_pair import Pair, RealSide
@@ -72,7 +73,7 @@ class Nightly:
 
     def allow(self, allowed: bool = True) -> None:
         b = self.pair.b
-        b.transfers.allow_updates(id_of(self.sent), allowed, b.now(), 1)
+        b.transfers.allow_updates(id_of(self.sent), allowed, Now(b.now(), 1))
         self.pair.move()
 
     def reasons(self) -> tuple[str, str]:

@@ -1,7 +1,7 @@
+from chatnet_engine.clock import Now
 from chatnet_engine.io.impair import Impairment, ImpairSpec
 from chatnet_engine.io.ipc import PATH_CHECK_S
 from chatnet_engine.io.machine import Machine
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import FilesRestarted
 from chatnet_protocol.commit import Commit
 

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 import pytest
 import zmq
 
+from chatnet_engine.clock import Now
 from chatnet_engine.io import runner as runner_module
 from chatnet_engine.io.address_watch import AddressWatch
 from chatnet_engine.io.clock import read_now
@@ -28,7 +29,6 @@ from chatnet_engine.io.runner import (
     Runner,
 )
 from chatnet_engine.io.udp import UdpSocket, open_udp
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     AddressesChanged,
     ClientGone,

@@ -1,7 +1,7 @@
 """Traces for front ends: made while somebody wants them, counted where they are lost."""
 
+from chatnet_engine.clock import Now
 from chatnet_engine.io.trace_stream import LOOK_EVERY_S, MAX_ROWS_IN_FRAME, TraceStream
-from chatnet_engine.node.config import Now
 from chatnet_engine.trace import Kind, Trace, Tracer
 from chatnet_protocol.ipc.envelope import TOPIC_TRACE, TOPIC_TRACE_DETAIL, TraceFrame, decode_traces
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commit_shares import (
     EVERYTHING,
     MAX_OPS_IN_COMMIT,
@@ -12,7 +13,6 @@ from chatnet_engine.node.commit_shares import (
     subjects_of,
 )
 from chatnet_engine.node.commits import MAX_MERGED_ROWS, CommitQueue
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_protocol import commit as c
 from chatnet_protocol.commit_restore import PutBack, RestoredMessage

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commit_shares import MAX_ROWS_IN_COMMIT
 from chatnet_engine.node.commits import (
     FIRST_RETRY_S,
@@ -12,7 +13,6 @@ from chatnet_engine.node.commits import (
     CommitQueue,
     ReplyTo,
 )
-from chatnet_engine.node.config import Now
 from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import AckRange, PeerRow
 

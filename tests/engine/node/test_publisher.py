@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.publisher import Publisher, split_rows
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import envelope

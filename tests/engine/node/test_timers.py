@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.subject import Subject

@@ -5,7 +5,8 @@ from random import Random
 
 import pytest
 
-from chatnet_engine.secure.events import Addr, Authenticated, LinkUp, PacketArrived, SessionExpired
+from chatnet_engine.addresses import Addr
+from chatnet_engine.secure.events import Authenticated, LinkUp, PacketArrived, SessionExpired
 from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import MAX_PACKET_NUMBER
 from chatnet_protocol.wire import datagrams

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.events import (
-    Addr,
     Authenticated,
     LinkUp,
     PeerStatus,

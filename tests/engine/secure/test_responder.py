@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.admission import mac1, mac1_key
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.events import Authenticated, Reflected
@@ -13,7 +14,6 @@ from chatnet_protocol.wire.datagrams import COOKIE, INIT, NO_COOKIE, RESP, LinkI
 from simworld.secure_world import A, B, World
 
 CONFIG = SecureConfig()
-Addr = tuple[str, int]
 
 
 class Visitor:

@@ -3,9 +3,9 @@ from random import Random
 
 import pytest
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.events import (
-    Addr,
     Authenticated,
     LinkUp,
     PacketArrived,

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.events import (
-    Addr,
     Authenticated,
     LinkUp,
     PacketArrived,

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.io.impair import Impairment, parse_impair
 
 MESSAGE_BYTES = 100
@@ -38,8 +39,6 @@ SILENCE_S = 15.0
 """Nothing came for so long: what is missing is lost."""
 KCP_INTERVAL_S = 0.01
 _HEAD = struct.Struct(">Qd")
-
-Addr = tuple[str, int]
 
 
 class Transport(Protocol):

@@ -20,6 +20,7 @@ import blake3
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from benchmarks.measure import percentile
+from chatnet_engine.clock import Now
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_protocol.limits import MIB
 from file_pair import ID, PEER, Pair, RealSide
@@ -68,7 +69,7 @@ def _transfer(top: Path) -> tuple[float, int]:
         pair.link(True)
         pair.run_until(lambda: bool(a.port and b.port), WITHIN_S)
         start = time.perf_counter()
-        a.transfers.offer(ID, PEER, [str(top / "out")], a.now(), 1)
+        a.transfers.offer(ID, PEER, [str(top / "out")], Now(a.now(), 1))
         pair.run_until(lambda: bool(a.offers), WITHIN_S)
         pair.deliver_offer()
         done = (TransferState.DONE, TransferState.DONE)

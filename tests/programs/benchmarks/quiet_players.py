@@ -11,11 +11,11 @@ import socket
 import sys
 import time
 
+from chatnet_engine.addresses import Addr
 from simworld.quiet_peers import QuietPeer
 
 MAX_WAIT_S = 0.2
 SOCKET_BYTES = 1 << 16
-Addr = tuple[str, int]
 
 
 class Player:

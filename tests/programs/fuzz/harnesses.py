@@ -13,6 +13,7 @@ from functools import cache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.files.incoming import IncomingFiles
 from chatnet_engine.files.listed_names import Receivable
 from chatnet_engine.files.listing import ListingIndex
@@ -32,7 +33,6 @@ from chatnet_protocol.ipc.view import View
 from chatnet_protocol.limits import MAX_NAME_BYTES, MAX_REQUEST_BYTES
 from chatnet_protocol.wire import bulk, control, file_records, frames, listing, messages, restoring
 from chatnet_protocol.wire.listing import ListedFolder
-from simworld.network import Addr
 from simworld.pair import B, Pair
 
 STRANGER = ("10.66.6.6", 666)

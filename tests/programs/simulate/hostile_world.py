@@ -2,12 +2,12 @@
 
 from random import Random
 
+from chatnet_engine.addresses import Addr
 from hostile.grammar import Grammar, Known
 from hostile.peer import HostilePeer
 from simulate.world import World
 from simworld.engine import SimEngine
 from simworld.footprint import footprint_bytes
-from simworld.network import Addr
 
 ADDR: Addr = ("10.0.0.66", 6666)
 KEY = b"mallory!" * 4

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.ipc.rows import TransferRow
 from chatnet_protocol.ipc.view import PeerView
@@ -20,7 +21,7 @@ from simworld.clock import Clock
 from simworld.disk import Died
 from simworld.engine import SimEngine
 from simworld.files import FilesNet
-from simworld.network import Addr, Line, Network
+from simworld.network import Line, Network
 
 NAMES = "abc"
 IDENTITIES = 8

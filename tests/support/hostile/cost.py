@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import new_detail
 from chatnet_engine.files.lookups import MAX_LOOKUPS
@@ -30,7 +31,7 @@ from chatnet_protocol.limits import MAX_OFFER_BYTES, MAX_OPEN_OFFERS
 from chatnet_protocol.wire import control as ct
 from simworld.clock import Clock
 from simworld.engine import SimEngine
-from simworld.network import Addr, Line, Network
+from simworld.network import Line, Network
 from simworld.scripted import ScriptedPeer
 
 OURS = ("chatnet_engine", "chatnet_protocol")

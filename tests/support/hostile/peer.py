@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.endpoint import Endpoint
@@ -23,7 +24,6 @@ from chatnet_protocol.ipc.rows import MessageKind
 from chatnet_protocol.wire import frames, messages, restoring
 from hostile.grammar import Act, Grammar, Known, Payload, Quiet, Raw, Relink, hello
 
-Addr = tuple[str, int]
 THE_VICTIM = 1
 GOODBYE = frames.encode_close(CloseCode.SHUTDOWN, "")
 NUMBERS_AHEAD = 1000

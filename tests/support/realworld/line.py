@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.io.impair import Impairment, parse_impair
 
 READ_AT_ONCE = 256
 BUFFER_BYTES = 4 << 20
-Addr = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from collections import Counter
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.addresses import Addr
+from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import ClientGone
 from chatnet_engine.node.node import Node
 from chatnet_protocol.commit import CommitFailed, Committed
-from simworld.network import Addr
 
 DATAGRAMS_AT_ONCE = 64
 LARGE = 16

@@ -6,10 +6,12 @@ The store answers after a moment and can die in between: a crash goes back to wh
 from collections import Counter, deque
 from collections.abc import Callable
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq.config import ArqConfig
+from chatnet_engine.clock import Now
 from chatnet_engine.io.perform import perform
 from chatnet_engine.ledger.ledger import Ledger
-from chatnet_engine.node.config import NodeConfig, Now
+from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.effects import ClientGone, FileProcessReport, FilesRestarted
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
@@ -22,7 +24,7 @@ from simworld.client import SimClient
 from simworld.clock import Clock
 from simworld.disk import Died, SimDisk, memory
 from simworld.files import FilesNet, SimFiles
-from simworld.network import Addr, Network
+from simworld.network import Network
 from simworld.workers import SimWorkers
 
 COMMIT_S = (0.0002, 0.002)

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chatnet_engine.addresses import Addr
 from simworld.clock import Clock
-
-Addr = tuple[str, int]
 
 
 @dataclass(slots=True)

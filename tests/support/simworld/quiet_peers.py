@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.secure import events as secure
@@ -13,7 +14,7 @@ from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.wire import messages as wire
 from simworld.clock import Clock
 from simworld.engine import SimEngine
-from simworld.network import Addr, Network
+from simworld.network import Network
 
 THE_ENGINE = 1
 PACKETS = 64

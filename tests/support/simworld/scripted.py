@@ -1,5 +1,6 @@
 """A peer that has its key right and does with it what the test says: no engine, just a link."""
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.secure import events as secure
@@ -7,7 +8,7 @@ from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.wire import messages as wire
 from simworld.clock import Clock
-from simworld.network import Addr, Network
+from simworld.network import Network
 
 TICK_S = 0.005
 

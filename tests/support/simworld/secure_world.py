@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.events import (
-    Addr,
     Authenticated,
     Event,
     LinkUp,

@@ -8,8 +8,8 @@ the one that was silent longest makes room for a newcomer.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chatnet_engine.clock import Now
 from chatnet_engine.deadlines import Deadlines
-from chatnet_engine.node.config import Now
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import (
     READ_ONLY_COMMANDS,

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import (
     CollectCounters,
     CountersCollected,

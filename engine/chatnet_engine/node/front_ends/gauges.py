@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from chatnet_engine.clock import Now
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.front_ends.status import Figures
 from chatnet_engine.node.publisher import Publisher
 from chatnet_protocol.ipc.events import LinkGauge

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr, HostResolved, ResolveHost
+from chatnet_engine.addresses import Addr
+from chatnet_engine.clock import Now
+from chatnet_engine.node.effects import HostResolved, ResolveHost
 from chatnet_protocol.addresses import parse_address
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.rows import PeerRow

@@ -6,7 +6,7 @@ import msgspec
 
 from chatnet_engine.arq.events import Closed
 from chatnet_engine.arq.line import KnownLine
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_protocol.errors import CloseCode, DecodeError
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import LinkRow, LinkState

@@ -6,9 +6,10 @@ LinkRow per peer, and opens and ends the session of each link.
 
 import contextlib
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq import events as arq
-from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr, HostResolved, ReplyTo
+from chatnet_engine.clock import Now
+from chatnet_engine.node.effects import HostResolved, ReplyTo
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.host_names import HostNames
 from chatnet_engine.node.links.link import (

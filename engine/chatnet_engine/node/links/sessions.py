@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq import events as arq
-from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.clock import Now
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol.errors import RemoteProtocolError

@@ -4,10 +4,11 @@ back."""
 from collections.abc import Callable
 from typing import assert_never
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.held import HeldTotal
-from chatnet_engine.node.config import NodeConfig, Now
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.clock import Now
+from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.link import TRIED, close_in
 from chatnet_engine.node.links.link_traces import trace_secure

@@ -9,8 +9,8 @@ import msgspec
 
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.line import KnownLine
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commits import CommitQueue, Waiting
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.messaging.deliveries import Deliveries

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.arq.delivery_log import DeliveryLog, acked_at, times_sent
 from chatnet_engine.arq.packets import SentRecord
-from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.clock import Now
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.messaging.number_runs import OWN, NumberRuns, Watermark
 from chatnet_protocol import commit as c

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from chatnet_engine.arq import events as arq
+from chatnet_engine.clock import Now
 from chatnet_engine.files.offering import OTHER_MESSAGE
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import NodeConfig, Now
+from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.link_session import LinkSession

@@ -1,6 +1,6 @@
 """Owns whether the peer is typing: set by its STATE frames, expires on a timer."""
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.publisher import Publisher
 from chatnet_protocol.ipc.events import TypingChanged
 from chatnet_protocol.wire.messages import TYPING_KEPT_S

@@ -8,7 +8,7 @@ from typing import assert_never
 
 import msgspec
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.people.peers import MAX_PENDING_PEERS, Meaning, Peers, TypedAt, Verdict
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.endpoint import Endpoint

@@ -8,7 +8,7 @@ made and entered ones are alike here.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_protocol.errors import CommandError, ErrorCode
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import InviteStretched, ReplyTo, StretchInvite
 from chatnet_engine.node.people.invites import Invite, Invites
 from chatnet_engine.node.people.peers import PeerLinks, Peers

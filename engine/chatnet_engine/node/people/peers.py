@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.addresses import Addr
+from chatnet_engine.clock import Now
 from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import PeerRow, Trust

@@ -7,8 +7,8 @@ from typing import assert_never
 
 import msgspec
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.people.auto_accept import by_default, with_choice, with_choice_of
 from chatnet_engine.node.people.invites import Invite

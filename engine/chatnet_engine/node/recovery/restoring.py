@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from chatnet_engine.arq.events import MessagesArrived
+from chatnet_engine.clock import Now
 from chatnet_engine.files.restored import restored_transfer
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import ReadHistory, ReplyTo
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.links import Links

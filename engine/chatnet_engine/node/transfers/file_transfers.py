@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from chatnet_engine.arq.events import MessagesArrived
+from chatnet_engine.clock import Now
 from chatnet_engine.files.offering import FailedOffer, ReadyOffer
 from chatnet_engine.files.transfers import Act, Transfers
 from chatnet_engine.node.commits import Waiting
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.effects import FileProcessReport, FilesRestarted, ReplyTo
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.link_session import LinkSession
@@ -102,7 +102,7 @@ class FileTransfers(Subject):
         if not all(path.startswith("/") and "\0" not in path for path in command.paths):
             raise CommandError(ErrorCode.INVALID, "Files are offered by absolute path.")
         given = command.id, command.peer, command.paths
-        self.transfers.offer(*given, now.mono_s, now.wall_ms, command.update)
+        self.transfers.offer(*given, now, command.update)
         self._offered[command.id] = reply_to
 
     def _accept(self, command: cmd.AcceptTransfer, reply_to: ReplyTo, now: Now) -> None:
@@ -122,31 +122,31 @@ class FileTransfers(Subject):
 
     def _do_loaded(self, command: OnEnded, now: Now) -> None:
         if isinstance(command, cmd.AllowUpdates):
-            self.transfers.allow_updates(command.id, command.allowed, now.mono_s, now.wall_ms)
+            self.transfers.allow_updates(command.id, command.allowed, now)
             return
         peer = self.transfers.peer_of(command.id)
         if peer and self._peers.get(peer) is None:
             raise CommandError(ErrorCode.NOT_ALLOWED, "The peer of this transfer was removed.")
-        self.transfers.accept(command.id, command.folder, now.mono_s, now.wall_ms)
+        self.transfers.accept(command.id, command.folder, now)
 
     def _allow_updates(self, command: cmd.AllowUpdates, reply_to: ReplyTo, now: Now) -> None:
         require_id(command.id)
         self._with_loaded(command.id, command, reply_to, now)
 
     def _act(self, command: cmd.RejectTransfer, reply_to: ReplyTo, now: Now) -> None:
-        self.transfers.act(command.id, ACTS[type(command)], now.mono_s, now.wall_ms)
+        self.transfers.act(command.id, ACTS[type(command)], now)
         self._turn.replies.reply(reply_to, cmd.Done())
 
     # --- what the ledger answers ---
 
     def _stored(self, result: c.TransferStored, waiting: Waiting, now: Now) -> None:
         self._turn.publisher.publish(TransferChanged(result.row))
-        self.transfers.handle_stored(result.row, now.mono_s, now.wall_ms)
+        self.transfers.handle_stored(result.row, now)
 
     def _loaded(self, result: c.TransfersLoaded, waiting: Waiting, now: Now) -> None:
         assert isinstance(waiting.op, c.LoadTransfers)
         ids, replies = waiting.op.ids, self._turn.replies
-        self.transfers.handle_loaded(ids, result.found, now.mono_s, now.wall_ms)
+        self.transfers.handle_loaded(ids, result.found, now)
         for stored in result.found:
             if stored.row.id in self._rereading:
                 self._turn.publisher.publish(TransferChanged(stored.row))
@@ -161,7 +161,7 @@ class FileTransfers(Subject):
 
     def _found(self, result: c.FolderFound, waiting: Waiting, now: Now) -> None:
         assert isinstance(waiting.op, c.FindFolder)
-        self.transfers.handle_found(waiting.op.id, result, now.mono_s, now.wall_ms)
+        self.transfers.handle_found(waiting.op.id, result, now)
 
     def read_again(self, ids: list[bytes]) -> None:
         """Throw these away and ask the store for them."""
@@ -194,15 +194,15 @@ class FileTransfers(Subject):
     def handle_files(self, result: FileProcessReport | FilesRestarted, now: Now) -> None:
         """What the file process reports."""
         if isinstance(result, FileProcessReport):
-            self.transfers.handle_process(result.frame, now.mono_s, now.wall_ms)
+            self.transfers.handle_process(result.frame, now)
         else:
-            self.transfers.handle_process_restarted(now.mono_s, now.wall_ms)
+            self.transfers.handle_process_restarted(now)
 
     # --- the link ---
 
     def _control_arrived(self, session: LinkSession, event: MessagesArrived, now: Now) -> None:
         for body in event.messages:
-            self.transfers.handle_control(session.peer, body, now.mono_s, now.wall_ms)
+            self.transfers.handle_control(session.peer, body, now)
 
     def _bulk_arrived(self, session: LinkSession, event: MessagesArrived, now: Now) -> None:
         for body in event.messages:
@@ -219,8 +219,7 @@ class FileTransfers(Subject):
             self._links.names.dial_addrs(row),
             incarnation=session.remote_incarnation,
             fast_aes=session.hello.fast_aes and self._fast_aes,
-            now=now.mono_s,
-            wall_ms=now.wall_ms,
+            at=now,
         )
 
     def link_ended(self, peer: int) -> None:
@@ -231,7 +230,7 @@ class FileTransfers(Subject):
         """Transfers with this peer wait."""
         self.transfers.handle_link(
             peer, up=False, addrs=[], incarnation=0, fast_aes=False,
-            now=now.mono_s, wall_ms=now.wall_ms,
+            at=now,
         )  # fmt: skip
 
     # --- the end of a turn ---
@@ -291,13 +290,13 @@ class FileTransfers(Subject):
         row = self._peers.get(peer)
         for offer in offers:
             if offer.mine:
-                stored = self.transfers.handle_own_offer(offer, peer, now.mono_s, now.wall_ms)
+                stored = self.transfers.handle_own_offer(offer, peer, now)
                 if stored is not None:
                     self._turn.publisher.publish(TransferChanged(stored))
             elif row:
                 self._handle_peer_offer(offer, row, now)
         if row is None and any(offer.mine for offer in offers):
-            self.transfers.handle_peer_forgotten(peer, 0, 0, now.mono_s, now.wall_ms)
+            self.transfers.handle_peer_forgotten(peer, 0, 0, now)
 
     def _handle_peer_offer(self, offer: MessageRow, peer: PeerRow, now: Now) -> None:
         self.transfers.handle_peer_offer(
@@ -306,8 +305,7 @@ class FileTransfers(Subject):
             key=peer.key,
             auto_accept_bytes=peer.auto_accept_bytes,
             verified=peer.trust == Trust.VERIFIED,
-            now=now.mono_s,
-            wall_ms=now.wall_ms,
+            at=now,
         )
 
     def offers_resumed(self, peer: int, offers: list[MessageRow], now: Now) -> None:
@@ -321,7 +319,7 @@ class FileTransfers(Subject):
 
     def messages_delivered(self, peer: int, delivered_seq: int, now: Now) -> None:
         """What waited for the peer to know of an offer goes on."""
-        self.transfers.handle_delivered(peer, delivered_seq, now.mono_s, now.wall_ms)
+        self.transfers.handle_delivered(peer, delivered_seq, now)
 
     def peer_stored(self, result: c.PeerStored, now: Now) -> None:
         """Of one that was blocked no byte moves, not on a connection of its own either."""
@@ -329,13 +327,11 @@ class FileTransfers(Subject):
             return
         for row in self._turn.publisher.view.transfers:
             if row.peer == result.row.peer and row.state in MOVING_TRANSFER_STATES:
-                self.transfers.act(row.id, Act.PAUSE, now.mono_s, now.wall_ms)
+                self.transfers.act(row.id, Act.PAUSE, now)
 
     def peer_removed(self, result: c.PeerForgotten, now: Now) -> None:
         """Its transfers end, or go to another peer."""
-        self.transfers.handle_peer_forgotten(
-            result.peer, result.into, result.seq_offset, now.mono_s, now.wall_ms
-        )
+        self.transfers.handle_peer_forgotten(result.peer, result.into, result.seq_offset, now)
 
     def peer_unloaded(self, peer: int) -> None:
         """Throw its transfers away."""
@@ -343,10 +339,10 @@ class FileTransfers(Subject):
 
     def peer_loaded(self, result: c.PeerLoaded, now: Now) -> None:
         """Its transfers as the store has them."""
-        self.transfers.handle_loaded([], result.transfers, now.mono_s, now.wall_ms)
+        self.transfers.handle_loaded([], result.transfers, now)
 
     def transfers_restored(self, restored: list[c.StoredTransfer], now: Now) -> None:
         """Records of transfers came with messages that a peer gave back."""
         for stored in restored:
             self._turn.publisher.publish(TransferChanged(stored.row))
-        self.transfers.handle_loaded([], restored, now.mono_s, now.wall_ms)
+        self.transfers.handle_loaded([], restored, now)

@@ -1,6 +1,6 @@
 """When a name is looked up, and looked up again."""
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.links.host_names import HostNames
 from chatnet_protocol.ipc.rows import PeerRow
 

@@ -1,6 +1,6 @@
 """What nobody has proved is not shown as fact, and never touches a live link."""
 
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.addresses import Addr
 from chatnet_protocol.ipc.events import MessagesDelivered, Notice
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import AckRange, LinkState

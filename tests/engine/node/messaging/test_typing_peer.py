@@ -1,6 +1,6 @@
 """The peer's typing is told once, kept for a while, and forgotten by itself."""
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.messaging.typing_peer import TypingPeer
 from chatnet_engine.node.publisher import Publisher
 from chatnet_protocol.ipc.events import PeerChanged

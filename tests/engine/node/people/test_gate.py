@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from chatnet_engine.node.config import Now
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.addresses import Addr
+from chatnet_engine.clock import Now
 from chatnet_engine.node.people.gate import Gate
 from chatnet_engine.node.people.peers import MAX_PENDING_PEERS, Meaning, Peers
 from chatnet_engine.secure.events import Authenticated, LinkUp

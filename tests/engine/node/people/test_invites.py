@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatnet_engine.node.config import Now
+from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import InviteStretched, ReplyTo, StretchInvite
 from chatnet_engine.node.people.invites import LIFETIME_S, MAX_INVITES, Invite, Invites
 from chatnet_engine.secure.config import SecureConfig

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from chatnet_engine.node.effects import Addr
+from chatnet_engine.addresses import Addr
 from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_engine.node.people.peers import Meaning, Peers, Verdict
 from chatnet_protocol.errors import CommandError, ErrorCode

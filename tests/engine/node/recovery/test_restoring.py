@@ -7,8 +7,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from chatnet_engine.clock import Now
 from chatnet_engine.node.commits import CommitQueue
-from chatnet_engine.node.config import Now
 from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
