@@ -7,6 +7,7 @@ from random import Random
 from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.names import numbered, safe_name
+from chatnet_engine.files.space_wire import Survey, Surveyed
 from chatnet_engine.files.transfers import Act
 from chatnet_engine.files.update_wire import Exchange
 from chatnet_protocol.ipc.offer import (
@@ -16,6 +17,7 @@ from chatnet_protocol.ipc.offer import (
     decode_offer,
 )
 from chatnet_protocol.ipc.reasons import TransferReason, reason
+from chatnet_protocol.ipc.results import Space
 from chatnet_protocol.limits import BULK_WINDOW_BYTES, MIB
 from file_pair import ID, PEER, Pair, Side
 
@@ -210,6 +212,9 @@ class FakeProcess:
         """Why folders do not change places."""
         self.limits: list[int] = []
         """Every limit that was asked for."""
+        self.surveys: list[Survey] = []
+        self.space: Space | None = Space()
+        """Every survey that was asked for, and what is answered."""
         self.sent: list[pw.Send] = []
         """Every request to send."""
         self.position: dict[int, tuple[int, int]] = {}
@@ -272,6 +277,9 @@ class FakeProcess:
                 self._place(request)
             case pw.Limit(bytes_s):
                 self.limits.append(bytes_s)
+            case Survey():
+                self.surveys.append(request)
+                self.report(Surveyed(self.space))
             case pw.Discard():
                 self.partials = {
                     key: data for key, data in self.partials.items() if key[0] != request.id

@@ -217,6 +217,8 @@ COMMANDS: Samples = _named(
         cmd.AnswerRestore(1, True),
         cmd.FetchStatus(),
         cmd.FetchDelivery(1, seq=21, ack=21),
+        cmd.FetchSpace(),
+        cmd.CleanUp(),
         cmd.StopEngine("asked to stop"),
     ]
 )
@@ -232,6 +234,7 @@ RESULTS: Samples = _named(
         cmd.PeerAdded(1),
         cmd.Invited(2, "abcd-efgh-ijkl-mnop", SENT_MS),
         cmd.BackedUp("/backup/today", 41, 73728),
+        cmd.Space(1, 4096, 2, 8192, 3, 12288, 1, 4096, 4, 16384),
         DELIVERY,
         cmd.Status({"port": 12345, "store": "ok"}, [{"peer": 1, "rtt_ms": 0.75}], [{"client": 3}]),
     ]

@@ -12,6 +12,7 @@ from msgspec import Struct
 from chatnet_engine.addresses import Addr
 from chatnet_engine.files.job_parts import Connect as Connect
 from chatnet_engine.files.job_parts import ScannedFile as ScannedFile
+from chatnet_engine.files.space_wire import Survey, Surveyed
 from chatnet_engine.files.update_wire import EarlierFolder, Exchange
 from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder, OfferedListing
 from chatnet_protocol.ipc.reasons import Reason
@@ -154,7 +155,8 @@ class Limit(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
 Request = (
     Scan | Send | Prepare | Receive | Stop | Place | Discard | BulkIn | BulkGrant | Probe | Limit
-)
+    | Survey
+)  # fmt: skip
 
 
 class Listening(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -368,6 +370,7 @@ Report = (
     | BulkOut
     | BulkTaken
     | Reachable
+    | Surveyed
     | Ended
 )
 

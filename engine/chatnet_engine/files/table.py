@@ -13,6 +13,8 @@ from chatnet_engine.files.outputs import Mark, Outputs, PeerLink
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.sending import Sending
+from chatnet_engine.files.space import Surveys, survey_of
+from chatnet_engine.files.space_wire import Surveyed
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.waiting import Waits
 from chatnet_engine.trace import describe
@@ -73,6 +75,13 @@ class TransferTable:
         self._changed: dict[bytes, Transfer] = {}
         """May have something to store."""
         self._storing = Storing()
+        self.surveys = Surveys(self._out)
+        """Its `take` gives what is asked for by `survey`."""
+
+    def survey(self, *, clean: bool) -> None:
+        """See what receiving takes on the disk, and with `clean` remove what nobody needs. Raises
+        CommandError."""
+        self.surveys.ask(survey_of(self._all.values(), self._settled, self.inbox, clean=clean))
 
     def set_line(self, peer: int, line: Callable[[], tuple[float, float]]) -> None:
         """Where the link to a peer tells its smallest round trip (s) and share of lost packets."""
@@ -159,6 +168,16 @@ class TransferTable:
         if transfer is None:
             raise CommandError(ErrorCode.UNKNOWN_TRANSFER, "There is no such transfer.")
         return transfer
+
+    def _subject(self, report: pw.Report) -> Transfer | None:
+        """The transfer that a report is about."""
+        if isinstance(report, pw.Placed | pw.NotPlaced):
+            return self._all.get(report.id)
+        if isinstance(report, pw.Listening | pw.Scanning | pw.Scanned | Surveyed):
+            return None
+        job = report.job
+        transfer = self._schedule.by_job(job)
+        return transfer if transfer is not None and transfer.job == job else None
 
     def _link(self, peer: int) -> PeerLink:
         return self._links.setdefault(peer, PeerLink())

@@ -21,6 +21,7 @@ from chatnet_engine.files.phases import Act
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.sending import Sending
+from chatnet_engine.files.space_wire import Surveyed
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.update_table import UpdateTable
 from chatnet_engine.files.updating import Updating
@@ -230,6 +231,8 @@ class Transfers(UpdateTable):
                 self.offering.handle_scanned(report)
             case pw.BulkOut() | pw.BulkTaken():
                 self._out.bulk.handle_report(report, at.mono_s)
+            case Surveyed():
+                self.surveys.handle_surveyed(report)
             case _:
                 transfer = self._subject(report)
                 if transfer is not None:
@@ -247,6 +250,9 @@ class Transfers(UpdateTable):
             case pw.Scanned():
                 self.offering.handle_lost(report.id)
                 return []
+            case Surveyed():
+                self.surveys.handle_lost()
+                return []
             case _:
                 transfer = self._subject(report)
                 return [transfer.id] if transfer is not None else []
@@ -257,6 +263,7 @@ class Transfers(UpdateTable):
         self._out.port = 0
         self._out.frames.clear()
         self._out.bulk.handle_process_restarted()
+        self.surveys.handle_lost()
         for transfer in self._schedule.working():
             self._do(transfer, partial(transfer.handle_job_lost, at), at)
 
@@ -316,14 +323,6 @@ class Transfers(UpdateTable):
     def _handle_late_control(self, peer: int, control: ct.Control, at: Now) -> None:
         with contextlib.suppress(RemoteProtocolError):  # that link may be gone by now
             self._handle_control(peer, control, at)
-
-    def _subject(self, report: pw.Report) -> Transfer | None:
-        """The transfer that a report is about."""
-        if isinstance(report, pw.Placed | pw.NotPlaced):
-            return self._all.get(report.id)
-        job = 0 if isinstance(report, pw.Listening | pw.Scanning | pw.Scanned) else report.job
-        transfer = self._schedule.by_job(job)
-        return transfer if transfer is not None and transfer.job == job else None
 
     def _state(self, transfer: Transfer, is_other: bool, at: Now) -> None:
         transfer.handle_link_up(at, is_other)

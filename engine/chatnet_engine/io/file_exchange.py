@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from chatnet_engine.files.names import numbered_folder
 from chatnet_engine.files.update_wire import Exchange, KeptFolder
-from chatnet_engine.io.file_folder import Folder, PartialGone, partial_name, status_of
+from chatnet_engine.io.file_folder import Folder, PartialGone, gone_name, partial_name, status_of
 from chatnet_engine.io.file_state import fingerprint
 from chatnet_engine.io.private_dir import sync_dir_fd
 from chatnet_engine.io.renaming import exchange_folders, rename_folder
@@ -34,6 +34,7 @@ class Exchanging:
 
     def __init__(self, folder: Folder, transfer_id: bytes, inode: int, exchange: Exchange) -> None:
         self._folder = folder
+        self._id = transfer_id
         self._fd = folder.fd
         self._partial_fd = folder.partial_fd
         self._partial = partial_name(transfer_id, 0)
@@ -105,7 +106,7 @@ class Exchanging:
     def _remove(self, kept: KeptFolder) -> None:
         """One that is too many, unless somebody has changed something in it; also what an earlier
         call has begun to remove."""
-        gone = f"{self._partial}-{kept.inode}"
+        gone = gone_name(self._id, kept.inode)
         with contextlib.suppress(OSError):
             is_there = _inode(self._fd, kept.name) == kept.inode
             if is_there and fingerprint(self._fd, kept.name) == kept.state:

@@ -247,6 +247,11 @@ def partial_name(transfer_id: bytes, thing: int | str) -> str:
     return f"{transfer_id.hex()}-{thing}"
 
 
+def gone_name(transfer_id: bytes, inode: int) -> str:
+    """What a folder is called there while it is being removed; it is one of that transfer's."""
+    return f"{partial_name(transfer_id, 0)}-{inode}"
+
+
 def status_of(parent_fd: int, name: str) -> os.stat_result | None:
     """Of what has this name; None: nothing. Raises OSError."""
     try:

@@ -20,6 +20,7 @@ import time
 from functools import partial
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.space_wire import Survey, Surveyed
 from chatnet_engine.io.file_bulk import BulkSockets
 from chatnet_engine.io.file_connect import Listener, probe
 from chatnet_engine.io.file_folder import FolderError
@@ -28,6 +29,7 @@ from chatnet_engine.io.file_listing import Listings
 from chatnet_engine.io.file_lists import list_files
 from chatnet_engine.io.file_pace import PacedSockets, has_bbr
 from chatnet_engine.io.file_place import broken, discard, place
+from chatnet_engine.io.file_space import DiskSurvey
 from chatnet_engine.io.log import LineFormatter
 from chatnet_protocol.errors import ErrorCode
 
@@ -66,6 +68,8 @@ class FileProcess:
             sock.setblocking(False)
         self._selector.register(engine, selectors.EVENT_READ, self._read_engine)
         self._selector.register(self._wakeup_in, selectors.EVENT_READ, self._read_wakeup)
+        self._survey: DiskSurvey | None = None
+        """The newest one."""
         self._ended = False
         self._listener: Listener | None = None
         sentence = ""
@@ -117,6 +121,8 @@ class FileProcess:
         del self._unread[:at]
 
     def _handle(self, request: pw.Request) -> None:
+        if self._survey is not None and isinstance(request, pw.Prepare | pw.Receive | pw.Place):
+            self._survey.spare(request.id)
         match request:
             case pw.Send() | pw.Receive() | pw.Prepare():
                 self._start_job(request)
@@ -137,6 +143,8 @@ class FileProcess:
                 self._start_scan(request)
             case pw.Place() | pw.Discard():
                 self._disk.put(request)
+            case Survey():
+                self._start_survey(request)
 
     def _start_scan(self, request: pw.Scan) -> None:
         try:
@@ -152,6 +160,21 @@ class FileProcess:
         except Exception:
             logger.exception("listing files broke")
             report(pw.Scanned(request.id, [], ErrorCode.INTERNAL.value, BROKEN))
+
+    def _start_survey(self, request: Survey) -> None:
+        self._survey = survey = DiskSurvey(request)
+        try:
+            threading.Thread(target=self._look, args=(survey,), daemon=True).start()
+        except RuntimeError:  # the limit of threads
+            self._report(0, Surveyed(None))
+
+    def _look(self, survey: DiskSurvey) -> None:
+        """In a thread of its own: a large folder takes a while."""
+        try:
+            self._report(0, survey.run())
+        except Exception:
+            logger.exception("a survey of the disk broke")
+            self._report(0, Surveyed(None))
 
     def _start_job(self, request: JobRequest) -> None:
         job = Job(request, self._report, self._umask, self._paced, self._listings)

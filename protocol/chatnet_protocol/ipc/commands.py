@@ -20,6 +20,7 @@ from chatnet_protocol.ipc.results import (
     Result,
     ResultBase,
     SnapshotPart,
+    Space,
     Status,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "Result",
     "ResultBase",
     "SnapshotPart",
+    "Space",
     "Status",
 ]
 """Results are to be had here too; commands are named where they are used."""
@@ -320,6 +322,15 @@ class FetchDelivery(CommandBase, frozen=True, gc=False, tag=True, tag_field="typ
     ack: int = 0
 
 
+class FetchSpace(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """What partial files and earlier states of folders take on the disk. Result: Space."""
+
+
+class CleanUp(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """Remove partial files that no transfer needs, and earlier states of updated folders in which
+    nothing has changed. Result: Space, with what is there afterwards."""
+
+
 class MakeBackup(CommandBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Copy the history, and unless `history_only` identity and trusted keys, into `folder`: an
     absolute path, not there yet or empty. Result: BackedUp."""
@@ -366,6 +377,8 @@ Command = (
     | AnswerRestore
     | FetchStatus
     | FetchDelivery
+    | FetchSpace
+    | CleanUp
     | MakeBackup
     | StopEngine
 )
@@ -379,5 +392,6 @@ READ_ONLY_COMMANDS = (
     FetchHistory,
     FetchStatus,
     FetchDelivery,
+    FetchSpace,
 )
 """What a client of role read-only may ask."""

@@ -90,6 +90,27 @@ class BackedUp(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
     size_bytes: int
 
 
+class Space(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
+    """What receiving takes on the disk besides what was received: how many files and folders, and
+    their bytes there."""
+
+    left_over: int = 0
+    """Partial ones of transfers that have ended."""
+    left_over_bytes: int = 0
+    under_way: int = 0
+    """Partial ones of other transfers."""
+    under_way_bytes: int = 0
+    earlier: int = 0
+    """Earlier states of updated folders, as they were replaced."""
+    earlier_bytes: int = 0
+    changed: int = 0
+    """Earlier states in which something is not as it was: they are a person's now."""
+    changed_bytes: int = 0
+    removed: int = 0
+    """What CleanUp has removed just now."""
+    removed_bytes: int = 0
+
+
 class Status(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
     """Counters and facts by name: for people and programs to read, not to mirror."""
 
@@ -134,6 +155,7 @@ Result = (
     | PeerAdded
     | Invited
     | BackedUp
+    | Space
     | Status
     | Delivery
 )

@@ -8,9 +8,11 @@ import pytest
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.offering import MAX_ROOT_BYTES
 from chatnet_engine.files.process_wire import MAX_FRAME_BYTES
+from chatnet_engine.files.space_wire import Earlier, Survey, Surveyed
 from chatnet_engine.files.update_wire import EarlierFolder, Exchange, KeptFolder
 from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder
 from chatnet_protocol.ipc.reasons import TransferReason, reason
+from chatnet_protocol.ipc.results import Space
 from chatnet_protocol.ipc.rows import Renamed
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES
 
@@ -29,6 +31,9 @@ VALUES = [
     pw.BulkGrant(1, 5),
     pw.Probe(1, [("10.0.0.1", 5)]),
     pw.Limit(300_000),
+    Survey(["/in"], [ID], [Earlier(ID, "/in", KeptFolder("b", 97, 1, b"k"))], True),
+    Surveyed(Space(1, 4096)),
+    Surveyed(None),
     pw.BulkOut(1, b"bytes"),
     pw.BulkTaken(1, 5),
     pw.Reachable(1),

@@ -10,6 +10,7 @@ from chatnet_engine.files.detail import decode_detail
 from chatnet_engine.files.names import until_name
 from chatnet_engine.files.offering import ONE_FOLDER, FailedOffer
 from chatnet_engine.files.schedule import Schedule
+from chatnet_engine.files.space_wire import Survey
 from chatnet_engine.files.update_wire import KeptFolder
 from chatnet_engine.files.updating import MAX_KEPT, kept_and_dropped
 from chatnet_protocol.commit import FolderFound, StoredTransfer
@@ -368,3 +369,17 @@ def test_the_newest_states_stay_within_twice_the_size(
 def test_the_name_of_an_earlier_state_fits() -> None:
     assert until_name("notes.old", "2026-11-30") == "notes.old (until 2026-11-30)"
     assert len(until_name("ü" * 127, "2026-11-30").encode()) <= 255
+
+
+def test_earlier_states_are_surveyed_once_as_the_newest_update_has_them() -> None:
+    world = Nightly()
+    for transfer_id in (FIRST, SECOND, THIRD):
+        world.send(transfer_id)
+        world.allow(transfer_id)
+    transfers = world.b.transfers
+    transfers.survey(clean=True)
+    (survey,) = map(pw.decode_request, transfers.take_process_frames())
+    assert isinstance(survey, Survey)
+    assert [one.kept for one in survey.earlier] == world.kept(THIRD)[::-1]
+    assert {one.folder for one in survey.earlier} == {world.b.inbox}
+    assert survey.ended == [FIRST, SECOND, THIRD]

@@ -54,7 +54,7 @@ def conversation() -> dict[str, list[bytes]]:
         cmd.Attach("x", "full", IPC_VERSION), cmd.FetchHistory(1), cmd.SetDraft(1, "d", 0),
         cmd.MarkRead(1, 1), cmd.AddPeer("host", 1), cmd.TrustPeer(1, "verified"),
         cmd.OfferFiles(b"i" * 16, 1, ["/x"]), cmd.CancelTransfer(b"i" * 16), cmd.FetchStatus(),
-        cmd.FetchDelivery(1, seq=1),
+        cmd.FetchDelivery(1, seq=1), cmd.FetchSpace(), cmd.CleanUp(),
         cmd.FetchEvents(bytes(8), 1), cmd.FetchSnapshot(bytes(8), 1, 0), cmd.RemovePeer(2),
         cmd.SetPeer(1, "n", 1), cmd.SetSession("n", "/i", 5), cmd.KeepAlive(1), cmd.Detach(),
     ):  # fmt: skip

@@ -187,6 +187,7 @@ class People:
             data = {folder: b"".join(data.values()), f"{folder}-empty": b""}
             client.ask(cmd.OfferFiles(offer_id, peer, [f"/home/{name}" for name in data]))
         self.world.offered[client.engine.name][offer_id] = data
+        client.ask(cmd.FetchSpace() if len(names) == 1 else cmd.CleanUp())
 
     def _transfer(self, client: SimClient, peer: int) -> None:
         assert client.view

@@ -133,4 +133,5 @@ def test_read_only_clients_change_nothing() -> None:
         "FetchHistory",
         "FetchStatus",
         "FetchDelivery",
+        "FetchSpace",
     }

@@ -16,6 +16,7 @@ from chatnet_protocol.ipc.commands import (
     Attach,
     Command,
     FetchSnapshot,
+    FetchSpace,
     FetchStatus,
     StopEngine,
 )
@@ -28,6 +29,9 @@ from chatnet_protocol.limits import (
     MAX_CLIENTS,
 )
 from chatnet_protocol.version import Capability
+
+UNATTACHED = (Attach, FetchStatus, FetchSnapshot, FetchSpace, StopEngine)
+"""Commands of anybody: an engine can be observed and stopped when all places are taken."""
 
 
 @dataclass(slots=True)
@@ -108,7 +112,7 @@ class Clients:
         """The client that may ask this. Raises CommandError when it may not."""
         client = self._by_routing_id.get(routing_id)
         if client is None:
-            if isinstance(command, Attach | FetchStatus | FetchSnapshot | StopEngine):
+            if isinstance(command, UNATTACHED):
                 return None
             raise CommandError(ErrorCode.UNKNOWN_CLIENT, "Attach first.")
         client.last_received_s = now.mono_s

@@ -14,6 +14,7 @@ from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
+from chatnet_engine.node.transfers.space_asking import SpaceAsking
 from chatnet_engine.node.turn import Turn
 from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -69,11 +70,13 @@ class FileTransfers(Subject):
         """Where the answer goes about an offer whose files are being listed."""
         self._rereading: dict[bytes, int] = {}
         """Transfers that are read again, each with its peer."""
+        self._space = SpaceAsking(transfers, turn.replies)
         self.commands = {
             cmd.OfferFiles: self._offer_files,
             cmd.AcceptTransfer: self._accept,
             cmd.AllowUpdates: self._allow_updates,
             **dict.fromkeys(ACTS, self._act),
+            **self._space.commands,
         }
         self.results = {
             c.TransferStored: self._stored,
@@ -276,6 +279,7 @@ class FileTransfers(Subject):
     def flush(self) -> None:
         """Send bytes on the links, have stored what changed, and looked up what is not known."""
         self._send_bulk()
+        self._space.answer()
         for op in self.transfers.take_stores():
             self._turn.commits.add(op)
         for search in self.transfers.take_searches():

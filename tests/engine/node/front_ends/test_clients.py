@@ -8,6 +8,7 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import (
     Attach,
     FetchSnapshot,
+    FetchSpace,
     FetchStatus,
     KeepAlive,
     MarkRead,
@@ -111,6 +112,7 @@ def test_strangers_may_only_attach_ask_for_the_status_or_stop() -> None:
     assert clients.check(b"r", FetchStatus(), NOW) is None
     assert clients.check(b"r", attach(), NOW) is None
     assert clients.check(b"r", FetchSnapshot(b"", 0, 0), NOW) is None
+    assert clients.check(b"r", FetchSpace(), NOW) is None
     assert clients.check(b"r", StopEngine(), NOW) is None
     assert code_of(clients.check, b"r", KeepAlive(0), NOW) == ErrorCode.UNKNOWN_CLIENT
 
