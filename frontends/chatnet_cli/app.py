@@ -52,6 +52,7 @@ VERBS = {
     "name": ("own", "name"),
     "inbox": ("own", "inbox"),
     "limit": ("own", "limit"),
+    "clean": ("cleaning", "clean"),
     "status": ("session", "status"),
     "sessions": ("session", "sessions"),
     "stop": ("session", "stop"),

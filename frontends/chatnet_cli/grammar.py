@@ -3,18 +3,11 @@
 import argparse
 from typing import TypeAlias
 
+from chatnet_cli.arguments import allowed_size_of, count, host, port, seconds, size_of
 from chatnet_cli.parser import EXAMPLES, HelpFormatter, Parser
-from chatnet_protocol.addresses import parse_host
-from chatnet_protocol.errors import CommandError
-from chatnet_protocol.ipc.sizes import parse_size
 
 VERB_OPTIONS = ("--session", "--peer")
 """Options that stand anywhere and take a value."""
-MAX_SIZE_BYTES = 2**63 - 1
-"""More than any store can count."""
-BY_DEFAULT = -1
-"""`SetPeer.auto_accept_bytes` to leave it to the default."""
-MAX_PORT = 65535
 WHO = "name, number or address of the peer"
 
 
@@ -62,56 +55,11 @@ def _json(parser: Parser) -> None:
 
 def _timeout(parser: Parser | argparse._ArgumentGroup) -> None:
     parser.add_argument(
-        "--timeout", type=_seconds, metavar="S", help="stop waiting after S seconds (exit 4)"
+        "--timeout",
+        type=seconds,
+        metavar="S",
+        help="stop waiting after S seconds (exit 4)",
     )
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return value
-
-
-def size_of(text: str) -> int:
-    """Bytes, of `500MB` or `1GiB`. Raises ArgumentTypeError."""
-    try:
-        return parse_size(text)
-    except CommandError as error:
-        raise argparse.ArgumentTypeError(error.detail) from None
-
-
-def allowed_size_of(text: str) -> int:
-    """Bytes; negative: the default. Raises ArgumentTypeError."""
-    return BY_DEFAULT if text.strip().lower() == "default" else size_of(text)
-
-
-def _whole(text: str, maximum: int, what: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= maximum:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-    return value
-
-
-def _count(text: str) -> int:
-    return _whole(text, MAX_SIZE_BYTES, "a number")
-
-
-def _port(text: str) -> int:
-    return _whole(text, MAX_PORT, f"a valid port (1 to {MAX_PORT})")
-
-
-def _host(text: str) -> str:
-    try:
-        return parse_host(text)
-    except CommandError as error:
-        raise argparse.ArgumentTypeError(error.detail) from None
 
 
 def _add_starting(verbs: Verbs) -> None:
@@ -123,9 +71,9 @@ def _add_starting(verbs: Verbs) -> None:
         peer=False,
     )
     start.splits_addresses = True
-    start.add_argument("local_port", type=_port, metavar="LOCAL_PORT")
-    start.add_argument("peer_host", type=_host, metavar="PEER_HOST", help="or HOST:PORT")
-    start.add_argument("peer_port", type=_port, metavar="PEER_PORT")
+    start.add_argument("local_port", type=port, metavar="LOCAL_PORT")
+    start.add_argument("peer_host", type=host, metavar="PEER_HOST", help="or HOST:PORT")
+    start.add_argument("peer_port", type=port, metavar="PEER_PORT")
     start.add_argument("--front-end", metavar="NAME", help="qt, cli, or another that is installed")
     start.add_argument("--name", metavar="NAME", help="what peers see as your name")
     start.add_argument("--bind", metavar="ADDR", help="local address of the engine")
@@ -173,7 +121,7 @@ def _add_sending(verbs: Verbs) -> None:
         peer=False,
     )
     withdraw.add_argument("--delete", action="store_true", help="erase its words as well")
-    withdraw.add_argument("number", type=_count, metavar="NO", help="its number in the history")
+    withdraw.add_argument("number", type=count, metavar="NO", help="its number in the history")
     files = _verb(
         verbs,
         "send-file",
@@ -194,7 +142,7 @@ def _add_reading(verbs: Verbs) -> None:
         "show what happens, live",
         "chatnet events\nchatnet events --json --since 0",
     )
-    events.add_argument("--since", type=_count, metavar="N", help="start after message N")
+    events.add_argument("--since", type=count, metavar="N", help="start after message N")
     _json(events)
     history = _verb(
         verbs,
@@ -204,9 +152,9 @@ def _add_reading(verbs: Verbs) -> None:
         "chatnet history --restore    (messages were lost here: ask for them)\n"
         "chatnet history --give       (on the other side: consent)",
     )
-    history.add_argument("--limit", type=_count, default=50, metavar="N", help="default: 50")
+    history.add_argument("--limit", type=count, default=50, metavar="N", help="default: 50")
     history.add_argument("--search", default="", metavar="TEXT", help="in texts and file names")
-    history.add_argument("--details", type=_count, metavar="NO", help="all about one message")
+    history.add_argument("--details", type=count, metavar="NO", help="all about one message")
     _json(history)
     back = history.add_argument_group("after a loss")
     what = back.add_mutually_exclusive_group()
@@ -326,8 +274,8 @@ def _add_peer_action(name: str, parser: Parser) -> None:
         parser.add_argument("name", metavar="NAME")
     elif name == "address":
         parser.splits_addresses = True
-        parser.add_argument("host", type=_host, metavar="HOST", help="or HOST:PORT")
-        parser.add_argument("port", type=_port, metavar="PORT")
+        parser.add_argument("host", type=host, metavar="HOST", help="or HOST:PORT")
+        parser.add_argument("port", type=port, metavar="PORT")
     elif name == "auto-accept":
         parser.add_argument(
             "size",
@@ -347,8 +295,8 @@ def _add_address(parser: Parser, *, session: bool = True) -> None:
     parser.splits_addresses = True
     if session:
         parser.add_argument("--session", default=argparse.SUPPRESS, metavar="NAME")
-    parser.add_argument("host", type=_host, metavar="HOST", help="or HOST:PORT")
-    parser.add_argument("port", type=_port, metavar="PORT")
+    parser.add_argument("host", type=host, metavar="HOST", help="or HOST:PORT")
+    parser.add_argument("port", type=port, metavar="PORT")
     parser.add_argument("--name", metavar="NAME")
     _add_invite(parser)
 
@@ -371,10 +319,20 @@ def _add_session(verbs: Verbs) -> None:
     ):  # fmt: skip
         own = _verb(verbs, name, summary, example, peer=False)
         own.add_argument("value", nargs="?", metavar=meta, help="none: show it")
+    clean = _verb(
+        verbs,
+        "clean",
+        "remove unfinished files and earlier folders that nothing needs",
+        "chatnet clean\nchatnet clean --yes",
+        peer=False,
+    )
+    clean.add_argument("--yes", action="store_true", help="remove them without a question")
+    _timeout(clean)
+    _json(clean)
     _json(_verb(verbs, "sessions", "list sessions", "chatnet sessions", peer=False))
     stop = _verb(verbs, "stop", "end the engine", "chatnet stop --session 12345", peer=False)
     how_long = "wait for what can still be sent (default: 2; a second stop ends it at once)"
-    stop.add_argument("--timeout", type=_seconds, default=2.0, metavar="S", help=how_long)
+    stop.add_argument("--timeout", type=seconds, default=2.0, metavar="S", help=how_long)
     demo = _verb(
         verbs,
         "demo",
@@ -384,7 +342,7 @@ def _add_session(verbs: Verbs) -> None:
     )
     demo.add_argument("--loss", default="20%", metavar="SHARE", help="of packets (default: 20%%)")
     demo.add_argument("--delay", default="50ms", metavar="TIME", help="each way (default: 50ms)")
-    demo.add_argument("--seed", type=_count, metavar="N", help="the same losses again")
+    demo.add_argument("--seed", type=count, metavar="N", help="the same losses again")
     demo.add_argument("--script", action="store_true", help="no windows, a scripted conversation")
     trace = _verb(
         verbs,

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import msgspec
 
 from chatnet_cli import render, targets
+from chatnet_cli.arguments import allowed_size_of
 from chatnet_cli.chat_model import ChatModel
 from chatnet_cli.environment import Failure, UsageError
-from chatnet_cli.grammar import allowed_size_of
 from chatnet_cli.hints import IN_CHAT
 from chatnet_cli.verbs.own import folder_of, limit_of
 from chatnet_client.words import guess_words, is_open

@@ -11,9 +11,11 @@ from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.commands import (
     Command,
     FetchSnapshot,
+    FetchSpace,
     FetchStatus,
     Result,
     SnapshotPart,
+    Space,
     Status,
     StopEngine,
 )
@@ -22,6 +24,8 @@ from chatnet_protocol.ipc.view import View
 
 STEP_S = 0.25
 ASK_TIMEOUT_S = 5.0
+SPACE_TIMEOUT_S = 2.0
+"""A slow disk does not hold up what else is shown."""
 BUSY_PAUSE_S = 0.1
 STOP_AGAIN_S = 1.5
 MAX_ATTEMPTS = 3
@@ -48,6 +52,16 @@ def ask_status(connection_file: str, timeout_s: float = ASK_TIMEOUT_S) -> tuple[
             except DecodeError:
                 break
     raise EngineUnreachable("The engine's answer cannot be read.")
+
+
+def ask_space(connection_file: str, timeout_s: float = SPACE_TIMEOUT_S) -> Space | None:
+    """What receiving takes on the disk; None when the engine cannot say that now."""
+    try:
+        with _Asking(connection_file, timeout_s) as asking:
+            space = asking.ask(FetchSpace())
+    except (EngineUnreachable, CommandError):
+        return None
+    return space if isinstance(space, Space) else None
 
 
 def ask_to_stop(connection_file: str, reason: str, timeout_s: float = ASK_TIMEOUT_S) -> None:

@@ -23,6 +23,7 @@ from chatnet_qt.qt import (
     QWidget,
 )
 from chatnet_qt.session import Session
+from chatnet_qt.space_row import SpaceRow
 from chatnet_qt.tokens import measures_of
 from chatnet_qt.wording import shown_name
 
@@ -79,6 +80,7 @@ class InboxCard(Card):
         self.add_row("Save received files in", self.place, self.open, self.change)
         self.problem = Problem(self)
         self.limit = LimitRow(session, self, self.problem)
+        self.space = SpaceRow(session, self)
         self.open.clicked.connect(self._open)
         self.change.clicked.connect(self._choose)
         follow(session, self.renew)

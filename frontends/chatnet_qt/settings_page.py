@@ -72,6 +72,7 @@ class SettingsPage(Page):
     def open_page(self) -> None:
         """Fill in what only the session knows."""
         view = self._session.view
+        self.inbox.space.renew()
         if view is None or self._filled:
             return
         self._filled = True

@@ -22,16 +22,19 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import (
     AddPeer,
+    CleanUp,
     Command,
     Done,
     DraftSet,
     FetchHistory,
+    FetchSpace,
     HistoryPage,
     MakeInvite,
     Queued,
     Result,
     SendMessage,
     SetDraft,
+    Space,
 )
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import (
@@ -196,6 +199,8 @@ class FakeClient:
                 return self.page_of(command)
             case SetDraft() | MakeInvite() | AddPeer():
                 return None
+            case FetchSpace() | CleanUp():
+                return Space()
             case SendMessage():
                 return Queued(no=1, seq=1) if self.answers_messages else None
             case _:

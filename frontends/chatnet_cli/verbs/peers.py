@@ -3,8 +3,8 @@
 import argparse
 
 from chatnet_cli import render, targets
+from chatnet_cli.arguments import allowed_size_of
 from chatnet_cli.environment import Environment, ExitStatus, Failure, UsageError
-from chatnet_cli.grammar import allowed_size_of
 from chatnet_cli.verbs import invites
 from chatnet_client.client import Client
 from chatnet_client.words.consent import consent_words

@@ -12,16 +12,18 @@ from typing import Any
 
 from chatnet_cli import render
 from chatnet_cli.environment import Environment, ExitStatus, Failure
+from chatnet_cli.verbs.cleaning import space_object
 from chatnet_cli.verbs.peers import key_lines, peer_object
 from chatnet_client import sessions as found
-from chatnet_client.asking import ask_status, ask_to_stop
+from chatnet_client.asking import ask_space, ask_status, ask_to_stop
 from chatnet_client.errors import ClientError, EngineUnreachable, NoSession
 from chatnet_client.mirror import Progress
 from chatnet_client.outage import is_supervised, supervisor_of
 from chatnet_client.words import count_words, is_open, restarted_words
 from chatnet_client.words.numbers import gauge_words, limit_words
+from chatnet_client.words.space import space_line
 from chatnet_protocol.errors import CommandError
-from chatnet_protocol.ipc.commands import Status
+from chatnet_protocol.ipc.commands import Space, Status
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, LinkState
 from chatnet_protocol.ipc.view import PeerView, View
 
@@ -51,10 +53,13 @@ def status(env: Environment, options: argparse.Namespace) -> ExitStatus:
     """Show engine, links, clients, transfers, and where the log is."""
     session = found.choose(env.environ, options.session)
     facts, view = ask_status(session.connection_file)
+    space = ask_space(session.connection_file)
     if options.json:
-        env.out(render.dumps(_status_object(session, view, facts)))
+        env.out(render.dumps(_status_object(session, view, facts, space)))
     else:
         _print_status(env, session, view, facts)
+        if space and (line := space_line(space)):
+            env.out(line)
     return ExitStatus.DONE
 
 
@@ -177,7 +182,9 @@ def answers(session: found.Session) -> str:
     return ""
 
 
-def _status_object(session: found.Session, view: View, facts: Status) -> dict[str, Any]:
+def _status_object(
+    session: found.Session, view: View, facts: Status, space: Space | None
+) -> dict[str, Any]:
     return {
         "type": "status",
         "session": render.struct_object(view.session),
@@ -188,6 +195,7 @@ def _status_object(session: found.Session, view: View, facts: Status) -> dict[st
         "links": facts.links,
         "clients": facts.clients,
         "peers": [peer_object(peer) for peer in view.peers],
+        "space": space_object(space) if space else None,
         "transfers": [render.struct_object(row) for row in view.transfers],
     }
 

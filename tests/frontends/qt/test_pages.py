@@ -6,7 +6,15 @@ import msgspec
 import pytest
 
 from chatnet_protocol.ipc import events as ev
-from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, SetSession, TrustPeer
+from chatnet_protocol.ipc.commands import (
+    CleanUp,
+    FetchSpace,
+    RemovePeer,
+    SetPeer,
+    SetSession,
+    Space,
+    TrustPeer,
+)
 from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_qt import autostart
 from chatnet_qt.contact_page import BlockCard, PartCard, SafetyCard, WhoCard
@@ -231,6 +239,51 @@ def test_the_rate_limit_of_files_is_changed_and_shown(own: Stage) -> None:
     box.editingFinished.emit()
     assert own.client.asked(SetSession)[1:] == [SetSession(limit_bytes_s=0)]
     assert card.problem.words.isHidden()
+
+
+def test_what_is_left_over_is_removed_in_two_steps(own: Stage) -> None:
+    row = own.window.pages.settings.inbox.space
+    assert own.client.asked(FetchSpace) == [FetchSpace()]
+    assert row.words.text() == "Nothing is left over."
+    assert not row.clean.isEnabled()
+    own.client.held |= {FetchSpace, CleanUp}
+    own.window.pages.settings.open_page()
+    own.client.answer(Space(1, 2_000_000, 1, 500_000, 2, 1_000_000))
+    own.settle()
+    assert row.words.text() == (
+        "Unfinished files: 2, 2.5 MB (1 still needed); earlier folders: 2, 1.0 MB"
+    )
+    row.clean.click()
+    assert "1 unfinished file and 2 earlier folders, 3.0 MB" in row.words.text()
+    assert row.clean.isHidden()
+    assert own.window.focusWidget() is row.keep, "Enter removes nothing"
+    row.keep.click()
+    assert row.clean.isEnabled()
+    assert row.remove.isHidden()
+    assert own.client.asked(CleanUp) == []
+    row.clean.click()
+    row.remove.click()
+    assert own.client.asked(CleanUp) == [CleanUp()]
+    assert row.words.text() == "Removing…"
+    own.client.answer(Space(0, 0, 1, 500_000, removed=3, removed_bytes=3_000_000))
+    own.settle()
+    assert row.words.text() == "Unfinished files: 1, 500 kB (1 still needed)"
+    assert not row.clean.isEnabled()
+
+
+def test_what_is_left_over_may_not_be_known(own: Stage) -> None:
+    row = own.window.pages.settings.inbox.space
+    own.client.held.add(FetchSpace)
+    own.window.pages.settings.open_page()
+    assert row.words.text() == "Looking…"
+    own.client.time_out()
+    own.settle()
+    assert row.words.text() == "Not known now"
+    own.window.pages.settings.open_page()
+    own.client.answer(error="The disk is away.")
+    own.settle()
+    assert row.words.text() == "The disk is away."
+    assert not row.clean.isEnabled()
 
 
 def test_a_refused_name_says_why(own: Stage) -> None:
