@@ -322,7 +322,7 @@ def _add_session(verbs: Verbs) -> None:
     clean = _verb(
         verbs,
         "clean",
-        "remove unfinished files and earlier folders that nothing needs",
+        "remove left-over partial files and earlier folders",
         "chatnet clean\nchatnet clean --yes",
         peer=False,
     )

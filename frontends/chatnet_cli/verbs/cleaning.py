@@ -23,7 +23,7 @@ def clean(env: Environment, options: argparse.Namespace) -> ExitStatus:
             _show(env, options, space, NOTHING)
             return ExitStatus.DONE
         if not options.yes:
-            env.say(f"Not needed any more: {removable}.")
+            env.say(f"This would be removed: {removable}.")
             if not env.stdin_is_tty:
                 _show(env, options, space, "")
                 env.say("To remove them: chatnet clean --yes")

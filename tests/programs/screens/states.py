@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from chatnet_client.client_events import Cause, Outage
-from chatnet_protocol.ipc.commands import Invited
+from chatnet_protocol.ipc.commands import FetchSpace, Invited, Space
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.ipc.rows import RestoreRow
 from chatnet_protocol.ipc.view import View
@@ -236,6 +236,16 @@ def settings_narrow(scene: Scene) -> QWidget:
     return stage.window
 
 
+def settings_cleaning(scene: Scene) -> QWidget:
+    stage = scene.open(session_view(chat(), *others()))
+    stage.client.held.add(FetchSpace)
+    stage.window.menus.wanted.emit("settings")
+    stage.client.answer(Space(3, 1_200_000_000, 1, 90_000_000, 2, 340_000_000, 1, 5_000_000))
+    stage.settle()
+    stage.window.pages.settings.inbox.space.clean.click()
+    return stage.window
+
+
 def long_names() -> View:
     """Names that are long, of emoji, or written from right to left; also the own one."""
     people = [chat(LONG_NAME, state="silent")]
@@ -329,6 +339,7 @@ STATES: dict[str, Callable[[Scene], QWidget]] = {
     "contact-address": contact_address,
     "settings": settings,
     "settings-narrow": settings_narrow,
+    "settings-cleaning": settings_cleaning,
     "names": names,
     "names-narrow": names_narrow,
     "names-contact": names_contact,
