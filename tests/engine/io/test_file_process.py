@@ -16,9 +16,11 @@ from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.transfers import Act
 from chatnet_engine.io.file_link import child_environ
+from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.reasons import TransferReason as Why
 from chatnet_protocol.ipc.reasons import reason
+from chatnet_protocol.ipc.results import Space
 from chatnet_protocol.wire.file_records import FIRST_MESSAGE_BYTES, MAX_UNKNOWN_CONNECTIONS
 from file_pair import ID, KEY, PEER, Pair, RealSide, message
 from tcp_proxy import Proxy
@@ -277,6 +279,33 @@ def test_cancel_leaves_nothing_behind(pair: RealPair, make: Make, proxy: Proxy) 
     assert mode_of(partial.parent) == 0o700
     pair.a.transfers.act(ID, Act.CANCEL, Now(pair.a.now(), 1))
     pair.run_until(lambda: pair.both("cancelled") and os.listdir(pair.b.inbox) == [])
+
+
+def test_cleaning_up_removes_what_an_ended_transfer_left_over_alone(
+    pair: RealPair, make: Make
+) -> None:
+    path = make()
+    pair.link(True)
+    pair.offer(path)
+    arrives(pair, path)
+    folder = Path(pair.b.inbox) / ".chatnet-partial"
+    folder.mkdir()
+    others = folder / f"{bytes(16).hex()}-0"
+    for partial in (folder / f"{ID.hex()}-0", others):
+        partial.write_bytes(b"some")
+    found: list[Space | CommandError] = []
+
+    def is_answered() -> bool:
+        found.extend(pair.b.transfers.surveys.take())
+        return bool(found)
+
+    pair.b.transfers.survey(clean=True)
+    pair.run_until(is_answered)
+    (space,) = found
+    assert isinstance(space, Space)
+    assert (space.removed, space.under_way) == (1, 1)
+    assert os.listdir(folder) == [others.name]
+    assert path.read_bytes() == Path(pair.b.row().path).read_bytes()
 
 
 def test_a_taken_name_is_never_overwritten_nor_followed(
