@@ -107,7 +107,7 @@ class Finisher:
                 self._changed.notify_all()
 
     def _want(self) -> None:
-        if self._waiting and not self._wanted:
+        if self._waiting:  # also where it is wanted already: what waits may have come since
             self._wanted = True
             self._changed.notify_all()
 

@@ -18,11 +18,13 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.done: list[object] = []
+        self.keeping = threading.Event()
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.finisher = Finisher(self._keep, self._describe, self.done.append)
 
     def _keep(self) -> None:
+        self.keeping.set()
         self.may_go_on.wait(10)
         self.done.append("names")
 
@@ -69,6 +71,24 @@ def test_files_are_reported_in_order_and_share_a_look_at_their_names(files: File
     assert files.done.count("names") < 5
     assert files.oldest() is None
     assert not any(is_open(fd) for fd in fds)
+
+
+def test_what_comes_after_somebody_asked_is_finished_too(files: Files) -> None:
+    files.may_go_on.clear()
+    files.add(0)
+    assert files.oldest() == 0
+    assert files.keeping.wait(60)
+    assert files.oldest() == 0
+    files.may_go_on.set()
+    while files.oldest() is not None:
+        pass
+    files.add(1)
+    waits = threading.Thread(target=files.finisher.finish, daemon=True)
+    waits.start()
+    waits.join(60)
+    assert not waits.is_alive()
+    files.finisher.close()
+    assert files.reported() == [0, 1]
 
 
 def test_a_disk_that_fails_is_told_to_who_adds_and_who_waits(
