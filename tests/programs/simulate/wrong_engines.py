@@ -165,7 +165,7 @@ def ack_number_off_by_one() -> Patches:
 @mutant
 def receipts_not_repeated_on_a_new_link() -> Patches:
     """What was committed and not heard of stays unheard of."""
-    return [swap(incoming, "_runs_from", lambda db, peer, base: [])]
+    return [swap(incoming, "_receipts_from", lambda db, peer, base: [])]
 
 
 @mutant

@@ -281,7 +281,9 @@ def _control(grammar: Grammar) -> bytes:
             random.choice(list(control.Suite)),
         ),
         control.TransferStatus(
-            transfer, random.random() < 0.5, random.choice(("", "queued", "comparing", "?" * 41))
+            transfer,
+            random.random() < 0.5,
+            random.choice(("", "queued", "comparing", "?" * control.MAX_CODE_BYTES)),
         ),
         control.End(transfer, random.choice((0, *control.EndCode, 99, 2**40))),
     ]
