@@ -20,7 +20,7 @@ TRANSFER = TransferRow(ID, 1, 3, False, "active", "f", 1, 20, 10, "me", WHY, "/p
 STATE = c.PeerState(1, 2**64 - 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, "draft", 14, b"line")
 STORED = c.StoredTransfer(TRANSFER, b"private")
 BACK = cr.RestoredMessage(False, ID, 2, 8, 4, 5, 6, b"body", STORED)
-WISH = cr.RestoreState(1, "running", 7, 9, ID, 2, "asked", 8)
+RESTORE = cr.RestoreState(1, "running", 7, 9, ID, 2, "asked", 8)
 
 OPS: list[c.Op] = [
     c.QueueMessages(1, [c.NewMessage(ID, 1, b"body", 4, 2)], 5, True),
@@ -50,7 +50,7 @@ RESULTS: list[c.OpResult] = [
     c.MessagesAccepted(1, [MESSAGE], [Receipt(3, 7, 2)], 3),
     c.ReceiptsStored(1, 6, 7, [AckRange(6, 7, 2)]),
     c.OutboxPage(1, [c.OutboxRow(6, c.Message(1, ID, 8, 4, b"body"))], True),
-    c.HelloApplied(1, 3, [Receipt(3, 7, 2)], 1, 2, STATE, 6, 7, 8, WISH),
+    c.HelloApplied(1, 3, [Receipt(3, 7, 2)], 1, 2, STATE, 6, 7, 8, RESTORE),
     c.MarksStored(1, True, 2, 3, 4, 5, 6),
     c.LineStored(1, b"line"),
     c.DraftStored(1, False, 14, "draft"),
@@ -58,15 +58,15 @@ RESULTS: list[c.OpResult] = [
     c.PeerStored(PEER, STATE),
     c.PeerForgotten(1, 2, STATE, [MESSAGE], 6),
     c.PeerLoaded(
-        1, PEER, STATE, [MESSAGE], [AckRange(6, 7, 2)], [MESSAGE], WISH, [STORED], [MESSAGE]
+        1, PEER, STATE, [MESSAGE], [AckRange(6, 7, 2)], [MESSAGE], RESTORE, [STORED], [MESSAGE]
     ),
     c.TransferStored(TRANSFER),
     c.TransfersLoaded([c.StoredTransfer(TRANSFER, b"private", 6)]),
     cs.SettingsStored(),
     cs.DisplayNameStored(1, "Bob"),
     c.FolderFound(STORED, bytes(64)),
-    cr.RestoreStored(1, WISH),
-    cr.MessagesPutBack(1, [MESSAGE], [MESSAGE], [MESSAGE], [STORED], WISH, 8, 9, 10, 11, 12),
+    cr.RestoreStored(1, RESTORE),
+    cr.MessagesPutBack(1, [MESSAGE], [MESSAGE], [MESSAGE], [STORED], RESTORE, 8, 9, 10, 11, 12),
 ]
 
 

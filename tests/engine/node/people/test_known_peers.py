@@ -1,10 +1,13 @@
 """The file of trusted keys: its lines, and what it says of a history."""
 
+from collections.abc import Iterable
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatnet_engine.addresses import Addr
 from chatnet_engine.node.people.known_peers import (
     MAX_KNOWN_PEERS_BYTES,
     KnownPeer,
@@ -132,7 +135,10 @@ def test_a_key_that_the_file_does_not_name_is_a_changed_key() -> None:
     (changed,) = known.reconcile([row(trust=Trust.VERIFIED)], OWN)
     assert changed.trust == Trust.PINNED
     peers = Peers([changed], OWN, known)
-    typed = lambda addrs: [1] if ("10.0.0.2", 9) in addrs else []  # noqa: E731
+
+    def typed(addrs: Iterable[Addr]) -> list[int]:
+        return [1] if ("10.0.0.2", 9) in addrs else []
+
     for key in (KEY, OTHER):
         assert peers.judge_dialled(1, key) == Verdict(Meaning.KEY_CHANGED, 1)
     for addr in (("10.0.0.2", 9), ("10.7.7.7", 9)):
