@@ -31,11 +31,14 @@ PROTOCOL_FOR_FACES = tuple(f"chatnet_protocol.{name}" for name in FACE)
 NODE = f"{ENGINE}.node"
 # Types that every package of the engine shares.
 TYPES = (f"{ENGINE}.addresses", f"{ENGINE}.clock")
+LEAVES = ("chatnet_protocol", *TYPES, f"{ENGINE}.trace", f"{ENGINE}.deadlines")
+STORE_OPS = f"{ENGINE}.store_ops"
 # What the subjects of the node share, and what each may know of the others: never their insides.
 SHARED = (
     "chatnet_protocol",
     *TYPES,
     f"{ENGINE}.trace",
+    STORE_OPS,
     *(
         f"{NODE}.{name}"
         for name in ("commits", "config", "effects", "left_out", "link_session", "publisher")
@@ -56,15 +59,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(TYPES, ()),
     f"{ENGINE}.trace": TYPES,
     f"{ENGINE}.deadlines": (),
-    **{
-        f"{ENGINE}.{name}": ("chatnet_protocol", *TYPES, f"{ENGINE}.trace", f"{ENGINE}.deadlines")
-        for name in ("secure", "arq", "files")
-    },
-    f"{ENGINE}.ledger": ("chatnet_protocol", f"{ENGINE}.trace"),
+    STORE_OPS: ("chatnet_protocol", *TYPES),
+    **dict.fromkeys((f"{ENGINE}.secure", f"{ENGINE}.arq"), LEAVES),
+    # A transfer's changes are operations of the store: its effects carry them.
+    f"{ENGINE}.files": (*LEAVES, STORE_OPS),
+    f"{ENGINE}.ledger": ("chatnet_protocol", f"{ENGINE}.trace", STORE_OPS),
     f"{ENGINE}.node": (
         "chatnet_protocol",
         *TYPES,
         *(f"{ENGINE}.{name}" for name in ("trace", "deadlines", "secure", "arq", "files")),
+        STORE_OPS,
     ),
     **{
         f"{NODE}.{subject}": (
@@ -84,7 +88,7 @@ SANS_IO = (
     *TYPES,
     *(
         f"{ENGINE}.{name}"
-        for name in ("trace", "deadlines", "secure", "arq", "files", "ledger", "node")
+        for name in ("trace", "deadlines", "store_ops", "secure", "arq", "files", "ledger", "node")
     ),
 )
 # I/O, clocks, randomness: handed in by the caller, so that one seed replays a whole run.

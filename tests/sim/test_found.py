@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, TransferState
 from chatnet_protocol.limits import CLIENT_TIMEOUT_S

@@ -19,7 +19,7 @@ from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.transfers import FailedOffer, Transfers
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.node.effects import FilesRestarted
-from chatnet_protocol.commit import AutomaticUse, FindFolder, FolderFound, StoredTransfer
+from chatnet_engine.store_ops.commit import AutomaticUse, FindFolder, FolderFound, StoredTransfer
 from chatnet_protocol.ipc.reasons import PARAMETERS, TransferReason
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
 from chatnet_protocol.limits import MIB

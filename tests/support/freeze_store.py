@@ -16,8 +16,8 @@ if __name__ == "__main__":
 import msgspec  # noqa: E402
 
 from chatnet_engine.ledger.migrations import STEPS  # noqa: E402
-from chatnet_protocol import commit as c  # noqa: E402
-from chatnet_protocol import commit_session as cs  # noqa: E402
+from chatnet_engine.store_ops import commit as c  # noqa: E402
+from chatnet_engine.store_ops import settings as cs  # noqa: E402
 from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow  # noqa: E402
 from simworld.ledger_harness import LedgerHarness, arrived, message_id, texts  # noqa: E402
 

@@ -2,7 +2,7 @@
 
 from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import Effect, IoResult, StopRunner
-from chatnet_protocol.commit import Commit, Committed, Loaded
+from chatnet_engine.store_ops.commit import Commit, Committed, Loaded
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_protocol.ipc.view import View

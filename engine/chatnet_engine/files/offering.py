@@ -13,7 +13,7 @@ from chatnet_engine.files.detail import new_detail
 from chatnet_engine.files.facts import facts_of
 from chatnet_engine.files.names import shown
 from chatnet_engine.files.outputs import Outputs
-from chatnet_protocol.commit import StoreTransfer
+from chatnet_engine.store_ops.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer, is_one_folder
 from chatnet_protocol.ipc.rows import TransferRow, TransferState

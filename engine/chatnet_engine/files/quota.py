@@ -7,13 +7,13 @@ neither does removing and adding it again. They start over with each day of this
 from collections.abc import Sequence
 
 from chatnet_engine.clock import Now
+from chatnet_engine.store_ops.transfers import AutomaticUse
 from chatnet_protocol.ipc.offer import Offer
 from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.limits import (
     MAX_AUTOMATIC_BYTES_A_DAY,
     MAX_AUTOMATIC_FILES_A_DAY,
 )
-from chatnet_protocol.transfer_ops import AutomaticUse
 
 DAY_MS = 24 * 3600 * 1000
 

@@ -21,7 +21,7 @@ from chatnet_engine.files.pauses import DialPause
 from chatnet_engine.files.phases import S, Step, Table
 from chatnet_engine.files.placing import Placing
 from chatnet_engine.files.transfer import NO_TCP, Transfer
-from chatnet_protocol.commit import StoreTransfer
+from chatnet_engine.store_ops.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import Renamed, TransferRow

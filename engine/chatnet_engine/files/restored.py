@@ -7,7 +7,7 @@ be accepted, which fetches the files if the sender still has them; an own one is
 from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
 from chatnet_engine.files.facts import facts_of
 from chatnet_engine.files.names import safe_name, shown
-from chatnet_protocol.commit import StoreTransfer
+from chatnet_engine.store_ops.commit import StoreTransfer
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import BY_RESTORED, MessageRow, TransferRow, TransferState
 from chatnet_protocol.wire.control import EndCode

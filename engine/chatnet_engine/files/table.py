@@ -17,8 +17,8 @@ from chatnet_engine.files.space import Surveys, survey_of
 from chatnet_engine.files.space_wire import Surveyed
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.waiting import Waits
+from chatnet_engine.store_ops.commit import StoreTransfer
 from chatnet_engine.trace import describe
-from chatnet_protocol.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS

@@ -19,7 +19,7 @@ from chatnet_engine.files.outputs import Outputs, PeerLink
 from chatnet_engine.files.pauses import DeathPause
 from chatnet_engine.files.phases import END_STATES, S, Step, Table
 from chatnet_engine.files.progress import Progress
-from chatnet_protocol.commit import StoreTransfer
+from chatnet_engine.store_ops.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason

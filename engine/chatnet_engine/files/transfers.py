@@ -25,7 +25,7 @@ from chatnet_engine.files.space_wire import Surveyed
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.update_table import UpdateTable
 from chatnet_engine.files.updating import Updating
-from chatnet_protocol.commit import AutomaticUse, StoredTransfer
+from chatnet_engine.store_ops.commit import AutomaticUse, StoredTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc.rows import MessageRow, TransferRow
 from chatnet_protocol.limits import MAX_OPEN_OFFERS

@@ -6,7 +6,7 @@ from chatnet_engine.clock import Now
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.table import TransferTable
 from chatnet_engine.files.updating import Updating
-from chatnet_protocol.commit import FindFolder, FolderFound
+from chatnet_engine.store_ops.commit import FindFolder, FolderFound
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.rows import TransferKind
 

@@ -18,7 +18,7 @@ from chatnet_engine.files.outputs import Outputs, PeerLink
 from chatnet_engine.files.phases import S
 from chatnet_engine.files.receiving import SLOT_RETRY_S, Receiving
 from chatnet_engine.files.update_wire import EarlierFolder, Exchange, KeptFolder
-from chatnet_protocol.commit import FolderFound
+from chatnet_engine.store_ops.commit import FolderFound
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason

@@ -39,9 +39,9 @@ from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.node import Node
 from chatnet_engine.secure.identity import Identity
+from chatnet_engine.store_ops.commit import Loaded
 from chatnet_engine.trace import Tracer
 from chatnet_protocol.addresses import show_address
-from chatnet_protocol.commit import Loaded
 from chatnet_protocol.errors import ChatNetError, CommandError, ErrorCode
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.envelope import BOOT_BYTES

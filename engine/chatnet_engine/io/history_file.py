@@ -8,7 +8,7 @@ from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.ownership import adopt
 from chatnet_engine.ledger.schema import close_file, open_file, open_read_only, reading
-from chatnet_protocol.commit import Commit, CommitFailed, Committed, Loaded
+from chatnet_engine.store_ops.commit import Commit, CommitFailed, Committed, Loaded
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_protocol.ipc.view import View

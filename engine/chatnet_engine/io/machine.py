@@ -31,8 +31,8 @@ from chatnet_engine.node.effects import (
     ResolveHost,
     StretchInvite,
 )
+from chatnet_engine.store_ops.commit import Commit
 from chatnet_engine.trace import Trace
-from chatnet_protocol.commit import Commit
 
 NOT_YET = Now(0.0, 0)
 

@@ -20,8 +20,8 @@ from chatnet_engine.node.effects import (
     StopRunner,
     StretchInvite,
 )
+from chatnet_engine.store_ops.commit import Commit
 from chatnet_engine.trace import Trace
-from chatnet_protocol.commit import Commit
 
 
 class World(Protocol):

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from chatnet_engine.io.worker import Worker
 from chatnet_engine.node.effects import HistoryRead, ReadHistory
-from chatnet_protocol.commit import Commit, CommitFailed, Committed, Loaded
+from chatnet_engine.store_ops.commit import Commit, CommitFailed, Committed, Loaded
 from chatnet_protocol.errors import CommandError, ErrorCode, LocalProtocolError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import SessionRow

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
 
-from chatnet_protocol.commit import NewMessage
+from chatnet_engine.store_ops.commit import NewMessage
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.wire.messages import Message
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 
 INCARNATION_BYTES = 8
 _STATE = (

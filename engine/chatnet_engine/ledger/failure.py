@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from chatnet_protocol.commit import CommitFailed
+from chatnet_engine.store_ops.commit import CommitFailed
 
 _SENTENCES = {
     sqlite3.SQLITE_FULL: (

@@ -9,7 +9,7 @@ import sqlite3
 
 from chatnet_engine.ledger import batches, outgoing, restores
 from chatnet_engine.ledger.counters import incarnation_bytes, peer_state
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW, MAX_TOTAL_AHEAD
 from chatnet_protocol.wire.frames import Receipt

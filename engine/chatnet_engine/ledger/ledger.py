@@ -22,10 +22,10 @@ from chatnet_engine.ledger import (
 from chatnet_engine.ledger.failure import commit_failed
 from chatnet_engine.ledger.migrations import migrate
 from chatnet_engine.ledger.schema import mark_in_use, transaction
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
+from chatnet_engine.store_ops import settings as cs
 from chatnet_engine.trace import describe
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
-from chatnet_protocol import commit_session as cs
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow, RestoreRow, SessionRow
 from chatnet_protocol.ipc.view import PeerView, View, idle_link
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 import msgspec
 
 from chatnet_engine.ledger import counters, pages, people, restores, transfers
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.rows import (

@@ -9,7 +9,7 @@ import sqlite3
 import msgspec
 
 from chatnet_engine.ledger import batches, transfers
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import AckRange, MessageKind, MessageRow
 

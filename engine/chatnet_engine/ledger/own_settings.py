@@ -5,7 +5,7 @@ import sqlite3
 
 import msgspec
 
-from chatnet_protocol import commit_session as cs
+from chatnet_engine.store_ops import settings as cs
 from chatnet_protocol.ipc.rows import SessionRow
 
 

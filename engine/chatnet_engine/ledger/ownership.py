@@ -8,7 +8,7 @@ import msgspec
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.migrations import STEPS
 from chatnet_engine.ledger.schema import StoreDamaged, check_unclean, reading, transaction
-from chatnet_protocol.commit import Loaded
+from chatnet_engine.store_ops.commit import Loaded
 from chatnet_protocol.errors import VersionMismatch
 from chatnet_protocol.ipc.rows import SessionRow, Trust
 

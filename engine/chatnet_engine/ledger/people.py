@@ -7,7 +7,7 @@ import msgspec
 
 from chatnet_engine.ledger import outgoing, pages, restores
 from chatnet_engine.ledger.counters import peer_state
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import PeerRow
 
 _COLUMNS = (

@@ -3,8 +3,8 @@
 import sqlite3
 
 from chatnet_engine.ledger import loading, pages, people, transfers
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.rows import AckRange
 
 MAX_ROWS = 8192

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import msgspec
 
 from chatnet_engine.ledger import batches, pages, transfers
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.rows import (
     RESTORE_UNDER_WAY,
     MessageRow,

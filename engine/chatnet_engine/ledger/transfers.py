@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, Differences, TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS

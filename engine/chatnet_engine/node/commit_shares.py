@@ -5,9 +5,9 @@ An operation may overtake others only where it shares no subject with them.
 
 from typing import Protocol, TypeVar
 
-from chatnet_protocol import commit as c
-from chatnet_protocol.commit_restore import PutBack
-from chatnet_protocol.commit_session import StoreSettings
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops.restores import PutBack
+from chatnet_engine.store_ops.settings import StoreSettings
 
 MAX_ROWS_IN_COMMIT = 512
 MAX_OPS_IN_COMMIT = 64

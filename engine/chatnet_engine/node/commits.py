@@ -17,9 +17,9 @@ from chatnet_engine.clock import Now
 from chatnet_engine.node.commit_shares import ABOUT_EVERYTHING, peer_of, shared_out
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
+from chatnet_engine.store_ops import commit as c
 from chatnet_engine.trace import Code, Tracer
 from chatnet_engine.trace import Kind as TraceKind
-from chatnet_protocol import commit as c
 from chatnet_protocol.ipc.rows import PeerRow
 
 MAX_MERGED_ROWS = 128

@@ -22,8 +22,8 @@ from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.reloading import Reloading
 from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_engine.node.turn import Turn
+from chatnet_engine.store_ops import commit as c
 from chatnet_engine.trace import Code, Kind, Tracer, describe
-from chatnet_protocol import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import LinkReason, NoticeCode, reason

@@ -7,8 +7,8 @@ arrive through `Node.handle_io`.
 from dataclasses import dataclass, field
 
 from chatnet_engine.addresses import Addr
+from chatnet_engine.store_ops.commit import Commit, CommitFailed, Committed
 from chatnet_engine.trace import Trace
-from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.reasons import Reason

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from chatnet_engine.node.effects import LogProblem
 from chatnet_engine.node.publisher import Publisher
-from chatnet_protocol.commit import LeftOut as Row
+from chatnet_engine.store_ops.commit import LeftOut as Row
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Command, FetchHistory
 from chatnet_protocol.ipc.events import Notice, notice

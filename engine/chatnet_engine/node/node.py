@@ -65,7 +65,7 @@ from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_engine.node.turn import Turn
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.identity import Identity
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import EngineStopping, LinkChanged
 from chatnet_protocol.ipc.view import View, idle_link

@@ -11,7 +11,7 @@ from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow

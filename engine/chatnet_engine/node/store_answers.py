@@ -11,7 +11,7 @@ from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_engine.node.people.people import People
 from chatnet_engine.node.subject import ResultHandler
 from chatnet_engine.node.turn import Turn
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Done
 from chatnet_protocol.ipc.events import notice

@@ -7,9 +7,9 @@ from chatnet_engine.clock import Now
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
-from chatnet_protocol.commit import HelloApplied, PeerForgotten, PeerLoaded, PeerStored
+from chatnet_engine.store_ops.commit import HelloApplied, PeerForgotten, PeerLoaded, PeerStored
+from chatnet_engine.store_ops.transfers import StoredTransfer
 from chatnet_protocol.ipc.rows import MessageRow
-from chatnet_protocol.transfer_ops import StoredTransfer
 
 CommandHandler = Callable[[Any, ReplyTo, Now], None]
 """Does a command: answers it, or sends the ReplyTo along with what its answer waits for. Raises

@@ -2,7 +2,7 @@
 
 from chatnet_engine.clock import Now
 from chatnet_engine.files.quota import DAY_MS, Quota
-from chatnet_protocol.commit import AutomaticUse
+from chatnet_engine.store_ops.commit import AutomaticUse
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, OfferedFolder
 from chatnet_protocol.limits import MIB
 from file_pair import ID, KEY

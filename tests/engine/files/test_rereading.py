@@ -6,7 +6,7 @@ import pytest
 from chatnet_engine.clock import Now
 from chatnet_engine.files.detail import Former, decode_detail, encode_detail
 from chatnet_engine.files.transfers import Act, Transfers
-from chatnet_protocol.commit import StoredTransfer
+from chatnet_engine.store_ops.commit import StoredTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.limits import MIB
 from fake_files import FakeSide, World

@@ -5,7 +5,7 @@ import pytest
 from chatnet_engine.clock import Now
 from chatnet_engine.files.detail import decode_detail
 from chatnet_engine.files.restored import restored_transfer
-from chatnet_protocol.commit import StoredTransfer
+from chatnet_engine.store_ops.commit import StoredTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.reasons import TransferReason as Why

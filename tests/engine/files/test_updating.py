@@ -13,7 +13,7 @@ from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.space_wire import Survey
 from chatnet_engine.files.update_wire import KeptFolder
 from chatnet_engine.files.updating import MAX_KEPT, kept_and_dropped
-from chatnet_protocol.commit import FolderFound, StoredTransfer
+from chatnet_engine.store_ops.commit import FolderFound, StoredTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
 from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason

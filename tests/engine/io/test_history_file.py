@@ -7,7 +7,13 @@ import pytest
 
 from chatnet_engine.io.history_file import HistoryFile, LedgerFile
 from chatnet_engine.ledger.schema import StoreDamaged
-from chatnet_protocol.commit import Commit, CommitFailed, NewMessage, QueueMessages, StorePeer
+from chatnet_engine.store_ops.commit import (
+    Commit,
+    CommitFailed,
+    NewMessage,
+    QueueMessages,
+    StorePeer,
+)
 from chatnet_protocol.ipc.commands import FetchHistory
 from chatnet_protocol.ipc.rows import PeerRow, SessionRow
 

@@ -3,7 +3,7 @@ from chatnet_engine.io.impair import Impairment, ImpairSpec
 from chatnet_engine.io.ipc import PATH_CHECK_S
 from chatnet_engine.io.machine import Machine
 from chatnet_engine.node.effects import FilesRestarted
-from chatnet_protocol.commit import Commit
+from chatnet_engine.store_ops.commit import Commit
 
 ADDR = ("127.0.0.1", 9)
 

@@ -13,7 +13,7 @@ from chatnet_engine.node.effects import (
     StopRunner,
     StretchInvite,
 )
-from chatnet_protocol.commit import Commit
+from chatnet_engine.store_ops.commit import Commit
 from chatnet_protocol.ipc.commands import FetchHistory
 
 

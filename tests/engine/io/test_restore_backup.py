@@ -12,7 +12,7 @@ from chatnet_engine.io import restore_backup, state_change
 from chatnet_engine.io.backup import SessionPaths, _BackupHandler
 from chatnet_engine.io.session import SessionFolder
 from chatnet_engine.node.effects import CopySession
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 from chatnet_protocol.ipc.session_files import session_dir
 

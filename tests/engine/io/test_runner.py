@@ -45,7 +45,7 @@ from chatnet_engine.node.effects import (
     SendToFileProcess,
     StopRunner,
 )
-from chatnet_protocol.commit import Commit, Committed
+from chatnet_engine.store_ops.commit import Commit, Committed
 from chatnet_protocol.ipc.commands import FetchHistory
 from io_parts import FakeNode
 

@@ -15,7 +15,7 @@ from chatnet_engine.io.session import SessionFolder
 from chatnet_engine.io.session_state import COSTS
 from chatnet_engine.main import ONCE
 from chatnet_engine.secure.identity import Identity, public_key_text
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import ChatNetError, CommandError
 from chatnet_protocol.ids import fingerprint
 from chatnet_protocol.ipc.rows import PeerRow, SessionRow, Trust

@@ -6,7 +6,7 @@ import pytest
 from chatnet_engine.io import store as store_module
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.node.effects import ReadHistory
-from chatnet_protocol.commit import (
+from chatnet_engine.store_ops.commit import (
     Commit,
     CommitFailed,
     Committed,

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.ledger import counters
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from simworld.ledger_harness import LedgerHarness, arrived, texts
 
 

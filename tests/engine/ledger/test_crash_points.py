@@ -9,8 +9,8 @@ import pytest
 
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_file
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow
 from simworld.ledger_harness import SESSION, arrived, message_id, texts
 

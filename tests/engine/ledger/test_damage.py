@@ -3,8 +3,8 @@
 import pytest
 
 from chatnet_engine.ledger.ledger import Ledger
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import MessageKind, TransferRow
 from simworld.ledger_harness import SOURCE, LedgerHarness, arrived, message_id

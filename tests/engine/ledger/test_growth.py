@@ -11,7 +11,7 @@ from pathlib import Path
 from chatnet_engine.ledger.history import History
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import close_file, open_file, open_read_only
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.commands import FetchHistory
 from chatnet_protocol.ipc.rows import AckRange, PeerRow
 from simworld.ledger_harness import SESSION, arrived, texts

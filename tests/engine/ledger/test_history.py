@@ -8,7 +8,7 @@ import pytest
 
 from chatnet_engine.ledger import pages
 from chatnet_engine.ledger.history import MAX_SEARCH_CHARACTERS, ROW_BYTES, History
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.offer import (

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.ledger.counters import incarnation_bytes
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW, MAX_TOTAL_AHEAD
 from chatnet_protocol.wire.frames import Receipt

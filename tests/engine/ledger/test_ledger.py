@@ -9,7 +9,7 @@ import pytest
 
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_memory
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow
 from chatnet_protocol.limits import VIEW_MESSAGES
 from simworld.ledger_harness import SESSION, LedgerHarness, arrived, message_id, texts

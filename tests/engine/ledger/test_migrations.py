@@ -13,7 +13,7 @@ import pytest
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.migrations import STEPS, migrate
 from chatnet_engine.ledger.schema import close_file, open_file, open_memory
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import VersionMismatch
 from chatnet_protocol.ipc.rows import AckRange
 from checker.histories import History, read

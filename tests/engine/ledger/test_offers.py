@@ -5,7 +5,7 @@ import pytest
 
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import close_file
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import MessageKind, TransferRow
 from simworld.ledger_harness import LedgerHarness, message_id, texts

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange, MessageKind, PeerRow
 from simworld.ledger_harness import LedgerHarness, message_id, raised, texts
 

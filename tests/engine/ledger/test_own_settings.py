@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chatnet_engine.ledger import own_settings
-from chatnet_protocol import commit_session as cs
+from chatnet_engine.store_ops import settings as cs
 from chatnet_protocol.ipc.rows import SessionRow
 from simworld.ledger_harness import LedgerHarness
 

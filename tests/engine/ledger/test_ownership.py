@@ -8,7 +8,7 @@ import pytest
 from chatnet_engine.ledger.migrations import STEPS
 from chatnet_engine.ledger.ownership import HistoryFacts, adopt, examine
 from chatnet_engine.ledger.schema import StoreDamaged, open_memory
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import VersionMismatch
 from chatnet_protocol.ipc.rows import PeerRow
 from freeze_store import load_frozen

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow
 from chatnet_protocol.wire.frames import Receipt
 from simworld.ledger_harness import LedgerHarness, arrived, message_id, texts

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange, PeerRow, TransferRow, TransferState
 from simworld.ledger_harness import LedgerHarness, message_id
 

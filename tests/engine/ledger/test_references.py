@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from chatnet_engine.ledger.history import History
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.commands import FetchHistory
 from chatnet_protocol.ipc.rows import MessageRow
 from simworld.ledger_harness import SOURCE, LedgerHarness, arrived, message_id, texts

@@ -1,7 +1,7 @@
 """One peer read again while the engine runs: as a start would, and no more than was missed."""
 
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import AckRange, MessageKind, TransferRow
 from simworld.ledger_harness import SOURCE, LedgerHarness, arrived, message_id, texts

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, TransferRow
 from chatnet_protocol.wire.frames import Receipt

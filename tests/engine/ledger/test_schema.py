@@ -18,7 +18,7 @@ from chatnet_engine.ledger.schema import (
     reading,
     transaction,
 )
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import VersionMismatch
 from chatnet_protocol.ipc.commands import FetchHistory
 from simworld.ledger_harness import LedgerHarness, texts

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS

@@ -14,9 +14,9 @@ from chatnet_engine.node.commit_shares import (
 )
 from chatnet_engine.node.commits import MAX_MERGED_ROWS, CommitQueue
 from chatnet_engine.node.effects import ReplyTo
-from chatnet_protocol import commit as c
-from chatnet_protocol.commit_restore import PutBack, RestoredMessage
-from chatnet_protocol.commit_session import StoreSettings
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops.restores import PutBack, RestoredMessage
+from chatnet_engine.store_ops.settings import StoreSettings
 from chatnet_protocol.ipc.rows import PeerRow, TransferRow, TransferState
 
 NOW = Now(100.0, 1)

@@ -13,7 +13,7 @@ from chatnet_engine.node.commits import (
     CommitQueue,
     ReplyTo,
 )
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange, PeerRow
 
 NOW = Now(100.0, 1)

@@ -10,7 +10,7 @@ import pytest
 from chatnet_engine.ledger.schema import open_file
 from chatnet_engine.node.messaging import messaging
 from chatnet_engine.node.messaging.conversation import Conversation
-from chatnet_protocol.commit import PeerState
+from chatnet_engine.store_ops.commit import PeerState
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice

@@ -11,7 +11,7 @@ from chatnet_engine.node.links.traffic import Traffic
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.inviting import Inviting
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice

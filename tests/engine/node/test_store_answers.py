@@ -7,7 +7,7 @@ from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import FileProcessReport, HistoryRead, ReplyTo
 from chatnet_engine.node.messaging.hello import loss_notices
 from chatnet_engine.node.node import Node
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice

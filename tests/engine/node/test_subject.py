@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from chatnet_engine.node.subject import merge
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from simworld.pair import Pair
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.measure import percentile
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_file
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import PeerRow
 from realworld.engines import RealEngine
 

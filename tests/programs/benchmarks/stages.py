@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_file
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol import codec
-from chatnet_protocol import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.events import MessagesAdded, PeerChanged

@@ -26,7 +26,7 @@ from chatnet_engine.io.restore_backup import restore
 from chatnet_engine.io.session import SessionFolder
 from chatnet_engine.io.state_files import find_state
 from chatnet_engine.node.effects import CopySession
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, OfferedFolder, encode_offer
 from chatnet_protocol.ipc.rows import PeerRow, SessionRow, Trust

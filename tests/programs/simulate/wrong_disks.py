@@ -11,7 +11,7 @@ from chatnet_engine.files.quota import Quota
 from chatnet_engine.io.file_partial import PartialFile
 from chatnet_engine.io.history_file import LedgerFile
 from chatnet_engine.io.private_dir import write_atomically
-from chatnet_protocol.commit import CommitFailed
+from chatnet_engine.store_ops.commit import CommitFailed
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.limits import MAX_STATES
 from chatnet_protocol.wire import frames

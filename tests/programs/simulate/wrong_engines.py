@@ -27,7 +27,7 @@ from chatnet_engine.node.publisher import Publisher
 from chatnet_engine.node.recovery.restoring import Restoring
 from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_engine.secure.dial import FinRepeat
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.events import MessagesAdded
 from chatnet_protocol.ipc.rows import AckRange, MessageRow
 from chatnet_protocol.wire import control

@@ -6,7 +6,7 @@ from chatnet_engine.ledger import outgoing, people
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.people.people import People
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from simulate.mutant import Patches, noticed_in, swap
 
 

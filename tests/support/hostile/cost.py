@@ -23,8 +23,8 @@ from chatnet_engine.files.lookups import MAX_LOOKUPS
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.effects import FileProcessReport
 from chatnet_engine.node.node import Node
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, encode_offer
 from chatnet_protocol.ipc.rows import AckRange, MessageKind, RestoreTheirs, TransferRow
 from chatnet_protocol.limits import MAX_OFFER_BYTES, MAX_OPEN_OFFERS

@@ -6,7 +6,7 @@ from chatnet_engine.addresses import Addr
 from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import ClientGone
 from chatnet_engine.node.node import Node
-from chatnet_protocol.commit import CommitFailed, Committed
+from chatnet_engine.store_ops.commit import CommitFailed, Committed
 
 DATAGRAMS_AT_ONCE = 64
 LARGE = 16

@@ -16,8 +16,8 @@ from chatnet_engine.node.effects import ClientGone, FileProcessReport, FilesRest
 from chatnet_engine.node.node import Node
 from chatnet_engine.node.people.known_peers import KnownPeers, parse_known_peers
 from chatnet_engine.secure.identity import Identity
+from chatnet_engine.store_ops.commit import Commit, CommitFailed, Committed
 from chatnet_engine.trace import Trace, Tracer
-from chatnet_protocol.commit import Commit, CommitFailed, Committed
 from chatnet_protocol.ipc.rows import SessionRow
 from simworld.arrivals import Arrivals
 from simworld.client import SimClient

@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.wire.frames import Receipt
 from simworld.ledger_harness import LedgerHarness, message_id

@@ -10,9 +10,9 @@ import msgspec
 
 from chatnet_engine.ledger.ledger import Ledger
 from chatnet_engine.ledger.schema import open_memory
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
-from chatnet_protocol import commit_session as cs
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
+from chatnet_engine.store_ops import settings as cs
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageRow, PeerRow, SessionRow
 from chatnet_protocol.ipc.view import View

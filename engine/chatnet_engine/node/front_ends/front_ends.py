@@ -23,7 +23,7 @@ from chatnet_engine.node.front_ends.status import Figures
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
-from chatnet_protocol import commit_session as cs
+from chatnet_engine.store_ops import settings as cs
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import ClientAttached, ClientDetached

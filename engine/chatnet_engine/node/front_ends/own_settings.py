@@ -6,7 +6,7 @@ import msgspec
 from chatnet_engine.files.transfers import Transfers
 from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.turn import Turn
-from chatnet_protocol.commit_session import StoreSettings
+from chatnet_engine.store_ops.settings import StoreSettings
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import SetSession
 from chatnet_protocol.ipc.events import SessionChanged

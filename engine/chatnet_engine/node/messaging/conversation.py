@@ -18,9 +18,9 @@ from chatnet_engine.node.messaging.hello import check_hello, loss_notices
 from chatnet_engine.node.messaging.outbox import PAGE_ROWS, Outbox
 from chatnet_engine.node.messaging.typing_peer import TypingPeer
 from chatnet_engine.node.publisher import Publisher
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
-from chatnet_protocol import commit_session as cs
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
+from chatnet_engine.store_ops import settings as cs
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.rows import MessageRow

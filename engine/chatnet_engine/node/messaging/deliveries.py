@@ -14,7 +14,7 @@ from chatnet_engine.arq.packets import SentRecord
 from chatnet_engine.clock import Now
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.messaging.number_runs import OWN, NumberRuns, Watermark
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.addresses import show_address
 from chatnet_protocol.ipc.results import Delivery
 from chatnet_protocol.ipc.rows import AckRange, PacketRow

@@ -1,6 +1,6 @@
 """What the two HELLOs of a link say about both histories: what is impossible, what is missing."""
 
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import NoticeCode

@@ -19,9 +19,9 @@ from chatnet_engine.node.messaging.conversation import (
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_session as cs
-from chatnet_protocol.commit_restore import MessagesPutBack
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import settings as cs
+from chatnet_engine.store_ops.restores import MessagesPutBack
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import require_id
 from chatnet_protocol.ipc import commands as cmd

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chatnet_engine.node.messaging.number_runs import OWN, NumberRuns
-from chatnet_protocol.commit import OutboxRow
+from chatnet_engine.store_ops.commit import OutboxRow
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.limits import KIB, MAX_MESSAGES_IN_WINDOW, RECEIVE_WINDOW_BYTES

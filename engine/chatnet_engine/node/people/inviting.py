@@ -11,7 +11,7 @@ from chatnet_engine.node.people.peers import PeerLinks, Peers
 from chatnet_engine.node.turn import Turn
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.invite import INVITE_BYTES, invite_code, parse_invite
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import PeerRow, Trust

@@ -17,7 +17,7 @@ import msgspec
 
 from chatnet_engine.secure.identity import checked_key_text, parse_checked_key
 from chatnet_engine.secure.safety_number import safety_number
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 from chatnet_protocol.limits import MAX_PEERS

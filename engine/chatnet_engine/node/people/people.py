@@ -20,7 +20,7 @@ from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.safety_number import safety_number
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.addresses import parse_host, show_address
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd

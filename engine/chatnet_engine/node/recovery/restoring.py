@@ -21,8 +21,9 @@ from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import split_rows
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
-from chatnet_protocol import commit_restore as cr
-from chatnet_protocol.commit import HelloApplied, PeerForgotten, PeerLoaded
+from chatnet_engine.store_ops import restores as cr
+from chatnet_engine.store_ops.commit import HelloApplied, PeerForgotten, PeerLoaded
+from chatnet_engine.store_ops.transfers import StoredTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode, RemoteProtocolError
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc import events as ev
@@ -35,7 +36,6 @@ from chatnet_protocol.ipc.rows import (
     RestoreTheirs,
 )
 from chatnet_protocol.limits import MAX_TOTAL_AHEAD
-from chatnet_protocol.transfer_ops import StoredTransfer
 from chatnet_protocol.wire import restoring as wire
 from chatnet_protocol.wire.messages import CHANNEL_RESTORE
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chatnet_engine.node.front_ends.own_settings import MAX_PATH_BYTES, checked, chosen
-from chatnet_protocol.commit_session import StoreSettings
+from chatnet_engine.store_ops.settings import StoreSettings
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import SessionRow

@@ -7,7 +7,7 @@ import msgspec
 from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.messaging.conversation import LINE_EVERY_S, Conversation
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import MarksMoved, MessagesDelivered, Notice
 from chatnet_protocol.wire import messages as wire

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.node.messaging.outbox import Outbox
-from chatnet_protocol.commit import OutboxRow
+from chatnet_engine.store_ops.commit import OutboxRow
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.ipc.rows import AckRange
 from chatnet_protocol.limits import MAX_MESSAGES_IN_WINDOW

@@ -18,7 +18,7 @@ from chatnet_engine.node.people.known_peers import (
 from chatnet_engine.node.people.peers import Meaning, Peers, Verdict
 from chatnet_engine.secure.identity import checked_key_text, public_key_text
 from chatnet_engine.secure.safety_number import safety_number
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.rows import PeerRow, Trust
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from chatnet_engine.node.people import people
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState, PeerRow, Trust

@@ -5,7 +5,7 @@ import sqlite3
 import msgspec
 
 from chatnet_engine.secure.identity import checked_key_text
-from chatnet_protocol import commit as c
+from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState, Trust

@@ -25,8 +25,8 @@ from chatnet_engine.node.recovery.restoring import (
 )
 from chatnet_engine.node.replies import Replies
 from chatnet_engine.node.turn import Turn
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
 from chatnet_protocol.errors import CommandError, RemoteProtocolError
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.events import MessagesAdded, PeerChanged

@@ -1,10 +1,10 @@
-"""The part of the wire to the store that is one peer's state, and reads it again; see `commit`."""
+"""Operations on one peer's state, and the one that reads it again."""
 
 from msgspec import Struct
 
-from chatnet_protocol.commit_restore import RestoreState
+from chatnet_engine.store_ops.restores import RestoreState
+from chatnet_engine.store_ops.transfers import OpBase, StoredTransfer
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow
-from chatnet_protocol.transfer_ops import OpBase, StoredTransfer
 
 
 class PeerState(Struct, array_like=True, gc=False, frozen=True):

@@ -1,7 +1,6 @@
-"""The part of the wire to the store that is what a person chose for the session, and how a peer
-calls itself; see `commit`."""
+"""Operations on what a person chose for the session, and on how a peer calls itself."""
 
-from chatnet_protocol.transfer_ops import OpBase
+from chatnet_engine.store_ops.transfers import OpBase
 
 
 class StoreSettings(OpBase, frozen=True, gc=False, tag=True, array_like=True):

@@ -1,7 +1,7 @@
 """What the node of an engine asks its ledger to commit, and the answers.
 
 Operations are batches. One `Commit` is one transaction: operations run in order, all or none, each
-with one result. Node and ledger must not know each other.
+with one result. They are handed over as objects, which nobody changes.
 """
 
 from typing import ClassVar
@@ -9,23 +9,23 @@ from typing import ClassVar
 import msgspec
 from msgspec import Struct
 
-from chatnet_protocol.commit_peer import LineStored as LineStored
-from chatnet_protocol.commit_peer import LoadPeer as LoadPeer
-from chatnet_protocol.commit_peer import PeerLoaded as PeerLoaded
-from chatnet_protocol.commit_peer import PeerState as PeerState
-from chatnet_protocol.commit_peer import StoreLine as StoreLine
-from chatnet_protocol.commit_restore import RestoreOp, RestoreResult, RestoreState
-from chatnet_protocol.commit_session import SessionOp, SessionResult
+from chatnet_engine.store_ops.peers import LineStored as LineStored
+from chatnet_engine.store_ops.peers import LoadPeer as LoadPeer
+from chatnet_engine.store_ops.peers import PeerLoaded as PeerLoaded
+from chatnet_engine.store_ops.peers import PeerState as PeerState
+from chatnet_engine.store_ops.peers import StoreLine as StoreLine
+from chatnet_engine.store_ops.restores import RestoreOp, RestoreResult, RestoreState
+from chatnet_engine.store_ops.settings import SessionOp, SessionResult
+from chatnet_engine.store_ops.transfers import AutomaticUse as AutomaticUse
+from chatnet_engine.store_ops.transfers import FindFolder as FindFolder
+from chatnet_engine.store_ops.transfers import FolderFound as FolderFound
+from chatnet_engine.store_ops.transfers import LoadTransfers as LoadTransfers
+from chatnet_engine.store_ops.transfers import OpBase as OpBase
+from chatnet_engine.store_ops.transfers import StoredTransfer as StoredTransfer
+from chatnet_engine.store_ops.transfers import StoreTransfer as StoreTransfer
+from chatnet_engine.store_ops.transfers import TransfersLoaded as TransfersLoaded
+from chatnet_engine.store_ops.transfers import TransferStored as TransferStored
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow
-from chatnet_protocol.transfer_ops import AutomaticUse as AutomaticUse
-from chatnet_protocol.transfer_ops import FindFolder as FindFolder
-from chatnet_protocol.transfer_ops import FolderFound as FolderFound
-from chatnet_protocol.transfer_ops import LoadTransfers as LoadTransfers
-from chatnet_protocol.transfer_ops import OpBase as OpBase
-from chatnet_protocol.transfer_ops import StoredTransfer as StoredTransfer
-from chatnet_protocol.transfer_ops import StoreTransfer as StoreTransfer
-from chatnet_protocol.transfer_ops import TransfersLoaded as TransfersLoaded
-from chatnet_protocol.transfer_ops import TransferStored as TransferStored
 from chatnet_protocol.wire.frames import Receipt
 from chatnet_protocol.wire.messages import Message as Message
 

@@ -1,12 +1,12 @@
-"""The part of the wire to the store that brings a conversation back; see `commit`."""
+"""Operations that restore a conversation."""
 
 from msgspec import Struct
 
+from chatnet_engine.store_ops.transfers import OpBase, StoredTransfer
 from chatnet_protocol.ipc.rows import (
     MessageRow,
     RestoreRow,
 )
-from chatnet_protocol.transfer_ops import OpBase, StoredTransfer
 
 
 class RestoredMessage(Struct, array_like=True, gc=False, frozen=True):

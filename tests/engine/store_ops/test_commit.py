@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
-from chatnet_protocol import commit as c
-from chatnet_protocol import commit_restore as cr
-from chatnet_protocol import commit_session as cs
+from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops import restores as cr
+from chatnet_engine.store_ops import settings as cs
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow, TransferRow
 from chatnet_protocol.wire.frames import Receipt

@@ -1,4 +1,4 @@
-"""Operations of the wire between node and ledger (`commit`) that are about transfers of files."""
+"""Operations on transfers of files."""
 
 from msgspec import Struct
 
