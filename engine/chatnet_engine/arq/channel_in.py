@@ -5,8 +5,6 @@ as this side knows it (a message of which a part came uses its whole size; kept 
 Everything here may come twice.
 """
 
-from collections import deque
-
 from chatnet_engine.arq.held import Held
 from chatnet_engine.arq.reassembly import Partial
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
@@ -29,7 +27,7 @@ class ReceiveChannel:
         self._early: dict[int, bytes] = {}
         self._partial: dict[int, Partial] = {}
         self._used_bytes = 0
-        self._unreceipted: deque[tuple[int, int]] = deque()
+        self._unreceipted: list[tuple[int, int]] = []
 
     @property
     def held_messages(self) -> int:
@@ -114,8 +112,11 @@ class ReceiveChannel:
             raise LocalProtocolError("a receipt for messages that did not arrive")
         self.receipted = max(self.receipted, number)
         unreceipted = self._unreceipted
-        while unreceipted and unreceipted[0][0] <= number:
-            self._used_bytes -= unreceipted.popleft()[1]
+        done = 0
+        while done < len(unreceipted) and unreceipted[done][0] <= number:
+            self._used_bytes -= unreceipted[done][1]
+            done += 1
+        del unreceipted[:done]
 
     def _keep(self, number: int, body: bytes) -> None:
         if (self.started and number < self.next_number) or number in self._early:

@@ -3,8 +3,6 @@
 Each class owns one kind, and repeats it until the packet that carried the newest is acknowledged.
 """
 
-from collections import deque
-
 from chatnet_engine.arq.packets import DeliveryToken, SentFrame
 from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import MAX_HELLO_BYTES, MAX_STATE_BYTES, MAX_STATES
@@ -144,7 +142,7 @@ class PathTokens:
     """Challenges and responses that go out once; the asker repeats, nobody else."""
 
     def __init__(self) -> None:
-        self._waiting: deque[bytes] = deque(maxlen=MAX_PATH_TOKENS)
+        self._waiting: list[bytes] = []
 
     @property
     def due(self) -> bool:
@@ -153,14 +151,18 @@ class PathTokens:
 
     def challenge(self, token: bytes) -> None:
         """Ask."""
-        self._waiting.append(frames.encode_path_challenge(token))
+        self._add(frames.encode_path_challenge(token))
 
     def respond(self, token: bytes) -> None:
         """Answer."""
-        self._waiting.append(frames.encode_path_response(token))
+        self._add(frames.encode_path_response(token))
 
     def pull(self, space: int) -> bytes | None:
         """The oldest waiting frame, if it fits."""
         if not self._waiting or len(self._waiting[0]) > space:
             return None
-        return self._waiting.popleft()
+        return self._waiting.pop(0)
+
+    def _add(self, frame: bytes) -> None:
+        self._waiting.append(frame)
+        del self._waiting[:-MAX_PATH_TOKENS]

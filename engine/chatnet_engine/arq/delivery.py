@@ -5,7 +5,6 @@ left; when it is acknowledged, the difference is a rate that neither a late ACK 
 packets can raise above what the path carried.
 """
 
-from collections import deque
 from collections.abc import Sequence
 
 from chatnet_engine.arq.packets import SentPacket, Snapshot
@@ -69,7 +68,7 @@ class HighestRate:
     """The highest rate of a number of rounds (Kathleen Nichols' windowed filter, kept exactly)."""
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[int, float]] = deque()
+        self._kept: list[tuple[int, float]] = []
         self.best = 0.0
 
     def add(self, at_round: int, rate: float) -> None:
@@ -85,11 +84,11 @@ class HighestRate:
         """Older samples do not count any more; the newest always does."""
         kept = self._kept
         while len(kept) > 1 and kept[0][0] < before_round:
-            kept.popleft()
+            del kept[0]
         if kept:
             self.best = kept[0][1]
 
     def cap(self, rate: float) -> None:
         """The path is no faster than this."""
-        self._kept = deque((at_round, min(each, rate)) for at_round, each in self._kept)
+        self._kept = [(at_round, min(each, rate)) for at_round, each in self._kept]
         self.best = min(self.best, rate)

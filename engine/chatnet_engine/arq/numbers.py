@@ -4,7 +4,6 @@ An ACK of a number that was left out, or is not reached yet, proves that the pee
 without looking (RFC 9000 sections 13.1 and 21.4).
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from chatnet_protocol.errors import RemoteProtocolError
@@ -21,7 +20,7 @@ class PacketNumbers:
         self.next = first
         self._first = first
         self._random = random
-        self._skipped: deque[int] = deque(maxlen=SKIPS_KEPT)
+        self._skipped: list[int] = []
         self._skip_at = first + self._distance()
 
     @property
@@ -35,6 +34,7 @@ class PacketNumbers:
         self.next = number + 1
         if self.next == self._skip_at:
             self._skipped.append(self.next)
+            del self._skipped[:-SKIPS_KEPT]
             self.next += 1
             self._skip_at = self.next + self._distance()
         return number

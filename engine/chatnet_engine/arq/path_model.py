@@ -10,7 +10,6 @@ short of the model with it. Beside a rival that keeps the queue full it acts as 
 """
 
 import enum
-from collections import deque
 from collections.abc import Sequence
 from math import inf, sqrt
 
@@ -130,7 +129,7 @@ class PathModel:
         self._least_rtt_s = self._last_round_rtt_s = inf
         self._least_seen_at = 0.0
         self._probed_rtt_s = inf
-        self._recent: deque[float] = deque(maxlen=DELAY_SAMPLES)
+        self._recent: list[float] = []
         self._rounds = self._phase_round = 0
         self._round = _Round(self._delivery.delivered_bytes)
         self._phase, self._gain = Phase.STARTUP, STARTUP_GAIN
@@ -233,6 +232,7 @@ class PathModel:
     def _add_rtt(self, sample_s: float) -> None:
         sample_s = max(sample_s, SHORTEST_RTT_S)
         self._recent.append(sample_s)
+        del self._recent[:-DELAY_SAMPLES]
         self._round.least_rtt_s = min(self._round.least_rtt_s, sample_s)
         if self._least_rtt_s == inf:
             self._least_rtt_s = sample_s

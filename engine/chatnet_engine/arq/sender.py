@@ -4,7 +4,6 @@ Owns the packet numbers, loss recovery and the timers. What a packet carries is 
 `sources`; what arrives is nobody's here.
 """
 
-from collections import deque
 from collections.abc import Callable
 
 from chatnet_engine.arq.config import ArqConfig
@@ -82,7 +81,7 @@ class Sender:
         self._probe = False
         self._full_probe = False
         self._limited = False
-        self._small_probes: deque[int] = deque()
+        self._small_probes: list[int] = []
         self._last_sent_at = now
         self.packets_sent = 0
         self.first_unanswered: float | None = None
@@ -267,7 +266,7 @@ class Sender:
         if small_probe:
             self._small_probes.append(packet.number)
             if len(self._small_probes) > MAX_SMALL_PROBES:
-                forgotten = self.loss.forget(self._small_probes.popleft())
+                forgotten = self.loss.forget(self._small_probes.pop(0))
                 if forgotten is not None:
                     self._sources.forgotten(forgotten)
 

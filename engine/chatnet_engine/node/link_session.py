@@ -6,7 +6,6 @@ requested carries it, and the result counts only while the link is alive. Method
 either side has ended the link.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -55,7 +54,7 @@ class LinkSession:
         self._touch = partial(touch, peer)
         self.local_incarnation, self.remote_incarnation = incarnations
         self.addr = addr
-        self.paths: deque[tuple[float, Addr]] = deque(maxlen=MAX_PATHS)
+        self.paths: list[tuple[float, Addr]] = []
         """Where the peer was from when on, in monotonic seconds."""
         self.numbers_new = True
         """Our incarnation is another one than that of the link before, so the peer may count our
@@ -101,6 +100,7 @@ class LinkSession:
         """The peer is at this address from now on."""
         self.addr = addr
         self.paths.append((now_s, addr))
+        del self.paths[:-MAX_PATHS]
 
     def line(self) -> tuple[float, float]:
         """Smallest round trip in seconds, and share of packets lost."""

@@ -4,7 +4,6 @@ It lives as long as the engine and is never stored. Owns the logs of the latest 
 number is which message, and when receipts and marks arrived.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,9 +51,9 @@ class Deliveries:
         """`sent`: wire numbers (of the space OWN) and sequence numbers of own messages."""
         self._sent = sent
         self._arrived = NumberRuns()
-        self._links: deque[_Link] = deque()
+        self._links: list[_Link] = []
         self._links_seen = 0
-        self._receipts: deque[tuple[float, list[AckRange]]] = deque(maxlen=MAX_RECEIPTS)
+        self._receipts: list[tuple[float, list[AckRange]]] = []
         self._shown, self._read = Watermark(state.peer_shown), Watermark(state.peer_read)
         self._my_shown, self._my_read = Watermark(state.my_shown), Watermark(state.my_read)
         self._sent_forgotten = 0
@@ -72,7 +71,7 @@ class Deliveries:
             len(links) >= MAX_LINKS_LOGGED
             or sum(len(link.log) for link in links) > MAX_ENTRIES_LOGGED
         ):
-            self._forget(links.popleft())
+            self._forget(links.pop(0))
         self._links_seen += 1
         log = session.connection.log
         links.append(_Link(self._links_seen, log, session.paths, session.remote_incarnation))
@@ -80,6 +79,7 @@ class Deliveries:
     def receipts_arrived(self, ranges: list[AckRange], now: Now) -> None:
         """The peer has stored these own messages."""
         self._receipts.append((now.mono_s, ranges))
+        del self._receipts[:-MAX_RECEIPTS]
 
     def accepted(self, incarnation: int, receipts: Sequence[Receipt]) -> None:
         """Messages of the peer are stored."""

@@ -1,7 +1,5 @@
 """Two numbers of the same messages: one found by the other, and when a number was reached."""
 
-from collections import deque
-
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -25,7 +23,7 @@ class NumberRuns:
     that gave them."""
 
     def __init__(self) -> None:
-        self._runs: deque[_Run] = deque(maxlen=MAX_RUNS)
+        self._runs: list[_Run] = []
 
     def add(self, space: int, first: int, other: int, count: int) -> None:
         """`count` messages with wire numbers from `first` on have stored ones from `other` on."""
@@ -38,6 +36,7 @@ class NumberRuns:
             self._runs[-1] = replace(last, count=last.count + count)
         else:
             self._runs.append(_Run(space, first, other, count))
+            del self._runs[:-MAX_RUNS]
 
     def find(self, other: int) -> tuple[int, int] | None:
         """(space, wire number) of the message with this stored number."""
@@ -53,14 +52,14 @@ class Watermark:
     def __init__(self, start: int) -> None:
         """`start`: where it stood before anything was known."""
         self._start = start
-        self._moves: deque[tuple[int, float]] = deque()
+        self._moves: list[tuple[int, float]] = []
 
     def move(self, value: int, at: float) -> None:
         """It has reached this, or had before."""
         if value > (self._moves[-1][0] if self._moves else self._start):
             self._moves.append((value, at))
             if len(self._moves) > MAX_MOVES:
-                self._start = self._moves.popleft()[0]
+                self._start = self._moves.pop(0)[0]
 
     def reached(self, value: int) -> float | None:
         """When it reached `value`; None when it has not, or nobody remembers."""

@@ -5,7 +5,6 @@ leave at the low end only, once the peer has committed them, so that whatever a 
 history asks for again is still here. The rest of the queue stays in the store and comes in pages.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,7 +50,7 @@ class Outbox:
         that a peer that lost its history does not give it again."""
         self.numbers = NumberRuns()
         """Wire numbers (of the space OWN) and sequence numbers, also of what has left."""
-        self._entries: deque[_Entry] = deque()
+        self._entries: list[_Entry] = []
         self._handed = 0
 
     def __len__(self) -> int:
@@ -142,8 +141,10 @@ class Outbox:
                 else:
                     out.append(AckRange(entry.seq, ack, 1))
         self.acked = max(self.acked, *(run.ack for run in out), 0)
-        while self._entries and self._entries[0].committed:
-            self._entries.popleft()
-            self.base += 1
-            self._handed = max(0, self._handed - 1)
+        gone = 0
+        while gone < len(self._entries) and self._entries[gone].committed:
+            gone += 1
+        del self._entries[:gone]
+        self.base += gone
+        self._handed = max(0, self._handed - gone)
         return out
