@@ -87,6 +87,37 @@ def test_no_rule_has_an_entry_besides(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
+def test_every_named_survivor_is_a_line_that_is_still_there(package: str) -> None:
+    assert [str(change) for change in survivors.gone(package)] == []
+
+
+def test_an_entry_whose_line_or_function_is_gone_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "arq").mkdir()
+    (tmp_path / "arq/box.py").write_text(
+        "class Box:\n    def put(self):\n        return (1,\n 2)\n"
+    )
+    (tmp_path / "arq.txt").write_text(
+        "# why\n"
+        "arq.box.Box.put\n- return (1, 2)\n+ x\n"
+        "arq.box.Box.put\n- return 2\n+ x\n"
+        "arq.box.Box.take\n- return (1, 2)\n+ x\n"
+    )
+    monkeypatch.setattr(survivors, "FOLDER", tmp_path)
+    monkeypatch.setattr(survivors, "ENGINE", tmp_path)
+    assert [(each.function, each.before) for each in survivors.gone("arq")] == [
+        ("arq.box.Box.put", "return 2"),
+        ("arq.box.Box.take", "return (1, 2)"),
+    ]
+
+
+def test_functions_of_a_rule_are_there() -> None:
+    known = {name for package in PACKAGES for name in survivors.functions(package)}
+    assert known >= survivors.AT_IMPORT
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_every_kept_survivor_has_a_reason(package: str) -> None:
     assert all(survivors.load(package).values())
 

@@ -86,10 +86,10 @@ class Workplace:
 
         Not those of the ledger that change nothing but capitals: SQL does not know them conflicted.
         """
-        for path in sorted((self.folder / "mutants/chatnet_engine" / self.package).glob("*.py")):
-            for name, change in _changes(
-                f"chatnet_engine.{self.package}.{path.stem}", path.read_text()
-            ):
+        root = self.folder / "mutants"
+        for path in sorted((root / "chatnet_engine" / self.package).rglob("*.py")):
+            module = ".".join(path.relative_to(root).with_suffix("").parts)
+            for name, change in _changes(module, path.read_text()):
                 capitals = change.before.lower() == change.after.lower()
                 if self.package != "ledger" or not capitals:
                     yield name, change
