@@ -11,8 +11,8 @@ from chatnet_engine.node.commits import (
     MAX_RETRY_S,
     MAX_WAITING_ROWS,
     CommitQueue,
-    ReplyTo,
 )
+from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange, PeerRow
 
@@ -105,7 +105,9 @@ def test_a_transaction_has_a_bounded_number_of_rows() -> None:
         queue.add(queued(str(number)))
     commit = queue.take(NOW)
     assert commit
-    assert sum(len(op.rows) for op in commit.ops) <= MAX_ROWS_IN_COMMIT  # type: ignore[union-attr]
+    taken = [len(op.rows) for op in commit.ops if isinstance(op, c.QueueMessages)]
+    assert len(taken) == len(commit.ops)
+    assert sum(taken) <= MAX_ROWS_IN_COMMIT
     queue.handle_committed(results(commit))
     assert queue.take(NOW)
 
