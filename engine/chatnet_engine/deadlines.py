@@ -1,6 +1,7 @@
 """When each of many things is due: a turn costs what is due, not how many wait."""
 
 import math
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
@@ -11,6 +12,15 @@ TICK_S = 0.25
 """What tolerates being this late is due at a multiple of it, so that one wake-up serves many."""
 
 K = TypeVar("K", int, bytes)
+
+
+def earliest(dues_s: Iterable[float | None]) -> float | None:
+    """The first of these deadlines; None where there is none. Asked every turn, so no generator."""
+    first_s = None
+    for due_s in dues_s:
+        if due_s is not None and (first_s is None or due_s < first_s):
+            first_s = due_s
+    return first_s
 
 
 def next_tick(due_s: float) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import earliest
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import new_detail
 from chatnet_engine.files.facts import facts_of
@@ -208,7 +209,7 @@ class Offering:
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` has something to do."""
-        return min((one.deadline_s for one in self._waiting.values()), default=None)
+        return earliest([one.deadline_s for one in self._waiting.values()])
 
     def take(self) -> list[ReadyOffer | FailedOffer]:
         """Results since the last call."""

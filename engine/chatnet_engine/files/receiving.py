@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import next_tick
 from chatnet_engine.files import connecting, endings
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing
@@ -157,7 +158,7 @@ class Receiving(Transfer):
         """Do what should bring a connection about."""
         on_link = self._asked is None and at.mono_s < self.link.tcp_again_s
         if not may_start or (on_link and self._out.bulk.full(self.peer, receives=True)):
-            self.retry_at = at.mono_s + SLOT_RETRY_S
+            self.retry_at = next_tick(at.mono_s + SLOT_RETRY_S)  # all that wait look together
             if self._row.reason != QUEUED:
                 self._touch(at, why=QUEUED)
             return

@@ -4,7 +4,7 @@ What an input costs does not depend on how many transfers there are: a peer may 
 open offers, and every message about one of them comes through here.
 """
 
-from chatnet_engine.deadlines import Deadlines
+from chatnet_engine.deadlines import Deadlines, earliest
 from chatnet_engine.files.receiving import Receiving
 from chatnet_engine.files.transfer import Transfer
 from chatnet_protocol.limits import MAX_ACTIVE_TRANSFERS
@@ -32,7 +32,7 @@ class Schedule:
         if transfer.job:
             self._jobs[transfer.job] = transfer
             self._job_of[transfer.id] = transfer.job
-        due_s = min((one for one in (transfer.retry_at, look_s) if one is not None), default=None)
+        due_s = earliest((transfer.retry_at, look_s))
         self._deadlines.put(transfer.id, due_s)
         if due_s is None:
             self._waiting.pop(transfer.id, None)
@@ -58,11 +58,14 @@ class Schedule:
 
         A receiver's job waits for a sender's at the other side: it never takes that one's place.
         """
-        alike = [one for one in self._jobs.values() if type(one) is type(transfer)]
-        others = [one for one in alike if one is not transfer]
-        of_peer = sum(one.peer == transfer.peer for one in others)
+        kind, peer = type(transfer), transfer.peer
+        of_all = of_peer = 0
+        for one in self._jobs.values():
+            if type(one) is kind and one is not transfer:
+                of_all += 1
+                of_peer += one.peer == peer
         limit = MAX_RECEIVING_JOBS if isinstance(transfer, Receiving) else MAX_SENDING_JOBS
-        return of_peer < limit and len(others) < MAX_ACTIVE_TRANSFERS
+        return of_peer < limit and of_all < MAX_ACTIVE_TRANSFERS
 
     def job_of(self, transfer_id: bytes) -> int:
         """Its job as it was noted last; 0: none."""

@@ -153,7 +153,7 @@ class TransferTable:
     def take_gauges(self, now: float) -> list[TransferGauge]:
         """Progress of what moves, at most five a second each."""
         gauges: list[TransferGauge] = []
-        for one in list(self._open.values()):
+        for one in self._schedule.working():
             self._guarded(one.id, one.peer, partial(self._take_gauge, one, gauges, now))
         return gauges
 

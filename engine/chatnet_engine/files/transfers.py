@@ -13,6 +13,7 @@ import msgspec
 
 from chatnet_engine.addresses import Addr
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import earliest
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, arrived, decode_detail
 from chatnet_engine.files.lookups import Lookups, answer_unknown
@@ -289,7 +290,7 @@ class Transfers(UpdateTable):
         """When to call `handle_timeout` next."""
         dues = [self._schedule.next_timeout(), self.offering.next_timeout()]
         dues += [self._links[peer].next_statement_s for peer in self._unstated]
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(dues)
 
     # --- inside ---
 

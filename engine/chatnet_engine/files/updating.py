@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import next_tick
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.detail import Detail, Listing, decode_detail
 from chatnet_engine.files.facts import with_problem
@@ -145,7 +146,7 @@ class Updating(Receiving):
                 self._searching = True
                 self._out.searches.append(self.id)
         elif not may_start:
-            self.retry_at = at.mono_s + SLOT_RETRY_S
+            self.retry_at = next_tick(at.mono_s + SLOT_RETRY_S)
         elif not self.job:
             assert self._earlier is not None
             self.job = self._out.next_job()

@@ -10,6 +10,7 @@ from math import inf
 from types import MappingProxyType
 
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import next_tick
 from chatnet_engine.files.outputs import Outputs
 from chatnet_engine.files.phases import S
 from chatnet_engine.files.receiving import Receiving
@@ -88,7 +89,7 @@ class Waits:
         if isinstance(transfer, Receiving):
             self._send_wait(transfer, is_long=is_long)
         if still.due_s is None or still.due_s <= at.mono_s:
-            still.due_s = None if is_long else still.since_s + after_s
+            still.due_s = None if is_long else next_tick(still.since_s + after_s)
         return still.due_s
 
     def forget(self, transfer_id: bytes) -> None:

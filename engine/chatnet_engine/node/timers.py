@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import earliest
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.subject import Subject
@@ -73,13 +74,12 @@ class Timers:
             due.put(peer, self.due_of(peer))
         for peer in due.touched:  # since they were served, or while others were
             due.put(peer, now.mono_s)
-        dues = (timer.next_timeout() for timer in self._shared)
+        dues = [timer.next_timeout() for timer in self._shared]
         self._shared_s = [math.inf if due_s is None else due_s for due_s in dues]
 
     def due_of(self, peer: int) -> float | None:
         """When something of this peer is due, in monotonic seconds."""
-        dues = [subject.due_of(peer) for subject in self._subjects]
-        return min((due_s for due_s in dues if due_s is not None), default=None)
+        return earliest([subject.due_of(peer) for subject in self._subjects])
 
     def _handle_due(self, peer: int, now: Now) -> None:
         for subject in self._subjects:

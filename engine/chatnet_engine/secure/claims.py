@@ -58,5 +58,5 @@ class PendingHandshakes:
 
     def next_timeout(self) -> float:
         """Infinity if never."""
-        life = self._local.config.pending_s
-        return min((since + life for _, _, since in self._waiting.values()), default=float("inf"))
+        oldest = next(iter(self._waiting.values()), None)  # it stands first
+        return float("inf") if oldest is None else oldest[2] + self._local.config.pending_s

@@ -125,10 +125,13 @@ class Responder:
 
     def next_timeout(self) -> float:
         """Infinity if never."""
-        life = self._local.config.half_open_s
-        ends = [h.started + life for h in self._local.half_open.values()]
-        ends.extend(until for _, _, until in self._refusals.values())
-        return min(ends, default=float("inf"))
+        # The oldest stands first.
+        half_open = next(iter(self._local.half_open.values()), None)
+        refusal = next(iter(self._refusals.values()), None)
+        first_s = float("inf") if refusal is None else refusal[2]
+        if half_open is not None:
+            first_s = min(first_s, half_open.started + self._local.config.half_open_s)
+        return first_s
 
     def _admit(self, init: datagrams.Init, addr: Addr, now: float, known: bool) -> None:
         local = self._local

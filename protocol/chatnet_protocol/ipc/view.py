@@ -144,10 +144,8 @@ class View(Struct, array_like=True):
 
     def transfer(self, transfer_id: bytes) -> TransferRow | None:
         """The transfer with that id."""
-        for row in self.transfers:
-            if row.id == transfer_id:
-                return row
-        return None
+        at = _index(self.transfers, transfer_id)
+        return None if at is None else self.transfers[at]
 
     def apply(self, event: ev.Event) -> None:
         """Change the picture as `event` says. Events about unknown peers change nothing."""
@@ -236,12 +234,11 @@ class View(Struct, array_like=True):
             ]
 
     def _put_transfer(self, row: TransferRow) -> None:
-        for index, known in enumerate(self.transfers):
-            if known.id == row.id:
-                self.transfers[index] = row
-                break
-        else:
+        at = _index(self.transfers, row.id)
+        if at is None:
             self.transfers.append(row)
+        else:
+            self.transfers[at] = row
         if row.state not in ENDED_TRANSFER_STATES:
             return
         ended = [t for t in self.transfers if t.state in ENDED_TRANSFER_STATES]
@@ -251,6 +248,11 @@ class View(Struct, array_like=True):
 
 def _number(peer: PeerView) -> int:
     return peer.info.peer
+
+
+def _index(rows: list[TransferRow], transfer_id: bytes) -> int | None:
+    ids = [row.id for row in rows]
+    return ids.index(transfer_id) if transfer_id in ids else None
 
 
 def idle_link(peer: int) -> LinkRow:
@@ -284,14 +286,13 @@ def _put_back(peer: PeerView, event: ev.MessagesRestored) -> None:
 
 def bounded_tail(rows: list[MessageRow]) -> list[MessageRow]:
     """The newest of `rows` that a view holds: VIEW_MESSAGES and VIEW_TEXT_BYTES, at least one."""
-    kept = 0
-    size = 0
-    for row in reversed(rows):
-        size += len(row.body)
-        if kept == VIEW_MESSAGES or (kept and size > VIEW_TEXT_BYTES):
-            break
-        kept += 1
-    return rows[len(rows) - kept :]
+    newest = rows[-VIEW_MESSAGES:]
+    size = sum([len(row.body) for row in newest])
+    first = 0
+    while size > VIEW_TEXT_BYTES and first < len(newest) - 1:
+        size -= len(newest[first].body)
+        first += 1
+    return newest[first:]
 
 
 def _merge(into: PeerView, gone: PeerView, rows: list[MessageRow]) -> None:

@@ -9,6 +9,7 @@ import contextlib
 from chatnet_engine.addresses import Addr
 from chatnet_engine.arq import events as arq
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import earliest
 from chatnet_engine.node.effects import HostResolved, ReplyTo
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.host_names import HostNames
@@ -335,7 +336,7 @@ class Links(Subject):
         else:
             dues.append(link.next_timeout(session.connection.first_unanswered))
             dues.append(session.connection.next_timeout())
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(dues)
 
     # --- what comes out ---
 
