@@ -4,8 +4,8 @@ Who sends more than is handled loses what is too much, as on a full line, and no
 datagram belongs to the peer whose session it names; handshakes and strangers share a queue.
 """
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Sequence
 
 from chatnet_engine.io.udp import Datagram, UdpCounters
 
@@ -28,23 +28,48 @@ def _units(datagram: Datagram) -> int:
 
 
 class Intake:
-    """Fair between its queues: one datagram of each in turn."""
+    """Fair between its queues: one datagram of each in turn. Those that are held wait aside."""
 
     def __init__(self, owner: Callable[[bytes], int], counters: UdpCounters) -> None:
         """`owner`: number of the peer whose session a datagram names, 0 for none."""
         self._owner = owner
         self._queues: dict[int, _Queue] = {}
+        self._held: dict[int, _Queue] = {}
         self._count = 0
         self._units = 0
         self._counters = counters
+
+        self.counts: Counter[int] = Counter()
+        """Datagrams that were taken since this was cleared, by peer."""
+        self.taken_bytes = 0
+        """In how many bytes."""
 
     def __len__(self) -> int:
         return self._count
 
     @property
+    def ready(self) -> bool:
+        """Whether `take` returns something."""
+        return bool(self._queues)
+
+    @property
     def queue_count(self) -> int:
-        """Of how many peers something waits; strangers count as one."""
+        """Of how many peers something is ready; strangers count as one."""
         return len(self._queues)
+
+    def hold(self, peers: Collection[int], *, whole: bool) -> None:
+        """What comes of these waits for `release`; with `whole` also what waits of them already,
+        without it those of whom something waits are left alone."""
+        for peer in peers:
+            if whole or peer not in self._queues:
+                self._held[peer] = self._queues.pop(peer, _Queue())
+
+    def release(self) -> None:
+        """What is held is ready, after what is."""
+        for peer, queue in self._held.items():
+            if queue:
+                self._queues[peer] = queue
+        self._held.clear()
 
     def add(self, batch: Sequence[Datagram]) -> None:
         """Sort in what has arrived."""
@@ -52,6 +77,8 @@ class Intake:
         for datagram in batch:
             key, units = owner(datagram[0]), _units(datagram)
             queue = queues.get(key)
+            if queue is None:
+                queue = self._held.get(key)
             if queue is None:
                 queue = queues[key] = _Queue()
             elif queue.units + units > MAX_QUEUED_OF_ONE:
@@ -76,11 +103,16 @@ class Intake:
             key = next(iter(queues))
             queue = queues.pop(key)
             most = 1 if queues else count - len(taken)
+            before = len(taken)
             while queue and most:
-                taken.append(queue.popleft())
-                queue.units -= _units(taken[-1])
-                self._units -= _units(taken[-1])
+                datagram = queue.popleft()
+                taken.append(datagram)
+                units = _units(datagram)
+                queue.units -= units
+                self._units -= units
+                self.taken_bytes += len(datagram[0])
                 most -= 1
+            self.counts[key] += len(taken) - before
             if queue:
                 queues[key] = queue  # to the end of the line
         self._count -= len(taken)
@@ -88,7 +120,8 @@ class Intake:
 
     def _make_room(self, queue: _Queue) -> bool:
         """Drop the newest of the longest queue; False when that is `queue` itself."""
-        longest = max(self._queues.values(), key=lambda each: each.units)
+        queues = (*self._queues.values(), *self._held.values())
+        longest = max(queues, key=lambda each: each.units)
         if longest is queue or longest.units <= queue.units + 1:
             return False
         units = _units(longest.pop())

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from chatnet_engine.addresses import Addr
 from chatnet_engine.clock import Now
+from chatnet_engine.io.datagram_budget import DatagramBudget
 from chatnet_engine.io.intake import Intake
 from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.perform import perform
@@ -35,6 +36,8 @@ MAX_DATAGRAMS_S = 0.002
 """Handling them: a burst does not keep the store's answers and the front ends waiting."""
 MAX_DATAGRAMS_OF_SEVERAL_S = 0.001
 """The same where several peers compete: who sends little waits a turn for each of its steps."""
+MAX_UNDISTURBED_S = 0.004
+"""And so long while nothing else has arrived that the turn would hold up."""
 FIRST_SLICE = 2
 """Datagrams handled before the time is looked at; each further slice of a turn is twice as long,
 as nothing is known of what a datagram costs before the first is handled."""
@@ -74,6 +77,9 @@ class Runner:
         self._leave_s = math.inf
         self._poller = select.poll()
         self._answers = select.poll()
+        self._budget = DatagramBudget(clock().mono_s)
+        self._release_s = math.inf
+        """When what is held of the costliest peers is handled."""
         self._store_had_share = False
         self._fds: dict[int, int] = {}
         self._udp_fd = machine.udp.fileno()
@@ -114,7 +120,7 @@ class Runner:
         ready = dict(self._wait())
         self.turns += 1
         node, machine = self._node, self._machine
-        now = self._read_clock()
+        begin = now = self._read_clock()
         if self._wakeup_fd in ready:
             machine.wakeup.clear()
         self._heed_stop(now)
@@ -126,18 +132,21 @@ class Runner:
         if self._addresses_fd in ready:
             machine.addresses.handle_readable()
         machine.handle_timeout()
+        if self._release_s <= now.mono_s:
+            self._release_s = math.inf
+            self.intake.release()
         if results := machine.take_results():
             self._store_had_share = False
             for result in results:
                 node.handle_io(result, now)
-            if self.intake or self._udp_fd in ready:
+            if self.intake.ready or self._udp_fd in ready:
                 # What was committed is sent and shown, and the next transaction begins, before
                 # datagrams take their time.
                 self._perform(now)
         if self._udp_fd in ready:
             self._read_datagrams()
             now = self._read_clock()  # what came meanwhile must not seem to have come before
-        if self.intake:
+        if self.intake.ready:
             self._handle_datagrams(now)
         if machine.ipc.events_fd in ready:
             machine.ipc.handle_events(now.mono_s)
@@ -148,6 +157,18 @@ class Runner:
         if deadline_s is not None and deadline_s <= now.mono_s:
             node.handle_timeout(now)
         self._perform(now)
+        if self.intake.counts:
+            self._account(begin)
+
+    def _account(self, begin: Now) -> None:
+        """The turn that began then handled datagrams."""
+        intake, now_s = self.intake, self._clock().mono_s
+        spent_s = now_s - begin.mono_s
+        if costly := self._budget.spend(spent_s, intake.taken_bytes, intake.counts, now_s):
+            intake.hold(costly, whole=self._budget.protects)
+            self._release_s = min(self._release_s, now_s + self._budget.hold_s)
+        intake.counts.clear()
+        intake.taken_bytes = 0
 
     def _perform(self, now: Now) -> None:
         for effect in self._node.take_effects(now):
@@ -167,13 +188,19 @@ class Runner:
         begin_s = time.perf_counter()
         several = self.intake.queue_count > 1
         most_s = MAX_DATAGRAMS_OF_SEVERAL_S if several else MAX_DATAGRAMS_S
+        extends = several and not self._budget.protects
         handled, slice_size = 0, FIRST_SLICE
         while slice_size > 0 and (batch := self.intake.take(slice_size)):
             self._node.handle_datagrams(batch, now)
             handled += len(batch)
             spent_s = time.perf_counter() - begin_s
             # As many as fit, if they cost what those before them did.
-            fit = int(handled * (most_s - spent_s) / max(spent_s, 1e-9))
+            each_s = max(spent_s, 1e-9) / handled
+            while most_s - spent_s < each_s and extends and most_s < MAX_UNDISTURBED_S:
+                if self._poller.poll(0):
+                    break
+                most_s += MAX_DATAGRAMS_OF_SEVERAL_S
+            fit = int((most_s - spent_s) / each_s)
             slice_size = min(2 * slice_size, fit, MAX_DATAGRAMS_PER_TURN - handled)
 
     def _serve(self, now: Now) -> None:
@@ -215,7 +242,11 @@ class Runner:
     def _let_store_work(self) -> None:
         """Wait for an answer, for a short while, where there would be no wait at all."""
         compete = self.intake.queue_count > 1
-        if self.intake and (compete or not self._store_had_share) and not self._machine.store.idle:
+        if (
+            self.intake.ready
+            and (compete or not self._store_had_share)
+            and not self._machine.store.idle
+        ):
             self._store_had_share = True
             self._answers.poll(STORE_SHARE_MS)
 
@@ -224,8 +255,8 @@ class Runner:
         node_s = self._node.next_timeout()
         if node_s is not None:
             deadline_s = min(deadline_s, node_s)
-        deadline_s = min(deadline_s, self._leave_s)
-        if self.intake or (self._stop_asked is not None and self._leave_s == math.inf):
+        deadline_s = min(deadline_s, self._leave_s, self._release_s)
+        if self.intake.ready or (self._stop_asked is not None and self._leave_s == math.inf):
             return 0.0
         return min(max(deadline_s - self._clock().mono_s, 0.0), MAX_WAIT_S)
 

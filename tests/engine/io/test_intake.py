@@ -69,3 +69,51 @@ def test_large_datagrams_count_for_what_they_take(intake: Intake, counters: UdpC
     intake.take(100)
     intake.add([of(1, 1)] * (MAX_QUEUED_OF_ONE + 1))
     assert len(intake) == MAX_QUEUED_OF_ONE
+
+
+def test_what_is_held_waits_aside_and_comes_last(intake: Intake) -> None:
+    intake.add([of(1, 1), of(2, 1)])
+    intake.hold([1], whole=True)
+    intake.add([of(1, 2), of(2, 2)])
+    assert (len(intake), intake.queue_count) == (4, 1)
+    assert intake.take(9) == [of(2, 1), of(2, 2)]
+    assert not intake.ready
+    assert intake.take(9) == []
+    intake.add([of(2, 3)])
+    intake.release()
+    assert intake.take(9) == [of(2, 3), of(1, 1), of(1, 2)]
+    assert len(intake) == 0
+
+
+def test_without_whole_only_what_comes_is_held(intake: Intake) -> None:
+    intake.add([of(1, 1)])
+    intake.hold([1, 2], whole=False)
+    intake.add([of(1, 2), of(2, 1)])
+    assert intake.take(9) == [of(1, 1), of(1, 2)]
+    intake.release()
+    assert intake.take(9) == [of(2, 1)]
+
+
+def test_nobody_waits_after_a_release_without_datagrams(intake: Intake) -> None:
+    intake.hold([1], whole=True)
+    intake.release()
+    assert not intake.ready
+    intake.add([of(1, 1)])
+    assert intake.take(9) == [of(1, 1)]
+
+
+def test_a_held_flood_makes_room_for_others(
+    intake: Intake, counters: UdpCounters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MAX_QUEUED", 10)
+    intake.hold([1], whole=True)
+    intake.add([of(1, number) for number in range(12)] + [of(2, 1)])
+    assert (len(intake), counters.overrun) == (10, 3)
+    assert intake.take(9) == [of(2, 1)]
+
+
+def test_it_counts_what_was_taken(intake: Intake) -> None:
+    intake.add([of(1, 1), of(1, 2), of(2, 1)])
+    intake.take(9)
+    assert intake.counts == {1: 2, 2: 1}
+    assert intake.taken_bytes == 6

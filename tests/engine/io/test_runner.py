@@ -262,6 +262,7 @@ def test_no_more_are_handled_than_fit_into_the_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [0.0]
+    monkeypatch.setattr(runner, "_budget", Mock(protects=True, spend=lambda *_: []))
 
     def handle(batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
         node.datagrams += batch
@@ -356,6 +357,7 @@ def test_a_peer_that_floods_delays_another_by_one_datagram(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_OF_SEVERAL_S", 0.0)
+    monkeypatch.setattr(runner_module, "MAX_UNDISTURBED_S", 0.0)
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
     monkeypatch.setattr(runner_module, "MAX_READ_S", 10.0)
     for _ in range(200):
@@ -379,6 +381,7 @@ def test_beside_a_flood_a_transaction_has_time_of_its_own(
 ) -> None:
     waits: list[int] = []
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_OF_SEVERAL_S", 0.0)
+    monkeypatch.setattr(runner_module, "MAX_UNDISTURBED_S", 0.0)
     monkeypatch.setattr(runner_module, "MAX_DATAGRAMS_S", 0.0)
     monkeypatch.setattr(runner, "_answers", Mock(poll=waits.append))
     for _ in range(20):
@@ -391,6 +394,59 @@ def test_beside_a_flood_a_transaction_has_time_of_its_own(
     for _ in range(4):
         runner.turn()
     assert waits == shares * [STORE_SHARE_MS]
+
+
+def test_a_costly_peer_s_datagrams_gather_and_others_do_not_wait(
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [read_now().mono_s]
+    monkeypatch.setattr(runner, "_clock", lambda: Now(clock[0], 0))
+    budget = Mock(hold_s=0.5, protects=True)
+    budget.spend.side_effect = lambda spent_s, size, counts, now_s: [c for c in counts if c == 102]
+    monkeypatch.setattr(runner, "_budget", budget)
+
+    def arrive(*datagrams: bytes) -> None:
+        peer.send([(data, machine.udp.local) for data in datagrams])
+        turn_until(runner, lambda: len(runner.intake) + len(node.datagrams) >= expected)
+
+    expected = 1
+    arrive(b"f1")
+    assert [data for data, _ in node.datagrams] == [b"f1"]
+    expected = 4
+    arrive(b"f2", b"f3", b"honest")
+    turn_until(runner, lambda: (b"honest", peer.local) in node.datagrams)
+    assert [data for data, _ in node.datagrams] == [b"f1", b"honest"]
+    clock[0] += 0.5
+    turn_until(runner, lambda: len(node.datagrams) == 4)
+    assert [data for data, _ in node.datagrams[2:]] == [b"f2", b"f3"]
+
+
+def test_a_turn_goes_on_while_nothing_else_has_arrived(
+    runner: Runner,
+    node: FakeNode,
+    machine: Machine,
+    peer: UdpSocket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+
+    def handle(batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
+        node.datagrams += batch
+        clock[0] += len(batch) * 0.3 * runner_module.MAX_DATAGRAMS_OF_SEVERAL_S
+
+    monkeypatch.setattr(node, "handle_datagrams", handle)
+    monkeypatch.setattr(runner, "_budget", Mock(protects=False, spend=lambda *_: []))
+    for _ in range(20):
+        peer.send([(bytes([each]), machine.udp.local) for each in b"xy"])
+    assert wait_readable(machine.udp.fileno())
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    runner.turn()
+    undisturbed_s = runner_module.MAX_UNDISTURBED_S / runner_module.MAX_DATAGRAMS_OF_SEVERAL_S
+    assert len(node.datagrams) == int(undisturbed_s / 0.3)
 
 
 def test_a_flood_of_requests_is_served_in_slices(
