@@ -10,6 +10,7 @@ from benchmarks import (
     bulk,
     drain,
     files,
+    flood,
     hostile,
     latency,
     line,
@@ -28,6 +29,7 @@ from benchmarks import (
 ALL = {
     "latency": latency.run,
     "drain": drain.run,
+    "flood": flood.run,
     "stages": stages.run,
     "attach": attach.run,
     "local": local.run,
@@ -44,7 +46,7 @@ ALL = {
     "peers": peers.run,
     "window": window.run,
 }
-WHEN_ASKED = {"bulk", "line", "pace", "paths", "partition", "hostile", "peers", "window"}
+WHEN_ASKED = {"bulk", "flood", "line", "pace", "paths", "partition", "hostile", "peers", "window"}
 """Take minutes, or need root."""
 
 

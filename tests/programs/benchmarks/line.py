@@ -4,7 +4,9 @@ Each transport has a line of its own, all at the same time, so that what else th
 all alike; bare UDP is the control. As root the lines are TUN devices between network namespaces;
 otherwise each sender impairs its own datagrams, which the kernel's TCP cannot do. The product's
 figures are of whole engines: from a front end's command to the event at the other one, durable on
-both sides. `CHATNET_LINE_LOSS=0,20` for some rows only, `CHATNET_LINE_MESSAGES` (1200) for less.
+both sides; those of its link are of the link alone, without store and front ends.
+`CHATNET_LINE_LOSS=0,20` for some rows only, `CHATNET_LINE_MESSAGES` (1200) for less;
+`CHATNET_LINE_KEEP=FOLDER` keeps the rows, so that a further run measures only what is missing.
 """
 
 import json
@@ -31,7 +33,15 @@ from realworld.narrow_line import ADDRESSES, NarrowLine, narrow_line
 MBIT, DELAY_MS, QUEUE_MS = 100, 25, 50
 LOSSES = [int(each) for each in os.environ.get("CHATNET_LINE_LOSS", "0,5,10,20,30").split(",")]
 COUNT = int(os.environ.get("CHATNET_LINE_MESSAGES", "1200"))
-TRANSPORTS = {"ours": "ChatNet", "udp": "bare UDP", "kcp": "KCP", "quic": "QUIC", "tcp": "TCP"}
+KEEP = os.environ.get("CHATNET_LINE_KEEP", "")
+TRANSPORTS = {
+    "ours": "ChatNet",
+    "link": "its link",
+    "udp": "bare UDP",
+    "kcp": "KCP",
+    "quic": "QUIC",
+    "tcp": "TCP",
+}
 PACKAGES = {"kcp": "kcp", "quic": "aioquic"}
 """What they come from: the list `scripts/requirements-line.txt`, for this benchmark alone."""
 FIRST_PORT = 47100
@@ -62,15 +72,20 @@ def run(root: Path) -> Iterator[str]:
     yield f"| loss | {' | '.join(TRANSPORTS[name] for name in names)} |"
     yield f"|---|{'---|' * len(names)}"
     for loss in LOSSES:
-        folder = root / f"{loss}"
-        folder.mkdir()
-        one = partial(_one, folder, loss, namespaces=not obstacle)
-        with ThreadPoolExecutor(len(names)) as pool:
-            cells = [_cell(figures) for figures in pool.map(one, names)]
-        yield f"| {loss} % | {' | '.join(cells)} |"
+        kept = Path(KEEP or root) / f"line-{loss}-{COUNT}.txt"
+        if not kept.exists():
+            folder = root / f"{loss}"
+            folder.mkdir()
+            one = partial(_one, folder, loss, namespaces=not obstacle)
+            with ThreadPoolExecutor(len(names)) as pool:
+                cells = [_cell(figures) for figures in pool.map(one, names)]
+            kept.write_text(f"| {loss} % | {' | '.join(cells)} |")
+        yield kept.read_text()
 
 
 def _cell(figures: Figures) -> str:
+    if not figures.ms:
+        return "nothing arrived"
     shares = " / ".join(f"{percentile(figures.ms, part):.1f}" for part in (0.5, 0.95, 0.99))
     if figures.wire_bytes is None:
         return shares
