@@ -6,6 +6,7 @@ given, so that receipts can be repeated on the next link.
 """
 
 import sqlite3
+from collections.abc import Sequence
 
 from chatnet_engine.ledger import batches, outgoing, restores
 from chatnet_engine.ledger.counters import incarnation_bytes, peer_state
@@ -17,9 +18,11 @@ from chatnet_protocol.wire.frames import Receipt
 
 def accept(db: sqlite3.Connection, op: c.AcceptMessages) -> c.MessagesAccepted:
     """Commit the peer's next messages; see AcceptMessages."""
-    author, incarnation, mark, received, lamport = db.execute(
-        "SELECT author, incarnation, mark, received_total, lamport"
-        " FROM counters JOIN peers USING (peer) WHERE peer = ?",
+    author, incarnation, mark, received, lamport, no, *newest = db.execute(
+        "SELECT author, incarnation, mark, received_total, lamport, totals.last_no,"
+        " r.last_number, r.ack, r.run FROM counters c JOIN peers USING (peer), totals"
+        " LEFT JOIN inbound_runs r ON r.peer = c.peer AND r.last_number ="
+        " (SELECT max(last_number) FROM inbound_runs WHERE peer = c.peer) WHERE c.peer = ?",
         (op.peer,),
     ).fetchone()
     assert incarnation == incarnation_bytes(op.incarnation), "messages before a HELLO"
@@ -29,7 +32,6 @@ def accept(db: sqlite3.Connection, op: c.AcceptMessages) -> c.MessagesAccepted:
         return c.MessagesAccepted(op.peer, [], [], mark)
     highest = max(row.lamport for row in fresh)
     assert highest <= lamport + MAX_TOTAL_AHEAD, "a Lamport counter too far ahead"
-    no = batches.last_no(db)
     before = (no, received)
     mark += len(fresh)
     try:
@@ -42,7 +44,7 @@ def accept(db: sqlite3.Connection, op: c.AcceptMessages) -> c.MessagesAccepted:
         rows = batches.insert_arrived(db, op.peer, author, new, op.now_ms, op.source, before)
         known.update((row.id, row.ack) for row in rows)
         runs = _compressed(mark - len(fresh) + 1, [known[row.id] for row in fresh])
-    _remember_runs(db, op.peer, runs, mark)
+    _remember_runs(db, op.peer, runs, mark, newest if newest[0] is not None else None)
     _count(db, op.peer, rows, mark, max(lamport, highest))
     return c.MessagesAccepted(op.peer, rows, runs, mark)
 
@@ -92,17 +94,18 @@ def _count(
     )
 
 
-def _remember_runs(db: sqlite3.Connection, peer: int, runs: list[Receipt], mark: int) -> None:
+def _remember_runs(
+    db: sqlite3.Connection,
+    peer: int,
+    runs: list[Receipt],
+    mark: int,
+    last: Sequence[int] | None,
+) -> None:
     """Keep receipts for repetition; those no honest peer can still lack are let go.
 
-    A peer has at most MAX_MESSAGES_IN_WINDOW messages that it has no receipt of. Only
-    the first of `runs` can go on the last one kept: none of them goes on the one before it.
+    A peer has at most MAX_MESSAGES_IN_WINDOW messages that it has no receipt of. Only the first of
+    `runs` can go on `last`, the newest one kept: none of them goes on the one before it.
     """
-    last = db.execute(
-        "SELECT last_number, ack, run FROM inbound_runs WHERE peer = ?"
-        " ORDER BY last_number DESC LIMIT 1",
-        (peer,),
-    ).fetchone()
     grown = False
     for run in runs:
         if last and (last[0] + run.count, last[1] + run.count) == (run.number, run.ack):

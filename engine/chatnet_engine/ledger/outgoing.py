@@ -5,6 +5,7 @@ commits in order, so a receipt settles a run in one row, and a whole conversatio
 """
 
 import sqlite3
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,24 @@ NO_ACK = 0
 """`first_ack` of messages that left the outbox without the peer having committed them."""
 
 
+class _Run(NamedTuple):
+    """Consecutive own messages that have left the outbox; a row of `settled_runs`."""
+
+    first: int
+    count: int
+    first_ack: int
+
+    @property
+    def last(self) -> int:
+        return self.first + self.count - 1
+
+
+_LAST = (
+    "SELECT merged_into, totals.last_no, last_seq, lamport"
+    " FROM counters JOIN peers USING (peer), totals WHERE peer = ?"
+)
+
+
 def queue(db: sqlite3.Connection, op: c.QueueMessages) -> c.MessagesQueued:
     """Append own messages that are not in the history yet; see QueueMessages.
 
@@ -24,13 +43,11 @@ def queue(db: sqlite3.Connection, op: c.QueueMessages) -> c.MessagesQueued:
     that was merged goes to the one it was merged into.
     """
     peer, release = op.peer, op.release
-    (into,) = db.execute("SELECT merged_into FROM peers WHERE peer = ?", (peer,)).fetchone()
+    into, *before = db.execute(_LAST, (peer,)).fetchone()
     if into:
         peer, release = into, False
-    seq, lamport = db.execute(
-        "SELECT last_seq, lamport FROM counters WHERE peer = ?", (peer,)
-    ).fetchone()
-    no = batches.last_no(db)
+        _, *before = db.execute(_LAST, (peer,)).fetchone()
+    no, seq, lamport = before
     new = op.rows
     twice: list[int] = []
     try:
@@ -140,19 +157,33 @@ def load_outbox(db: sqlite3.Connection, op: c.LoadOutbox) -> c.OutboxPage:
 
 def store_receipts(db: sqlite3.Connection, op: c.StoreReceipts) -> c.ReceiptsStored:
     """Settle what the peer says it committed, a run at least; see StoreReceipts."""
-    last_seq, acked, delivered = db.execute(
-        "SELECT last_seq, acked_total, delivered_seq FROM counters WHERE peer = ?", (op.peer,)
+    last_seq, acked, delivered, *newest = db.execute(
+        "SELECT last_seq, acked_total, delivered_seq, s.first_seq, s.run, s.first_ack"
+        " FROM counters c LEFT JOIN settled_runs s ON s.peer = c.peer AND s.first_seq ="
+        " (SELECT max(first_seq) FROM settled_runs WHERE peer = c.peer) WHERE c.peer = ?",
+        (op.peer,),
     ).fetchone()
+    before = _Run(*newest) if newest[0] is not None else None
+    holes = before is not None and before.last > delivered
     new: list[AckRange] = []
     for run in op.runs:
         assert 0 < run.count <= min(run.seq, run.ack), "a receipt for more messages than there are"
         assert run.seq <= last_seq, "a receipt for a message that does not exist"
         acked = max(acked, run.ack)
-        for first, last in _unsettled(db, op.peer, run.seq - run.count + 1, run.seq, delivered):
-            part = AckRange(last, run.ack - (run.seq - last), last - first + 1)
-            _settle(db, op.peer, first, part.count, part.ack - part.count + 1)
+        first = run.seq - run.count + 1
+        if not holes and first <= delivered + 1:  # nothing beyond `delivered` is settled
+            parts = [(delivered + 1, run.seq)] if run.seq > delivered else []
+        else:
+            holes = True
+            parts = _unsettled(db, op.peer, first, run.seq, delivered)
+        for begin, last in parts:
+            part = AckRange(last, run.ack - (run.seq - last), last - begin + 1)
+            before = _before(db, op.peer, begin) if holes else before
+            before = _settle(
+                db, op.peer, _Run(begin, part.count, part.ack - part.count + 1), before
+            )
             new.append(part)
-        delivered = _advance(db, op.peer, delivered)
+        delivered = _advance(db, op.peer, delivered) if holes else max(delivered, run.seq)
     known = max(run.seq for run in op.runs)
     db.execute(
         "UPDATE counters SET acked_total = ?, delivered_seq = ?, sent_seq = max(sent_seq, ?2),"
@@ -186,7 +217,7 @@ def fail(db: sqlite3.Connection, op: c.FailMessage) -> c.MessageFailedStored:
         "UPDATE messages SET failed = ? WHERE peer = ? AND seq = ? AND author = 0 RETURNING no",
         (op.reason, op.peer, op.seq),
     ).fetchone()
-    _settle(db, op.peer, op.seq, 1, NO_ACK)
+    _settle(db, op.peer, _Run(op.seq, 1, NO_ACK), _before(db, op.peer, op.seq))
     delivered = _advance(db, op.peer, delivered)
     db.execute(
         "UPDATE counters SET delivered_seq = ?, sent_seq = max(sent_seq, ?1) WHERE peer = ?",
@@ -243,22 +274,28 @@ def _unsettled(
     return parts
 
 
-def _settle(db: sqlite3.Connection, peer: int, first: int, run: int, first_ack: int) -> None:
-    """Remember that these left the outbox, as part of the run before them if they follow it."""
-    before = db.execute(
+def _before(db: sqlite3.Connection, peer: int, first: int) -> _Run | None:
+    """The settled run before an own message."""
+    found = db.execute(
         "SELECT first_seq, run, first_ack FROM settled_runs WHERE peer = ? AND first_seq < ?"
         " ORDER BY first_seq DESC LIMIT 1",
         (peer, first),
     ).fetchone()
-    if before and before[0] + before[1] == first:
-        follows = before[2] + before[1] if before[2] else NO_ACK
-        if follows == first_ack:
+    return _Run(*found) if found else None
+
+
+def _settle(db: sqlite3.Connection, peer: int, new: _Run, before: _Run | None) -> _Run:
+    """Remember that these left the outbox, as part of the run before them if they follow it."""
+    if before and before.last + 1 == new.first:
+        follows = before.first_ack + before.count if before.first_ack else NO_ACK
+        if follows == new.first_ack:
             db.execute(
                 "UPDATE settled_runs SET run = run + ? WHERE peer = ? AND first_seq = ?",
-                (run, peer, before[0]),
+                (new.count, peer, before.first),
             )
-            return
-    db.execute("INSERT INTO settled_runs VALUES (?, ?, ?, ?)", (peer, first, run, first_ack))
+            return _Run(before.first, before.count + new.count, before.first_ack)
+    db.execute("INSERT INTO settled_runs VALUES (?, ?, ?, ?)", (peer, *new))
+    return new
 
 
 def _advance(db: sqlite3.Connection, peer: int, delivered: int) -> int:
