@@ -7,7 +7,7 @@ It owns nothing but the turn: which subject each input goes to, and in which ord
 (commit, datagrams, files, publications, replies).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import assert_never, get_args
 
@@ -271,46 +271,54 @@ class Node:
 
     # --- outputs ---
 
-    def take_effects(self, now: Now) -> list[Effect]:
-        """End the turn: what the world is asked for, in the order in which to do it."""
+    def take_effects(self, now: Now) -> Iterator[Effect]:
+        """End the turn: what the world is asked for, each to be performed before the next is taken,
+        so that the store works and datagrams leave while publications are still being packed."""
         turn = self.turn
         self._end_links(now)
         self._move_transfers(now)
-        out: list[Effect] = []
-        sealed: list[tuple[bytes, Addr]] = []
-        for peer in self.links.changed:  # the state of a link decides what is due of it
-            turn.due.touch(peer)
-        served = turn.due.touched
-        for peer in served:
-            if self._stop_by is None:
-                self.contained.peer(peer, now, partial(self._serve, peer, sealed, now))
-            turn.due.served(peer)
-        farewells = self.links.sessions.take_farewells()
-        datagrams = self.endpoint.take_datagrams() + farewells + sealed
-        for peer, address in self.links.take_addresses().items():
-            if known := self.peers.get(peer):
-                self.people.remember(msgspec.structs.replace(known, address=address))
-        if (commit := turn.commits.take(now)) is not None:
-            file = self.known.note(commit.ops, now.wall_ms // 1000)
-            out.append(CommitOps(msgspec.structs.replace(commit, known_peers=file)))
+        served, datagrams = self._serve_peers(now)
+        yield from self._commit(now)
         if datagrams:
-            out.append(SendDatagrams(datagrams))
-        out += self.links.names.take_resolves()
-        out += map(SendToFileProcess, self.transfers.transfers.take_process_frames())
+            yield SendDatagrams(datagrams)
+        yield from self.links.names.take_resolves()
+        yield from map(SendToFileProcess, self.transfers.transfers.take_process_frames())
         for row in self.links.take_changed():
             turn.publisher.publish(LinkChanged(row))
         self.front_ends.publish_gauges(served, now)
-        out += turn.publisher.take_effects(now)
-        out += turn.effects
-        out += self.restoring.take_reads()
+        out = turn.publisher.take_effects(now) + turn.effects + self.restoring.take_reads()
         turn.effects.clear()
         self.timers.put(served, now)
-        out[:0] = self.config.trace.take()
+        yield from self.config.trace.take()
+        yield from out
         due = self._stop_by is not None and (turn.commits.idle or now.mono_s >= self._stop_by)
         if due and not self._stopped:
             self._stopped = True
-            out.append(StopRunner(self.front_ends.stopping))
-        return out
+            yield StopRunner(self.front_ends.stopping)
+
+    def _commit(self, now: Now) -> Iterator[Effect]:
+        """The next transaction, if the last one was answered."""
+        for peer, address in self.links.take_addresses().items():
+            if known := self.peers.get(peer):
+                self.people.remember(msgspec.structs.replace(known, address=address))
+        if (commit := self.turn.commits.take(now)) is not None:
+            file = self.known.note(commit.ops, now.wall_ms // 1000)
+            yield from self.config.trace.take()
+            yield CommitOps(msgspec.structs.replace(commit, known_peers=file))
+
+    def _serve_peers(self, now: Now) -> tuple[list[int], list[tuple[bytes, Addr]]]:
+        """The peers of whom something changed, and the datagrams that leave."""
+        due = self.turn.due
+        sealed: list[tuple[bytes, Addr]] = []
+        for peer in self.links.changed:  # the state of a link decides what is due of it
+            due.touch(peer)
+        served = due.touched
+        for peer in served:
+            if self._stop_by is None:
+                self.contained.peer(peer, now, partial(self._serve, peer, sealed, now))
+            due.served(peer)
+        leaving = self.endpoint.take_datagrams() + self.links.sessions.take_farewells()
+        return served, leaving + sealed
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` next, in monotonic seconds; changes with `take_effects`."""

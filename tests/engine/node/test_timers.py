@@ -129,7 +129,7 @@ def test_the_next_deadline_costs_the_same_beside_as_many_clients_as_there_can_be
         with Steps() as steps:
             node.next_timeout()
             if in_a_turn:
-                node.take_effects(now)
+                list(node.take_effects(now))
                 node.next_timeout()
         counts.append(steps.count)
     few, many = counts

@@ -60,7 +60,7 @@ class World:
             act(node)
             due = node.next_timeout()
             node.handle_timeout(now)
-            effects = node.take_effects(now)
+            effects = list(node.take_effects(now))
             node.next_timeout()
         assert due is not None
         return steps.count, effects
