@@ -6,7 +6,8 @@ asked for it, the durable messages between as `Missed`.
 """
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Command, Result
@@ -15,8 +16,7 @@ from chatnet_protocol.ipc.rows import MessageRow
 from chatnet_protocol.ipc.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """Forget what was known; this is the session. The view is the receiver's to keep and change."""
 
     view: View
@@ -26,8 +26,7 @@ class Reset:
     """Our own number among the attached clients."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """Durable messages since the number asked for, in `no` order; `peers[i]` is of `rows[i]`.
 
     They are older than the Reset before, which may show some of them already.
@@ -37,30 +36,26 @@ class Missed:
     peers: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """One numbered event, to be applied to the view."""
 
     seq: int
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Gauged:
+class Gauged(Struct, frozen=True):
     """A newer value of a statistic."""
 
     gauge: Gauge
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
+class Behind(Struct, frozen=True):
     """Events were missed; they are being fetched. `missing` counts those known of."""
 
     missing: int
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """Caught up: what is known is the present."""
 
     client: int
@@ -83,8 +78,7 @@ class Cause(enum.StrEnum):
     """It died too often; `detail` is what of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(Struct, frozen=True):
     """Why no engine answers; `command` starts one, where that is known."""
 
     cause: Cause
@@ -97,8 +91,7 @@ class Outage:
         return self.cause in (Cause.STOPPED, Cause.REFUSED, Cause.GAVE_UP)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineLost:
+class EngineLost(Struct, frozen=True):
     """The engine ended or fell silent. What was known stays readable; attaching goes on quietly.
 
     Comes again when more is known: then with an Outage.
@@ -108,8 +101,7 @@ class EngineLost:
     outage: Outage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The engine does not take this client. `final`: asking again cannot help."""
 
     code: ErrorCode
@@ -117,8 +109,7 @@ class Refused:
     final: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The end of a command: exactly one of `result` and `error` is set."""
 
     token: int
@@ -129,8 +120,7 @@ class Answered:
     """No answer came in time; the error says so, and the command may still be carried out."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientFailed:
+class ClientFailed(Struct, frozen=True):
     """The client's own thread has ended because of a mistake in it; nothing comes afterwards.
 
     The front end ends, too, and shows `reason`, one sentence. `trace` is for a file.

@@ -7,9 +7,9 @@ a list widget can follow without drawing everything anew.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.events import (
@@ -28,24 +28,21 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """At either limit no older page is taken, and a new message pushes the oldest out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inserted:
+class Inserted(Struct, frozen=True):
     """`count` rows now stand from `index` on."""
 
     index: int
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """`count` rows went from `index` on."""
 
     index: int
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Updated:
+class Updated(Struct, frozen=True):
     """The row at `index` is another one now (an ACK number, a failure)."""
 
     index: int

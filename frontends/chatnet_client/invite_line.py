@@ -7,8 +7,8 @@ anybody: a name is only ever a name.
 import contextlib
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
-from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from chatnet_protocol.addresses import parse_address, show_address
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -25,8 +25,7 @@ _SOMEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Documentation addresses (RFC 5737, RFC 3849): connecting a UDP socket sends nothing."""
 
 
-@dataclass(frozen=True)
-class Contact:
+class Contact(Struct, frozen=True):
     """Where somebody is, and the code that proves it is them; an address alone has no code."""
 
     addresses: tuple[tuple[str, int], ...]
@@ -36,12 +35,16 @@ class Contact:
 
 def show_invite(contact: Contact) -> str:
     """The line that `parse_contact` takes."""
+    from urllib.parse import quote  # the window shows addresses before any invite
+
     places = ",".join(show_address(host, port) for host, port in contact.addresses)
     return f"{SCHEME}{VERSION}/{contact.code}/{places}/{quote(contact.name, safe='')}"
 
 
 def parse_contact(text: str) -> Contact:
     """An invite, or `host:port` alone. Raises CommandError with one sentence."""
+    from urllib.parse import unquote
+
     line = "".join(text.split()) if SCHEME in text[:200].casefold() else text.strip()
     if not line:
         raise _invalid("Paste an invite, or type host:port.")

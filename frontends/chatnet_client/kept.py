@@ -14,8 +14,10 @@ twice has the same id, and is one message. `now` is seconds of any clock that do
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chatnet_client.client_events import Answered
 from chatnet_client.kept_records import KeptText
@@ -69,8 +71,7 @@ class MemoryKeeper:
         """Nothing to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A text that is not durable in the engine."""
 
     text: KeptText

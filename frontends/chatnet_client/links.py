@@ -7,8 +7,8 @@ ASCII ones. Nothing here trusts the text: it may be a peer's.
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from urllib.parse import unquote
+
+from msgspec import Struct
 
 _LINK = re.compile(
     r"https?://[^\s<>\"'\\`\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]+", re.I
@@ -33,8 +33,7 @@ _DELIMITERS = re.compile(r"[/?#@:%\[\]\\\s]")
 MAX_LABEL_CHARACTERS = 63
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """One web address in a text."""
 
     start: int
@@ -81,6 +80,8 @@ def honest_host(host: str) -> str:
     scripts, or ones that look like ASCII, are in it."""
     if host.isascii() and "%" not in host:
         return host.lower()
+    from urllib.parse import unquote  # few texts have a link, fewer one like this
+
     name = ".".join(map(_normal_label, _DOTS.split(unquote(host))))
     return name if _is_clear(name) else ".".join(map(_ascii_label, name.split(".")))
 

@@ -8,7 +8,8 @@ drop in silence, because it lacks a capability, is refused here.
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_client.words.messages import NO_REPLIES
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -34,8 +35,7 @@ MAX_PENDING = 1024
 """Commands waiting at once; one more is refused with `busy`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """How one command ended."""
 
     token: int
@@ -46,8 +46,7 @@ class Answer:
     timed_out: bool = False
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     token: int
     command: Command
     user: bool

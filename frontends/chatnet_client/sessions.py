@@ -8,7 +8,8 @@ import contextlib
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_client.channel import read_connection_file
 from chatnet_client.errors import EngineUnreachable, NoSession, SeveralSessions
@@ -34,8 +35,7 @@ MAX_SESSIONS = 1000
 """Folders looked at; more are not listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """A session's folder, and the engine that runs it, if one does."""
 
     name: str

@@ -1,7 +1,8 @@
 """News that do not interrupt: one line above the conversation, with what can be done about it."""
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_client.client_events import Cause
 from chatnet_client.mirror import Mirror
@@ -35,8 +36,7 @@ class Tone(enum.Enum):
     DANGER = "danger"
 
 
-@dataclass(frozen=True)
-class Banner:
+class Banner(Struct, frozen=True):
     """One sentence and the actions offered: (name, words)."""
 
     tone: Tone

@@ -1,6 +1,6 @@
 """One message with all that its drawing depends on, and how a screen reader says it. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chatnet_client.mirror import NO_PROGRESS, Progress
 from chatnet_client.words.offers import offer_words, row_words
@@ -17,8 +17,7 @@ from chatnet_qt.wording import (
 )
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """What stands above a message that answers another. `author` is empty when that one is not
     here, or not looked up yet."""
 
@@ -27,8 +26,7 @@ class Quote:
     text: str
 
 
-@dataclass(frozen=True)
-class Bubble:
+class Bubble(Struct, frozen=True):
     """One message with all that its drawing depends on."""
 
     row: MessageRow

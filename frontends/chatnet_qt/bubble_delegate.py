@@ -4,9 +4,9 @@ Keeps two bounded caches, both cleared when the font or a setting changes: finis
 was drawn lately, for one width, and heights of everything that was measured.
 """
 
-import html
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_client.links import link_of
 from chatnet_client.words.states import state_sentence
@@ -41,8 +41,7 @@ from chatnet_qt.wording import moment_words, not_sent_words
 MAX_LAYOUTS = 300
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """What a point lies on: at most one of `action` and `link` is set."""
 
     action: str = ""
@@ -247,6 +246,8 @@ class BubbleDelegate(QStyledItemDelegate):
             return False
         found = self.hit(bubble, option.font, event.pos() - option.rect.topLeft())
         words = tip_words(bubble, found) if found.on_bubble else ""
+        import html  # its tables of entities are large, and the first paint needs none
+
         QToolTip.showText(event.globalPos(), f"<span>{html.escape(words)}</span>" if words else "")
         return True
 

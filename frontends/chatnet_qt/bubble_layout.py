@@ -6,7 +6,8 @@ which knows no markup.
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from chatnet_client.words.states import after_words
 from chatnet_qt.bubble import Bubble
@@ -39,8 +40,7 @@ class Numbers(enum.StrEnum):
     NEVER = "never"
 
 
-@dataclass
-class PlacedBlock:
+class PlacedBlock(Struct):
     """One block of a text, laid out; `at` is its layout's corner, `start` where it begins in the
     whole text, in Qt's positions."""
 
@@ -49,11 +49,10 @@ class PlacedBlock:
     start: int
     ground: QRectF | None = None
     codes: tuple[tuple[int, int], ...] = ()
-    links: list[tuple[int, int, str]] = field(default_factory=list)
+    links: list[tuple[int, int, str]] = []
 
 
-@dataclass
-class Placed:
+class Placed(Struct):
     """A bubble laid out for one width; coordinates from the item's top left corner."""
 
     height: float
@@ -63,7 +62,7 @@ class Placed:
     tick_box: QRectF
     day_box: QRectF | None = None
     new_box: QRectF | None = None
-    blocks: list[PlacedBlock] = field(default_factory=list)
+    blocks: list[PlacedBlock] = []
     bare: bool = False
     """Emoji alone: nothing is drawn around them."""
     numbers: str = ""
@@ -80,8 +79,8 @@ class Placed:
     size_box: QRectF | None = None
     bar_box: QRectF | None = None
     state_box: QRectF | None = None
-    buttons: list[tuple[QRectF, str]] = field(default_factory=list)
-    below: list[tuple[QRectF, str]] = field(default_factory=list)
+    buttons: list[tuple[QRectF, str]] = []
+    below: list[tuple[QRectF, str]] = []
     """Links under the bubble: what to do about a text that was not sent."""
 
     def parts(self) -> tuple[list[tuple[str, QRectF]], list[tuple[str, QRectF]]]:

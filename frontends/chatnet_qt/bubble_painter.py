@@ -1,7 +1,8 @@
 """Paints one laid-out bubble in the theme's colours. Decides nothing, changes nothing."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_client.words import is_record, size_words
 from chatnet_protocol.ipc.rows import TransferState
@@ -37,8 +38,7 @@ CENTRE = int(Qt.AlignmentFlag.AlignCenter)
 RING_PX = 2
 
 
-@dataclass(frozen=True)
-class Looks:
+class Looks(Struct, frozen=True):
     """What a bubble's drawing depends on besides the bubble."""
 
     hovered: str = ""

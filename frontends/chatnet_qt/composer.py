@@ -5,6 +5,8 @@ itself but drafts: `send_wanted(text, draft revision, paths)` is carried out by 
 """
 
 import time
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from chatnet_client.client_events import Answered
 from chatnet_client.draft import SharedDraft
@@ -14,7 +16,6 @@ from chatnet_qt.attachments import AttachmentRow, local_paths
 from chatnet_qt.bubble_layout import WIDE_FROM, column_of
 from chatnet_qt.closed_bar import ClosedBar
 from chatnet_qt.controls import IconButton
-from chatnet_qt.emoji_completion import EmojiCompletion
 from chatnet_qt.qt import (
     QApplication,
     QBrush,
@@ -43,6 +44,9 @@ from chatnet_qt.session import Session
 from chatnet_qt.text_box import TextBox
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import measures_of
+
+if TYPE_CHECKING:
+    from chatnet_qt.emoji_completion import EmojiCompletion
 
 BAR_PX = 10
 """Of the conversation, which the column does not count."""
@@ -75,7 +79,6 @@ class Composer(QFrame):
         self.attachments = AttachmentRow()
         self.attach_button = IconButton("clip", "Attach files (Ctrl+O)")
         self.emoji_button = IconButton("smile", "Emoji (Ctrl+E, or :name)")
-        self.completion = EmojiCompletion(self.box)
         self.send_button = IconButton("send", "Send (Enter)")
         self.send_button.filled = True
         self._share_timer = QTimer(self)
@@ -133,6 +136,13 @@ class Composer(QFrame):
         )
         self._session.was_reset.connect(self._on_reset)
         self._session.changed.connect(self._on_event)
+
+    @cached_property
+    def completion(self) -> "EmojiCompletion":
+        """Emoji by name: made, and its module loaded, at the first colon."""
+        from chatnet_qt.emoji_completion import EmojiCompletion
+
+        return EmojiCompletion(self.box)
 
     # --- what people do ---
 
@@ -216,6 +226,8 @@ class Composer(QFrame):
         if self._adopting:
             return
         text = self.box.written()
+        if ":" in text and "completion" not in vars(self):
+            self.completion.look()
         follows = self._draft.handle_edit(text, time.monotonic())
         self._say_typing(bool(text))
         self._follow(follows)

@@ -5,8 +5,8 @@ from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, SetPeer, TrustPeer
 from chatnet_protocol.ipc.rows import PeerRow, Trust
+from chatnet_qt.clipboard import copy
 from chatnet_qt.controls import Choice, IconButton, Switch, push_button
-from chatnet_qt.first_contact import copy
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.monogram import Monogram
 from chatnet_qt.page import Card, Page

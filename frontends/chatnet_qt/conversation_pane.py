@@ -4,6 +4,8 @@ Puts the parts together and passes signals between them; each part owns its own 
 """
 
 import time
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from chatnet_client.client_events import Answered
 from chatnet_client.words.notices import notice_words
@@ -14,7 +16,6 @@ from chatnet_qt.banner import Banner, BannerSlot, Tone, key_banner, link_banner
 from chatnet_qt.composer import Composer
 from chatnet_qt.conversation_view import ConversationView
 from chatnet_qt.day_pin import DayPin
-from chatnet_qt.find_bar import FindBar
 from chatnet_qt.header import Header
 from chatnet_qt.jump_button import JumpButton
 from chatnet_qt.message_actions import MessageActions
@@ -32,9 +33,11 @@ from chatnet_qt.read_marker import ReadMarker
 from chatnet_qt.reading_keys import step_of
 from chatnet_qt.reply_bar import answerable_beside
 from chatnet_qt.restore_strip import RestoreStrip
-from chatnet_qt.safety import KeyChangedDialog, SafetyDialog
 from chatnet_qt.session import Session
 from chatnet_qt.wording import peer_name, shown_name
+
+if TYPE_CHECKING:
+    from chatnet_qt.find_bar import FindBar
 
 CLOCK_MS = 5000
 """How often words that hold a duration are renewed."""
@@ -56,7 +59,6 @@ class ConversationPane(QWidget):
         self.model = ConversationModel(session, peer, self)
         self.view = ConversationView(self.model)
         self.composer = Composer(session, peer)
-        self.find_bar = FindBar(session, peer)
         self.header = Header(session, peer)
         self.key_strip = BannerSlot("Key", self)
         self.link_strip = BannerSlot("Connection", self)
@@ -80,13 +82,25 @@ class ConversationPane(QWidget):
         self._on_reset()
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        column.addWidget(self.find_bar)
         column.addWidget(self.view, 1)
         column.addWidget(self.composer)
+
+    @cached_property
+    def find_bar(self) -> "FindBar":
+        """Between header and bubbles: made, and its module loaded, when it is opened first."""
+        from chatnet_qt.find_bar import FindBar
+
+        bar = FindBar(self._session, self.peer_number)
+        bar.found.connect(self._on_found)
+        bar.day_chosen.connect(lambda minute: self.model.show_day(minute * 60_000))
+        bar.searched.connect(self.view.mark_found)
+        bar.closed.connect(self.composer.box.setFocus)
+        self._column.insertWidget(1, bar)
+        return bar
 
     def slots(self) -> list[BannerSlot]:
         """News about this conversation, the most urgent first."""
@@ -107,10 +121,6 @@ class ConversationPane(QWidget):
         self.model.found.connect(view.go_to)
         self.model.day_missed.connect(lambda: self.tell(NO_SUCH_DAY, Tone.INFO))
         self.model.not_found.connect(lambda: self.tell(HISTORY_FAILED))
-        self.find_bar.found.connect(self._on_found)
-        self.find_bar.day_chosen.connect(lambda minute: self.model.show_day(minute * 60_000))
-        self.find_bar.searched.connect(view.mark_found)
-        self.find_bar.closed.connect(composer.box.setFocus)
         composer.send_wanted.connect(self._send)
         composer.refused.connect(self.tell)
         composer.recalled.connect(self._recall)
@@ -162,6 +172,8 @@ class ConversationPane(QWidget):
 
     def show_safety_number(self) -> None:
         """Open the digits to compare."""
+        from chatnet_qt.safety import SafetyDialog  # as late as its window
+
         peer = self.model.peer()
         if peer is not None:
             dialog = SafetyDialog(self._session, peer.info, self)
@@ -170,6 +182,8 @@ class ConversationPane(QWidget):
 
     def show_offered_key(self) -> None:
         """Open the question about a key that was refused."""
+        from chatnet_qt.safety import KeyChangedDialog  # as late as its window
+
         peer = self.model.peer()
         if peer is not None:
             KeyChangedDialog(self._session, peer.info, self).show()
@@ -217,7 +231,7 @@ class ConversationPane(QWidget):
         """Esc while one writes: whatever is open closes, then back to the newest message."""
         if self.composer.reply_bar.message_id:
             self.composer.reply_bar.drop()
-        elif self.find_bar.isVisible():
+        elif "find_bar" in vars(self) and self.find_bar.isVisible():
             self.find_bar.close_bar()
         elif self.notice_strip.shown is not None:
             self._hide_notice()

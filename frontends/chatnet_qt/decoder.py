@@ -3,7 +3,8 @@ does to its reader ends that process and nothing else."""
 
 import sys
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_qt.qt import QImage, QObject, QProcess, QTimer, pyqtSignal
 
@@ -15,8 +16,7 @@ TIMEOUT_MS = 60_000
 """A busy machine takes its time; CPU time bounds what would not end."""
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """A picture scaled to fit, and the size it has in its file."""
 
     image: QImage

@@ -9,8 +9,8 @@ from chatnet_client.words.states import state_sentence
 from chatnet_protocol.ipc.commands import Delivery
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
+from chatnet_qt.clipboard import copy
 from chatnet_qt.controls import IconButton, Line
-from chatnet_qt.first_contact import copy
 from chatnet_qt.labels import label, selectable
 from chatnet_qt.qt import (
     QFormLayout,

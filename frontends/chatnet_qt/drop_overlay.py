@@ -1,5 +1,7 @@
 """Files that are dropped anywhere on a window, and what lies over it while they are dragged."""
 
+from functools import cached_property
+
 from chatnet_qt.composer import Composer
 from chatnet_qt.qt import (
     QColor,
@@ -79,8 +81,12 @@ class DropWindow(QMainWindow):
 
     def __init__(self) -> None:
         super().__init__()
-        self.drop = DropOverlay(self)
         self.setAcceptDrops(True)
+
+    @cached_property
+    def drop(self) -> DropOverlay:
+        """What lies over the window meanwhile: made when something is dragged over it first."""
+        return DropOverlay(self)
 
     def drop_target(self) -> tuple[Composer, str] | None:
         """Where they go, and what that is called; None: nowhere now."""

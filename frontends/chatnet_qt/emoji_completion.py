@@ -1,7 +1,8 @@
 """`:name` while one writes: offers the emoji that are called so, and puts the chosen one in."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_qt.emoji_names import Emoji, find_emoji, named
 from chatnet_qt.emoji_picker import EmojiModel
@@ -27,8 +28,7 @@ MAX_OFFERED = 6
 _BEGUN = re.compile(r"(?:^|(?<=[\s(]))(:([a-z][a-z0-9_+-]+)(:?))$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """What stands before the cursor: `length` characters from the colon on."""
 
     name: str
@@ -82,7 +82,7 @@ class EmojiCompletion(QObject):
         self.model = OfferModel(self)
         self.list: QListView | None = None
         box.installEventFilter(self)
-        box.textChanged.connect(self._look)
+        box.textChanged.connect(self.look)
         box.cursorPositionChanged.connect(self._close_if_elsewhere)
 
     @property
@@ -95,7 +95,8 @@ class EmojiCompletion(QObject):
         block = cursor.block().text()
         return block[: cursor.positionInBlock()]
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Offer what the text before the cursor begins, put in what it names."""
         self._begun = found = begun(self._before()) if self._box.hasFocus() else None
         if found is None:
             self._close()

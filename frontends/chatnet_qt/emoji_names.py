@@ -1,8 +1,9 @@
 """Emoji by name: the short names that people type between colons, from the package `emoji`, which
 takes them from Unicode's lists. Pure; read at the first use."""
 
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 NEWEST = 15.0
 """Version of Unicode's emoji that fonts of today's desktops have."""
@@ -20,8 +21,7 @@ _LAST = (0x1F1E6, 0x1F1FF)
 """Flags."""
 
 
-@dataclass(frozen=True)
-class Emoji:
+class Emoji(Struct, frozen=True):
     """One emoji; `names` without colons, the usual one first."""
 
     text: str

@@ -10,6 +10,7 @@ from chatnet_client.invite_line import (
 )
 from chatnet_protocol.errors import CommandError
 from chatnet_protocol.ipc.commands import AddPeer, Invited, MakeInvite, PeerAdded, RemovePeer
+from chatnet_qt.clipboard import copy
 from chatnet_qt.controls import IconButton, push_button
 from chatnet_qt.labels import label
 from chatnet_qt.monogram import Monogram
@@ -17,13 +18,11 @@ from chatnet_qt.page import Card, Page
 from chatnet_qt.qr import QrCode
 from chatnet_qt.qt import (
     QFrame,
-    QGuiApplication,
     QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
-    present,
     pyqtSignal,
 )
 from chatnet_qt.session import Session
@@ -33,11 +32,6 @@ from chatnet_qt.wording import own_name, shown_name
 EXAMPLE = "For example 192.0.2.7:5000 or [2001:db8::7]:5000"
 UNTIL = "Works once, for 24 hours, while ChatNet is running. Waiting for your guest…"
 LINES_SHOWN = 4
-
-
-def copy(words: str) -> None:
-    """Put words on the clipboard."""
-    present(QGuiApplication.clipboard()).setText(words)
 
 
 class FirstContact(Page):

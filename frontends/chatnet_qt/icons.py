@@ -1,6 +1,7 @@
 """Pictures drawn by hand on a grid of 24, lines of 2, round ends: no files to find, sharp at every
 scale, in the theme's colours."""
 
+from functools import lru_cache
 from types import MappingProxyType
 
 from chatnet_qt.qt import (
@@ -104,6 +105,8 @@ TICKS = MappingProxyType(
 )
 """The states of an own message on a grid of 16; "read" is a filled disc."""
 TICK_GRID, TICK_STROKE = 16, 1.5
+MANY = 10
+"""Unread messages from which on a badge has no number."""
 
 
 def path_of(commands: str) -> QPainterPath:
@@ -187,8 +190,14 @@ def icon_of(name: str, colour: QColor, size: int = GRID, faint: QColor | None = 
 
 
 def app_icon(unread: int = 0) -> QIcon:
-    """Two bubbles; with a badge while something is unread."""
+    """Two bubbles; with a badge while something is unread. Kept for what is shown."""
     accent = colours_of(QApplication.palette()).accent
+    return _app_icon(accent.rgb(), min(unread, MANY))
+
+
+@lru_cache(maxsize=4)
+def _app_icon(rgb: int, unread: int) -> QIcon:
+    accent = QColor(rgb)
     icon = QIcon()
     for size in (16, 24, 32, 48, 64, 128, 256):
         pixmap = QPixmap(size, size)
@@ -221,5 +230,5 @@ def _badge(painter: QPainter, unit: float, unread: int) -> None:
     font.setPixelSize(max(6, round(5.6 * unit)))
     painter.setFont(font)
     painter.setPen(QColor("white"))
-    words = str(unread) if unread < 10 else "9+"
+    words = str(unread) if unread < MANY else "9+"
     painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), words)

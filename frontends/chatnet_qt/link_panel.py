@@ -1,14 +1,15 @@
 """The link to a peer in numbers and plots, beside the conversation; all of it can be copied."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_client.words import size_words
 from chatnet_client.words.numbers import percent_words, rtt_words
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.ipc.rows import LinkState, TransferState
+from chatnet_qt.clipboard import copy
 from chatnet_qt.controls import IconButton, Line
-from chatnet_qt.first_contact import copy
 from chatnet_qt.labels import ElidedLabel, label, selectable
 from chatnet_qt.plot import INTERVAL_MS, Plot
 from chatnet_qt.qt import (
@@ -34,8 +35,7 @@ from chatnet_qt.tokens import PANEL, measures_of
 from chatnet_qt.wording import link_words, moment_words, peer_name, shown_name
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of a link at one moment."""
 
     gauge: LinkGauge
@@ -43,8 +43,7 @@ class Facts:
     resent_bytes_s: float
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(Struct, frozen=True):
     """One row: its name, what is plotted and in which unit, and the value in words."""
 
     name: str

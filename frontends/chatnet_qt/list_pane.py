@@ -6,7 +6,6 @@ from chatnet_protocol.ipc import events as ev
 from chatnet_qt.controls import IconButton
 from chatnet_qt.labels import ElidedLabel
 from chatnet_qt.monogram import Monogram
-from chatnet_qt.own_settings import follow
 from chatnet_qt.peer_list import PeerList
 from chatnet_qt.qt import (
     QEvent,
@@ -27,7 +26,7 @@ from chatnet_qt.qt import (
     present,
     pyqtSignal,
 )
-from chatnet_qt.session import Session
+from chatnet_qt.session import Session, follow
 from chatnet_qt.settings import Settings
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import measures_of
@@ -55,7 +54,6 @@ class ListPane(QFrame):
         self.filter.setPlaceholderText("Search")
         self.filter.setAccessibleName("Find a conversation (Ctrl+K)")
         self.filter.setToolTip("Find a conversation (Ctrl+K)")
-        self.filter.setClearButtonEnabled(True)
         self.add = IconButton("plus", "Add or invite someone (Ctrl+N)")
         self.peers = PeerList(session, settings)
         self.work = WorkLine(session)
@@ -78,6 +76,8 @@ class ListPane(QFrame):
         self.me.settings.clicked.connect(self.settings_wanted)
         self.work.wanted.connect(self.transfer_wanted)
         self.filter.textChanged.connect(self.peers.peers.look_for)
+        # The button loads pictures of the style: only once there is something to clear.
+        self.filter.textChanged.connect(lambda text: self.filter.setClearButtonEnabled(bool(text)))
         self.filter.returnPressed.connect(self._on_enter)
         self.filter.installEventFilter(self)
 

@@ -3,6 +3,10 @@
 Knows what is on screen; everything about one conversation lives in its pane.
 """
 
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from chatnet_client.words import restarted_words
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
@@ -11,12 +15,11 @@ from chatnet_qt.composer import Composer
 from chatnet_qt.controls import control_style
 from chatnet_qt.conversation_pane import ConversationPane
 from chatnet_qt.drop_overlay import DropWindow
-from chatnet_qt.emoji_picker import EmojiPicker
 from chatnet_qt.labels import label
 from chatnet_qt.launcher import Launcher
 from chatnet_qt.list_pane import ListPane
+from chatnet_qt.look import Look
 from chatnet_qt.menus import Menus
-from chatnet_qt.page import Page
 from chatnet_qt.pages import Pages
 from chatnet_qt.panes import Panes
 from chatnet_qt.peer_menu import PeerMenu
@@ -27,6 +30,7 @@ from chatnet_qt.qt import (
     QCloseEvent,
     QCursor,
     QEvent,
+    QPoint,
     QResizeEvent,
     QSplitter,
     Qt,
@@ -40,6 +44,10 @@ from chatnet_qt.tokens import FOLD, LIST, LIST_MAX, LIST_MIN, measures_of
 from chatnet_qt.tray import Tray
 from chatnet_qt.wording import peer_name
 
+if TYPE_CHECKING:
+    from chatnet_qt.emoji_picker import EmojiPicker
+    from chatnet_qt.page import Page
+
 FIRST_SIZE = (1040, 720)
 OF_SCREEN = 0.92
 """The first window takes no more than this share of the screen."""
@@ -50,6 +58,7 @@ class MainWindow(DropWindow):
 
     def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__()
+        self.look = Look(settings, self)
         self._session = session
         self._settings = settings
         self._folded = False
@@ -63,14 +72,13 @@ class MainWindow(DropWindow):
         self.right = RightSide(session)
         self.stack, self.banner = self.right.stack, self.right.banner
         self.panes = Panes(session, settings, self.stack, self)
-        self.emoji = EmojiPicker(settings, self)
         self.empty = label("Looking for the engine…", wrap=True, ink="text_2")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.tray = Tray(session, settings, self)
         self.launcher = Launcher(session, self)
         self._lay_out()
         self.peer_menu = PeerMenu(session, settings, self)
-        self.menus = Menus(self, lambda: self.pane, session, settings)
+        self.menus = Menus(self, lambda: self.pane, session, settings, self.look)
         self.cover = PrivacyCover(self)
         self._connect()
         self.restyle()
@@ -109,22 +117,32 @@ class MainWindow(DropWindow):
         self.side.transfer_wanted.connect(self._show_transfer)
         self.pages.left.connect(self.leave_page)
         self.right.panel_closed.connect(self._on_panel_closed)
-        self.pages.start.head.menu.clicked.connect(self.menus.pop_up)
+        self.pages.menu_wanted.connect(self.menus.pop_up)
         self.side.settings_wanted.connect(lambda: self._on_wanted("settings"))
-        self.pages.settings.look_changed.connect(self.menus.apply_theme)
+        self.pages.look_changed.connect(self.look.apply)
         panes = self.panes
         panes.header_used.connect(self._on_header)
         panes.invite_wanted.connect(lambda peer: self._on_peer_action(peer, "invite"))
-        panes.emoji_wanted.connect(self.emoji.pop_up)
+        panes.emoji_wanted.connect(self._show_emoji)
         self.cover.covered.connect(panes.set_covered)
-        self.pages.settings.blur_toggled.connect(self.cover.set_on)
-        self.pages.settings.pictures_toggled.connect(panes.set_pictures)
-        self.pages.settings.numbers_chosen.connect(panes.set_numbers)
-        self.pages.start.added.connect(self._on_added)
+        self.pages.blur_toggled.connect(self.cover.set_on)
+        self.pages.pictures_toggled.connect(panes.set_pictures)
+        self.pages.numbers_chosen.connect(panes.set_numbers)
+        self.pages.added.connect(self._on_added)
         self.menus.numbers_chosen.connect(panes.set_numbers)
         self.menus.stepped.connect(self.peers.step)
         self.menus.wanted.connect(self._on_wanted)
         self.side.add_wanted.connect(lambda: self._on_wanted("add"))
+
+    @cached_property
+    def emoji(self) -> "EmojiPicker":
+        """The picker: made, and its module loaded, when it is opened first."""
+        from chatnet_qt.emoji_picker import EmojiPicker
+
+        return EmojiPicker(self._settings, self)
+
+    def _show_emoji(self, insert: Callable[[str], None], corner: QPoint) -> None:
+        self.emoji.pop_up(insert, corner)
 
     # --- conversations ---
 
@@ -144,11 +162,11 @@ class MainWindow(DropWindow):
         self.peers.choose(number)
         self.right.set_slots([self.engine_strip, *pane.slots()])
         self.right.follow(number)
-        pane.header.activity.setChecked(self.right.panel.isVisibleTo(self.right))
+        pane.header.activity.setChecked(self.right.panel_is_open)
         pane.enter()
         self._show_title()
 
-    def show_page(self, page: Page) -> None:
+    def show_page(self, page: "Page") -> None:
         """Put a page in the place of the conversation."""
         if self.pane is not None:
             self.pane.leave()
@@ -265,7 +283,7 @@ class MainWindow(DropWindow):
             self.right.set_slots([self.engine_strip, *(pane.slots() if pane else [])])
         if self.panes.current not in numbers:
             self.panes.current = 0
-            if numbers and not self.pages.start.invite.line:
+            if numbers and not self.pages.is_inviting:
                 self.show_peer(numbers[0])
         if self._awaited in numbers:
             number, self._awaited = self._awaited, 0
@@ -274,7 +292,7 @@ class MainWindow(DropWindow):
             self.stack.setCurrentWidget(self.empty)
         elif not numbers and self.stack.currentWidget() is not self.pages.start:
             self.show_page(self.pages.start)
-        self.pages.start.set_alone(not len(self.panes))
+        self.pages.set_alone(not len(self.panes))
         self._fold()
         self._show_title()
 

@@ -6,26 +6,21 @@ from typing import TypeVar
 from chatnet_protocol.ipc.commands import StopEngine
 from chatnet_qt.bubble_layout import Numbers
 from chatnet_qt.conversation_pane import ConversationPane
-from chatnet_qt.desktop import DesktopScheme
-from chatnet_qt.help_text import HelpDialog
+from chatnet_qt.look import Look
 from chatnet_qt.qt import (
     QAction,
     QActionGroup,
-    QApplication,
-    QFont,
     QMainWindow,
     QMenu,
     QObject,
-    QPalette,
     QPoint,
     Qt,
     present,
     pyqtSignal,
 )
-from chatnet_qt.quit_dialog import QuitDialog
 from chatnet_qt.session import Session
-from chatnet_qt.settings import TEXT_SIZES, Settings
-from chatnet_qt.theme import Theme, apply_text_size, apply_theme
+from chatnet_qt.settings import Settings
+from chatnet_qt.theme import Theme
 
 T = TypeVar("T")
 THEME_WORDS = {Theme.SYSTEM: "Same as &system", Theme.LIGHT: "&Light", Theme.DARK: "D&ark"}
@@ -53,15 +48,14 @@ class Menus(QObject):
         pane: Callable[[], ConversationPane | None],
         session: Session,
         settings: Settings,
+        look: Look,
     ) -> None:
         super().__init__(window)
         self._window = window
         self._pane = pane
         self._session = session
         self._settings = settings
-        self._desktop = DesktopScheme(self)
-        self._system_palette = QPalette(QApplication.palette())
-        self._system_font = QFont(QApplication.font())
+        self._look = look
         self._menus: list[QMenu] = []
         self.actions: list[QAction] = []
         """Everything that has a key, for the table of keys."""
@@ -75,16 +69,6 @@ class Menus(QObject):
             menu = present(bar.addMenu(words))
             self._menus.append(menu)
             fill(menu)
-        self._desktop.changed.connect(self.apply_theme)
-        self._desktop.ask()
-        self.apply_theme()
-
-    def apply_theme(self) -> None:
-        """Look as the settings say."""
-        app = QApplication.instance()
-        if isinstance(app, QApplication):
-            apply_theme(app, self._settings.theme, self._system_palette, self._desktop.dark)
-            apply_text_size(app, self._system_font, TEXT_SIZES[self._settings.text_size])
 
     def pop_up(self) -> None:
         """The menus in one, at the upper left of the window."""
@@ -155,7 +139,7 @@ class Menus(QObject):
     def _choose(self, value: object) -> None:
         if isinstance(value, Theme):
             self._settings.theme = value
-            self.apply_theme()
+            self._look.apply()
         else:
             self.numbers_chosen.emit(value)
 
@@ -167,6 +151,8 @@ class Menus(QObject):
         self._add(menu, "&Ticks and keys", "F1").triggered.connect(self._help)
 
     def _help(self) -> None:
+        from chatnet_qt.help_text import HelpDialog  # as late as its window
+
         HelpDialog(self._session, self.actions, self._window).show()
 
     def _attach(self) -> None:
@@ -203,6 +189,8 @@ class Menus(QObject):
         self._window.close()
 
     def _stop(self) -> None:
+        from chatnet_qt.quit_dialog import QuitDialog  # as late as its window
+
         dialog = QuitDialog(self._session.view, self._window)
         dialog.confirmed.connect(self._stop_now)
         dialog.show()

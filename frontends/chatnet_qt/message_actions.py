@@ -3,10 +3,10 @@
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from chatnet_client.client_events import Answered
 from chatnet_client.links import Link, link_of, links_in
-from chatnet_client.words.deliveries import question
 from chatnet_protocol.ipc.commands import (
     AcceptTransfer,
     AllowUpdates,
@@ -24,9 +24,7 @@ from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.conversation_view import ConversationView
-from chatnet_qt.details import MessageDetails
 from chatnet_qt.models import ConversationModel
-from chatnet_qt.picture_viewer import PictureViewer
 from chatnet_qt.qt import (
     QCursor,
     QDesktopServices,
@@ -42,6 +40,9 @@ from chatnet_qt.qt import (
 )
 from chatnet_qt.session import Session
 from chatnet_qt.wording import peer_name, shown_name
+
+if TYPE_CHECKING:
+    from chatnet_qt.details import MessageDetails
 
 COMMANDS: dict[str, Callable[[bytes], Command]] = {
     "accept": AcceptTransfer,
@@ -160,7 +161,10 @@ class MessageActions(QObject):
         self._session.request(WithdrawMessage(message_id, self._model.peer_number), on_answer)
 
     def show_details(self, message_id: bytes) -> None:
-        """Open the inspector."""
+        """Open the inspector, whose modules are loaded with the first one."""
+        from chatnet_client.words.deliveries import question
+        from chatnet_qt.details import MessageDetails
+
         row = self._model.row_of(message_id)
         if row < 0:
             return
@@ -281,6 +285,9 @@ class MessageActions(QObject):
         view = self._session.view
         transfer = view.transfer(message_id) if view else None
         if transfer is not None and transfer.path:
+            # Few conversations show a picture in large; none is painted later for it.
+            from chatnet_qt.picture_viewer import PictureViewer
+
             PictureViewer(transfer.path, self._view).show()
 
     def _ask_always(self, message_id: bytes) -> None:

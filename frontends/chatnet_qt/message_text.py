@@ -5,7 +5,9 @@ type. What is shown of a text is one string; parts of it are named by where they
 """
 
 import re
-from dataclasses import dataclass
+from functools import cache
+
+from msgspec import Struct
 
 MAX_EMOJI_ALONE = 3
 _FENCE = "```"
@@ -14,14 +16,22 @@ _BASE = "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u25aa-\
 _BASE += "\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001faff]"
 _PICTURE = f"(?:{_BASE}\ufe0f?[\U0001f3fb-\U0001f3ff]?)"
 _FLAG = "(?:[\U0001f1e6-\U0001f1ff]{2})"
-_EMOJI = re.compile(f"\\s*(?:{_FLAG}|{_PICTURE}(?:\u200d{_PICTURE})*)\\s*")
 _ONE = f"(?:[\U0001f300-\U0001faff]\ufe0f?[\U0001f3fb-\U0001f3ff]?|{_BASE}\ufe0f)"
-_IN_TEXT = re.compile(f"(?:{_FLAG}|{_ONE}(?:\u200d{_PICTURE})*)+")
-"""Among words: arrows and signs are letters there unless they ask to be pictures."""
 
 
-@dataclass(frozen=True)
-class Block:
+@cache
+def _emoji() -> re.Pattern[str]:
+    """One, with the space around it. Compiled with the first text that is not ASCII."""
+    return re.compile(f"\\s*(?:{_FLAG}|{_PICTURE}(?:\u200d{_PICTURE})*)\\s*")
+
+
+@cache
+def _among_words() -> re.Pattern[str]:
+    """Arrows and signs are letters there unless they ask to be pictures."""
+    return re.compile(f"(?:{_FLAG}|{_ONE}(?:\u200d{_PICTURE})*)+")
+
+
+class Block(Struct, frozen=True):
     """Lines that stand together. `codes`: (start, length) of short code in a paragraph."""
 
     text: str
@@ -78,14 +88,16 @@ def emoji_in(text: str) -> list[tuple[int, int]]:
     """(start, length) of the emoji among the words of a text."""
     if text.isascii():
         return []
-    return [(match.start(), match.end() - match.start()) for match in _IN_TEXT.finditer(text)]
+    return [(match.start(), match.end() - match.start()) for match in _among_words().finditer(text)]
 
 
 def is_emoji_alone(text: str) -> bool:
     """Whether a text is one to three emoji and nothing else."""
+    if text.isascii():
+        return False
     at = count = 0
     while at < len(text) and count <= MAX_EMOJI_ALONE:
-        match = _EMOJI.match(text, at)
+        match = _emoji().match(text, at)
         if match is None:
             return False
         at, count = match.end(), count + 1

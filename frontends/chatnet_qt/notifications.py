@@ -5,7 +5,6 @@ Interface: org.freedesktop.Notifications (Desktop Notifications Specification 1.
 through the notification area can neither replace nor take away.
 """
 
-import html
 import os
 
 from chatnet_qt.desktop import unwrapped
@@ -79,6 +78,8 @@ class Notifications(QObject):
             self.clear(peer)
 
     def _notify(self, peer: int, title: str, words: str) -> None:
+        import html  # its tables are large, and the first paint needs none
+
         assert self._bus is not None
         message = QDBusMessage.createMethodCall(SERVICE, PATH, SERVICE, "Notify")
         body = html.escape(words, quote=False)  # a body may hold markup, a summary may not

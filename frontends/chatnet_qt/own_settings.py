@@ -2,12 +2,10 @@
 limit of files."""
 
 import os
-from collections.abc import Callable
 
 from chatnet_client.client_events import Answered
 from chatnet_client.words.numbers import rate_words
 from chatnet_protocol.errors import CommandError
-from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import SetSession
 from chatnet_protocol.ipc.sizes import parse_limit
 from chatnet_protocol.limits import MAX_DISPLAY_NAME_BYTES
@@ -22,7 +20,7 @@ from chatnet_qt.qt import (
     QUrl,
     QWidget,
 )
-from chatnet_qt.session import Session
+from chatnet_qt.session import Session, follow
 from chatnet_qt.space_row import SpaceRow
 from chatnet_qt.tokens import measures_of
 from chatnet_qt.wording import shown_name
@@ -171,14 +169,3 @@ class Problem:
     def show_answer(self, answer: Answered) -> None:
         """What the engine made of it."""
         self.say(answer.error.detail if answer.error else "")
-
-
-def follow(session: Session, renew: Callable[[], None]) -> None:
-    """Call `renew` whenever the session's own row may be another one."""
-
-    def on_event(event: ev.Event) -> None:
-        if isinstance(event, ev.SessionChanged):
-            renew()
-
-    session.changed.connect(on_event)
-    session.was_reset.connect(renew)

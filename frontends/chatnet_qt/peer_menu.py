@@ -2,7 +2,7 @@
 
 from chatnet_protocol.ipc.commands import RetryPeer, SetPeer
 from chatnet_protocol.ipc.rows import LinkState, Trust
-from chatnet_qt.first_contact import copy
+from chatnet_qt.clipboard import copy
 from chatnet_qt.qt import QMenu, QObject, QPoint, Qt, QWidget, present, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings

@@ -4,7 +4,8 @@ Owns what is known of each picture, bounded.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_protocol.ipc.rows import TransferRow, TransferState
 from chatnet_qt.decoder import Decoded, Decoder
@@ -24,8 +25,7 @@ def may_show(path: str, size_bytes: int) -> bool:
     return 0 < size_bytes <= MAX_BYTES and path.lower().endswith(ENDINGS)
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """One that can be shown: its size as it is, and the small one."""
 
     size: tuple[int, int]

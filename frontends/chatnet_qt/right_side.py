@@ -1,20 +1,25 @@
 """What is beside the list: a conversation or a page, the line of news over it, the link panel."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from chatnet_qt.banner import BannerSlot
 from chatnet_qt.banner_overlay import BannerOverlay
-from chatnet_qt.link_panel import LinkPanel
 from chatnet_qt.qt import (
     QEvent,
     QHBoxLayout,
     QResizeEvent,
     QStackedWidget,
     QWidget,
+    present,
     pyqtSignal,
 )
 from chatnet_qt.session import Session
 from chatnet_qt.tokens import LIST_MIN, PANEL, measures_of
+
+if TYPE_CHECKING:
+    from chatnet_qt.link_panel import LinkPanel
 
 HEAD = 56
 
@@ -26,17 +31,30 @@ class RightSide(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._session = session
         self.stack = QStackedWidget()
-        self.panel = LinkPanel(session)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self.stack, 1)
-        row.addWidget(self.panel)
         self.banner = BannerOverlay(self)
         m = measures_of(self.font())
         self.setMinimumWidth(m.px(LIST_MIN))
-        self.panel.left.connect(self.close_panel)
+
+    @cached_property
+    def panel(self) -> "LinkPanel":
+        """The link panel: made, and its module loaded, when it is opened first."""
+        from chatnet_qt.link_panel import LinkPanel
+
+        panel = LinkPanel(self._session)
+        present(self.layout()).addWidget(panel)
+        panel.left.connect(self.close_panel)
+        return panel
+
+    @property
+    def panel_is_open(self) -> bool:
+        """Whether the link is shown."""
+        return "panel" in vars(self) and self.panel.isVisibleTo(self)
 
     def set_slots(self, slots: Sequence[BannerSlot]) -> None:
         """Which news may be shown, the most urgent first."""
@@ -44,7 +62,7 @@ class RightSide(QWidget):
 
     def toggle_panel(self, peer: int) -> bool:
         """Show the link of a peer, or close it; whether it is open now."""
-        if self.panel.isVisibleTo(self):
+        if self.panel_is_open:
             self.close_panel()
             return False
         self.panel.show_peer(peer)
@@ -55,7 +73,7 @@ class RightSide(QWidget):
 
     def follow(self, peer: int) -> None:
         """Another conversation: its link."""
-        if self.panel.isVisibleTo(self):
+        if self.panel_is_open:
             self.panel.show_peer(peer)
 
     def close_panel(self) -> None:
@@ -68,9 +86,10 @@ class RightSide(QWidget):
         """Where both do not fit the panel has the space."""
         m = measures_of(self.font())
         narrow = self.width() < m.px(PANEL + 2 * LIST_MIN)
-        open_ = self.panel.isVisibleTo(self)
-        self.stack.setVisible(not (narrow and open_))
-        if narrow:
+        self.stack.setVisible(not (narrow and self.panel_is_open))
+        if not self.panel_is_open:
+            pass
+        elif narrow:
             self.panel.setMinimumWidth(0)
             self.panel.setMaximumWidth(16_777_215)
         else:

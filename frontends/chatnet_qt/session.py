@@ -7,6 +7,7 @@ the same id until it is, so that it arrives once.
 
 import os
 import time
+from collections.abc import Callable
 
 from chatnet_client.client_events import (
     Answered,
@@ -24,6 +25,7 @@ from chatnet_client.client_events import (
 from chatnet_client.kept import Keeper, KeptTexts, MemoryKeeper, Waiting
 from chatnet_client.mirror import Mirror
 from chatnet_protocol.ids import uuid7
+from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import Command, OfferFiles
 from chatnet_protocol.ipc.view import PeerView, View
 from chatnet_qt.bridge import Bridge, MakeClient, OnAnswer
@@ -196,3 +198,14 @@ class Session(QObject):
                 self.connection_changed.emit()
             case Missed() | Behind() | Refused() | Answered():
                 pass  # answers go to their callbacks, the rest is in the view
+
+
+def follow(session: Session, renew: Callable[[], None]) -> None:
+    """Call `renew` whenever the session's own row may be another one."""
+
+    def on_event(event: ev.Event) -> None:
+        if isinstance(event, ev.SessionChanged):
+            renew()
+
+    session.changed.connect(on_event)
+    session.was_reset.connect(renew)

@@ -5,8 +5,9 @@ Owns the mixing of colours. `apply_theme` is the only one that changes the appli
 
 import enum
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from chatnet_qt.qt import QApplication, QColor, QFont, QPalette, QStyleFactory
 from chatnet_qt.tokens import DARK, LIGHT, Colours, scaled

@@ -4,8 +4,9 @@ Owns the values; `theme` puts them in force. Lengths are pixels at a text size o
 scales them to the font in use, in whole pixels on a grid of 4.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from chatnet_qt.qt import QColor, QFont, QFontDatabase, QFontInfo, QFontMetricsF
 
@@ -20,8 +21,7 @@ BUBBLE_OF_COLUMN = 0.88
 LIST, LIST_MIN, LIST_MAX, PANEL, PAGE = 280, 232, 360, 328, 640
 
 
-@dataclass(frozen=True)
-class Colours:
+class Colours(Struct, frozen=True):
     """Everything that is painted takes its colour from here. `own` and `peer`: bubbles; `_2`: what
     is quieter on them; `_code`: fields in them; `_track`: of a bar; `_press`: of a button."""
 
@@ -180,8 +180,7 @@ DARK = Colours(
 )
 
 
-@dataclass(frozen=True)
-class Measures:
+class Measures(Struct, frozen=True):
     """Lengths and fonts that go with one font of the application."""
 
     unit: int
@@ -227,6 +226,7 @@ def _measures(description: str) -> Measures:
         fixed = QFont("monospace")
         fixed.setStyleHint(QFont.StyleHint.Monospace)
     fixed.setPixelSize(px)
+    coloured = [name for name in QFontDatabase().families() if name.endswith("Color Emoji")]
     small, micro = scaled(body, 0.86), scaled(body, 0.79)
     return Measures(
         unit=max(MIN_UNIT_PX, round(4 * px / BODY_PX)),
@@ -241,8 +241,8 @@ def _measures(description: str) -> Measures:
         numbers=scaled(fixed, 0.79),
         title=_weighted(scaled(body, 1.14), QFont.Weight.DemiBold),
         page=_weighted(scaled(body, 1.43), QFont.Weight.DemiBold),
-        emoji=_coloured(scaled(body, 2.57)),
-        emoji_body=_coloured(body),
+        emoji=_behind(coloured, scaled(body, 2.57)),
+        emoji_body=_behind(coloured, body),
     )
 
 
@@ -253,9 +253,8 @@ def scaled(font: QFont, factor: float) -> QFont:
     return copy
 
 
-def _coloured(font: QFont) -> QFont:
+def _behind(coloured: list[str], font: QFont) -> QFont:
     """`font`, behind one that has emoji in colour if there is one."""
-    coloured = [name for name in QFontDatabase().families() if name.endswith("Color Emoji")]
     copy = QFont(font)
     copy.setFamilies([*coloured[:1], font.family()])
     return copy

@@ -1,7 +1,6 @@
 """News while nobody looks: notifications, and the icon in the notification area where the desktop
 has one."""
 
-import html
 import sys
 
 from chatnet_client.words import giving_words
@@ -128,6 +127,8 @@ class Tray(QObject):
         """Announce something; false where there is no notification area."""
         if self._icon is None:
             return False
+        import html  # its tables are large, and the first paint needs none
+
         self._icon.showMessage(shown_name(title), html.escape(words, quote=False))
         return True
 

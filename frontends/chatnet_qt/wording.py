@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import cache
 
 from chatnet_client.mirror import Progress
 from chatnet_client.words import (
@@ -35,7 +36,6 @@ MAX_JOINED = 16
 """Pictures joined to one; no emoji has so many, and the font takes a second for thousands."""
 _TONES = "\U0001f3fb-\U0001f3ff"
 _PART = f"[^\\s\u200d\ufe0f{_TONES}]\ufe0f?[{_TONES}]?\u200d"
-_JOINED = re.compile(f"(?:{_PART}){{{MAX_JOINED}}}")
 MAX_REASON_CHARACTERS = 1000
 """Of a sentence about a failure; ours are far shorter, paths in them are not."""
 
@@ -62,13 +62,18 @@ def shown_name(name: str, limit: int = 120) -> str:
     return kept or "(no name)"
 
 
+@cache
+def _joined() -> re.Pattern[str]:
+    return re.compile(f"(?:{_PART}){{{MAX_JOINED}}}")
+
+
 def cut_text(text: str) -> tuple[str, bool]:
     """What fits into a bubble, and whether something was left out."""
     cut = text[:MAX_SHOWN_CHARACTERS]
     lines = cut.split("\n", MAX_SHOWN_LINES)
     if len(lines) > MAX_SHOWN_LINES:
         cut = "\n".join(lines[:MAX_SHOWN_LINES])
-    if joined := _JOINED.search(cut):
+    if "\u200d" in cut and (joined := _joined().search(cut)):
         cut = cut[: joined.end() - 1]
     return cut, len(cut) < len(text)
 

@@ -1,13 +1,12 @@
 """What is moving: all transfers of a session taken together."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_qt.session import Session
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(Struct, frozen=True):
     """Transfers that move, and how far all of them have come."""
 
     ids: tuple[bytes, ...]

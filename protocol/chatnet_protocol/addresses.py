@@ -5,7 +5,6 @@ address. Hosts have one form: IPv6 compressed and in lower case (RFC 5952), IPv4
 zone behind `%` kept (RFC 4007).
 """
 
-import ipaddress
 import re
 
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -73,6 +72,8 @@ def parse_host(text: str) -> str:
 
 
 def _ipv4(host: str) -> str:
+    import ipaddress  # not before an address is read: a window shows its first page without
+
     try:
         return str(ipaddress.IPv4Address(host))
     except ValueError:
@@ -82,6 +83,8 @@ def _ipv4(host: str) -> str:
 
 
 def _ipv6(host: str) -> str:
+    import ipaddress
+
     try:
         address = ipaddress.IPv6Address(host)
     except ValueError:

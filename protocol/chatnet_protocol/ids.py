@@ -4,8 +4,6 @@ Message and transfer ids are made by the author's side, are 128 bits, time-order
 (RFC 9562 section 5.7, UUID version 7) and permanent: a retried command is the same message.
 """
 
-import base64
-import hashlib
 from typing import NewType
 
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -52,6 +50,9 @@ def fingerprint(key: bytes) -> str:
 
     Short enough to read out, long enough that no second key with the same one can be found.
     """
+    import base64
+    import hashlib  # loads OpenSSL: not before somebody asks
+
     digest = hashlib.sha256(b"chatnet fingerprint" + key).digest()
     letters = base64.b32encode(digest).decode().lower()
     step = FINGERPRINT_GROUP_CHARACTERS

@@ -3,6 +3,7 @@ what a peer wrote is made harmless where it is shown."""
 
 import enum
 import re
+from functools import cache
 
 _UNTYPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -56,11 +57,8 @@ _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ufff9-\ufffb\ufffe\uffff\ud800-\udfff"
 """But tab and newline: what terminals obey, what is no character, halves of one."""
 _TURNS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Turn the reading direction."""
+_SEPARATORS = "\u2028\u2029"
 _BREAKS = "\n\t\x85\u2028\u2029"
-_TERMINAL = re.compile(f"{UNSEEN}|[{_CONTROLS}{_TURNS}\u2028\u2029]")
-_TERMINAL_LINE = re.compile(f"{UNSEEN}|[{_CONTROLS}{_TURNS}{_BREAKS}]")
-_SCREEN = re.compile(f"{UNSEEN}|([{_CONTROLS}])")
-_SCREEN_LINE = re.compile(f"{UNSEEN}|([{_CONTROLS}])|[{_TURNS}]")
 _SCREEN_BREAKS = re.compile(f"[{_BREAKS}]+")
 
 
@@ -73,17 +71,30 @@ class Policy(enum.Enum):
     """Drawn by a toolkit: controls go, hidden characters show as U+FFFD."""
 
 
+@cache
+def _harmful(policy: Policy, line: bool) -> re.Pattern[str]:
+    """What `harmless` looks for. Compiled when it is needed first: each takes a millisecond or
+    two, and most programs need one of them, or none."""
+    if policy is Policy.TERMINAL:
+        return re.compile(f"{UNSEEN}|[{_CONTROLS}{_TURNS}{_BREAKS if line else _SEPARATORS}]")
+    return re.compile(f"{UNSEEN}|([{_CONTROLS}]){f'|[{_TURNS}]' if line else ''}")
+
+
 def harmless(text: str, policy: Policy, *, line: bool = False) -> str:
     """What a peer wrote, as it may be shown.
 
     `line`: it stays one line, and nothing in it turns the reading direction of what stands beside
     it. Otherwise lines and tabs stay, and on a screen the direction is the text's own.
     """
+    in_a_line = text if line else text.replace("\n", "").replace("\t", "")
+    if in_a_line.isascii() and in_a_line.isprintable():
+        return text  # nothing of what is looked for
+    found = _harmful(policy, line)
     if policy is Policy.TERMINAL:
-        return (_TERMINAL_LINE if line else _TERMINAL).sub(_escaped, text)
+        return found.sub(_escaped, text)
     if line:
-        return _SCREEN_LINE.sub(_marked, _SCREEN_BREAKS.sub(" ", text))
-    return _SCREEN.sub(_marked, text.replace("\r\n", "\n").replace("\r", "\n"))
+        return found.sub(_marked, _SCREEN_BREAKS.sub(" ", text))
+    return found.sub(_marked, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -5,7 +5,6 @@ Pure. What is returned may hold what a peer wrote: a front end makes it harmless
 """
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from chatnet_client.client_events import Cause, Outage
@@ -114,6 +113,8 @@ def size_words(size_bytes: float) -> str:
 
 def guess_words(word: str, known: Iterable[str], prefix: str = "") -> str:
     """` Did you mean "send"?` for a mistyped `word`, else nothing."""
+    from difflib import get_close_matches  # no window guesses commands
+
     close = get_close_matches(word.lower(), list(known), n=1)
     return f' Did you mean "{prefix}{close[0]}"?' if close else ""
 

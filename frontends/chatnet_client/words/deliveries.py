@@ -1,7 +1,8 @@
 """How a message travelled, in words: its steps with their times, and the numbers. Pure."""
 
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chatnet_protocol.ipc.commands import Delivery, FetchDelivery
 from chatnet_protocol.ipc.rows import MessageRow, PacketRow
@@ -10,8 +11,7 @@ MAX_STEPS_AGAIN = 4
 """Times that a message was sent again that have a line of their own."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """Something that happened to a message."""
 
     name: str

@@ -1,9 +1,8 @@
 """Answering a message in the window: choosing it, sending, the quote above the bubble, the jump."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from chatnet_client.kept import MemoryKeeper
 from chatnet_protocol.ipc import events as ev
