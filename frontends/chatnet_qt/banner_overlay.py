@@ -17,6 +17,7 @@ from chatnet_qt.qt import (
     QRect,
     QRectF,
     QWidget,
+    pyqtSignal,
 )
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import COLUMN, measures_of
@@ -30,7 +31,10 @@ FIRST = frozenset({"accept", "start", "give"})
 
 
 class BannerOverlay(QFrame):
-    """Shows the first of its slots that holds a banner."""
+    """Shows the first of its slots that holds a banner. `covers(pixels)`: so much of the upper edge
+    of what it lies over."""
+
+    covers = pyqtSignal(int)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -39,6 +43,7 @@ class BannerOverlay(QFrame):
         self._slot: BannerSlot | None = None
         self._drawn: Banner | None = None
         self._area = QRect()
+        self._covered_px = 0
         self._label = label(wrap=True)
         self._buttons: list[QPushButton] = []
         self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
@@ -76,6 +81,7 @@ class BannerOverlay(QFrame):
         self._slot, self._drawn = slot, banner
         if banner is None or slot is None:
             self.hide()
+            self._say_cover()
             return
         self.setAccessibleName(f"{slot.name}: {banner.words}")
         self._label.setText(banner.words)
@@ -106,6 +112,17 @@ class BannerOverlay(QFrame):
             tall = max(m.px(48), self._layout.totalSizeHint().height())
         x = area.left() + (area.width() - wide) // 2
         self.setGeometry(x, area.top() + m.px(8), wide, tall)
+        self._say_cover()
+
+    @property
+    def covered_px(self) -> int:
+        """What lies under it of the upper edge; 0 while nothing is shown."""
+        return self.geometry().bottom() + 1 - self._area.top() if self._drawn is not None else 0
+
+    def _say_cover(self) -> None:
+        if self.covered_px != self._covered_px:
+            self._covered_px = self.covered_px
+            self.covers.emit(self._covered_px)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The tone as fill and icon."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chatnet_client.links import link_of
 from chatnet_client.words.states import state_sentence
-from chatnet_protocol.ipc.rows import TransferRow
+from chatnet_protocol.ipc.rows import MessageKind, TransferRow
 from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import action_words
 from chatnet_qt.bubble_layout import Numbers, Placed, PlacedBlock, column_of
@@ -39,6 +39,8 @@ from chatnet_qt.tokens import Colours, Measures, measures_of
 from chatnet_qt.wording import moment_words, not_sent_words
 
 MAX_LAYOUTS = 300
+CARD_LINES = 3
+"""Of text, as tall as an offer."""
 
 
 class Hit(Struct, frozen=True):
@@ -66,6 +68,7 @@ def key_of(bubble: Bubble) -> tuple[object, ...]:
         bubble.state if bubble.is_last_own else "",
         bubble.picture,
         bubble.quote,
+        bubble.room_px,
         _of_transfer(transfer) if transfer else None,
     )
 
@@ -87,6 +90,8 @@ class BubbleDelegate(QStyledItemDelegate):
         self._numbers = Numbers.ALWAYS
         self._layouts: OrderedDict[tuple[object, ...], Placed] = OrderedDict()
         self._heights = Heights()
+        self.budget = 0
+        """So many rows may be measured by the layout that comes next."""
         self.hover: tuple[bytes, str] = (b"", "")
         """The message under the mouse, and the action."""
         self.chosen: tuple[bytes, int, int] | None = None
@@ -108,7 +113,7 @@ class BubbleDelegate(QStyledItemDelegate):
         self._measures = None
         self._colours = None
         self._layouts.clear()
-        self._heights.clear()
+        self._heights.outdate_all()
 
     def set_width(self, width: float, font: QFont) -> bool:
         """Bubbles are laid out for this width from now on; true if heights may be other ones."""
@@ -119,7 +124,7 @@ class BubbleDelegate(QStyledItemDelegate):
         self._width = width
         self._layouts.clear()
         if not same:
-            self._heights.outdate()
+            self._heights.outdate_all()
         return not same
 
     def placed(self, bubble: Bubble, font: QFont) -> Placed:
@@ -137,17 +142,28 @@ class BubbleDelegate(QStyledItemDelegate):
             self._layouts.move_to_end(key)
         return found
 
+    @property
+    def has_width(self) -> bool:
+        """Whether the list was shown: nothing can be measured earlier."""
+        return self._width > 0
+
     def forget_heights(self) -> None:
         """All rows are other ones."""
         self._heights.clear()
 
-    def forget_height(self, message_id: bytes) -> None:
+    def outdate_height(self, row: int) -> None:
         """One row is another one, or has other neighbours."""
-        self._heights.forget(message_id)
+        self._heights.outdate(self._model.message(row).id)
 
-    def is_outdated(self, row: int) -> bool:
-        """Whether the height of this row is that of another width."""
-        return self._heights.is_former(self._model.message(row).id)
+    def is_measured(self, row: int) -> bool:
+        """Whether the height of this row is the right one at the present width."""
+        return self._heights.is_measured(self._model.message(row).id)
+
+    def unmeasured(self) -> list[int]:
+        """Rows whose height is assumed; none before the width is known."""
+        if not self.has_width:
+            return []
+        return [row for row in range(self._model.rowCount()) if not self.is_measured(row)]
 
     def measure(self, row: int, font: QFont) -> QSize:
         """The height at the present width, from now on."""
@@ -156,15 +172,18 @@ class BubbleDelegate(QStyledItemDelegate):
         return size
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        """Height for the current width. Asked for every row at every layout, so it is kept."""
-        row = index.row()
-        message_id = self._model.message(row).id
-        size = self._heights.get(message_id)
+        """The best height that is known. Asked for every row at every layout: no more than
+        `budget` bubbles are laid out for it."""
+        row = self._model.message(index.row())
+        if self.budget and self.has_width and not self._heights.is_measured(row.id):
+            self.budget -= 1
+            return self.measure(index.row(), option.font)
+        size = self._heights.get(row.id)
         if size is not None:
             return size
-        if self._width == 0:  # before it is shown
-            return self._heights.guess(message_id)
-        return self.measure(row, option.font)
+        is_text = row.kind == MessageKind.TEXT
+        breaks = row.body.count(b"\n") if is_text else CARD_LINES
+        return self._heights.guess(row.id, len(row.body) if is_text else 0, breaks)
 
     def paint(
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex

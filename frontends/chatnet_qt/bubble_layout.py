@@ -177,12 +177,12 @@ class Placer:
 
     def begin(self, bubble: Bubble) -> tuple[Placed, float]:
         """What stands above the bubble, and where the bubble begins."""
-        m, top = self.m, 0.0
+        m, top = self.m, float(bubble.room_px)
         placed = Placed(0, QRectF(), meta_words(bubble), QRectF(), QRectF())
         if bubble.day:
             wide = QFontMetricsF(m.micro).horizontalAdvance(bubble.day) + 2 * m.px(12)
             tall = max(m.px(24), m.line(m.micro, 16))
-            placed.day_box = QRectF(round((self.width - wide) / 2), m.px(16), wide, tall)
+            placed.day_box = QRectF(round((self.width - wide) / 2), top + m.px(16), wide, tall)
             top = placed.day_box.bottom()
         if bubble.is_first_new:
             tall = m.line(m.micro, 16)

@@ -1,15 +1,16 @@
-"""Heights of messages: measured at the present width, or remembered from another one.
+"""Heights of messages: measured at the present width, or good enough until somebody measures.
 
-A new width makes all of them wrong, and to measure thousands takes longer than a frame. The former
-ones stand in for those out of sight until somebody has measured them.
+To lay out a page of messages takes longer than a frame. Those out of sight have the height that
+they had before (at another width, with other neighbours), or a guess, until they are measured.
 """
 
 from chatnet_qt.qt import QSize
 
 MAX_HEIGHTS = 4000
 """Of each kind, more than a list holds in memory; beyond it all are measured anew."""
-GUESS = QSize(10, 60)
-"""Of a message before any width is known: two lines or so."""
+ONE_LINE_PX, NEXT_LINE_PX = 38, 20
+"""Of a guess, at the usual size of text."""
+LINE_CHARACTERS = 70
 
 
 class Heights:
@@ -17,41 +18,43 @@ class Heights:
 
     def __init__(self) -> None:
         self._measured: dict[bytes, QSize] = {}
-        self._former: dict[bytes, QSize] = {}
+        self._assumed: dict[bytes, QSize] = {}
 
     def get(self, message_id: bytes) -> QSize | None:
         """The best that is known."""
-        return self._measured.get(message_id) or self._former.get(message_id)
+        return self._measured.get(message_id) or self._assumed.get(message_id)
 
-    def is_former(self, message_id: bytes) -> bool:
-        """Whether it is known at another width only."""
-        return message_id not in self._measured and message_id in self._former
+    def is_measured(self, message_id: bytes) -> bool:
+        """Whether it is the height at the present width."""
+        return message_id in self._measured
 
     def put(self, message_id: bytes, size: QSize) -> None:
         """It was measured."""
         if len(self._measured) >= MAX_HEIGHTS:
             self.clear()
         self._measured[message_id] = size
-        self._former.pop(message_id, None)
+        self._assumed.pop(message_id, None)
 
-    def guess(self, message_id: bytes) -> QSize:
-        """Some height until it is measured."""
-        if len(self._former) >= MAX_HEIGHTS:
+    def guess(self, message_id: bytes, characters: int, breaks: int) -> QSize:
+        """Some height for a message of so many characters and line breaks."""
+        if len(self._assumed) >= MAX_HEIGHTS:
             self.clear()
-        self._former[message_id] = GUESS
-        return GUESS
+        lines = breaks + characters // LINE_CHARACTERS
+        size = self._assumed[message_id] = QSize(10, ONE_LINE_PX + NEXT_LINE_PX * lines)
+        return size
 
-    def forget(self, message_id: bytes) -> None:
+    def outdate(self, message_id: bytes) -> None:
         """One message is another one, or has other neighbours."""
-        self._measured.pop(message_id, None)
-        self._former.pop(message_id, None)
+        size = self._measured.pop(message_id, None)
+        if size is not None:
+            self._assumed[message_id] = size
 
-    def outdate(self) -> None:
+    def outdate_all(self) -> None:
         """The width is another one from now on."""
-        self._former.update(self._measured)
+        self._assumed.update(self._measured)
         self._measured.clear()
 
     def clear(self) -> None:
         """Nothing is known."""
         self._measured.clear()
-        self._former.clear()
+        self._assumed.clear()

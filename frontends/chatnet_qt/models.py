@@ -54,6 +54,7 @@ class ConversationModel(QAbstractListModel):
         self._timeline = Timeline()
         self._rows: list[MessageRow] = []
         self._new_after: int | None = None
+        self._room_px = 0
         self._pager = Pager(session, peer, self._timeline, self._sync)
         self.quotes = QuoteSource(session, peer, self._requote)
         """What the messages here answer."""
@@ -145,6 +146,7 @@ class ConversationModel(QAbstractListModel):
             new_count=peer.unread if is_first_new and peer else 0,
             picture=self.pictures.size_of(transfer) if transfer else None,
             quote=self.quotes.above(row),
+            room_px=0 if index else self._room_px,
         )
 
     def last_own_text(self) -> str:
@@ -172,6 +174,13 @@ class ConversationModel(QAbstractListModel):
         if self._new_after is not None:
             self._new_after = None
             self._refresh_all()
+
+    def keep_room(self, px: int) -> None:
+        """So much lies over the beginning of what is in memory: it can be scrolled out of there."""
+        if px != self._room_px:
+            self._room_px = px
+            if self._rows:
+                self.dataChanged.emit(self.index(0), self.index(0))
 
     def hold(self, row: MessageRow | None) -> None:
         """`row` is being read and stays in memory; None: whatever is the newest."""

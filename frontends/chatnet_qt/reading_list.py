@@ -1,8 +1,6 @@
 """A list of bubbles that is read: it keeps its place while rows come and go, fetches pages,
 reports what is seen, and is walked through by keyboard."""
 
-import time
-
 from chatnet_protocol.ipc.rows import Trust
 from chatnet_qt.bubble_delegate import BubbleDelegate
 from chatnet_qt.bubble_layout import Numbers, Placed
@@ -36,6 +34,7 @@ from chatnet_qt.reading_keys import (
     walk_within,
 )
 from chatnet_qt.reading_place import ReadingPlace
+from chatnet_qt.settling import Settling
 from chatnet_qt.theme import colours_of, scroll_bar_style
 from chatnet_qt.wording import peer_name
 
@@ -46,10 +45,8 @@ SETTLE_MS = 60
 NOT_ACCEPTED = "You can write to {name} after you accept."
 NOTHING_YET = "No messages yet. Anything you write now is sent as soon as {name} is online."
 IS_BLOCKED = "{name} is blocked."
-MAX_PASSES = 4
-"""Layouts after a new width: lower rows bring further ones into sight, each time fewer."""
-MEASURING_S = 0.008
-"""Of this thread's own time: half a frame at 60 Hz."""
+MAX_TRIES = 4
+"""To scroll to a row: by each try fewer rows come into sight that turn out otherwise."""
 
 
 class ReadingList(QListView):
@@ -65,16 +62,14 @@ class ReadingList(QListView):
         super().__init__(parent)
         self._model = model
         self._delegate = BubbleDelegate(model, self)
+        self._settling = Settling(self, self._delegate, self._rows_in_sight)
         self._place = ReadingPlace(self, model, self._bubble_top)
         self._restoring = False
+        self._scrolling = False
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self.report_now)
-        self._measuring = QTimer(self)
-        self._measuring.setSingleShot(True)
-        self._measuring.setInterval(0)
-        self._measuring.timeout.connect(self._measure_some)
         self.setItemDelegate(self._delegate)
         self.setAccessibleName("Conversation")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -143,24 +138,28 @@ class ReadingList(QListView):
         row = self._model.row_of(message_id)
         if row < 0:
             return
-        self.executeDelayedItemsLayout()
+        self._settling.measure([row])
+        self._lay_out()
         index = self._model.index(row)
         self.setCurrentIndex(index)
         hint = QAbstractItemView.ScrollHint
         fits = self.visualRect(index).height() < present(self.viewport()).height()
-        self.scrollTo(index, hint.PositionAtCenter if fits else hint.PositionAtTop)
+        self._bring(index, hint.PositionAtCenter if fits else hint.PositionAtTop)
         self._place.hold_here(row)
 
     def go_to_row(self, row: int) -> None:
         """Put a row near the top."""
         if row >= 0:
             self.executeDelayedItemsLayout()
-            self.scrollTo(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
+            self._bring(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
             self._place.remember()
 
     def visible_rows(self) -> range:
         """Rows of which a part is on screen."""
         self.executeDelayedItemsLayout()
+        return self._rows_in_sight()
+
+    def _rows_in_sight(self) -> range:
         height = present(self.viewport()).height()
         first, last = self.indexAt(QPoint(8, 1)), self.indexAt(QPoint(8, height - 1))
         if not first.isValid():
@@ -193,37 +192,27 @@ class ReadingList(QListView):
             return
         self._restoring = True
         super().updateGeometries()
-        self._place.restore()
+        if not self._scrolling:
+            self._place.restore()
         self._restoring = False
+        self._settling.handle_layout()
         self._settle.start()
 
     def _lay_out(self) -> None:
-        """Measure every row anew: now, or before it is shown, whose width is not known earlier."""
+        """Put every row in its place anew: now, or before it is shown, whose width is not known
+        earlier."""
         self.scheduleDelayedItemsLayout()
         if self.isVisible():
             self.executeDelayedItemsLayout()
 
-    def _measure_in_sight(self) -> None:
-        """Lay out until no row on screen has the height of another width."""
-        for _ in range(MAX_PASSES):
-            outdated = [row for row in self.visible_rows() if self._delegate.is_outdated(row)]
-            if not outdated:
+    def _bring(self, index: QModelIndex, hint: QAbstractItemView.ScrollHint) -> None:
+        """Scroll to a row, again while rows that came into sight by that turn out otherwise."""
+        bar = present(self.verticalScrollBar())
+        for _ in range(MAX_TRIES):
+            before = bar.value()
+            self.scrollTo(index, hint)
+            if bar.value() == before:
                 return
-            for row in outdated:
-                self._delegate.measure(row, self.font())
-            self._lay_out()
-
-    def _measure_some(self) -> None:
-        """Measure what has the height of another width, for less than a frame; when nothing is
-        left, all rows move to where they belong."""
-        until = time.thread_time() + MEASURING_S
-        for row in range(self._model.rowCount()):
-            if self._delegate.is_outdated(row):
-                self._delegate.measure(row, self.font())
-                if time.thread_time() > until:
-                    self._measuring.start()
-                    return
-        self._lay_out()
 
     def placed(self, row: int) -> Placed:
         """How the bubble at `row` is laid out."""
@@ -235,19 +224,23 @@ class ReadingList(QListView):
     def _on_rows_moved(self, _parent: QModelIndex, first: int, last: int) -> None:
         """New neighbours change groups and day separators, and with them heights."""
         count = self._model.rowCount()
+        self._settling.expect(last - first + 1)
         for row in range(max(0, first - 1), min(count, last + 2)):
-            self._delegate.forget_height(self._model.message(row).id)
+            self._delegate.outdate_height(row)
 
     def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        self._settling.expect(last.row() - first.row() + 1)
         for row in range(first.row(), last.row() + 1):
-            self._delegate.forget_height(self._model.message(row).id)
+            self._delegate.outdate_height(row)
         self.scheduleDelayedItemsLayout()
 
     def _on_scrolled(self) -> None:
         if not self._restoring:
+            self._scrolling = True  # a layout that was waiting does not take the list back
             self._place.remember()
-            if self._measuring.isActive():
-                self._measure_in_sight()
+            self._scrolling = False
+            if self._settling.is_due:
+                self._lay_out()
             self.scrolled.emit()
         self._settle.start()
 
@@ -281,11 +274,8 @@ class ReadingList(QListView):
         """A new width lays out anew: what is in sight now, the rest soon. The place stays."""
         in_sight = self.visible_rows()
         if self._delegate.set_width(present(self.viewport()).width(), self.font()):
-            for row in in_sight:
-                self._delegate.measure(row, self.font())
+            self._settling.measure(in_sight)
             self._lay_out()
-            self._measure_in_sight()
-            self._measuring.start()
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -295,6 +285,7 @@ class ReadingList(QListView):
             ground.fillRect(event.rect(), colours_of(self.palette()).canvas)
             ground.end()
         super().paintEvent(event)
+        self._settling.handle_paint()
         if self._model.rowCount() == 0:
             painter = QPainter(self.viewport())
             painter.setPen(colours_of(self.palette()).text_2)

@@ -54,10 +54,11 @@ class ReadingPlace:
     def remember(self) -> None:
         """What is at the top of the list now stays there; the end, if that is in sight."""
         bar = self._bar()
-        index = self._view.indexAt(QPoint(INSIDE_X, 1))
         if self._model.at_tail and bar.value() >= bar.maximum() - AT_END_PX:
             self.follow_end()
-        elif index.isValid():
+            return
+        index = self._view.indexAt(QPoint(INSIDE_X, 1))
+        if index.isValid():
             self.hold(index.row())
 
     def restore(self) -> None:

@@ -264,3 +264,44 @@ def test_one_piece_of_news_at_a_time_the_most_urgent_first(stage: Stage) -> None
     stage.client.reset(session_view(with_rows(peer_view(), history(101, 150))), b"boot2")
     stage.settle()
     assert present(stage.window.banner.shown).words == "Something happened."
+
+
+@pytest.mark.parametrize("size", [(600, 500), (480, 620), (1100, 760)])
+def test_news_hide_nothing_of_a_conversation_that_fits(
+    make_stage: MakeStage, size: tuple[int, int]
+) -> None:
+    rows = [text_row(no, f"Message {no}.", ack=no) for no in (1, 2)]
+    stage = make_stage(session_view(with_rows(peer_view(), rows)), size=size)
+    view, model, banner = stage.pane.view, stage.pane.model, stage.window.banner
+    before = top_of(stage, 1)
+    stage.pane.tell("Something happened. " * 6)
+    stage.settle()
+    below = banner.mapTo(stage.window, banner.rect().bottomLeft()).y()
+    placed = view.placed(0)
+    corner = present(view.viewport()).mapTo(stage.window, view.visualRect(model.index(0)).topLeft())
+    assert placed.day_box is not None
+    assert corner.y() + placed.day_box.top() > below
+    stage.pane.notice_strip.show_banner(None)
+    stage.settle()
+    assert top_of(stage, 1) == before
+
+
+def test_news_leave_the_first_message_where_it_is_and_can_be_scrolled_away_from_it(
+    stage: Stage,
+) -> None:
+    view = stage.pane.view
+    view.go_to_start()
+    stage.settle()
+    first = stage.pane.model.message(0).no
+    before = top_of(stage, first)
+    stage.pane.tell("Something happened.")
+    stage.settle()
+    assert top_of(stage, first) == before
+    stage.bar.setValue(0)
+    stage.settle()
+    banner = stage.window.banner
+    below = banner.mapTo(stage.window, banner.rect().bottomLeft()).y()
+    assert (
+        top_of(stage, first) + present(view.viewport()).mapTo(stage.window, QPoint(0, 0)).y()
+        > below
+    )

@@ -9,9 +9,10 @@ from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import MessageRow
-from chatnet_qt import bubble_delegate, card_layout, pager
+from chatnet_qt import bubble_delegate, card_layout, pager, settling
 from chatnet_qt.banner import Banner, Tone
 from chatnet_qt.bubble import Bubble
+from chatnet_qt.bubble_delegate import BubbleDelegate
 from chatnet_qt.bubble_layout import Placed
 from chatnet_qt.conversation_pane import HISTORY_FAILED
 from chatnet_qt.qt import QPoint, Qt, present
@@ -69,6 +70,13 @@ def top_on_screen(stage: Stage, no: int) -> int:
     top = view.visualRect(model.index(row)).topLeft()
     placed = view.placed(row)
     return present(view.viewport()).mapTo(stage.window, top).y() + round(placed.bubble.top())
+
+
+def is_settled(stage: Stage) -> bool:
+    """Whether every message in memory was measured."""
+    delegate = stage.pane.view.itemDelegate()
+    assert isinstance(delegate, BubbleDelegate)
+    return not delegate.unmeasured()
 
 
 def first_on_screen(stage: Stage) -> int:
@@ -408,11 +416,64 @@ def test_a_new_width_measures_what_is_in_sight_and_the_rest_later(
     count = model.rowCount()
     assert count > 300
     assert 0 < len(measured) < 80
-    assert not any(delegate.is_outdated(row) for row in view.visible_rows())
+    assert all(delegate.is_measured(row) for row in view.visible_rows())
     assert moved() < 60
-    stage.until(lambda: not any(delegate.is_outdated(row) for row in range(count)))
+    stage.until(lambda: all(delegate.is_measured(row) for row in range(count)))
     assert len(set(measured)) == count
     assert moved() < 60
+
+
+def test_a_page_is_measured_where_it_is_in_sight_and_the_rest_later(
+    open_on: OpenOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[bytes] = []
+    place = card_layout.place
+
+    def noted(bubble: Bubble, *rest: Any) -> Placed:
+        measured.append(bubble.row.id)
+        return place(bubble, *rest)
+
+    stage = open_on(5_000)
+    view, model = stage.pane.view, stage.pane.model
+    count = model.rowCount()
+    stage.until(lambda: is_settled(stage))
+    monkeypatch.setattr(settling, "MEASURING_S", 0)  # a message in each slice of time
+    monkeypatch.setattr(bubble_delegate, "place", noted)
+    stage.bar.setValue(0)
+    reading = first_on_screen(stage)
+    before = top_on_screen(stage, reading)
+    view.report_now()
+    stage.until(lambda: model.rowCount() > count)
+    assert top_on_screen(stage, reading) == before
+    assert 0 < len(set(measured)) < 40
+    stage.until(lambda: is_settled(stage))
+    assert len(set(measured)) >= pager.PAGE_ROWS
+    assert top_on_screen(stage, reading) == before
+
+
+def test_a_layout_that_waits_does_not_undo_what_the_hand_does(open_on: OpenOn) -> None:
+    stage = open_on(1_000)
+    stage.client.change(ev.MessagesAdded(1, 1_001, [row_of(1_001, frozenset())]))
+    stage.pane.view.scheduleDelayedItemsLayout()
+    stage.bar.setValue(stage.bar.maximum() // 2)
+    reading = first_on_screen(stage)
+    before = top_on_screen(stage, reading)
+    assert not stage.pane.view.at_end
+    stage.settle()
+    assert not stage.pane.view.at_end
+    assert top_on_screen(stage, reading) == before
+
+
+def test_rows_that_arrive_are_measured_at_once(open_on: OpenOn) -> None:
+    """One layout each, not one at a height that is assumed and another."""
+    stage = open_on(5_000)
+    stage.until(lambda: is_settled(stage))
+    layouts: list[int] = []
+    bar = stage.bar
+    bar.rangeChanged.connect(lambda _low, high: layouts.append(high))
+    stage.arrive(row_of(5_001, frozenset()))
+    assert len(layouts) == 1
+    assert is_settled(stage)
 
 
 def test_a_conversation_that_opens_measures_what_is_in_sight(
