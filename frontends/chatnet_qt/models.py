@@ -94,6 +94,11 @@ class ConversationModel(QAbstractListModel):
         """The ACK number after which the "new messages" line stands."""
         return self._new_after
 
+    @property
+    def room_px(self) -> int:
+        """How much lies over the upper edge of the conversation."""
+        return self._room_px
+
     def peer(self) -> PeerView | None:
         """The conversation in the view."""
         return self._session.peer(self.peer_number)

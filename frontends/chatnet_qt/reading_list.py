@@ -148,10 +148,12 @@ class ReadingList(QListView):
         self._place.hold_here(row)
 
     def go_to_row(self, row: int) -> None:
-        """Put a row near the top."""
+        """Put a row near the top, below what lies over that."""
         if row >= 0:
             self.executeDelayedItemsLayout()
             self._bring(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
+            bar = present(self.verticalScrollBar())
+            bar.setValue(bar.value() - self._model.room_px if row else 0)
             self._place.remember()
 
     def visible_rows(self) -> range:

@@ -1,6 +1,7 @@
 """The Qt application around the window: made, run and taken down in one function."""
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -15,12 +16,21 @@ from chatnet_client.threaded import ThreadedClient
 from chatnet_qt.autostart import MENU_FILE
 from chatnet_qt.bridge import Client, OnEvent
 from chatnet_qt.main_window import MainWindow
-from chatnet_qt.qt import QApplication, QSocketNotifier, Qt, QtMsgType, qInstallMessageHandler
+from chatnet_qt.qt import (
+    QApplication,
+    QSocketNotifier,
+    Qt,
+    QTimer,
+    QtMsgType,
+    qInstallMessageHandler,
+)
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 
 FRONT_END_NAME = "qt"
 MISTAKE_FILE = "qt-mistake.txt"
+COLLECT_AFTER_MS = 2000
+"""Later than the first paint, and before much was thrown away."""
 
 ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], None]
 
@@ -62,6 +72,7 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     ending = EndBySignal(app, window)
     window.show()
     session.start()
+    QTimer.singleShot(COLLECT_AFTER_MS, collect_from_now)
     hook = sys.excepthook
     folder = os.path.dirname(path)
     sys.excepthook = report_mistake(folder, app)
@@ -71,6 +82,12 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     ending.close()
     session.close()
     return int(status)
+
+
+def collect_from_now() -> None:
+    """What there is now stays, and is not looked through by any collection; later things are."""
+    gc.freeze()
+    gc.enable()
 
 
 def report_mistake(folder: str, app: QApplication) -> ExceptHook:

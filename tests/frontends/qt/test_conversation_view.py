@@ -305,3 +305,15 @@ def test_news_leave_the_first_message_where_it_is_and_can_be_scrolled_away_from_
         top_of(stage, first) + present(view.viewport()).mapTo(stage.window, QPoint(0, 0)).y()
         > below
     )
+
+
+def test_what_is_jumped_to_is_not_under_a_banner(stage: Stage) -> None:
+    stage.pane.tell("Something happened.")
+    stage.settle()
+    view, banner = stage.pane.view, stage.window.banner
+    view.go_to_row(10)
+    stage.settle()
+    below = banner.mapTo(stage.window, banner.rect().bottomLeft()).y()
+    origin = present(view.viewport()).mapTo(stage.window, QPoint(0, 0)).y()
+    top = top_of(stage, stage.pane.model.message(10).no) + origin
+    assert below < top < below + 80

@@ -1,5 +1,6 @@
 """The program that `scripts/bench window` measures. Its arguments: a folder, when it was started,
-how many messages there are, how many pages to scroll, how many messages arrive."""
+how many messages there are, how many pages to scroll, how many messages arrive, and which parts
+are wanted, with commas."""
 
 import json
 import os
@@ -24,6 +25,7 @@ from chatnet_qt.qt import (
     Qt,
     present,
 )
+from chatnet_qt.window_app import collect_from_now
 from qtworld import Stage, open_stage, peer_view, session_view, text_row, with_rows
 
 STALL_MS = 50.0
@@ -72,8 +74,9 @@ class FirstPaint(QObject):
 class Turns:
     """What each turn of the event loop took."""
 
-    def __init__(self, app: QApplication) -> None:
+    def __init__(self, app: QApplication, parts: str) -> None:
         self._app = app
+        self._parts = parts.split(",")
         self.phases: dict[str, dict[str, float]] = {}
 
     def measure(
@@ -84,6 +87,8 @@ class Turns:
         Wall time is what a person waits; the thread's own time says what the window would take on
         a machine that does nothing else.
         """
+        if name.partition(",")[0] not in self._parts:
+            return
         took: list[tuple[float, float]] = []
         for act in acts:
             for do in (act, nothing):  # the second turn is what was put off
@@ -190,11 +195,12 @@ def first_paint(app: QApplication, folder: str, messages: int) -> tuple[Stage, f
 def main(argv: list[str]) -> int:
     """Prints one line of JSON."""
     folder, began = argv[0], float(argv[1])
-    messages, pages, arrivals = (int(word) for word in argv[2:])
+    messages, pages, arrivals = (int(word) for word in argv[2:5])
     app = QApplication(["bench"])
     app.setQuitOnLastWindowClosed(False)
     stage, painted = first_paint(app, folder, messages)
-    turns = Turns(app)
+    collect_from_now()
+    turns = Turns(app, argv[5])
     pane, window = stage.pane, stage.window
     turns.measure("scrolling, window", (lambda: page_up_and_rest(stage) for _ in range(pages)))
     pane.view.go_to_end()
