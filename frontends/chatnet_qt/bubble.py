@@ -84,7 +84,8 @@ def spoken(bubble: Bubble) -> str:
         end = f"ACK {row.ack} from {row.source}"
     new = ". New" if bubble.is_first_new else ""
     answers = f" answers {spoken_quote(bubble.quote)}" if bubble.quote else ""
-    return f"{bubble.author}, {clock_words(row.sent_ms)}{answers}: {what}. {end}{new}"
+    stop = "" if what.endswith((".", "!", "?", "…")) else "."
+    return f"{bubble.author}, {clock_words(row.sent_ms)}{answers}: {what}{stop} {end}{new}"
 
 
 def spoken_quote(quote: Quote) -> str:
