@@ -55,7 +55,7 @@ class Bubble(Struct, frozen=True):
     """Width and height of the picture that arrived, if there is one to be shown."""
     quote: Quote | None = None
     """The message that it answers."""
-    room_px: int = 0
+    free_px: int = 0
     """Kept free above it, for what lies over the beginning of the conversation."""
 
     @property

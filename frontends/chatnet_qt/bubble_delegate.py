@@ -68,7 +68,7 @@ def key_of(bubble: Bubble) -> tuple[object, ...]:
         bubble.state if bubble.is_last_own else "",
         bubble.picture,
         bubble.quote,
-        bubble.room_px,
+        bubble.free_px,
         _of_transfer(transfer) if transfer else None,
     )
 

@@ -177,7 +177,7 @@ class Placer:
 
     def begin(self, bubble: Bubble) -> tuple[Placed, float]:
         """What stands above the bubble, and where the bubble begins."""
-        m, top = self.m, float(bubble.room_px)
+        m, top = self.m, float(bubble.free_px)
         placed = Placed(0, QRectF(), meta_words(bubble), QRectF(), QRectF())
         if bubble.day:
             wide = QFontMetricsF(m.micro).horizontalAdvance(bubble.day) + 2 * m.px(12)

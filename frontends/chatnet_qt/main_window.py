@@ -125,7 +125,7 @@ class MainWindow(DropWindow):
         panes.invite_wanted.connect(lambda peer: self._on_peer_action(peer, "invite"))
         panes.emoji_wanted.connect(self._show_emoji)
         self.cover.covered.connect(panes.set_covered)
-        self.banner.covers.connect(self._keep_room)
+        self.banner.covers.connect(self._keep_free)
         self.pages.blur_toggled.connect(self.cover.set_on)
         self.pages.pictures_toggled.connect(panes.set_pictures)
         self.pages.numbers_chosen.connect(panes.set_numbers)
@@ -163,7 +163,7 @@ class MainWindow(DropWindow):
         self.peers.choose(number)
         self.right.set_slots([self.engine_strip, *pane.slots()])
         self.right.follow(number)
-        self._keep_room(self.banner.covered_px)
+        self._keep_free(self.banner.covered_px)
         pane.header.activity.setChecked(self.right.panel_is_open)
         pane.enter()
         self._show_title()
@@ -186,10 +186,10 @@ class MainWindow(DropWindow):
             self.right.set_slots([self.engine_strip, *pane.slots()])
             pane.enter()
 
-    def _keep_room(self, px: int) -> None:
+    def _keep_free(self, px: int) -> None:
         """What lies over the conversation hides nothing of it for good."""
         if self.pane is not None:
-            self.pane.model.keep_room(px)
+            self.pane.model.keep_free(px)
 
     def _on_added(self, number: int) -> None:
         """Somebody new: their conversation, as soon as the view has them."""

@@ -54,7 +54,8 @@ class ConversationModel(QAbstractListModel):
         self._timeline = Timeline()
         self._rows: list[MessageRow] = []
         self._new_after: int | None = None
-        self._room_px = 0
+        self.free_px = 0
+        """How much lies over the upper edge of the conversation."""
         self._pager = Pager(session, peer, self._timeline, self._sync)
         self.quotes = QuoteSource(session, peer, self._requote)
         """What the messages here answer."""
@@ -93,11 +94,6 @@ class ConversationModel(QAbstractListModel):
     def new_after(self) -> int | None:
         """The ACK number after which the "new messages" line stands."""
         return self._new_after
-
-    @property
-    def room_px(self) -> int:
-        """How much lies over the upper edge of the conversation."""
-        return self._room_px
 
     def peer(self) -> PeerView | None:
         """The conversation in the view."""
@@ -151,7 +147,7 @@ class ConversationModel(QAbstractListModel):
             new_count=peer.unread if is_first_new and peer else 0,
             picture=self.pictures.size_of(transfer) if transfer else None,
             quote=self.quotes.above(row),
-            room_px=0 if index else self._room_px,
+            free_px=0 if index else self.free_px,
         )
 
     def last_own_text(self) -> str:
@@ -180,10 +176,10 @@ class ConversationModel(QAbstractListModel):
             self._new_after = None
             self._refresh_all()
 
-    def keep_room(self, px: int) -> None:
+    def keep_free(self, px: int) -> None:
         """So much lies over the beginning of what is in memory: it can be scrolled out of there."""
-        if px != self._room_px:
-            self._room_px = px
+        if px != self.free_px:
+            self.free_px = px
             if self._rows:
                 self.dataChanged.emit(self.index(0), self.index(0))
 

@@ -153,7 +153,7 @@ class ReadingList(QListView):
             self.executeDelayedItemsLayout()
             self._bring(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
             bar = present(self.verticalScrollBar())
-            bar.setValue(bar.value() - self._model.room_px if row else 0)
+            bar.setValue(bar.value() - self._model.free_px if row else 0)
             self._place.remember()
 
     def visible_rows(self) -> range:

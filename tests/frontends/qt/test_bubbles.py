@@ -322,8 +322,8 @@ def test_no_two_states_look_alike_in_one_colour(app: QApplication, state: str) -
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "words"),
     [("Hello", "Hello. ACK"), ("Hello.", "Hello. ACK"), ("Really?", "Really? ACK")],
 )
-def test_a_sentence_is_spoken_with_one_full_stop(text: str, said: str) -> None:
-    assert said in spoken(bubble_of(text_row(1, text, ack=1)))
+def test_a_sentence_is_spoken_with_one_full_stop(text: str, words: str) -> None:
+    assert words in spoken(bubble_of(text_row(1, text, ack=1)))
