@@ -22,12 +22,12 @@ class _Run(NamedTuple):
     """Consecutive own messages that have left the outbox; a row of `settled_runs`."""
 
     first: int
-    count: int
+    length: int
     first_ack: int
 
     @property
     def last(self) -> int:
-        return self.first + self.count - 1
+        return self.first + self.length - 1
 
 
 _LAST = (
@@ -287,13 +287,13 @@ def _before(db: sqlite3.Connection, peer: int, first: int) -> _Run | None:
 def _settle(db: sqlite3.Connection, peer: int, new: _Run, before: _Run | None) -> _Run:
     """Remember that these left the outbox, as part of the run before them if they follow it."""
     if before and before.last + 1 == new.first:
-        follows = before.first_ack + before.count if before.first_ack else NO_ACK
+        follows = before.first_ack + before.length if before.first_ack else NO_ACK
         if follows == new.first_ack:
             db.execute(
                 "UPDATE settled_runs SET run = run + ? WHERE peer = ? AND first_seq = ?",
-                (new.count, peer, before.first),
+                (new.length, peer, before.first),
             )
-            return _Run(before.first, before.count + new.count, before.first_ack)
+            return _Run(before.first, before.length + new.length, before.first_ack)
     db.execute("INSERT INTO settled_runs VALUES (?, ?, ?, ?)", (peer, *new))
     return new
 

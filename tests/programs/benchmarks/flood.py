@@ -25,7 +25,7 @@ class Case(NamedTuple):
 
     transport: str
     size: int
-    count: int
+    messages: int
     datagram_bytes: str = ""
     """The largest datagram; empty: whatever the path is found to carry."""
 
@@ -67,7 +67,7 @@ def _messages(name: str, rates: list[float]) -> str:
 def _rate(root: Path, case: Case) -> float:
     """Messages a second at the receiver, from the first to the last."""
     port = str(free_port())
-    arguments = [case.transport, port, str(case.count), str(case.size), case.datagram_bytes]
+    arguments = [case.transport, port, str(case.messages), str(case.size), case.datagram_bytes]
     command = [sys.executable, "-P", "-m", "benchmarks.flood_node"]
     environment = os.environ | {"CHATNET_LINE_FOLDER": str(root)}
     with subprocess.Popen(
@@ -77,7 +77,7 @@ def _rate(root: Path, case: Case) -> float:
         receiver.stdout.readline()  # it listens
         with subprocess.Popen([*command, "send", *arguments], env=environment) as sender:
             try:
-                return case.count / float(receiver.communicate(timeout=TIMEOUT_S)[0])
+                return case.messages / float(receiver.communicate(timeout=TIMEOUT_S)[0])
             finally:
                 receiver.kill()
                 sender.kill()

@@ -83,7 +83,7 @@ async def quic(role: str, port: int, count: int, size: int) -> None:
     if role == "receive":
         done, progress = asyncio.Event(), Progress(count * size)
 
-        class Server(asyncio_quic.QuicConnectionProtocol):  # type: ignore[misc,name-defined]
+        class Server(asyncio_quic.QuicConnectionProtocol):  # type: ignore[misc]
             def quic_event_received(self, event: object) -> None:
                 if isinstance(event, events.StreamDataReceived) and progress.add(len(event.data)):
                     done.set()

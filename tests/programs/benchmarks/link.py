@@ -108,7 +108,9 @@ class Link:
 
     def _take_events(self, now: float) -> None:
         connection = self.connection
-        for event in connection.take_events() if connection else ():
+        if connection is None:
+            return
+        for event in connection.take_events():
             match event:
                 case arq.HelloArrived():
                     connection.start_receiving(1)

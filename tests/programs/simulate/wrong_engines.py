@@ -196,13 +196,10 @@ def runs_of_settled_messages_merge_blindly() -> Patches:
     """ACK numbers of neighbours are taken to be neighbours."""
     settle = outgoing._settle
 
-    def blind(db: Any, peer: int, first: int, run: int, first_ack: int) -> None:
-        before = db.execute(
-            "SELECT first_seq, run, first_ack FROM settled_runs WHERE peer = ? AND"
-            " first_seq + run = ?",
-            (peer, first),
-        ).fetchone()
-        settle(db, peer, first, run, before[2] + before[1] if before else first_ack)
+    def blind(db: Any, peer: int, new: Any, before: Any) -> Any:
+        if before and before.last + 1 == new.first:
+            new = new._replace(first_ack=before.first_ack + before.length)
+        return settle(db, peer, new, before)
 
     return [swap(outgoing, "_settle", blind)]
 
