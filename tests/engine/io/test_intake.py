@@ -102,7 +102,7 @@ def test_nobody_waits_after_a_release_without_datagrams(intake: Intake) -> None:
     assert intake.take(9) == [of(1, 1)]
 
 
-def test_a_held_flood_makes_room_for_others(
+def test_a_held_flood_gives_way_to_others(
     intake: Intake, counters: UdpCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "MAX_QUEUED", 10)

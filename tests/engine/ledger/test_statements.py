@@ -1,4 +1,4 @@
-"""How many statements a message costs: the store's thread gives up the interpreter at each."""
+"""How many statements a message costs: the store's thread lets the interpreter go at each."""
 
 import pytest
 

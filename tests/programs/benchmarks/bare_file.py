@@ -34,7 +34,7 @@ KEY = bytes(16)
 
 
 def main(arguments: list[str]) -> int:
-    """One end; see the module."""
+    """One end of the connection, with its socket."""
     how, role, port, path = arguments
     with open(path, "rb" if role == "send" else "wb", buffering=0) as file:
         if role == "send":

@@ -56,7 +56,7 @@ def run(root: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="files-", dir="/dev/shm") as folder:
         top = Path(folder)
         if shutil.disk_usage(top).free < 3 * FILE_BYTES:
-            yield f"not measured: no room for {2 * FILE_BYTES // MIB:,} MiB in memory"
+            yield f"not measured: no space for {2 * FILE_BYTES // MIB:,} MiB in memory"
             return
         big = top / "big.bin"
         with big.open("wb") as file:
@@ -146,7 +146,7 @@ def _bare(top: Path, source: Path, how: str) -> Took:
         if role == "receive":
             assert ends[0].stdout
             assert ends[0].stdout.readline() == "listening\n"
-    said = [json.loads(end.communicate()[0]) for end in ends]
+    printed = [json.loads(end.communicate()[0]) for end in ends]
     target.unlink()
-    cpu = sum(each["cpu_s"] for each in said)
-    return Took(said[0]["s"], cpu, cpu)
+    cpu = sum(each["cpu_s"] for each in printed)
+    return Took(printed[0]["s"], cpu, cpu)

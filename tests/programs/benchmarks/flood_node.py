@@ -67,8 +67,8 @@ def link(role: str, port: int, count: int, size: int, config: ArqConfig) -> None
             end.take(now)
             return
         if left and end.is_open and end.connection:
-            room = end.connection.credit(CHANNEL_CONVERSATION) // (size + MESSAGE_OVERHEAD_BYTES)
-            if (fits := min(room, left)) > 0:
+            credit = end.connection.credit(CHANNEL_CONVERSATION) // (size + MESSAGE_OVERHEAD_BYTES)
+            if (fits := min(credit, left)) > 0:
                 end.send_many([body] * fits)
                 left -= fits
         if leaving := end.take(now):
