@@ -89,7 +89,9 @@ class Stream:
             self.process.report(pw.FileComplete(request.job, self.index))
             self.index, self.offset = self.index + 1, 0
             self.process.complete(request, self.index)
-        if self.index == len(sizes):
+        if self.index == len(sizes) and request.listing_only:
+            self.process.report(pw.Ended(request.job, pw.Outcome.LISTED))
+        elif self.index == len(sizes):
             self.write(b"end")
             self.process.report(pw.Ended(request.job, pw.Outcome.MOVED))
 
@@ -178,6 +180,10 @@ class Net:
 
     def _finish(self, one: Connection) -> None:
         self.connections.remove(one)
+        if one.receive.listing_only:
+            one.receiver.report(pw.Ended(one.receive.job, pw.Outcome.LISTED))
+            one.sender.report(pw.Ended(one.send.job, pw.Outcome.LOST))
+            return
         one.receiver.report(pw.Ended(one.receive.job, pw.Outcome.MOVED))
         one.sender.report(pw.Ended(one.send.job, pw.Outcome.MOVED))
 
@@ -207,7 +213,7 @@ class FakeProcess:
         self.jobs: dict[int, pw.Send | pw.Receive] = {}
         self.prepare: list[pw.Prepare] = []
         """Every request to prepare, and what is answered: files, state, problem."""
-        self.prepared: tuple[list[tuple[int, bytes]], bytes, str] = ([], b"state", "")
+        self.prepared: tuple[bytes, bytes, str] = (b"", b"state", "")
         self.refusal = ""
         """Why folders do not change places."""
         self.limits: list[int] = []
@@ -248,10 +254,7 @@ class FakeProcess:
             case pw.Send() | pw.Receive():
                 self._start(request)
             case pw.Prepare():
-                self.prepare.append(request)
-                have, state, problem = self.prepared
-                until = f"{request.earlier.name} (until today)"
-                self.report(pw.Prepared(request.job, have, state, until, problem))
+                self._prepare(request)
             case pw.Stop(job):
                 self.jobs.pop(job, None)
                 for one in list(self.net.connections):
@@ -284,6 +287,16 @@ class FakeProcess:
                 self.partials = {
                     key: data for key, data in self.partials.items() if key[0] != request.id
                 }
+
+    def _prepare(self, request: pw.Prepare) -> None:
+        self.prepare.append(request)
+        listed = decode_offer(request.offer).listing is not None
+        if listed and self.partials.get((request.id, 0)) != LISTING:
+            self.report(pw.Ended(request.job, pw.Outcome.UNLISTED))
+            return
+        have, state, problem = self.prepared
+        until = f"{request.earlier.name} (until today)"
+        self.report(pw.Prepared(request.job, have, b"", state, until, problem))
 
     def take(self, receive: pw.Receive, index: int, offset: int, chunk: bytes) -> int:
         """Write a chunk; how many bytes of all files have moved."""
@@ -337,10 +350,13 @@ class FakeProcess:
         offer = decode_offer(receive.offer)
         if offer.listing is None:
             return [file.size_bytes for file in offer.files]
-        return [len(LISTING), *self.net.listed[offer.listing.digest].values()]
+        listed = self.net.listed[offer.listing.digest]
+        return [len(LISTING), *(() if receive.listing_only else listed.values())]
 
     def complete(self, receive: pw.Receive, files: int) -> None:
         """So many files are here: report what is complete with them."""
+        if receive.listing_only:
+            return
         offer = decode_offer(receive.offer)
         things, first = offer.things, 0 if offer.listing is None else 1
         files -= first
@@ -349,7 +365,7 @@ class FakeProcess:
             self._next_inode += 1
             self.inodes[receive.id, number] = self._next_inode
             name = self._free(safe_name(thing.name))
-            digests = b"d" * 32 * len(thing.files) if thing.is_folder else b""
+            digests = b"d" * 32 * len(thing.files) if thing.is_folder and not first else b""
             self.report(
                 pw.ThingComplete(receive.job, number, name, self._next_inode, digests=digests)
             )

@@ -23,6 +23,10 @@ class Contents(Protocol):
         """One file; its path may be left out."""
         ...
 
+    def offered_path(self, index: int) -> list[str]:
+        """Where a file is at its sender, from the offered folder on, whose name comes first."""
+        ...
+
     def thing_of(self, index: int) -> int:
         """The number of the thing a file belongs to."""
         ...
@@ -59,6 +63,10 @@ class InlineContents:
     def offered(self, index: int) -> OfferedFile:
         """See Contents."""
         return self._offer.files[index]
+
+    def offered_path(self, index: int) -> list[str]:
+        """See Contents."""
+        return self._offer.files[index].path
 
     def thing_of(self, index: int) -> int:
         """See Contents."""
@@ -104,6 +112,11 @@ class ListedContents:
         """See Contents."""
         _, _, file = self._listing.file(index)
         return OfferedFile([], file.size_bytes, file.modified_ms, file.executable)
+
+    def offered_path(self, index: int) -> list[str]:
+        """See Contents."""
+        _, path, file = self._listing.file(index)
+        return [*path, file.name]
 
     def thing_of(self, index: int) -> int:
         """See Contents."""

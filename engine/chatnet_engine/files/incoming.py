@@ -5,8 +5,9 @@ a file that was not offered.
 """
 
 import enum
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
+from chatnet_engine.files.file_set import FileSet
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.wire.file_records import (
     DIGEST_BYTES,
@@ -20,22 +21,9 @@ _DATA, _FILE, _FILE_END = map(int, (RecordType.DATA, RecordType.FILE, RecordType
 """Three of them come for each small file."""
 
 
-def next_wanted(index: int, have: Container[int]) -> int:
-    """The first file from `index` on that is not here already."""
-    while index in have:
-        index += 1
-    return index
-
-
-def skips(have: Iterable[int], start: int) -> list[Skip]:
+def skips(have: FileSet, start: int) -> Iterator[Skip]:
     """The files from `start` on that are here already, as ranges."""
-    found: list[Skip] = []
-    for index in sorted(have):
-        if found and found[-1].index + found[-1].count == index:
-            found[-1] = Skip(found[-1].index, found[-1].count + 1)
-        elif index >= start:
-            found.append(Skip(index, 1))
-    return found
+    return (Skip(index, count) for index, count in have.ranges(start))
 
 
 class Step(enum.Enum):
@@ -60,10 +48,10 @@ class IncomingFiles:
         sizes: Sequence[int],
         start: Position,
         count: int | None = None,
-        have: Container[int] = (),
+        have: FileSet | None = None,
     ) -> None:
         self._sizes = sizes
-        self._have = have
+        self._have = have or FileSet()
         self.finished = -1
         """The file that was complete last."""
         self._count = len(sizes) if count is None else count
@@ -84,7 +72,7 @@ class IncomingFiles:
                 raise RemoteProtocolError("a digest has 32 bytes")
             self._open = False
             self.finished = self.index
-            self.index = next_wanted(self.index + 1, self._have)
+            self.index = self._have.next_missing(self.index + 1)
             self.offset = 0
             return Step.CHECK
         if record_type == RecordType.END:

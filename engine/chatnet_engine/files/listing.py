@@ -26,6 +26,10 @@ NAME_OVERHEAD_BYTES = 5
 FOLDER_OVERHEAD_BYTES = 20
 PAGE_OVERHEAD_BYTES = 5
 
+PAGES_KEPT = 8
+"""In memory, with some 300 kB each: a folder that is listed anew has its files in almost the same
+order."""
+
 Read = Callable[[int, int], bytes]
 """So many bytes of a listing from an offset on; fewer at its end. Raises OSError."""
 
@@ -83,6 +87,8 @@ class ListingIndex:
         self._start = 0
         """The first file of the page that was used last."""
         self._page: list[tuple[int, list[str], ListedFile]] = []
+        self._pages: dict[int, list[tuple[int, list[str], ListedFile]]] = {}
+        """Some that were used, by their numbers."""
         offset = 0
         while offset < offered.size_bytes:
             head = read(offset, LENGTH.size)
@@ -114,16 +120,22 @@ class ListingIndex:
             yield self._first[number], self._load(number)
 
     def file(self, index: int) -> tuple[int, list[str], ListedFile]:
-        """(root, path of its folder, the entry) of one file; cheap for one after the other."""
+        """(root, path of its folder, the entry) of one file; cheap for files near each other."""
         if not self._start <= index < self._start + len(self._page):
             number = bisect_right(self._first, index) - 1
-            self._page = [
+            self._page, self._start = self._entries(number), self._first[number]
+        return self._page[index - self._start]
+
+    def _entries(self, number: int) -> list[tuple[int, list[str], ListedFile]]:
+        if number not in self._pages:
+            if len(self._pages) >= PAGES_KEPT:
+                del self._pages[next(iter(self._pages))]
+            self._pages[number] = [
                 (folder.root, folder.path, file)
                 for folder in self._load(number)
                 for file in folder.files
             ]
-            self._start = self._first[number]
-        return self._page[index - self._start]
+        return self._pages[number]
 
     def _load(self, number: int) -> list[ListedFolder]:
         offset = self._offsets[number]

@@ -13,15 +13,15 @@ from chatnet_engine.addresses import Addr
 from chatnet_engine.files.job_parts import Connect as Connect
 from chatnet_engine.files.job_parts import ScannedFile as ScannedFile
 from chatnet_engine.files.space_wire import Survey, Surveyed
-from chatnet_engine.files.update_wire import EarlierFolder, Exchange
+from chatnet_engine.files.update_wire import Exchange
+from chatnet_engine.files.update_wire import Prepare as Prepare
+from chatnet_engine.files.update_wire import Prepared as Prepared
 from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder, OfferedListing
 from chatnet_protocol.ipc.reasons import Reason
 from chatnet_protocol.ipc.rows import Renamed
 
 STALLED_S = 5.0
 """After so long without progress the transfer's row says why."""
-MAX_DIGESTS = 10_000
-"""Files of a folder whose digests are reported and stored: 320 kB, and 400 in Prepared."""
 MAX_FRAME_BYTES = 1024 * 1024
 """Of a report: its maker keeps below it, so a longer one means that the two have lost step, and the
 process is started anew."""
@@ -61,7 +61,8 @@ class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 
     `offer`: its body; its listing, if it has one, is file 0. The first `things` of its things are
     complete. Answered like Send, and by FileComplete for some files and ThingComplete for each
-    thing, in order.
+    thing, in order. `have`, `digests`: as Prepared gave them. `listing_only`: nothing else is
+    wanted on this connection; it ends as LISTED.
     """
 
     job: int
@@ -72,21 +73,9 @@ class Receive(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     index: int
     offset: int
     things: int
-    have: list[tuple[int, bytes]] = []
-    """Files that need not be sent, with their digests: see Prepared."""
-
-
-class Prepare(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Take what an update has in common with the earlier folder from there, before it is received.
-
-    Answered by Prepared, or Ended if that is not possible now.
-    """
-
-    job: int
-    id: bytes
-    folder: str
-    offer: bytes
-    earlier: EarlierFolder
+    have: bytes = b""
+    digests: bytes = b""
+    listing_only: bool = False
 
 
 class Stop(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -115,13 +104,15 @@ class Place(WireBase, frozen=True, gc=False, tag=True, array_like=True):
 class Discard(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """Remove the partial files of a transfer, and the listing of an own one. No report follows.
 
-    `exchange`: what Place may have begun with the folder of this inode.
+    `exchange`: what Place may have begun with the folder of this inode. `manifest`: remove that,
+    too, which only the next update needs.
     """
 
     id: bytes
     folder: str
     exchange: Exchange | None = None
     inode: int = 0
+    manifest: bool = False
 
 
 class BulkIn(WireBase, frozen=True, gc=False, tag=True, array_like=True):
@@ -226,22 +217,6 @@ class Stalled(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """A TransferReason without parameters: PATH_SILENT, RECEIVER_BUSY or SENDER_SILENT."""
 
 
-class Prepared(WireBase, frozen=True, gc=False, tag=True, array_like=True):
-    """Last report of a job that prepares. `have`: files that are durable in the partial folder,
-    with their digests.
-
-    `state`: fingerprint of the earlier folder; empty if something in it is not as it was, and
-    `problem` (an UpdateReason value) says what. `until`: what it is called when it is replaced
-    today.
-    """
-
-    job: int
-    have: list[tuple[int, bytes]]
-    state: bytes
-    until: str
-    problem: str = ""
-
-
 class SourceChanged(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """The file was written to since it was offered; the new version is being sent from its
     start."""
@@ -262,8 +237,8 @@ class ThingComplete(WireBase, frozen=True, gc=False, tag=True, array_like=True):
     """Thing `thing` of the offer is durable under its partial name; `name` is free for it.
 
     `renamed`: how many names inside it are not as they were offered, of which `named` are the
-    first. `digests`: of the files of a folder that is the only thing, in the order of the offer, up
-    to MAX_DIGESTS; else empty.
+    first. `digests`: of the files of a folder that is the only thing, in the order of the offer;
+    empty where there is a listing, or several things.
     """
 
     job: int
@@ -342,6 +317,10 @@ class Outcome(enum.StrEnum):
     """The files cannot be stored."""
     MISMATCH = "mismatch"
     """File `index` arrived, but not as it was read."""
+    LISTED = "listed"
+    """The listing is here, and nothing else was wanted."""
+    UNLISTED = "unlisted"
+    """The listing is not here, and is needed."""
 
 
 class Ended(WireBase, frozen=True, gc=False, tag=True, array_like=True):

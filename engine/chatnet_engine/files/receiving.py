@@ -64,12 +64,13 @@ class Receiving(Transfer):
         self._place_again_at: float | None = None
         self._asked: ct.Listen | None = None
         """The newest request to dial for which no job was started."""
+        self._listing_only = False  # whether nothing else is wanted yet
         self._reached = False  # whether the sender's listener was, so that it is to listen
         self._dials = DialPause()
         self.acknowledged = True
         """The sender knows how it ended."""
-        self._have: list[tuple[int, bytes]] = []
-        """Files that need not be sent, with their digests."""
+        self._have = b"", b""
+        """Files that need not be sent, and their digests: see Prepared."""
 
     def accept(self, folder: str, at: Now) -> None:
         """The files are wanted, below `folder`; once more, if it has ended."""
@@ -386,8 +387,9 @@ class Receiving(Transfer):
     def _start(self, connect: pw.Connect) -> None:
         job, detail = self._new_job(connect), self.detail
         begin = detail.index, detail.offset, detail.things
-        offer = self.listing.offer
-        self._out.ask(pw.Receive(job, self.id, connect, detail.folder, offer, *begin, self._have))
+        where = detail.folder, self.listing.offer
+        request = pw.Receive(job, self.id, connect, *where, *begin, *self._have, self._listing_only)
+        self._out.ask(request)
 
     def _end(self, code: int, by: str, why: Reason | None, at: Now, *, tell: bool) -> None:
         super()._end(code, by, why, at, tell=tell)
@@ -395,4 +397,4 @@ class Receiving(Transfer):
         self._placing.clear()
         if self.detail.folder:
             begun = self.detail.exchange, self.detail.inode
-            self._out.ask(pw.Discard(self.id, self.detail.folder, *begun))
+            self._out.ask(pw.Discard(self.id, self.detail.folder, *begun, manifest=True))

@@ -1,7 +1,8 @@
 """Receiving the new state of a folder that came earlier: unchanged files are taken from there.
 
 The store is asked for the earlier folder, then the file process takes what both have in common
-(Prepare), and only then is there a connection, for the rest. When the new folder is complete it
+(Prepare), and only then is there a connection, for the rest; if there is a listing, one more comes
+before, for that alone. When the new folder is complete it
 takes the earlier one's place, if that is allowed and nothing in it has changed; otherwise it
 arrives beside it like any folder.
 """
@@ -90,7 +91,7 @@ class Updating(Receiving):
             except (msgspec.DecodeError, DecodeError):
                 self.detail.problem = UpdateReason.NOT_KNOWN.value
         if self._earlier is None:
-            self._prepared = pw.Prepared(0, [], b"", "", self.detail.problem)
+            self._prepared = pw.Prepared(0, b"", b"", b"", "", self.detail.problem)
         self._touch(at)
         self.retry_at = at.mono_s
 
@@ -103,15 +104,13 @@ class Updating(Receiving):
             self._row = msgspec.structs.replace(self._row, updates_allowed=True)
         if not self._row.updates_allowed:
             self.detail.problem = UpdateReason.NOT_ALLOWED.value
-        elif is_listed(self.offer) or is_listed(decode_offer(listing.offer)):
-            self.detail.problem = UpdateReason.MANY.value
-        elif not detail.name or not found.digests:
+        elif not detail.name or not (found.digests or is_listed(decode_offer(listing.offer))):
             self.detail.problem = UpdateReason.NOT_KNOWN.value
         elif not self._follow(detail.folder, inbox):
             self.detail.problem = UpdateReason.MOVED.value
         else:
             digests = found.digests
-            self._earlier = EarlierFolder(detail.name, detail.inode, listing.offer, digests)
+            self._earlier = EarlierFolder(detail.name, detail.inode, listing.offer, digests, row.id)
             self._kept = [KeptFolder("", detail.inode, row.size_bytes, b""), *detail.kept]
 
     def _follow(self, folder: str, inbox: str) -> bool:
@@ -127,7 +126,7 @@ class Updating(Receiving):
     def _forget_earlier(self) -> None:
         self._searching = False
         self._found = self._earlier = self._prepared = None
-        self._have = []
+        self._have, self._listing_only = (b"", b""), False
 
     # --- preparing, then receiving ---
 
@@ -137,7 +136,7 @@ class Updating(Receiving):
         return self._prepared is None
 
     def _try(self, at: Now, may_start: bool) -> None:
-        if self._prepared is not None:
+        if self._prepared is not None or self._listing_only:
             super()._try(at, may_start)
             return
         self._asked = None
@@ -158,10 +157,21 @@ class Updating(Receiving):
         """Reports of preparing, and of the rest."""
         if isinstance(report, pw.Prepared):
             self.job = 0
-            self._prepared, self._have = report, report.have
+            self._prepared, self._have = report, (report.have, report.digests)
             self.detail.problem = report.problem
             if report.problem == UpdateReason.MOVED and self._inbox:
+                self._out.ask(pw.Discard(self.id, self.detail.folder))
                 self.detail.folder = self._inbox
+            self._touch(at, why=None)
+            self.retry_at = at.mono_s
+            return
+        if isinstance(report, pw.Ended) and report.outcome in (
+            pw.Outcome.LISTED,
+            pw.Outcome.UNLISTED,
+        ):
+            self.job = 0
+            self._listing_only = report.outcome == pw.Outcome.UNLISTED
+            self._lost(at)
             self._touch(at, why=None)
             self.retry_at = at.mono_s
             return
@@ -197,10 +207,12 @@ class Updating(Receiving):
         differences = with_problem(self._row.differences, detail.problem)
         self._row = msgspec.structs.replace(self._row, differences=differences)
         super()._placed(report, at)
+        if self.phase is S.DONE and self._earlier is not None and not self._earlier.digests:
+            self._out.ask(pw.Discard(self._earlier.id, "", manifest=True))
 
 
 def is_listed(offer: Offer) -> bool:
-    """Whether there is a listing; digests of so many files are neither stored nor compared."""
+    """Whether there is a listing; then the file process keeps the digests of its files."""
     return offer.listing is not None
 
 

@@ -16,6 +16,7 @@ import stat
 import time
 
 from chatnet_engine.files.names import numbered, numbered_folder, shown
+from chatnet_engine.io.file_state import State
 from chatnet_engine.io.file_tree import MAX_ATTEMPTS, FileTree, open_subfolder
 from chatnet_engine.io.private_dir import make_dirs, sync_dir_fd
 from chatnet_engine.io.renaming import rename_folder
@@ -142,6 +143,18 @@ class Folder:
     def partial(self, transfer_id: bytes, thing: int) -> os.stat_result | None:
         """What there is of a file or folder. Raises OSError."""
         return status_of(self._partial_fd, partial_name(transfer_id, thing))
+
+    def size_of_tree(self, transfer_id: bytes, thing: int) -> int:
+        """Bytes of the files in a folder's partial. Raises OSError."""
+        name = partial_name(transfer_id, thing)
+        try:
+            fd = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self._partial_fd)
+        except FileNotFoundError:
+            return 0
+        try:
+            return State(fd).size_bytes
+        finally:
+            os.close(fd)
 
     def keep_partials(self) -> None:
         """Make durable that the partial files are found again. Raises OSError."""

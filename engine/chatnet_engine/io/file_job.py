@@ -84,7 +84,9 @@ class Job:
     def _work(self) -> pw.Ended | pw.Prepared:
         number = self.request.job
         if isinstance(self.request, pw.Prepare):
-            return PrepareJob(self.request, self._umask, lambda: self._stopped).run()
+            return PrepareJob(
+                self.request, self._umask, lambda: self._stopped, self._listings
+            ).run()
         channel = self._channel
         try:
             if channel is None:
@@ -100,7 +102,7 @@ class Job:
         try:
             if isinstance(self.request, pw.Send):
                 return SendJob(self.request, channel, report, self._listings).run()
-            return ReceiveJob(self.request, channel, report, self._umask).run()
+            return ReceiveJob(self.request, channel, report, self._umask, self._listings).run()
         finally:
             self._paced.remove(number)
             with self._lock:

@@ -1,7 +1,7 @@
 """The listings of own offers that are too long for their message: one file each, by transfer.
 
-They lie in a folder of the session. One that no job has used for long is removed, and its offer
-cannot be fetched any more.
+They lie in a folder of the session, with the manifests of received folders. One that no job has
+used for long is removed, and its offer cannot be fetched any more.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import time
 
 import blake3
 
+from chatnet_engine.io import file_manifest
 from chatnet_engine.io.private_dir import make_dirs, sync_dir_fd
 from chatnet_protocol.limits import MAX_LISTING_BYTES
 
@@ -45,6 +46,8 @@ class Listings:
         oldest_s = time.time() - KEPT_S
         with contextlib.suppress(OSError), os.scandir(self._folder) as found:
             for entry in found:
+                if entry.name.endswith(file_manifest.SUFFIXES):
+                    continue
                 with contextlib.suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_mtime < oldest_s:
                         os.unlink(entry.path)

@@ -7,6 +7,8 @@ import stat
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.io.file_exchange import ExchangeRefused, Exchanging
 from chatnet_engine.io.file_folder import Folder, FolderError, PartialGone, problem
+from chatnet_engine.io.file_listing import Listings
+from chatnet_engine.io.file_manifest import forget, forget_new
 from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason
 
 
@@ -50,8 +52,14 @@ def _exchange(folder: Folder, request: pw.Place) -> tuple[str, str]:
         return "", error.problem
 
 
-def discard(request: pw.Discard) -> None:
-    """Remove the partial files of a transfer. Raises FolderError."""
+def discard(request: pw.Discard, listings: str) -> None:
+    """Remove what a transfer left behind in its folder and in that of `listings`. Raises
+    FolderError."""
+    if listings:
+        Listings(listings).remove(request.id)
+        forget_new(listings, request.id)
+        if request.manifest:
+            forget(listings, request.id)
     if os.path.isdir(request.folder):
         with contextlib.closing(Folder(request.folder)) as folder:
             if request.exchange is not None:

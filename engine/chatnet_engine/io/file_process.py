@@ -25,7 +25,6 @@ from chatnet_engine.io.file_bulk import BulkSockets
 from chatnet_engine.io.file_connect import Listener, probe
 from chatnet_engine.io.file_folder import FolderError
 from chatnet_engine.io.file_job import Job, JobRequest
-from chatnet_engine.io.file_listing import Listings
 from chatnet_engine.io.file_lists import list_files
 from chatnet_engine.io.file_pace import PacedSockets, has_bbr
 from chatnet_engine.io.file_place import broken, discard, place
@@ -39,7 +38,6 @@ LENGTH_BYTES = 4
 READ_BYTES = 256 * 1024
 MAX_UNSENT_BYTES = 8 * 1024 * 1024
 """Reports that the engine does not take; then it is beyond help, and so is this process."""
-BROKEN = "An internal error; see the log."
 NICENESS = 5
 """Text goes first where cores are few."""
 BROKEN = "An internal error; see the log."
@@ -275,10 +273,8 @@ class FileProcess:
             case pw.Place():
                 self._report(0, place(request))
             case pw.Discard():
-                if self._listings:
-                    Listings(self._listings).remove(request.id)
                 with contextlib.suppress(FolderError):
-                    discard(request)
+                    discard(request, self._listings)
 
 
 def main(argv: list[str]) -> int:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.incoming import IncomingFiles, Step, next_wanted, skips
+from chatnet_engine.files.file_set import FileSet
+from chatnet_engine.files.incoming import IncomingFiles, Step, skips
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
 from chatnet_engine.io.file_finish import CompleteFile, Finisher
 from chatnet_engine.io.file_folder import FOLDER_MODE, Folder, FolderError, problem
@@ -18,7 +19,13 @@ from chatnet_engine.io.file_target import Target
 from chatnet_protocol.errors import DecodeError, RemoteProtocolError
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.reasons import TransferReason
-from chatnet_protocol.wire.file_records import Position, RecordType, encode_body
+from chatnet_protocol.wire.file_records import (
+    DIGEST_BYTES,
+    Position,
+    RecordType,
+    Skip,
+    encode_body,
+)
 
 REPORT_EVERY_S = 0.2
 SILENT_AFTER_S = 60.0
@@ -38,15 +45,18 @@ class ReceiveJob:
         channel: FileChannel,
         report: Callable[[pw.Report], None],
         umask: int,
+        listings: str = "",
     ) -> None:
+        """`listings`: the folder of manifests."""
+        self._listings = listings
         self._request = request
         self._channel = channel
         self._report = report
         self._umask = umask
         self._file: PartialFile | None = None
         self._offer = decode_offer(request.offer)
-        self._have = dict(request.have)
-        """Files that need not be sent, with their digests."""
+        self._have = FileSet(request.have)
+        """Files that need not be sent."""
         self._before = 0
         """Bytes of the files before the one under way."""
         self._summed = (0, 0)
@@ -64,7 +74,14 @@ class ReceiveJob:
             folder = Folder(request.folder, FOLDER_MODE & ~self._umask)
         except FolderError as error:
             return self._folder_failed(error)
-        self._target = Target(folder, request.id, self._offer, request.things, self._have)
+        digests = [
+            request.digests[at : at + DIGEST_BYTES]
+            for at in range(0, len(request.digests), DIGEST_BYTES)
+        ]
+        known = dict(zip(self._have, digests, strict=True)) if digests else {}
+        self._target = Target(
+            *(folder, request.id, self._offer, request.things, known), manifests=self._listings
+        )
         self._sizes = self._target.sizes
         self._finisher = Finisher(self._target.keep_names, self._complete, self._report)
         try:
@@ -87,7 +104,8 @@ class ReceiveJob:
                 self._file.close()
             self._target.close()
             folder.close()
-        return pw.Ended(request.job, pw.Outcome.MOVED)
+        outcome = pw.Outcome.LISTED if request.listing_only else pw.Outcome.MOVED
+        return pw.Ended(request.job, outcome)
 
     def _receive(self, folder: Folder) -> None:
         folder.sweep()
@@ -97,10 +115,30 @@ class ReceiveJob:
         if start.index < self._target.count:
             here = sum(self._sizes[index] for index in self._have if index >= start.index)
             folder.need(total - self._before - here - start.offset)
+        if self._request.listing_only:
+            self._receive_listing(start)
+            return
         self._report_complete(start.index)
         self._incoming = IncomingFiles(self._sizes, start, self._target.count, self._have)
         for skip in skips(self._have, start.index):
-            self._channel.send(RecordType.SKIP, encode_body(skip))
+            self._channel.queue(RecordType.SKIP, encode_body(skip))
+        self._receive_from(start)
+        self._finisher.finish()
+        # Everything is here, whether the sender hears of it now or on the link.
+        with contextlib.suppress(ConnectionCut):
+            self._channel.send(RecordType.END)
+
+    def _receive_listing(self, start: Position) -> None:
+        """It alone: what else is wanted shows when it is here."""
+        if start.index:
+            return
+        self._incoming = IncomingFiles(self._sizes, start, 1)
+        if self._target.count > 1:
+            skip = Skip(1, self._target.count - 1)
+            self._channel.queue(RecordType.SKIP, encode_body(skip))
+        self._receive_from(start)
+
+    def _receive_from(self, start: Position) -> None:
         self._channel.send(RecordType.START, encode_body(start))
         if self._file is not None and start.offset:
             self._file.resume(start.offset)
@@ -114,10 +152,6 @@ class ReceiveJob:
             else:
                 self._handle_silence(time.monotonic() - last_received_s)
             self._now_and_then()
-        self._finisher.finish()
-        # Everything is here, whether the sender hears of it now or on the link.
-        with contextlib.suppress(ConnectionCut):
-            self._channel.send(RecordType.END)
 
     def _handle_silence(self, silent_s: float) -> None:
         if silent_s > SILENT_AFTER_S:
@@ -130,7 +164,7 @@ class ReceiveJob:
         """Where to go on: what has disappeared since has to come again."""
         request = self._request
         index, offset = self._target.first_missing(request.index), request.offset
-        index = next_wanted(index, self._have)
+        index = self._have.next_missing(index)
         if index != request.index:
             offset = 0
         self._before = sum(self._sizes[:index])
@@ -203,7 +237,8 @@ class ReceiveJob:
         if not self._target.read_listing():
             raise FolderError(TransferReason.LIST_LOST, full=True)
         self._report(pw.FileComplete(self._request.job, 0))
-        self._report_complete(1)
+        if not self._request.listing_only:
+            self._report_complete(1)
 
     def _report_complete(self, files: int) -> None:
         for report in self._target.complete(self._request.job, files):
@@ -211,7 +246,7 @@ class ReceiveJob:
 
     def _complete(self, file: CompleteFile) -> list[pw.Report]:
         """It is durable. Called from the finisher's thread."""
-        job, files = self._request.job, next_wanted(file.index + 1, self._have)
+        job, files = self._request.job, self._have.next_missing(file.index + 1)
         return [pw.FileComplete(job, files - 1), *self._target.complete(job, files)]
 
     def _now_and_then(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import blake3
 
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.file_set import FileSet
 from chatnet_engine.files.names import shown
 from chatnet_engine.files.records import AEAD_TAG_BYTES
 from chatnet_engine.io.file_channel import ConnectionCut, FileChannel
@@ -69,7 +70,7 @@ class SendJob:
             for _ in range(BATCH_RECORDS)
         ]
         self._verified = Position(0, 0)
-        self._skipped: set[int] = set()
+        self._skipped = FileSet()
         """Files that the receiver has already."""
         self._before = 0
         """Bytes of all files before the present one."""
@@ -82,9 +83,10 @@ class SendJob:
         try:
             with contextlib.closing(sources_of(self._request, self._listings)) as sources:
                 self._sources = sources
+                self._wanted_end = len(sources.sizes)
                 start = self._read_start()
                 self._before = sum(sources.sizes[: start.index])
-                for index in range(start.index, len(sources.sizes)):
+                for index in range(start.index, self._wanted_end):
                     if index not in self._skipped:
                         self._send_file(index, start.offset if index == start.index else 0)
                     self._before += sources.sizes[index]
@@ -128,7 +130,9 @@ class SendJob:
                 if skip.index < end or skip.index + skip.count > len(self._sources.sizes):
                     raise RemoteProtocolError("a receiver skips files in order, of those offered")
                 end = skip.index + skip.count
-                self._skipped.update(range(skip.index, end))
+                if end == len(self._sources.sizes):  # nothing after the others moves
+                    self._wanted_end = skip.index
+                self._skipped.add(skip.index, skip.count)
         raise RemoteProtocolError(NO_START)
 
     def _send_file(self, index: int, offset: int) -> None:

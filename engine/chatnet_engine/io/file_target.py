@@ -1,21 +1,26 @@
 """Where the files of one offer go while they arrive, and what of it is complete."""
 
 import contextlib
+import logging
 import os
 import threading
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import blake3
 
 from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.contents import Contents, InlineContents, ListedContents
 from chatnet_engine.files.names import safe_name, shown
+from chatnet_engine.files.tree import Disk
 from chatnet_engine.io.file_folder import LISTING, Folder, FolderError
+from chatnet_engine.io.file_manifest import NewManifest, forget_new
 from chatnet_engine.io.file_tree import FileTree
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, OfferedFile
 from chatnet_protocol.ipc.reasons import TransferReason
+
+logger = logging.getLogger(__name__)
 
 HASH_BYTES = 1024 * 1024
 
@@ -34,8 +39,10 @@ class Target:
         offer: Offer,
         things: int,
         digests: Mapping[int, bytes] | None = None,
+        manifests: str = "",
     ) -> None:
-        """`digests`: of files that are here already."""
+        """`digests`: of files that are here already, unless their manifest has them. `manifests`:
+        folder for that of a single folder with a listing; without one there is none."""
         self._folder = folder
         self._id = transfer_id
         self._offer = offer
@@ -45,6 +52,9 @@ class Target:
         is_single = len(self._things) == 1 and self._things[0].is_folder
         self._remembers = is_single and offer.listing is None
         """Whether the digests are reported: of a single folder without a listing."""
+        self._manifests = manifests if is_single and offer.listing is not None else ""
+        self._manifest: NewManifest | None = None
+        """Where the digests of one with a listing are."""
         self._listing_fd = -1
         self.first = 0 if offer.listing is None else 1
         """Number of the first file that is not a listing."""
@@ -69,6 +79,7 @@ class Target:
             if self._listing_fd >= 0:
                 os.close(self._listing_fd)
                 self._listing_fd = -1
+            self._close_manifest()
 
     def offered(self, index: int) -> OfferedFile:
         """A file, as it was offered."""
@@ -76,10 +87,17 @@ class Target:
             return OfferedFile([], self.sizes[0])
         return self._known.offered(index - self.first)
 
+    def offered_path(self, index: int) -> list[str]:
+        """Where a file is at its sender, from the offered folder on, whose name comes first."""
+        return self._known.offered_path(index - self.first)
+
     def note_digest(self, index: int, digest: bytes) -> None:
         """A file has arrived."""
         if self._remembers:
             self._digests[index] = digest
+        elif self._manifest is not None and index >= self.first:
+            with self._forgetting():
+                self._manifest.note(index - self.first, digest)
 
     def open(self, index: int) -> int:
         """Descriptor of a file, which may hold bytes already."""
@@ -91,6 +109,24 @@ class Target:
         with self._lock:
             tree = self._enter(number)
             return tree.open_file(self._known.path(number, index - self.first))
+
+    def size_of(self, index: int) -> int | None:
+        """Of a file in a folder; None while there is none."""
+        number = self._known.thing_of(index - self.first)
+        with self._lock:
+            tree = self._enter(number)
+            return tree.size_of(self._known.path(number, index - self.first))
+
+    def remove(self, index: int) -> None:
+        """A file in a folder is not what it should be."""
+        number = self._known.thing_of(index - self.first)
+        with self._lock:
+            self._enter(number).remove_file(self._known.path(number, index - self.first))
+
+    def probe(self, number: int) -> Disk:
+        """What names are like where this folder arrives."""
+        with self._lock:
+            return self._enter(number).probe()
 
     def read_listing(self) -> bool:
         """It should be here, as it was offered: whether it is. Raises FolderError for one that no
@@ -112,6 +148,9 @@ class Target:
             self._adopt(ListedContents(self._things, offered, read))
         except DecodeError:
             raise FolderError(TransferReason.LIST_WRONG) from None
+        if self._manifests:
+            with self._forgetting():
+                self._manifest = NewManifest(self._manifests, self._id, self._offer.file_count)
         return True
 
     def keep_names(self) -> None:
@@ -190,6 +229,7 @@ class Target:
             if any(by_inode[at] == by_inode[at - 1] for at in range(1, len(by_inode))):
                 raise FolderError(TransferReason.SAME_NAME, shown(thing.name))
             digests = self._digests_of(number, tree) if self._remembers else b""
+            self._keep_manifest(tree)
             inode = tree.finish()
         self._folder.keep_partials()
         renamed, named_ones = self._known.renamed(number)
@@ -201,6 +241,37 @@ class Target:
             self._digests.get(index) or tree.digest_of(self._known.path(number, index))
             for index in self._things[number].files
         )
+
+    def _keep_manifest(self, tree: FileTree) -> None:
+        """Everything of a single folder is here; what came with an earlier job may have to be
+        read."""
+        if self._manifest is None:
+            return
+        unknown = array("q")
+        with self._forgetting():
+            unknown.extend(self._manifest.unknown())
+        for index in unknown:
+            self.note_digest(self.first + index, tree.digest_of(self._known.path(0, index)))
+        if self._manifest is not None:
+            with self._forgetting():
+                self._manifest.keep(self._listing_fd)
+                self._close_manifest()
+
+    @contextlib.contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Where the manifest cannot be written, the folder arrives without one."""
+        try:
+            yield
+        except OSError as error:
+            logger.warning("no digests are kept of a received folder: %s", error.strerror)
+            self._close_manifest()
+            forget_new(self._manifests, self._id)
+            self._manifests = ""
+
+    def _close_manifest(self) -> None:
+        manifest, self._manifest = self._manifest, None
+        if manifest is not None:
+            manifest.close()
 
     @property
     def _known(self) -> Contents:

@@ -19,6 +19,7 @@ STRICT_PROBE = '.chatnet-probe<>:"|?*'
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """How a folder that is no link is opened."""
 _FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_ATTEMPTS = 100
 HASH_CHUNK_BYTES = 1024 * 1024
@@ -81,6 +82,18 @@ class FileTree:
             os.close(fd)
             raise OSError(errno.EINVAL, "the partial is no regular file")
         return fd
+
+    def open_to_read(self, path: list[str]) -> int:
+        """Descriptor of a file that is there. Raises OSError."""
+        *parents, name = path
+        with self._lock:
+            folder = self._open_folder(tuple(parents), make=False)
+            return os.open(name, _READ, dir_fd=folder)
+
+    def need_folder(self, path: list[str]) -> None:
+        """Raises OSError if there is none."""
+        with self._lock:
+            self._open_folder(tuple(path), make=False)
 
     def make_folders(self, folders: Iterable[list[str]]) -> None:
         """Those with nothing in them. Raises OSError."""

@@ -23,7 +23,6 @@ _NOT_UPDATED_HERE: dict[str, str] = {
     UpdateReason.NOT_ALLOWED: "updates of this folder are not allowed here yet",
     UpdateReason.CHANGED: "something in the earlier folder was changed",
     UpdateReason.MOVED: "the earlier folder is not where it was",
-    UpdateReason.MANY: "only folders of up to about 1,000 files can be updated",
     UpdateReason.NOT_KNOWN: "what came into the earlier folder was not recorded",
     UpdateReason.DISK: "this disk cannot exchange two folders",
 }
@@ -31,7 +30,6 @@ _NOT_UPDATED_THERE: dict[str, str] = {
     UpdateReason.NOT_ALLOWED: "the other side has not allowed updates of this folder yet",
     UpdateReason.CHANGED: "something in the other side's copy was changed",
     UpdateReason.MOVED: "the other side's copy is not where it was",
-    UpdateReason.MANY: "only folders of up to about 1,000 files can be updated on the other side",
     UpdateReason.NOT_KNOWN: "the other side has no record of what came into its copy",
     UpdateReason.DISK: "the other side's disk cannot exchange two folders",
 }

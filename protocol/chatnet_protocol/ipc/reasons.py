@@ -123,8 +123,6 @@ class UpdateReason(enum.StrEnum):
     """Something in the receiver's copy was changed, added or removed."""
     MOVED = "update-moved"
     """The receiver's copy is not where it was, or the new one is wanted elsewhere."""
-    MANY = "update-many"
-    """It or the earlier folder has more files than the message of an offer names."""
     NOT_KNOWN = "update-not-known"
     """What the earlier files were was not stored."""
     DISK = "update-disk"

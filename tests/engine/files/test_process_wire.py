@@ -14,7 +14,7 @@ from chatnet_protocol.ipc.offer import LeftOut, OfferedFolder
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.results import Space
 from chatnet_protocol.ipc.rows import Renamed
-from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_OFFER_BYTES
+from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_LISTED_FILES, MAX_OFFER_BYTES
 
 ID = bytes(range(16))
 CONNECT = pw.Connect(b"handle--", bytes(32), 2, [("127.0.0.1", 9), ("::1", 9)], 60.0)
@@ -43,7 +43,7 @@ VALUES = [
     pw.Connected(1),
     pw.Progress(1, 0, 3, 4),
     pw.Stalled(1, TransferReason.PATH_SILENT),
-    pw.Prepared(1, [(0, bytes(32))], b"state", "a (until 2026-11-30)", "update-changed"),
+    pw.Prepared(1, b"\1", bytes(32), b"state", "a (until 2026-11-30)", "update-changed"),
     pw.SourceChanged(1, 0, 8),
     pw.FileComplete(1, 0),
     pw.ThingComplete(1, 0, "a", 99, 1, [Renamed("a/\n", "_")]),
@@ -81,8 +81,10 @@ def test_the_largest_requests_fit_a_frame() -> None:
     offer = bytes(MAX_OFFER_BYTES)
     receive = pw.Receive(2**40, ID, CONNECT, "/" + "i" * 4096, offer, 0, 0, 0)
     assert len(pw.encode(receive)) < MAX_FRAME_BYTES
-    have = [(number, bytes(32)) for number in range(pw.MAX_DIGESTS)]
-    assert len(pw.encode(pw.Prepared(2**40, have, bytes(32), "u" * 255))) < MAX_FRAME_BYTES
-    digests = bytes(32 * pw.MAX_DIGESTS)
+    digests, bits = bytes(32 * MAX_FILES_IN_OFFER), bytes(MAX_LISTED_FILES // 8 + 1)
+    receive = msgspec.structs.replace(receive, have=bits, digests=digests)
+    assert len(pw.encode(receive)) < MAX_FRAME_BYTES
+    prepared = pw.Prepared(2**40, bits, digests, bytes(32), "u" * 255)
+    assert len(pw.encode(prepared)) < MAX_FRAME_BYTES
     complete = pw.ThingComplete(2**40, 0, "n" * 255, 2**60, digests=digests)
     assert len(pw.encode(complete)) < MAX_FRAME_BYTES

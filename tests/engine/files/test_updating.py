@@ -6,7 +6,6 @@ import pytest
 
 from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.detail import decode_detail
 from chatnet_engine.files.names import until_name
 from chatnet_engine.files.offering import ONE_FOLDER, FailedOffer
 from chatnet_engine.files.schedule import Schedule
@@ -17,46 +16,10 @@ from chatnet_engine.store_ops.commit import FolderFound, StoredTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
 from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason
-from chatnet_protocol.limits import MIB
-from fake_files import World
 from file_pair import PEER
+from nightly import FIRST, SECOND, THIRD, UNTIL, Nightly
 
-FIRST, SECOND, THIRD = (bytes((number,)) * 16 for number in (1, 2, 3))
 FULL = reason(TransferReason.DISK_FULL, "/inbox")
-UNTIL = "proj (until today)"
-
-
-class Nightly(World):
-    """A offers one folder again and again."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.a.process.folders["proj"] = ["a.txt", "b.txt"]
-        self.pair.link(True)
-
-    def begin(self, transfer_id: bytes, auto: int = 256 * MIB, name: str = "proj") -> None:
-        self.b.auto_accept_bytes = auto
-        self.a.transfers.offer(transfer_id, PEER, [f"/home/a/{name}"], Now(self.a.clock, 1), True)
-        self.settle()
-        self.pair.deliver_offer(transfer_id)
-        self.settle()
-
-    def send(self, transfer_id: bytes) -> None:
-        self.begin(transfer_id)
-        self.run(lambda: self.pair.both("done", transfer_id))
-
-    def allow(self, transfer_id: bytes, allowed: bool = True) -> None:
-        self.b.transfers.allow_updates(transfer_id, allowed, Now(self.b.clock, 1))
-        self.settle()
-
-    def reasons(self, transfer_id: bytes) -> tuple[str, str]:
-        rows = [side.row(transfer_id) for side in (self.a, self.b)]
-        a, b = (row.differences.not_updated if row.differences else "" for row in rows)
-        return a, b
-
-    def kept(self, transfer_id: bytes) -> list[KeptFolder]:
-        stored = self.b.store[transfer_id]
-        return decode_detail(stored.detail, stored.listing)[0].kept
 
 
 @pytest.fixture
@@ -132,7 +95,7 @@ def test_taking_it_back_counts_until_it_is_complete(nightly: Nightly) -> None:
 def test_what_has_changed_there_is_not_replaced(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.allow(FIRST)
-    nightly.b.process.prepared = [(0, bytes(32))], b"", UpdateReason.CHANGED
+    nightly.b.process.prepared = b"\1", b"", UpdateReason.CHANGED
     nightly.send(SECOND)
     assert nightly.reasons(SECOND) == (UpdateReason.CHANGED,) * 2
     assert nightly.kept(SECOND) == []
@@ -171,7 +134,7 @@ def test_where_the_earlier_one_is_gone_it_arrives_in_the_inbox(nightly: Nightly)
     nightly.b.transfers.accept(FIRST, "/unplugged", Now(nightly.b.clock, 1))
     nightly.run(lambda: nightly.pair.both("done", FIRST))
     nightly.allow(FIRST)
-    nightly.b.process.prepared = [], b"", UpdateReason.MOVED
+    nightly.b.process.prepared = b"", b"", UpdateReason.MOVED
     nightly.send(SECOND)
     assert nightly.reasons(SECOND) == (UpdateReason.MOVED,) * 2
     assert nightly.b.row(SECOND).path.startswith("/inbox/")
@@ -183,18 +146,6 @@ def test_without_stored_digests_nothing_is_compared(nightly: Nightly) -> None:
     nightly.b.digests.clear()
     nightly.send(SECOND)
     assert nightly.reasons(SECOND) == (UpdateReason.NOT_KNOWN,) * 2
-
-
-@pytest.mark.parametrize("listed", [(True, False), (False, True), (True, True)])
-def test_folders_of_many_files_arrive_whole(nightly: Nightly, listed: tuple[bool, bool]) -> None:
-    for transfer_id, is_many in zip((FIRST, SECOND), listed, strict=True):
-        nightly.a.process.many = {"proj"} if is_many else set()
-        nightly.send(transfer_id)
-        nightly.allow(FIRST)
-    assert nightly.reasons(FIRST) == ("", "")
-    assert nightly.reasons(SECOND) == (UpdateReason.MANY,) * 2
-    assert set(nightly.b.process.disk) == {"proj", "proj (1)"}
-    assert not nightly.b.process.prepare
 
 
 def test_what_cannot_be_read_of_the_earlier_one_is_not_compared(nightly: Nightly) -> None:

@@ -1,8 +1,7 @@
-"""How folders change places, cut at each step; and what an earlier folder is compared by."""
+"""How folders change places, cut at each step."""
 
 import contextlib
 import ctypes
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,223 +10,22 @@ from types import SimpleNamespace
 import pytest
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.update_wire import EarlierFolder, Exchange, KeptFolder
-from chatnet_engine.io import file_exchange, file_update, renaming
+from chatnet_engine.files.update_wire import Exchange, KeptFolder
+from chatnet_engine.io import file_exchange, renaming
 from chatnet_engine.io.file_folder import PARTIAL_FOLDER, Folder
 from chatnet_engine.io.file_place import discard, place
 from chatnet_engine.io.file_state import fingerprint
-from chatnet_engine.io.file_update import PrepareJob
-from chatnet_protocol.ipc.offer import Offer, OfferedFile, OfferedFolder, encode_offer
 from chatnet_protocol.ipc.reasons import UpdateReason
-from file_digests import digest_of
-
-ID, EARLIER_ID = b"n" * 16, b"e" * 16
-OLD_S = 1_234_567_890
-UNTIL = "proj (until 2026-11-30)"
-UMASK = 0o022
-
-Tree = dict[str, bytes]
-EARLIER: Tree = {"a.txt": b"a" * 3000, "b.txt": b"b", "sub/c.txt": b"c" * 50, "sub/d.txt": b""}
+from update_copy import CHANGES, EARLIER, ID, UNTIL, Copy, Tree, change, look, write
 
 
 class PowerCut(Exception):
     """Nothing after this happens."""
 
 
-def write(top: Path, files: Tree) -> None:
-    for name, content in files.items():
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        os.utime(path, (OLD_S, OLD_S))
-
-
-def look(top: Path) -> Tree:
-    found = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items()}
-
-
-def offer_of(files: Tree, *empty: str) -> Offer:
-    listed = [
-        OfferedFile(["proj", *name.split("/")], len(content), OLD_S * 1000)
-        for name, content in files.items()
-    ]
-    return Offer(listed, [OfferedFolder(["proj", *name.split("/")]) for name in empty], update=True)
-
-
-class Copy:
-    """A folder that came earlier, and the new state of it."""
-
-    def __init__(self, inbox: Path, earlier: Tree = EARLIER, *empty: str) -> None:
-        self.inbox = inbox
-        self.path = inbox / "proj"
-        self.path.mkdir(parents=True)
-        write(self.path, earlier)
-        for name in empty:
-            (self.path / name).mkdir(parents=True)
-        digests = b"".join(map(digest_of, earlier.values()))
-        offer = encode_offer(offer_of(earlier, *empty))
-        self.earlier = EarlierFolder("proj", self.path.stat().st_ino, offer, digests)
-
-    def prepare(self, files: Tree) -> pw.Prepared:
-        offer = encode_offer(offer_of(files))
-        done = PrepareJob(pw.Prepare(7, ID, str(self.inbox), offer, self.earlier), UMASK).run()
-        assert isinstance(done, pw.Prepared), done
-        return done
-
-    @property
-    def partial(self) -> Path:
-        return self.inbox / PARTIAL_FOLDER / f"{ID.hex()}-0"
-
-    def complete(self, files: Tree) -> pw.Place:
-        """The new one is in the partial folder: how it is to be placed."""
-        write(self.partial, files)
-        folder = Folder(str(self.inbox))
-        state = fingerprint(folder.fd, "proj")
-        folder.close()
-        exchange = Exchange("proj", self.earlier.inode, state, UNTIL)
-        inode = self.partial.stat().st_ino
-        return pw.Place(ID, str(self.inbox), 0, "proj (1)", "proj", inode, exchange)
-
-    @property
-    def names(self) -> list[str]:
-        return sorted(path.name for path in self.inbox.iterdir())
-
-
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
-    return Copy(tmp_path / "inbox")
-
-
-# --- what is compared ---
-
-
-def test_unchanged_files_are_taken_and_the_copy_may_be_replaced(copy: Copy) -> None:
-    update = EARLIER | {"b.txt": b"bb", "new.txt": b"n"}
-    done = copy.prepare(update)
-    names = list(update)
-    taken = {"a.txt", "sub/c.txt", "sub/d.txt"}
-    assert {names[index] for index, _ in done.have} == taken
-    assert dict(done.have) == {i: digest_of(update[names[i]]) for i, _ in done.have}
-    assert done.state
-    assert not done.problem
-    assert look(copy.partial) == {name: EARLIER[name] for name in taken}
-    assert (copy.partial / "a.txt").stat().st_mtime == OLD_S
-    assert done.until.startswith("proj (until ")
-
-
-def test_preparing_again_copies_nothing_again(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = copy.prepare(EARLIER)
-
-    def refuse(*args: object) -> bytes:
-        raise AssertionError("copied again")
-
-    monkeypatch.setattr(PrepareJob, "_copy", refuse)
-    assert copy.prepare(EARLIER) == first
-
-
-def test_what_is_torn_in_the_partial_folder_is_copied_again(copy: Copy) -> None:
-    copy.prepare(EARLIER)
-    (copy.partial / "a.txt").write_bytes(bytes(3000))
-    (copy.partial / "sub/c.txt").write_bytes(b"c")
-    assert len(copy.prepare(EARLIER).have) == len(EARLIER)
-    assert look(copy.partial) == EARLIER
-
-
-def test_a_reflink_is_checked_like_a_copy(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
-    def clone(fd: int, request: int, source: int) -> int:
-        assert request == file_update.FICLONE
-        os.pwrite(fd, os.pread(source, 10_000, 0), 0)
-        return 0
-
-    monkeypatch.setattr("fcntl.ioctl", clone)
-    assert len(copy.prepare(EARLIER).have) == len(EARLIER)
-    assert look(copy.partial) == EARLIER
-
-
-def change(copy: Path, how: str) -> None:
-    match how:
-        case "written":
-            (copy / "a.txt").write_bytes(b"x" + EARLIER["a.txt"][1:])
-            os.utime(copy / "a.txt", (OLD_S, OLD_S))
-        case "written, not wanted any more":
-            (copy / "sub/c.txt").write_bytes(b"C" * 50)
-        case "added":
-            (copy / "sub/mine.txt").write_bytes(b"mine")
-        case "an empty folder added":
-            (copy / "mine").mkdir()
-        case "a link added":
-            (copy / "link").symlink_to("a.txt")
-        case "a pipe added":
-            os.mkfifo(copy / "pipe")
-        case "removed":
-            (copy / "b.txt").unlink()
-        case "renamed":
-            (copy / "b.txt").rename(copy / "B.txt")
-        case "a link instead of a file":
-            (copy / "a.txt").unlink()
-            (copy / "a.txt").symlink_to("b.txt")
-        case _:
-            (copy / "a.txt").unlink()
-            (copy / "a.txt").mkdir()
-
-
-CHANGES = (
-    "written",
-    "written, not wanted any more",
-    "added",
-    "an empty folder added",
-    "a link added",
-    "a pipe added",
-    "removed",
-    "renamed",
-    "a link instead of a file",
-    "a folder instead of a file",
-)
-
-
-@pytest.mark.parametrize("how", CHANGES)
-def test_a_copy_in_which_anything_was_changed_is_not_replaced(copy: Copy, how: str) -> None:
-    change(copy.path, how)
-    done = copy.prepare({name: EARLIER[name] for name in ("a.txt", "b.txt", "sub/d.txt")})
-    assert (done.state, done.problem) == (b"", UpdateReason.CHANGED)
-    assert all(len(digest) == 32 for _, digest in done.have)
-    kept = look(copy.partial)
-    assert kept == {name: EARLIER[name] for name in kept}, "what is taken is what it was"
-
-
-def test_an_empty_folder_that_came_is_no_change(tmp_path: Path) -> None:
-    copy = Copy(tmp_path / "inbox", EARLIER, "empty/inner")
-    assert copy.prepare(EARLIER).state
-
-
-@pytest.mark.parametrize("how", ["removed", "moved", "another", "a link", "no inbox"])
-def test_a_copy_that_is_not_where_it_was_is_not_replaced(copy: Copy, how: str) -> None:
-    aside = copy.inbox.parent / "aside"
-    if how == "no inbox":
-        copy.inbox.rename(aside)
-    else:
-        copy.path.rename(aside)
-    if how == "another":
-        shutil.copytree(aside, copy.path)
-    elif how == "a link":
-        copy.path.symlink_to(aside)
-    done = copy.prepare(EARLIER)
-    assert (done.have, done.state, done.problem) == ([], b"", UpdateReason.MOVED)
-    assert copy.inbox.exists() == (how != "no inbox")
-
-
-def test_a_full_disk_waits(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted: list[int] = []
-    monkeypatch.setattr(Folder, "need", lambda self, size_bytes: wanted.append(size_bytes))
-    copy.prepare(EARLIER)
-    assert wanted == [sum(map(len, EARLIER.values()))], "copies take space like what is sent"
-
-
-def test_preparing_ends_when_nobody_waits_for_it(copy: Copy) -> None:
-    request = pw.Prepare(7, ID, str(copy.inbox), encode_offer(offer_of(EARLIER)), copy.earlier)
-    done = PrepareJob(request, UMASK, lambda: True).run()
-    assert isinstance(done, pw.Ended)
+    return Copy(tmp_path / "inbox", listed=(False, False))
 
 
 # --- changing places ---
@@ -317,7 +115,7 @@ def test_a_transfer_that_ends_after_a_cut_loses_no_earlier_folder(
     with pytest.raises(PowerCut):
         place(request)
     restore()
-    discard(pw.Discard(ID, str(copy.inbox), request.exchange, request.inode))
+    discard(pw.Discard(ID, str(copy.inbox), request.exchange, request.inode), "")
     trees = [look(copy.inbox / name) for name in copy.names]
     assert EARLIER in trees
     assert all(tree in (EARLIER, UPDATE) for tree in trees)

@@ -113,7 +113,7 @@ def transfer(roots: list[Path], inbox: Path, index: int = 0, things: int = 0) ->
             assert answer.name, answer.why
             name = answer.name
     if offer.listing is not None and len(arrival.things) == len(offer.things):
-        discard(pw.Discard(ID, str(inbox)))
+        discard(pw.Discard(ID, str(inbox)), "")
     return arrival
 
 
