@@ -23,12 +23,9 @@ from chatnet_engine.io.file_state import MAX_DEPTH, fingerprint
 from chatnet_engine.io.file_tree import FOLDER
 from chatnet_engine.io.renaming import rename_folder
 from chatnet_protocol.ipc.results import Space
-from chatnet_protocol.limits import MAX_FILES_IN_OFFER, MAX_FOLDERS_IN_OFFER
 
 NAMES_AT_ONCE = 4096
 """Of one folder, in memory."""
-MAX_IN_EARLIER = 64 * (MAX_FILES_IN_OFFER + MAX_FOLDERS_IN_OFFER)
-"""More than any update puts into a folder: somebody else did, and no fingerprint is needed."""
 BLOCK_BYTES = 512
 """Unit of `st_blocks` (POSIX leaves it open, Linux does not)."""
 ID_DIGITS = 32
@@ -71,7 +68,7 @@ class DiskSurvey:
 
     def _look_at_partial(self, fd: int, name: str) -> None:
         transfer_id = _id_of(name)
-        size = size_of(fd, name)[1]
+        size = size_of(fd, name)
         if transfer_id not in self._ended:
             self._count("under_way", size)
         elif self._survey.clean and self._remove_partial(fd, name, transfer_id):
@@ -102,8 +99,8 @@ class DiskSurvey:
             found = status_of(fd, kept.name)
             if found is None or found.st_ino != kept.inode or not stat.S_ISDIR(found.st_mode):
                 return
-            count, size = size_of(fd, kept.name)
-            if count > MAX_IN_EARLIER or fingerprint(fd, kept.name) != kept.state:
+            size = size_of(fd, kept.name)
+            if fingerprint(fd, kept.name) != kept.state:
                 self._count("changed", size)
             elif self._survey.clean and _remove_earlier(earlier):
                 self._count("removed", size)
@@ -117,14 +114,14 @@ class DiskSurvey:
         self._found[f"{what}_bytes"] += size_bytes
 
 
-def size_of(parent_fd: int, name: str) -> tuple[int, int]:
-    """(entries, bytes on the disk) of a file or folder. Raises OSError."""
+def size_of(parent_fd: int, name: str) -> int:
+    """Bytes on the disk of a file or folder. Raises OSError."""
     found = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
-    count, size = 1, found.st_blocks * BLOCK_BYTES
+    size = found.st_blocks * BLOCK_BYTES
     if stat.S_ISDIR(found.st_mode):
         with _open(parent_fd, name) as fd:
-            count, size = _add(fd, count, size, 0)
-    return count, size
+            size += _size_in(fd, 0)
+    return size
 
 
 def remove_folder(parent_fd: int, name: str) -> None:
@@ -165,17 +162,18 @@ def _open(parent_fd: int, name: str) -> Iterator[int]:
         os.close(fd)
 
 
-def _add(fd: int, count: int, size: int, depth: int) -> tuple[int, int]:
+def _size_in(fd: int, depth: int) -> int:
     if depth > MAX_DEPTH:
         raise OSError("a folder is nested too deep")
+    size = 0
     with os.scandir(fd) as found:
         for entry in found:
             status = entry.stat(follow_symlinks=False)
-            count, size = count + 1, size + status.st_blocks * BLOCK_BYTES
+            size += status.st_blocks * BLOCK_BYTES
             if stat.S_ISDIR(status.st_mode):
                 with _open(fd, entry.name) as below:
-                    count, size = _add(below, count, size, depth + 1)
-    return count, size
+                    size += _size_in(below, depth + 1)
+    return size
 
 
 def _empty(fd: int, depth: int) -> None:

@@ -166,7 +166,7 @@ def test_one_that_goes_on_while_its_partial_file_is_looked_at_keeps_it(
     survey = inbox.survey(clean=True)
     measure = file_space.size_of
 
-    def size_of(fd: int, name: str) -> tuple[int, int]:
+    def size_of(fd: int, name: str) -> int:
         survey.spare(ENDED)
         return measure(fd, name)
 
@@ -214,15 +214,6 @@ def test_a_folder_with_more_in_it_than_is_listed_at_once_goes(
     inbox.add(ENDED, 0, *(f"{number}/{name}" for number in range(5) for name in "abcde"))
     assert counts(inbox.clean()) == (0, 0, 0, 0, 1)
     assert os.listdir(inbox.path) == []
-
-
-def test_an_earlier_state_that_was_filled_with_far_more_is_somebodys(
-    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = inbox.keep()
-    monkeypatch.setattr(file_space, "MAX_IN_EARLIER", 2)
-    assert counts(inbox.clean()) == (0, 0, 0, 1, 0)
-    assert kept.exists()
 
 
 def test_folders_without_end_are_not_followed(inbox: Inbox) -> None:
