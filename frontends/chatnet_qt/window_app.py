@@ -16,6 +16,7 @@ from chatnet_client.threaded import ThreadedClient
 from chatnet_qt.autostart import MENU_FILE
 from chatnet_qt.bridge import Client, OnEvent
 from chatnet_qt.main_window import MainWindow
+from chatnet_qt.preloading import load_in_background
 from chatnet_qt.qt import (
     QApplication,
     QSocketNotifier,
@@ -29,7 +30,7 @@ from chatnet_qt.settings import Settings
 
 FRONT_END_NAME = "qt"
 MISTAKE_FILE = "qt-mistake.txt"
-COLLECT_AFTER_MS = 2000
+SETTLED_AFTER_MS = 2000
 """Later than the first paint, and before much was thrown away."""
 
 ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], None]
@@ -72,7 +73,7 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     ending = EndBySignal(app, window)
     window.show()
     session.start()
-    QTimer.singleShot(COLLECT_AFTER_MS, collect_from_now)
+    QTimer.singleShot(SETTLED_AFTER_MS, when_settled)
     hook = sys.excepthook
     folder = os.path.dirname(path)
     sys.excepthook = report_mistake(folder, app)
@@ -84,10 +85,12 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     return int(status)
 
 
-def collect_from_now() -> None:
-    """What there is now stays, and is not looked through by any collection; later things are."""
+def when_settled() -> None:
+    """What there is now stays, and is not looked through by any collection; later things are. What
+    the first paint did not wait for is loaded."""
     gc.freeze()
     gc.enable()
+    load_in_background()
 
 
 def report_mistake(folder: str, app: QApplication) -> ExceptHook:

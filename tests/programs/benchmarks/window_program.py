@@ -25,7 +25,7 @@ from chatnet_qt.qt import (
     Qt,
     present,
 )
-from chatnet_qt.window_app import collect_from_now
+from chatnet_qt.window_app import when_settled
 from qtworld import Stage, open_stage, peer_view, session_view, text_row, with_rows
 
 STALL_MS = 50.0
@@ -199,7 +199,7 @@ def main(argv: list[str]) -> int:
     app = QApplication(["bench"])
     app.setQuitOnLastWindowClosed(False)
     stage, painted = first_paint(app, folder, messages)
-    collect_from_now()
+    when_settled()
     turns = Turns(app, argv[5])
     pane, window = stage.pane, stage.window
     turns.measure("scrolling, window", (lambda: page_up_and_rest(stage) for _ in range(pages)))
