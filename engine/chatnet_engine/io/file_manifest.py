@@ -48,7 +48,10 @@ class Manifest:
             same = self._hash(0, start) == os.pread(self._fd, DIGEST_BYTES, end)
             if not same or self._hash(start, end) != offered.digest:
                 raise DecodeError("a manifest is damaged")
-            read = lambda offset, size: os.pread(self._fd, size, start + offset)  # noqa: E731
+
+            def read(offset: int, size: int) -> bytes:
+                return os.pread(self._fd, size, start + offset)
+
             self.contents = ListedContents(offer.things, offered, read)
         except BaseException:
             self.close()
