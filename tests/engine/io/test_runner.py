@@ -89,6 +89,18 @@ def turn_until(runner: Runner, condition: Callable[[], object], turns: int = 400
     raise AssertionError("it never came")
 
 
+def make_slow(node: FakeNode, each_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every datagram takes so long from now on, by the clock that the turn looks at."""
+    clock = [0.0]
+
+    def handle(batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
+        node.datagrams += batch
+        clock[0] += len(batch) * each_s
+
+    monkeypatch.setattr(node, "handle_datagrams", handle)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+
 def test_datagrams_come_in_and_go_out(
     runner: Runner, node: FakeNode, machine: Machine, peer: UdpSocket
 ) -> None:
@@ -261,18 +273,11 @@ def test_no_more_are_handled_than_fit_into_the_time(
     peer: UdpSocket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = [0.0]
     monkeypatch.setattr(runner, "_budget", Mock(protects=True, spend=lambda *_: []))
-
-    def handle(batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
-        node.datagrams += batch
-        clock[0] += len(batch) * 0.15 * runner_module.MAX_DATAGRAMS_S
-
-    monkeypatch.setattr(node, "handle_datagrams", handle)
     for _ in range(20):
         peer.send([(bytes([each]), machine.udp.local) for each in peers])
     assert wait_readable(machine.udp.fileno())
-    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    make_slow(node, 0.15 * runner_module.MAX_DATAGRAMS_S, monkeypatch)
     runner.turn()
     assert len(node.datagrams) == handled
 
@@ -432,18 +437,11 @@ def test_a_turn_goes_on_while_nothing_else_has_arrived(
     peer: UdpSocket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = [0.0]
-
-    def handle(batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
-        node.datagrams += batch
-        clock[0] += len(batch) * 0.3 * runner_module.MAX_DATAGRAMS_OF_SEVERAL_S
-
-    monkeypatch.setattr(node, "handle_datagrams", handle)
     monkeypatch.setattr(runner, "_budget", Mock(protects=False, spend=lambda *_: []))
     for _ in range(20):
         peer.send([(bytes([each]), machine.udp.local) for each in b"xy"])
     assert wait_readable(machine.udp.fileno())
-    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    make_slow(node, 0.3 * runner_module.MAX_DATAGRAMS_OF_SEVERAL_S, monkeypatch)
     runner.turn()
     undisturbed_s = runner_module.MAX_UNDISTURBED_S / runner_module.MAX_DATAGRAMS_OF_SEVERAL_S
     assert len(node.datagrams) == int(undisturbed_s / 0.3)
