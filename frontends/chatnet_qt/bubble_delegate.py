@@ -161,7 +161,7 @@ class BubbleDelegate(QStyledItemDelegate):
 
     def unmeasured(self) -> list[int]:
         """Rows whose height is assumed; none before the width is known."""
-        if not self.has_width:
+        if not self.has_width or not self._heights.any_assumed:  # asked with every paint
             return []
         return [row for row in range(self._model.rowCount()) if not self.is_measured(row)]
 

@@ -24,6 +24,11 @@ class Heights:
         """The best that is known."""
         return self._measured.get(message_id) or self._assumed.get(message_id)
 
+    @property
+    def any_assumed(self) -> bool:
+        """Whether some that was asked for may not be the height at the present width."""
+        return bool(self._assumed)
+
     def is_measured(self, message_id: bytes) -> bool:
         """Whether it is the height at the present width."""
         return message_id in self._measured
