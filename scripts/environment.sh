@@ -65,6 +65,8 @@ build_environment() {
     setup_step "$PYTHON" -I -m pip install --no-deps --require-hashes "$@"
     setup_step "$PYTHON" -I -m pip install --no-deps --no-build-isolation --editable "$ROOT"
     install_window
+    # As pip does with what it installs; the first start takes twice as long otherwise.
+    quietly "$PYTHON" -I -m compileall -q "$ROOT/protocol" "$ROOT/engine" "$ROOT/frontends" || :
     say_missing_qt_libraries
     write_stamp runtime
     [ "$kind" = runtime ] || write_stamp "$kind"

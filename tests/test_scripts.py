@@ -21,8 +21,10 @@ TOOLS = (
 )
 
 FAKE_PYTHON = """#!/bin/sh
-# Started as: -I -c CODE | -I -m venv --clear DIR | -I -m pip ... | -P -m MODULE ARGS
+# Started as: -I -c CODE | -I -m venv --clear DIR | -I -m pip ... | -I -m compileall ... |
+# -P -m MODULE ARGS
 case "$2 $3" in
+"-m compileall") shift 3; echo "compiled $*" >>"$NOTES" ;;
 "-m venv")
     echo venv >>"$NOTES"
     mkdir -p "$5/bin"
@@ -40,6 +42,7 @@ case "$2 $3" in
 "-m "*)
     echo "pid $$"
     echo "cwd $PWD"
+    [ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || echo "keeps no byte code"
     for argument in "$@"; do echo "<$argument>"; done
     exit "${STATUS:-0}"
     ;;
@@ -160,7 +163,7 @@ def test_a_changed_requirement_is_installed_into_the_same_environment(
     (machine.root / changed).write_text("2\n")
     machine.run("chatnet")
     kinds = [line.partition(" ")[0] for line in machine.installed()]
-    assert kinds == ["venv", *["pip"] * 6]
+    assert kinds == ["venv", *[*["pip"] * 3, "compiled"] * 2]
 
 
 def test_a_moved_checkout_is_wired_again(machine: Machine) -> None:
@@ -168,7 +171,16 @@ def test_a_moved_checkout_is_wired_again(machine: Machine) -> None:
     machine.run("chatnet")
     machine.root = machine.root.rename(machine.root.with_name("moved"))
     machine.run("chatnet")
-    assert machine.installed()[-2].endswith(f"--editable {machine.root}")
+    assert machine.installed()[-3].endswith(f"--editable {machine.root}")
+
+
+def test_no_start_waits_for_byte_code(machine: Machine) -> None:
+    """It is made with the environment, and kept when the sources change."""
+    machine.give_python()
+    machine.env["PYTHONDONTWRITEBYTECODE"] = "1"
+    assert "byte code" not in machine.run("chatnet")[1]
+    folders = " ".join(f"{machine.root}/{name}" for name in ("protocol", "engine", "frontends"))
+    assert machine.installed()[-1] == f"compiled -q {folders}"
 
 
 NO_WHEEL = "ERROR: No matching distribution found for pyqt5==5.15.11"

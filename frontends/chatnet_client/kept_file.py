@@ -7,7 +7,6 @@ syncs what was appended, so that a slow disk keeps nobody from writing.
 import contextlib
 import fcntl
 import os
-import secrets
 import threading
 
 from chatnet_client.kept_records import KeptText, decode, encode_removal, encode_text
@@ -113,7 +112,7 @@ class KeptFile:
     def _open(self) -> None:
         """A new file, whose lock is ours before anybody can take it for abandoned."""
         while self._fd < 0:
-            path = f"{self._folder}/{PREFIX}{secrets.token_hex(8)}"
+            path = f"{self._folder}/{PREFIX}{os.urandom(8).hex()}"
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             fd = os.open(path, flags, 0o600)
             try:

@@ -7,7 +7,6 @@ receiving side; the thread keeps no picture of its own.
 
 import contextlib
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
 
@@ -99,6 +98,8 @@ class ThreadedClient:
     def _fail(self, error: Exception) -> None:
         if self._closing:
             return
+        import traceback  # not before a first paint
+
         kind = type(error).__name__
         reason = f"Lost the connection to the engine because of a bug in ChatNet ({kind})."
         # The callback may be what failed; then the program knows already.

@@ -6,10 +6,11 @@
 late, so that a machine without its libraries gets a sentence and not a traceback.
 """
 
-import argparse
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from chatnet_client.front_end import OR_TERMINAL
 from chatnet_client.streams import open_standard_streams
@@ -45,7 +46,8 @@ def main(argv: list[str], connection_file: str) -> int:
     # of the start. `window_app` turns collecting on again.
     gc.disable()
     try:
-        from chatnet_qt import window_app
+        with quick_imports():
+            from chatnet_qt import window_app
     except ImportError as error:
         return cannot_open(NO_QT, str(error).partition("\n")[0])
 
@@ -55,8 +57,28 @@ def main(argv: list[str], connection_file: str) -> int:
     return window_app.run(argv, connection_file, give_up)
 
 
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """Spare the start two things in this block, 15 and 8 ms: `typing_extensions`, for which msgspec
+    takes `typing` where it is not installed, and looking up all of Qt's functions at once (see
+    RTLD_LAZY in dlopen(3)) instead of each when it is called first.
+    """
+    hidden = {name: None for name in ("typing_extensions",) if name not in sys.modules}
+    flags = sys.getdlopenflags()
+    sys.modules.update(hidden)  # type: ignore[arg-type]  # None: importing it fails
+    sys.setdlopenflags(os.RTLD_LAZY)
+    try:
+        yield
+    finally:
+        sys.setdlopenflags(flags)
+        for name in hidden:
+            del sys.modules[name]
+
+
 def run_module(argv: list[str]) -> int:
     """`python -m chatnet_qt`."""
+    import argparse
+
     open_standard_streams()
     parser = argparse.ArgumentParser(
         prog="python -m chatnet_qt", description="The ChatNet window for a running session."

@@ -51,6 +51,7 @@ PAIRS: tuple[tuple[str, tuple[str, ...], float], ...] = (
     ("accent_hover", ("on_accent",), TEXT_CONTRAST),
 )
 """An ink, what it stands on, and the contrast it needs; in the order in which they are fixed."""
+_ACTIVE = QPalette.ColorGroup.Active
 
 
 class Theme(enum.StrEnum):
@@ -73,12 +74,13 @@ def mix(one: QColor, other: QColor, share: float) -> QColor:
 
 def contrast(one: QColor, other: QColor) -> float:
     """WCAG contrast, 1 to 21."""
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    high, low = sorted((_luminance(one.rgb()), _luminance(other.rgb())), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 
-def _luminance(colour: QColor) -> float:
-    parts = [value / 255 for value in (colour.red(), colour.green(), colour.blue())]
+@lru_cache(maxsize=512)
+def _luminance(rgb: int) -> float:
+    parts = [(rgb >> shift & 0xFF) / 255 for shift in (16, 8, 0)]
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -100,15 +102,17 @@ def ensure(ink: QColor, grounds: Sequence[QColor], least: float) -> QColor:
 
 def is_dark(palette: QPalette) -> bool:
     """Whether text is lighter than what it stands on."""
-    window = palette.color(QPalette.ColorRole.Window)
-    return palette.color(QPalette.ColorRole.WindowText).lightness() > window.lightness()
+    role = QPalette.ColorRole
+    window, text = (palette.color(_ACTIVE, name) for name in (role.Window, role.WindowText))
+    return text.lightness() > window.lightness()
 
 
 def colours_of(palette: QPalette) -> Colours:
-    """The colours that go with `palette`. Cheap: kept for the palettes in use."""
+    """The colours that go with `palette`, those of a disabled control too: what it paints quieter
+    is its own decision. Cheap: kept for the palettes in use."""
     role = QPalette.ColorRole
     roles = (role.Window, role.Base, role.Text, role.Highlight, role.HighlightedText)
-    return _colours(is_dark(palette), *(palette.color(name).name() for name in roles))
+    return _colours(is_dark(palette), *(palette.color(_ACTIVE, name).name() for name in roles))
 
 
 @lru_cache(maxsize=8)

