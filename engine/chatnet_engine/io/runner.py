@@ -80,6 +80,8 @@ class Runner:
         self._budget = DatagramBudget(clock().mono_s)
         self._release_s = math.inf
         """When what is held of the costliest peers is handled."""
+        self._due_s = -math.inf
+        """Until then there is nothing to do unless something arrives."""
         self._store_had_share = False
         self._fds: dict[int, int] = {}
         self._udp_fd = machine.udp.fileno()
@@ -121,6 +123,8 @@ class Runner:
         self.turns += 1
         node, machine = self._node, self._machine
         begin = now = self._read_clock()
+        if self._only_gathers(ready, now):
+            return
         if self._wakeup_fd in ready:
             machine.wakeup.clear()
         self._heed_stop(now)
@@ -159,6 +163,15 @@ class Runner:
         self._perform(now)
         if self.intake.counts:
             self._account(begin)
+
+    def _only_gathers(self, ready: dict[int, int], now: Now) -> bool:
+        """Whether datagrams that are to gather were all there was: then the turn is over."""
+        if self._release_s == math.inf or self._due_s <= now.mono_s:
+            return False
+        if list(ready) != [self._udp_fd]:
+            return False
+        self._read_datagrams()
+        return not self.intake.ready
 
     def _account(self, begin: Now) -> None:
         """The turn that began then handled datagrams."""
@@ -255,7 +268,7 @@ class Runner:
         node_s = self._node.next_timeout()
         if node_s is not None:
             deadline_s = min(deadline_s, node_s)
-        deadline_s = min(deadline_s, self._leave_s, self._release_s)
+        self._due_s = deadline_s = min(deadline_s, self._leave_s, self._release_s)
         if self.intake.ready or (self._stop_asked is not None and self._leave_s == math.inf):
             return 0.0
         return min(max(deadline_s - self._clock().mono_s, 0.0), MAX_WAIT_S)

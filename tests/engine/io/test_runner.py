@@ -421,8 +421,14 @@ def test_a_costly_peer_s_datagrams_gather_and_others_do_not_wait(
     expected = 1
     arrive(b"f1")
     assert [data for data, _ in node.datagrams] == [b"f1"]
+    asked = len(node.nows)
+    expected = 2
+    arrive(b"f2")
+    assert len(node.nows) == asked, "a turn that only gathers ends there"
     expected = 4
-    arrive(b"f2", b"f3", b"honest")
+    node.due_s = clock[0]
+    arrive(b"f3", b"honest")
+    assert node.timeouts == [clock[0]], "unless something is due"
     turn_until(runner, lambda: (b"honest", peer.local) in node.datagrams)
     assert [data for data, _ in node.datagrams] == [b"f1", b"honest"]
     clock[0] += 0.5
