@@ -41,8 +41,8 @@ class Intake:
 
         self.counts: Counter[int] = Counter()
         """Datagrams that were taken since this was cleared, by peer."""
-        self.taken_bytes = 0
-        """In how many bytes."""
+        self.sizes: Counter[int] = Counter()
+        """Of how many bytes."""
 
     def __len__(self) -> int:
         return self._count
@@ -103,16 +103,17 @@ class Intake:
             key = next(iter(queues))
             queue = queues.pop(key)
             most = 1 if queues else count - len(taken)
-            before = len(taken)
+            before, size = len(taken), 0
             while queue and most:
                 datagram = queue.popleft()
                 taken.append(datagram)
                 units = _units(datagram)
                 queue.units -= units
                 self._units -= units
-                self.taken_bytes += len(datagram[0])
+                size += len(datagram[0])
                 most -= 1
             self.counts[key] += len(taken) - before
+            self.sizes[key] += size
             if queue:
                 queues[key] = queue  # to the end of the line
         self._count -= len(taken)

@@ -79,7 +79,7 @@ class Runner:
         self._answers = select.poll()
         self._budget = DatagramBudget(clock().mono_s)
         self._release_s = math.inf
-        """When what is held of the costliest peers is handled."""
+        """When what is held of costly peers is handled."""
         self._due_s = -math.inf
         """Until then there is nothing to do unless something arrives."""
         self._store_had_share = False
@@ -122,7 +122,8 @@ class Runner:
         ready = dict(self._wait())
         self.turns += 1
         node, machine = self._node, self._machine
-        begin = now = self._read_clock()
+        now = self._read_clock()
+        begin_s = time.thread_time()
         if self._only_gathers(ready, now):
             return
         if self._wakeup_fd in ready:
@@ -162,7 +163,7 @@ class Runner:
             node.handle_timeout(now)
         self._perform(now)
         if self.intake.counts:
-            self._account(begin)
+            self._account(time.thread_time() - begin_s)
 
     def _only_gathers(self, ready: dict[int, int], now: Now) -> bool:
         """Whether datagrams that are to gather were all there was: then the turn is over."""
@@ -173,15 +174,14 @@ class Runner:
         self._read_datagrams()
         return not self.intake.ready
 
-    def _account(self, begin: Now) -> None:
-        """The turn that began then handled datagrams."""
+    def _account(self, spent_s: float) -> None:
+        """A turn handled datagrams and took so much of this thread."""
         intake, now_s = self.intake, self._clock().mono_s
-        spent_s = now_s - begin.mono_s
-        if costly := self._budget.spend(spent_s, intake.taken_bytes, intake.counts, now_s):
+        if costly := self._budget.spend(spent_s, intake.counts, intake.sizes, now_s):
             intake.hold(costly, whole=self._budget.protects)
             self._release_s = min(self._release_s, now_s + self._budget.hold_s)
         intake.counts.clear()
-        intake.taken_bytes = 0
+        intake.sizes.clear()
 
     def _perform(self, now: Now) -> None:
         for effect in self._node.take_effects(now):

@@ -1,10 +1,14 @@
-"""Who costs more than the share of all gathers; thin streams and bulk never do."""
+"""Who sends more than a conversation does gathers while datagrams cost too much; others never."""
+
+import pytest
 
 from chatnet_engine.io.datagram_budget import (
     BURST_S,
     COSTLY_S,
+    FULL_BYTES,
     HOLD_S,
     LONG_HOLD_S,
+    PEER_DATAGRAMS_S,
     PROTECTED_S,
     PRUNE_AT,
     DatagramBudget,
@@ -17,7 +21,8 @@ DATAGRAM_BYTES = 200
 def turn(budget: DatagramBudget, now_s: float, spent_s: float, **counts: int) -> list[int]:
     """One that ended at `now_s` and handled small datagrams of these peers."""
     by_peer = {{"flood": FLOOD, "friend": FRIEND}[name]: count for name, count in counts.items()}
-    return budget.spend(spent_s, DATAGRAM_BYTES * sum(by_peer.values()), by_peer, now_s)
+    sizes = {peer: count * DATAGRAM_BYTES for peer, count in by_peer.items()}
+    return budget.spend(spent_s, by_peer, sizes, now_s)
 
 
 def flood_until_held(budget: DatagramBudget, now_s: float = 0.0) -> float:
@@ -38,7 +43,7 @@ def test_a_thin_stream_is_never_held() -> None:
 def test_bulk_pays_for_itself() -> None:
     budget = DatagramBudget(0.0)
     for number in range(1, 5000):
-        assert budget.spend(0.002, 20 * 1200, {FLOOD: 20}, number * 0.002) == []
+        assert budget.spend(0.002, {FLOOD: 20}, {FLOOD: 20 * 1200}, number * 0.002) == []
 
 
 def test_a_burst_after_a_silence_is_free() -> None:
@@ -47,15 +52,38 @@ def test_a_burst_after_a_silence_is_free() -> None:
 
 
 def test_who_spends_more_than_the_share_is_held() -> None:
-    assert flood_until_held(DatagramBudget(0.0)) < 0.1
+    assert flood_until_held(DatagramBudget(0.0)) < 0.3
 
 
-def test_who_sends_little_beside_a_flood_is_not() -> None:
+@pytest.mark.parametrize("alone_s", [0.0005, 0.005])
+def test_a_conversation_beside_a_flood_is_not_whatever_its_turns_cost(alone_s: float) -> None:
+    """Its datagrams are handled alone, the flood's in batches, so that each of it costs more."""
     budget = DatagramBudget(0.0)
     now_s = flood_until_held(budget)
     for _ in range(1000):
-        now_s += 0.05
-        assert turn(budget, now_s, 0.011, flood=20, friend=1) == [FLOOD]
+        now_s += 0.04
+        assert turn(budget, now_s, 0.008, flood=20) == [FLOOD]
+        for _ in range(2):
+            assert turn(budget, now_s + 0.01, alone_s, friend=1) == []
+
+
+def test_bulk_beside_a_flood_is_not_held_for_its_datagrams() -> None:
+    budget = DatagramBudget(0.0)
+    now_s = flood_until_held(budget)
+    for _ in range(1000):
+        now_s += 0.04
+        assert turn(budget, now_s, 0.01, flood=20) == [FLOOD]
+        assert budget.spend(0.01, {FRIEND: 80}, {FRIEND: 80 * FULL_BYTES}, now_s) == []
+
+
+def test_a_flood_of_several_is_held_of_each_that_sends_more_than_its_part() -> None:
+    budget = DatagramBudget(0.0)
+    held: set[int] = set()
+    for number in range(1, 5000):
+        peer = number % 5
+        held.update(budget.spend(0.0005, {peer: 1}, {peer: DATAGRAM_BYTES}, number / 400))
+    assert held == {0, 1, 2, 3, 4}
+    assert 0.8 * 400 / 5 > PEER_DATAGRAMS_S
 
 
 def test_alone_it_gathers_shortly_and_beside_others_longer() -> None:
@@ -78,7 +106,7 @@ def test_it_is_forgiven_when_it_has_become_quiet() -> None:
 def test_quiet_peers_are_forgotten() -> None:
     budget = DatagramBudget(0.0)
     for peer in range(1000):
-        budget.spend(0.0001, DATAGRAM_BYTES, {peer: 1}, peer * 0.1)
+        budget.spend(0.0001, {peer: 1}, {peer: DATAGRAM_BYTES}, peer * 0.1)
     assert len(budget) <= PRUNE_AT + 1
 
 

@@ -116,4 +116,4 @@ def test_it_counts_what_was_taken(intake: Intake) -> None:
     intake.add([of(1, 1), of(1, 2), of(2, 1)])
     intake.take(9)
     assert intake.counts == {1: 2, 2: 1}
-    assert intake.taken_bytes == 6
+    assert intake.sizes == {1: 4, 2: 2}

@@ -411,7 +411,7 @@ def test_a_costly_peer_s_datagrams_gather_and_others_do_not_wait(
     clock = [read_now().mono_s]
     monkeypatch.setattr(runner, "_clock", lambda: Now(clock[0], 0))
     budget = Mock(hold_s=0.5, protects=True)
-    budget.spend.side_effect = lambda spent_s, size, counts, now_s: [c for c in counts if c == 102]
+    budget.spend.side_effect = lambda spent_s, counts, sizes, now_s: [c for c in counts if c == 102]
     monkeypatch.setattr(runner, "_budget", budget)
 
     def arrive(*datagrams: bytes) -> None:
