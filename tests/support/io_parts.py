@@ -1,5 +1,8 @@
 """A ledger and a node that decide nothing, for tests of the loop and of what it drives."""
 
+import math
+from collections.abc import Collection
+
 from chatnet_engine.clock import Now
 from chatnet_engine.node.effects import Effect, IoResult, StopRunner
 from chatnet_engine.store_ops.commit import Commit, Committed, Loaded
@@ -7,6 +10,8 @@ from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_protocol.ipc.view import View
 
+JUNK = b"!"
+"""A datagram that begins with it changes nothing at a FakeNode."""
 SESSION = SessionRow("s", "", "", 1, b"", "", "")
 
 
@@ -37,6 +42,7 @@ class FakeNode:
         self.results: list[IoResult] = []
         self.timeouts: list[float] = []
         self.effects: list[Effect] = []
+        self.held: tuple[frozenset[int], float] = frozenset(), -math.inf
         self.due_s: float | None = None
         self.stopped: str | None = None
         self.stops_at_once = True
@@ -45,8 +51,12 @@ class FakeNode:
     def peer_of(self, data: bytes) -> int:
         return data[0]
 
-    def handle_datagrams(self, batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
+    def handle_datagrams(self, batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> bool:
         self.datagrams += batch
+        return not all(data.startswith(JUNK) for data, _ in batch)
+
+    def hold(self, peers: Collection[int], until_s: float) -> None:
+        self.held = frozenset(peers), until_s
 
     def handle_request(self, routing_id: bytes, frames: list[bytes], now: Now) -> None:
         self.requests.append((routing_id, frames))

@@ -1,72 +1,69 @@
 """Owns how much of a core datagrams may take before those of the busiest peers have to gather.
 
 A datagram that costs much more than its bytes are worth is dearest alone: it makes a turn, an ACK
-and a transaction. Once the loop has spent its share, the datagrams of each peer that sends more of
-these than a conversation does are handled together, one turn in HOLD_S, as network drivers do with
-interrupts (Mogul and Ramakrishnan, "Eliminating receive livelock in an interrupt-driven kernel",
-1997). All others are handled as they come. A thin stream does not spend the share, and bulk pays
-for itself by its bytes.
+and a transaction. Once the loop has spent its share, the datagrams of the busiest peers are handled
+together, one turn in HOLD_S, as network drivers do with interrupts (Mogul and Ramakrishnan,
+"Eliminating receive livelock in an interrupt-driven kernel", 1997). All others are handled as they
+come. A thin stream does not spend the share, and bulk pays for itself by its bytes.
 
-Peers are told apart by what they send and not by what it costs: a datagram that is handled alone
+Who is busy is judged by what it sends and not by what that costs: a datagram that is handled alone
 costs several times one of a batch, so that a flood that gathers would look cheap, and the
 conversation beside it dear.
 """
 
+import math
 from collections.abc import Mapping
 
-SHARE, BURST_S = 0.1, 0.02
+SHARE, BURST_S = 0.1, 0.01
 """Of a core, and what may be spent at once after a silence: all peers together."""
-PEER_DATAGRAMS_S, PEER_BURST = 50.0, 50.0
-"""Of each peer, in short datagrams: some 15 messages a second each way, with what answers them."""
-WORTH_S_PER_BYTE = 3e-7
+WORTH_S_PER_BYTE = 1e-7
 """What a byte may cost: full datagrams of small messages cost as much, bulk a tenth of it."""
-FULL_BYTES = 1000
+SPENT_S = 1.0
+"""So long the transactions of busy peers gather after the share was spent."""
+FULL_BYTES = 1400
 """So long a datagram is worth what it costs; a shorter one counts by what it lacks."""
-COSTLY_S = 1.0
-"""So long a peer is costly after it has sent more than its part."""
+RATE_S = 1.0
+"""Rates are averages over about so long."""
+MIN_BUSY_RATE, MAX_BUSY_RATE = 40.0, 100.0
+"""Busy is who sends more than half of what the busiest sends, in short datagrams a second, within
+these bounds: a conversation beside a flood is not, and no flood of equals is only conversations."""
 PROTECTED_S = 1.0
-"""So long after a datagram of a peer that is not costly, costly ones may not keep the loop busy."""
-HOLD_S, LONG_HOLD_S = 0.01, 0.04
-"""So long the datagrams of costly peers gather; beside others the longer time, as each transaction
+"""So long after a datagram of a peer that is not busy, busy ones may not keep the loop busy."""
+HOLD_S, LONG_HOLD_S = 0.01, 0.1
+"""So long the datagrams of busy peers gather; beside others the longer time, as each transaction
 for them delays one of the others'."""
 PRUNE_AT = 64
 """So many peers are remembered before those are forgotten that have sent nothing of late."""
 
 
-class _Bucket:
-    """What may be spent: refilled at `rate` a second up to `burst`."""
+class _Sender:
+    """Short datagrams a second, as an average that decays."""
 
-    __slots__ = ("_burst", "_rate", "costly_until_s", "filled_s", "level")
+    __slots__ = ("_rate", "_seen_s")
 
-    def __init__(self, rate: float, burst: float, now_s: float) -> None:
-        self._rate, self._burst = rate, burst
-        self.level, self.filled_s = burst, now_s
-        self.costly_until_s = now_s
+    def __init__(self, now_s: float) -> None:
+        self._rate, self._seen_s = 0.0, now_s
 
-    def spend(self, spent: float, now_s: float) -> None:
-        gained = self._rate * (now_s - self.filled_s)
-        # Never so far below that somebody pays for a burst longer than a second.
-        level = min(self.level + gained, self._burst) - spent
-        self.level, self.filled_s = max(level, -self._rate), now_s
-        if level < 0.0:
-            self.costly_until_s = now_s + COSTLY_S
+    def rate(self, now_s: float) -> float:
+        return self._rate * math.exp((self._seen_s - now_s) / RATE_S)
 
-    @property
-    def full(self) -> bool:
-        return self.level >= self._burst
+    def add(self, count: float, now_s: float) -> None:
+        self._rate = self.rate(now_s) + count / RATE_S
+        self._seen_s = now_s
 
 
 class DatagramBudget:
-    """Token buckets: one of seconds for all peers, and one of datagrams for each."""
+    """A token bucket of seconds for all peers, and the rate of each."""
 
     def __init__(self, now_s: float) -> None:
-        self._all = _Bucket(SHARE, BURST_S, now_s)
-        self._peers: dict[int, _Bucket] = {}
+        self._level_s, self._filled_s = BURST_S, now_s
+        self._gathers_until_s = now_s
+        self._senders: dict[int, _Sender] = {}
         self._protected_until_s = now_s
 
     def __len__(self) -> int:
         """How many peers are remembered."""
-        return len(self._peers)
+        return len(self._senders)
 
     @property
     def hold_s(self) -> float:
@@ -74,34 +71,48 @@ class DatagramBudget:
         return LONG_HOLD_S if self.protects else HOLD_S
 
     @property
-    def protects(self) -> bool:
-        """Whether others are there beside the costly peers, as of the last turn: then these are
-        held with all that waits of them. Alone they are handled until nothing waits."""
-        return self._all.filled_s < self._protected_until_s
+    def is_spent(self) -> bool:
+        """Whether datagrams of busy peers have to gather, as of the last turn."""
+        return self._level_s < 0.0
 
-    def spend(
-        self, spent_s: float, counts: Mapping[int, int], sizes: Mapping[int, int], now_s: float
-    ) -> list[int]:
-        """A turn that ended now took `spent_s` and handled datagrams: of each peer so many
-        (`counts`), of so many bytes altogether (`sizes`). The peers whose next ones are to
-        gather."""
-        self._all.spend(max(spent_s - WORTH_S_PER_BYTE * sum(sizes.values()), 0.0), now_s)
-        costly = []
+    @property
+    def protects(self) -> bool:
+        """Whether others are there beside the busy peers, as of the last turn: then these are
+        held with all that waits of them, and their transactions gather. Alone they are handled
+        until nothing waits."""
+        return self._filled_s < self._protected_until_s
+
+    def spend(self, spent_s: float, size_bytes: int, now_s: float) -> None:
+        """A turn that ended now took `spent_s` to handle datagrams of so many bytes."""
+        gained_s = SHARE * (now_s - self._filled_s)
+        cost_s = max(spent_s - WORTH_S_PER_BYTE * size_bytes, 0.0)
+        # Never so far below that somebody pays for a burst longer than a second.
+        level_s = min(self._level_s + gained_s, BURST_S) - cost_s
+        self._level_s, self._filled_s = max(level_s, -SHARE), now_s
+        if level_s < 0.0:
+            self._gathers_until_s = now_s + SPENT_S
+
+    def busy(self, counts: Mapping[int, int], sizes: Mapping[int, int], now_s: float) -> list[int]:
+        """Since the last call so many datagrams of each peer had arrived (`counts`), of so many
+        bytes altogether (`sizes`). The busy peers; none while the share was not spent of late."""
+        senders = self._senders
         for peer, count in counts.items():
-            bucket = self._peers.get(peer)
-            if bucket is None:
-                bucket = self._peers[peer] = _Bucket(PEER_DATAGRAMS_S, PEER_BURST, now_s)
-            bucket.spend(max(count - sizes[peer] / FULL_BYTES, 0.0), now_s)
-            if bucket.costly_until_s > now_s:
-                costly.append(peer)
-        if len(costly) < len(counts):
-            self._protected_until_s = now_s + PROTECTED_S
-        if len(self._peers) > PRUNE_AT:
+            sender = senders.get(peer)
+            if sender is None:
+                sender = senders[peer] = _Sender(now_s)
+            sender.add(max(count - sizes[peer] / FULL_BYTES, 0.0), now_s)
+        if len(senders) > PRUNE_AT:
             self._prune(now_s)
-        return costly if self._all.level < 0.0 else []
+        if now_s >= self._gathers_until_s:
+            return []
+        rates = {peer: sender.rate(now_s) for peer, sender in senders.items()}
+        part = min(max(max(rates.values()) / 2, MIN_BUSY_RATE), MAX_BUSY_RATE)
+        busy = [peer for peer, rate in rates.items() if rate > part]
+        if not counts.keys() <= set(busy):
+            self._protected_until_s = now_s + PROTECTED_S
+        return busy
 
     def _prune(self, now_s: float) -> None:
-        for peer, bucket in list(self._peers.items()):
-            bucket.spend(0.0, now_s)
-            if bucket.full and bucket.costly_until_s <= now_s:
-                del self._peers[peer]
+        for peer, sender in list(self._senders.items()):
+            if sender.rate(now_s) < 1.0:
+                del self._senders[peer]

@@ -35,14 +35,18 @@ class Intake:
         self._owner = owner
         self._queues: dict[int, _Queue] = {}
         self._held: dict[int, _Queue] = {}
+        self.late: set[int] = set()
+        """Peers of whom something still waits that was held."""
         self._count = 0
         self._units = 0
         self._counters = counters
 
         self.counts: Counter[int] = Counter()
-        """Datagrams that were taken since this was cleared, by peer."""
+        """Datagrams that arrived since this was cleared, by peer; also those that were lost."""
         self.sizes: Counter[int] = Counter()
         """Of how many bytes."""
+        self.taken_bytes = 0
+        """In datagrams that were taken since this was cleared."""
 
     def __len__(self) -> int:
         return self._count
@@ -61,14 +65,15 @@ class Intake:
         """What comes of these waits for `release`; with `whole` also what waits of them already,
         without it those of whom something waits are left alone."""
         for peer in peers:
-            if whole or peer not in self._queues:
+            if peer not in self._held and (whole or peer not in self._queues):
                 self._held[peer] = self._queues.pop(peer, _Queue())
 
     def release(self) -> None:
-        """What is held is ready, after what is."""
-        for peer, queue in self._held.items():
+        """What is held is ready, after what is; first of those who sent least."""
+        for peer, queue in sorted(self._held.items(), key=lambda item: item[1].units):
             if queue:
                 self._queues[peer] = queue
+                self.late.add(peer)
         self._held.clear()
 
     def add(self, batch: Sequence[Datagram]) -> None:
@@ -76,6 +81,8 @@ class Intake:
         queues, owner = self._queues, self._owner
         for datagram in batch:
             key, units = owner(datagram[0]), _units(datagram)
+            self.counts[key] += 1
+            self.sizes[key] += len(datagram[0])
             queue = queues.get(key)
             if queue is None:
                 queue = self._held.get(key)
@@ -103,19 +110,18 @@ class Intake:
             key = next(iter(queues))
             queue = queues.pop(key)
             most = 1 if queues else count - len(taken)
-            before, size = len(taken), 0
             while queue and most:
                 datagram = queue.popleft()
                 taken.append(datagram)
                 units = _units(datagram)
                 queue.units -= units
                 self._units -= units
-                size += len(datagram[0])
+                self.taken_bytes += len(datagram[0])
                 most -= 1
-            self.counts[key] += len(taken) - before
-            self.sizes[key] += size
             if queue:
                 queues[key] = queue  # to the end of the line
+            else:
+                self.late.discard(key)
         self._count -= len(taken)
         return taken
 

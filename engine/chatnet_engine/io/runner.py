@@ -10,7 +10,7 @@ import logging
 import math
 import select
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from chatnet_engine.addresses import Addr
@@ -56,7 +56,8 @@ class NodeLike(Protocol):
     """What the pump drives; `chatnet_engine.node.node.Node`, or a fake."""
 
     def peer_of(self, data: bytes) -> int: ...
-    def handle_datagrams(self, batch: list[tuple[bytes, Addr]], now: Now) -> None: ...
+    def handle_datagrams(self, batch: list[tuple[bytes, Addr]], now: Now) -> bool: ...
+    def hold(self, peers: Collection[int], until_s: float) -> None: ...
     def handle_request(self, routing_id: bytes, frames: list[bytes], now: Now) -> None: ...
     def handle_io(self, result: IoResult, now: Now) -> None: ...
     def handle_timeout(self, now: Now) -> None: ...
@@ -79,7 +80,9 @@ class Runner:
         self._answers = select.poll()
         self._budget = DatagramBudget(clock().mono_s)
         self._release_s = math.inf
-        """When what is held of costly peers is handled."""
+        """When what is held of busy peers is handled."""
+        self._gather_until_s = -math.inf
+        """Until then what they ask of the store waits."""
         self._due_s = -math.inf
         """Until then there is nothing to do unless something arrives."""
         self._store_had_share = False
@@ -117,15 +120,32 @@ class Runner:
         self._perform(self._read_clock())
 
     def turn(self) -> None:
-        """Wait for something to do, do it, perform what comes of it."""
+        """Wait for something to do, do it, perform what comes of it.
+
+        A turn in which only datagrams arrived, all of which have to gather or changed nothing,
+        ends there.
+        """
         self._watch_files()
         ready = dict(self._wait())
         self.turns += 1
-        node, machine = self._node, self._machine
         now = self._read_clock()
         begin_s = time.thread_time()
-        if self._only_gathers(ready, now):
-            return
+        has_work = self._due_s <= now.mono_s or bool(ready.keys() - {self._udp_fd})
+        if has_work:
+            self._handle_machine(ready, now)
+        if self._udp_fd in ready:
+            self._read_datagrams()
+            now = self._read_clock()  # what came meanwhile must not seem to have come before
+        if self.intake.ready:
+            has_work |= self._handle_datagrams(now)
+        if has_work:
+            self._handle_rest(ready, now)
+        if self.intake.taken_bytes:
+            self._account(time.thread_time() - begin_s)
+
+    def _handle_machine(self, ready: dict[int, int], now: Now) -> None:
+        """What the machine has to say, and what its workers have answered."""
+        node, machine = self._node, self._machine
         if self._wakeup_fd in ready:
             machine.wakeup.clear()
         self._heed_stop(now)
@@ -148,40 +168,40 @@ class Runner:
                 # What was committed is sent and shown, and the next transaction begins, before
                 # datagrams take their time.
                 self._perform(now)
-        if self._udp_fd in ready:
-            self._read_datagrams()
-            now = self._read_clock()  # what came meanwhile must not seem to have come before
-        if self.intake.ready:
-            self._handle_datagrams(now)
-        if machine.ipc.events_fd in ready:
-            machine.ipc.handle_events(now.mono_s)
-        if machine.ipc.commands_fd in ready:
-            machine.ipc.handle_commands(now.mono_s)
+
+    def _handle_rest(self, ready: dict[int, int], now: Now) -> None:
+        """Front ends and what is due; then what the node wants."""
+        node, ipc = self._node, self._machine.ipc
+        if ipc.events_fd in ready:
+            ipc.handle_events(now.mono_s)
+        if ipc.commands_fd in ready:
+            ipc.handle_commands(now.mono_s)
         self._serve(now)
         deadline_s = node.next_timeout()
         if deadline_s is not None and deadline_s <= now.mono_s:
             node.handle_timeout(now)
         self._perform(now)
-        if self.intake.counts:
-            self._account(time.thread_time() - begin_s)
-
-    def _only_gathers(self, ready: dict[int, int], now: Now) -> bool:
-        """Whether datagrams that are to gather were all there was: then the turn is over."""
-        if self._release_s == math.inf or self._due_s <= now.mono_s:
-            return False
-        if list(ready) != [self._udp_fd]:
-            return False
-        self._read_datagrams()
-        return not self.intake.ready
 
     def _account(self, spent_s: float) -> None:
         """A turn handled datagrams and took so much of this thread."""
         intake, now_s = self.intake, self._clock().mono_s
-        if costly := self._budget.spend(spent_s, intake.counts, intake.sizes, now_s):
-            intake.hold(costly, whole=self._budget.protects)
-            self._release_s = min(self._release_s, now_s + self._budget.hold_s)
+        self._budget.spend(spent_s, intake.taken_bytes, now_s)
+        busy = self._budget.busy(intake.counts, intake.sizes, now_s)
+        if busy or intake.late:
+            self._hold({*busy, *intake.late}, now_s)
         intake.counts.clear()
         intake.sizes.clear()
+        intake.taken_bytes = 0
+
+    def _hold(self, busy: set[int], now_s: float) -> None:
+        budget, until_s = self._budget, now_s + self._budget.hold_s
+        if budget.protects:
+            if self._gather_until_s <= now_s:
+                self._gather_until_s = until_s
+            self._node.hold(busy, self._gather_until_s)
+        if budget.is_spent:
+            self.intake.hold(busy, whole=budget.protects)
+            self._release_s = min(self._release_s, until_s)
 
     def _perform(self, now: Now) -> None:
         for effect in self._node.take_effects(now):
@@ -197,14 +217,15 @@ class Runner:
             if len(batch) < DATAGRAMS_PER_READ or time.perf_counter() >= enough_s:
                 return
 
-    def _handle_datagrams(self, now: Now) -> None:
+    def _handle_datagrams(self, now: Now) -> bool:
+        """As many as fit into a turn; whether anything came of them."""
         begin_s = time.perf_counter()
         several = self.intake.queue_count > 1
         most_s = MAX_DATAGRAMS_OF_SEVERAL_S if several else MAX_DATAGRAMS_S
         extends = several and not self._budget.protects
-        handled, slice_size = 0, FIRST_SLICE
+        changed, handled, slice_size = False, 0, FIRST_SLICE
         while slice_size > 0 and (batch := self.intake.take(slice_size)):
-            self._node.handle_datagrams(batch, now)
+            changed |= self._node.handle_datagrams(batch, now)
             handled += len(batch)
             spent_s = time.perf_counter() - begin_s
             # As many as fit, if they cost what those before them did.
@@ -215,6 +236,7 @@ class Runner:
                 most_s += MAX_DATAGRAMS_OF_SEVERAL_S
             fit = int((most_s - spent_s) / each_s)
             slice_size = min(2 * slice_size, fit, MAX_DATAGRAMS_PER_TURN - handled)
+        return changed
 
     def _serve(self, now: Now) -> None:
         enough_s = time.perf_counter() + MAX_REQUESTS_S
@@ -268,8 +290,12 @@ class Runner:
         node_s = self._node.next_timeout()
         if node_s is not None:
             deadline_s = min(deadline_s, node_s)
-        self._due_s = deadline_s = min(deadline_s, self._leave_s, self._release_s)
-        if self.intake.ready or (self._stop_asked is not None and self._leave_s == math.inf):
+        deadline_s = min(deadline_s, self._leave_s, self._release_s)
+        has_to_stop = self._stop_asked is not None or self._machine.stop_reason is not None
+        if has_to_stop and self._leave_s == math.inf:
+            deadline_s = -math.inf
+        self._due_s = deadline_s
+        if self.intake.ready:
             return 0.0
         return min(max(deadline_s - self._clock().mono_s, 0.0), MAX_WAIT_S)
 

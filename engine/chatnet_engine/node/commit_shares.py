@@ -3,6 +3,8 @@
 An operation may overtake others only where it shares no subject with them.
 """
 
+import math
+from collections import Counter
 from typing import Protocol, TypeVar
 
 from chatnet_engine.store_ops import commit as c
@@ -13,6 +15,9 @@ MAX_ROWS_IN_COMMIT = 512
 MAX_OPS_IN_COMMIT = 64
 """A transaction stays short, so that a receipt never waits long for its turn: an operation costs
 about as much as ten rows, and both limits are some ten milliseconds of the store's thread."""
+MAX_HELD_COST, OP_COST = 120, 10
+"""Of what was held, in rows, and what an operation costs in these: a fraction of a full
+transaction, as others wait for it and for what follows from it."""
 ABOUT_EVERYTHING = (c.ForgetPeer, c.LoadPeer)
 EVERYTHING = 0
 PEER_LIST = -1
@@ -26,28 +31,38 @@ class WithOp(Protocol):
 
     @property
     def op(self) -> c.Op: ...
+    @property
+    def due_s(self) -> float: ...
 
 
 W = TypeVar("W", bound=WithOp)
 
 
-def shared_out(waiting: list[W]) -> tuple[list[W], list[W]]:
+def shared_out(waiting: list[W], now_s: float) -> tuple[list[W], list[W]]:
     """What goes into the next transaction, and what waits for the one after it, both in order.
 
-    Every peer of which something waits gets the same share, its first operation whatever its size.
-    What shares a subject with something before it that has to wait, waits too.
+    Every peer of which something is due gets the same share, its first operation whatever its size;
+    beyond that, what was held gets at most MAX_HELD_COST altogether. What shares a subject with
+    something before it that has to wait, waits too.
     """
-    peers = {peer_of(one.op) for one in waiting}
+    peers = {peer_of(one.op) for one in waiting if one.due_s <= now_s}
+    if not peers:
+        return [], waiting
     most_ops, most_rows = MAX_OPS_IN_COMMIT // len(peers), MAX_ROWS_IN_COMMIT // len(peers)
-    ops, rows = dict.fromkeys(peers, 0), dict.fromkeys(peers, 0)
+    ops: Counter[int] = Counter()
+    rows: Counter[int] = Counter()
     flight: list[W] = []
     later: list[W] = []
     held: set[int | bytes] = set()
+    held_cost = 0
     for one in waiting:
-        peer = peer_of(one.op)
+        peer, row_count = peer_of(one.op), _row_count(one.op)
         ops[peer] += 1
-        rows[peer] += _row_count(one.op)
+        rows[peer] += row_count
         fits = ops[peer] == 1 or (ops[peer] <= most_ops and rows[peer] <= most_rows)
+        if one.due_s > -math.inf:
+            held_cost += OP_COST + row_count
+            fits = one.due_s <= now_s and (ops[peer] == 1 or held_cost <= MAX_HELD_COST)
         if fits and not held:
             flight.append(one)
             continue

@@ -7,7 +7,8 @@ carries a `context`, given back with its result, so that whatever depends on the
 events, receipts) waits for it.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard, TypeVar
 
@@ -24,6 +25,8 @@ from chatnet_protocol.ipc.rows import PeerRow
 
 MAX_MERGED_ROWS = 128
 """An operation with so many takes no more of them."""
+MAX_MERGED_HELD_ROWS = 32
+"""The same of an operation that is held."""
 MAX_WAITING_ROWS = 20_000
 """Own messages that may wait for the store before further commands are answered `busy`."""
 Kind = TypeVar("Kind")
@@ -38,13 +41,15 @@ class Waiting:
 
     `askers[i]` waits for row i of a QueueMessages; other operations have at most one. `link`: the
     one that it was asked for, if what follows from it is only for that link. `context`: what else
-    its subject has to know when the result is there.
+    its subject has to know when the result is there. `due_s`: not to be asked for before, in
+    monotonic seconds.
     """
 
     op: c.Op
     askers: list[ReplyTo | None] = field(default_factory=list)
     link: LinkSession | None = None
     context: object = None
+    due_s: float = -math.inf
 
     @property
     def reply_to(self) -> ReplyTo | None:
@@ -65,6 +70,8 @@ class CommitQueue:
         self._waiting_rows = 0
         self._retry_at: float | None = None
         self._retry_s = FIRST_RETRY_S
+        self._held: frozenset[int] = frozenset()
+        self._held_until_s = -math.inf
         self._undo: list[Callable[[], None]] = []
         """How to take back what was asked since `begin`, newest last."""
         self.failing = ""
@@ -124,6 +131,8 @@ class CommitQueue:
                 self._undo.append(_restorer(last))
                 last.op.rows.extend(op.rows)
                 last.askers.extend([asker] * len(op.rows))
+                if asker:
+                    last.due_s = -math.inf
             else:
                 self._append(Waiting(op, [asker] * len(op.rows)), peer)
             return
@@ -133,6 +142,19 @@ class CommitQueue:
                 return
             self._undo.pop()
         self._append(Waiting(op, [asker] if asker else [], link, context), peer)
+
+    def hold(self, peers: Collection[int], until_s: float) -> None:
+        """What these peers, or nobody, cause from now on is not asked for before that time, unless
+        somebody waits for it: a transaction holds up the next one, and ten operations make it
+        hardly longer than one."""
+        self._held = frozenset(peers)
+        self._held_until_s = max(until_s, self._held_until_s)  # what is added later is due later
+
+    def _due_s(self, waiting: Waiting, peer: int) -> float:
+        gathers = (not peer or peer in self._held) and not any(waiting.askers)
+        if not gathers or isinstance(waiting.op, ABOUT_EVERYTHING):
+            return -math.inf
+        return self._held_until_s
 
     def _append(self, waiting: Waiting, peer: int) -> None:
         newest, before = self._newest, self._newest.get(peer)
@@ -145,6 +167,8 @@ class CommitQueue:
             else:
                 newest.pop(peer, None)
 
+        if self._held:
+            waiting.due_s = self._due_s(waiting, peer)
         self._undo.append(undo)
         self._waiting.append(waiting)
         if isinstance(waiting.op, ABOUT_EVERYTHING):
@@ -204,10 +228,18 @@ class CommitQueue:
         if self._retry_at is not None and now.mono_s < self._retry_at:
             return None
         self._undo.clear()
-        self._flight, later = shared_out(self._waiting)
+        now_s = now.mono_s
+        if now_s < self._held_until_s and any(
+            isinstance(one.op, ABOUT_EVERYTHING) for one in self._waiting
+        ):
+            now_s = math.inf  # it would wait for whatever is held, and everything else for it
+        flight, later = shared_out(self._waiting, now_s)
+        if not flight:
+            return None
+        self._flight = flight
         self._wait(later)
         self._number += 1
-        return c.Commit(self._number, [waiting.op for waiting in self._flight])
+        return c.Commit(self._number, [waiting.op for waiting in flight])
 
     def handle_committed(self, done: c.Committed) -> list[tuple[c.OpResult, Waiting]]:
         """Results with what was waiting for them, in the order of the operations."""
@@ -256,8 +288,12 @@ class CommitQueue:
         return dropped
 
     def next_timeout(self) -> float | None:
-        """When a failed transaction is tried again."""
-        return self._retry_at if self._flight is None and self._waiting else None
+        """When a failed transaction is tried again, or what is held is due."""
+        if self._flight is not None or not self._waiting:
+            return None
+        if self._retry_at is not None:
+            return self._retry_at
+        return next((one.due_s for one in self._waiting if one.due_s > -math.inf), -math.inf)
 
     def _landed(self, number: int) -> list[Waiting]:
         assert self._flight is not None, "an answer without a transaction in flight"
@@ -277,7 +313,7 @@ def _takes(last: c.Op, op: c.QueueMessages) -> TypeGuard[c.QueueMessages]:
 
 def _restorer(waiting: Waiting) -> Callable[[], None]:
     """Brings an operation back to what it is now: more is about to be put into it."""
-    op, askers = waiting.op, len(waiting.askers)
+    op, askers, due_s = waiting.op, len(waiting.askers), waiting.due_s
     batch: list[Any] | None = None
     match op:
         case c.QueueMessages() | c.AcceptMessages():
@@ -289,7 +325,7 @@ def _restorer(waiting: Waiting) -> Callable[[], None]:
     size = len(batch) if batch is not None else 0
 
     def undo() -> None:
-        waiting.op = op
+        waiting.op, waiting.due_s = op, due_s
         del waiting.askers[askers:]
         if batch is not None:
             del batch[size:]
@@ -306,7 +342,8 @@ def _absorb(last: c.Op, op: c.Op, waiting: Waiting) -> bool:
                 op.incarnation,
                 op.source,
             ) and op.first_number == last.first_number + len(last.rows)
-            if follows and len(last.rows) < MAX_MERGED_ROWS:
+            most = MAX_MERGED_ROWS if waiting.due_s == -math.inf else MAX_MERGED_HELD_ROWS
+            if follows and len(last.rows) < most:
                 last.rows.extend(op.rows)
                 return True
         case c.StoreReceipts(), c.StoreReceipts() if last.peer == op.peer:

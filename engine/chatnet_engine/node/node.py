@@ -7,7 +7,7 @@ It owns nothing but the turn: which subject each input goes to, and in which ord
 (commit, datagrams, files, publications, replies).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import assert_never, get_args
 
@@ -190,20 +190,22 @@ class Node:
 
     # --- inputs ---
 
-    @property
-    def garbled_requests(self) -> int:
-        """Requests that could not be read, since the start."""
-        return self._requests.garbled
-
     def peer_of(self, data: bytes) -> int:
         """Number of the peer whose session a datagram names, 0 for none; not authenticated."""
         return self.endpoint.peer_of(data)
 
-    def handle_datagrams(self, batch: Sequence[tuple[bytes, Addr]], now: Now) -> None:
-        """Datagrams as they came from the socket; nothing in them raises."""
+    def handle_datagrams(self, batch: Sequence[tuple[bytes, Addr]], now: Now) -> bool:
+        """As they came from the socket; nothing in them raises. False: nothing came of them."""
         for data, addr in batch:
             self.endpoint.handle_datagram(data, addr, now.mono_s)
+        if not self.endpoint.has_news:
+            return False
         self._after_endpoint(now)
+        return True
+
+    def hold(self, peers: Collection[int], until_s: float) -> None:
+        """What these peers, who send too much, ask of the store gathers until then."""
+        self.turn.commits.hold(peers, until_s)
 
     def handle_request(self, routing_id: bytes, frames: Sequence[bytes], now: Now) -> None:
         """The frames of one message on the ROUTER socket, without the routing id."""
@@ -217,8 +219,7 @@ class Node:
             case c.Committed():
                 self._store.handle_committed(result, now)
                 for done in result.results:
-                    if isinstance(done, c.HelloApplied):
-                        # Messages that came before can be taken from now on.
+                    if isinstance(done, c.HelloApplied):  # what came before it can be taken now
                         self._hand_over(done.peer, now)
             case c.CommitFailed():
                 self._store.handle_failed(result, now)
@@ -272,8 +273,8 @@ class Node:
     # --- outputs ---
 
     def take_effects(self, now: Now) -> Iterator[Effect]:
-        """End the turn: what the world is asked for, each to be performed before the next is taken,
-        so that the store works and datagrams leave while publications are still being packed."""
+        """End the turn: what the world is asked for. Perform each before the next is taken: then
+        the store works and datagrams leave while publications are still being packed."""
         turn = self.turn
         self._end_links(now)
         self._move_transfers(now)

@@ -26,8 +26,6 @@ class Requests:
         replies: Replies,
         contained: Containment,
     ) -> None:
-        self.garbled = 0
-        """Requests that could not be read."""
         self._commands = commands
         self._clients = clients
         self._left_out = left_out
@@ -57,11 +55,9 @@ class Requests:
 
     def _decode(self, routing_id: bytes, frames: Sequence[bytes]) -> Request | None:
         if len(frames) != 1:
-            self.garbled += 1
             return None
         try:
             return decode_request(frames[0])
         except DecodeError as error:
-            self.garbled += 1
             self._replies.answer_garbled(routing_id, answer_garbled(frames[0], error))
             return None

@@ -14,7 +14,6 @@ from chatnet_engine.secure.claims import PendingHandshakes
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.dial import Dial
 from chatnet_engine.secure.events import (
-    Counters,
     Event,
     PacketArrived,
     PeerStatus,
@@ -59,6 +58,8 @@ class Endpoint:
         self._links: dict[int, PeerLink] = {}
         self._deadlines: Deadlines[int] = Deadlines()
         self._claims = PendingHandshakes(self._local)
+        self.counters = self._local.counters
+        """Live; for people and tests."""
 
     # --- inputs ---------------------------------------------------------------------------------
 
@@ -230,6 +231,11 @@ class Endpoint:
 
     # --- outputs --------------------------------------------------------------------------------
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything came of what was handled: something to take, or another deadline."""
+        return bool(self._local.events or self._local.outbox or self._local.changed)
+
     def take_datagrams(self) -> list[tuple[bytes, Addr]]:
         """Handshake datagrams to send, before any sealed ones."""
         taken, self._local.outbox = self._local.outbox, []
@@ -248,11 +254,6 @@ class Endpoint:
         when = min(self._responder.next_timeout(), self._claims.next_timeout())
         when = when if due is None else min(when, due)
         return None if when == float("inf") else when
-
-    @property
-    def counters(self) -> Counters:
-        """Live counters; for people and tests."""
-        return self._local.counters
 
     def incarnation(self, key: bytes = b"") -> int:
         """What the next handshake with this key says of us; without one: with a stranger."""

@@ -4,13 +4,12 @@ import pytest
 
 from chatnet_engine.io.datagram_budget import (
     BURST_S,
-    COSTLY_S,
     FULL_BYTES,
     HOLD_S,
     LONG_HOLD_S,
-    PEER_DATAGRAMS_S,
     PROTECTED_S,
     PRUNE_AT,
+    SPENT_S,
     DatagramBudget,
 )
 
@@ -22,11 +21,13 @@ def turn(budget: DatagramBudget, now_s: float, spent_s: float, **counts: int) ->
     """One that ended at `now_s` and handled small datagrams of these peers."""
     by_peer = {{"flood": FLOOD, "friend": FRIEND}[name]: count for name, count in counts.items()}
     sizes = {peer: count * DATAGRAM_BYTES for peer, count in by_peer.items()}
-    return budget.spend(spent_s, by_peer, sizes, now_s)
+    budget.spend(spent_s, sum(sizes.values()), now_s)
+    busy = budget.busy(by_peer, sizes, now_s)
+    return busy if budget.is_spent else []
 
 
 def flood_until_held(budget: DatagramBudget, now_s: float = 0.0) -> float:
-    """When the costly one was held first."""
+    """When the busy one was held first."""
     for _ in range(1000):
         now_s += 0.002
         if turn(budget, now_s, 0.001, flood=1):
@@ -43,7 +44,9 @@ def test_a_thin_stream_is_never_held() -> None:
 def test_bulk_pays_for_itself() -> None:
     budget = DatagramBudget(0.0)
     for number in range(1, 5000):
-        assert budget.spend(0.002, {FLOOD: 20}, {FLOOD: 20 * 1200}, number * 0.002) == []
+        budget.spend(0.002, 20 * 1200, number * 0.002)
+        assert budget.busy({FLOOD: 20}, {FLOOD: 20 * 1200}, number * 0.002) == []
+        assert not budget.is_spent
 
 
 def test_a_burst_after_a_silence_is_free() -> None:
@@ -64,7 +67,8 @@ def test_a_conversation_beside_a_flood_is_not_whatever_its_turns_cost(alone_s: f
         now_s += 0.04
         assert turn(budget, now_s, 0.008, flood=20) == [FLOOD]
         for _ in range(2):
-            assert turn(budget, now_s + 0.01, alone_s, friend=1) == []
+            assert FRIEND not in turn(budget, now_s + 0.01, alone_s, friend=1)
+            assert budget.protects
 
 
 def test_bulk_beside_a_flood_is_not_held_for_its_datagrams() -> None:
@@ -73,17 +77,18 @@ def test_bulk_beside_a_flood_is_not_held_for_its_datagrams() -> None:
     for _ in range(1000):
         now_s += 0.04
         assert turn(budget, now_s, 0.01, flood=20) == [FLOOD]
-        assert budget.spend(0.01, {FRIEND: 80}, {FRIEND: 80 * FULL_BYTES}, now_s) == []
+        assert FRIEND not in budget.busy({FRIEND: 80}, {FRIEND: 80 * FULL_BYTES}, now_s)
 
 
-def test_a_flood_of_several_is_held_of_each_that_sends_more_than_its_part() -> None:
+@pytest.mark.parametrize("total_rate", [300, 400, 5000])
+def test_a_flood_of_several_is_held_of_each(total_rate: int) -> None:
     budget = DatagramBudget(0.0)
     held: set[int] = set()
     for number in range(1, 5000):
-        peer = number % 5
-        held.update(budget.spend(0.0005, {peer: 1}, {peer: DATAGRAM_BYTES}, number / 400))
+        peer, now_s = number % 5, number / total_rate
+        budget.spend(0.0008, DATAGRAM_BYTES, now_s)
+        held.update(budget.busy({peer: 1}, {peer: DATAGRAM_BYTES}, now_s))
     assert held == {0, 1, 2, 3, 4}
-    assert 0.8 * 400 / 5 > PEER_DATAGRAMS_S
 
 
 def test_alone_it_gathers_shortly_and_beside_others_longer() -> None:
@@ -99,14 +104,14 @@ def test_alone_it_gathers_shortly_and_beside_others_longer() -> None:
 
 def test_it_is_forgiven_when_it_has_become_quiet() -> None:
     budget = DatagramBudget(0.0)
-    now_s = flood_until_held(budget) + COSTLY_S + 1.0
+    now_s = flood_until_held(budget) + SPENT_S + 1.0
     assert turn(budget, now_s, 0.001, flood=1) == []
 
 
 def test_quiet_peers_are_forgotten() -> None:
     budget = DatagramBudget(0.0)
     for peer in range(1000):
-        budget.spend(0.0001, {peer: 1}, {peer: DATAGRAM_BYTES}, peer * 0.1)
+        budget.busy({peer: 1}, {peer: DATAGRAM_BYTES}, peer * 0.1)
     assert len(budget) <= PRUNE_AT + 1
 
 
@@ -116,4 +121,4 @@ def test_a_long_flood_is_paid_for_within_two_seconds() -> None:
     for _ in range(1000):
         now_s += 0.01
         turn(budget, now_s, 0.01, flood=10)
-    assert turn(budget, now_s + COSTLY_S + 0.5, 0.0, flood=1) == []
+    assert turn(budget, now_s + SPENT_S + 0.5, 0.0, flood=1) == []

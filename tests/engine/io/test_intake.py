@@ -102,6 +102,32 @@ def test_nobody_waits_after_a_release_without_datagrams(intake: Intake) -> None:
     assert intake.take(9) == [of(1, 1)]
 
 
+def test_to_hold_again_keeps_what_is_held(intake: Intake) -> None:
+    intake.hold([1], whole=True)
+    intake.add([of(1, 1)])
+    intake.hold([1], whole=True)
+    intake.release()
+    assert intake.take(9) == [of(1, 1)]
+
+
+def test_who_was_held_is_late_until_nothing_of_it_waits(intake: Intake) -> None:
+    intake.hold([1, 2], whole=True)
+    intake.add([of(1, 1), of(1, 2), of(3, 1)])
+    intake.release()
+    assert intake.late == {1}
+    assert intake.take(2) == [of(3, 1), of(1, 1)]
+    assert intake.late == {1}
+    intake.take(1)
+    assert intake.late == set()
+
+
+def test_of_what_is_released_those_who_sent_least_come_first(intake: Intake) -> None:
+    intake.hold([1, 2, 3], whole=True)
+    intake.add([of(1, 1), of(1, 2), of(1, 3), of(2, 1), of(2, 2), of(3, 1)])
+    intake.release()
+    assert intake.take(3) == [of(3, 1), of(2, 1), of(1, 1)]
+
+
 def test_a_held_flood_gives_way_to_others(
     intake: Intake, counters: UdpCounters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,8 +138,13 @@ def test_a_held_flood_gives_way_to_others(
     assert intake.take(9) == [of(2, 1)]
 
 
-def test_it_counts_what_was_taken(intake: Intake) -> None:
-    intake.add([of(1, 1), of(1, 2), of(2, 1)])
+def test_it_counts_what_arrives_and_what_is_taken(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MAX_QUEUED_OF_ONE", 2)
+    intake.add([of(1, 1), of(1, 2), of(1, 3), of(2, 1)])
+    assert intake.counts == {1: 3, 2: 1}, "what is lost was sent all the same"
+    assert intake.sizes == {1: 6, 2: 2}
+    assert intake.taken_bytes == 0
     intake.take(9)
-    assert intake.counts == {1: 2, 2: 1}
-    assert intake.sizes == {1: 4, 2: 2}
+    assert intake.taken_bytes == 6

@@ -47,7 +47,7 @@ from chatnet_engine.node.effects import (
 )
 from chatnet_engine.store_ops.commit import Commit, Committed
 from chatnet_protocol.ipc.commands import FetchHistory
-from io_parts import FakeNode
+from io_parts import JUNK, FakeNode
 
 
 @pytest.fixture
@@ -93,9 +93,10 @@ def make_slow(node: FakeNode, each_s: float, monkeypatch: pytest.MonkeyPatch) ->
     """Every datagram takes so long from now on, by the clock that the turn looks at."""
     clock = [0.0]
 
-    def handle(batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> None:
+    def handle(batch: list[tuple[bytes, tuple[str, int]]], now: Now) -> bool:
         node.datagrams += batch
         clock[0] += len(batch) * each_s
+        return True
 
     monkeypatch.setattr(node, "handle_datagrams", handle)
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
@@ -273,7 +274,7 @@ def test_no_more_are_handled_than_fit_into_the_time(
     peer: UdpSocket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runner, "_budget", Mock(protects=True, spend=lambda *_: []))
+    monkeypatch.setattr(runner, "_budget", Mock(protects=True, busy=lambda *_: []))
     for _ in range(20):
         peer.send([(bytes([each]), machine.udp.local) for each in peers])
     assert wait_readable(machine.udp.fileno())
@@ -401,7 +402,7 @@ def test_beside_a_flood_a_transaction_has_time_of_its_own(
     assert waits == shares * [STORE_SHARE_MS]
 
 
-def test_a_costly_peer_s_datagrams_gather_and_others_do_not_wait(
+def test_a_busy_peer_s_datagrams_gather_and_others_do_not_wait(
     runner: Runner,
     node: FakeNode,
     machine: Machine,
@@ -410,8 +411,8 @@ def test_a_costly_peer_s_datagrams_gather_and_others_do_not_wait(
 ) -> None:
     clock = [read_now().mono_s]
     monkeypatch.setattr(runner, "_clock", lambda: Now(clock[0], 0))
-    budget = Mock(hold_s=0.5, protects=True)
-    budget.spend.side_effect = lambda spent_s, counts, sizes, now_s: [c for c in counts if c == 102]
+    budget = Mock(hold_s=0.5, protects=True, is_spent=True)
+    budget.busy.side_effect = lambda counts, sizes, now_s: [c for c in counts if c == 102]
     monkeypatch.setattr(runner, "_budget", budget)
 
     def arrive(*datagrams: bytes) -> None:
@@ -421,19 +422,29 @@ def test_a_costly_peer_s_datagrams_gather_and_others_do_not_wait(
     expected = 1
     arrive(b"f1")
     assert [data for data, _ in node.datagrams] == [b"f1"]
-    asked = len(node.nows)
-    expected = 2
+    assert node.held == (frozenset({102}), clock[0] + 0.5)
+    asked, expected = len(node.nows), 2
     arrive(b"f2")
     assert len(node.nows) == asked, "a turn that only gathers ends there"
-    expected = 4
-    node.due_s = clock[0]
+    expected, node.due_s = 4, clock[0]
     arrive(b"f3", b"honest")
     assert node.timeouts == [clock[0]], "unless something is due"
     turn_until(runner, lambda: (b"honest", peer.local) in node.datagrams)
     assert [data for data, _ in node.datagrams] == [b"f1", b"honest"]
     clock[0] += 0.5
-    turn_until(runner, lambda: len(node.datagrams) == 4)
-    assert [data for data, _ in node.datagrams[2:]] == [b"f2", b"f3"]
+    turn_until(runner, lambda: [data for data, _ in node.datagrams[2:]] == [b"f2", b"f3"])
+
+
+def test_a_turn_ends_after_datagrams_that_changed_nothing(
+    runner: Runner, node: FakeNode, machine: Machine, peer: UdpSocket
+) -> None:
+    peer.send([(JUNK, machine.udp.local), (b"x", machine.udp.local)])
+    turn_until(runner, lambda: len(node.datagrams) == 2)
+    for due_s, asked in ((None, len(node.nows)), (0.0, len(node.nows) + 1)):
+        node.datagrams, node.due_s = [], due_s
+        peer.send([(JUNK, machine.udp.local)])
+        turn_until(runner, lambda: node.datagrams)
+        assert len(node.nows) == asked, "what is due is done all the same"
 
 
 def test_a_turn_goes_on_while_nothing_else_has_arrived(
@@ -443,7 +454,7 @@ def test_a_turn_goes_on_while_nothing_else_has_arrived(
     peer: UdpSocket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runner, "_budget", Mock(protects=False, spend=lambda *_: []))
+    monkeypatch.setattr(runner, "_budget", Mock(protects=False, busy=lambda *_: []))
     for _ in range(20):
         peer.send([(bytes([each]), machine.udp.local) for each in b"xy"])
     assert wait_readable(machine.udp.fileno())
@@ -577,9 +588,9 @@ def test_datagrams_are_handled_at_a_time_after_they_were_read(
     runner = Runner(node, machine, lambda: Now(next(readings) * 10.0, 5))
     read_at: list[Now] = []
 
-    def receive(limit: int) -> list[object]:
+    def receive(limit: int) -> list[tuple[bytes, tuple[str, int]]]:
         read_at.append(machine.now)
-        return []
+        return [(b"ping", peer.local)]
 
     monkeypatch.setattr(machine.udp, "receive", receive)
     peer.send([(b"ping", machine.udp.local)])

@@ -5,9 +5,10 @@ import copy
 import pytest
 
 from chatnet_engine.clock import Now
-from chatnet_engine.node.commit_shares import MAX_ROWS_IN_COMMIT
+from chatnet_engine.node.commit_shares import MAX_HELD_COST, MAX_ROWS_IN_COMMIT, OP_COST
 from chatnet_engine.node.commits import (
     FIRST_RETRY_S,
+    MAX_MERGED_HELD_ROWS,
     MAX_RETRY_S,
     MAX_WAITING_ROWS,
     CommitQueue,
@@ -255,3 +256,109 @@ def test_a_removal_counts_until_it_is_stored() -> None:
     assert not queue.forgets_peer(2)
     queue.handle_committed(results(commit))
     assert not queue.forgets_peer(1)
+
+
+def drafts(*peers: int) -> list[c.Op]:
+    return [c.StoreDraft(peer, "d", 0) for peer in peers]
+
+
+def taken(queue: CommitQueue, now_s: float) -> list[c.Op]:
+    """The operations of the next transaction, which is answered at once."""
+    commit = queue.take(Now(now_s, 1))
+    if commit is None:
+        return []
+    queue.handle_committed(results(commit))
+    return list(commit.ops)
+
+
+def held_queue(ops: list[c.Op]) -> CommitQueue:
+    queue = CommitQueue()
+    queue.hold([1], 100.0)
+    for op in ops:
+        queue.add(op)
+    return queue
+
+
+def test_what_a_held_peer_causes_gathers_and_others_do_not_wait() -> None:
+    load = c.LoadTransfers([b"t"])
+    queue = held_queue([*drafts(1, 2), load])
+    assert taken(queue, 99.0) == drafts(2)
+    assert taken(queue, 99.5) == []
+    assert queue.next_timeout() == 100.0
+    queue.hold([1], 101.0)
+    queue.add(arrived(1, 1))
+    assert taken(queue, 100.0) == [*drafts(1), load], "holding on does not make it wait longer"
+    assert queue.next_timeout() == 101.0
+    assert taken(queue, 101.0) == [arrived(1, 1)]
+    assert queue.next_timeout() is None
+
+
+def test_it_is_due_in_its_order_when_the_next_hold_is_shorter() -> None:
+    queue = held_queue(drafts(1))
+    queue.hold([1], 50.0)
+    queue.add(arrived(1, 1))
+    assert taken(queue, 99.0) == []
+    assert queue.next_timeout() == 100.0
+
+
+@pytest.mark.parametrize("op", [c.LoadPeer(2, 0, 0), c.ForgetPeer(2)])
+def test_what_is_about_all_peers_does_not_wait_for_what_is_held(op: c.Op) -> None:
+    queue = held_queue([*drafts(1), op])
+    assert taken(queue, 99.0) == [*drafts(1), op]
+
+
+def test_what_somebody_waits_for_is_not_held_but_keeps_its_order() -> None:
+    queue = CommitQueue()
+    queue.hold([1], 100.0)
+    queue.add(c.StoreMarks(1, my_read=1), ReplyTo(b"r", 1))
+    assert taken(queue, 99.0) == [c.StoreMarks(1, my_read=1)]
+    queue.add(drafts(1)[0])
+    queue.add(c.StoreMarks(1, my_read=2), ReplyTo(b"r", 2))
+    assert taken(queue, 99.0) == []
+    assert queue.next_timeout() == 100.0
+    assert taken(queue, 100.0) == [*drafts(1), c.StoreMarks(1, my_read=2)]
+
+
+def test_a_message_that_somebody_waits_for_takes_those_it_joins_along() -> None:
+    queue = held_queue([queued("a")])
+    assert queue.take(NOW._replace(mono_s=99.0)) is None
+    queue.begin()
+    queue.add(queued("b"), ReplyTo(b"r", 1))
+    queue.roll_back()
+    assert queue.next_timeout() == 100.0
+    queue.add(queued("b"), ReplyTo(b"r", 1))
+    (op,) = taken(queue, 99.0)
+    assert isinstance(op, c.QueueMessages)
+    assert [row.body for row in op.rows] == [b"a", b"b"]
+
+
+def test_a_failure_is_tried_again_at_its_time_though_something_is_held() -> None:
+    queue = held_queue([*drafts(1), arrived(1, 1)])
+    commit = queue.take(Now(100.0, 1))
+    assert commit
+    queue.hold([1], 200.0)
+    queue.add(drafts(3)[0])
+    queue.handle_failed(c.CommitFailed(commit.number, "The disk is full.", False), Now(100.0, 1))
+    assert queue.next_timeout() == 100.0 + FIRST_RETRY_S
+    assert taken(queue, 100.0 + FIRST_RETRY_S) == [*drafts(1), arrived(1, 1), *drafts(3)]
+
+
+def test_what_was_held_takes_a_part_of_a_transaction_only() -> None:
+    queue = CommitQueue()
+    queue.hold([1], 100.0)
+    for first in range(1, 100):
+        queue.add(arrived(first, 1))
+    for peer in (2, 3):
+        queue.add(c.StoreDraft(peer, "d", 0))
+    first_ops = taken(queue, 100.0)
+    rows = [len(op.rows) for op in first_ops if isinstance(op, c.AcceptMessages)]
+    assert rows == [MAX_MERGED_HELD_ROWS] * 2
+    assert sum(rows) + OP_COST * len(rows) <= MAX_HELD_COST
+    assert first_ops[len(rows) :] == drafts(2, 3)
+    rest = [*taken(queue, 100.0), *taken(queue, 100.0)]
+    assert [op.first_number for op in rest if isinstance(op, c.AcceptMessages)] == [65, 97]
+
+
+def test_one_held_operation_goes_whatever_its_size() -> None:
+    queue = held_queue([arrived(1, 100)])
+    assert taken(queue, 100.0) == [arrived(1, 100)]

@@ -390,13 +390,19 @@ def test_a_stop_is_announced_and_the_first_reason_holds(alone: Alone) -> None:
     assert [e.reason for e in alone.client.events if isinstance(e, ev.EngineStopping)] == ["first"]
 
 
-def test_a_request_that_cannot_be_read_is_answered_and_counted(alone: Alone) -> None:
+def test_a_request_that_cannot_be_read_is_answered_without_a_number(alone: Alone) -> None:
     node = alone.engine.node
     assert node
-    alone.engine.request(alone.client.routing_id, b"\xc1")
-    alone.engine.request(alone.client.routing_id, codec.pack({"id": 77, "command": {"type": "No"}}))
+    assert 0 not in alone.client.replies
     node.handle_request(alone.client.routing_id, [b"one", b"two"], alone.engine.now)
-    assert node.garbled_requests == 3
+    alone.run(1)
+    assert 0 not in alone.client.replies, "more frames than one are none of ours"
+    for data in (b"\xc1", codec.pack({"id": 77, "command": {"type": "No"}})):
+        node.handle_request(alone.client.routing_id, [data], alone.engine.now)
+        alone.run(1)
+        failure = alone.client.replies.pop(0).failure
+        assert failure
+        assert failure.code == "invalid"
 
 
 def test_a_repeated_command_is_done_once_and_answered_again(alone: Alone) -> None:

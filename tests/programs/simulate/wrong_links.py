@@ -66,7 +66,7 @@ def a_turn_forgets_the_rest_of_a_batch() -> Patches:
     """Only the first datagrams of a batch are taken, and so late ones never."""
     handle = Node.handle_datagrams
 
-    def first(self: Node, batch: Any, now: Any) -> None:
-        handle(self, batch[:1], now)
+    def first(self: Node, batch: Any, now: Any) -> bool:
+        return handle(self, batch[:1], now)
 
     return [swap(Node, "handle_datagrams", first)]

@@ -311,8 +311,7 @@ class SimEngine(SimWorkers):
         elif self._node and self.turn_s:
             self._arrivals.datagrams.append((data, source))
             self._turn_soon()
-        elif self._node:
-            self._node.handle_datagrams([(data, source)], self.now)
+        elif self._node and self._node.handle_datagrams([(data, source)], self.now):
             self.turn()
 
     def _answer(self, life: int, result: object) -> None:
