@@ -15,6 +15,7 @@ from chatnet_qt.qt import (
     QObject,
     QPoint,
     Qt,
+    QTimer,
     present,
     pyqtSignal,
 )
@@ -23,6 +24,7 @@ from chatnet_qt.settings import Settings
 from chatnet_qt.theme import Theme
 
 T = TypeVar("T")
+BAR_AFTER_MS = 500
 THEME_WORDS = {Theme.SYSTEM: "Same as &system", Theme.LIGHT: "&Light", Theme.DARK: "D&ark"}
 NUMBERS_WORDS = {
     Numbers.ALWAYS: "&Always",
@@ -59,16 +61,25 @@ class Menus(QObject):
         self._menus: list[QMenu] = []
         self.actions: list[QAction] = []
         """Everything that has a key, for the table of keys."""
-        bar = present(window.menuBar())
-        bar.setVisible(settings.menu_bar)
         for words, fill in (
             ("&File", self._fill_file),
             ("&View", self._fill_view),
             ("&Help", self._fill_help),
         ):
-            menu = present(bar.addMenu(words))
+            menu = QMenu(words, window)
             self._menus.append(menu)
             fill(menu)
+        if settings.menu_bar:
+            self._make_bar()
+        else:  # 4 ms that the first paint need not wait for; a desktop with one bar for all has it
+            QTimer.singleShot(BAR_AFTER_MS, self._make_bar)
+
+    def _make_bar(self) -> None:
+        bar = present(self._window.menuBar())
+        if not bar.actions():
+            bar.setVisible(self._settings.menu_bar)
+            for menu in self._menus:
+                bar.addMenu(menu)
 
     def pop_up(self) -> None:
         """The menus in one, at the upper left of the window."""
@@ -145,6 +156,7 @@ class Menus(QObject):
 
     def _show_bar(self, on: bool) -> None:
         self._settings.menu_bar = on
+        self._make_bar()
         present(self._window.menuBar()).setVisible(on)
 
     def _fill_help(self, menu: QMenu) -> None:

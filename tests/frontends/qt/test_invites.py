@@ -20,7 +20,7 @@ CODE = "abcd-efgh-ijkl-mnop"
 
 
 def action(stage: Stage, words: str) -> QAction:
-    actions = present(stage.window.menuBar()).findChildren(QAction)
+    actions = stage.window.findChildren(QAction)
     return next(a for a in actions if a.text().replace("&", "") == words)
 
 

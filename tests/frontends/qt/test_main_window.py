@@ -12,7 +12,7 @@ from qtworld import MakeStage, Stage, message_id, peer_view, session_view, text_
 
 
 def action(stage: Stage, words: str) -> QAction:
-    actions = present(stage.window.menuBar()).findChildren(QAction)
+    actions = stage.window.findChildren(QAction)
     return next(a for a in actions if a.text().replace("&", "") == words)
 
 

@@ -1,6 +1,6 @@
-"""The program that `scripts/bench window` measures. Its arguments: a folder, when it was started,
-how many messages there are, how many pages to scroll, how many messages arrive, and which parts
-are wanted, with commas."""
+"""The program whose turns `scripts/bench window` measures. Its arguments: a folder, how many
+messages there are, how many pages to scroll, how many messages arrive, and which parts are wanted,
+with commas."""
 
 import json
 import os
@@ -17,10 +17,8 @@ from chatnet_qt.qt import (
     QAbstractItemView,
     QAbstractListModel,
     QApplication,
-    QEvent,
     QListView,
     QModelIndex,
-    QObject,
     QScrollBar,
     Qt,
     present,
@@ -58,17 +56,6 @@ def hostile_texts() -> list[str]:
         "\N{WOMAN}\N{ZERO WIDTH JOINER}" * (LONG_TEXT_BYTES // 7),
         "\N{ARABIC LETTER MEEM}" * half,
     ]
-
-
-class FirstPaint(QObject):
-    """When a widget was painted first."""
-
-    at = 0.0
-
-    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:
-        if event is not None and event.type() == QEvent.Type.Paint and not self.at:
-            self.at = time.monotonic()
-        return False
 
 
 class Turns:
@@ -177,30 +164,16 @@ def history_pages(messages: int) -> Callable[[FetchHistory], HistoryPage]:
     return page_of
 
 
-def first_paint(app: QApplication, folder: str, messages: int) -> tuple[Stage, float]:
-    """The window, and when its conversation was painted first."""
-    rows = [row_of(no) for no in range(messages - 49, messages + 1)]
-    view = session_view(with_rows(peer_view(my_read=messages), rows))
-    stage = open_stage(app, folder, size=SIZES[0], page_of=history_pages(messages))
-    paint = FirstPaint()
-    app.installEventFilter(paint)
-    stage.client.reset(view)
-    paint.at = 0.0
-    while stage.window.pane is None or not paint.at:
-        app.processEvents()
-    app.removeEventFilter(paint)
-    return stage, paint.at
-
-
 def main(argv: list[str]) -> int:
     """Prints one line of JSON."""
-    folder, began = argv[0], float(argv[1])
-    messages, pages, arrivals = (int(word) for word in argv[2:5])
+    messages, pages, arrivals = (int(word) for word in argv[1:4])
     app = QApplication(["bench"])
     app.setQuitOnLastWindowClosed(False)
-    stage, painted = first_paint(app, folder, messages)
+    rows = [row_of(no) for no in range(messages - 49, messages + 1)]
+    view = session_view(with_rows(peer_view(my_read=messages), rows))
+    stage = open_stage(app, argv[0], view, size=SIZES[0], page_of=history_pages(messages))
     when_settled()
-    turns = Turns(app, argv[5])
+    turns = Turns(app, argv[4])
     pane, window = stage.pane, stage.window
     turns.measure("scrolling, window", (lambda: page_up_and_rest(stage) for _ in range(pages)))
     pane.view.go_to_end()
@@ -226,7 +199,7 @@ def main(argv: list[str]) -> int:
     turns.measure("scrolling, bare list", (lambda: page_up(bar) for _ in range(pages)))
     turns.measure("arrivals, bare list", (partial(model.add, row_of(no).text) for no in new))
     turns.measure("resizing, bare list", (partial(bare.resize, *size) for size in sizes))
-    found = {"paint_ms": (painted - began) * 1000, "rss_mib": rss, "phases": turns.phases}
+    found = {"rss_mib": rss, "phases": turns.phases}
     print(json.dumps(found))
     bare.close()
     stage.close()
