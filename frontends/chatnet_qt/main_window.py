@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chatnet_client.words import restarted_words
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
+from chatnet_qt.announcer import Announcer
 from chatnet_qt.banner import BannerSlot, engine_banner
 from chatnet_qt.composer import Composer
 from chatnet_qt.controls import control_style
@@ -76,6 +77,7 @@ class MainWindow(DropWindow):
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.tray = Tray(session, settings, self)
         self.launcher = Launcher(session, self)
+        self.announcer = Announcer(session, settings, lambda: self.panes.current, self)
         self._lay_out()
         self.peer_menu = PeerMenu(session, settings, self)
         self.menus = Menus(self, lambda: self.pane, session, settings, self.look)
