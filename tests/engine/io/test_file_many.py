@@ -64,7 +64,7 @@ def look(top: Path) -> dict[str, bytes | None]:
 def offer(pair: Pair[RealSide], path: Path) -> None:
     assert isinstance(pair.a, RealSide)
     pair.a.transfers.offer(ID, 1, [str(path)], Now(pair.a.now(), 1))
-    pair.run_until(lambda: bool(pair.a.offers), 60)
+    pair.run_until(lambda: bool(pair.a.offers))
     ready = pair.a.offers[0]
     assert isinstance(ready, ReadyOffer), ready
     offered = decode_offer(ready.body)
@@ -77,7 +77,7 @@ def offer(pair: Pair[RealSide], path: Path) -> None:
 
 def test_a_folder_of_many_files_arrives_whole(pair: Pair[RealSide], many: Path) -> None:
     offer(pair, many)
-    pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("done", "done"), 120)
+    pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("done", "done"))
     arrived = Path(pair.b.inbox) / "many"
     assert look(arrived) == look(many)
     assert os.listdir(pair.b.inbox) == ["many"]
@@ -98,10 +98,10 @@ def test_killed_again_and_again_it_goes_on_from_what_is_there(
     for share, side in enumerate(sides, 1):
         assert isinstance(side, RealSide)
         detail = pair.b.transfers._all[ID].detail  # noqa: SLF001
-        pair.run_until(partial(is_past, detail, FILES * share / 8), 120)
+        pair.run_until(partial(is_past, detail, FILES * share / 8))
         side.restart()
         pair.link(True)
-    pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("done", "done"), 120)
+    pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("done", "done"))
     assert look(Path(pair.b.inbox) / "many") == look(many)
     assert os.listdir(pair.b.inbox) == ["many"]
 
@@ -112,7 +112,7 @@ def test_the_sender_forgets_the_list_of_what_it_cancelled(pair: Pair[RealSide], 
     kept = Path(f"{pair.a.inbox}-listings")
     assert os.listdir(kept) == [ID.hex()]
     pair.a.transfers.act(ID, Act.CANCEL, Now(pair.a.now(), 1))
-    pair.run_until(lambda: not os.listdir(kept), 30)
+    pair.run_until(lambda: not os.listdir(kept))
 
 
 def scan(*roots: Path, listings: Path) -> pw.Scanned:
@@ -222,5 +222,5 @@ def test_an_offer_whose_list_is_gone_fails_with_a_reason(pair: Pair[RealSide], m
     offer(pair, many)
     (Path(f"{pair.a.inbox}-listings") / ID.hex()).unlink()
     pair.b.transfers.accept(ID, "", Now(pair.b.now(), 1))
-    pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("failed", "failed"), 60)
+    pair.run_until(lambda: (pair.a.state(), pair.b.state()) == ("failed", "failed"))
     assert pair.a.row().reason == reason(TransferReason.LIST_GONE)

@@ -54,7 +54,7 @@ def look(top: Path) -> Tree:
 
 def send(pair: Pair[RealSide], source: Path, transfer_id: bytes) -> None:
     pair.offer(source, transfer_id=transfer_id, update=True)
-    pair.run_until(lambda: pair.both("done", transfer_id), 120)
+    pair.run_until(lambda: pair.both("done", transfer_id))
 
 
 def allow(pair: Pair[RealSide], transfer_id: bytes) -> None:
@@ -134,5 +134,5 @@ def test_killed_at_every_stage_it_is_updated_all_the_same(
         (pair.b if name == "b" else pair.a).restart()
         pair.run_until(lambda: bool(pair.a.port and pair.b.port))
         pair.link(True)
-    pair.run_until(lambda: pair.both("done", SECOND), 120)
+    pair.run_until(lambda: pair.both("done", SECOND))
     check_updated(pair, source, SECOND, before)
