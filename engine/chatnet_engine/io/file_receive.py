@@ -85,7 +85,8 @@ class ReceiveJob:
         self._sizes = self._target.sizes
         self._finisher = Finisher(self._target.keep_names, self._complete, self._report)
         try:
-            self._receive(folder)
+            if not self._receive(folder):
+                return pw.Ended(request.job, pw.Outcome.UNLISTED)
         except FolderError as error:
             return self._folder_failed(error)
         except OSError as error:
@@ -107,17 +108,21 @@ class ReceiveJob:
         outcome = pw.Outcome.LISTED if request.listing_only else pw.Outcome.MOVED
         return pw.Ended(request.job, outcome)
 
-    def _receive(self, folder: Folder) -> None:
+    def _receive(self, folder: Folder) -> bool:
+        """False if the listing is not here, without which it is not clear what else is."""
         folder.sweep()
         start = self._find_start()
-        listing = self._offer.listing
-        total = self._offer.size_bytes + (listing.size_bytes if listing else 0)
+        listing_bytes = self._offer.listing.size_bytes if self._offer.listing else 0
+        if self._request.listing_only:
+            folder.need(listing_bytes - start.offset)
+            self._receive_listing(start)
+            return True
+        if self._have and not self._target.is_listed:
+            return False
+        total = self._offer.size_bytes + listing_bytes
         if start.index < self._target.count:
             here = sum(self._sizes[index] for index in self._have if index >= start.index)
             folder.need(total - self._before - here - start.offset)
-        if self._request.listing_only:
-            self._receive_listing(start)
-            return
         self._report_complete(start.index)
         self._incoming = IncomingFiles(self._sizes, start, self._target.count, self._have)
         for skip in skips(self._have, start.index):
@@ -127,6 +132,7 @@ class ReceiveJob:
         # Everything is here, whether the sender hears of it now or on the link.
         with contextlib.suppress(ConnectionCut):
             self._channel.send(RecordType.END)
+        return True
 
     def _receive_listing(self, start: Position) -> None:
         """It alone: what else is wanted shows when it is here."""
@@ -163,7 +169,10 @@ class ReceiveJob:
     def _find_start(self) -> Position:
         """Where to go on: what has disappeared since has to come again."""
         request = self._request
-        index, offset = self._target.first_missing(request.index), request.offset
+        end, offset = request.index, request.offset
+        if end < self._target.first and self._target.read_listing():
+            end = self._target.first  # it came with a job that did not get to report it
+        index = self._target.first_missing(end)
         index = self._have.next_missing(index)
         if index != request.index:
             offset = 0

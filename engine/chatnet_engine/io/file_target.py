@@ -91,6 +91,11 @@ class Target:
         """Where a file is at its sender, from the offered folder on, whose name comes first."""
         return self._known.offered_path(index - self.first)
 
+    @property
+    def is_listed(self) -> bool:
+        """Which files there are is known."""
+        return self._contents is not None
+
     def note_digest(self, index: int, digest: bytes) -> None:
         """A file has arrived."""
         if self._remembers:
