@@ -368,6 +368,13 @@ class ReadingList(QListView):
             if self.currentIndex().row() not in self.visible_rows():
                 self._enter()
         super().focusInEvent(event)
+        # Qt reports the list, which has no state of its own for a reader, after this event.
+        QTimer.singleShot(0, self._report_current)
+
+    def _report_current(self) -> None:
+        """To a screen reader: the focus is on a message."""
+        if self.hasFocus():
+            self.currentChanged(self.currentIndex(), QModelIndex())
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """The mouse needs no frame to show where it is."""

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
-from chatnet_qt.qt import QApplication, QLabel, present
+from chatnet_qt.bubble import spoken as spoken_message
+from chatnet_qt.qt import QApplication, QLabel, QModelIndex, Qt, present
+from chatnet_qt.reading_list import ReadingList
 from chatnet_qt.settings import Settings
 from qtworld import (
     MakeStage,
@@ -83,3 +86,21 @@ def test_while_the_window_is_behind_notifications_speak(make_stage: MakeStage) -
     assert spoken(stage) == "Bob: seen"
     other.close()
     assert QApplication.focusWidget() is stage.pane.composer.box
+
+
+def test_a_reader_that_comes_to_the_list_is_at_a_message(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Qt tells readers of a current message when it changes while the list has the focus."""
+    stage = open_at_box(make_stage)
+    reported: list[QModelIndex] = []
+    monkeypatch.setattr(
+        ReadingList, "currentChanged", lambda view, current, _before: reported.append(current)
+    )
+    stage.pane.view.setFocus(Qt.FocusReason.TabFocusReason)
+    reported.clear()
+    stage.settle()
+    assert [index.data(Qt.ItemDataRole.AccessibleTextRole) for index in reported] == [
+        spoken_message(stage.pane.model.bubble(0))
+    ]
+    assert stage.pane.view.accessibleName() == "Conversation"
