@@ -16,6 +16,12 @@ class SecureConfig(msgspec.Struct, frozen=True, kw_only=True):
     difference of the two."""
     reject_after_s: float = 180.0
     """At this age a session neither sends nor receives, and its keys are erased."""
+    rest_from_s: float = 90.0
+    """At this age, before any re-key is due, a session that has carried no content stops ageing."""
+    rest_s: float = 180.0
+    """For at most so long. A re-key costs both sides a millisecond, and recorded content cannot be
+    opened with keys stolen later where there was none. What it takes: keys stolen during the rest
+    open the content that ends it. So the rest has an end."""
 
     # initiating
     fin_repeat_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 4.0)

@@ -205,15 +205,15 @@ class Endpoint:
         None when no session can seal, or the peer's new address may not get more yet. Numbers
         must rise; LocalProtocolError otherwise.
         """
-        link = self._links.get(peer)
-        return None if link is None else link.seal(number, payload, self._now)
+        sealed = self.seal_many(peer, ((number, payload),), self._now)
+        return None if sealed is None else (sealed[0][0], sealed[1])
 
     def seal_many(
-        self, peer: int, packets: Sequence[tuple[int, bytes]]
+        self, peer: int, packets: Sequence[tuple[int, bytes]], now: float
     ) -> tuple[list[bytes], Addr] | None:
         """seal for several packets (number, payload); may return fewer datagrams."""
         link = self._links.get(peer)
-        return None if link is None else link.seal_many(packets, self._now)
+        return None if link is None else link.seal_many(packets, now)
 
     def rehandshake(self, peer: int, now: float) -> None:
         """Make a new session beside the present one: 15 s of sending were unanswered."""
@@ -277,7 +277,7 @@ class Endpoint:
         if session is None:
             counters.dropped_unknown_index += 1
             return
-        if now >= session.born + local.config.reject_after_s:
+        if now >= session.ends_at(local.config):
             counters.dropped_expired += 1
             return
         if number >= MAX_PACKET_NUMBER:
@@ -294,6 +294,8 @@ class Endpoint:
         window.mark(number)
         counters.packets_opened += 1
         peer = session.peer
+        if not session.carried and session.carry((payload,), local.config, now):
+            local.changed.add(peer)
         self._links[peer].packet_received(session, number, len(data), addr, now)
         local.events.append(PacketArrived(peer, session.link[1], number, payload, addr))
 

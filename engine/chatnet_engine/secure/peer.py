@@ -12,7 +12,7 @@
                                  open initiation is dropped
     REFUSE on next               next erased, 60 s pause: dialling
     re-key age, rehandshake()    up → renewing
-    session 180 s old            erased; without another: dialling or idle
+    session too old              erased; without another: dialling or idle
 
 LinkUp is announced when a session is promoted, or already when RESP is accepted if there was
 nothing to seal with: then DATA goes on the unconfirmed session with FIN in front. A handshake
@@ -24,13 +24,7 @@ from collections.abc import Sequence
 from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.admission import mac1, mac1_key
 from chatnet_engine.secure.dial import Dial, FinRepeat, InitSchedule
-from chatnet_engine.secure.events import (
-    LinkUp,
-    PeerStatus,
-    Refused,
-    SessionExpired,
-    local_of,
-)
+from chatnet_engine.secure.events import LinkUp, PeerStatus, Refused, SessionExpired, local_of
 from chatnet_engine.secure.handshake import AuthenticatedHandshake, Initiation
 from chatnet_engine.secure.local import Local
 from chatnet_engine.secure.roaming import Roaming
@@ -119,25 +113,19 @@ class PeerLink:
         session, path = self._slots.sending, self._roaming.path
         if session is None or path is None or self.number in self._local.unannounced:
             return None
-        if session.link != self._link:
+        if session.link != self._link or now >= session.ends_at(self._local.config):
             return None
         if session is self._slots.next and self._fin.in_front(now):
             self._send_fin(session)
+        payloads = (payload for _, payload in packets)
+        if not session.carried and session.carry(payloads, self._local.config, now):
+            self._local.changed.add(self.number)
         seal = session.seal
         sealed = [seal(number, payload) for number, payload in packets]
         self._local.counters.packets_sealed += len(sealed)
         if not path.validated:
             sealed = self._roaming.allow(sealed)
         return (sealed, path.addr) if sealed else None
-
-    def seal(self, number: int, payload: bytes, now: float) -> tuple[bytes, Addr] | None:
-        """seal_many for one packet."""
-        session, path = self._slots.current, self._roaming.path
-        if session is None or path is None or not path.validated or self._local.unannounced:
-            sealed = self.seal_many(((number, payload),), now)
-            return None if sealed is None else (sealed[0][0], sealed[1])
-        self._local.counters.packets_sealed += 1
-        return session.seal(number, payload), path.addr
 
     # --- handshakes -----------------------------------------------------------------------------
 
@@ -241,11 +229,11 @@ class PeerLink:
 
     def next_timeout(self) -> float:
         """Infinity if never."""
-        life = self._local.config.reject_after_s
-        when = min((session.born + life for session in self._slots.all()), default=_NEVER)
+        config = self._local.config
+        when = min((session.ends_at(config) for session in self._slots.all()), default=_NEVER)
         when = min(when, self._fin.next_at)
         if self._slots.current is not None and not self._renew and not self._fin.running:
-            when = min(when, self._slots.current.rekey_at(self._local.config))
+            when = min(when, self._slots.current.rekey_at(config))
         if self._wants_init():
             when = min(when, self._cadence.next_at)
         return min(when, self._roaming.next_timeout())
@@ -350,7 +338,7 @@ class PeerLink:
         self._promote(session, addr, now)
 
     def _promote(self, session: Session, addr: Addr, now: float) -> None:
-        self._forget(self._slots.promote(session, now))
+        self._forget(self._slots.promote(session, self._local.config, now))
         if self._slots.next is None:
             self._fin.stop()
         self._renew = False
@@ -386,7 +374,7 @@ class PeerLink:
 
     def _expire(self, now: float) -> None:
         usable = self._slots.sending is not None
-        expired = self._slots.take_expired(now, self._local.config.reject_after_s)
+        expired = self._slots.take_expired(self._local.config, now)
         self._forget(expired)
         self._local.counters.expired_sessions += len(expired)
         if self._slots.next is None:

@@ -12,9 +12,13 @@ Slots of a peer, and what a session that both sides hold (`promote`) does to the
     * both sides initiated, the newcomer began before the current was settled, and the current's
       initiator has the larger ephemeral key: both sides then prefer the same one.
 
+A session ages from when it was made, but rests while both hold it and it has carried no content
+(specification 3.2).
+
 `link` is the pair of incarnations: packet numbers go on within it and start anew with another.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -23,17 +27,19 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from chatnet_engine.deadlines import TICK_S, next_tick
 from chatnet_engine.secure.config import SecureConfig
 from chatnet_engine.secure.replay import ReplayWindow
-from chatnet_protocol.errors import LocalProtocolError
+from chatnet_protocol.errors import DecodeError, LocalProtocolError
 from chatnet_protocol.limits import (
     AEAD_TAG_BYTES,
     DATA_HEADER_BYTES,
     MAX_DATAGRAM_BYTES,
     MAX_PACKET_NUMBER,
 )
+from chatnet_protocol.wire import frames
 from chatnet_protocol.wire.datagrams import DATA, DATA_HEADER
 
 MAX_SEALED_BYTES: Final = MAX_DATAGRAM_BYTES - DATA_HEADER_BYTES - AEAD_TAG_BYTES
 _ZERO4: Final = bytes(4)
+_UPKEEP: Final = frozenset({frames.Ping, frames.Ack, frames.PathChallenge, frames.PathResponse})
 
 Link = tuple[int, int]
 """(our incarnation, the other side's)."""
@@ -51,8 +57,10 @@ class Session:
     __slots__ = (
         "_last_sealed",
         "_open",
+        "_rested_s",
         "_seal",
         "born",
+        "carried",
         "ephemeral",
         "fin",
         "hash",
@@ -99,6 +107,9 @@ class Session:
         self.born = now
         self.settled = float("inf")
         self.window = ReplayWindow()
+        self.carried = False
+        """Content has passed under its keys, or another session has taken over."""
+        self._rested_s = 0.0
         self._last_sealed = -1
         self._seal = ChaCha20Poly1305(keys[0]).encrypt
         self._open = ChaCha20Poly1305(keys[1]).decrypt
@@ -123,12 +134,35 @@ class Session:
         header = DATA_HEADER.pack(DATA, self.remote_index, number)
         return header + self._seal(_ZERO4 + header[8:], payload, header)
 
+    def carry(self, payloads: Iterable[bytes], config: SecureConfig, now: float) -> bool:
+        """These pass under its keys. True for the first content among them: it ages from now on."""
+        if self.carried or all(map(is_upkeep, payloads)):
+            return False
+        self.wake(config, now)
+        return True
+
+    def wake(self, config: SecureConfig, now: float) -> None:
+        """It ages from now on: content, or a session that takes its place."""
+        if not self.carried:
+            self.carried = True
+            rested_s = max(now - self.born - config.rest_from_s, 0.0)
+            self._rested_s = min(rested_s, self._rested_s)
+
+    def settle(self, config: SecureConfig, now: float) -> None:
+        """Both sides are known to hold it."""
+        self.settled = now
+        self._rested_s = 0.0 if self.carried else config.rest_s
+
     def rekey_at(self, config: SecureConfig) -> float:
         """When this side starts the next session: at a tick, and earlier by what the handshake
         drew for both sides, so that the re-keys of links that came up together spread."""
         after = config.rekey_after_s if self.initiator else config.rekey_responder_after_s
         earlier = TICK_S + config.rekey_spread_s * self.hash[0] / 256
-        return next_tick(self.born + after - earlier)
+        return next_tick(self.born + self._rested_s + after - earlier)
+
+    def ends_at(self, config: SecureConfig) -> float:
+        """When it neither seals nor opens any more, and its keys are erased."""
+        return self.born + self._rested_s + config.reject_after_s
 
     def open(self, data: bytes) -> bytes | None:
         """The payload of a DATA datagram; None when it is not authentic.
@@ -183,7 +217,7 @@ class Slots:
         self.next = session
         return displaced
 
-    def promote(self, session: Session, now: float) -> list[Session]:
+    def promote(self, session: Session, config: SecureConfig, now: float) -> list[Session]:
         """`session` is held by both sides. Returns the sessions that are gone (see the table)."""
         before = self.all()
         if session is self.next:
@@ -191,7 +225,7 @@ class Slots:
         current = self.current
         if self.is_stale(session.link, session.started):
             return [session]
-        session.settled = now
+        session.settle(config, now)
         if current is None or current.link != session.link:
             self.current, self.previous = session, None
             if self.next is not None and self.next.link != session.link:
@@ -200,12 +234,14 @@ class Slots:
             self.previous = session
         else:
             self.previous, self.current = current, session
+        if self.previous is not None:
+            self.previous.wake(config, now)
         kept = self.all()
         return [old for old in before if old not in kept]
 
-    def take_expired(self, now: float, life_s: float) -> list[Session]:
-        """Those that have lived so long; they are in no slot any more."""
-        expired = [session for session in self.all() if now >= session.born + life_s]
+    def take_expired(self, config: SecureConfig, now: float) -> list[Session]:
+        """Those that are too old; they are in no slot any more."""
+        expired = [session for session in self.all() if now >= session.ends_at(config)]
         for session in expired:
             self.remove(session)
         return expired
@@ -218,6 +254,14 @@ class Slots:
             self.current = None
         elif self.previous is gone:
             self.previous = None
+
+
+def is_upkeep(payload: bytes) -> bool:
+    """Whether it says nothing but that the link lives: not worth protecting later."""
+    try:
+        return _UPKEEP.issuperset(map(type, frames.decode(payload)))
+    except DecodeError:
+        return False
 
 
 def _won_tie(current: Session, newcomer: Session) -> bool:

@@ -84,7 +84,7 @@ def test_one_side_dialling_is_enough_and_says_its_port() -> None:
 def test_batches_are_sealed_for_one_address() -> None:
     world, a, b = connected(5)
     start = a.peers[1].next_number
-    sealed = a.endpoint.seal_many(1, [(start + n, bytes([9, n])) for n in range(5)])
+    sealed = a.endpoint.seal_many(1, [(start + n, bytes([9, n])) for n in range(5)], world.now)
     assert sealed is not None
     batch, addr = sealed
     assert addr == B
@@ -100,7 +100,7 @@ def test_nothing_is_sealed_for_those_who_are_not_there() -> None:
     world.run(1)
     assert a.endpoint.seal(1, 0, b"") is None
     assert a.endpoint.seal(2, 0, b"") is None
-    assert a.endpoint.seal_many(2, []) is None
+    assert a.endpoint.seal_many(2, [], world.now) is None
     assert a.endpoint.peer_status(2) is None
     for ask in (a.endpoint.rehandshake, a.endpoint.end_link):
         ask(2, world.now)

@@ -102,7 +102,8 @@ def test_a_confirmed_session_wants_nothing_before_its_rekey() -> None:
     mine, theirs = steps.a.next_timeout(), steps.b.next_timeout()
     assert mine is not None
     assert theirs is not None
-    assert CONFIG.rekey_after_s - CONFIG.rekey_spread_s <= mine - START <= CONFIG.rekey_after_s
+    least_s = CONFIG.rekey_after_s - CONFIG.rekey_spread_s
+    assert least_s <= mine - START - CONFIG.rest_s <= CONFIG.rekey_after_s
     assert theirs - mine == CONFIG.rekey_responder_after_s - CONFIG.rekey_after_s
 
 
@@ -123,7 +124,7 @@ def test_a_batch_on_an_unconfirmed_session_has_fin_in_front() -> None:
     fin = steps.until_fin()
     later = START + 2 * CONFIG.fin_in_front_s
     steps.a.handle_timeout(later)
-    sealed = steps.a.seal_many(1, [(0, PING), (1, PING)])
+    sealed = steps.a.seal_many(1, [(0, PING), (1, PING)], later)
     assert sealed is not None
     assert (len(sealed[0]), sealed[1]) == (2, B)
     assert steps.a.take_datagrams() == [(fin, B)]
@@ -153,7 +154,7 @@ def test_a_session_receives_until_its_last_instant() -> None:
         sealed = steps.a.seal(1, number, PING)
         assert sealed is not None
         packets.append(sealed[0])
-    end = START + CONFIG.reject_after_s
+    end = START + CONFIG.rest_s + CONFIG.reject_after_s
     for packet, now in zip(packets, (end - 0.01, end, end + 1), strict=True):
         steps.b.handle_datagram(packet, A, now)
     arrived = [e.number for e in steps.b.take_events() if isinstance(e, PacketArrived)]

@@ -72,7 +72,7 @@ class Link:
                 self._unsent = []
             while packets := connection.take_packets(now, PACKETS_A_CALL):
                 numbered = [(packet.number, packet.payload) for packet in packets]
-                if out := self._endpoint.seal_many(PEER, numbered):
+                if out := self._endpoint.seal_many(PEER, numbered, now):
                     sealed += [(datagram, out[1]) for datagram in out[0]]
             self._take_events(now)
         return self._endpoint.take_datagrams() + sealed

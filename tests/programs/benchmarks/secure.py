@@ -105,7 +105,8 @@ def _sealing() -> Iterator[str]:
         raw.append(time.process_time() - start)
         start = time.process_time()
         for first in range(number + 1, number + PACKETS + 1, 50):
-            sealed = a.seal_many(1, [(n, PAYLOAD) for n in range(first, first + 50)])
+            packets = [(n, PAYLOAD) for n in range(first, first + 50)]
+            sealed = a.seal_many(1, packets, two.now)
             assert sealed
             assert len(sealed[0]) == 50
             for data in sealed[0]:

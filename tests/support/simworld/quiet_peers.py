@@ -79,7 +79,7 @@ class QuietPeer:
         for arrived in connection.take_events():
             self._take(arrived, connection)
         packets = [(one.number, one.payload) for one in connection.take_packets(now, PACKETS)]
-        sealed = endpoint.seal_many(THE_ENGINE, packets) if packets else None
+        sealed = endpoint.seal_many(THE_ENGINE, packets, now) if packets else None
         return out + [(data, sealed[1]) for data in sealed[0]] if sealed else out
 
     def _take(self, event: arq.Event, connection: Connection) -> None:

@@ -103,6 +103,6 @@ class ScriptedPeer:
                 connection.start_receiving(1)
                 connection.start_sending(1)
         packets = [(one.number, one.payload) for one in connection.take_packets(now, 64)]
-        sealed = self.endpoint.seal_many(1, packets) if packets else None
+        sealed = self.endpoint.seal_many(1, packets, now) if packets else None
         if sealed:
             self.send(*sealed[0])

@@ -21,7 +21,7 @@ from chatnet_protocol.limits import MAX_PACKET_NUMBER
 from chatnet_protocol.wire import datagrams
 
 PING = b"\x01"
-PONG = b"\x02"
+PONG = b"\x02"  # no whole frame, so that it counts as content
 CHALLENGE = b"\x03"
 RESPONSE = b"\x04"
 LIVENESS_S = 15.0

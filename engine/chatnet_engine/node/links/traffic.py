@@ -208,5 +208,5 @@ class Traffic:
         if not packets:
             return []
         self.hand_over(peer, now)  # what has just been sent for the first time
-        out = self._endpoint.seal_many(peer, packets)
+        out = self._endpoint.seal_many(peer, packets, now.mono_s)
         return [(datagram, out[1]) for datagram in out[0]] if out else []
