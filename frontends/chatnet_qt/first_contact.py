@@ -73,6 +73,7 @@ class InviteCard(Card):
         self._session = session
         self._peer = 0
         self._is_new = False
+        self._asking = False
         self._code: QrCode | None = None
         self.line = ""
         self.body.addWidget(label("Invite someone", font="title"))
@@ -114,6 +115,12 @@ class InviteCard(Card):
         self.cancel.clicked.connect(self.take_back)
         self._show("")
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an invite, or the engine was asked for one: its guest may be in the view
+        before the answer is here."""
+        return self._asking or bool(self.line)
+
     def take_back(self) -> None:
         """Nothing is left of it."""
         if self._peer and self._is_new:
@@ -124,11 +131,13 @@ class InviteCard(Card):
     def make_for(self, peer: int) -> None:
         """Ask for an invite; 0: for somebody new."""
         self.make.setEnabled(False)
+        self._asking = True
         known = self._session.view
         numbers = {peer.info.peer for peer in known.peers} if known else set()
 
         def on_answer(answer: Answered) -> None:
             self.make.setEnabled(True)
+            self._asking = False
             if not isinstance(answer.result, Invited) or self._session.view is None:
                 self._how.setText(shown_name(answer.error.detail, 300) if answer.error else "")
                 return

@@ -78,8 +78,8 @@ class Pages(QObject):
 
     @property
     def is_inviting(self) -> bool:
-        """Whether an invite is shown, which nobody has taken yet."""
-        return "start" in vars(self) and bool(self.start.invite.line)
+        """Whether an invite is shown or being made, which nobody has taken yet."""
+        return "start" in vars(self) and self.start.invite.is_open
 
     def set_alone(self, alone: bool) -> None:
         """Whether there is no conversation to go back to."""

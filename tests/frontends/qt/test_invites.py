@@ -1,6 +1,7 @@
 """First contacts from the window, and the safety number as a QR code."""
 
 import msgspec
+import pytest
 
 from chatnet_client.invite_line import parse_contact
 from chatnet_protocol.ids import fingerprint
@@ -52,16 +53,25 @@ def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(
     assert page.invite.line == ""
 
 
+@pytest.mark.parametrize("answered_first", [True, False])
 def test_an_invite_stays_on_screen_while_its_guest_appears_in_the_list(
-    make_stage: MakeStage,
+    make_stage: MakeStage, answered_first: bool
 ) -> None:
+    """The event and the answer come on two sockets, in either order."""
     stage = make_stage(session_view())
     page = stage.window.pages.start
     page.invite.make.click()
-    stage.client.answer(Invited(1, CODE, NOW_MS))
-    stage.client.change(ev.PeerChanged(unmet(Trust.INVITED).info))
-    stage.settle()
-    assert stage.window.stack.currentWidget() is page
+    steps = [
+        lambda: stage.client.answer(Invited(1, CODE, NOW_MS)),
+        lambda: stage.client.change(ev.PeerChanged(unmet(Trust.INVITED).info)),
+    ]
+    for step in steps if answered_first else reversed(steps):
+        step()
+        stage.settle()
+        assert stage.window.stack.currentWidget() is page
+    assert page.invite.line
+    page.invite.cancel.click()
+    assert stage.client.asked(RemovePeer) == [RemovePeer(1)]
 
 
 def test_a_refused_invite_says_why(make_stage: MakeStage) -> None:
