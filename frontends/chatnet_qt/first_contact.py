@@ -9,6 +9,7 @@ from chatnet_client.invite_line import (
     shown_addresses,
 )
 from chatnet_protocol.errors import CommandError
+from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import AddPeer, Invited, MakeInvite, PeerAdded, RemovePeer
 from chatnet_qt.clipboard import copy
 from chatnet_qt.controls import IconButton, push_button
@@ -52,6 +53,11 @@ class FirstContact(Page):
         self.second.addWidget(self.me)
         self.second.addStretch(1)
         self.enter.added.connect(self.added)
+        self.invite.used.connect(self._on_used)
+
+    def _on_used(self, peer: int) -> None:
+        if self.isVisible():
+            self.added.emit(peer)
 
     def open_page(self, *, alone: bool) -> None:
         """Ready to type; `alone`: there is no conversation to go back to."""
@@ -66,7 +72,10 @@ class FirstContact(Page):
 
 
 class InviteCard(Card):
-    """Makes an invite when asked, shows it until it is taken back."""
+    """Makes an invite when asked, shows it until it is taken back or used. `used(peer)`: the guest
+    is here."""
+
+    used = pyqtSignal(int)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent, padded=True)
@@ -113,6 +122,7 @@ class InviteCard(Card):
         self.make.clicked.connect(lambda: self.make_for(0))
         self.copy.clicked.connect(lambda: copy(self.line))
         self.cancel.clicked.connect(self.take_back)
+        session.changed.connect(self._on_event)
         self._show("")
 
     @property
@@ -127,6 +137,21 @@ class InviteCard(Card):
             self._session.request(RemovePeer(self._peer))
         self._peer = 0
         self._show("")
+
+    def _on_event(self, event: ev.Event) -> None:
+        """An invite that was cancelled elsewhere, or used, is good for nothing any more."""
+        if not self._peer:
+            return
+        if isinstance(event, ev.PeerRemoved) and event.peer == self._peer:
+            guest = event.into
+        elif isinstance(event, ev.PeerChanged) and event.row.peer == self._peer and event.row.key:
+            guest = event.row.peer
+        else:
+            return
+        self._peer = 0
+        self._show("")
+        if guest:
+            self.used.emit(guest)
 
     def make_for(self, peer: int) -> None:
         """Ask for an invite; 0: for somebody new."""

@@ -74,6 +74,52 @@ def test_an_invite_stays_on_screen_while_its_guest_appears_in_the_list(
     assert stage.client.asked(RemovePeer) == [RemovePeer(1)]
 
 
+def invited(make_stage: MakeStage) -> Stage:
+    stage = make_stage(session_view())
+    stage.window.pages.start.invite.make.click()
+    stage.client.answer(Invited(1, CODE, NOW_MS))
+    stage.client.change(ev.PeerChanged(unmet(Trust.INVITED).info))
+    stage.settle()
+    return stage
+
+
+def test_an_invite_that_was_cancelled_elsewhere_is_shown_no_longer(make_stage: MakeStage) -> None:
+    stage = invited(make_stage)
+    stage.client.change(ev.PeerRemoved(1))
+    stage.settle()
+    page = stage.window.pages.start
+    assert stage.window.stack.currentWidget() is page
+    assert page.invite.line == ""
+    assert page.invite.make.isVisible()
+    page.invite.take_back()
+    assert not stage.client.asked(RemovePeer)
+
+
+@pytest.mark.parametrize("into", [0, 2])
+def test_a_guest_that_comes_takes_the_place_of_the_invite(make_stage: MakeStage, into: int) -> None:
+    stage = invited(make_stage)
+    if into:
+        stage.client.change(ev.PeerChanged(peer_view(2, name="Guest").info))
+        stage.client.change(ev.PeerRemoved(1, into))
+    else:
+        stage.client.change(ev.PeerChanged(peer_view(1, name="Guest").info))
+    stage.settle()
+    assert stage.window.stack.currentWidget() is stage.pane
+    assert stage.pane.peer_number == (into or 1)
+    assert not stage.window.pages.is_inviting
+
+
+def test_a_guest_that_comes_later_interrupts_nobody(make_stage: MakeStage) -> None:
+    stage = invited(make_stage)
+    stage.client.change(ev.PeerChanged(peer_view(3, name="Carol").info))
+    stage.settle()
+    stage.window.show_peer(3)
+    stage.client.change(ev.PeerChanged(peer_view(1, name="Guest").info))
+    stage.settle()
+    assert stage.pane.peer_number == 3
+    assert not stage.window.pages.is_inviting
+
+
 def test_a_refused_invite_says_why(make_stage: MakeStage) -> None:
     stage = make_stage(session_view())
     page = stage.window.pages.start
