@@ -50,6 +50,8 @@ def parse_contact(text: str) -> Contact:
         raise _invalid("Paste an invite, or type host:port.")
     if len(line) > MAX_LINE_CHARACTERS:
         raise _invalid("That is too long for an invite.")
+    if line.casefold().count(SCHEME) > 1:
+        raise _invalid("Those are two invites. Paste one.")
     if not line.casefold().startswith(SCHEME):
         return Contact((parse_address(line),))
     version, _, rest = line[len(SCHEME) :].partition("/")

@@ -61,7 +61,8 @@ def link_banner(peer: PeerView, now_ms: int) -> Banner | None:
     if info.trust == Trust.INVITED:
         if link.state == LinkState.IDLE and link.reason:
             return Banner(Tone.INFO, words, (("invite", "New invite"),))
-        words = "Waiting for your guest to enter the invite."
+        if not info.host:  # with an address it is we who entered the code, and dial
+            words = "Waiting for your guest to enter the invite."
         return Banner(Tone.INFO, words, (("uninvite", "Cancel invite"),))
     match link.state:
         case LinkState.UP:

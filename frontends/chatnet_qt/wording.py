@@ -157,7 +157,7 @@ def link_words(link: LinkRow, peer: PeerRow) -> str:
         return BLOCKED
     if peer.trust == Trust.PENDING:
         return "wants to chat"
-    if peer.trust == Trust.INVITED:
+    if peer.trust == Trust.INVITED and not peer.host:
         return "invited"
     return shown_name(SHORT_LINK_WORDS.get(link.state, link.state))
 

@@ -46,6 +46,7 @@ def test_an_address_alone_is_a_contact_without_a_code() -> None:
         ("chatnet:2/x/10.0.0.7:1/A", "another version"),
         (f"chatnet:1/{CODE}", "incomplete"),
         ("chatnet:1//10.0.0.7:1/A", "incomplete"),
+        (f"chatnet:1/{CODE}/10.0.0.7:1/Achatnet:1/{CODE}/10.0.0.7:1/A", "two invites"),
         ("x" * 5000, "too long"),
     ],
 )

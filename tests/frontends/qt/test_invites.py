@@ -61,12 +61,11 @@ def test_an_invite_stays_on_screen_while_its_guest_appears_in_the_list(
     stage = make_stage(session_view())
     page = stage.window.pages.start
     page.invite.make.click()
-    steps = [
-        lambda: stage.client.answer(Invited(1, CODE, NOW_MS)),
-        lambda: stage.client.change(ev.PeerChanged(unmet(Trust.INVITED).info)),
-    ]
-    for step in steps if answered_first else reversed(steps):
-        step()
+    for is_answer in (answered_first, not answered_first):
+        if is_answer:
+            stage.client.answer(Invited(1, CODE, NOW_MS))
+        else:
+            stage.client.change(ev.PeerChanged(unmet(Trust.INVITED).info))
         stage.settle()
         assert stage.window.stack.currentWidget() is page
     assert page.invite.line
@@ -182,16 +181,27 @@ def test_the_reason_why_an_address_is_not_found_is_shown(make_stage: MakeStage) 
 
 
 def test_an_invited_peer_is_waited_for_or_invited_again(make_stage: MakeStage) -> None:
-    banner = link_banner(unmet(Trust.INVITED), NOW_MS)
+    guest = unmet(Trust.INVITED)
+    guest.info = PeerRow(1, "invited guest", "", 0, trust=Trust.INVITED)
+    banner = link_banner(guest, NOW_MS)
     assert banner is not None
     assert "Waiting for your guest" in banner.words
-    assert link_words(unmet(Trust.INVITED).link, unmet(Trust.INVITED).info) == "invited"
+    assert link_words(guest.link, guest.info) == "invited"
     over = unmet(Trust.INVITED, LinkState.IDLE)
     over.link = msgspec.structs.replace(over.link, reason=reason(LinkReason.NO_INVITE))
     stage = make_stage(session_view(over))
     buttons = stage.window.banner.buttons()
     next(button for button in buttons if button.text() == "New invite").click()
     assert stage.client.asked(MakeInvite) == [MakeInvite(1)]
+
+
+def test_who_entered_an_invite_waits_for_its_address_and_for_no_guest() -> None:
+    host = unmet(Trust.INVITED)
+    banner = link_banner(host, NOW_MS)
+    assert banner is not None
+    assert "No answer from Bob yet" in banner.words
+    assert banner.actions == (("uninvite", "Cancel invite"),)
+    assert link_words(host.link, host.info) == "connecting…"
 
 
 def test_the_qr_code_holds_the_digits_that_are_shown(make_stage: MakeStage) -> None:
