@@ -143,6 +143,11 @@ class IpcServer:
         """What clients do; their requests wait for `receive`."""
         self._commands.handle_ready(now_s)
 
+    @property
+    def has_requests(self) -> bool:
+        """`receive` has something to do."""
+        return self._commands.has_requests
+
     def receive(self, now_s: float) -> tuple[bytes, list[bytes]] | None:
         """A request as (routing id, frames), clients in turn; None: enough for this turn."""
         request = self._commands.receive(now_s)
@@ -161,6 +166,10 @@ class IpcServer:
     def flush(self) -> None:
         """Send what was replied and published in this turn."""
         self._commands.flush()
+        self._events.flush()
+
+    def flush_events(self) -> None:
+        """Send what was published."""
         self._events.flush()
 
     def next_timeout(self) -> float:

@@ -46,6 +46,10 @@ STORE_SHARE_MS = 3
 in each turn while several peers compete, else once: beside a busy loop the store's thread waits for
 the interpreter at each of its statements, and a flood makes a transaction of 3 ms last 20 to 100.
 """
+STORE_WAIT_MS = 1
+"""So long a turn may wait for the answer to the transaction it began: most take less where the disk
+is fast, and elsewhere the deadlines are looked at meanwhile."""
+MAX_STORE_ANSWERS = 3
 MAX_REQUESTS_PER_TURN = 256
 MAX_REQUESTS_S = 0.002
 STOP_TIMEOUT_S = 1.5
@@ -85,6 +89,8 @@ class Runner:
         """Until then what they ask of the store waits."""
         self._due_s = -math.inf
         """Until then there is nothing to do unless something arrives."""
+        self._machine_due_s = -math.inf
+        """The same of the machine alone."""
         self._store_had_share = False
         self._fds: dict[int, int] = {}
         self._udp_fd = machine.udp.fileno()
@@ -142,6 +148,8 @@ class Runner:
             self._handle_rest(ready, now)
         if self.intake.taken_bytes:
             self._account(time.thread_time() - begin_s)
+        if has_work:
+            self._follow_store()
 
     def _handle_machine(self, ready: dict[int, int], now: Now) -> None:
         """What the machine has to say, and what its workers have answered."""
@@ -156,11 +164,14 @@ class Runner:
             )
         if self._addresses_fd in ready:
             machine.addresses.handle_readable()
-        machine.handle_timeout()
+        is_due = self._machine_due_s <= now.mono_s
+        if is_due:
+            machine.handle_timeout()
         if self._release_s <= now.mono_s:
             self._release_s = math.inf
             self.intake.release()
-        if results := machine.take_results():
+        rung = is_due or self._wakeup_fd in ready or self._files_fd in ready
+        if rung and (results := machine.take_results()):
             self._store_had_share = False
             for result in results:
                 node.handle_io(result, now)
@@ -176,7 +187,8 @@ class Runner:
             ipc.handle_events(now.mono_s)
         if ipc.commands_fd in ready:
             ipc.handle_commands(now.mono_s)
-        self._serve(now)
+        if ipc.has_requests:
+            self._serve(now)
         deadline_s = node.next_timeout()
         if deadline_s is not None and deadline_s <= now.mono_s:
             node.handle_timeout(now)
@@ -208,6 +220,23 @@ class Runner:
             perform(effect, self._machine)
         self._machine.trace_stream.flush(now)
         self._machine.ipc.flush()
+
+    def _follow_store(self) -> None:
+        """Go on with the turn when the store answers at once and nothing else has arrived: its
+        thread gets the interpreter before this one looks after deadlines."""
+        for _ in range(MAX_STORE_ANSWERS):
+            machine = self._machine
+            if machine.store.idle or self.intake.ready or self._stop_asked is not None:
+                return
+            if machine.now.mono_s + STORE_WAIT_MS / 1000 >= self._due_s:
+                return
+            if [fd for fd, _ in self._poller.poll(STORE_WAIT_MS)] != [self._wakeup_fd]:
+                return
+            now = self._read_clock()
+            machine.wakeup.clear()
+            for result in machine.take_results():
+                self._node.handle_io(result, now)
+            self._perform(now)
 
     def _read_datagrams(self) -> None:
         enough_s = time.perf_counter() + MAX_READ_S
@@ -286,7 +315,7 @@ class Runner:
             self._answers.poll(STORE_SHARE_MS)
 
     def _wait_s(self) -> float:
-        deadline_s = self._machine.next_timeout()
+        deadline_s = self._machine_due_s = self._machine.next_timeout()
         node_s = self._node.next_timeout()
         if node_s is not None:
             deadline_s = min(deadline_s, node_s)

@@ -47,6 +47,11 @@ class Timers:
         self._shared_s = [-math.inf] * len(self._shared)
         """When each is due: at once, before the first turn."""
         self._serves_peers = True
+        self._served: set[int] = set()
+        """Peers whose deadlines are to be looked up; those of the shared timers are, too."""
+        self._due_at_once: set[int] = set()
+        self._ended_s = 0.0
+        self._is_current = True
 
     def stop_peers(self) -> None:
         """Peers are not served any more: what is due of them would be due for ever."""
@@ -54,6 +59,8 @@ class Timers:
 
     def handle_timeout(self, now: Now) -> None:
         """Handle what is due, and nothing else."""
+        if not self._is_current:
+            self._look_up()
         for timer, due_s in zip(self._shared, self._shared_s, strict=True):
             if due_s <= now.mono_s:
                 timer.handle(now)
@@ -62,18 +69,31 @@ class Timers:
 
     def next_timeout(self) -> float | None:
         """When the first is due, as of the end of the last turn; in monotonic seconds."""
+        if not self._is_current:
+            self._look_up()
         first_s = min(self._shared_s)
         if self._serves_peers and (due_s := self._due.next_timeout()) is not None:
             first_s = min(first_s, due_s)
         return first_s if first_s < math.inf else None
 
     def put(self, served: Sequence[int], now: Now) -> None:
-        """End the turn in which these peers were served."""
+        """End the turn in which these peers were served. Deadlines are looked up when they are
+        asked for: once, where a turn goes on with the store's answer."""
+        self._served.update(served)
+        self._due_at_once.difference_update(served)
+        self._due_at_once.update(self._due.touched)  # since they were served, or meanwhile
+        self._ended_s = now.mono_s
+        self._is_current = False
+
+    def _look_up(self) -> None:
         due = self._due
-        for peer in served:
+        for peer in self._served:
             due.put(peer, self.due_of(peer))
-        for peer in due.touched:  # since they were served, or while others were
-            due.put(peer, now.mono_s)
+        for peer in self._due_at_once:
+            due.put(peer, self._ended_s)
+        self._served.clear()
+        self._due_at_once.clear()
+        self._is_current = True
         dues = [timer.next_timeout() for timer in self._shared]
         self._shared_s = [math.inf if due_s is None else due_s for due_s in dues]
 

@@ -81,6 +81,28 @@ def test_the_first_deadline_of_all_is_next_and_only_what_is_due_is_handled() -> 
     assert table.peers.due_of(2) == table.timers.due_of(2) == 12.5
 
 
+def test_deadlines_are_looked_up_once_when_a_turn_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table()
+    asked: list[int] = []
+    monkeypatch.setattr(table.first, "due_of", asked.append)
+    table.peers.touch(1)
+    table.timers.put([], NOW)  # peer 1 was not served yet
+    table.peers.served(1)
+    table.timers.put([1], NOW)
+    assert asked == []
+    assert table.timers.next_timeout() is None
+    table.timers.handle_timeout(NOW)
+    assert asked == [1]
+
+
+def test_what_is_due_is_handled_whether_or_not_it_was_asked_for() -> None:
+    table = Table()
+    table.first.dues = {1: 11.0}
+    table.timers.put([1], NOW)
+    table.timers.handle_timeout(Now(11.0, 1))
+    assert table.first.handled == [1]
+
+
 def test_nothing_is_due_when_nobody_has_a_deadline() -> None:
     table = Table()
     table.timers.put([7], NOW)

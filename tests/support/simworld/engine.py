@@ -366,9 +366,9 @@ class SimEngine(SimWorkers):
         self._performing = False
         if self._node is None:
             return
+        due = self._node.next_timeout()
         if self.checked:
             self._check_deadlines(self._node)
-        due = self._node.next_timeout()
         if due is not None and (self._wake_at is None or due < self._wake_at):
             self._wake_at = due
             life = self._life
