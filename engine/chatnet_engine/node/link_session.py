@@ -51,7 +51,9 @@ class LinkSession:
         something to send, or another deadline."""
         self.peer = peer
         self.connection = connection
-        self._touch = partial(touch, peer)
+        self._touch_peer = partial(touch, peer)
+        self.may_send = True
+        """There may be something to send; False once the connection was asked."""
         self.local_incarnation, self.remote_incarnation = incarnations
         self.addr = addr
         self.paths: list[tuple[float, Addr]] = []
@@ -75,6 +77,10 @@ class LinkSession:
         self._reported_at = float("-inf")
         self._closed_with: int | None = None
         """The code of our CLOSE, if one left."""
+
+    def _touch(self) -> None:
+        self.may_send = True
+        self._touch_peer()
 
     @property
     def alive(self) -> bool:

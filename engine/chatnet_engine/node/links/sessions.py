@@ -77,7 +77,10 @@ class Sessions:
     def take_packets(self, peer: int, now: Now) -> list[tuple[int, bytes]]:
         """(number, payload) of what leaves for a peer now."""
         session = self._sessions.get(peer)
-        packets = session.connection.take_packets(now.mono_s, PACKETS_PER_TURN) if session else []
+        if session is None:
+            return []
+        session.may_send = False
+        packets = session.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
         return [(packet.number, packet.payload) for packet in packets]
 
     def take_farewells(self) -> list[tuple[bytes, Addr]]:
@@ -90,4 +93,5 @@ class Sessions:
     def handle_due(self, peer: int, now: Now) -> None:
         """Time has passed on the link of this peer."""
         if session := self._sessions.get(peer):
+            session.may_send = True
             session.connection.handle_timeout(now.mono_s)

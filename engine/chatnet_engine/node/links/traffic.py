@@ -198,12 +198,13 @@ class Traffic:
     def serve(self, peer: int, now: Now) -> list[tuple[bytes, Addr]]:
         """The datagrams that leave for a peer now."""
         session = self._sessions.get(peer)
-        if session and session.connection.exhausted:  # no number twice: a new incarnation
+        if session is None or not session.may_send:
+            return []
+        if session.connection.exhausted:  # no number twice: a new incarnation
             self._links.restart(peer, now)
             self._links.dial(peer, now)
             return []
-        if session:
-            session.report_loss(now.mono_s)
+        session.report_loss(now.mono_s)
         packets = self._sessions.take_packets(peer, now)
         if not packets:
             return []

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from chatnet_engine.arq.packets import Packet
 from chatnet_engine.node.effects import HostResolved
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import Conversation
@@ -128,6 +129,28 @@ def test_what_is_due_of_a_silent_peer_follows_it_to_its_new_address(pair: Pair) 
     pair.a.turn()
     assert node.turn.due.due_of(1) == node.timers.due_of(1)
     assert pair.peer(pair.at_a).link.address == "10.9.9.9:40000"
+
+
+def test_a_link_is_asked_for_packets_only_when_it_may_have_some(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = talk_of(pair.a).link
+    assert link
+    take, asked = link.connection.take_packets, list[float]()
+
+    def count(now: float, most: int) -> list[Packet]:
+        asked.append(now)
+        return take(now, most)
+
+    pair.a.turn()
+    monkeypatch.setattr(link.connection, "take_packets", count)
+    pair.at_a.ask(cmd.SetDraft(1, "half a sen", 0))
+    pair.run(0.02)
+    assert pair.peer(pair.at_a).draft == "half a sen"
+    assert asked == []
+    pair.at_a.say("hello")
+    pair.settle(5)
+    assert asked
 
 
 def test_an_address_challenge_for_nobody_does_nothing(pair: Pair) -> None:
