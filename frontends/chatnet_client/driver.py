@@ -3,6 +3,7 @@
 Both clients of the library, blocking and threaded, are loops around `turn`.
 """
 
+import math
 import time
 from collections.abc import Callable
 
@@ -43,6 +44,8 @@ class Driver:
         self.undecodable = 0
         """Frames from the engine that did not parse: dropped."""
         self._reopen_at = 0.0
+        self._due_s = 0.0
+        """When the machine had something to do as this turn began."""
 
     def turn(self, max_wait_s: float) -> list[ClientEvent]:
         """Wait for something to happen, at most `max_wait_s`, and tell what did."""
@@ -60,7 +63,8 @@ class Driver:
                 self._feed(self.machine.handle_gauges, frame, now)
         if self.channel.engine_ended:
             self.machine.handle_engine_ended(now)
-        self.machine.handle_timeout(now)
+        if now >= self._due_s:
+            self.machine.handle_timeout(now)
         self._send(now)
         return [*self.machine.take_events(), *self._look(now)]
 
@@ -109,7 +113,8 @@ class Driver:
         now = clock()
         until = min(now + max_wait_s, self._reopen_at)
         due = self.machine.next_timeout()
-        return max(0.0, min(until, due if due is not None else until) - now)
+        self._due_s = due if due is not None else math.inf
+        return max(0.0, min(until, self._due_s) - now)
 
     def _feed(self, handle: Handler, frame: bytes, now: float) -> None:
         try:
