@@ -75,6 +75,7 @@ class Machine:
     def publish(self, topic: bytes, frame: bytes) -> None:
         """To all front ends."""
         self.ipc.publish(topic, frame)
+        self.ipc.flush_events()  # a front end may read while this one works on
 
     def reply(self, routing_id: bytes, frame: bytes) -> None:
         """To one front end."""

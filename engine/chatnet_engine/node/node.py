@@ -4,7 +4,7 @@
     out   take_effects  next_timeout
 
 It owns nothing but the turn: which subject each input goes to, and in which order effects leave
-(commit, datagrams, files, publications, replies).
+(urgent publications, commit, datagrams, files, publications, replies).
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -276,6 +276,7 @@ class Node:
         """End the turn: what the world is asked for. Perform each before the next is taken: then
         the store works and datagrams leave while publications are still being packed."""
         turn = self.turn
+        yield from turn.publisher.take_urgent(now)
         self._end_links(now)
         self._move_transfers(now)
         served, datagrams = self._serve_peers(now)
@@ -318,8 +319,10 @@ class Node:
             if self._stop_by is None:
                 self.contained.peer(peer, now, partial(self._serve, peer, sealed, now))
             due.served(peer)
-        leaving = self.endpoint.take_datagrams() + self.links.sessions.take_farewells()
-        return served, leaving + sealed
+        return (
+            served,
+            self.endpoint.take_datagrams() + self.links.sessions.take_farewells() + sealed,
+        )
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` next, in monotonic seconds; changes with `take_effects`."""

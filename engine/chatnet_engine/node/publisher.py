@@ -38,6 +38,7 @@ ROW_OVERHEAD_BYTES = 160
 """Upper bound of a packed row's fields besides its body."""
 EVENT_HEADER_BYTES = 256
 PAGE_BYTES = MAX_PUBLICATION_BYTES
+MAX_SHOWN_FIRST = 8
 MAX_RUNS_IN_EVENT = 3000
 """Of at most 28 bytes each, so that the event stays below MAX_EVENT_BYTES."""
 
@@ -62,7 +63,11 @@ class Publisher:
         """Number of the last event; 0 before the first."""
         self._ring: deque[bytes] = deque()
         self._ring_bytes = 0
+        self._unpacked: list[Event] = []
+        """The newest, in neither of the two yet: what is sent first does not wait for packing."""
         self._unsent: list[bytes] = []
+        self._arrived = 0
+        """Messages of peers among those."""
         self._gauges: list[Gauge] = []
         self._snapshots: dict[int, _Snapshot] = {}
         self._head_due = 0.0
@@ -71,7 +76,8 @@ class Publisher:
 
     def begin(self) -> None:
         """From now on events wait for `settle`, or are dropped by `roll_back`."""
-        self.settle()
+        if self._staged is not None:
+            self.settle()
         self._staged = []
 
     def settle(self) -> None:
@@ -103,15 +109,23 @@ class Publisher:
         """Statistics for the next gauge frame; not numbered, not kept."""
         self._gauges.append(gauge)
 
+    def take_urgent(self, now: Now) -> list[Publish]:
+        """The same, when a few messages of peers wait: to show them is more urgent than to send
+        their receipts, and packing them takes no time."""
+        return self.take_effects(now) if 0 < self._arrived <= MAX_SHOWN_FIRST else []
+
     def take_effects(self, now: Now) -> list[Publish]:
         """Publications of what has happened, and the head every HEARTBEAT_INTERVAL_S."""
         out: list[Publish] = []
+        if self._unpacked:
+            self._pack()
         if self._unsent:
             first = self.seq - len(self._unsent) + 1
             for start, packed in _pages(self._unsent, PAGE_BYTES):
                 frame = envelope.join_publication(self.boot, first + start, packed)
                 out.append(Publish(envelope.TOPIC_EVENTS, frame))
             self._unsent.clear()
+            self._arrived = 0
         if self._gauges:
             frame = codec.pack(envelope.GaugeFrame(self.boot, self._gauges))
             out.append(Publish(envelope.TOPIC_GAUGES, frame))
@@ -133,6 +147,7 @@ class Publisher:
 
     def covers(self, cursor: Cursor | None) -> bool:
         """Whether the ring holds every event after the cursor."""
+        self._pack()
         return (
             cursor is not None
             and cursor.boot == self.boot
@@ -148,6 +163,7 @@ class Publisher:
         for a client that has seen a later message than it, `after_no`, and must not get one twice,
         nor when it has to be `current`, because no events will follow it.
         """
+        self._pack()
         for seq, snapshot in self._snapshots.items():
             fresh = now.mono_s < snapshot.made + SNAPSHOT_FRESH_S
             most_later = 0 if current else min(SNAPSHOT_FRESH_EVENTS, len(self._ring))
@@ -184,6 +200,7 @@ class Publisher:
 
         Raises CommandError(gone) when the ring does not reach back that far.
         """
+        self._pack()
         oldest = self.seq - len(self._ring) + 1
         if boot != self.boot or first_seq < oldest or first_seq > self.seq + 1:
             raise CommandError(ErrorCode.GONE, "Those events are gone; attach again.")
@@ -201,11 +218,18 @@ class Publisher:
         if self._trace is not None:
             trace_event(self._trace, event, self.view)
         self.view.apply(event)
-        packed = envelope.pack_event(event)
+        if isinstance(event, MessagesAdded) and not event.rows[0].mine:
+            self._arrived += len(event.rows)
         self.seq += 1
-        self._unsent.append(packed)
-        self._ring.append(packed)
-        self._ring_bytes += len(packed)
+        self._unpacked.append(event)
+
+    def _pack(self) -> None:
+        for event in self._unpacked:
+            packed = envelope.pack_event(event)
+            self._unsent.append(packed)
+            self._ring.append(packed)
+            self._ring_bytes += len(packed)
+        self._unpacked.clear()
         while self._ring_bytes > EVENT_RING_BYTES or len(self._ring) > EVENT_RING_EVENTS:
             self._ring_bytes -= len(self._ring.popleft())
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.clock import Now
-from chatnet_engine.node.publisher import Publisher, split_rows
+from chatnet_engine.node.publisher import MAX_SHOWN_FIRST, Publisher, split_rows
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import envelope
 from chatnet_protocol.ipc.commands import Cursor
@@ -57,6 +57,28 @@ def test_events_are_numbered_densely_and_go_out_once() -> None:
     out.publish(MessagesAdded(1, 2, rows(2, 1)))
     assert publications(out)[0].first_seq == 3
     assert out.view.last_no == 2
+
+
+def test_a_few_messages_of_a_peer_are_shown_before_all_else() -> None:
+    out = publisher()
+    assert out.take_urgent(NOW) == []
+    out.publish(MessagesAdded(1, 1, rows(1, MAX_SHOWN_FIRST)))
+    assert envelope.TOPIC_EVENTS in [each.topic for each in out.take_urgent(NOW)]
+    out.publish(MessagesAdded(1, 9, rows(9, MAX_SHOWN_FIRST + 1)))
+    assert out.take_urgent(NOW) == []
+    assert len(publications(out)) == 1
+    mine = MessageRow(18, b"\x12" * 16, True, 1, b"x", 1, 2, 1, 0, "", 18, 18)
+    out.publish(MessagesAdded(1, 18, [mine]))
+    assert out.take_urgent(NOW) == []
+
+
+def test_who_attaches_gets_what_happened_in_this_turn() -> None:
+    out = publisher()
+    publications(out)
+    out.publish(MessagesAdded(1, 1, rows(1, 1)))
+    assert out.covers(Cursor(BOOT, 1, 0))
+    page = envelope.decode_publication(out.events_page(BOOT, 2))
+    assert [type(event) for event in page.events] == [MessagesAdded]
 
 
 def test_long_batches_are_split_into_events_of_bounded_size() -> None:
