@@ -200,6 +200,6 @@ def _drain(socket: "zmq.Socket[bytes] | None") -> list[list[bytes]]:
     if socket is None:
         return received
     # To ask whether there is more costs a tenth of the exception that there is not.
-    while len(received) < FRAMES_PER_TURN and socket.get(zmq.EVENTS) & zmq.POLLIN:
+    while len(received) < FRAMES_PER_TURN and int(socket.get(zmq.EVENTS)) & zmq.POLLIN:
         received.append(socket.recv_multipart(zmq.DONTWAIT))
     return received

@@ -80,8 +80,7 @@ STOP_WITHIN_S = 2.0
 
 
 class Node:
-    """One engine without I/O. Every method is called from one thread, with time never going
-    back."""
+    """One engine without I/O. One thread calls it, and time never goes back."""
 
     def __init__(
         self,
@@ -319,10 +318,8 @@ class Node:
             if self._stop_by is None:
                 self.contained.peer(peer, now, partial(self._serve, peer, sealed, now))
             due.served(peer)
-        return (
-            served,
-            self.endpoint.take_datagrams() + self.links.sessions.take_farewells() + sealed,
-        )
+        leaving = self.endpoint.take_datagrams() + self.links.sessions.take_farewells()
+        return served, leaving + sealed
 
     def next_timeout(self) -> float | None:
         """When to call `handle_timeout` next, in monotonic seconds; changes with `take_effects`."""

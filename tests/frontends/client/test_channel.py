@@ -18,7 +18,7 @@ def test_all_that_has_arrived_on_either_socket_is_read(tmp_path: Path) -> None:
         pub.bind(events)
         with context.socket(zmq.ROUTER) as router:
             router.bind(commands)
-            assert channel.take_replies() == channel.take_publications() == []
+            assert (channel.take_replies(), channel.take_publications()) == ([], [])
             channel.open()
             channel.send(b"asked")
             assert pub.recv() == b"\x01"
