@@ -277,7 +277,7 @@ COUNTED = (
 )  # fmt: skip
 """Every one of these has to be above 0 over a run."""
 COUNTED_NEW = (
-    "batch", "large batch", "mixed turn", "slow store", "full window", "stop in a backlog",
+    "batch", "large batch", "held", "mixed turn", "slow store", "full window", "stop in a backlog",
     "bug", "used id",
     "hostile payload", "hostile raw", "hostile relink", "hostile links", "hostile hasty",
     "hostile closed", "peer added", "peer removed", "peer added again", "peer renamed",

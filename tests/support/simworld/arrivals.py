@@ -4,6 +4,7 @@ from collections import Counter
 
 from chatnet_engine.addresses import Addr
 from chatnet_engine.clock import Now
+from chatnet_engine.io.datagram_budget import LONG_HOLD_S
 from chatnet_engine.node.effects import ClientGone
 from chatnet_engine.node.node import Node
 from chatnet_engine.store_ops.commit import CommitFailed, Committed
@@ -39,6 +40,10 @@ class Arrivals:
             counts["batch"] += len(batch) > 1
             counts["large batch"] += len(batch) >= LARGE
             node.handle_datagrams(batch, now)
+        if len(taken) >= LARGE:  # as the loop does with busy peers
+            busy = {node.peer_of(data) for data, _ in taken}
+            node.hold(busy, now.mono_s + LONG_HOLD_S)
+            counts["held"] += 1
         requests, self.requests = self.requests, []
         counts["mixed turn"] += bool(results and taken)
         for routing_id, frame in requests:
