@@ -60,6 +60,8 @@ class DatagramBudget:
         self._gathers_until_s = now_s
         self._senders: dict[int, _Sender] = {}
         self._protected_until_s = now_s
+        self._prune_s = now_s
+        """Not before then."""
 
     def __len__(self) -> int:
         """How many peers are remembered."""
@@ -101,18 +103,19 @@ class DatagramBudget:
             if sender is None:
                 sender = senders[peer] = _Sender(now_s)
             sender.add(max(count - sizes[peer] / FULL_BYTES, 0.0), now_s)
-        if len(senders) > PRUNE_AT:
+        if len(senders) > PRUNE_AT and now_s >= self._prune_s:
             self._prune(now_s)
         if now_s >= self._gathers_until_s:
             return []
         rates = {peer: sender.rate(now_s) for peer, sender in senders.items()}
-        part = min(max(max(rates.values()) / 2, MIN_BUSY_RATE), MAX_BUSY_RATE)
+        part = min(max(max(rates.values(), default=0.0) / 2, MIN_BUSY_RATE), MAX_BUSY_RATE)
         busy = [peer for peer, rate in rates.items() if rate > part]
         if not counts.keys() <= set(busy):
             self._protected_until_s = now_s + PROTECTED_S
         return busy
 
     def _prune(self, now_s: float) -> None:
+        self._prune_s = now_s + RATE_S
         for peer, sender in list(self._senders.items()):
             if sender.rate(now_s) < 1.0:
                 del self._senders[peer]

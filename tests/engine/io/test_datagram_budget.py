@@ -1,6 +1,8 @@
 """Who sends more than a conversation does gathers while datagrams cost too much; others never."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatnet_engine.io.datagram_budget import (
     BURST_S,
@@ -9,6 +11,7 @@ from chatnet_engine.io.datagram_budget import (
     LONG_HOLD_S,
     PROTECTED_S,
     PRUNE_AT,
+    RATE_S,
     SPENT_S,
     DatagramBudget,
 )
@@ -112,7 +115,7 @@ def test_quiet_peers_are_forgotten() -> None:
     budget = DatagramBudget(0.0)
     for peer in range(1000):
         budget.busy({peer: 1}, {peer: DATAGRAM_BYTES}, peer * 0.1)
-    assert len(budget) <= PRUNE_AT + 1
+    assert len(budget) <= PRUNE_AT + 10 * RATE_S
 
 
 def test_a_long_flood_is_paid_for_within_two_seconds() -> None:
@@ -122,3 +125,36 @@ def test_a_long_flood_is_paid_for_within_two_seconds() -> None:
         now_s += 0.01
         turn(budget, now_s, 0.01, flood=10)
     assert turn(budget, now_s + SPENT_S + 0.5, 0.0, flood=1) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0.0, 5.0),
+            st.floats(0.0, 0.2),
+            st.dictionaries(st.integers(0, 200), st.integers(1, 300), max_size=100),
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_comes_those_who_are_busy_have_sent_something(
+    turns: list[tuple[float, float, dict[int, int]]],
+) -> None:
+    budget = DatagramBudget(0.0)
+    now_s, seen = 0.0, set[int]()
+    for pause_s, spent_s, counts in turns:
+        now_s += pause_s
+        seen |= counts.keys()
+        sizes = {peer: count * DATAGRAM_BYTES for peer, count in counts.items()}
+        budget.spend(spent_s, sum(sizes.values()), now_s)
+        assert seen.issuperset(budget.busy(counts, sizes, now_s))
+        assert budget.hold_s > 0
+
+
+def test_a_turn_after_all_were_forgotten_has_nobody_busy() -> None:
+    """Datagrams that had waited are handled, and nothing has arrived since."""
+    budget = DatagramBudget(0.0)
+    crowd = dict.fromkeys(range(PRUNE_AT + 1), 1)
+    budget.busy(crowd, dict.fromkeys(crowd, DATAGRAM_BYTES), 0.0)
+    budget.spend(1.0, 1, 10.0)
+    assert budget.busy({}, {}, 10.0) == []
