@@ -2,7 +2,7 @@
 
 A process of its own, so that no file ever delays a message. It decides nothing: it does what the
 engine asks over the socket it was started with (`files.process_wire`), and ends with it. One loop
-serves that socket and the listener; each connection has a thread; one more waits for the disk.
+serves that socket and the listener; each connection has a thread; a few more wait for the disk.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import collections
 import contextlib
 import logging
 import os
-import queue
 import selectors
 import signal
 import socket
@@ -23,11 +22,10 @@ from chatnet_engine.files import process_wire as pw
 from chatnet_engine.files.space_wire import Survey, Surveyed
 from chatnet_engine.io.file_bulk import BulkSockets
 from chatnet_engine.io.file_connect import Listener, probe
-from chatnet_engine.io.file_folder import FolderError
+from chatnet_engine.io.file_disk_work import DiskWork
 from chatnet_engine.io.file_job import Job, JobRequest
 from chatnet_engine.io.file_lists import list_files
 from chatnet_engine.io.file_pace import PacedSockets, has_bbr
-from chatnet_engine.io.file_place import broken, discard, place
 from chatnet_engine.io.file_space import DiskSurvey
 from chatnet_engine.io.log import LineFormatter
 from chatnet_protocol.errors import ErrorCode
@@ -60,7 +58,6 @@ class FileProcess:
         self._bulk = BulkSockets(self._selector, self._send)
         self._reports: collections.deque[tuple[int, pw.Report]] = collections.deque()
         """Reports of other threads; (job or 0, report)."""
-        self._disk: queue.SimpleQueue[pw.Place | pw.Discard] = queue.SimpleQueue()
         self._wakeup_in, self._wakeup_out = socket.socketpair()
         for sock in (engine, self._wakeup_in, self._wakeup_out):
             sock.setblocking(False)
@@ -79,7 +76,7 @@ class FileProcess:
             sentence = f"TCP port {port} cannot be used: {why}."
         listened = self._listener.port if self._listener else 0
         self._send(pw.Listening(listened, sentence, has_bbr()))
-        threading.Thread(target=self._serve_disk, name="disk", daemon=True).start()
+        self._disk = DiskWork(partial(self._report, 0), listings)
 
     def run(self) -> None:
         """Until the engine closes its end."""
@@ -140,7 +137,7 @@ class FileProcess:
             case pw.Scan():
                 self._start_scan(request)
             case pw.Place() | pw.Discard():
-                self._disk.put(request)
+                self._disk.ask(request)
             case Survey():
                 self._start_survey(request)
 
@@ -255,26 +252,6 @@ class FileProcess:
             if isinstance(report, pw.Ended | pw.Prepared):
                 del self._jobs[job]
             self._send(report)
-
-    # --- the disk ---
-
-    def _serve_disk(self) -> None:
-        while True:
-            request = self._disk.get()
-            try:
-                self._use_disk(request)
-            except Exception:
-                logger.exception("a request to the disk broke")
-                if isinstance(request, pw.Place):
-                    self._report(0, broken(request))
-
-    def _use_disk(self, request: pw.Place | pw.Discard) -> None:
-        match request:
-            case pw.Place():
-                self._report(0, place(request))
-            case pw.Discard():
-                with contextlib.suppress(FolderError):
-                    discard(request, self._listings)
 
 
 def main(argv: list[str]) -> int:
