@@ -19,9 +19,20 @@ from chatnet_engine.files.offering import ReadyOffer
 from chatnet_engine.files.transfers import FailedOffer, Transfers
 from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.node.effects import FilesRestarted
-from chatnet_engine.store_ops.commit import AutomaticUse, FindFolder, FolderFound, StoredTransfer
+from chatnet_engine.store_ops.commit import (
+    AutomaticUse,
+    FindFolder,
+    FolderFound,
+    ReceivedListed,
+    StoredTransfer,
+)
 from chatnet_protocol.ipc.reasons import PARAMETERS, TransferReason
-from chatnet_protocol.ipc.rows import MessageKind, MessageRow, TransferRow
+from chatnet_protocol.ipc.rows import (
+    ENDED_TRANSFER_STATES,
+    MessageKind,
+    MessageRow,
+    TransferRow,
+)
 from chatnet_protocol.limits import MIB
 
 PEER = 1
@@ -123,11 +134,23 @@ class Side:
             self.transfers.handle_loaded(ids, found, Now(now, 1000))
         for search in self.transfers.take_searches():
             self.transfers.handle_found(search.id, self._find(search), Now(now, 1000))
+        while self.transfers.surveys.take_search() is not None:
+            self.transfers.handle_listed(self.list_received())
         self.said += [body for _, body in self.transfers.take_controls()]
         for offer in self.transfers.offering.take():
             self.offers.append(offer)
             if isinstance(offer, ReadyOffer) and offer.store:
                 self.listings[offer.transfer_id] = offer.store.listing
+
+    def list_received(self) -> ReceivedListed:
+        """As the ledger does, all in one page."""
+        return ReceivedListed(
+            [
+                (stored.row.id, stored.detail)
+                for stored in reversed(self.store.values())
+                if not stored.row.mine and stored.row.state in ENDED_TRANSFER_STATES
+            ]
+        )
 
     def _find(self, search: FindFolder) -> FolderFound:
         """As the ledger does; the order of the offers is that of their ids."""

@@ -1,5 +1,6 @@
 """What is stored of a transfer besides its row, opaque to the ledger."""
 
+import msgspec
 from msgspec import Struct, msgpack
 
 from chatnet_engine.files import process_wire as pw
@@ -107,6 +108,15 @@ def decode_detail(detail: bytes, listing: bytes) -> tuple[Detail, Listing]:
     elif old.folder and old.phase == TransferState.VERIFYING:
         state.phase = TransferState.WAITING  # its files had their names one by one: it starts over
     return state, Listing(old.offer, old.roots, old.files)
+
+
+def decode_progress(detail: bytes) -> Detail:
+    """Without its listing. Raises msgspec.DecodeError for what no version of ours wrote."""
+    try:
+        return _DETAIL.decode(detail)
+    except msgspec.DecodeError:
+        old = _FORMER.decode(detail)
+        return Detail(old.phase, old.held, old.peer_held, old.end_code, old.folder)
 
 
 def arrived(message: MessageRow, peer: int, wall_ms: int) -> tuple[TransferRow, Detail, Listing]:

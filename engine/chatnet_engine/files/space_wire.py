@@ -18,14 +18,15 @@ class Survey(Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Count partial files in `folders` and earlier states, and with `clean` remove those of them
     that nobody needs. Answered by Surveyed.
 
-    `ended`: transfers whose partial files are left over. What belongs to no known transfer may be
-    that of another session.
+    `ended`: transfers whose partial files are left over. What is of none of these, nor of one that
+    is `under_way`, may be that of another session, and is left over when it is old.
     """
 
     folders: list[str]
     ended: list[bytes]
     earlier: list[Earlier]
     clean: bool = False
+    under_way: list[bytes] = []
 
 
 class Surveyed(Struct, frozen=True, gc=False, tag=True, array_like=True):

@@ -13,11 +13,11 @@ from chatnet_engine.files.outputs import Mark, Outputs, PeerLink
 from chatnet_engine.files.quota import Quota
 from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.sending import Sending
-from chatnet_engine.files.space import Surveys, survey_of
+from chatnet_engine.files.space import Surveys
 from chatnet_engine.files.space_wire import Surveyed
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.waiting import Waits
-from chatnet_engine.store_ops.commit import StoreTransfer
+from chatnet_engine.store_ops.commit import ReceivedListed, StoreTransfer
 from chatnet_engine.trace import describe
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.events import TransferGauge
@@ -81,7 +81,11 @@ class TransferTable:
     def survey(self, *, clean: bool) -> None:
         """See what receiving takes on the disk, and with `clean` remove what nobody needs. Raises
         CommandError."""
-        self.surveys.ask(survey_of(self._all.values(), self._settled, self.inbox, clean=clean))
+        self.surveys.ask(clean=clean)
+
+    def handle_listed(self, listed: ReceivedListed) -> None:
+        """The store's answer to what `surveys.take_search` gave."""
+        self.surveys.handle_listed(listed, self._all.values(), self._settled, self.inbox)
 
     def set_line(self, peer: int, line: Callable[[], tuple[float, float]]) -> None:
         """Where the link to a peer tells its smallest round trip (s) and share of lost packets."""

@@ -7,6 +7,7 @@ ones, where it gets first, by one rename: what a kill leaves of it there is a le
 import contextlib
 import os
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -29,6 +30,9 @@ NAMES_AT_ONCE = 4096
 BLOCK_BYTES = 512
 """Unit of `st_blocks` (POSIX leaves it open, Linux does not)."""
 ID_DIGITS = 32
+OTHERS_KEPT_S = 7 * 24 * 3600
+"""Partial files of no transfer of this session may be those of another session, which would have to
+fetch them again, or of one that was forgotten. Nobody has used them for so long."""
 _DESTINATION = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -38,10 +42,12 @@ class DiskSurvey:
     def __init__(self, survey: Survey) -> None:
         self._survey = survey
         self._ended = set(survey.ended)
+        self._under_way = set(survey.under_way)
         self._found: Counter[str] = Counter()
 
     def spare(self, transfer_id: bytes) -> None:
         """This transfer goes on: its partial files stay."""
+        self._under_way.add(transfer_id)
         self._ended.discard(transfer_id)
 
     def run(self) -> Surveyed:
@@ -69,17 +75,26 @@ class DiskSurvey:
     def _look_at_partial(self, fd: int, name: str) -> None:
         transfer_id = _id_of(name)
         size = size_of(fd, name)
-        if transfer_id not in self._ended:
+        if not self._is_left_over(fd, name, transfer_id):
             self._count("under_way", size)
         elif self._survey.clean and self._remove_partial(fd, name, transfer_id):
             self._count("removed", size)
         else:
             self._count("left_over", size)
 
+    def _is_left_over(self, fd: int, name: str, transfer_id: bytes) -> bool:
+        """Raises OSError."""
+        if transfer_id in self._ended:
+            return True
+        if not transfer_id or transfer_id in self._under_way:
+            return False
+        found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        return found.st_ctime < time.time() - OTHERS_KEPT_S
+
     def _remove_partial(self, fd: int, name: str, transfer_id: bytes) -> bool:
         try:
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            if transfer_id not in self._ended:  # it was begun again meanwhile
+            if not self._is_left_over(fd, name, transfer_id):  # it was begun again meanwhile
                 return False
             if not stat.S_ISDIR(found.st_mode):
                 os.unlink(name, dir_fd=fd)

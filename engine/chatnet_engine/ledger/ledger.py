@@ -183,3 +183,5 @@ def _perform(db: sqlite3.Connection, op: c.Op) -> c.OpResult:
             return own_settings.store(db, op)
         case cs.StoreDisplayName():
             return own_settings.store_display_name(db, op)
+        case c.ListReceived():
+            return transfers.list_received(db, op)

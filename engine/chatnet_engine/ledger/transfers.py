@@ -2,6 +2,7 @@
 view and is stored again comes last, in the view as here."""
 
 import sqlite3
+import sys
 from typing import Any
 
 import msgspec
@@ -10,6 +11,9 @@ from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, Differences, TransferRow
 from chatnet_protocol.limits import MAX_VIEW_TRANSFERS
+
+PAGE_ROWS = 256
+"""A transaction must stay short for the others."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Differences)
@@ -100,6 +104,17 @@ def find_folder(db: sqlite3.Connection, op: c.FindFolder) -> c.FolderFound:
     stored = _stored(values)
     digests = db.execute("SELECT digests FROM digests WHERE id = ?", (stored.row.id,)).fetchone()
     return c.FolderFound(stored, digests[0] if digests else b"")
+
+
+def list_received(db: sqlite3.Connection, op: c.ListReceived) -> c.ReceivedListed:
+    """A page reads PAGE_ROWS transfers of any kind at most."""
+    page = db.execute(
+        "SELECT place, id, detail, mine = 0 AND ended = 1 FROM transfers"
+        " WHERE place < ? ORDER BY place DESC LIMIT ?",
+        (op.before or sys.maxsize, PAGE_ROWS),
+    ).fetchall()
+    found = [(row[1], row[2]) for row in page if row[3]]
+    return c.ReceivedListed(found, page[-1][0] if len(page) == PAGE_ROWS else 0)
 
 
 def _put_last_if_forgotten(db: sqlite3.Connection, transfer_id: bytes) -> None:

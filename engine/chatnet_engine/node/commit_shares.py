@@ -81,7 +81,7 @@ def peer_of(op: c.Op) -> int:
     match op:
         case c.StorePeer() | c.StoreTransfer():
             return op.row.peer
-        case c.LoadTransfers() | c.FindFolder() | StoreSettings():
+        case c.LoadTransfers() | c.FindFolder() | c.ListReceived() | StoreSettings():
             return 0
         case _:
             return op.peer
@@ -95,8 +95,8 @@ def subjects_of(op: c.Op) -> set[int | bytes]:
     match op:
         case c.StorePeer():
             return {op.row.peer, PEER_LIST} if op.row.peer else {PEER_LIST}
-        case c.LoadTransfers():
-            return set(op.ids)
+        case c.LoadTransfers() | c.ListReceived():
+            return set(op.ids) if isinstance(op, c.LoadTransfers) else set()
         case StoreSettings():
             return {SETTINGS}
         case c.StoreTransfer():

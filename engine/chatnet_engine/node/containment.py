@@ -124,6 +124,10 @@ class Containment:
             ids = op.ids if isinstance(op, c.LoadTransfers) else [op.id]
             self._throw_away(dict.fromkeys(ids, 0))
             return False
+        if isinstance(op, c.ListReceived):
+            self._files_failed(error, now)
+            self._transfers.transfers.surveys.handle_lost()
+            return False
         self.end_peer(peer, now, error)
         if isinstance(op, c.ForgetPeer) and op.into:
             self.end_peer(op.into, now, "its other number could not be merged into it")
@@ -207,6 +211,8 @@ class Containment:
                 self._throw_away(dict.fromkeys(waiting.op.ids, 0))
             elif isinstance(waiting.op, c.FindFolder):
                 self._throw_away({waiting.op.id: waiting.op.peer})
+            elif isinstance(waiting.op, c.ListReceived):
+                self._transfers.transfers.surveys.handle_lost()
             elif isinstance(waiting.op, c.StoreTransfer):
                 self._transfers.transfers.give_back(waiting.op)
             for reply_to in waiting.askers:

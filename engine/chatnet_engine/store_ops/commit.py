@@ -19,8 +19,10 @@ from chatnet_engine.store_ops.settings import SessionOp, SessionResult
 from chatnet_engine.store_ops.transfers import AutomaticUse as AutomaticUse
 from chatnet_engine.store_ops.transfers import FindFolder as FindFolder
 from chatnet_engine.store_ops.transfers import FolderFound as FolderFound
+from chatnet_engine.store_ops.transfers import ListReceived as ListReceived
 from chatnet_engine.store_ops.transfers import LoadTransfers as LoadTransfers
 from chatnet_engine.store_ops.transfers import OpBase as OpBase
+from chatnet_engine.store_ops.transfers import ReceivedListed as ReceivedListed
 from chatnet_engine.store_ops.transfers import StoredTransfer as StoredTransfer
 from chatnet_engine.store_ops.transfers import StoreTransfer as StoreTransfer
 from chatnet_engine.store_ops.transfers import TransfersLoaded as TransfersLoaded
@@ -276,7 +278,8 @@ class PeerForgotten(OpBase, frozen=True, gc=False, tag=True, array_like=True):
 
 MessageOp = QueueMessages | AcceptMessages | StoreReceipts | LoadOutbox | FailMessage
 StateOp = ApplyHello | StoreMarks | StoreLine | StoreDraft | StorePeer | ForgetPeer | LoadPeer
-Op = MessageOp | StateOp | StoreTransfer | LoadTransfers | FindFolder | RestoreOp | SessionOp
+TransferOp = StoreTransfer | LoadTransfers | FindFolder | ListReceived
+Op = MessageOp | StateOp | TransferOp | RestoreOp | SessionOp
 
 MessageResult = (
     MessagesQueued | MessagesAccepted | ReceiptsStored | OutboxPage | MessageFailedStored
@@ -284,7 +287,7 @@ MessageResult = (
 StateResult = (
     HelloApplied | MarksStored | LineStored | DraftStored | PeerStored | PeerForgotten | PeerLoaded
 )
-TransferResult = TransferStored | TransfersLoaded | FolderFound
+TransferResult = TransferStored | TransfersLoaded | FolderFound | ReceivedListed
 OpResult = MessageResult | StateResult | TransferResult | RestoreResult | SessionResult
 
 

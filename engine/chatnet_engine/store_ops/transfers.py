@@ -76,6 +76,21 @@ class FolderFound(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     digests: bytes = b""
 
 
+class ListReceived(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """Read what the peers' transfers that have ended record, a page at a time, newest first.
+    `before`: as the last page gave it; 0: from the newest on. Result: ReceivedListed."""
+
+    before: int = 0
+
+
+class ReceivedListed(OpBase, frozen=True, gc=False, tag=True, array_like=True):
+    """`found`: the id and the packed detail of each; `before`: of the next page; 0: there is
+    none."""
+
+    found: list[tuple[bytes, bytes]]
+    before: int = 0
+
+
 class TransfersLoaded(OpBase, frozen=True, gc=False, tag=True, array_like=True):
     """Those that there are."""
 

@@ -95,7 +95,7 @@ class Space(ResultBase, frozen=True, gc=False, tag=True, tag_field="type"):
     their bytes there."""
 
     left_over: int = 0
-    """Partial ones of transfers that have ended."""
+    """Partial ones of transfers that have ended, and old ones of no transfer of this session."""
     left_over_bytes: int = 0
     under_way: int = 0
     """Partial ones of other transfers."""

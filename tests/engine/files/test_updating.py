@@ -329,8 +329,9 @@ def test_earlier_states_are_surveyed_once_as_the_newest_update_has_them() -> Non
         world.allow(transfer_id)
     transfers = world.b.transfers
     transfers.survey(clean=True)
+    transfers.handle_listed(world.b.list_received())
     (survey,) = map(pw.decode_request, transfers.take_process_frames())
     assert isinstance(survey, Survey)
-    assert [one.kept for one in survey.earlier] == world.kept(THIRD)[::-1]
+    assert [one.kept for one in survey.earlier] == world.kept(THIRD)
     assert {one.folder for one in survey.earlier} == {world.b.inbox}
-    assert survey.ended == [FIRST, SECOND, THIRD]
+    assert survey.ended == [THIRD, SECOND, FIRST]

@@ -1,6 +1,7 @@
 """What receiving takes on the disk is counted; what nobody needs goes, and nothing else does."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -225,3 +226,24 @@ def test_folders_without_end_are_not_followed(inbox: Inbox) -> None:
             remove_folder(fd, deep.name)
     finally:
         os.close(fd)
+
+
+def test_what_is_of_no_transfer_here_goes_when_nobody_has_used_it_for_long(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox.add(UNKNOWN, 0)
+    under_way = inbox.add(OPEN, 0)
+    aside = inbox.partials / f"aside-{UNKNOWN.hex()}"
+    aside.mkdir()
+    now_s = time.time()
+
+    def clean() -> Space:
+        survey = Survey([str(inbox.path)], [], [], clean=True, under_way=[OPEN])
+        found = DiskSurvey(survey).run().space
+        assert found is not None
+        return found
+
+    assert counts(clean()) == (0, 3, 0, 0, 0)
+    monkeypatch.setattr(time, "time", lambda: now_s + file_space.OTHERS_KEPT_S + 60)
+    assert counts(clean()) == (0, 2, 0, 0, 1)
+    assert {under_way, aside} == set(inbox.partials.iterdir())

@@ -1,7 +1,9 @@
 """Transfers keep their place, and a start reads only those that matter."""
 
 import msgspec
+import pytest
 
+from chatnet_engine.ledger import transfers
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.reasons import TransferReason, reason
 from chatnet_protocol.ipc.rows import AckRange, TransferRow
@@ -140,6 +142,21 @@ def test_the_folder_that_came_last_under_a_name_is_found_with_its_digests() -> N
     oldest = c.StoredTransfer(folder(1, updates_allowed=True), b"old")
     assert harness.do(c.FindFolder(message_id(2), 1, "proj")) == c.FolderFound(oldest, b"d" * 32)
     assert harness.do(c.FindFolder(b"?" * 16, 1, "none")) == c.FolderFound(None)
+
+
+def test_what_has_ended_is_listed_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfers, "PAGE_ROWS", 2)
+    harness = LedgerHarness()
+    harness.add_peer()
+    others: dict[int, dict[str, object]] = {2: {"mine": True}, 3: {"state": "active"}}
+    for number in range(1, 6):
+        row = folder(number, **others.get(number, {}))
+        harness.do(c.StoreTransfer(row, b"%d" % number))
+    pages = [harness.do(c.ListReceived())]
+    while pages[-1].before:
+        pages.append(harness.do(c.ListReceived(pages[-1].before)))
+    found = [page.found for page in pages]
+    assert found == [[(message_id(5), b"5"), (message_id(4), b"4")], [], [(message_id(1), b"1")]]
 
 
 def test_digests_are_kept_until_others_are_given() -> None:

@@ -196,6 +196,7 @@ OPS = st.one_of(
     st.builds(transfer, st.integers(1, 4), st.sampled_from([b"t", b"u"])),
     st.builds(c.LoadTransfers, st.lists(st.sampled_from([b"t", b"u"]), max_size=2)),
     st.builds(c.FindFolder, st.just(b"u"), st.integers(1, 4), st.just("proj")),
+    st.builds(c.ListReceived, st.integers(0, 9)),
     st.builds(c.ForgetPeer, st.integers(1, 4)),
 )
 

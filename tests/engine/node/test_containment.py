@@ -224,6 +224,24 @@ def test_transfers_whose_reading_raises_are_read_again(monkeypatch: pytest.Monke
     assert world.transfers(world.a) == {"asked": "done"}
 
 
+@pytest.mark.parametrize("where", ["store", "node"])
+def test_who_asks_what_receiving_takes_is_answered_if_listing_it_raises(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    world = files.FilesWorld()
+    ours = world.a.node.transfers.transfers
+    owner, name = (transfers, "list_received") if where == "store" else (ours, "handle_listed")
+    fail_once(monkeypatch, owner, name)
+    failed = world.at_a.ask(cmd.FetchSpace())
+    world.run(1.0)
+    failure = world.at_a.replies[failed].failure
+    assert failure is not None
+    assert failure.code == ErrorCode.INTERNAL
+    again = world.at_a.ask(cmd.FetchSpace())
+    world.run(1.0)
+    assert world.at_a.replies[again].result == cmd.Space()
+
+
 def test_a_peer_whose_input_raises_is_told_apart_and_linked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -41,6 +41,7 @@ OPS: list[c.Op] = [
     cs.StoreSettings(None, "", None, 20_000, 5),
     cs.StoreDisplayName(1, "Bob"),
     c.FindFolder(ID, 1, "plans"),
+    c.ListReceived(9),
     cr.StoreRestoreRequest(1, 2**62 - 1, "asking"),
     cr.StorePeerRestoreRequest(1, 2**62 - 1, "giving"),
     cr.PutBack(1, 7, 3, 9, ID, True, [BACK], "a:1"),
@@ -65,6 +66,7 @@ RESULTS: list[c.OpResult] = [
     cs.SettingsStored(),
     cs.DisplayNameStored(1, "Bob"),
     c.FolderFound(STORED, bytes(64)),
+    c.ReceivedListed([(ID, b"private")], 9),
     cr.RestoreStored(1, RESTORE),
     cr.MessagesPutBack(1, [MESSAGE], [MESSAGE], [MESSAGE], [STORED], RESTORE, 8, 9, 10, 11, 12),
 ]

@@ -70,7 +70,7 @@ class FileTransfers(Subject):
         """Where the answer goes about an offer whose files are being listed."""
         self._rereading: dict[bytes, int] = {}
         """Transfers that are read again, each with its peer."""
-        self._space = SpaceAsking(transfers, turn.replies)
+        self._space = SpaceAsking(transfers, turn)
         self.commands = {
             cmd.OfferFiles: self._offer_files,
             cmd.AcceptTransfer: self._accept,
@@ -82,6 +82,7 @@ class FileTransfers(Subject):
             c.TransferStored: self._stored,
             c.TransfersLoaded: self._loaded,
             c.FolderFound: self._found,
+            c.ReceivedListed: self._listed,
         }
         self.channels = {
             CHANNEL_CONTROL: self._control_arrived,
@@ -165,6 +166,10 @@ class FileTransfers(Subject):
     def _found(self, result: c.FolderFound, waiting: Waiting, now: Now) -> None:
         assert isinstance(waiting.op, c.FindFolder)
         self.transfers.handle_found(waiting.op.id, result, now)
+
+    def _listed(self, result: c.ReceivedListed, waiting: Waiting, now: Now) -> None:
+        self.transfers.handle_listed(result)
+        self._space.look_up()
 
     def read_again(self, ids: list[bytes]) -> None:
         """Throw these away and ask the store for them."""
