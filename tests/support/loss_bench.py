@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.loss import LossRecovery
 from chatnet_engine.arq.packets import NO_SNAPSHOT, DeliveryToken, SentPacket, Snapshot
+from chatnet_engine.arq.path_mtu import PathMtu
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.trace import Code
 
@@ -82,14 +83,15 @@ class LossBench:
         self.rtt = RttEstimator(CONFIG)
         self.window = Window()
         self.fates = Fates()
-        self.loss = LossRecovery(CONFIG, self.rtt, self.window)
+        size = PathMtu(CONFIG.max_payload_bytes, CONFIG.most_payload_bytes, 0)
+        self.loss = LossRecovery(CONFIG, self.rtt, self.window, size)
         if rtt_s is not None:
             for _ in range(100):
                 self.rtt.add(rtt_s, 0)
 
     def send(self, number: int, at: float) -> None:
         """A packet leaves."""
-        self.loss.on_sent(SentPacket(number, at, 100, [(self.fates, (number,))]))
+        self.loss.on_sent([SentPacket(number, at, 100, [(self.fates, (number,))])])
 
     def ack(self, now: float, *ranges: tuple[int, int]) -> None:
         """The peer says that it has these, highest first."""

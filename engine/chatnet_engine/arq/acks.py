@@ -36,6 +36,10 @@ class Elicits(IntEnum):
     AT_ONCE = 3
 
 
+NOTHING, PATIENT, SOON, AT_ONCE = Elicits
+"""A member of a class of constants costs as much as a call, for each packet."""
+
+
 class Acks:
     """Source of ACK frames. Its tokens are (largest number reported,)."""
 
@@ -59,20 +63,20 @@ class Acks:
         """A packet was processed."""
         in_order = number == self._largest + 1
         self._received.add(number, number)
-        if len(self._received.lows) > MAX_ACK_RANGES:
-            self._received.keep_highest(MAX_ACK_RANGES)
         if number > self._largest:
             self._largest = number
             self._largest_at = now
-        if elicits is Elicits.NOTHING:
+        if not in_order:
+            self._received.keep_highest(MAX_ACK_RANGES)
+        if elicits is NOTHING:
             return
         self._news = True
-        if elicits is Elicits.PATIENT:
+        if elicits is PATIENT:
             self.due_at = min(self.due_at, now + RECEIPT_ACK_DELAY_S)
             return
         self._eliciting += 1
         may_wait = in_order and self._eliciting < PACKETS_AN_ACK and not self.insistent
-        at_once = elicits is Elicits.AT_ONCE or not may_wait
+        at_once = elicits is AT_ONCE or not may_wait
         self.due_at = min(self.due_at, now if at_once else now + ACK_DELAY_S)
 
     def pull(self, now: float, *, again: bool = False) -> SentFrame | None:

@@ -73,8 +73,7 @@ class ReceiveChannel:
         """Whole messages with consecutive numbers, already checked."""
         number = first_number
         if self.started and number == self.next_number and not self._early and not self._partial:
-            self._deliver(messages, now)
-            self._use(sum(map(len, messages)), len(messages))
+            self._used_bytes += self._deliver(messages, now)
             return
         for body in messages:
             self._keep(number, body)
@@ -155,9 +154,11 @@ class ReceiveChannel:
             number += 1
         self._deliver(messages, now)
 
-    def _deliver(self, messages: list[bytes], now: float) -> None:
+    def _deliver(self, messages: list[bytes], now: float) -> int:
+        """What they count against the window."""
         self.ready += messages
         self.ready_at = now
         self.next_number += len(messages)
         cost = sum(map(len, messages)) + len(messages) * MESSAGE_OVERHEAD_BYTES
         self._unreceipted.append((self.next_number - 1, cost))
+        return cost

@@ -14,6 +14,8 @@ from chatnet_protocol.errors import LocalProtocolError
 from chatnet_protocol.limits import MAX_MESSAGE_BYTES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
 
+MIN_USEFUL_BYTES = 16
+"""With less space than this a packet is full."""
 MIN_PART_BYTES = 64
 """A message is not cut for the sake of less space than this ..."""
 UNCUT_BYTES = 128
@@ -92,6 +94,26 @@ class SendChannel:
         self._update_sendable()
         return first
 
+    def pull(self, space: int, packet: int, now: float) -> list[SentFrame]:
+        """Frames for a packet with `space` bytes: what was lost, then what was never sent."""
+        pulled: list[SentFrame] = []
+        while self._again and space >= MIN_USEFUL_BYTES:
+            frame = self.pull_again(space, packet, now)
+            if frame is None:
+                break
+            pulled.append(frame)
+            space -= len(frame[0])
+        while self._next < self._sendable and space >= MIN_USEFUL_BYTES:
+            frame = self.pull_new(space, packet, now)
+            if frame is None:
+                break
+            pulled.append(frame)
+            space -= len(frame[0])
+            number, whole = self._next, len(frame[1]) == 2
+            if whole and number < self._sendable and len(self._bodies[number]) <= UNCUT_BYTES:
+                break  # the next one is not cut, and did not fit
+        return pulled
+
     def pull_new(self, space: int, packet: int, now: float) -> SentFrame | None:
         """The next frame of what was never sent, in at most `space` bytes."""
         first = number = self._next
@@ -101,13 +123,14 @@ class SendChannel:
         bodies = self._bodies
         if self._next_offset == 0:
             left = space - frames.messages_head_bytes(number)
-            batch = []
-            while number < end:
-                body = bodies[number]
-                left -= len(body) + 2
-                if left < 0:
-                    break
-                batch.append(body)
+            likely = left // (len(bodies[number]) + 2)  # if all are as long as the first
+            batch = list(map(bodies.__getitem__, range(number, min(number + likely, end))))
+            left -= sum(map(len, batch)) + 2 * len(batch)
+            while left < 0:
+                left += len(batch.pop()) + 2
+            number += len(batch)
+            while number < end and (left := left - len(bodies[number]) - 2) >= 0:
+                batch.append(bodies[number])
                 number += 1
             if batch:
                 self._next = number
@@ -121,7 +144,8 @@ class SendChannel:
         if pulled is None:
             return None
         self._unacked.add(number)
-        self._parts.setdefault(number, RangeSet())
+        if number not in self._parts:
+            self._parts[number] = RangeSet()
         self._next_offset = pulled[1][2]
         if self._next_offset == size:
             self.sent_upto = number
@@ -197,7 +221,7 @@ class SendChannel:
         if received is None:
             return
         received.add(offset, end - 1)
-        if not received.missing(0, len(self._bodies[number]) - 1):
+        if received.lows[0] == 0 and received.highs[0] == len(self._bodies[number]) - 1:
             self._unacked.discard(number)
             self._forget(range(number, number + 1))
 
@@ -282,10 +306,11 @@ class SendChannel:
     def _part(self, number: int, offset: int, end: int, space: int) -> SentFrame | None:
         body = self._bodies[number]
         space = space - frames.message_head_bytes(number)
-        uncut_bytes = SMALL_MESSAGE_BYTES if self._thin else UNCUT_BYTES
-        least_bytes = MIN_PART_BYTES if len(body) > uncut_bytes else uncut_bytes
-        if space < min(least_bytes, end - offset):
-            return None
-        end = min(end, offset + space)
+        if end - offset > space:
+            if space < SMALL_MESSAGE_BYTES:
+                uncut_bytes = SMALL_MESSAGE_BYTES if self._thin else UNCUT_BYTES
+                if space < (MIN_PART_BYTES if len(body) > uncut_bytes else uncut_bytes):
+                    return None
+            end = offset + space
         frame = frames.encode_message(self.channel, number, offset, len(body), body[offset:end])
         return frame, (number, offset, end)

@@ -7,7 +7,7 @@ or sockets; `now` is in seconds of any monotonic clock.
 
 from collections.abc import Callable, Sequence
 
-from chatnet_engine.arq.acks import Acks, Elicits
+from chatnet_engine.arq.acks import AT_ONCE, NOTHING, PATIENT, SOON, Acks, Elicits
 from chatnet_engine.arq.channel_out import SendChannel
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.events import (
@@ -32,14 +32,13 @@ from chatnet_protocol.limits import MAX_CHANNELS
 from chatnet_protocol.wire import frames
 
 ELICITS: dict[type, Elicits] = {
-    frames.Ack: Elicits.NOTHING,
-    frames.Ping: Elicits.AT_ONCE,
-    frames.Hello: Elicits.AT_ONCE,
-    frames.Receipt: Elicits.PATIENT,
-    frames.ChannelReceipt: Elicits.PATIENT,
+    frames.Ack: NOTHING,
+    frames.Ping: AT_ONCE,
+    frames.Hello: AT_ONCE,
+    frames.Receipt: PATIENT,
+    frames.ChannelReceipt: PATIENT,
 }
 """How soon frames want their ACK; others soon."""
-CONTENT = (frames.Messages, frames.Message)
 MAX_PATH_EVENTS = 64
 """Path events between two calls of `take_events`; the surplus is dropped, its sender asks again."""
 
@@ -97,9 +96,10 @@ class Connection:
         self._now = now
         if self.closed:
             return
+        traced = self.trace.detail
         if self._acks.seen(number):
             self._duplicate_packets += 1
-            if self.trace.detail:
+            if traced:
                 self.trace.add(Kind.PACKET_DUPLICATE, number=number)
             return
         try:
@@ -108,16 +108,19 @@ class Connection:
             raise RemoteProtocolError(error.reason) from None
         self._sender.first_unanswered = None
         self._packets_received += 1
-        if self.trace.detail:
+        if traced:
             self.trace.add(Kind.PACKET_RECEIVED, number=number, size=len(payload))
         if self._close is not None:
             self._handle_while_closing(arrived)
             return
-        elicits, whole = Elicits.NOTHING, True
+        elicits, whole = NOTHING, True
         for frame in arrived:
-            if self._check(frame):
-                self._apply(frame, number, now)
-                elicits = max(elicits, ELICITS.get(type(frame), Elicits.SOON))
+            if isinstance(frame, frames.Messages | frames.Message):
+                taken = self._take_content(frame, number, now)
+            elif taken := self._check(frame):
+                self._apply(frame, now)
+            if taken:
+                elicits = max(elicits, ELICITS.get(type(frame), SOON))
             else:
                 whole = False
         if whole:
@@ -291,8 +294,6 @@ class Connection:
         return opened
 
     def _check(self, frame: frames.Frame) -> bool:
-        if isinstance(frame, CONTENT):
-            return self._receiver.check(frame) and not self._sources.receipts.full
         if isinstance(frame, frames.Ack):
             self._sender.numbers.check(frame.ranges)
         elif isinstance(frame, frames.Receipt):
@@ -310,17 +311,24 @@ class Connection:
         if sending is None or number > sending.sent_upto:
             raise RemoteProtocolError("receipt for a message that was never sent")
 
-    def _apply(self, frame: frames.Frame, packet: int, now: float) -> None:
-        """Take one checked frame in."""
+    def _take_content(
+        self, frame: frames.Messages | frames.Message, packet: int, now: float
+    ) -> bool:
+        """Check messages or a part of one, and take them in if that can be now."""
+        may_take = not self._sources.receipts.full
         if isinstance(frame, frames.Messages):
-            self._receiver.on_messages(frame, now)
-            if not frame.channel:
-                self.log.on_arrived(packet, now, frame.first_number, len(frame.messages))
-        elif isinstance(frame, frames.Message):
-            self._receiver.on_message(frame, now)
-            if not frame.channel:
-                self.log.on_arrived(packet, now, frame.number, 1)
-        elif isinstance(frame, frames.Ack):
+            first, count = frame.first_number, len(frame.messages)
+            taken = self._receiver.take_messages(frame, now, may_take=may_take)
+        else:
+            first, count = frame.number, 1
+            taken = self._receiver.take_part(frame, now, may_take=may_take)
+        if taken and not frame.channel:
+            self.log.on_arrived(packet, now, first, count)
+        return taken
+
+    def _apply(self, frame: frames.Frame, now: float) -> None:
+        """Take one checked frame in, which has no messages."""
+        if isinstance(frame, frames.Ack):
             self._sender.on_ack(frame, now)
         elif isinstance(frame, frames.Receipt) and self._receipt_log is not None:
             self._new_receipts += self._receipt_log.add(frame)

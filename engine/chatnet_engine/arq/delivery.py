@@ -6,6 +6,7 @@ packets can raise above what the path carried.
 """
 
 from collections.abc import Sequence
+from math import inf
 
 from chatnet_engine.arq.packets import SentPacket, Snapshot
 
@@ -92,3 +93,50 @@ class HighestRate:
         """The path is no faster than this."""
         self._kept = [(at_round, min(each, rate)) for at_round, each in self._kept]
         self.best = min(self.best, rate)
+
+
+class Aggregation:
+    """How much more than the rate explains is acknowledged at once, by a peer that takes packets in
+    turn by turn or a link layer that collects them: BBRUpdateACKAggregation of
+    draft-ietf-ccwg-bbr."""
+
+    def __init__(self) -> None:
+        self._excess = HighestRate()
+        self._since = 0.0
+        self._acked_bytes = 0
+
+    @property
+    def extra_bytes(self) -> float:
+        """The most of the last rounds."""
+        return self._excess.best
+
+    def on_ack(self, acked_bytes: int, rate: float, at_round: int, now: float) -> None:
+        """So much was acknowledged, on a path that delivers at `rate`."""
+        expected_bytes = rate * (now - self._since)
+        if self._acked_bytes <= expected_bytes:
+            self._since, self._acked_bytes, expected_bytes = now, 0, 0.0
+        self._acked_bytes += acked_bytes
+        self._excess.add(at_round, self._acked_bytes - expected_bytes)
+
+    def expire(self, before_round: int) -> None:
+        """Older rounds do not count any more."""
+        self._excess.expire(before_round)
+
+
+class Round:
+    """What one round trip has shown so far."""
+
+    __slots__ = ("best_rate", "ends_bytes", "least_rtt_s", "lost_bytes", "start_bytes", "used")
+
+    def __init__(self, delivered_bytes: int) -> None:
+        self.start_bytes = self.ends_bytes = delivered_bytes
+        self.lost_bytes = 0
+        self.least_rtt_s = inf
+        self.best_rate = 0.0
+        self.used = False
+        """Whether a sample was the path's and not the application's."""
+
+    def loss(self, delivered_bytes: int) -> float:
+        """Share of what was lost."""
+        carried_bytes = delivered_bytes - self.start_bytes + self.lost_bytes
+        return self.lost_bytes / carried_bytes if carried_bytes else 0.0

@@ -42,7 +42,7 @@ class DeliveryLog:
         if len(self.sent) >= 2 * MAX_PACKETS_LOGGED:
             forgotten = self.sent[:MAX_PACKETS_LOGGED]
             del self.sent[:MAX_PACKETS_LOGGED]
-            last = max(each.last for each in forgotten)
+            last = max([each.last for each in forgotten])
             self.sent_forgotten = max(self.sent_forgotten, last)
         return record
 

@@ -8,6 +8,7 @@ that the packet after a lost one is lost too (a Markov chain of two states: Gilb
 1963).
 """
 
+from collections.abc import Sequence
 from math import log, sqrt
 
 from msgspec import Struct
@@ -120,6 +121,16 @@ class LineEstimate:
         if self._judged < FEW_PACKETS:
             rate += sqrt(variance / max(self._judged, 1))
         return max(rate, self._short_rate - SHORT_MARGIN * sqrt(variance))
+
+    def judge_all(self, fates: Sequence[tuple[float, bool]]) -> None:
+        """When each of the next packets left, and its fate; `lost` may have to be taken back."""
+        lossless = not self.loss_rate and not self._short_rate and self._last_lost_at is None
+        if lossless and not any(lost for _, lost in fates):
+            self._judged += len(fates)
+            self._arrived_in_a_row += len(fates)
+            return
+        for sent_at, lost in fates:
+            self.judge(sent_at, lost)
 
     def judge(self, sent_at: float, lost: bool) -> None:
         """The fate of the next packet; `lost` may have to be taken back."""

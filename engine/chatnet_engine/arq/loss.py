@@ -15,6 +15,7 @@ from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.congestion import Congestion
 from chatnet_engine.arq.line import LineEstimate
 from chatnet_engine.arq.packets import PacketLog, SentPacket
+from chatnet_engine.arq.path_mtu import PathMtu
 from chatnet_engine.arq.redundancy import sends_wanted
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.trace import Kind, LinkTracer
@@ -42,6 +43,7 @@ class LossRecovery:
         config: ArqConfig,
         rtt: RttEstimator,
         congestion: Congestion,
+        size: PathMtu,
         trace: LinkTracer | None = None,
     ) -> None:
         self._config = config
@@ -52,6 +54,7 @@ class LossRecovery:
         self._trace = trace or LinkTracer()
         self._rtt = rtt
         self._congestion = congestion
+        self._size = size
         self._sent = PacketLog()
         self._lost_packets = PacketLog()
         self._largest_acked = -1
@@ -79,16 +82,20 @@ class LossRecovery:
         """Whether an answer to some packet is outstanding."""
         return bool(self._sent)
 
-    def on_sent(self, packet: SentPacket) -> None:
-        """An ack-eliciting packet leaves."""
-        packet.snapshot = self._congestion.on_sent(self.in_flight_bytes, packet.sent_at)
-        self._sent.add(packet)
-        self.in_flight_bytes += packet.size_bytes
-        self.control_packets += packet.is_control
-        self._last_eliciting_at = packet.sent_at
-        if not packet.is_patient:
-            self._prompt += 1
-            self._last_prompt_at = packet.sent_at
+    def on_sent(self, packets: Sequence[SentPacket]) -> None:
+        """Ack-eliciting packets leave, all at the same moment."""
+        now = packets[0].sent_at
+        snapshot = self._congestion.on_sent(self.in_flight_bytes, now)
+        for packet in packets:
+            packet.snapshot = snapshot
+            self.in_flight_bytes += packet.size_bytes
+            if packet.is_control:
+                self.control_packets += 1
+            if not packet.is_patient:
+                self._prompt += 1
+                self._last_prompt_at = now
+        self._sent.add(packets)
+        self._last_eliciting_at = now
 
     def on_ack(
         self, ranges: Sequence[tuple[int, int]], delay_s: float, now: float, used: bool
@@ -105,11 +112,12 @@ class LossRecovery:
             if acked[-1].number == largest:
                 self._rtt.add(now - acked[-1].sent_at, delay_s)
                 sample_s = self._rtt.latest_s
-            for packet in acked:
-                self._left(packet)
+            self._left(acked)
             self._congestion.on_ack(acked, sample_s, self.in_flight_bytes, now, used)
+            largest_bytes = max(packet.size_bytes for packet in acked)
+            self._size.on_acked(largest_bytes - self._config.datagram_overhead_bytes)
+            self._verdicts += [(packet.number, packet.sent_at, False) for packet in acked]
             for packet in acked:
-                self._verdicts.append((packet.number, packet.sent_at, False))
                 if packet.record is not None:
                     packet.record.acked_at = now
                 for source, token in packet.contents:
@@ -125,7 +133,7 @@ class LossRecovery:
         taken = self._sent.take(number, number)
         if not taken:
             return None
-        self._left(taken[0])
+        self._left(taken)
         return taken[0]
 
     def on_timeout(self, now: float) -> bool:
@@ -163,11 +171,14 @@ class LossRecovery:
         expected = sends_wanted(self.line.loss_rate) - 1
         return min(max(self.pto_count - expected, 0), 16)
 
-    def _left(self, packet: SentPacket) -> None:
+    def _left(self, packets: Sequence[SentPacket]) -> None:
         """Not in flight any more."""
-        self.in_flight_bytes -= packet.size_bytes
-        self.control_packets -= packet.is_control
-        self._prompt -= not packet.is_patient
+        for packet in packets:
+            self.in_flight_bytes -= packet.size_bytes
+            if packet.is_control:
+                self.control_packets -= 1
+            if not packet.is_patient:
+                self._prompt -= 1
 
     def _find_spurious(self, ranges: Sequence[tuple[int, int]], now: float) -> None:
         given_up = self._lost_packets
@@ -190,6 +201,7 @@ class LossRecovery:
         if self._trace.detail:
             self._trace.add(Kind.SPURIOUS_LOSS, number=packet.number)
         self.line.on_spurious()
+        self._size.on_acked(packet.size_bytes - self._config.datagram_overhead_bytes)
         for source, token in packet.contents:
             source.on_acked(token)
         distance = self._largest_acked - packet.number + 1
@@ -234,8 +246,7 @@ class LossRecovery:
         verdicts.sort()
         oldest = next(iter(self._sent), None)
         known = bisect_left(verdicts, (oldest.number,)) if oldest else len(verdicts)
-        for _, sent_at, lost in verdicts[:known]:
-            self.line.judge(sent_at, lost)
+        self.line.judge_all([(sent_at, lost) for _, sent_at, lost in verdicts[:known]])
         del verdicts[:known]
 
     def _give_up(self, lost: list[SentPacket], now: float) -> None:
@@ -247,19 +258,21 @@ class LossRecovery:
             self._reo_wnd_persist += 1
             if self._reo_wnd_persist >= CALM_ROUNDS:
                 self._calm_down()
+        self._left(lost)
+        self._lost_packets.add(lost)
         for packet in lost:
-            self._left(packet)
             if self._trace.detail:
                 age_ms = (now - packet.sent_at) * 1000
                 self._trace.add(Kind.PACKET_LOST, number=packet.number, age_ms=age_ms)
             packet.forget_at = forget_at
             if packet.record is not None:
                 packet.record.lost_at = now
-            self._lost_packets.add(packet)
             self._recovery_epoch.add(packet.number)
             first = self._first_acked_sent_at
             if not packet.is_mtu_probe and (first is None or packet.sent_at >= first):
                 self._verdicts.append((packet.number, packet.sent_at, True))
+            payload_bytes = packet.size_bytes - self._config.datagram_overhead_bytes
+            self._size.on_lost(payload_bytes, packet.number)
             for source, token in packet.contents:
                 source.on_lost(token, packet.number)
         self._lost_packets.take_oldest(max(0, len(self._lost_packets) - MAX_LOST_KEPT))

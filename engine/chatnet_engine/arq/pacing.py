@@ -4,6 +4,8 @@ Owns a bucket of bytes that fills at the pace of the congestion controller. Burs
 pass at once, so that the event loop wakes seldom.
 """
 
+from math import inf
+
 from chatnet_engine.arq.config import ArqConfig
 
 BURST_S = 0.002
@@ -43,13 +45,21 @@ class Pacer:
 
         `credit_packets` may leave before their time.
         """
-        self._fill(now)
+        if self.left_bytes(now, credit_packets) >= 0:
+            return now
         credit_bytes = credit_packets * self._packet_bytes
         needed_bytes = self._largest_bytes if not credit_packets else self._packet_bytes
-        if self._level_bytes + credit_bytes >= needed_bytes or not self._rate_bytes_per_s:
-            return now
         wanted_bytes = max(self._burst_bytes / 2, needed_bytes) - credit_bytes - self._level_bytes
         return now + wanted_bytes / self._rate_bytes_per_s
+
+    def left_bytes(self, now: float, credit_packets: int) -> float:
+        """What may leave now besides one full packet: negative where not even that may."""
+        if not self._rate_bytes_per_s:
+            return inf
+        self._fill(now)
+        if not credit_packets:
+            return self._level_bytes - self._largest_bytes
+        return self._level_bytes + (credit_packets - 1) * self._packet_bytes
 
     def _fill(self, now: float) -> None:
         if now > self._filled_at:

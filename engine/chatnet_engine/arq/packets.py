@@ -5,7 +5,7 @@ lost.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -64,8 +64,7 @@ class SentRecord(Struct, gc=False):
     @property
     def last(self) -> int:
         """The highest number of a message in it."""
-        lasts = [t[0] + t[1] - 1 if len(t) == 2 else t[0] for t in self.contents]
-        return max(lasts)
+        return max([t[0] + t[1] - 1 if len(t) == 2 else t[0] for t in self.contents])
 
 
 class SentPacket(Struct):
@@ -107,10 +106,10 @@ class PacketLog:
         """Oldest first; not while taking."""
         return iter(self._packets)
 
-    def add(self, packet: SentPacket) -> None:
-        """A packet with a higher number than all."""
-        self._numbers.append(packet.number)
-        self._packets.append(packet)
+    def add(self, packets: Sequence[SentPacket]) -> None:
+        """Packets with ascending numbers, higher than all."""
+        self._numbers += [packet.number for packet in packets]
+        self._packets += packets
 
     def take(self, low: int, high: int) -> list[SentPacket]:
         """Remove and return what is within low … high, both inclusive."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from math import inf, sqrt
 
 from chatnet_engine.arq.config import ArqConfig
-from chatnet_engine.arq.delivery import DeliveryRate, HighestRate
+from chatnet_engine.arq.delivery import Aggregation, DeliveryRate, HighestRate, Round
 from chatnet_engine.arq.packets import SentPacket, Snapshot
 from chatnet_engine.arq.rivals import Rivals
 from chatnet_engine.trace import Code
@@ -76,6 +76,9 @@ MOST_LOSS = 0.25
 """A probe makes up for the loss of the line, up to this much."""
 SPARE_PACKETS = 3
 """Above each window: what the pacer holds back while it gathers a burst."""
+MOST_EXTRA_S = 0.010
+"""Where more is acknowledged at once than LEAST_QUEUE_S holds, so much may be in flight instead, up
+to this: on such fast paths an end that handles packets turn by turn waits for nothing else."""
 
 
 class Phase(enum.StrEnum):
@@ -89,25 +92,6 @@ class Phase(enum.StrEnum):
     """The ACKs of a probe take a round trip."""
     DOWN = "probe_bw_down"
     PROBE_RTT = "probe_rtt"
-
-
-class _Round:
-    """What one round trip has shown so far."""
-
-    __slots__ = ("best_rate", "ends_bytes", "least_rtt_s", "lost_bytes", "start_bytes", "used")
-
-    def __init__(self, delivered_bytes: int) -> None:
-        self.start_bytes = self.ends_bytes = delivered_bytes
-        self.lost_bytes = 0
-        self.least_rtt_s = inf
-        self.best_rate = 0.0
-        self.used = False
-        """Whether a sample was the path's and not the application's."""
-
-    def loss(self, delivered_bytes: int) -> float:
-        """Share of what was lost."""
-        carried_bytes = delivered_bytes - self.start_bytes + self.lost_bytes
-        return self.lost_bytes / carried_bytes if carried_bytes else 0.0
 
 
 class PathModel:
@@ -125,13 +109,13 @@ class PathModel:
 
     def _reset(self) -> None:
         """Nothing is known of the path."""
-        self._rates = HighestRate()
+        self._rates, self._aggregation = HighestRate(), Aggregation()
         self._least_rtt_s = self._last_round_rtt_s = inf
         self._least_seen_at = 0.0
         self._probed_rtt_s = inf
         self._recent: list[float] = []
         self._rounds = self._phase_round = 0
-        self._round = _Round(self._delivery.delivered_bytes)
+        self._round = Round(self._delivery.delivered_bytes)
         self._phase, self._gain = Phase.STARTUP, STARTUP_GAIN
         self._phase_at = 0.0
         self._full_rate, self._full_rounds = 0.0, 0
@@ -159,7 +143,10 @@ class PathModel:
     ) -> None:
         """Take the samples; at the end of a round judge them; then set the window."""
         delivery, rates, this = self._delivery, self._rates, self._round
+        before_bytes = delivery.delivered_bytes
         delivery.on_ack(acked, now)
+        acked_bytes = delivery.delivered_bytes - before_bytes
+        self._aggregation.on_ack(acked_bytes, rates.best, self._rounds, now)
         if sample_s is not None:
             self._add_rtt(sample_s)
         rate, limited = delivery.rate, delivery.app_limited
@@ -269,7 +256,7 @@ class PathModel:
     def _end_round(self, now: float) -> None:
         this, delivered_bytes = self._round, self._delivery.delivered_bytes
         self._rounds += 1
-        self._round = _Round(delivered_bytes)
+        self._round = Round(delivered_bytes)
         self._learn_rtt(this.least_rtt_s, now)
         measured = this.least_rtt_s < inf
         queue_s = self._queue_of(this.least_rtt_s) if measured else 0.0
@@ -288,6 +275,7 @@ class PathModel:
             falling = queue_s > STANDING_S and not self.rivals.competing
             kept = FALL_ROUNDS if falling and self._phase is not Phase.STARTUP else RATE_ROUNDS
             self._rates.expire(self._rounds - kept)
+        self._aggregation.expire(self._rounds - RATE_ROUNDS)
         self._advance(queue_s, this.used, now)
         if self._rates.best:
             allowed_s = QUEUE_FACTOR / sqrt(self._rates.best / self._packet_bytes)
@@ -391,6 +379,10 @@ class PathModel:
                 window_bytes *= self.rivals.window_gain
             else:
                 window_bytes *= max(self._gain, 1.0)
-                window_bytes += self._allowed_s * self._rates.best
+                spare_s = self._allowed_s
+                if spare_s == LEAST_QUEUE_S:
+                    extra_s = self._aggregation.extra_bytes / max(self._rates.best, 1.0)
+                    spare_s = max(spare_s, min(extra_s, MOST_EXTRA_S))
+                window_bytes += spare_s * self._rates.best
             window_bytes += spare_bytes
         self.window_bytes = max(int(window_bytes), self._least_bytes)

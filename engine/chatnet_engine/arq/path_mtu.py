@@ -7,7 +7,6 @@ later on (section 4.3, black hole detection) bring the base size back; when that
 safe size of `sizing`.
 """
 
-from chatnet_engine.arq.packets import DeliveryToken
 from chatnet_engine.arq.sizing import BLACK_HOLE_LOSSES, SAFE_PAYLOAD_BYTES, PayloadSize
 
 CANDIDATES = (1280, 1392, 1452, 1472, 4312, 8952, 16_384, 32_768, 65_472)
@@ -26,8 +25,7 @@ PACKET_S = 0.005
 
 
 class PathMtu:
-    """A source of no content: it rides in the books of each large packet to learn its fate. Tokens
-    are (payload bytes,)."""
+    """Learns the fate of every ack-eliciting packet by its size."""
 
     def __init__(self, base_bytes: int, most_bytes: int, overhead_bytes: int) -> None:
         """Payloads of the base size and the largest, and what a datagram adds to them."""
@@ -71,23 +69,20 @@ class PathMtu:
         fast = size <= max(ETHERNET_BYTES - self._overhead_bytes, PACKET_S * rate_bytes_per_s)
         return size if fast else 0
 
-    def on_probe_sent(self, packet: int, payload_bytes: int) -> DeliveryToken:
-        """The probe leaves; the token for its books."""
+    def on_probe_sent(self, packet: int, payload_bytes: int) -> None:
+        """The probe leaves."""
         self._probe = packet
         self._probing_bytes = payload_bytes
-        return (payload_bytes,)
 
-    def on_sent(self, packet: int, payload_bytes: int) -> DeliveryToken | None:
-        """A packet with content leaves; a token for its books, if it is large."""
-        if payload_bytes <= SAFE_PAYLOAD_BYTES:
-            return None
-        if payload_bytes <= self._base_bytes:
+    def on_sent(self, packet: int, payload_bytes: int) -> None:
+        """A packet with content leaves."""
+        if SAFE_PAYLOAD_BYTES < payload_bytes <= self._base_bytes:
             self._base.on_sent(packet)
-        return (payload_bytes,)
 
-    def on_acked(self, token: DeliveryToken) -> None:
-        """A large packet arrived."""
-        (payload_bytes,) = token
+    def on_acked(self, payload_bytes: int) -> None:
+        """Packets of up to this size arrived."""
+        if payload_bytes <= SAFE_PAYLOAD_BYTES:
+            return
         self._base.on_acked(())
         if payload_bytes > self._base_bytes:
             self._large_lost = 0
@@ -97,14 +92,16 @@ class PathMtu:
             self._losses = 0
             self._rests_until = float("-inf")
 
-    def on_lost(self, token: DeliveryToken, packet: int) -> None:
-        """A large packet is believed lost."""
+    def on_lost(self, payload_bytes: int, packet: int) -> None:
+        """A packet of this size is believed lost."""
+        if payload_bytes <= SAFE_PAYLOAD_BYTES:
+            return
         if packet == self._probe:
             self._end_probe()
             self._losses += 1
             if self._losses >= MAX_PROBES:
                 self._rest(RAISE_S)
-        elif token[0] <= self._base_bytes:
+        elif payload_bytes <= self._base_bytes:
             self._base.on_lost((), packet)
         elif self.payload_bytes > self._base_bytes:
             self._large_lost += 1
@@ -112,9 +109,6 @@ class PathMtu:
                 self.payload_bytes = self._base_bytes
                 self._rest(self._pause_s)
                 self._pause_s = min(2 * self._pause_s, RAISE_S)
-
-    def on_probe(self, token: DeliveryToken) -> None:
-        """Nothing to repeat."""
 
     def _end_probe(self) -> None:
         self._probe = None

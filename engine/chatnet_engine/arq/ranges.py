@@ -27,7 +27,10 @@ class RangeSet:
     def add(self, low: int, high: int) -> None:
         """Include low … high, both inclusive."""
         lows, highs = self.lows, self.highs
-        if not highs or low > highs[-1] + 1:
+        if highs and low == highs[-1] + 1:
+            highs[-1] = high
+            return
+        if not highs or low > highs[-1]:
             lows.append(low)
             highs.append(high)
             return

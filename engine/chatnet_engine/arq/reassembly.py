@@ -31,11 +31,15 @@ class Partial:
         """
         if total != self.total:
             raise RemoteProtocolError("parts of one message disagree about its size")
-        index = self._extend(offset, data)
-        self._swallow(index)
-        if len(self._pieces) > MAX_HOLES:
-            raise RemoteProtocolError("too many holes in one message")
-        first = self._pieces[0]
+        pieces = self._pieces
+        if len(pieces) == 1 and offset == self._starts[0] + len(pieces[0]):  # in order
+            pieces[0] += data
+            self.held_bytes += len(data)
+        else:
+            self._swallow(self._extend(offset, data))
+            if len(pieces) > MAX_HOLES:
+                raise RemoteProtocolError("too many holes in one message")
+        first = pieces[0]
         return bytes(first) if len(first) == total else None
 
     def _extend(self, offset: int, data: bytes) -> int:

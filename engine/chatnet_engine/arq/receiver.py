@@ -45,13 +45,6 @@ class Receiver:
 
         Raises RemoteProtocolError when no honest peer can have sent it.
         """
-        if isinstance(frame, frames.Messages):
-            sizes = sum(map(len, frame.messages))
-            last = frame.first_number + len(frame.messages) - 1
-            return self._check(frame.channel, last, sizes, len(frame.messages), None, sizes)
-        if isinstance(frame, frames.Message):
-            size = len(frame.data)
-            return self._check(frame.channel, frame.number, frame.total, 1, frame.number, size)
         if isinstance(frame, frames.Hello):
             if self._hello is not None and frame.body != self._hello:
                 raise RemoteProtocolError("two different HELLOs on one link")
@@ -63,14 +56,24 @@ class Receiver:
             raise RemoteProtocolError(f"more than {MAX_STATES} states")
         return True
 
-    def on_messages(self, frame: frames.Messages, now: float) -> None:
-        """Whole messages, checked."""
-        self._channel(frame.channel).accept(frame.first_number, frame.messages, now)
+    def take_messages(self, frame: frames.Messages, now: float, *, may_take: bool) -> bool:
+        """Check whole messages and, where they can be taken now, do so. Raises as `check`."""
+        channel, messages = self._channel(frame.channel), frame.messages
+        last, size_bytes = frame.first_number + len(messages) - 1, sum(map(len, messages))
+        if not self._can_take(channel, last, size_bytes, len(messages), None, size_bytes):
+            return False
+        if may_take:
+            channel.accept(frame.first_number, messages, now)
+        return may_take
 
-    def on_message(self, frame: frames.Message, now: float) -> None:
-        """A part of a message, checked."""
-        channel = self._channel(frame.channel)
-        channel.accept_part(frame.number, frame.offset, frame.total, frame.data, now)
+    def take_part(self, frame: frames.Message, now: float, *, may_take: bool) -> bool:
+        """The same for a part of one."""
+        channel, number, data = self._channel(frame.channel), frame.number, frame.data
+        if not self._can_take(channel, number, frame.total, 1, number, len(data)):
+            return False
+        if may_take:
+            channel.accept_part(number, frame.offset, frame.total, data, now)
+        return may_take
 
     def on_hello(self, frame: frames.Hello) -> None:
         """Their HELLO, checked; repeated ones change nothing."""
@@ -103,18 +106,15 @@ class Receiver:
             self._fresh_states.clear()
         return events
 
-    def _check(
+    def _can_take(
         self,
-        channel_number: int,
+        channel: ReceiveChannel,
         last: int,
         total_bytes: int,
         count: int,
         part_of: int | None,
         size_bytes: int,
     ) -> bool:
-        channel = self.channels.get(channel_number)
-        if channel is None:
-            channel = self._new_channel(channel_number)
         try:
             channel.check(last, total_bytes, count, part_of)
         except RemoteProtocolError:

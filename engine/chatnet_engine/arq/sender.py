@@ -4,7 +4,7 @@ Owns the packet numbers, loss recovery and the timers. What a packet carries is 
 `sources`; what arrives is nobody's here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.congestion import Congestion, Illinois
@@ -68,10 +68,10 @@ class Sender:
         self.numbers = PacketNumbers(config.first_packet_number, random)
         self.rtt = RttEstimator(config)
         self.congestion: Congestion = CONTROLLERS[config.congestion](config)
-        self.loss = LossRecovery(config, self.rtt, self.congestion, self._trace)
-        self._pacer = Pacer(config, now)
         overhead_bytes = config.datagram_overhead_bytes
         self.size = PathMtu(config.max_payload_bytes, config.most_payload_bytes, overhead_bytes)
+        self.loss = LossRecovery(config, self.rtt, self.congestion, self.size, self._trace)
+        self._pacer = Pacer(config, now)
         self._traced = (False, self.size.payload_bytes, self.congestion.state)
         """Black hole, payload size and congestion state, as they were traced last."""
         self._keepalive_s = config.keepalive_s if leads else config.keepalive_other_s
@@ -185,7 +185,40 @@ class Sender:
             if packet is None:
                 break
             packets.append(packet)
+            most = max_packets - len(probes) - len(packets)
+            if (chat or bulk) and not (self._control_due(now) or self.size.black_hole):
+                packets += self._train(now, chat, bulk, most)
         return probes + packets
+
+    def _train(self, now: float, chat: bool, bulk: bool, most: int) -> list[Packet]:
+        """More of a backlog, in at most `most` packets: nothing else is due until it ends, so what
+        they have in common is done once."""
+        sources, numbers = self._sources, self.numbers
+        credit_packets = CHAT_CREDIT_PACKETS if chat else 0
+        left_bytes = self._left_bytes(now, credit_packets)
+        limit_bytes = self.size.limit_bytes(now)
+        overhead_bytes = self._config.datagram_overhead_bytes
+        traced = self._trace.detail
+        packets: list[Packet] = []
+        sent: list[SentPacket] = []
+        while len(packets) < most and left_bytes >= 0 and not numbers.exhausted:
+            builder = PacketBuilder(limit_bytes)
+            sources.add_backlog(builder, numbers.next, now, chat=chat, bulk=bulk)
+            if not builder.chunks:
+                break
+            number, payload = numbers.take(), b"".join(builder.chunks)
+            packet = SentPacket(number, now, len(payload) + overhead_bytes, builder.contents)
+            if builder.has_chat:
+                packet.record = sources.record(builder, number, now)
+            left_bytes -= packet.size_bytes
+            packets.append(Packet(number, payload))
+            sent.append(packet)
+            if traced:
+                self._trace_sent(number, len(payload), asks=True, probe=False)
+        self.packets_sent += len(sent)
+        self._pacer.on_sent(sum(packet.size_bytes for packet in sent))
+        self._keep(sent)
+        return packets
 
     def _build(self, now: float, chat: bool, bulk: bool, with_ack: bool) -> Packet | None:
         limit_bytes = self.size.limit_bytes(now)
@@ -214,15 +247,10 @@ class Sender:
         self.packets_sent += 1
         self._last_sent_at = now
         if self._trace.detail:
-            size, asks = len(payload), builder.ack_eliciting
-            self._trace.add(
-                Kind.PACKET_SENT, number=number, size=size, ack_eliciting=asks, probe=probe
-            )
+            self._trace_sent(number, len(payload), asks=builder.ack_eliciting, probe=probe)
         if builder.ack_eliciting:
             size_bytes = len(payload) + self._config.datagram_overhead_bytes
-            size_token = self.size.on_sent(number, len(payload))
-            if size_token is not None:
-                builder.contents.append((self.size, size_token))
+            self.size.on_sent(number, len(payload))
             self._pacer.on_sent(size_bytes)
             if asking or self._sources.is_worth_keeping(builder):
                 is_control = not (chat or bulk or probe)
@@ -232,7 +260,9 @@ class Sender:
                 )
                 if builder.has_chat:
                     packet.record = self._sources.record(builder, number, now)
-                self._keep(packet, small_probe=probe and not self._sources.has_messages(builder))
+                self._keep([packet])
+                if probe and not self._sources.has_messages(builder):
+                    self._remember_small_probe(number)
         return Packet(number, payload)
 
     def _mtu_probe(self, now: float) -> list[Packet]:
@@ -248,27 +278,34 @@ class Sender:
             return []
         number = self.numbers.take()
         size_bytes = payload_bytes + self._config.datagram_overhead_bytes
-        token = self.size.on_probe_sent(number, payload_bytes)
-        packet = SentPacket(number, now, size_bytes, [(self.size, token)], is_mtu_probe=True)
+        self.size.on_probe_sent(number, payload_bytes)
+        packet = SentPacket(number, now, size_bytes, [], is_mtu_probe=True)
         self.packets_sent += 1
         self._last_sent_at = now
         self._pacer.on_sent(size_bytes)
-        self._keep(packet, small_probe=False)
+        self._keep([packet])
         if self._trace.detail:
             self._trace.add(Kind.MTU_PROBE, number=number, size=payload_bytes)
         return [Packet(number, frames.encode_mtu_probe(payload_bytes))]
 
-    def _keep(self, packet: SentPacket, small_probe: bool) -> None:
-        """An answer to this packet is awaited."""
-        self.loss.on_sent(packet)
+    def _keep(self, sent: Sequence[SentPacket]) -> None:
+        """Answers to these packets, which leave now, are awaited."""
+        if not sent:
+            return
+        self.loss.on_sent(sent)
+        self._last_sent_at = sent[-1].sent_at
         if self.first_unanswered is None:
-            self.first_unanswered = packet.sent_at
-        if small_probe:
-            self._small_probes.append(packet.number)
-            if len(self._small_probes) > MAX_SMALL_PROBES:
-                forgotten = self.loss.forget(self._small_probes.pop(0))
-                if forgotten is not None:
-                    self._sources.forgotten(forgotten)
+            self.first_unanswered = sent[0].sent_at
+
+    def _remember_small_probe(self, number: int) -> None:
+        self._small_probes.append(number)
+        if len(self._small_probes) > MAX_SMALL_PROBES:
+            forgotten = self.loss.forget(self._small_probes.pop(0))
+            if forgotten is not None:
+                self._sources.forgotten(forgotten)
+
+    def _trace_sent(self, number: int, size: int, *, asks: bool, probe: bool) -> None:
+        self._trace.add(Kind.PACKET_SENT, number=number, size=size, ack_eliciting=asks, probe=probe)
 
     def _trace_state(self) -> None:
         was_hole, was_bytes, was_state = self._traced
@@ -304,14 +341,23 @@ class Sender:
             self._pacer.ready_at(now, credit_packets) <= now
         )
 
+    def _left_bytes(self, now: float, credit_packets: int) -> float:
+        """What may leave, by window and pace, and one more full packet; none where negative."""
+        paced_bytes = self._pacer.left_bytes(now, credit_packets)
+        return min(self._window_left(credit_packets), paced_bytes)
+
     def _window_open(self, credit_packets: int) -> bool:
+        return self._window_left(credit_packets) >= 0
+
+    def _window_left(self, credit_packets: int) -> int:
+        """Bytes that the window takes besides one full packet."""
         if credit_packets:
             needed_bytes = (1 - credit_packets) * self._full_bytes
         else:
             needed_bytes = self.size.payload_bytes + self._config.datagram_overhead_bytes
         least_bytes = 2 * needed_bytes  # however small the window is, an ACK clocks two packets
         window_bytes = max(self.congestion.window_bytes, least_bytes)
-        return self.loss.in_flight_bytes + needed_bytes <= window_bytes
+        return window_bytes - self.loss.in_flight_bytes - needed_bytes
 
     def _resend_oldest(self) -> None:
         for packet in self.loss.oldest():

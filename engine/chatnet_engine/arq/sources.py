@@ -4,15 +4,12 @@ Owns the sources of content. It does not know when a packet may leave, only what
 """
 
 from chatnet_engine.arq.acks import Acks
-from chatnet_engine.arq.channel_out import SendChannel
+from chatnet_engine.arq.channel_out import MIN_USEFUL_BYTES, SendChannel
 from chatnet_engine.arq.control import ChannelReceipts, HelloSlot, PathTokens, StateBoard
 from chatnet_engine.arq.delivery_log import DeliveryLog
 from chatnet_engine.arq.packets import DeliveryToken, SentFrame, SentPacket, SentRecord, Source
 from chatnet_engine.arq.receipts import ReceiptQueue
 from chatnet_engine.arq.redundancy import CopyPlan
-
-MIN_USEFUL_BYTES = 16
-"""With less space than this no channel is asked any more."""
 
 
 class PacketBuilder:
@@ -142,6 +139,19 @@ class Sources:
                 self._bulk.remove(channel)
                 self._bulk.append(channel)
 
+    def add_backlog(
+        self, builder: PacketBuilder, number: int, now: float, *, chat: bool, bulk: bool
+    ) -> None:
+        """Messages of channel 0, or else of the others. These fill what is left of a packet with
+        text, but have none of their own while it uses its credit."""
+        if chat:
+            self.add_chat(builder, number, now)
+            if not builder.has_chat:
+                return
+            self.add_copies(builder, number, now, every=False)
+        if bulk:
+            self.add_bulk(builder, number, now)
+
     def record(self, builder: PacketBuilder, number: int, now: float) -> SentRecord:
         """Enter a packet with messages of channel 0 into the log."""
         chat = self._chat
@@ -183,17 +193,7 @@ class Sources:
     def _add_channel(
         self, builder: PacketBuilder, channel: SendChannel, number: int, now: float
     ) -> bool:
-        served = False
-        while channel.has_again and builder.space >= MIN_USEFUL_BYTES:
-            pulled = channel.pull_again(builder.space, number, now)
-            if pulled is None:
-                break
-            builder.add(channel, pulled)
-            served = True
-        while channel.has_new and builder.space >= MIN_USEFUL_BYTES:
-            pulled = channel.pull_new(builder.space, number, now)
-            if pulled is None:
-                break
-            builder.add(channel, pulled)
-            served = True
-        return served
+        pulled = channel.pull(builder.space, number, now)
+        for each in pulled:
+            builder.add(channel, each)
+        return bool(pulled)

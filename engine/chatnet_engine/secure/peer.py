@@ -120,8 +120,7 @@ class PeerLink:
         payloads = (payload for _, payload in packets)
         if not session.carried and session.carry(payloads, self._local.config, now):
             self._local.changed.add(self.number)
-        seal = session.seal
-        sealed = [seal(number, payload) for number, payload in packets]
+        sealed = session.seal_all(packets)
         self._local.counters.packets_sealed += len(sealed)
         if not path.validated:
             sealed = self._roaming.allow(sealed)

@@ -18,7 +18,7 @@ A session ages from when it was made, but rests while both hold it and it has ca
 `link` is the pair of incarnations: packet numbers go on within it and start anew with another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -120,14 +120,21 @@ class Session:
         Raises LocalProtocolError for a number not above all sealed before (a nonce must never
         repeat), a number beyond the limit, or a payload that fits no datagram.
         """
-        if not self._last_sealed < number < MAX_PACKET_NUMBER:
-            raise LocalProtocolError(f"packet number {number} is used up")
-        size = len(payload)
-        if size > MAX_SEALED_BYTES:
-            raise LocalProtocolError(f"{size} bytes do not fit a datagram")
-        self._last_sealed = number
-        header = DATA_HEADER.pack(DATA, self.remote_index, number)
-        return header + self._seal(_ZERO4 + header[8:], payload, header)
+        return self.seal_all(((number, payload),))[0]
+
+    def seal_all(self, packets: Sequence[tuple[int, bytes]]) -> list[bytes]:
+        """`seal` for several packets (number, payload)."""
+        last, remote_index, encrypt = self._last_sealed, self.remote_index, self._seal
+        sealed = []
+        for number, payload in packets:
+            if not last < number < MAX_PACKET_NUMBER:
+                raise LocalProtocolError(f"packet number {number} is used up")
+            if len(payload) > MAX_SEALED_BYTES:
+                raise LocalProtocolError(f"{len(payload)} bytes do not fit a datagram")
+            self._last_sealed = last = number
+            header = DATA_HEADER.pack(DATA, remote_index, number)
+            sealed.append(header + encrypt(_ZERO4 + header[8:], payload, header))
+        return sealed
 
     def seal_control(self, number: int, payload: bytes) -> bytes:
         """A DATA datagram with a reserved number, for one fixed payload a number."""

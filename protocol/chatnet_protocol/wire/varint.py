@@ -58,6 +58,10 @@ def read_varints(data: bytes, pos: int, count: int) -> tuple[list[int], int]:
         elif first < 0x80:
             values[index] = (first & 0x3F) << 8 | data[pos + 1]
             pos += 2
+        elif first < 0xC0:
+            high, middle, low = data[pos + 1], data[pos + 2], data[pos + 3]
+            values[index] = (first & 0x3F) << 24 | high << 16 | middle << 8 | low
+            pos += 4
         else:
             values[index], pos = read_varint(data, pos)
     return values, pos

@@ -1,5 +1,7 @@
 """The sending side of a channel: cutting, resending, freeing."""
 
+from random import Random
+
 import pytest
 
 from chatnet_engine.arq.channel_out import MIN_PART_BYTES, SendChannel
@@ -36,6 +38,40 @@ def test_whole_messages_share_a_frame_as_far_as_they_fit() -> None:
     assert sending.sent_upto == 11
     assert [n for n, _, _ in content(sending.pull_new(SPACE, 1, 0.0))] == [12]
     assert sending.pull_new(SPACE, 2, 0.0) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_frame_takes_the_next_messages_as_long_as_they_fit(seed: int) -> None:
+    random = Random(seed)
+    bodies = [
+        bytes(random.choice([1, 20, 90, 100, 101, 128, random.randrange(1, 200)]))
+        for _ in range(200)
+    ]
+    sending = channel()
+    sending.queue(bodies)
+    number = 1
+    while sending.has_new:
+        frame = sending.pull_new(SPACE, number, 0.0)
+        assert frame is not None
+        first, count = frame[1]
+        assert first == number
+        number += count
+        assert len(frame[0]) <= SPACE
+        left = SPACE - frames.messages_head_bytes(first)
+        left -= sum(len(body) + 2 for body in bodies[first - 1 : number - 1])
+        assert number > 200 or left < len(bodies[number - 1]) + 2
+    assert number == 201
+
+
+@pytest.mark.parametrize(
+    ("following", "lengths"), [(128, [(1, 11)]), (129, [(1, 11), (12, 0, 95)])]
+)
+def test_a_packet_ends_with_a_part_of_a_message_that_may_be_cut(
+    following: int, lengths: list[tuple[int, ...]]
+) -> None:
+    sending = channel(window_messages=100)
+    sending.queue([bytes(94)] * 11 + [bytes(following)] * 80)
+    assert [token for _, token in sending.pull(SPACE, 0, 0.0)] == lengths
 
 
 def test_a_long_message_is_cut_and_counts_as_sent_with_its_last_part() -> None:

@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 from chatnet_engine.arq.connection import Connection
+from chatnet_engine.arq.events import MessagesArrived
 from chatnet_engine.arq.loss import MAX_LOST_KEPT
 from chatnet_protocol.errors import RemoteProtocolError
 from chatnet_protocol.limits import (
@@ -21,6 +22,7 @@ from chatnet_protocol.limits import (
     MAX_MESSAGE_BYTES,
     MAX_PAYLOAD_BYTES,
     MAX_STATES,
+    MESSAGE_OVERHEAD_BYTES,
 )
 from chatnet_protocol.wire import frames
 from hostile.cost import Steps
@@ -152,6 +154,59 @@ def hostile(connection: Connection, payloads: list[bytes]) -> int:
         connection.take_packets(10.0, 64)
         taken += len(payload)
     return taken
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [(bytes(60_000), (130, 165, 45)), (bytes(100), (125, 155, 45))],
+    ids=["parts", "messages"],
+)
+def test_steps_a_packet_of_a_backlog(body: bytes, most: tuple[float, float, float]) -> None:
+    """To make it, to take it in, and to take its ACK and receipts in, by 48 on a clean line."""
+    sides = Sides(body)
+    for _ in range(20):
+        sides.turn(48)  # a round trip is known, and the line
+    sides.packets, sides.steps = 0, [0, 0, 0]
+    for _ in range(20):
+        sides.turn(48)
+    assert sides.packets == 20 * 48
+    each = [steps / sides.packets for steps in sides.steps]
+    assert all(steps <= limit for steps, limit in zip(each, most, strict=True)), each
+
+
+class Sides:
+    """A backlog of `body` in flight from one link to another."""
+
+    def __init__(self, body: bytes) -> None:
+        self.packets, self.steps = 0, [0, 0, 0]
+        self._body, self._now, self._arrived = body, 0.0, 0
+        self._sends, self._receives = link(), link()
+
+    def turn(self, packets: int) -> None:
+        """They leave, arrive, and are acknowledged and receipted a millisecond later."""
+        sends, receives = self._sends, self._receives
+        if (fits := sends.credit(0) // (len(self._body) + MESSAGE_OVERHEAD_BYTES)) > 0:
+            sends.queue(0, [self._body] * fits)
+        with Steps() as making:
+            leaving = sends.take_packets(self._now, packets)
+        self._now += 0.001
+        with Steps() as taking:
+            for packet in leaving:
+                receives.handle_packet(packet.number, packet.payload, self._now)
+            events = receives.take_events()
+        for event in events:
+            if isinstance(event, MessagesArrived):
+                count = len(event.messages)
+                self._arrived += count
+                receives.receipt(self._arrived, self._arrived, count)
+        answers = receives.take_packets(self._now, packets)
+        with Steps() as heeding:
+            for packet in answers:
+                sends.handle_packet(packet.number, packet.payload, self._now)
+            sends.take_events()
+        for index, counted in enumerate((making, taking, heeding)):
+            self.steps[index] += counted.count
+        self.packets += len(leaving)
 
 
 def test_every_frame_type_has_a_row() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatnet_engine.arq.delivery import DeliveryRate, HighestRate
+from chatnet_engine.arq.delivery import Aggregation, DeliveryRate, HighestRate
 from chatnet_engine.arq.packets import SentPacket
 
 SIZE = 1000
@@ -82,3 +82,18 @@ def test_a_cap_holds_for_all_that_was_seen() -> None:
     assert rates.best == 50.0
     rates.expire(3)
     assert rates.best == 20.0
+
+
+def test_acks_that_come_in_batches_show_by_how_much_they_exceed_the_rate() -> None:
+    even, batched = Aggregation(), Aggregation()
+    for number in range(1, 101):
+        even.on_ack(SIZE, 100_000, 0, number * 0.01)
+        if number % 10 == 0:
+            batched.on_ack(10 * SIZE, 100_000, number // 10, number * 0.01)
+    assert even.extra_bytes <= SIZE * 1.001
+    assert batched.extra_bytes == pytest.approx(10 * SIZE)
+    batched.on_ack(30 * SIZE, 100_000, 11, 1.05)
+    assert batched.extra_bytes == pytest.approx(35 * SIZE)
+    batched.on_ack(SIZE, 100_000, 12, 9.0)
+    batched.expire(12)
+    assert batched.extra_bytes == pytest.approx(SIZE)

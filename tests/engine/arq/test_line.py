@@ -140,3 +140,14 @@ def test_what_is_known_survives_coarsely_and_nonsense_is_nothing_known() -> None
     assert KnownLine.unpack(worst.pack()) is not None
     for nonsense in (b"", packed[:3], packed + b"x", b"\xff" * 4, bytes((20, 101, 0, 0))):
         assert KnownLine.unpack(nonsense) is None
+
+
+def test_fates_that_come_together_count_as_one_by_one() -> None:
+    fates = [False] * 30 + list(islice(at_random(0.1), 60)) + [False] * 300 + [True] + [False] * 9
+    together, single = LineEstimate(), LineEstimate()
+    for first in range(0, len(fates), 7):
+        several = [(GAP_S * at, fates[at]) for at in range(first, min(first + 7, len(fates)))]
+        together.judge_all(several)
+        for sent_at, lost in several:
+            single.judge(sent_at, lost)
+        assert vars(together) == vars(single)

@@ -19,7 +19,7 @@ def test_a_loss_taken_back_lowers_the_rate_by_the_weight_of_one_packet() -> None
 def test_the_line_is_judged_in_the_order_in_which_packets_left() -> None:
     bench = LossBench()
     judged: list[tuple[float, bool]] = []
-    bench.loss.line.judge = lambda sent_at, lost: judged.append((sent_at, lost))  # type: ignore[method-assign]
+    bench.loss.line.judge_all = judged.extend  # type: ignore[assignment, method-assign]
     for number in range(7):
         bench.send(number, number / 1000)
     bench.ack(0.1, (0, 0))
@@ -140,10 +140,10 @@ def patient(number: int, at: float, bench: LossBench) -> SentPacket:
 
 def test_receipts_alone_are_probed_for_as_late_as_their_ack_may_come() -> None:
     bench = LossBench()
-    bench.loss.on_sent(patient(0, 0.0, bench))
+    bench.loss.on_sent([patient(0, 0.0, bench)])
     assert bench.loss.next_timeout() == pytest.approx(0.106 + RECEIPT_ACK_DELAY_S)
     bench.send(1, 0.05)
-    bench.loss.on_sent(patient(2, 0.06, bench))
+    bench.loss.on_sent([patient(2, 0.06, bench)])
     assert bench.loss.next_timeout() == pytest.approx(0.05 + 0.106), "content is not held up"
     bench.ack(0.15, (1, 1))
     bench.ack(0.19, (1, 2))

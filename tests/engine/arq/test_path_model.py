@@ -6,7 +6,7 @@ import pytest
 
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.packets import SentPacket, Snapshot
-from chatnet_engine.arq.path_model import PathModel, Phase
+from chatnet_engine.arq.path_model import LEAST_QUEUE_S, MOST_EXTRA_S, PathModel, Phase
 from simworld.bbr import Bbr, Mode
 from simworld.clock import Clock
 from simworld.flows import Cubic, Link, Paced, QueueProbe, mbit_of, percentile
@@ -245,6 +245,28 @@ def test_losses_alone_change_neither_rate_nor_window() -> None:
             each.on_spurious()
         fed(each, 1, rtt_s=0.1, packets=100, now=now)
     assert model.window_bytes == other.window_bytes
+
+
+@pytest.mark.parametrize(("batch", "extra_s"), [(2, 0.0), (160, 0.008), (400, MOST_EXTRA_S)])
+def test_what_is_acknowledged_at_once_may_be_in_flight(batch: int, extra_s: float) -> None:
+    """20,000 packets a second; the queue allowed is LEAST_QUEUE_S."""
+    model = PathModel(CONFIG)
+    sent: list[SentPacket] = []
+    acked = 0
+    for number in range(40_000):
+        now = number / 20_000
+        packet = SentPacket(number, now, PACKET, [])
+        packet.snapshot = model.on_sent(len(sent) * PACKET + 1, now)
+        sent.append(packet)
+        if number >= 20 and number % batch == batch - 1:
+            arrived = sent[: number + 1 - 20 - acked]
+            del sent[: len(arrived)]
+            acked += len(arrived)
+            model.on_ack(arrived, 0.001, len(sent) * PACKET, now, used=True)
+    rate = model.rate_bytes_per_s
+    assert rate == pytest.approx(20_000 * PACKET, rel=0.1)
+    spare_bytes = max(extra_s, LEAST_QUEUE_S) * rate
+    assert model.window_bytes == pytest.approx(0.001 * rate + spare_bytes, rel=0.15)
 
 
 def test_one_late_batch_is_no_slower_path() -> None:

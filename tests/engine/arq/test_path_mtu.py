@@ -22,13 +22,13 @@ def search(mtu: PathMtu, largest: int, now: float = 0.0, rate: float = FAST) -> 
     sizes: list[int] = []
     while size := mtu.probe_bytes(now, rate):
         number = len(sizes)
-        token = mtu.on_probe_sent(number, size)
+        mtu.on_probe_sent(number, size)
         assert mtu.probe_bytes(now, rate) == 0, "one at a time"
         sizes.append(size + OVERHEAD)
         if size + OVERHEAD <= largest:
-            mtu.on_acked(token)
+            mtu.on_acked(size)
         else:
-            mtu.on_lost(token, number)
+            mtu.on_lost(size, number)
     return sizes
 
 
@@ -55,8 +55,9 @@ def test_on_a_slow_path_packets_stay_as_small_as_ethernets() -> None:
 def test_a_lost_probe_or_two_are_chance() -> None:
     mtu = new()
     for number in range(MAX_PROBES - 1):
-        token = mtu.on_probe_sent(number, mtu.probe_bytes(0.0, FAST))
-        mtu.on_lost(token, number)
+        size = mtu.probe_bytes(0.0, FAST)
+        mtu.on_probe_sent(number, size)
+        mtu.on_lost(size, number)
     search(mtu, 1472)
     assert mtu.limit_bytes(0.0) == 1472 - OVERHEAD
 
@@ -66,13 +67,13 @@ def test_a_path_that_becomes_narrow_falls_back_to_the_base_and_is_searched_again
     search(mtu, 9000)
     now, pause_s = 10.0, FIRST_PAUSE_S
     for _ in range(2):
-        token = mtu.on_sent(100, mtu.limit_bytes(now))
-        assert token is not None
+        size = mtu.limit_bytes(now)
+        mtu.on_sent(100, size)
         for number in range(BLACK_HOLE_LOSSES):
             assert mtu.limit_bytes(now) > MAX_PAYLOAD_BYTES
-            mtu.on_lost(token, 100 + number)
+            mtu.on_lost(size, 100 + number)
         assert mtu.limit_bytes(now) == MAX_PAYLOAD_BYTES
-        mtu.on_lost(token, 200)
+        mtu.on_lost(size, 200)
         assert not mtu.black_hole, "the base size was not lost"
         assert search(mtu, 1400, now) == []
         assert search(mtu, 1400, now + pause_s * 0.9) == []
@@ -85,26 +86,26 @@ def test_a_path_that_becomes_narrow_falls_back_to_the_base_and_is_searched_again
 def test_one_that_arrives_ends_the_run_of_losses() -> None:
     mtu = new()
     search(mtu, 9000)
-    token = mtu.on_sent(100, 5000)
-    assert token is not None
+    mtu.on_sent(100, 5000)
     for number in range(3 * BLACK_HOLE_LOSSES):
-        mtu.on_lost(token, number)
-        mtu.on_acked(token)
+        mtu.on_lost(5000, number)
+        mtu.on_acked(5000)
     assert mtu.limit_bytes(0.0) == 8952 - OVERHEAD
 
 
 def test_when_the_base_size_vanishes_too_the_safe_one_holds() -> None:
     mtu = new()
-    assert mtu.on_sent(0, SAFE_PAYLOAD_BYTES) is None
-    token = mtu.on_sent(1, MAX_PAYLOAD_BYTES)
-    assert token is not None
+    mtu.on_sent(1, MAX_PAYLOAD_BYTES)
     for number in range(BLACK_HOLE_LOSSES):
-        mtu.on_lost(token, number)
-    mtu.on_probe(token)
+        mtu.on_lost(SAFE_PAYLOAD_BYTES, number)
+        assert not mtu.black_hole, "these say nothing of large ones"
+    for number in range(BLACK_HOLE_LOSSES):
+        mtu.on_lost(MAX_PAYLOAD_BYTES, number)
+    mtu.on_acked(SAFE_PAYLOAD_BYTES)
     assert mtu.black_hole
     assert mtu.limit_bytes(0.0) == SAFE_PAYLOAD_BYTES
     assert mtu.probe_bytes(0.0, FAST) == 0
-    mtu.on_acked(token)
+    mtu.on_acked(MAX_PAYLOAD_BYTES)
     assert mtu.limit_bytes(0.0) == MAX_PAYLOAD_BYTES
 
 

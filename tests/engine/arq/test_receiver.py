@@ -29,33 +29,33 @@ def receiver() -> tuple[Receiver, ChannelReceipts]:
 def test_a_message_in_parts_takes_its_room_once(channel: int) -> None:
     receiving, _ = receiver()
     with pytest.raises(RemoteProtocolError, match="window holds"):
-        receiving.check(frames.Message(channel, 1, 0, LONGEST + 1, b"x"))
+        receiving.take_part(frames.Message(channel, 1, 0, LONGEST + 1, b"x"), 0.0, may_take=True)
     for offset, when in ((0, 1.0), (900, 2.0), (1800, 3.0)):
         data = bytes(min(900, LONGEST - offset))
         part = frames.Message(channel, 1, offset, LONGEST, data)
-        assert receiving.check(part)
-        receiving.on_message(part, when)
+        assert not receiving.take_part(part, when, may_take=False)
+        assert receiving.take_part(part, when, may_take=True)
     assert receiving.take_events() == [MessagesArrived(channel, 1, [bytes(LONGEST)], 3.0)]
 
 
 def test_parts_that_disagree_are_found_before_anything_is_taken() -> None:
     receiving, _ = receiver()
-    receiving.on_message(frames.Message(0, 1, 0, 100, b"x"), 0.0)
+    receiving.take_part(frames.Message(0, 1, 0, 100, b"x"), 0.0, may_take=True)
     with pytest.raises(RemoteProtocolError, match="disagree"):
-        receiving.check(frames.Message(0, 1, 1, 101, b"x"))
+        receiving.take_part(frames.Message(0, 1, 1, 101, b"x"), 0.0, may_take=False)
 
 
 def test_what_is_taken_from_other_channels_is_receipted_and_frees_their_window() -> None:
     receiving, receipts = receiver()
     frame = frames.Messages(2, 1, [bytes(400), b"second", bytes(600)])
-    receiving.on_messages(frame, 1.0)
+    assert receiving.take_messages(frame, 1.0, may_take=True)
     assert not receipts.due
     full = frames.Messages(2, 4, [bytes(LONGEST)])
     with pytest.raises(RemoteProtocolError, match="window holds"):
-        receiving.check(full)
+        receiving.take_messages(full, 1.0, may_take=False)
     assert receiving.take_events() == [MessagesArrived(2, 1, frame.messages, 1.0)]
     assert receipts.pull(100) == (frames.encode_channel_receipt(2, 3), (2, 3))
-    assert receiving.check(full)
+    assert receiving.take_messages(full, 1.0, may_take=True)
 
 
 def test_a_state_is_told_once_and_an_old_one_never() -> None:

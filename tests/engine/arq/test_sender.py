@@ -108,6 +108,18 @@ def test_bulk_stays_within_the_window_and_text_exceeds_it_by_its_credit() -> Non
     assert most_bytes - FULL_BYTES < link.stats.in_flight_bytes <= most_bytes
 
 
+@pytest.mark.parametrize("texts", [1, 12, 30])
+def test_bulk_beside_text_leaves_the_credit_to_the_text(texts: int) -> None:
+    link = sending()
+    link.queue(0, [bytes(100)] * texts)
+    link.queue(1, [bytes(50_000)])
+    link.take_packets(0.0, 100)
+    window_bytes = link.stats.window_bytes
+    assert window_bytes - FULL_BYTES < link.stats.in_flight_bytes <= window_bytes
+    link.queue(0, [b"soon"])
+    assert len(link.take_packets(0.0, 100)) == 1
+
+
 class Line:
     """A Sender with channels 0 and 1 and nobody at the other end."""
 

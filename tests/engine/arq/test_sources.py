@@ -3,10 +3,10 @@
 import pytest
 
 from chatnet_engine.arq.acks import Acks
-from chatnet_engine.arq.channel_out import SendChannel
+from chatnet_engine.arq.channel_out import MIN_USEFUL_BYTES, SendChannel
 from chatnet_engine.arq.packets import SentPacket
 from chatnet_engine.arq.redundancy import CopyPlan
-from chatnet_engine.arq.sources import MIN_USEFUL_BYTES, PacketBuilder, Sources
+from chatnet_engine.arq.sources import PacketBuilder, Sources
 from chatnet_protocol.wire import frames
 
 SPACE = 1000

@@ -50,10 +50,14 @@ def run(root: Path) -> Iterator[str]:
     if find_spec("aioquic") is None:
         yield "without aioquic: pip install -r scripts/requirements-line.txt"
         return
-    theirs = [_rate(root, THEIRS) for _ in range(RUNS)]
+    theirs: list[float] = []
+    texts: dict[str, list[float]] = {name: [] for name in TEXTS}
+    for _ in range(RUNS):  # in turn: a machine is not equally fast all the time
+        theirs.append(_rate(root, THEIRS))
+        for name, case in TEXTS.items():
+            texts[name].append(_rate(root, case))
     yield _messages("100 B, aioquic by 64", theirs)
-    for name, case in TEXTS.items():
-        ours = [_rate(root, case) for _ in range(RUNS)]
+    for name, ours in texts.items():
         yield _messages(name, ours)
         ratios = sorted(mine / other for mine, other in zip(ours, theirs, strict=True))
         words = ", ".join(f"{ratio:.2f}" for ratio in ratios)

@@ -21,6 +21,7 @@ from chatnet_protocol.wire.messages import CHANNEL_CONVERSATION
 
 HOST = "127.0.0.1"
 READ_AT_ONCE = 64
+"""Each turn of the engine is as short: ACKs leave while the next packets are being made."""
 BATCH = 64
 """Messages that aioquic is given before it transmits."""
 WAIT_S = 0.05
@@ -57,12 +58,8 @@ def link(role: str, port: int, count: int, size: int, config: ArqConfig) -> None
         now = time.monotonic()
         wait_s = min(max(end.next_s() - now, 0.0), WAIT_S)
         select.select([udp], [], [], wait_s)
-        now = time.monotonic()
-        while batch := udp.receive(READ_AT_ONCE):
-            for data, addr in batch:
-                end.handle(data, addr, now)
-            if len(batch) < READ_AT_ONCE:
-                break
+        end.handle_many(udp.receive(READ_AT_ONCE), time.monotonic())
+        now = time.monotonic()  # an ACK says how long it took to handle what it acknowledges
         if (arrived := end.messages()) and progress.add(len(arrived)):
             end.take(now)
             return

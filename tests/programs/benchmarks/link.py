@@ -13,7 +13,8 @@ from chatnet_engine.secure.identity import Identity
 from chatnet_protocol.wire.messages import CHANNEL_CONVERSATION
 
 PEER = 1
-PACKETS_A_CALL = 64
+PACKETS_A_CALL = 32
+"""The other end handles them while the next ones are made."""
 
 
 class Link:
@@ -50,7 +51,12 @@ class Link:
 
     def handle(self, data: bytes, addr: Addr, now: float) -> None:
         """A datagram has come."""
-        self._endpoint.handle_datagram(data, addr, now)
+        self.handle_many([(data, addr)], now)
+
+    def handle_many(self, batch: list[tuple[bytes, Addr]], now: float) -> None:
+        """Datagrams have come; what is in them is taken in together, as the engine does."""
+        for data, addr in batch:
+            self._endpoint.handle_datagram(data, addr, now)
         while events := self._endpoint.take_events():
             for event in events:
                 self._handle_event(event, now)
@@ -62,7 +68,7 @@ class Link:
         return arrived
 
     def take(self, now: float) -> list[tuple[bytes, Addr]]:
-        """The datagrams that leave now."""
+        """The datagrams that leave now; more may be due at once."""
         self._handle_due(self._endpoint.next_timeout(), self._endpoint.handle_timeout, now)
         connection, sealed = self.connection, []
         if connection is not None:
@@ -70,10 +76,10 @@ class Link:
             if self._unsent and self.is_open:
                 connection.queue(CHANNEL_CONVERSATION, self._unsent)
                 self._unsent = []
-            while packets := connection.take_packets(now, PACKETS_A_CALL):
-                numbered = [(packet.number, packet.payload) for packet in packets]
-                if out := self._endpoint.seal_many(PEER, numbered, now):
-                    sealed += [(datagram, out[1]) for datagram in out[0]]
+            packets = connection.take_packets(now, PACKETS_A_CALL)
+            numbered = [(packet.number, packet.payload) for packet in packets]
+            if numbered and (out := self._endpoint.seal_many(PEER, numbered, now)):
+                sealed = [(datagram, out[1]) for datagram in out[0]]
             self._take_events(now)
         return self._endpoint.take_datagrams() + sealed
 
