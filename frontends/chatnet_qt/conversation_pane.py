@@ -269,6 +269,8 @@ class ConversationPane(QWidget):
 
     def _on_connection(self) -> None:
         self.update_link()
+        if self.model.rowCount() == 0:
+            present(self.view.viewport()).update()  # it says whether they are connected
         self.restore_strip.update_restore()
 
     def _on_reset(self) -> None:

@@ -1,7 +1,7 @@
 """A list of bubbles that is read: it keeps its place while rows come and go, fetches pages,
 reports what is seen, and is walked through by keyboard."""
 
-from chatnet_protocol.ipc.rows import Trust
+from chatnet_protocol.ipc.rows import LinkState, Trust
 from chatnet_qt.bubble_delegate import BubbleDelegate
 from chatnet_qt.bubble_layout import Numbers, Placed
 from chatnet_qt.models import ConversationModel
@@ -44,6 +44,7 @@ SETTLE_MS = 60
 """What is seen is reported after this much quiet."""
 NOT_ACCEPTED = "You can write to {name} after you accept."
 NOTHING_YET = "No messages yet. Anything you write now is sent as soon as {name} is online."
+NOTHING_YET_LINKED = "No messages yet. {name} is connected."
 IS_BLOCKED = "{name} is blocked."
 MAX_TRIES = 4
 """To scroll to a row: by each try fewer rows come into sight that turn out otherwise."""
@@ -297,6 +298,8 @@ class ReadingList(QListView):
             name = peer_name(peer.info) if peer else "the other side"
             waits = peer is not None and peer.info.trust == Trust.PENDING
             words = NOT_ACCEPTED if waits else NOTHING_YET
+            if peer is not None and peer.link.state == LinkState.UP:
+                words = NOTHING_YET_LINKED
             if peer is not None and peer.info.blocked:
                 words = IS_BLOCKED
             painter.drawText(area, flags, words.format(name=name))

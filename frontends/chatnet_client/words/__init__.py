@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from chatnet_client.client_events import Cause, Outage
-from chatnet_protocol.addresses import show_address
+from chatnet_protocol.addresses import show_address, split_address
 from chatnet_protocol.ipc.rows import (
     BY_RESTORED,
     ENDED_TRANSFER_STATES,
@@ -22,6 +22,7 @@ from chatnet_protocol.ipc.rows import (
     TransferState,
 )
 
+_IP_CHARACTERS = frozenset("0123456789abcdef.:%[]")
 ON_LINK = "over the link, as TCP does not get through"
 """How the bytes of a file travel, where it is not TCP."""
 
@@ -120,8 +121,16 @@ def guess_words(word: str, known: Iterable[str], prefix: str = "") -> str:
 
 
 def is_named(row: PeerRow) -> bool:
-    """Whether somebody here gave the peer a name; a typed address alone is none."""
-    return bool(row.name) and row.name != show_address(row.host, row.port)
+    """Whether somebody here gave the peer a name; an address alone, typed or met, is none."""
+    typed = show_address(row.host, row.port)
+    return bool(row.name) and row.name != typed and not _is_numeric_address(row.name)
+
+
+def _is_numeric_address(name: str) -> bool:
+    """Whether it is what the engine calls somebody who came by an invite or unasked."""
+    host, port = split_address(name) or ("", "")
+    is_ip = ("." in host or ":" in host) and _IP_CHARACTERS.issuperset(host)
+    return is_ip and port.isdecimal()
 
 
 def name_of(row: PeerRow) -> str:

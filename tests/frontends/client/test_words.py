@@ -56,6 +56,11 @@ def test_sizes(size: float, said: str) -> None:
         (PeerRow(1, "h:1", "h", 1), "h:1", False),
         (PeerRow(3, "", "", 0, address="1.2.3.4:5"), "1.2.3.4:5", False),
         (PeerRow(3, "", "", 0), "peer 3", False),
+        (PeerRow(4, "1.2.3.4:5", "", 0, display_name="Bob", address="9.9.9.9:9"), "Bob", False),
+        (PeerRow(4, "[fe80::1]:5", "", 0, display_name="Bob"), "Bob", False),
+        (PeerRow(4, "1.2.3.4:5", "", 0), "1.2.3.4:5", False),
+        (PeerRow(4, "dad:5", "", 0, display_name="Bob"), "dad:5", True),
+        (PeerRow(4, "v1.2: b", "", 0, display_name="Bob"), "v1.2: b", True),
     ],
 )
 def test_what_a_peer_is_called(row: PeerRow, name: str, named: bool) -> None:
