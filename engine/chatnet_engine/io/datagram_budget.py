@@ -14,8 +14,9 @@ conversation beside it dear.
 import math
 from collections.abc import Mapping
 
-SHARE, BURST_S = 0.1, 0.01
-"""Of a core, and what may be spent at once after a silence: all peers together."""
+SHARE, SHARE_BESIDE, BURST_S = 0.15, 0.1, 0.01
+"""Of a core, alone and beside others, and what may be spent at once after a silence: all peers
+together. One conversation that answers each message at once stays below."""
 WORTH_S_PER_BYTE = 1e-7
 """What a byte may cost: full datagrams of small messages cost as much, bulk a tenth of it."""
 SPENT_S = 1.0
@@ -27,8 +28,10 @@ RATE_S = 1.0
 MIN_BUSY_RATE, MAX_BUSY_RATE = 40.0, 100.0
 """Busy is who sends more than half of what the busiest sends, in short datagrams a second, within
 these bounds: a conversation beside a flood is not, and no flood of equals is only conversations."""
-PROTECTED_S = 1.0
-"""So long after a datagram of a peer that is not busy, busy ones may not keep the loop busy."""
+PROTECTED_RATE = 1.5
+"""Busy peers are beside others where one that is not busy sends more than keep-alives."""
+STRANGERS = 0
+"""The number of those who have no session."""
 HOLD_S, LONG_HOLD_S = 0.01, 0.1
 """So long the datagrams of busy peers gather; beside others the longer time, as each transaction
 for them delays one of the others'."""
@@ -59,7 +62,10 @@ class DatagramBudget:
         self._level_s, self._filled_s = BURST_S, now_s
         self._gathers_until_s = now_s
         self._senders: dict[int, _Sender] = {}
-        self._protected_until_s = now_s
+        self.protects = False
+        """Whether others are there beside the busy peers, as of the last turn: then these are
+        held with all that waits of them, and their transactions gather. Alone they are handled
+        until nothing waits."""
         self._prune_s = now_s
         """Not before then."""
 
@@ -77,20 +83,14 @@ class DatagramBudget:
         """Whether datagrams of busy peers have to gather, as of the last turn."""
         return self._level_s < 0.0
 
-    @property
-    def protects(self) -> bool:
-        """Whether others are there beside the busy peers, as of the last turn: then these are
-        held with all that waits of them, and their transactions gather. Alone they are handled
-        until nothing waits."""
-        return self._filled_s < self._protected_until_s
-
     def spend(self, spent_s: float, size_bytes: int, now_s: float) -> None:
         """A turn that ended now took `spent_s` to handle datagrams of so many bytes."""
-        gained_s = SHARE * (now_s - self._filled_s)
+        share = SHARE_BESIDE if self.protects else SHARE
+        gained_s = share * (now_s - self._filled_s)
         cost_s = max(spent_s - WORTH_S_PER_BYTE * size_bytes, 0.0)
         # Never so far below that somebody pays for a burst longer than a second.
         level_s = min(self._level_s + gained_s, BURST_S) - cost_s
-        self._level_s, self._filled_s = max(level_s, -SHARE), now_s
+        self._level_s, self._filled_s = max(level_s, -share), now_s
         if level_s < 0.0:
             self._gathers_until_s = now_s + SPENT_S
 
@@ -106,12 +106,14 @@ class DatagramBudget:
         if len(senders) > PRUNE_AT and now_s >= self._prune_s:
             self._prune(now_s)
         if now_s >= self._gathers_until_s:
+            self.protects = False
             return []
         rates = {peer: sender.rate(now_s) for peer, sender in senders.items()}
         part = min(max(max(rates.values(), default=0.0) / 2, MIN_BUSY_RATE), MAX_BUSY_RATE)
         busy = [peer for peer, rate in rates.items() if rate > part]
-        if not counts.keys() <= set(busy):
-            self._protected_until_s = now_s + PROTECTED_S
+        self.protects = any(
+            peer != STRANGERS and PROTECTED_RATE < rate <= part for peer, rate in rates.items()
+        )
         return busy
 
     def _prune(self, now_s: float) -> None:

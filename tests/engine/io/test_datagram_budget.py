@@ -9,10 +9,10 @@ from chatnet_engine.io.datagram_budget import (
     FULL_BYTES,
     HOLD_S,
     LONG_HOLD_S,
-    PROTECTED_S,
     PRUNE_AT,
     RATE_S,
     SPENT_S,
+    STRANGERS,
     DatagramBudget,
 )
 
@@ -71,7 +71,7 @@ def test_a_conversation_beside_a_flood_is_not_whatever_its_turns_cost(alone_s: f
         assert turn(budget, now_s, 0.008, flood=20) == [FLOOD]
         for _ in range(2):
             assert FRIEND not in turn(budget, now_s + 0.01, alone_s, friend=1)
-            assert budget.protects
+    assert budget.protects
 
 
 def test_bulk_beside_a_flood_is_not_held_for_its_datagrams() -> None:
@@ -96,13 +96,30 @@ def test_a_flood_of_several_is_held_of_each(total_rate: int) -> None:
 
 def test_alone_it_gathers_shortly_and_beside_others_longer() -> None:
     budget = DatagramBudget(0.0)
-    now_s = flood_until_held(budget, PROTECTED_S)
-    turn(budget, now_s + PROTECTED_S, 0.1, flood=100)
-    assert not budget.protects
+    now_s = flood_until_held(budget)
+    assert not budget.protects, "not beside what itself sent while it was not busy"
     assert budget.hold_s == HOLD_S
-    turn(budget, now_s + PROTECTED_S, 0.001, friend=1)
+    turn(budget, now_s, 0.001, friend=1)
+    assert not budget.protects, "a keep-alive is no conversation"
+    turn(budget, now_s, 0.001, friend=1)
     assert budget.protects
     assert budget.hold_s == LONG_HOLD_S
+    turn(budget, now_s + RATE_S, 0.1, flood=100)
+    assert not budget.protects
+
+
+def test_nobody_waits_beside_strangers() -> None:
+    budget = DatagramBudget(0.0)
+    now_s = flood_until_held(budget)
+    budget.busy({STRANGERS: 20}, {STRANGERS: 20 * DATAGRAM_BYTES}, now_s)
+    assert not budget.protects
+
+
+def test_a_conversation_as_fast_as_the_machine_is_not_held() -> None:
+    """Seventy messages a second, each answered at once, with a receipt and its ACK."""
+    budget = DatagramBudget(0.0)
+    for number in range(1, 5000):
+        assert turn(budget, number / 140, 0.001, friend=1) == []
 
 
 def test_it_is_forgiven_when_it_has_become_quiet() -> None:
