@@ -69,7 +69,6 @@ class ConversationPane(QWidget):
         self.day_pin = DayPin(self.view, self.model)
         self.marker = ReadMarker(session, self.model, self.view, self)
         self.message_actions = MessageActions(session, self.model, self.view, self)
-        self._opened = False
         self._notice_timer = QTimer(self)
         self._notice_timer.setSingleShot(True)
         self._notice_timer.setInterval(NOTICE_MS)
@@ -148,15 +147,13 @@ class ConversationPane(QWidget):
 
     def enter(self) -> None:
         """This conversation is the one on screen now."""
-        if not self._opened:
-            self._opened = True
-            peer = self.model.peer()
-            if peer is not None and peer.unread and peer.messages:
-                self.model.mark_new_from_here()
-                self.view.go_to_end()
-                row = self.model.first_new_row()
-                if row >= 0 and row not in self.view.visible_rows():
-                    self.view.go_to_row(row)
+        peer = self.model.peer()
+        if peer is not None and peer.unread and peer.messages and self.view.at_end:
+            self.model.mark_new_from_here()
+            self.view.go_to_end()
+            row = self.model.first_new_row()
+            if row >= 0 and row not in self.view.visible_rows():
+                self.view.go_to_row(row)
         (self.view if self.composer.is_closed else self.composer.box).setFocus()
         self.marker.update_marks()
         self._update_jump()

@@ -79,6 +79,22 @@ def test_an_own_message_takes_the_line_away(stage: Stage) -> None:
     assert stage.pane.model.new_after is None
 
 
+def test_a_conversation_that_is_entered_again_opens_at_the_line(make_stage: MakeStage) -> None:
+    first = with_rows(peer_view(my_shown=40, my_read=40), history(1, 40))
+    stage = make_stage(session_view(first, peer_view(2, name="Carol")))
+    pane = stage.pane
+    stage.window.peers.step(1)
+    stage.settle()
+    stage.arrive(*history(41, 80))
+    assert marks(stage) == ([], [])
+    stage.window.peers.step(1)
+    stage.settle()
+    assert stage.pane is pane
+    assert pane.model.first_new_row() == 40
+    assert 40 in pane.view.visible_rows()
+    assert marks(stage)[1] == [], "what was not looked at is not read"
+
+
 def test_unread_messages_open_at_the_line(make_stage: MakeStage) -> None:
     peer = with_rows(peer_view(my_shown=5, my_read=5), history(1, 40))
     stage = make_stage(session_view(peer))
