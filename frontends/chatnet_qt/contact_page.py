@@ -11,7 +11,7 @@ from chatnet_qt.labels import label, selectable
 from chatnet_qt.monogram import Monogram
 from chatnet_qt.page import Card, Page
 from chatnet_qt.qr import QrCode
-from chatnet_qt.qt import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget, pyqtSignal
+from chatnet_qt.qt import QHBoxLayout, QLineEdit, QTimer, QVBoxLayout, QWidget, pyqtSignal
 from chatnet_qt.safety import comparing_words, number_lines
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
@@ -49,6 +49,20 @@ class ContactPage(Page):
         self._peer = number
         self._shown = None
         self._renew()
+
+    def show_part(self, name: str) -> None:
+        """Go to what a menu promised: `rename`, `verify`, `block`, `remove`."""
+        kinds = {"verify": SafetyCard, "block": BlockCard, "remove": PartCard}
+        if name == "rename":
+            self.findChildren(WhoCard)[-1].begin()
+        elif name in kinds:  # not before the page has its size
+            QTimer.singleShot(0, lambda: self._go_to(kinds[name]))
+
+    def _go_to(self, kind: type["SafetyCard | BlockCard | PartCard"]) -> None:
+        """All of a card, and the focus where nothing is decided yet."""
+        if cards := self.findChildren(kind):
+            self.area.ensureWidgetVisible(cards[-1])
+            cards[-1].entry.setFocus()
 
     def _on_event(self, event: ev.Event) -> None:
         if isinstance(event, ev.PeerChanged | ev.LinkChanged) and event.row.peer == self._peer:
@@ -147,14 +161,15 @@ class WhoCard(Card):
         self.body.addWidget(self.place)
         self.readdress.clicked.connect(self.place.begin)
         self.place.entered.connect(self._move)
-        self.edit.clicked.connect(self._begin)
+        self.edit.clicked.connect(self.begin)
         self.box.returnPressed.connect(self._rename)
 
     def _move(self, host: str, port: int) -> None:
         if (host, port) != (self._info.host, self._info.port):
             self._session.request(SetPeer(self._info.peer, host=host, port=port))
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Type another name; once more: save it."""
         if self.box.isVisible():
             self._rename()
             return
@@ -232,6 +247,7 @@ class BlockCard(Card):
             what = "Messages and files arrive again."
         self.button = push_button(word if info.blocked else "Block…", "quiet")
         self.button.clicked.connect(self._press)
+        self.entry = self.button
         self.add_row(f"{word} {name}", what, self.button)
 
     def _press(self) -> None:
@@ -258,6 +274,7 @@ class PartCard(Card):
             what += " The block goes with it."
         self.button = push_button("Remove…", "danger")
         self.button.clicked.connect(self._press)
+        self.entry = self.button
         self.add_row(f"Remove {name}", what, self.button)
 
     def _press(self) -> None:
@@ -273,6 +290,7 @@ class SafetyCard(Card):
 
     def __init__(self, session: Session, info: PeerRow) -> None:
         super().__init__(padded=True)
+        self.entry: QWidget = self
         name = peer_name(info, 40)
         verified = info.trust == Trust.VERIFIED
         head = f"{name} is verified" if verified else f"{name} is not verified"
@@ -284,6 +302,7 @@ class SafetyCard(Card):
         number = selectable(number_lines(info.safety_number), font="code")
         number.setWordWrap(False)
         number.setAccessibleName("Safety number")
+        self.entry = number
         self.body.addWidget(number)
         self.body.addWidget(QrCode(digits, "Safety number as a QR code", module_px=4))
         self.verify = push_button("Remove verification" if verified else "They match")

@@ -137,6 +137,7 @@ class InviteCard(Card):
             self._session.request(RemovePeer(self._peer))
         self._peer = 0
         self._show("")
+        self.make.setFocus()
 
     def _on_event(self, event: ev.Event) -> None:
         """An invite that was cancelled elsewhere, or used, is good for nothing any more."""

@@ -262,6 +262,7 @@ class MainWindow(DropWindow):
             self.pages.start.invite.make_for(number)
         else:
             self._on_wanted("contact")
+            self.pages.contact.show_part(action)
 
     def _show_transfer(self, message_id: bytes) -> None:
         view = self._session.view

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from chatnet_qt.controls import IconButton, Line
 from chatnet_qt.labels import label
 from chatnet_qt.qt import (
+    QApplication,
     QBoxLayout,
     QFrame,
     QHBoxLayout,
@@ -89,6 +90,15 @@ class Page(QFrame):
         column.addWidget(self.head)
         column.addWidget(self.area, 1)
         self.head.back.clicked.connect(self.left)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes on. A control that vanishes while it has the focus leaves it to the page: Qt
+        would pass it on as Tab does, and a ring would appear that nobody asked for."""
+        held = QApplication.focusWidget()
+        if held is None or (held.isVisible() and held.isEnabled()):
+            return super().focusNextPrevChild(forward)
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        return True
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Esc leaves."""

@@ -9,7 +9,8 @@ from chatnet_qt.settings import Settings
 
 
 class PeerMenu(QObject):
-    """`wanted(peer, name)`: `find`, `contact`, `invite` for this peer."""
+    """`wanted(peer, name)`: `find`, `invite`, `contact` or a part of that page (`rename`, `verify`,
+    `block`, `remove`)."""
 
     wanted = pyqtSignal(int, str)
 
@@ -40,7 +41,7 @@ class PeerMenu(QObject):
 
         add("&Find…", "find")
         add("&Contact…", "contact")
-        add("&Rename…", "contact")
+        add("&Rename…", "rename")
         mute = present(menu.addAction("&Mute notifications"))
         mute.setCheckable(True)
         mute.setChecked(self._settings.is_muted(info.key))
@@ -56,11 +57,11 @@ class PeerMenu(QObject):
         if info.trust in (Trust.NONE, Trust.INVITED) and not info.key:
             add("&Invite…", "invite")
         menu.addSeparator()
-        add("&Verify…", "contact")
+        add("&Verify…", "verify")
         if info.blocked:
             unblock = present(menu.addAction("Un&block"))
             unblock.triggered.connect(lambda: self._session.request(SetPeer(number, blocked=False)))
         elif info.key:
-            add("&Block…", "contact")
-        add("Remo&ve…", "contact")
+            add("&Block…", "block")
+        add("Remo&ve…", "remove")
         return menu

@@ -48,9 +48,11 @@ def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(
     assert page.findChild(QrCode).modules == qr_modules(page.invite.line)
     page.invite.copy.click()
     assert present(QApplication.clipboard()).text() == page.invite.line
+    page.invite.cancel.setFocus()
     page.invite.cancel.click()
     assert stage.client.asked(RemovePeer) == [RemovePeer(9)]
     assert page.invite.line == ""
+    assert QApplication.focusWidget() is page.invite.make
 
 
 @pytest.mark.parametrize("answered_first", [True, False])

@@ -19,9 +19,16 @@ from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_qt import autostart
 from chatnet_qt.contact_page import BlockCard, PartCard, SafetyCard, WhoCard
 from chatnet_qt.controls import Switch
-from chatnet_qt.qt import QApplication, QComboBox, Qt
+from chatnet_qt.qt import QAction, QApplication, QComboBox, Qt, present
 from chatnet_qt.theme import colours_of
 from qtworld import MakeStage, Stage, peer_view, session_view, text_row, with_rows
+
+
+def entries_of(stage: Stage) -> dict[str, QAction]:
+    """The menu of the first peer."""
+    menu = stage.window.peer_menu.menu_for(1)
+    assert menu
+    return {entry.text().replace("&", ""): entry for entry in menu.actions()}
 
 
 @pytest.fixture
@@ -91,9 +98,7 @@ def test_a_blocked_contact_is_marked_and_unblocked_from_its_menu(contact: Stage)
     contact.client.change(ev.PeerChanged(info))
     contact.settle()
     assert "blocked" in str(contact.window.peers.peers.index(0, 0).data())
-    menu = contact.window.peer_menu.menu_for(1)
-    assert menu
-    entries = {entry.text().replace("&", ""): entry for entry in menu.actions()}
+    entries = entries_of(contact)
     assert "Try to connect now" not in entries
     entries["Unblock"].trigger()
     assert contact.client.asked(SetPeer) == [SetPeer(1, blocked=False)]
@@ -108,6 +113,38 @@ def test_a_number_that_matches_is_verified_and_taken_back(contact: Stage) -> Non
     contact.settle()
     cards = [card for card in page.findChildren(SafetyCard) if card.isVisibleTo(page)]
     assert cards[-1].verify.text() == "Remove verification"
+
+
+def test_the_menu_leads_to_the_number_that_is_compared(make_stage: MakeStage) -> None:
+    stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")), size=(700, 600))
+    entries = entries_of(stage)
+    entries["Verify…"].trigger()
+    page = stage.window.pages.contact
+    card = page.findChildren(SafetyCard)[-1]
+    area = present(page.area.viewport())
+    stage.until(lambda: area.rect().contains(card.verify.mapTo(area, card.verify.rect().center())))
+    stage.until(lambda: QApplication.focusWidget() is card.entry)
+    assert card.entry.accessibleName() == "Safety number", "Enter and Space decide nothing yet"
+
+
+def test_the_menu_leads_to_the_name_that_is_changed(make_stage: MakeStage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    entries_of(stage)["Rename…"].trigger()
+    card = stage.window.pages.contact.findChildren(WhoCard)[-1]
+    stage.until(card.box.hasFocus)
+    assert card.box.selectedText() == "Bob"
+
+
+def test_a_control_that_vanishes_leaves_the_focus_to_its_page(contact: Stage) -> None:
+    """Not to the next button, which would be drawn as if Tab had been pressed."""
+    page = contact.window.pages.contact
+    page.findChild(SafetyCard).verify.setFocus()
+    info = msgspec.structs.replace(peer_view().info, trust="verified")
+    contact.client.change(ev.PeerChanged(info))
+    contact.settle()
+    assert QApplication.focusWidget() is page
+    page.focusNextPrevChild(True)
+    assert page.isAncestorOf(QApplication.focusWidget())
 
 
 def test_a_muted_contact_is_not_announced(contact: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
