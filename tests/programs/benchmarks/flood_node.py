@@ -12,7 +12,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from benchmarks.line_node import certificate
+from benchmarks.line_transports import certificate
 from benchmarks.link import Link
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.io.udp import open_udp

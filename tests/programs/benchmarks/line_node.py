@@ -1,334 +1,219 @@
-"""One end of a thin stream for `benchmarks.line`, with somebody else's transport.
+"""One end of a stream of messages for `benchmarks.line`, with any of its transports.
 
-    line_node TRANSPORT send|receive HOST PORT COUNT [IMPAIR]
+    line_node send|receive TASK
 
-Messages of 100 bytes, one each 50 ms, carry a number and the monotonic time at which they were
-given to the transport. The receiver prints what each took in ms, as a JSON list in the order of
-delivery, when it has all, or when nothing came for a while.
+`TASK` is a `Task` as JSON. Messages of 100 bytes carry the monotonic time at which they were given
+to the transport. The receiver prints its port when it listens; then, when it has all or nothing
+came for a while, what each message took in ms, as a JSON list in the order of delivery. The sender
+prints `open` before the first message and goes on until it is killed.
 """
 
-import datetime
 import json
-import os
 import select
 import socket
-import ssl
 import struct
 import sys
 import time
-from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
-from random import Random
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-from benchmarks.link import Link
+from benchmarks.line_table import due_times, interval_s
+from benchmarks.line_transports import MESSAGE_BYTES, TRANSPORTS, Transport
 from chatnet_engine.addresses import Addr
-from chatnet_engine.io.impair import Impairment, parse_impair
+from chatnet_engine.io.impair import Impairment, ImpairSpec, parse_impair
 
-MESSAGE_BYTES = 100
-INTERVAL_S = 0.05
-INTERVAL_NOISE_S = 0.005
-"""So that nothing keeps step with a timer."""
-START_S = 2.0
+START_S = 0.5
+"""Between the handshake and the first message, so that neither disturbs the other."""
 SILENCE_S = 15.0
 """Nothing came for so long: what is missing is lost."""
-KCP_INTERVAL_S = 0.01
-_HEAD = struct.Struct(">Qd")
+LIVE_LINKS = 2
+"""The one in use, and the one before, which still repairs its losses."""
+_SENT_AT = struct.Struct(">d")
 
 
-class Transport(Protocol):
-    """What is measured, without its socket."""
+class Task(NamedTuple):
+    """What is sent, and over what."""
 
-    def send(self, message: bytes, now: float) -> None:
-        """A message for the other side."""
+    name: str
+    host: str
+    port: int
+    """Of the receiver; a receiver takes any."""
+    messages: int
+    """On each link."""
+    at_once: int
+    links: int
+    """One after the other."""
+    impair: str
 
-    def handle(self, data: bytes, addr: Addr, now: float) -> None:
-        """A datagram has come."""
-
-    def messages(self) -> list[bytes]:
-        """What arrived since the last call."""
-
-    def take(self, now: float) -> list[tuple[bytes, Addr]]:
-        """The datagrams that leave now."""
-
-    def next_s(self) -> float:
-        """When `take` has something to do, at the latest."""
-
-
-class Bare:
-    """UDP and nothing else: what the line itself does."""
-
-    def __init__(self, addr: Addr, *, sends: bool) -> None:
-        self._addr = addr
-        self._out: list[tuple[bytes, Addr]] = []
-        self._in: list[bytes] = []
-
-    def send(self, message: bytes, now: float) -> None:
-        """See `Transport`."""
-        self._out.append((message, self._addr))
-
-    def handle(self, data: bytes, addr: Addr, now: float) -> None:
-        """See `Transport`."""
-        self._in.append(data)
-
-    def messages(self) -> list[bytes]:
-        """See `Transport`."""
-        arrived, self._in = self._in, []
-        return arrived
-
-    def take(self, now: float) -> list[tuple[bytes, Addr]]:
-        """See `Transport`."""
-        out, self._out = self._out, []
-        return out
-
-    def next_s(self) -> float:
-        """See `Transport`."""
-        return float("inf")
-
-
-class Kcp:
-    """KCP as its authors set it for games ("turbo"), flushed after each input."""
-
-    def __init__(self, addr: Addr, *, sends: bool) -> None:
-        self._kcp: Any = import_module("kcp").KCP(
-            7,
-            max_transmission=1400,
-            no_delay=True,
-            update_interval=int(KCP_INTERVAL_S * 1000),
-            resend_count=2,
-            no_congestion_control=True,
-            send_window_size=1024,
-            receive_window_size=1024,
-        )
-        self._kcp.include_outbound_handler(lambda _, data: self._out.append(bytes(data)))
-        self._addr = addr if sends else None
-        self._out: list[bytes] = []
-        self._tick_s = 0.0
-
-    def send(self, message: bytes, now: float) -> None:
-        """See `Transport`."""
-        self._kcp.enqueue(message)
-        self._tick_s = now
-
-    def handle(self, data: bytes, addr: Addr, now: float) -> None:
-        """See `Transport`."""
-        self._addr = addr
-        self._kcp.receive(data)
-        self._tick_s = now
-
-    def messages(self) -> list[bytes]:
-        """See `Transport`."""
-        arrived = []
-        while self._kcp.get_next_packet_size() > 0:
-            arrived.append(bytes(self._kcp.get_received()))
-        return arrived
-
-    def take(self, now: float) -> list[tuple[bytes, Addr]]:
-        """See `Transport`."""
-        if now >= self._tick_s:
-            self._kcp.update(int(now * 1000) & 0x7FFFFFFF)
-            self._kcp.flush()
-            self._tick_s = now + KCP_INTERVAL_S
-        out, self._out = self._out, []
-        return [(data, self._addr) for data in out] if self._addr else []
-
-    def next_s(self) -> float:
-        """See `Transport`."""
-        return self._tick_s
-
-
-class Quic:
-    """One stream of aioquic; messages of a fixed size follow each other."""
-
-    def __init__(self, addr: Addr, *, sends: bool) -> None:
-        self._events: Any = import_module("aioquic.quic.events")
-        self._addr, self._sends = addr, sends
-        self._quic: Any = None
-        self._bytes = b""
-        self._timer_s: float | None = None
-        if sends:
-            self._quic = self._connection()
-            self._quic.connect(addr, now=time.monotonic())
-
-    def _connection(self, **more: object) -> Any:
-        configuration = import_module("aioquic.quic.configuration").QuicConfiguration(
-            is_client=self._sends, alpn_protocols=["x"], idle_timeout=600.0
-        )
-        if self._sends:
-            configuration.verify_mode = ssl.CERT_NONE
-        else:
-            configuration.load_cert_chain(*certificate())
-        make = import_module("aioquic.quic.connection").QuicConnection
-        return make(configuration=configuration, **more)
-
-    def send(self, message: bytes, now: float) -> None:
-        """See `Transport`."""
-        self._quic.send_stream_data(0, message)
-
-    def handle(self, data: bytes, addr: Addr, now: float) -> None:
-        """See `Transport`."""
-        if self._quic is None:
-            buffer = import_module("aioquic.buffer").Buffer(data=data)
-            header = import_module("aioquic.quic.packet").pull_quic_header(buffer, 8)
-            self._quic = self._connection(original_destination_connection_id=header.destination_cid)
-        self._quic.receive_datagram(data, addr, now=now)
-
-    def messages(self) -> list[bytes]:
-        """See `Transport`."""
-        while self._quic is not None and (event := self._quic.next_event()) is not None:
-            if isinstance(event, self._events.StreamDataReceived):
-                self._bytes += event.data
-        whole = len(self._bytes) // MESSAGE_BYTES * MESSAGE_BYTES
-        arrived, self._bytes = self._bytes[:whole], self._bytes[whole:]
-        return [arrived[at : at + MESSAGE_BYTES] for at in range(0, whole, MESSAGE_BYTES)]
-
-    def take(self, now: float) -> list[tuple[bytes, Addr]]:
-        """See `Transport`."""
-        if self._quic is None:
-            return []
-        if self._timer_s is not None and now >= self._timer_s:
-            self._quic.handle_timer(now=now)
-        out = self._quic.datagrams_to_send(now=now)
-        self._timer_s = self._quic.get_timer()
-        return [(data, addr) for data, addr in out]
-
-    def next_s(self) -> float:
-        """See `Transport`."""
-        return float("inf") if self._timer_s is None else self._timer_s
-
-
-def _link(addr: Addr, *, sends: bool) -> Link:
-    return Link(addr, sends=sends, now=time.monotonic())
-
-
-TRANSPORTS: dict[str, Any] = {"link": _link, "udp": Bare, "kcp": Kcp, "quic": Quic}
+    def spec(self, number: int) -> ImpairSpec:
+        """What the sender of link `number` does to its datagrams."""
+        return replace(parse_impair(self.impair or "loss=0", seed=1), seed=number)
 
 
 class Took:
     """What each message took, and when the receiver is through."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, task: Task) -> None:
         self.ms: list[float] = []
-        self._count = count
-        self._last_s = time.monotonic() + START_S
+        self._all = task.messages * task.links
+        self._last_s = time.monotonic()
+        self._silence_s = 2 * interval_s(task.at_once) + 1.0 if task.name == "udp" else SILENCE_S
 
     def add(self, message: bytes) -> None:
         """One has arrived."""
         self._last_s = time.monotonic()
-        self.ms.append((self._last_s - _HEAD.unpack_from(message)[1]) * 1e3)
+        self.ms.append((self._last_s - _SENT_AT.unpack_from(message)[0]) * 1e3)
 
     def is_over(self) -> bool:
-        """Whether there are all, or none for a long time."""
-        return len(self.ms) >= self._count or time.monotonic() > self._last_s + SILENCE_S
+        """Whether there are all, or none for a long time; bare UDP repairs nothing."""
+        silence_s = self._silence_s if self.ms else SILENCE_S
+        return len(self.ms) >= self._all or time.monotonic() > self._last_s + silence_s
 
 
-def due_times(count: int) -> Iterator[tuple[int, float]]:
-    """(number, when it is sent) of each message."""
-    start_s, random = time.monotonic() + START_S, Random(1)
-    for number in range(count):
-        noise_s = random.uniform(-INTERVAL_NOISE_S, INTERVAL_NOISE_S)
-        yield number, start_s + number * INTERVAL_S + noise_s
-
-
-def message(number: int) -> bytes:
+def message() -> bytes:
     """With the time that it is now."""
-    return _HEAD.pack(number, time.monotonic()).ljust(MESSAGE_BYTES, b".")
+    return _SENT_AT.pack(time.monotonic()).ljust(MESSAGE_BYTES, b".")
 
 
-def over_udp(transport: Transport, sock: socket.socket, count: int, impair: Impairment) -> Took:
-    """Run one end; a sender (`count` above 0) goes on until it is killed."""
-    took = Took(-count)
-    due = due_times(max(count, 0))
-    upcoming = next(due, None)
-    while count > 0 or not took.is_over():
+class End:
+    """A UDP socket with one transport for each address that it knows; the newest are kept."""
+
+    def __init__(self, sock: socket.socket, make: Callable[[], Transport], impair: ImpairSpec):
+        self.sock = sock
+        self._make = make
+        self._impair = Impairment(impair)
+        self._transports: dict[Addr, Transport] = {}
+
+    def transport(self, addr: Addr) -> Transport:
+        """The one for that address, a new one if there is none."""
+        if addr not in self._transports:
+            while len(self._transports) >= LIVE_LINKS:
+                del self._transports[next(iter(self._transports))]
+            self._transports[addr] = self._make()
+        return self._transports[addr]
+
+    def flush(self) -> float:
+        """Send what is due; when more will be, at the latest."""
         now = time.monotonic()
-        while upcoming is not None and upcoming[1] <= now:
-            transport.send(message(upcoming[0]), now)
-            upcoming = next(due, None)
-        for data, addr in impair.admit(transport.take(now), now):
-            sock.sendto(data, addr)
-        held_s = impair.next_timeout()
-        wakes = [transport.next_s(), now + 1.0, upcoming[1] if upcoming else now + 1.0]
-        wait_s = min([*wakes, held_s] if held_s is not None else wakes) - time.monotonic()
-        if select.select([sock], [], [], max(wait_s, 0.0))[0]:
-            data, source = sock.recvfrom(65536)
-            transport.handle(data, source, time.monotonic())
-        for each in transport.messages():
-            took.add(each)
+        transports = self._transports.values()
+        out = [each for transport in transports for each in transport.take(now)]
+        for data, addr in self._impair.admit(out, now):
+            self.sock.sendto(data, addr)
+        dues = [transport.next_s() for transport in transports]
+        held_s = self._impair.next_timeout()
+        return min([*dues, now + 1.0 if held_s is None else held_s])
+
+    def read(self) -> None:
+        """A datagram waits."""
+        data, source = self.sock.recvfrom(65536)
+        self.transport(source).handle(data, source, time.monotonic())
+
+    def messages(self) -> list[bytes]:
+        """What arrived since the last call."""
+        return [each for one in self._transports.values() for each in one.messages()]
+
+
+def turn(ends: list[End], until_s: float) -> list[bytes]:
+    """Send what is due and wait for a datagram, not beyond `until_s`; what arrived."""
+    wake_s = min([until_s, *(end.flush() for end in ends)])
+    readable, _, _ = select.select(
+        [end.sock for end in ends], [], [], max(0.0, wake_s - time.monotonic())
+    )
+    for end in ends:
+        if end.sock in readable:
+            end.read()
+    return [each for end in ends for each in end.messages()]
+
+
+def receive_udp(task: Task) -> Took:
+    """Every source is a link of its own."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((task.host, 0))
+        addr = sock.getsockname()
+        TRANSPORTS[task.name](addr, sends=False)  # imports its package before anything is measured
+        end = End(sock, lambda: TRANSPORTS[task.name](addr, sends=False), task.spec(0))
+        print(addr[1], flush=True)
+        took = Took(task)
+        while not took.is_over():
+            for each in turn([end], time.monotonic() + 1.0):
+                took.add(each)
+        return took
+
+
+def send_udp(task: Task) -> None:
+    """Until it is killed; every link has a socket, and begins when the one before has sent all."""
+    addr = task.host, task.port
+    ends: list[End] = []
+    for number in range(1, task.links + 1):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        end = End(sock, lambda: TRANSPORTS[task.name](addr, sends=True), task.spec(number))
+        ends = [*ends[1 - LIVE_LINKS :], end]
+        link = end.transport(addr)
+        tried_until_s = time.monotonic() + SILENCE_S
+        while not link.is_open and time.monotonic() < tried_until_s:
+            turn(ends, time.monotonic() + 1.0)
+        start_s = time.monotonic()
+        if number == 1:
+            print("open", flush=True)
+            start_s += START_S
+        for due_s in due_times(task.messages, task.at_once, start_s):
+            while time.monotonic() < due_s:
+                turn(ends, due_s)
+            link.send(message(), time.monotonic())
+    while True:
+        turn(ends, time.monotonic() + 1.0)
+
+
+def receive_tcp(task: Task) -> Took:
+    """The kernel's, as it is set here."""
+    waiting = b""
+    with socket.create_server((task.host, 0)) as server:
+        print(server.getsockname()[1], flush=True)
+        server.settimeout(SILENCE_S)
+        try:
+            sock = server.accept()[0]
+        except TimeoutError:
+            return Took(task)  # no connection on such a line
+    took = Took(task)
+    sock.settimeout(SILENCE_S)
+    while not took.is_over():
+        try:
+            waiting += sock.recv(65536)
+        except TimeoutError:
+            break
+        while len(waiting) >= MESSAGE_BYTES:
+            took.add(waiting[:MESSAGE_BYTES])
+            waiting = waiting[MESSAGE_BYTES:]
     return took
 
 
-def over_tcp(role: str, addr: Addr, count: int) -> Took:
-    """The kernel's, as it is set here, without Nagle's algorithm."""
-    took, waiting = Took(count), b""
-    if role == "receive":
-        with socket.create_server(addr) as server:
-            server.settimeout(START_S + SILENCE_S)
-            try:
-                sock = server.accept()[0]
-            except TimeoutError:
-                return took  # no connection on such a line
-        sock.settimeout(SILENCE_S)
-        while not took.is_over():
-            try:
-                waiting += sock.recv(65536)
-            except TimeoutError:
-                return took
-            while len(waiting) >= MESSAGE_BYTES:
-                took.add(waiting[:MESSAGE_BYTES])
-                waiting = waiting[MESSAGE_BYTES:]
-        return took
-    sock = socket.create_connection(addr)
+def send_tcp(task: Task) -> None:
+    """Until it is killed; without Nagle's algorithm."""
+    try:
+        sock = socket.create_connection((task.host, task.port), timeout=SILENCE_S)
+    except OSError:
+        return  # no connection on such a line
+    sock.settimeout(None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for number, due_s in due_times(count):
+    print("open", flush=True)
+    for due_s in due_times(task.messages, task.at_once, time.monotonic() + START_S):
         time.sleep(max(0.0, due_s - time.monotonic()))
-        sock.sendall(message(number))
+        sock.sendall(message())
     while True:
         time.sleep(1.0)
 
 
-def certificate() -> tuple[Path, Path]:
-    """Files with a certificate that nobody checks, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "line")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    folder = Path(os.environ["CHATNET_LINE_FOLDER"])
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    paths[1].write_bytes(secret)
-    return paths
-
-
 def main(args: list[str]) -> int:
     """Started by `benchmarks.line` only."""
-    name, role, host, port, count = args[0], args[1], args[2], int(args[3]), int(args[4])
-    sends = role == "send"
-    if name == "tcp":
-        took = over_tcp(role, (host, port), count)
-    else:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("", 0) if sends else (host, port))
-        impair = Impairment(parse_impair(args[5] if len(args) > 5 else "loss=0", seed=1))
-        transport = TRANSPORTS[name]((host, port), sends=sends)
-        took = over_udp(transport, sock, count if sends else -count, impair)
-    print(json.dumps(took.ms), flush=True)
+    task = Task(**json.loads(args[1]))
+    is_tcp = task.name == "tcp"
+    if args[0] == "send":
+        send = send_tcp if is_tcp else send_udp
+        send(task)
+        return 0
+    receive = receive_tcp if is_tcp else receive_udp
+    print(json.dumps(receive(task).ms), flush=True)
     return 0
 
 

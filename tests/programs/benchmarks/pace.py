@@ -7,7 +7,8 @@ keeping BBR from the file process. `CHATNET_PACE_SECONDS` (15) is how long the f
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import ceil
 from pathlib import Path
 
 from benchmarks.measure import percentile
@@ -51,15 +52,16 @@ class Beside:
         self._thread.start()
 
     def send_for(self, seconds: float) -> None:
+        start_s = time.monotonic()
+        self.send_at(start_s + number * GAP_S for number in range(ceil(seconds / GAP_S)))
+
+    def send_at(self, due_times: Iterable[float]) -> None:
         peer = self._sender.view.peers[0].info.peer
-        due_s = time.monotonic()
-        end_s = due_s + seconds
-        while due_s < end_s:
+        for due_s in due_times:
             time.sleep(max(0.0, due_s - time.monotonic()))
             text = f"{len(self._sent)} ".ljust(100, "x")
             self._sent[text] = time.monotonic()
             self._sender.send_message(peer, text)
-            due_s += GAP_S
 
     def end(self) -> None:
         time.sleep(1.0)

@@ -2,9 +2,9 @@
 
 Each side has one TUN interface; a process of its own carries packets between them in order: the
 queue first (its end is cut off when it is longer than allowed), then the delay; a share of the
-packets is lost at random. `rate` on its standard input changes the rate. It carries 100 Mbit/s of
-full packets at a few per cent of a core less than one. At the end it prints what entered it each
-way, and how late it was at worst.
+packets is lost at random, one by one or in bursts. `rate` on its standard input changes the rate,
+`recount` counts anew. It carries 100 Mbit/s of full packets at a few per cent of a core less than
+one. At the end it prints what entered it each way, and how late it was at worst.
 """
 
 import collections
@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+from chatnet_engine.io.bursts import LossModel, PacketBursts, TimeBursts
 from realworld.namespaces import run
 
 SIDES = "ab"
@@ -51,6 +52,11 @@ class NarrowLine:
         assert self._process.stdin
         print("rate", mbit, file=self._process.stdin, flush=True)
 
+    def recount(self) -> None:
+        """What entered it, and how late it was, counts from now on."""
+        assert self._process.stdin
+        print("recount", file=self._process.stdin, flush=True)
+
     def drop_tcp(self, side: str, *, new_only: bool = False) -> None:
         """A firewall: this side gets no TCP packet any more, without a word; `new_only`: none
         but answers to its own."""
@@ -79,9 +85,9 @@ class NarrowLine:
 
 @contextlib.contextmanager
 def narrow_line(
-    mbit: float, delay_ms: float, queue_ms: float, loss: float = 0.0
+    mbit: float, delay_ms: float, queue_ms: float, loss: float = 0.0, burst: str = ""
 ) -> Iterator[NarrowLine]:
-    """One way each; gone at the end."""
+    """One way each; gone at the end. `burst`: see `losses_of`."""
     number = next(_numbers)
     names = {side: f"cn{os.getpid()}-{number}{side}" for side in SIDES}
     made: list[str] = []
@@ -92,7 +98,7 @@ def narrow_line(
             made.append(name)
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "realworld.narrow_line"]
-            + [str(each) for each in (mbit, delay_ms, queue_ms, loss)]
+            + [str(each) for each in (mbit, delay_ms, queue_ms, loss, burst)]
             + list(names.values()),
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
             stdin=subprocess.PIPE,
@@ -110,15 +116,22 @@ def narrow_line(
             run("ip", "netns", "del", name)
 
 
+def losses_of(share: float, burst: str, generator: Random) -> LossModel:
+    """`share` of the packets, below 1, in bursts of a mean length: "20ms", "4" packets, "" none."""
+    if burst.endswith("ms"):
+        return TimeBursts(share, float(burst.removesuffix("ms")) / 1e3, generator)
+    # Independent losses are runs of this mean length.
+    return PacketBursts(share, float(burst or 1 / (1 - share)), generator)
+
+
 class _Way:
     """One direction: in at one descriptor, out at the other."""
 
-    def __init__(self, source: int, target: int, loss: float) -> None:
+    def __init__(self, source: int, target: int, losses: LossModel) -> None:
         self.source = source
         self.target = target
         self.entered_bytes = 0
-        self._loss = loss
-        self._random = Random(source)
+        self._losses = losses
         self.flying: collections.deque[tuple[float, bytes]] = collections.deque()
         self.free_s = 0.0
         """When the queue is empty."""
@@ -128,9 +141,9 @@ class _Way:
             while True:
                 packet = os.read(self.source, MAX_PACKET)
                 self.entered_bytes += len(packet)
-                if self._random.random() < self._loss:
-                    continue
                 now = time.monotonic()
+                if self._losses.loses(now):
+                    continue
                 begins_s = max(now, self.free_s)
                 if begins_s - now <= queue_s:
                     self.free_s = begins_s + len(packet) * 8 / (mbit * 1e6)
@@ -158,7 +171,12 @@ def _carry(mbit: float, delay_s: float, queue_s: float, ways: tuple[_Way, _Way])
             words = sys.stdin.readline().split()
             if not words:
                 return worst_s
-            mbit = float(words[1])
+            if words[0] == "recount":
+                worst_s = 0.0
+                for way in ways:
+                    way.entered_bytes = 0
+            else:
+                mbit = float(words[1])
         for way in ways:
             if way.source in readable:
                 way.take(mbit, delay_s, queue_s)
@@ -181,8 +199,9 @@ def _tun(name: str, side: str) -> int:
 def main(args: list[str]) -> int:
     """Started by `narrow_line` only."""
     mbit, delay_ms, queue_ms, loss = (float(arg) for arg in args[:4])
-    tun_a, tun_b = (_tun(name, side) for name, side in zip(args[4:], SIDES, strict=True))
-    ways = _Way(tun_a, tun_b, loss), _Way(tun_b, tun_a, loss)
+    tun_a, tun_b = (_tun(name, side) for name, side in zip(args[5:], SIDES, strict=True))
+    there, back = (losses_of(loss, args[4], Random(tun)) for tun in (tun_a, tun_b))
+    ways = _Way(tun_a, tun_b, there), _Way(tun_b, tun_a, back)
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(AHEAD_OF_OTHERS))
     print("up", flush=True)
