@@ -11,7 +11,7 @@ from chatnet_client.client_events import Answered
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.commands import RemovePeer, RetryPeer, SetPeer, TrustPeer
-from chatnet_protocol.ipc.rows import MessageRow
+from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_qt.banner import Banner, BannerSlot, Tone, key_banner, link_banner
 from chatnet_qt.composer import Composer
 from chatnet_qt.conversation_view import ConversationView
@@ -148,12 +148,13 @@ class ConversationPane(QWidget):
     def enter(self) -> None:
         """This conversation is the one on screen now."""
         peer = self.model.peer()
-        if peer is not None and peer.unread and peer.messages and self.view.at_end:
+        if peer is not None and peer.unread and peer.messages:
             self.model.mark_new_from_here()
-            self.view.go_to_end()
             row = self.model.first_new_row()
-            if row >= 0 and row not in self.view.visible_rows():
-                self.view.go_to_row(row)
+            if self.view.at_end and row >= 0:
+                self.view.go_to_end()
+                if row not in self.view.visible_rows():
+                    self.view.go_to_row(row)
         (self.view if self.composer.is_closed else self.composer.box).setFocus()
         self.marker.update_marks()
         self._update_jump()
@@ -220,9 +221,9 @@ class ConversationPane(QWidget):
 
     def _recall(self) -> None:
         """The last own text, to be sent again or changed first."""
-        text = self.model.last_own_text()
-        if text:
-            self.composer.put_back(text)
+        rows = map(self.model.message, reversed(range(self.model.rowCount())))
+        own = (row.text for row in rows if row.mine and row.kind == MessageKind.TEXT)
+        self.composer.put_back(next(own, ""))
 
     def _on_escape(self) -> None:
         """Esc while one writes: whatever is open closes, then back to the newest message."""

@@ -294,7 +294,7 @@ class MainWindow(DropWindow):
         if self.panes.current not in numbers:
             self.panes.current = 0
             if numbers and not self.pages.is_inviting:
-                self.show_peer(numbers[0])
+                self.show_peer(self.panes.first_of(numbers))
         if self._awaited in numbers:
             number, self._awaited = self._awaited, 0
             self._enter_peer(number)

@@ -5,11 +5,13 @@ what the delegate has to know of one row and its neighbours.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from chatnet_client.client_events import Answered
 from chatnet_client.kept import Waiting
 from chatnet_client.mirror import NO_PROGRESS
 from chatnet_protocol.ipc import events as ev
+from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.reasons import MessageFailure
 from chatnet_protocol.ipc.rows import MessageKind, MessageRow
 from chatnet_protocol.ipc.view import PeerView, message_state
@@ -150,13 +152,6 @@ class ConversationModel(QAbstractListModel):
             free_px=0 if index else self.free_px,
         )
 
-    def last_own_text(self) -> str:
-        """The newest text in memory that was written here."""
-        own = (
-            row.text for row in reversed(self._rows) if row.mine and row.kind == MessageKind.TEXT
-        )
-        return next(own, "")
-
     def first_new_row(self) -> int:
         """The row under the "new messages" line, or -1."""
         return next((i for i, row in enumerate(self._rows) if self._is_new(row)), -1)
@@ -216,6 +211,23 @@ class ConversationModel(QAbstractListModel):
             self.found.emit(row.id)
         else:
             self._pager.fetch_around(row, lambda: self.found.emit(row.id), self.not_found.emit)
+
+    def bring(self, message_id: bytes, then: Callable[[MessageRow | None], None]) -> None:
+        """Bring a message into memory; `then` gets it, or None if it cannot be read."""
+        at = self.row_of(message_id)
+        if at >= 0:
+            then(self._rows[at])
+            return
+
+        def on_answer(answer: Answered) -> None:
+            page = answer.result if isinstance(answer.result, HistoryPage) else None
+            if page is None or not page.rows:
+                then(None)
+                return
+            row = page.rows[0]
+            self._pager.fetch_around(row, lambda: then(row), lambda: then(None))
+
+        self._session.request(FetchHistory(self.peer_number, ids=[message_id]), on_answer)
 
     def show_day(self, day_ms: int) -> None:
         """Bring the first message of a day, or after it, into memory; `found` follows."""

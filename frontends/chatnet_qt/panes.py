@@ -1,13 +1,19 @@
-"""The conversations of one window: one pane each, made when it is opened first, then kept."""
+"""The conversations of one window: one pane each, made when it is opened first, then kept.
 
-from collections.abc import Collection
+Which one is on screen, and what is read in it, is written down for the next window.
+"""
+
+from collections.abc import Collection, Sequence
 
 from chatnet_protocol.limits import MAX_PEERS
 from chatnet_qt.bubble_layout import Numbers
 from chatnet_qt.conversation_pane import ConversationPane
-from chatnet_qt.qt import QObject, QPoint, QStackedWidget, pyqtSignal
+from chatnet_qt.qt import QObject, QPoint, QStackedWidget, QTimer, pyqtSignal
 from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
+
+KEEP_MS = 300
+"""A place is written down this long after it was reached: not at every step of scrolling."""
 
 
 class Panes(QObject):
@@ -30,6 +36,12 @@ class Panes(QObject):
         self._covered = False
         self.current = 0
         """The peer whose conversation is on screen, or was before a page took its place."""
+        self._last = settings.place
+        """Where an earlier window was, until that conversation is opened."""
+        self._keeping = QTimer(self)
+        self._keeping.setSingleShot(True)
+        self._keeping.setInterval(KEEP_MS)
+        self._keeping.timeout.connect(self._keep_place)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -38,6 +50,10 @@ class Panes(QObject):
     def pane(self) -> ConversationPane | None:
         """The current conversation."""
         return self._all.get(self.current)
+
+    def first_of(self, numbers: Sequence[int]) -> int:
+        """Which of these to begin with: the one that an earlier window showed."""
+        return self._last[0] if self._last[0] in numbers else numbers[0]
 
     def open(self, number: int) -> ConversationPane:
         """Put the conversation with a peer in its place."""
@@ -50,6 +66,12 @@ class Panes(QObject):
         pane = self._all[number]
         pane.header.set_folded(self._folded)
         self._stack.setCurrentWidget(pane)
+        peer, message, px = self._last
+        if number == peer:
+            self._last = (0, b"", 0)
+            if message:
+                pane.view.place.go_back((message, px))
+        self._keeping.start()
         return pane
 
     def _make(self, number: int) -> ConversationPane:
@@ -60,6 +82,7 @@ class Panes(QObject):
         pane.header.wanted.connect(self.header_used)
         pane.invite_wanted.connect(self.invite_wanted)
         pane.composer.emoji_wanted.connect(self.emoji_wanted)
+        pane.view.seen.connect(self._place_moved)
         self._stack.addWidget(pane)
         return pane
 
@@ -95,7 +118,19 @@ class Panes(QObject):
         for pane in self._all.values():
             pane.marker.set_covered(on)
 
+    def _place_moved(self) -> None:
+        if not self._keeping.isActive():
+            self._keeping.start()
+
+    def _keep_place(self) -> None:
+        if self.pane is None:
+            return
+        message, px = self.pane.view.place.kept or (b"", 0)
+        if (place := (self.current, message, px)) != self._settings.place:
+            self._settings.place = place
+
     def flush(self) -> None:
-        """Share what is written: the window goes."""
+        """Share what is written, keep the place: the window goes."""
+        self._keep_place()
         for pane in self._all.values():
             pane.composer.flush()

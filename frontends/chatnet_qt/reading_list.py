@@ -64,7 +64,7 @@ class ReadingList(QListView):
         self._model = model
         self._delegate = BubbleDelegate(model, self)
         self._settling = Settling(self, self._delegate, self._rows_in_sight)
-        self._place = ReadingPlace(self, model, self._bubble_top)
+        self.place = ReadingPlace(self, model, self._bubble_top)
         self._restoring = False
         self._scrolling = False
         self._settle = QTimer(self)
@@ -99,12 +99,12 @@ class ReadingList(QListView):
     @property
     def at_end(self) -> bool:
         """Whether the newest message is on screen, or will be after the next layout."""
-        return self._place.at_end
+        return self.place.at_end
 
     def go_to_end(self) -> None:
         """Show the newest message."""
         self._model.show_tail()
-        self._place.follow_end()
+        self.place.follow_end()
         self._lay_out()
 
     def go_to_start(self, then: Then = nothing) -> None:
@@ -146,7 +146,7 @@ class ReadingList(QListView):
         hint = QAbstractItemView.ScrollHint
         fits = self.visualRect(index).height() < present(self.viewport()).height()
         self._bring(index, hint.PositionAtCenter if fits else hint.PositionAtTop)
-        self._place.hold_here(row)
+        self.place.hold_here(row)
 
     def go_to_row(self, row: int) -> None:
         """Put a row near the top, below what lies over that."""
@@ -155,7 +155,7 @@ class ReadingList(QListView):
             self._bring(self._model.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
             bar = present(self.verticalScrollBar())
             bar.setValue(bar.value() - self._model.free_px if row else 0)
-            self._place.remember()
+            self.place.remember()
 
     def visible_rows(self) -> range:
         """Rows of which a part is on screen."""
@@ -196,7 +196,7 @@ class ReadingList(QListView):
         self._restoring = True
         super().updateGeometries()
         if not self._scrolling:
-            self._place.restore()
+            self.place.restore()
         self._restoring = False
         self._settling.handle_layout()
         self._settle.start()
@@ -240,7 +240,7 @@ class ReadingList(QListView):
     def _on_scrolled(self) -> None:
         if not self._restoring:
             self._scrolling = True  # a layout that was waiting does not take the list back
-            self._place.remember()
+            self.place.remember()
             self._scrolling = False
             if self._settling.is_due:
                 self._lay_out()

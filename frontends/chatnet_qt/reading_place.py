@@ -2,7 +2,7 @@
 
 Owns that place for one list. It hangs on the newest message only while that one is in memory, else
 on a message and its distance from the upper edge of the window: a strip that appears above the list
-then covers text and does not push it.
+then covers text and does not push it. A later window can be given the same place again.
 """
 
 from collections.abc import Callable
@@ -28,20 +28,44 @@ class ReadingPlace:
         self._bubble_top = bubble_top
         self._row: MessageRow | None = None
         self._offset = 0
+        self._awaited: tuple[bytes, int] | None = None
+        """A kept place whose message is being read from the history."""
 
     @property
     def at_end(self) -> bool:
         """Whether the newest message is on screen, or will be after the next layout."""
-        return self._row is None and self._model.at_tail
+        return self._row is None and self._awaited is None and self._model.at_tail
+
+    @property
+    def kept(self) -> tuple[bytes, int] | None:
+        """A message and how far its bubble is below the upper edge of the window, in px; None: the
+        newest message."""
+        return (self._row.id, self._offset) if self._row is not None else self._awaited
+
+    def go_back(self, kept: tuple[bytes, int]) -> None:
+        """To a place that was `kept` by an earlier window, once its message is in memory. Scrolling
+        in the meantime is a new place."""
+        self._awaited = kept
+
+        def take(row: MessageRow | None) -> None:
+            if self._awaited != kept:
+                return
+            self._awaited = None
+            if row is not None:
+                self._row, self._offset = row, kept[1]
+                self._model.hold(row)
+            self._view.scheduleDelayedItemsLayout()
+
+        self._model.bring(kept[0], take)
 
     def follow_end(self) -> None:
         """The newest message from now on."""
-        self._row = None
+        self._row = self._awaited = None
         self._model.hold(None)
 
     def hold(self, row: int) -> None:
         """The message at `row` stays where it is now."""
-        self._row = self._model.message(row)
+        self._row, self._awaited = self._model.message(row), None
         self._offset = self._top(row) + self._origin()
         self._model.hold(self._row)
 
@@ -64,7 +88,9 @@ class ReadingPlace:
     def restore(self) -> None:
         """Scroll to it, after a layout."""
         bar = self._bar()
-        if self._model.at_tail and (bar.maximum() == 0 or self._row is None):
+        if self._awaited is not None:
+            bar.setValue(bar.maximum())
+        elif self._model.at_tail and (bar.maximum() == 0 or self._row is None):
             self.follow_end()
             bar.setValue(bar.maximum())
         elif self._row is not None:

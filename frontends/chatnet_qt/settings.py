@@ -1,6 +1,7 @@
-"""What the window remembers of one session: looks and size, never anything of the conversation."""
+"""What the window remembers of one session: looks, size and place, never what anybody wrote."""
 
 import os
+import re
 from types import MappingProxyType
 
 from chatnet_qt.bubble_layout import Numbers
@@ -10,6 +11,7 @@ from chatnet_qt.theme import Theme
 FILE_NAME = "qt.ini"
 MAX_RECENT_EMOJI = 18
 """Two rows of the picker."""
+PLACE = re.compile(r"([0-9]{1,9}) (-|[0-9a-f]{32}) (-?[0-9]{1,5})")
 TEXT_SIZES = MappingProxyType({"S": 0.93, "M": 1.0, "L": 1.14, "XL": 1.29})
 """Text, relative to the font of the desktop."""
 
@@ -170,6 +172,20 @@ class Settings:
     @geometry.setter
     def geometry(self, geometry: QByteArray) -> None:
         self._file.setValue("geometry", geometry)
+
+    @property
+    def place(self) -> tuple[int, bytes, int]:
+        """The peer whose conversation is on screen, 0: none; the message that is read in it, empty:
+        the newest; how far that is below the upper edge of the window, in px."""
+        if (found := PLACE.fullmatch(str(self._file.value("place", "")))) is None:
+            return 0, b"", 0
+        peer, message, px = found.groups()
+        return int(peer), bytes.fromhex(message.strip("-")), int(px)
+
+    @place.setter
+    def place(self, place: tuple[int, bytes, int]) -> None:
+        peer, message, px = place
+        self._file.setValue("place", f"{peer} {message.hex() or '-'} {px}")
 
     def _flag(self, name: str, default: bool) -> bool:
         return str(self._file.value(name, default)).lower() == "true"
