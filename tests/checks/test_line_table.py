@@ -1,12 +1,14 @@
 """What the table of `scripts/bench line` says of its figures."""
 
+import socket
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from benchmarks.line_node import LIVE_LINKS, End, Task
+from benchmarks.line_node import LIVE_LINKS, REPAIR_S, End, Stream, Task
 from benchmarks.line_table import (
     FIRST,
     INTERVAL_NOISE_S,
@@ -102,8 +104,8 @@ def test_what_was_kept_is_the_same_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_each_line_is_the_same_in_a_namespace_and_impaired_by_the_sender(name: str) -> None:
     row = ROWS[name]
-    spec = parse_impair(row.impair(), seed=1)
-    assert (spec.loss, spec.delay_s) == (row.loss / 100, 0.025)
+    spec = parse_impair(row.impair(7), seed=1)
+    assert (spec.loss, spec.delay_s, spec.seed) == (row.loss / 100, 0.025, 7)
     assert bool(spec.burst_s or spec.burst_packets) == bool(row.burst)
     losses = losses_of(row.loss / 100, row.burst, Random(1))
     lost = [losses.loses(number * 0.01) for number in range(20_000)]
@@ -115,19 +117,33 @@ def test_each_line_is_the_same_in_a_namespace_and_impaired_by_the_sender(name: s
         assert sum(lost) / runs == pytest.approx(1 / (1 - row.loss / 100), rel=0.05)
 
 
-def test_every_source_has_a_transport_and_the_oldest_go() -> None:
-    made: list[Bare] = []
-
+def test_every_source_has_a_transport_and_the_least_used_goes() -> None:
     def make() -> Bare:
-        made.append(Bare(("127.0.0.1", 1), sends=False))
-        return made[-1]
+        return Bare(("127.0.0.1", 1), sends=False)
 
     task = Task("udp", "127.0.0.1", 0, 1, 1, 1, "")
-    end = End(None, make, task.spec(0))  # type: ignore[arg-type]
-    addrs = [("127.0.0.1", port) for port in range(LIVE_LINKS + 1)]
-    first = end.transport(addrs[0])
-    assert end.transport(addrs[0]) is first
-    for addr in addrs[1:]:
-        end.transport(addr)
-    assert end.transport(addrs[-1]) is made[-1]
-    assert end.transport(addrs[0]) is not first
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        end = End(sock, make, task.spec(0))
+        addrs = [("127.0.0.1", port) for port in range(LIVE_LINKS)]
+        first, second, *_ = [end.transport(addr) for addr in addrs]
+        assert end.transport(addrs[0]) is first
+        end.transport(("127.0.0.1", LIVE_LINKS))
+        assert end.transport(addrs[0]) is first
+        assert end.transport(addrs[1]) is not second
+
+
+def test_a_stream_sends_what_is_due_once_its_link_is_open() -> None:
+    stream = Stream(Task("udp", "127.0.0.1", 9, 3, 3, 2, ""), 1)
+    with stream.end.sock:
+        stream.link.is_open = False
+        assert stream.send_due(10.0) == inf
+        assert not stream.is_over(1_000.0)
+        stream.link.is_open = True
+        due_s = stream.send_due(20.0)
+        assert 20.0 <= due_s <= 20.0 + INTERVAL_NOISE_S
+        assert stream.send_due(due_s) == inf
+        assert len(stream.link.take(due_s)) == 3
+        assert (stream.is_over(due_s + REPAIR_S), stream.is_over(due_s + REPAIR_S + 0.1)) == (
+            False,
+            True,
+        )

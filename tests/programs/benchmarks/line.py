@@ -3,13 +3,14 @@
 Each transport runs beside bare UDP, the control, and beside nothing else: two at a time, each on a
 line of its own, so that two cores are enough and what else the machine does meets both. A cell's
 ratio is of p99 to that of the control beside it; where a control was late the row says so, and is
-no measurement of the transport. As root the lines are TUN devices between network namespaces;
-otherwise each sender impairs its own datagrams, which the kernel's TCP cannot do. The product's
-figures are of whole engines: from a front end's command to the event at the other one, durable on
-both sides; those of its link are of the link alone, without store and front ends.
+no measurement of the transport. What is missing did not come before 15 s of silence. As root the
+lines are TUN devices between network namespaces; otherwise each sender impairs its own datagrams,
+which the kernel's TCP cannot do. The product's figures are of whole engines: from a front end's
+command to the event at the other one, durable on both sides; those of its link are of the link
+alone, without store and front ends.
 `CHATNET_LINE_ROWS='0 %/20 %'` for some rows only, `CHATNET_LINE_MESSAGES` (180: ten minutes for
-all) for more or less; `CHATNET_LINE_KEEP=FOLDER` keeps the pairs, so that a further run measures
-only what is missing.
+all) for more or less, `CHATNET_LINE_SEED=2` for other losses; `CHATNET_LINE_KEEP=FOLDER` keeps the
+pairs, so that a further run measures only what is missing.
 """
 
 import json
@@ -25,7 +26,7 @@ from pathlib import Path
 from time import monotonic
 
 from benchmarks import line_table as table
-from benchmarks.line_node import SILENCE_S, START_S, Task
+from benchmarks.line_node import DIAL_S, SILENCE_S, START_S, Task
 from benchmarks.line_table import CONTROL, DELAY_MS, ROWS, Figures, Pair, Row
 from benchmarks.pace import Beside
 from realworld.engines import START_S as ENGINE_START_S
@@ -35,6 +36,7 @@ from realworld.narrow_line import ADDRESSES, NarrowLine, narrow_line
 
 MBIT, QUEUE_MS = 100, 50
 COUNT = int(os.environ.get("CHATNET_LINE_MESSAGES", "180"))
+SEED = int(os.environ.get("CHATNET_LINE_SEED", "1"))
 KEEP = os.environ.get("CHATNET_LINE_KEEP", "")
 PACKAGES = {"kcp": "kcp", "quic": "aioquic"}
 """What they come from: the list `scripts/requirements-line.txt`, for this benchmark alone."""
@@ -54,13 +56,14 @@ def run(root: Path) -> Iterator[str]:
     columns = [name for name in table.MEASURED if name not in missing]
     asked = table.rows_asked(os.environ.get("CHATNET_LINE_ROWS", ""))
     begun_s = monotonic()
-    yield f"{COUNT} messages a cell, two transports at a time"
+    yield f"{COUNT} messages a cell, seed {SEED}, two transports at a time"
     yield from table.head(columns)
     for number, row_name in enumerate(asked):
         pairs = {}
         for name in ROWS[row_name].names:
             if name in columns:
-                kept = Path(KEEP or root) / f"{list(ROWS).index(row_name)}-{name}-{COUNT}.json"
+                case = f"{list(ROWS).index(row_name)}-{name}-{COUNT}-{SEED}.json"
+                kept = Path(KEEP or root) / case
                 if not kept.exists():
                     folder = root / f"{number}-{name}"
                     folder.mkdir()
@@ -85,7 +88,7 @@ def _one(root: Path, row: Row, name: str, *, namespaces: bool) -> Figures:
     folder.mkdir()
     if not namespaces:
         return Figures(measure(folder, row, None))
-    with narrow_line(MBIT, DELAY_MS, QUEUE_MS, row.loss / 100, row.burst) as line:
+    with narrow_line(MBIT, DELAY_MS, QUEUE_MS, row.loss / 100, row.burst, seed=SEED) as line:
         took = measure(folder, row, line)
         late_s = line.end()
         return Figures(took, line.carried_bytes, late_s * 1e3)
@@ -95,7 +98,7 @@ def _other(name: str, root: Path, row: Row, line: NarrowLine | None) -> list[flo
     """Two nodes; the sender goes on until the receiver is through."""
     host = ADDRESSES["b"] if line else "127.0.0.1"
     task = Task(
-        name, host, 0, row.messages(COUNT), row.at_once, row.links, "" if line else row.impair()
+        name, host, 0, row.messages(COUNT), row.at_once, row.links, "" if line else row.impair(SEED)
     )
     environment = os.environ | {"CHATNET_LINE_FOLDER": str(root)}
     with ExitStack() as stack:
@@ -126,8 +129,9 @@ def _other(name: str, root: Path, row: Row, line: NarrowLine | None) -> list[flo
 def _ours(root: Path, row: Row, line: NarrowLine | None) -> list[float]:
     """Two engines and a front end at each."""
     engines: list[RealEngine] = []
-    for side in "ab":
-        engine = RealEngine(root, side, *([] if line else ["--impair", row.impair()]))
+    for number, side in enumerate("ab"):
+        impair = [] if line else ["--impair", row.impair(2 * SEED + number)]
+        engine = RealEngine(root, side, *impair)
         if line:
             engine.within = line.within(side)
         engine.port = ENGINE_PORTS[side]
@@ -152,4 +156,5 @@ def _ours(root: Path, row: Row, line: NarrowLine | None) -> list[float]:
 
 def _seconds(row: Row) -> float:
     """How long sending takes."""
-    return row.links * row.messages(COUNT) / row.at_once * table.interval_s(row.at_once)
+    one_s = row.messages(COUNT) / row.at_once * table.interval_s(row.at_once)
+    return one_s if row.links == 1 else row.links * DIAL_S

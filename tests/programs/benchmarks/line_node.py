@@ -14,8 +14,10 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from math import inf
 from typing import NamedTuple
 
 from benchmarks.line_table import due_times, interval_s
@@ -27,8 +29,12 @@ START_S = 0.5
 """Between the handshake and the first message, so that neither disturbs the other."""
 SILENCE_S = 15.0
 """Nothing came for so long: what is missing is lost."""
-LIVE_LINKS = 2
-"""The one in use, and the one before, which still repairs its losses."""
+DIAL_S = 1.1
+"""From one link to the next; a handshake may take several of them on a bad line."""
+REPAIR_S = 3.0
+"""A link that is followed by others goes so long after its last message."""
+LIVE_LINKS = 8
+"""Of a receiver: those in use, and those that still repair losses."""
 _SENT_AT = struct.Struct(">d")
 
 
@@ -43,12 +49,13 @@ class Task(NamedTuple):
     """On each link."""
     at_once: int
     links: int
-    """One after the other."""
+    """One dialled each `DIAL_S`; its messages begin when it is open."""
     impair: str
 
     def spec(self, number: int) -> ImpairSpec:
-        """What the sender of link `number` does to its datagrams."""
-        return replace(parse_impair(self.impair or "loss=0", seed=1), seed=number)
+        """What the sender of link `number` does to its datagrams, or the receiver (0)."""
+        spec = parse_impair(self.impair or "loss=0", seed=0)
+        return replace(spec, seed=1000 * spec.seed + number)
 
 
 class Took:
@@ -77,7 +84,7 @@ def message() -> bytes:
 
 
 class End:
-    """A UDP socket with one transport for each address that it knows; the newest are kept."""
+    """A UDP socket with one transport for each address; the most recently used are kept."""
 
     def __init__(self, sock: socket.socket, make: Callable[[], Transport], impair: ImpairSpec):
         self.sock = sock
@@ -87,11 +94,11 @@ class End:
 
     def transport(self, addr: Addr) -> Transport:
         """The one for that address, a new one if there is none."""
-        if addr not in self._transports:
-            while len(self._transports) >= LIVE_LINKS:
-                del self._transports[next(iter(self._transports))]
-            self._transports[addr] = self._make()
-        return self._transports[addr]
+        found = self._transports.pop(addr, None) or self._make()
+        self._transports[addr] = found
+        if len(self._transports) > LIVE_LINKS:
+            del self._transports[next(iter(self._transports))]
+        return found
 
     def flush(self) -> float:
         """Send what is due; when more will be, at the latest."""
@@ -141,28 +148,57 @@ def receive_udp(task: Task) -> Took:
         return took
 
 
-def send_udp(task: Task) -> None:
-    """Until it is killed; every link has a socket, and begins when the one before has sent all."""
-    addr = task.host, task.port
-    ends: list[End] = []
-    for number in range(1, task.links + 1):
+class Stream:
+    """A sender's link, and its messages."""
+
+    def __init__(self, task: Task, number: int) -> None:
+        """Dials."""
+        addr = task.host, task.port
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        end = End(sock, lambda: TRANSPORTS[task.name](addr, sends=True), task.spec(number))
-        ends = [*ends[1 - LIVE_LINKS :], end]
-        link = end.transport(addr)
-        tried_until_s = time.monotonic() + SILENCE_S
-        while not link.is_open and time.monotonic() < tried_until_s:
-            turn(ends, time.monotonic() + 1.0)
-        start_s = time.monotonic()
-        if number == 1:
-            print("open", flush=True)
-            start_s += START_S
-        for due_s in due_times(task.messages, task.at_once, start_s):
-            while time.monotonic() < due_s:
-                turn(ends, due_s)
-            link.send(message(), time.monotonic())
+        make = partial(TRANSPORTS[task.name], addr, sends=True)
+        self.end = End(sock, make, task.spec(number))
+        self.link = self.end.transport(addr)
+        self._task = task
+        self._dues: Iterator[float] | None = None
+        self._due_s = inf
+        self._last_s = inf
+
+    def send_due(self, now: float) -> float:
+        """Send the messages that are due; when the next one is."""
+        if self._dues is None and self.link.is_open:
+            start_s = now if self._task.links > 1 else now + START_S
+            self._dues = due_times(self._task.messages, self._task.at_once, start_s)
+            self._due_s = next(self._dues)
+        while self._dues is not None and self._due_s <= now:
+            self.link.send(message(), now)
+            self._due_s, self._last_s = next(self._dues, inf), now
+        return self._due_s
+
+    def is_over(self, now: float) -> bool:
+        """Everything was sent some time ago."""
+        return self._due_s == inf and now > self._last_s + REPAIR_S
+
+
+def send_udp(task: Task) -> None:
+    """Until it is killed; every link has a socket of its own."""
+    streams: list[Stream] = []
+    dialled, is_open, dial_s = 0, False, time.monotonic()
     while True:
-        turn(ends, time.monotonic() + 1.0)
+        now = time.monotonic()
+        if dialled < task.links and now >= dial_s:
+            dialled += 1
+            dial_s += DIAL_S
+            streams.append(Stream(task, dialled))
+        if not is_open and any(stream.link.is_open for stream in streams):
+            is_open = True
+            print("open", flush=True)
+        wakes = [stream.send_due(now) for stream in streams]
+        next_dial_s = dial_s if dialled < task.links else now + 1.0
+        turn([stream.end for stream in streams], min([next_dial_s, *wakes]))
+        for stream in streams[:]:
+            if task.links > 1 and stream.is_over(now):
+                stream.end.sock.close()
+                streams.remove(stream)
 
 
 def receive_tcp(task: Task) -> Took:

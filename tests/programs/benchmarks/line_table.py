@@ -39,13 +39,13 @@ class Row(NamedTuple):
     """Mean length of the bursts in which losses come: "20ms", "4" packets, "" one by one."""
     at_once: int = 1
     links: int = 1
-    """Above one: each with its first `FIRST` messages, one after the other."""
+    """Above one: the first `FIRST` messages of each, from when it is open."""
     names: tuple[str, ...] = MEASURED
 
-    def impair(self) -> str:
+    def impair(self, seed: int) -> str:
         """The same line for `--impair`."""
         burst = f",burst={self.burst}" if self.burst else ""
-        return f"loss={self.loss}%,delay={DELAY_MS}ms{burst}"
+        return f"loss={self.loss}%,delay={DELAY_MS}ms{burst},seed={seed}"
 
     def messages(self, asked: int) -> int:
         """Messages on each link."""

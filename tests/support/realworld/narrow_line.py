@@ -85,7 +85,13 @@ class NarrowLine:
 
 @contextlib.contextmanager
 def narrow_line(
-    mbit: float, delay_ms: float, queue_ms: float, loss: float = 0.0, burst: str = ""
+    mbit: float,
+    delay_ms: float,
+    queue_ms: float,
+    loss: float = 0.0,
+    burst: str = "",
+    *,
+    seed: int = 0,
 ) -> Iterator[NarrowLine]:
     """One way each; gone at the end. `burst`: see `losses_of`."""
     number = next(_numbers)
@@ -98,7 +104,7 @@ def narrow_line(
             made.append(name)
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "realworld.narrow_line"]
-            + [str(each) for each in (mbit, delay_ms, queue_ms, loss, burst)]
+            + [str(each) for each in (mbit, delay_ms, queue_ms, loss, burst, seed)]
             + list(names.values()),
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
             stdin=subprocess.PIPE,
@@ -199,8 +205,8 @@ def _tun(name: str, side: str) -> int:
 def main(args: list[str]) -> int:
     """Started by `narrow_line` only."""
     mbit, delay_ms, queue_ms, loss = (float(arg) for arg in args[:4])
-    tun_a, tun_b = (_tun(name, side) for name, side in zip(args[5:], SIDES, strict=True))
-    there, back = (losses_of(loss, args[4], Random(tun)) for tun in (tun_a, tun_b))
+    tun_a, tun_b = (_tun(name, side) for name, side in zip(args[6:], SIDES, strict=True))
+    there, back = (losses_of(loss, args[4], Random(args[5] + side)) for side in SIDES)
     ways = _Way(tun_a, tun_b, there), _Way(tun_b, tun_a, back)
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(AHEAD_OF_OTHERS))
