@@ -14,9 +14,9 @@ conversation beside it dear.
 import math
 from collections.abc import Mapping
 
-SHARE, SHARE_BESIDE, BURST_S = 0.15, 0.1, 0.01
-"""Of a core, alone and beside others, and what may be spent at once after a silence: all peers
-together. One conversation that answers each message at once stays below."""
+SHARE, BURST_S = 0.08, 0.01
+"""Of a core, and what may be spent at once after a silence: all peers together. One conversation
+that answers each message at once stays below."""
 WORTH_S_PER_BYTE = 1e-7
 """What a byte may cost: full datagrams of small messages cost as much, bulk a tenth of it."""
 SPENT_S = 1.0
@@ -85,12 +85,11 @@ class DatagramBudget:
 
     def spend(self, spent_s: float, size_bytes: int, now_s: float) -> None:
         """A turn that ended now took `spent_s` to handle datagrams of so many bytes."""
-        share = SHARE_BESIDE if self.protects else SHARE
-        gained_s = share * (now_s - self._filled_s)
+        gained_s = SHARE * (now_s - self._filled_s)
         cost_s = max(spent_s - WORTH_S_PER_BYTE * size_bytes, 0.0)
         # Never so far below that somebody pays for a burst longer than a second.
         level_s = min(self._level_s + gained_s, BURST_S) - cost_s
-        self._level_s, self._filled_s = max(level_s, -share), now_s
+        self._level_s, self._filled_s = max(level_s, -SHARE), now_s
         if level_s < 0.0:
             self._gathers_until_s = now_s + SPENT_S
 

@@ -119,7 +119,7 @@ def test_a_conversation_as_fast_as_the_machine_is_not_held() -> None:
     """Seventy messages a second, each answered at once, with a receipt and its ACK."""
     budget = DatagramBudget(0.0)
     for number in range(1, 5000):
-        assert turn(budget, number / 140, 0.001, friend=1) == []
+        assert turn(budget, number / 140, 0.0005, friend=1) == []
 
 
 def test_it_is_forgiven_when_it_has_become_quiet() -> None:
