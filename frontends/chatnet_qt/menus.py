@@ -110,10 +110,10 @@ class Menus(QObject):
         self._want(menu, "&Contact…", "Ctrl+I", "contact")
         self._want(menu, "&Settings…", "Ctrl+,", "settings")
         menu.addSeparator()
-        self._add(menu, "&Close window", "Ctrl+W").triggered.connect(self._close)
+        self._add(menu, "C&lose window", "Ctrl+W").triggered.connect(self._close)
         leave = self._add(menu, "&Quit ChatNet's window", "Ctrl+Q")
         leave.triggered.connect(lambda: self.wanted.emit("quit"))
-        self._add(menu, "Quit and &stop the engine…").triggered.connect(self._stop)
+        self._add(menu, "Quit and s&top the engine…").triggered.connect(self._stop)
 
     def _fill_view(self, menu: QMenu) -> None:
         self._want(menu, "S&witch conversation", "Ctrl+K", "switch")
@@ -127,7 +127,7 @@ class Menus(QObject):
         self._add(menu, "To the &first message", "Ctrl+Home").triggered.connect(self._start)
         self._add(menu, "To the &newest message", "Ctrl+End").triggered.connect(self._end)
         self._want(menu, "&Link", "Ctrl+L", "link")
-        self._add(menu, "&Safety number…").triggered.connect(self._safety)
+        self._add(menu, "&Safety number…", "Ctrl+Shift+S").triggered.connect(self._safety)
         menu.addSeparator()
         self._choice(menu, "Show &ACK numbers and addresses", NUMBERS_WORDS, self._settings.numbers)
         self._choice(menu, "&Theme", THEME_WORDS, self._settings.theme)

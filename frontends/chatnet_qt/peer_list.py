@@ -50,19 +50,19 @@ LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
-def preview_of(peer: PeerView) -> tuple[str, str]:
-    """The second line of a row, and its colour: what matters most."""
+def preview_of(peer: PeerView, online: bool) -> tuple[str, str]:
+    """The second line of a row, and its colour: what matters most. `online`: there is an engine."""
     if peer.info.blocked:
         return "Blocked", "text_2"
     if peer.info.trust == Trust.PENDING:
         return "Wants to chat", "link"
-    if peer.typing and peer.link.state == LinkState.UP:
+    if peer.typing and online and peer.link.state == LinkState.UP:
         return "Typing…", "link"
     if peer.draft:
         return f"Draft: {shown_name(peer.draft[:PREVIEW_CHARACTERS])}", "text_2"
     shown = [row for row in peer.messages if row.failed != MessageFailure.DELETED]
     if not shown:
-        words = link_words(peer.link, peer.info)
+        words = link_words(peer.link, peer.info) if online else "engine not running"
         return words[:1].upper() + words[1:], "text_2"
     row = shown[-1]
     if row.kind == MessageKind.OFFER:
@@ -113,9 +113,11 @@ class PeerListModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             unread = f", {peer.unread} unread" if peer.unread else ""
             verified = ", verified" if peer.info.trust == Trust.VERIFIED else ""
-            link = link_words(peer.link, peer.info) if self._session.online else "no engine"
+            online = self._session.online
+            link = link_words(peer.link, peer.info) if online else "no engine"
             words = f"{peer_name(peer.info)}{verified}, {link}{unread}"
-            return f"{words}. {preview_of(peer)[0]}" if peer.messages or peer.draft else words
+            preview = preview_of(peer, online)[0]
+            return f"{words}. {preview}" if peer.messages or peer.draft else words
         return None
 
     def number_at(self, row: int) -> int:
@@ -240,7 +242,7 @@ class PeerDelegate(QStyledItemDelegate):
             draw_icon(painter, QRectF(x, top.center().y() - side / 2, side, side), shade, icon)
             x += step
         top.setRight(top.left() + space)
-        preview, ink_name = preview_of(peer)
+        preview, ink_name = preview_of(peer, self._session.online)
         small = m.small_bold if ink_name == "link" else m.small
         for area, text, used, ink in (
             (top, peer_name(peer.info), font, c.text),

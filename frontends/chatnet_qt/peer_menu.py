@@ -63,5 +63,5 @@ class PeerMenu(QObject):
             unblock.triggered.connect(lambda: self._session.request(SetPeer(number, blocked=False)))
         elif info.key:
             add("&Block…", "block")
-        add("Remo&ve…", "remove")
+        add("R&emove…", "remove")
         return menu

@@ -28,7 +28,7 @@ def entries_of(stage: Stage) -> dict[str, QAction]:
     """The menu of the first peer."""
     menu = stage.window.peer_menu.menu_for(1)
     assert menu
-    return {entry.text().replace("&", ""): entry for entry in menu.actions()}
+    return {entry.text().replace("&", ""): entry for entry in menu.actions() if entry.text()}
 
 
 @pytest.fixture
