@@ -52,6 +52,7 @@ class FirstContact(Page):
         self.first.addStretch(1)
         self.second.addWidget(self.me)
         self.second.addStretch(1)
+        self.setFocusProxy(self.enter.box)  # what vanishes leaves the focus where one types
         self.enter.added.connect(self.added)
         self.invite.used.connect(self._on_used)
 
@@ -137,7 +138,6 @@ class InviteCard(Card):
             self._session.request(RemovePeer(self._peer))
         self._peer = 0
         self._show("")
-        self.make.setFocus()
 
     def _on_event(self, event: ev.Event) -> None:
         """An invite that was cancelled elsewhere, or used, is good for nothing any more."""

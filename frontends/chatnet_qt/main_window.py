@@ -27,7 +27,6 @@ from chatnet_qt.peer_menu import PeerMenu
 from chatnet_qt.privacy import PrivacyCover
 from chatnet_qt.qt import (
     QApplication,
-    QByteArray,
     QCloseEvent,
     QCursor,
     QEvent,
@@ -43,15 +42,12 @@ from chatnet_qt.settings import Settings
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import FOLD, LIST, LIST_MAX, LIST_MIN, measures_of
 from chatnet_qt.tray import Tray
+from chatnet_qt.window_geometry import WindowGeometry
 from chatnet_qt.wording import peer_name
 
 if TYPE_CHECKING:
     from chatnet_qt.emoji_picker import EmojiPicker
     from chatnet_qt.page import Page
-
-FIRST_SIZE = (1040, 720)
-OF_SCREEN = 0.92
-"""The first window takes no more than this share of the screen."""
 
 
 class MainWindow(DropWindow):
@@ -85,7 +81,8 @@ class MainWindow(DropWindow):
         self._connect()
         self.restyle()
         self.cover.set_on(settings.blur)
-        self._restore_geometry()
+        self._geometry = WindowGeometry(self, settings)
+        present(self.centralWidget()).setFocus()
         self._on_reset()
 
     def _lay_out(self) -> None:
@@ -377,7 +374,7 @@ class MainWindow(DropWindow):
         """Into the notification area, or away; the engine keeps running, which is announced
         once."""
         self.panes.flush()
-        self._settings.geometry = self.saveGeometry()
+        self._geometry.keep()
         stays = self._settings.to_tray and self.tray.is_there and not self._leaving
         if self._session.online:
             self.tray.say_once_what_goes_on(stays=stays)
@@ -390,11 +387,3 @@ class MainWindow(DropWindow):
             self.launcher.clear()
             super().closeEvent(event)
             QApplication.quit()
-
-    def _restore_geometry(self) -> None:
-        geometry: QByteArray = self._settings.geometry
-        if geometry.isEmpty() or not self.restoreGeometry(geometry):
-            space = present(self.screen()).availableGeometry()
-            wide = min(FIRST_SIZE[0], int(space.width() * OF_SCREEN))
-            self.resize(wide, min(FIRST_SIZE[1], int(space.height() * OF_SCREEN)))
-        present(self.centralWidget()).setFocus()

@@ -38,9 +38,11 @@ def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(
     page = stage.window.pages.start
     assert stage.window.stack.currentWidget() is page
     assert not stage.client.asked(MakeInvite)
+    page.invite.make.setFocus()
     page.invite.make.click()
     stage.client.answer(Invited(9, CODE, NOW_MS))
     stage.settle()
+    assert QApplication.focusWidget() is page.enter.box
     contact = parse_contact(page.invite.line)
     assert (contact.code, contact.name) == (CODE, "Ann")
     assert {port for _, port in contact.addresses} == {12345}
@@ -52,7 +54,7 @@ def test_nothing_is_made_before_it_is_asked_for_and_nothing_is_left_of_it(
     page.invite.cancel.click()
     assert stage.client.asked(RemovePeer) == [RemovePeer(9)]
     assert page.invite.line == ""
-    assert QApplication.focusWidget() is page.invite.make
+    assert QApplication.focusWidget() is page.enter.box
 
 
 @pytest.mark.parametrize("answered_first", [True, False])
