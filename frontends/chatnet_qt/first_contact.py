@@ -52,7 +52,7 @@ class FirstContact(Page):
         self.first.addStretch(1)
         self.second.addWidget(self.me)
         self.second.addStretch(1)
-        self.setFocusProxy(self.enter.box)  # what vanishes leaves the focus where one types
+        self.home = self.enter.box
         self.enter.added.connect(self.added)
         self.invite.used.connect(self._on_used)
 

@@ -90,14 +90,16 @@ class Page(QFrame):
         column.addWidget(self.head)
         column.addWidget(self.area, 1)
         self.head.back.clicked.connect(self.left)
+        self.home: QWidget = self
+        """What has the focus when a control that had it vanishes."""
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        """Tab goes on. A control that vanishes while it has the focus leaves it to the page: Qt
+        """Tab goes on. A control that vanishes while it has the focus leaves it to `home`: Qt
         would pass it on as Tab does, and a ring would appear that nobody asked for."""
         held = QApplication.focusWidget()
         if held is None or (held.isVisible() and held.isEnabled()):
             return super().focusNextPrevChild(forward)
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.home.setFocus(Qt.FocusReason.OtherFocusReason)
         return True
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
