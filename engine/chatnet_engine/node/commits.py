@@ -156,6 +156,15 @@ class CommitQueue:
             return -math.inf
         return self._held_until_s
 
+    def _beside_held(self, now_s: float) -> float:
+        """Until when what is due is taken: all of it, where something is about all peers. It would
+        wait for whatever is held, and everything else for it."""
+        if now_s >= self._held_until_s:
+            self._held = frozenset()
+        elif any(isinstance(one.op, ABOUT_EVERYTHING) for one in self._waiting):
+            return math.inf
+        return now_s
+
     def _append(self, waiting: Waiting, peer: int) -> None:
         newest, before = self._newest, self._newest.get(peer)
 
@@ -229,10 +238,8 @@ class CommitQueue:
             return None
         self._undo.clear()
         now_s = now.mono_s
-        if now_s < self._held_until_s and any(
-            isinstance(one.op, ABOUT_EVERYTHING) for one in self._waiting
-        ):
-            now_s = math.inf  # it would wait for whatever is held, and everything else for it
+        if self._held:
+            now_s = self._beside_held(now_s)
         flight, later = shared_out(self._waiting, now_s)
         if not flight:
             return None

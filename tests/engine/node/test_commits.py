@@ -362,3 +362,13 @@ def test_what_was_held_takes_a_part_of_a_transaction_only() -> None:
 def test_one_held_operation_goes_whatever_its_size() -> None:
     queue = held_queue([arrived(1, 100)])
     assert taken(queue, 100.0) == [arrived(1, 100)]
+
+
+def test_after_a_hold_operations_are_as_large_as_before() -> None:
+    queue = held_queue(drafts(1))
+    assert taken(queue, 100.0) == drafts(1)
+    for first in range(1, 101):
+        queue.add(arrived(first, 1))
+    (op,) = taken(queue, 101.0)
+    assert isinstance(op, c.AcceptMessages)
+    assert len(op.rows) == 100
