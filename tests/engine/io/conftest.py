@@ -16,11 +16,12 @@ from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.io.ipc import IpcServer, choose_socket_dir
 from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.resolver import Resolver
+from chatnet_engine.io.runner import Runner
 from chatnet_engine.io.store import HistoryReader, Store
 from chatnet_engine.io.stretcher import Stretcher
 from chatnet_engine.io.trace_log import TraceLog
 from chatnet_engine.io.trace_stream import TraceStream
-from chatnet_engine.io.udp import open_udp
+from chatnet_engine.io.udp import UdpSocket, open_udp
 from chatnet_engine.io.wakeup import WakeUp
 from chatnet_engine.trace import Tracer
 from io_parts import SESSION, EmptyLedger, FakeNode
@@ -86,3 +87,15 @@ def served(tmp_path: Path) -> Iterator[Served]:
     served = Served(str(tmp_path / "s.c"))
     yield served
     served.close()
+
+
+@pytest.fixture
+def runner(node: FakeNode, machine: Machine) -> Runner:
+    return Runner(node, machine, read_now)
+
+
+@pytest.fixture
+def peer() -> Iterator[UdpSocket]:
+    peer = open_udp("127.0.0.1", 0)
+    yield peer
+    peer.close()

@@ -28,7 +28,7 @@ from chatnet_engine.io.runner import (
     STORE_SHARE_MS,
     Runner,
 )
-from chatnet_engine.io.udp import UdpSocket, open_udp
+from chatnet_engine.io.udp import UdpSocket
 from chatnet_engine.node.effects import (
     AddressesChanged,
     ClientGone,
@@ -48,18 +48,6 @@ from chatnet_engine.node.effects import (
 from chatnet_engine.store_ops.commit import Commit, Committed
 from chatnet_protocol.ipc.commands import FetchHistory
 from io_parts import JUNK, FakeNode
-
-
-@pytest.fixture
-def runner(node: FakeNode, machine: Machine) -> Runner:
-    return Runner(node, machine, read_now)
-
-
-@pytest.fixture
-def peer() -> Iterator[UdpSocket]:
-    peer = open_udp("127.0.0.1", 0)
-    yield peer
-    peer.close()
 
 
 @pytest.fixture

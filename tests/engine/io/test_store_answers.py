@@ -13,22 +13,10 @@ from chatnet_engine.io.clock import read_now
 from chatnet_engine.io.machine import Machine
 from chatnet_engine.io.runner import Runner
 from chatnet_engine.io.store import Store
-from chatnet_engine.io.udp import UdpSocket, open_udp
+from chatnet_engine.io.udp import UdpSocket
 from chatnet_engine.node.effects import CommitOps, Effect
 from chatnet_engine.store_ops.commit import Commit, Committed
 from io_parts import FakeNode
-
-
-@pytest.fixture
-def runner(node: FakeNode, machine: Machine) -> Runner:
-    return Runner(node, machine, read_now)
-
-
-@pytest.fixture
-def peer() -> Iterator[UdpSocket]:
-    peer = open_udp("127.0.0.1", 0)
-    yield peer
-    peer.close()
 
 
 class PromptStore:
