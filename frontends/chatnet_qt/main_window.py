@@ -291,6 +291,9 @@ class MainWindow(DropWindow):
         if self.panes.current not in numbers:
             self.panes.current = 0
             if numbers and not self.pages.is_inviting:
+                if not self._folded:
+                    self.side.show()
+                    self.split.refresh()  # the conversation is laid out once, beside the list
                 self.show_peer(self.panes.first_of(numbers))
         if self._awaited in numbers:
             number, self._awaited = self._awaited, 0
