@@ -48,8 +48,8 @@ def run(argv: list[str], connection_file: str, give_up: Callable[[str], None]) -
         first = (words or "").strip().partition("\n")[0]
         if kind == QtMsgType.QtFatalMsg:
             give_up((warnings or [first])[0].rstrip("."))
-        elif kind == QtMsgType.QtWarningMsg and first:
-            warnings.append(first)
+        elif kind in (QtMsgType.QtInfoMsg, QtMsgType.QtWarningMsg) and first:
+            warnings.append(first)  # a plugin that lacks a library is only information
 
     qInstallMessageHandler(on_message)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
