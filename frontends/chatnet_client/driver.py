@@ -114,6 +114,8 @@ class Driver:
         until = min(now + max_wait_s, self._reopen_at)
         due = self.machine.next_timeout()
         self._due_s = due if due is not None else math.inf
+        if self.channel.connection is None:
+            return max(0.0, until - now)  # what is due to be sent stays due until it can be
         return max(0.0, min(until, self._due_s) - now)
 
     def _feed(self, handle: Handler, frame: bytes, now: float) -> None:
