@@ -45,6 +45,9 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "TransferStatus, paused": ct.TransferStatus(ID, True),
     "TransferStatus, not paused": ct.TransferStatus(ID, False),
     "TransferStatus, waiting": ct.TransferStatus(ID, False, "comparing"),
+    "TransferStatus, comparing": ct.TransferStatus(
+        ID, False, "comparing", (12_000, 41_000, 1 << 30, 3 << 30)
+    ),
     "End, cancelled": ct.End(ID, ct.EndCode.CANCELLED),
     "Done": ct.Done(ID),
     "LinkStream": ct.LinkStream(ID, HANDLE, TOKEN, ct.Suite.CHACHA),

@@ -112,6 +112,7 @@ LINK = rows.LinkRow(
 DIFFERENCES = rows.Differences(
     2, [LeftOut("plans/pipe", "special")], 1, [rows.Renamed("plans/a_", "a_ (1)")], "update-changed"
 )
+COMPARED = rows.Compared(12_000, 41_000, 1 << 30, 3 << 30)
 TRANSFER = rows.TransferRow(
     id=ID_2,
     peer=1,
@@ -306,6 +307,13 @@ ROWS: Samples = {
         state=rows.TransferState.WAITING,
         reason=reason(TransferReason.NO_SPACE, "/home/bob/Downloads/ChatNet", 5_000_000),
     ),
+    "TransferRow, compared": msgspec.structs.replace(
+        TRANSFER,
+        state=rows.TransferState.WAITING,
+        reason=reason(TransferReason.COMPARING),
+        compared=COMPARED,
+    ),
+    "Compared": COMPARED,
     "Differences": DIFFERENCES,
     "Renamed": rows.Renamed("plans/a_", "a_ (1)"),
     "RestoreRow": RESTORE,

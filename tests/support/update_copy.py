@@ -82,6 +82,8 @@ class Copy:
         self.listings = inbox.parent / "listings"
         self.path = inbox / "proj"
         self._is_listed = listed[1]
+        self.reports: list[pw.Report] = []
+        """Of all that was prepared."""
         offer = self._offer(EARLIER_ID, earlier, empty, is_listed=listed[0])
         done = self.arrive(EARLIER_ID, offer, earlier)
         assert isinstance(place(placing(str(inbox), EARLIER_ID, done)), pw.Placed)
@@ -127,7 +129,13 @@ class Copy:
         return pw.Prepare(7, ID, str(self.inbox), encode_offer(offer), self.earlier)
 
     def prepare(self, files: Tree, *empty: str) -> pw.Prepared:
-        done = PrepareJob(self.request(files, *empty), UMASK, manifests=str(self.listings)).run()
+        job = PrepareJob(
+            self.request(files, *empty),
+            UMASK,
+            manifests=str(self.listings),
+            report=self.reports.append,
+        )
+        done = job.run()
         assert isinstance(done, pw.Prepared), done
         return done
 

@@ -13,6 +13,7 @@ from chatnet_engine.addresses import Addr
 from chatnet_engine.files.job_parts import Connect as Connect
 from chatnet_engine.files.job_parts import ScannedFile as ScannedFile
 from chatnet_engine.files.space_wire import Survey, Surveyed
+from chatnet_engine.files.update_wire import Comparing as Comparing
 from chatnet_engine.files.update_wire import Exchange
 from chatnet_engine.files.update_wire import Prepare as Prepare
 from chatnet_engine.files.update_wire import Prepared as Prepared
@@ -340,6 +341,7 @@ Report = (
     | Connected
     | Progress
     | Stalled
+    | Comparing
     | Prepared
     | SourceChanged
     | FileComplete

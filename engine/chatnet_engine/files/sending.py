@@ -12,6 +12,7 @@ import msgspec
 from chatnet_engine.clock import Now
 from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.comparing import compared_of
 from chatnet_engine.files.detail import Detail, Listing
 from chatnet_engine.files.endings import SENT_TO_SENDER
 from chatnet_engine.files.facts import with_problem, with_renamed, without_renamed
@@ -80,6 +81,7 @@ class Sending(Transfer):
 
     def _handle_standing(self, control: ct.TransferStatus, at: Now) -> None:
         self.peer_wait = control.wait
+        self._note_compared(compared_of(control), at)
         super()._handle_standing(control, at)
 
     def handle_due(self, at: Now, may_start: bool) -> None:

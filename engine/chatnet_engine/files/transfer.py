@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from chatnet_engine.clock import Now
 from chatnet_engine.files import connecting
 from chatnet_engine.files import process_wire as pw
+from chatnet_engine.files.comparing import PeerWait, is_compared
 from chatnet_engine.files.detail import Detail, Listing, encode_detail, encode_listing
 from chatnet_engine.files.outputs import Outputs, PeerLink
 from chatnet_engine.files.pauses import DeathPause
@@ -23,7 +24,7 @@ from chatnet_engine.store_ops.commit import StoreTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
-from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
+from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, Compared, TransferRow
 from chatnet_protocol.wire import control as ct
 
 PROGRESS_STORED_EVERY_S = 1.0
@@ -79,8 +80,8 @@ class Transfer(ABC):
         self.progress = Progress(row.done_bytes)
         self._stalled_at_bytes: int | None = None
         """So many bytes had moved when nothing moved any more."""
-        self.wait = ""
-        """Receiver: what holds it up, as the sender knows it."""
+        self.wait = PeerWait()
+        """Of a receiver."""
 
     # --- what it is ---
 
@@ -188,7 +189,7 @@ class Transfer(ABC):
     def _handle_agreement(self, control: ct.Control, at: Now) -> None: ...
 
     def _say_standing(self) -> None:
-        self._out.say(self.peer, ct.TransferStatus(self.id, self.detail.held, self.wait))
+        self._out.say(self.peer, self.wait.status(self.id, self.detail.held))
 
     def _say_end(self) -> None:
         code = self.detail.end_code or ct.EndCode.CANCELLED
@@ -276,6 +277,15 @@ class Transfer(ABC):
             reason=self._row.reason if why is UNSET else why,
             by=self._row.by if by is None else by,
         )
+        if self._row.compared and not is_compared(self._row):
+            self._row = msgspec.structs.replace(self._row, compared=None)
+
+    def _note_compared(self, compared: Compared | None, at: Now) -> None:
+        """So much of the earlier folder is compared."""
+        if compared != self._row.compared:
+            self._row = msgspec.structs.replace(self._row, compared=compared)
+            if is_compared(self._row):
+                self._touch(at)
 
     def _end(self, code: int, by: str, why: Reason | None, at: Now, *, tell: bool) -> None:
         self.phase = END_STATES.get(code, S.FAILED)

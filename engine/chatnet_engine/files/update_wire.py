@@ -48,8 +48,8 @@ class Exchange(Struct, frozen=True, gc=False, array_like=True):
 class Prepare(Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Take what an update has in common with the earlier folder from there, before it is received.
 
-    Answered by Prepared, or Ended if that is not possible now: as UNLISTED when the listing of the
-    new state has to be here first.
+    Answered by Comparing..., then Prepared, or Ended if that is not possible now: as UNLISTED when
+    the listing of the new state has to be here first.
     """
 
     job: int
@@ -57,6 +57,16 @@ class Prepare(Struct, frozen=True, gc=False, tag=True, array_like=True):
     folder: str
     offer: bytes
     earlier: EarlierFolder
+
+
+class Comparing(Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """So much of the earlier folder is compared; at most one a second."""
+
+    job: int
+    files: int
+    of_files: int
+    size_bytes: int
+    of_bytes: int
 
 
 class Prepared(Struct, frozen=True, gc=False, tag=True, array_like=True):

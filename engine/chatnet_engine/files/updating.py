@@ -24,7 +24,7 @@ from chatnet_engine.store_ops.commit import FolderFound
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason
-from chatnet_protocol.ipc.rows import TransferRow
+from chatnet_protocol.ipc.rows import Compared, TransferRow
 
 MAX_KEPT = 3
 """Earlier states of a folder that stay beside it ..."""
@@ -151,10 +151,15 @@ class Updating(Receiving):
             self.job = self._out.next_job()
             folder, offer = self.detail.folder, self.listing.offer
             self._out.ask(pw.Prepare(self.job, self.id, folder, offer, self._earlier))
+            self._note_compared(None, at)
             self._touch(at, why=reason(TransferReason.COMPARING))
 
     def handle_report(self, report: pw.Report, at: Now) -> None:
         """Reports of preparing, and of the rest."""
+        if isinstance(report, pw.Comparing):
+            done = report.files, report.of_files, report.size_bytes, report.of_bytes
+            self._note_compared(Compared(*done), at)
+            return
         if isinstance(report, pw.Prepared):
             self.job = 0
             self._prepared, self._have = report, (report.have, report.digests)

@@ -18,7 +18,6 @@ from chatnet_engine.files.sending import Sending
 from chatnet_engine.files.transfer import Transfer
 from chatnet_engine.files.updating import Updating
 from chatnet_protocol.ipc.reasons import TransferReason
-from chatnet_protocol.wire.control import TransferStatus
 
 R = TransferReason
 
@@ -112,11 +111,8 @@ class Waits:
         wait = why if why in PEER_WAITS and (is_long or why not in BRIEF) else ""
         if transfer.phase is S.ACTIVE:
             wait = ""
-        if wait != transfer.wait:
-            transfer.wait = wait
-            if wait:
-                status = TransferStatus(transfer.id, transfer.detail.held, wait)
-                self._out.say(transfer.peer, status)
+        if transfer.wait.change(wait, transfer.row.compared):
+            self._out.say(transfer.peer, transfer.wait.status(transfer.id, transfer.detail.held))
 
 
 def why_still(transfer: Transfer, out: Outputs) -> TransferReason | None:

@@ -84,9 +84,8 @@ class Job:
     def _work(self) -> pw.Ended | pw.Prepared:
         number = self.request.job
         if isinstance(self.request, pw.Prepare):
-            return PrepareJob(
-                self.request, self._umask, lambda: self._stopped, self._listings
-            ).run()
+            prepare = self.request, self._umask, lambda: self._stopped, self._listings
+            return PrepareJob(*prepare, partial(self._report, number)).run()
         channel = self._channel
         try:
             if channel is None:

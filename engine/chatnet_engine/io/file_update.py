@@ -37,6 +37,7 @@ from chatnet_protocol.wire.file_records import DIGEST_BYTES
 FICLONE = 0x40049409
 """linux/fs.h: share the blocks of another file, on file systems that can."""
 CHUNK_BYTES = 1024 * 1024
+REPORT_EVERY_S = 1.0
 INDEX_BITS = MAX_LISTED_FILES.bit_length()
 HASH_MASK = (1 << 63 - INDEX_BITS) - 1
 """A hash of a path and the number of its file share 8 bytes."""
@@ -51,7 +52,7 @@ class Unreadable(Exception):
 
 
 class PrepareJob:
-    """`is_stopped` is asked between two pieces of work."""
+    """`is_stopped` is asked between two pieces of work, `report` called from this thread."""
 
     def __init__(
         self,
@@ -59,8 +60,15 @@ class PrepareJob:
         umask: int,
         is_stopped: Callable[[], bool] = lambda: False,
         manifests: str = "",
+        report: Callable[[pw.Report], None] = lambda report: None,
     ) -> None:
         """`manifests`: their folder."""
+        self._report = report
+        self._report_due_s = 0.0
+        self._compared_files = self._compared_bytes = 0
+        """Of the earlier folder."""
+        self._of = 0, 0
+        """All its files, and their bytes."""
         self._request = request
         self._offer = decode_offer(request.offer)
         self._umask = umask
@@ -121,6 +129,7 @@ class PrepareJob:
     def _compare(
         self, folder: Folder, target: Target, earlier: "EarlierFiles", earlier_fd: int
     ) -> pw.Prepared:
+        self._of = earlier.count, earlier.size_bytes
         before = _state_of(earlier_fd)
         folder.need(self._offer.size_bytes - folder.size_of_tree(self._request.id, 0))
         finisher = Finisher(target.keep_names, lambda file: [], lambda report: None)
@@ -160,7 +169,9 @@ class PrepareJob:
             is_there = target.size_of(index) == file.size_bytes
             fd = target.open(index)
             opened.callback(os.close, fd)
-            if not self._is_same(source_fd, fd, digest, is_there=is_there):
+            is_same = self._is_same(source_fd, fd, digest, is_there=is_there)
+            self._compared(file.size_bytes)
+            if not is_same:
                 self._is_changed = True
                 target.remove(index)
                 return
@@ -190,6 +201,7 @@ class PrepareJob:
                 fd = earlier.open(index)
                 try:
                     self._is_changed = self._digest(fd) != earlier.digest(index)
+                    self._compared(os.fstat(fd).st_size)
                 finally:
                     os.close(fd)
             earlier.need_folders()
@@ -217,8 +229,24 @@ class PrepareJob:
                 written = os.pwrite(copy_fd, chunk, offset + got - len(chunk))
                 chunk = chunk[written:]
             offset += got
+            if got == CHUNK_BYTES:
+                self._tell(offset)
         digest: bytes = hasher.digest()
         return digest
+
+    def _compared(self, size_bytes: int) -> None:
+        """One more file of the earlier folder."""
+        self._compared_files += 1
+        self._compared_bytes += size_bytes
+        self._tell(0)
+
+    def _tell(self, further_bytes: int) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._report_due_s:
+            self._report_due_s = now_s + REPORT_EVERY_S
+            size_bytes = min(self._of[1], self._compared_bytes + further_bytes)
+            done = self._compared_files, self._of[0], size_bytes, self._of[1]
+            self._report(pw.Comparing(self._request.job, *done))
 
     def _read(self, fd: int, offset: int) -> int:
         try:
@@ -244,7 +272,8 @@ class EarlierFiles:
         """`target`: a folder on the same disk, which tells what names are like there. Raises
         OSError and DecodeError where there is no manifest."""
         offer = decode_offer(earlier.offer)
-        self._count = offer.file_count
+        self.count = offer.file_count
+        self.size_bytes = offer.size_bytes
         self._digests = earlier.digests
         self._taken = FileSet()
         self._manifest: Manifest | None = None
@@ -294,7 +323,7 @@ class EarlierFiles:
 
     def rest(self) -> Iterator[int]:
         """Those that were not taken."""
-        return (index for index in range(self._count) if index not in self._taken)
+        return (index for index in range(self.count) if index not in self._taken)
 
     def open(self, index: int) -> int:
         """Descriptor of one. Raises OSError."""
@@ -308,7 +337,7 @@ class EarlierFiles:
 
     def is_all(self, state: State) -> bool:
         """Whether there is nothing besides what came, all of which was opened."""
-        return (state.files, state.folders, state.others) == (self._count, self._folders, 0)
+        return (state.files, state.folders, state.others) == (self.count, self._folders, 0)
 
     def _count_folders(self, offer: Offer) -> int:
         """Those in the folder, as they came."""
@@ -318,7 +347,7 @@ class EarlierFiles:
         return len({path[:depth] for path in paths for depth in range(1, len(path) + 1)})
 
     def _keys(self) -> Iterator[int]:
-        for index in range(self._count):
+        for index in range(self.count):
             yield _hash_of(self._contents.offered_path(index)) << INDEX_BITS | index
 
 

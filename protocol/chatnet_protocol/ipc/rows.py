@@ -218,6 +218,15 @@ class Differences(Struct, array_like=True, gc=False, frozen=True):
     """Of an update: why the receiver's earlier folder stays as it is, an UpdateReason value."""
 
 
+class Compared(Struct, array_like=True, gc=False, frozen=True):
+    """How far a receiver has compared an update with the earlier folder."""
+
+    files: int
+    of_files: int
+    size_bytes: int
+    of_bytes: int
+
+
 class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     """One offer of files; `id` is the id of the message that offered them."""
 
@@ -253,6 +262,8 @@ class TransferRow(Struct, array_like=True, gc=False, frozen=True):
     """It is the new state of a folder that was offered earlier."""
     updates_allowed: bool = False
     """Receiver: later offers of this folder may take its place here."""
+    compared: Compared | None = None
+    """While `reason` is that it is being compared: how far, about once a second."""
 
 
 class RestoreMine(enum.StrEnum):

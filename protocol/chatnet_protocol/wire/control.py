@@ -87,6 +87,8 @@ class TransferStatus(ControlBase, frozen=True, gc=False, array_like=True, tag=5)
     paused: bool
     wait: str = ""
     """Receiver: what keeps it from going on for now, a TransferReason value; empty: nothing."""
+    compared: tuple[int, int, int, int] | None = None
+    """While it compares: files, of how many, bytes, of how many. None: not known."""
 
 
 class End(ControlBase, frozen=True, gc=False, array_like=True, tag=6):
@@ -151,6 +153,9 @@ def decode_control(body: bytes) -> Control:
         raise DecodeError("more is named than has another name")
     if isinstance(control, Done) and len(control.not_updated.encode()) > MAX_CODE_BYTES:
         raise DecodeError("a code is too long")
-    if isinstance(control, TransferStatus) and len(control.wait.encode()) > MAX_CODE_BYTES:
-        raise DecodeError("a code is too long")
+    if isinstance(control, TransferStatus):
+        if len(control.wait.encode()) > MAX_CODE_BYTES:
+            raise DecodeError("a code is too long")
+        if control.compared is not None and min(control.compared) < 0:
+            raise DecodeError("a number of files or bytes is negative")
     return control

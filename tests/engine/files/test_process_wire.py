@@ -43,6 +43,7 @@ VALUES = [
     pw.Connected(1),
     pw.Progress(1, 0, 3, 4),
     pw.Stalled(1, TransferReason.PATH_SILENT),
+    pw.Comparing(1, 2, 3, 4, 5),
     pw.Prepared(1, b"\1", bytes(32), b"state", "a (until 2026-11-30)", "update-changed"),
     pw.SourceChanged(1, 0, 8),
     pw.FileComplete(1, 0),

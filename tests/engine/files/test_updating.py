@@ -10,12 +10,14 @@ from chatnet_engine.files.names import until_name
 from chatnet_engine.files.offering import ONE_FOLDER, FailedOffer
 from chatnet_engine.files.schedule import Schedule
 from chatnet_engine.files.space_wire import Survey
+from chatnet_engine.files.transfers import Act
 from chatnet_engine.files.update_wire import KeptFolder
 from chatnet_engine.files.updating import MAX_KEPT, kept_and_dropped
 from chatnet_engine.store_ops.commit import FolderFound, StoredTransfer
 from chatnet_protocol.errors import CommandError, DecodeError, ErrorCode
 from chatnet_protocol.ipc.offer import Offer, OfferedFile, decode_offer, encode_offer
 from chatnet_protocol.ipc.reasons import TransferReason, UpdateReason, reason
+from chatnet_protocol.ipc.rows import Compared
 from file_pair import PEER
 from nightly import FIRST, SECOND, THIRD, UNTIL, Nightly
 
@@ -197,6 +199,39 @@ def test_a_process_that_dies_while_it_prepares_is_asked_again(nightly: Nightly) 
     nightly.run(lambda: nightly.pair.both("done", SECOND))
     assert len(nightly.b.process.prepare) >= 2
     assert set(nightly.b.process.disk) == {"proj", UNTIL}
+
+
+def test_both_sides_see_how_far_comparing_is(nightly: Nightly) -> None:
+    nightly.send(FIRST)
+    nightly.allow(FIRST)
+    answer = nightly.b.process.report
+    nightly.b.process.report = lambda report: (  # type: ignore[method-assign]
+        None if isinstance(report, pw.Prepared) else answer(report)
+    )
+    nightly.begin(SECOND)
+    assert nightly.b.row(SECOND).compared is None
+    [prepare] = nightly.b.process.prepare
+    answer(pw.Comparing(prepare.job, 1, 2, 10, 20))
+    nightly.settle()
+    assert nightly.b.row(SECOND).compared == Compared(1, 2, 10, 20)
+    assert nightly.a.row(SECOND).compared is None, "what is over in a moment needs no words"
+    for _ in range(8):
+        nightly.advance(1.0)
+        nightly.settle()
+    assert nightly.a.row(SECOND).reason == reason(TransferReason.PEER_COMPARING)
+    assert nightly.a.row(SECOND).compared == Compared(1, 2, 10, 20)
+    answer(pw.Comparing(prepare.job, 2, 2, 20, 20))
+    nightly.settle()
+    assert nightly.a.row(SECOND).compared == nightly.b.row(SECOND).compared
+    nightly.a.transfers.act(SECOND, Act.PAUSE, Now(nightly.a.clock, 1))
+    nightly.settle()
+    nightly.a.transfers.act(SECOND, Act.RESUME, Now(nightly.a.clock, 1))
+    nightly.settle()
+    assert nightly.b.row(SECOND).compared is None, "it begins again"
+    nightly.b.process.report = answer  # type: ignore[method-assign]
+    nightly.b.restart_process()
+    nightly.run(lambda: nightly.pair.both("done", SECOND))
+    assert [side.row(SECOND).compared for side in (nightly.a, nightly.b)] == [None, None]
 
 
 def test_an_answer_to_what_has_ended_changes_nothing(nightly: Nightly) -> None:

@@ -55,6 +55,22 @@ def test_unchanged_files_are_taken_and_the_copy_may_be_replaced(copy: Copy) -> N
     assert done.until.startswith("proj (until ")
 
 
+def test_it_says_how_far_it_is(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_update, "REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr(file_update, "CHUNK_BYTES", 1000)
+    copy.prepare(EARLIER | {"b.txt": b"bb", "new.txt": b"n"})
+    reports = [one for one in copy.reports if isinstance(one, pw.Comparing)]
+    done = [(one.files, one.size_bytes) for one in reports]
+    assert done == sorted(done), "it goes forward"
+    assert {(0, 1000), (0, 2000), (1, 3000), (4, 3051)} <= set(done)
+    assert {(one.of_files, one.of_bytes) for one in reports} == {(4, 3051)}
+
+
+def test_it_says_so_once_a_second(copy: Copy) -> None:
+    copy.prepare(EARLIER)
+    assert len(copy.reports) == 1
+
+
 def test_preparing_again_copies_nothing_again(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
     first = copy.prepare(EARLIER)
 
