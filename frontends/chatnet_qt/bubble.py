@@ -5,6 +5,7 @@ from msgspec import Struct
 from chatnet_client.mirror import NO_PROGRESS, Progress
 from chatnet_client.words.offers import offer_words, row_words
 from chatnet_client.words.states import state_sentence
+from chatnet_client.words.transfers import compared_share
 from chatnet_protocol.errors import DecodeError
 from chatnet_protocol.ipc.offer import Offer, decode_offer
 from chatnet_protocol.ipc.reasons import MessageFailure
@@ -72,6 +73,15 @@ def offer_of(row: MessageRow) -> Offer:
         return Offer(files=[])
 
 
+def share_of(bubble: Bubble) -> float:
+    """How much of a transfer is done, or of the comparison that goes before it, from 0 to 1."""
+    transfer = bubble.transfer
+    assert transfer is not None
+    if transfer.compared is not None:
+        return compared_share(transfer.compared)
+    return bubble.progress.done_bytes / transfer.size_bytes if transfer.size_bytes else 1.0
+
+
 def spoken(bubble: Bubble) -> str:
     """A message as a screen reader says it: author, time, content, how far it has come."""
     row = bubble.row
@@ -105,8 +115,7 @@ def spoken_offer(bubble: Bubble) -> str:
         what = f"file {what}"
     if transfer is None:
         return what
-    done_bytes, size_bytes = bubble.progress.done_bytes, transfer.size_bytes
-    share = f", {done_bytes / size_bytes:.0%}" if size_bytes else ""
+    share = f", {share_of(bubble):.0%}" if transfer.size_bytes else ""
     moving = transfer.state in ("active", "paused", "waiting")
     words = transfer_words(transfer, bubble.peer_name, bubble.state not in ("queued", "sent"))
     return f"{what}, {words}{share if moving else ''}"

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from chatnet_client.words import is_record, size_words
 from chatnet_protocol.ipc.rows import TransferState
-from chatnet_qt.bubble import Bubble
+from chatnet_qt.bubble import Bubble, share_of
 from chatnet_qt.bubble_actions import ICONS, LOUD, action_words, is_quiet
 from chatnet_qt.bubble_layout import Placed, PlacedBlock, failed_words, wrapping
 from chatnet_qt.card_layout import state_words
@@ -259,9 +259,7 @@ class BubblePainter:
         painter.setBrush(QBrush(colours.own_track if own else colours.peer_track))
         radius = box.height() / 2
         painter.drawRoundedRect(box, radius, radius)
-        share = bubble.progress.done_bytes / transfer.size_bytes if transfer.size_bytes else 1.0
-        if transfer.state == TransferState.VERIFYING:
-            share = 1.0
+        share = 1.0 if transfer.state == TransferState.VERIFYING else share_of(bubble)
         part = QRectF(box)
         part.setWidth(box.width() * min(1.0, share))
         still = transfer.state in (TransferState.PAUSED, TransferState.WAITING)

@@ -4,6 +4,8 @@ import re
 import time
 from functools import cache
 
+from msgspec.structs import replace
+
 from chatnet_client.mirror import Progress
 from chatnet_client.words import (
     BLOCKED,
@@ -181,6 +183,8 @@ def card_words(row: TransferRow, name: str, delivered: bool, progress: Progress)
     match row.state:
         case TransferState.ACTIVE if row.reason is None:
             return progress_words(progress, row.size_bytes)
+        case TransferState.WAITING if row.compared:
+            return words
         case TransferState.ACTIVE | TransferState.PAUSED | TransferState.WAITING:
             return f"{words} · {size_words(done_bytes)} of {size_words(row.size_bytes)}"
         case TransferState.DONE:
@@ -202,6 +206,8 @@ def _differences(row: TransferRow) -> str:
 
 def longest_card_words(row: TransferRow, name: str) -> str:
     """What `card_words` may become while the transfer stays in this state."""
+    if (found := row.compared) is not None:
+        row = replace(row, compared=replace(found, files=found.of_files, size_bytes=999_000_000))
     may_be = [
         card_words(row, name, delivered, Progress(done))
         for delivered in (False, True)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from chatnet_client.words import is_record, size_words
 from chatnet_client.words.sentences import Sentence, sentence_of
 from chatnet_protocol.ipc.reasons import Reason, TransferReason
-from chatnet_protocol.ipc.rows import TransferRow, TransferState
+from chatnet_protocol.ipc.rows import Compared, TransferRow, TransferState
 
 
 def _no_space(_name: str, reason: Reason) -> str:
@@ -102,7 +102,28 @@ def why_words(row: TransferRow, name: str) -> str:
 
     A newer engine's code is shown as it is.
     """
-    return sentence_of(_SENTENCES, row.reason, name) if row.reason else ""
+    if row.reason is None:
+        return ""
+    words = sentence_of(_SENTENCES, row.reason, name)
+    return f"{words.removesuffix('.')}: {compared_words(row.compared)}." if row.compared else words
+
+
+def compared_words(compared: Compared) -> str:
+    """`12,000 of 41,000 files, 1.1 of 3.2 GB`."""
+    files = f"{compared.files:,} of {compared.of_files:,} files"
+    if not compared.of_bytes:
+        return files
+    return f"{files}, {size_words(compared.size_bytes)} of {size_words(compared.of_bytes)}"
+
+
+def compared_share(compared: Compared) -> float:
+    """How much of it is done, from 0 to 1: of bytes or of files, what is behind."""
+    shares = [1.0]
+    if compared.of_files:
+        shares.append(compared.files / compared.of_files)
+    if compared.of_bytes:
+        shares.append(compared.size_bytes / compared.of_bytes)
+    return max(0.0, min(shares))
 
 
 def transfer_words(row: TransferRow, name: str, delivered: bool | None = None) -> str:

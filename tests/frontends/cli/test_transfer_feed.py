@@ -5,11 +5,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from chatnet_cli.transfer_feed import PROGRESS_EVERY_S, TransferFeed
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.reasons import Reason, TransferReason, reason
-from chatnet_protocol.ipc.rows import TransferRow, TransferState
+from chatnet_protocol.ipc.rows import Compared, TransferRow, TransferState
 from cli_shell import Shell
 from local_engine import LocalEngine
 
@@ -47,6 +49,24 @@ def test_a_change_is_new_at_once_and_progress_once_a_second() -> None:
     assert not feed.is_new(ROW, 2, PROGRESS_EVERY_S / 2)
     assert feed.is_new(ROW, 2, PROGRESS_EVERY_S)
     assert not feed.is_new(ROW, 2, 10 * PROGRESS_EVERY_S)
+    compares = msgspec.structs.replace(ROW, compared=Compared(1, 2, 3, 4))
+    assert feed.is_new(compares, 2, 11 * PROGRESS_EVERY_S)
+    assert not feed.is_new(compares, 2, 13 * PROGRESS_EVERY_S)
+
+
+def test_comparing_as_json_says_how_far_it_is(shell: Shell, local: LocalEngine) -> None:
+    offer = local.do(lambda world: world.peer_offers("a.bin"))
+    why, compared = reason(TransferReason.COMPARING), Compared(1, 2, 3, 4)
+    local.do(
+        lambda world: world.announce_transfer(
+            offer, TransferState.WAITING, reason=why, compared=compared
+        )
+    )
+    assert shell.run("transfers", "--json") == 0
+    row = json.loads(shell.out)
+    assert row["compared"] == {"files": 1, "of_files": 2, "size_bytes": 3, "of_bytes": 4}
+    assert shell.run("transfers") == 0
+    assert "earlier folder: 1 of 2 files, 3 B of 4 B" in shell.out
 
 
 def test_watched_transfers_go_on(shell: Shell, local: LocalEngine) -> None:

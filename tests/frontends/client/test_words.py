@@ -1,13 +1,19 @@
 """Words that every front end uses for the same fact."""
 
 import pytest
+from msgspec.structs import replace
 
 from chatnet_client import words
 from chatnet_client.words import numbers, states
 from chatnet_client.words.links import link_sentence, reason_words
 from chatnet_client.words.messages import failure_words
 from chatnet_client.words.notices import notice_words
-from chatnet_client.words.transfers import transfer_words, why_words
+from chatnet_client.words.transfers import (
+    compared_share,
+    compared_words,
+    transfer_words,
+    why_words,
+)
 from chatnet_protocol.ipc.events import notice
 from chatnet_protocol.ipc.reasons import (
     PARAMETERS,
@@ -19,6 +25,7 @@ from chatnet_protocol.ipc.reasons import (
     reason,
 )
 from chatnet_protocol.ipc.rows import (
+    Compared,
     LinkRow,
     LinkState,
     PeerRow,
@@ -110,6 +117,31 @@ def test_what_holds_a_transfer_up_is_what_is_said(
     params = [f"<{number}>" for number in range(len(PARAMETERS.get(code, ())))]
     row = transfer(state, reason(code, *params), mine=mine)
     assert transfer_words(row, "bob") == why_words(row, "bob")
+
+
+def test_comparing_says_how_far_it_is() -> None:
+    row = transfer("waiting", reason(TransferReason.PEER_COMPARING), mine=True)
+    compared = Compared(12_000, 41_000, 1_100_000_000, 3_200_000_000)
+    words = why_words(replace(row, compared=compared), "bob")
+    numbers = "12,000 of 41,000 files, 1.1 GB of 3.2 GB"
+    assert words == f"bob is comparing it with the earlier folder: {numbers}."
+    assert why_words(row, "bob") == "bob is comparing it with the earlier folder."
+    assert compared_words(Compared(1, 2, 0, 0)) == "1 of 2 files"
+
+
+@pytest.mark.parametrize(
+    ("compared", "share"),
+    [
+        (Compared(1, 4, 90, 100), 0.25),
+        (Compared(3, 4, 10, 100), 0.1),
+        (Compared(1, 2, 0, 0), 0.5),
+        (Compared(0, 0, 0, 0), 1.0),
+        (Compared(9, 1, 9, 1), 1.0),
+        (Compared(-1, 1, 9, 1), 0.0),
+    ],
+)
+def test_how_much_is_compared_is_what_is_behind(compared: Compared, share: float) -> None:
+    assert compared_share(compared) == share
 
 
 def test_missing_room_is_given_in_whole_megabytes() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from chatnet_client.mirror import Progress
 from chatnet_protocol.ipc.reasons import TransferReason, reason
-from chatnet_protocol.ipc.rows import LinkRow, LinkState, TransferRow, TransferState
+from chatnet_protocol.ipc.rows import Compared, LinkRow, LinkState, TransferRow, TransferState
 from chatnet_qt import wording
 from qtworld import NOW_MS, peer_view
 
@@ -118,6 +118,18 @@ def test_transfers_say_who_and_why() -> None:
     assert say(transfer("failed", by="restored"), "Bob", True) == "The files are not here"
     assert say(transfer("failed", by="restored", mine=True), "Bob", True) == "Sent before the loss"
     assert all(say(transfer(state), "Bob", True) for state in TransferState)
+
+
+def test_comparing_says_how_far_it_is_and_no_more() -> None:
+    compared = Compared(2_000, 41_000, 1_100_000, 3_200_000_000)
+    why = reason(TransferReason.COMPARING)
+    row = transfer("waiting", reason=why, compared=compared)
+    numbers = "2,000 of 41,000 files, 1.1 MB of 3.2 GB"
+    words = wording.card_words(row, "Bob", True, Progress(0))
+    assert words == f"Comparing with the earlier folder: {numbers}."
+    assert len(wording.longest_card_words(row, "Bob")) > len(words)
+    row = transfer("paused", by="me", reason=why, compared=compared)
+    assert wording.card_words(row, "Bob", True, Progress(0)) == "Paused by you · 0 B of 10 B"
 
 
 def test_progress_guesses_nothing_without_a_rate() -> None:
