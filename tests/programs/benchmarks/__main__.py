@@ -23,6 +23,7 @@ from benchmarks import (
     secure,
     stages,
     thin,
+    tiny,
     window,
 )
 
@@ -35,6 +36,7 @@ ALL = {
     "local": local.run,
     "files": files.run,
     "many": many.run,
+    "tiny": tiny.run,
     "pace": pace.run,
     "paths": paths.run,
     "secure": secure.run,
@@ -46,7 +48,18 @@ ALL = {
     "peers": peers.run,
     "window": window.run,
 }
-WHEN_ASKED = {"bulk", "flood", "line", "pace", "paths", "partition", "hostile", "peers", "window"}
+WHEN_ASKED = {
+    "bulk",
+    "flood",
+    "line",
+    "pace",
+    "paths",
+    "partition",
+    "hostile",
+    "peers",
+    "tiny",
+    "window",
+}
 """Take minutes, or need root."""
 
 

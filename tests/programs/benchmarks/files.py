@@ -98,7 +98,7 @@ def _small(top: Path, number: int) -> Path:
 
 def _transfer(a: RealEngine, b: RealEngine, path: Path) -> Took:
     engines = [engine.process.pid for engine in (a, b) if engine.process]
-    movers = [child for engine in engines for child in _children(engine)]
+    movers = [child for engine in engines for child in children(engine)]
     with a.attach("sender") as sender, b.attach("receiver") as receiver:
         before = [cpu_s(pid) for pid in (*movers, *engines)]
         start = time.perf_counter()
@@ -121,7 +121,7 @@ def _transfer(a: RealEngine, b: RealEngine, path: Path) -> Took:
     return Took(took_s, sum(used[: len(movers)]), sum(used))
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     return [
         int(child)
         for task in Path(f"/proc/{pid}/task").iterdir()
