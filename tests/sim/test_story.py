@@ -167,7 +167,7 @@ def test_the_simulator_prints_what_each_engine_did() -> None:
     assert re.match(r" +\d+\.\d{4}  [abc]  ([abc] {5}|peer \d) connectivity", started)
 
 
-@pytest.mark.parametrize("seed", [28, 46])
+@pytest.mark.parametrize("seed", [32, 46])
 def test_a_run_that_prints_its_trace_is_the_same_run(seed: int) -> None:
     """Both seeds crash an engine between two effects."""
     silent = run_seed(seed)

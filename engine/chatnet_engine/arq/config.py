@@ -27,7 +27,11 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
     window_messages: int = MAX_MESSAGES_IN_WINDOW
 
     initial_rtt_s: float = 0.333
-    """RFC 9002 section 6.2.2."""
+    """RFC 9002 section 6.2.2. A shorter one of the handshake replaces it."""
+    least_assumed_rtt_s: float = 0.05
+    """However fast the handshake seemed: what was answered may have been repeated within a round
+    trip. It costs a fresh link 0.1 s where its first packet is lost, and spares long paths a
+    probe."""
     granularity_s: float = 0.001
     """RFC 9002 section 6.1.2."""
     max_ack_delay_s: float = 0.005

@@ -134,6 +134,10 @@ class Connection:
 
     # --- asks -----------------------------------------------------------------------------------
 
+    def assume_rtt(self, rtt_s: float) -> None:
+        """What a round trip took before the first packet of this link."""
+        self._sender.rtt.assume(rtt_s)
+
     def set_hello(self, body: bytes) -> None:
         """HELLO goes first in every packet until acknowledged. Once; at most MAX_HELLO_BYTES."""
         self._sources.hello.set(body)

@@ -17,6 +17,14 @@ class RttEstimator:
         self.min_s = 0.0
         self.samples = 0
 
+    def assume(self, rtt_s: float) -> None:
+        """A round trip of before the first packet (RFC 9002 section 6.2.2); it may be too short,
+        which costs a probe, and the first sample replaces it."""
+        if not self.samples:
+            bound_s = self._config.initial_rtt_s
+            self.smoothed_s = min(max(rtt_s, self._config.least_assumed_rtt_s), bound_s)
+            self.variation_s = self.smoothed_s / 2
+
     def add(self, sample_s: float, ack_delay_s: float) -> None:
         """One round trip of `sample_s`, of which the peer held the ACK for `ack_delay_s`.
 

@@ -24,17 +24,31 @@ class SecureConfig(msgspec.Struct, frozen=True, kw_only=True):
     open the content that ends it. So the rest has an end."""
 
     # initiating
-    fin_repeat_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 4.0)
-    """Pauses between repetitions of FIN; when they are over a new INIT starts."""
+    first_repeat_s: float = 0.125
+    """Pause before INIT or FIN is repeated for the first time, while the round trip is not known:
+    as long as most are. Lost handshakes are what a person waits for, and repeating one costs a
+    datagram, for the answer is made already."""
+    first_repeat_rtts: float = 1.5
+    """The same in round trips, where the last handshake measured one; within the next two."""
+    least_first_repeat_s: float = 0.1
+    most_first_repeat_s: float = 0.5
+    fin_pause_s: float = 4.0
+    """Pauses of FIN double up to this."""
+    fin_repeat_s: float = 15.0
+    """FIN is repeated for this long; at the next pause's end a new INIT starts."""
     fin_in_front_s: float = 0.1
     """DATA on an unconfirmed session is preceded by FIN, at most this often."""
-    init_repeat_s: tuple[float, ...] = (0.5, 1.0, 2.0)
-    """Pauses after the first INITs of a dial; then 2 s while something waits, else doubling."""
     urgent_s: float = 2.0
+    """Pauses of INIT double up to this, and stay there while something waits; else they go on to
+    double up to `idle_s`."""
     idle_s: float = 8.0
     idle_after_s: float = 90.0
     """A dial that was not urgent for this long slows down to `slow_s`."""
     slow_s: float = 60.0
+    simultaneous_s: float = 0.5
+    """An INIT that crosses our own attempt is decided by the larger key while that is younger:
+    several round trips of most paths. After that it is answered, for ours may be lost;
+    two sessions do no harm."""
     attempt_s: float = 15.0
     """An ephemeral key is used for INITs this long, then a new one is drawn."""
     refused_wait_s: float = 60.0

@@ -27,10 +27,19 @@ class Dial:
         return mine == (other.addrs, other.remote_key, other.psk)
 
 
+def first_repeat_s(config: SecureConfig, rtt_s: float) -> float:
+    """The pause before INIT or FIN is repeated for the first time; `rtt_s`: what a round trip
+    took lately, 0 if that is not known."""
+    if not rtt_s:
+        return config.first_repeat_s
+    pause_s = config.first_repeat_rtts * rtt_s
+    return min(max(pause_s, config.least_first_repeat_s), config.most_first_repeat_s)
+
+
 class InitSchedule:
     """When the next INIT goes out."""
 
-    __slots__ = ("_config", "_since", "_tries", "last_sent", "next_at", "urgent")
+    __slots__ = ("_config", "_pause", "_since", "last_sent", "next_at", "urgent")
 
     def __init__(self, config: SecureConfig, now: float) -> None:
         self._config = config
@@ -41,28 +50,27 @@ class InitSchedule:
     def restart(self, now: float) -> None:
         """Begin anew, with an INIT at once."""
         self._since = now
-        self._tries = 0
+        self._pause = 0.0
         self.next_at = now
 
-    def sent(self, now: float, jitter: int, *, urgent: bool) -> None:
-        """An INIT went out; `jitter` is a random byte that shortens the pause by up to 25 %."""
+    def sent(self, now: float, jitter: int, *, urgent: bool, first_s: float) -> None:
+        """An INIT went out, the second follows after `first_s`; `jitter` is a random byte that
+        shortens the pause by up to 25 %."""
         config = self._config
-        step = self._tries - len(config.init_repeat_s)
-        if step < 0:
-            pause = config.init_repeat_s[self._tries]
-        elif urgent or self.urgent:
-            pause = config.urgent_s
-        elif now - self._since < config.idle_after_s:
-            pause = min(config.idle_s, config.urgent_s * 2 ** min(step, 8))
-        else:
+        waits = urgent or self.urgent
+        is_first = not self._pause
+        pause = self._pause or first_s
+        if not waits and now - self._since >= config.idle_after_s:
             pause = config.slow_s
-        self._tries += 1
+        else:
+            pause = min(pause, config.urgent_s if waits else config.idle_s)
+        self._pause = pause if is_first else 2 * pause
         self.last_sent = now
         self.next_at = now + pause * (1 - jitter / 1024)
 
     def set_urgent(self, urgent: bool) -> None:
         """Something waits: no pause is longer than `urgent_s`."""
-        if urgent and self._tries:
+        if urgent and self._pause:
             self.next_at = min(self.next_at, self.last_sent + self._config.urgent_s)
         self.urgent = urgent
 
@@ -70,7 +78,7 @@ class InitSchedule:
 class FinRepeat:
     """The repetitions of one FIN until it is confirmed."""
 
-    __slots__ = ("_config", "_step", "addr", "next_at", "sent_at")
+    __slots__ = ("_config", "_ends_at", "_pause", "addr", "next_at", "sent_at")
 
     def __init__(self, config: SecureConfig) -> None:
         self._config = config
@@ -81,12 +89,13 @@ class FinRepeat:
         """Whether repetitions are still to come."""
         return self.next_at < _NEVER
 
-    def start(self, addr: Addr, now: float) -> None:
-        """The first FIN goes to `addr` now."""
+    def start(self, addr: Addr, now: float, first_s: float) -> None:
+        """The first FIN goes to `addr` now, the second after `first_s`."""
         self.addr: Addr | None = addr
         self.sent_at = now
-        self._step = 0
-        self.next_at = now + self._pause()
+        self._ends_at = now + self._config.fin_repeat_s
+        self._pause = first_s
+        self.next_at = now + first_s
 
     def stop(self) -> None:
         """Confirmed or obsolete."""
@@ -100,12 +109,12 @@ class FinRepeat:
 
     def advance(self, now: float) -> bool:
         """A repetition is due; False when it was the last pause and nothing more is to be sent."""
-        if self._step >= len(self._config.fin_repeat_s):
+        if now >= self._ends_at:
             self.give_up()
             return False
-        self._step += 1
+        self._pause = min(2 * self._pause, self._config.fin_pause_s)
         self.sent_at = now
-        self.next_at = now + self._pause()
+        self.next_at = now + self._pause
         return True
 
     def in_front(self, now: float) -> bool:
@@ -114,9 +123,3 @@ class FinRepeat:
             return False
         self.sent_at = now
         return True
-
-    def _pause(self) -> float:
-        pauses = self._config.fin_repeat_s
-        if not pauses:
-            return self._config.urgent_s
-        return pauses[min(self._step, len(pauses) - 1)]

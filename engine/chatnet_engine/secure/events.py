@@ -53,7 +53,8 @@ class LinkUp(msgspec.Struct, frozen=True, gc=False):
 
     `rekey`: the pair is the one announced last for this peer, so the link continues with its
     packet numbers (also after SessionExpired); else packet and ACK state start anew. `psk`: both
-    sides proved to know the secret of the same invite.
+    sides proved to know the secret of the same invite. `rtt_s`: a round trip of the handshake, or
+    less where messages of it were repeated.
     """
 
     peer: int
@@ -63,6 +64,7 @@ class LinkUp(msgspec.Struct, frozen=True, gc=False):
     addr: Addr
     rekey: bool
     psk: bool
+    rtt_s: float
 
 
 class PacketArrived(msgspec.Struct, frozen=True, gc=False):

@@ -47,7 +47,8 @@ MAX_COOKIES: Final = 16
 class AuthenticatedHandshake:
     """A finished reading of the other side's last word: its key, and what makes the session.
 
-    `fin` is what to send (initiator) or what arrived (responder).
+    `fin` is what to send (initiator) or what arrived (responder); `sent_at`: when what it answers
+    left last.
     """
 
     __slots__ = (
@@ -62,6 +63,7 @@ class AuthenticatedHandshake:
         "local_incarnation",
         "psk",
         "remote_index",
+        "sent_at",
         "started",
     )
 
@@ -76,6 +78,7 @@ class AuthenticatedHandshake:
         initiator: bool,
         initiator_ephemeral: bytes,
         started: float,
+        sent_at: float,
         addr: Addr,
         fin: bytes,
         psk: bool,
@@ -89,6 +92,7 @@ class AuthenticatedHandshake:
         self.initiator = initiator
         self.initiator_ephemeral = initiator_ephemeral
         self.started = started
+        self.sent_at = sent_at
         self.addr = addr
         self.fin = fin
         self.psk = psk
@@ -150,8 +154,8 @@ class Initiation:
         self.cookies: dict[Addr, bytes] = {}
         self._cookies_left = MAX_COOKIES
         self.refused_keys: list[bytes] = []
-        self.addrs: list[Addr] = []
-        """Where INIT went: a RESP from one of them proves that address."""
+        self.addrs: dict[Addr, tuple[float, float]] = {}
+        """Where INIT went, when first and when last: a RESP from there proves the address."""
         self._handshake = Handshake(
             _PROTOCOLS[self.mode],
             initiator=True,
@@ -198,6 +202,7 @@ class Initiation:
             initiator=True,
             initiator_ephemeral=self.ephemeral,
             started=self.started,
+            sent_at=self.addrs.get(addr, (self.started, self.started))[1],
             addr=addr,
             fin=b"",
             psk=self.mode == Mode.XXPSK3,
@@ -225,6 +230,8 @@ class HalfOpen:
         """Where RESP went: a FIN from one of them proves that address."""
         self.known = known
         self.started = now
+        self.answered_at = now
+        """When RESP left last."""
         self.remote_index = init.index
         self.initiator_ephemeral = init.ephemeral
         self._mode = Mode(init.mode)
@@ -262,17 +269,21 @@ class HalfOpen:
             initiator=False,
             initiator_ephemeral=self.initiator_ephemeral,
             started=self.started,
+            sent_at=self.answered_at,
             addr=addr,
             fin=data,
             psk=invite is not None,
             invite=invite,
         )
 
-    def answers(self, addr: Addr) -> bool:
-        """Whether RESP may (also) go to `addr`, where a duplicate of the INIT came from."""
-        if addr not in self.addrs and len(self.addrs) < MAX_RESP_ADDRS:
+    def answers(self, addr: Addr, now: float) -> bool:
+        """Whether RESP (also) goes to `addr` now, where a duplicate of the INIT came from."""
+        if addr not in self.addrs:
+            if len(self.addrs) >= MAX_RESP_ADDRS:
+                return False
             self.addrs.append(addr)
-        return addr in self.addrs
+        self.answered_at = now
+        return True
 
 
 def _read_with_invites(

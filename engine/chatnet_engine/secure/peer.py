@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 from chatnet_engine.addresses import Addr
 from chatnet_engine.secure.admission import mac1, mac1_key
-from chatnet_engine.secure.dial import Dial, FinRepeat, InitSchedule
+from chatnet_engine.secure.dial import Dial, FinRepeat, InitSchedule, first_repeat_s
 from chatnet_engine.secure.events import LinkUp, PeerStatus, Refused, SessionExpired, local_of
 from chatnet_engine.secure.handshake import AuthenticatedHandshake, Initiation
 from chatnet_engine.secure.local import Local
@@ -54,6 +54,7 @@ class PeerLink:
         self._key = b""  # of the last `_link`
         self._proved_psk = False
         self._last_received_s: float | None = None
+        self._rtt_s = 0.0  # of the last handshake, or less if what was answered had been repeated
 
     # --- dialling -------------------------------------------------------------------------------
 
@@ -139,10 +140,12 @@ class PeerLink:
         session = proof.session(self.number, now)
         local.sessions[session.index] = session
         self._forget(self._slots.put_next(session))
-        self._fin.start(proof.addr, now)
+        self._rtt_s = now - proof.sent_at
+        local.initiating.answered(initiation, proof.addr, now, local.config.simultaneous_s)
+        self._fin.start(proof.addr, now, first_repeat_s(local.config, self._rtt_s))
         self._send_fin(session)
         if self._slots.current is None:
-            self._roaming.settle_among(initiation.addrs, proof.addr)
+            self._roaming.settle_among(tuple(initiation.addrs), proof.addr)
             if not was_usable and initiation.mode == Mode.XX:
                 self._announce(session, proof.addr)
             self._roaming.follow(proof.addr, len(proof.fin), now)
@@ -160,6 +163,7 @@ class PeerLink:
             return False
         session = proof.session(self.number, now)
         local.sessions[session.index] = session
+        self._rtt_s = now - proof.sent_at
         self._roaming.settle_among(addrs, proof.addr)
         self._promote(session, proof.addr, now)
         self._roaming.follow(proof.addr, len(proof.fin), now)
@@ -206,6 +210,9 @@ class PeerLink:
         self._fin.stop()
         if self._announced is session:
             self._announced = self._link = None
+        current = self._slots.current
+        if current is not None and current.settled > session.born:
+            return  # the peer has accepted us since
         self.hold(now + self._local.config.refused_wait_s)
         self._local.events.append(Refused(self.number, session.key, payload, addr))
 
@@ -287,7 +294,8 @@ class PeerLink:
             local.initiations[initiation.index] = initiation
         for addr in self._addrs():
             self.send_init(initiation, addr, now)
-        self._cadence.sent(now, local.random(1)[0], urgent=self._renew)
+        first_s = first_repeat_s(local.config, self._rtt_s)
+        self._cadence.sent(now, local.random(1)[0], urgent=self._renew, first_s=first_s)
 
     def send_init(
         self, initiation: Initiation, addr: Addr, now: float, *, has_cookie: bool = False
@@ -364,6 +372,7 @@ class PeerLink:
                 addr=addr,
                 rekey=rekey,
                 psk=session.psk,
+                rtt_s=self._rtt_s,
             )
         )
 

@@ -52,7 +52,7 @@ class Responder:
             return
         held = self._by_ephemeral.get(ephemeral)
         if held is not None:
-            if held.remote_index == init.index and held.answers(addr):
+            if held.remote_index == init.index and held.answers(addr, now):
                 local.send(held.resp, addr)
             else:
                 counters.dropped_duplicate_init += 1
@@ -198,13 +198,10 @@ class Responder:
 
         Not when the modes differ or an answer from there was refused: then ours will not succeed.
         """
-        ours = self._local.initiating.get(addr)
-        if ours is None:
-            return False
-        initiation, sent = ours
+        ours = self._local.initiating.contender(addr, now, self._local.config.simultaneous_s)
         return (
-            now < sent + self._local.config.urgent_s
-            and initiation.mode == init.mode
-            and not initiation.refused_keys
-            and initiation.ephemeral > init.ephemeral
+            ours is not None
+            and ours.mode == init.mode
+            and not ours.refused_keys
+            and ours.ephemeral > init.ephemeral
         )

@@ -64,3 +64,18 @@ def test_a_delay_that_leads_just_to_the_minimum_comes_off() -> None:
     rtt.add(0.125, 0)
     rtt.add(0.125 + 2**-8, 2**-8)
     assert rtt.smoothed_s == 0.125
+
+
+@pytest.mark.parametrize(
+    ("handshake_s", "assumed_s"), [(0.0, 0.05), (0.06, 0.06), (0.333, 0.333), (20.0, 0.333)]
+)
+def test_a_round_trip_of_the_handshake_is_assumed_until_one_is_measured(
+    handshake_s: float, assumed_s: float
+) -> None:
+    rtt = RttEstimator(CONFIG)
+    rtt.assume(handshake_s)
+    assert rtt.probe_timeout_s() == pytest.approx(3 * assumed_s + CONFIG.max_ack_delay_s)
+    assert (rtt.samples, rtt.latest_s, rtt.min_s) == (0, 0.0, 0.0)
+    rtt.add(0.1, 0)
+    rtt.assume(handshake_s)
+    assert (rtt.smoothed_s, rtt.variation_s) == (0.1, 0.05)

@@ -50,7 +50,7 @@ def split(seed: int, config: SecureConfig, *, liveness: bool) -> bool:
     return not world.run(600, lambda: agreed(a, b))
 
 
-NO_FIN_REPEAT = SecureConfig(fin_repeat_s=(1e9,), fin_in_front_s=1e9)
+NO_FIN_REPEAT = SecureConfig(least_first_repeat_s=1e9, most_first_repeat_s=1e9, fin_in_front_s=1e9)
 
 
 def test_ablation_without_fin_repeat_and_liveness_splits() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from chatnet_engine.secure.config import SecureConfig
-from chatnet_engine.secure.dial import Dial, FinRepeat, InitSchedule
+from chatnet_engine.secure.dial import Dial, FinRepeat, InitSchedule, first_repeat_s
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_engine.secure.events import VersionSeen
 from chatnet_engine.secure.identity import Identity
@@ -17,20 +17,36 @@ def pauses(count: int, *, urgent: bool, renewing: bool = False, jitter: int = 0)
     out = []
     for _ in range(count):
         now = cadence.next_at
-        cadence.sent(now, jitter, urgent=renewing)
+        cadence.sent(now, jitter, urgent=renewing, first_s=CONFIG.first_repeat_s)
         out.append(cadence.next_at - now)
     return out
 
 
 def test_inits_are_at_most_two_seconds_apart_while_something_waits() -> None:
-    assert pauses(6, urgent=True) == [0.5, 1.0, 2.0, 2.0, 2.0, 2.0]
-    assert pauses(6, urgent=False, renewing=True) == [0.5, 1.0, 2.0, 2.0, 2.0, 2.0]
+    first = [0.125, 0.125, 0.25, 0.5, 1.0, 2.0]
+    assert pauses(8, urgent=True) == [*first, 2.0, 2.0]
+    assert pauses(8, urgent=False, renewing=True) == [*first, 2.0, 2.0]
 
 
 def test_an_idle_dial_slows_down_to_a_minute_and_never_ends() -> None:
     out = pauses(40, urgent=False)
-    assert out[:7] == [0.5, 1.0, 2.0, 2.0, 4.0, 8.0, 8.0]
+    assert out[:9] == [0.125, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
     assert set(out[20:]) == {60.0}
+
+
+@pytest.mark.parametrize(
+    ("rtt_s", "first_s"), [(0.0, 0.125), (0.001, 0.1), (0.08, 0.12), (0.2, 0.3), (2.0, 0.5)]
+)
+def test_the_first_repetition_waits_for_a_round_trip_and_a_half(
+    rtt_s: float, first_s: float
+) -> None:
+    assert first_repeat_s(CONFIG, rtt_s) == pytest.approx(first_s)
+    cadence = InitSchedule(CONFIG, 5.0)
+    cadence.sent(5.0, 0, urgent=True, first_s=first_s)
+    assert cadence.next_at == 5.0 + first_s
+    for now in (6.0, 7.0):
+        cadence.sent(now, 0, urgent=True, first_s=first_s)
+    assert cadence.next_at == 7.0 + 2 * first_s
 
 
 @pytest.mark.parametrize(("age_s", "pause_s"), [(89.5, CONFIG.idle_s), (90.0, CONFIG.slow_s)])
@@ -39,8 +55,8 @@ def test_a_dial_is_idle_from_an_age_on_whatever_the_clock_says(
 ) -> None:
     cadence = InitSchedule(CONFIG, 1000.0)
     for _ in range(8):
-        cadence.sent(1000.0, 0, urgent=False)
-    cadence.sent(1000.0 + age_s, 0, urgent=False)
+        cadence.sent(1000.0, 0, urgent=False, first_s=0.125)
+    cadence.sent(1000.0 + age_s, 0, urgent=False, first_s=0.125)
     assert cadence.next_at == 1000.0 + age_s + pause_s
 
 
@@ -54,51 +70,45 @@ def test_jitter_shortens_pauses_by_at_most_a_quarter() -> None:
 def test_becoming_urgent_brings_the_next_init_forward() -> None:
     cadence = InitSchedule(CONFIG, 0.0)
     for _ in range(30):
-        cadence.sent(cadence.next_at, 0, urgent=False)
+        cadence.sent(cadence.next_at, 0, urgent=False, first_s=0.125)
     last = cadence.last_sent
     assert cadence.next_at == last + 60.0
     cadence.set_urgent(True)
     assert cadence.next_at == last + 2.0
 
 
-def test_fin_is_repeated_five_times() -> None:
+def fin_times(first_s: float) -> tuple[list[float], float]:
+    """When FIN is repeated, and when a new INIT starts."""
+    fin = FinRepeat(CONFIG)
+    fin.start(B, 0.0, first_s)
+    times: list[float] = []
+    while True:
+        now = fin.next_at
+        if not fin.advance(now):
+            return times, now
+        times.append(now)
+
+
+def test_fin_is_repeated_after_doubling_pauses_for_a_quarter_of_a_minute() -> None:
     fin = FinRepeat(CONFIG)
     assert not fin.running
     assert not fin.in_front(0.0)
-    fin.start(B, 0.0)
-    times: list[float] = []
-    while fin.running:
-        now = fin.next_at
-        if fin.advance(now):
-            times.append(now)
-    assert times == [0.5, 1.5, 3.5, 7.5, 11.5]
-    assert fin.addr == B
-
-
-def test_after_the_last_repetition_of_fin_its_pause_is_waited_again() -> None:
-    fin = FinRepeat(SecureConfig(fin_repeat_s=(1.0, 3.0)))
-    fin.start(B, 0.0)
-    due = []
-    while fin.running:
-        due.append(fin.next_at)
-        fin.advance(fin.next_at)
-    assert due == [1.0, 4.0, 7.0]
+    assert fin_times(0.125) == ([0.125, 0.375, 0.875, 1.875, 3.875, 7.875, 11.875], 15.875)
+    assert fin_times(0.5) == ([0.5, 1.5, 3.5, 7.5, 11.5], 15.5)
+    for first_s in (CONFIG.least_first_repeat_s, CONFIG.most_first_repeat_s):
+        assert fin_times(first_s)[1] < CONFIG.half_open_s, "it is remembered for longer there"
+    fin.start(B, 0.0, 0.125)
+    assert (fin.addr, fin.running) == (B, True)
+    assert not fin.advance(15.0)
+    assert (fin.addr, fin.running) == (B, False)
 
 
 def test_fin_goes_in_front_of_data_but_not_of_each() -> None:
     fin = FinRepeat(CONFIG)
-    fin.start(B, 0.0)
+    fin.start(B, 0.0, 0.5)
     assert [fin.in_front(t) for t in (0.05, 0.1, 0.15, 0.21)] == [False, True, False, True]
     fin.stop()
     assert not fin.in_front(9.0)
-
-
-def test_without_repetitions_a_new_init_follows() -> None:
-    fin = FinRepeat(SecureConfig(fin_repeat_s=()))
-    fin.start(B, 0.0)
-    assert fin.next_at == CONFIG.urgent_s
-    assert not fin.advance(2.0)
-    assert not fin.running
 
 
 def test_equal_wishes_are_equal() -> None:
@@ -162,14 +172,16 @@ def test_an_ephemeral_key_is_used_for_inits_of_fifteen_seconds() -> None:
         local_port=1,
         random=random,
         now=0.0,
-        config=SecureConfig(init_repeat_s=(14.5, 0.5, 0.5)),
+        config=SecureConfig(first_repeat_s=7.25, urgent_s=7.75, idle_s=7.75),
     )
     a.dial(1, [B], 0.0, remote_key=None)
-    for now in (14.5, 15.0, 15.5):
+    for now in (7.25, 14.5, 22.25):
         assert a.next_timeout() == now
         a.handle_timeout(now)
-    first, again, fresh, fresh_again = (data for data, _ in a.take_datagrams())
-    assert first == again != fresh == fresh_again
+    first, again, still, fresh = (data for data, _ in a.take_datagrams())
+    assert first == again == still != fresh
+    a.handle_timeout(30.0)
+    assert a.take_datagrams() == [(fresh, B)]
 
 
 def test_what_comes_from_an_address_belongs_to_the_dial_that_is_left_there() -> None:

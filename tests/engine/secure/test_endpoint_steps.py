@@ -96,7 +96,7 @@ def test_a_fin_that_comes_again_is_confirmed_again_where_it_came_from() -> None:
 def test_a_confirmed_session_wants_nothing_before_its_rekey() -> None:
     steps = Steps()
     steps.until_fin()
-    assert steps.a.next_timeout() == START + CONFIG.fin_repeat_s[0]
+    assert steps.a.next_timeout() == START + CONFIG.first_repeat_s
     steps.b.accept(claim_of(steps.b).attempt, 1, START)
     steps.to_a()
     mine, theirs = steps.a.next_timeout(), steps.b.next_timeout()
@@ -110,7 +110,7 @@ def test_a_confirmed_session_wants_nothing_before_its_rekey() -> None:
 def test_a_refused_dialler_is_told_from_where_and_wants_nothing_before_its_pause_is_over() -> None:
     steps = Steps()
     steps.until_fin()
-    assert steps.a.next_timeout() == START + CONFIG.fin_repeat_s[0]
+    assert steps.a.next_timeout() == START + CONFIG.first_repeat_s
     steps.b.refuse(claim_of(steps.b).attempt, b"no", START)
     steps.to_a()
     (refused,) = steps.a.take_events()

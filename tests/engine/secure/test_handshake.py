@@ -181,6 +181,8 @@ def test_cookies_are_kept_by_address_and_bounded() -> None:
 
 def test_one_init_is_answered_to_a_few_addresses() -> None:
     answerer = half_open(initiation())
-    answered = [answerer.answers(("10.0.0.1", n)) for n in range(1, 10)]
+    answered = [answerer.answers(("10.0.0.1", n), n) for n in range(1, 10)]
     assert answered == [True] * MAX_RESP_ADDRS + [False] * (9 - MAX_RESP_ADDRS)
-    assert answerer.answers(HERE)
+    assert answerer.answered_at == MAX_RESP_ADDRS
+    assert answerer.answers(HERE, 99.0)
+    assert answerer.answered_at == 99.0

@@ -271,20 +271,20 @@ def test_inits_that_cross_ours_and_lose_are_counted() -> None:
     for index in (1, 2):
         assert door.hear(crossing(index), A) == []
     assert door.counters.dropped_simultaneous == 2
-    door.now += CONFIG.urgent_s
+    door.now += CONFIG.simultaneous_s
     assert [data[0] for data, _ in door.hear(crossing(3), A)] == [RESP]
 
 
 def test_each_new_cookie_is_returned_at_once_and_counts_as_an_init_that_went_out() -> None:
     door, init = dialling()
-    door.now += 1.5
+    door.now += 0.375
     for count, cookie in enumerate((b"\1" * 16, b"\2" * 16), start=1):
         reply = datagrams.encode_cookie(datagrams.peek_index(init), cookie)
         ((again, to),) = door.hear(reply, A)
         assert (again[0], to, datagrams.decode_init(again).cookie) == (INIT, A, cookie)
         assert door.hear(reply, A) == []
         assert door.counters.cookies_received == count
-    door.now += 1.5  # longer ago than two seconds for the first INIT only
+    door.now += 0.375  # longer ago than half a second for the first INIT only
     assert door.hear(crossing(1), A) == []
     assert door.counters.dropped_simultaneous == 1
 

@@ -268,3 +268,28 @@ def test_the_peer_a_key_is_accepted_as_may_differ_from_the_dialled_one() -> None
     world.run(5)
     assert agreed(a, b)
     assert a.current() is not None
+
+
+def test_a_refusal_that_comes_after_the_peer_has_accepted_us_is_none() -> None:
+    """It was late, and the peer has dialled us meanwhile."""
+    world, a, b = alone()
+    b.decide = lambda event: None
+    late: list[bytes] = []
+
+    def hold_back(data: bytes, source: Addr, to: Addr) -> bool:
+        if source == B and data[0] == datagrams.DATA and not late:
+            late.append(data)
+            return False
+        return not (source == A and data[0] == datagrams.FIN and late)
+
+    world.filter = hold_back
+    a.dial(1, B)
+    assert world.run(1, lambda: bool(late))
+    b.decide = lambda event: 1
+    b.dial(1, A)
+    assert world.run(1, lambda: agreed(a, b))
+    a.receive(late[0], B)
+    world.run(1)
+    assert a.count(Refused) == 0
+    assert agreed(a, b)
+    assert [event.rekey for event in a.events if isinstance(event, LinkUp)][-1] is True

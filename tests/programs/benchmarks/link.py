@@ -108,6 +108,7 @@ class Link:
                 self.connection = Connection(
                     now=now, random=os.urandom, config=self._config, leads=leads
                 )
+                self.connection.assume_rtt(event.rtt_s)
                 self.connection.set_hello(b"bench")
             case _:
                 pass

@@ -153,6 +153,7 @@ class Traffic:
                 held_total=self.held,
                 leads=event.local_incarnation < event.remote_incarnation,
             )
+            connection.assume_rtt(event.rtt_s)
             incarnations = (event.local_incarnation, event.remote_incarnation)
             session = LinkSession(event.peer, connection, incarnations, event.addr, self._touch)
             self._links.start(session, now)

@@ -60,8 +60,9 @@ def answered(key: bytes = KEY) -> Authenticated:
 
 def link_up(key: bytes = KEY, *, psk: bool) -> LinkUp:
     return LinkUp(
-        peer=1, key=key, local_incarnation=1, remote_incarnation=2, addr=ADDR, rekey=False, psk=psk
-    )
+        peer=1, key=key, local_incarnation=1, remote_incarnation=2, addr=ADDR,
+        rekey=False, psk=psk, rtt_s=0.05,
+    )  # fmt: skip
 
 
 def row(trust: str = Trust.NONE, key: bytes = b"", number: int = 1) -> PeerRow:
