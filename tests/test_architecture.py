@@ -40,7 +40,15 @@ SHARED = (
     STORE_OPS,
     *(
         f"{NODE}.{name}"
-        for name in ("commits", "config", "effects", "left_out", "link_session", "publisher")
+        for name in (
+            "commits",
+            "config",
+            "effects",
+            "left_out",
+            "link_session",
+            "publisher",
+            "waiting",
+        )
     ),
     *(f"{NODE}.{name}" for name in ("replies", "subject", "turn")),
 )

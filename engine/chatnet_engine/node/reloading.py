@@ -6,11 +6,11 @@ Until a peer is read it is not linked, and results about it reach only the clien
 import math
 
 from chatnet_engine.clock import Now
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.reasons import LinkReason, reason

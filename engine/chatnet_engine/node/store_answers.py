@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import partial
 
 from chatnet_engine.clock import Now
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.messaging.messaging import Messaging
 from chatnet_engine.node.people.known_peers import KnownPeers
 from chatnet_engine.node.people.people import People
 from chatnet_engine.node.subject import ResultHandler
 from chatnet_engine.node.turn import Turn
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc.commands import Done

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from chatnet_engine.clock import Now
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops.commit import HelloApplied, PeerForgotten, PeerLoaded, PeerStored
 from chatnet_engine.store_ops.transfers import StoredTransfer
 from chatnet_protocol.ipc.rows import MessageRow

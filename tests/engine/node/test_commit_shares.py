@@ -12,8 +12,9 @@ from chatnet_engine.node.commit_shares import (
     SETTINGS,
     subjects_of,
 )
-from chatnet_engine.node.commits import MAX_MERGED_ROWS, CommitQueue
+from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.effects import ReplyTo
+from chatnet_engine.node.waiting import MAX_MERGED_ROWS
 from chatnet_engine.store_ops import commit as c
 from chatnet_engine.store_ops.restores import PutBack, RestoredMessage
 from chatnet_engine.store_ops.settings import StoreSettings

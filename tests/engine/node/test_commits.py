@@ -8,12 +8,12 @@ from chatnet_engine.clock import Now
 from chatnet_engine.node.commit_shares import MAX_HELD_COST, MAX_ROWS_IN_COMMIT, OP_COST
 from chatnet_engine.node.commits import (
     FIRST_RETRY_S,
-    MAX_MERGED_HELD_ROWS,
     MAX_RETRY_S,
     MAX_WAITING_ROWS,
     CommitQueue,
 )
 from chatnet_engine.node.effects import ReplyTo
+from chatnet_engine.node.waiting import MAX_MERGED_HELD_ROWS
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange, PeerRow
 

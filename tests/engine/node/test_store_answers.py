@@ -3,10 +3,10 @@
 import pytest
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import FileProcessReport, HistoryRead, ReplyTo
 from chatnet_engine.node.messaging.hello import loss_notices
 from chatnet_engine.node.node import Node
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd

@@ -6,7 +6,6 @@ import msgspec
 
 from chatnet_engine.clock import Now
 from chatnet_engine.files.transfers import Transfers
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import (
     CollectCounters,
     CountersCollected,
@@ -23,6 +22,7 @@ from chatnet_engine.node.front_ends.status import Figures
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import settings as cs
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd

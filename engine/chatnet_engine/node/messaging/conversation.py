@@ -10,7 +10,7 @@ import msgspec
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.clock import Now
-from chatnet_engine.node.commits import CommitQueue, Waiting
+from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.messaging.deliveries import Deliveries
@@ -18,6 +18,7 @@ from chatnet_engine.node.messaging.hello import check_hello, loss_notices
 from chatnet_engine.node.messaging.outbox import PAGE_ROWS, Outbox
 from chatnet_engine.node.messaging.typing_peer import TypingPeer
 from chatnet_engine.node.publisher import Publisher
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import commit as c
 from chatnet_engine.store_ops import restores as cr
 from chatnet_engine.store_ops import settings as cs

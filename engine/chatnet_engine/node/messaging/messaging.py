@@ -5,7 +5,6 @@ from collections.abc import Callable
 from chatnet_engine.arq import events as arq
 from chatnet_engine.clock import Now
 from chatnet_engine.files.offering import OTHER_MESSAGE
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.config import NodeConfig
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.left_out import LeftOut
@@ -19,6 +18,7 @@ from chatnet_engine.node.messaging.conversation import (
 from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import commit as c
 from chatnet_engine.store_ops import settings as cs
 from chatnet_engine.store_ops.restores import MessagesPutBack

@@ -8,7 +8,6 @@ from typing import assert_never
 import msgspec
 
 from chatnet_engine.clock import Now
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.people.auto_accept import by_default, with_choice, with_choice_of
 from chatnet_engine.node.people.invites import Invite
@@ -18,6 +17,7 @@ from chatnet_engine.node.people.peers import Meaning, PeerLinks, Peers, Verdict
 from chatnet_engine.node.people.written import checked_name, with_block
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.secure import events as secure
 from chatnet_engine.secure.safety_number import safety_number
 from chatnet_engine.store_ops import commit as c

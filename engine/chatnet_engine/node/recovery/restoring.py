@@ -12,7 +12,6 @@ from typing import assert_never
 from chatnet_engine.arq.events import MessagesArrived
 from chatnet_engine.clock import Now
 from chatnet_engine.files.restored import restored_transfer
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import ReadHistory, ReplyTo
 from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.node.links.links import Links
@@ -21,6 +20,7 @@ from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.publisher import split_rows
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.turn import Turn
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import restores as cr
 from chatnet_engine.store_ops.commit import HelloApplied, PeerForgotten, PeerLoaded
 from chatnet_engine.store_ops.transfers import StoredTransfer

@@ -6,7 +6,6 @@ from chatnet_engine.arq.events import MessagesArrived
 from chatnet_engine.clock import Now
 from chatnet_engine.files.offering import FailedOffer, ReadyOffer
 from chatnet_engine.files.transfers import Act, Transfers
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.effects import FileProcessReport, FilesRestarted, ReplyTo
 from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.link_session import LinkSession
@@ -16,6 +15,7 @@ from chatnet_engine.node.people.peers import Peers
 from chatnet_engine.node.subject import Subject
 from chatnet_engine.node.transfers.space_asking import SpaceAsking
 from chatnet_engine.node.turn import Turn
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ids import require_id

@@ -5,8 +5,8 @@ import sqlite3
 import msgspec
 
 from chatnet_engine.arq.line import KnownLine
-from chatnet_engine.node.commits import Waiting
 from chatnet_engine.node.messaging.conversation import LINE_EVERY_S, Conversation
+from chatnet_engine.node.waiting import Waiting
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import MarksMoved, MessagesDelivered, Notice
