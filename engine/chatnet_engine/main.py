@@ -7,6 +7,7 @@ needed, so that --help and -d cost nothing.
 
 import argparse
 import enum
+import gc
 import logging
 import os
 import sys
@@ -168,6 +169,7 @@ def _run(options: argparse.Namespace) -> int:
             _leave_terminal(engine.log_fd)
         else:
             _say(engine.greeting())
+        _settle_memory()
         engine.run()
     except KeyboardInterrupt:
         return ExitStatus.FAILED
@@ -178,6 +180,13 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         engine.close()
     return ExitStatus.DONE
+
+
+def _settle_memory() -> None:
+    """Leave what a start has made, code above all, out of later collections: a full one would
+    hold up everything for 17 ms, and take a fraction of one without it."""
+    gc.collect()
+    gc.freeze()
 
 
 def _config(options: argparse.Namespace, umask: int) -> "EngineConfig":

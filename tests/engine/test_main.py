@@ -1,5 +1,6 @@
 import contextlib
 import errno
+import gc
 import os
 import select
 import signal
@@ -121,6 +122,21 @@ def test_an_internal_error_is_one_sentence_with_the_trace_in_the_log(
     assert "Traceback" not in err
     assert "internal error" in err.splitlines()[-1]
     assert "AssertionError: an invariant\\x0ais broken" in read_log("a")
+
+
+def test_what_a_start_has_made_is_left_out_of_later_collections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frozen: list[int] = []
+    monkeypatch.setattr(
+        "chatnet_engine.io.engine.Engine.run", lambda engine: frozen.append(gc.get_freeze_count())
+    )
+    gc.unfreeze()
+    try:
+        assert main(["0", "--session", "a"]) == 0
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > 10_000
 
 
 def test_an_internal_error_while_starting_is_told_the_same_way(
