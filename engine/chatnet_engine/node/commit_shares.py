@@ -15,9 +15,9 @@ MAX_ROWS_IN_COMMIT = 512
 MAX_OPS_IN_COMMIT = 64
 """A transaction stays short, so that a receipt never waits long for its turn: an operation costs
 about as much as ten rows, and both limits are some ten milliseconds of the store's thread."""
-MAX_HELD_COST, OP_COST = 120, 10
-"""Of what was held, in rows, and what an operation costs in these: a fraction of a full
-transaction, as others wait for it and for what follows from it."""
+MAX_HELD_COST, OP_COST = 60, 10
+"""Of what was held, in rows, and what an operation costs in these: a small part of a full
+transaction, two milliseconds where the disk is fast, as others wait for it and for what follows."""
 ABOUT_EVERYTHING = (c.ForgetPeer, c.LoadPeer)
 EVERYTHING = 0
 PEER_LIST = -1
@@ -41,9 +41,9 @@ W = TypeVar("W", bound=WithOp)
 def shared_out(waiting: list[W], now_s: float) -> tuple[list[W], list[W]]:
     """What goes into the next transaction, and what waits for the one after it, both in order.
 
-    Every peer of which something is due gets the same share, its first operation whatever its size;
-    beyond that, what was held gets at most MAX_HELD_COST altogether. What shares a subject with
-    something before it that has to wait, waits too.
+    Every peer of which something is due gets the same share, its first operation whatever its size.
+    What was held gets at most MAX_HELD_COST altogether, but for one operation. What shares a
+    subject with something before it that has to wait, waits too.
     """
     peers = {peer_of(one.op) for one in waiting if one.due_s <= now_s}
     if not peers:
@@ -61,8 +61,8 @@ def shared_out(waiting: list[W], now_s: float) -> tuple[list[W], list[W]]:
         rows[peer] += row_count
         fits = ops[peer] == 1 or (ops[peer] <= most_ops and rows[peer] <= most_rows)
         if one.due_s > -math.inf:
-            held_cost += OP_COST + row_count
-            fits = one.due_s <= now_s and (ops[peer] == 1 or held_cost <= MAX_HELD_COST)
+            is_first, held_cost = not held_cost, held_cost + OP_COST + row_count
+            fits = one.due_s <= now_s and (is_first or held_cost <= MAX_HELD_COST)
         if fits and not held:
             flight.append(one)
             continue

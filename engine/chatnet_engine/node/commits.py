@@ -15,7 +15,15 @@ from chatnet_engine.clock import Now
 from chatnet_engine.node.commit_shares import ABOUT_EVERYTHING, peer_of, shared_out
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
-from chatnet_engine.node.waiting import Waiting, absorb, restorer, takes
+from chatnet_engine.node.waiting import (
+    MAX_MERGED_HELD_ROWS,
+    MAX_MERGED_ROWS,
+    Waiting,
+    absorb,
+    pieces,
+    restorer,
+    takes,
+)
 from chatnet_engine.store_ops import commit as c
 from chatnet_engine.trace import Code, Tracer
 from chatnet_engine.trace import Kind as TraceKind
@@ -44,6 +52,10 @@ class CommitQueue:
         self._retry_s = FIRST_RETRY_S
         self._held: frozenset[int] = frozenset()
         self._held_until_s = -math.inf
+        self._has_gathered = False
+        """Whether something waits that was held."""
+        self._overtaken = False
+        """Whether what was held and due had to wait for the transaction in flight."""
         self._undo: list[Callable[[], None]] = []
         """How to take back what was asked since `begin`, newest last."""
         self.failing = ""
@@ -95,6 +107,12 @@ class CommitQueue:
     ) -> None:
         """Ask for `op` in the next transaction."""
         peer = peer_of(op)
+        if isinstance(op, c.AcceptMessages) and asker is None:
+            most = MAX_MERGED_HELD_ROWS if peer in self._held else MAX_MERGED_ROWS
+            if len(op.rows) > most:
+                for piece in pieces(op, most):
+                    self.add(piece, link=link)
+                return
         last = self._newest.get(peer) if peer else None
         if isinstance(op, c.QueueMessages):
             self._waiting_rows += len(op.rows)
@@ -137,6 +155,18 @@ class CommitQueue:
             return math.inf
         return now_s
 
+    def _share_beside_held(self, now_s: float) -> tuple[list[Waiting], list[Waiting]]:
+        """What is not held goes first, alone, and every second time with what was: a message does
+        not wait for more than one transaction for busy peers, and these make progress."""
+        now_s = self._beside_held(now_s)
+        if not self._overtaken and now_s < math.inf:
+            flight, later = shared_out(self._waiting, -math.inf)
+            if flight:
+                self._overtaken = any(-math.inf < one.due_s <= now_s for one in later)
+                return flight, later
+        self._overtaken = False
+        return shared_out(self._waiting, now_s)
+
     def _append(self, waiting: Waiting, peer: int) -> None:
         newest, before = self._newest, self._newest.get(peer)
 
@@ -150,6 +180,7 @@ class CommitQueue:
 
         if self._held:
             waiting.due_s = self._due_s(waiting, peer)
+            self._has_gathered |= waiting.due_s > -math.inf
         self._undo.append(undo)
         self._waiting.append(waiting)
         if isinstance(waiting.op, ABOUT_EVERYTHING):
@@ -160,6 +191,8 @@ class CommitQueue:
     def _wait(self, waiting: list[Waiting]) -> None:
         """These wait from now on."""
         self._waiting = waiting
+        if self._has_gathered:
+            self._has_gathered = any(one.due_s > -math.inf for one in waiting)
         self._newest = {}
         for one in waiting:
             if isinstance(one.op, ABOUT_EVERYTHING):
@@ -209,10 +242,10 @@ class CommitQueue:
         if self._retry_at is not None and now.mono_s < self._retry_at:
             return None
         self._undo.clear()
-        now_s = now.mono_s
-        if self._held:
-            now_s = self._beside_held(now_s)
-        flight, later = shared_out(self._waiting, now_s)
+        if self._held or self._has_gathered:
+            flight, later = self._share_beside_held(now.mono_s)
+        else:
+            flight, later = shared_out(self._waiting, now.mono_s)
         if not flight:
             return None
         self._flight = flight

@@ -1,7 +1,7 @@
 """Owns one operation that waits for the store, and what may still become part of it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -12,7 +12,8 @@ from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.store_ops import commit as c
 
 MAX_MERGED_ROWS = 128
-"""An operation with so many takes no more of them."""
+"""An operation with so many takes no more of them; messages that arrive together in larger numbers
+become several operations."""
 MAX_MERGED_HELD_ROWS = 32
 """The same of an operation that is held."""
 
@@ -37,6 +38,14 @@ class Waiting:
     def reply_to(self) -> ReplyTo | None:
         """Where the one answer goes, if any; not for QueueMessages."""
         return self.askers[0] if self.askers else None
+
+
+def pieces(op: c.AcceptMessages, most: int) -> Iterator[c.AcceptMessages]:
+    """The same messages, at most so many in an operation."""
+    for start in range(0, len(op.rows), most):
+        yield msgspec.structs.replace(
+            op, first_number=op.first_number + start, rows=op.rows[start : start + most]
+        )
 
 
 def takes(last: c.Op, op: c.QueueMessages) -> TypeGuard[c.QueueMessages]:

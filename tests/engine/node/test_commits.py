@@ -13,7 +13,7 @@ from chatnet_engine.node.commits import (
     CommitQueue,
 )
 from chatnet_engine.node.effects import ReplyTo
-from chatnet_engine.node.waiting import MAX_MERGED_HELD_ROWS
+from chatnet_engine.node.waiting import MAX_MERGED_HELD_ROWS, MAX_MERGED_ROWS
 from chatnet_engine.store_ops import commit as c
 from chatnet_protocol.ipc.rows import AckRange, PeerRow
 
@@ -340,28 +340,72 @@ def test_a_failure_is_tried_again_at_its_time_though_something_is_held() -> None
     queue.add(drafts(3)[0])
     queue.handle_failed(c.CommitFailed(commit.number, "The disk is full.", False), Now(100.0, 1))
     assert queue.next_timeout() == 100.0 + FIRST_RETRY_S
-    assert taken(queue, 100.0 + FIRST_RETRY_S) == [*drafts(1), arrived(1, 1), *drafts(3)]
+    assert taken(queue, 100.0 + FIRST_RETRY_S) == drafts(3)
+    assert taken(queue, 100.0 + FIRST_RETRY_S) == [*drafts(1), arrived(1, 1)]
 
 
 def test_what_was_held_takes_a_part_of_a_transaction_only() -> None:
     queue = CommitQueue()
-    queue.hold([1], 100.0)
+    queue.hold([1, 4, 5, 6, 7], 100.0)
     for first in range(1, 100):
         queue.add(arrived(first, 1))
-    for peer in (2, 3):
-        queue.add(c.StoreDraft(peer, "d", 0))
-    first_ops = taken(queue, 100.0)
-    rows = [len(op.rows) for op in first_ops if isinstance(op, c.AcceptMessages)]
-    assert rows == [MAX_MERGED_HELD_ROWS] * 2
-    assert sum(rows) + OP_COST * len(rows) <= MAX_HELD_COST
-    assert first_ops[len(rows) :] == drafts(2, 3)
-    rest = [*taken(queue, 100.0), *taken(queue, 100.0)]
-    assert [op.first_number for op in rest if isinstance(op, c.AcceptMessages)] == [65, 97]
+    for op in drafts(4, 5, 6, 7):
+        queue.add(op)
+    costs, ops = [], taken(queue, 100.0)
+    while ops:
+        rows = [len(op.rows) if isinstance(op, c.AcceptMessages) else 1 for op in ops]
+        assert max(rows) <= MAX_MERGED_HELD_ROWS
+        costs.append(sum(rows) + OP_COST * len(rows))
+        ops = taken(queue, 100.0)
+    assert max(costs) <= MAX_HELD_COST
+    assert costs == [42, 42, 55, 44], "in their order"
+
+
+def test_others_wait_for_one_transaction_of_what_was_held_and_it_gets_every_second() -> None:
+    queue = CommitQueue()
+    queue.hold([1], 100.0)
+    for first in range(1, 65):
+        queue.add(arrived(first, 1))
+    firsts: list[object] = []
+    for _ in range(4):
+        for op in drafts(2, 3):
+            queue.add(op)
+        ops = taken(queue, 100.0)
+        assert ops[-2:] == drafts(2, 3)
+        firsts.append([op.first_number for op in ops if isinstance(op, c.AcceptMessages)])
+    assert firsts == [[], [1], [], [33]]
 
 
 def test_one_held_operation_goes_whatever_its_size() -> None:
-    queue = held_queue([arrived(1, 100)])
-    assert taken(queue, 100.0) == [arrived(1, 100)]
+    rows = [row for number in range(200) for row in queued(str(number)).rows]
+    op = c.QueueMessages(1, rows, 5, False)
+    queue = held_queue([op])
+    assert taken(queue, 100.0) == [op]
+
+
+@pytest.mark.parametrize(("held", "most"), [(True, MAX_MERGED_HELD_ROWS), (False, MAX_MERGED_ROWS)])
+def test_messages_that_arrive_together_are_several_operations(held: bool, most: int) -> None:
+    queue = held_queue([]) if held else CommitQueue()
+    queue.begin()
+    queue.add(arrived(1, 250))
+    queue.roll_back()
+    assert taken(queue, 100.0) == []
+    queue.add(arrived(1, 250))
+    queue.add(c.StoreDraft(2, "d", 0))
+    rows: list[int] = []
+    ids: list[bytes] = []
+    ops = taken(queue, 100.0)
+    assert c.StoreDraft(2, "d", 0) in ops, "others do not wait for all of them"
+    while ops:
+        for op in ops:
+            if isinstance(op, c.AcceptMessages):
+                assert op.first_number == 1 + sum(rows)
+                rows.append(len(op.rows))
+                ids += [row.id for row in op.rows]
+        ops = taken(queue, 100.0)
+    assert max(rows) == most
+    assert sum(rows) == 250
+    assert b"".join(ids) == b"".join(row.id for row in arrived(1, 250).rows)
 
 
 def test_after_a_hold_operations_are_as_large_as_before() -> None:
