@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from random import Random
 
+from hostile.grammar import Grammar, Known
 from hostile.peer import HostilePeer
 
 BURST_S = 0.002
@@ -35,6 +36,9 @@ class Flood:
     """Datagrams a second; 0: as fast as this process can."""
     bytes_per_second: float = 0.0
     """Instead of `per_second`; 0: no limit of bytes."""
+    violations: float | None = None
+    """Share of packets that break the specification, if not the grammar's own: who sends one is
+    left alone for a minute, so that a flood with some ends within seconds."""
 
     def to_json(self) -> str:
         """For the command line."""
@@ -71,9 +75,13 @@ class Sender:
                 port=port,
                 target=(flood.target[0], flood.target[1]),
                 now=now,
+                grammar=Grammar if flood.violations is None else self._grammar,
             )
             self._ends.append((peer, sock))
         self.report = Report()
+
+    def _grammar(self, random: Random, known: Known) -> Grammar:
+        return Grammar(random, known, violations=self._flood.violations or 0.0)
 
     def link(self, within_s: float) -> bool:
         """Handshakes alone, until each peer has a link."""
@@ -95,8 +103,8 @@ class Sender:
                 break
             if self._is_ahead(report.seconds):
                 time.sleep(BURST_S)
-            else:
-                self._exchange(acts=4)
+            elif not self._exchange(acts=4):  # nobody has a link
+                select.select([sock for _, sock in self._ends], [], [], BURST_S)
         counts: Counter[str] = Counter()
         for peer, sock in self._ends:
             counts.update(peer.counts)
@@ -110,7 +118,9 @@ class Sender:
             return report.size_bytes > flood.bytes_per_second * seconds
         return bool(flood.per_second) and report.datagrams > flood.per_second * seconds
 
-    def _exchange(self, acts: int) -> None:
+    def _exchange(self, acts: int) -> int:
+        """How many datagrams left."""
+        before = self.report.datagrams
         for peer, sock in self._ends:
             now = time.monotonic()
             for _ in range(64):
@@ -126,6 +136,7 @@ class Sender:
                     break
                 self.report.datagrams += 1
                 self.report.size_bytes += len(data)
+        return self.report.datagrams - before
 
 
 def main() -> int:
