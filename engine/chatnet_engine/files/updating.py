@@ -64,10 +64,12 @@ class Updating(Receiving):
 
     def accept(self, folder: str, at: Now) -> None:
         """The files are wanted; where the earlier ones are, if `folder` is the inbox."""
+        begins = self.ended or self.phase is S.OFFERED
         if self.ended:
             self.detail.exchange, self.detail.problem, self.detail.kept = None, "", []
         super().accept(folder, at)
-        self._forget_earlier()
+        if begins:
+            self._forget_earlier()
 
     def allow_updates(self, allowed: bool, at: Now) -> None:
         """Counts for this one too, until files of it arrive."""

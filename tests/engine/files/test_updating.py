@@ -52,6 +52,18 @@ def test_an_allowed_update_takes_the_earlier_ones_place(nightly: Nightly) -> Non
     assert len(prepare.earlier.digests) == 64
 
 
+@pytest.mark.parametrize("steps", range(4))
+def test_accepting_it_once_more_changes_nothing(nightly: Nightly, steps: int) -> None:
+    nightly.send(FIRST)
+    nightly.allow(FIRST)
+    nightly.begin(SECOND)
+    for _ in range(steps):
+        nightly.net.step(nightly.random)
+    nightly.b.transfers.accept(SECOND, "", Now(nightly.b.clock, 1))
+    nightly.run(lambda: nightly.pair.both("done", SECOND))
+    assert set(nightly.b.process.disk) == {"proj", UNTIL}
+
+
 def test_what_is_not_allowed_arrives_beside_it(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.send(SECOND)
