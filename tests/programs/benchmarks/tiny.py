@@ -5,6 +5,7 @@ the folder is offered once more as an update in which a thousandth is new. `CHAT
 (1,000,000), `CHATNET_TINY_BYTES` (16), `CHATNET_TINY_QUIET_S` (20), `CHATNET_TINY_UPDATE` (1).
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,8 +21,9 @@ from pathlib import Path
 from benchmarks.files import children
 from benchmarks.measure import percentile
 from benchmarks.pace import Beside
-from chatnet_client.client import Client
-from chatnet_protocol.ipc.commands import AcceptTransfer, AllowUpdates
+from chatnet_client.client import Client, new_id
+from chatnet_client.errors import RequestTimeout
+from chatnet_protocol.ipc.commands import AcceptTransfer, AllowUpdates, OfferFiles
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_protocol.limits import MIB
 from realworld.engines import START_S, RealEngine, two_engines
@@ -31,7 +33,7 @@ FILE_BYTES = int(os.environ.get("CHATNET_TINY_BYTES", "16"))
 QUIET_S = float(os.environ.get("CHATNET_TINY_QUIET_S", "20"))
 UPDATE = os.environ.get("CHATNET_TINY_UPDATE", "1") == "1"
 A_FOLDER = 1000
-STEP_S = 2.0
+STEP_S = 0.5
 WITHIN_S = 3600.0
 
 
@@ -58,8 +60,9 @@ def _write(path: str) -> None:
 
 
 def _measure(top: Path, a: RealEngine, b: RealEngine) -> Iterator[str]:
-    windows = [_open_window(engine) for engine in (a, b)]
     with (
+        _window(a) as near,
+        _window(b) as far,
         a.attach("sender") as sender,
         b.attach("reader") as reader,
         a.attach("offers") as offers,
@@ -69,22 +72,29 @@ def _measure(top: Path, a: RealEngine, b: RealEngine) -> Iterator[str]:
         begun_s = time.monotonic()
         beside.send_for(QUIET_S)
         yield _words("quiet", beside, begun_s)
-        yield from _move(beside, top, (offers, yes), update=False)
-        if UPDATE:
-            for number in range(0, FILES, A_FOLDER):
-                _write(f"{top}/proj/{number // A_FOLDER}/f{number}")
-            yield from _move(beside, top, (offers, yes), update=True)
-        beside.end()
+        try:
+            yield from _move(beside, top, (offers, yes), update=False)
+            yield from _peaks(a, b)
+            if UPDATE:
+                for number in range(0, FILES, A_FOLDER):
+                    _write(f"{top}/proj/{number // A_FOLDER}/f{number}")
+                yield from _move(beside, top, (offers, yes), update=True)
+                yield from _peaks(a, b)
+        finally:
+            beside.end()
+        for name, window in (("sender", near), ("receiver", far)):
+            yield f"{name:9} window {_close_window(window)}"
+
+
+def _peaks(a: RealEngine, b: RealEngine) -> Iterator[str]:
     for name, engine in (("sender", a), ("receiver", b)):
         assert engine.process
         pid = engine.process.pid
         files = max((_peak_bytes(child) for child in children(pid)), default=0)
         yield (
             f"{name:9} engine {_peak_bytes(pid) / MIB:4.0f} MiB, its file process"
-            f" {files / MIB:4.0f} MiB at most (150 allowed)"
+            f" {files / MIB:4.0f} MiB at most so far (150 allowed)"
         )
-    for name, window in zip(("sender", "receiver"), windows, strict=True):
-        yield f"{name:9} window {_close_window(window)}"
 
 
 def _move(
@@ -95,19 +105,21 @@ def _move(
     begun_s = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         peer, path = offers.view.peers[0].info.peer, str(top / "proj")
-        offering = pool.submit(offers.offer_files, peer, [path], update=update)
+        transfer = new_id()
+        command = OfferFiles(transfer, peer, [path], update)
+        offering = pool.submit(offers.request, command, WITHIN_S)
         _send_until(beside, offering.done)
-        transfer, _ = offering.result()
+        offering.result()
         offered_s = time.monotonic() - begun_s
-        assert yes.wait_until(lambda: yes.view.transfer(transfer) is not None, START_S)
-        yes.request(AcceptTransfer(transfer))
+        assert yes.wait_until(lambda: yes.view.transfer(transfer) is not None, WITHIN_S)
+        yes.request(AcceptTransfer(transfer), WITHIN_S)
         landing = pool.submit(yes.wait_until, partial(_is_done, yes, transfer), WITHIN_S)
         _send_until(beside, landing.done)
         assert landing.result()
         took_s = time.monotonic() - begun_s
         row = yes.view.transfer(transfer)
         assert row is not None
-        yes.request(AllowUpdates(transfer, True))
+        yes.request(AllowUpdates(transfer, True), WITHIN_S)
     name = "update" if update else "folder"
     yield (
         f"{name}: {FILES:,} files of {FILE_BYTES} B in {took_s:.0f} s, {FILES / took_s:,.0f} a"
@@ -123,7 +135,8 @@ def _is_done(yes: Client, transfer: bytes) -> bool:
 
 def _send_until(beside: Beside, holds: Callable[[], bool]) -> None:
     while not holds():
-        beside.send_for(STEP_S)
+        with contextlib.suppress(RequestTimeout):  # where this machine stood still meanwhile
+            beside.send_for(STEP_S)
 
 
 def _words(name: str, beside: Beside, begun_s: float) -> str:
@@ -132,9 +145,15 @@ def _words(name: str, beside: Beside, begun_s: float) -> str:
     return f"{name}: text p50 {p50:.1f} ms, p99 {p99:.1f}, longest {worst:.1f} of {len(waits):,}"
 
 
-def _open_window(engine: RealEngine) -> "subprocess.Popen[str]":
+@contextlib.contextmanager
+def _window(engine: RealEngine) -> "Iterator[subprocess.Popen[str]]":
     words = [sys.executable, "-P", "-m", "benchmarks.window_beside", engine.connection_path]
-    return subprocess.Popen(words, env=os.environ | engine.env, stdout=subprocess.PIPE, text=True)
+    environment = os.environ | engine.env
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as window:
+        try:
+            yield window
+        finally:
+            window.kill()
 
 
 def _close_window(window: "subprocess.Popen[str]") -> str:
