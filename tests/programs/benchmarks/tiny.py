@@ -65,7 +65,6 @@ def _measure(top: Path, a: RealEngine, b: RealEngine) -> Iterator[str]:
         _window(b) as far,
         a.attach("sender") as sender,
         b.attach("reader") as reader,
-        a.attach("offers") as offers,
         b.attach("yes") as yes,
     ):
         beside = Beside(sender, reader)
@@ -73,12 +72,12 @@ def _measure(top: Path, a: RealEngine, b: RealEngine) -> Iterator[str]:
         beside.send_for(QUIET_S)
         yield _words("quiet", beside, begun_s)
         try:
-            yield from _move(beside, top, (offers, yes), update=False)
+            yield from _move(beside, top, a, yes, update=False)
             yield from _peaks(a, b)
             if UPDATE:
                 for number in range(0, FILES, A_FOLDER):
                     _write(f"{top}/proj/{number // A_FOLDER}/f{number}")
-                yield from _move(beside, top, (offers, yes), update=True)
+                yield from _move(beside, top, a, yes, update=True)
                 yield from _peaks(a, b)
         finally:
             beside.end()
@@ -97,17 +96,12 @@ def _peaks(a: RealEngine, b: RealEngine) -> Iterator[str]:
         )
 
 
-def _move(
-    beside: Beside, top: Path, clients: tuple[Client, Client], *, update: bool
-) -> Iterator[str]:
+def _move(beside: Beside, top: Path, a: RealEngine, yes: Client, *, update: bool) -> Iterator[str]:
     """Offer the folder and wait until it is there; texts meanwhile."""
-    offers, yes = clients
     begun_s = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
-        peer, path = offers.view.peers[0].info.peer, str(top / "proj")
         transfer = new_id()
-        command = OfferFiles(transfer, peer, [path], update)
-        offering = pool.submit(offers.request, command, WITHIN_S)
+        offering = pool.submit(_offer, a, transfer, str(top / "proj"), update=update)
         _send_until(beside, offering.done)
         offering.result()
         offered_s = time.monotonic() - begun_s
@@ -126,6 +120,13 @@ def _move(
         f" second, offered after {offered_s:.1f} s; differences: {row.differences}"
     )
     yield _words(name, beside, begun_s)
+
+
+def _offer(a: RealEngine, transfer: bytes, path: str, *, update: bool) -> None:
+    """With a client of its own: one that reads nothing for minutes falls behind."""
+    with a.attach("offers") as offers:
+        peer = offers.view.peers[0].info.peer
+        offers.request(OfferFiles(transfer, peer, [path], update), WITHIN_S)
 
 
 def _is_done(yes: Client, transfer: bytes) -> bool:
