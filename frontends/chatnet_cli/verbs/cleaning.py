@@ -4,7 +4,13 @@ import argparse
 
 from chatnet_cli import render, targets
 from chatnet_cli.environment import Environment, ExitStatus, Failure
-from chatnet_client.words.space import NOTHING, removable_words, removed_words, space_line
+from chatnet_client.words.space import (
+    NOTHING,
+    NOTHING_TO_REMOVE,
+    removable_words,
+    removed_words,
+    space_line,
+)
 from chatnet_protocol.ipc.commands import CleanUp, FetchSpace, Space
 
 TIMEOUT_S = 600.0
@@ -20,7 +26,7 @@ def clean(env: Environment, options: argparse.Namespace) -> ExitStatus:
         space = client.ask(FetchSpace(), Space, timeout_s)
         removable = removable_words(space)
         if not removable:
-            _show(env, options, space, NOTHING)
+            _show(env, options, space, _nothing(space))
             return ExitStatus.DONE
         if not options.yes:
             env.say(f"This would be removed: {removable}.")
@@ -34,8 +40,12 @@ def clean(env: Environment, options: argparse.Namespace) -> ExitStatus:
                 raise Failure("Nothing was removed.", ExitStatus.REFUSED)
         space = client.ask(CleanUp(), Space, timeout_s)
     removed = removed_words(space)
-    _show(env, options, space, f"removed · {removed}" if removed else NOTHING)
+    _show(env, options, space, f"removed · {removed}" if removed else _nothing(space))
     return ExitStatus.DONE
+
+
+def _nothing(space: Space) -> str:
+    return NOTHING_TO_REMOVE if space_line(space) else NOTHING
 
 
 def _show(env: Environment, options: argparse.Namespace, space: Space, result: str) -> None:

@@ -4,16 +4,18 @@ from chatnet_client.words import size_words
 from chatnet_protocol.ipc.results import Space
 
 NOTHING = "Nothing is left over."
+NOTHING_TO_REMOVE = "There is nothing to remove."
+"""Where there is something all the same."""
 
 
 def space_line(space: Space) -> str:
-    """`Unfinished files: 3, 1.2 GB (1 still needed); earlier folders: 2, 340 MB`; empty when there
-    are none."""
+    """`Unfinished files: 3, 1.2 GB (1 in use or recent); earlier folders: 2, 340 MB`; empty when
+    there are none."""
     parts = []
     if count := space.left_over + space.under_way:
         size = size_words(space.left_over_bytes + space.under_way_bytes)
-        needed = f" ({space.under_way:,} still needed)" if space.under_way else ""
-        parts.append(f"unfinished files: {count:,}, {size}{needed}")
+        kept = f" ({space.under_way:,} in use or recent)" if space.under_way else ""
+        parts.append(f"unfinished files: {count:,}, {size}{kept}")
     if count := space.earlier + space.changed:
         size = size_words(space.earlier_bytes + space.changed_bytes)
         changed = f" ({space.changed:,} with changes, kept)" if space.changed else ""

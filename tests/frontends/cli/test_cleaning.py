@@ -61,7 +61,9 @@ def test_there_may_be_nothing_to_remove(shell: Shell, local: LocalEngine) -> Non
     assert shell.out == "Nothing is left over.\n"
     local.world.instead[cmd.FetchSpace] = cmd.Space(under_way=1, under_way_bytes=7)
     assert shell.run("clean", "--yes") == 0
-    assert shell.out == "Nothing is left over.\nUnfinished files: 1, 7 B (1 still needed)\n"
+    assert (
+        shell.out == "There is nothing to remove.\nUnfinished files: 1, 7 B (1 in use or recent)\n"
+    )
     assert local.seen(cmd.CleanUp) == []
 
 

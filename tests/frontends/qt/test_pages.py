@@ -288,7 +288,7 @@ def test_what_is_left_over_is_removed_in_two_steps(own: Stage) -> None:
     own.client.answer(Space(1, 2_000_000, 1, 500_000, 2, 1_000_000))
     own.settle()
     assert row.words.text() == (
-        "Unfinished files: 2, 2.5 MB (1 still needed); earlier folders: 2, 1.0 MB"
+        "Unfinished files: 2, 2.5 MB (1 in use or recent); earlier folders: 2, 1.0 MB"
     )
     row.clean.click()
     assert "1 unfinished file and 2 earlier folders, 3.0 MB" in row.words.text()
@@ -304,7 +304,7 @@ def test_what_is_left_over_is_removed_in_two_steps(own: Stage) -> None:
     assert row.words.text() == "Removing…"
     own.client.answer(Space(0, 0, 1, 500_000, removed=3, removed_bytes=3_000_000))
     own.settle()
-    assert row.words.text() == "Unfinished files: 1, 500 kB (1 still needed)"
+    assert row.words.text() == "Unfinished files: 1, 500 kB (1 in use or recent)"
     assert not row.clean.isEnabled()
 
 
