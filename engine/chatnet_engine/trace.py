@@ -170,22 +170,19 @@ class Tracer:
 class LinkTracer:
     """A tracer for one peer, for what does not know peers."""
 
-    __slots__ = ("_peer", "_tracer")
+    __slots__ = ("_is_read", "_peer", "tracer")
 
     def __init__(self, tracer: Tracer | None = None, peer: int = 0) -> None:
         """Without a tracer everything is dropped."""
-        self._tracer = tracer
+        self.tracer = tracer or Tracer()
+        """Knows whether the kinds of DETAIL are wanted."""
+        self._is_read = tracer is not None
         self._peer = peer
-
-    @property
-    def detail(self) -> bool:
-        """Whether the kinds of DETAIL are wanted."""
-        return self._tracer is not None and self._tracer.detail
 
     def add(self, kind: Kind, **fields: Field) -> None:
         """One more."""
-        if self._tracer is not None:
-            self._tracer.add(self._peer, kind, **fields)
+        if self._is_read:
+            self.tracer.add(self._peer, kind, **fields)
 
 
 def describe(error: BaseException) -> str:

@@ -38,8 +38,9 @@ def test_too_many_traces_in_a_turn_are_counted_instead() -> None:
 def test_without_a_tracer_nothing_is_kept_and_no_detail_is_wanted() -> None:
     nobody = LinkTracer()
     nobody.add(Kind.BLACK_HOLE, black_hole=True)
-    assert not nobody.detail
-    assert LinkTracer(Tracer(detail=True)).detail
+    assert not nobody.tracer.detail
+    assert not nobody.tracer.take()
+    assert LinkTracer(Tracer(detail=True)).tracer.detail
 
 
 def test_a_tag_is_the_end_of_a_random_id() -> None:

@@ -82,8 +82,7 @@ class Acks:
     def pull(self, now: float, *, again: bool = False) -> SentFrame | None:
         """The ACK frame, if there is anything that was not reported yet; with `again`, on a line
         that loses, also when the peer may lack what was reported."""
-        again = again and self.insistent and self._largest > self._confirmed
-        if not (self._news or again):
+        if not self._news and not (again and self.insistent and self._largest > self._confirmed):
             return None
         self._settled()
         ranges = self._received.highest_first(MAX_ACK_RANGES)

@@ -39,6 +39,8 @@ ELICITS: dict[type, Elicits] = {
     frames.ChannelReceipt: PATIENT,
 }
 """How soon frames want their ACK; others soon."""
+UPKEEP = frozenset({frames.Ack, frames.Ping, frames.ChannelReceipt})
+"""No event comes of these frames."""
 MAX_PATH_EVENTS = 64
 """Path events between two calls of `take_events`; the surplus is dropped, its sender asks again."""
 
@@ -74,6 +76,8 @@ class Connection:
         self._new_receipts: list[frames.Receipt] = []
         self._reported_sent: dict[int, int] = {}
         self._events: list[Event] = []
+        self.has_events = False
+        """Whether `take_events` may return any."""
         self._close: bytes | None = None
         self._close_due = False
         self._close_answers = 0
@@ -96,7 +100,7 @@ class Connection:
         self._now = now
         if self.closed:
             return
-        traced = self.trace.detail
+        traced = self.trace.tracer.detail
         if self._acks.seen(number):
             self._duplicate_packets += 1
             if traced:
@@ -119,10 +123,13 @@ class Connection:
                 taken = self._take_content(frame, number, now)
             elif taken := self._check(frame):
                 self._apply(frame, now)
-            if taken:
-                elicits = max(elicits, ELICITS.get(type(frame), SOON))
-            else:
+            if not taken:
                 whole = False
+                continue
+            kind = type(frame)
+            elicits = max(elicits, ELICITS.get(kind, SOON))
+            if kind not in UPKEEP:
+                self.has_events = True
         if whole:
             self._acks.on_packet(number, elicits, now)
 
@@ -160,6 +167,7 @@ class Connection:
         """Channel 0 is delivered from this number, and the other channels too; until now what
         came was kept within the window, or dropped unacknowledged beyond it."""
         self._receiver.start(next_number, self._now)
+        self.has_events = True
 
     def credit(self, channel: int) -> int:
         """Bytes that `queue` takes; each message counts MESSAGE_OVERHEAD_BYTES besides its own."""
@@ -215,7 +223,10 @@ class Connection:
         if self.closed or max_packets < 1:
             return []
         if self._close is None:
-            return self._sender.take(now, max_packets)
+            packets = self._sender.take(now, max_packets)
+            if self._sources.has_pulled:
+                self._sources.has_pulled, self.has_events = False, True
+            return packets
         if not self._close_due or self._sender.numbers.exhausted:
             return []
         self._close_due = False
@@ -223,6 +234,7 @@ class Connection:
 
     def take_events(self) -> list[Event]:
         """What happened since the last call."""
+        self.has_events = False
         events = self._receiver.take_events()
         if self._new_receipts:
             events.append(ReceiptsArrived(self._new_receipts))
@@ -360,7 +372,7 @@ class Connection:
         """Answer the 1st, 2nd, 4th, 8th … packet with CLOSE again, RFC 9000 section 10.2.1."""
         for frame in arrived:
             if isinstance(frame, frames.Close):
-                self.closed = True
+                self.closed = self.has_events = True
                 self._events.append(Closed(frame.code, frame.reason))
                 return
         self._close_answers += 1

@@ -52,12 +52,8 @@ class StateBoard:
 
     def __init__(self) -> None:
         self._values: dict[int, tuple[int, bytes]] = {}
-        self._due: dict[int, None] = {}
-
-    @property
-    def due(self) -> bool:
-        """Whether a frame has to go out."""
-        return bool(self._due)
+        self.due: dict[int, None] = {}
+        """Keys of which a frame has to go out."""
 
     def set(self, key: int, value: bytes) -> None:
         """Replace the value of `key`."""
@@ -67,23 +63,23 @@ class StateBoard:
             raise LocalProtocolError(f"more than {MAX_STATES} states")
         revision = self._values.get(key, (0, b""))[0] + 1
         self._values[key] = (revision, value)
-        self._due[key] = None
+        self.due[key] = None
 
     def pull(self, space: int) -> SentFrame | None:
         """The frame that has waited longest, if it fits."""
-        for key in self._due:
+        for key in self.due:
             revision, value = self._values[key]
             frame = frames.encode_state(key, revision, value)
             if len(frame) > space:
                 return None
-            del self._due[key]
+            del self.due[key]
             return frame, (key, revision)
         return None
 
     def on_acked(self, token: DeliveryToken) -> None:
         """Nothing to keep: a newer revision, if any, is already pending."""
         if self._values[token[0]][0] == token[1]:
-            self._due.pop(token[0], None)
+            self.due.pop(token[0], None)
 
     def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """Again, unless there is a newer revision."""
@@ -92,7 +88,7 @@ class StateBoard:
     def on_probe(self, token: DeliveryToken) -> None:
         """As when lost."""
         if self._values[token[0]][0] == token[1]:
-            self._due[token[0]] = None
+            self.due[token[0]] = None
 
 
 class ChannelReceipts:
@@ -100,33 +96,29 @@ class ChannelReceipts:
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
-        self._due: dict[int, None] = {}
-
-    @property
-    def due(self) -> bool:
-        """Whether a frame has to go out."""
-        return bool(self._due)
+        self.due: dict[int, None] = {}
+        """Channels of which a frame has to go out."""
 
     def set(self, channel: int, number: int) -> None:
         """Handed over up to `number`."""
         self._numbers[channel] = number
-        self._due[channel] = None
+        self.due[channel] = None
 
     def pull(self, space: int) -> SentFrame | None:
         """A frame that is due, if it fits."""
-        for channel in self._due:
+        for channel in self.due:
             number = self._numbers[channel]
             frame = frames.encode_channel_receipt(channel, number)
             if len(frame) > space:
                 return None
-            del self._due[channel]
+            del self.due[channel]
             return frame, (channel, number)
         return None
 
     def on_acked(self, token: DeliveryToken) -> None:
         """Nothing to keep."""
         if self._numbers[token[0]] == token[1]:
-            self._due.pop(token[0], None)
+            self.due.pop(token[0], None)
 
     def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """Again, unless a higher number was reported since."""
@@ -135,19 +127,15 @@ class ChannelReceipts:
     def on_probe(self, token: DeliveryToken) -> None:
         """As when lost."""
         if self._numbers[token[0]] == token[1]:
-            self._due[token[0]] = None
+            self.due[token[0]] = None
 
 
 class PathTokens:
     """Challenges and responses that go out once; the asker repeats, nobody else."""
 
     def __init__(self) -> None:
-        self._waiting: list[bytes] = []
-
-    @property
-    def due(self) -> bool:
-        """Whether a frame has to go out."""
-        return bool(self._waiting)
+        self.due: list[bytes] = []
+        """Frames that have to go out."""
 
     def challenge(self, token: bytes) -> None:
         """Ask."""
@@ -159,10 +147,10 @@ class PathTokens:
 
     def pull(self, space: int) -> bytes | None:
         """The oldest waiting frame, if it fits."""
-        if not self._waiting or len(self._waiting[0]) > space:
+        if not self.due or len(self.due[0]) > space:
             return None
-        return self._waiting.pop(0)
+        return self.due.pop(0)
 
     def _add(self, frame: bytes) -> None:
-        self._waiting.append(frame)
-        del self._waiting[:-MAX_PATH_TOKENS]
+        self.due.append(frame)
+        del self.due[:-MAX_PATH_TOKENS]

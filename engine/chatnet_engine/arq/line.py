@@ -102,6 +102,12 @@ class LineEstimate:
         return self._judged >= KNOWN_PACKETS
 
     @property
+    def clean(self) -> bool:
+        """Whether enough was seen, and no loss that still counts."""
+        lossy = self.loss_rate or self._short_rate or self._pairs
+        return self._judged >= KNOWN_PACKETS and not lossy
+
+    @property
     def bursty(self) -> bool:
         """Whether losses come in bursts."""
         excess = self.persistence - self.loss_rate

@@ -80,7 +80,7 @@ class LossRecovery:
     @property
     def waiting(self) -> bool:
         """Whether an answer to some packet is outstanding."""
-        return bool(self._sent)
+        return bool(self._sent.numbers)
 
     def on_sent(self, packets: Sequence[SentPacket]) -> None:
         """Ack-eliciting packets leave, all at the same moment."""
@@ -103,7 +103,7 @@ class LossRecovery:
         """The peer has processed `ranges` (highest first; already known to have been sent)."""
         largest = ranges[0][1]
         acked = [packet for low, high in reversed(ranges) for packet in self._sent.take(low, high)]
-        if self._lost_packets:
+        if self._lost_packets.numbers:
             self._find_spurious(ranges, now)
         if acked:
             if self._first_acked_sent_at is None:
@@ -159,7 +159,7 @@ class LossRecovery:
         return self._sent
 
     def _probe_at(self) -> float | None:
-        if not self._sent:
+        if not self._sent.numbers:
             return None
         backed_off_s = self._rtt.probe_timeout_s() * 2.0 ** self._backoff()
         if self._prompt:
@@ -168,6 +168,8 @@ class LossRecovery:
         return self._last_eliciting_at + min(backed_off_s, self._config.max_pto_s)
 
     def _backoff(self) -> int:
+        if not self.pto_count:
+            return 0
         expected = sends_wanted(self.line.loss_rate) - 1
         return min(max(self.pto_count - expected, 0), 16)
 
@@ -198,7 +200,7 @@ class LossRecovery:
     def _on_spurious(self, packet: SentPacket) -> None:
         self.counters.packets_spurious += 1
         self._congestion.on_late(packet.size_bytes)
-        if self._trace.detail:
+        if self._trace.tracer.detail:
             self._trace.add(Kind.SPURIOUS_LOSS, number=packet.number)
         self.line.on_spurious()
         self._size.on_acked(packet.size_bytes - self._config.datagram_overhead_bytes)
@@ -261,7 +263,7 @@ class LossRecovery:
         self._left(lost)
         self._lost_packets.add(lost)
         for packet in lost:
-            if self._trace.detail:
+            if self._trace.tracer.detail:
                 age_ms = (now - packet.sent_at) * 1000
                 self._trace.add(Kind.PACKET_LOST, number=packet.number, age_ms=age_ms)
             packet.forget_at = forget_at

@@ -93,14 +93,15 @@ class PacketLog:
     Taking a range costs two bisections and what is taken, whatever else is kept.
     """
 
-    __slots__ = ("_numbers", "_packets")
+    __slots__ = ("_packets", "numbers")
 
     def __init__(self) -> None:
-        self._numbers: list[int] = []
+        self.numbers: list[int] = []
+        """Of what is in it, ascending."""
         self._packets: list[SentPacket] = []
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.numbers)
 
     def __iter__(self) -> Iterator[SentPacket]:
         """Oldest first; not while taking."""
@@ -108,12 +109,12 @@ class PacketLog:
 
     def add(self, packets: Sequence[SentPacket]) -> None:
         """Packets with ascending numbers, higher than all."""
-        self._numbers += [packet.number for packet in packets]
+        self.numbers += [packet.number for packet in packets]
         self._packets += packets
 
     def take(self, low: int, high: int) -> list[SentPacket]:
         """Remove and return what is within low … high, both inclusive."""
-        numbers = self._numbers
+        numbers = self.numbers
         first = bisect_left(numbers, low)
         end = bisect_right(numbers, high, first)
         if first == end:
@@ -125,5 +126,5 @@ class PacketLog:
     def take_oldest(self, count: int) -> list[SentPacket]:
         """Remove and return the first `count`, or all there are."""
         taken = self._packets[:count]
-        del self._numbers[:count], self._packets[:count]
+        del self.numbers[:count], self._packets[:count]
         return taken

@@ -35,7 +35,8 @@ class ReceiptQueue:
 
     def __init__(self) -> None:
         self._runs: dict[int, _Run] = {}
-        self._due: set[int] = set()
+        self.due: set[int] = set()
+        """Runs of which a frame has to go out."""
         self._oldest: list[int] = []
         """A heap of what is due, and of what was."""
         self._last_id = 0
@@ -44,11 +45,6 @@ class ReceiptQueue:
     def full(self) -> bool:
         """Whether the peer owes us acknowledgements for too many runs."""
         return len(self._runs) >= MAX_PENDING_RUNS
-
-    @property
-    def due(self) -> bool:
-        """Whether a frame has to go out."""
-        return bool(self._due)
 
     def add(self, number: int, ack: int, count: int) -> None:
         """Report a run; it grows the newest one when both have the same slope."""
@@ -71,16 +67,16 @@ class ReceiptQueue:
 
     def pull(self, space: int) -> SentFrame | None:
         """The oldest frame that is due, if it fits."""
-        if not self._due:
+        if not self.due:
             return None
-        while self._oldest[0] not in self._due:
+        while self._oldest[0] not in self.due:
             heappop(self._oldest)
         key = self._oldest[0]
         run = self._runs[key]
         frame = encode_receipt(run.number, run.ack, run.count)
         if len(frame) > space:
             return None
-        self._due.discard(key)
+        self.due.discard(key)
         run.sent_number = run.number
         return frame, (key, run.number)
 
@@ -108,13 +104,13 @@ class ReceiptQueue:
             self._make_due(token[0])
 
     def _make_due(self, key: int) -> None:
-        if key not in self._due:
-            self._due.add(key)
+        if key not in self.due:
+            self.due.add(key)
             heappush(self._oldest, key)
 
     def _remove(self, key: int) -> None:
         del self._runs[key]
-        self._due.discard(key)
+        self.due.discard(key)
 
 
 class ReceiptLog:

@@ -54,6 +54,7 @@ class CopyPlan(Struct, frozen=True):
 
 
 UNKNOWN = CopyPlan(UNKNOWN_SENDS, COPY_GAP_S)
+CLEAN = CopyPlan(1, COPY_GAP_S)
 
 
 def sends_wanted(loss_rate: float) -> int:
@@ -69,6 +70,8 @@ def sends_wanted(loss_rate: float) -> int:
 
 def plan_for(line: LineEstimate) -> CopyPlan:
     """The copies that this line asks for."""
+    if line.clean:
+        return CLEAN
     if line.bursty:
         return _plan_for_bursts(line)
     sends = sends_wanted(line.likely_rate)

@@ -108,7 +108,7 @@ class Sender:
         self._pacer.set_rate(congestion.pace(rtt.smoothed_s), largest_bytes, now)
         self.update_copies()
         self._trace_state()
-        if self._trace.detail:
+        if self._trace.tracer.detail:
             self._trace.add(
                 Kind.METRICS,
                 rtt_ms=rtt.latest_s * 1000,
@@ -138,7 +138,7 @@ class Sender:
             self.update_copies()
             count = self.loss.pto_count
             self._full_probe = count <= FULL_PROBES or count & (count - 1) == 0
-            if self._trace.detail:
+            if self._trace.tracer.detail:
                 self._trace.add(Kind.PROBE_TIMEOUT, count=count)
             if self._full_probe:
                 self._resend_oldest()
@@ -150,16 +150,15 @@ class Sender:
         """When `on_timeout` or another round of `take` has something to do."""
         if self._ping or self._probe or self._control_due(now):
             return now
-        deadline = min(self._keepalive_at, self._sources.answers_at)
-        loss_at = self.loss.next_timeout()
+        sources = self._sources
+        deadline = min(self._keepalive_at, sources.acks.due_at)
+        loss_at = self.loss.next_timeout() if self.loss.waiting else None
         if loss_at is not None:
             deadline = min(deadline, loss_at)
-        sources = self._sources
-        if self._window_open(CHAT_CREDIT_PACKETS):
-            chat_at = now if sources.has_chat else sources.copies_at()
-            if chat_at is not None:
-                ready_at = self._pacer.ready_at(now, CHAT_CREDIT_PACKETS)
-                deadline = min(deadline, max(chat_at, ready_at))
+        chat_at = sources.chat_at(now)
+        if chat_at is not None and self._window_open(CHAT_CREDIT_PACKETS):
+            ready_at = self._pacer.ready_at(now, CHAT_CREDIT_PACKETS)
+            deadline = min(deadline, max(chat_at, ready_at))
         if sources.has_bulk and self._window_open(0):
             deadline = min(deadline, self._pacer.ready_at(now, 0))
         return max(deadline, now)
@@ -170,25 +169,34 @@ class Sender:
         packets: list[Packet] = []
         probes = self._mtu_probe(now)
         while not self.numbers.exhausted:
-            chat_waits = sources.has_chat or self._copies_due(now)
+            chat_at = sources.chat_at(now)
+            chat_waits = chat_at is not None and chat_at <= now
             bulk_waits = sources.has_bulk
             chat = chat_waits and self._may_send(now, CHAT_CREDIT_PACKETS)
             bulk = bulk_waits and self._may_send(now, 0)
-            if not (chat or bulk or self._control_due(now) or self._ping or self._probe):
-                self._limited = chat_waits or bulk_waits
-                if not self._limited and self._window_open(0):
-                    self.congestion.on_app_limited(self.loss.in_flight_bytes)
+            if not (chat or bulk or self._ping or self._probe or self._control_due(now)):
+                self._end_take(chat_waits or bulk_waits)
                 break
             if len(packets) + len(probes) == max_packets:
                 break
+            resends = self._full_probe
             packet = self._build(now, chat, bulk, with_ack=not packets)
             if packet is None:
                 break
             packets.append(packet)
+            if not (chat_waits or bulk_waits or resends or self._control_due(now)):
+                self._end_take(False)
+                break
             most = max_packets - len(probes) - len(packets)
             if (chat or bulk) and not (self._control_due(now) or self.size.black_hole):
                 packets += self._train(now, chat, bulk, most)
         return probes + packets
+
+    def _end_take(self, limited: bool) -> None:
+        """Nothing more leaves now: for want of window or pace (`limited`), or of content."""
+        self._limited = limited
+        if not limited and self._window_open(0):
+            self.congestion.on_app_limited(self.loss.in_flight_bytes)
 
     def _train(self, now: float, chat: bool, bulk: bool, most: int) -> list[Packet]:
         """More of a backlog, in at most `most` packets: nothing else is due until it ends, so what
@@ -198,7 +206,7 @@ class Sender:
         left_bytes = self._left_bytes(now, credit_packets)
         limit_bytes = self.size.limit_bytes(now)
         overhead_bytes = self._config.datagram_overhead_bytes
-        traced = self._trace.detail
+        traced = self._trace.tracer.detail
         packets: list[Packet] = []
         sent: list[SentPacket] = []
         while len(packets) < most and left_bytes >= 0 and not numbers.exhausted:
@@ -246,7 +254,7 @@ class Sender:
         self.numbers.take()
         self.packets_sent += 1
         self._last_sent_at = now
-        if self._trace.detail:
+        if self._trace.tracer.detail:
             self._trace_sent(number, len(payload), asks=builder.ack_eliciting, probe=probe)
         if builder.ack_eliciting:
             size_bytes = len(payload) + self._config.datagram_overhead_bytes
@@ -268,10 +276,10 @@ class Sender:
     def _mtu_probe(self, now: float) -> list[Packet]:
         """A probe of the path's MTU, if one is due: only while bulk is under way, as a thin stream
         gains nothing from larger packets."""
-        sources, in_flight_bytes = self._sources, self.loss.in_flight_bytes
-        backlog = sources.has_bulk or sources.has_chat
-        enough = in_flight_bytes >= MTU_PROBE_PACKETS * self._full_bytes
-        if not (backlog and enough and self.rtt.samples):
+        if self.loss.in_flight_bytes < MTU_PROBE_PACKETS * self._full_bytes:
+            return []
+        sources = self._sources
+        if not ((sources.has_bulk or sources.has_chat) and self.rtt.samples):
             return []
         payload_bytes = self.size.probe_bytes(now, self.congestion.rate_bytes_per_s)
         if not payload_bytes or self.numbers.exhausted:
@@ -284,7 +292,7 @@ class Sender:
         self._last_sent_at = now
         self._pacer.on_sent(size_bytes)
         self._keep([packet])
-        if self._trace.detail:
+        if self._trace.tracer.detail:
             self._trace.add(Kind.MTU_PROBE, number=number, size=payload_bytes)
         return [Packet(number, frames.encode_mtu_probe(payload_bytes))]
 
@@ -315,7 +323,7 @@ class Sender:
         if (black_hole, payload_bytes) != (was_hole, was_bytes):
             mtu = payload_bytes + self._config.datagram_overhead_bytes
             self._trace.add(Kind.BLACK_HOLE, black_hole=black_hole, mtu=mtu)
-        if state != was_state and self._trace.detail:
+        if state != was_state and self._trace.tracer.detail:
             window = self.congestion.window_bytes
             self._trace.add(Kind.CONGESTION_STATE, old=was_state, new=state, window=window)
 
@@ -330,11 +338,9 @@ class Sender:
 
     def _control_due(self, now: float) -> bool:
         sources = self._sources
-        return sources.answers_at <= now or (sources.has_control and self._control_open)
-
-    def _copies_due(self, now: float) -> bool:
-        copies_at = self._sources.copies_at()
-        return copies_at is not None and copies_at <= now
+        if sources.acks.due_at <= now or sources.paths.due:
+            return True
+        return sources.has_control and self._control_open
 
     def _may_send(self, now: float, credit_packets: int) -> bool:
         return self._window_open(credit_packets) and (

@@ -26,11 +26,8 @@ class PayloadSize:
         self._hold_s = FIRST_HOLD_S
         self._held_until: float | None = None
         self._test: int | None = None
-
-    @property
-    def black_hole(self) -> bool:
+        self.black_hole = False
         """Whether large packets are believed to vanish."""
-        return self._lost_in_a_row >= BLACK_HOLE_LOSSES
 
     def limit_bytes(self, now: float) -> int:
         """Largest payload to send now."""
@@ -51,6 +48,7 @@ class PayloadSize:
     def on_acked(self, token: DeliveryToken) -> None:
         """A large packet arrived: there is no black hole."""
         self._lost_in_a_row = 0
+        self.black_hole = False
         self._held_until = None
         self._hold_s = FIRST_HOLD_S
         self._test = None
@@ -58,6 +56,7 @@ class PayloadSize:
     def on_lost(self, token: DeliveryToken, packet: int) -> None:
         """A large packet is believed lost, which takes a later one to arrive."""
         self._lost_in_a_row += 1
+        self.black_hole = self._lost_in_a_row >= BLACK_HOLE_LOSSES
         if packet == self._test:
             self._test = None
             self._held_until = None

@@ -51,6 +51,8 @@ class Sources:
         self.paths = PathTokens()
         self.channels: dict[int, SendChannel] = {}
         self.log = DeliveryLog()
+        self.has_pulled = False
+        """Channels have given something to packets since this was set to False."""
         self._chat: SendChannel | None = None
         self._bulk: list[SendChannel] = []
 
@@ -70,7 +72,9 @@ class Sources:
     @property
     def has_control(self) -> bool:
         """Whether something is due that waits for no window and is repeated until acknowledged."""
-        return self.receipts.due or self.states.due or self.channel_receipts.due or self.hello.due
+        return bool(
+            self.receipts.due or self.states.due or self.channel_receipts.due or self.hello.due
+        )
 
     @property
     def has_bulk(self) -> bool:
@@ -86,10 +90,12 @@ class Sources:
         chat = self._chat
         return chat is not None and chat.waits
 
-    def copies_at(self) -> float | None:
-        """When channel 0 wants a packet for the sake of early copies."""
+    def chat_at(self, now: float) -> float | None:
+        """When channel 0 wants a packet: `now` for content, or later for early copies."""
         chat = self._chat
-        return chat.copies.due_at() if chat is not None else None
+        if chat is None:
+            return None
+        return now if chat.waits else chat.copies.due_at()
 
     def on_line(self, plan: CopyPlan, rtt_s: float, patience_s: float) -> None:
         """News of the line for those who adapt to it."""
@@ -104,7 +110,8 @@ class Sources:
         if repeated and (hello := self.hello.pull()) is not None:
             builder.add(self.hello, hello)
         if with_ack:
-            ack = self.acks.pull(now, again=not self.has_chat and not self.has_bulk)
+            again = self.acks.insistent and not self.has_chat and not self.has_bulk
+            ack = self.acks.pull(now, again=again)
             if ack is not None:
                 builder.add(self.acks, ack, ack_eliciting=False)
         while self.paths.due and (token := self.paths.pull(builder.space)) is not None:
@@ -196,4 +203,5 @@ class Sources:
         pulled = channel.pull(builder.space, number, now)
         for each in pulled:
             builder.add(channel, each)
+            self.has_pulled = True
         return bool(pulled)

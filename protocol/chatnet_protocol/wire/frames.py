@@ -171,6 +171,8 @@ def encode_ack(delay_us: int, ranges: Sequence[tuple[int, int]]) -> bytes:
     RFC 9000 section 19.3.1: gaps and lengths are relative to the range before.
     """
     low, high = ranges[0]
+    if len(ranges) == 1 and 0 <= high - low < 0x40:  # mostly
+        return b"".join((b"\x02", varint(high), varint(delay_us), bytes((0, high - low))))
     count = min(len(ranges), MAX_ACK_RANGES)
     parts = [b"\x02", varint(high), varint(delay_us), varint(count - 1), varint(high - low)]
     for index in range(1, count):

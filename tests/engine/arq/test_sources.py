@@ -95,7 +95,7 @@ def test_chat_is_nobody_until_it_is_opened() -> None:
     out.add_chat(builder, 0, 0.0)
     out.add_copies(builder, 0, 0.0, every=True)
     out.on_line(CopyPlan(5, 0.005), 0.1, 0.1)
-    assert (builder.chunks, out.has_chat, out.copies_at()) == ([], False, None)
+    assert (builder.chunks, out.has_chat, out.chat_at(0.0)) == ([], False, None)
 
 
 def test_what_does_not_fit_again_does_not_hold_back_what_is_new_and_fits() -> None:
