@@ -61,10 +61,12 @@ class Deadlines(Generic[K]):
     def take_due(self, now_s: float) -> list[K]:
         """All whose time has come; each is to be put anew."""
         due: list[K] = []
-        while (key := self.first_due(now_s)) is not None:
-            heappop(self._heap)
-            del self._dues[key]
-            due.append(key)
+        heap, dues = self._heap, self._dues
+        while heap and heap[0][0] <= now_s:
+            due_s, key = heappop(heap)
+            if dues.get(key) == due_s:
+                del dues[key]
+                due.append(key)
         return due
 
     def next_timeout(self) -> float | None:

@@ -183,6 +183,11 @@ class BulkStreams:
         full = stream.outgoing + BULK_PART_BYTES > BULK_WINDOW_BYTES
         return TransferReason.RECEIVER_BUSY if full else None
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._messages)
+
     def waiting(self) -> list[int]:
         """Peers for whom something waits."""
         return list(self._messages)

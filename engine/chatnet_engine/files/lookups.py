@@ -40,6 +40,11 @@ class Lookups:
         known.append((peer, control))
         del known[:-MAX_WAITING_CONTROLS]
 
+    @property
+    def waits(self) -> bool:
+        """Whether `take` gives any."""
+        return bool(self._waiting) and not self._asked
+
     def take(self) -> list[bytes]:
         """Ids to load next, when the last ones have been answered."""
         if self._asked:

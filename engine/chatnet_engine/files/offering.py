@@ -211,6 +211,11 @@ class Offering:
         """When `handle_timeout` has something to do."""
         return earliest([one.deadline_s for one in self._waiting.values()])
 
+    @property
+    def waits(self) -> bool:
+        """Whether `take` gives any."""
+        return bool(self._results)
+
     def take(self) -> list[ReadyOffer | FailedOffer]:
         """Results since the last call."""
         results, self._results = self._results, []

@@ -119,6 +119,11 @@ class Surveys:
         """It is not answered, or the answer could not be handled."""
         self._end(CommandError(ErrorCode.INTERNAL, BROKEN))
 
+    @property
+    def waits(self) -> bool:
+        """Whether `take` gives any."""
+        return bool(self._results)
+
     def take(self) -> list[Space | CommandError]:
         """The result for everybody who has asked until now."""
         results, self._results = self._results, []

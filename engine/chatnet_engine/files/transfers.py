@@ -281,6 +281,20 @@ class Transfers(UpdateTable):
 
     # --- outputs ---
 
+    @property
+    def has_outputs(self) -> bool:
+        """Whether any `take_*` gives something, those of process frames and gauges aside."""
+        out = self._out
+        return bool(
+            self._changed
+            or out.controls
+            or out.searches
+            or out.bulk.waits
+            or self.offering.waits
+            or self.surveys.waits
+            or self.lookups.waits
+        )
+
     def take_controls(self) -> list[tuple[int, bytes]]:
         """(peer, body) for channel 1; dropped when that link is not up."""
         controls, self._out.controls = self._out.controls, []

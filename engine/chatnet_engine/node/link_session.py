@@ -210,9 +210,9 @@ class LinkSession:
 
     def report_loss(self, now_s: float) -> None:
         """Send the peer the loss of our direction, if it has changed."""
-        if now_s < self._reported_at + REPORT_EVERY_S or not self.streaming:
-            return
         loss, before = self.connection.line.loss_rate, self._reported_loss
+        if loss == before or now_s < self._reported_at + REPORT_EVERY_S or not self.streaming:
+            return
         if abs(loss - before) >= max(REPORT_STEP, REPORT_SHARE * before):
             self._reported_loss, self._reported_at = loss, now_s
             self.set_state(wire.Line(round(loss * 1000)))

@@ -354,14 +354,14 @@ class Node:
 
     def _move_transfers(self, now: Now) -> None:
         """Offers become messages, controls leave, what changed is stored."""
-        transfers = self.transfers
-        for offer, reply_to in transfers.take_offers():
-            act = partial(transfers.send_offer, offer, reply_to, now)
-            self.contained.answer(reply_to, act)
-        for session, body in transfers.take_controls():
-            act = partial(session.send, CHANNEL_CONTROL, body)
-            self.contained.peer(session.peer, now, act)
-        transfers.flush()
+        if self.transfers.transfers.has_outputs:
+            for offer, reply_to in self.transfers.take_offers():
+                act = partial(self.transfers.send_offer, offer, reply_to, now)
+                self.contained.answer(reply_to, act)
+            for session, body in self.transfers.take_controls():
+                act = partial(session.send, CHANNEL_CONTROL, body)
+                self.contained.peer(session.peer, now, act)
+            self.transfers.flush()
         self.contained.take_failed(now)
 
     def _serve(self, peer: int, sealed: list[tuple[bytes, Addr]], now: Now) -> None:

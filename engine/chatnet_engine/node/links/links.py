@@ -329,14 +329,13 @@ class Links(Subject):
         link, session = self._links.get(peer), self.sessions.get(peer)
         if link is None:
             return None
+        since = session.connection.first_unanswered if session else None
+        session_s = session.connection.next_timeout() if session else None
+        if since is None and link.hold_until is None and link.row.state == LinkState.UP:
+            return session_s
         # A peer with a live link needs no lookup.
-        dues = [] if link.row.state == LinkState.UP else [self.names.due_of(peer)]
-        if session is None:
-            dues.append(link.next_timeout(None))
-        else:
-            dues.append(link.next_timeout(session.connection.first_unanswered))
-            dues.append(session.connection.next_timeout())
-        return earliest(dues)
+        names_s = None if link.row.state == LinkState.UP else self.names.due_of(peer)
+        return earliest((names_s, link.next_timeout(since), session_s))
 
     # --- what comes out ---
 
@@ -347,6 +346,8 @@ class Links(Subject):
 
     def take_changed(self) -> list[LinkRow]:
         """Link rows that changed since they were last published, newest state only."""
+        if not self.changed:
+            return []
         found = [self._links.get(peer) for peer in sorted(self.changed)]
         changed = [link for link in found if link and link.row != link.published]
         self.changed.clear()

@@ -9,9 +9,6 @@ from chatnet_engine.node.link_session import LinkSession
 from chatnet_engine.secure.endpoint import Endpoint
 from chatnet_protocol.errors import RemoteProtocolError
 
-PACKETS_PER_TURN = 64
-"""A busy link lets the others, the store and the front ends have their turn."""
-
 ArrivalHandler = Callable[[LinkSession, arq.Event, Now], None]
 
 
@@ -73,15 +70,6 @@ class Sessions:
             if isinstance(event, arq.Closed):
                 session.closed = event
             owner(session, event, now)
-
-    def take_packets(self, peer: int, now: Now) -> list[tuple[int, bytes]]:
-        """(number, payload) of what leaves for a peer now."""
-        session = self._sessions.get(peer)
-        if session is None:
-            return []
-        session.may_send = False
-        packets = session.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
-        return [(packet.number, packet.payload) for packet in packets]
 
     def take_farewells(self) -> list[tuple[bytes, Addr]]:
         """Datagrams with the CLOSE of links that have ended."""

@@ -23,6 +23,9 @@ from chatnet_protocol.ipc.reasons import LinkReason, reason
 from chatnet_protocol.ipc.rows import LinkState
 from chatnet_protocol.version import WIRE_VERSION
 
+PACKETS_PER_TURN = 64
+"""A busy link lets the others, the store and the front ends have their turn."""
+
 
 class Traffic:
     """The traffic of all links. `Links` decides about their states."""
@@ -113,11 +116,12 @@ class Traffic:
         session = self._sessions.get(event.peer)
         if session is None or session.remote_incarnation != event.remote_incarnation:
             return
-        touched.add(event.peer)
         try:
             session.handle_packet(event.number, event.payload, now.mono_s)
         except (RemoteProtocolError, DecodeError) as error:
             self._links.violated(event.peer, str(error), now)
+        if session.connection.has_events:
+            touched.add(event.peer)
 
     def _authenticated(self, event: secure.Authenticated, now: Now) -> None:
         typed_at, refused = self._links.names.peers_at, self._links.refused_now(now)
@@ -201,14 +205,16 @@ class Traffic:
         session = self._sessions.get(peer)
         if session is None or not session.may_send:
             return []
-        if session.connection.exhausted:  # no number twice: a new incarnation
-            self._links.restart(peer, now)
-            self._links.dial(peer, now)
-            return []
         session.report_loss(now.mono_s)
-        packets = self._sessions.take_packets(peer, now)
+        session.may_send = False
+        packets = session.connection.take_packets(now.mono_s, PACKETS_PER_TURN)
         if not packets:
+            if session.connection.exhausted:  # no number twice: a new incarnation
+                self._links.restart(peer, now)
+                self._links.dial(peer, now)
             return []
-        self.hand_over(peer, now)  # what has just been sent for the first time
-        out = self._endpoint.seal_many(peer, packets, now.mono_s)
+        if session.connection.has_events:
+            self.hand_over(peer, now)  # what has just been sent for the first time
+        numbered = [(packet.number, packet.payload) for packet in packets]
+        out = self._endpoint.seal_many(peer, numbered, now.mono_s)
         return [(datagram, out[1]) for datagram in out[0]] if out else []

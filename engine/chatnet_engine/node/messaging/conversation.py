@@ -10,6 +10,7 @@ import msgspec
 from chatnet_engine.arq import events as arq
 from chatnet_engine.arq.line import KnownLine
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import earliest
 from chatnet_engine.node.commits import CommitQueue
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.link_session import LinkSession
@@ -176,6 +177,8 @@ class Conversation:
         link, outbox = self.link, self._outbox
         if link is None or not link.streaming:
             return
+        if outbox.complete and not outbox.unsent:
+            return
         credit = link.credit(wire.CHANNEL_CONVERSATION)
         if outbox.unsent and (batch := outbox.take_unsent(credit, MESSAGE_OVERHEAD_BYTES)):
             link.send_batch(wire.CHANNEL_CONVERSATION, batch)
@@ -218,8 +221,7 @@ class Conversation:
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` has something to do."""
-        dues = [due for due in (self._sent_due, self._typing.until) if due is not None]
-        return min(dues, default=None)
+        return earliest((self._sent_due, self._typing.until))
 
     # --- what the ledger answers ---
 
