@@ -92,7 +92,8 @@ class Runner:
         self._machine_due_s = -math.inf
         """The same of the machine alone."""
         self._store_had_share = False
-        self._fds: dict[int, int] = {}
+        self._fds: set[int] = set()
+        self._highest_fd = -1
         self._udp_fd = machine.udp.fileno()
         self._wakeup_fd = machine.wakeup.fileno()
         self._files_fd = -1
@@ -132,7 +133,7 @@ class Runner:
         ends there.
         """
         self._watch_files()
-        ready = dict(self._wait())
+        ready = self._wait()
         self.turns += 1
         now = self._read_clock()
         begin_s = time.thread_time()
@@ -282,26 +283,22 @@ class Runner:
         self._machine.now = now
         return now
 
-    def _wait(self) -> list[tuple[int, int]]:
+    def _wait(self) -> dict[int, int]:
         """What is ready, as soon as something is, or else when the next deadline has come.
 
         poll counts whole milliseconds, and three early copies of a message would be up to 3 ms
-        late by that: the last fraction is waited for with select, which counts microseconds.
+        late by that; select counts microseconds, but knows no high descriptors.
         """
         self._let_store_work()
         wait_s = self._wait_s()
-        until_s = self._clock().mono_s + wait_s
-        ready = self._poller.poll(int(wait_s * 1000))
-        if ready or wait_s <= 0:
-            return ready
-        left_s = until_s - self._clock().mono_s
-        if left_s <= 0:
-            return ready
-        if max(self._fds) >= SELECT_FDS:
-            return self._poller.poll(math.ceil(left_s * 1000))
-        writing = [fd for fd, flags in self._fds.items() if flags & select.POLLOUT]
-        select.select(list(self._fds), writing, [], left_s)
-        return self._poller.poll(0)
+        if wait_s <= 0 or self._highest_fd >= SELECT_FDS:
+            return dict(self._poller.poll(math.ceil(wait_s * 1000)))
+        writing = (self._files_fd,) if self._files_flags & select.POLLOUT else ()
+        readable, writable, _ = select.select(self._fds, writing, (), wait_s)
+        ready = dict.fromkeys(readable, select.POLLIN)
+        for fd in writable:
+            ready[fd] = ready.get(fd, 0) | select.POLLOUT
+        return ready
 
     def _let_store_work(self) -> None:
         """Wait for an answer, for a short while, where there would be no wait at all."""
@@ -330,7 +327,8 @@ class Runner:
 
     def _register(self, fd: int, flags: int) -> None:
         self._poller.register(fd, flags)
-        self._fds[fd] = flags
+        self._fds.add(fd)
+        self._highest_fd = max(self._fds)
 
     def _watch_files(self) -> None:
         """The file process' socket changes when it is started again."""
@@ -340,10 +338,10 @@ class Runner:
             return
         if self._files_fd >= 0 and fd != self._files_fd:
             self._poller.unregister(self._files_fd)
-            del self._fds[self._files_fd]
+            self._fds.discard(self._files_fd)
         if fd >= 0:
             self._register(fd, flags)
-        self._files_fd, self._files_flags = fd, flags
+        self._files_fd, self._files_flags = fd, flags if fd >= 0 else 0
 
     def _heed_stop(self, now: Now) -> None:
         if self._leave_s != math.inf:

@@ -328,7 +328,7 @@ def test_a_deadline_is_met_to_a_fraction_of_a_millisecond(
         runner._read_clock()
         machine.handle_timeout()
         node.due_s = read_now().mono_s + 0.0023
-        assert runner._wait() == []
+        assert not runner._wait()
         late.append(read_now().mono_s - node.due_s)
     assert min(late) > -0.0005
     if descriptors == SELECT_FDS:
@@ -340,7 +340,7 @@ def test_what_arrives_in_the_last_fraction_of_a_wait_is_seen(
 ) -> None:
     node.due_s = read_now().mono_s + 0.0009
     peer.send([(b"x", machine.udp.local)])
-    assert [fd for fd, _ in runner._wait()] == [machine.udp.fileno()]
+    assert list(runner._wait()) == [machine.udp.fileno()]
 
 
 def test_a_peer_that_floods_delays_another_by_one_datagram(
