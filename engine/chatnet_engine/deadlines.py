@@ -23,9 +23,15 @@ def earliest(dues_s: Iterable[float | None]) -> float | None:
     return first_s
 
 
-def next_tick(due_s: float) -> float:
-    """The first multiple of TICK_S that is not before `due_s`; infinity stays."""
-    return math.ceil(due_s / TICK_S) * TICK_S if due_s < math.inf else due_s
+def next_tick(due_s: float, tick_s: float = TICK_S) -> float:
+    """The first multiple of `tick_s` that is not before `due_s`; infinity stays."""
+    return math.ceil(due_s / tick_s) * tick_s if due_s < math.inf else due_s
+
+
+def whole_second(due_s: float) -> float:
+    """The last one that is not after `due_s`, for what is due about once a second: it is due with
+    the rest of that kind, and with ticks."""
+    return float(math.floor(due_s))
 
 
 class Deadlines(Generic[K]):

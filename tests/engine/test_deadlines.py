@@ -2,7 +2,7 @@
 
 import random
 
-from chatnet_engine.deadlines import STALE_DUES, TICK_S, Deadlines, next_tick
+from chatnet_engine.deadlines import STALE_DUES, TICK_S, Deadlines, next_tick, whole_second
 
 
 def test_what_is_due_comes_in_order_and_once() -> None:
@@ -60,3 +60,10 @@ def test_a_tick_is_at_most_a_quarter_of_a_second_late_and_never_early() -> None:
         assert due_s <= tick_s < due_s + TICK_S
         assert next_tick(tick_s) == tick_s
     assert next_tick(float("inf")) == float("inf")
+
+
+def test_what_is_due_once_a_second_is_due_at_ticks_and_never_at_once() -> None:
+    for now_s in (1000.0, 1000.25, 1000.999):
+        due_s = whole_second(now_s + 1.0)
+        assert now_s < due_s <= now_s + 1.0
+        assert due_s == next_tick(due_s)

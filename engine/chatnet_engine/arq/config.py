@@ -45,12 +45,14 @@ class ArqConfig(Struct, frozen=True, kw_only=True):
     max_time_threshold: float = 2.0
     max_pto_s: float = 2.0
     """Longest interval between probes while anything is unacknowledged."""
-    keepalive_s: float = 9.25
-    """The side that leads sends a PING after this long without sending, at the next tick (TICK_S).
-    The ACK keeps the other direction alive."""
+    keepalive_s: float = 9.0
+    """The side that leads sends a PING after this long without sending, at the next multiple of
+    `keepalive_tick_s`. The ACK keeps the other direction alive."""
+    keepalive_tick_s: float = 0.5
+    """A wake-up for this alone costs as much as five PINGs."""
     keepalive_other_s: float = 9.75
-    """The other side does so: within 10 s, and later than an ACK takes on most paths, so that one
-    PING serves both."""
+    """The other side does so, at the next TICK_S: within 10 s, and later than an ACK takes on most
+    paths, so that one PING serves both."""
 
     congestion: str = "path model"
     """Key of `sender.CONTROLLERS`; "illinois" is the control that measurements compare with."""

@@ -18,7 +18,7 @@ from chatnet_engine.arq.redundancy import UNKNOWN, plan_for
 from chatnet_engine.arq.rtt import RttEstimator
 from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES
 from chatnet_engine.arq.sources import PacketBuilder, Sources
-from chatnet_engine.deadlines import next_tick
+from chatnet_engine.deadlines import TICK_S, next_tick
 from chatnet_engine.trace import Kind, LinkTracer
 from chatnet_protocol.wire import frames
 
@@ -75,6 +75,7 @@ class Sender:
         self._traced = (False, self.size.payload_bytes, self.congestion.state)
         """Black hole, payload size and congestion state, as they were traced last."""
         self._keepalive_s = config.keepalive_s if leads else config.keepalive_other_s
+        self._keepalive_tick_s = config.keepalive_tick_s if leads else TICK_S
         self._ping = False
         self._no_hurry = False
         """The PING is for the path alone: a peer that is slow to answer gets no probe for it."""
@@ -330,7 +331,7 @@ class Sender:
     @property
     def _keepalive_at(self) -> float:
         """Those of many links leave together; nothing else here is put off to a tick."""
-        return next_tick(self._last_sent_at + self._keepalive_s)
+        return next_tick(self._last_sent_at + self._keepalive_s, self._keepalive_tick_s)
 
     @property
     def _control_open(self) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from chatnet_engine.deadlines import whole_second
 from chatnet_engine.io.command_socket import CommandSocket
 from chatnet_engine.io.event_socket import EventSocket
 from chatnet_engine.io.private_dir import make_private_dir, socket_dirs
@@ -184,7 +185,7 @@ class IpcServer:
         self._commands.handle_timeout(now_s)
         self._events.handle_timeout(now_s)
         if now_s >= self._next_check_s:
-            self._next_check_s = now_s + PATH_CHECK_S
+            self._next_check_s = whole_second(now_s + PATH_CHECK_S)
             self._check_path(self._commands_path, self._commands)
             self._check_path(self._events_path, self._events)
 

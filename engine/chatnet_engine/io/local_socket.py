@@ -18,6 +18,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from chatnet_engine.deadlines import whole_second
 from chatnet_engine.io import zmtp
 
 logger = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ class LocalSocket(ABC, Generic[P]):
         handshake."""
         if now_s < self._next_tick_s:
             return
-        self._next_tick_s = now_s + TICK_S
+        self._next_tick_s = whole_second(now_s + TICK_S)
         if not self._accepts:
             self._accepts = True
             self._epoll.register(self._listener.fileno(), select.EPOLLIN)

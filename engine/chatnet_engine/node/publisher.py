@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import whole_second
 from chatnet_engine.node.effects import Publish
 from chatnet_engine.node.event_traces import trace_event
 from chatnet_engine.trace import Tracer
@@ -131,7 +132,7 @@ class Publisher:
             out.append(Publish(envelope.TOPIC_GAUGES, frame))
             self._gauges = []
         if now.mono_s >= self._head_due:
-            self._head_due = now.mono_s + HEARTBEAT_INTERVAL_S
+            self._head_due = whole_second(now.mono_s + HEARTBEAT_INTERVAL_S)
             out.append(Publish(envelope.TOPIC_HEAD, codec.pack(self.head())))
             for seq in [s for s, snap in self._snapshots.items() if snap.until <= now.mono_s]:
                 del self._snapshots[seq]
