@@ -27,8 +27,6 @@ MAX_UNSENT_FRAMES = 2048
 """Frames kept while the socket takes none; more than there can be pending commands."""
 FRAMES_PER_TURN = 256
 """Read from one socket before the other gets its turn."""
-HEARTBEAT_MS = 2000
-HEARTBEAT_TIMEOUT_MS = 6000
 
 
 class Channel:
@@ -151,8 +149,9 @@ class Channel:
         socket.setsockopt(zmq.RCVHWM, RECEIVE_QUEUE_FRAMES)
         socket.setsockopt(zmq.SNDHWM, SEND_QUEUE_FRAMES)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS)
+        # No ZMTP heartbeats of our own: libzmq aborts when one is overdue on a connection whose
+        # frames nobody reads for a while, as behind a pager (zeromq/libzmq#4841). The engine pings,
+        # and its own heartbeat, a publication, says whether it is there.
         try:
             socket.connect(endpoint)
         except zmq.ZMQError as error:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 import zmq
 
 from chatnet_client.channel import Channel
@@ -35,6 +36,26 @@ def test_all_that_has_arrived_on_either_socket_is_read(tmp_path: Path) -> None:
                 publications += channel.take_publications()
             assert replies == [b"0", b"1", b"2"]
             assert publications == [(b"topic", frame) for frame in replies]
+    channel.close()
+
+
+def test_libzmq_has_no_timer_that_could_end_a_front_end_that_reads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[zmq.Socket[bytes]] = []
+    make = zmq.Context.socket
+
+    def socket(self: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:
+        made.append(make(self, kind))
+        return made[-1]
+
+    monkeypatch.setattr(zmq.Context, "socket", socket)
+    events, commands = f"ipc://{tmp_path}/e", f"ipc://{tmp_path}/c"
+    known = ConnectionFile("s", "00" * 8, os.getpid(), 2, "1", events, commands, 1)
+    (tmp_path / "connection.json").write_bytes(encode_connection_file(known))
+    channel = Channel(str(tmp_path / "connection.json"))
+    channel.open()
+    assert [one.getsockopt(zmq.HEARTBEAT_IVL) for one in made] == [0, 0]
     channel.close()
 
 
