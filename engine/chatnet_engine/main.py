@@ -184,8 +184,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _settle_memory() -> None:
     """Leave what a start has made, code above all, out of later collections: a full one would
-    hold up everything for 17 ms, and take a fraction of one without it."""
-    gc.collect()
+    hold up everything for 17 ms, and take a fraction of one without it. Hardly any of it is
+    garbage: a collection of its own would hold up the first answers for nothing."""
     gc.freeze()
 
 
