@@ -93,6 +93,8 @@ def report(
             continue
         rows.append((message.seconds > slow_s, stages))
     for kind, some in (("all", rows), ("slow", [row for row in rows if row[0]])):
+        if not some:
+            continue
         means = [
             sum(stages) / len(some) * 1e3 for stages in zip(*(row[1] for row in some), strict=True)
         ]
