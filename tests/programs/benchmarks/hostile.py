@@ -5,9 +5,14 @@ CHATNET_HOSTILE_KEEP=FOLDER keeps what was measured, CHATNET_HOSTILE_DATAGRAMS=2
 shorter, CHATNET_HOSTILE_SECONDS=20 is the length of each measured phase.
 
 CHATNET_HOSTILE_PART=megabit or =honest measures that alone, CHATNET_HOSTILE_ROUNDS=3 so often, each
-on new engines. For =honest, CHATNET_HOSTILE_CONTROL=1 also measures beside a process that takes as
-much of the machine as the flood does and sends nothing, and CHATNET_HOSTILE_STAGES=1 says where
-the time of all and of the slow messages went.
+on new engines. For =honest, each with =1:
+
+CHATNET_HOSTILE_CONTROL   measures beside a process too that takes as much CPU as the flood's does
+CHATNET_HOSTILE_LASTING   the flood breaks no rule of the specification; else each of its peers is
+                          left alone for a minute after its first breach, and all within seconds
+CHATNET_HOSTILE_OWN_DISK  the honest peer's history is in memory: else its transactions wait for
+                          those of the engine under attack, as both are synced to one disk
+CHATNET_HOSTILE_STAGES    where the time of all and of the slow messages went
 """
 
 import json
@@ -20,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import message_path
@@ -40,6 +46,8 @@ KEEP = os.environ.get("CHATNET_HOSTILE_KEEP", "")
 PART = os.environ.get("CHATNET_HOSTILE_PART", "")
 ROUNDS = int(os.environ.get("CHATNET_HOSTILE_ROUNDS", "1"))
 CONTROL = bool(os.environ.get("CHATNET_HOSTILE_CONTROL"))
+LASTING = bool(os.environ.get("CHATNET_HOSTILE_LASTING"))
+OWN_DISK = bool(os.environ.get("CHATNET_HOSTILE_OWN_DISK"))
 STAGES = bool(os.environ.get("CHATNET_HOSTILE_STAGES"))
 ROUND_DATAGRAMS = 50_000
 """At full speed on one pair of engines; then the next seed, on new ones."""
@@ -53,6 +61,7 @@ MAX_RATIO = 2.0
 MAX_P99_S = 1.0
 GAP_S = 0.02
 WITHIN_S = 30.0
+MEMORY = "/dev/shm"
 BURN_PAUSE_S = 0.002
 """As the flood sleeps when it is ahead."""
 BURNER = """
@@ -87,9 +96,12 @@ def scene(root: Path, *, recorded: bool = False) -> Iterator[Scene]:
     """Two engines that are linked; the victim also knows the hostile addresses. When they are
     `recorded`, their notes are below `root` when the scene has ended."""
     root.mkdir(parents=True, exist_ok=True)
-    victim, honest = (_engine(root, name, recorded) for name in "ab")
     with (
-        linked(victim, honest),
+        TemporaryDirectory(prefix="cnb-", dir=MEMORY if OWN_DISK else root) as beside,
+        linked(
+            victim := _engine(root, root, "a", recorded),
+            honest := _engine(Path(beside), root, "b", recorded),
+        ),
         victim.attach("reader") as at_victim,
         honest.attach("sender") as at_honest,
     ):
@@ -99,8 +111,8 @@ def scene(root: Path, *, recorded: bool = False) -> Iterator[Scene]:
         yield Scene(victim, honest, at_victim, at_honest, ports)
 
 
-def _engine(root: Path, name: str, recorded: bool) -> RealEngine:
-    more = {RECORD: str(root / f"{name}.notes"), "PYTHONPATH": os.environ["PYTHONPATH"]}
+def _engine(root: Path, notes: Path, name: str, recorded: bool) -> RealEngine:
+    more = {RECORD: str(notes / f"{name}.notes"), "PYTHONPATH": os.environ["PYTHONPATH"]}
     engine = RealEngine(root, name, "--bind", "127.0.0.1", env=more if recorded else None)
     if recorded:
         engine.program = ("benchmarks.recorded_engine",)
@@ -213,7 +225,9 @@ class Beside:
 def beside_flood(on: Scene) -> Beside:
     """Latency of an honest message at 5,000 hostile datagrams a second."""
     quiet = timed_messages(on, SECONDS, "quiet")
-    limits = {"per_second": MANY_A_SECOND, "seconds": 2 * SECONDS}
+    limits: dict[str, float] = {"per_second": MANY_A_SECOND, "seconds": SECONDS + WITHIN_S / 10}
+    if LASTING:
+        limits["violations"] = 0.0
     with flooding(on, 2, datagrams=10**9, **limits) as process:
         before_s, begin_s = cpu_s(process.pid), time.monotonic()
         loud = timed_messages(on, SECONDS, "loud")
