@@ -23,6 +23,7 @@ from chatnet_engine.node.reloading import Reloading
 from chatnet_engine.node.transfers.file_transfers import FileTransfers
 from chatnet_engine.node.turn import Turn
 from chatnet_engine.store_ops import commit as c
+from chatnet_engine.store_ops.restores import MessagesPutBack
 from chatnet_engine.trace import Code, Kind, Tracer, describe
 from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import events as ev
@@ -129,6 +130,8 @@ class Containment:
             self._transfers.transfers.surveys.handle_lost()
             return False
         self.end_peer(peer, now, error)
+        if isinstance(result, c.MessagesQueued | c.MessagesAccepted | MessagesPutBack):
+            self._turn.publisher.publish_rows(peer, result.rows)
         if isinstance(op, c.ForgetPeer) and op.into:
             self.end_peer(op.into, now, "its other number could not be merged into it")
         return False

@@ -106,6 +106,12 @@ class Publisher:
         else:
             self._publish(event)
 
+    def publish_rows(self, peer: int, rows: list[MessageRow]) -> None:
+        """New rows of a peer that is being read again, now: those of others, with higher numbers,
+        do not wait, and a client that has seen these asks only for later ones."""
+        if rows and self.view.peer(peer):
+            self.publish(MessagesAdded(peer, rows[0].no, rows))
+
     def gauge(self, gauge: Gauge) -> None:
         """Statistics for the next gauge frame; not numbered, not kept."""
         self._gauges.append(gauge)

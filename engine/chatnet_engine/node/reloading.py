@@ -1,6 +1,6 @@
 """Owns which peers are being read again from the store, and publishes what front ends lack.
 
-Until a peer is read it is not linked, and results about it reach only the client that asked.
+Until a peer is read it is not linked, and of results about it only new messages are published.
 """
 
 import math

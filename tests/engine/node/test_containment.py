@@ -277,6 +277,25 @@ def test_messages_are_published_once_when_their_peer_is_read_twice(
     assert world.problems() == []
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_messages_of_all_peers_are_published_in_the_order_of_their_numbers(
+    monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """A client that has seen a message asks only for later ones."""
+    world = World()
+    mistake = "_announce_offers" if late else "_follow"
+    fail_once(monkeypatch, messaging.Messaging, mistake)
+    before = len(added(world))
+    for text in ("to one", "to the other"):
+        for peer in (2, 1):
+            world.at_a.say(text, peer)
+    world.run(90)
+    numbers = [row.no for row in added(world)[before:]]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) == 4
+    assert world.problems() == []
+
+
 def _twice(act: Callable[..., None], *args: Any) -> None:
     act(*args)
     act(*args)

@@ -36,7 +36,8 @@ class Messaging(Subject):
     """The subject of conversations.
 
     What the store answers about a peer that is being read again reaches only the client that
-    asked. `client_on`: the number of the client on a routing_id.
+    asked, but for new messages, whose order is that of all peers. `client_on`: the number of the
+    client on a routing_id.
     """
 
     def __init__(
@@ -239,6 +240,8 @@ class Messaging(Subject):
         """What it means for the conversation; whether there is one to which it means something."""
         conversation = self.conversations.get(result.peer)
         if conversation is None or result.peer in self._links.reloading:
+            if isinstance(result, c.MessagesQueued | c.MessagesAccepted):
+                self._turn.publisher.publish_rows(result.peer, result.rows)
             return False
         conversation.handle_result(result, waiting)
         return True
