@@ -42,7 +42,8 @@ class DeliveryLog:
         if len(self.sent) >= 2 * MAX_PACKETS_LOGGED:
             forgotten = self.sent[:MAX_PACKETS_LOGGED]
             del self.sent[:MAX_PACKETS_LOGGED]
-            last = max([each.last for each in forgotten])
+            tokens = [token for each in forgotten for token in each.contents]
+            last = max([t[0] + t[1] - 1 if len(t) == 2 else t[0] for t in tokens])
             self.sent_forgotten = max(self.sent_forgotten, last)
         return record
 
@@ -52,7 +53,7 @@ class DeliveryLog:
         if len(self.arrived) >= 2 * MAX_PACKETS_LOGGED:
             forgotten = self.arrived[:MAX_PACKETS_LOGGED]
             del self.arrived[:MAX_PACKETS_LOGGED]
-            last = max(each.first + each.count - 1 for each in forgotten)
+            last = max([each.first + each.count - 1 for each in forgotten])
             self.arrived_forgotten = max(self.arrived_forgotten, last)
 
     def sendings(self, message: int) -> list[SentRecord]:
