@@ -11,7 +11,7 @@ from chatnet_qt.bubble import Bubble
 from chatnet_qt.bubble_actions import ACTION_WORDS, SHOW_ALL, actions_of, more_actions_of
 from chatnet_qt.clipboard import copy
 from chatnet_qt.controls import IconButton, Line
-from chatnet_qt.labels import label, selectable
+from chatnet_qt.labels import label, label_of, selectable
 from chatnet_qt.qt import (
     QFormLayout,
     QHBoxLayout,
@@ -101,7 +101,8 @@ class MessageDetails(Sheet):
             self._form.removeRow(0)
         self._facts = facts_of(bubble, delivery)
         for name, value in self._facts:
-            self._form.addRow(label(name), selectable(value))
+            shown = selectable(value)
+            self._form.addRow(label_of(shown, name), shown)
         if self.isVisible():
             self.fit_screen()
 

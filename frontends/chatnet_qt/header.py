@@ -39,7 +39,7 @@ class Badge(QAbstractButton):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setToolTip("Verified: the safety numbers were compared")
+        self.setToolTip("Verified, by the safety number or an invite")
         self.setAccessibleName("Verified")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -128,6 +128,14 @@ def label(
     return made(text, parent, font=font, ink=ink)
 
 
+def label_of(control: QWidget, text: str, *, font: str = "", ink: str = "") -> PlainLabel:
+    """What a control or value is, beside it. A reader says it too: on Linux Qt takes the name of
+    a list to choose from from such a label alone, and names a value by what it is."""
+    made = label(text, font=font, ink=ink)
+    made.setBuddy(control)
+    return made
+
+
 def selectable(
     text: str, parent: QWidget | None = None, *, font: str = "", ink: str = ""
 ) -> PlainLabel:

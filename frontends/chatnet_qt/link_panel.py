@@ -10,7 +10,7 @@ from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_protocol.ipc.rows import LinkState, TransferState
 from chatnet_qt.clipboard import copy
 from chatnet_qt.controls import IconButton, Line
-from chatnet_qt.labels import ElidedLabel, label, selectable
+from chatnet_qt.labels import ElidedLabel, label, label_of, selectable
 from chatnet_qt.plot import INTERVAL_MS, Plot
 from chatnet_qt.qt import (
     QFormLayout,
@@ -143,7 +143,9 @@ class LinkPanel(QFrame):
         self._facts: dict[str, QLabel] = {}
         for name in FACTS:
             self._facts[name] = selectable("–", font="small")
-            self._form.addRow(label(name, font="small", ink="text_2"), self._facts[name])
+            self._form.addRow(
+                label_of(self._facts[name], name, font="small", ink="text_2"), self._facts[name]
+            )
         self._column.addLayout(self._form)
         self._column.addStretch(1)
         scroll = QScrollArea()

@@ -8,6 +8,7 @@ from chatnet_qt.labels import label
 from chatnet_qt.qt import (
     QApplication,
     QBoxLayout,
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QKeyEvent,
@@ -159,7 +160,8 @@ class Card(QFrame):
         column = QVBoxLayout()
         column.setSpacing(m.px(2))
         column.addStretch(1)
-        column.addWidget(label(words, wrap=True, font=font))
+        named = label(words, wrap=True, font=font)
+        column.addWidget(named)
         if isinstance(hint, QWidget):
             column.addWidget(hint)
         elif hint:
@@ -168,6 +170,8 @@ class Card(QFrame):
         row.addLayout(column, 1)
         for control in controls:
             row.addWidget(control)
+            if isinstance(control, QComboBox):
+                named.setBuddy(control)  # its name for a reader, see `labels.label_of`
         made.setMinimumHeight(m.px(48))
         self.body.addWidget(made)
         return made

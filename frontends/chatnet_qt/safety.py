@@ -30,8 +30,8 @@ def comparing_words(info: PeerRow) -> str:
         return f"There is no safety number yet: {name} has not been reached."
     if info.trust == Trust.VERIFIED:
         return (
-            f"You compared this number with {name}. As long as it stays the same, nobody is "
-            "intercepting the connection."
+            f"{name} was verified by this number or by an invite. As long as the number stays the "
+            "same, nobody is intercepting the connection."
         )
     return (
         f"Compare this number with {name} over a call or in person. If both of you see the same "

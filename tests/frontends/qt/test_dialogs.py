@@ -110,6 +110,13 @@ def test_every_dialog_of_the_window_is_tried_here() -> None:
     assert found == {*DIALOGS, *OWN_WINDOWS}
 
 
+def test_an_invite_may_have_verified_where_nobody_compared(stage: Stage) -> None:
+    dialog = SafetyDialog(stage.session, info_of(stage, trust=Trust.VERIFIED), stage.pane)
+    words = " ".join(found.text() for found in dialog.findChildren(QLabel))
+    assert "by this number or by an invite" in words
+    assert "You compared" not in words
+
+
 def open_fresh(stage: Stage, make: Make) -> QDialog:
     dialog = make(stage)
     dialog.show()

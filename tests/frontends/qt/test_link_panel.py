@@ -5,7 +5,7 @@ import pytest
 
 from chatnet_protocol.ipc.events import LinkGauge
 from chatnet_qt.plot import POINTS, Plot, scale_above
-from chatnet_qt.qt import QApplication, present
+from chatnet_qt.qt import QApplication, QLabel, Qt, present
 from qtworld import MakeStage, Stage, peer_view, session_view
 
 
@@ -79,6 +79,18 @@ def test_nothing_is_sampled_while_it_is_closed(stage: Stage) -> None:
     assert panel._timer.isActive()
     panel.close_button.click()
     assert not panel._timer.isActive()
+
+
+def test_a_reader_learns_what_each_number_is(make_stage: MakeStage) -> None:
+    stage = make_stage(session_view(peer_view()))
+    stage.window.menus.wanted.emit("link")
+    stage.settle()
+    labels = stage.window.right.panel.findChildren(QLabel)
+    named = {name.buddy(): name.text() for name in labels if name.buddy() is not None}
+    by_key = Qt.TextInteractionFlag.TextSelectableByKeyboard
+    values = [shown for shown in labels if shown.textInteractionFlags() & by_key]
+    assert len(values) > 8
+    assert all(named.get(shown) for shown in values)
 
 
 def test_in_a_narrow_window_it_has_the_room(make_stage: MakeStage) -> None:

@@ -19,7 +19,7 @@ from chatnet_protocol.ipc.rows import SessionRow
 from chatnet_qt import autostart
 from chatnet_qt.contact_page import BlockCard, PartCard, SafetyCard, WhoCard
 from chatnet_qt.controls import Switch
-from chatnet_qt.qt import QAction, QApplication, QComboBox, Qt, present
+from chatnet_qt.qt import QAction, QApplication, QComboBox, QLabel, Qt, present
 from chatnet_qt.theme import colours_of
 from qtworld import MakeStage, Stage, peer_view, session_view, text_row, with_rows
 
@@ -353,6 +353,18 @@ def test_everything_on_a_page_that_takes_focus_has_a_name(contact: Stage) -> Non
         for switch in page.findChildren(Switch):
             assert switch.accessibleName()
             assert switch.focusPolicy() & Qt.FocusPolicy.TabFocus
+
+
+def test_a_reader_learns_what_a_list_to_choose_from_is_for(contact: Stage) -> None:
+    """On Linux Qt takes its name from the label that it is the buddy of, from nothing else."""
+    pages = contact.window.pages
+    lists = [
+        box for page in (pages.contact, pages.settings) for box in page.findChildren(QComboBox)
+    ]
+    assert len(lists) == 4
+    for box in lists:
+        beside = present(box.parentWidget()).findChildren(QLabel)
+        assert [name.text() for name in beside if name.buddy() is box]
 
 
 def test_a_long_name_makes_no_page_wider_than_the_window(make_stage: MakeStage) -> None:

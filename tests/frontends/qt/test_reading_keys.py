@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
+from chatnet_protocol.ipc.commands import SendMessage
 from chatnet_qt.qt import QApplication, QEvent, QKeyEvent, QPoint, Qt, QWidget, present
+from keyboard import Keyboard
 from qtworld import MakeStage, Stage, message_id, peer_view, session_view, text_row, with_rows
 
 KEY = Qt.Key
@@ -213,3 +215,33 @@ def test_esc_closes_what_is_open_and_goes_back_to_the_newest(stage: Stage) -> No
         assert open_now()
         press(stage, pane.composer.box, Qt.Key.Key_Escape)
         assert not open_now()
+
+
+def test_what_is_typed_at_the_list_while_messages_arrive_goes_to_the_composer(
+    stage: Stage,
+) -> None:
+    view, box, keys = stage.pane.view, stage.pane.composer.box, Keyboard(stage)
+    view.setFocus(Qt.FocusReason.TabFocusReason)
+    before = len(stage.client.asked(SendMessage))
+    stage.arrive(text_row(900, "and now?", ack=900))
+    assert view.hasFocus()
+    keys.write("so")
+    stage.arrive(text_row(901, "another", ack=901))
+    keys.write(" it is")
+    assert box.written() == "so it is"
+    assert box.hasFocus()
+    assert len(stage.client.asked(SendMessage)) == before
+    keys.press(KEY.Key_Return)
+    sent = stage.client.asked(SendMessage)[before:]
+    assert [command.text for command in sent] == ["so it is"]
+
+
+@pytest.mark.parametrize("key", [KEY.Key_Return, KEY.Key_Delete, KEY.Key_Backspace, KEY.Key_Tab])
+def test_a_key_at_the_list_sends_nothing_of_what_is_written(stage: Stage, key: Qt.Key) -> None:
+    box = stage.pane.composer.box
+    box.setPlainText("unsent")
+    stage.pane.view.setFocus(Qt.FocusReason.TabFocusReason)
+    stage.arrive(text_row(900, "and now?", ack=900))
+    Keyboard(stage).press(key)
+    assert stage.client.asked(SendMessage) == []
+    assert box.written() == "unsent"
