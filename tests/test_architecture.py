@@ -133,7 +133,7 @@ ONLY_IN = {
     "sqlite3": (f"{ENGINE}.ledger", f"{ENGINE}.io"),
     "cryptography": (f"{ENGINE}.secure", f"{ENGINE}.io"),
     "prompt_toolkit": ("chatnet_cli",),
-    "PyQt5": ("chatnet_qt.qt",),
+    "PyQt5": ("chatnet_qt.qt", "chatnet_qt.qt_dbus"),
 }
 # Under tests/: what tests import, what scripts start; tests lie in folders that mirror the tree.
 SUPPORT, PROGRAMS = "support", "programs"
@@ -380,6 +380,7 @@ ALLOWED = (
     ),
     ("frontends/chatnet_client/a.py", "import zmq\nfrom chatnet_protocol.ipc import view"),
     ("frontends/chatnet_qt/qt.py", "from PyQt5 import QtWidgets"),
+    ("frontends/chatnet_qt/qt_dbus.py", "from PyQt5 import QtDBus"),
     (QT, "from chatnet_client import Client\nfrom chatnet_protocol.ipc.view import View"),
     (
         "tests/engine/arq/test_link.py",

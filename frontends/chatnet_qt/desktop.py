@@ -6,15 +6,8 @@ Interface: org.freedesktop.portal.Settings, key org.freedesktop.appearance color
 
 import os
 
-from chatnet_qt.qt import (
-    QDBusConnection,
-    QDBusError,
-    QDBusMessage,
-    QDBusVariant,
-    QObject,
-    pyqtSignal,
-    pyqtSlot,
-)
+from chatnet_qt.qt import QObject, pyqtSignal, pyqtSlot
+from chatnet_qt.qt_dbus import QDBusConnection, QDBusError, QDBusMessage, QDBusVariant
 
 SERVICE = "org.freedesktop.portal.Desktop"
 PATH = "/org/freedesktop/portal/desktop"

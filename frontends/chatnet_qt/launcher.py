@@ -5,7 +5,8 @@ Dock read; where nobody does, nothing is shown."""
 import os
 
 from chatnet_qt.autostart import MENU_FILE
-from chatnet_qt.qt import QDBusConnection, QDBusMessage, QObject, QTimer
+from chatnet_qt.qt import QObject, QTimer
+from chatnet_qt.qt_dbus import QDBusConnection, QDBusMessage
 from chatnet_qt.session import Session
 from chatnet_qt.work import work_of
 

@@ -1,9 +1,14 @@
 """How the application looks: theme and text size of the settings, on what the desktop brought."""
 
-from chatnet_qt.desktop import DesktopScheme
+import os
+from typing import TYPE_CHECKING
+
 from chatnet_qt.qt import QApplication, QFont, QObject, QPalette
 from chatnet_qt.settings import TEXT_SIZES, Settings
 from chatnet_qt.theme import apply_text_size, apply_theme
+
+if TYPE_CHECKING:
+    from chatnet_qt.desktop import DesktopScheme
 
 
 class Look(QObject):
@@ -14,14 +19,21 @@ class Look(QObject):
         self._settings = settings
         self._system_palette = QPalette(QApplication.palette())
         self._system_font = QFont(QApplication.font())
-        self._desktop = DesktopScheme(self)
-        self._desktop.changed.connect(self.apply)
-        self._desktop.ask()
+        self._desktop = self._ask_desktop() if "DBUS_SESSION_BUS_ADDRESS" in os.environ else None
         self.apply()
+
+    def _ask_desktop(self) -> "DesktopScheme":
+        from chatnet_qt.desktop import DesktopScheme  # with D-Bus, only where there is one
+
+        scheme = DesktopScheme(self)
+        scheme.changed.connect(self.apply)
+        scheme.ask()
+        return scheme
 
     def apply(self) -> None:
         """Look as the settings say."""
         app = QApplication.instance()
         if isinstance(app, QApplication):
-            apply_theme(app, self._settings.theme, self._system_palette, self._desktop.dark)
+            dark = self._desktop.dark if self._desktop else None
+            apply_theme(app, self._settings.theme, self._system_palette, dark)
             apply_text_size(app, self._system_font, TEXT_SIZES[self._settings.text_size])

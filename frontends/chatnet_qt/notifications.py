@@ -8,13 +8,11 @@ through the notification area can neither replace nor take away.
 import os
 
 from chatnet_qt.desktop import unwrapped
-from chatnet_qt.qt import (
+from chatnet_qt.qt import QObject, pyqtSignal, pyqtSlot
+from chatnet_qt.qt_dbus import (
     QDBusConnection,
     QDBusError,
     QDBusMessage,
-    QObject,
-    pyqtSignal,
-    pyqtSlot,
     string_list,
     unsigned,
 )

@@ -1,6 +1,7 @@
-"""The one place that knows the Qt binding: everything else imports Qt names from here.
+"""What knows the Qt binding: everything else imports Qt names from here, and those for D-Bus from
+`qt_dbus`, a file of its own because the first paint can do without it.
 
-Owns nothing. Replacing PyQt5 is a change of this file.
+Owns nothing. Replacing PyQt5 is a change of these two files.
 """
 
 from typing import TypeVar
@@ -34,12 +35,10 @@ from PyQt5.QtCore import (
     QTimer,
     QtMsgType,
     QUrl,
-    QVariant,
     pyqtSignal,
     pyqtSlot,
     qInstallMessageHandler,
 )
-from PyQt5.QtDBus import QDBusArgument, QDBusConnection, QDBusError, QDBusMessage, QDBusVariant
 from PyQt5.QtGui import (
     QBrush,
     QCloseEvent,
@@ -143,10 +142,6 @@ __all__ = [
     "QComboBox",
     "QContextMenuEvent",
     "QCursor",
-    "QDBusConnection",
-    "QDBusError",
-    "QDBusMessage",
-    "QDBusVariant",
     "QDate",
     "QDateTime",
     "QDesktopServices",
@@ -240,8 +235,6 @@ __all__ = [
     "pyqtSignal",
     "pyqtSlot",
     "qInstallMessageHandler",
-    "string_list",
-    "unsigned",
 ]
 
 T = TypeVar("T")
@@ -251,17 +244,3 @@ def present(value: T | None) -> T:
     """`value`, which Qt always gives although its type stubs allow None."""
     assert value is not None
     return value
-
-
-def unsigned(number: int) -> QVariant:
-    """A number for D-Bus, where int would be sent as a signed one."""
-    made = QVariant(number)
-    made.convert(QVariant.Type.UInt)
-    return made
-
-
-def string_list(words: list[str]) -> QDBusArgument:
-    """Strings for D-Bus; a plain list would be one of variants."""
-    made = QDBusArgument()
-    made.add(words, int(QVariant.Type.StringList))
-    return made

@@ -12,7 +12,7 @@ from PyQt5.QtDBus import QDBusConnection, QDBusMessage
 
 from chatnet_qt import launcher
 from chatnet_qt.notifications import PATH, SERVICE, Notifications
-from chatnet_qt.qt import unsigned
+from chatnet_qt.qt_dbus import unsigned
 
 
 class Desktop(QObject):

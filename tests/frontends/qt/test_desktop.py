@@ -10,7 +10,8 @@ import pytest
 
 import fake_portal
 from chatnet_qt.desktop import DesktopScheme, unwrapped
-from chatnet_qt.qt import QApplication, QDBusMessage, QDBusVariant, QPalette
+from chatnet_qt.qt import QApplication, QPalette
+from chatnet_qt.qt_dbus import QDBusMessage, QDBusVariant
 from chatnet_qt.theme import Theme, apply_theme, dark_palette, is_dark, light_palette
 
 PORTAL = Path(fake_portal.__file__)
