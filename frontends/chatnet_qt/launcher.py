@@ -47,6 +47,7 @@ class Launcher(QObject):
             signal.connect(lambda _fact: self._soon())
         for signal in (session.was_reset, session.connection_changed):
             signal.connect(self._soon)
+        self._soon()
 
     def renew(self) -> None:
         """Publish what is true now, if that is something else."""

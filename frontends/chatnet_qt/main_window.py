@@ -10,26 +10,23 @@ from typing import TYPE_CHECKING
 from chatnet_client.words import restarted_words
 from chatnet_client.words.notices import notice_words
 from chatnet_protocol.ipc import events as ev
-from chatnet_qt.announcer import Announcer
+from chatnet_qt.attendants import Attendants
 from chatnet_qt.banner import BannerSlot, engine_banner
 from chatnet_qt.composer import Composer
 from chatnet_qt.controls import control_style
 from chatnet_qt.conversation_pane import ConversationPane
 from chatnet_qt.drop_overlay import DropWindow
 from chatnet_qt.labels import label
-from chatnet_qt.launcher import Launcher
 from chatnet_qt.list_pane import ListPane
 from chatnet_qt.look import Look
-from chatnet_qt.menus import Menus
 from chatnet_qt.pages import Pages
 from chatnet_qt.panes import Panes
-from chatnet_qt.peer_menu import PeerMenu
-from chatnet_qt.privacy import PrivacyCover
 from chatnet_qt.qt import (
     QApplication,
     QCloseEvent,
     QCursor,
     QEvent,
+    QPaintEvent,
     QPoint,
     QResizeEvent,
     QSplitter,
@@ -41,7 +38,6 @@ from chatnet_qt.session import Session
 from chatnet_qt.settings import Settings
 from chatnet_qt.theme import colours_of
 from chatnet_qt.tokens import FOLD, LIST, LIST_MAX, LIST_MIN, measures_of
-from chatnet_qt.tray import Tray
 from chatnet_qt.window_geometry import WindowGeometry
 from chatnet_qt.wording import peer_name
 
@@ -71,16 +67,12 @@ class MainWindow(DropWindow):
         self.panes = Panes(session, settings, self.stack, self)
         self.empty = label("Looking for the engine…", wrap=True, ink="text_2")
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.tray = Tray(session, settings, self)
-        self.launcher = Launcher(session, self)
-        self.announcer = Announcer(session, settings, lambda: self.panes.current, self)
+        self.attendants = Attendants(session, settings, self.look, self.panes, self)
         self._lay_out()
-        self.peer_menu = PeerMenu(session, settings, self)
-        self.menus = Menus(self, lambda: self.pane, session, settings, self.look)
-        self.cover = PrivacyCover(self)
         self._connect()
         self.restyle()
-        self.cover.set_on(settings.blur)
+        if settings.blur:
+            self.attendants.set_blur(True)
         self._geometry = WindowGeometry(self, settings)
         present(self.centralWidget()).setFocus()
         self._on_reset()
@@ -106,33 +98,34 @@ class MainWindow(DropWindow):
         session.connection_changed.connect(self._show_connection)
         session.unconfirmed_changed.connect(self._show_connection)
         self.engine_strip.acted.connect(lambda _name: session.start_engine())
-        self.tray.quit_wanted.connect(self.leave)
-        self.tray.peer_wanted.connect(self._enter_peer)
         self.peers.chosen.connect(self.show_peer)
         self.peers.entered_peer.connect(self._enter_peer)
-        self.peers.menu_wanted.connect(self.peer_menu.pop_up)
-        self.peer_menu.wanted.connect(self._on_peer_action)
-        self.side.menu_wanted.connect(self.menus.pop_up)
+        self.side.menu_wanted.connect(self.attendants.pop_up)
         self.side.transfer_wanted.connect(self._show_transfer)
         self.pages.left.connect(self.leave_page)
         self.right.panel_closed.connect(self._on_panel_closed)
-        self.pages.menu_wanted.connect(self.menus.pop_up)
+        self.pages.menu_wanted.connect(self.attendants.pop_up)
         self.side.settings_wanted.connect(lambda: self._on_wanted("settings"))
         self.pages.look_changed.connect(self.look.apply)
         panes = self.panes
         panes.header_used.connect(self._on_header)
         panes.invite_wanted.connect(lambda peer: self._on_peer_action(peer, "invite"))
         panes.emoji_wanted.connect(self._show_emoji)
-        self.cover.covered.connect(panes.set_covered)
         self.banner.covers.connect(self._keep_free)
-        self.pages.blur_toggled.connect(self.cover.set_on)
+        self.pages.blur_toggled.connect(self.attendants.set_blur)
         self.pages.pictures_toggled.connect(panes.set_pictures)
         self.pages.numbers_chosen.connect(panes.set_numbers)
         self.pages.added.connect(self._on_added)
-        self.menus.numbers_chosen.connect(panes.set_numbers)
-        self.menus.stepped.connect(self.peers.step)
-        self.menus.wanted.connect(self._on_wanted)
         self.side.add_wanted.connect(lambda: self._on_wanted("add"))
+        attendants = self.attendants
+        self.peers.menu_wanted.connect(attendants.pop_up_peer)
+        attendants.peer_action.connect(self._on_peer_action)
+        attendants.quit_wanted.connect(self.leave)
+        attendants.peer_wanted.connect(self._enter_peer)
+        attendants.covered.connect(panes.set_covered)
+        attendants.numbers_chosen.connect(panes.set_numbers)
+        attendants.stepped.connect(self.peers.step)
+        attendants.wanted.connect(self._on_wanted)
 
     @cached_property
     def emoji(self) -> "EmojiPicker":
@@ -227,7 +220,7 @@ class MainWindow(DropWindow):
         elif wanted in ("contact", "link"):
             self._on_wanted(wanted)
         elif wanted == "menu" and pane is not None:
-            self.peer_menu.pop_up(self.panes.current, QCursor.pos())
+            self.attendants.pop_up_peer(self.panes.current, QCursor.pos())
 
     def _on_wanted(self, wanted: str) -> None:
         if wanted == "switch":
@@ -323,7 +316,7 @@ class MainWindow(DropWindow):
         title = f"({unread}) {title}" if unread else title
         if title != self.windowTitle():
             self.setWindowTitle(title)
-            self.tray.show_unread(unread)
+            self.attendants.show_unread(unread)
 
     # --- space ---
 
@@ -348,6 +341,11 @@ class MainWindow(DropWindow):
         super().resizeEvent(event)
         self._fold()
 
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """What is under everything, and painted first."""
+        super().paintEvent(event)
+        self.attendants.handle_paint()
+
     def changeEvent(self, event: QEvent | None) -> None:
         """Coming and going decide what counts as read."""
         super().changeEvent(event)
@@ -355,7 +353,7 @@ class MainWindow(DropWindow):
             return
         kind = event.type()
         if kind == QEvent.Type.ActivationChange:
-            self.cover.follow()
+            self.attendants.handle_activation()
             if self.isActiveWindow() and self.pane:
                 self.pane.marker.update_marks()
         elif kind in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
@@ -378,15 +376,14 @@ class MainWindow(DropWindow):
         once."""
         self.panes.flush()
         self._geometry.keep()
-        stays = self._settings.to_tray and self.tray.is_there and not self._leaving
+        stays = self._settings.to_tray and self.attendants.tray.is_there and not self._leaving
         if self._session.online:
-            self.tray.say_once_what_goes_on(stays=stays)
+            self.attendants.tray.say_once_what_goes_on(stays=stays)
         self._settings.save()
         if stays and event is not None:
             event.ignore()
             self.hide()
         else:
-            self.tray.clear()
-            self.launcher.clear()
+            self.attendants.clear()
             super().closeEvent(event)
             QApplication.quit()

@@ -70,7 +70,7 @@ def test_old_news_are_not_kept(make_stage: MakeStage) -> None:
     box.setAccessibleDescription("Markdown is not read")
     stage.arrive(text_row(2, "news", ack=2))
     stage.until(lambda: box.accessibleDescription() == "Bob: news")
-    stage.window.announcer.clear()
+    stage.window.attendants.announcer.clear()
     assert box.accessibleDescription() == "Markdown is not read"
 
 

@@ -79,7 +79,9 @@ DIALOGS: dict[type[QDialog], list[Make]] = {
         lambda stage: KeyChangedDialog(stage.session, info_of(stage, refused_keys=[OTHER_KEY])),
     ],
     MessageDetails: [details],
-    HelpDialog: [lambda stage: HelpDialog(stage.session, stage.window.menus.actions, stage.window)],
+    HelpDialog: [
+        lambda stage: HelpDialog(stage.session, stage.window.attendants.menus.actions, stage.window)
+    ],
     QuitDialog: [lambda stage: QuitDialog(stage.session.view, stage.window)],
     Sheet: [],
 }

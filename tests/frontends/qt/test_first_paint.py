@@ -59,10 +59,11 @@ LATE = (
             *("contact_page", "first_contact", "settings_page", "own_settings", "page", "qr"),
             *("emoji_completion", "emoji_names", "emoji_picker", "find_bar", "link_panel"),
             *("details", "picture_viewer", "plot", "safety", "help_text", "quit_dialog"),
+            *("announcer", "launcher", "menus", "notifications", "peer_menu", "privacy", "tray"),
         )
     ),
     *("chatnet_client.words.deliveries", "difflib", "emoji", "hashlib", "html", "ipaddress"),
-    *("segno", "shutil", "urllib.parse"),
+    *("segno", "shutil", "urllib.parse", "PyQt5.QtDBus"),
 )
 """Loaded with what needs them, when somebody opens that."""
 
@@ -90,8 +91,9 @@ def first_paint(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def printed_by(program: str, *words: str) -> Any:
     """The last line of what a process of its own prints, as JSON."""
     command = [sys.executable, "-P", "-c", program, *words]
-    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    made = subprocess.run(command, capture_output=True, text=True, check=False, env=path)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("DBUS_SESSION_BUS_ADDRESS", None)  # a desktop is asked for its theme at once
+    made = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert made.returncode == 0, made.stderr
     return json.loads(made.stdout.splitlines()[-1])
 

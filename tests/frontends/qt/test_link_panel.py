@@ -83,7 +83,7 @@ def test_nothing_is_sampled_while_it_is_closed(stage: Stage) -> None:
 
 def test_a_reader_learns_what_each_number_is(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()))
-    stage.window.menus.wanted.emit("link")
+    stage.window.attendants.menus.wanted.emit("link")
     stage.settle()
     labels = stage.window.right.panel.findChildren(QLabel)
     named = {name.buddy(): name.text() for name in labels if name.buddy() is not None}
@@ -95,7 +95,7 @@ def test_a_reader_learns_what_each_number_is(make_stage: MakeStage) -> None:
 
 def test_in_a_narrow_window_it_has_the_room(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view()), size=(480, 600))
-    stage.window.menus.wanted.emit("link")
+    stage.window.attendants.menus.wanted.emit("link")
     stage.settle()
     assert stage.window.right.panel.isVisible()
     assert not stage.window.stack.isVisible()

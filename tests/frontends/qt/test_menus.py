@@ -24,7 +24,7 @@ def test_one_letter_presses_one_entry_of_a_contacts_menu(
     peer = peer_view(state=state)
     trust = "pinned" if key else "none"
     peer.info = msgspec.structs.replace(peer.info, blocked=blocked, key=key, trust=trust)
-    menu = make_stage(session_view(peer)).window.peer_menu.menu_for(1)
+    menu = make_stage(session_view(peer)).window.attendants.peer_menu.menu_for(1)
     assert menu
     letters = letters_of(menu.actions())
     assert len(letters) >= 7
@@ -43,7 +43,7 @@ def test_one_letter_presses_one_entry_of_the_windows_menus(make_stage: MakeStage
 def test_a_number_is_compared_with_three_keys(make_stage: MakeStage) -> None:
     """The key of the dialog, Tab, Space: Enter decides nothing."""
     stage = make_stage(session_view(peer_view()))
-    action = next(a for a in stage.window.menus.actions if "Safety" in a.text())
+    action = next(a for a in stage.window.attendants.menus.actions if "Safety" in a.text())
     assert action.shortcut().toString() == "Ctrl+Shift+S"
     action.trigger()
     dialog = stage.pane.findChild(SafetyDialog)

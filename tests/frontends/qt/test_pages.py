@@ -26,7 +26,7 @@ from qtworld import MakeStage, Stage, peer_view, session_view, text_row, with_ro
 
 def entries_of(stage: Stage) -> dict[str, QAction]:
     """The menu of the first peer."""
-    menu = stage.window.peer_menu.menu_for(1)
+    menu = stage.window.attendants.peer_menu.menu_for(1)
     assert menu
     return {entry.text().replace("&", ""): entry for entry in menu.actions() if entry.text()}
 
@@ -149,7 +149,9 @@ def test_a_control_that_vanishes_leaves_the_focus_to_its_page(contact: Stage) ->
 
 def test_a_muted_contact_is_not_announced(contact: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(contact.window.tray, "say", lambda title, _words: said.append(title))
+    monkeypatch.setattr(
+        contact.window.attendants.tray, "say", lambda title, _words: said.append(title)
+    )
     mute = next(
         switch
         for switch in contact.window.pages.contact.findChildren(Switch)
@@ -157,10 +159,10 @@ def test_a_muted_contact_is_not_announced(contact: Stage, monkeypatch: pytest.Mo
     )
     contact.app.setActiveWindow(None)
     contact.arrive(text_row(1, "x", ack=1))
-    contact.window.tray._announce()
+    contact.window.attendants.tray._announce()
     mute.click()
     contact.arrive(text_row(2, "y", ack=2))
-    contact.window.tray._announce()
+    contact.window.attendants.tray._announce()
     assert said == ["Bob"]
 
 
@@ -180,7 +182,7 @@ def test_who_waits_or_is_unread_rises_and_the_selection_stays(make_stage: MakeSt
 
 def test_a_conversation_is_found_by_a_word_and_enter(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(), peer_view(2, name="Carol")))
-    stage.window.menus.wanted.emit("switch")
+    stage.window.attendants.menus.wanted.emit("switch")
     assert stage.app.focusWidget() is stage.window.side.filter
     stage.window.side.filter.setText("car")
     assert stage.window.peers.peers.rowCount() == 1
@@ -369,7 +371,7 @@ def test_a_reader_learns_what_a_list_to_choose_from_is_for(contact: Stage) -> No
 
 def test_a_long_name_makes_no_page_wider_than_the_window(make_stage: MakeStage) -> None:
     stage = make_stage(session_view(peer_view(name="W" * 60)), size=(480, 800))
-    stage.window.menus.wanted.emit("contact")
+    stage.window.attendants.menus.wanted.emit("contact")
     stage.settle()
     page = stage.window.pages.contact
     inside, card = page.area.widget(), page.findChild(WhoCard)

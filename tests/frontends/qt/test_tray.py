@@ -13,7 +13,7 @@ import fake_desktop
 from chatnet_protocol.ipc import events as ev
 from chatnet_protocol.ipc.events import TransferGauge
 from chatnet_protocol.ipc.rows import TransferState
-from chatnet_qt.launcher import properties_of
+from chatnet_qt.launcher import Launcher, properties_of
 from chatnet_qt.qt import QIcon, QSystemTrayIcon
 from qtworld import (
     MakeStage,
@@ -34,7 +34,7 @@ class Shown:
 
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         self.acts: list[tuple[object, ...]] = []
-        notifications = stage.window.tray.notifications
+        notifications = stage.window.attendants.tray.notifications
         monkeypatch.setattr(notifications, "show", lambda *words: self.acts.append(words))
         monkeypatch.setattr(notifications, "clear", lambda peer: self.acts.append(("clear", peer)))
         monkeypatch.setattr(type(stage.window), "isActiveWindow", lambda _self: False)
@@ -63,10 +63,10 @@ def test_one_notification_a_conversation_which_counts_what_is_unread(
 ) -> None:
     shown = Shown(stage, monkeypatch)
     arrive(stage, 1, 1)
-    stage.window.tray._announce()
+    stage.window.attendants.tray._announce()
     assert shown.take() == [(1, "Peer 1", "New message")]
     arrive(stage, 1, 2)
-    stage.window.tray._announce()
+    stage.window.attendants.tray._announce()
     assert shown.take() == [(1, "Peer 1", "2 new messages")]
 
 
@@ -76,7 +76,7 @@ def test_what_is_read_anywhere_needs_no_notification(
     shown = Shown(stage, monkeypatch)
     arrive(stage, 1, 1, 2)
     arrive(stage, 2, 1)
-    stage.window.tray._announce()
+    stage.window.attendants.tray._announce()
     shown.take()
     stage.client.change(ev.MarksMoved(1, 0, 0, 0, 1, 1))
     stage.settle()
@@ -92,12 +92,12 @@ def test_news_of_many_conversations_make_one_notification(
     shown = Shown(stage, monkeypatch)
     for peer in range(1, 6):
         arrive(stage, peer, 1)
-    stage.window.tray._announce()
+    stage.window.attendants.tray._announce()
     assert shown.take() == [(0, "ChatNet", "5 new messages in 5 conversations")]
 
 
 def test_a_notification_opens_its_conversation(stage: Stage) -> None:
-    stage.window.tray.notifications.activated.emit(3)
+    stage.window.attendants.tray.notifications.activated.emit(3)
     assert stage.pane.peer_number == 3
 
 
@@ -109,19 +109,31 @@ def test_the_task_bar_shows_how_far_all_transfers_are(
     view.transfers = [transfer_row(row, TransferState.ACTIVE, "x", 1000) for row in rows]
     stage = make_stage(view)
     published: list[tuple[int, float | None]] = []
-    monkeypatch.setattr(stage.window.launcher, "_publish", published.append)
+    monkeypatch.setattr(stage.window.attendants.launcher, "_publish", published.append)
     stage.client.gauge(TransferGauge(rows[0].id, 1, 1, 500, 100.0))
     stage.settle()
-    stage.window.launcher.renew()
-    stage.window.launcher.renew()
+    stage.window.attendants.launcher.renew()
+    stage.window.attendants.launcher.renew()
     assert published == [(view.peers[0].unread, 0.25)]
     assert properties_of(published[0])["progress-visible"] is True
     done = [msgspec.structs.replace(row, state=TransferState.DONE) for row in view.transfers]
     stage.client.change(*[ev.TransferChanged(row) for row in done])
     stage.settle()
-    stage.window.launcher.renew()
+    stage.window.attendants.launcher.renew()
     assert published[-1][1] is None
     assert properties_of(published[-1])["progress-visible"] is False
+
+
+def test_the_task_bar_shows_what_was_unread_before_the_start(
+    make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[tuple[int, float | None]] = []
+    monkeypatch.setattr(Launcher, "_publish", lambda _self, facts: published.append(facts))
+    row = text_row(1, "text", ack=1)
+    stage = make_stage(session_view(with_rows(peer_view(my_read=0), [row])))
+    monkeypatch.setattr(type(stage.window), "isActiveWindow", lambda _self: False)
+    stage.until(lambda: bool(published), 5000)
+    assert published == [(1, None)]
 
 
 def test_a_desktop_on_a_real_bus_shows_them() -> None:
@@ -149,7 +161,7 @@ def test_the_icon_blinks_while_something_is_unread_where_that_is_wanted(
 ) -> None:
     monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: True)
     stage = make_stage(session_view(with_rows(peer_view(), [])))
-    tray = stage.window.tray
+    tray = stage.window.attendants.tray
     assert tray._icon is not None
     icons: list[object] = []
     monkeypatch.setattr(tray._icon, "setIcon", icons.append)

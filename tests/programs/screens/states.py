@@ -199,7 +199,7 @@ def emoji_completion(scene: Scene) -> QWidget:
 
 def privacy(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()))
-    stage.window.cover.cover()
+    stage.window.attendants.cover.cover()
     return stage.window
 
 
@@ -211,14 +211,14 @@ def contact(scene: Scene) -> QWidget:
 
 def contact_address(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()), NARROW)
-    stage.window.menus.wanted.emit("contact")
+    stage.window.attendants.menus.wanted.emit("contact")
     stage.window.pages.contact.findChild(WhoCard).readdress.click()
     return stage.window
 
 
 def contact_narrow(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()), NARROW)
-    stage.window.menus.wanted.emit("contact")
+    stage.window.attendants.menus.wanted.emit("contact")
     return stage.window
 
 
@@ -232,14 +232,14 @@ def settings_narrow(scene: Scene) -> QWidget:
     view = session_view(chat(), *others())
     view.session = msgspec.structs.replace(view.session, display_name=LONG_NAME, inbox=LONG_PATH)
     stage = scene.open(view, NARROW)
-    stage.window.menus.wanted.emit("settings")
+    stage.window.attendants.menus.wanted.emit("settings")
     return stage.window
 
 
 def settings_cleaning(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()))
     stage.client.held.add(FetchSpace)
-    stage.window.menus.wanted.emit("settings")
+    stage.window.attendants.menus.wanted.emit("settings")
     stage.client.answer(Space(3, 1_200_000_000, 1, 90_000_000, 2, 340_000_000, 1, 5_000_000))
     stage.settle()
     stage.window.pages.settings.inbox.space.clean.click()
@@ -267,7 +267,7 @@ def names_narrow(scene: Scene) -> QWidget:
 
 def names_contact(scene: Scene) -> QWidget:
     stage = scene.open(long_names(), NARROW)
-    stage.window.menus.wanted.emit("contact")
+    stage.window.attendants.menus.wanted.emit("contact")
     return stage.window
 
 
@@ -296,7 +296,7 @@ def link_panel(scene: Scene) -> QWidget:
 
 def link_panel_narrow(scene: Scene) -> QWidget:
     stage = scene.open(session_view(chat(), *others()), NARROW)
-    stage.window.menus.wanted.emit("link")
+    stage.window.attendants.menus.wanted.emit("link")
     return stage.window
 
 
