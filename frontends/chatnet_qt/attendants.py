@@ -144,6 +144,11 @@ class Attendants(QObject):
         if "cover" in vars(self):
             self.cover.follow()
 
+    def handle_resize(self) -> None:
+        """The window has another size."""
+        if "cover" in vars(self):
+            self.cover.fit()
+
     def clear(self) -> None:
         """The window goes."""
         self.tray.clear()

@@ -340,6 +340,7 @@ class MainWindow(DropWindow):
         """One pane or two."""
         super().resizeEvent(event)
         self._fold()
+        self.attendants.handle_resize()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """What is under everything, and painted first."""

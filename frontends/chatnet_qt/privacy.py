@@ -56,12 +56,15 @@ class PrivacyCover(QWidget):
 
     def cover(self) -> None:
         """Hide everything now."""
-        window = present(self.parentWidget())
-        self._picture = blurred(window.grab())
-        self.setGeometry(window.rect())
+        self._picture = blurred(present(self.parentWidget()).grab())
+        self.fit()
         self.raise_()
         self.show()
         self.covered.emit(True)
+
+    def fit(self) -> None:
+        """Cover all of the window, whose size may have changed."""
+        self.setGeometry(present(self.parentWidget()).rect())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The blurred picture, stretched if the window has another size by now."""

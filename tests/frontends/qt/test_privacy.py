@@ -44,8 +44,9 @@ def test_a_window_that_opens_in_the_background_is_covered_from_the_start(
 
     monkeypatch.setattr(QApplication, "activeWindow", lambda: None)
     monkeypatch.setattr(MainWindow, "show", noted)
-    make_stage(session_view(with_rows(peer_view(), [text_row(1, "secret", ack=1)])))
+    window = make_stage(session_view(with_rows(peer_view(), [text_row(1, "secret", ack=1)]))).window
     assert before == [True]
+    assert window.attendants.cover.geometry() == window.rect()
 
 
 def test_it_covers_everything_and_nothing_counts_as_shown(
