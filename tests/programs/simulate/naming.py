@@ -35,8 +35,15 @@ def rename_at_random(world: World, seed: int, end_s: float) -> None:
         world.clock.after(random.uniform(*PAUSES_S), partial(rename, engine))
 
 
-def check_names(world: World) -> list[str]:
-    """Both ends of a link show what the other one calls itself."""
+def check_names(world: World, within_s: float) -> list[str]:
+    """Both ends of a link show what the other one calls itself. The last change may have been lost
+    on a path that was about to end, and arrive on another one `within_s`."""
+    world.clock.run(world.clock.now_s + within_s, lambda: not wrong_names(world))
+    return wrong_names(world)
+
+
+def wrong_names(world: World) -> list[str]:
+    """What they show that is not so."""
     views = [engine.node.turn.publisher.view for engine in world.engines if engine.is_up]
     names = {view.session.key: view.session.display_name for view in views}
     return [

@@ -152,8 +152,8 @@ def _live(world: World, random: Random, outcome: Outcome) -> None:
     if outcome.seed % EXPORTS_EVERY == 0:
         outcome.problems += check_exports(world, at_rest=rested)
     outcome.problems += bugs.not_injected(world)
-    outcome.problems += check_names(world) if rested and not mallory else []
     outcome.problems += [text for engine in world.engines for text in _mirrors(world, engine)]
+    outcome.problems += check_names(world, HEAL_S) if rested and not mallory else []
 
 
 def _plan(world: World, random: Random, faults: list[Fault], duration_s: float) -> None:
