@@ -224,7 +224,7 @@ class FileTransfers(Subject):
         self.transfers.handle_link(
             session.peer,
             True,
-            self._links.names.dial_addrs(row),
+            self._links.names.dial_addrs(row) or [session.addr],  # none is stored yet
             incarnation=session.remote_incarnation,
             fast_aes=session.hello.fast_aes and self._fast_aes,
             at=now,

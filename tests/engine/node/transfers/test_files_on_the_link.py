@@ -1,5 +1,9 @@
 """Bytes of files on channel 3 of the link, between whole nodes: no TCP in either direction."""
 
+import pytest
+
+from chatnet_engine.addresses import Addr
+from chatnet_engine.files.outputs import PeerLink
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import TransferState
 from chatnet_protocol.limits import MAX_PEER_BULK_STREAMS
@@ -65,3 +69,19 @@ def test_files_in_both_directions_do_not_wait_for_each_other() -> None:
     pair.run(30)
     for client in (pair.at_a, pair.at_b):
         assert states(client) == [TransferState.DONE] * 2 * each
+
+
+def test_a_peer_without_a_stored_address_is_dialled_where_its_link_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that joined by an invite was never typed; nowhere to dial would mean to listen."""
+    pair = FilePair(5)
+    known: list[list[Addr]] = []
+    monkeypatch.setattr(pair.a.node.links.names, "dial_addrs", lambda row: [])
+    monkeypatch.setattr(PeerLink, "came_up", lambda link, addrs, *rest: known.append(addrs))
+    pair.b.crash()
+    pair.b.up()
+    pair.run(2)
+    session = pair.a.node.links.sessions.get(1)
+    assert session
+    assert [session.addr] in known
