@@ -1,6 +1,7 @@
 """Updates of received folders: what is asked of whom, what is decided, and what both sides say."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -196,17 +197,30 @@ def test_restarts_at_any_time_change_nothing(nightly: Nightly, moves: int) -> No
     assert nightly.reasons(SECOND) == ("", "")
 
 
+@contextlib.contextmanager
+def unprepared(
+    nightly: Nightly, instead: Callable[[pw.Prepared], pw.Report | None] = lambda report: None
+) -> Iterator[Callable[[pw.Report], None]]:
+    """In this block comparing ends by another report, or by none. Gives what reports all others."""
+    answer = nightly.b.process.report
+
+    def changed(report: pw.Report) -> None:
+        other = instead(report) if isinstance(report, pw.Prepared) else report
+        if other is not None:
+            answer(other)
+
+    nightly.b.process.report = changed  # type: ignore[method-assign]
+    yield answer
+    nightly.b.process.report = answer  # type: ignore[method-assign]
+
+
 def test_a_process_that_dies_while_it_prepares_is_asked_again(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.allow(FIRST)
-    answer = nightly.b.process.report
-    nightly.b.process.report = lambda report: (  # type: ignore[method-assign]
-        None if isinstance(report, pw.Prepared) else answer(report)
-    )
-    nightly.begin(SECOND)
-    assert nightly.b.state(SECOND) == "waiting"
-    assert nightly.b.row(SECOND).reason == reason(TransferReason.COMPARING)
-    nightly.b.process.report = answer  # type: ignore[method-assign]
+    with unprepared(nightly):
+        nightly.begin(SECOND)
+        assert nightly.b.state(SECOND) == "waiting"
+        assert nightly.b.row(SECOND).reason == reason(TransferReason.COMPARING)
     nightly.b.restart_process()
     nightly.run(lambda: nightly.pair.both("done", SECOND))
     assert len(nightly.b.process.prepare) >= 2
@@ -216,31 +230,27 @@ def test_a_process_that_dies_while_it_prepares_is_asked_again(nightly: Nightly) 
 def test_both_sides_see_how_far_comparing_is(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.allow(FIRST)
-    answer = nightly.b.process.report
-    nightly.b.process.report = lambda report: (  # type: ignore[method-assign]
-        None if isinstance(report, pw.Prepared) else answer(report)
-    )
-    nightly.begin(SECOND)
-    assert nightly.b.row(SECOND).compared is None
-    [prepare] = nightly.b.process.prepare
-    answer(pw.Comparing(prepare.job, 1, 2, 10, 20))
-    nightly.settle()
-    assert nightly.b.row(SECOND).compared == Compared(1, 2, 10, 20)
-    assert nightly.a.row(SECOND).compared is None, "what is over in a moment needs no words"
-    for _ in range(8):
-        nightly.advance(1.0)
+    with unprepared(nightly) as answer:
+        nightly.begin(SECOND)
+        assert nightly.b.row(SECOND).compared is None
+        [prepare] = nightly.b.process.prepare
+        answer(pw.Comparing(prepare.job, 1, 2, 10, 20))
         nightly.settle()
-    assert nightly.a.row(SECOND).reason == reason(TransferReason.PEER_COMPARING)
-    assert nightly.a.row(SECOND).compared == Compared(1, 2, 10, 20)
-    answer(pw.Comparing(prepare.job, 2, 2, 20, 20))
-    nightly.settle()
-    assert nightly.a.row(SECOND).compared == nightly.b.row(SECOND).compared
-    nightly.a.transfers.act(SECOND, Act.PAUSE, Now(nightly.a.clock, 1))
-    nightly.settle()
-    nightly.a.transfers.act(SECOND, Act.RESUME, Now(nightly.a.clock, 1))
-    nightly.settle()
-    assert nightly.b.row(SECOND).compared is None, "it begins again"
-    nightly.b.process.report = answer  # type: ignore[method-assign]
+        assert nightly.b.row(SECOND).compared == Compared(1, 2, 10, 20)
+        assert nightly.a.row(SECOND).compared is None, "what is over in a moment needs no words"
+        for _ in range(8):
+            nightly.advance(1.0)
+            nightly.settle()
+        assert nightly.a.row(SECOND).reason == reason(TransferReason.PEER_COMPARING)
+        assert nightly.a.row(SECOND).compared == Compared(1, 2, 10, 20)
+        answer(pw.Comparing(prepare.job, 2, 2, 20, 20))
+        nightly.settle()
+        assert nightly.a.row(SECOND).compared == nightly.b.row(SECOND).compared
+        nightly.a.transfers.act(SECOND, Act.PAUSE, Now(nightly.a.clock, 1))
+        nightly.settle()
+        nightly.a.transfers.act(SECOND, Act.RESUME, Now(nightly.a.clock, 1))
+        nightly.settle()
+        assert nightly.b.row(SECOND).compared is None, "it begins again"
     nightly.b.restart_process()
     nightly.run(lambda: nightly.pair.both("done", SECOND))
     assert [side.row(SECOND).compared for side in (nightly.a, nightly.b)] == [None, None]
@@ -273,16 +283,9 @@ def test_it_waits_for_other_files_before_it_is_compared(
 def test_a_full_disk_while_it_prepares_is_tried_again(nightly: Nightly) -> None:
     nightly.send(FIRST)
     nightly.allow(FIRST)
-    answer = nightly.b.process.report
-
-    def full(report: pw.Report) -> None:
-        is_prepared = isinstance(report, pw.Prepared)
-        answer(pw.Ended(report.job, pw.Outcome.FULL, FULL) if is_prepared else report)  # type: ignore[union-attr]
-
-    nightly.b.process.report = full  # type: ignore[method-assign]
-    nightly.begin(SECOND)
-    assert nightly.b.row(SECOND).reason == FULL
-    nightly.b.process.report = answer  # type: ignore[method-assign]
+    with unprepared(nightly, lambda report: pw.Ended(report.job, pw.Outcome.FULL, FULL)):
+        nightly.begin(SECOND)
+        assert nightly.b.row(SECOND).reason == FULL
     nightly.advance(40.0)
     nightly.run(lambda: nightly.pair.both("done", SECOND))
     assert set(nightly.b.process.disk) == {"proj", UNTIL}
