@@ -128,7 +128,7 @@ class Outputs:
     def begin(self) -> Mark:
         """A unit of work begins: what `roll_back` goes back to."""
         self.undo.clear()
-        return Mark(len(self.controls), len(self.frames), 0)
+        return self.mark()
 
     def mark(self) -> Mark:
         """A part of a unit begins."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from chatnet_engine.clock import Now
+from chatnet_engine.deadlines import earliest
 from chatnet_engine.node.containment import Containment
 from chatnet_engine.node.due_peers import DuePeers
 from chatnet_engine.node.subject import Subject
@@ -98,12 +99,7 @@ class Timers:
 
     def due_of(self, peer: int) -> float | None:
         """When something of this peer is due, in monotonic seconds."""
-        first_s = None
-        for subject in self._subjects:
-            due_s = subject.due_of(peer)
-            if due_s is not None and (first_s is None or due_s < first_s):
-                first_s = due_s
-        return first_s
+        return earliest([subject.due_of(peer) for subject in self._subjects])
 
     def _handle_due(self, peer: int, now: Now) -> None:
         for subject in self._subjects:
