@@ -17,7 +17,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from chatnet_engine.ledger.history import History
 from chatnet_engine.node.effects import ReplyTo
 from chatnet_engine.node.people import people
 from chatnet_engine.secure.safety_number import safety_number
@@ -144,7 +143,7 @@ class LocalWorld:
 
     def page(self, query: cmd.FetchHistory) -> cmd.HistoryPage:
         """Stored messages, as front ends get them."""
-        return History(self.engine.connection).page(query)
+        return self.engine.history.page(query)
 
     @property
     def history(self) -> list[tuple[int, MessageRow]]:

@@ -3,7 +3,6 @@
 from itertools import combinations
 
 from chatnet_cli.verbs.exporting import json_lines, markdown, read_all
-from chatnet_engine.ledger.history import History
 from chatnet_protocol.ipc.commands import FetchHistory, HistoryPage
 from chatnet_protocol.ipc.view import View
 from checker.exports import Export, check_export, check_same, parse_export
@@ -15,7 +14,7 @@ class _Reader:
     """Stands in for an attached client: a view, and pages of history."""
 
     def __init__(self, engine: SimEngine) -> None:
-        self._history = History(engine.connection)
+        self._history = engine.history
         self.view: View = engine.ledger.load_view(engine.session())
 
     def history(self, query: FetchHistory) -> HistoryPage:

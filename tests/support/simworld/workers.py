@@ -23,9 +23,19 @@ from simworld.disk import SimDisk
 class SimWorkers:
     """The part of an engine that reads, copies, counts, resolves and stretches."""
 
-    connection: sqlite3.Connection
     disk: SimDisk
     commits: int
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """To the database."""
+        return self._connection
+
+    @connection.setter
+    def connection(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        # Once, as in the product: SQLite takes no function while a statement is open.
+        self.history = History(connection)
 
     def answer_later(self, delay_s: float, result: object) -> None:
         """Hand a result to the node after that time."""
@@ -38,7 +48,7 @@ class SimWorkers:
             read = HistoryRead(ask.context, None, failed)
         else:
             try:
-                read = HistoryRead(ask.context, History(self.connection).page(ask.query))
+                read = HistoryRead(ask.context, self.history.page(ask.query))
             except CommandError as refused:
                 read = HistoryRead(ask.context, None, refused)
         self.answer_later(0.001, read)
