@@ -3,8 +3,9 @@
 Owns what is remembered of each small message in flight: when it was sent last, how often, in which
 packet. On a line that loses, a message is sent as many times, a few milliseconds between, as makes
 the loss of all of them rare; where losses come in bursts it also rides along in packets that leave
-anyway; and when a round trip passes without an answer it starts over. On a clean line nothing is
-copied, on one that is not known yet two copies are.
+anyway; and when a round trip passes without an answer it starts over, after doubling pauses where
+losses do not come in bursts. On a clean line nothing is copied, on one that is not known yet two
+copies are.
 """
 
 from collections.abc import Iterable
@@ -182,4 +183,6 @@ class EarlyCopies:
         flight.sends = 1 if flight.rounds < MAX_ROUNDS else MAX_BURST_SENDS
 
     def _late_at(self, flight: _Flight) -> float:
-        return flight.round_at + self._patience_s * (1 << flight.rounds)
+        # A burst that outlasts a round's copies will soon be over.
+        backed_off = 1 if self._plan.rides else 1 << flight.rounds
+        return flight.round_at + self._patience_s * backed_off

@@ -3,12 +3,16 @@
 `scripts/bench thin` prints the whole table; here are bounds, with the worst of fewer messages.
 """
 
+from random import Random
 from statistics import median
 
 import pytest
 
+from chatnet_engine.arq.redundancy import MAX_GAP_S
 from simworld.thin_stream import (
+    DELAY_S,
     Model,
+    RandomLoss,
     Result,
     Stream,
     changing,
@@ -22,6 +26,8 @@ from simworld.thin_stream import (
 
 pytestmark = pytest.mark.statistics
 SEEDS = range(1, 5)
+LONG_BURST_S = 0.12
+"""Six times as long as the bursts that the link has met."""
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,21 @@ def test_bursts_cost_little_more_than_a_round_trip(model: Model) -> None:
         stream.send(100)  # bursts have to be met before they are known
         latencies += stream.send(300).latency_ms
     assert Result(latencies).percentile(0.99) <= 100
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_burst_longer_than_all_copies_is_waited_for_and_no_longer(seed: int) -> None:
+    stream = Stream(time_bursts(), seed)
+    stream.send(300)
+    stream.settle()
+    burst_ends_s = stream.pair.now + LONG_BURST_S
+    usual = stream.pair.ab.drop
+    assert usual
+    stream.pair.ab.drop = lambda packet: stream.pair.now < burst_ends_s or usual(packet)
+    stream.back.model = RandomLoss(0.0, Random(seed))
+    stream.forward.model = RandomLoss(0.0, Random(seed))
+    (latency_ms,) = stream.send(1).latency_ms
+    assert latency_ms <= (LONG_BURST_S + DELAY_S + 2 * MAX_GAP_S) * 1e3
 
 
 def test_the_first_messages_of_a_link_do_not_wait_for_an_estimate() -> None:
