@@ -38,30 +38,44 @@ LATE = Figures([25.1] * 90 + [31.0] * 10)
 
 def test_a_cell_has_percentiles_the_ratio_to_its_control_and_bytes() -> None:
     measured = Figures([30.0] * 60 + [40.0] * 37 + [52.0] * 3, (20_000, 5_000))
-    assert cell(Pair(measured, ON_TIME), 100) == "30.0 / 40.0 / 52.0; 2.00 ×; 200 + 50 B"
-    assert cell(Pair(Figures([30.0]), Figures([])), 1) == "30.0 / 30.0 / 30.0"
+    assert cell([Pair(measured, ON_TIME)], 100) == "30.0 / 40.0 / 52.0; 2.00 ×; 200 + 50 B"
+    assert cell([Pair(Figures([30.0]), Figures([]))], 1) == "30.0 / 30.0 / 30.0"
 
 
 def test_a_cell_says_what_is_missing_and_what_spoils_it() -> None:
     measured = Figures([26.0] * 9, (1_000, 0), line_late_ms=3.2)
     expected = "26.0 / 26.0 / 26.0; 1.00 ×; 100 + 0 B; 1 of 10 missing; line late by 3 ms once"
-    assert cell(Pair(measured, ON_TIME), 10) == expected
-    assert cell(Pair(Figures([]), ON_TIME), 10) == "nothing arrived"
+    assert cell([Pair(measured, ON_TIME)], 10) == expected
+    assert cell([Pair(Figures([]), ON_TIME)], 10) == "nothing arrived"
+
+
+def test_a_cell_of_several_seeds_has_their_medians_and_the_worst_that_spoils_them() -> None:
+    pairs = [
+        Pair(Figures([26.0] * 10, (1_000, 500), 0.1), ON_TIME),
+        Pair(Figures([52.0] * 9, (3_000, 600), 4.0), LATE),
+        Pair(Figures([39.0] * 10, (2_000, 100), 0.1), ON_TIME),
+    ]
+    shares = "39.0 / 39.0 / 39.0; 1.50 ×; 200 + 50 B"
+    assert cell(pairs, 10) == f"{shares}; 1 of 10 missing; line late by 4 ms once"
+    assert cell([*pairs, Pair(Figures([]), ON_TIME)], 10) == "nothing arrived"
+    seeds = [{"link": pair} for pair in pairs]
+    assert control_cells(seeds) == ("25.1 / 25.1 / 31.0", "6.0 ms beside its link")
+    assert line_of("20 %", seeds, ["link"], 10).startswith(f"| 20 % | {shares}")
 
 
 def test_a_row_names_each_transport_beside_which_the_control_was_late() -> None:
     assert (late_ms(ON_TIME), late_ms(LATE)) == (1.0, 6.0)
     fine, spoilt = Pair(ON_TIME, ON_TIME), Pair(ON_TIME, LATE)
-    assert control_cells({"ours": fine, "link": fine}) == ("25.1 / 25.1 / 26.0", "no")
-    late = control_cells({"ours": fine, "kcp": spoilt, "quic": spoilt})[1]
+    assert control_cells([{"ours": fine, "link": fine}]) == ("25.1 / 25.1 / 26.0", "no")
+    late = control_cells([{"ours": fine, "kcp": spoilt, "quic": spoilt}])[1]
     assert late == "6.0 ms beside KCP, 6.0 ms beside QUIC"
-    assert control_cells({"ours": Pair(ON_TIME, Figures([]))})[1] == "inf ms beside ChatNet"
+    assert control_cells([{"ours": Pair(ON_TIME, Figures([]))}])[1] == "inf ms beside ChatNet"
 
 
 def test_a_line_of_the_table_has_a_cell_for_each_title() -> None:
     for name, row in ROWS.items():
         pairs = dict.fromkeys(row.names, Pair(ON_TIME, ON_TIME))
-        line = line_of(name, pairs, MEASURED, 100)
+        line = line_of(name, [pairs], MEASURED, 100)
         assert line.count("|") == head(MEASURED)[0].count("|") == head(MEASURED)[1].count("|")
         assert line.count("| – ") == len(MEASURED) - len(row.names)
         assert set(row.names) <= set(NAMES)
@@ -71,7 +85,7 @@ def test_first_messages_are_counted_over_all_links() -> None:
     name, row = next((name, row) for name, row in ROWS.items() if row.links > 1)
     sent = FIRST * row.links
     pairs = {"link": Pair(Figures([26.0] * (sent - 1)), ON_TIME)}
-    assert f"1 of {sent} missing" in line_of(name, pairs, ["link"], 100)
+    assert f"1 of {sent} missing" in line_of(name, [pairs], ["link"], 100)
 
 
 def test_messages_are_sent_one_each_interval_or_many_at_once() -> None:
@@ -121,7 +135,7 @@ def test_every_source_has_a_transport_and_the_least_used_goes() -> None:
     def make() -> Bare:
         return Bare(("127.0.0.1", 1), sends=False)
 
-    task = Task("udp", "127.0.0.1", 0, 1, 1, 1, "")
+    task = Task("udp", "127.0.0.1", 0, 1, 1, 1, "", 0.5)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         end = End(sock, make, task.spec(0))
         addrs = [("127.0.0.1", port) for port in range(LIVE_LINKS)]
@@ -133,7 +147,7 @@ def test_every_source_has_a_transport_and_the_least_used_goes() -> None:
 
 
 def test_a_stream_sends_what_is_due_once_its_link_is_open() -> None:
-    stream = Stream(Task("udp", "127.0.0.1", 9, 3, 3, 2, ""), 1)
+    stream = Stream(Task("udp", "127.0.0.1", 9, 3, 3, 2, "", 0.5), 1)
     with stream.end.sock:
         stream.link.is_open = False
         assert stream.send_due(10.0) == inf

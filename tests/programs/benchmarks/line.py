@@ -8,9 +8,11 @@ lines are TUN devices between network namespaces; otherwise each sender impairs 
 which the kernel's TCP cannot do. The product's figures are of whole engines: from a front end's
 command to the event at the other one, durable on both sides; those of its link are of the link
 alone, without store and front ends.
-`CHATNET_LINE_ROWS='0 %/20 %'` for some rows only, `CHATNET_LINE_MESSAGES` (180: ten minutes for
-all) for more or less, `CHATNET_LINE_SEED=2` for other losses; `CHATNET_LINE_KEEP=FOLDER` keeps the
-pairs, so that a further run measures only what is missing.
+`CHATNET_LINE_ROWS='0 %/20 %'` for some rows only, `CHATNET_LINE_TRANSPORTS=link/kcp` for some
+columns, `CHATNET_LINE_MESSAGES` (180: ten minutes for all) for more or less, `CHATNET_LINE_SEED=2`
+for other losses, `2/3/4` for the medians of several: these are measured at once, each on lines of
+its own, but for those of the whole product. `CHATNET_LINE_KEEP=FOLDER` keeps the pairs, so that a
+further run measures only what is missing.
 """
 
 import json
@@ -26,7 +28,7 @@ from pathlib import Path
 from time import monotonic
 
 from benchmarks import line_table as table
-from benchmarks.line_node import DIAL_S, SILENCE_S, START_S, Task
+from benchmarks.line_node import DIAL_S, SILENCE_S, Task
 from benchmarks.line_table import CONTROL, DELAY_MS, ROWS, Figures, Pair, Row
 from benchmarks.pace import Beside
 from realworld.engines import START_S as ENGINE_START_S
@@ -36,7 +38,11 @@ from realworld.narrow_line import ADDRESSES, NarrowLine, narrow_line
 
 MBIT, QUEUE_MS = 100, 50
 COUNT = int(os.environ.get("CHATNET_LINE_MESSAGES", "180"))
-SEED = int(os.environ.get("CHATNET_LINE_SEED", "1"))
+SEEDS = [int(seed) for seed in os.environ.get("CHATNET_LINE_SEED", "1").split("/")]
+ASKED = os.environ.get("CHATNET_LINE_TRANSPORTS", "/".join(table.MEASURED)).split("/")
+START_S = 0.5 if len(SEEDS) == 1 else 3.0
+"""Between the handshake and the first message, so that neither disturbs the other, nor the start of
+other seeds."""
 KEEP = os.environ.get("CHATNET_LINE_KEEP", "")
 PACKAGES = {"kcp": "kcp", "quic": "aioquic"}
 """What they come from: the list `scripts/requirements-line.txt`, for this benchmark alone."""
@@ -53,53 +59,63 @@ def run(root: Path) -> Iterator[str]:
     if obstacle:
         yield f"impaired by the senders, so without TCP and bytes: {obstacle}"
         missing.append("tcp")
-    columns = [name for name in table.MEASURED if name not in missing]
+    columns = [name for name in table.MEASURED if name in ASKED and name not in missing]
     asked = table.rows_asked(os.environ.get("CHATNET_LINE_ROWS", ""))
     begun_s = monotonic()
-    yield f"{COUNT} messages a cell, seed {SEED}, two transports at a time"
+    if len(SEEDS) == 1:
+        yield f"{COUNT} messages a cell, seed {SEEDS[0]}, two transports at a time"
+    else:
+        yield f"medians of seeds {', '.join(map(str, SEEDS))}, each of {COUNT} messages a cell"
     yield from table.head(columns)
-    for number, row_name in enumerate(asked):
-        pairs = {}
+    for row_name in asked:
+        seeds: list[dict[str, Pair]] = [{} for _ in SEEDS]
         for name in ROWS[row_name].names:
             if name in columns:
-                case = f"{list(ROWS).index(row_name)}-{name}-{COUNT}-{SEED}.json"
-                kept = Path(KEEP or root) / case
-                if not kept.exists():
-                    folder = root / f"{number}-{name}"
-                    folder.mkdir()
-                    both = _pair(folder, ROWS[row_name], name, namespaces=not obstacle)
-                    table.keep(kept, both)
-                pairs[name] = table.kept(kept)
-        yield table.line_of(row_name, pairs, columns, COUNT)
+                one = partial(_kept, root, row_name, name, namespaces=not obstacle)
+                alone = obstacle or name == "ours"  # whose front ends live in this process
+                with ThreadPoolExecutor(1 if alone else len(SEEDS)) as pool:
+                    for pairs, pair in zip(seeds, pool.map(one, SEEDS), strict=True):
+                        pairs[name] = pair
+        yield table.line_of(row_name, seeds, columns, COUNT)
     yield f"in {monotonic() - begun_s:.0f} s"
 
 
-def _pair(root: Path, row: Row, name: str, *, namespaces: bool) -> Pair:
+def _kept(root: Path, row_name: str, name: str, seed: int, *, namespaces: bool) -> Pair:
+    """A pair of an earlier run, or a new one."""
+    case = f"{list(ROWS).index(row_name)}-{name}-{COUNT}-{seed}"
+    kept = Path(KEEP or root) / f"{case}.json"
+    if not kept.exists():
+        folder = root / case
+        folder.mkdir()
+        table.keep(kept, _pair(folder, ROWS[row_name], name, seed, namespaces=namespaces))
+    return table.kept(kept)
+
+
+def _pair(root: Path, row: Row, name: str, seed: int, *, namespaces: bool) -> Pair:
     """One transport beside the control."""
-    one = partial(_one, root, row, namespaces=namespaces)
+    one = partial(_one, root, row, seed=seed, namespaces=namespaces)
     with ThreadPoolExecutor(2) as pool:
         return Pair(*pool.map(one, (name, CONTROL)))
 
 
-def _one(root: Path, row: Row, name: str, *, namespaces: bool) -> Figures:
+def _one(root: Path, row: Row, name: str, *, seed: int, namespaces: bool) -> Figures:
     """One transport on one line."""
-    measure = _ours if name == "ours" else partial(_other, name)
+    measure = partial(_ours, seed) if name == "ours" else partial(_other, name, seed)
     folder = root / name
     folder.mkdir()
     if not namespaces:
         return Figures(measure(folder, row, None))
-    with narrow_line(MBIT, DELAY_MS, QUEUE_MS, row.loss / 100, row.burst, seed=SEED) as line:
+    with narrow_line(MBIT, DELAY_MS, QUEUE_MS, row.loss / 100, row.burst, seed=seed) as line:
         took = measure(folder, row, line)
         late_s = line.end()
         return Figures(took, line.carried_bytes, late_s * 1e3)
 
 
-def _other(name: str, root: Path, row: Row, line: NarrowLine | None) -> list[float]:
+def _other(name: str, seed: int, root: Path, row: Row, line: NarrowLine | None) -> list[float]:
     """Two nodes; the sender goes on until the receiver is through."""
     host = ADDRESSES["b"] if line else "127.0.0.1"
-    task = Task(
-        name, host, 0, row.messages(COUNT), row.at_once, row.links, "" if line else row.impair(SEED)
-    )
+    impair = "" if line else row.impair(seed)
+    task = Task(name, host, 0, row.messages(COUNT), row.at_once, row.links, impair, START_S)
     environment = os.environ | {"CHATNET_LINE_FOLDER": str(root)}
     with ExitStack() as stack:
 
@@ -126,11 +142,11 @@ def _other(name: str, root: Path, row: Row, line: NarrowLine | None) -> list[flo
         return [float(each) for each in json.loads(printed)]
 
 
-def _ours(root: Path, row: Row, line: NarrowLine | None) -> list[float]:
+def _ours(seed: int, root: Path, row: Row, line: NarrowLine | None) -> list[float]:
     """Two engines and a front end at each."""
     engines: list[RealEngine] = []
     for number, side in enumerate("ab"):
-        impair = [] if line else ["--impair", row.impair(2 * SEED + number)]
+        impair = [] if line else ["--impair", row.impair(2 * seed + number)]
         engine = RealEngine(root, side, *impair)
         if line:
             engine.within = line.within(side)

@@ -25,8 +25,6 @@ from benchmarks.line_transports import MESSAGE_BYTES, TRANSPORTS, Transport
 from chatnet_engine.addresses import Addr
 from chatnet_engine.io.impair import Impairment, ImpairSpec, parse_impair
 
-START_S = 0.5
-"""Between the handshake and the first message, so that neither disturbs the other."""
 SILENCE_S = 15.0
 """Nothing came for so long: what is missing is lost."""
 DIAL_S = 1.1
@@ -51,6 +49,8 @@ class Task(NamedTuple):
     links: int
     """One dialled each `DIAL_S`; its messages begin when it is open."""
     impair: str
+    start_s: float
+    """Between the handshake and the first message of a single link."""
 
     def spec(self, number: int) -> ImpairSpec:
         """What the sender of link `number` does to its datagrams, or the receiver (0)."""
@@ -166,7 +166,7 @@ class Stream:
     def send_due(self, now: float) -> float:
         """Send the messages that are due; when the next one is."""
         if self._dues is None and self.link.is_open:
-            start_s = now if self._task.links > 1 else now + START_S
+            start_s = now if self._task.links > 1 else now + self._task.start_s
             self._dues = due_times(self._task.messages, self._task.at_once, start_s)
             self._due_s = next(self._dues)
         while self._dues is not None and self._due_s <= now:
@@ -233,7 +233,7 @@ def send_tcp(task: Task) -> None:
     sock.settimeout(None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print("open", flush=True)
-    for due_s in due_times(task.messages, task.at_once, time.monotonic() + START_S):
+    for due_s in due_times(task.messages, task.at_once, time.monotonic() + task.start_s):
         time.sleep(max(0.0, due_s - time.monotonic()))
         sock.sendall(message())
     while True:

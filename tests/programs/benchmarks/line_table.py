@@ -1,9 +1,10 @@
 """What `benchmarks.line` measures and how it is printed: its rows, cells and controls."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import NamedTuple
 
 from benchmarks.measure import percentile
@@ -106,35 +107,40 @@ def late_ms(control: Figures) -> float:
     return percentile(control.ms, 0.99) - DELAY_MS if control.ms else float("inf")
 
 
-def cell(pair: Pair, sent: int) -> str:
+def cell(pairs: Sequence[Pair], sent: int) -> str:
     """p50 / p95 / p99 in ms, p99 in those of the control beside it, bytes a message, and what
-    spoils these figures."""
-    measured, control = pair
-    if not measured.ms:
+    spoils these figures; of several seeds the medians, and the worst that spoils them."""
+    measured = [pair.measured for pair in pairs]
+    if not all(each.ms for each in measured):
         return "nothing arrived"
     parts = [_shares(measured)]
-    if control.ms:
-        parts.append(f"{percentile(measured.ms, 0.99) / percentile(control.ms, 0.99):.2f} ×")
-    if measured.wire_bytes is not None:
-        there, back = (total / sent for total in measured.wire_bytes)
+    if all(pair.control.ms for pair in pairs):
+        ratio = median(_p99(pair.measured) / _p99(pair.control) for pair in pairs)
+        parts.append(f"{ratio:.2f} ×")
+    wire_bytes = [each.wire_bytes for each in measured if each.wire_bytes is not None]
+    if len(wire_bytes) == len(pairs):
+        there, back = (median(way) / sent for way in zip(*wire_bytes, strict=True))
         parts.append(f"{there:.0f} + {back:.0f} B")
-    if len(measured.ms) < sent:
-        parts.append(f"{sent - len(measured.ms)} of {sent} missing")
-    if measured.line_late_ms > LATE_MS:
-        parts.append(f"line late by {measured.line_late_ms:.0f} ms once")
+    fewest = min(len(each.ms) for each in measured)
+    if fewest < sent:
+        parts.append(f"{sent - fewest} of {sent} missing")
+    late_ms = max(each.line_late_ms for each in measured)
+    if late_ms > LATE_MS:
+        parts.append(f"line late by {late_ms:.0f} ms once")
     return "; ".join(parts)
 
 
-def control_cells(pairs: dict[str, Pair]) -> tuple[str, str]:
+def control_cells(seeds: Sequence[dict[str, Pair]]) -> tuple[str, str]:
     """The controls of a row, all together, and beside which transports they were late."""
-    late = {
-        NAMES[name]: late_ms(pair.control)
-        for name, pair in pairs.items()
-        if late_ms(pair.control) > LATE_MS
-    }
-    everything = Figures([ms for pair in pairs.values() for ms in pair.control.ms])
+    late: dict[str, float] = {}
+    for pairs in seeds:
+        for name, pair in pairs.items():
+            if (by_ms := late_ms(pair.control)) > LATE_MS:
+                late[NAMES[name]] = max(by_ms, late.get(NAMES[name], 0.0))
+    controls = (pair.control.ms for pairs in seeds for pair in pairs.values())
+    everything = Figures([ms for control in controls for ms in control])
     beside = ", ".join(f"{by_ms:.1f} ms beside {name}" for name, by_ms in late.items())
-    return _shares(everything) if everything.ms else "nothing arrived", beside or "no"
+    return _shares([everything]) if everything.ms else "nothing arrived", beside or "no"
 
 
 def head(names: Iterable[str]) -> list[str]:
@@ -143,12 +149,15 @@ def head(names: Iterable[str]) -> list[str]:
     return [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
 
 
-def line_of(name: str, pairs: dict[str, Pair], columns: Iterable[str], asked: int) -> str:
+def line_of(name: str, seeds: Sequence[dict[str, Pair]], columns: Iterable[str], asked: int) -> str:
     """A row of the table; transports that it does not measure have a dash."""
     row = ROWS[name]
     sent = row.messages(asked) * row.links
-    cells = [cell(pairs[each], sent) if each in pairs else "–" for each in columns]
-    return f"| {' | '.join([name, *cells, *control_cells(pairs)])} |"
+    cells = [
+        cell([pairs[each] for pairs in seeds], sent) if each in seeds[0] else "–"
+        for each in columns
+    ]
+    return f"| {' | '.join([name, *cells, *control_cells(seeds)])} |"
 
 
 def keep(path: Path, pair: Pair) -> None:
@@ -163,5 +172,10 @@ def kept(path: Path) -> Pair:
     return Pair(*(Figures(ms, bytes_, late) for ms, bytes_, late in json.loads(path.read_text())))
 
 
-def _shares(figures: Figures) -> str:
-    return " / ".join(f"{percentile(figures.ms, part):.1f}" for part in (0.5, 0.95, 0.99))
+def _p99(figures: Figures) -> float:
+    return percentile(figures.ms, 0.99)
+
+
+def _shares(seeds: Sequence[Figures]) -> str:
+    shares = (median(percentile(each.ms, part) for each in seeds) for part in (0.5, 0.95, 0.99))
+    return " / ".join(f"{share:.1f}" for share in shares)
