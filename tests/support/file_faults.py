@@ -20,12 +20,10 @@ from chatnet_engine.io.file_link import FileLink
 from chatnet_engine.io.file_process import FileProcess
 from chatnet_protocol.ipc.rows import ENDED_TRANSFER_STATES, TransferRow
 from file_pair import PEER, Pair, RealSide
+from file_trees import OLD_S, Tree, look, write
 
-OLD_S = 1_234_567_890
 LISTED_FROM = 4
 """More files than this need a listing, here."""
-
-Tree = dict[str, bytes]
 
 SPACE_CALLS = (
     "mkdir", "pwritev", "pwrite", "posix_fallocate", "fsync", "fdatasync", "link", "rename",
@@ -116,29 +114,6 @@ class ThreadSide(RealSide):
         link = ThreadLink((self.bind, self.umask, f"{self.inbox}-listings"))
         link.start(self.now())
         return link
-
-
-def write(top: Path, files: Tree) -> None:
-    """The folder has these files afterwards, and none besides; those that stay keep their times."""
-    top.mkdir(parents=True, exist_ok=True)
-    for path in [one for one in top.rglob("*") if one.is_file()]:
-        if path.relative_to(top).as_posix() not in files:
-            path.unlink()
-    for name, content in files.items():
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_bytes() != content:
-            path.write_bytes(content)
-            seconds = OLD_S + sum(content[:10])
-            os.utime(path, (seconds, seconds))
-
-
-def look(top: Path) -> Tree:
-    """What is in a file (under the name ""), or in a folder."""
-    if top.is_file():
-        return {"": top.read_bytes()}
-    found = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items()}
 
 
 class Faulty:

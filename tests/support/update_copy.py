@@ -25,13 +25,12 @@ from chatnet_protocol.ipc.offer import (
 )
 from chatnet_protocol.wire.listing import ListedFile
 from file_digests import digest_of
+from file_trees import OLD_S, Tree
 
 ID, EARLIER_ID = b"n" * 16, b"e" * 16
-OLD_S = 1_234_567_890
 UNTIL = "proj (until 2026-11-30)"
 UMASK = 0o022
 
-Tree = dict[str, bytes]
 EARLIER: Tree = {"a.txt": b"a" * 3000, "b.txt": b"b", "sub/c.txt": b"c" * 50, "sub/d.txt": b""}
 
 
@@ -41,11 +40,6 @@ def write(top: Path, files: Tree) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         os.utime(path, (OLD_S, OLD_S))
-
-
-def look(top: Path) -> Tree:
-    found = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items()}
 
 
 def offer_of(files: Tree, empty: Iterable[str] = ()) -> Offer:

@@ -26,7 +26,8 @@ from chatnet_engine.io.file_update import PrepareJob
 from chatnet_protocol.ipc.offer import decode_offer
 from chatnet_protocol.ipc.reasons import UpdateReason
 from file_digests import digest_of
-from update_copy import CHANGES, EARLIER, ID, OLD_S, UMASK, Copy, Tree, change, look
+from file_trees import OLD_S, Tree, look
+from update_copy import CHANGES, EARLIER, ID, UMASK, Copy, change
 
 KINDS = [(False, False), (True, True), (False, True), (True, False)]
 """Whether the earlier folder came with a listing, and whether the new one does."""

@@ -16,7 +16,8 @@ from chatnet_engine.io.file_folder import PARTIAL_FOLDER, Folder
 from chatnet_engine.io.file_place import discard, place
 from chatnet_engine.io.file_state import fingerprint
 from chatnet_protocol.ipc.reasons import UpdateReason
-from update_copy import CHANGES, EARLIER, ID, UNTIL, Copy, Tree, change, look, write
+from file_trees import Tree, look
+from update_copy import CHANGES, EARLIER, ID, UNTIL, Copy, change, write
 
 
 class PowerCut(Exception):

@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from chatnet_protocol.ipc.reasons import TransferReason as Why
-from file_faults import READ_CALLS, SPACE_CALLS, Calls, Faulty, Tree
+from file_faults import READ_CALLS, SPACE_CALLS, Calls, Faulty
+from file_trees import Tree
 
 BIG = Random(1).randbytes(1_200_000)
 SMALL: Tree = {"a.txt": b"a" * 3000, "b.txt": b"b", "sub/c.txt": b"c" * 50}

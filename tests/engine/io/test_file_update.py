@@ -1,6 +1,5 @@
 """Real file processes that update folders: what is taken, what takes whose place, what stays."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,44 +9,16 @@ from chatnet_engine.clock import Now
 from chatnet_engine.io.file_folder import PARTIAL_FOLDER
 from chatnet_protocol.ipc.rows import TransferRow
 from file_pair import Pair, RealSide
+from file_trees import Tree, look, write
 from tcp_proxy import Proxy
 
 MIDDLE = "127.0.0.2"
 """Where a proxy stands."""
-OLD_S = 1_234_567_890
 LARGE = 200_000
-
-Tree = dict[str, bytes]
 
 
 def id_of(number: int) -> bytes:
     return number.to_bytes(16, "big")
-
-
-def write(top: Path, files: Tree) -> None:
-    """The folder has these files afterwards, and none besides; those that stay keep their times."""
-    for path in sorted(top.rglob("*"), reverse=True):
-        name = path.relative_to(top).as_posix()
-        if path.is_dir():
-            if not any(one.startswith(f"{name}/") for one in files):
-                path.rmdir()
-        elif name not in files:
-            path.unlink()
-    for name, content in files.items():
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_bytes() != content:
-            path.write_bytes(content)
-            seconds = OLD_S + sum(content[:10])
-            os.utime(path, (seconds, seconds))
-
-
-def look(top: Path) -> Tree:
-    return {
-        path.relative_to(top).as_posix(): path.read_bytes()
-        for path in top.rglob("*")
-        if path.is_file()
-    }
 
 
 class Nightly:

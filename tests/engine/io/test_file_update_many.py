@@ -11,6 +11,7 @@ from chatnet_engine.files.detail import decode_detail
 from chatnet_engine.io.file_folder import PARTIAL_FOLDER
 from chatnet_protocol.limits import MAX_FILES_IN_OFFER
 from file_pair import Pair, RealSide
+from file_trees import Tree, look
 from tcp_proxy import Proxy
 
 pytestmark = pytest.mark.e2e
@@ -18,8 +19,6 @@ FILES = MAX_FILES_IN_OFFER + 200
 FIRST, SECOND = (bytes((number,)) * 16 for number in (1, 2))
 MIDDLE = "127.0.0.2"
 """Where a proxy stands."""
-
-Tree = dict[str, bytes]
 
 
 @pytest.fixture
@@ -46,10 +45,6 @@ def source(tmp_path: Path) -> Path:
 def change(top: Path, word: bytes, count: int) -> None:
     for number in range(count):
         (top / f"{number % 7}" / f"f{number}").write_bytes(word * number)
-
-
-def look(top: Path) -> Tree:
-    return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("f*")}
 
 
 def send(pair: Pair[RealSide], source: Path, transfer_id: bytes) -> None:
