@@ -94,14 +94,10 @@ class Peers:
         """Know a peer, or something new about it."""
         before = self._rows.get(row.peer)
         self._rows[row.peer] = row
-        if before and before.key == row.key:
-            return
-        if before and before.key:
+        if before and before.key != row.key:
             self._choose_owner(before.key)
-        if row.key in self._owners:
-            self._choose_owner(row.key)
-        elif row.key:
-            self._owners[row.key] = row.peer
+        if row.key:
+            self._owners[row.key] = min(row.peer, self._owners.get(row.key, row.peer))
 
     def retire(self, peer: int) -> None:
         """Its removal is asked of the store."""
@@ -155,15 +151,13 @@ class Peers:
 
     def _pop(self, peer: int) -> PeerRow | None:
         row = self._rows.pop(peer, None)
-        if row and row.key:
+        if row:
             self._choose_owner(row.key)
         return row
 
     def _choose_owner(self, key: bytes) -> None:
-        self._owners.pop(key, None)
-        owner = next((row.peer for row in self if row.key == key), None)
-        if owner is not None:
-            self._owners[key] = owner
+        if self._owners.pop(key, None) and (left := [row.peer for row in self if row.key == key]):
+            self._owners[key] = min(left)
 
     @property
     def pending(self) -> int:
