@@ -123,7 +123,7 @@ class ChatModel:
             case Missed(rows=rows, peers=peers):
                 for row, number in zip(rows, peers, strict=False):
                     # Restored rows are old: /history shows them in their place.
-                    if row.place == row.no:
+                    if not row.restored:
                         self._message(number, row)
             case Changed():
                 self._changed(event)

@@ -292,7 +292,7 @@ def message_object(row: MessageRow, view: View, peer_number: int) -> dict[str, A
     }
     if row.failed:
         value["failed"] = row.failed
-    if row.place != row.no:
+    if row.restored:
         value["restored"] = True
     if offer is not None:
         transfer = view.transfer(row.id)

@@ -55,7 +55,7 @@ class Announcer(QObject):
         if not isinstance(event, ev.MessagesAdded) or not self._window.isActiveWindow():
             return
         peer = self._session.peer(event.peer)
-        rows = [row for row in event.rows if not row.mine and row.place == row.no]
+        rows = [row for row in event.rows if not (row.mine or row.restored)]
         if peer is None or not rows:
             return
         if event.peer == self._on_screen() or not self._settings.is_muted(peer.info.key):

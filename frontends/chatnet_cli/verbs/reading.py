@@ -177,7 +177,7 @@ def _lines(
         peer = client.view.peer(number)
         if peer is not None and only in (None, number):
             yield from quotes.lines(peer, row)
-            yield render.message_line(row, peer, day=row.place != row.no)
+            yield render.message_line(row, peer, day=row.restored)
     match event:
         case EngineLost(reason=reason):
             yield f"-- {reason}; waiting for the engine"

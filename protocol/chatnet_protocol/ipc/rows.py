@@ -52,6 +52,11 @@ class MessageRow(Struct, array_like=True, gc=False, frozen=True):
     """Id of the message that it answers, as its author named it; empty: none."""
 
     @property
+    def restored(self) -> bool:
+        """Whether it is of a restored conversation: it is news to nobody."""
+        return self.place != self.no
+
+    @property
     def text(self) -> str:
         """The body of a TEXT message; other kinds and invalid UTF-8 give replacement marks."""
         return self.body.decode("utf-8", "replace")
