@@ -159,3 +159,12 @@ def test_only_survivors_without_a_reason_are_tried_again(tmp_path: Path) -> None
     assert place.results() == {"killed": True, "known": False, "timeout": True}
     assert json.loads((folder / "box.py.meta").read_text())["more"] == 1
     assert not (folder / "mutmut-stats.json").exists()
+
+
+def test_a_mutant_that_ends_the_interpreter_is_killed(tmp_path: Path) -> None:
+    """One that goes on after its limit, or crashes, does not break the run of thousands."""
+    folder = tmp_path / "mutants"
+    folder.mkdir()
+    codes = {"loops": -9, "aborts": -6, "crashes": -11}
+    (folder / "box.py.meta").write_text(json.dumps({"exit_code_by_key": codes}))
+    assert Workplace(tmp_path, "node").results() == dict.fromkeys(codes, True)

@@ -6,16 +6,26 @@ packages, whose functions are small, several times slower. Started in the workpl
 """
 
 import inspect
+import os
+import resource
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from mutmut.mutation import trampoline
+from mutmut.mutation.data import SourceFileMutationData
 from mutmut.state import state
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
+from mutmut.workers import isolation
 
 GIVEN = trampoline.wrap_in_trampoline
+MAX_MEMORY_BYTES = 4 * 1024**3
+"""Of address space, for a mutant that allocates for ever; the tests take less than a tenth."""
+WALL_PER_LIMIT = 10
+"""A mutant's time is limited in seconds of the processor; by the clock it gets so many times
+more, as others may have the machine. Only a mutant that waits for ever meets that limit."""
 
 Function = Callable[..., Any]
 
@@ -66,9 +76,36 @@ def _choose(
     return mutants.get(name, original) if module == function.__module__ else original
 
 
+def _limit() -> None:
+    """Stop what runs for ever, and nothing that merely has to wait for the machine."""
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    register = vars(isolation)["register_timeout"]
+
+    def register_longer(pid: int, timeout_s: float) -> None:
+        register(pid, timeout_s * WALL_PER_LIMIT)
+
+    vars(isolation)["register_timeout"] = register_longer
+
+
+def _save_whole(data: SourceFileMutationData) -> None:
+    """Results are written beside the old ones and take their place, so a run may end anywhere."""
+    path = data.meta_path
+    data.meta_path = Path(f"{path}.new")
+    try:
+        SAVE(data)
+        os.replace(data.meta_path, path)
+    finally:
+        data.meta_path = path
+
+
+SAVE = SourceFileMutationData.save
+
+
 def main(argv: list[str]) -> None:
     """Either what `mutmut run` begins with, so that one can choose, or all of it."""
     vars(trampoline)["wrap_in_trampoline"] = switch
+    type.__setattr__(SourceFileMutationData, "save", _save_whole)
+    _limit()
     from mutmut import __main__
 
     program: Any = __main__
