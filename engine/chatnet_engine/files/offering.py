@@ -191,8 +191,9 @@ class Offering:
         self._results.append(ReadyOffer(report.id, listed.peer, body, store))
 
     def handle_lost(self, transfer_id: bytes) -> None:
-        """The list has come, and could not be handled."""
+        """The list has come, and could not be handled: what came of it is not offered either."""
         if transfer_id in self._waiting:
+            self._results = [one for one in self._results if one.transfer_id != transfer_id]
             self._fail(transfer_id, ErrorCode.INTERNAL, NOT_HANDLED)
 
     def pop_listed(self, transfer_id: bytes) -> Listed | None:

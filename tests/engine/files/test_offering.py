@@ -123,6 +123,18 @@ def test_lists_that_come_twice_or_unasked_change_nothing(out: Outputs) -> None:
     assert decode_offer(ready.body).files[0].path == ["x"]
 
 
+def test_an_offer_that_failed_while_its_list_was_handled_is_not_made(out: Outputs) -> None:
+    offering = Offering(out)
+    offering.offer(ID, 1, ["/a"], AT)
+    offering.handle_scanned(listed(["a"]))
+    offering.handle_lost(ID)
+    failed = only(offering)
+    assert isinstance(failed, FailedOffer)
+    assert failed.code == ErrorCode.INTERNAL
+    offering.handle_lost(ID)
+    assert not offering.waits
+
+
 def test_what_nobody_commits_is_forgotten(out: Outputs) -> None:
     offering = Offering(out)
     offering.offer(ID, 1, ["/a"], AT)
