@@ -36,6 +36,15 @@ class Connection:
     receiver: "FakeProcess"
 
 
+def _place_in(data: bytes) -> tuple[int, int] | None:
+    """Where the receiver wants to start: index of a file, and bytes of it."""
+    try:
+        index, offset = map(int, data.split())
+    except ValueError:
+        return None
+    return index, offset
+
+
 @dataclass
 class Stream:
     """One side's end of a bulk stream. The sender says its token, the receiver where to start; then
@@ -66,15 +75,21 @@ class Stream:
         if isinstance(self.request, pw.Receive):
             self._receive(self.request, data)
         elif not self.started:
+            place = _place_in(data)
+            if place is None:  # a hostile peer's: a record that does not open
+                self.process.report(pw.Ended(job, pw.Outcome.LOST))
+                return
             self.started = True
-            self.index, self.offset = map(int, data.split())
+            self.index, self.offset = place
             self.process.report(pw.Connected(job))
         elif data == b"end":
             self.process.report(pw.Ended(job, pw.Outcome.MOVED))
 
     def _receive(self, request: pw.Receive, data: bytes) -> None:
         if not self.started:
-            assert data == request.connect.token
+            if data != request.connect.token:
+                self.process.report(pw.Ended(request.job, pw.Outcome.LOST))
+                return
             self.started = True
             self.index, self.offset = request.index, request.offset
             self.write(b"%d %d" % (self.index, self.offset))

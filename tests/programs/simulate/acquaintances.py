@@ -18,6 +18,8 @@ NOBODY = ("10.0.0.99", 9999)
 MAKE_UP_S = 3.0
 MAKE_UP_TIMES = 8
 """At least, so that what was under way when everything healed is made up for too."""
+REFUSED_WITHIN_S = 60.0
+"""So long a refusal may take; later nobody looks for one."""
 ACTS = (5, 20, 60)
 TOGETHER = 0.5
 """So often a second front end does something to the same peer at the same moment."""
@@ -150,12 +152,21 @@ class Acquaintances:
         number = self._ask(
             client, cmd.TrustPeer(info.peer, "replace", info.offered_key), "key replaced"
         )
-        keys = {info.key, info.offered_key}
-        self.world.counts["key offered"] += bool(info.offered_key)
-        self._later(client, number, lambda _: self._replaced(client, keys))
+        if not info.offered_key:
+            return  # refused
+        self.world.counts["key offered"] += 1
+        # An engine that dies before it answers may have stored it.
+        replaced, keys = self.world.replaced[client.engine.name], (info.key, info.offered_key)
+        replaced.update(keys)
 
-    def _replaced(self, client: SimClient, keys: set[bytes]) -> None:
-        self.world.replaced[client.engine.name] |= keys
+        def look(left_s: float = REFUSED_WITHIN_S) -> None:
+            reply = client.replies.get(number)
+            if reply is None and left_s > 0:
+                self.world.clock.after(0.2, lambda: look(left_s - 0.2))
+            elif reply is not None and reply.result is None:
+                replaced.subtract(keys)
+
+        look()
 
     def _invite(self, client: SimClient, peer: PeerView) -> None:
         number = peer.info.peer if self.random.random() < 0.5 else 0

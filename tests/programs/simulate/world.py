@@ -70,8 +70,8 @@ class World:
         self.offered: dict[str, dict[bytes, dict[str, bytes]]] = {}
         self.typed: dict[str, list[Addr]] = {}
         """Whom each dials besides the other engines."""
-        self.replaced: dict[str, set[bytes]] = {}
-        """Keys that a user declared to be one person's."""
+        self.replaced: dict[str, Counter[bytes]] = {}
+        """Keys that a user declared to be one person's, unless that was refused."""
         self.usual = Line()
         """What a line is like when no passing fault is on it."""
         self._tell = tell
@@ -274,7 +274,7 @@ class World:
                 if engine.files
                 else {},
                 self.offered[engine.name],
-                self.replaced[engine.name],
+                set(+self.replaced[engine.name]),
             )
             for engine in self.engines
         ]
@@ -291,7 +291,7 @@ class World:
         engine.tell = lambda text: self.note(name, text)
         self.engines.append(engine)
         self.tapes[name], self.lost[name], self.backups[name] = [], [], []
-        self.offered[name], self.typed[name], self.replaced[name] = {}, [], set()
+        self.offered[name], self.typed[name], self.replaced[name] = {}, [], Counter()
 
 
 UNENDED = frozenset({"offered", "waiting", "active", "paused", "verifying"})
