@@ -19,7 +19,8 @@ def check_restored(one: Side, other: Side) -> Iterator[str]:
         return  # only the conversation with a peer of the list is given back
     if not lost or any(not side.restored for side in lost):
         return
-    for here, there in zip_longest(_delivered(one, other), _delivered(other, one)):
+    again = _written_again(one) | _written_again(other)
+    for here, there in zip_longest(_delivered(one, other, again), _delivered(other, one, again)):
         if here == there:
             continue
         if here and there and here[2] == there[2]:
@@ -34,12 +35,24 @@ def check_restored(one: Side, other: Side) -> Iterator[str]:
         return
 
 
-def _delivered(side: Side, other: Side) -> list[Line]:
-    """What both have, or should, as `side` has it."""
+def _written_again(author: Side) -> set[bytes]:
+    """Messages that were lost, and that a front end sent once more: with another counter and time
+    than the peer has, which knows the first."""
+    written: dict[bytes, set[tuple[int, int]]] = {}
+    for history in author.histories:
+        for m in history.messages:
+            if m.mine:
+                written.setdefault(m.id, set()).add((m.lamport, m.sent_ms))
+    return {i for i, ways in written.items() if len(ways) > 1}
+
+
+def _delivered(side: Side, other: Side, again: set[bytes]) -> list[Line]:
+    """What both have, or should, as `side` has it; without the counter and the time of what was
+    written `again`."""
     return sorted(
         (
-            m.lamport, side.key if m.mine else other.key, m.id, m.kind, m.sent_ms, m.ack, m.body,
-            m.reply_to,
+            0 if m.id in again else m.lamport, side.key if m.mine else other.key, m.id, m.kind,
+            0 if m.id in again else m.sent_ms, m.ack, m.body, m.reply_to,
         )
         for m in side.now.messages
         if m.with_key == other.key and not (m.mine and (m.failed or not m.settled))

@@ -37,8 +37,13 @@ class Side:
 
     def parted_from(self, other: "Side") -> bool:
         """Whether either took the other from the list at some time."""
+        return self.removed(other) or other.removed(self)
+
+    def removed(self, other: "Side") -> bool:
+        """Also when another row has the key since: what was written to the removed one tells."""
+        nobodys = {m.id for h in self.histories for m in h.messages if m.mine and not m.with_key}
         return any(other.key in h.parted for h in self.histories) or any(
-            self.key in h.parted for h in other.histories
+            m.id in nobodys for h in other.histories for m in h.got(self.key)
         )
 
     @property
