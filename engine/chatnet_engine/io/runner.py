@@ -34,7 +34,7 @@ DATAGRAMS_PER_READ = 64
 MAX_DATAGRAMS_PER_TURN = 256
 MAX_DATAGRAMS_S = 0.002
 """Handling them: a burst does not keep the store's answers and the front ends waiting."""
-MAX_DATAGRAMS_OF_SEVERAL_S = 0.001
+MAX_DATAGRAMS_OF_SEVERAL_S = 0.0005
 """The same where several peers compete: who sends little waits a turn for each of its steps."""
 MAX_UNDISTURBED_S = 0.004
 """And so long while nothing else has arrived that the turn would hold up."""

@@ -15,9 +15,9 @@ MAX_ROWS_IN_COMMIT = 512
 MAX_OPS_IN_COMMIT = 64
 """A transaction stays short, so that a receipt never waits long for its turn: an operation costs
 about as much as ten rows, and both limits are some ten milliseconds of the store's thread."""
-MAX_HELD_COST, OP_COST = 60, 10
+MAX_HELD_COST, OP_COST = 40, 10
 """Of what was held, in rows, and what an operation costs in these: a small part of a full
-transaction, two milliseconds where the disk is fast, as others wait for it and for what follows."""
+transaction, a millisecond where the disk is fast, as others wait for it and for what follows."""
 ABOUT_EVERYTHING = (c.ForgetPeer, c.LoadPeer)
 EVERYTHING = 0
 PEER_LIST = -1

@@ -33,6 +33,9 @@ MAX_WAITING_ROWS = 20_000
 """Own messages that may wait for the store before further commands are answered `busy`."""
 Kind = TypeVar("Kind")
 
+HELD_REST_S = 0.008
+"""After a transaction with something that was held: so long nothing more of that goes into one, so
+that a message which comes meanwhile finds the store free."""
 FIRST_RETRY_S = 0.25
 MAX_RETRY_S = 5.0
 
@@ -54,6 +57,9 @@ class CommitQueue:
         self._held_until_s = -math.inf
         self._has_gathered = False
         """Whether something waits that was held."""
+        self._carries_held = False
+        """Whether something that was held went into the last transaction."""
+        self._rests_until_s = -math.inf
         self._overtaken = False
         """Whether what was held and due had to wait for the transaction in flight."""
         self._undo: list[Callable[[], None]] = []
@@ -156,16 +162,22 @@ class CommitQueue:
         return now_s
 
     def _share_beside_held(self, now_s: float) -> tuple[list[Waiting], list[Waiting]]:
-        """What is not held goes first, alone, and every second time with what was: a message does
-        not wait for more than one transaction for busy peers, and these make progress."""
-        now_s = self._beside_held(now_s)
-        if not self._overtaken and now_s < math.inf:
+        """What is not held goes first, alone, and every second time with what was, after a rest:
+        a message does not wait for more than one transaction for busy peers, and these make
+        progress."""
+        if self._carries_held:  # that one was answered
+            self._carries_held, self._rests_until_s = False, now_s + HELD_REST_S
+        rests, now_s = now_s < self._rests_until_s, self._beside_held(now_s)
+        if now_s < math.inf and (rests or not self._overtaken):
             flight, later = shared_out(self._waiting, -math.inf)
             if flight:
                 self._overtaken = any(-math.inf < one.due_s <= now_s for one in later)
+            if flight or rests:
                 return flight, later
         self._overtaken = False
-        return shared_out(self._waiting, now_s)
+        flight, later = shared_out(self._waiting, now_s)
+        self._carries_held = any(one.due_s > -math.inf for one in flight)
+        return flight, later
 
     def _append(self, waiting: Waiting, peer: int) -> None:
         newest, before = self._newest, self._newest.get(peer)
@@ -305,7 +317,8 @@ class CommitQueue:
             return None
         if self._retry_at is not None:
             return self._retry_at
-        return next((one.due_s for one in self._waiting if one.due_s > -math.inf), -math.inf)
+        held_s = next((one.due_s for one in self._waiting if one.due_s > -math.inf), None)
+        return -math.inf if held_s is None else max(held_s, self._rests_until_s)
 
     def _landed(self, number: int) -> list[Waiting]:
         assert self._flight is not None, "an answer without a transaction in flight"

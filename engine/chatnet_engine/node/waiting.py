@@ -14,7 +14,7 @@ from chatnet_engine.store_ops import commit as c
 MAX_MERGED_ROWS = 128
 """An operation with so many takes no more of them; messages that arrive together in larger numbers
 become several operations."""
-MAX_MERGED_HELD_ROWS = 32
+MAX_MERGED_HELD_ROWS = 16
 """The same of an operation that is held."""
 
 

@@ -8,6 +8,7 @@ from chatnet_engine.clock import Now
 from chatnet_engine.node.commit_shares import MAX_HELD_COST, MAX_ROWS_IN_COMMIT, OP_COST
 from chatnet_engine.node.commits import (
     FIRST_RETRY_S,
+    HELD_REST_S,
     MAX_RETRY_S,
     MAX_WAITING_ROWS,
     CommitQueue,
@@ -288,9 +289,26 @@ def test_what_a_held_peer_causes_gathers_and_others_do_not_wait() -> None:
     queue.hold([1], 101.0)
     queue.add(arrived(1, 1))
     assert taken(queue, 100.0) == [*drafts(1), load], "holding on does not make it wait longer"
+    assert taken(queue, 100.5) == []
     assert queue.next_timeout() == 101.0
     assert taken(queue, 101.0) == [arrived(1, 1)]
     assert queue.next_timeout() is None
+
+
+def test_between_transactions_of_what_was_held_others_find_the_store_free() -> None:
+    queue = held_queue([arrived(first, 1) for first in range(1, 2 * MAX_MERGED_HELD_ROWS + 1)])
+    (op,) = taken(queue, 100.0)
+    assert taken(queue, 101.0) == [], "the rest begins when the answer is there"
+    assert queue.next_timeout() == 101.0 + HELD_REST_S
+    queue.add(drafts(2)[0])
+    assert queue.next_timeout() == 101.0 + HELD_REST_S
+    assert taken(queue, 101.0 + HELD_REST_S / 2) == drafts(2)
+    queue.add(drafts(3)[0])
+    (late, draft) = taken(queue, 101.0 + HELD_REST_S)
+    assert isinstance(op, c.AcceptMessages)
+    assert isinstance(late, c.AcceptMessages)
+    assert (op.first_number, late.first_number) == (1, 1 + MAX_MERGED_HELD_ROWS)
+    assert draft == drafts(3)[0]
 
 
 def test_it_is_due_in_its_order_when_the_next_hold_is_shorter() -> None:
@@ -341,7 +359,7 @@ def test_a_failure_is_tried_again_at_its_time_though_something_is_held() -> None
     queue.handle_failed(c.CommitFailed(commit.number, "The disk is full.", False), Now(100.0, 1))
     assert queue.next_timeout() == 100.0 + FIRST_RETRY_S
     assert taken(queue, 100.0 + FIRST_RETRY_S) == drafts(3)
-    assert taken(queue, 100.0 + FIRST_RETRY_S) == [*drafts(1), arrived(1, 1)]
+    assert taken(queue, 100.0 + FIRST_RETRY_S + HELD_REST_S) == [*drafts(1), arrived(1, 1)]
 
 
 def test_what_was_held_takes_a_part_of_a_transaction_only() -> None:
@@ -351,14 +369,17 @@ def test_what_was_held_takes_a_part_of_a_transaction_only() -> None:
         queue.add(arrived(first, 1))
     for op in drafts(4, 5, 6, 7):
         queue.add(op)
-    costs, ops = [], taken(queue, 100.0)
-    while ops:
+    costs, now_s = [], 100.0
+    while queue.next_timeout() is not None:
+        ops = taken(queue, now_s)
+        if not ops:
+            now_s += HELD_REST_S
+            continue
         rows = [len(op.rows) if isinstance(op, c.AcceptMessages) else 1 for op in ops]
         assert max(rows) <= MAX_MERGED_HELD_ROWS
         costs.append(sum(rows) + OP_COST * len(rows))
-        ops = taken(queue, 100.0)
     assert max(costs) <= MAX_HELD_COST
-    assert costs == [42, 42, 55, 44], "in their order"
+    assert costs == [*[26] * 5, 39, 33, 11], "in their order"
 
 
 def test_others_wait_for_one_transaction_of_what_was_held_and_it_gets_every_second() -> None:
@@ -367,13 +388,13 @@ def test_others_wait_for_one_transaction_of_what_was_held_and_it_gets_every_seco
     for first in range(1, 65):
         queue.add(arrived(first, 1))
     firsts: list[object] = []
-    for _ in range(4):
+    for number in range(4):
         for op in drafts(2, 3):
             queue.add(op)
-        ops = taken(queue, 100.0)
+        ops = taken(queue, 100.0 + number)
         assert ops[-2:] == drafts(2, 3)
         firsts.append([op.first_number for op in ops if isinstance(op, c.AcceptMessages)])
-    assert firsts == [[], [1], [], [33]]
+    assert firsts == [[], [1], [], [1 + MAX_MERGED_HELD_ROWS]]
 
 
 def test_one_held_operation_goes_whatever_its_size() -> None:
@@ -394,7 +415,7 @@ def test_messages_that_arrive_together_are_several_operations(held: bool, most: 
     queue.add(c.StoreDraft(2, "d", 0))
     rows: list[int] = []
     ids: list[bytes] = []
-    ops = taken(queue, 100.0)
+    now_s, ops = 100.0, taken(queue, 100.0)
     assert c.StoreDraft(2, "d", 0) in ops, "others do not wait for all of them"
     while ops:
         for op in ops:
@@ -402,7 +423,8 @@ def test_messages_that_arrive_together_are_several_operations(held: bool, most: 
                 assert op.first_number == 1 + sum(rows)
                 rows.append(len(op.rows))
                 ids += [row.id for row in op.rows]
-        ops = taken(queue, 100.0)
+        now_s += HELD_REST_S
+        ops = taken(queue, now_s) or taken(queue, now_s + HELD_REST_S)
     assert max(rows) == most
     assert sum(rows) == 250
     assert b"".join(ids) == b"".join(row.id for row in arrived(1, 250).rows)
