@@ -99,6 +99,12 @@ def test_paths_have_to_fit_a_frame(out: Outputs) -> None:
     assert out.frames == []
 
 
+def test_paths_may_fill_the_frame(out: Outputs) -> None:
+    Offering(out).offer(ID, 1, ["/" + "a" * (MAX_ROOT_BYTES - 1)], AT)
+    [frame] = out.frames
+    assert frame
+
+
 def test_a_new_process_is_asked_again_for_what_is_missing(out: Outputs) -> None:
     offering = Offering(out)
     offering.offer(ID, 1, ["/a"], AT)

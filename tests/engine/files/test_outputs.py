@@ -1,7 +1,7 @@
 """What a unit of work wanted to send is taken back when the unit raises."""
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.outputs import Outputs
+from chatnet_engine.files.outputs import Outputs, PeerLink
 from chatnet_protocol.wire import control as ct
 from file_pair import ID
 
@@ -36,3 +36,12 @@ def test_nothing_is_asked_of_a_process_that_does_not_listen() -> None:
     out = Outputs()
     out.ask(pw.Stop(1))
     assert out.frames == []
+
+
+def test_the_port_that_the_peer_named_is_tried_first_at_every_address() -> None:
+    link = PeerLink()
+    link.came_up([("192.0.2.1", 5001), ("192.0.2.2", 5002)], 1, ct.Suite.CHACHA)
+    link.tcp_port = 6000
+    assert link.tcp_addrs() == [
+        ("192.0.2.1", 6000), ("192.0.2.2", 6000), ("192.0.2.1", 5001), ("192.0.2.2", 5002),
+    ]  # fmt: skip

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from chatnet_engine.ledger.schema import open_file
+from chatnet_engine.node.left_out import LeftOut
 from chatnet_engine.node.messaging import messaging
 from chatnet_engine.node.messaging.conversation import Conversation
+from chatnet_engine.store_ops.commit import LeftOut as Row
 from chatnet_engine.store_ops.commit import PeerState
-from chatnet_protocol.errors import ErrorCode
+from chatnet_protocol.errors import CommandError, ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.events import Notice
 from chatnet_protocol.ipc.reasons import NoticeCode
@@ -222,3 +224,10 @@ def test_many_damaged_rows_are_counted(world: World) -> None:
     said = notices(client)
     assert len(said) == 9
     assert (said[-1].code, said[-1].params) == (NoticeCode.LEFT_OUT_MORE, ["3"])
+
+
+@pytest.mark.parametrize(("name", "called"), [("Bob", "Bob (peer 1) is"), ("", "Peer 1 is")])
+def test_who_is_left_out_is_named_if_the_name_can_be_read(name: str, called: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        LeftOut([Row(Row.PEER, 1, name, error="")]).check(cmd.RemovePeer(1))
+    assert str(caught.value.detail).startswith(called)

@@ -143,6 +143,13 @@ def test_what_cannot_be_is_refused(command: cmd.SetSession, code: ErrorCode) -> 
     assert caught.value.code == code
 
 
+def test_what_is_just_allowed_is_taken() -> None:
+    longest = "x" * MAX_DISPLAY_NAME_BYTES
+    folder = "/" + "x" * (MAX_PATH_BYTES - 1)
+    op = checked(cmd.SetSession(longest, folder), STARTED)
+    assert (op.name, op.inbox) == (longest, folder)
+
+
 def test_what_is_not_named_stays() -> None:
     op = checked(cmd.SetSession(inbox="/x"), STARTED)
     assert op == StoreSettings(None, "Anna", "/x")
