@@ -368,6 +368,10 @@ class People(Subject):
             case c.ForgetPeer(peer=peer):
                 if row := self._peers.take_back(peer):
                     self._links.add(row, now)
+                    shown = self._turn.publisher.view.peer(peer)
+                    # What was asked of it before its removal may have failed with it.
+                    if shown and shown.info != row and not self._turn.commits.changes_peer(peer):
+                        self._take_back_changes(peer, now)
             case c.StorePeer(row=row) if row.peer:
                 self._take_back_changes(row.peer, now)
             case _:

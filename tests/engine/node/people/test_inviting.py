@@ -227,6 +227,22 @@ def test_a_store_that_fails_makes_no_invite() -> None:
     party.invite(party.at_a)
 
 
+def test_an_invite_and_a_removal_that_fail_leave_the_peer_as_it_was() -> None:
+    party = Party(9)
+    party.ask(party.at_a, cmd.AddPeer("10.0.0.9", 9))
+    party.a.store_fails = "The disk is full."
+    asked = [party.at_a.ask(cmd.MakeInvite(1)), party.at_a.ask(cmd.RemovePeer(1))]
+    party.run(2)
+    for number in asked:
+        failure = party.at_a.replies[number].failure
+        assert failure
+        assert failure.code == "store"
+    assert party.a.node.peers.need(1).trust == Trust.NONE
+    party.a.store_fails = ""
+    party.run(10)
+    assert party.rows(party.at_a) == [party.a.node.peers.need(1)]
+
+
 def test_a_code_is_told_to_its_asker_and_to_nobody_else() -> None:
     party = Party(10)
     second = party.a.attach("second")
