@@ -159,6 +159,11 @@ class Peers:
         if self._owners.pop(key, None) and (left := [row.peer for row in self if row.key == key]):
             self._owners[key] = min(left)
 
+    def waits_for_stranger(self, peer: int) -> bool:
+        """Whether what is known of it is stored only when the stranger with its key is."""
+        row = self._rows.get(peer)
+        return row is not None and row.key in self.strangers
+
     @property
     def pending(self) -> int:
         """How many strangers wait, or are about to."""

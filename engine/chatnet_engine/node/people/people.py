@@ -329,7 +329,8 @@ class People(Subject):
             turn.commits.add(c.StorePeer(owner))
             return
         is_new = turn.publisher.view.peer(row.peer) is None
-        if row.peer not in self._peers.leaving and not turn.commits.changes_peer(row.peer):
+        older = turn.commits.changes_peer(row.peer) or self._peers.waits_for_stranger(row.peer)
+        if row.peer not in self._peers.leaving and not older:
             self._peers.put(row)
         turn.publisher.publish(ev.PeerChanged(row))
         for subject in self.subjects:

@@ -19,6 +19,7 @@ from simworld.pair import A, B, Pair
 from simworld.takeover import become_another
 
 C = ("10.0.0.3", 5003)
+OUTSIDE = ("10.0.0.9", 40000)
 
 
 def rows(engine: SimEngine) -> dict[int, PeerRow]:
@@ -229,6 +230,35 @@ def test_every_pair_of_acts_on_a_peer_in_one_turn_leaves_what_the_store_holds() 
         pair.at_b.say("meanwhile")
         pair.run(0.6)
         check_view(pair.a, pair.at_a)
+
+
+def test_a_key_pinned_while_its_stranger_is_stored_outlasts_an_older_row() -> None:
+    clock = Clock(5)
+    network = Network(clock)
+    a, b = (SimEngine(clock, network, name, at) for name, at in (("a", A), ("b", B)))
+    a.up()
+    b.up()
+    client, at_b = a.attach(), b.attach()
+    network.rebind(B, OUTSIDE)
+    a.dial(B)
+    clock.run(clock.now_s + 1)
+    a.commit_s = (1.0, 1.0)
+    renaming = client.ask(cmd.SetPeer(1, name="Bob"))
+    b.dial(A)
+    clock.run(clock.now_s + 0.3)
+    assert a.node.peers.strangers, "it called from where nobody is typed"
+    network.forget_rebindings()
+    client.ask(cmd.RetryPeer(1))
+    clock.run(clock.now_s + 0.3)
+    assert a.node.peers.need(1).key, "pinned, while the older row is in flight"
+    assert renaming not in client.replies
+    clock.run(clock.now_s + 8)
+    ((number, row),) = rows(a).items()
+    assert (number, row.name, row.trust) == (1, "Bob", Trust.PINNED)
+    assert row.key == b.session().key
+    at_b.say("hello")
+    assert clock.run(clock.now_s + 70, lambda: any(text == "hello" for _, _, text in client.texts))
+    check_view(a, client)
 
 
 def test_the_ledger_leaves_a_peer_alone_that_is_not_listed() -> None:
