@@ -157,8 +157,9 @@ class Endpoint:
         link.hold(now + pause_s)
         self._due(link, now)
 
-    def accept(self, attempt: int, peer: int, now: float) -> None:
-        """The key of `attempt` is `peer`. Announces LinkUp, at once or when confirmed."""
+    def accept(self, attempt: int, peer: int, now: float) -> bool:
+        """The key of `attempt` is `peer`. Announces LinkUp, at once or when confirmed. False: it
+        makes no session (incarnations.py), and the peer will come again."""
         proof, origin = self._claims.take(attempt)
         link = self._link(peer, now)
         counters = self._local.counters
@@ -174,6 +175,7 @@ class Endpoint:
             counters.handshakes_responded += taken
         counters.dropped_stale += not taken
         self._due(link, now)
+        return taken
 
     def refuse(self, attempt: int, payload: bytes, now: float) -> None:
         """Turn the key of `attempt` away. `payload` is a CLOSE frame, or empty: no answer.

@@ -55,7 +55,8 @@ class Gate:
             case Meaning.KNOWN if verdict.peer in blocked:
                 self._refuse(event, verdict, CloseCode.REFUSED, now)
             case Meaning.KNOWN | Meaning.PIN | Meaning.MERGE | Meaning.UNPROVEN:
-                self._endpoint.accept(event.attempt, verdict.peer, now.mono_s)
+                if not self._endpoint.accept(event.attempt, verdict.peer, now.mono_s):
+                    return verdict  # it comes again: an invite must be good until then
                 if verdict.meaning is not Meaning.KNOWN:
                     meaning = Code(verdict.meaning.name.lower())
                     self._trace.add(

@@ -29,9 +29,12 @@ class Endpoint:
         self.accepted: list[tuple[int, int]] = []
         self.refused: list[int] = []
         self.unanswered: list[int] = []
+        self.takes = True
+        """Whether what is accepted makes a session."""
 
-    def accept(self, attempt: int, peer: int, now: float) -> None:
+    def accept(self, attempt: int, peer: int, now: float) -> bool:
         self.accepted.append((attempt, peer))
+        return self.takes
 
     def refuse(self, attempt: int, payload: bytes, now: float) -> None:
         self.refused.append(attempt)
@@ -99,6 +102,17 @@ def test_a_blocked_key_gets_no_answer_wherever_it_comes_from() -> None:
     assert not gate.proves(link_up(psk=True))
     assert gate.take_verdicts() == []
     assert peers.pending == 0, "it takes no place from strangers"
+
+
+def test_what_makes_no_session_is_not_decided_yet() -> None:
+    gate, endpoint, peers = gate_for(row(Trust.INVITED))
+    endpoint.takes = False
+    assert gate.answer(caller(1, invite=1), typed_there, set(), NOW).meaning is Meaning.PIN
+    assert gate.take_verdicts() == []
+    assert not peers.need(1).key
+    endpoint.takes = True
+    gate.answer(caller(2, invite=1), typed_there, set(), NOW)
+    assert [verdict.meaning for verdict, _ in gate.take_verdicts()] == [Meaning.PIN]
 
 
 def test_strangers_beyond_the_limit_leave_no_trace() -> None:

@@ -85,6 +85,27 @@ def test_an_invite_verifies_both_at_first_contact(seed: int) -> None:
     assert party.a.node.invites.psks() == {}, "good once"
 
 
+def test_an_invite_is_not_used_up_by_a_handshake_that_is_not_taken() -> None:
+    """The RESP to an address that is new here cannot know that the last link of this key ended."""
+    party = Party(1)
+    party.a.dial(B)
+    party.b.dial(A)
+    party.run(3)
+    assert party.linked(party.at_a)
+    for client in (party.at_a, party.at_b):
+        party.ask(client, cmd.RemovePeer(1))
+    party.b.crash()
+    party.b.addr = ("10.0.0.77", 5077)
+    party.b.up()
+    code = party.invite(party.at_a)
+    party.join(code)
+    party.run(30)
+    assert party.linked(party.at_a)
+    (alice,), (bob,) = party.rows(party.at_b), party.rows(party.at_a)
+    assert (alice.trust, bob.trust) == (Trust.VERIFIED, Trust.VERIFIED)
+    assert party.a.node.invites.psks() == {}, "good once"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_both_may_have_typed_each_other(seed: int) -> None:
     party = Party(seed)
