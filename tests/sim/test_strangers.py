@@ -4,11 +4,12 @@ from random import Random
 
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState
+from chatnet_protocol.limits import MAX_TEXT_BYTES
 from checker.verdict import check
 from simulate.acquaintances import Acquaintances
 from simulate.hostile_world import Mallory
 from simulate.kinds import Kind
-from simulate.world import World
+from simulate.world import World, public_key
 from simworld.footprint import footprint_bytes
 from simworld.pair import Pair
 
@@ -69,4 +70,35 @@ def test_who_was_removed_and_who_got_an_address_of_another_is_known_again_in_the
     assert again.info.peer != known.info.peer
     client.say("after", again.info.peer)
     assert world.clock.run(world.clock.now_s + SETTLED_S, world.at_rest)
+    assert check(world.evidence()) == []
+
+
+def test_what_both_sides_lost_and_one_sends_again_comes_behind_what_was_sent_since() -> None:
+    world = World(4)
+    world.begin()
+    world.run(2)
+    a, b = world.engines
+    world.back_up(a)
+    a.crash()
+    author = b.clients[0]
+    author.say("one")
+    author.say("2" * MAX_TEXT_BYTES)
+    world.run(1)
+    world.back_up(b)
+    a.up()
+
+    def half_delivered() -> bool:
+        shown = world.peer(author, a)
+        return shown is not None and shown.waiting == 1
+
+    assert world.clock.run(world.clock.now_s + 60, half_delivered)
+    world.lose(a, world.backups["a"][0])
+    world.up(a)
+    assert world.clock.run(world.clock.now_s + 60, world.at_rest)
+    world.lose(b, world.backups["b"][0])
+    world.up(b)
+    assert world.clock.run(world.clock.now_s + 60, world.at_rest)
+    world.run(2)
+    reader = world.evidence()[0]
+    assert [len(m.body) for m in reader.now.got(public_key(b))] == [MAX_TEXT_BYTES, 3]
     assert check(world.evidence()) == []

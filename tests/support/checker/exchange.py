@@ -20,7 +20,7 @@ def check_exchange(author: Side, reader: Side, *, at_rest: bool) -> Iterator[str
     ever_read = _by_id([history.got(author.key) for history in reader.histories])
     yield from _invented(ever_written, ever_read, author)
     yield from _ticks(author, reader, written, ever_read)
-    yield from _order(author, written, read, ever_written)
+    yield from _order(author, written, read, ever_written, ever_read)
     there = {message.id for message in read}
     forgotten = {
         message.id
@@ -108,10 +108,17 @@ def _order(
     written: list[Message],
     read: list[Message],
     ever: dict[bytes, list[Message]],
+    ever_read: dict[bytes, list[Message]],
 ) -> Iterator[str]:
     """By peer: one that was removed and one that was added are two conversations, and what waits
-    for either leaves when it is linked. What an author lost and wrote again had another place."""
+    for either leaves when it is linked. What an author lost and wrote again had another place.
+
+    What its reader lost, and an author sends again that was taken back to when it still waited,
+    arrives behind what that author's later history had sent: with another ACK number.
+    """
     moved = {i for i, rows in ever.items() if len({(row.seq, row.lamport) for row in rows}) > 1}
+    if author.rolled_back:
+        moved |= {i for i, rows in ever_read.items() if len({row.ack for row in rows}) > 1}
     place = {m.id: (m.peer, m.seq) for m in written if m.id not in moved and not m.came_back}
     seen = [place[m.id] for m in read if m.id in place and not m.came_back]
     for earlier, later in pairwise(sorted(seen, key=lambda place: place[0])):
