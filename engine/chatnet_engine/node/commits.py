@@ -253,6 +253,7 @@ class CommitQueue:
             return None
         if self._retry_at is not None and now.mono_s < self._retry_at:
             return None
+        self._retry_at = None  # from here on what rests or is held says when
         self._undo.clear()
         if self._held or self._has_gathered:
             flight, later = self._share_beside_held(now.mono_s)
@@ -272,7 +273,6 @@ class CommitQueue:
             self._trace.add(0, TraceKind.STORE_WORKS)
         if self._trace.detail:
             self._trace.add(0, TraceKind.STORE_COMMITTED, operations=len(flight))
-        self._retry_at = None
         self._retry_s = FIRST_RETRY_S
         self.failing = ""
         for waiting in flight:

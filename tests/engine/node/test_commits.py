@@ -362,6 +362,19 @@ def test_a_failure_is_tried_again_at_its_time_though_something_is_held() -> None
     assert taken(queue, 100.0 + FIRST_RETRY_S + HELD_REST_S) == [*drafts(1), arrived(1, 1)]
 
 
+def test_what_rests_when_a_failure_is_tried_again_is_due_after_that() -> None:
+    queue = held_queue(drafts(1))
+    commit = queue.take(Now(100.0, 1))
+    assert commit
+    queue.hold([1], 100.1)
+    queue.add(arrived(1, 1))
+    queue.handle_failed(c.CommitFailed(commit.number, "The disk is full.", False), Now(100.0, 1))
+    retry_s = 100.0 + FIRST_RETRY_S
+    assert taken(queue, retry_s) == []
+    assert queue.next_timeout() == retry_s + HELD_REST_S, "not at once, again and again"
+    assert taken(queue, retry_s + HELD_REST_S) == [*drafts(1), arrived(1, 1)]
+
+
 def test_what_was_held_takes_a_part_of_a_transaction_only() -> None:
     queue = CommitQueue()
     queue.hold([1, 4, 5, 6, 7], 100.0)
