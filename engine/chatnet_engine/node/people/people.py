@@ -369,10 +369,6 @@ class People(Subject):
             case c.ForgetPeer(peer=peer):
                 if row := self._peers.take_back(peer):
                     self._links.add(row, now)
-                    shown = self._turn.publisher.view.peer(peer)
-                    # What was asked of it before its removal may have failed with it.
-                    if shown and shown.info != row and not self._turn.commits.changes_peer(peer):
-                        self._take_back_changes(peer, now)
             case c.StorePeer(row=row) if row.peer:
                 self._take_back_changes(row.peer, now)
             case _:
@@ -381,7 +377,9 @@ class People(Subject):
     def _take_back_changes(self, peer: int, now: Now) -> None:
         """A peer is as it was committed last, and its link begins anew on that."""
         shown = self._turn.publisher.view.peer(peer)
-        if shown and self._peers.get(peer):
+        if shown and peer in self._peers.leaving:
+            self._peers.leaving[peer] = shown.info  # its removal may come to nothing as well
+        elif shown and self._peers.get(peer):
             self._peers.put(shown.info)
             self._links.restart(peer, now)
             self._links.add(shown.info, now, moved=True)
