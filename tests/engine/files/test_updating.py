@@ -209,9 +209,9 @@ def unprepared(
         if other is not None:
             answer(other)
 
-    nightly.b.process.report = changed  # type: ignore[method-assign]
-    yield answer
-    nightly.b.process.report = answer  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nightly.b.process, "report", changed)
+        yield answer
 
 
 def test_a_process_that_dies_while_it_prepares_is_asked_again(nightly: Nightly) -> None:
