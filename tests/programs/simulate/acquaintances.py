@@ -100,13 +100,12 @@ class Acquaintances:
     def _later(
         self, client: SimClient, number: int, then: Callable[[object], None], wait_s: float = 6.0
     ) -> None:
-        """With the result, unless it failed or never came."""
+        """With the result, None for a refusal; unless neither came in time."""
 
         def look(left_s: float = wait_s) -> None:
             reply = client.replies.get(number)
             if reply is not None:
-                if reply.result is not None:
-                    then(reply.result)
+                then(reply.result)
             elif left_s > 0:
                 self.world.clock.after(0.2, lambda: look(left_s - 0.2))
 
@@ -159,14 +158,11 @@ class Acquaintances:
         replaced, keys = self.world.replaced[client.engine.name], (info.key, info.offered_key)
         replaced.update(keys)
 
-        def look(left_s: float = REFUSED_WITHIN_S) -> None:
-            reply = client.replies.get(number)
-            if reply is None and left_s > 0:
-                self.world.clock.after(0.2, lambda: look(left_s - 0.2))
-            elif reply is not None and reply.result is None:
+        def take_back(result: object) -> None:
+            if result is None:
                 replaced.subtract(keys)
 
-        look()
+        self._later(client, number, take_back, REFUSED_WITHIN_S)
 
     def _invite(self, client: SimClient, peer: PeerView) -> None:
         number = peer.info.peer if self.random.random() < 0.5 else 0
@@ -175,7 +171,8 @@ class Acquaintances:
         guest = self.random.choice(others)
 
         def enter(result: object) -> None:
-            assert isinstance(result, cmd.Invited)
+            if not isinstance(result, cmd.Invited):
+                return
             host, port = self.world.address_of(client.engine)
             who = self.random.choice(_full(guest))
             self._ask(who, cmd.AddPeer(host, port, invite=result.code), "invite entered")
