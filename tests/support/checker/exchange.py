@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from checker.histories import Message
+from checker.histories import Message, by_id
 
 if TYPE_CHECKING:
     from checker.verdict import Side
@@ -16,8 +16,8 @@ def check_exchange(author: Side, reader: Side, *, at_rest: bool) -> Iterator[str
     """What `author` wrote and `reader` has."""
     written = author.now.own(reader.key)
     read = reader.now.got(author.key)
-    ever_written = _by_id([history.own(reader.key) for history in author.histories])
-    ever_read = _by_id([history.got(author.key) for history in reader.histories])
+    ever_written = by_id([history.own(reader.key) for history in author.histories])
+    ever_read = by_id([history.got(author.key) for history in reader.histories])
     yield from _invented(ever_written, ever_read, author)
     yield from _ticks(author, reader, written, ever_read)
     yield from _order(author, written, read, ever_written, ever_read)
@@ -41,14 +41,6 @@ def check_exchange(author: Side, reader: Side, *, at_rest: bool) -> Iterator[str
             yield f"message {message.seq} still waits"
     if at_rest and not (author.lost_memory or reader.lost_memory):
         yield from _marks(author, reader)
-
-
-def _by_id(histories: list[list[Message]]) -> dict[bytes, list[Message]]:
-    out: dict[bytes, list[Message]] = {}
-    for messages in histories:
-        for message in messages:
-            out.setdefault(message.id, []).append(message)
-    return out
 
 
 def _invented(

@@ -4,6 +4,7 @@ Shares no code with the engine: what a column means is taken from the engine's R
 """
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +89,15 @@ class History:
     def got(self, key: bytes) -> list[Message]:
         """What `key` wrote to the owner, in the order of arrival."""
         return [m for m in self.messages if not m.mine and m.with_key == key]
+
+
+def by_id(histories: Iterable[Iterable[Message]]) -> dict[bytes, list[Message]]:
+    """Each message as each of the histories has it."""
+    out: dict[bytes, list[Message]] = {}
+    for messages in histories:
+        for message in messages:
+            out.setdefault(message.id, []).append(message)
+    return out
 
 
 MARKS = ("sent_seq", "delivered_seq", "peer_shown", "peer_read", "my_shown", "my_read")

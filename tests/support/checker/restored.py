@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from checker.histories import by_id
+
 if TYPE_CHECKING:
     from checker.verdict import Side
 
@@ -38,12 +40,8 @@ def check_restored(one: Side, other: Side) -> Iterator[str]:
 def _written_again(author: Side) -> set[bytes]:
     """Messages that were lost, and that a front end sent once more: with another counter and time
     than the peer has, which knows the first."""
-    written: dict[bytes, set[tuple[int, int]]] = {}
-    for history in author.histories:
-        for m in history.messages:
-            if m.mine:
-                written.setdefault(m.id, set()).add((m.lamport, m.sent_ms))
-    return {i for i, ways in written.items() if len(ways) > 1}
+    written = by_id((m for m in history.messages if m.mine) for history in author.histories)
+    return {i for i, rows in written.items() if len({(m.lamport, m.sent_ms) for m in rows}) > 1}
 
 
 def _delivered(side: Side, other: Side, again: set[bytes]) -> list[Line]:
