@@ -244,6 +244,55 @@ def test_a_peer_that_cannot_be_read_again_is_tried_again(
     assert link_count(world.at_a, 2) == before
 
 
+@pytest.fixture
+def reading(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in which A has asked its store for peer 1 again; a transaction takes a second."""
+    fails_once(monkeypatch, Conversation, "_arrived")
+    world.a.commit_s = (1.0, 1.0)
+    world.at_b.say("in between")
+    assert world.clock.run(world.clock.now_s + 5, lambda: is_read(world))
+    return world
+
+
+def is_read(world: World) -> bool:
+    return 1 in world.a.node.links.reloading
+
+
+def test_a_row_that_is_changed_while_the_peer_is_read_is_built_upon(reading: World) -> None:
+    reading.at_a.ask(cmd.SetPeer(1, name="Bob"))
+    reading.run(1.2)
+    assert not is_read(reading)
+    reading.at_a.ask(cmd.SetPeer(1, auto_accept_bytes=5))
+    reading.run(5)
+    assert reading.at_a.view
+    row = reading.at_a.view.peers[0].info
+    assert (row.name, row.auto_accept_bytes) == ("Bob", 5)
+
+
+def test_messages_stored_while_a_peer_is_about_to_be_read_are_shown_in_the_order_of_all_peers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails_once(monkeypatch, Conversation, "_arrived")
+    world.a.commit_s = (1.0, 1.0)
+    world.at_a.say("to the one that is read again", 1)
+    world.at_a.say("to somebody else", 2)
+    world.at_b.say("in between")
+    assert world.clock.run(world.clock.now_s + 0.5, lambda: is_read(world))
+    world.run(30)
+    assert [(no, text) for no, _, text in world.at_a.texts] == [
+        (1, "to the one that is read again"), (2, "to somebody else"), (3, "in between"),
+    ]  # fmt: skip
+
+
+def test_a_peer_that_is_removed_while_it_is_read_is_gone_at_once(reading: World) -> None:
+    reading.at_a.ask(cmd.RemovePeer(1))
+    reading.run(1.2)
+    assert not is_read(reading)
+    late = reading.at_a.ask(cmd.SetPeer(1, name="Bob"))
+    reading.run(0.1)
+    assert code_of(reading.at_a, late) == ErrorCode.UNKNOWN_PEER
+
+
 def test_an_event_of_the_endpoint_that_fails_costs_its_peer_the_link(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from chatnet_engine.arq.packets import Packet
 from chatnet_engine.node.effects import HostResolved
+from chatnet_engine.node.links.link import REFUSED_WAIT_S
 from chatnet_engine.node.links.links import Links
 from chatnet_engine.node.messaging.conversation import Conversation
 from chatnet_engine.node.node import Node
@@ -241,6 +242,21 @@ def test_a_peer_that_breaks_the_specification_is_left_alone_for_a_minute(
     assert pair.peer(pair.at_a).messages == []
     pair.settle(120)
     pair.check([], ["sorry"])
+
+
+def test_a_peer_that_broke_the_specification_is_refused_for_a_minute_if_it_calls(
+    pair: Pair,
+) -> None:
+    tells(pair.b, *LIES["garbage in place of marks"])
+    pair.run(0.5)
+    pair.b.crash()
+    pair.b.up()  # which remembers no goodbye, and calls at once
+    pair.run(REFUSED_WAIT_S - 2.0)
+    assert pair.peer(pair.at_a).link.state == LinkState.REFUSED
+    assert pair.peer(pair.at_b).link.state != LinkState.UP
+    pair.at_b.say("sorry")
+    pair.settle(2 * REFUSED_WAIT_S)
+    assert pair.peer(pair.at_a).link.state == LinkState.UP
 
 
 def test_a_lamport_counter_from_the_future_closes_the_link(pair: Pair) -> None:

@@ -8,8 +8,10 @@ from chatnet_engine.node.recovery.restoring import Restoring
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState
-from injection.scenario import World, link_count
+from injection.scenario import B, World, link_count
 from simworld.engine import SimEngine
+from simworld.pair import A as PAIR_A
+from simworld.pair import Pair
 
 MOVED = ("10.0.0.77", 5077)
 
@@ -52,6 +54,34 @@ def assert_merged(world: World) -> None:
 def test_an_address_typed_anew_is_merged_into_the_peer_that_has_its_key(world: World) -> None:
     move_b(world)
     assert_merged(world)
+
+
+def test_a_peer_that_called_takes_over_the_address_and_choice_of_the_entry_merged_into_it() -> None:
+    pair = Pair(1, both_dial=False)
+    pair.run(5)
+    pair.at_b.ask(cmd.TrustPeer(1, "accept"))
+    pair.run(1)
+    assert pair.peer(pair.at_b).info.host == ""
+    pair.a.crash()
+    pair.at_b.ask(cmd.AddPeer(*PAIR_A, "typed"))
+    pair.run(1)
+    pair.at_b.ask(cmd.SetPeer(2, auto_accept_bytes=7))
+    pair.run(1)
+    pair.a.up()
+    pair.run(30)
+    assert pair.at_b.view
+    (only,) = pair.at_b.view.peers
+    assert (only.info.peer, only.info.host, only.info.port) == (1, *PAIR_A)
+    assert (only.info.auto_accept_bytes, only.info.auto_accept_set) == (7, True)
+
+
+def test_a_typed_peer_keeps_its_address_when_another_entry_is_merged_into_it(world: World) -> None:
+    move_b(world)
+    assert_merged(world)
+    assert world.at_a.view
+    info = world.at_a.view.peers[0].info
+    assert (info.host, info.port) == B
+    assert info.address == "10.0.0.77:5077"
 
 
 @pytest.mark.parametrize(("owner", "name"), [(Restoring, "peer_removed"), (people, "forget")])
