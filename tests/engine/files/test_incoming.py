@@ -105,6 +105,7 @@ def file_set(files: set[int]) -> FileSet:
 def test_files_that_are_here_are_passed_over() -> None:
     have = file_set({1, 2, 4})
     incoming = IncomingFiles([5] * 6, Position(0, 0), have=have)
+    assert incoming.finished == -1, "none yet"
     for index in (0, 3, 5):
         for kind, body in (file(index), DATA5, END_FILE):
             step = incoming.handle(kind, memoryview(body))

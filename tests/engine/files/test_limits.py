@@ -184,6 +184,16 @@ def test_a_peer_that_offers_and_never_connects_takes_no_place_of_another(world: 
     world.run(lambda: world.pair.both("done"))
 
 
+def test_what_is_sent_takes_no_place_of_what_arrives(world: World) -> None:
+    for number in range(MAX_RECEIVING_JOBS):
+        world.offer("big", transfer_id=bytes([number + 1]) * 16)
+    assert len(world.net.connections) == MAX_RECEIVING_JOBS
+    arriving = Sender(world.a).offer([1])
+    world.a.move()
+    jobs = world.a.process.jobs.values()
+    assert [job.id for job in jobs if isinstance(job, pw.Receive)] == [arriving]
+
+
 def test_a_peer_that_begins_links_is_not_told_of_its_transfers_each_time(world: World) -> None:
     world.offer("big", auto=0)
     world.b.move()

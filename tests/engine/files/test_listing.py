@@ -11,7 +11,7 @@ from chatnet_engine.files.listed_names import Receivable
 from chatnet_engine.files.listing import ListingIndex, ListingWriter
 from chatnet_engine.files.tree import LIMITED, MODERN, Disk
 from chatnet_protocol.errors import DecodeError
-from chatnet_protocol.ipc.offer import ListedThing, Offer, OfferedListing
+from chatnet_protocol.ipc.offer import ListedThing, Offer, OfferedFile, OfferedListing
 from chatnet_protocol.limits import LISTING_PAGE_BYTES
 from chatnet_protocol.wire.listing import LENGTH, ListedFile, ListedFolder, encode_page
 
@@ -163,6 +163,8 @@ def test_a_disk_that_is_blind_to_case_gets_numbers() -> None:
 
 def test_more_new_names_than_are_kept_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatnet_engine.files.listed_names.MAX_RENAMED", 1)
+    kept = receivable([(0, ["a"], [".", "b"])], ListedThing("a", 2, 2, 1))
+    assert kept.renamed(0)[0] == 1
     with pytest.raises(DecodeError, match="too many names"):
         receivable([(0, ["a"], ["..", "."])], ListedThing("a", 2, 2, 1))
 
@@ -182,6 +184,17 @@ def test_things_without_files_are_found_between_others() -> None:
     assert contents.path(1, 0) == ["f"]
     assert contents.offered(1).size_bytes == 1
     assert contents.renamed(1) == (0, [])
+
+
+def test_a_listed_file_keeps_its_time_and_whether_it_is_a_program() -> None:
+    writer = ListingWriter()
+    pages = writer.add(0, ["a"], [ListedFile("run", 3, 1_700_000_000_123, executable=True)])
+    data = b"".join([*pages, *writer.finish()])
+    listing = offered(data, ListedThing("a", 1, 3, 1))
+    things = Offer([], listing=listing).things
+    contents = ListedContents(things, listing, lambda at, size: data[at : at + size])
+    assert contents.offered(0) == OfferedFile([], 3, 1_700_000_000_123, executable=True)
+    assert contents.offered_path(0) == ["a", "run"]
 
 
 NAMES = st.sampled_from(["a", "A", "a_", "a\u202e", "b", ".", "con", "ä", "a\u0308", "a (1)"])

@@ -11,6 +11,7 @@ from chatnet_engine.files.offering import (
     FailedOffer,
     Offering,
     ReadyOffer,
+    digest_paths,
 )
 from chatnet_engine.files.outputs import Outputs
 from chatnet_protocol.errors import ErrorCode
@@ -53,6 +54,8 @@ def test_a_list_becomes_an_offer(out: Outputs) -> None:
     made_from = offering.pop_listed(ID)
     assert made_from is not None
     assert made_from.roots == ["/a"]
+    assert ready.store is not None
+    assert ready.store.given == digest_paths(["/a"]), "the same command after a restart is known"
     assert offering.pop_listed(ID) is None
 
 

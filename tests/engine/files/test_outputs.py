@@ -1,7 +1,12 @@
 """What a unit of work wanted to send is taken back when the unit raises."""
 
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.outputs import Outputs, PeerLink
+from chatnet_engine.files.outputs import (
+    STATEMENT_INTERVAL_S,
+    STATEMENTS_AT_ONCE,
+    Outputs,
+    PeerLink,
+)
 from chatnet_protocol.wire import control as ct
 from file_pair import ID
 
@@ -45,3 +50,13 @@ def test_the_port_that_the_peer_named_is_tried_first_at_every_address() -> None:
     assert link.tcp_addrs() == [
         ("192.0.2.1", 6000), ("192.0.2.2", 6000), ("192.0.2.1", 5001), ("192.0.2.2", 5002),
     ]  # fmt: skip
+
+
+def test_transfers_are_stated_a_few_times_at_once_and_then_once_a_second() -> None:
+    link = PeerLink()
+    assert [link.may_state(100.0) for _ in range(STATEMENTS_AT_ONCE + 1)] == [
+        *[True] * STATEMENTS_AT_ONCE, False,
+    ]  # fmt: skip
+    assert not link.may_state(100.0 + 0.9 * STATEMENT_INTERVAL_S)
+    assert link.may_state(100.0 + STATEMENT_INTERVAL_S)
+    assert not link.may_state(100.0 + STATEMENT_INTERVAL_S)

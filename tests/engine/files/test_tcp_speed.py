@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatnet_engine.files.tcp_speed import cubic_bytes_s, is_slow
+from chatnet_engine.files.tcp_speed import MSS, cubic_bytes_s, is_slow
 
 MBIT = 125e3
 
@@ -10,6 +10,14 @@ MBIT = 125e3
 @pytest.mark.parametrize(("loss", "mbit"), [(0.001, 10), (0.01, 2.4), (0.03, 1.1)])
 def test_it_agrees_with_measured_rates(loss: float, mbit: float) -> None:
     assert 0.6 * mbit < cubic_bytes_s(0.05, loss) / MBIT < 2 * mbit
+
+
+@pytest.mark.parametrize(
+    ("loss", "window"), [(1e-2, 12), (1e-3, 38), (1e-4, 187), (1e-5, 1054), (1e-6, 5926)]
+)
+def test_it_is_the_mean_window_of_the_specification(loss: float, window: int) -> None:
+    """RFC 9438, section 5.2, table 1: packets at a round trip of 0.1 s."""
+    assert cubic_bytes_s(0.1, loss) * 0.1 / MSS == pytest.approx(window, rel=0.04)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from chatnet_engine.clock import Now
 from chatnet_engine.files.detail import decode_detail
+from chatnet_engine.files.outputs import STATEMENT_INTERVAL_S, STATEMENTS_AT_ONCE
 from chatnet_engine.files.restored import restored_transfer
 from chatnet_engine.store_ops.commit import StoredTransfer
 from chatnet_protocol.errors import CommandError, ErrorCode
@@ -231,6 +232,7 @@ def test_an_ending_is_said_until_it_is_received_and_then_no_more(world: World) -
         world.b.said.clear()
     relink(world)
     assert world.states() == ("rejected", "rejected")
+    world.b.clock += STATEMENTS_AT_ONCE * STATEMENT_INTERVAL_S
     world.b.link(True)
     world.b.move()
     assert world.b.said == []
@@ -239,6 +241,19 @@ def test_an_ending_is_said_until_it_is_received_and_then_no_more(world: World) -
     world.b.link(True)
     world.b.move()
     assert [ct.decode_control(body) for body in world.b.said] == [end]
+
+
+def test_how_it_ended_for_want_of_the_senders_history_is_sent_to_another_engine(
+    world: World,
+) -> None:
+    world.offer("big", auto=0)
+    wipe(world, world.a)
+    assert world.b.row().reason == reason(Why.PEER_UNKNOWN)
+    world.b.peer_incarnation += 1
+    world.b.clock += STATEMENTS_AT_ONCE * STATEMENT_INTERVAL_S
+    world.b.link(True)
+    end = ct.encode_control(ct.End(ID, ct.EndCode.LOST))
+    assert world.b.transfers.take_controls() == [(PEER, end)]
 
 
 def test_what_is_said_of_transfers_without_a_record(world: World) -> None:

@@ -242,6 +242,18 @@ def test_a_peer_that_turns_out_to_be_another_keeps_its_transfers(world: World) -
         assert (world.a.state() == "cancelled") is ended
 
 
+def test_files_for_a_merged_peer_go_where_its_other_entry_is_linked(world: World) -> None:
+    world.offer("big", auto=0)
+    a, at = world.a.transfers, Now(world.a.clock, 1)
+    a.handle_link(2, True, [("192.0.2.9", 9)], incarnation=1, fast_aes=True, at=at)
+    a.handle_peer_forgotten(PEER, 2, 0, at)
+    for control in (ct.Accept(ID), ct.Listen(ID, bytes(8), bytes(32), 9, ct.Suite.CHACHA)):
+        a.handle_control(2, ct.encode_control(control), at)
+    world.a.move()
+    [send] = world.a.process.sent
+    assert send.connect.addrs == [("192.0.2.9", 9)]
+
+
 def test_a_removed_peer_ends_its_transfers(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.states() == ("active", "active"))

@@ -22,6 +22,7 @@ from chatnet_protocol.ipc.rows import Compared
 from file_pair import PEER
 from nightly import FIRST, SECOND, THIRD, UNTIL, Nightly
 
+FOURTH = bytes((4,)) * 16
 FULL = reason(TransferReason.DISK_FULL, "/inbox")
 
 
@@ -339,6 +340,25 @@ def test_an_update_is_of_one_folder(nightly: Nightly) -> None:
     body = encode_offer(Offer([OfferedFile(["a.txt"], 1)], update=True))
     with pytest.raises(DecodeError):
         decode_offer(body)
+
+
+def test_an_update_removes_the_states_that_do_not_stay(nightly: Nightly) -> None:
+    dropped: list[list[KeptFolder]] = []
+    handle = nightly.b.process.handle
+
+    def watch(request: pw.Request) -> None:
+        if isinstance(request, pw.Place) and request.exchange is not None:
+            dropped.append(request.exchange.drop)
+        handle(request)
+
+    nightly.b.process.handle = watch  # type: ignore[method-assign]
+    for transfer_id in (FIRST, SECOND, THIRD):
+        nightly.send(transfer_id)
+        nightly.allow(transfer_id)
+    oldest = nightly.kept(SECOND)
+    assert nightly.kept(THIRD)[1:] == oldest
+    nightly.send(FOURTH)
+    assert dropped == [[], [], oldest]
 
 
 def sizes(states: Sequence[KeptFolder]) -> list[int]:
