@@ -355,6 +355,17 @@ def test_a_repeated_packet_is_counted_and_changes_nothing() -> None:
     assert connection.stats.duplicate_packets == 1
 
 
+def test_who_drains_events_is_notified_of_what_may_have_brought_some() -> None:
+    connection = lone()
+    connection.take_events()
+    connection.handle_packet(0, frames.encode_ping(), 0.0)
+    assert not connection.has_events
+    connection.handle_packet(1, frames.encode_messages(0, 1, [b"text"]), 0.0)
+    assert connection.has_events
+    assert connection.take_events() == [MessagesArrived(0, 1, [b"text"], 0.0)]
+    assert not connection.has_events
+
+
 def test_content_that_was_not_lost_after_all_is_not_resent() -> None:
     connection = lone()
     connection.queue(0, [bytes(1100)] * 5)

@@ -7,6 +7,7 @@ import pytest
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.events import MessagesArrived, ReceiptsArrived
+from chatnet_engine.trace import Kind, LinkTracer, Tracer
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MAX_CHANNELS
 from chatnet_protocol.wire import frames
@@ -37,6 +38,25 @@ def test_packets_are_counted_as_they_come_go_and_come_again() -> None:
     assert [f.packets_received for f in figures] == [0, 1, 2]
     assert [f.duplicate_packets for f in figures] == [0, 1, 2]
     assert [f.packets_sent for f in figures] == [0, 1, 2]
+
+
+def test_each_ack_is_traced_with_what_is_known_of_the_path() -> None:
+    tracer = Tracer(detail=True)
+    connection = Connection(now=NOW, random=Random(1).randbytes, trace=LinkTracer(tracer, 3))
+    connection.ping()
+    (packet,) = connection.take_packets(NOW, 10)
+    connection.handle_packet(0, frames.encode_ack(0, [(0, packet.number)]), NOW + 0.05)
+    (traced,) = [one for one in tracer.take() if one.kind is Kind.METRICS]
+    assert traced.peer == 3
+    assert traced.fields == {
+        "rtt_ms": pytest.approx(50),
+        "smoothed_rtt_ms": pytest.approx(50),
+        "window": connection.stats.window_bytes,
+        "in_flight": 0,
+        "loss": 0.0,
+        "rate": connection.stats.rate_bytes_per_s,
+        "queue_ms": connection.stats.queue_s * 1000,
+    }
 
 
 def test_a_new_connection_only_has_its_path_to_keep_alive() -> None:
