@@ -58,7 +58,7 @@ class PeerLink:
 
     # --- dialling -------------------------------------------------------------------------------
 
-    def set_dial(self, dial: Dial, now: float, *, at_once: bool = False) -> None:
+    def set_dial(self, dial: Dial, now: float, *, at_once: bool) -> None:
         """Idempotent without `at_once`; other addresses, key or secret start over at once."""
         if self.dial is None or not self.dial.equals(dial):
             self._proved_psk &= self.dial is not None and self.dial.psk == dial.psk
