@@ -285,12 +285,12 @@ class Receiving(Transfer):
                 raise AssertionError(f"a receiver's job reports {type(report).__name__}")
 
     def _handle_ended(self, report: pw.Ended, at: Now) -> None:
-        if report.outcome == pw.Outcome.MOVED and self._step(Step.MOVED):
-            self._touch(at)
+        if report.outcome == pw.Outcome.MOVED:  # names are given as they become durable
+            if self._step(Step.MOVED):
+                self._touch(at)
+            return
         self._lost(at)
         match report.outcome:
-            case pw.Outcome.MOVED:
-                self.retry_at = at.mono_s
             case pw.Outcome.TARGET:
                 self._end(ct.EndCode.TARGET, "me", report.why, at, tell=True)
             case pw.Outcome.FULL:
