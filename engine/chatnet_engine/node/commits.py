@@ -284,7 +284,9 @@ class CommitQueue:
         """Keep what must not be lost for another try; give back what is not tried again.
 
         Operations that somebody waits for are dropped: they get an error and still have their text.
-        So are other changes of a peer that somebody wanted changed, since they build on it.
+        So are other changes of a peer that somebody wanted changed, since they build on it, and
+        what its link asked for: that ends, its key may have been one of these changes, and the peer
+        sends it all again.
         """
         asked = self._landed(failed.number) + self._waiting
         dropped: list[Waiting] = []
@@ -299,7 +301,8 @@ class CommitQueue:
                 self._waiting_rows -= len(waiting.op.rows)
                 dropped.append(waiting)
             elif waiting.askers or (
-                isinstance(waiting.op, c.StorePeer) and waiting.op.row.peer in changed
+                (waiting.link or isinstance(waiting.op, c.StorePeer))
+                and peer_of(waiting.op) in changed
             ):
                 dropped.append(waiting)
             else:

@@ -149,6 +149,36 @@ def test_a_change_that_cannot_be_stored_is_taken_back(pair: Pair) -> None:
     check_view(pair.a, pair.at_a)
 
 
+def test_what_a_link_sent_goes_with_the_pin_that_cannot_be_stored(pair: Pair) -> None:
+    pair.network.silence(B)
+    pair.at_b.say("one")
+    pair.run(1)
+    assert pair.texts(pair.a, mine=False) == ["one"], "and B does not know"
+    pair.at_a.ask(cmd.RemovePeer(1))
+    pair.run(1)
+    pair.at_a.ask(cmd.AddPeer(*B))
+    pair.run(1)
+    assert [row.key for row in rows(pair.a).values()] == [b""]
+    pair.a.store_fails = "The disk is full."
+    pair.b.crash()
+    pair.b.up()
+    pair.run(20)
+    assert pair.a.node.peers.need(2).key, "pinned, and what the link sent waits with it"
+    renaming = pair.at_a.ask(cmd.SetPeer(2, name="Bob"))
+    pair.run(6)
+    assert failure(pair.at_a, renaming)[0] == ErrorCode.STORE
+    pair.a.store_fails = ""
+    pair.run(60)
+    assert rows(pair.a)[2].key == pair.b.session().key
+    pair.b.attach().say("two")
+    pair.run(60)
+    view = pair.a.ledger.load_view(pair.a.session()).peer(2)
+    assert view
+    came = [(row.ack, row.body) for row in view.messages if not row.mine]
+    assert came == [(2, b"two")], "what came from the removed peer is recognised"
+    check_view(pair.a, pair.at_a)
+
+
 def test_one_address_typed_twice_in_one_turn_is_one_peer(pair: Pair) -> None:
     other = pair.a.attach("other")
     pair.run(0.1)
