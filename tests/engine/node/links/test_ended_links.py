@@ -1,5 +1,7 @@
 """A link that has ended is over in the same turn, and answers of the store know which link."""
 
+from chatnet_engine.trace import Kind, Trace
+from chatnet_protocol.errors import CloseCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState
 from chatnet_protocol.limits import RECEIVE_WINDOW_BYTES
@@ -50,6 +52,31 @@ def with_a_full_window() -> World:
     world.run(3)
     world.peer.leave()
     return world
+
+
+def test_the_end_of_a_link_is_traced_with_who_ended_it_and_what_it_had_carried() -> None:
+    world = World()
+    traces: list[Trace] = []
+    world.engine.on_trace = traces.append
+    world.run(1)
+    session = world.engine.node.links.sessions.get(1)
+    assert session
+    world.peer.leave()
+    world.client.say("into the void")
+    world.run(3)
+    world.turn_with(world.peer.raw(frames.encode_close(CloseCode.SHUTDOWN, "")))
+    [ended] = [trace for trace in traces if trace.kind is Kind.CONNECTION_CLOSED]
+    stats = session.connection.stats
+    assert ended.peer == 1
+    assert ended.fields == {
+        "by": "peer",
+        "code": "shutdown",
+        "was_up": True,
+        "sent": stats.packets_sent,
+        "received": stats.packets_received,
+        "lost": stats.packets_lost,
+        "rtt_ms": stats.smoothed_rtt_s * 1000,
+    }
 
 
 def test_a_receipt_that_opens_the_window_and_a_close_arrive_in_one_packet() -> None:

@@ -14,10 +14,13 @@ from chatnet_protocol.errors import CloseCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.reasons import LinkReason, Reason, reason
 from chatnet_protocol.ipc.rows import LinkState
-from chatnet_protocol.limits import MAX_TOTAL_AHEAD
+from chatnet_protocol.limits import HELD_SHARE_BYTES, MAX_HELD_BYTES, MAX_TOTAL_AHEAD
 from chatnet_protocol.wire import frames
 from chatnet_protocol.wire import messages as wire
+from injection.scenario import World
+from simworld.clock import Clock
 from simworld.engine import SimEngine
+from simworld.network import Network
 from simworld.pair import B, Pair
 from simworld.takeover import become_another
 
@@ -327,6 +330,36 @@ def test_another_key_is_shown_unless_the_right_one_is_talking(pair: Pair) -> Non
     assert pair.peer(pair.at_a).link.state == LinkState.KEY_CHANGED
     assert pair.peer(pair.at_a).info.key == key
     assert pair.peer(pair.at_a).info.offered_key
+
+
+def test_an_engine_with_our_own_key_is_left_alone_as_ourselves() -> None:
+    clock = Clock(1)
+    network = Network(clock)
+    ours, copy = (SimEngine(clock, network, "a", at) for at in (("10.0.0.1", 5001), B))
+    copy.private_key = ours.private_key
+    for engine in (ours, copy):
+        engine.up()
+    ours.dial(B)
+    client = ours.attach()
+    clock.run(clock.now_s + 5)
+    assert client.view
+    (peer,) = client.view.peers
+    assert peer.link.state == LinkState.REFUSED
+    assert peer.link.reason == reason(LinkReason.OWN_ADDRESS)
+    assert peer.info.key == b""
+
+
+def test_what_is_kept_out_of_order_counts_for_all_links_together() -> None:
+    world = World()
+    links = world.a.node.links.sessions
+    one, other = links.get(1), links.get(2)
+    assert one
+    assert other
+    one.connection.held.add(MAX_HELD_BYTES)
+    assert other.connection.held.has_space(HELD_SHARE_BYTES)
+    assert not other.connection.held.has_space(HELD_SHARE_BYTES + 1)
+    one.connection.held.release()
+    assert other.connection.held.has_space(HELD_SHARE_BYTES + 1)
 
 
 def test_a_peer_that_was_forgotten_is_not_linked_any_more(pair: Pair) -> None:

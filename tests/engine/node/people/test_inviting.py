@@ -188,6 +188,27 @@ def test_an_invite_ends_in_time_and_its_guest_with_it(monkeypatch: pytest.Monkey
     assert not party.linked(party.at_b)
 
 
+def test_who_is_dialled_with_an_invite_is_dialled_no_more_when_that_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(invites, "LIFETIME_S", 3600.0)
+    party = Party(6)
+    party.ask(party.at_a, cmd.AddPeer("10.0.0.9", 9))
+    party.invite(party.at_a, 1)
+    party.run(3500)
+    assert party.at_a.view
+    assert party.at_a.view.peers[0].link.state == LinkState.DIALLING
+    party.run(100)
+    link = party.at_a.view.peers[0].link
+    assert link.state == LinkState.IDLE
+    assert link.since_ms == pytest.approx(party.clock.wall_ms, abs=100_000)
+    (row,) = party.rows(party.at_a)
+    assert (row.trust, row.host) == (Trust.INVITED, "10.0.0.9")
+    sent = len(party.a.sent)
+    party.run(600)
+    assert len(party.a.sent) == sent
+
+
 def test_an_invite_ends_with_the_engine_and_is_not_replaced_by_trust() -> None:
     party = Party(7)
     party.b.crash()
