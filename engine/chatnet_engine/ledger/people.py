@@ -53,11 +53,11 @@ def store(db: sqlite3.Connection, op: c.StorePeer) -> c.PeerStored:
     if row.key and (holder := _holder(db, row)) and holder[1]:
         # Who holds it may have been left out at the start: nothing but its name is needed.
         owner = PeerRow(holder[0], name(db, holder[0]), "", 0)
-        return c.PeerStored(owner, _nothing(holder[0]), holder[0])
+        return c.PeerStored(owner, c.PeerState(holder[0]), holder[0])
     if row.peer == 0:
         row = _insert(db, row)
     elif not _is_listed(db, row.peer):
-        return c.PeerStored(row, _nothing(row.peer), row.peer)
+        return c.PeerStored(row, c.PeerState(row.peer), row.peer)
     if row.key:
         _take_key(db, row)
     (display_name,) = db.execute(
@@ -88,10 +88,6 @@ def _insert(db: sqlite3.Connection, row: PeerRow) -> PeerRow:
     )
     db.execute("INSERT INTO counters (peer) VALUES (?)", (number,))
     return msgspec.structs.replace(row, peer=number)
-
-
-def _nothing(peer: int) -> c.PeerState:
-    return c.PeerState(peer, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0)
 
 
 def _is_listed(db: sqlite3.Connection, peer: int) -> bool:

@@ -8,28 +8,28 @@ from chatnet_protocol.ipc.rows import AckRange, MessageRow, PeerRow
 
 
 class PeerState(Struct, array_like=True, gc=False, frozen=True):
-    """What the node keeps in memory of a peer's durable counters."""
+    """What the node keeps in memory of a peer's durable counters; those of a new one are 0."""
 
     peer: int
-    incarnation: int
+    incarnation: int = 0
     """The peer's incarnation that `mark` counts in; 0: none yet."""
-    mark: int
-    received_total: int
+    mark: int = 0
+    received_total: int = 0
     """Highest ACK number given to the peer's messages."""
-    acked_total: int
+    acked_total: int = 0
     """Highest ACK number the peer gave to ours."""
-    lamport: int
-    last_seq: int
+    lamport: int = 0
+    last_seq: int = 0
     """Own messages to this peer so far."""
-    delivered_seq: int
+    delivered_seq: int = 0
     """All own messages up to here have left the outbox."""
-    sent_seq: int
-    peer_shown: int
-    peer_read: int
-    my_shown: int
-    my_read: int
-    draft: str
-    draft_revision: int
+    sent_seq: int = 0
+    peer_shown: int = 0
+    peer_read: int = 0
+    my_shown: int = 0
+    my_read: int = 0
+    draft: str = ""
+    draft_revision: int = 0
     line: bytes = b""
     """What the last link knew of the losses of the line, as the engine packs it; empty: nothing."""
 

@@ -98,6 +98,30 @@ def test_a_damaged_transfer_is_left_out_at_a_start_and_later(
     assert again.row == loaded.peers[0]
 
 
+def test_what_comes_after_a_damaged_transfer_is_read(harness: LedgerHarness) -> None:
+    others = [bytes((number,)) * 16 for number in (0, 255)]  # in the order of ids, whichever way
+    for one in others:
+        harness.do(c.StoreTransfer(TransferRow(one, 1, 2, False, "offered", "b", 1, 9), b"x"))
+    loaded = start(harness, f"UPDATE transfers SET state = 'lost' WHERE id = x'{TRANSFER.hex()}'")
+    assert [one.id for one in loaded.left_out] == [TRANSFER]
+    assert {stored.row.id for stored in loaded.transfers} == set(others)
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        ("UPDATE peers SET key = x'010203' WHERE peer = 1", "ValueError: a key of a wrong length"),
+        ("UPDATE transfers SET id = x'0102'", "ValueError: an id of a wrong length"),
+        (
+            "UPDATE restores SET mine = 'perhaps' WHERE peer = 1",
+            "ValueError: 'perhaps' is not a valid RestoreMine",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_named(harness: LedgerHarness, damage: str, error: str) -> None:
+    assert [one.error for one in start(harness, damage).left_out] == [error]
+
+
 def test_a_damaged_folder_is_not_found_as_an_earlier_one(harness: LedgerHarness) -> None:
     columns = "state = 'done', mine = 0, kind = 'folder', name = 'proj'"
     harness.connection.execute(f"UPDATE transfers SET {columns}")

@@ -7,10 +7,14 @@ import pytest
 from chatnet_engine.ledger.failure import commit_failed
 
 
+NAME = "SQLITE_OF_A_TEST"
+
+
 def error(code: int | None) -> sqlite3.OperationalError:
     made = sqlite3.OperationalError("text of SQLite")
     if code is not None:
         made.sqlite_errorcode = code
+        made.sqlite_errorname = NAME
     return made
 
 
@@ -28,7 +32,7 @@ def error(code: int | None) -> sqlite3.OperationalError:
 def test_troubles_of_the_disk_are_answered(code: int, fatal: bool) -> None:
     failed = commit_failed(4, error(code))
     assert failed is not None
-    assert (failed.number, failed.fatal) == (4, fatal)
+    assert (failed.number, failed.fatal, failed.code) == (4, fatal, NAME)
     assert failed.reason.endswith(".")
     assert "text of SQLite" not in failed.reason
 

@@ -25,7 +25,7 @@ def typed(harness: LedgerHarness, name: str = "typed") -> int:
 def test_a_new_peer_gets_the_next_number_and_counts_from_nothing(harness: LedgerHarness) -> None:
     result = harness.do(c.StorePeer(PeerRow(0, "a", "h", 1, address="h:1", offered_key=b"o" * 32)))
     assert result.row == PeerRow(1, "a", "h", 1, address="h:1", offered_key=b"o" * 32)
-    assert result.state == c.PeerState(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0)
+    assert result.state == c.PeerState(1)
     assert typed(harness) == 2
     assert [row.name for row in harness.ledger.load().peers] == ["a", "typed"]
 
@@ -41,12 +41,14 @@ def test_a_key_belongs_to_one_peer(harness: LedgerHarness) -> None:
     harness.add_peer(KEY)
     number = typed(harness)
     row = PeerRow(number, "typed", "h", 2, key=KEY)
-    assert harness.do(c.StorePeer(row)).refused == 1
+    refused = harness.do(c.StorePeer(row))
+    assert (refused.state, refused.refused) == (c.PeerState(1), 1)
     assert harness.ledger.load().peers[1].key == b""
 
 
 def test_an_unknown_peer_cannot_be_changed(harness: LedgerHarness) -> None:
-    assert harness.do(c.StorePeer(PeerRow(4, "x", "h", 1))).refused == 4
+    row = PeerRow(4, "x", "h", 1)
+    assert harness.do(c.StorePeer(row)) == c.PeerStored(row, c.PeerState(4), 4)
     assert harness.ledger.load().peers == []
 
 
@@ -246,6 +248,17 @@ def test_a_chosen_size_is_stored_with_that_it_was_chosen(harness: LedgerHarness)
     stored = harness.do(c.StorePeer(row)).row
     assert harness.ledger.load().peers == [stored]
     assert stored.auto_accept_set
+
+
+def test_refused_keys_and_a_block_are_read_as_they_were_stored(harness: LedgerHarness) -> None:
+    refused = [bytes((number,)) * 32 for number in (1, 2, 3)]
+    row = PeerRow(0, "n", "h", 9, refused_keys=refused, blocked=True)
+    stored = harness.do(c.StorePeer(row)).row
+    assert harness.ledger.load().peers == [stored]
+    assert (stored.refused_keys, stored.blocked) == (refused, True)
+    harness.do(c.StorePeer(msgspec.structs.replace(stored, refused_keys=[], blocked=False)))
+    assert harness.ledger.load().peers[0].refused_keys == []
+    assert not harness.ledger.load().peers[0].blocked
 
 
 def test_a_default_that_a_new_version_changed_is_named_until_the_peer_is_stored(

@@ -76,7 +76,8 @@ def test_a_gap_makes_it_possible_and_a_wish_asks_once() -> None:
     assert not index_is_there(harness)
     assert harness.do(cr.StoreRestoreRequest(1, 9, "asking")).state.want == 9
     assert harness.do(cr.StoreRestoreRequest(1, 9, "refused")).state.mine == "refused"
-    assert harness.do(cr.StorePeerRestoreRequest(1, 4, "asked")).state == state(harness)
+    asked = harness.do(cr.StorePeerRestoreRequest(1, 4, "asked"))
+    assert asked == cr.RestoreStored(1, state(harness))
     assert (state(harness).theirs, state(harness).their_want, state(harness).mine) == (
         "asked",
         4,
@@ -196,6 +197,13 @@ def test_a_text_written_again_after_the_loss_takes_its_first_counter() -> None:
     assert again.do(page(back(1, True, 3, 30), want=8)).changed == [], "both take the lower one"
 
 
+def test_a_text_that_is_here_is_recognised_whatever_its_number() -> None:
+    harness = asking()
+    harness.queue(1, texts(50, 51, 1), release=True)
+    done = harness.do(page(back(1, True, 3, 7)))
+    assert [(r.no, r.seq, r.lamport) for r in done.changed] == [(3, 3, 7)]
+
+
 def test_a_text_of_the_conversation_before_a_removal_stays_in_that_one() -> None:
     """Reported as one of the new conversation, it made its views count texts it does not have."""
     harness = asking()
@@ -307,7 +315,7 @@ def offer_back(number: int) -> cr.RestoredMessage:
         9,
         reason=reason(TransferReason.EARLIER, "From an earlier version."),
     )
-    stored = c.StoredTransfer(row, b"opaque")
+    stored = c.StoredTransfer(row, b"opaque", listing=b"listing")
     return back(number, False, number, number, kind=2, transfer=stored)
 
 
@@ -319,6 +327,8 @@ def test_offers_come_back_with_transfers_that_are_over() -> None:
     told = [(t.row.id, t.row.peer, t.row.no, t.detail) for t in done.transfers]
     assert told == [(message_id(2), 1, 1, b"opaque"), (message_id(3), 1, 2, b"opaque")]
     assert harness.view.transfers == [t.row for t in done.transfers]
+    assert harness.do(c.LoadTransfers([message_id(2)])).found == done.transfers[:1]
+    assert done.transfers[0].listing == b"listing"
     assert harness.do(page(*offers)).transfers == []
     assert LedgerHarness.from_image(harness.image()).ledger.load().offers == [], (
         "it is no new offer"
