@@ -7,6 +7,7 @@ import pytest
 from chatnet_engine.arq.config import ArqConfig
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.events import MessagesArrived, ReceiptsArrived
+from chatnet_engine.arq.sizing import SAFE_PAYLOAD_BYTES
 from chatnet_engine.trace import Kind, LinkTracer, Tracer
 from chatnet_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chatnet_protocol.limits import MAX_CHANNELS
@@ -57,6 +58,34 @@ def test_each_ack_is_traced_with_what_is_known_of_the_path() -> None:
         "rate": connection.stats.rate_bytes_per_s,
         "queue_ms": connection.stats.queue_s * 1000,
     }
+
+
+def test_each_packet_is_traced_as_it_leaves() -> None:
+    tracer = Tracer(detail=True)
+    connection = Connection(now=NOW, random=Random(1).randbytes, trace=LinkTracer(tracer, 3))
+    connection.start_sending(1)
+    connection.queue(0, [b"text"])
+    packets = connection.take_packets(NOW, 10)
+    assert [one.fields for one in tracer.take() if one.kind is Kind.PACKET_SENT] == [
+        {"number": one.number, "size": len(one.payload), "ack_eliciting": True, "probe": False}
+        for one in packets
+    ]
+
+
+def test_a_path_that_swallows_packets_is_traced_once() -> None:
+    tracer = Tracer()
+    connection = Connection(now=NOW, random=Random(1).randbytes, trace=LinkTracer(tracer, 3))
+    connection.start_sending(1)
+    connection.queue(0, [bytes(1100)] * 6)
+    large = connection.take_packets(NOW, 10)
+    assert min(len(packet.payload) for packet in large) > SAFE_PAYLOAD_BYTES
+    connection.ping()
+    small = connection.take_packets(NOW + 0.01, 1)[0].number
+    for number, later_s in enumerate((0.1, 0.2)):
+        connection.handle_packet(number, frames.encode_ack(0, [(small, small)]), NOW + later_s)
+    holes = [one.fields for one in tracer.take() if one.kind is Kind.BLACK_HOLE]
+    assert holes == [{"black_hole": True, "mtu": connection.stats.mtu_bytes}]
+    assert connection.stats.black_hole
 
 
 def test_a_new_connection_only_has_its_path_to_keep_alive() -> None:

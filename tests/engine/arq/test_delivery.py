@@ -53,6 +53,17 @@ def test_samples_are_marked_until_what_was_in_flight_has_arrived() -> None:
     assert not delivery.app_limited
 
 
+def test_samples_stay_marked_while_anything_of_then_is_in_flight() -> None:
+    delivery = DeliveryRate()
+    packets = [send(delivery, 0.0, number * SIZE) for number in range(3)]
+    delivery.on_app_limited(3 * SIZE)
+    delivery.on_ack(packets[:1], 0.1)
+    later = send(delivery, 0.1, 2 * SIZE)
+    delivery.on_ack(packets[1:], 0.1)
+    delivery.on_ack([later], 0.2)
+    assert delivery.app_limited
+
+
 def test_a_late_packet_counts_and_no_time_gives_no_rate() -> None:
     delivery = DeliveryRate()
     delivery.on_late(SIZE)

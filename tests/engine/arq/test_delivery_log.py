@@ -142,6 +142,10 @@ def test_the_oldest_packets_are_forgotten_and_the_log_knows_of_what(
         assert len(log.sent) < 20
         assert len(log.arrived) < 20
     assert log.sendings(2) == []
+    parts = DeliveryLog()
+    for number in range(1, 21):
+        parts.on_sent(number, float(number), [(number, 1000, 2000)])
+    assert parts.sent_forgotten == 10
     assert log.sent_forgotten == 2 * (log.sent[0].number - 1) + 1
     assert log.arrived_forgotten == log.arrived[0].number - 1
     assert [record.number for record in log.sendings(201)] == [100]

@@ -88,7 +88,8 @@ def test_one_that_arrives_ends_the_run_of_losses() -> None:
     search(mtu, 9000)
     mtu.on_sent(100, 5000)
     for number in range(3 * BLACK_HOLE_LOSSES):
-        mtu.on_lost(5000, number)
+        for lost in range(BLACK_HOLE_LOSSES - 1):
+            mtu.on_lost(5000, BLACK_HOLE_LOSSES * number + lost)
         mtu.on_acked(5000)
     assert mtu.limit_bytes(0.0) == 8952 - OVERHEAD
 

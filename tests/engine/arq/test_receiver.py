@@ -8,7 +8,7 @@ from chatnet_engine.arq.events import MessagesArrived, StateArrived
 from chatnet_engine.arq.held import HeldTotal
 from chatnet_engine.arq.receiver import Receiver
 from chatnet_protocol.errors import RemoteProtocolError
-from chatnet_protocol.limits import MESSAGE_OVERHEAD_BYTES
+from chatnet_protocol.limits import HELD_SHARE_BYTES, MESSAGE_OVERHEAD_BYTES
 from chatnet_protocol.wire import frames
 
 WINDOW = 1000
@@ -23,6 +23,18 @@ def receiver() -> tuple[Receiver, ChannelReceipts]:
     )
     receiving.start(1, 0.0)
     return receiving, receipts
+
+
+def test_what_is_kept_out_of_order_counts_with_what_keeping_it_costs() -> None:
+    """Bytes alone would let a link keep many small messages for next to nothing."""
+    count = 10
+    for spare_bytes, taken in ((0, True), (-1, False)):
+        receiving = Receiver(ArqConfig(), ChannelReceipts(), HeldTotal(0))
+        receiving.start(1, 0.0)
+        weight_bytes = count * (1 + MESSAGE_OVERHEAD_BYTES)
+        receiving.held.add(HELD_SHARE_BYTES - weight_bytes - spare_bytes)
+        ahead = frames.Messages(0, 2, [b"x"] * count)
+        assert receiving.take_messages(ahead, 0.0, may_take=True) is taken
 
 
 @pytest.mark.parametrize("channel", [0, 1])
