@@ -138,7 +138,14 @@ def test_what_is_known_survives_coarsely_and_nonsense_is_nothing_known() -> None
         assert known.differs(msgspec.structs.replace(known, **other))
     worst = KnownLine(loss_rate=1.0, persistence=1.0, near_gap_s=9.0, bursty=False)
     assert KnownLine.unpack(worst.pack()) is not None
-    for nonsense in (b"", packed[:3], packed + b"x", b"\xff" * 4, bytes((20, 101, 0, 0)), bytes((20, 50, 0, 2))):
+    for nonsense in (
+        b"",
+        packed[:3],
+        packed + b"x",
+        b"\xff" * 4,
+        bytes((20, 101, 0, 0)),
+        bytes((20, 50, 0, 2)),
+    ):
         assert KnownLine.unpack(nonsense) is None
 
 

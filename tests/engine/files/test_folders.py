@@ -5,7 +5,13 @@ import pytest
 
 from chatnet_engine.clock import Now
 from chatnet_engine.files import process_wire as pw
-from chatnet_engine.files.detail import Detail, Former, Listing, decode_detail
+from chatnet_engine.files.detail import (
+    Detail,
+    Former,
+    Listing,
+    decode_detail,
+    decode_progress,
+)
 from chatnet_engine.files.facts import done_for_peer, facts_of, with_renamed, without_renamed
 from chatnet_engine.files.names import safe_name
 from chatnet_engine.files.outputs import Outputs
@@ -141,6 +147,12 @@ def test_placing_numbers_what_was_wanted(world: World) -> None:
     assert placing.remove(0)
     placing.clear()
     assert not placing
+
+
+def test_how_far_a_transfer_of_the_second_schema_is_is_read_without_its_listing() -> None:
+    former = Former("done", True, False, b"offer", end_code=3, folder="/in")
+    progress = decode_progress(msgspec.msgpack.encode(former))
+    assert progress == Detail("done", True, False, end_code=3, folder="/in")
 
 
 @pytest.mark.parametrize(

@@ -268,3 +268,6 @@ def test_what_is_due_is_found_without_looking_at_everything() -> None:
     stubs[2].retry_at = None
     schedule.note(stubs[2])  # type: ignore[arg-type]
     assert schedule.next_timeout() == 19_003.0
+    schedule.forget(stubs[3].id)
+    assert schedule.next_timeout() == 19_004.0
+    assert schedule.first_due(19_003.5) is None

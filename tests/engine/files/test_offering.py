@@ -55,6 +55,7 @@ def test_a_list_becomes_an_offer(out: Outputs) -> None:
     assert made_from is not None
     assert made_from.roots == ["/a"]
     assert ready.store is not None
+    assert ready.store.row.path == "/a"
     assert ready.store.given == digest_paths(["/a"]), "the same command after a restart is known"
     assert offering.pop_listed(ID) is None
 
@@ -142,6 +143,30 @@ def test_an_offer_that_failed_while_its_list_was_handled_is_not_made(out: Output
     assert failed.code == ErrorCode.INTERNAL
     offering.handle_lost(ID)
     assert not offering.waits
+
+
+def test_an_offer_whose_command_is_taken_back_is_none(out: Outputs) -> None:
+    offering = Offering(out)
+    unit = out.begin()
+    offering.offer(ID, 1, ["/a"], AT)
+    out.roll_back(unit)
+    assert offering.next_timeout() is None
+    offering.offer(ID, 2, ["/b"], AT)
+    assert [pw.decode_request(frame) for frame in out.frames] == [pw.Scan(ID, ["/b"])]
+
+
+def test_an_offer_that_is_repeated_before_its_commit_is_stored_like_the_first(
+    out: Outputs,
+) -> None:
+    offering = Offering(out)
+    offering.offer(ID, 1, ["/a"], AT)
+    offering.handle_scanned(listed(["a"]))
+    first = only(offering)
+    offering.offer(ID, 1, ["/a"], AT)
+    again = only(offering)
+    assert isinstance(first, ReadyOffer)
+    assert isinstance(again, ReadyOffer)
+    assert again.store == first.store != None  # noqa: E711
 
 
 def test_what_nobody_commits_is_forgotten(out: Outputs) -> None:

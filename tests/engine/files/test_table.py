@@ -98,6 +98,25 @@ def test_a_listing_that_could_not_be_handled_fails_its_offer(world: World) -> No
     assert (failed.transfer_id, failed.code) == (ID, ErrorCode.INTERNAL)
 
 
+def test_of_each_peer_so_much_is_stored_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatnet_engine.files.table.MAX_STORING_BYTES", 1)
+    body = encode_offer(Offer([OfferedFile(["x"], 1)]))
+    transfers, at = world.b.transfers, Now(world.b.clock, 1)
+    for number, peer in ((1, 1), (2, 1), (3, 2)):
+        transfers.handle_peer_offer(
+            message(bytes([number]) * 16, number, False, body), peer,
+            key=KEY, auto_accept_bytes=0, verified=False, at=at,
+        )  # fmt: skip
+    first, other = transfers.take_stores()
+    assert (first.row.no, other.row.no) == (1, 3)
+    assert transfers.take_stores() == []
+    transfers.handle_stored(first.row, at)
+    [second] = transfers.take_stores()
+    assert second.row.no == 2
+
+
 def test_what_is_not_stored_does_not_count_for_the_day(world: World) -> None:
     def arrive(number: int) -> None:
         body = encode_offer(Offer([OfferedFile(["x"], 400 * MIB)]))

@@ -254,6 +254,67 @@ def test_files_for_a_merged_peer_go_where_its_other_entry_is_linked(world: World
     assert send.connect.addrs == [("192.0.2.9", 9)]
 
 
+def test_what_becomes_of_the_link_to_another_peer_changes_nothing(world: World) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    for side in (world.a, world.b):
+        for up in (True, False):
+            side.transfers.handle_link(
+                2, up, [("192.0.2.9", 9)], incarnation=9, fast_aes=True, at=Now(side.clock, 1)
+            )
+    world.net.cut(world.net.connections[0])
+    world.run(lambda: world.pair.both("done"))
+
+
+def test_a_sender_sends_again_only_when_it_is_asked_for_a_connection(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.offer("big", auto=0)
+    a, at = world.a.transfers, Now(world.a.clock, 1)
+    requests: list[pw.Request] = []
+    monkeypatch.setattr(world.a.process, "handle", requests.append)
+    a.handle_process_restarted(at)
+    listen = ct.Listen(ID, bytes(8), bytes(32), 9, ct.Suite.CHACHA)
+    for control in (ct.Accept(ID), listen, ct.End(ID, ct.EndCode.CANCELLED), ct.Accept(ID)):
+        a.handle_control(PEER, ct.encode_control(control), at)
+    world.a.process.report(pw.Listening(4000))
+    for _ in range(5):
+        world.a.clock += 1.0
+        world.a.move()
+    assert world.a.state() == "waiting"
+    assert requests == []
+    a.handle_control(PEER, ct.encode_control(listen), Now(world.a.clock, 1))
+    world.a.move()
+    assert [type(request) for request in requests] == [pw.Send]
+
+
+@pytest.mark.parametrize("times", [1, 3, 9])
+def test_a_connection_that_nobody_opens_is_tried_ever_later(world: World, times: int) -> None:
+    world.offer("big")
+    world.run(lambda: world.states() == ("active", "active"))
+    world.a.process.handle = lambda request: None  # type: ignore[method-assign] # it is deaf
+    tried = 0
+    handle = world.b.process.handle
+
+    def count(request: pw.Request) -> None:
+        nonlocal tried
+        tried += isinstance(request, pw.Receive)
+        handle(request)
+
+    world.b.process.handle = count  # type: ignore[method-assign]
+    end_job(world, pw.Outcome.EXPIRED, False)
+    for number in range(1, times):
+        pause_s = min(10.0 * 2 ** (number - 1), 60.0)
+        world.advance(pause_s - 1.0)
+        assert tried == number - 1
+        world.advance(1.0)
+        assert tried == number
+        job = max(world.b.process.jobs)
+        world.b.process.report(pw.Ended(job, pw.Outcome.EXPIRED))
+        world.settle()
+    assert world.b.row().reason == reason(Why.NO_TCP)
+
+
 def test_a_removed_peer_ends_its_transfers(world: World) -> None:
     world.offer("big")
     world.run(lambda: world.states() == ("active", "active"))

@@ -6,7 +6,6 @@ import pytest
 
 from chatnet_engine.ledger.failure import commit_failed
 
-
 NAME = "SQLITE_OF_A_TEST"
 
 
