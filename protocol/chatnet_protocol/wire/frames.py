@@ -43,6 +43,8 @@ CLOSE = 0x09
 PATH_CHALLENGE = 0x0A
 PATH_RESPONSE = 0x0B
 
+ACK_DELAY_EXPONENT = 7
+"""ACK delays are in units of 128 µs (RFC 9000 section 19.3): those below 8 ms take one byte."""
 MAX_CLOSE_REASON_BYTES = 200
 PATH_TOKEN_BYTES = 8
 MAX_FRAMES = 256
@@ -57,7 +59,8 @@ class Ack(Struct, frozen=True, gc=False):
     """Packets processed by the sender of this frame; volatile."""
 
     delay_us: int
-    """Microseconds between the arrival of the largest packet and the making of this frame."""
+    """Between the arrival of the largest packet and the making of this frame, rounded down to
+    units of 2**ACK_DELAY_EXPONENT microseconds."""
     ranges: list[tuple[int, int]]
     """(lowest, highest) inclusive, highest range first, never touching each other."""
 
@@ -171,10 +174,11 @@ def encode_ack(delay_us: int, ranges: Sequence[tuple[int, int]]) -> bytes:
     RFC 9000 section 19.3.1: gaps and lengths are relative to the range before.
     """
     low, high = ranges[0]
+    delay = delay_us >> ACK_DELAY_EXPONENT
     if len(ranges) == 1 and 0 <= high - low < 0x40:  # mostly
-        return b"".join((b"\x02", varint(high), varint(delay_us), bytes((0, high - low))))
+        return b"".join((b"\x02", varint(high), varint(delay), bytes((0, high - low))))
     count = min(len(ranges), MAX_ACK_RANGES)
-    parts = [b"\x02", varint(high), varint(delay_us), varint(count - 1), varint(high - low)]
+    parts = [b"\x02", varint(high), varint(delay), varint(count - 1), varint(high - low)]
     for index in range(1, count):
         next_low, next_high = ranges[index]
         parts.append(varint(low - next_high - 2))
@@ -291,7 +295,7 @@ def _decode_ping(payload: bytes, pos: int) -> _Decoded:
 
 
 def _decode_ack(payload: bytes, pos: int) -> _Decoded:
-    (high, delay_us, more, length), pos = read_varints(payload, pos, 4)
+    (high, delay, more, length), pos = read_varints(payload, pos, 4)
     if more >= MAX_ACK_RANGES:
         raise DecodeError(f"more than {MAX_ACK_RANGES} ranges in an ACK")
     low = high - length
@@ -303,7 +307,7 @@ def _decode_ack(payload: bytes, pos: int) -> _Decoded:
         ranges.append((low, high))
     if low < 0:
         raise DecodeError("ACK below packet 0")
-    return Ack(delay_us, ranges), pos
+    return Ack(delay << ACK_DELAY_EXPONENT, ranges), pos
 
 
 def _decode_hello(payload: bytes, pos: int) -> _Decoded:

@@ -42,7 +42,7 @@ def test_an_eliciting_packet_makes_an_ack_due_with_its_delay() -> None:
     assert acks.due_at == NEVER
     acks.on_packet(6, Elicits.SOON, 2.0)
     assert acks.due_at == 2.0 + ACK_DELAY_S
-    assert told(acks, 2.0015) == frames.Ack(1500, [(5, 6)])
+    assert told(acks, 2.0015) == frames.Ack(11 * 128, [(5, 6)])
     assert acks.due_at == NEVER
 
 
@@ -148,7 +148,7 @@ def test_what_arrived_after_an_ack_left_is_still_known_when_that_ack_arrived() -
 def test_the_very_first_packet_has_a_delay_too() -> None:
     acks = Acks()
     acks.on_packet(0, Elicits.SOON, 1.0)
-    assert told(acks, 1.002) == frames.Ack(2000, [(0, 0)])
+    assert told(acks, 1.002) == frames.Ack(15 * 128, [(0, 0)])
 
 
 def test_a_late_packet_that_was_forgotten_with_a_confirmed_ack_is_not_due() -> None:
