@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from chatnet_engine.clock import Now
+from chatnet_engine.node import commits
 from chatnet_engine.node.commit_shares import MAX_HELD_COST, MAX_ROWS_IN_COMMIT, OP_COST
 from chatnet_engine.node.commits import (
     FIRST_RETRY_S,
@@ -29,6 +30,16 @@ def queued(text: str, peer: int = 1, release: bool = False) -> c.QueueMessages:
 def arrived(first: int, count: int, incarnation: int = 7) -> c.AcceptMessages:
     rows = [c.Message(1, bytes([n]) * 16, n, 5, b"x") for n in range(first, first + count)]
     return c.AcceptMessages(1, incarnation, first, rows, "ip:1", 5)
+
+
+def so_many_wait(queue: CommitQueue, rows: int) -> bool:
+    """Whether so many own messages wait in the queue or with the store, and no more."""
+    full = []
+    for limit in (rows, rows + 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(commits, "MAX_WAITING_ROWS", limit)
+            full.append(queue.full)
+    return full == [True, False]
 
 
 def results(commit: c.Commit) -> c.Committed:
@@ -190,7 +201,7 @@ def test_what_was_asked_for_since_is_taken_back() -> None:
             queue.add(op, ReplyTo(b"r", 2))
         queue.roll_back()
         queue.roll_back()
-        assert queue._waiting_rows == 1
+        assert so_many_wait(queue, 1)
         (op,) = ops_of(queue)
         assert isinstance(op, c.QueueMessages)
         assert [row.body for row in op.rows] == [b"a"]
@@ -230,7 +241,7 @@ def test_a_failed_operation_takes_those_of_its_peer_along_and_no_others() -> Non
     queue.add(c.StoreDraft(2, "d", 0))
     dropped = queue.drop_peer(1, 0, commit.number)
     assert [one.op.rows[0].body for one in dropped] == [b"a", b"c"]  # type: ignore[union-attr]
-    assert queue._waiting_rows == 1
+    assert so_many_wait(queue, 1)
     assert [type(op) for op in ops_of(queue)] == [c.QueueMessages, c.StoreDraft]
 
 

@@ -1,10 +1,14 @@
 """Two entries that turn out to be one peer, and rows that the store refuses."""
 
+from typing import Any
+
 import pytest
 
 from chatnet_engine.ledger import people
-from chatnet_engine.node.links.traffic import Traffic
+from chatnet_engine.node.people.gate import Gate
+from chatnet_engine.node.people.peers import Verdict
 from chatnet_engine.node.recovery.restoring import Restoring
+from chatnet_engine.secure.events import Authenticated
 from chatnet_protocol.errors import ErrorCode
 from chatnet_protocol.ipc import commands as cmd
 from chatnet_protocol.ipc.rows import LinkState
@@ -106,18 +110,17 @@ def test_a_stranger_whose_call_fails_costs_nobody_a_link(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = link_count(world.at_a, 1), link_count(world.at_a, 2)
-    traffic = world.a.node.traffic
-    original = Traffic._authenticated
-
-    def failing(self: Traffic, *args: object) -> None:
-        if self is traffic:
-            monkeypatch.setattr(Traffic, "_authenticated", original)
-            raise ZeroDivisionError("injected")
-        original(self, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Traffic, "_authenticated", failing)
     stranger = SimEngine(world.clock, world.network, "m", ("10.0.0.66", 6666))
     stranger.up()
+    key, original = stranger.session().key, Gate.answer
+
+    def failing(self: Gate, event: Authenticated, *args: Any) -> Verdict:
+        if event.key != key:
+            return original(self, event, *args)
+        monkeypatch.setattr(Gate, "answer", original)
+        raise ZeroDivisionError("injected")
+
+    monkeypatch.setattr(Gate, "answer", failing)
     stranger.dial(world.a.addr)
     world.run(5)
     assert world.a.problems[0].startswith("contained: peer 0: ZeroDivisionError at ")
