@@ -145,6 +145,15 @@ def test_the_kernels_smoothing_is_taken_back() -> None:
     assert meter.queue_s > 0.017
 
 
+def test_a_reading_without_an_acknowledgement_repeats_the_newest_round_trip() -> None:
+    meter = LineMeter(0.0, Sample(0.05, 0, 0, 0, 1448))
+    risen = 0.05 + 0.02 / 8  # one acknowledgement, of 70 ms
+    meter.handle_sample(0.01, Sample(risen, 1, 0, 0, 1448))
+    first_s = meter.rtt_s
+    meter.handle_sample(0.02, Sample(risen, 1, 0, 0, 1448))
+    assert 0.05 < first_s < meter.rtt_s < 0.07
+
+
 def sample(now: float, *, rtt_s: float) -> Sample:
     """Of a line that delivers 1 MB/s, whatever is asked for."""
     done = int(1e6 * now)
