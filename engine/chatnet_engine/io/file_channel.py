@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from chatnet_engine.files.records import Buffer, Opener, Record, Sealer, nonce_packer
+from chatnet_engine.io.file_acks import PromptAcks
 from chatnet_engine.io.file_rate import RateLimit
 from chatnet_protocol.wire.control import Suite
 from chatnet_protocol.wire.file_records import RecordType
@@ -43,6 +44,7 @@ class FileChannel:
         self._queued = bytearray()
         self._sending: RateLimit | None = None
         self._receiving: RateLimit | None = None
+        self._acks = PromptAcks(sock)
         sock.settimeout(None)
 
     def limit(self, sending: RateLimit | None, receiving: RateLimit | None) -> None:
@@ -139,6 +141,7 @@ class FileChannel:
         if got == 0:
             raise ConnectionCut("the other side closed the connection")
         self._end += got
+        self._acks.handle_read(got)
         if self._receiving is not None:
             self._receiving.take(got)
         return True
