@@ -1,5 +1,6 @@
 """A line with one queue that flows share, as a fluid in steps of a millisecond: no sockets, no
-clock. Paced flows are steered by the product's `Pacer`; others follow CUBIC (RFC 9438)."""
+clock. Paced flows are steered by the product's `Pacer`; others follow CUBIC (RFC 9438). Below the
+pacing, BBR (draft-ietf-ccwg-bbr) may send less than it was allowed."""
 
 import math
 from collections import deque
@@ -14,6 +15,10 @@ STEP_S = 0.001
 MSS = 1448
 PACKET = 1500
 ACKED_TOGETHER = 2
+BBR_ROUNDS = 10
+BBR_START = 2.89
+BBR_FLAT_ROUNDS = 3
+BBR_CYCLE = (1.25, 0.75, 1, 1, 1, 1, 1, 1)
 MBIT = 125e3 * MSS / PACKET
 """Payload bytes a second of a line of 1 Mbit/s."""
 
@@ -41,14 +46,56 @@ class Window:
             self.bytes *= 0.7
 
 
+class PathModel:
+    """BBR: the rate is the highest that was delivered lately, times a gain that varies."""
+
+    def __init__(self, round_s: float) -> None:
+        self._round_s = round_s
+        self._delivered: deque[float] = deque([10.0 * MSS / round_s], maxlen=BBR_ROUNDS)
+        self._acked = 0.0
+        self._round_ends_s = 0.0
+        self._rounds = 0
+        self._is_starting = True
+        self._best = 0.0
+        self._flat_rounds = 0
+
+    def rate(self, in_flight: float) -> float:
+        highest = max(self._delivered)
+        gain = BBR_START if self._is_starting else BBR_CYCLE[self._rounds % len(BBR_CYCLE)]
+        room = max(2.0, gain) * highest * self._round_s - in_flight
+        return max(0.0, min(gain * highest, room / STEP_S))
+
+    def acknowledge(self, now: float, acked: float) -> None:
+        if now < self._round_ends_s:
+            return
+        elapsed_s = self._round_s + now - self._round_ends_s
+        if self._round_ends_s:
+            self._delivered.append((acked - self._acked) / elapsed_s)
+        self._acked = acked
+        self._round_ends_s = now + self._round_s
+        self._rounds += 1
+        if self._delivered[-1] > 1.25 * self._best:
+            self._best, self._flat_rounds = self._delivered[-1], 0
+        elif self._is_starting:
+            self._flat_rounds += 1
+            self._is_starting = self._flat_rounds < BBR_FLAT_ROUNDS
+
+    def restart(self) -> None:
+        self._is_starting, self._best, self._flat_rounds = True, 0.0, 0
+
+
 @dataclass
 class Flow:
-    """`begins` s after the start; `paced` by us or not; `held` limits what the kernel sends."""
+    """`begins` s after the start; `paced` by us or not; `held` and `model` limit what the kernel
+    sends, and no more than `window_bytes` are in flight."""
 
     begins: float = 0.0
     paced: bool = True
     held: Callable[[float], float] | None = None
+    model: PathModel | None = None
+    window_bytes: float = math.inf
     sent: float = 0.0
+    lost: float = 0.0
     acked: float = 0.0
     acks: int = 0
     kernel_rtt_s: float = 0.0
@@ -62,10 +109,16 @@ class Flow:
     def offered(self, rtt_s: float, now: float) -> float:
         free = self.window.bytes / rtt_s
         rate = self.rate if self.paced and self.rate is not None else free
+        in_flight = self.sent - self.lost - self.acked
+        if self.model is not None:
+            rate = min(rate, self.model.rate(in_flight))
+        rate = min(rate, max(0.0, self.window_bytes - in_flight) / STEP_S)
         return min(rate, self.held(now)) if self.held else rate
 
-    def acknowledge(self, size: float, rtt_s: float) -> None:
+    def acknowledge(self, now: float, size: float, rtt_s: float) -> None:
         self.acked += size
+        if self.model is not None:
+            self.model.acknowledge(now, self.acked)
         acks = int(self.acked / (MSS * ACKED_TOGETHER)) - self.acks
         self.acks += acks
         self.kernel_rtt_s += (1 - (7 / 8) ** acks) * (rtt_s - self.kernel_rtt_s)
@@ -80,6 +133,8 @@ class Flow:
         decision = self.pacer.handle_sample(now, sample)
         self.rate = decision.rate
         self.restarts += decision.restart
+        if decision.restart and self.model is not None:
+            self.model.restart()
 
 
 class Bottleneck:
@@ -143,6 +198,7 @@ class Bottleneck:
             room = max(0.0, self._longest_s * carried - sum(waiting))
             waiting[number] += min(size, room)
             if size > room:
+                flow.lost += size - room
                 flow.window.lose(now, rtt_s)
             else:
                 flow.window.grow(now, rtt_s)
@@ -158,7 +214,7 @@ class Bottleneck:
         while self._flying and self._flying[0][0] <= now:
             _, sizes, rtt_s = self._flying.popleft()
             for flow, size in zip(self.flows, sizes, strict=True):
-                flow.acknowledge(size, rtt_s)
+                flow.acknowledge(now, size, rtt_s)
 
     def _jitter(self, packets: float) -> float:
         """A packet that is late holds up all behind it, so a fast flow sees the worst of it."""

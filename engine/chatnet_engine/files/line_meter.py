@@ -22,6 +22,8 @@ MAX_SMOOTH_S = 0.06
 BASE_SMOOTH_S = 0.05
 """The lowest round trip is one that lasted: a single early packet proves nothing."""
 FIRST_FULL_PACKETS = 4
+PAIR = 2
+"""Packets: a receiver acknowledges no fewer full ones, so two of them pass the line first."""
 FIRST_DEVIATIONS = 5
 """Weight of "no jitter" before the first measurements."""
 
@@ -37,6 +39,8 @@ class Sample(NamedTuple):
     """With retransmissions."""
     delivered_bytes: int
     mss: int
+    retransmissions: int = 0
+    """Packets, since the beginning."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class LineMeter:
         self.base_s = first.rtt_s
         """The lowest round trip: what the path takes without a queue. The handshake's counts only
         until there is one of full packets, which take their time."""
+        self._small_rtt_s = first.rtt_s
         self.jitter_s = 0.0
         """Mean deviation of one tick's round trips from their neighbours."""
         self._slow_rtt_s = first.rtt_s
@@ -73,7 +78,9 @@ class LineMeter:
             self._points.popleft()
         if self._full_packets_from and sample.delivered_bytes >= self._full_packets_from:
             self._full_packets_from = 0
-            self.base_s = self._slow_rtt_s = self._raw_s[-1]
+            # Not more than that: on a slow line the first packets are a queue already.
+            longest_s = self._small_rtt_s + PAIR * sample.mss / self.delivery_rate(HISTORY_S)
+            self.base_s = self._slow_rtt_s = min(self._raw_s[-1], longest_s)
         self.base_s = min(self.base_s, self._slow_rtt_s)
 
     @property

@@ -54,7 +54,10 @@ SENT_AS_ASKED = 0.94
 FED = 0.85
 """Of the capacity: less was sent, so what was delivered is not the line's rate."""
 DRIVING = 0.5
-"""Of the capacity: less was sent, so no queue is this flow's."""
+"""Of the capacity: less was sent, so no queue is this flow's, unless it lasts."""
+HELD_ROUNDS, HEADROOM = 4, 1.5
+"""A queue that lasts so long while less is sent: the estimate is out of date, or was never tried;
+more than this times what is sent is not asked for then."""
 CAPACITY_WEIGHT = 0.2
 """Of a tick in the capacity."""
 GAIN = 0.6
@@ -123,6 +126,7 @@ class Pacer:
         self._drained_at = 0.0
         self._longest_queue_s = 0.0
         self._held_since: float | None = None
+        self._driven_at = now
         self._restart_at = 0.0
         self._restart_pause_s = RESTART_PAUSE_S
 
@@ -175,7 +179,7 @@ class Pacer:
 
     def _begin(self, phase: Phase, now: float) -> None:
         self.phase = phase
-        self._began = now
+        self._began = self._driven_at = now
         self._held_since = None
 
     def _apply(self, rate: float) -> None:
@@ -196,8 +200,8 @@ class Pacer:
         expected = (STALLED - allowance) * line.sending_rate(round_s, line.rtt_s)
         stalled = delivered + 2 * self._packet_bytes / round_s < expected
         overloaded = line.standing_s(OVERLOADED_TICKS) > OVERLOAD * self.target_s
-        full = (stalled and line.standing_s(3) > self.target_s) or overloaded
-        if full and self._is_driving():
+        full = stalled and line.standing_s(3) > self.target_s
+        if overloaded or (full and self._is_driving()):
             self._begin_drain(now, max(delivered, line.delivery_rate(self._span_s)))
         elif self.rate > FREE_RATE:
             self._be_free(now)
@@ -218,6 +222,7 @@ class Pacer:
         self._slow_at = now + (SLOW_EVERY_S / 4 if often else SLOW_EVERY_S)
 
     def _steady(self, now: float) -> None:
+        self._forget_what_was_not_tried(now)
         self._best = max(self._best, self._capacity)
         if self.line.standing_s(3) > OVERLOAD * self.target_s and self._is_driving():
             self._begin_drain(now, self.line.delivery_rate(self._span_s))
@@ -235,6 +240,13 @@ class Pacer:
         else:
             correction = GAIN * (self.target_s - self.line.queue_s) / self._round_s
             self._apply(self._capacity * (1 + min(MOST_UP, max(-MOST_DOWN, correction))))
+
+    def _forget_what_was_not_tried(self, now: float) -> None:
+        if self._queue_since is None or self._is_driving():
+            self._driven_at = now
+        elif now - self._driven_at > HELD_ROUNDS * self._round_s:
+            sent = self.line.sending_rate(now - self._driven_at)
+            self._capacity = max(LEAST_RATE, min(self._capacity, HEADROOM * sent))
 
     def _is_driving(self) -> bool:
         """Whether this flow sent enough lately for a queue to be its doing. If not, the kernel's

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bottleneck import Bottleneck, Flow
+from bottleneck import MSS, Bottleneck, Flow, PathModel
 from chatnet_engine.files.line_meter import LineMeter, Sample
 from chatnet_engine.files.pacing import FREE_RATE, LEAST_RATE, Decision, Pacer, Phase
 
@@ -35,6 +35,30 @@ def test_the_rate_makes_no_difference(mbit: float) -> None:
     world = line(mbit).run(7)
     assert world.share(0, 3, 7) > 0.95
     assert world.queue_s(3, 7) < max(ALLOWED_S, 2 * 1500 * 8 / (mbit * 1e6))
+
+
+@pytest.mark.parametrize("window_bytes", [15e3, 60e3, 1e9])
+def test_a_slow_line_with_a_short_round_trip_has_no_standing_queue(window_bytes: float) -> None:
+    """TCP's initial window alone is 60 ms of queue there."""
+    flow = Flow(window_bytes=window_bytes)
+    world = Bottleneck(lambda now: 2, flow, rtt_s=0.005, queue_s=0.25).run(8)
+    assert world.share(0, 3, 8) > 0.95
+    assert world.queue_s(3, 8) < 2.5 * 1500 * 8 / 2e6
+
+
+def test_an_estimate_that_was_never_tried_does_not_hide_a_queue() -> None:
+    """The line falls to a fiftieth while the disk lets hardly anything through."""
+    flow = Flow(held=lambda now: 0.2e6 if 3 < now < 5 else 1e9, window_bytes=40 * MSS)
+    world = Bottleneck(lambda now: 100 if now < 4 else 2, flow, rtt_s=0.005, queue_s=0.25).run(9)
+    assert world.queue_s(7, 9) < 2.5 * 1500 * 8 / 2e6
+
+
+@pytest.mark.parametrize("mbit", [10, 100])
+def test_a_kernel_that_follows_a_model_of_its_own_is_no_obstacle(mbit: float) -> None:
+    flow = Flow(model=PathModel(0.05))
+    world = Bottleneck(lambda now: mbit, flow, queue_s=0.25).run(20)
+    assert world.share(0, 3, 20) > 0.95
+    assert world.queue_s(3, 20) < ALLOWED_S
 
 
 @pytest.mark.parametrize("queue_s", [0.05, 0.25])
@@ -109,14 +133,15 @@ def test_a_slow_disk_does_not_raise_the_rate_for_ever() -> None:
 
 
 def test_a_flow_that_the_kernel_holds_back_is_not_slowed_down_further() -> None:
-    now, sent, acks = 0.0, 0, 0
-    pacer = Pacer(now, Sample(0.05, acks, sent, sent, 1448))
+    now, sent, acks, smoothed_s = 0.0, 0, 0, 0.05
+    pacer = Pacer(now, Sample(smoothed_s, acks, sent, sent, 1448))
     while now < 6:  # two packets each round trip, now and then acknowledged late
         now += 0.01
         if round(now * 100) % 5 == 0:
             sent, acks = sent + 2896, acks + 1
-        late_s = 0.04 if round(now * 100) % 100 < 10 else 0.0
-        pacer.handle_sample(now, Sample(0.05 + late_s, acks, sent, sent, 1448))
+            late_s = 0.04 if round(now * 100) % 100 < 10 else 0.0
+            smoothed_s += (0.05 + late_s - smoothed_s) / 8
+        pacer.handle_sample(now, Sample(smoothed_s, acks, sent, sent, 1448))
     assert pacer.rate is not None
     assert pacer.rate > 2 * 2896 / 0.05
 
