@@ -1,7 +1,8 @@
 """Text beside a file on a line of 100 Mbit/s and 25 ms each way, queues of 50 and 250 ms.
 
 Each case in a line of its own, without a file first: that is the control. CUBIC is measured by
-keeping BBR from the file process. `CHATNET_PACE_SECONDS` (15) is how long the file moves.
+keeping BBR from the file process. `CHATNET_PACE_SECONDS` (15) is how long the file moves,
+`CHATNET_PACE_CASES='bbr 50/cubic 250'` measures these alone.
 """
 
 import os
@@ -98,11 +99,12 @@ def run(root: Path) -> Iterator[str]:
         return
     seconds = float(os.environ.get("CHATNET_PACE_SECONDS", "15"))
     yield f"{'case':24} {'idle p99':>9} {'p99':>8} {'more':>7}  Mbit/s   late by"
-    for control in ("cubic", "bbr"):
-        for queue_ms in QUEUES_MS:
-            folder = root / f"{control}{queue_ms}"
-            folder.mkdir()
-            yield from _case(folder, control, queue_ms, seconds)
+    every = "/".join(f"{control} {ms}" for control in ("cubic", "bbr") for ms in QUEUES_MS)
+    for number, case in enumerate(os.environ.get("CHATNET_PACE_CASES", every).split("/")):
+        control, queue_ms = case.split()
+        folder = root / str(number)
+        folder.mkdir()
+        yield from _case(folder, control, float(queue_ms), seconds)
 
 
 def _case(root: Path, control: str, queue_ms: float, seconds: float) -> Iterator[str]:
@@ -114,7 +116,7 @@ def _case(root: Path, control: str, queue_ms: float, seconds: float) -> Iterator
         try:
             with a.attach("sender") as sender, b.attach("reader") as reader, b.attach("yes") as yes:
                 assert sender.wait_until(lambda: is_up(sender), START_S)
-                name = f"{control}, {queue_ms} ms"
+                name = f"{control}, {queue_ms:.0f} ms"
                 yield from _measure(line, (sender, reader, yes), big, name, seconds)
         finally:
             for engine in (a, b):
