@@ -62,8 +62,8 @@ class PathModel:
     def rate(self, in_flight: float) -> float:
         highest = max(self._delivered)
         gain = BBR_START if self._is_starting else BBR_CYCLE[self._rounds % len(BBR_CYCLE)]
-        room = max(2.0, gain) * highest * self._round_s - in_flight
-        return max(0.0, min(gain * highest, room / STEP_S))
+        allowed = max(2.0, gain) * highest * self._round_s - in_flight
+        return max(0.0, min(gain * highest, allowed / STEP_S))
 
     def acknowledge(self, now: float, acked: float) -> None:
         if now < self._round_ends_s:
@@ -195,10 +195,10 @@ class Bottleneck:
             rtt_s = self._rtt_s + sum(waiting) / carried
             size = flow.offered(rtt_s, now) * STEP_S
             flow.sent += size
-            room = max(0.0, self._longest_s * carried - sum(waiting))
-            waiting[number] += min(size, room)
-            if size > room:
-                flow.lost += size - room
+            fits = max(0.0, self._longest_s * carried - sum(waiting))
+            waiting[number] += min(size, fits)
+            if size > fits:
+                flow.lost += size - fits
                 flow.window.lose(now, rtt_s)
             else:
                 flow.window.grow(now, rtt_s)

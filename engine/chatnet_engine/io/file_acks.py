@@ -1,7 +1,7 @@
 """The receiver's part in pacing a file: a slow flow's packets are acknowledged at once.
 
 A receiver may wait up to 40 ms for a second packet before it acknowledges the first (RFC 5681,
-4.2; tcp(7)). The sender cannot tell that wait from a queue, and a flow that slows down for it only
+4.2; tcp(7)). To the sender that wait looks like a queue, and a flow that slows down for it only
 waits longer.
 """
 
@@ -14,7 +14,7 @@ SLOW_RATE = 500e3
 """Payload bytes a second. Above it, two packets follow each other closely enough; below it, even an
 acknowledgement for each takes little of a line's other direction."""
 MEASURED_S = 0.1
-QUICKACK = getattr(socket, "TCPQUICKACK", None)
+QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
 class PromptAcks:

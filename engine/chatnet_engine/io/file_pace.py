@@ -1,16 +1,17 @@
 """Paces a file connection's socket by what the kernel measures on it (see `files.pacing`).
 
 The kernel does the pacing itself, packet by packet (SO_MAX_PACING_RATE, socket(7)), whatever its
-congestion control is. BBR is chosen where the system offers it to everybody, because random loss
-does not slow it down; it follows a raised rate only in its start, so it is begun afresh then.
+congestion control is. While the line loses packets BBR is chosen, where the system offers it to
+everybody: random loss does not slow it down. On other lines it would be in the way, since it sends
+at the rate of its own model and tries a higher one only now and then.
 """
 
-import contextlib
 import logging
 import socket
 import struct
 
 from chatnet_engine.files.line_meter import Sample
+from chatnet_engine.files.loss_watch import LossWatch
 from chatnet_engine.files.pacing import TICK_S, Decision, Pacer
 from chatnet_engine.files.process_wire import STALLED_S, Stalled
 from chatnet_engine.io.file_channel import FileChannel
@@ -21,10 +22,10 @@ logger = logging.getLogger(__name__)
 
 SO_MAX_PACING_RATE = getattr(socket, "SO_MAX_PACING_RATE", 47)
 UNLIMITED = 2**64 - 1
-PREFERRED = b"bbr"
-PLAIN = b"reno"
-"""In every kernel; what BBR is exchanged for, for a moment, so that it begins afresh, and what fits
-where nothing is lost: BBR takes a busy receiver's rate for the line's as well."""
+LOSSY_CONTROL = b"bbr"
+CALM_CONTROL = b"reno"
+"""In every kernel. Each begins afresh after the other: BBR with a new model of the path, Reno in
+slow start (bbr_init sets the threshold to infinity)."""
 IDLE_TICK_S = 0.1
 """While the line is free there is nothing to steer."""
 
@@ -55,7 +56,8 @@ def read_sample(sock: socket.socket) -> Sample:
     (segments_in,) = struct.unpack_from("=I", info, 140)
     (delivered,) = struct.unpack_from("=I", info, 192)
     (sent_bytes,) = struct.unpack_from("=Q", info, 200)
-    return Sample(rtt_us / 1e6, segments_in, sent_bytes, delivered * mss, mss)
+    (retransmissions,) = struct.unpack_from("=I", info, 100)
+    return Sample(rtt_us / 1e6, segments_in, sent_bytes, delivered * mss, mss, retransmissions)
 
 
 def read_wait(sock: socket.socket) -> TransferReason | None:
@@ -73,10 +75,15 @@ def read_wait(sock: socket.socket) -> TransferReason | None:
 def has_bbr() -> bool:
     """Whether this kernel lets a socket of ours use BBR."""
     with socket.socket() as sock:
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, PREFERRED)
-        except OSError:
-            return False
+        return choose(sock, LOSSY_CONTROL)
+
+
+def choose(sock: socket.socket, control: bytes) -> bool:
+    """A congestion control; whether the system lets this socket use it."""
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, control)
+    except OSError:
+        return False
     return True
 
 
@@ -103,10 +110,12 @@ class PacedSocket:
         self._delivered = 0
         self._moved_s = now_s
         self._stalled = False
+        self._losses = LossWatch()
         is_local = is_on_this_machine(sock)
-        with contextlib.suppress(OSError):
-            control = PLAIN if is_local else PREFERRED
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, control)
+        self._control: bytes | None = None
+        """None: the system's own, which it does not let us change for BBR."""
+        if is_local or choose(sock, LOSSY_CONTROL):
+            self._choose(CALM_CONTROL)
         if not is_local:
             self._pacer = Pacer(now_s, first)
             self._apply(Decision(self._pacer.rate))
@@ -119,6 +128,10 @@ class PacedSocket:
         if self._pacer is not None:
             decision = self._pacer.handle_sample(now_s, sample)
             self._apply(decision)
+            self._losses.handle_sample(now_s, sample)
+            control = LOSSY_CONTROL if self._losses.is_lossy else CALM_CONTROL
+            if self._control not in (None, control):
+                self._choose(control)
         if sample.delivered_bytes != self._delivered:
             self._delivered, self._moved_s, self._stalled = sample.delivered_bytes, now_s, False
         self.due_s = now_s + (IDLE_TICK_S if decision.rate is None else TICK_S)
@@ -138,16 +151,15 @@ class PacedSocket:
                 packed = struct.pack("=Q", rate)
                 self._sock.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, packed)
                 self._applied = decision.rate
-            if decision.restart:
-                self._restart()
         except OSError as error:
             raise PacingUnavailable(str(error)) from None
+        if decision.restart and (control := self._control) is not None:
+            self._choose(CALM_CONTROL if control == LOSSY_CONTROL else LOSSY_CONTROL)
+            self._choose(control)
 
-    def _restart(self) -> None:
-        name = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
-        if name.rstrip(b"\0") == PREFERRED:
-            for each in (PLAIN, PREFERRED):
-                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, each)
+    def _choose(self, control: bytes) -> None:
+        if choose(self._sock, control):
+            self._control = control
 
 
 class PacedSockets:

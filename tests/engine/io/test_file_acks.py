@@ -32,7 +32,7 @@ def prompt_acks(*reads: tuple[float, int]) -> list[int]:
     return counts
 
 
-needs_linux = pytest.mark.skipif(file_acks.QUICKACK is None, reason="no TCPQUICKACK here")
+needs_linux = pytest.mark.skipif(file_acks.QUICKACK is None, reason="no TCP_QUICKACK here")
 
 
 @needs_linux

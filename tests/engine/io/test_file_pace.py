@@ -38,6 +38,10 @@ def rate_of(sock: socket.socket) -> int:
     return int(rate)
 
 
+def control_of(sock: socket.socket) -> bytes:
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+
+
 def test_the_kernels_counters_are_read(pair: tuple[socket.socket, socket.socket]) -> None:
     near, far = pair
     before = read_sample(near)
@@ -71,8 +75,7 @@ def test_what_stays_on_this_machine_is_not_paced_however_late_its_acknowledgemen
         monkeypatch.setattr(file_pace, "read_sample", lambda sock, late=late: late)
         paced.tick(tick * TICK_S)
     assert rate_of(near) == UNLIMITED
-    control = near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
-    assert control.rstrip(b"\0") == file_pace.PLAIN
+    assert control_of(near) == file_pace.CALM_CONTROL
 
 
 @pytest.mark.usefixtures("a_line")
@@ -92,18 +95,63 @@ def test_a_socket_is_paced_from_its_first_byte_and_free_on_a_free_line(
     assert free.due_s > paced.due_s
 
 
+@pytest.fixture
+def lossy(pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """What takes BBR's place, which is not to be had everywhere."""
+    name = control_of(pair[0])
+    monkeypatch.setattr(file_pace, "LOSSY_CONTROL", name)
+    return name
+
+
 @pytest.mark.usefixtures("a_line")
-def test_a_restart_ends_with_the_preferred_congestion_control(
+def test_while_a_line_loses_packets_another_congestion_control_is_used(
+    pair: tuple[socket.socket, socket.socket], lossy: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, _ = pair
+    sample = read_sample(near)
+    paced = PacedSocket(near, 0.0)
+    calm, controls = control_of(near), []
+    for tick in range(800):  # two seconds of loss, six without
+        again = sample._replace(retransmissions=min(tick, 200) // 10)
+        monkeypatch.setattr(file_pace, "read_sample", lambda sock, again=again: again)
+        paced.tick(tick * TICK_S)
+        controls.append(control_of(near))
+    assert calm == file_pace.CALM_CONTROL
+    assert [controls[tick] for tick in (10, 100, 300, 799)] == [calm, lossy, lossy, calm]
+
+
+@pytest.mark.usefixtures("a_line")
+def test_a_restart_ends_with_the_same_congestion_control(
+    pair: tuple[socket.socket, socket.socket], lossy: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, _ = pair
+    chosen: list[bytes] = []
+    choose = file_pace.choose
+
+    def record(sock: socket.socket, control: bytes) -> bool:
+        chosen.append(control)
+        return choose(sock, control)
+
+    paced = PacedSocket(near, 0.0)
+    monkeypatch.setattr(paced._pacer, "handle_sample", lambda now, sample: Decision(1e6, True))
+    monkeypatch.setattr(file_pace, "choose", record)
+    paced.tick(TICK_S)
+    assert chosen == [lossy, file_pace.CALM_CONTROL]
+    assert control_of(near) == file_pace.CALM_CONTROL
+    assert rate_of(near) == 1_000_000
+
+
+@pytest.mark.usefixtures("a_line")
+def test_without_the_other_one_the_system_chooses(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     near, _ = pair
-    name = near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
-    monkeypatch.setattr(file_pace, "PREFERRED", name)
+    monkeypatch.setattr(file_pace, "LOSSY_CONTROL", b"none")
+    before = control_of(near)
     paced = PacedSocket(near, 0.0)
     monkeypatch.setattr(paced._pacer, "handle_sample", lambda now, sample: Decision(1e6, True))
     paced.tick(TICK_S)
-    assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") == name
-    assert rate_of(near) == 1_000_000
+    assert control_of(near) == before
 
 
 def test_a_receiver_that_takes_nothing_is_recognised(

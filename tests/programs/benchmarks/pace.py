@@ -35,7 +35,7 @@ LAST_S = 0.5
 ALLOWED_MS = 6
 WITHOUT_BBR = """
 import chatnet_engine.io.file_pace
-chatnet_engine.io.file_pace.PREFERRED = b"none"
+chatnet_engine.io.file_pace.LOSSY_CONTROL = b"none"
 """
 
 
