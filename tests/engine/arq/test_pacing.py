@@ -3,7 +3,7 @@
 import pytest
 
 from chatnet_engine.arq.config import ArqConfig
-from chatnet_engine.arq.pacing import BURST_S, LEAST_BURST_PACKETS, Pacer
+from chatnet_engine.arq.pacing import BURST_S, LATE_S, LEAST_BURST_PACKETS, Pacer
 
 CONFIG = ArqConfig()
 PACKET = CONFIG.max_payload_bytes + CONFIG.datagram_overhead_bytes
@@ -33,7 +33,7 @@ def test_without_a_rate_nothing_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("packets_per_s", "burst"), [(100, LEAST_BURST_PACKETS), (10_000, BURST_S * 10_000)]
+    ("packets_per_s", "burst"), [(100, LEAST_BURST_PACKETS), (10_000, LATE_S * 10_000)]
 )
 def test_a_burst_passes_then_the_rate_holds(packets_per_s: int, burst: float) -> None:
     pacer = at_pace(packets_per_s)
@@ -44,6 +44,15 @@ def test_a_burst_passes_then_the_rate_holds(packets_per_s: int, burst: float) ->
         now = pacer.ready_at(now, 0)
         sent += spend(pacer, now)
     assert packets_per_s * 0.99 <= sent <= packets_per_s * 1.01 + burst
+
+
+def test_a_loop_that_was_late_makes_up_for_it_within_bounds() -> None:
+    rate = 10_000
+    for late_s in (0.0, LATE_S / 2):
+        pacer = at_pace(rate)
+        assert spend(pacer, BURST_S / 2 + late_s) == (BURST_S / 2 + late_s) * rate
+    pacer = at_pace(rate)
+    assert spend(pacer, 10 * LATE_S) == LATE_S * rate
 
 
 def test_a_faster_rate_waits_less() -> None:
