@@ -78,9 +78,11 @@ class LineMeter:
             self._points.popleft()
         if self._full_packets_from and sample.delivered_bytes >= self._full_packets_from:
             self._full_packets_from = 0
-            # Not more than that: on a slow line the first packets are a queue already.
-            longest_s = self._small_rtt_s + PAIR * sample.mss / self.delivery_rate(HISTORY_S)
-            self.base_s = self._slow_rtt_s = min(self._raw_s[-1], longest_s)
+            self.base_s = self._raw_s[-1]
+            if rate := self.delivery_rate(HISTORY_S):
+                # Not more than that: on a slow line the first packets are a queue already.
+                self.base_s = min(self.base_s, self._small_rtt_s + PAIR * sample.mss / rate)
+            self._slow_rtt_s = self.base_s
         self.base_s = min(self.base_s, self._slow_rtt_s)
 
     @property

@@ -84,8 +84,7 @@ RESTART_PAUSE_S = 1.0
 class Decision(NamedTuple):
     """`rate` None: as fast as the kernel's congestion control wants.
 
-    `restart`: a congestion control that follows a model of its own (BBR) holds to an old rate; let
-    it begin afresh.
+    `restart`: the kernel's congestion control holds to an old rate or window; let it begin afresh.
     """
 
     rate: float | None

@@ -3,7 +3,7 @@
 import pytest
 
 from bottleneck import MSS, Bottleneck, Flow, PathModel
-from chatnet_engine.files.line_meter import LineMeter, Sample
+from chatnet_engine.files.line_meter import HISTORY_S, LineMeter, Sample
 from chatnet_engine.files.pacing import FREE_RATE, LEAST_RATE, Decision, Pacer, Phase
 
 ALLOWED_S = 0.006
@@ -177,6 +177,12 @@ def test_a_reading_without_an_acknowledgement_repeats_the_newest_round_trip() ->
     first_s = meter.rtt_s
     meter.handle_sample(0.02, Sample(risen, 1, 0, 0, 1448))
     assert 0.05 < first_s < meter.rtt_s < 0.07
+
+
+def test_a_reading_after_a_long_pause_has_nothing_to_compare_with() -> None:
+    meter = LineMeter(0.0, Sample(0.05, 0, 0, 0, 1448))
+    meter.handle_sample(HISTORY_S + 1, Sample(0.05, 9, 30_000, 30_000, 1448))
+    assert meter.base_s == pytest.approx(0.05)
 
 
 def sample(now: float, *, rtt_s: float) -> Sample:
