@@ -28,7 +28,10 @@ def nothing_is_contained() -> Patches:
     return [swap(Containment, "_unit", bare)]
 
 
-@noticed_in("engines with bugs")
+@noticed_by(
+    "tests/engine/node/test_reloading.py::"
+    "test_of_two_texts_at_once_the_one_that_fails_is_taken_back_alone"
+)
 def half_of_it_is_committed() -> Patches:
     """What was asked to be stored before it raised is stored."""
     return [swap(CommitQueue, "roll_back", lambda self: None)]

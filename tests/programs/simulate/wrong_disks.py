@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from chatnet_engine.arq.channel_in import ReceiveChannel
 from chatnet_engine.arq.connection import Connection
 from chatnet_engine.arq.receiver import Receiver
 from chatnet_engine.arq.sender import Sender
@@ -24,15 +25,25 @@ FILE_LIMITS = "tests/engine/files/test_limits.py::"
 @noticed_by(LINK_LIMITS + "test_one_packet_of_first_parts_cannot_use_more_than_twice_the_window")
 def a_limit_holds_for_a_frame_only() -> Patches:
     """All frames of a packet are checked against what was before it."""
-    handle = Connection.handle_packet
+    handle, check = Connection.handle_packet, ReceiveChannel.check
+    used_before: dict[int, int] = {}
 
     def check_first(self: Connection, number: int, payload: bytes, now: float) -> None:
-        for frame in frames.decode(payload):
-            self._check(frame)
-        with swap(Connection, "_check", lambda self, frame: True):
-            handle(self, number, payload, now)
+        used_before.clear()
+        handle(self, number, payload, now)
 
-    return [swap(Connection, "handle_packet", check_first)]
+    def as_before(self: ReceiveChannel, *args: Any) -> None:
+        used_bytes = self._used_bytes
+        self._used_bytes = used_before.setdefault(id(self), used_bytes)
+        try:
+            check(self, *args)
+        finally:
+            self._used_bytes = used_bytes
+
+    return [
+        swap(Connection, "handle_packet", check_first),
+        swap(ReceiveChannel, "check", as_before),
+    ]
 
 
 @noticed_by(LINK_LIMITS + "test_states_are_counted_within_a_packet_too")
