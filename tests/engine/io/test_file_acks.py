@@ -22,11 +22,11 @@ class Recorder(socket.socket):
 
 def prompt_acks(*reads: tuple[float, int]) -> list[int]:
     """After each (when, bytes), how often it was asked for so far."""
-    now = 0.0
+    times = iter([0.0, *(when for when, _ in reads)])
+    counts = []
     with Recorder() as sock:
-        acks = PromptAcks(sock, lambda: now)
-        counts = []
-        for now, size in reads:  # noqa: B007
+        acks = PromptAcks(sock, lambda: next(times))
+        for _, size in reads:
             acks.handle_read(size)
             counts.append(sock.prompt)
     return counts
