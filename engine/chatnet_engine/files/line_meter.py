@@ -23,7 +23,7 @@ BASE_SMOOTH_S = 0.05
 """The lowest round trip is one that lasted: a single early packet proves nothing."""
 FIRST_FULL_PACKETS = 4
 PAIR = 2
-"""Packets: a receiver acknowledges no fewer full ones, so two of them pass the line first."""
+"""Full packets leave in twos, and pass the line one after the other."""
 FIRST_DEVIATIONS = 5
 """Weight of "no jitter" before the first measurements."""
 
@@ -59,7 +59,6 @@ class LineMeter:
         self.base_s = first.rtt_s
         """The lowest round trip: what the path takes without a queue. The handshake's counts only
         until there is one of full packets, which take their time."""
-        self._small_rtt_s = first.rtt_s
         self.jitter_s = 0.0
         """Mean deviation of one tick's round trips from their neighbours."""
         self._slow_rtt_s = first.rtt_s
@@ -78,11 +77,11 @@ class LineMeter:
             self._points.popleft()
         if self._full_packets_from and sample.delivered_bytes >= self._full_packets_from:
             self._full_packets_from = 0
-            self.base_s = self._raw_s[-1]
+            full_s = self._raw_s[-1]
             if rate := self.delivery_rate(HISTORY_S):
                 # Not more than that: on a slow line the first packets are a queue already.
-                self.base_s = min(self.base_s, self._small_rtt_s + PAIR * sample.mss / rate)
-            self._slow_rtt_s = self.base_s
+                full_s = min(full_s, self.base_s + PAIR * sample.mss / rate)
+            self.base_s = self._slow_rtt_s = full_s
         self.base_s = min(self.base_s, self._slow_rtt_s)
 
     @property
