@@ -1,6 +1,6 @@
 """A line with one queue that flows share, as a fluid in steps of a millisecond: no sockets, no
 clock. Paced flows are steered by the product's `Pacer`; others follow CUBIC (RFC 9438). Below the
-pacing, BBR (draft-ietf-ccwg-bbr) may send less than it was allowed."""
+pacing, BBR may send less than it was allowed."""
 
 import math
 from collections import deque
@@ -8,17 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from chatnet_engine.arq.delivery import HighestRate
 from chatnet_engine.files.line_meter import Sample
 from chatnet_engine.files.pacing import TICK_S, Pacer
+from simworld import bbr
 
 STEP_S = 0.001
 MSS = 1448
 PACKET = 1500
 ACKED_TOGETHER = 2
-BBR_ROUNDS = 10
-BBR_START = 2.89
-BBR_FLAT_ROUNDS = 3
-BBR_CYCLE = (1.25, 0.75, 1, 1, 1, 1, 1, 1)
 MBIT = 125e3 * MSS / PACKET
 """Payload bytes a second of a line of 1 Mbit/s."""
 
@@ -46,42 +44,45 @@ class Window:
             self.bytes *= 0.7
 
 
-class PathModel:
-    """BBR: the rate is the highest that was delivered lately, times a gain that varies."""
+class FluidBbr:
+    """What `simworld.bbr` does to single packets, as a rate: the highest that was delivered lately,
+    times a gain that varies."""
 
     def __init__(self, round_s: float) -> None:
         self._round_s = round_s
-        self._delivered: deque[float] = deque([10.0 * MSS / round_s], maxlen=BBR_ROUNDS)
+        self._rates = HighestRate()
+        self._rates.add(0, bbr.FIRST_WINDOW * MSS / round_s)
         self._acked = 0.0
         self._round_ends_s = 0.0
         self._rounds = 0
-        self._is_starting = True
-        self._best = 0.0
-        self._flat_rounds = 0
+        self.restart()
+
+    def restart(self) -> None:
+        self._full_rate, self._full_rounds = 0.0, 0
 
     def rate(self, in_flight: float) -> float:
-        highest = max(self._delivered)
-        gain = BBR_START if self._is_starting else BBR_CYCLE[self._rounds % len(BBR_CYCLE)]
-        allowed = max(2.0, gain) * highest * self._round_s - in_flight
-        return max(0.0, min(gain * highest, allowed / STEP_S))
+        highest = self._rates.best
+        full = self._full_rounds >= bbr.FULL_ROUNDS
+        gain = bbr.CYCLE[self._rounds % len(bbr.CYCLE)] if full else bbr.HIGH_GAIN
+        window = (bbr.WINDOW_GAIN if full else bbr.HIGH_GAIN) * highest * self._round_s
+        return max(0.0, min(gain * highest, (window - in_flight) / STEP_S))
 
     def acknowledge(self, now: float, acked: float) -> None:
         if now < self._round_ends_s:
             return
         elapsed_s = self._round_s + now - self._round_ends_s
         if self._round_ends_s:
-            self._delivered.append((acked - self._acked) / elapsed_s)
+            self._rates.add(self._rounds, (acked - self._acked) / elapsed_s)
         self._acked = acked
         self._round_ends_s = now + self._round_s
         self._rounds += 1
-        if self._delivered[-1] > 1.25 * self._best:
-            self._best, self._flat_rounds = self._delivered[-1], 0
-        elif self._is_starting:
-            self._flat_rounds += 1
-            self._is_starting = self._flat_rounds < BBR_FLAT_ROUNDS
-
-    def restart(self) -> None:
-        self._is_starting, self._best, self._flat_rounds = True, 0.0, 0
+        self._rates.expire(self._rounds - bbr.RATE_ROUNDS)
+        if self._full_rounds >= bbr.FULL_ROUNDS:
+            return
+        if self._rates.best >= bbr.FULL_GROWTH * self._full_rate:
+            self._full_rate, self._full_rounds = self._rates.best, 0
+        else:
+            self._full_rounds += 1
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Flow:
     begins: float = 0.0
     paced: bool = True
     held: Callable[[float], float] | None = None
-    model: PathModel | None = None
+    model: FluidBbr | None = None
     window_bytes: float = math.inf
     sent: float = 0.0
     lost: float = 0.0

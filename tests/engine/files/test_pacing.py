@@ -2,7 +2,7 @@
 
 import pytest
 
-from bottleneck import MSS, Bottleneck, Flow, PathModel
+from bottleneck import MSS, Bottleneck, Flow, FluidBbr
 from chatnet_engine.files.line_meter import HISTORY_S, LineMeter, Sample
 from chatnet_engine.files.pacing import FREE_RATE, LEAST_RATE, Decision, Pacer, Phase
 
@@ -55,7 +55,7 @@ def test_an_estimate_that_was_never_tried_does_not_hide_a_queue() -> None:
 
 @pytest.mark.parametrize("mbit", [10, 100])
 def test_a_kernel_that_follows_a_model_of_its_own_is_no_obstacle(mbit: float) -> None:
-    flow = Flow(model=PathModel(0.05))
+    flow = Flow(model=FluidBbr(0.05))
     world = Bottleneck(lambda now: mbit, flow, queue_s=0.25).run(20)
     assert world.share(0, 3, 20) > 0.95
     assert world.queue_s(3, 20) < ALLOWED_S
