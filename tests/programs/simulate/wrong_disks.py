@@ -28,7 +28,7 @@ def a_limit_holds_for_a_frame_only() -> Patches:
     handle, check = Connection.handle_packet, ReceiveChannel.check
     used_before: dict[int, int] = {}
 
-    def check_first(self: Connection, number: int, payload: bytes, now: float) -> None:
+    def begin(self: Connection, number: int, payload: bytes, now: float) -> None:
         used_before.clear()
         handle(self, number, payload, now)
 
@@ -41,7 +41,7 @@ def a_limit_holds_for_a_frame_only() -> Patches:
             self._used_bytes = used_bytes
 
     return [
-        swap(Connection, "handle_packet", check_first),
+        swap(Connection, "handle_packet", begin),
         swap(ReceiveChannel, "check", as_before),
     ]
 
