@@ -19,7 +19,7 @@ from chatnet_protocol.ipc.commands import AcceptTransfer, CancelTransfer
 from chatnet_protocol.ipc.events import MessagesAdded, TransferGauge
 from realworld.engines import START_S, RealEngine, is_up
 from realworld.namespaces import run as shell
-from realworld.namespaces import why_not
+from realworld.namespaces import why_not, why_not_control
 from realworld.narrow_line import ADDRESSES, NarrowLine, narrow_line
 
 MBIT = 100
@@ -102,6 +102,9 @@ def run(root: Path) -> Iterator[str]:
     every = "/".join(f"{control} {ms}" for control in ("cubic", "bbr") for ms in QUEUES_MS)
     for number, case in enumerate(os.environ.get("CHATNET_PACE_CASES", every).split("/")):
         control, queue_ms = case.split()
+        if obstacle := why_not_control(control):
+            yield f"{case} ms not measured: {obstacle}"
+            continue
         folder = root / str(number)
         folder.mkdir()
         yield from _case(folder, control, float(queue_ms), seconds)

@@ -16,7 +16,7 @@ from chatnet_client.client_events import Gauged
 from chatnet_protocol.ipc.commands import AcceptTransfer, CancelTransfer
 from chatnet_protocol.ipc.events import TransferGauge
 from realworld.engines import START_S, is_up
-from realworld.namespaces import why_not
+from realworld.namespaces import why_not, why_not_control
 from realworld.narrow_line import NarrowLine, narrow_line
 
 QUEUE_MS = 50
@@ -48,7 +48,7 @@ class Watch:
 
 def run(root: Path) -> Iterator[str]:
     """Which path a file takes, how soon, and what text beside it notices."""
-    if obstacle := why_not():
+    if obstacle := why_not() or why_not_control("bbr"):
         yield f"not measured: {obstacle}"
         return
     seconds = float(os.environ.get("CHATNET_PATHS_SECONDS", "15"))

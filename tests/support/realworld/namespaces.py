@@ -6,8 +6,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 SIDES = "ab"
+CONTROLS = "net.ipv4.tcp_allowed_congestion_control"
+"""What a namespace may have as its congestion control."""
 _numbers = itertools.count()
 
 
@@ -53,6 +56,12 @@ class Cable:
 def run(*command: str, stdin: str = "") -> None:
     """Raises CalledProcessError when it fails."""
     subprocess.run(command, check=True, input=stdin, text=True, capture_output=True)
+
+
+def why_not_control(name: str) -> str:
+    """Why a namespace cannot have this congestion control; "" when it can."""
+    allowed = Path("/proc/sys", *CONTROLS.split(".")).read_text(encoding="ascii").split()
+    return "" if name in allowed else f"{CONTROLS} does not list {name}; add it with sysctl"
 
 
 def why_not() -> str:
